@@ -1,0 +1,101 @@
+// What `npm start` and `npm test` do first in a clone: install and build, each only where something has changed.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const [task, ...rest] = process.argv.slice(2)
+const windows = process.platform === 'win32'
+
+function run(command, args) {
+  const path = [join(root, 'node_modules', '.bin'), process.env.PATH].join(windows ? ';' : ':')
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: windows,
+    env: { ...process.env, PATH: path },
+  })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Runs the step unless it has already run on the same input. */
+function once(stamp, input, done, step) {
+  const file = join(root, stamp)
+  if (done() && existsSync(file) && readFileSync(file, 'utf8') === input) return
+  rmSync(file, { force: true })
+  step()
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, input)
+}
+
+function digest(files) {
+  const hash = createHash('sha256')
+  for (const f of files) hash.update(relative(root, f)).update('\0').update(readFileSync(f)).update('\0')
+  return hash.digest('hex')
+}
+
+function filesBelow(dir) {
+  return readdirSync(dir, { recursive: true })
+    .map((f) => join(dir, f))
+    .filter((f) => statSync(f).isFile())
+    .sort()
+}
+
+function install() {
+  const lock = join(root, 'package-lock.json')
+  const modules = join(root, 'node_modules')
+  once(
+    'node_modules/.leveret-install',
+    digest([lock]),
+    () => existsSync(join(modules, 'lmdb')),
+    // npm start of a production install has no compiler: the build needs the development packages.
+    () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
+  )
+}
+
+function build() {
+  const inputs = [
+    join(root, 'tsconfig.json'),
+    join(root, 'tsconfig.build.json'),
+    ...filesBelow(join(root, 'src')),
+  ]
+  once(
+    'dist/.leveret-build',
+    digest(inputs),
+    () => existsSync(join(root, 'dist', 'main.js')),
+    () => {
+      rmSync(join(root, 'dist'), { recursive: true, force: true })
+      run('tsc', ['-p', 'tsconfig.build.json'])
+    },
+  )
+}
+
+install()
+switch (task) {
+  case 'start': {
+    build()
+    const { main } = await import('../dist/main.js')
+    await main(['start', ...rest])
+    break
+  }
+  case 'test':
+    build()
+    run('vitest', ['run', ...rest])
+    break
+  case 'oracle':
+    build()
+    run('vitest', ['run', '--config', 'test/oracle.config.ts', ...rest])
+    break
+  case 'interop':
+    build()
+    run('vitest', ['run', '--config', 'test/interop.config.ts', ...rest])
+    break
+  case 'generate':
+    run('tsc', ['-p', 'spec/tsconfig.json'])
+    run('node', ['node_modules/.cache/leveret-spec/generate.js'])
+    break
+  default:
+    build()
+}

@@ -1,0 +1,109 @@
+/** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
+import type { GroupCommit } from '../storage/batch.ts'
+import type { Storage } from '../storage/storage.ts'
+import { effectiveSettings } from './arguments/effective.ts'
+import type { Clock } from './clock.ts'
+import type { Destination } from './exchange/exchange.ts'
+import { exchangeRouting } from './exchange/registry.ts'
+import { deadLetter } from './queue/dead-letter.ts'
+import { classic, queueKind } from './queue/kinds/kinds.ts'
+import type { QueueInfo } from './queue/queue.ts'
+import { QueueLog } from './queue/queue-log.ts'
+import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
+import { TopologyStore } from './topology-store.ts'
+import { Turn } from './turn.ts'
+import { Vhost } from './vhost.ts'
+
+export class Broker {
+  readonly vhosts = new Map<string, Vhost>()
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly commit: GroupCommit
+  private readonly storage: Storage
+  private readonly topology: TopologyStore
+
+  constructor(storage: Storage, commit: GroupCommit, clock: Clock) {
+    this.storage = storage
+    this.commit = commit
+    this.clock = clock
+    this.turn = new Turn(clock, () => commit.turnEnd())
+    this.topology = new TopologyStore(storage, commit)
+  }
+
+  /** Brings back what the store holds; a new store gets the vhost `/`. */
+  load(): void {
+    for (const name of this.topology.vhosts()) this.vhosts.set(name, new Vhost(name, this.topology))
+    if (this.vhosts.size === 0) this.addVhost('/')
+    for (const x of this.topology.exchanges()) {
+      const routing = exchangeRouting(x.type)
+      if (routing !== undefined) this.vhosts.get(x.vhost)?.restoreExchange(x, routing)
+    }
+    for (const q of this.topology.queues()) {
+      const vhost = this.vhosts.get(q.vhost)
+      if (vhost === undefined) continue
+      const info = { ...q, durable: true, exclusive: false, kind: queueKind(q.kind) ?? classic }
+      const queue = this.makeQueue(vhost, info, undefined, this.openLog(q.log))
+      vhost.restoreQueue(queue)
+      queue.restore()
+    }
+    for (const b of this.topology.bindings()) {
+      const vhost = this.vhosts.get(b.vhost)
+      const source = vhost?.exchanges.get(b.source)
+      const ends: Map<string, Destination> | undefined =
+        b.destinationType === 'queue' ? vhost?.queues : vhost?.exchanges
+      const destination = ends?.get(b.destination)
+      if (source !== undefined && destination !== undefined)
+        vhost?.restoreBinding({
+          source,
+          destination,
+          routingKey: b.routingKey,
+          arguments: b.arguments,
+          durable: true,
+        })
+    }
+  }
+
+  addVhost(name: string): Vhost {
+    const existing = this.vhosts.get(name)
+    if (existing !== undefined) return existing
+    const v = new Vhost(name, this.topology)
+    this.vhosts.set(name, v)
+    this.topology.vhostAdded(name)
+    return v
+  }
+
+  /** Makes a queue that does not exist yet; whoever calls has checked everything. */
+  createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): WorkQueue {
+    // An exclusive queue ends with its connection, so there is nothing to keep.
+    const durable = wanted.durable && !wanted.exclusive
+    const log = durable && this.commit.keeps ? this.openLog(this.topology.nextLog()) : undefined
+    const queue = this.makeQueue(vhost, { ...wanted, durable }, owner, log)
+    vhost.addQueue(queue)
+    return queue
+  }
+
+  private openLog(id: number): QueueLog {
+    return new QueueLog(id, this.commit, this.storage)
+  }
+
+  private makeQueue(
+    vhost: Vhost,
+    info: QueueInfo,
+    owner: object | undefined,
+    log: QueueLog | undefined,
+  ): WorkQueue {
+    const env: QueueEnvironment = {
+      clock: this.clock,
+      turn: this.turn,
+      deadLetter: (q, segment, index, reason) =>
+        deadLetter(vhost, q, segment, index, reason, this.turn.now()),
+      remove: (q) => void vhost.removeQueue(q),
+    }
+    return new WorkQueue(info, effectiveSettings(info.arguments), owner, log, env)
+  }
+
+  /** Stops all timers; what is stored stays. */
+  stop(): void {
+    for (const v of this.vhosts.values()) for (const q of v.queues.values()) q.stop()
+  }
+}

@@ -1,0 +1,24 @@
+/** Making a message out of its parts: what the broker publishes itself, and what had to be rewritten. */
+import { FrameWriter } from '../protocol/frame-writer.ts'
+import { encodeProperties, type Properties } from '../protocol/generated/properties.ts'
+import { ContentBuilder, encodeNames, type Incoming } from './message.ts'
+
+const PERSISTENT = 2
+
+/** Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` becomes -1. */
+export function encodeContent(
+  exchange: string,
+  routingKey: string,
+  properties: Properties,
+  body: Uint8Array,
+  m: Incoming,
+): void {
+  const w = new FrameWriter()
+  encodeProperties(w, properties)
+  const builder = new ContentBuilder(encodeNames(exchange, routingKey), w.view(), body.length)
+  builder.add(body)
+  builder.fill(m)
+  m.persistent = properties.deliveryMode === PERSISTENT
+  m.priority = properties.priority ?? 0
+  m.ttl = -1
+}

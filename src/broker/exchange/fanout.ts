@@ -1,0 +1,19 @@
+import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
+
+/** Everything bound, whatever the key. */
+export class FanoutRouting implements ExchangeRouting {
+  readonly byKeyOnly = true
+  private readonly bindings = new Set<Binding>()
+
+  add(b: Binding): void {
+    this.bindings.add(b)
+  }
+
+  remove(b: Binding): void {
+    this.bindings.delete(b)
+  }
+
+  route(_message: RoutedMessage, matches: Matches): void {
+    for (const b of this.bindings) matches.add(b.destination)
+  }
+}

@@ -1,0 +1,57 @@
+import { preconditionFailed } from '../../protocol/errors.ts'
+import { type FieldTable, type FieldValue, fieldsEqual } from '../../protocol/field-table.ts'
+import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
+
+const MODES = ['all', 'any', 'all-with-x', 'any-with-x']
+
+interface Rule {
+  readonly any: boolean
+  readonly fields: readonly { name: string; value: FieldValue }[]
+}
+
+/** By the message's headers (behaviour.md section 9); the routing key is ignored. */
+export class HeadersRouting implements ExchangeRouting {
+  readonly byKeyOnly = false
+  private readonly rules = new Map<Binding, Rule>()
+
+  checkBinding(_key: string, args: FieldTable): void {
+    const v = args.get('x-match')
+    if (v === undefined) return
+    if (v.type !== 'S')
+      throw preconditionFailed(
+        `Invalid x-match field type ${v.type} (value ${String(v.value)}); expected longstr`,
+      )
+    if (!MODES.includes(v.value.toString()))
+      throw preconditionFailed(
+        `Invalid x-match field value <<"${v.value}">>; expected all, any, all-with-x, or any-with-x`,
+      )
+  }
+
+  add(b: Binding): void {
+    const mode = b.arguments.text('x-match') ?? 'all'
+    const withX = mode.endsWith('-with-x')
+    this.rules.set(b, {
+      any: mode.startsWith('any'),
+      fields: b.arguments.entries.filter((e) => e.name !== 'x-match' && (withX || !e.name.startsWith('x-'))),
+    })
+  }
+
+  remove(b: Binding): void {
+    this.rules.delete(b)
+  }
+
+  route(message: RoutedMessage, matches: Matches): void {
+    const headers = message.headers()
+    for (const [b, rule] of this.rules) if (holds(rule, headers)) matches.add(b.destination)
+  }
+}
+
+/** No usable field: `all` matches everything, `any` nothing. A void field asks only for presence. */
+function holds(rule: Rule, headers: FieldTable): boolean {
+  for (const { name, value } of rule.fields) {
+    const actual = headers.get(name)
+    const equal = actual !== undefined && (value.type === 'V' || fieldsEqual(value, actual))
+    if (equal === rule.any) return equal
+  }
+  return !rule.any
+}

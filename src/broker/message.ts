@@ -1,0 +1,208 @@
+/**
+ * The shape of a message at rest. There is no message object: a message is an entry, a run of octets in a segment,
+ * which is also what is written to disk.
+ *
+ *     offset  size  what
+ *     0       4     octets of the entry, this header included (little-endian, like the next three)
+ *     4       4     octets of the body
+ *     8       1     flags: FLAG_PERSISTENT, FLAG_EXPIRES
+ *     9       1     priority as published, 0 where absent
+ *     10      2     where the content begins, counted from 0 = start of the entry
+ *     12      8     only with FLAG_EXPIRES: when it expires, in ms since 1970 (low word, high word)
+ *             ...   exchange and routing key, two short strings
+ *     content ...   the end octet of the method frame, the header frame, the body frames: ready to be sent
+ *
+ * Body frames hold BODY_FRAME_PAYLOAD octets but for the last, however the publisher had cut them. The channel number
+ * in the frames is whatever the publisher used; it is overwritten on the way out.
+ */
+import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/constants.ts'
+import type { Properties } from '../protocol/generated/properties.ts'
+import { decodeProperties } from '../protocol/generated/properties.ts'
+import { bufferView } from '../util/copy.ts'
+
+export const ENTRY_HEADER_BYTES = 12
+export const ENTRY_EXPIRY_BYTES = 8
+export const FLAG_PERSISTENT = 1
+export const FLAG_EXPIRES = 2
+
+/** The largest frame that the broker negotiates, and so the payload of a full body frame. */
+export const FRAME_BYTES_MAX = 131072
+export const FRAME_OVERHEAD_BYTES = 8
+export const BODY_FRAME_PAYLOAD = FRAME_BYTES_MAX - FRAME_OVERHEAD_BYTES
+
+/** Class id, weight and body size in front of the property flags. */
+const CONTENT_HEADER_FIXED = 12
+
+/**
+ * A message on its way into queues. One struct is filled again and again: whoever wants to keep the message copies it
+ * (a segment does). The ranges point into `source`.
+ */
+export class Incoming {
+  source: Uint8Array = new Uint8Array(0)
+  /** exchange and routing key as two short strings */
+  namesStart = 0
+  namesEnd = 0
+  /** from the end octet in front of the header frame to the end of the last body frame */
+  contentStart = 0
+  contentEnd = 0
+  bodySize = 0
+  persistent = false
+  priority = 0
+  /** The expiration property in ms; -1 = none. */
+  ttl = -1
+  /**
+   * `source` holds this message alone, with ADOPT_ROOM_BYTES free in front of the names, and nobody else will use it:
+   * one segment may take it over instead of copying.
+   */
+  adoptable = false
+}
+
+/** Room for the header of an entry, expiry included. */
+export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_EXPIRY_BYTES
+
+/** A message taken apart, for what is not the fast path: dead lettering, returns, basic.get, rewriting of headers. */
+export interface Content {
+  exchange: string
+  routingKey: string
+  properties: Properties
+  /** flags and property list as they stand in the header frame */
+  propertyBytes: Buffer
+  body: Buffer
+}
+
+export function bodyFramesBytes(bodySize: number): number {
+  return bodySize + Math.ceil(bodySize / BODY_FRAME_PAYLOAD) * FRAME_OVERHEAD_BYTES
+}
+
+/** A buffer in which the content of a message of unknown cut is put together in the form above. */
+export class ContentBuilder {
+  readonly bytes: Uint8Array
+  readonly namesEnd: number
+  readonly contentStart: number
+  readonly bodySize: number
+  readonly propertiesStart: number
+  private readonly bodyStart: number
+  private readonly end: number
+  private written = 0
+
+  /**
+   * @param names exchange and routing key as two short strings
+   * @param properties flags and property list
+   */
+  constructor(names: Uint8Array, properties: Uint8Array, bodySize: number) {
+    const headerPayload = CONTENT_HEADER_FIXED + properties.length
+    this.namesEnd = ADOPT_ROOM_BYTES + names.length
+    this.contentStart = this.namesEnd
+    this.bodyStart = this.namesEnd + headerPayload + FRAME_OVERHEAD_BYTES + 1
+    this.bodySize = bodySize
+    this.end = this.bodyStart + bodyFramesBytes(bodySize)
+    const b = Buffer.allocUnsafeSlow((this.end + 3) & ~3)
+    this.bytes = new Uint8Array(b.buffer)
+    b.set(names, ADOPT_ROOM_BYTES)
+    b[this.namesEnd] = FRAME_END
+    let at = this.namesEnd + 1
+    b[at] = FRAME_HEADER
+    b.writeUInt16BE(0, at + 1)
+    b.writeUInt32BE(headerPayload, at + 3)
+    at += 7
+    b.writeUInt32BE(60 << 16, at)
+    b.writeBigUInt64BE(BigInt(bodySize), at + 4)
+    this.propertiesStart = at + CONTENT_HEADER_FIXED
+    b.set(properties, this.propertiesStart)
+    b[this.bodyStart - 1] = FRAME_END
+    this.frameBody(b)
+  }
+
+  private frameBody(b: Buffer): void {
+    let left = this.bodySize
+    let at = this.bodyStart
+    while (left > 0) {
+      const size = Math.min(left, BODY_FRAME_PAYLOAD)
+      b[at] = FRAME_BODY
+      b.writeUInt16BE(0, at + 1)
+      b.writeUInt32BE(size, at + 3)
+      b[at + 7 + size] = FRAME_END
+      at += size + FRAME_OVERHEAD_BYTES
+      left -= size
+    }
+  }
+
+  /** Octets of the body that are still to come. */
+  get missing(): number {
+    return this.bodySize - this.written
+  }
+
+  /** Adds the next piece of the body; it must not be longer than what is missing. */
+  add(piece: Uint8Array): void {
+    let from = 0
+    while (from < piece.length) {
+      const frame = Math.floor(this.written / BODY_FRAME_PAYLOAD)
+      const within = this.written - frame * BODY_FRAME_PAYLOAD
+      const size = Math.min(piece.length - from, BODY_FRAME_PAYLOAD - within)
+      const to = this.bodyStart + frame * FRAME_BYTES_MAX + 7 + within
+      this.bytes.set(piece.subarray(from, from + size), to)
+      from += size
+      this.written += size
+    }
+  }
+
+  /** Points `m` at the finished content. */
+  fill(m: Incoming): void {
+    m.source = this.bytes
+    m.namesStart = ADOPT_ROOM_BYTES
+    m.namesEnd = this.namesEnd
+    m.contentStart = this.contentStart
+    m.contentEnd = this.end
+    m.bodySize = this.bodySize
+    m.adoptable = true
+  }
+}
+
+export function encodeNames(exchange: string, routingKey: string): Buffer {
+  const x = Buffer.from(exchange)
+  const k = Buffer.from(routingKey)
+  return Buffer.concat([Buffer.from([x.length]), x, Buffer.from([k.length]), k])
+}
+
+/** Where the property flags of a content begin, given where the content begins. */
+export function propertiesOffset(contentStart: number): number {
+  return contentStart + 1 + 7 + CONTENT_HEADER_FIXED
+}
+
+/** Takes a message apart. The buffers of the result are views: copy what has to outlive `source`. */
+export function readContent(
+  source: Uint8Array,
+  namesStart: number,
+  contentStart: number,
+  contentEnd: number,
+): Content {
+  const b = bufferView(source)
+  const xEnd = namesStart + 1 + (b[namesStart] as number)
+  const kEnd = xEnd + 1 + (b[xEnd] as number)
+  const headerSize = b.readUInt32BE(contentStart + 4)
+  const propsStart = propertiesOffset(contentStart)
+  const propsEnd = contentStart + 8 + headerSize
+  const bodySize = b.readUInt32BE(contentStart + 16)
+  const propertyBytes = b.subarray(propsStart, propsEnd)
+  return {
+    exchange: b.toString('utf8', namesStart + 1, xEnd),
+    routingKey: b.toString('utf8', xEnd + 1, kEnd),
+    properties: decodeProperties(b.readUInt16BE(propsStart), b, propsStart + 2, propsEnd),
+    propertyBytes,
+    body: joinBody(b, propsEnd + 1, contentEnd, bodySize),
+  }
+}
+
+function joinBody(b: Buffer, start: number, end: number, bodySize: number): Buffer {
+  if (bodySize === 0) return Buffer.alloc(0)
+  if (bodySize <= BODY_FRAME_PAYLOAD) return b.subarray(start + 7, end - 1)
+  const out = Buffer.allocUnsafe(bodySize)
+  let to = 0
+  for (let at = start; at < end; ) {
+    const size = b.readUInt32BE(at + 3)
+    b.copy(out, to, at + 7, at + 7 + size)
+    to += size
+    at += size + FRAME_OVERHEAD_BYTES
+  }
+  return out
+}

@@ -1,0 +1,262 @@
+// hot: per message
+/**
+ * The messages of a queue in order: a list of segments, a cursor at the first message that was never handed out, and
+ * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
+ */
+import type { Incoming } from '../message.ts'
+import type { QueueLog } from './queue-log.ts'
+import { ReturnedMessages } from './returned.ts'
+import {
+  SEGMENT_BYTES,
+  SEGMENT_BYTES_FIRST,
+  Segment,
+  STATE_DELIVERED,
+  STATE_READY,
+  STATE_SETTLED,
+  STATE_UNACKED,
+} from './segment.ts'
+
+/** Messages from this size on get a segment of their own, which can be sent without copying. */
+export const LARGE_ENTRY_BYTES = 64 * 1024
+
+export class Chain {
+  readonly segments: Segment[] = []
+  readonly returned = new ReturnedMessages()
+  ready = 0
+  unacked = 0
+  /** Octets of the bodies of ready and of unacked messages. */
+  readyBytes = 0
+  unackedBytes = 0
+  /** Where `head()` found the first ready message. */
+  headSegment!: Segment
+  headIndex = 0
+  private readonly log: QueueLog | undefined
+  /** Position in `segments` and index in that segment of the first message never handed out. */
+  private cursorAt = 0
+  private cursorIndex = 0
+  private nextNumber = 0
+  private nextSegment = 1
+  private lastFound: Segment | undefined
+
+  constructor(log: QueueLog | undefined) {
+    this.log = log
+  }
+
+  /** Puts what the log kept back in place; `segments` in order, not loaded. */
+  restore(segments: Segment[], ready: number, readyBytes: number): void {
+    for (const s of segments) this.segments.push(s)
+    const last = segments.at(-1)
+    if (last === undefined) return
+    this.ready = ready
+    this.readyBytes = readyBytes
+    this.nextNumber = last.base + last.count
+    this.nextSegment = last.number + 1
+  }
+
+  append(m: Incoming, expiresAt: number): void {
+    const size = Segment.entryBytes(m, expiresAt !== 0)
+    const count = this.segments.length
+    let tail = count === 0 ? undefined : (this.segments[count - 1] as Segment)
+    if (tail === undefined || !tail.fits(size)) {
+      if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
+      else {
+        tail = this.extend(tail, size)
+        tail.append(m, size, expiresAt)
+      }
+    } else if (m.adoptable && size >= LARGE_ENTRY_BYTES) {
+      tail = this.adopt(m, size, expiresAt)
+    } else tail.append(m, size, expiresAt)
+    this.nextNumber++
+    this.ready++
+    this.readyBytes += m.bodySize
+    if (m.persistent && !tail.dirty && this.log !== undefined) this.log.touch(tail)
+  }
+
+  private adopt(m: Incoming, size: number, expiresAt: number): Segment {
+    const segment = Segment.adopt(this.nextSegment++, this.nextNumber, m, size, expiresAt)
+    this.push(segment)
+    return segment
+  }
+
+  /** A new tail: queues begin small, so that a thousand idle ones cost little. */
+  private extend(tail: Segment | undefined, entryBytes: number): Segment {
+    const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
+    const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
+    const segment = new Segment(this.nextSegment++, this.nextNumber, size)
+    this.push(segment)
+    return segment
+  }
+
+  private push(segment: Segment): void {
+    const tail = this.segments.at(-1)
+    if (tail !== undefined) {
+      tail.sealed = true
+      // Dropped only now: an empty tail on disk waits for its successor.
+      if (tail.live === 0) this.dropSegment(tail)
+    }
+    this.segments.push(segment)
+  }
+
+  /** Finds the first ready message; false where there is none. */
+  head(): boolean {
+    if (this.ready === 0) return false
+    if (this.returned.size > 0) {
+      const number = this.returned.first
+      this.headSegment = this.locate(number)
+      this.headIndex = number - this.headSegment.base
+      this.load(this.headSegment)
+      return true
+    }
+    for (;;) {
+      const segment = this.segments[this.cursorAt] as Segment
+      if (this.cursorIndex < segment.count) {
+        if (segment.bytes === undefined) this.load(segment)
+        if (segment.state(this.cursorIndex) === STATE_READY) {
+          this.headSegment = segment
+          this.headIndex = this.cursorIndex
+          return true
+        }
+        this.cursorIndex++
+      } else {
+        this.cursorAt++
+        this.cursorIndex = 0
+      }
+    }
+  }
+
+  /** Steps over the message that `head()` found. */
+  private leaveHead(): void {
+    if (this.returned.size > 0) this.returned.removeFirst()
+    else this.cursorIndex++
+    const size = this.headSegment.bodySize(this.headIndex)
+    this.ready--
+    this.readyBytes -= size
+  }
+
+  /** The head goes out and waits for its settlement. */
+  takeHead(): void {
+    const segment = this.headSegment
+    const index = this.headIndex
+    this.leaveHead()
+    segment.states[index] = STATE_UNACKED | STATE_DELIVERED
+    this.unacked++
+    this.unackedBytes += segment.bodySize(index)
+    if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
+  }
+
+  /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
+  removeHead(): void {
+    const segment = this.headSegment
+    const index = this.headIndex
+    this.leaveHead()
+    this.settled(segment, index)
+  }
+
+  /** An unacked message leaves for good. */
+  settle(number: number): void {
+    const segment = this.locate(number)
+    const index = number - segment.base
+    this.unacked--
+    this.unackedBytes -= this.loaded(segment).bodySize(index)
+    this.settled(segment, index)
+  }
+
+  /** An unacked message goes back to its place. */
+  giveBack(number: number): void {
+    const segment = this.locate(number)
+    const index = number - segment.base
+    const size = this.loaded(segment).bodySize(index)
+    segment.states[index] = STATE_READY | STATE_DELIVERED
+    this.unacked--
+    this.unackedBytes -= size
+    this.ready++
+    this.readyBytes += size
+    this.returned.add(number)
+  }
+
+  /** The segment of a message that is not settled; loaded. */
+  segmentOf(number: number): Segment {
+    return this.loaded(this.locate(number))
+  }
+
+  private settled(segment: Segment, index: number): void {
+    segment.states[index] = STATE_SETTLED
+    segment.live--
+    if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
+    if (segment.live === 0) this.emptied(segment)
+  }
+
+  private emptied(segment: Segment): void {
+    if (segment.sealed || segment !== this.segments[this.segments.length - 1]) {
+      this.dropSegment(segment)
+      return
+    }
+    if (segment.onDisk || segment.dirty) return
+    // Nobody needs these octets: use the same memory again, it is in the processor's cache.
+    this.cursorAt = this.segments.length - 1
+    this.cursorIndex = 0
+    segment.reset(this.nextNumber)
+  }
+
+  /** A batch has taken up the segment; if it turned out empty, its memory is free for use. */
+  cleaned(segment: Segment): void {
+    if (segment.live === 0 && !segment.gone) this.emptied(segment)
+  }
+
+  private dropSegment(segment: Segment): void {
+    const at = this.segments.indexOf(segment)
+    if (at === 0) this.segments.shift()
+    else this.segments.splice(at, 1)
+    if (at < this.cursorAt) this.cursorAt--
+    else if (at === this.cursorAt) this.cursorIndex = 0
+    if (this.lastFound === segment) this.lastFound = undefined
+    segment.gone = true
+    this.log?.drop(segment)
+  }
+
+  private locate(number: number): Segment {
+    const last = this.lastFound
+    if (last !== undefined && number >= last.base && number < last.base + last.count) return last
+    let low = 0
+    let high = this.segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((this.segments[middle] as Segment).base <= number) low = middle
+      else high = middle - 1
+    }
+    const found = this.segments[low] as Segment
+    this.lastFound = found
+    return found
+  }
+
+  private loaded(segment: Segment): Segment {
+    if (segment.bytes === undefined) this.load(segment)
+    return segment
+  }
+
+  private load(segment: Segment): void {
+    if (segment.bytes === undefined) (this.log as QueueLog).load(segment)
+  }
+
+  /** Messages of one segment that are ready or unacked, with their numbers; for looking, not for taking. */
+  get size(): number {
+    return this.ready + this.unacked
+  }
+
+  /** Drops every ready message; returns how many. */
+  purge(): number {
+    const count = this.ready
+    while (this.head()) this.removeHead()
+    return count
+  }
+
+  /** Forgets everything, on disk too. */
+  destroy(): void {
+    this.segments.length = 0
+    this.returned.clear()
+    this.ready = this.unacked = this.readyBytes = this.unackedBytes = 0
+    this.cursorAt = this.cursorIndex = 0
+    this.lastFound = undefined
+    this.log?.destroy()
+  }
+}

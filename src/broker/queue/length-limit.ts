@@ -1,0 +1,27 @@
+/** x-max-length, x-max-length-bytes and x-overflow: what a queue may hold ready (behaviour.md section 11). */
+import type { Chain } from './chain.ts'
+
+export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
+
+export class LengthLimit {
+  readonly overflow: Overflow
+  private readonly maxMessages: number
+  private readonly maxBytes: number
+
+  /** Infinity where one of the two is not set. */
+  constructor(maxMessages: number, maxBytes: number, overflow: Overflow) {
+    this.maxMessages = maxMessages
+    this.maxBytes = maxBytes
+    this.overflow = overflow
+  }
+
+  /** There are more ready messages than allowed. */
+  exceeded(order: Chain): boolean {
+    return order.ready > this.maxMessages || order.readyBytes > this.maxBytes
+  }
+
+  /** One more message with that body would exceed the limit. */
+  wouldExceed(order: Chain, bodySize: number): boolean {
+    return order.ready + 1 > this.maxMessages || order.readyBytes + bodySize > this.maxBytes
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
+ * says which messages are settled and which were delivered. Transient messages have no place here.
+ *
+ * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, then two bits a
+ * message, four messages an octet: 1 = settled or never written, 2 = delivered before.
+ */
+import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
+import type { Storage, StorageWrite } from '../../storage/storage.ts'
+import { Segment, STATE_DELIVERED, STATE_READY, STATE_SETTLED } from './segment.ts'
+
+const STATE_FIXED_BYTES = 24
+const BIT_SETTLED = 1
+const BIT_DELIVERED = 2
+
+export class QueueLog implements BatchSource {
+  readonly id: number
+  /** Told when a batch has taken up a segment. */
+  cleaned: (segment: Segment) => void = () => {}
+  private readonly commit: GroupCommit
+  private readonly storage: Storage
+  private changed: Segment[] = []
+  private dropped: number[] = []
+  private listed = false
+  private destroyed = false
+
+  constructor(id: number, commit: GroupCommit, storage: Storage) {
+    this.id = id
+    this.commit = commit
+    this.storage = storage
+  }
+
+  touch(segment: Segment): void {
+    segment.dirty = true
+    this.changed.push(segment)
+    this.list()
+  }
+
+  drop(segment: Segment): void {
+    if (!segment.onDisk || this.destroyed) return
+    this.dropped.push(segment.number)
+    this.list()
+  }
+
+  destroy(): void {
+    this.destroyed = true
+    this.changed = []
+    this.dropped = []
+    this.commit.write({ op: 'drop-log', log: this.id })
+  }
+
+  private list(): void {
+    if (this.listed || this.destroyed) return
+    this.listed = true
+    this.commit.add(this)
+  }
+
+  collect(batch: StorageWrite[]): void {
+    this.listed = false
+    if (this.destroyed) return
+    const changed = this.changed
+    this.changed = []
+    for (const segment of changed) {
+      segment.dirty = false
+      if (!segment.gone) this.collectSegment(segment, batch)
+    }
+    for (const segment of this.dropped) batch.push({ op: 'drop-segment', log: this.id, segment })
+    this.dropped = []
+    for (const segment of changed) this.cleaned(segment)
+  }
+
+  private collectSegment(segment: Segment, batch: StorageWrite[]): void {
+    const first = segment.logged
+    segment.logged = segment.count
+    if (segment.live === 0 && !segment.onDisk) return
+    const range = unwrittenRange(segment, first)
+    if (range !== undefined) {
+      const bytes = segment.bytes as Uint8Array
+      const start = segment.offsets[range.first] as number
+      const end = (segment.offsets[range.last] as number) + segment.entryLength(range.last)
+      const record = bytes.subarray(start, Math.min(bytes.length, (end + 3) & ~3))
+      batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
+      segment.onDisk = true
+    }
+    if (segment.onDisk)
+      batch.push({ op: 'segment', log: this.id, segment: segment.number, state: encodeState(segment) })
+  }
+
+  /** The segments as they were left, not loaded. */
+  restore(): { segments: Segment[]; ready: number; readyBytes: number } {
+    const segments: Segment[] = []
+    let ready = 0
+    let readyBytes = 0
+    for (const { segment: number, state } of this.storage.segments(this.id)) {
+      const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
+      const segment = new Segment(number, view.getFloat64(0, true), 0)
+      segment.count = view.getUint32(8, true)
+      segment.live = view.getUint32(12, true)
+      segment.persistent = segment.live
+      segment.logged = segment.count
+      segment.onDisk = true
+      segment.sealed = true
+      segment.bytes = undefined
+      if (segment.live === 0) {
+        this.drop(segment)
+        continue
+      }
+      ready += segment.live
+      readyBytes += view.getFloat64(16, true)
+      segments.push(segment)
+      segment.packedStates = state.slice(STATE_FIXED_BYTES)
+    }
+    return { segments, ready, readyBytes }
+  }
+
+  /** Reads the entries of a segment back into memory. */
+  load(segment: Segment): void {
+    const records = [...this.storage.records(this.id, segment.number)]
+    const size = records.reduce((sum, r) => sum + ((r.bytes.length + 3) & ~3), 0)
+    const buffer = new ArrayBuffer(size)
+    segment.bytes = new Uint8Array(buffer)
+    segment.words = new Int32Array(buffer)
+    segment.offsets = new Uint32Array(Math.max(1, segment.count))
+    let at = 0
+    for (const { index, bytes } of records) {
+      segment.bytes.set(bytes, at)
+      const end = at + bytes.length
+      for (let i = index; at < end && i < segment.count; i++) {
+        segment.offsets[i] = at
+        at = (at + (segment.words[at >> 2] as number) + 3) & ~3
+      }
+    }
+    segment.used = at
+    if (segment.packedStates !== undefined) {
+      segment.states = unpackStates(segment.packedStates, segment.count)
+      segment.packedStates = undefined
+    }
+  }
+}
+
+/** The messages from `first` on that have to be written, from the first to the last one that needs it. */
+function unwrittenRange(segment: Segment, first: number): { first: number; last: number } | undefined {
+  let from = first
+  let to = segment.count - 1
+  while (from <= to && !needsWriting(segment, from)) from++
+  while (to >= from && !needsWriting(segment, to)) to--
+  return from > to ? undefined : { first: from, last: to }
+}
+
+function needsWriting(segment: Segment, index: number): boolean {
+  return segment.state(index) !== STATE_SETTLED && segment.isPersistent(index)
+}
+
+function encodeState(segment: Segment): Uint8Array {
+  const count = segment.count
+  const out = new Uint8Array(STATE_FIXED_BYTES + ((count + 3) >> 2))
+  let live = 0
+  let bytes = 0
+  for (let i = 0; i < count; i++) {
+    let bits = 0
+    if (!needsWriting(segment, i)) bits = BIT_SETTLED
+    else {
+      live++
+      bytes += segment.bodySize(i)
+      if (segment.wasDelivered(i)) bits = BIT_DELIVERED
+    }
+    if (bits !== 0)
+      out[STATE_FIXED_BYTES + (i >> 2)] =
+        (out[STATE_FIXED_BYTES + (i >> 2)] as number) | (bits << ((i & 3) * 2))
+  }
+  const view = new DataView(out.buffer)
+  view.setFloat64(0, segment.base, true)
+  view.setUint32(8, count, true)
+  view.setUint32(12, live, true)
+  view.setFloat64(16, bytes, true)
+  return out
+}
+
+function unpackStates(packed: Uint8Array, count: number): Uint8Array {
+  const states = new Uint8Array(Math.max(1, count))
+  for (let i = 0; i < count; i++) {
+    const bits = ((packed[i >> 2] as number) >> ((i & 3) * 2)) & 3
+    if (bits & BIT_SETTLED) states[i] = STATE_SETTLED
+    else states[i] = STATE_READY | (bits & BIT_DELIVERED ? STATE_DELIVERED : 0)
+  }
+  return states
+}

@@ -1,0 +1,197 @@
+// hot: per message
+/**
+ * A run of consecutive messages of one queue: one buffer of entries (see message.ts) and typed arrays beside it.
+ * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
+ */
+import { copyBytes } from '../../util/copy.ts'
+import {
+  ENTRY_EXPIRY_BYTES,
+  ENTRY_HEADER_BYTES,
+  FLAG_EXPIRES,
+  FLAG_PERSISTENT,
+  type Incoming,
+} from '../message.ts'
+
+export const SEGMENT_BYTES = 256 * 1024
+export const SEGMENT_BYTES_FIRST = 4 * 1024
+/** Keeps the typed arrays of a segment of tiny messages small. */
+export const SEGMENT_MESSAGES_MAX = 8192
+const INITIAL_CAPACITY = 32
+
+export const STATE_READY = 0
+export const STATE_UNACKED = 1
+export const STATE_SETTLED = 2
+/** Set beside the state once the message has been delivered to anybody. */
+export const STATE_DELIVERED = 4
+const STATE_MASK = 3
+
+export class Segment {
+  /** Number of the segment in its queue, from 1; also its key on disk. */
+  readonly number: number
+  /** The queue's number of the message at index 0. */
+  base: number
+  /** Entries, or undefined while the segment is only on disk. */
+  bytes: Uint8Array | undefined
+  /** The same memory as little-endian words: entries begin at multiples of four. */
+  words: Int32Array
+  used = 0
+  count = 0
+  /** Messages not settled. */
+  live = 0
+  /** Persistent messages among all, settled ones included; 0 lets the log skip the segment. */
+  persistent = 0
+  /** Where each entry begins. */
+  offsets: Uint32Array
+  states: Uint8Array
+  /** How far the log has taken it over: indexes below are in an earlier batch or need none. */
+  logged = 0
+  /** Something of it is on disk or in a batch on its way there. */
+  onDisk = false
+  /** Changed since the last batch: it is in the log's list. */
+  dirty = false
+  /** No further appends. */
+  sealed = false
+  /** The states as the store keeps them, until the segment is loaded for the first time. */
+  packedStates: Uint8Array | undefined
+  /** The queue has let go of it. */
+  gone = false
+
+  /** @param memory its size in octets, or memory to take over (its length a multiple of four) */
+  constructor(number: number, base: number, memory: number | ArrayBuffer) {
+    this.number = number
+    this.base = base
+    const buffer = typeof memory === 'number' ? new ArrayBuffer((memory + 3) & ~3) : memory
+    this.bytes = new Uint8Array(buffer)
+    this.words = new Int32Array(buffer)
+    this.offsets = new Uint32Array(INITIAL_CAPACITY)
+    this.states = new Uint8Array(INITIAL_CAPACITY)
+  }
+
+  static entryBytes(m: Incoming, expires: boolean): number {
+    return (
+      ENTRY_HEADER_BYTES +
+      (expires ? ENTRY_EXPIRY_BYTES : 0) +
+      (m.namesEnd - m.namesStart) +
+      (m.contentEnd - m.contentStart)
+    )
+  }
+
+  fits(entryBytes: number): boolean {
+    return (
+      !this.sealed &&
+      this.count < SEGMENT_MESSAGES_MAX &&
+      this.bytes !== undefined &&
+      this.used + entryBytes <= this.bytes.length
+    )
+  }
+
+  /** Copies the message in; it must fit. `expiresAt` in ms since 1970, 0 = never. */
+  append(m: Incoming, entryBytes: number, expiresAt: number): void {
+    const bytes = this.bytes as Uint8Array
+    const start = this.used
+    const namesAt = start + ENTRY_HEADER_BYTES + (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
+    const contentAt = namesAt + (m.namesEnd - m.namesStart)
+    copyBytes(m.source, m.namesStart, m.namesEnd, bytes, namesAt)
+    copyBytes(m.source, m.contentStart, m.contentEnd, bytes, contentAt)
+    this.enter(m, start, entryBytes, contentAt - start, expiresAt)
+  }
+
+  /** A sealed segment around the memory of an adoptable message. */
+  static adopt(number: number, base: number, m: Incoming, entryBytes: number, expiresAt: number): Segment {
+    const segment = new Segment(number, base, m.source.buffer as ArrayBuffer)
+    const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
+    segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
+    segment.sealed = true
+    m.adoptable = false
+    return segment
+  }
+
+  private enter(
+    m: Incoming,
+    start: number,
+    entryBytes: number,
+    contentOffset: number,
+    expiresAt: number,
+  ): void {
+    const index = this.count
+    if (index === this.offsets.length) this.grow()
+    let flags = m.persistent ? FLAG_PERSISTENT : 0
+    const word = start >> 2
+    if (expiresAt !== 0) {
+      flags |= FLAG_EXPIRES
+      this.words[word + 3] = (expiresAt % 4294967296) | 0
+      this.words[word + 4] = Math.floor(expiresAt / 4294967296)
+    }
+    this.words[word] = entryBytes
+    this.words[word + 1] = m.bodySize
+    this.words[word + 2] = flags | (m.priority << 8) | (contentOffset << 16)
+    this.offsets[index] = start
+    this.states[index] = STATE_READY
+    this.used = (start + entryBytes + 3) & ~3
+    this.count = index + 1
+    this.live++
+    if (m.persistent) this.persistent++
+  }
+
+  private grow(): void {
+    const capacity = this.offsets.length * 2
+    const offsets = new Uint32Array(capacity)
+    offsets.set(this.offsets)
+    this.offsets = offsets
+    const states = new Uint8Array(capacity)
+    states.set(this.states)
+    this.states = states
+  }
+
+  /** Starts over with an empty buffer; only for a segment without live messages that is not on disk. */
+  reset(base: number): void {
+    this.base = base
+    this.used = 0
+    this.count = 0
+    this.persistent = 0
+    this.logged = 0
+  }
+
+  state(index: number): number {
+    return (this.states[index] as number) & STATE_MASK
+  }
+
+  wasDelivered(index: number): boolean {
+    return ((this.states[index] as number) & STATE_DELIVERED) !== 0
+  }
+
+  entryLength(index: number): number {
+    return this.words[(this.offsets[index] as number) >> 2] as number
+  }
+
+  bodySize(index: number): number {
+    return this.words[((this.offsets[index] as number) >> 2) + 1] as number
+  }
+
+  isPersistent(index: number): boolean {
+    return ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) & FLAG_PERSISTENT) !== 0
+  }
+
+  priority(index: number): number {
+    return ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) >> 8) & 0xff
+  }
+
+  /** Where the content of the entry begins in the buffer. */
+  contentStart(index: number): number {
+    const start = this.offsets[index] as number
+    return start + ((this.words[(start >> 2) + 2] as number) >>> 16)
+  }
+
+  namesStart(index: number): number {
+    const start = this.offsets[index] as number
+    const expires = ((this.words[(start >> 2) + 2] as number) & FLAG_EXPIRES) !== 0
+    return start + ENTRY_HEADER_BYTES + (expires ? ENTRY_EXPIRY_BYTES : 0)
+  }
+
+  /** In ms since 1970; 0 = never. */
+  expiresAt(index: number): number {
+    const word = (this.offsets[index] as number) >> 2
+    if (((this.words[word + 2] as number) & FLAG_EXPIRES) === 0) return 0
+    return ((this.words[word + 3] as number) >>> 0) + (this.words[word + 4] as number) * 4294967296
+  }
+}

@@ -1,0 +1,146 @@
+/** Durable vhosts, exchanges, queues and bindings as metadata of the store: one value each, in JSON. */
+import { createHash } from 'node:crypto'
+import { FieldTable } from '../protocol/field-table.ts'
+import type { GroupCommit } from '../storage/batch.ts'
+import type { Storage } from '../storage/storage.ts'
+import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
+import type { WorkQueue } from './queue/work-queue.ts'
+import type { Vhost, VhostJournal } from './vhost.ts'
+
+export interface StoredExchange extends ExchangeInfo {
+  readonly vhost: string
+}
+
+export interface StoredQueue {
+  readonly vhost: string
+  readonly name: string
+  readonly autoDelete: boolean
+  readonly kind: string
+  readonly arguments: FieldTable
+  readonly log: number
+}
+
+export interface StoredBinding {
+  readonly vhost: string
+  readonly source: string
+  readonly destination: string
+  readonly destinationType: 'queue' | 'exchange'
+  readonly routingKey: string
+  readonly arguments: FieldTable
+}
+
+type Kind = 'vhost' | 'exchange' | 'queue' | 'binding'
+
+/** Names can be longer together than a key may be, so a key is a digest and the value says everything. */
+function key(kind: Kind, ...identity: string[]): string {
+  return `${kind}:${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}`
+}
+
+function toBytes(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+export class TopologyStore implements VhostJournal {
+  private readonly storage: Storage
+  private readonly commit: GroupCommit
+  private lastLog = 0
+
+  constructor(storage: Storage, commit: GroupCommit) {
+    this.storage = storage
+    this.commit = commit
+  }
+
+  vhostAdded(name: string): void {
+    this.commit.put(key('vhost', name), toBytes({ name }))
+  }
+
+  vhostRemoved(name: string): void {
+    this.commit.delete(key('vhost', name))
+  }
+
+  exchangeAdded(v: Vhost, x: Exchange): void {
+    const { name, type, durable, autoDelete, internal } = x
+    const value = { vhost: v.name, name, type, durable, autoDelete, internal, arguments: text(x.arguments) }
+    this.commit.put(key('exchange', v.name, name), toBytes(value))
+  }
+
+  exchangeRemoved(v: Vhost, x: Exchange): void {
+    this.commit.delete(key('exchange', v.name, x.name))
+  }
+
+  queueAdded(v: Vhost, q: WorkQueue): void {
+    const { name, autoDelete } = q
+    const value = {
+      vhost: v.name,
+      name,
+      autoDelete,
+      kind: q.kind.name,
+      arguments: text(q.arguments),
+      log: q.log?.id,
+    }
+    this.commit.put(key('queue', v.name, name), toBytes(value))
+  }
+
+  queueRemoved(v: Vhost, q: WorkQueue): void {
+    this.commit.delete(key('queue', v.name, q.name))
+  }
+
+  bindingAdded(v: Vhost, b: Binding): void {
+    const stored = describe(v, b)
+    this.commit.put(bindingKey(stored), toBytes({ ...stored, arguments: text(b.arguments) }))
+  }
+
+  bindingRemoved(v: Vhost, b: Binding): void {
+    this.commit.delete(bindingKey(describe(v, b)))
+  }
+
+  nextLog(): number {
+    return ++this.lastLog
+  }
+
+  *vhosts(): Iterable<string> {
+    for (const v of this.read<{ name: string }>('vhost')) yield v.name
+  }
+
+  exchanges(): Iterable<StoredExchange> {
+    return this.read('exchange')
+  }
+
+  *queues(): Iterable<StoredQueue> {
+    for (const q of this.read<StoredQueue>('queue')) {
+      this.lastLog = Math.max(this.lastLog, q.log)
+      yield q
+    }
+  }
+
+  bindings(): Iterable<StoredBinding> {
+    return this.read('binding')
+  }
+
+  private *read<T>(kind: Kind): Iterable<T> {
+    for (const { value } of this.storage.scan(`${kind}:`)) {
+      const stored = JSON.parse(Buffer.from(value).toString()) as T & { arguments?: string }
+      if (stored.arguments === undefined) yield stored
+      else yield { ...stored, arguments: FieldTable.decode(Buffer.from(stored.arguments, 'base64')) }
+    }
+  }
+}
+
+function describe(v: Vhost, b: Binding): StoredBinding {
+  return {
+    vhost: v.name,
+    source: b.source.name,
+    destination: b.destination.name,
+    destinationType: isExchange(b.destination) ? 'exchange' : 'queue',
+    routingKey: b.routingKey,
+    arguments: b.arguments,
+  }
+}
+
+function bindingKey(b: StoredBinding): string {
+  return key('binding', b.vhost, b.source, b.destinationType, b.destination, b.routingKey, text(b.arguments))
+}
+
+function text(t: FieldTable): string {
+  return t.bytes.toString('base64')
+}

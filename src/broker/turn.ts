@@ -1,0 +1,92 @@
+// hot: per message
+/**
+ * What is left for the end of a turn, once all input that was waiting has been read: queues that have something to
+ * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
+ */
+import type { Clock } from './clock.ts'
+
+/** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */
+const ROUNDS_MAX = 1000
+
+export interface Pumped {
+  pump(): void
+}
+export interface Flushed {
+  flush(): void
+}
+export interface Confirming {
+  sendConfirms(): void
+}
+
+export class Turn {
+  /** Time of this turn in ms since 1970, read at most once a turn. */
+  private time = 0
+  private readonly clock: Clock
+  private queues: Pumped[] = []
+  private outputs: Flushed[] = []
+  private confirming: Confirming[] = []
+  private scheduled = false
+  private readonly atEnd: () => void
+  private readonly runBound = (): void => this.run()
+
+  constructor(clock: Clock, atEnd: () => void) {
+    this.clock = clock
+    this.atEnd = atEnd
+  }
+
+  now(): number {
+    if (this.time === 0) {
+      this.time = this.clock.now()
+      this.schedule()
+    }
+    return this.time
+  }
+
+  pumpLater(queue: Pumped): void {
+    this.queues.push(queue)
+    if (!this.scheduled) this.schedule()
+  }
+
+  flushLater(output: Flushed): void {
+    this.outputs.push(output)
+    if (!this.scheduled) this.schedule()
+  }
+
+  confirmLater(channel: Confirming): void {
+    this.confirming.push(channel)
+    if (!this.scheduled) this.schedule()
+  }
+
+  schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.clock.defer(this.runBound)
+  }
+
+  /** Hands out what can be handed out now, so that counts are exact for what comes next. */
+  pumpNow(): void {
+    for (let round = 0; this.queues.length > 0 && round < ROUNDS_MAX; round++) {
+      const queues = this.queues
+      this.queues = []
+      for (let i = 0; i < queues.length; i++) (queues[i] as Pumped).pump()
+    }
+  }
+
+  run(): void {
+    this.scheduled = false
+    this.time = 0
+    this.pumpNow()
+    const confirming = this.confirming
+    if (confirming.length > 0) {
+      this.confirming = []
+      for (let i = 0; i < confirming.length; i++) (confirming[i] as Confirming).sendConfirms()
+    }
+    this.atEnd()
+    const outputs = this.outputs
+    if (outputs.length > 0) {
+      this.outputs = []
+      for (let i = 0; i < outputs.length; i++) (outputs[i] as Flushed).flush()
+    }
+    if (this.queues.length > 0 || this.confirming.length > 0) this.schedule()
+  }
+}

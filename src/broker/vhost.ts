@@ -1,0 +1,169 @@
+/**
+ * A virtual host: its exchanges, queues and bindings, and what follows when one of them goes. Checks of names,
+ * permissions and equivalence are the business of `operations/`.
+ */
+import { FieldTable } from '../protocol/field-table.ts'
+import { Bindings } from './exchange/bindings.ts'
+import {
+  type Binding,
+  type Destination,
+  Exchange,
+  type ExchangeInfo,
+  type ExchangeRouting,
+  type RoutedMessage,
+} from './exchange/exchange.ts'
+import { exchangeRouting, predeclared } from './exchange/registry.ts'
+import type { WorkQueue } from './queue/work-queue.ts'
+import { type Route, route } from './router.ts'
+
+/** Told of every change that has to outlive the process. */
+export interface VhostJournal {
+  exchangeAdded(vhost: Vhost, x: Exchange): void
+  exchangeRemoved(vhost: Vhost, x: Exchange): void
+  bindingAdded(vhost: Vhost, b: Binding): void
+  bindingRemoved(vhost: Vhost, b: Binding): void
+  queueAdded(vhost: Vhost, q: WorkQueue): void
+  queueRemoved(vhost: Vhost, q: WorkQueue): void
+}
+
+export class Vhost {
+  readonly name: string
+  readonly exchanges = new Map<string, Exchange>()
+  readonly queues = new Map<string, WorkQueue>()
+  readonly bindings = new Bindings()
+  /** Exclusive queues by the connection that they belong to. */
+  private readonly owned = new Map<object, Set<WorkQueue>>()
+  /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
+  version = 1
+  private readonly journal: VhostJournal
+
+  constructor(name: string, journal: VhostJournal) {
+    this.name = name
+    this.journal = journal
+    this.install({ name: '', type: 'direct', internal: false }, new DefaultRouting(this.queues))
+    for (const x of predeclared) this.install(x, exchangeRouting(x.type) as ExchangeRouting)
+  }
+
+  private install(x: { name: string; type: string; internal: boolean }, routing: ExchangeRouting): void {
+    const info = { ...x, durable: true, autoDelete: false, arguments: FieldTable.empty }
+    this.exchanges.set(x.name, new Exchange(info, routing))
+  }
+
+  readonly findExchange = (name: string): Exchange | undefined => this.exchanges.get(name)
+
+  route(from: Exchange, messages: readonly RoutedMessage[]): Route {
+    return route(from, messages, this.findExchange)
+  }
+
+  addExchange(info: ExchangeInfo, routing: ExchangeRouting): Exchange {
+    const x = new Exchange(info, routing)
+    this.exchanges.set(x.name, x)
+    this.version++
+    if (x.durable) this.journal.exchangeAdded(this, x)
+    return x
+  }
+
+  removeExchange(x: Exchange): void {
+    if (this.exchanges.get(x.name) !== x) return
+    this.exchanges.delete(x.name)
+    this.version++
+    if (x.durable) this.journal.exchangeRemoved(this, x)
+    for (const b of this.bindings.from(x)) this.dropBinding(b)
+    this.removeBindingsTo(x)
+  }
+
+  /** What the store brings back; nothing is written. */
+  restoreExchange(info: ExchangeInfo, routing: ExchangeRouting): void {
+    this.exchanges.set(info.name, new Exchange(info, routing))
+  }
+
+  restoreQueue(q: WorkQueue): void {
+    this.queues.set(q.name, q)
+  }
+
+  restoreBinding(b: Binding): void {
+    if (!this.bindings.add(b)) return
+    b.source.routing.add(b)
+    b.source.outgoing++
+  }
+
+  addQueue(q: WorkQueue): void {
+    this.queues.set(q.name, q)
+    this.version++
+    if (q.durable) this.journal.queueAdded(this, q)
+    if (q.owner === undefined) return
+    const owned = this.owned.get(q.owner)
+    if (owned === undefined) this.owned.set(q.owner, new Set([q]))
+    else owned.add(q)
+  }
+
+  /** The connection has ended, and its exclusive queues with it. */
+  removeOwned(owner: object): void {
+    for (const q of this.owned.get(owner) ?? []) this.removeQueue(q)
+    this.owned.delete(owner)
+  }
+
+  /** Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. */
+  removeQueue(q: WorkQueue): number {
+    if (this.queues.get(q.name) !== q) return 0
+    this.queues.delete(q.name)
+    if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
+    this.version++
+    const ready = q.destroy()
+    if (q.durable) this.journal.queueRemoved(this, q)
+    this.removeBindingsTo(q)
+    return ready
+  }
+
+  /** False where the binding is there already. */
+  bind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): boolean {
+    const durable = source.durable && destination.durable
+    const b = { source, destination, routingKey, arguments: args, durable }
+    if (!this.bindings.add(b)) return false
+    source.routing.add(b)
+    source.outgoing++
+    this.version++
+    if (durable) this.journal.bindingAdded(this, b)
+    return true
+  }
+
+  unbind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): void {
+    const b = this.bindings.find(source, destination, routingKey, args)
+    if (b !== undefined) this.unbound([b])
+  }
+
+  private removeBindingsTo(d: Destination): void {
+    this.unbound(this.bindings.to(d))
+  }
+
+  private unbound(list: readonly Binding[]): void {
+    for (const b of list) this.dropBinding(b)
+    for (const { source } of list) if (source.autoDelete && source.outgoing === 0) this.removeExchange(source)
+  }
+
+  private dropBinding(b: Binding): void {
+    this.bindings.remove(b)
+    b.source.routing.remove(b)
+    b.source.outgoing--
+    this.version++
+    if (b.durable) this.journal.bindingRemoved(this, b)
+  }
+}
+
+/** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */
+class DefaultRouting implements ExchangeRouting {
+  readonly byKeyOnly = true
+  private readonly queues: Map<string, WorkQueue>
+
+  constructor(queues: Map<string, WorkQueue>) {
+    this.queues = queues
+  }
+
+  add(): void {}
+  remove(): void {}
+
+  route(message: RoutedMessage, matches: { add(d: Destination): void }): void {
+    const q = this.queues.get(message.routingKey)
+    if (q !== undefined) matches.add(q)
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * One channel of a connection: its consumers, its unsettled deliveries, its mode. The methods are in `methods/`, the
+ * way of a publish in `publish.ts`.
+ */
+import type { Broker } from '../broker/broker.ts'
+import type { Confirming } from '../broker/turn.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Caller } from '../operations/caller.ts'
+import { preconditionFailed } from '../protocol/errors.ts'
+import { MethodId } from '../protocol/generated/constants.ts'
+import type { ServerMethod } from '../protocol/generated/methods.ts'
+import type { Confirms } from './confirms.ts'
+import type { ChannelConsumer } from './consumer.ts'
+import { ContentAssembly } from './content-assembly.ts'
+import { RouteCache } from './route-cache.ts'
+import type { Transaction } from './transaction.ts'
+import { Unsettled } from './unsettled.ts'
+
+export class Channel implements Confirming {
+  readonly number: number
+  readonly connection: Connection
+  readonly broker: Broker
+  readonly caller: Caller
+  readonly unsettled = new Unsettled()
+  readonly consumers = new Map<string, ChannelConsumer>()
+  readonly assembly = new ContentAssembly()
+  readonly routes = new RouteCache()
+  /** The server has closed it and waits for the client's close-ok. */
+  closing = false
+  confirms: Confirms | undefined
+  transaction: Transaction | undefined
+  /** The queue declared last: an empty queue name means this one. */
+  lastQueue = ''
+  /** basic.qos with global=false: for consumers to come; 0 = no limit. */
+  prefetch = 0
+  /** basic.qos with global=true: shared by all consumers; 0 = no limit. */
+  sharedPrefetch = 0
+  /** Deliveries to consumers that wait for their acknowledgement. */
+  sharedUnacked = 0
+  private confirming = false
+  private awaitsFlush = false
+
+  constructor(connection: Connection, number: number, caller: Caller) {
+    this.connection = connection
+    this.broker = connection.broker
+    this.number = number
+    this.caller = caller
+  }
+
+  send(m: ServerMethod): void {
+    this.connection.output.method(this.number, m)
+  }
+
+  /** Acknowledges or returns deliveries. @throws AmqpError 406, nothing settled */
+  settle(tag: number, multiple: boolean, how: 'ack' | 'requeue' | 'reject'): void {
+    const u = this.unsettled
+    if (multiple && tag === 0) {
+      this.settleRange(u.first, u.nextTag - 1, how)
+      return
+    }
+    if (!u.isOutstanding(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+    this.settleRange(multiple ? u.first : tag, tag, how)
+  }
+
+  private settleRange(first: number, last: number, how: 'ack' | 'requeue' | 'reject'): void {
+    const u = this.unsettled
+    for (let tag = first; tag <= last; tag++) {
+      if (!u.isOutstanding(tag)) continue
+      const consumer = u.consumerOf(tag)
+      const queue = u.queueOf(tag)
+      const number = u.numberOf(tag)
+      u.remove(tag)
+      queue.settle(number, how)
+      consumer?.release()
+    }
+  }
+
+  /** Everything unsettled goes back to its queues. */
+  requeueAll(): void {
+    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, 'requeue')
+  }
+
+  removeConsumer(tag: string): void {
+    const c = this.consumers.get(tag)
+    if (c === undefined) return
+    this.consumers.delete(tag)
+    c.queue.cancel(c)
+  }
+
+  /** The queue of a consumer has gone. Clients that announced it are told, others just hear nothing more. */
+  consumerCancelled(c: ChannelConsumer): void {
+    this.consumers.delete(c.tag)
+    if (this.connection.clientHas('consumer_cancel_notify') && !this.closing)
+      this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
+  }
+
+  /** Credit has come back to the channel or its connection. */
+  resumeConsumers(): void {
+    for (const c of this.consumers.values()) c.resume()
+  }
+
+  /** A publish in confirm mode has gone its way; `batch` 0 = safe now. */
+  published(batch: number): void {
+    const confirms = this.confirms
+    if (confirms === undefined) return
+    confirms.add(batch)
+    if (batch !== 0) {
+      this.broker.commit.hurry()
+      if (!this.awaitsFlush) {
+        this.awaitsFlush = true
+        this.connection.server.awaitFlush(this)
+      }
+    } else if (!confirms.waits) this.confirmLater()
+  }
+
+  /** A queue has refused the publish. */
+  refused(): void {
+    const confirms = this.confirms
+    if (confirms === undefined) return
+    confirms.add(0)
+    this.send({ id: MethodId.BasicNack, deliveryTag: confirms.published, multiple: false, requeue: false })
+    if (!confirms.waits) this.confirmLater()
+  }
+
+  /** A batch is on disk. False where nothing of this channel waits for a further one. */
+  flushed(): boolean {
+    this.sendConfirms()
+    this.awaitsFlush = this.confirms?.waits === true && !this.closing
+    return this.awaitsFlush
+  }
+
+  private confirmLater(): void {
+    if (this.confirming) return
+    this.confirming = true
+    this.broker.turn.confirmLater(this)
+  }
+
+  /** Acknowledges whatever is safe by now, with one method. */
+  sendConfirms(): void {
+    this.confirming = false
+    if (this.confirms === undefined || this.closing) return
+    const { upTo, count } = this.confirms.take(this.broker.commit.flushed)
+    if (count > 0) this.send({ id: MethodId.BasicAck, deliveryTag: upTo, multiple: count > 1 })
+  }
+
+  /** Ends the channel: consumers first, so that what goes back is not handed out here again. */
+  release(): void {
+    for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag)
+    this.transaction = undefined
+    this.requeueAll()
+  }
+}

@@ -1,0 +1,159 @@
+// hot: per message
+/** A consumer of a channel: its credit, and the writing of its deliveries. */
+import type { Consumer } from '../broker/queue/consumers.ts'
+import type { Segment } from '../broker/queue/segment.ts'
+import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import { writeContent } from '../connection/content-writer.ts'
+import type { Output } from '../connection/output.ts'
+import { FRAME_METHOD } from '../protocol/generated/constants.ts'
+import { copyBytes } from '../util/copy.ts'
+import type { Channel } from './channel.ts'
+
+/** Entries up to this size are copied out in one piece. */
+const DIRECT_ENTRY_BYTES_MAX = 32 * 1024
+const BASIC_DELIVER = 0x003c003c
+
+export interface ConsumerOptions {
+  readonly tag: string
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly priority: number
+  /** 0 = no limit */
+  readonly prefetch: number
+}
+
+export class ChannelConsumer implements Consumer {
+  readonly tag: string
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly priority: number
+  readonly prefetch: number
+  readonly queue: WorkQueue
+  parked = false
+  private readonly channel: Channel
+  private readonly output: Output
+  private unacked = 0
+  /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
+  private readonly prefix: Uint8Array
+
+  constructor(channel: Channel, queue: WorkQueue, options: ConsumerOptions) {
+    this.channel = channel
+    this.output = channel.connection.output
+    this.queue = queue
+    this.tag = options.tag
+    this.noAck = options.noAck
+    this.exclusive = options.exclusive
+    this.priority = options.priority
+    this.prefetch = options.prefetch
+    this.prefix = deliverPrefix(channel.number, options.tag)
+  }
+
+  hasCredit(): boolean {
+    if (this.output.congested) return false
+    if (this.noAck) return true
+    if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false
+    const channel = this.channel
+    return channel.sharedPrefetch === 0 || channel.sharedUnacked < channel.sharedPrefetch
+  }
+
+  deliver(queue: WorkQueue, segment: Segment, index: number, number: number): void {
+    const channel = this.channel
+    let tag: number
+    if (this.noAck) tag = channel.unsettled.skip()
+    else {
+      tag = channel.unsettled.add(queue, number, this)
+      this.unacked++
+      channel.sharedUnacked++
+    }
+    const start = segment.offsets[index] as number
+    const end = start + segment.entryLength(index)
+    const namesStart = segment.namesStart(index)
+    const contentStart = segment.contentStart(index)
+    const bytes = segment.bytes as Uint8Array
+    const prefix = this.prefix
+    const max = channel.connection.frameBytesMax
+    const size = end - namesStart
+    const direct = size <= DIRECT_ENTRY_BYTES_MAX && (max === 0 || segment.bodySize(index) <= max - 8)
+    const copyEnd = direct ? end : contentStart + 1
+    const out = this.output
+    const at = out.reserve(prefix.length + copyEnd - namesStart)
+    const o = out.bytes
+    copyBytes(prefix, 0, prefix.length, o, at)
+    writeDeliver(o, at, prefix.length, contentStart - namesStart, tag, segment.wasDelivered(index))
+    const entryAt = at + prefix.length
+    copyBytes(bytes, namesStart, copyEnd, o, entryAt)
+    if (!direct) {
+      out.cork()
+      writeContent(out, channel.number, bytes, contentStart, end, max, segment.sealed)
+      out.uncork()
+      return
+    }
+    // The frames still carry the publisher's channel number.
+    const high = channel.number >> 8
+    const low = channel.number & 0xff
+    const headerAt = entryAt + contentStart - namesStart + 1
+    o[headerAt + 1] = high
+    o[headerAt + 2] = low
+    const bodyAt = headerAt + (((o[headerAt + 5] as number) << 8) | (o[headerAt + 6] as number)) + 8
+    if (bodyAt < entryAt + size) {
+      o[bodyAt + 1] = high
+      o[bodyAt + 2] = low
+    }
+  }
+
+  /** One of its deliveries is settled. */
+  release(): void {
+    this.unacked--
+    this.channel.sharedUnacked--
+    if (this.parked) this.queue.resume(this)
+    if (this.channel.sharedPrefetch !== 0) this.channel.resumeConsumers()
+  }
+
+  resume(): void {
+    if (this.parked) this.queue.resume(this)
+  }
+
+  cancelled(): void {
+    this.channel.consumerCancelled(this)
+  }
+}
+
+function deliverPrefix(channel: number, tag: string): Uint8Array {
+  const name = Buffer.from(tag)
+  const b = new Uint8Array(7 + 4 + 1 + name.length + 9)
+  b[0] = FRAME_METHOD
+  b[1] = channel >> 8
+  b[2] = channel
+  b[8] = BASIC_DELIVER >> 16
+  b[10] = BASIC_DELIVER & 0xff
+  b[11] = name.length
+  b.set(name, 12)
+  return b
+}
+
+/** Fills in what differs between deliveries: frame size, delivery tag, redelivered. */
+function writeDeliver(
+  o: Uint8Array,
+  at: number,
+  prefixBytes: number,
+  namesBytes: number,
+  tag: number,
+  redelivered: boolean,
+): void {
+  const size = prefixBytes - 7 + namesBytes
+  o[at + 5] = size >> 8
+  o[at + 6] = size
+  // The prefix ends with eight octets of delivery tag and the `redelivered` octet.
+  const end = at + prefixBytes
+  const high = Math.floor(tag / 4294967296)
+  if (high !== 0) {
+    o[end - 8] = high >> 16
+    o[end - 7] = high >> 8
+    o[end - 6] = high
+  }
+  o[end - 5] = tag >>> 24
+  o[end - 4] = tag >>> 16
+  o[end - 3] = tag >>> 8
+  o[end - 2] = tag
+  o[end - 1] = redelivered ? 1 : 0
+}

@@ -1,0 +1,33 @@
+import { AmqpError, ReplyCode } from '../../protocol/errors.ts'
+import { MethodId } from '../../protocol/generated/constants.ts'
+import type { Handlers } from './handler.ts'
+
+export const channelMethods = {
+  [MethodId.ChannelOpen]() {
+    throw new AmqpError(ReplyCode.ChannelError, "second 'channel.open' seen")
+  },
+
+  [MethodId.ChannelClose](ch) {
+    ch.connection.closeChannel(ch)
+    ch.send({ id: MethodId.ChannelCloseOk })
+  },
+
+  /** Only sensible as an answer to the server's close, which the connection handles. */
+  [MethodId.ChannelCloseOk]() {
+    throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
+  },
+
+  [MethodId.ChannelFlow](ch, m) {
+    if (!m.active) throw new AmqpError(ReplyCode.NotImplemented, 'active=false')
+    ch.send({ id: MethodId.ChannelFlowOk, active: true })
+  },
+
+  [MethodId.ChannelFlowOk]() {
+    throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
+  },
+
+  /** Realms are history; RabbitMQ answers with ticket 1 all the same. */
+  [MethodId.AccessRequest](ch) {
+    ch.send({ id: MethodId.AccessRequestOk, ticket: 1 })
+  },
+} satisfies Partial<Handlers>

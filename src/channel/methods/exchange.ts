@@ -1,0 +1,42 @@
+import { type BindingRequest, bind, unbind } from '../../operations/bindings.ts'
+import { declareExchange, declareExchangePassive, deleteExchange } from '../../operations/exchanges.ts'
+import { MethodId } from '../../protocol/generated/constants.ts'
+import type { ExchangeBind, ExchangeUnbind } from '../../protocol/generated/methods.ts'
+import type { Handlers } from './handler.ts'
+
+function toRequest(m: ExchangeBind | ExchangeUnbind): BindingRequest {
+  const { source, destination, routingKey } = m
+  return { source, destination, destinationType: 'exchange', routingKey, arguments: m.arguments }
+}
+
+export const exchangeMethods = {
+  [MethodId.ExchangeDeclare](ch, m) {
+    ch.connection.stored(() => {
+      if (m.passive) declareExchangePassive(ch.caller, m.exchange)
+      else declareExchange(ch.caller, { ...m, name: m.exchange })
+      if (!m.nowait) return { id: MethodId.ExchangeDeclareOk }
+      return undefined
+    }, ch)
+  },
+
+  [MethodId.ExchangeDelete](ch, m) {
+    ch.connection.stored(() => {
+      deleteExchange(ch.caller, m.exchange, m.ifUnused)
+      return m.nowait ? undefined : { id: MethodId.ExchangeDeleteOk }
+    }, ch)
+  },
+
+  [MethodId.ExchangeBind](ch, m) {
+    ch.connection.stored(() => {
+      bind(ch.caller, toRequest(m))
+      return m.nowait ? undefined : { id: MethodId.ExchangeBindOk }
+    }, ch)
+  },
+
+  [MethodId.ExchangeUnbind](ch, m) {
+    ch.connection.stored(() => {
+      unbind(ch.caller, toRequest(m))
+      return m.nowait ? undefined : { id: MethodId.ExchangeUnbindOk }
+    }, ch)
+  },
+} satisfies Partial<Handlers>

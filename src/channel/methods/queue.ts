@@ -1,0 +1,72 @@
+import { type BindingRequest, bind, unbind } from '../../operations/bindings.ts'
+import { notFound } from '../../operations/caller.ts'
+import { declareQueue, declareQueuePassive, deleteQueue, purgeQueue } from '../../operations/queues.ts'
+import { MethodId } from '../../protocol/generated/constants.ts'
+import type { QueueBind, QueueDeclare, QueueUnbind, ServerMethod } from '../../protocol/generated/methods.ts'
+import type { Channel } from '../channel.ts'
+import type { Handlers } from './handler.ts'
+
+/** An empty name stands for the queue declared last on the channel. @throws AmqpError 404 where there is none */
+export function queueName(ch: Channel, name: string): string {
+  if (name !== '') return name
+  if (ch.lastQueue === '') throw notFound('no previously declared queue')
+  return ch.lastQueue
+}
+
+function toRequest(ch: Channel, m: QueueBind | QueueUnbind): BindingRequest {
+  const destination = queueName(ch, m.queue)
+  return {
+    source: m.exchange,
+    destination,
+    destinationType: 'queue',
+    routingKey: m.queue === '' && m.routingKey === '' ? destination : m.routingKey,
+    arguments: m.arguments,
+  }
+}
+
+function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
+  const queue =
+    m.passive && m.queue !== ''
+      ? declareQueuePassive(ch.caller, m.queue)
+      : m.passive
+        ? declareQueuePassive(ch.caller, queueName(ch, ''))
+        : declareQueue(ch.broker, ch.caller, { ...m, name: m.queue })
+  ch.lastQueue = queue.name
+  if (m.nowait) return undefined
+  const { ready, consumers } = queue.counts
+  return { id: MethodId.QueueDeclareOk, queue: queue.name, messageCount: ready, consumerCount: consumers }
+}
+
+export const queueMethods = {
+  [MethodId.QueueDeclare](ch, m) {
+    ch.connection.stored(() => declare(ch, m), ch)
+  },
+
+  [MethodId.QueueBind](ch, m) {
+    ch.connection.stored(() => {
+      bind(ch.caller, toRequest(ch, m))
+      return m.nowait ? undefined : { id: MethodId.QueueBindOk }
+    }, ch)
+  },
+
+  [MethodId.QueueUnbind](ch, m) {
+    ch.connection.stored(() => {
+      unbind(ch.caller, toRequest(ch, m))
+      return { id: MethodId.QueueUnbindOk }
+    }, ch)
+  },
+
+  [MethodId.QueuePurge](ch, m) {
+    ch.connection.stored(() => {
+      const messageCount = purgeQueue(ch.caller, queueName(ch, m.queue))
+      return m.nowait ? undefined : { id: MethodId.QueuePurgeOk, messageCount }
+    }, ch)
+  },
+
+  [MethodId.QueueDelete](ch, m) {
+    ch.connection.stored(() => {
+      const messageCount = deleteQueue(ch.caller, queueName(ch, m.queue), m.ifUnused, m.ifEmpty)
+      return m.nowait ? undefined : { id: MethodId.QueueDeleteOk, messageCount }
+    }, ch)
+  },
+} satisfies Partial<Handlers>

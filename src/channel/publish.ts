@@ -1,0 +1,209 @@
+// hot: per message
+/** The way of a published message from the wire into queues (behaviour.md section 7). */
+import { encodeContent } from '../broker/content.ts'
+import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
+import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED } from '../broker/queue/queue.ts'
+import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import { PlainMessage } from '../broker/router.ts'
+import { writeContent } from '../connection/content-writer.ts'
+import { MESSAGE_BYTES_MAX } from '../limits.ts'
+import { accessRefused, checkAccess, describeExchange, existingExchange } from '../operations/caller.ts'
+import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
+import { HAS_BCC } from '../protocol/field-scan.ts'
+import { FieldTable } from '../protocol/field-table.ts'
+import { MethodId } from '../protocol/generated/constants.ts'
+import { bufferView } from '../util/copy.ts'
+import type { Channel } from './channel.ts'
+import { PropertyScan } from './property-scan.ts'
+
+const BIT_MANDATORY = 1
+const BIT_IMMEDIATE = 2
+/** The longest expiration in ms. */
+const EXPIRATION_MS_MAX = 315_360_000_000
+
+const scan = new PropertyScan()
+
+/**
+ * Publishes a whole message. `m` may be changed; its octets are not looked at after the call.
+ * @param bits mandatory and immediate, as on the wire
+ * @throws AmqpError what is wrong with it; nothing is published then
+ */
+export function publish(ch: Channel, m: Incoming, bits: number): void {
+  if (bits & BIT_IMMEDIATE) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
+  if (m.bodySize > MESSAGE_BYTES_MAX)
+    throw preconditionFailed(
+      `message size ${m.bodySize} is larger than configured max size ${MESSAGE_BYTES_MAX}`,
+    )
+  const vhost = ch.caller.vhost
+  const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
+  let queues = cached === undefined ? resolve(ch, m) : cached.queues
+  readProperties(ch, m)
+  if (scan.special !== 0) queues = withCarbonCopies(ch, m)
+  const transaction = ch.transaction
+  if (transaction !== undefined) {
+    transaction.addPublish(m, queues, queues.length === 0 && (bits & BIT_MANDATORY) !== 0)
+    return
+  }
+  if (queues.length === 0) {
+    if (bits & BIT_MANDATORY) returnMessage(ch, m)
+    ch.published(0)
+    return
+  }
+  deliverTo(ch, m, queues)
+}
+
+/** Into the queues, and into the account of the channel's confirms. Returns false where a queue refused it. */
+export function deliverTo(ch: Channel, m: Incoming, queues: readonly WorkQueue[]): boolean {
+  let durable = false
+  let refused = false
+  for (let i = 0; i < queues.length; i++) {
+    const outcome = (queues[i] as WorkQueue).publish(m)
+    if (outcome === PUBLISH_DURABLE) durable = true
+    else if (outcome === PUBLISH_REFUSED) refused = true
+  }
+  const commit = ch.broker.commit
+  if (durable) commit.pendingBytes += m.contentEnd - m.contentStart
+  if (refused) ch.refused()
+  else ch.published(durable ? commit.number : 0)
+  return !refused
+}
+
+/** Checks rights and existence, finds the queues, and remembers them where exchange and key alone decide. */
+function resolve(ch: Channel, m: Incoming): readonly WorkQueue[] {
+  const b = bufferView(m.source)
+  const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
+  const exchangeName = b.toString('utf8', m.namesStart + 1, xEnd)
+  const key = b.toString('utf8', xEnd + 1, m.namesEnd)
+  const { caller } = ch
+  checkAccess(caller, 'write', 'exchange', exchangeName)
+  const exchange = existingExchange(caller, exchangeName)
+  if (exchange.internal)
+    throw accessRefused(`cannot publish to internal ${describeExchange(caller, exchangeName)}`)
+  const message = new HeadersOnDemand(key, m)
+  const route = caller.vhost.route(exchange, [message])
+  if (route.byKeyOnly) {
+    const names = m.source.slice(m.namesStart, m.namesEnd)
+    ch.routes.add({ names, queues: route.queues }, caller.vhost.version)
+  }
+  return route.queues
+}
+
+class HeadersOnDemand {
+  readonly routingKey: string
+  private readonly m: Incoming
+  private table: FieldTable | undefined
+
+  constructor(routingKey: string, m: Incoming) {
+    this.routingKey = routingKey
+    this.m = m
+  }
+
+  headers(): FieldTable {
+    this.table ??= contentOf(this.m).properties.headers ?? FieldTable.empty
+    return this.table
+  }
+}
+
+function contentOf(m: Incoming): Content {
+  return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+}
+
+/** What the properties mean for the broker. @throws AmqpError 406, 501 */
+function readProperties(ch: Channel, m: Incoming): void {
+  const b = m.source
+  const start = propertiesOffset(m.contentStart)
+  const headerSize =
+    ((b[m.contentStart + 4] as number) << 24) |
+    ((b[m.contentStart + 5] as number) << 16) |
+    ((b[m.contentStart + 6] as number) << 8) |
+    (b[m.contentStart + 7] as number)
+  scan.read(b, start, m.contentStart + 8 + headerSize)
+  m.persistent = scan.persistent
+  m.priority = scan.priority
+  m.ttl = scan.expirationStart === 0 ? -1 : expirationOf(b, scan.expirationStart, scan.expirationEnd)
+  if (scan.userIdStart !== 0) checkUserId(ch, text(b, scan.userIdStart, scan.userIdEnd))
+}
+
+function text(b: Uint8Array, start: number, end: number): string {
+  return bufferView(b).toString('utf8', start, end)
+}
+
+/** In ms. @throws AmqpError 406 */
+function expirationOf(b: Uint8Array, start: number, end: number): number {
+  const s = text(b, start, end)
+  const invalid = (why: string): AmqpError => preconditionFailed(`invalid expiration '${s}': ${why}`)
+  const match = /^([+-]?\d+)(.*)$/s.exec(s)
+  if (match === null) throw invalid('no_integer')
+  if (match[2] !== '') throw invalid(`{leftover_string,${JSON.stringify(match[2])}}`)
+  const ms = Number(match[1])
+  if (ms < 0) throw invalid(`{value_negative,${ms}}`)
+  if (ms > EXPIRATION_MS_MAX) throw invalid(`{value_too_large,${match[1]}}`)
+  return ms
+}
+
+function checkUserId(ch: Channel, userId: string): void {
+  if (userId === ch.caller.user) return
+  throw preconditionFailed(
+    `user_id property set to '${userId}' but authenticated user was '${ch.caller.user}'`,
+  )
+}
+
+/** Routes under the CC and BCC keys too; the BCC header is taken out of `m`. @throws AmqpError 406 */
+function withCarbonCopies(ch: Channel, m: Incoming): readonly WorkQueue[] {
+  const content = contentOf(m)
+  const headers = content.properties.headers ?? FieldTable.empty
+  for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
+  const exchange = existingExchange(ch.caller, content.exchange)
+  const keys = [content.routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
+  const route = ch.caller.vhost.route(
+    exchange,
+    keys.map((k) => new PlainMessage(k, headers)),
+  )
+  if (scan.special & HAS_BCC) {
+    const kept = FieldTable.of(headers.entries.filter((e) => e.name !== 'BCC'))
+    const { ttl } = m
+    encodeContent(
+      content.exchange,
+      content.routingKey,
+      { ...content.properties, headers: kept },
+      content.body,
+      m,
+    )
+    m.ttl = ttl
+  }
+  return route.queues
+}
+
+function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
+  const v = headers.get(name)
+  if (v === undefined) return
+  if (v.type !== 'A')
+    throw preconditionFailed(
+      `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(v.type)}}`,
+    )
+  const other = v.value.find((k) => k.type !== 'S')
+  if (other !== undefined)
+    throw preconditionFailed(
+      `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(other.type)}}`,
+    )
+}
+
+function erlangType(letter: string): string {
+  return letter === 'S' ? 'longstr' : letter === 'F' ? 'table' : letter === 'A' ? 'array' : 'other'
+}
+
+/** Back to the publisher: nobody wanted it. */
+export function returnMessage(ch: Channel, m: Incoming): void {
+  const b = bufferView(m.source)
+  const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
+  ch.send({
+    id: MethodId.BasicReturn,
+    replyCode: ReplyCode.NoRoute,
+    replyText: 'NO_ROUTE',
+    exchange: b.toString('utf8', m.namesStart + 1, xEnd),
+    routingKey: b.toString('utf8', xEnd + 1, m.namesEnd),
+  })
+  const { output, frameBytesMax } = ch.connection
+  writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, false)
+}

@@ -1,0 +1,60 @@
+// hot: per message
+/**
+ * Routes that a channel has used, found by the raw octets of exchange and routing key, so that a repeated publish
+ * decodes no names and looks up no bindings. A change of the topology empties it.
+ */
+import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import { ROUTES_PER_CHANNEL } from '../limits.ts'
+
+export interface CachedRoute {
+  /** exchange and routing key as two short strings */
+  readonly names: Uint8Array
+  readonly queues: readonly WorkQueue[]
+}
+
+export class RouteCache {
+  private slots: (CachedRoute | undefined)[] | undefined
+  private last: CachedRoute | undefined
+  private version = 0
+
+  find(source: Uint8Array, start: number, end: number, version: number): CachedRoute | undefined {
+    if (version !== this.version) {
+      this.clear(version)
+      return undefined
+    }
+    const last = this.last
+    if (last !== undefined && equal(last.names, source, start, end)) return last
+    if (this.slots === undefined) return undefined
+    const found = this.slots[hash(source, start, end)]
+    if (found === undefined || !equal(found.names, source, start, end)) return undefined
+    this.last = found
+    return found
+  }
+
+  add(route: CachedRoute, version: number): void {
+    if (version !== this.version) this.clear(version)
+    this.slots ??= new Array(ROUTES_PER_CHANNEL).fill(undefined)
+    this.slots[hash(route.names, 0, route.names.length)] = route
+    this.last = route
+  }
+
+  private clear(version: number): void {
+    this.version = version
+    this.slots = undefined
+    this.last = undefined
+  }
+}
+
+function equal(names: Uint8Array, source: Uint8Array, start: number, end: number): boolean {
+  if (names.length !== end - start) return false
+  // From the back: keys differ at their ends.
+  for (let i = names.length - 1, at = end - 1; i >= 0; i--, at--) if (names[i] !== source[at]) return false
+  return true
+}
+
+/** FNV-1a, folded to a slot. */
+function hash(b: Uint8Array, start: number, end: number): number {
+  let h = 0x811c9dc5
+  for (let i = start; i < end; i++) h = Math.imul(h ^ (b[i] as number), 0x01000193)
+  return (h ^ (h >>> 15)) & (ROUTES_PER_CHANNEL - 1)
+}

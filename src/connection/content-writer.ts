@@ -1,0 +1,79 @@
+// hot: per message
+/** Sends the content of a message, which lies in the form of message.ts, on a channel. */
+import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
+import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
+import { copyBytes } from '../util/copy.ts'
+import type { Output } from './output.ts'
+
+/** Bodies from this size on are not copied, where their memory stays as it is. */
+export const EXTERNAL_BODY_BYTES = 32 * 1024
+
+function readU32(b: Uint8Array, at: number): number {
+  return (
+    (((b[at] as number) << 24) |
+      ((b[at + 1] as number) << 16) |
+      ((b[at + 2] as number) << 8) |
+      (b[at + 3] as number)) >>>
+    0
+  )
+}
+
+/**
+ * Writes header frame and body frames, without the end octet of the method frame in front of them.
+ * @param contentStart the end octet in front of the header frame
+ * @param frameBytesMax the client's frame_max; 0 = no limit
+ * @param stable the octets of `source` never change, so that a large body need not be copied
+ */
+export function writeContent(
+  out: Output,
+  channel: number,
+  source: Uint8Array,
+  contentStart: number,
+  contentEnd: number,
+  frameBytesMax: number,
+  stable: boolean,
+): void {
+  const headerAt = contentStart + 1
+  const headerBytes = readU32(source, headerAt + 3) + FRAME_OVERHEAD_BYTES
+  const at = out.reserve(headerBytes)
+  copyBytes(source, headerAt, headerAt + headerBytes, out.bytes, at)
+  out.bytes[at + 1] = channel >> 8
+  out.bytes[at + 2] = channel
+  const payloadMax = frameBytesMax === 0 ? BODY_FRAME_PAYLOAD : frameBytesMax - FRAME_OVERHEAD_BYTES
+  for (let from = headerAt + headerBytes; from < contentEnd; ) {
+    const size = readU32(source, from + 3)
+    const end = from + 7 + size
+    for (let piece = from + 7; piece < end; piece += payloadMax)
+      writeBodyFrame(out, channel, source, piece, Math.min(end, piece + payloadMax), stable)
+    from = end + 1
+  }
+}
+
+function writeBodyFrame(
+  out: Output,
+  channel: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  stable: boolean,
+): void {
+  const size = end - start
+  const external = stable && size >= EXTERNAL_BODY_BYTES
+  const at = out.reserve(external ? 7 : size + FRAME_OVERHEAD_BYTES)
+  const b = out.bytes
+  b[at] = FRAME_BODY
+  b[at + 1] = channel >> 8
+  b[at + 2] = channel
+  b[at + 3] = size >>> 24
+  b[at + 4] = size >>> 16
+  b[at + 5] = size >>> 8
+  b[at + 6] = size
+  if (external) {
+    out.external(source.subarray(start, end))
+    const endAt = out.reserve(1)
+    out.bytes[endAt] = FRAME_END
+    return
+  }
+  copyBytes(source, start, end, b, at + 7)
+  b[at + 7 + size] = FRAME_END
+}

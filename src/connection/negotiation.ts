@@ -1,0 +1,141 @@
+/** The connection class of methods: the handshake in its order, then close and update-secret. */
+import type { Timer } from '../broker/clock.ts'
+import { HANDSHAKE_MS_MAX, LOGIN_REFUSED_MS } from '../limits.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
+import type {
+  AnyMethod,
+  ConnectionOpen,
+  ConnectionStartOk,
+  ConnectionTuneOk,
+} from '../protocol/generated/methods.ts'
+import type { User } from '../security/users.ts'
+import type { Connection } from './connection.ts'
+import { checkTuning, login, openVhost, start, tune } from './handshake.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { serverProperties } from './server-properties.ts'
+
+/** Named as RabbitMQ names its states in error texts. */
+type Step = 'pre_init' | 'starting' | 'tuning' | 'opening' | 'running' | 'refused'
+
+/** 0-9, from before the protocol header was settled; the methods are the same. */
+const OLD_HEADER = Buffer.from('AMQP\x01\x01\x00\x09', 'latin1')
+
+export class Negotiation {
+  private step: Step = 'pre_init'
+  private user: User | undefined
+  private readonly connection: Connection
+  private readonly timer: Timer
+
+  constructor(connection: Connection) {
+    this.connection = connection
+    this.timer = connection.broker.clock.after(HANDSHAKE_MS_MAX, () => {
+      connection.server.logger.warn({ connection: connection.name, step: this.step }, 'handshake timeout')
+      connection.socket.destroy()
+    })
+  }
+
+  /** The first eight octets. A wrong header is answered with the right one, and the socket is closed: false. */
+  protocolHeader(octets: number[]): boolean {
+    const header = Buffer.from(octets)
+    const { connection } = this
+    if (!header.equals(PROTOCOL_HEADER) && !header.equals(OLD_HEADER)) {
+      connection.server.logger.warn({ connection: connection.name }, 'not an AMQP 0-9-1 protocol header')
+      connection.output.put(new Uint8Array(PROTOCOL_HEADER))
+      connection.endSocket()
+      return false
+    }
+    this.step = 'starting'
+    connection.output.method(0, start(serverProperties(connection.server.identity)))
+    return true
+  }
+
+  unexpected(): AmqpError {
+    return new AmqpError(ReplyCode.ChannelError, `unexpected method in connection state ${this.step}`)
+  }
+
+  /** @throws AmqpError 504 for a method that is not due, 530 for what is refused */
+  method(m: AnyMethod): void {
+    const { connection, step } = this
+    if (m.id === MethodId.ConnectionClose) this.closedByClient()
+    else if (m.id === MethodId.ConnectionCloseOk && connection.state === 'closing') connection.endSocket()
+    else if (step === 'refused') return
+    else if (m.id === MethodId.ConnectionStartOk && step === 'starting') this.startOk(m)
+    else if (m.id === MethodId.ConnectionTuneOk && step === 'tuning') this.tuneOk(m)
+    else if (m.id === MethodId.ConnectionOpen && step === 'opening') this.open(m)
+    else if (m.id === MethodId.ConnectionUpdateSecret && step === 'running')
+      connection.output.method(0, { id: MethodId.ConnectionUpdateSecretOk })
+    else throw this.unexpected()
+  }
+
+  private startOk(m: ConnectionStartOk): void {
+    const { connection } = this
+    connection.clientProperties = m.clientProperties
+    this.user = login(connection.server.users, m, isLoopback(connection.socket.remoteAddress))
+    if (this.user === undefined) {
+      this.refuse(m.mechanism)
+      return
+    }
+    this.step = 'tuning'
+    connection.output.method(0, tune())
+  }
+
+  /** Told to those who can be told; the others see their connection end after a while. */
+  private refuse(mechanism: string): void {
+    const { connection } = this
+    connection.server.logger.warn({ connection: connection.name, mechanism }, 'login refused')
+    this.step = 'refused'
+    if (connection.clientHas('authentication_failure_close'))
+      connection.close(
+        ReplyCode.AccessRefused,
+        `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
+      )
+    connection.closeSocketAfter(LOGIN_REFUSED_MS)
+  }
+
+  private tuneOk(m: ConnectionTuneOk): void {
+    const { connection } = this
+    const tuning = checkTuning(m)
+    connection.setFrameBytesMax(tuning.frameMax)
+    connection.channelMax = tuning.channelMax
+    if (tuning.heartbeat > 0)
+      connection.heartbeat = new Heartbeat(tuning.heartbeat, connection.broker.clock, connection)
+    this.step = 'opening'
+  }
+
+  private open(m: ConnectionOpen): void {
+    const { connection, user } = this
+    if (user === undefined) throw this.unexpected()
+    const vhost = connection.broker.vhosts.get(m.virtualHost)
+    const access = openVhost(m, user, vhost !== undefined)
+    if (vhost === undefined) throw this.unexpected()
+    connection.caller = { user: user.name, access, vhost, owner: connection }
+    this.step = 'running'
+    this.timer.cancel()
+    connection.state = 'open'
+    connection.output.method(0, { id: MethodId.ConnectionOpenOk, knownHosts: '' })
+    connection.server.logger.info(
+      { connection: connection.name, user: user.name, vhost: m.virtualHost },
+      'connection opened',
+    )
+  }
+
+  /** The connection's exclusive queues are gone before the client hears close-ok. */
+  private closedByClient(): void {
+    const { connection } = this
+    connection.releaseAll()
+    connection.output.method(0, { id: MethodId.ConnectionCloseOk })
+    connection.state = 'closing'
+    connection.endSocket()
+  }
+
+  ended(): void {
+    this.timer.cancel()
+  }
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return (
+    address === '::1' || address?.startsWith('127.') === true || address?.startsWith('::ffff:127.') === true
+  )
+}

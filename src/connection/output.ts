@@ -1,0 +1,114 @@
+// hot: per message
+/**
+ * What goes out to one client. Octets gather in a chunk that is written once a turn, or when it is full. Chunks come
+ * from a pool, so that idle connections hold none.
+ */
+import type { Socket } from 'node:net'
+import type { Turn } from '../broker/turn.ts'
+import { OUTPUT_BYTES_HIGH } from '../limits.ts'
+import { encodeMethodFrame } from '../protocol/frame-writer.ts'
+import type { ServerMethod } from '../protocol/generated/methods.ts'
+import { copyBytes, plainView } from '../util/copy.ts'
+
+const CHUNK_BYTES = 64 * 1024
+/** Chunks kept for reuse. */
+const POOL_MAX = 64
+const pool: Uint8Array[] = []
+const none = new Uint8Array(0)
+
+export class Output {
+  /** The open chunk; `reserve` says where to write. */
+  bytes: Uint8Array = none
+  /** Octets handed to the socket in all. */
+  written = 0
+  private at = 0
+  private listed = false
+  private closed = false
+  private readonly socket: Socket
+  private readonly turn: Turn
+
+  constructor(socket: Socket, turn: Turn) {
+    this.socket = socket
+    this.turn = turn
+  }
+
+  /** The client reads more slowly than it is sent to: no deliveries until `drain`. */
+  get congested(): boolean {
+    return this.socket.writableLength > OUTPUT_BYTES_HIGH
+  }
+
+  /** Octets that the socket has not taken yet. */
+  get waiting(): number {
+    return this.socket.writableLength + this.at
+  }
+
+  /** Room for `size` octets in `bytes`, in one piece; returns where it begins. The caller fills it at once. */
+  reserve(size: number): number {
+    let at = this.at
+    if (at + size > this.bytes.length) {
+      this.writeOut()
+      this.bytes = size > CHUNK_BYTES ? new Uint8Array(size) : (pool.pop() ?? new Uint8Array(CHUNK_BYTES))
+      at = 0
+    }
+    this.at = at + size
+    if (!this.listed) {
+      this.listed = true
+      this.turn.flushLater(this)
+    }
+    return at
+  }
+
+  put(octets: Uint8Array): void {
+    const at = this.reserve(octets.length)
+    copyBytes(octets, 0, octets.length, this.bytes, at)
+  }
+
+  method(channel: number, m: ServerMethod): void {
+    this.put(plainView(encodeMethodFrame(channel, m)))
+  }
+
+  /** Sends octets that nobody will change, without copying them. */
+  external(octets: Uint8Array): void {
+    this.writeOut()
+    this.written += octets.length
+    if (!this.closed) this.socket.write(octets)
+  }
+
+  /** Several writes become one; pair with `uncork`. */
+  cork(): void {
+    this.socket.cork()
+  }
+
+  uncork(): void {
+    this.writeOut()
+    this.socket.uncork()
+  }
+
+  flush(): void {
+    this.listed = false
+    this.writeOut()
+  }
+
+  private writeOut(): void {
+    const chunk = this.bytes
+    const size = this.at
+    this.bytes = none
+    this.at = 0
+    if (size === 0 || this.closed) {
+      release(chunk)
+      return
+    }
+    this.written += size
+    this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => release(chunk))
+  }
+
+  /** Nothing more is written. */
+  close(): void {
+    this.closed = true
+    this.writeOut()
+  }
+}
+
+function release(chunk: Uint8Array): void {
+  if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk)
+}

@@ -1,0 +1,38 @@
+/** What connection.start says about the server; clients choose their behaviour by it (behaviour.md section 22). */
+import { FieldTable } from '../protocol/field-table.ts'
+import { version } from '../util/version.ts'
+
+export interface Identity {
+  /** The product and version that clients are told: their libraries look for RabbitMQ's. */
+  readonly product: string
+  readonly version: string
+  readonly clusterName: string
+}
+
+/** 3.13: transient queues, real global qos and the delivery rules that Leveret follows. */
+export const defaultIdentity: Omit<Identity, 'clusterName'> = { product: 'RabbitMQ', version: '3.13.7' }
+
+const capabilities = {
+  publisher_confirms: true,
+  exchange_exchange_bindings: true,
+  'basic.nack': true,
+  consumer_cancel_notify: true,
+  'connection.blocked': true,
+  consumer_priorities: true,
+  authentication_failure_close: true,
+  per_consumer_qos: true,
+  direct_reply_to: true,
+}
+
+export function serverProperties(identity: Identity): FieldTable {
+  return FieldTable.from({
+    capabilities,
+    cluster_name: identity.clusterName,
+    copyright: 'Copyright (c) the Leveret authors',
+    information: 'Licensed under the MIT License',
+    platform: `Leveret ${version} on Node.js ${process.versions.node}`,
+    product: identity.product,
+    version: identity.version,
+    leveret_version: version,
+  })
+}

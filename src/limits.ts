@@ -1,0 +1,46 @@
+/** Every bound of the broker: its unit, and what happens when it is hit. */
+
+/** ms from the TCP connection to connection.open; then the socket is closed. */
+export const HANDSHAKE_MS_MAX = 10_000
+
+/** Octets of a frame before the client has logged in; beyond: 501 and the socket is closed. */
+export const FRAME_BYTES_MAX_BEFORE_LOGIN = 8192
+
+/** Octets; the smallest frame_max that a client may ask for: 530 below. */
+export const FRAME_BYTES_MIN = 4096
+
+/** Channels open at once on one connection: 530 beyond. */
+export const CHANNELS_MAX = 2047
+
+/** Seconds; what the server proposes. */
+export const HEARTBEAT_SECONDS = 60
+
+/** ms between a refused login and the end of the connection, so that guessing is slow. */
+export const LOGIN_REFUSED_MS = 3_000
+
+/** ms that a client has to answer the server's connection.close; then the socket is closed. */
+export const CLOSE_OK_MS_MAX = 30_000
+
+/** ms that connections have to say goodbye when the broker stops; then their sockets are closed. */
+export const SHUTDOWN_MS_MAX = 3_000
+
+/** Octets of a message's body as announced: 406 beyond (RabbitMQ 3.13's default). */
+export const MESSAGE_BYTES_MAX = 134_217_728
+
+/** Octets of a body that no setting allows: 501 beyond. */
+export const CONTENT_BYTES_MAX = 536_870_912
+
+/** Octets waiting for a client's socket above which it gets no deliveries until it has drained. */
+export const OUTPUT_BYTES_HIGH = 1024 * 1024
+
+/** Octets waiting for a client's socket above which its requests are not read until it has drained. */
+export const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
+
+/** Octets published but not yet on disk above which publishing connections are not read. */
+export const COMMIT_BYTES_MAX = 64 * 1024 * 1024
+
+/** Consumers of one channel: 530 beyond. */
+export const CONSUMERS_PER_CHANNEL_MAX = 65_535
+
+/** Routes that a channel remembers; the oldest make room. */
+export const ROUTES_PER_CHANNEL = 256

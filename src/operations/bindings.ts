@@ -1,0 +1,54 @@
+/** Binding queues and exchanges to exchanges, and unbinding them (behaviour.md section 6). */
+import type { Destination, Exchange } from '../broker/exchange/exchange.ts'
+import type { FieldTable } from '../protocol/field-table.ts'
+import {
+  accessRefused,
+  type Caller,
+  checkAccess,
+  checkOwner,
+  cleanName,
+  existingExchange,
+  existingQueue,
+} from './caller.ts'
+
+export interface BindingRequest {
+  readonly source: string
+  readonly destination: string
+  readonly destinationType: 'queue' | 'exchange'
+  readonly routingKey: string
+  readonly arguments: FieldTable
+}
+
+function checkRights(c: Caller, r: BindingRequest): { source: string; destination: string } {
+  const source = cleanName(r.source)
+  const destination = cleanName(r.destination)
+  checkAccess(c, 'write', r.destinationType, destination)
+  checkAccess(c, 'read', 'exchange', source)
+  if (source === '' || (r.destinationType === 'exchange' && destination === ''))
+    throw accessRefused('operation not permitted on the default exchange')
+  return { source, destination }
+}
+
+/** A duplicate is no error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
+export function bind(c: Caller, r: BindingRequest): void {
+  const names = checkRights(c, r)
+  const source = existingExchange(c, names.source)
+  const destination: Destination =
+    r.destinationType === 'queue'
+      ? existingQueue(c, names.destination)
+      : existingExchange(c, names.destination)
+  source.routing.checkBinding?.(r.routingKey, r.arguments)
+  c.vhost.bind(source, destination, r.routingKey, r.arguments)
+}
+
+/** Whatever is missing is no error. @throws AmqpError 403, 405 */
+export function unbind(c: Caller, r: BindingRequest): void {
+  const names = checkRights(c, r)
+  const source: Exchange | undefined = c.vhost.exchanges.get(names.source)
+  const queue = r.destinationType === 'queue' ? c.vhost.queues.get(names.destination) : undefined
+  if (queue !== undefined) checkOwner(c, queue)
+  const destination =
+    queue ?? (r.destinationType === 'exchange' ? c.vhost.exchanges.get(names.destination) : undefined)
+  if (source === undefined || destination === undefined) return
+  c.vhost.unbind(source, destination, r.routingKey, r.arguments)
+}

@@ -1,0 +1,73 @@
+/** Declaring and deleting exchanges (behaviour.md section 5). */
+import { typeName } from '../broker/arguments/table.ts'
+import type { Exchange, ExchangeInfo } from '../broker/exchange/exchange.ts'
+import { exchangeRouting } from '../broker/exchange/registry.ts'
+import { preconditionFailed } from '../protocol/errors.ts'
+import {
+  accessRefused,
+  type Caller,
+  checkAccess,
+  checkEquivalent,
+  cleanName,
+  describeExchange,
+  existingExchange,
+  hasReservedPrefix,
+} from './caller.ts'
+import { checkArguments } from './equivalence.ts'
+
+const ALTERNATE = 'alternate-exchange'
+
+/** Only existence counts. @throws AmqpError 404 */
+export function declareExchangePassive(c: Caller, name: string): void {
+  existingExchange(c, cleanName(name))
+}
+
+/** @throws AmqpError 403, 406 */
+export function declareExchange(c: Caller, wanted: ExchangeInfo): Exchange {
+  const name = cleanName(wanted.name)
+  const what = describeExchange(c, name)
+  const routing = exchangeRouting(wanted.type)
+  if (routing === undefined) throw preconditionFailed(`unknown exchange type '${wanted.type}'`)
+  refuseDefault(name)
+  checkAccess(c, 'configure', 'exchange', name)
+  const existing = c.vhost.exchanges.get(name)
+  if (existing !== undefined) {
+    checkEquivalent(what, 'type', wanted.type, existing.type)
+    checkEquivalent(what, 'durable', wanted.durable, existing.durable)
+    checkEquivalent(what, 'auto_delete', wanted.autoDelete, existing.autoDelete)
+    checkEquivalent(what, 'internal', wanted.internal, existing.internal)
+    checkArguments(what, [ALTERNATE], wanted.arguments, existing.arguments)
+    return existing
+  }
+  if (hasReservedPrefix(name)) throw accessRefused(`exchange name '${name}' contains reserved prefix 'amq.*'`)
+  const alternate = wanted.arguments.get(ALTERNATE)
+  if (alternate !== undefined) {
+    if (alternate.type !== 'S')
+      throw preconditionFailed(`invalid type '${typeName(alternate)}' for arg '${ALTERNATE}' in ${what}`)
+    checkAccess(c, 'read', 'exchange', name)
+    checkAccess(c, 'write', 'exchange', alternate.value.toString())
+  }
+  return c.vhost.addExchange({ ...pick(wanted), name }, routing)
+}
+
+function pick(x: ExchangeInfo): ExchangeInfo {
+  const { name, type, durable, autoDelete, internal } = x
+  return { name, type, durable, autoDelete, internal, arguments: x.arguments }
+}
+
+function refuseDefault(name: string): void {
+  if (name === '') throw accessRefused('operation not permitted on the default exchange')
+}
+
+/** A missing exchange is no error. @throws AmqpError 403, 406 where it is in use */
+export function deleteExchange(c: Caller, rawName: string, ifUnused: boolean): void {
+  const name = cleanName(rawName)
+  refuseDefault(name)
+  if (hasReservedPrefix(name) && c.vhost.exchanges.has(name))
+    throw accessRefused(`deletion of system ${describeExchange(c, name)} not allowed`)
+  checkAccess(c, 'configure', 'exchange', name)
+  const x = c.vhost.exchanges.get(name)
+  if (x === undefined) return
+  if (ifUnused && x.outgoing > 0) throw preconditionFailed(`${describeExchange(c, name)} in use`)
+  c.vhost.removeExchange(x)
+}

@@ -1,0 +1,109 @@
+/** Declaring, deleting and purging queues (behaviour.md section 6). */
+import { randomBytes } from 'node:crypto'
+import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/table.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { QueueKind } from '../broker/queue/kinds/kinds.ts'
+import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import { preconditionFailed } from '../protocol/errors.ts'
+import type { FieldTable } from '../protocol/field-table.ts'
+import {
+  accessRefused,
+  type Caller,
+  checkAccess,
+  checkEquivalent,
+  checkOwner,
+  cleanName,
+  describeQueue,
+  existingQueue,
+  hasReservedPrefix,
+  locked,
+} from './caller.ts'
+import { checkArguments } from './equivalence.ts'
+
+const REPLY_TO_PREFIX = 'amq.rabbitmq.reply-to'
+
+export interface QueueDeclaration {
+  readonly name: string
+  readonly durable: boolean
+  readonly exclusive: boolean
+  readonly autoDelete: boolean
+  readonly arguments: FieldTable
+}
+
+/** Only existence and exclusiveness count. @throws AmqpError 404, 405 */
+export function declareQueuePassive(c: Caller, name: string): WorkQueue {
+  return existingQueue(c, cleanName(name))
+}
+
+/** @throws AmqpError 403, 405, 406 */
+export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): WorkQueue {
+  const named = cleanName(wanted.name)
+  if (named.startsWith(REPLY_TO_PREFIX)) return declareQueuePassive(c, named)
+  const kind = kindOf(wanted.arguments, describeQueue(c, named))
+  if (named === '' && !kind.transient)
+    throw preconditionFailed(`Cannot declare a server-named queue for type ${kind.module}`)
+  if (hasReservedPrefix(named)) throw accessRefused(`queue name '${named}' contains reserved prefix 'amq.*'`)
+  const name = named === '' ? serverName(c) : named
+  checkAccess(c, 'configure', 'queue', name)
+  const existing = c.vhost.queues.get(name)
+  if (existing !== undefined) {
+    checkSame(c, existing, wanted, kind)
+    existing.redeclared()
+    return existing
+  }
+  const what = describeQueue(c, name)
+  validateArguments(wanted.arguments, kind, what)
+  if (!kind.transient) checkPermanent(wanted, what)
+  const deadLetterExchange = wanted.arguments.text('x-dead-letter-exchange')
+  if (deadLetterExchange !== undefined) {
+    checkAccess(c, 'read', 'queue', name)
+    checkAccess(c, 'write', 'exchange', deadLetterExchange)
+  }
+  return broker.createQueue(c.vhost, { ...wanted, name, kind }, wanted.exclusive ? c.owner : undefined)
+}
+
+function serverName(c: Caller): string {
+  for (;;) {
+    const name = `amq.gen-${randomBytes(16).toString('base64url')}`
+    if (!c.vhost.queues.has(name)) return name
+  }
+}
+
+/** What quorum queues cannot be. @throws AmqpError 406 */
+function checkPermanent(wanted: QueueDeclaration, what: string): void {
+  const refuse = (property: string): never => {
+    throw preconditionFailed(`invalid property '${property}' for ${what}`)
+  }
+  if (!wanted.durable) refuse('non-durable')
+  if (wanted.autoDelete) refuse('auto-delete')
+  if (wanted.exclusive) refuse('exclusive-owner')
+}
+
+function checkSame(c: Caller, q: WorkQueue, wanted: QueueDeclaration, kind: QueueKind): void {
+  const what = describeQueue(c, q.name)
+  checkOwner(c, q)
+  if (wanted.exclusive !== q.exclusive) throw locked(c, q.name)
+  // An exclusive durable queue is kept as a transient one, and its redeclaration still matches.
+  checkEquivalent(what, 'durable', wanted.durable, q.durable || (q.exclusive && wanted.durable))
+  checkEquivalent(what, 'auto_delete', wanted.autoDelete, q.autoDelete)
+  if (kind !== q.kind) checkEquivalent(what, 'x-queue-type', kind.name, q.kind.name)
+  checkArguments(what, comparedArguments(q.kind), wanted.arguments, q.arguments)
+}
+
+/** @throws AmqpError 403, 405, 406 for a condition that does not hold; a missing queue counts 0 */
+export function deleteQueue(c: Caller, rawName: string, ifUnused: boolean, ifEmpty: boolean): number {
+  const name = cleanName(rawName)
+  checkAccess(c, 'configure', 'queue', name)
+  const q = c.vhost.queues.get(name)
+  if (q === undefined) return 0
+  checkOwner(c, q)
+  q.checkDeletable(c.vhost.name, ifUnused, ifEmpty)
+  return c.vhost.removeQueue(q)
+}
+
+/** @returns how many ready messages were dropped. @throws AmqpError 403, 404, 405 */
+export function purgeQueue(c: Caller, rawName: string): number {
+  const name = cleanName(rawName)
+  checkAccess(c, 'read', 'queue', name)
+  return existingQueue(c, name).purge()
+}

@@ -1,0 +1,11 @@
+/** The part of binary-parser that is used here; the package's own types are out of reach of NodeNext resolution. */
+declare module 'binary-parser' {
+  export class Parser {
+    uint8(name: string): Parser
+    uint16be(name: string): Parser
+    uint32be(name: string): Parser
+    uint64be(name: string): Parser
+    buffer(name: string, options: { length: string }): Parser
+    parse(bytes: Uint8Array): unknown
+  }
+}

@@ -1,0 +1,101 @@
+// hot: per message
+/** Looks through the headers of a message without decoding them. */
+import { frameError } from './errors.ts'
+import { TABLE_DEPTH_MAX } from './field-table.ts'
+
+export const HAS_CC = 1
+export const HAS_BCC = 2
+
+function u32(b: Uint8Array, at: number): number {
+  return (
+    (((b[at] as number) << 24) |
+      ((b[at + 1] as number) << 16) |
+      ((b[at + 2] as number) << 8) |
+      (b[at + 3] as number)) >>>
+    0
+  )
+}
+
+/**
+ * Checks that `b[start, end)` is a field table (without its length) and tells which of the headers that routing looks
+ * at are there. @throws AmqpError 501
+ */
+export function scanHeaders(b: Uint8Array, start: number, end: number): number {
+  return scanTable(b, start, end, 0)
+}
+
+function scanTable(b: Uint8Array, start: number, end: number, depth: number): number {
+  if (depth > TABLE_DEPTH_MAX) throw frameError(`field table nested deeper than ${TABLE_DEPTH_MAX}`)
+  let found = 0
+  let at = start
+  while (at < end) {
+    const size = b[at] as number
+    const name = at + 1
+    at = name + size
+    if (at >= end) throw frameError('field table ends in the middle of a field')
+    if (depth === 0 && (size === 2 || size === 3)) found |= special(b, name, size)
+    at = skipValue(b, at, end, depth)
+  }
+  return found
+}
+
+function special(b: Uint8Array, at: number, size: number): number {
+  const C = 0x43
+  if (size === 2) return b[at] === C && b[at + 1] === C ? HAS_CC : 0
+  return b[at] === 0x42 && b[at + 1] === C && b[at + 2] === C ? HAS_BCC : 0
+}
+
+/** @param at the type letter; returns where the value ends */
+function skipValue(b: Uint8Array, at: number, end: number, depth: number): number {
+  const letter = b[at] as number
+  const size = fixedSize(letter)
+  if (size >= 0) return within(at + 1 + size, end)
+  const start = within(at + 5, end)
+  const valueEnd = within(start + u32(b, at + 1), end)
+  if (letter === 0x46 /* F */) scanTable(b, start, valueEnd, depth + 1)
+  else if (letter === 0x41 /* A */) scanArray(b, start, valueEnd, depth + 1)
+  return valueEnd
+}
+
+function scanArray(b: Uint8Array, start: number, end: number, depth: number): void {
+  if (depth > TABLE_DEPTH_MAX) throw frameError(`field table nested deeper than ${TABLE_DEPTH_MAX}`)
+  for (let at = start; at < end; ) at = skipValue(b, at, end, depth)
+}
+
+function within(at: number, end: number): number {
+  if (at > end) throw frameError('field table ends in the middle of a field')
+  return at
+}
+
+/** Octets of a value of that type; -1 where its length is in front of it. */
+function fixedSize(letter: number): number {
+  switch (letter) {
+    case 0x56 /* V */:
+      return 0
+    case 0x74 /* t */:
+    case 0x62 /* b */:
+    case 0x42 /* B */:
+      return 1
+    case 0x73 /* s */:
+    case 0x75 /* u */:
+      return 2
+    case 0x49 /* I */:
+    case 0x69 /* i */:
+    case 0x66 /* f */:
+      return 4
+    case 0x44 /* D */:
+      return 5
+    case 0x6c /* l */:
+    case 0x4c /* L */:
+    case 0x64 /* d */:
+    case 0x54 /* T */:
+      return 8
+    case 0x53 /* S */:
+    case 0x78 /* x */:
+    case 0x41 /* A */:
+    case 0x46 /* F */:
+      return -1
+    default:
+      throw frameError(`unknown field type ${JSON.stringify(String.fromCharCode(letter))}`)
+  }
+}

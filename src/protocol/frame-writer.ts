@@ -1,0 +1,104 @@
+import { type FieldTable, shortString } from './field-table.ts'
+import { FRAME_END, FRAME_METHOD } from './generated/constants.ts'
+import { encodeArguments } from './generated/encode.ts'
+import type { AnyMethod } from './generated/methods.ts'
+
+const INITIAL_BYTES = 256
+
+/** A growing buffer with the AMQP data types; used for everything that is not sent once a message. */
+export class FrameWriter {
+  private buffer: Buffer
+  private at = 0
+
+  constructor(sizeHint = INITIAL_BYTES) {
+    this.buffer = Buffer.allocUnsafe(sizeHint)
+  }
+
+  /** May replace `buffer`: call it before looking at that. */
+  private room(size: number): number {
+    const start = this.at
+    const end = start + size
+    if (end > this.buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(end, this.buffer.length * 2))
+      this.buffer.copy(larger, 0, 0, start)
+      this.buffer = larger
+    }
+    this.at = end
+    return start
+  }
+
+  get length(): number {
+    return this.at
+  }
+
+  u8(v: number): void {
+    const at = this.room(1)
+    this.buffer[at] = v
+  }
+
+  u16(v: number): void {
+    const at = this.room(2)
+    this.buffer.writeUInt16BE(v, at)
+  }
+
+  u32(v: number): void {
+    const at = this.room(4)
+    this.buffer.writeUInt32BE(v, at)
+  }
+
+  u64(v: number | bigint): void {
+    const at = this.room(8)
+    this.buffer.writeBigUInt64BE(BigInt(v), at)
+  }
+
+  bytes(b: Uint8Array): void {
+    const at = this.room(b.length)
+    this.buffer.set(b, at)
+  }
+
+  /** Throws a RangeError above 255 octets: nothing is cut silently. */
+  shortstr(s: string): void {
+    const b = shortString(s)
+    this.u8(b.length)
+    this.bytes(b)
+  }
+
+  longstr(b: Uint8Array): void {
+    this.u32(b.length)
+    this.bytes(b)
+  }
+
+  table(t: FieldTable): void {
+    this.longstr(t.bytes)
+  }
+
+  /** A whole method frame. */
+  method(channel: number, m: AnyMethod): void {
+    this.u8(FRAME_METHOD)
+    this.u16(channel)
+    const sizeAt = this.room(4)
+    this.u32(m.id)
+    encodeArguments(this, m)
+    this.buffer.writeUInt32BE(this.at - sizeAt - 4, sizeAt)
+    this.u8(FRAME_END)
+  }
+
+  /** A whole frame around a payload. */
+  frame(type: number, channel: number, payload: Uint8Array): void {
+    this.u8(type)
+    this.u16(channel)
+    this.longstr(payload)
+    this.u8(FRAME_END)
+  }
+
+  /** The octets written so far; valid until the next write. */
+  view(): Buffer {
+    return this.buffer.subarray(0, this.at)
+  }
+}
+
+export function encodeMethodFrame(channel: number, m: AnyMethod): Buffer {
+  const w = new FrameWriter()
+  w.method(channel, m)
+  return w.view()
+}

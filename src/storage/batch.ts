@@ -1,0 +1,173 @@
+/**
+ * Group commit: collects what changed, writes it as one batch, and counts batches. One batch is on its way at a time;
+ * what comes meanwhile is the next one. Whoever waits for the disk remembers a batch number, not a promise a message.
+ */
+import type { Clock, Timer } from '../broker/clock.ts'
+import type { Storage, StorageWrite } from './storage.ts'
+
+/** How long changes that nobody waits for may gather before they are written, in ms. */
+const LAZY_MS = 10
+const RETRY_MS = 500
+
+/** A queue's log: it is asked for its changes when a batch is put together. */
+export interface BatchSource {
+  collect(batch: StorageWrite[]): void
+}
+
+export class GroupCommit {
+  /** The batch that changes made now belong to. */
+  number = 1
+  /** All batches up to this one are on disk. */
+  flushed = 0
+  /** Octets of messages in the open batch and in the one on its way. */
+  pendingBytes = 0
+  /** Counts changes of metadata, so that a caller can tell whether it made one. */
+  changes = 0
+  /** The last write failed; it is being repeated. */
+  failure: unknown
+  readonly keeps: boolean
+  private readonly storage: Storage
+  private readonly clock: Clock
+  private sources: BatchSource[] = []
+  private metadata: StorageWrite[] = []
+  private inFlight: Promise<void> | undefined
+  private flightBytes = 0
+  private urgent = false
+  private lazy: Timer | undefined
+  private waiting: { number: number; resolve: () => void }[] = []
+  private readonly flushListeners: (() => void)[] = []
+  private readonly failureListeners: ((error: unknown) => void)[] = []
+  private closed = false
+
+  constructor(storage: Storage, clock: Clock) {
+    this.storage = storage
+    this.keeps = storage.keeps
+    this.clock = clock
+  }
+
+  onFlushed(listener: () => void): void {
+    this.flushListeners.push(listener)
+  }
+
+  onFailure(listener: (error: unknown) => void): void {
+    this.failureListeners.push(listener)
+  }
+
+  /** The source has changes; called once a source and batch. */
+  add(source: BatchSource): void {
+    this.sources.push(source)
+    this.changed()
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.write({ op: 'put', key, value })
+  }
+
+  delete(key: string): void {
+    this.write({ op: 'delete', key })
+  }
+
+  write(op: StorageWrite): void {
+    if (!this.keeps) return
+    this.metadata.push(op)
+    this.changes++
+    this.changed()
+  }
+
+  /** Somebody waits for the open batch: it goes out at the end of the turn. */
+  hurry(): void {
+    this.urgent = true
+  }
+
+  get dirty(): boolean {
+    return this.sources.length > 0 || this.metadata.length > 0
+  }
+
+  private changed(): void {
+    if (this.lazy === undefined && this.inFlight === undefined) {
+      this.lazy = this.clock.after(LAZY_MS, () => {
+        this.lazy = undefined
+        this.start()
+      })
+    }
+  }
+
+  /** Resolves when everything changed so far is on disk. */
+  async settled(): Promise<void> {
+    if (!this.dirty && this.inFlight === undefined) return
+    const number = this.dirty ? this.number : this.number - 1
+    this.hurry()
+    const done = new Promise<void>((resolve) => this.waiting.push({ number, resolve }))
+    this.turnEnd()
+    await done
+  }
+
+  /** End of a turn: starts a batch where one is wanted and none is on its way. */
+  turnEnd(): void {
+    if (this.urgent && this.inFlight === undefined) this.start()
+  }
+
+  private start(): void {
+    if (this.inFlight !== undefined) return
+    this.lazy?.cancel()
+    this.lazy = undefined
+    this.urgent = false
+    const batch = this.metadata
+    this.metadata = []
+    const sources = this.sources
+    this.sources = []
+    for (const s of sources) s.collect(batch)
+    const number = this.number++
+    this.flightBytes = this.pendingBytes
+    this.inFlight = batch.length === 0 ? Promise.resolve() : this.storage.write(batch)
+    this.inFlight.then(
+      () => this.landed(number),
+      (error) => this.failed(error, batch, number),
+    )
+  }
+
+  private landed(number: number): void {
+    this.inFlight = undefined
+    this.failure = undefined
+    this.flushed = number
+    this.pendingBytes -= this.flightBytes
+    if (this.waiting.length > 0) {
+      const ready = this.waiting.filter((w) => w.number <= number)
+      this.waiting = this.waiting.filter((w) => w.number > number)
+      for (const w of ready) w.resolve()
+    }
+    for (const listener of this.flushListeners) listener()
+    if (this.urgent) this.start()
+    else if (this.dirty) this.changed()
+  }
+
+  /** The same batch is tried again until it is taken: nothing in it has been confirmed to anybody. */
+  private failed(error: unknown, batch: StorageWrite[], number: number): void {
+    const first = this.failure === undefined
+    this.failure = error
+    if (first) for (const listener of this.failureListeners) listener(error)
+    if (this.closed) return
+    this.clock.after(RETRY_MS, () => {
+      if (this.closed) return
+      this.storage.write(batch).then(
+        () => this.landed(number),
+        (e) => this.failed(e, batch, number),
+      )
+    })
+  }
+
+  /** Writes what is left. @throws where the store refuses it */
+  async close(): Promise<void> {
+    const done = this.settled()
+    const failed = new Promise<never>((_, reject) => {
+      if (this.failure !== undefined) reject(this.failure)
+      this.onFailure(reject)
+    })
+    try {
+      await Promise.race([done, failed])
+    } finally {
+      this.closed = true
+      this.lazy?.cancel()
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** A store in memory. With `keeps` it behaves like a disk within the process, which is what tests of restarts need. */
+import type { Storage, StorageWrite } from '../storage.ts'
+
+interface StoredSegment {
+  state: Uint8Array
+  readonly records: Map<number, Uint8Array>
+}
+
+export class MemoryStorage implements Storage {
+  readonly keeps: boolean
+  private readonly metadata = new Map<string, Uint8Array>()
+  private readonly logs = new Map<number, Map<number, StoredSegment>>()
+
+  constructor(options: { keeps: boolean } = { keeps: false }) {
+    this.keeps = options.keeps
+  }
+
+  async write(batch: readonly StorageWrite[]): Promise<void> {
+    if (this.keeps) for (const w of batch) this.apply(w)
+  }
+
+  private apply(w: StorageWrite): void {
+    switch (w.op) {
+      case 'put':
+        this.metadata.set(w.key, w.value.slice())
+        break
+      case 'delete':
+        this.metadata.delete(w.key)
+        break
+      case 'record':
+        this.segment(w.log, w.segment).records.set(w.index, w.bytes.slice())
+        break
+      case 'segment':
+        this.segment(w.log, w.segment).state = w.state.slice()
+        break
+      case 'drop-segment':
+        this.logs.get(w.log)?.delete(w.segment)
+        break
+      case 'drop-log':
+        this.logs.delete(w.log)
+        break
+      default: {
+        const never: never = w
+        throw new TypeError(`unknown write ${JSON.stringify(never)}`)
+      }
+    }
+  }
+
+  private segment(log: number, segment: number): StoredSegment {
+    let segments = this.logs.get(log)
+    if (segments === undefined) {
+      segments = new Map()
+      this.logs.set(log, segments)
+    }
+    let found = segments.get(segment)
+    if (found === undefined) {
+      found = { state: new Uint8Array(0), records: new Map() }
+      segments.set(segment, found)
+    }
+    return found
+  }
+
+  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    for (const key of [...this.metadata.keys()].sort())
+      if (key.startsWith(prefix)) yield { key, value: this.metadata.get(key) as Uint8Array }
+  }
+
+  *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
+    const segments = this.logs.get(log) ?? new Map<number, StoredSegment>()
+    for (const segment of [...segments.keys()].sort((a, b) => a - b))
+      yield { segment, state: (segments.get(segment) as StoredSegment).state }
+  }
+
+  *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
+    const records = this.logs.get(log)?.get(segment)?.records ?? new Map<number, Uint8Array>()
+    for (const index of [...records.keys()].sort((a, b) => a - b))
+      yield { index, bytes: records.get(index) as Uint8Array }
+  }
+
+  async close(): Promise<void> {}
+}
