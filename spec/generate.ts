@@ -338,6 +338,7 @@ function encoders(): string {
   lines.push(
     '    default: {',
     '      const never: never = m',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template of the generated code
     '      throw new TypeError(`no encoder for ${JSON.stringify(never)}`)',
     '    }',
   )
