@@ -21,6 +21,9 @@ export const LOGIN_REFUSED_MS = 3_000
 /** ms that a client has to answer the server's connection.close; then the socket is closed. */
 export const CLOSE_OK_MS_MAX = 30_000
 
+/** ms between the close that follows unreadable input and the end of the socket: no answer can be read any more. */
+export const FRAME_ERROR_MS = 1_000
+
 /** ms that connections have to say goodbye when the broker stops; then their sockets are closed. */
 export const SHUTDOWN_MS_MAX = 3_000
 

@@ -8,11 +8,12 @@ import { publish } from '../channel/publish.ts'
 import {
   CLOSE_OK_MS_MAX,
   COMMIT_BYTES_MAX,
+  FRAME_ERROR_MS,
   FRAME_BYTES_MAX_BEFORE_LOGIN,
   OUTPUT_BYTES_MAX,
 } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
-import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
+import { AmqpError, cutToShortString, frameError, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -108,7 +109,6 @@ export class Connection implements FrameHandler, HeartbeatPeer {
       if (used < input.length) this.backlog.unshift(input.subarray(used))
     } catch (error) {
       this.failed(error, 0, 0)
-      this.deaf = true
     }
     if (this.broker.commit.pendingBytes > COMMIT_BYTES_MAX) this.suspendUntilFlushed(undefined)
     if (this.output.waiting > OUTPUT_BYTES_MAX) {
@@ -274,11 +274,11 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     else dispatch(ch, this.decode(id, buffer, start, end))
   }
 
-  /** @throws AmqpError 501, or a plain error for an id that does not exist: the connection just ends then */
+  /** @throws AmqpError 501 */
   private decode(id: number, buffer: Buffer, start: number, end: number): AnyMethod {
     const m = decodeMethod(id, buffer.subarray(start + 4, end))
     if (m === undefined)
-      throw new AmqpError(ReplyCode.CommandInvalid, `unknown method ${id >>> 16}.${id & 0xffff}`)
+      throw frameError(`unknown method ${id >>> 16}.${id & 0xffff}`)
     return m
   }
 
@@ -351,6 +351,9 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     this.server.logger.warn(fields, e.closes === 'channel' && ch ? 'channel error' : 'connection error')
     if (e.closes === 'channel' && ch !== undefined) this.closeChannelWith(ch, e, id)
     else this.close(e.code, e.replyText, id)
+    if (e.code !== ReplyCode.FrameError) return
+    this.deaf = true
+    this.closeSocketAfter(FRAME_ERROR_MS)
   }
 
   private closeChannelWith(ch: Channel, e: AmqpError, id: number): void {

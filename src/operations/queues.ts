@@ -32,7 +32,9 @@ export interface QueueDeclaration {
 
 /** Only existence and exclusiveness count. @throws AmqpError 404, 405 */
 export function declareQueuePassive(c: Caller, name: string): WorkQueue {
-  return existingQueue(c, cleanName(name))
+  const q = existingQueue(c, cleanName(name))
+  q.redeclared()
+  return q
 }
 
 /** @throws AmqpError 403, 405, 406 */

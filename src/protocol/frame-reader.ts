@@ -7,7 +7,7 @@ import { AmqpError, frameError, ReplyCode } from './errors.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD } from './generated/constants.ts'
 
 const PREFIX_BYTES = 7
-const BASIC_PUBLISH_CLASS = 60
+const BASIC_CLASS = 60
 const BASIC_PUBLISH_METHOD = 40
 /** Class, weight, body size and flags of a content header. */
 const HEADER_FIXED_BYTES = 14
@@ -104,7 +104,7 @@ export class FrameReader {
   /** basic.publish, its header and a body in one frame, all inside the chunk: 0 where it is anything else. */
   private tryPublish(chunk: Buffer, at: number, channel: number, headerAt: number): number {
     if (
-      chunk[at + 8] !== BASIC_PUBLISH_CLASS ||
+      chunk[at + 8] !== BASIC_CLASS ||
       chunk[at + 10] !== BASIC_PUBLISH_METHOD ||
       chunk[at + 7] !== 0 ||
       chunk[at + 9] !== 0
@@ -118,6 +118,7 @@ export class FrameReader {
     const headerSize = readSize(chunk, headerAt + 3)
     const bodyAt = headerAt + PREFIX_BYTES + headerSize + 1
     if (bodyAt > length || headerSize < HEADER_FIXED_BYTES) return 0
+    if (chunk[headerAt + PREFIX_BYTES] !== 0 || chunk[headerAt + PREFIX_BYTES + 1] !== BASIC_CLASS) return 0
     if (readSize(chunk, headerAt + PREFIX_BYTES + 4) !== 0) return 0
     const bodySize = readSize(chunk, headerAt + PREFIX_BYTES + 8)
     let end = bodyAt

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+/** Real clients in other languages; they need Debian's packages. */
+export default defineConfig({
+  test: {
+    include: ['test/interop/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+})

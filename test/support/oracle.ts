@@ -1,0 +1,58 @@
+/** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
+const START_MS_MAX = 60_000
+
+export default async function setup(): Promise<() => Promise<void>> {
+  const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
+  const node = spawn('/usr/lib/rabbitmq/bin/rabbitmq-server', [], {
+    stdio: 'ignore',
+    env: {
+      PATH: process.env['PATH'],
+      HOME: dir,
+      RABBITMQ_NODENAME: `leveret-oracle-${process.pid}@localhost`,
+      RABBITMQ_NODE_PORT: String(PORT),
+      RABBITMQ_DIST_PORT: String(PORT + 20_000),
+      RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
+      RABBITMQ_LOG_BASE: join(dir, 'log'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'plugins'),
+      RABBITMQ_CONF_ENV_FILE: '/dev/null',
+      RABBITMQ_CONFIG_FILE: join(dir, 'none'),
+      RABBITMQ_PID_FILE: join(dir, 'pid'),
+    },
+  })
+  await listening(node)
+  process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
+  return async () => {
+    const gone = new Promise((resolve) => node.once('exit', resolve))
+    node.kill('SIGTERM')
+    await gone
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function listening(node: ChildProcess): Promise<void> {
+  const until = Date.now() + START_MS_MAX
+  while (Date.now() < until) {
+    if (node.exitCode !== null) throw new Error(`rabbitmq-server ended with ${node.exitCode}`)
+    if (await accepts()) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error('rabbitmq-server does not listen')
+}
+
+function accepts(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const s = connect(PORT, '127.0.0.1')
+    s.once('connect', () => {
+      s.destroy()
+      resolve(true)
+    })
+    s.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,79 @@
+/** Connections of a conformance test that close by themselves, and the few steps that most tests begin with. */
+import { onTestFinished } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import type { Target } from './target.ts'
+import { fresh } from './target.ts'
+import { type HandshakeOptions, type MethodOf, type Partially, type Received, table, Wire } from './wire.ts'
+
+export const CH = 1
+
+/** A connection with channel 1 open; it ends with the test. */
+export async function session(t: Target, o: HandshakeOptions = {}): Promise<Wire> {
+  const w = await Wire.open(t.url, o)
+  onTestFinished(async () => {
+    await w.close().catch(() => w.socket.destroy())
+  })
+  await w.channel(CH)
+  return w
+}
+
+type Declare = Partially<0x0032000a>
+
+/** Declares a queue of a fresh name; it goes with the connection unless `exclusive` is given as false. */
+export async function declareQueue(w: Wire, o: Declare = {}): Promise<string> {
+  const queue = o.queue ?? fresh('q')
+  await w.call(CH, MethodId.QueueDeclare, { exclusive: true, ...o, queue }, MethodId.QueueDeclareOk)
+  return queue
+}
+
+export async function declareExchange(w: Wire, type: string, o: Partially<0x0028000a> = {}): Promise<string> {
+  const exchange = o.exchange ?? fresh('x')
+  await w.call(CH, MethodId.ExchangeDeclare, { autoDelete: true, ...o, exchange, type }, MethodId.ExchangeDeclareOk)
+  return exchange
+}
+
+export async function bindQueue(
+  w: Wire,
+  queue: string,
+  exchange: string,
+  routingKey = '',
+  args: Parameters<typeof table>[0] = {},
+): Promise<void> {
+  await w.call(CH, MethodId.QueueBind, { queue, exchange, routingKey, arguments: table(args) }, MethodId.QueueBindOk)
+}
+
+export async function consume(w: Wire, queue: string, o: Partially<0x003c0014> = {}): Promise<string> {
+  return (await w.call(CH, MethodId.BasicConsume, { ...o, queue }, MethodId.BasicConsumeOk)).consumerTag
+}
+
+export type Delivered = Received & { method: MethodOf<0x003c003c> }
+
+export async function deliveries(w: Wire, count: number): Promise<Delivered[]> {
+  const out: Delivered[] = []
+  for (let i = 0; i < count; i++) out.push(await w.receive(CH, MethodId.BasicDeliver))
+  return out
+}
+
+export async function bodies(w: Wire, count: number): Promise<string[]> {
+  return (await deliveries(w, count)).map((d) => String(d.body))
+}
+
+/** basic.get; undefined where the queue is empty. */
+export async function get(w: Wire, queue: string, noAck = true): Promise<(Received & { method: MethodOf<0x003c0047> }) | undefined> {
+  w.send(CH, MethodId.BasicGet, { queue, noAck })
+  const r = await w.next(CH)
+  if (r.method.id === MethodId.BasicGetEmpty) return undefined
+  if (r.method.id !== MethodId.BasicGetOk) throw new Error(`unexpected ${JSON.stringify(r.method)}`)
+  return r as Received & { method: MethodOf<0x003c0047> }
+}
+
+/** Ready messages and consumers, by a passive declare. */
+export async function counts(w: Wire, queue: string): Promise<{ messages: number; consumers: number }> {
+  const m = await w.call(CH, MethodId.QueueDeclare, { queue, passive: true }, MethodId.QueueDeclareOk)
+  return { messages: m.messageCount, consumers: m.consumerCount }
+}
+
+/** Puts the channel in confirm mode. */
+export async function confirmSelect(w: Wire): Promise<void> {
+  await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+}
