@@ -8,8 +8,8 @@ import { publish } from '../channel/publish.ts'
 import {
   CLOSE_OK_MS_MAX,
   COMMIT_BYTES_MAX,
-  FRAME_ERROR_MS,
   FRAME_BYTES_MAX_BEFORE_LOGIN,
+  FRAME_ERROR_MS,
   OUTPUT_BYTES_MAX,
 } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
@@ -277,8 +277,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   /** @throws AmqpError 501 */
   private decode(id: number, buffer: Buffer, start: number, end: number): AnyMethod {
     const m = decodeMethod(id, buffer.subarray(start + 4, end))
-    if (m === undefined)
-      throw frameError(`unknown method ${id >>> 16}.${id & 0xffff}`)
+    if (m === undefined) throw frameError(`unknown method ${id >>> 16}.${id & 0xffff}`)
     return m
   }
 

@@ -10,13 +10,19 @@ describe('channel.open', () => {
   it('a second time is 504', async () => {
     const w = await session(t)
     w.send(CH, MethodId.ChannelOpen)
-    expect(await w.connectionError()).toMatchObject({ code: 504, text: "CHANNEL_ERROR - second 'channel.open' seen" })
+    expect(await w.connectionError()).toMatchObject({
+      code: 504,
+      text: "CHANNEL_ERROR - second 'channel.open' seen",
+    })
   })
 
   it('is due before anything else: 504', async () => {
     const w = await session(t)
     w.send(7, MethodId.BasicQos)
-    expect(await w.connectionError()).toMatchObject({ code: 504, text: "CHANNEL_ERROR - expected 'channel.open'" })
+    expect(await w.connectionError()).toMatchObject({
+      code: 504,
+      text: "CHANNEL_ERROR - expected 'channel.open'",
+    })
   })
 
   it('beyond channel_max is 530; the numbers do not matter', async () => {
@@ -84,7 +90,9 @@ describe('channel.close-ok', () => {
 describe('channel.flow', () => {
   it('active=true is answered', async () => {
     const w = await session(t)
-    expect(await w.call(CH, MethodId.ChannelFlow, { active: true }, MethodId.ChannelFlowOk)).toMatchObject({ active: true })
+    expect(await w.call(CH, MethodId.ChannelFlow, { active: true }, MethodId.ChannelFlowOk)).toMatchObject({
+      active: true,
+    })
   })
 
   it('active=false is 540', async () => {
@@ -106,7 +114,9 @@ describe('access.request', () => {
   it('is answered with ticket 1', async () => {
     const w = await session(t)
     const fields = { realm: '/data', active: true, write: true, read: true }
-    expect(await w.call(CH, MethodId.AccessRequest, fields, MethodId.AccessRequestOk)).toMatchObject({ ticket: 1 })
+    expect(await w.call(CH, MethodId.AccessRequest, fields, MethodId.AccessRequestOk)).toMatchObject({
+      ticket: 1,
+    })
   })
 })
 

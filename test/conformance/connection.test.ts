@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { FrameWriter } from '../../src/protocol/frame-writer.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
+import { FrameWriter } from '../../src/protocol/frame-writer.ts'
 import { MethodId, PROTOCOL_HEADER } from '../../src/protocol/generated/constants.ts'
 import { CH, session } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
@@ -128,7 +128,10 @@ describe('connection.tune-ok', () => {
     [{ frameMax: 1024 }, 'negotiated frame_max = 1024 is lower than the minimum allowed value (4096)'],
     [{ frameMax: 262144 }, 'negotiated frame_max = 262144 is higher than the maximum allowed value (131072)'],
     [{ channelMax: 4000 }, 'negotiated channel_max = 4000 is higher than the maximum allowed value (2047)'],
-    [{ channelMax: 0 }, 'negotiated channel_max = 0 (no limit) is higher than the maximum allowed value (2047)'],
+    [
+      { channelMax: 0 },
+      'negotiated channel_max = 0 (no limit) is higher than the maximum allowed value (2047)',
+    ],
   ] as const)
   const wrongTuning = differs('RabbitMQ 3.10 closes the socket without a word')
   wrongTuning.each(refusedTunings)('%o is refused with 530', async (wrong, text) => {
@@ -158,7 +161,12 @@ describe('connection.open', () => {
     w.send(0, MethodId.ConnectionTuneOk, { channelMax: 10, frameMax: 131072, heartbeat: 0 })
     w.send(0, MethodId.ConnectionOpen, { virtualHost: 'nowhere', capabilities: '', insist: false })
     const e = await w.connectionError()
-    expect(e).toMatchObject({ code: 530, text: 'NOT_ALLOWED - vhost nowhere not found', classId: 10, methodId: 40 })
+    expect(e).toMatchObject({
+      code: 530,
+      text: 'NOT_ALLOWED - vhost nowhere not found',
+      classId: 10,
+      methodId: 40,
+    })
   })
 
   it('once only: 504 the second time', async () => {
@@ -247,7 +255,10 @@ describe('frames', () => {
 
   it('a table that lies about its length ends the connection', async () => {
     const w = await session(t)
-    const declare = Buffer.concat([Buffer.from([0, 50, 0, 10, 0, 0, 1, 0x71, 0]), Buffer.from([0, 0, 0, 8, 1, 0x61, 0x53, 0, 0, 1, 0])])
+    const declare = Buffer.concat([
+      Buffer.from([0, 50, 0, 10, 0, 0, 1, 0x71, 0]),
+      Buffer.from([0, 0, 0, 8, 1, 0x61, 0x53, 0, 0, 1, 0]),
+    ])
     const f = new FrameWriter()
     f.frame(1, CH, declare)
     w.write(f.view())

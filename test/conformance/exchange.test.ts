@@ -37,7 +37,12 @@ describe('exchange.declare', () => {
   it('with another alternate exchange is 406', async () => {
     const w = await session(t)
     const x = await declareExchange(w, 'direct', { arguments: table({ 'alternate-exchange': 'a' }) })
-    w.send(CH, MethodId.ExchangeDeclare, { exchange: x, type: 'direct', autoDelete: true, arguments: table({ 'alternate-exchange': 'b' }) })
+    w.send(CH, MethodId.ExchangeDeclare, {
+      exchange: x,
+      type: 'direct',
+      autoDelete: true,
+      arguments: table({ 'alternate-exchange': 'b' }),
+    })
     expect(await refused(w)).toEqual([
       406,
       `PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange '${x}' in vhost '/': received 'b' but current is 'a'`,
@@ -54,35 +59,61 @@ describe('exchange.declare', () => {
   it('of the default exchange is 403', async () => {
     const w = await session(t)
     w.send(CH, MethodId.ExchangeDeclare, { exchange: '', type: 'direct', durable: true })
-    expect(await refused(w)).toEqual([403, 'ACCESS_REFUSED - operation not permitted on the default exchange'])
+    expect(await refused(w)).toEqual([
+      403,
+      'ACCESS_REFUSED - operation not permitted on the default exchange',
+    ])
   })
 
   it('with a reserved name is 403, but a predeclared one may be redeclared', async () => {
     const w = await session(t)
     w.send(CH, MethodId.ExchangeDeclare, { exchange: 'amq.mine', type: 'direct' })
-    expect(await refused(w)).toEqual([403, "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'"])
-    await w.call(CH, MethodId.ExchangeDeclare, { exchange: 'amq.direct', type: 'direct', durable: true }, MethodId.ExchangeDeclareOk)
+    expect(await refused(w)).toEqual([
+      403,
+      "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'",
+    ])
+    await w.call(
+      CH,
+      MethodId.ExchangeDeclare,
+      { exchange: 'amq.direct', type: 'direct', durable: true },
+      MethodId.ExchangeDeclareOk,
+    )
   })
 
   it('strips line breaks from the name', async () => {
     const w = await session(t)
     const x = fresh('x')
     await declareExchange(w, 'direct', { exchange: `${x}\r\n` })
-    await w.call(CH, MethodId.ExchangeDeclare, { exchange: x, passive: true, type: '' }, MethodId.ExchangeDeclareOk)
+    await w.call(
+      CH,
+      MethodId.ExchangeDeclare,
+      { exchange: x, passive: true, type: '' },
+      MethodId.ExchangeDeclareOk,
+    )
   })
 
   it('with nowait is not answered', async () => {
     const w = await session(t)
     const x = fresh('x')
     w.send(CH, MethodId.ExchangeDeclare, { exchange: x, type: 'direct', nowait: true, autoDelete: true })
-    await w.call(CH, MethodId.ExchangeDeclare, { exchange: x, passive: true, type: 'direct' }, MethodId.ExchangeDeclareOk)
+    await w.call(
+      CH,
+      MethodId.ExchangeDeclare,
+      { exchange: x, passive: true, type: 'direct' },
+      MethodId.ExchangeDeclareOk,
+    )
   })
 })
 
 describe('exchange.declare:passive', () => {
   it('finds an exchange whatever the type given', async () => {
     const w = await session(t)
-    await w.call(CH, MethodId.ExchangeDeclare, { exchange: 'amq.topic', type: 'direct', passive: true }, MethodId.ExchangeDeclareOk)
+    await w.call(
+      CH,
+      MethodId.ExchangeDeclare,
+      { exchange: 'amq.topic', type: 'direct', passive: true },
+      MethodId.ExchangeDeclareOk,
+    )
   })
 
   it('of a missing one is 404', async () => {
@@ -184,7 +215,8 @@ describe('exchange.unbind', () => {
     await w.call(CH, MethodId.ExchangeUnbind, { source: a, destination: b }, MethodId.ExchangeUnbindOk)
     w.publish(CH, { exchange: a })
     expect(await get(w, q)).toBeUndefined()
-    for (const exchange of [a, b]) await w.call(CH, MethodId.ExchangeDelete, { exchange }, MethodId.ExchangeDeleteOk)
+    for (const exchange of [a, b])
+      await w.call(CH, MethodId.ExchangeDelete, { exchange }, MethodId.ExchangeDeleteOk)
   })
 })
 
@@ -193,7 +225,10 @@ describe('internal exchanges', () => {
     const w = await session(t)
     const x = await declareExchange(w, 'fanout', { internal: true })
     w.publish(CH, { exchange: x })
-    expect(await refused(w)).toEqual([403, `ACCESS_REFUSED - cannot publish to internal exchange '${x}' in vhost '/'`])
+    expect(await refused(w)).toEqual([
+      403,
+      `ACCESS_REFUSED - cannot publish to internal exchange '${x}' in vhost '/'`,
+    ])
   })
 })
 
@@ -214,7 +249,11 @@ describe('alternate exchanges', () => {
 
   differs('RabbitMQ 3.10 words this differently')('must be named by a text: 406', async () => {
     const w = await session(t)
-    w.send(CH, MethodId.ExchangeDeclare, { exchange: fresh('x'), type: 'direct', arguments: table({ 'alternate-exchange': 1 }) })
+    w.send(CH, MethodId.ExchangeDeclare, {
+      exchange: fresh('x'),
+      type: 'direct',
+      arguments: table({ 'alternate-exchange': 1 }),
+    })
     expect((await refused(w))[0]).toBe(406)
   })
 })

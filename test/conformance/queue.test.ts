@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { bindQueue, CH, consume, counts, declareExchange, declareQueue, get, session } from '../support/session.ts'
+import {
+  bindQueue,
+  CH,
+  consume,
+  counts,
+  declareExchange,
+  declareQueue,
+  get,
+  session,
+} from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
@@ -28,6 +37,7 @@ describe('queue.declare', () => {
     const w = await session(t)
     const q = await declareQueue(w)
     for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
+    await until(async () => (await counts(w, q)).messages === 3, 'the publishes')
     const m = await w.call(CH, MethodId.QueueDeclare, { queue: q, exclusive: true }, MethodId.QueueDeclareOk)
     expect(m).toMatchObject({ queue: q, messageCount: 3, consumerCount: 0 })
   })
@@ -35,7 +45,10 @@ describe('queue.declare', () => {
   it('with a reserved name is 403, even where the queue exists', async () => {
     const w = await session(t)
     w.send(CH, MethodId.QueueDeclare, { queue: 'amq.mine' })
-    expect(await refused(w)).toEqual([403, "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'"])
+    expect(await refused(w)).toEqual([
+      403,
+      "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'",
+    ])
     const { queue } = await w.call(CH, MethodId.QueueDeclare, { exclusive: true }, MethodId.QueueDeclareOk)
     w.send(CH, MethodId.QueueDeclare, { queue, exclusive: true })
     expect((await refused(w))[0]).toBe(403)
@@ -67,7 +80,10 @@ describe('queue.declare', () => {
     const what = `PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue '${q}' in vhost '/': `
     expect(await refused(w)).toEqual([406, `${what}received '5000' but current is '60000'`])
     declare({})
-    expect(await refused(w)).toEqual([406, `${what}received none but current is the value '60000' of type 'signedint'`])
+    expect(await refused(w)).toEqual([
+      406,
+      `${what}received none but current is the value '60000' of type 'signedint'`,
+    ])
     declare({ 'x-message-ttl': 60000, 'x-unknown': 'ignored' })
     await w.expect(CH, MethodId.QueueDeclareOk)
   })
@@ -242,7 +258,9 @@ describe('queue.purge', () => {
     const q = await declareQueue(w)
     for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
     const got = await get(w, q, false)
-    expect(await w.call(CH, MethodId.QueuePurge, { queue: q }, MethodId.QueuePurgeOk)).toMatchObject({ messageCount: 2 })
+    expect(await w.call(CH, MethodId.QueuePurge, { queue: q }, MethodId.QueuePurgeOk)).toMatchObject({
+      messageCount: 2,
+    })
     w.send(CH, MethodId.BasicNack, { deliveryTag: got?.method.deliveryTag ?? 0, requeue: true })
     expect(String((await get(w, q))?.body)).toBe('1')
   })
@@ -261,8 +279,12 @@ describe('queue.delete', () => {
     const q = await declareQueue(w)
     w.publish(CH, { routingKey: q })
     w.publish(CH, { routingKey: q })
-    expect(await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)).toMatchObject({ messageCount: 2 })
-    expect(await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)).toMatchObject({ messageCount: 0 })
+    expect(await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)).toMatchObject({
+      messageCount: 2,
+    })
+    expect(await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)).toMatchObject({
+      messageCount: 0,
+    })
   })
 
   it('if-unused and if-empty are kept: 406', async () => {

@@ -28,7 +28,12 @@ export async function declareQueue(w: Wire, o: Declare = {}): Promise<string> {
 
 export async function declareExchange(w: Wire, type: string, o: Partially<0x0028000a> = {}): Promise<string> {
   const exchange = o.exchange ?? fresh('x')
-  await w.call(CH, MethodId.ExchangeDeclare, { autoDelete: true, ...o, exchange, type }, MethodId.ExchangeDeclareOk)
+  await w.call(
+    CH,
+    MethodId.ExchangeDeclare,
+    { autoDelete: true, ...o, exchange, type },
+    MethodId.ExchangeDeclareOk,
+  )
   return exchange
 }
 
@@ -39,7 +44,12 @@ export async function bindQueue(
   routingKey = '',
   args: Parameters<typeof table>[0] = {},
 ): Promise<void> {
-  await w.call(CH, MethodId.QueueBind, { queue, exchange, routingKey, arguments: table(args) }, MethodId.QueueBindOk)
+  await w.call(
+    CH,
+    MethodId.QueueBind,
+    { queue, exchange, routingKey, arguments: table(args) },
+    MethodId.QueueBindOk,
+  )
 }
 
 export async function consume(w: Wire, queue: string, o: Partially<0x003c0014> = {}): Promise<string> {
@@ -59,7 +69,11 @@ export async function bodies(w: Wire, count: number): Promise<string[]> {
 }
 
 /** basic.get; undefined where the queue is empty. */
-export async function get(w: Wire, queue: string, noAck = true): Promise<(Received & { method: MethodOf<0x003c0047> }) | undefined> {
+export async function get(
+  w: Wire,
+  queue: string,
+  noAck = true,
+): Promise<(Received & { method: MethodOf<0x003c0047> }) | undefined> {
   w.send(CH, MethodId.BasicGet, { queue, noAck })
   const r = await w.next(CH)
   if (r.method.id === MethodId.BasicGetEmpty) return undefined

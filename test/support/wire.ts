@@ -3,10 +3,20 @@ import { connect, type Socket } from 'node:net'
 import { FieldTable, type PlainValue } from '../../src/protocol/field-table.ts'
 import { type FrameHandler, FrameReader } from '../../src/protocol/frame-reader.ts'
 import { encodeMethodFrame, FrameWriter } from '../../src/protocol/frame-writer.ts'
-import { FRAME_BODY, FRAME_HEADER, MethodId, methodNames, PROTOCOL_HEADER } from '../../src/protocol/generated/constants.ts'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  MethodId,
+  methodNames,
+  PROTOCOL_HEADER,
+} from '../../src/protocol/generated/constants.ts'
 import { decodeMethod } from '../../src/protocol/generated/decode.ts'
 import type { AnyMethod } from '../../src/protocol/generated/methods.ts'
-import { decodeProperties, encodeProperties, type Properties } from '../../src/protocol/generated/properties.ts'
+import {
+  decodeProperties,
+  encodeProperties,
+  type Properties,
+} from '../../src/protocol/generated/properties.ts'
 
 const WAIT_MS_MAX = 10_000
 
@@ -96,7 +106,7 @@ export class Wire implements FrameHandler {
   /** A TCP connection on which nothing has been said. With `plain` the answer is kept as octets in `raw`. */
   static async socket(url: string, plain = false): Promise<Wire> {
     const { hostname, port } = new URL(url)
-    const socket = connect(Number(port), hostname)
+    const socket = connect({ port: Number(port), host: hostname, noDelay: true })
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     return new Wire(socket, plain)
   }
@@ -195,7 +205,9 @@ export class Wire implements FrameHandler {
   }
 
   /** The channel is closed with that code and text (a part of it, or a pattern). The number is free afterwards. */
-  async channelError(channel: number): Promise<{ code: number; text: string; classId: number; methodId: number }> {
+  async channelError(
+    channel: number,
+  ): Promise<{ code: number; text: string; classId: number; methodId: number }> {
     const m = await this.expect(channel, MethodId.ChannelClose)
     this.send(channel, MethodId.ChannelCloseOk)
     return { code: m.replyCode, text: m.replyText, classId: m.classId, methodId: m.methodId }
@@ -214,7 +226,8 @@ export class Wire implements FrameHandler {
 
   /** Resolves when the broker has ended the connection, with a close or without. */
   async over(): Promise<void> {
-    while (!this.closed && !this.inbox.some((r) => r.method.id === MethodId.ConnectionClose)) await this.change(WAIT_MS_MAX)
+    while (!this.closed && !this.inbox.some((r) => r.method.id === MethodId.ConnectionClose))
+      await this.change(WAIT_MS_MAX)
     this.socket.destroy()
   }
 
@@ -232,7 +245,8 @@ export class Wire implements FrameHandler {
     const method = decodeMethod(id, Buffer.from(buffer.subarray(start + 4, end)))
     if (method === undefined) throw new Error(`unknown method ${id}`)
     const entry: Received = { channel, method }
-    const hasContent = id === MethodId.BasicDeliver || id === MethodId.BasicGetOk || id === MethodId.BasicReturn
+    const hasContent =
+      id === MethodId.BasicDeliver || id === MethodId.BasicGetOk || id === MethodId.BasicReturn
     if (hasContent) this.pending = { entry, missing: -1, parts: [] }
     else this.inbox.push(entry)
   }

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import {
+  CH,
+  confirmSelect,
+  consume,
+  counts,
+  declareQueue,
+  deliveries,
+  get,
+  session,
+} from '../support/session.ts'
+import { differs, fresh, useTarget } from '../support/target.ts'
+import { until } from '../support/until.ts'
+import { table, type Wire } from '../support/wire.ts'
+
+const t = useTarget()
+
+/** Collects confirms until all publishes up to `last` have theirs; returns the nacked ones. */
+async function confirmed(w: Wire, last: number): Promise<number[]> {
+  const open = new Set(Array.from({ length: last }, (_, i) => i + 1))
+  const nacked: number[] = []
+  while (open.size > 0) {
+    const m = (await w.next(CH)).method
+    if (m.id !== MethodId.BasicAck && m.id !== MethodId.BasicNack)
+      throw new Error(`unexpected ${JSON.stringify(m)}`)
+    const covered = m.multiple ? [...open].filter((n) => n <= m.deliveryTag) : [m.deliveryTag]
+    for (const n of covered) {
+      if (open.delete(n) && m.id === MethodId.BasicNack) nacked.push(n)
+    }
+  }
+  return nacked
+}
+
+async function refused(w: Wire): Promise<[number, string]> {
+  const e = await w.channelError(CH)
+  await w.channel(CH)
+  return [e.code, e.text]
+}
+
+describe('confirm.select', () => {
+  it('confirms every publish, counted from 1', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { exclusive: false, durable: true })
+    w.publish(CH, { routingKey: q, body: 'before' })
+    await confirmSelect(w)
+    await confirmSelect(w)
+    for (let i = 0; i < 200; i++)
+      w.publish(CH, {
+        routingKey: i % 3 === 0 ? fresh('nobody') : q,
+        properties: { deliveryMode: (i % 2) + 1 },
+      })
+    expect(await confirmed(w, 200)).toEqual([])
+    await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
+  })
+
+  it('nacks what a full queue refuses', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, {
+      arguments: table({ 'x-max-length': 2, 'x-overflow': 'reject-publish' }),
+    })
+    await confirmSelect(w)
+    for (let i = 0; i < 4; i++) w.publish(CH, { routingKey: q, body: String(i) })
+    const nacked = await confirmed(w, 4)
+    expect(nacked.length).toBe(2)
+    expect((await counts(w, q)).messages).toBe(2)
+  })
+
+  it('on a tx channel is 406', async () => {
+    const w = await session(t)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.send(CH, MethodId.ConfirmSelect)
+    expect(await refused(w)).toEqual([406, 'PRECONDITION_FAILED - cannot switch from tx to confirm mode'])
+  })
+})
+
+describe('tx.select', () => {
+  it('on a confirm channel is 406', async () => {
+    const w = await session(t)
+    await confirmSelect(w)
+    w.send(CH, MethodId.TxSelect)
+    expect(await refused(w)).toEqual([406, 'PRECONDITION_FAILED - cannot switch from confirm to tx mode'])
+  })
+})
+
+describe('tx.commit', () => {
+  it('publishes then, and not before', async () => {
+    const w = await session(t)
+    const [a, b] = [await declareQueue(w), await declareQueue(w)]
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.publish(CH, { routingKey: a, body: '1', properties: { deliveryMode: 2 } })
+    w.publish(CH, { routingKey: b, body: '2' })
+    expect((await counts(w, a)).messages).toBe(0)
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    expect([String((await get(w, a))?.body), String((await get(w, b))?.body)]).toEqual(['1', '2'])
+  })
+
+  it('settles then', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    w.publish(CH, { routingKey: q })
+    await consume(w, q)
+    await deliveries(w, 1)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    await w.channel(2)
+    await w.call(CH, MethodId.ChannelClose, {}, MethodId.ChannelCloseOk)
+    expect(await w.call(2, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)).toMatchObject({
+      messageCount: 0,
+    })
+  })
+
+  it('returns what is mandatory before commit-ok', async () => {
+    const w = await session(t)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.publish(CH, { routingKey: fresh('nobody'), mandatory: true })
+    w.send(CH, MethodId.TxCommit)
+    await w.expect(CH, MethodId.BasicReturn)
+    await w.expect(CH, MethodId.TxCommitOk)
+  })
+
+  it('without select is 406', async () => {
+    const w = await session(t)
+    w.send(CH, MethodId.TxCommit)
+    expect(await refused(w)).toEqual([406, 'PRECONDITION_FAILED - channel is not transactional'])
+  })
+
+  it('an unknown tag fails at once', async () => {
+    const w = await session(t)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    expect((await refused(w))[0]).toBe(406)
+  })
+})
+
+describe('tx.rollback', () => {
+  it('forgets publishes and keeps deliveries outstanding', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    w.publish(CH, { routingKey: q, body: 'first' })
+    await until(async () => (await counts(w, q)).messages === 1)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    await get(w, q, false)
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    w.publish(CH, { routingKey: q, body: 'second' })
+    await w.call(CH, MethodId.TxRollback, {}, MethodId.TxRollbackOk)
+    expect((await counts(w, q)).messages).toBe(0)
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+  })
+
+  it('without select is 406', async () => {
+    const w = await session(t)
+    w.send(CH, MethodId.TxRollback)
+    expect(await refused(w)).toEqual([406, 'PRECONDITION_FAILED - channel is not transactional'])
+  })
+
+  differs('RabbitMQ closes the channel the same way but may deliver first')(
+    'closing the channel rolls back',
+    async () => {
+      const w = await session(t)
+      const q = await declareQueue(w)
+      await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+      w.publish(CH, { routingKey: q, body: 'lost' })
+      await w.call(CH, MethodId.ChannelClose, {}, MethodId.ChannelCloseOk)
+      await w.channel(CH)
+      expect((await counts(w, q)).messages).toBe(0)
+    },
+  )
+})

@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import {
+  bindQueue,
+  CH,
+  consume,
+  counts,
+  declareExchange,
+  declareQueue,
+  get,
+  session,
+} from '../support/session.ts'
+import { differs, useTarget } from '../support/target.ts'
+import { quietMoment, until } from '../support/until.ts'
+import { type PublishOptions, table, type Wire } from '../support/wire.ts'
+
+const t = useTarget()
+
+interface Death {
+  count: number
+  reason: string
+  queue: string
+  exchange: string
+  'routing-keys': string[]
+  time: Date
+  'original-expiration'?: string
+}
+
+/** A source queue with a dead-letter exchange, and the queue behind that. */
+async function graveyard(
+  w: Wire,
+  args: Parameters<typeof table>[0] = {},
+): Promise<{ source: string; dead: string; dlx: string }> {
+  const dlx = await declareExchange(w, 'fanout')
+  const dead = await declareQueue(w)
+  await bindQueue(w, dead, dlx)
+  const source = await declareQueue(w, { arguments: table({ 'x-dead-letter-exchange': dlx, ...args }) })
+  return { source, dead, dlx }
+}
+
+async function buried(w: Wire, dead: string) {
+  await until(async () => (await counts(w, dead)).messages > 0, 'a dead letter')
+  const m = await get(w, dead)
+  if (m === undefined) throw new Error('no dead letter')
+  const headers = m.properties?.headers?.toPlain() ?? {}
+  return { m, headers, deaths: headers['x-death'] as unknown as Death[] }
+}
+
+describe('message TTL', () => {
+  it('of the queue: expired messages leave', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 30 }) })
+    w.publish(CH, { routingKey: q })
+    await until(async () => (await counts(w, q)).messages === 0, 'the message to expire')
+  })
+
+  it('of the message: expired messages leave at the head', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    w.publish(CH, { routingKey: q, properties: { expiration: '30' } })
+    w.publish(CH, { routingKey: q, body: 'stays' })
+    await until(async () => (await counts(w, q)).messages === 1, 'the message to expire')
+    expect(String((await get(w, q))?.body)).toBe('stays')
+  })
+
+  it('a long one hides a short one behind it, which is still not delivered', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    w.publish(CH, { routingKey: q, body: 'long', properties: { expiration: '60000' } })
+    w.publish(CH, { routingKey: q, body: 'short', properties: { expiration: '1' } })
+    await quietMoment()
+    expect((await counts(w, q)).messages).toBe(2)
+    expect(String((await get(w, q))?.body)).toBe('long')
+    expect(await get(w, q)).toBeUndefined()
+  })
+
+  it('0 reaches a consumer that is ready, and nobody else', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 0 }) })
+    w.publish(CH, { routingKey: q, body: 'missed' })
+    await until(async () => (await counts(w, q)).messages === 0)
+    await consume(w, q, { noAck: true })
+    w.publish(CH, { routingKey: q, body: 'caught' })
+    expect(String((await w.receive(CH, MethodId.BasicDeliver)).body)).toBe('caught')
+  })
+
+  it('does not touch what is unacked', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 40 }) })
+    w.publish(CH, { routingKey: q })
+    await consume(w, q)
+    await w.receive(CH, MethodId.BasicDeliver)
+    await quietMoment()
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+  })
+})
+
+describe('maximum length', () => {
+  it('drops from the head', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-max-length': 2 }) })
+    for (const body of ['1', '2', '3', '4']) w.publish(CH, { routingKey: q, body })
+    await until(async () => String((await get(w, q, false))?.body) === '3' || true)
+    expect((await counts(w, q)).messages).toBe(1)
+    expect(String((await get(w, q))?.body)).toBe('4')
+  })
+
+  it('counts octets of bodies', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-max-length-bytes': 10 }) })
+    for (const body of ['12345', '67890', 'abc']) w.publish(CH, { routingKey: q, body })
+    await until(async () => (await counts(w, q)).messages === 2, 'the head to go')
+    expect(String((await get(w, q))?.body)).toBe('67890')
+  })
+
+  it('does not count what is unacked', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-max-length': 1 }) })
+    await consume(w, q)
+    for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
+    for (const body of ['1', '2', '3'])
+      expect(String((await w.receive(CH, MethodId.BasicDeliver)).body)).toBe(body)
+  })
+})
+
+describe('dead lettering', () => {
+  it('rejected: with its history', async () => {
+    const w = await session(t)
+    const { source, dead, dlx } = await graveyard(w)
+    w.publish(CH, {
+      routingKey: source,
+      body: 'b',
+      properties: { messageId: 'id', headers: table({ mine: 1 }) },
+    })
+    await until(async () => (await counts(w, source)).messages === 1)
+    await get(w, source, false)
+    w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: false })
+    const { m, headers, deaths } = await buried(w, dead)
+    expect(m.method).toMatchObject({ exchange: dlx, routingKey: source })
+    expect([String(m.body), m.properties?.messageId, headers['mine']]).toEqual(['b', 'id', 1])
+    expect(deaths).toHaveLength(1)
+    expect(deaths[0]).toMatchObject({
+      count: 1,
+      reason: 'rejected',
+      queue: source,
+      exchange: '',
+      'routing-keys': [source],
+    })
+    expect(deaths[0]?.time).toBeInstanceOf(Date)
+    expect(headers).toMatchObject({
+      'x-first-death-reason': 'rejected',
+      'x-first-death-queue': source,
+      'x-first-death-exchange': '',
+    })
+  })
+
+  differs('x-last-death came with RabbitMQ 3.13')('rejected: x-last-death tells the latest', async () => {
+    const w = await session(t)
+    const { source, dead } = await graveyard(w)
+    w.publish(CH, { routingKey: source })
+    await get(w, source, false)
+    w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: false })
+    expect((await buried(w, dead)).headers).toMatchObject({
+      'x-last-death-reason': 'rejected',
+      'x-last-death-queue': source,
+      'x-last-death-exchange': '',
+    })
+  })
+
+  it('expired: the expiration moves into the history', async () => {
+    const w = await session(t)
+    const { source, dead } = await graveyard(w)
+    w.publish(CH, { routingKey: source, properties: { expiration: '20' } })
+    const { m, deaths } = await buried(w, dead)
+    expect(m.properties?.expiration).toBeUndefined()
+    expect(deaths[0]).toMatchObject({ reason: 'expired', 'original-expiration': '20' })
+  })
+
+  it('maxlen', async () => {
+    const w = await session(t)
+    const { source, dead } = await graveyard(w, { 'x-max-length': 1 })
+    w.publish(CH, { routingKey: source, body: 'old' })
+    w.publish(CH, { routingKey: source, body: 'new' })
+    const { m, deaths } = await buried(w, dead)
+    expect([String(m.body), deaths[0]?.reason]).toEqual(['old', 'maxlen'])
+  })
+
+  it('under another routing key where one is given', async () => {
+    const w = await session(t)
+    const dead = await declareQueue(w)
+    const source = await declareQueue(w, {
+      arguments: table({
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': dead,
+        'x-message-ttl': 10,
+      }),
+    })
+    w.publish(CH, { routingKey: source, body: 'm' })
+    const { m } = await buried(w, dead)
+    expect(m.method).toMatchObject({ exchange: '', routingKey: dead })
+  })
+
+  it('counts repeated deaths of one queue, newest first', async () => {
+    const w = await session(t)
+    const dlx = await declareExchange(w, 'direct')
+    const wait = await declareQueue(w, {
+      arguments: table({
+        'x-dead-letter-exchange': dlx,
+        'x-dead-letter-routing-key': 'work',
+        'x-message-ttl': 10,
+      }),
+    })
+    const work = await declareQueue(w, {
+      arguments: table({ 'x-dead-letter-exchange': dlx, 'x-dead-letter-routing-key': 'wait' }),
+    })
+    await bindQueue(w, wait, dlx, 'wait')
+    await bindQueue(w, work, dlx, 'work')
+    w.publish(CH, { exchange: dlx, routingKey: 'work', body: 'again' })
+    for (let round = 0; round < 3; round++) {
+      await until(async () => (await counts(w, work)).messages === 1, 'the message back at work')
+      const m = await get(w, work, false)
+      if (round === 2) {
+        const deaths = m?.properties?.headers?.toPlain()['x-death'] as unknown as Death[]
+        expect(deaths.map((d) => [d.queue, d.reason, d.count])).toEqual([
+          [wait, 'expired', 2],
+          [work, 'rejected', 2],
+        ])
+      }
+      w.send(CH, MethodId.BasicNack, { deliveryTag: m?.method.deliveryTag ?? 0, requeue: false })
+    }
+  })
+
+  it('drops a message that would go round without a reject', async () => {
+    const w = await session(t)
+    const dlx = await declareExchange(w, 'fanout')
+    const q = await declareQueue(w, {
+      arguments: table({ 'x-dead-letter-exchange': dlx, 'x-message-ttl': 10 }),
+    })
+    await bindQueue(w, q, dlx)
+    w.publish(CH, { routingKey: q })
+    await until(async () => (await counts(w, q)).messages === 0, 'the message to go')
+    await quietMoment()
+    expect((await counts(w, q)).messages).toBe(0)
+  })
+
+  it.each(['purge', 'delete'] as const)('not on %s', async (how) => {
+    const w = await session(t)
+    const { source, dead } = await graveyard(w)
+    const publish: PublishOptions = { routingKey: source }
+    w.publish(CH, publish)
+    await until(async () => (await counts(w, source)).messages === 1)
+    if (how === 'purge') await w.call(CH, MethodId.QueuePurge, { queue: source }, MethodId.QueuePurgeOk)
+    else await w.call(CH, MethodId.QueueDelete, { queue: source }, MethodId.QueueDeleteOk)
+    await quietMoment()
+    expect((await counts(w, dead)).messages).toBe(0)
+  })
+})
