@@ -245,9 +245,12 @@ function sizeExpression(m: FlatMethod, of: string): string {
 function straightDecoder(m: FlatMethod): string {
   const body: string[] = []
   const result: string[] = []
+  // Behind a short string the length checked at the start no longer covers what follows.
+  let variable = false
   let bits = 0
   for (const slot of slots(m.fields)) {
     if ('bits' in slot) {
+      if (variable) body.push('  need(args, at + 1)')
       body.push(`  const bits${bits} = args[at]`, '  at += 1')
       for (const [i, b] of slot.bits.entries())
         result.push(`    ${camel(b)}: (bits${bits} & ${1 << i}) !== 0,`)
@@ -255,17 +258,21 @@ function straightDecoder(m: FlatMethod): string {
       continue
     }
     const n = camel(slot[0])
+    const size = slot[1] === 'longlong' ? 8 : slot[1] === 'short' ? 2 : 0
+    if (variable && size > 0) body.push(`  need(args, at + ${size})`)
     if (slot[1] === 'short') body.push(`  const ${n} = (args[at] << 8) | args[at + 1]`, '  at += 2')
     else if (slot[1] === 'longlong')
       body.push(`  const ${n} = args.readUInt32BE(at) * 4294967296 + args.readUInt32BE(at + 4)`, '  at += 8')
-    else if (slot[1] === 'shortstr')
+    else if (slot[1] === 'shortstr') {
+      if (variable) body.push('  need(args, at + 1)')
+      variable = true
       body.push(
         `  const ${n}End = at + 1 + args[at]`,
         `  need(args, ${n}End)`,
         `  const ${n} = args.toString('utf8', at + 1, ${n}End)`,
         `  at = ${n}End`,
       )
-    else throw new Error(`${fullName(m)}: no straight-line decoder for ${slot[1]}`)
+    } else throw new Error(`${fullName(m)}: no straight-line decoder for ${slot[1]}`)
     result.push(`    ${n},`)
   }
   const min = sizeExpression(m, '').split(' + ')[0]

@@ -567,10 +567,12 @@ export function decodeBasicPublish(args: Buffer): T.BasicPublish {
   need(args, exchangeEnd)
   const exchange = args.toString('utf8', at + 1, exchangeEnd)
   at = exchangeEnd
+  need(args, at + 1)
   const routingKeyEnd = at + 1 + args[at]
   need(args, routingKeyEnd)
   const routingKey = args.toString('utf8', at + 1, routingKeyEnd)
   at = routingKeyEnd
+  need(args, at + 1)
   const bits0 = args[at]
   at += 1
   ended(args, at)
@@ -606,14 +608,18 @@ export function decodeBasicDeliver(args: Buffer): T.BasicDeliver {
   need(args, consumerTagEnd)
   const consumerTag = args.toString('utf8', at + 1, consumerTagEnd)
   at = consumerTagEnd
+  need(args, at + 8)
   const deliveryTag = args.readUInt32BE(at) * 4294967296 + args.readUInt32BE(at + 4)
   at += 8
+  need(args, at + 1)
   const bits0 = args[at]
   at += 1
+  need(args, at + 1)
   const exchangeEnd = at + 1 + args[at]
   need(args, exchangeEnd)
   const exchange = args.toString('utf8', at + 1, exchangeEnd)
   at = exchangeEnd
+  need(args, at + 1)
   const routingKeyEnd = at + 1 + args[at]
   need(args, routingKeyEnd)
   const routingKey = args.toString('utf8', at + 1, routingKeyEnd)

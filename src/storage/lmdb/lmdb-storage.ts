@@ -2,9 +2,9 @@
  * The store on disk. Three databases: `meta` (text key, value), `segments` (log, segment: state) and `records` (log,
  * segment, index: packed entries). Numbers in keys are big-endian, so that the order of keys is their order.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
-import { type Storage, StorageError, type StorageErrorCode, type StorageWrite } from '../storage.ts'
+import { type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 
 /** Raised when the layout changes so that an older broker could not read it. */
@@ -16,9 +16,17 @@ const KEY_NUMBER_MAX = 0xffffffff
 
 type Bytes = Database<Buffer, Buffer>
 
+/**
+ * Octets that stay free on the disk beyond what a batch needs: LMDB's native part does not survive a write that the
+ * disk refuses, so such a write is never tried.
+ */
+const DISK_RESERVE_BYTES = 32 * 1024 * 1024
+/** A batch rewrites pages on its way to the root of each tree. */
+const BATCH_OVERHEAD_BYTES = 1024 * 1024
+
 export interface LmdbOptions {
-  /** Octets that the folder may grow to; absent = as the disk allows. */
-  readonly mapSize?: number | undefined
+  /** Octets free for the folder; for tests. Default: what the file system says. */
+  readonly freeBytes?: (() => number) | undefined
 }
 
 export class LmdbStorage implements Storage {
@@ -28,10 +36,16 @@ export class LmdbStorage implements Storage {
   private readonly segmentStates: Bytes
   private readonly recordBytes: Bytes
   private readonly lock: FolderLock
+  private readonly freeBytes: () => number
+  /** Set when the native part has failed: nothing more is written until the next start. */
+  private broken: StorageError | undefined
+  /** Keys that the batch being put together has written, which reads do not show yet. */
+  private batchKeys: { segments: Buffer[]; records: Buffer[] } = { segments: [], records: [] }
 
-  private constructor(root: RootDatabase, lock: FolderLock) {
+  private constructor(root: RootDatabase, lock: FolderLock, freeBytes: () => number) {
     this.root = root
     this.lock = lock
+    this.freeBytes = freeBytes
     this.meta = root.openDB({ name: 'meta', encoding: 'binary' })
     this.segmentStates = root.openDB({ name: 'segments', encoding: 'binary', keyEncoding: 'binary' })
     this.recordBytes = root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'binary' })
@@ -43,12 +57,8 @@ export class LmdbStorage implements Storage {
     const lock = await lockFolder(dir)
     let root: RootDatabase | undefined
     try {
-      root = open({
-        path: dir,
-        maxDbs: 8,
-        ...(options.mapSize === undefined ? {} : { mapSize: options.mapSize, remapChunks: false }),
-      })
-      const storage = new LmdbStorage(root, lock)
+      root = open({ path: dir, maxDbs: 8 })
+      const storage = new LmdbStorage(root, lock, options.freeBytes ?? (() => freeOn(dir)))
       await storage.checkFormat(dir)
       return storage
     } catch (error) {
@@ -79,38 +89,49 @@ export class LmdbStorage implements Storage {
   }
 
   async write(batch: readonly StorageWrite[]): Promise<void> {
+    if (this.broken !== undefined) throw this.broken
+    const needed = batchBytes(batch)
+    if (this.freeBytes() < needed + DISK_RESERVE_BYTES)
+      throw new StorageError('FULL', 'cannot write to the data folder: the disk is full')
     try {
-      await this.root.transaction(() => {
+      this.batchKeys = { segments: [], records: [] }
+      await this.root.batch(() => {
         for (const w of batch) this.apply(w)
       })
       await this.root.flushed
     } catch (error) {
-      throw toStorageError(error, 'cannot write to the data folder')
+      this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')
+      throw this.broken
     }
   }
 
-  /** Inside of a transaction the writes take effect at once. */
   private apply(w: StorageWrite): void {
     switch (w.op) {
       case 'put':
-        this.meta.put(w.key, asBuffer(w.value))
+        watch(this.meta.put(w.key, asBuffer(w.value)))
         break
       case 'delete':
-        this.meta.remove(w.key)
+        watch(this.meta.remove(w.key))
         break
-      case 'record':
-        this.recordBytes.put(recordKey(w.log, w.segment, w.index), asBuffer(w.bytes))
+      case 'record': {
+        const key = recordKey(w.log, w.segment, w.index)
+        this.batchKeys.records.push(key)
+        watch(this.recordBytes.put(key, asBuffer(w.bytes)))
         break
-      case 'segment':
-        this.segmentStates.put(segmentKey(w.log, w.segment), asBuffer(w.state))
+      }
+      case 'segment': {
+        const key = segmentKey(w.log, w.segment)
+        this.batchKeys.segments.push(key)
+        watch(this.segmentStates.put(key, asBuffer(w.state)))
         break
+      }
       case 'drop-segment':
-        this.segmentStates.remove(segmentKey(w.log, w.segment))
-        this.removeRecords(recordKey(w.log, w.segment, 0), recordKey(w.log, w.segment, KEY_NUMBER_MAX))
+        watch(this.segmentStates.remove(segmentKey(w.log, w.segment)))
+        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, w.segment, w.segment))
         break
       case 'drop-log':
-        this.removeSegments(w.log)
-        this.removeRecords(recordKey(w.log, 0, 0), recordKey(w.log, KEY_NUMBER_MAX, KEY_NUMBER_MAX))
+        this.removeRange(this.segmentStates, this.batchKeys.segments, segmentRange(w.log))
+        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, 0, KEY_NUMBER_MAX))
         break
       default: {
         const never: never = w
@@ -119,13 +140,11 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  private removeRecords(start: Buffer, end: Buffer): void {
-    for (const key of [...this.recordBytes.getKeys({ start, end })]) this.recordBytes.remove(key)
-  }
-
-  private removeSegments(log: number): void {
-    const range = { start: segmentKey(log, 0), end: segmentKey(log, KEY_NUMBER_MAX) }
-    for (const key of [...this.segmentStates.getKeys(range)]) this.segmentStates.remove(key)
+  /** What is on disk in that range, and what this batch has put there. */
+  private removeRange(db: Bytes, written: Buffer[], range: KeyRange): void {
+    for (const key of db.getKeys(range)) watch(db.remove(Buffer.from(key)))
+    for (const key of written)
+      if (key.compare(range.start) >= 0 && key.compare(range.end) <= 0) watch(db.remove(key))
   }
 
   *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
@@ -136,8 +155,7 @@ export class LmdbStorage implements Storage {
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
-    const range = { start: segmentKey(log, 0), end: segmentKey(log, KEY_NUMBER_MAX) }
-    for (const { key, value } of this.segmentStates.getRange(range))
+    for (const { key, value } of this.segmentStates.getRange(segmentRange(log)))
       yield { segment: key.readUInt32BE(4), state: value }
   }
 
@@ -153,6 +171,50 @@ export class LmdbStorage implements Storage {
   }
 }
 
+/** Both ends are part of it. */
+interface KeyRange {
+  readonly start: Buffer
+  readonly end: Buffer
+}
+
+/** Ranges end in front of `end`, so one octet more takes it in. */
+function inclusive(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.from([0])])
+}
+
+function segmentRange(log: number): KeyRange {
+  return { start: segmentKey(log, 0), end: inclusive(segmentKey(log, KEY_NUMBER_MAX)) }
+}
+
+function recordRange(log: number, first: number, last: number): KeyRange {
+  return { start: recordKey(log, first, 0), end: inclusive(recordKey(log, last, KEY_NUMBER_MAX)) }
+}
+
+/** The batch as a whole reports a failure; the promises of its parts must not report it again. */
+function watch(part: Promise<boolean>): void {
+  part.catch(reported)
+}
+
+function reported(error: unknown): void {
+  const { commitError } = error as { commitError?: Promise<never> }
+  commitError?.catch(() => {})
+}
+
+function freeOn(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
+  return bavail * bsize
+}
+
+function batchBytes(batch: readonly StorageWrite[]): number {
+  let bytes = BATCH_OVERHEAD_BYTES
+  for (const w of batch) {
+    if (w.op === 'record') bytes += w.bytes.length
+    else if (w.op === 'segment') bytes += w.state.length
+    else if (w.op === 'put') bytes += w.value.length
+  }
+  return bytes
+}
+
 function makeFolder(dir: string): void {
   try {
     mkdirSync(dir, { recursive: true })
@@ -165,9 +227,7 @@ function makeFolder(dir: string): void {
 
 function toStorageError(cause: unknown, what: string): StorageError {
   const text = cause instanceof Error ? cause.message : String(cause)
-  const full = /No space left|MDB_MAP_FULL|ENOSPC|mapsize limit/i.test(text)
-  const code: StorageErrorCode = full ? 'FULL' : 'IO'
-  return new StorageError(code, full ? `${what}: the disk is full` : `${what}: ${text}`, cause)
+  return new StorageError('IO', `${what}: ${text}`, cause)
 }
 
 function asBuffer(b: Uint8Array): Buffer {

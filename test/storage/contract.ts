@@ -1,0 +1,93 @@
+/** What every store must do; run over each implementation. */
+import { describe, expect, it } from 'vitest'
+import type { Storage, StorageWrite } from '../../src/storage/storage.ts'
+
+/** `reopen` closes nothing: the suite closes first. */
+export interface StorageUnderTest {
+  open(): Promise<Storage>
+}
+
+const bytes = (...b: number[]): Uint8Array => new Uint8Array(b)
+
+export function storageContract(name: string, make: () => StorageUnderTest): void {
+  describe(`storage contract: ${name}`, () => {
+    it('keeps metadata over a restart, in the order of its keys', async () => {
+      const under = make()
+      let s = await under.open()
+      await s.write([
+        { op: 'put', key: 'b:2', value: bytes(2) },
+        { op: 'put', key: 'b:1', value: bytes(1) },
+        { op: 'put', key: 'a:1', value: bytes(9) },
+        { op: 'put', key: 'c:1', value: bytes(8) },
+      ])
+      await s.write([
+        { op: 'put', key: 'b:2', value: bytes(3, 3) },
+        { op: 'delete', key: 'c:1' },
+        { op: 'delete', key: 'never' },
+      ])
+      await s.close()
+      s = await under.open()
+      expect([...s.scan('b:')].map((e) => [e.key, ...e.value])).toEqual([
+        ['b:1', 1],
+        ['b:2', 3, 3],
+      ])
+      expect([...s.scan('c:')]).toEqual([])
+      await s.close()
+    })
+
+    it('keeps logs over a restart, in the order of segments and indexes', async () => {
+      const under = make()
+      let s = await under.open()
+      const writes: StorageWrite[] = []
+      for (const segment of [300, 2, 1])
+        for (const index of [256, 0, 70_000])
+          writes.push({ op: 'record', log: 7, segment, index, bytes: bytes(segment & 0xff, index & 0xff) })
+      for (const segment of [300, 2, 1])
+        writes.push({ op: 'segment', log: 7, segment, state: bytes(segment & 0xff) })
+      writes.push(
+        { op: 'record', log: 8, segment: 1, index: 0, bytes: bytes(1) },
+        { op: 'segment', log: 8, segment: 1, state: bytes(1) },
+      )
+      await s.write(writes)
+      await s.close()
+      s = await under.open()
+      expect([...s.segments(7)].map((e) => e.segment)).toEqual([1, 2, 300])
+      expect([...s.records(7, 300)].map((r) => [r.index, ...r.bytes])).toEqual([
+        [0, 44, 0],
+        [256, 44, 0],
+        [70_000, 44, 112],
+      ])
+      await s.write([{ op: 'drop-segment', log: 7, segment: 2 }])
+      expect([...s.segments(7)].map((e) => e.segment)).toEqual([1, 300])
+      expect([...s.records(7, 2)]).toEqual([])
+      await s.write([{ op: 'drop-log', log: 7 }])
+      expect([[...s.segments(7)], [...s.records(7, 1)], [...s.records(7, 300)]]).toEqual([[], [], []])
+      expect([...s.segments(8)]).toHaveLength(1)
+      await s.close()
+    })
+
+    it('applies a batch in its order', async () => {
+      const s = await make().open()
+      await s.write([
+        { op: 'segment', log: 1, segment: 1, state: bytes(1) },
+        { op: 'record', log: 1, segment: 1, index: 0, bytes: bytes(1) },
+        { op: 'drop-log', log: 1 },
+        { op: 'segment', log: 1, segment: 2, state: bytes(2) },
+        { op: 'put', key: 'k', value: bytes(1) },
+        { op: 'delete', key: 'k' },
+      ])
+      expect([...s.segments(1)].map((e) => e.segment)).toEqual([2])
+      expect([...s.scan('k')]).toEqual([])
+      await s.close()
+    })
+
+    it('takes the bytes as they are when the write is asked for, and large ones', async () => {
+      const s = await make().open()
+      const large = new Uint8Array(3_000_000).fill(7)
+      await s.write([{ op: 'record', log: 1, segment: 1, index: 0, bytes: large }])
+      expect([...s.records(1, 1)][0]?.bytes.every((b) => b === 7)).toBe(true)
+      expect([...s.records(1, 1)][0]?.bytes.length).toBe(3_000_000)
+      await s.close()
+    })
+  })
+}

@@ -1,0 +1,180 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import type { Storage, StorageWrite } from '../../src/storage/storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { storageContract } from './contract.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'leveret-storage-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+let folders = 0
+const folder = (): string => join(root, String(folders++))
+
+storageContract('memory', () => {
+  const s = new MemoryStorage({ keeps: true })
+  return { open: async () => s }
+})
+storageContract('lmdb', () => {
+  const dir = folder()
+  return { open: () => LmdbStorage.open(dir) }
+})
+
+/** A store whose n-th write fails, before or after which all goes well. */
+class Failing implements Storage {
+  readonly keeps = true
+  private readonly inner: Storage
+  private readonly failing: number
+  private count = 0
+
+  constructor(inner: Storage, failing: number) {
+    this.inner = inner
+    this.failing = failing
+  }
+  async write(batch: readonly StorageWrite[]): Promise<void> {
+    if (++this.count === this.failing) throw new Error('no space')
+    await this.inner.write(batch)
+  }
+  scan(prefix: string) {
+    return this.inner.scan(prefix)
+  }
+  segments(log: number) {
+    return this.inner.segments(log)
+  }
+  records(log: number, segment: number) {
+    return this.inner.records(log, segment)
+  }
+  close(): Promise<void> {
+    return this.inner.close()
+  }
+}
+
+describe('group commit over a store whose n-th write fails', () => {
+  it.each([1, 2, 3])('n = %i: the batch is repeated, nothing counts as flushed before it is', async (n) => {
+    const inner = new MemoryStorage({ keeps: true })
+    const clock = new ManualClock()
+    const commit = new GroupCommit(new Failing(inner, n), clock)
+    const failures: unknown[] = []
+    commit.onFailure((e) => failures.push(e))
+    for (let i = 1; i <= 4; i++) {
+      commit.put(`k${i}`, new Uint8Array([i]))
+      const done = commit.settled()
+      await new Promise((resolve) => setImmediate(resolve))
+      if (i === n) {
+        expect([failures.length, commit.flushed, [...inner.scan('k')].length]).toEqual([1, n - 1, n - 1])
+        clock.pass(500)
+      }
+      await done
+      expect([commit.flushed, [...inner.scan('k')].length]).toEqual([i, i])
+    }
+    expect(failures).toHaveLength(1)
+  })
+
+  it('close reports what could not be written', async () => {
+    const commit = new GroupCommit(new Failing(new MemoryStorage({ keeps: true }), 1), new ManualClock())
+    commit.put('k', new Uint8Array([1]))
+    await expect(commit.close()).rejects.toThrow('no space')
+  })
+})
+
+describe('group commit', () => {
+  it('waits a little for changes that nobody is waiting for', async () => {
+    const inner = new MemoryStorage({ keeps: true })
+    const clock = new ManualClock()
+    const commit = new GroupCommit(inner, clock)
+    commit.put('k', new Uint8Array([1]))
+    commit.turnEnd()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([...inner.scan('k')]).toEqual([])
+    clock.pass(10)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([...inner.scan('k')]).toHaveLength(1)
+  })
+
+  it('is one batch for everything that comes while another is on its way', async () => {
+    const inner = new MemoryStorage({ keeps: true })
+    let writes = 0
+    const counting = new Proxy(inner, {
+      get: (o, p) => (p === 'write' ? (b: StorageWrite[]) => (writes++, o.write(b)) : Reflect.get(o, p)),
+    })
+    const commit = new GroupCommit(counting, new ManualClock())
+    commit.put('a', new Uint8Array([1]))
+    const first = commit.settled()
+    for (let i = 0; i < 100; i++) commit.put(`b${i}`, new Uint8Array([1]))
+    await Promise.all([first, commit.settled()])
+    expect([writes, commit.flushed]).toEqual([2, 2])
+  })
+})
+
+describe('the data folder', () => {
+  it('is locked against a second broker, and free again after close', async () => {
+    const dir = folder()
+    const s = await LmdbStorage.open(dir)
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({
+      code: 'LOCKED',
+      message: expect.stringContaining(dir),
+    })
+    await s.close()
+    await (await LmdbStorage.open(dir)).close()
+  })
+
+  it('is not blocked by the lock file of a process that died', async () => {
+    const dir = folder()
+    mkdirSync(dir)
+    writeFileSync(join(dir, 'broker.lock'), '')
+    await (await LmdbStorage.open(dir)).close()
+  })
+
+  it('may have a long name', async () => {
+    const dir = join(folder(), 'x'.repeat(100), 'y'.repeat(100))
+    await (await LmdbStorage.open(dir)).close()
+  })
+
+  it('of a newer release is refused and left alone', async () => {
+    const dir = folder()
+    const s = await LmdbStorage.open(dir)
+    await s.write([{ op: 'put', key: 'format', value: Buffer.from('{"version":99}') }])
+    await s.close()
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({
+      code: 'VERSION',
+      message: expect.stringMatching(/format 99/),
+    })
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'VERSION' })
+  })
+
+  it('that is a file is refused', async () => {
+    const file = folder()
+    writeFileSync(file, '')
+    await expect(LmdbStorage.open(join(file, 'sub'))).rejects.toMatchObject({ code: 'UNREADABLE' })
+  })
+
+  it.skipIf(process.getuid?.() === 0)('without permission is refused', async () => {
+    const dir = folder()
+    mkdirSync(dir)
+    chmodSync(dir, 0)
+    await expect(LmdbStorage.open(dir)).rejects.toMatchObject({ code: 'UNREADABLE' })
+    chmodSync(dir, 0o700)
+  })
+
+  it('that is full refuses the batch whole and goes on when there is room', async () => {
+    const dir = folder()
+    let free = 1e9
+    const s = await LmdbStorage.open(dir, { freeBytes: () => free })
+    await s.write([{ op: 'put', key: 'a', value: new Uint8Array([1]) }])
+    free = 33e6
+    const large = new Uint8Array(4 * 1024 * 1024)
+    const batch: StorageWrite[] = [
+      { op: 'put', key: 'b', value: new Uint8Array([2]) },
+      { op: 'record', log: 1, segment: 1, index: 0, bytes: large },
+    ]
+    await expect(s.write(batch)).rejects.toMatchObject({ code: 'FULL' })
+    expect([...s.scan('')].map((e) => e.key)).toEqual(['a', 'format'])
+    free = 1e9
+    await s.write(batch)
+    expect([...s.scan('')].map((e) => e.key)).toEqual(['a', 'b', 'format'])
+    await s.close()
+  })
+})
