@@ -97,8 +97,12 @@ describe('group commit', () => {
   it('is one batch for everything that comes while another is on its way', async () => {
     const inner = new MemoryStorage({ keeps: true })
     let writes = 0
+    const count = (b: StorageWrite[]): Promise<void> => {
+      writes++
+      return inner.write(b)
+    }
     const counting = new Proxy(inner, {
-      get: (o, p) => (p === 'write' ? (b: StorageWrite[]) => (writes++, o.write(b)) : Reflect.get(o, p)),
+      get: (o, p) => (p === 'write' ? count : Reflect.get(o, p)),
     })
     const commit = new GroupCommit(counting, new ManualClock())
     commit.put('a', new Uint8Array([1]))

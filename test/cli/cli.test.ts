@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parseArguments } from '../../src/cli/arguments.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { runCli, startProcess } from '../support/process.ts'
+import { Wire } from '../support/wire.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'leveret-cli-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+describe('the command line', () => {
+  it('has defaults', () => {
+    const c = parseArguments([])
+    expect(c).toMatchObject({ name: 'start', options: { port: 5672, bind: '0.0.0.0', logLevel: 'info' } })
+    expect(
+      parseArguments(['start', '--port', '1', '--bind', '::1', '--data-dir', '/x', '--log-level', 'debug']),
+    ).toEqual({
+      name: 'start',
+      options: { port: 1, bind: '::1', dataDir: '/x', logLevel: 'debug' },
+    })
+  })
+
+  it.each([
+    [['--port', '70000'], '--port takes a number'],
+    [['--port', 'x'], '--port takes a number'],
+    [['--log-level', 'loud'], '--log-level takes one of'],
+    [['stop'], "unknown command 'stop'"],
+    [['start', 'now'], "unexpected argument 'now'"],
+    [['--nosuch'], '--nosuch'],
+  ])('%j is refused', (args, text) => {
+    expect(() => parseArguments(args)).toThrow(text)
+  })
+
+  it('--version and --help', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+    expect(await runCli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+    const help = await runCli(['--help'])
+    expect(help.code).toBe(0)
+    for (const option of ['--port', '--bind', '--data-dir', '--log-level'])
+      expect(help.stdout).toContain(option)
+  })
+
+  it('wrong usage exits with 64 and a hint', async () => {
+    const r = await runCli(['--port', 'x'])
+    expect(r.code).toBe(64)
+    expect(r.stderr).toMatch(/--port takes a number.*\n.*--help/)
+  })
+
+  it('prints one line when ready, and ends with 0 on SIGTERM and SIGINT, telling its clients', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const p = await startProcess(join(dir, 'run'))
+      expect(p.lines).toHaveLength(1)
+      const w = await Wire.open(p.url)
+      const ended = p.stop(signal)
+      expect((await w.expect(0, MethodId.ConnectionClose)).replyCode).toBe(320)
+      w.send(0, MethodId.ConnectionCloseOk)
+      expect(await ended).toBe(0)
+    }
+  })
+
+  it('says what is wrong when it cannot start', async () => {
+    const p = await startProcess(join(dir, 'busy'))
+    const locked = await runCli(['--port', '0', '--data-dir', join(dir, 'busy')])
+    expect(locked.code).toBe(1)
+    expect(locked.stdout).toContain('is in use by another broker process')
+    const port = await runCli([
+      '--port',
+      String(p.port),
+      '--bind',
+      '127.0.0.1',
+      '--data-dir',
+      join(dir, 'other'),
+    ])
+    expect(port.code).toBe(1)
+    expect(port.stdout).toContain(`port ${p.port} on 127.0.0.1 is in use`)
+    await p.stop('SIGTERM')
+    writeFileSync(join(dir, 'file'), '')
+    const unreadable = await runCli(['--port', '0', '--data-dir', join(dir, 'file')])
+    expect(unreadable.code).toBe(1)
+    expect(unreadable.stdout).toContain('cannot read and write the data folder')
+  })
+})

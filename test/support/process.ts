@@ -1,0 +1,69 @@
+/** The broker as a process of its own, from the build in dist/. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export interface BrokerProcess {
+  readonly port: number
+  readonly url: string
+  readonly child: ChildProcess
+  /** All lines so far. */
+  readonly lines: string[]
+  /** Sends the signal and resolves with the exit code, or the signal's name. */
+  stop(signal: NodeJS.Signals): Promise<number | string>
+}
+
+export interface Finished {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command line to its end. */
+export function runCli(args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, ['bin/leveret.js', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (b) => {
+    stdout += b
+  })
+  child.stderr.on('data', (b) => {
+    stderr += b
+  })
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
+}
+
+export async function startProcess(dataDir: string, port = 0): Promise<BrokerProcess> {
+  const args = [
+    'bin/leveret.js',
+    'start',
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--data-dir',
+    dataDir,
+  ]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines: string[] = []
+  const ended = new Promise<number | string>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? -1)),
+  )
+  const actualPort = await new Promise<number>((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      lines.push(line)
+      const entry = JSON.parse(line) as { port?: number; msg: string }
+      if (entry.port !== undefined) resolve(entry.port)
+    })
+    child.once('exit', () => reject(new Error(`the broker did not start: ${lines.join('\n')}`)))
+  })
+  return {
+    port: actualPort,
+    url: `amqp://guest:guest@127.0.0.1:${actualPort}`,
+    child,
+    lines,
+    stop: (signal) => {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
