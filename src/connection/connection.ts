@@ -20,6 +20,7 @@ import { MethodId } from '../protocol/generated/constants.ts'
 import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.ts'
 import type { AnyMethod, ServerMethod } from '../protocol/generated/methods.ts'
 import { plainView } from '../util/copy.ts'
+import { ChannelTable } from './channel-table.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Negotiation } from './negotiation.ts'
 import { Output } from './output.ts'
@@ -51,9 +52,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   clientProperties: FieldTable | undefined
   private readonly negotiation: Negotiation
   private readonly reader: FrameReader
-  private readonly channels = new Map<number, Channel>()
-  private lastNumber = -1
-  private lastChannel: Channel | undefined
+  private readonly channels = new ChannelTable()
   /** Input that came while the connection was suspended. */
   private backlog: Buffer[] = []
   private readonly header: number[] = []
@@ -172,20 +171,10 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   }
 
   private drained(): void {
-    for (const ch of this.channels.values()) ch.resumeConsumers()
+    for (const ch of this.channels) ch.resumeConsumers()
     if (!this.outputFull) return
     this.outputFull = false
     if (!this.suspended) this.socket.resume()
-  }
-
-  private find(number: number): Channel | undefined {
-    if (number === this.lastNumber) return this.lastChannel
-    const ch = this.channels.get(number)
-    if (ch !== undefined) {
-      this.lastNumber = number
-      this.lastChannel = ch
-    }
-    return ch
   }
 
   // --- frames ---
@@ -198,7 +187,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     end: number,
     bodySize: number,
   ): void {
-    const ch = this.find(number)
+    const ch = this.channels.find(number)
     const exchangeBytes = buffer[method + 6] as number
     const keyAt = method + 7 + exchangeBytes
     const bitsAt = keyAt + 1 + (buffer[keyAt] as number)
@@ -255,7 +244,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
       if (this.state === 'negotiating') throw this.negotiation.unexpected()
       return
     }
-    const ch = this.find(number)
+    const ch = this.channels.find(number)
     if (ch === undefined) {
       const m = this.decode(id, buffer, start, end)
       if (m.id !== MethodId.ChannelOpen)
@@ -264,7 +253,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
       return
     }
     if (ch.closing) {
-      if (id === MethodId.ChannelCloseOk) this.forget(ch)
+      if (id === MethodId.ChannelCloseOk) this.channels.remove(ch)
       else if (id === MethodId.ChannelClose) ch.send({ id: MethodId.ChannelCloseOk })
       return
     }
@@ -288,7 +277,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
         `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
       )
     const ch = new Channel(this, number, this.caller as Caller)
-    this.channels.set(number, ch)
+    this.channels.add(ch)
     ch.send({ id: MethodId.ChannelOpenOk, channelId: Buffer.alloc(0) })
   }
 
@@ -317,7 +306,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   /** undefined where content on that channel is to be ignored, or was an error. */
   private contentChannel(number: number): Channel | undefined {
     if (this.state !== 'open') return undefined
-    const ch = this.find(number)
+    const ch = this.channels.find(number)
     if (ch === undefined)
       this.failed(new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'"), number, 0)
     return ch?.closing ? undefined : ch
@@ -345,7 +334,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     const known = error instanceof AmqpError
     if (!known) this.server.logger.error({ connection: this.name, err: error }, 'internal error')
     const e = known ? error : new AmqpError(ReplyCode.InternalError, '', { cause: error })
-    const ch = number === 0 ? undefined : this.channels.get(number)
+    const ch = number === 0 ? undefined : this.channels.find(number)
     const fields = { connection: this.name, channel: number, code: e.code, text: e.replyText }
     this.server.logger.warn(fields, e.closes === 'channel' && ch ? 'channel error' : 'connection error')
     if (e.closes === 'channel' && ch !== undefined) this.closeChannelWith(ch, e, id)
@@ -376,15 +365,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     ch.sendConfirms()
     ch.closing = true
     ch.release()
-    this.forget(ch)
-  }
-
-  private forget(ch: Channel): void {
-    this.channels.delete(ch.number)
-    if (this.lastChannel === ch) {
-      this.lastChannel = undefined
-      this.lastNumber = -1
-    }
+    this.channels.remove(ch)
   }
 
   /** Sends connection.close and waits for the answer, for a while. */
@@ -418,14 +399,12 @@ export class Connection implements FrameHandler, HeartbeatPeer {
 
   /** Channels end, what was unacked goes back, exclusive queues go. */
   releaseAll(): void {
-    for (const ch of this.channels.values()) {
+    for (const ch of this.channels) {
       ch.sendConfirms()
       ch.closing = true
       ch.release()
     }
     this.channels.clear()
-    this.lastChannel = undefined
-    this.lastNumber = -1
     this.caller?.vhost.removeOwned(this)
     this.heartbeat?.stop()
   }

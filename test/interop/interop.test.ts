@@ -1,0 +1,93 @@
+/** Clients of other languages against a broker process that restarts between their publishing and their consuming. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type BrokerProcess, startProcess } from '../support/process.ts'
+
+const here = import.meta.dirname
+const dir = mkdtempSync(join(tmpdir(), 'leveret-interop-'))
+let broker: BrokerProcess
+
+beforeAll(async () => {
+  broker = await startProcess(join(dir, 'data'))
+})
+afterAll(async () => {
+  await broker.stop('SIGTERM')
+  rmSync(dir, { recursive: true, force: true })
+})
+
+async function restart(): Promise<void> {
+  expect(await broker.stop('SIGTERM')).toBe(0)
+  broker = await startProcess(join(dir, 'data'), broker.port)
+}
+
+function start(command: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    cwd: here,
+    env: { ...process.env, ...env },
+  })
+}
+
+async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  const child = start(command, args, env)
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', resolve)
+  })
+  expect(code, `${command} ${args.join(' ')}`).toBe(0)
+}
+
+const JARS = ['amqp-client', 'slf4j-api', 'slf4j-nop'].map((j) => `/usr/share/java/${j}.jar`).join(':')
+const goEnv = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(dir, 'go-cache'), GOFLAGS: '' }
+
+describe.each<[string, string, string[], Record<string, string>?]>([
+  ['pika', '/usr/bin/python3', ['client.py']],
+  ['kombu', '/usr/bin/python3', ['kombu_client.py']],
+  ['bunny', 'ruby', ['client.rb']],
+  ['php-amqplib', 'php', ['client.php']],
+  ['amqp091-go', 'go', ['run', 'client.go'], goEnv],
+  ['the Java client', 'java', ['-cp', JARS, 'Client.java']],
+  ["librabbitmq's amqp-tools", 'sh', ['tools.sh']],
+])('%s', (name, command, args, env) => {
+  it('publishes, and after a restart consumes', async () => {
+    const queue = `interop-${name.replaceAll(/\W/g, '')}`
+    await run(command, [...args, 'publish', String(broker.port), queue], env)
+    await restart()
+    await run(command, [...args, 'consume', String(broker.port), queue], env)
+  })
+})
+
+describe('Celery', () => {
+  it('runs tasks with results and retries, and again after a restart', async () => {
+    const env = {
+      BROKER_URL: `amqp://guest:guest@127.0.0.1:${broker.port}//`,
+      QUEUE: 'interop-celery',
+      PYTHONDONTWRITEBYTECODE: '1',
+    }
+    const worker = start(
+      '/usr/bin/python3',
+      [
+        '-m',
+        'celery',
+        '-A',
+        'celery_app',
+        'worker',
+        '--pool',
+        'solo',
+        '--loglevel',
+        'error',
+        '--without-gossip',
+      ],
+      env,
+    )
+    const ended = new Promise((resolve) => worker.once('exit', resolve))
+    await run('/usr/bin/python3', ['celery_app.py'], env)
+    await restart()
+    await run('/usr/bin/python3', ['celery_app.py'], env)
+    worker.kill('SIGTERM')
+    await ended
+  })
+})

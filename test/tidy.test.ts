@@ -1,0 +1,136 @@
+/** Guards the shape of the code: see README, Architecture. Waivers may only become fewer. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const FILE_LINES_MAX = 400
+const FUNCTION_LINES_MAX = 70
+
+const files = (dir: string): string[] =>
+  readdirSync(dir, { recursive: true })
+    .map((f) => join(dir, String(f)).replaceAll('\\', '/'))
+    .filter((f) => f.endsWith('.ts') && !f.includes('/generated/'))
+const sources = files('src')
+const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
+
+/** Which folders of src may import which; `types` marks imports of types only. */
+const allowed: Record<string, { any: string[]; types?: string[] }> = {
+  util: { any: [] },
+  protocol: { any: ['util'] },
+  broker: { any: ['protocol', 'util'], types: ['storage'] },
+  storage: { any: ['util'], types: ['broker'] },
+  security: { any: ['protocol', 'util'] },
+  operations: { any: ['broker', 'security', 'protocol', 'util'] },
+  channel: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'connection', 'limits'] },
+  connection: { any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
+  cli: { any: ['util'] },
+}
+
+function imports(file: string): { from: string; typeOnly: boolean }[] {
+  return [...(text.get(file) ?? '').matchAll(/^import (type )?[^'"]*?['"]([^'"]+)['"]/gms)].map((m) => ({
+    typeOnly: m[1] !== undefined,
+    from: m[2] as string,
+  }))
+}
+
+function folderOf(file: string, target: string): string {
+  const path = join(file, '..', target).replaceAll('\\', '/')
+  return (path.split('/')[1] as string).replace(/\.ts$/, '')
+}
+
+describe('imports', () => {
+  it('point one way', () => {
+    const wrong: string[] = []
+    for (const f of sources) {
+      const folder = f.split('/')[1] as string
+      const rule = allowed[folder]
+      if (rule === undefined) continue
+      for (const { from, typeOnly } of imports(f)) {
+        if (!from.startsWith('.')) continue
+        const to = folderOf(f, from)
+        if (to === folder || rule.any.includes(to) || (typeOnly && rule.types?.includes(to))) continue
+        wrong.push(`${f} -> ${from}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('lmdb is known only to its store', () => {
+    const users = sources.filter((f) => imports(f).some((i) => i.from === 'lmdb'))
+    expect(users).toEqual(['src/storage/lmdb/lmdb-storage.ts'])
+  })
+
+  it('every file is used', () => {
+    const used = new Set(['src/index.ts', 'src/main.ts', 'src/protocol/binary-parser.d.ts'])
+    for (const f of [
+      ...sources,
+      ...readdirSync('src/protocol/generated').map((g) => `src/protocol/generated/${g}`),
+    ]) {
+      const source = readFileSync(f, 'utf8')
+      for (const m of source.matchAll(/from ['"](\.[^'"]+)['"]/g))
+        used.add(join(f, '..', m[1] as string).replaceAll('\\', '/'))
+    }
+    expect(sources.filter((f) => !used.has(f))).toEqual([])
+  })
+})
+
+describe('size', () => {
+  it(`no file over ${FILE_LINES_MAX} lines`, () => {
+    const all = [...sources, ...files('test')]
+    const long = all.filter((f) => readFileSync(f, 'utf8').split('\n').length - 1 > FILE_LINES_MAX)
+    expect(long).toEqual([])
+  })
+
+  it(`no function over ${FUNCTION_LINES_MAX} lines`, () => {
+    const long: string[] = []
+    for (const f of sources) {
+      const lines = (text.get(f) ?? '').split('\n')
+      lines.forEach((line, i) => {
+        const open =
+          /^( {0,2})(?:export )?(?:async )?(?:function\*? |(?:private |static |override |async |\*|get |set )*[\w[\].]+(?:<[^>]*>)?\()/.exec(
+            line,
+          )
+        if (open === null || !line.endsWith('{')) return
+        const end = lines.findIndex((l, j) => j > i && l === `${open[1]}}`)
+        if (end - i > FUNCTION_LINES_MAX) long.push(`${f}:${i + 1}`)
+      })
+    }
+    expect(long).toEqual([])
+  })
+})
+
+describe('habits', () => {
+  const lines = (pattern: RegExp, among: string[]): string[] =>
+    among.flatMap((f) =>
+      (text.get(f) ?? '')
+        .split('\n')
+        .flatMap((l, i) => (pattern.test(l) ? [`${f}:${i + 1} ${l.trim()}`] : [])),
+    )
+
+  it('no escape from the type system', () => {
+    expect(lines(/\bas any\b|: any\b|@ts-ignore|@ts-expect-error/, sources)).toEqual([])
+  })
+
+  it('the model asks its clock, not the system', () => {
+    const model = sources.filter((f) => f.startsWith('src/broker/') && f !== 'src/broker/clock.ts')
+    expect(lines(/Date\.now|setTimeout|setInterval|setImmediate|Math\.random/, model)).toEqual([])
+  })
+
+  it('only the rows of kinds know a queue kind by name', () => {
+    const others = sources.filter((f) => !f.startsWith('src/broker/queue/kinds/'))
+    expect(lines(/kind(\.name)? === '/, others)).toEqual([])
+  })
+
+  it('hot files make no closure, promise, spread or log line a message', () => {
+    const hot = sources.filter((f) => text.get(f)?.startsWith('// hot: per message'))
+    expect(hot.length).toBeGreaterThan(8)
+    expect(
+      lines(/\basync\b|\bawait\b|\bPromise\b|console\.|JSON\.(parse|stringify)/, hot).filter(
+        (l) => !hotWaivers.some((w) => l.includes(w)),
+      ),
+    ).toEqual([])
+  })
+})
+
+/** Lines of hot files that run only when something is wrong with a message. */
+const hotWaivers = ['leftover_string', 'unacceptable_type_in_header', 'unknown field type']
