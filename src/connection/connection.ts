@@ -2,9 +2,7 @@
 /** One client: its socket, its channels, its frames. Owns the states of a connection and the answer to every error. */
 import type { Socket } from 'node:net'
 import type { Broker } from '../broker/broker.ts'
-import { Channel } from '../channel/channel.ts'
-import { dispatch } from '../channel/dispatch.ts'
-import { publish } from '../channel/publish.ts'
+import type { Channel } from '../channel/channel.ts'
 import {
   CLOSE_OK_MS_MAX,
   COMMIT_BYTES_MAX,
@@ -13,14 +11,13 @@ import {
   OUTPUT_BYTES_MAX,
 } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
-import { AmqpError, cutToShortString, frameError, ReplyCode } from '../protocol/errors.ts'
+import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
-import { type FrameHandler, FrameReader } from '../protocol/frame-reader.ts'
+import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
-import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.ts'
-import type { AnyMethod, ServerMethod } from '../protocol/generated/methods.ts'
-import { plainView } from '../util/copy.ts'
+import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { ChannelTable } from './channel-table.ts'
+import { Frames } from './frames.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Negotiation } from './negotiation.ts'
 import { Output } from './output.ts'
@@ -32,7 +29,7 @@ const PROTOCOL_HEADER_BYTES = 8
 /** `closing`: the server has sent connection.close and waits for the answer. */
 export type ConnectionState = 'negotiating' | 'open' | 'closing' | 'closed'
 
-export class Connection implements FrameHandler, HeartbeatPeer {
+export class Connection implements HeartbeatPeer {
   readonly server: Server
   readonly broker: Broker
   readonly output: Output
@@ -40,8 +37,6 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   /** `host:port -> host:port` */
   readonly name: string
   state: ConnectionState = 'negotiating'
-  /** No frames are handled until an operation is on disk. */
-  suspended = false
   /** Octets of a frame, as negotiated; 0 = no limit. */
   frameBytesMax = 0
   channelMax = 0
@@ -50,15 +45,15 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   /** Set by the negotiation. */
   caller: Caller | undefined
   clientProperties: FieldTable | undefined
-  private readonly negotiation: Negotiation
+  readonly negotiation: Negotiation
+  readonly channels = new ChannelTable()
+  private readonly frames: Frames
   private readonly reader: FrameReader
-  private readonly channels = new ChannelTable()
   /** Input that came while the connection was suspended. */
   private backlog: Buffer[] = []
   private readonly header: number[] = []
   /** The stream can no longer be read: whatever comes is dropped. */
   private deaf = false
-  private chunk: Buffer | undefined
   private onFlushed: (() => void) | undefined
   private flushNumber = 0
   private outputFull = false
@@ -70,7 +65,8 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     this.socket = socket
     this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`
     this.output = new Output(socket, server.broker.turn)
-    this.reader = new FrameReader(this, FRAME_BYTES_MAX_BEFORE_LOGIN)
+    this.frames = new Frames(this)
+    this.reader = new FrameReader(this.frames, FRAME_BYTES_MAX_BEFORE_LOGIN)
     this.negotiation = new Negotiation(this)
     socket.on('data', (chunk: Buffer) => this.received(chunk))
     socket.on('drain', () => this.drained())
@@ -86,7 +82,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
 
   private received(chunk: Buffer): void {
     this.octetsReceived += chunk.length
-    if (this.suspended) this.backlog.push(chunk)
+    if (this.frames.suspended) this.backlog.push(chunk)
     else this.consume(chunk)
   }
 
@@ -100,7 +96,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   }
 
   private consume(chunk: Buffer): void {
-    this.chunk = undefined
+    this.frames.newChunk()
     try {
       const input = this.header.length < PROTOCOL_HEADER_BYTES ? this.afterHeader(chunk) : chunk
       if (this.deaf || input.length === 0) return
@@ -109,7 +105,8 @@ export class Connection implements FrameHandler, HeartbeatPeer {
     } catch (error) {
       this.failed(error, 0, 0)
     }
-    if (this.broker.commit.pendingBytes > COMMIT_BYTES_MAX) this.suspendUntilFlushed(undefined)
+    if (!this.frames.suspended && this.broker.commit.pendingBytes > COMMIT_BYTES_MAX)
+      this.suspendUntilFlushed(undefined)
     if (this.output.waiting > OUTPUT_BYTES_MAX) {
       this.outputFull = true
       this.socket.pause()
@@ -143,7 +140,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
 
   private suspendUntilFlushed(action: (() => void) | undefined): void {
     const { commit, turn } = this.broker
-    this.suspended = true
+    this.frames.suspended = true
     this.socket.pause()
     this.onFlushed = action
     this.flushNumber = commit.dirty ? commit.number : commit.number - 1
@@ -154,11 +151,11 @@ export class Connection implements FrameHandler, HeartbeatPeer {
 
   /** A batch is on disk. False where the connection waits for no further one. */
   flushed(): boolean {
-    if (!this.suspended || this.state === 'closed') return false
+    if (!this.frames.suspended || this.state === 'closed') return false
     if (this.broker.commit.flushed < this.flushNumber) return true
     const action = this.onFlushed
     this.onFlushed = undefined
-    this.suspended = false
+    this.frames.suspended = false
     if (action !== undefined) action()
     // Should it suspend itself again, it has put itself on the list again.
     this.goOn()
@@ -166,164 +163,15 @@ export class Connection implements FrameHandler, HeartbeatPeer {
   }
 
   private goOn(): void {
-    while (!this.suspended && this.backlog.length > 0) this.consume(this.backlog.shift() as Buffer)
-    if (!this.suspended && !this.outputFull) this.socket.resume()
+    while (!this.frames.suspended && this.backlog.length > 0) this.consume(this.backlog.shift() as Buffer)
+    if (!this.frames.suspended && !this.outputFull) this.socket.resume()
   }
 
   private drained(): void {
     for (const ch of this.channels) ch.resumeConsumers()
     if (!this.outputFull) return
     this.outputFull = false
-    if (!this.suspended) this.socket.resume()
-  }
-
-  // --- frames ---
-
-  onPublish(
-    number: number,
-    buffer: Buffer,
-    method: number,
-    header: number,
-    end: number,
-    bodySize: number,
-  ): void {
-    const ch = this.channels.find(number)
-    const exchangeBytes = buffer[method + 6] as number
-    const keyAt = method + 7 + exchangeBytes
-    const bitsAt = keyAt + 1 + (buffer[keyAt] as number)
-    if (
-      ch === undefined ||
-      ch.closing ||
-      this.state !== 'open' ||
-      !ch.assembly.idle ||
-      bitsAt !== header - 9
-    ) {
-      this.onMethod(number, buffer, method, header - 8)
-      const bodyAt = bodySize === 0 ? end : end - 8 - bodySize
-      this.onHeader(number, buffer, header, bodyAt - 1)
-      if (bodySize > 0) this.onBody(number, buffer, end - 1 - bodySize, end - 1)
-      return
-    }
-    const m = this.server.incoming
-    if (this.chunk !== buffer) {
-      this.chunk = buffer
-      this.server.chunkView = plainView(buffer)
-    }
-    m.source = this.server.chunkView
-    m.namesStart = method + 6
-    m.namesEnd = bitsAt
-    m.contentStart = header - 8
-    m.contentEnd = end
-    m.bodySize = bodySize
-    m.adoptable = false
-    try {
-      publish(ch, m, buffer[bitsAt] as number)
-    } catch (error) {
-      this.failed(error, number, MethodId.BasicPublish)
-    }
-  }
-
-  onMethod(number: number, buffer: Buffer, start: number, end: number): void {
-    const id = buffer.readUInt32BE(start)
-    try {
-      if (number === 0) this.connectionMethod(id, buffer, start, end)
-      else this.channelMethod(number, id, buffer, start, end)
-    } catch (error) {
-      this.failed(error, number, id)
-    }
-  }
-
-  private connectionMethod(id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.state === 'closing' && id !== MethodId.ConnectionClose && id !== MethodId.ConnectionCloseOk)
-      return
-    this.negotiation.method(this.decode(id, buffer, start, end))
-  }
-
-  private channelMethod(number: number, id: number, buffer: Buffer, start: number, end: number): void {
-    if (this.state !== 'open') {
-      if (this.state === 'negotiating') throw this.negotiation.unexpected()
-      return
-    }
-    const ch = this.channels.find(number)
-    if (ch === undefined) {
-      const m = this.decode(id, buffer, start, end)
-      if (m.id !== MethodId.ChannelOpen)
-        throw new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'")
-      this.openChannel(number)
-      return
-    }
-    if (ch.closing) {
-      if (id === MethodId.ChannelCloseOk) this.channels.remove(ch)
-      else if (id === MethodId.ChannelClose) ch.send({ id: MethodId.ChannelCloseOk })
-      return
-    }
-    ch.assembly.expectMethod()
-    const args = buffer.subarray(start + 4, end)
-    if (id === MethodId.BasicPublish) ch.assembly.begin(decodeBasicPublish(args), args)
-    else dispatch(ch, this.decode(id, buffer, start, end))
-  }
-
-  /** @throws AmqpError 501 */
-  private decode(id: number, buffer: Buffer, start: number, end: number): AnyMethod {
-    const m = decodeMethod(id, buffer.subarray(start + 4, end))
-    if (m === undefined) throw frameError(`unknown method ${id >>> 16}.${id & 0xffff}`)
-    return m
-  }
-
-  private openChannel(number: number): void {
-    if (this.channels.size >= this.channelMax)
-      throw new AmqpError(
-        ReplyCode.NotAllowed,
-        `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
-      )
-    const ch = new Channel(this, number, this.caller as Caller)
-    this.channels.add(ch)
-    ch.send({ id: MethodId.ChannelOpenOk, channelId: Buffer.alloc(0) })
-  }
-
-  onHeader(number: number, buffer: Buffer, start: number, end: number): void {
-    const ch = this.contentChannel(number)
-    if (ch === undefined) return
-    try {
-      ch.assembly.header(buffer, start, end)
-      if (ch.assembly.complete) this.publishAssembled(ch)
-    } catch (error) {
-      this.failed(error, number, MethodId.BasicPublish)
-    }
-  }
-
-  onBody(number: number, buffer: Buffer, start: number, end: number): void {
-    const ch = this.contentChannel(number)
-    if (ch === undefined) return
-    try {
-      ch.assembly.body(buffer, start, end)
-      if (ch.assembly.complete) this.publishAssembled(ch)
-    } catch (error) {
-      this.failed(error, number, MethodId.BasicPublish)
-    }
-  }
-
-  /** undefined where content on that channel is to be ignored, or was an error. */
-  private contentChannel(number: number): Channel | undefined {
-    if (this.state !== 'open') return undefined
-    const ch = this.channels.find(number)
-    if (ch === undefined)
-      this.failed(new AmqpError(ReplyCode.ChannelError, "expected 'channel.open'"), number, 0)
-    return ch?.closing ? undefined : ch
-  }
-
-  private publishAssembled(ch: Channel): void {
-    const { method, builder } = ch.assembly
-    ch.assembly.reset()
-    if (method === undefined || builder === undefined) return
-    const m = this.server.incoming
-    builder.fill(m)
-    publish(ch, m, (method.mandatory ? 1 : 0) | (method.immediate ? 2 : 0))
-  }
-
-  onHeartbeat(number: number): void {
-    if (number !== 0)
-      this.failed(new AmqpError(ReplyCode.UnexpectedFrame, `unexpected heartbeat on channel ${number}`), 0, 0)
+    if (!this.frames.suspended) this.socket.resume()
   }
 
   // --- errors and endings ---
@@ -380,7 +228,7 @@ export class Connection implements FrameHandler, HeartbeatPeer {
       classId: id >>> 16,
       methodId: id & 0xffff,
     })
-    this.suspended = false
+    this.frames.suspended = false
     this.goOn()
     this.closeSocketAfter(CLOSE_OK_MS_MAX)
   }

@@ -27,8 +27,6 @@ export class Server {
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
   readonly incoming = new Incoming()
-  /** The chunk that is being read, as a plain array. */
-  chunkView: Uint8Array = new Uint8Array(0)
   private readonly net: NetServer
   private waiters: FlushWaiter[] = []
   private whenEmpty: (() => void) | undefined
