@@ -78,10 +78,9 @@ describe('channel.close-ok', () => {
 
   it('confirms already earned come before the close', async () => {
     const w = await session(t)
-    const q = await declareQueue(w)
     await confirmSelect(w)
-    w.publish(CH, { routingKey: q, body: 'a' })
-    w.publish(CH, { exchange: fresh('none'), routingKey: q })
+    w.publish(CH, { routingKey: fresh('nobody'), body: 'a' })
+    w.publish(CH, { exchange: fresh('none') })
     expect((await w.expect(CH, MethodId.BasicAck)).deliveryTag).toBe(1)
     expect((await w.channelError(CH)).code).toBe(404)
   })
