@@ -47,3 +47,6 @@ export const CONSUMERS_PER_CHANNEL_MAX = 65_535
 
 /** Routes that a channel remembers; the oldest make room. */
 export const ROUTES_PER_CHANNEL = 256
+
+/** Octets that one connection is read in one turn of the event loop; then the others come first. */
+export const READ_BYTES_PER_TURN = 256 * 1024

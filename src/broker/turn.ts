@@ -18,13 +18,20 @@ export interface Confirming {
   sendConfirms(): void
 }
 
+export interface Resumed {
+  resumeReading(): void
+}
+
 export class Turn {
+  /** Counts turns. */
+  number = 1
   /** Time of this turn in ms since 1970, read at most once a turn. */
   private time = 0
   private readonly clock: Clock
   private queues: Pumped[] = []
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
+  private paused: Resumed[] = []
   private scheduled = false
   private readonly atEnd: () => void
   private readonly runBound = (): void => this.run()
@@ -57,6 +64,12 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
+  /** It has had its share of this turn. */
+  resumeLater(reader: Resumed): void {
+    this.paused.push(reader)
+    if (!this.scheduled) this.schedule()
+  }
+
   schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
@@ -74,6 +87,7 @@ export class Turn {
 
   run(): void {
     this.scheduled = false
+    this.number++
     this.time = 0
     this.pumpNow()
     const confirming = this.confirming
@@ -86,6 +100,11 @@ export class Turn {
     if (outputs.length > 0) {
       this.outputs = []
       for (let i = 0; i < outputs.length; i++) (outputs[i] as Flushed).flush()
+    }
+    const paused = this.paused
+    if (paused.length > 0) {
+      this.paused = []
+      for (let i = 0; i < paused.length; i++) (paused[i] as Resumed).resumeReading()
     }
     if (this.queues.length > 0 || this.confirming.length > 0) this.schedule()
   }

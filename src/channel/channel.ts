@@ -106,6 +106,7 @@ export class Channel implements Confirming {
     confirms.add(batch)
     if (batch !== 0) {
       this.broker.commit.hurry()
+      this.broker.turn.schedule()
       if (!this.awaitsFlush) {
         this.awaitsFlush = true
         this.connection.server.awaitFlush(this)

@@ -9,6 +9,7 @@ import {
   FRAME_BYTES_MAX_BEFORE_LOGIN,
   FRAME_ERROR_MS,
   OUTPUT_BYTES_MAX,
+  READ_BYTES_PER_TURN,
 } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
@@ -57,6 +58,9 @@ export class Connection implements HeartbeatPeer {
   private onFlushed: (() => void) | undefined
   private flushNumber = 0
   private outputFull = false
+  private turnNumber = 0
+  private turnOctets = 0
+  private waitsForTurn = false
   private capabilities: FieldTable | undefined
 
   constructor(server: Server, socket: Socket) {
@@ -84,6 +88,30 @@ export class Connection implements HeartbeatPeer {
     this.octetsReceived += chunk.length
     if (this.frames.suspended) this.backlog.push(chunk)
     else this.consume(chunk)
+    this.takeTurns(chunk.length)
+  }
+
+  /** Nobody reads without end while others wait: a socket that has had its share goes on in the next turn. */
+  private takeTurns(octets: number): void {
+    const { turn } = this.broker
+    if (this.turnNumber !== turn.number) {
+      this.turnNumber = turn.number
+      this.turnOctets = 0
+    }
+    this.turnOctets += octets
+    if (this.turnOctets < READ_BYTES_PER_TURN || this.waitsForTurn) return
+    this.waitsForTurn = true
+    this.socket.pause()
+    turn.resumeLater(this)
+  }
+
+  resumeReading(): void {
+    this.waitsForTurn = false
+    this.readOn()
+  }
+
+  private readOn(): void {
+    if (!this.frames.suspended && !this.outputFull && !this.waitsForTurn) this.socket.resume()
   }
 
   /** The octets behind the protocol header, which is handled here. */
@@ -164,14 +192,14 @@ export class Connection implements HeartbeatPeer {
 
   private goOn(): void {
     while (!this.frames.suspended && this.backlog.length > 0) this.consume(this.backlog.shift() as Buffer)
-    if (!this.frames.suspended && !this.outputFull) this.socket.resume()
+    this.readOn()
   }
 
   private drained(): void {
     for (const ch of this.channels) ch.resumeConsumers()
     if (!this.outputFull) return
     this.outputFull = false
-    if (!this.frames.suspended) this.socket.resume()
+    this.readOn()
   }
 
   // --- errors and endings ---
