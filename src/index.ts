@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
 import { Server } from './connection/server.ts'
+import { MESSAGE_MEMORY_BYTES } from './limits.ts'
 import { defaultUsers, type PermissionOptions, type UserOptions, Users } from './security/users.ts'
 import { GroupCommit } from './storage/batch.ts'
 import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
@@ -22,6 +23,8 @@ export interface BrokerOptions {
   readonly storage?: 'memory' | 'lmdb'
   /** The folder of the `lmdb` store; made where it is missing. */
   readonly dataDir?: string
+  /** Octets of messages that stay in memory; with `lmdb` the rest waits on disk. Default 32 MiB. */
+  readonly messageMemory?: number
   /** Further virtual hosts beside `/`. */
   readonly vhosts?: readonly string[]
   /** Default: guest with password guest, from this machine only. */
@@ -65,7 +68,9 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
   const logger = options.logger ?? silent
   const storage = await openStorage(options)
   const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock)
+  const broker = new Broker(storage, commit, systemClock, {
+    messageMemoryBytes: options.messageMemory ?? MESSAGE_MEMORY_BYTES,
+  })
   commit.onFailure((error) =>
     logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
   )

@@ -7,12 +7,21 @@ import type { Destination } from './exchange/exchange.ts'
 import { exchangeRouting } from './exchange/registry.ts'
 import { deadLetter } from './queue/dead-letter.ts'
 import { classic, queueKind } from './queue/kinds/kinds.ts'
+import { Pager } from './queue/pager.ts'
 import type { QueueInfo } from './queue/queue.ts'
 import { QueueLog } from './queue/queue-log.ts'
 import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
 import { TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
 import { Vhost } from './vhost.ts'
+
+/** Logs from this number on hold what was paged out of transient queues: they are dropped at start. */
+const SPILL_LOGS_FROM = 0x8000_0000
+
+export interface BrokerSettings {
+  /** Octets of messages that may stay in memory where a store can take the rest. */
+  readonly messageMemoryBytes: number
+}
 
 export class Broker {
   readonly vhosts = new Map<string, Vhost>()
@@ -21,17 +30,21 @@ export class Broker {
   readonly commit: GroupCommit
   private readonly storage: Storage
   private readonly topology: TopologyStore
+  private readonly pager: Pager
+  private nextSpill = SPILL_LOGS_FROM
 
-  constructor(storage: Storage, commit: GroupCommit, clock: Clock) {
+  constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
     this.storage = storage
     this.commit = commit
     this.clock = clock
     this.turn = new Turn(clock, () => commit.turnEnd())
     this.topology = new TopologyStore(storage, commit)
+    this.pager = new Pager(settings.messageMemoryBytes, commit)
   }
 
   /** Brings back what the store holds; a new store gets the vhost `/`. */
   load(): void {
+    this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
     for (const name of this.topology.vhosts()) this.vhosts.set(name, new Vhost(name, this.topology))
     if (this.vhosts.size === 0) this.addVhost('/')
     for (const x of this.topology.exchanges()) {
@@ -95,6 +108,8 @@ export class Broker {
     const env: QueueEnvironment = {
       clock: this.clock,
       turn: this.turn,
+      pager: this.pager,
+      openSpill: () => this.openLog(this.nextSpill++),
       deadLetter: (q, segment, index, reason) =>
         deadLetter(vhost, q, segment, index, reason, this.turn.now()),
       remove: (q) => void vhost.removeQueue(q),

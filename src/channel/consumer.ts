@@ -84,7 +84,7 @@ export class ChannelConsumer implements Consumer {
     copyBytes(bytes, namesStart, copyEnd, o, entryAt)
     if (!direct) {
       out.cork()
-      writeContent(out, channel.number, bytes, contentStart, end, max, segment.sealed)
+      writeContent(out, channel.number, bytes, contentStart, end, max, segment.adopted)
       out.uncork()
       return
     }

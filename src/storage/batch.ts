@@ -33,6 +33,7 @@ export class GroupCommit {
   private inFlight: Promise<void> | undefined
   private flightBytes = 0
   private urgent = false
+  private maintaining = false
   private lazy: Timer | undefined
   private waiting: { number: number; resolve: () => void }[] = []
   private readonly flushListeners: (() => void)[] = []
@@ -108,7 +109,7 @@ export class GroupCommit {
   }
 
   private start(): void {
-    if (this.inFlight !== undefined) return
+    if (this.inFlight !== undefined || this.maintaining) return
     this.lazy?.cancel()
     this.lazy = undefined
     this.urgent = false
@@ -137,6 +138,29 @@ export class GroupCommit {
       for (const w of ready) w.resolve()
     }
     for (const listener of this.flushListeners) listener()
+    if (this.inFlight === undefined) this.maintain()
+    if (this.urgent) this.start()
+    else if (this.dirty) this.changed()
+  }
+
+  /** Lets the store keep house, in an event of its own. */
+  private maintain(): void {
+    if (this.storage.maintenanceDue !== true || this.closed) return
+    this.maintaining = true
+    this.clock.defer(() => {
+      const done = this.storage.maintain?.() ?? Promise.resolve()
+      done.then(
+        () => this.goOn(),
+        (error) => {
+          this.failure = error
+          for (const listener of this.failureListeners) listener(error)
+        },
+      )
+    })
+  }
+
+  private goOn(): void {
+    this.maintaining = false
     if (this.urgent) this.start()
     else if (this.dirty) this.changed()
   }

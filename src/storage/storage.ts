@@ -12,6 +12,8 @@ export type StorageWrite =
   /** Removes the segment's state and all its records. */
   | { op: 'drop-segment'; log: number; segment: number }
   | { op: 'drop-log'; log: number }
+  /** Removes all logs from that number on. */
+  | { op: 'drop-logs'; from: number }
 
 export interface Storage {
   /** False where nothing outlives the process: then no message is ever written. */
@@ -25,6 +27,13 @@ export interface Storage {
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
   segments(log: number): Iterable<{ segment: number; state: Uint8Array }>
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
+  /** House-keeping is due. */
+  readonly maintenanceDue?: boolean
+  /**
+   * Keeps house. Called between writes; nothing may be read or written until it has resolved, which it does before any
+   * other event is handled.
+   */
+  maintain?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { Incoming, readContent } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/queue/chain.ts'
+import { Pager } from '../../src/broker/queue/pager.ts'
 import { QueueLog } from '../../src/broker/queue/queue-log.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
@@ -42,7 +43,9 @@ class Harness {
   readonly clock = new ManualClock()
   commit = new GroupCommit(this.storage, this.clock)
   log = new QueueLog(1, this.commit, this.storage)
-  chain = new Chain(this.log)
+  /** So little that everything sealed leaves memory as soon as it can. */
+  pager = new Pager(1, this.commit)
+  chain = new Chain(this.log, this.pager, () => this.log)
   ready: Model[] = []
   unacked: (Model & { number: number })[] = []
   private next = 0
@@ -118,7 +121,8 @@ class Harness {
     await this.commit.settled()
     this.commit = new GroupCommit(this.storage, this.clock)
     this.log = new QueueLog(1, this.commit, this.storage)
-    this.chain = new Chain(this.log)
+    this.pager = new Pager(1, this.commit)
+    this.chain = new Chain(this.log, this.pager, () => this.log)
     this.log.cleaned = (s) => this.chain.cleaned(s)
     const { segments, ready, readyBytes } = this.log.restore()
     this.chain.restore(segments, ready, readyBytes)

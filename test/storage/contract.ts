@@ -63,6 +63,8 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
       await s.write([{ op: 'drop-log', log: 7 }])
       expect([[...s.segments(7)], [...s.records(7, 1)], [...s.records(7, 300)]]).toEqual([[], [], []])
       expect([...s.segments(8)]).toHaveLength(1)
+      await s.write([{ op: 'drop-logs', from: 8 }])
+      expect([[...s.segments(8)], [...s.records(8, 1)]]).toEqual([[], []])
       await s.close()
     })
 

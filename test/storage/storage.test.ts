@@ -113,6 +113,26 @@ describe('group commit', () => {
   })
 })
 
+describe('house-keeping of the LMDB store', () => {
+  it('is due after much reading, and changes nothing', async () => {
+    const s = await LmdbStorage.open(folder())
+    const bytes = new Uint8Array(4 * 1024 * 1024).fill(5)
+    await s.write([{ op: 'record', log: 1, segment: 1, index: 0, bytes }])
+    for (let i = 0; i < 8; i++) {
+      expect(s.maintenanceDue).toBe(false)
+      expect([...s.records(1, 1)]).toHaveLength(1)
+    }
+    expect(s.maintenanceDue).toBe(true)
+    let events = 0
+    setImmediate(() => events++)
+    await s.maintain()
+    expect([events, s.maintenanceDue]).toEqual([0, false])
+    expect([...s.records(1, 1)][0]?.bytes).toEqual(Buffer.from(bytes))
+    await s.write([{ op: 'put', key: 'k', value: new Uint8Array([1]) }])
+    await s.close()
+  })
+})
+
 describe('the data folder', () => {
   it('is locked against a second broker, and free again after close', async () => {
     const dir = folder()

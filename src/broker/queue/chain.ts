@@ -4,6 +4,7 @@
  * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
  */
 import type { Incoming } from '../message.ts'
+import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import type { QueueLog } from './queue-log.ts'
 import { ReturnedMessages } from './returned.ts'
 import {
@@ -19,7 +20,7 @@ import {
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 export const LARGE_ENTRY_BYTES = 64 * 1024
 
-export class Chain {
+export class Chain implements SegmentOwner {
   readonly segments: Segment[] = []
   readonly returned = new ReturnedMessages()
   ready = 0
@@ -31,6 +32,10 @@ export class Chain {
   headSegment!: Segment
   headIndex = 0
   private readonly log: QueueLog | undefined
+  private readonly pager: Pager
+  /** Opens the place to which segments of a queue without a log are paged out. */
+  private readonly openSpill: () => QueueLog
+  private spillLog: QueueLog | undefined
   /** Position in `segments` and index in that segment of the first message never handed out. */
   private cursorAt = 0
   private cursorIndex = 0
@@ -38,8 +43,10 @@ export class Chain {
   private nextSegment = 1
   private lastFound: Segment | undefined
 
-  constructor(log: QueueLog | undefined) {
+  constructor(log: QueueLog | undefined, pager: Pager, openSpill: () => QueueLog) {
     this.log = log
+    this.pager = pager
+    this.openSpill = openSpill
   }
 
   /** Puts what the log kept back in place; `segments` in order, not loaded. */
@@ -82,7 +89,7 @@ export class Chain {
   private extend(tail: Segment | undefined, entryBytes: number): Segment {
     const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
     const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
-    const segment = new Segment(this.nextSegment++, this.nextNumber, size)
+    const segment = new Segment(this.nextSegment++, this.nextNumber, this.pager.memory(size))
     this.push(segment)
     return segment
   }
@@ -93,8 +100,26 @@ export class Chain {
       tail.sealed = true
       // Dropped only now: an empty tail on disk waits for its successor.
       if (tail.live === 0) this.dropSegment(tail)
+      else this.pager.sealed(tail, this)
     }
     this.segments.push(segment)
+    this.pager.added(segment)
+  }
+
+  verdict(segment: Segment): Verdict {
+    if (segment.gone || segment.bytes === undefined) return 'forget'
+    const cursor = this.segments[this.cursorAt]
+    if (cursor === undefined || segment.base <= cursor.base || !segment.sealed) return 'forget'
+    if (segment === this.segments[this.segments.length - 1]) return 'wait'
+    if (segment.spilling || segment.dirty || segment.batch > this.pager.flushed) return 'wait'
+    return segment.spilled || (this.log !== undefined && segment.persistent === segment.count)
+      ? 'evict'
+      : 'store'
+  }
+
+  store(segment: Segment): void {
+    this.spillLog ??= this.log ?? this.openSpill()
+    this.spillLog.spill(segment)
   }
 
   /** Finds the first ready message; false where there is none. */
@@ -211,7 +236,9 @@ export class Chain {
     else if (at === this.cursorAt) this.cursorIndex = 0
     if (this.lastFound === segment) this.lastFound = undefined
     segment.gone = true
-    this.log?.drop(segment)
+    const log = this.log ?? this.spillLog
+    log?.drop(segment)
+    this.pager.release(segment)
   }
 
   private locate(number: number): Segment {
@@ -235,28 +262,38 @@ export class Chain {
   }
 
   private load(segment: Segment): void {
-    if (segment.bytes === undefined) (this.log as QueueLog).load(segment)
-  }
-
-  /** Messages of one segment that are ready or unacked, with their numbers; for looking, not for taking. */
-  get size(): number {
-    return this.ready + this.unacked
+    if (segment.bytes !== undefined) return
+    const log = (this.log ?? this.spillLog) as QueueLog
+    log.load(segment)
+    this.pager.added(segment)
   }
 
   /** Drops every ready message; returns how many. */
   purge(): number {
     const count = this.ready
+    // Behind the cursor's segment nothing has been handed out: those segments go as they are, loaded or not.
+    const untouched = this.segments.slice(this.cursorAt + 1)
+    for (const segment of untouched) {
+      this.ready -= segment.live
+      this.dropSegment(segment)
+    }
     while (this.head()) this.removeHead()
+    this.readyBytes = 0
     return count
   }
 
   /** Forgets everything, on disk too. */
   destroy(): void {
+    for (const segment of this.segments) {
+      segment.gone = true
+      this.pager.release(segment)
+    }
     this.segments.length = 0
     this.returned.clear()
     this.ready = this.unacked = this.readyBytes = this.unackedBytes = 0
     this.cursorAt = this.cursorIndex = 0
     this.lastFound = undefined
     this.log?.destroy()
+    if (this.spillLog !== this.log) this.spillLog?.destroy()
   }
 }

@@ -7,11 +7,9 @@
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { Segment, STATE_DELIVERED, STATE_READY, STATE_SETTLED } from './segment.ts'
+import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED, unpackStates } from './segment.ts'
 
 const STATE_FIXED_BYTES = 24
-const BIT_SETTLED = 1
-const BIT_DELIVERED = 2
 
 export class QueueLog implements BatchSource {
   readonly id: number
@@ -28,6 +26,12 @@ export class QueueLog implements BatchSource {
     this.id = id
     this.commit = commit
     this.storage = storage
+  }
+
+  /** Has the whole segment written, transient messages too, so that it can leave memory. */
+  spill(segment: Segment): void {
+    segment.spilling = true
+    if (!segment.dirty) this.touch(segment)
   }
 
   touch(segment: Segment): void {
@@ -72,6 +76,11 @@ export class QueueLog implements BatchSource {
   private collectSegment(segment: Segment, batch: StorageWrite[]): void {
     const first = segment.logged
     segment.logged = segment.count
+    segment.batch = this.commit.number
+    if (segment.spilling) {
+      this.collectWhole(segment, batch)
+      return
+    }
     if (segment.live === 0 && !segment.onDisk) return
     const range = unwrittenRange(segment, first)
     if (range !== undefined) {
@@ -84,6 +93,20 @@ export class QueueLog implements BatchSource {
     }
     if (segment.onDisk)
       batch.push({ op: 'segment', log: this.id, segment: segment.number, state: encodeState(segment) })
+  }
+
+  /** One record with everything, in place of those written before. */
+  private collectWhole(segment: Segment, batch: StorageWrite[]): void {
+    const { number, used } = segment
+    const { id: log } = this
+    if (segment.onDisk) batch.push({ op: 'drop-segment', log, segment: number })
+    const start = segment.offsets[0] as number
+    const bytes = (segment.bytes as Uint8Array).subarray(start, Math.max(used, start))
+    batch.push({ op: 'record', log, segment: number, index: 0, bytes })
+    batch.push({ op: 'segment', log, segment: number, state: encodeState(segment) })
+    segment.onDisk = true
+    segment.spilling = false
+    segment.spilled = true
   }
 
   /** The segments as they were left, not loaded. */
@@ -131,10 +154,8 @@ export class QueueLog implements BatchSource {
       }
     }
     segment.used = at
-    if (segment.packedStates !== undefined) {
-      segment.states = unpackStates(segment.packedStates, segment.count)
-      segment.packedStates = undefined
-    }
+    segment.states = unpackStates(segment.packedStates, segment.count)
+    segment.packedStates = undefined
   }
 }
 
@@ -174,14 +195,4 @@ function encodeState(segment: Segment): Uint8Array {
   view.setUint32(12, live, true)
   view.setFloat64(16, bytes, true)
   return out
-}
-
-function unpackStates(packed: Uint8Array, count: number): Uint8Array {
-  const states = new Uint8Array(Math.max(1, count))
-  for (let i = 0; i < count; i++) {
-    const bits = ((packed[i >> 2] as number) >> ((i & 3) * 2)) & 3
-    if (bits & BIT_SETTLED) states[i] = STATE_SETTLED
-    else states[i] = STATE_READY | (bits & BIT_DELIVERED ? STATE_DELIVERED : 0)
-  }
-  return states
 }

@@ -25,6 +25,38 @@ export const STATE_SETTLED = 2
 export const STATE_DELIVERED = 4
 const STATE_MASK = 3
 
+const noWords = new Int32Array(0)
+const noOffsets = new Uint32Array(0)
+const noStates = new Uint8Array(0)
+
+/** In packed states, two bits a message. */
+export const BIT_SETTLED = 1
+export const BIT_DELIVERED = 2
+
+/** undefined where all messages are ready and new, as they are in the middle of most queues. */
+function packStates(s: Segment): Uint8Array | undefined {
+  let plain = true
+  for (let i = 0; i < s.count && plain; i++) plain = s.states[i] === STATE_READY
+  if (plain) return undefined
+  const packed = new Uint8Array((s.count + 3) >> 2)
+  for (let i = 0; i < s.count; i++) {
+    const bits = s.state(i) === STATE_SETTLED ? BIT_SETTLED : s.wasDelivered(i) ? BIT_DELIVERED : 0
+    packed[i >> 2] = (packed[i >> 2] as number) | (bits << ((i & 3) * 2))
+  }
+  return packed
+}
+
+export function unpackStates(packed: Uint8Array | undefined, count: number): Uint8Array {
+  const states = new Uint8Array(Math.max(1, count))
+  if (packed === undefined) return states
+  for (let i = 0; i < count; i++) {
+    const bits = ((packed[i >> 2] as number) >> ((i & 3) * 2)) & 3
+    if (bits & BIT_SETTLED) states[i] = STATE_SETTLED
+    else if (bits & BIT_DELIVERED) states[i] = STATE_READY | STATE_DELIVERED
+  }
+  return states
+}
+
 export class Segment {
   /** Number of the segment in its queue, from 1; also its key on disk. */
   readonly number: number
@@ -55,6 +87,14 @@ export class Segment {
   packedStates: Uint8Array | undefined
   /** The queue has let go of it. */
   gone = false
+  /** The batch that took it up last; its octets must not change before that is on disk. */
+  batch = 0
+  /** Made around the memory of one message, which may be on its way to a socket. */
+  adopted = false
+  /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
+  spilling = false
+  /** Written whole. */
+  spilled = false
 
   /** @param memory its size in octets, or memory to take over (its length a multiple of four) */
   constructor(number: number, base: number, memory: number | ArrayBuffer) {
@@ -102,6 +142,7 @@ export class Segment {
     const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
     segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
     segment.sealed = true
+    segment.adopted = true
     m.adoptable = false
     return segment
   }
@@ -141,6 +182,15 @@ export class Segment {
     const states = new Uint8Array(capacity)
     states.set(this.states)
     this.states = states
+  }
+
+  /** Gives up its memory; `QueueLog.load` brings the messages back. */
+  unload(): void {
+    if (!this.gone) this.packedStates = packStates(this)
+    this.bytes = undefined
+    this.words = noWords
+    this.offsets = noOffsets
+    this.states = noStates
   }
 
   /** Starts over with an empty buffer; only for a segment without live messages that is not on disk. */

@@ -14,6 +14,7 @@ import { type Consumer, Consumers } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
+import type { Pager } from './pager.ts'
 import {
   type DeathReason,
   type Delivery,
@@ -42,6 +43,9 @@ export interface QueueEnvironment {
   readonly turn: Turn
   /** Publishes the message to the queue's dead-letter exchange. The message is still in the queue. */
   deadLetter(queue: WorkQueue, segment: Segment, index: number, reason: DeathReason): void
+  readonly pager: Pager
+  /** A log for segments that leave memory although nothing of them outlives the process. */
+  openSpill(): QueueLog
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: WorkQueue): void
 }
@@ -85,7 +89,7 @@ export class WorkQueue implements Queue {
     this.owner = owner
     this.log = log
     this.env = env
-    this.order = new Chain(log)
+    this.order = new Chain(log, env.pager, () => env.openSpill())
     if (log !== undefined) log.cleaned = (segment) => this.order.cleaned(segment)
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.limit = settings.limit

@@ -83,7 +83,7 @@ function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
   })
   const end = (segment.offsets[index] as number) + segment.entryLength(index)
   const { output, frameBytesMax } = ch.connection
-  writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, segment.sealed)
+  writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, segment.adopted)
   queue.takeGot(noAck)
 }
 

@@ -24,6 +24,9 @@ const DISK_RESERVE_BYTES = 32 * 1024 * 1024
 /** A batch rewrites pages on its way to the root of each tree. */
 const BATCH_OVERHEAD_BYTES = 1024 * 1024
 
+/** Octets read from the mapped file after which it is mapped anew. */
+const MAPPED_BYTES_MAX = 32 * 1024 * 1024
+
 export interface LmdbOptions {
   /** Octets free for the folder; for tests. Default: what the file system says. */
   readonly freeBytes?: (() => number) | undefined
@@ -31,10 +34,11 @@ export interface LmdbOptions {
 
 export class LmdbStorage implements Storage {
   readonly keeps = true
-  private readonly root: RootDatabase
-  private readonly meta: Database<Buffer, string>
-  private readonly segmentStates: Bytes
-  private readonly recordBytes: Bytes
+  private root!: RootDatabase
+  private meta!: Database<Buffer, string>
+  private segmentStates!: Bytes
+  private recordBytes!: Bytes
+  private readonly dir: string
   private readonly lock: FolderLock
   private readonly freeBytes: () => number
   /** Set when the native part has failed: nothing more is written until the next start. */
@@ -42,27 +46,53 @@ export class LmdbStorage implements Storage {
   /** Keys that the batch being put together has written, which reads do not show yet. */
   private batchKeys: { segments: Buffer[]; records: Buffer[] } = { segments: [], records: [] }
 
-  private constructor(root: RootDatabase, lock: FolderLock, freeBytes: () => number) {
-    this.root = root
+  /** Octets of records read since the file was mapped. */
+  private readBytes = 0
+  private maintenance: Promise<void> | undefined
+
+  private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
+    this.dir = dir
     this.lock = lock
     this.freeBytes = freeBytes
+    this.map()
+  }
+
+  private map(): void {
+    const root = open({ path: this.dir, maxDbs: 8 })
+    this.root = root
     this.meta = root.openDB({ name: 'meta', encoding: 'binary' })
     this.segmentStates = root.openDB({ name: 'segments', encoding: 'binary', keyEncoding: 'binary' })
     this.recordBytes = root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'binary' })
+    this.readBytes = 0
+  }
+
+  get maintenanceDue(): boolean {
+    return this.readBytes >= MAPPED_BYTES_MAX && this.broken === undefined
+  }
+
+  /**
+   * Every page that was read stays mapped and counts as memory of the process, up to the size of the file: mapping it
+   * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between.
+   */
+  maintain(): Promise<void> {
+    this.maintenance = this.root.close().then(() => {
+      this.map()
+      this.maintenance = undefined
+    })
+    return this.maintenance
   }
 
   /** @throws StorageError where the folder cannot be used; nothing in it is changed then */
   static async open(dir: string, options: LmdbOptions = {}): Promise<LmdbStorage> {
     makeFolder(dir)
     const lock = await lockFolder(dir)
-    let root: RootDatabase | undefined
+    let storage: LmdbStorage | undefined
     try {
-      root = open({ path: dir, maxDbs: 8 })
-      const storage = new LmdbStorage(root, lock, options.freeBytes ?? (() => freeOn(dir)))
+      storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
       await storage.checkFormat(dir)
       return storage
     } catch (error) {
-      await root?.close()
+      await storage?.root.close()
       await lock.release()
       throw error instanceof StorageError
         ? error
@@ -127,17 +157,29 @@ export class LmdbStorage implements Storage {
       }
       case 'drop-segment':
         watch(this.segmentStates.remove(segmentKey(w.log, w.segment)))
-        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, w.segment, w.segment))
+        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, w.segment))
         break
       case 'drop-log':
-        this.removeRange(this.segmentStates, this.batchKeys.segments, segmentRange(w.log))
-        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, 0, KEY_NUMBER_MAX))
+        this.removeLogs(w.log, w.log)
+        break
+      case 'drop-logs':
+        this.removeLogs(w.from, KEY_NUMBER_MAX)
         break
       default: {
         const never: never = w
         throw new TypeError(`unknown write ${JSON.stringify(never)}`)
       }
     }
+  }
+
+  private removeLogs(first: number, last: number): void {
+    const segments = { start: segmentKey(first, 0), end: inclusive(segmentKey(last, KEY_NUMBER_MAX)) }
+    this.removeRange(this.segmentStates, this.batchKeys.segments, segments)
+    const records = {
+      start: recordKey(first, 0, 0),
+      end: inclusive(recordKey(last, KEY_NUMBER_MAX, KEY_NUMBER_MAX)),
+    }
+    this.removeRange(this.recordBytes, this.batchKeys.records, records)
   }
 
   /** What is on disk in that range, and what this batch has put there. */
@@ -160,12 +202,14 @@ export class LmdbStorage implements Storage {
   }
 
   *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
-    const range = { start: recordKey(log, segment, 0), end: recordKey(log, segment, KEY_NUMBER_MAX) }
-    for (const { key, value } of this.recordBytes.getRange(range))
+    for (const { key, value } of this.recordBytes.getRange(recordRange(log, segment))) {
+      this.readBytes += value.length
       yield { index: key.readUInt32BE(8), bytes: value }
+    }
   }
 
   async close(): Promise<void> {
+    await this.maintenance
     await this.root.close()
     await this.lock.release()
   }
@@ -186,8 +230,8 @@ function segmentRange(log: number): KeyRange {
   return { start: segmentKey(log, 0), end: inclusive(segmentKey(log, KEY_NUMBER_MAX)) }
 }
 
-function recordRange(log: number, first: number, last: number): KeyRange {
-  return { start: recordKey(log, first, 0), end: inclusive(recordKey(log, last, KEY_NUMBER_MAX)) }
+function recordRange(log: number, segment: number): KeyRange {
+  return { start: recordKey(log, segment, 0), end: inclusive(recordKey(log, segment, KEY_NUMBER_MAX)) }
 }
 
 /** The batch as a whole reports a failure; the promises of its parts must not report it again. */

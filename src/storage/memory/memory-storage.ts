@@ -39,6 +39,9 @@ export class MemoryStorage implements Storage {
       case 'drop-log':
         this.logs.delete(w.log)
         break
+      case 'drop-logs':
+        for (const log of [...this.logs.keys()]) if (log >= w.from) this.logs.delete(log)
+        break
       default: {
         const never: never = w
         throw new TypeError(`unknown write ${JSON.stringify(never)}`)

@@ -1,0 +1,92 @@
+/**
+ * Decides which segments stay in memory. Over the budget, the segments that will be needed last go first: those sealed
+ * most recently, never the head of a queue or its tail. What of them is not on disk yet is stored before it leaves.
+ */
+import type { GroupCommit } from '../../storage/batch.ts'
+import { SEGMENT_BYTES, type Segment } from './segment.ts'
+
+/** Buffers kept for new segments. */
+const POOL_MAX = 16
+/** Segments looked at in one go that cannot leave yet. */
+const WAITING_MAX = 256
+
+/** What the pager may do with a segment right now. */
+export type Verdict = 'evict' | 'store' | 'wait' | 'forget'
+
+export interface SegmentOwner {
+  verdict(segment: Segment): Verdict
+  /** Has it written, so that it can be evicted later. */
+  store(segment: Segment): void
+}
+
+export class Pager {
+  /** Octets of segments in memory. */
+  resident = 0
+  private readonly budget: number
+  private readonly commit: GroupCommit
+  private readonly pool: ArrayBuffer[] = []
+  private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
+
+  /** @param budget octets of segments that may stay in memory */
+  constructor(budget: number, commit: GroupCommit) {
+    this.budget = budget
+    this.commit = commit
+    commit.onFlushed(() => this.relieve())
+  }
+
+  /** Batches up to this one are on disk. */
+  get flushed(): number {
+    return this.commit.flushed
+  }
+
+  /** Memory for a segment of that many octets. */
+  memory(bytes: number): number | ArrayBuffer {
+    return bytes === SEGMENT_BYTES ? (this.pool.pop() ?? bytes) : bytes
+  }
+
+  added(segment: Segment): void {
+    this.resident += segment.bytes?.length ?? 0
+  }
+
+  /** No more appends to it: from now on it may leave. */
+  sealed(segment: Segment, owner: SegmentOwner): void {
+    if (!this.commit.keeps) return
+    this.sealedSegments.push({ segment, owner })
+    if (this.resident > this.budget) this.relieve()
+  }
+
+  /** The segment's memory is needed no more. */
+  release(segment: Segment): void {
+    const { bytes } = segment
+    if (bytes === undefined) return
+    this.resident -= bytes.length
+    const reusable =
+      bytes.length === SEGMENT_BYTES && !segment.adopted && segment.batch <= this.commit.flushed
+    if (reusable && this.pool.length < POOL_MAX) this.pool.push(bytes.buffer as ArrayBuffer)
+    segment.unload()
+  }
+
+  /** Evicts what can go, and has written what has to be before it can. */
+  private relieve(): void {
+    const list = this.sealedSegments
+    let waiting = 0
+    let stored = false
+    for (let i = list.length - 1; i >= 0 && this.resident > this.budget && waiting < WAITING_MAX; i--) {
+      const { segment, owner } = list[i] as { segment: Segment; owner: SegmentOwner }
+      const verdict = owner.verdict(segment)
+      if (verdict === 'wait') waiting++
+      else if (verdict === 'store') {
+        owner.store(segment)
+        this.commit.pendingBytes += segment.used
+        stored = true
+        waiting++
+      } else {
+        list.splice(i, 1)
+        if (verdict === 'evict') this.release(segment)
+      }
+    }
+    if (stored) this.commit.hurry()
+    if (list.length > 4096 && this.resident <= this.budget)
+      this.sealedSegments = list.filter((s) => !s.segment.gone && s.segment.bytes !== undefined)
+  }
+}
