@@ -23,7 +23,7 @@ export interface BrokerOptions {
   readonly storage?: 'memory' | 'lmdb'
   /** The folder of the `lmdb` store; made where it is missing. */
   readonly dataDir?: string
-  /** Octets of messages that stay in memory; with `lmdb` the rest waits on disk. Default 32 MiB. */
+  /** Octets of messages that stay in memory; with `lmdb` the rest waits on disk. Default 16 MiB. */
   readonly messageMemory?: number
   /** Further virtual hosts beside `/`. */
   readonly vhosts?: readonly string[]

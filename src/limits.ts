@@ -52,4 +52,4 @@ export const ROUTES_PER_CHANNEL = 256
 export const READ_BYTES_PER_TURN = 256 * 1024
 
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
-export const MESSAGE_MEMORY_BYTES = 32 * 1024 * 1024
+export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024

@@ -26,6 +26,7 @@ export interface Storage {
   /** Metadata whose key starts with the prefix, in the order of the keys. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
   segments(log: number): Iterable<{ segment: number; state: Uint8Array }>
+  /** The bytes are valid until the next step. */
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
   /** House-keeping is due. */
   readonly maintenanceDue?: boolean

@@ -52,7 +52,7 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
       await s.close()
       s = await under.open()
       expect([...s.segments(7)].map((e) => e.segment)).toEqual([1, 2, 300])
-      expect([...s.records(7, 300)].map((r) => [r.index, ...r.bytes])).toEqual([
+      expect(Array.from(s.records(7, 300), (r) => [r.index, ...r.bytes])).toEqual([
         [0, 44, 0],
         [256, 44, 0],
         [70_000, 44, 112],

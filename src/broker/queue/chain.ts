@@ -264,7 +264,7 @@ export class Chain implements SegmentOwner {
   private load(segment: Segment): void {
     if (segment.bytes !== undefined) return
     const log = (this.log ?? this.spillLog) as QueueLog
-    log.load(segment)
+    log.load(segment, (bytes) => this.pager.room(bytes))
     this.pager.added(segment)
   }
 

@@ -44,6 +44,12 @@ export class Pager {
     return bytes === SEGMENT_BYTES ? (this.pool.pop() ?? bytes) : bytes
   }
 
+  /** Memory for at least that many octets. */
+  room(bytes: number): ArrayBuffer {
+    const memory = this.memory(bytes > SEGMENT_BYTES / 2 && bytes <= SEGMENT_BYTES ? SEGMENT_BYTES : bytes)
+    return typeof memory === 'number' ? new ArrayBuffer(memory) : memory
+  }
+
   added(segment: Segment): void {
     this.resident += segment.bytes?.length ?? 0
   }

@@ -2,14 +2,15 @@
  * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
  * says which messages are settled and which were delivered. Transient messages have no place here.
  *
- * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, then two bits a
- * message, four messages an octet: 1 = settled or never written, 2 = delivered before.
+ * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
+ * the entries u32, 4 spare, then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered
+ * before.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
 import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED, unpackStates } from './segment.ts'
 
-const STATE_FIXED_BYTES = 24
+const STATE_FIXED_BYTES = 32
 
 export class QueueLog implements BatchSource {
   readonly id: number
@@ -116,14 +117,14 @@ export class QueueLog implements BatchSource {
     let readyBytes = 0
     for (const { segment: number, state } of this.storage.segments(this.id)) {
       const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
-      const segment = new Segment(number, view.getFloat64(0, true), 0)
+      const segment = new Segment(number, view.getFloat64(0, true), undefined)
       segment.count = view.getUint32(8, true)
       segment.live = view.getUint32(12, true)
       segment.persistent = segment.live
       segment.logged = segment.count
+      segment.used = view.getUint32(24, true)
       segment.onDisk = true
       segment.sealed = true
-      segment.bytes = undefined
       if (segment.live === 0) {
         this.drop(segment)
         continue
@@ -131,21 +132,19 @@ export class QueueLog implements BatchSource {
       ready += segment.live
       readyBytes += view.getFloat64(16, true)
       segments.push(segment)
-      segment.packedStates = state.slice(STATE_FIXED_BYTES)
+      segment.packedStates = keptStates(state.subarray(STATE_FIXED_BYTES))
     }
     return { segments, ready, readyBytes }
   }
 
-  /** Reads the entries of a segment back into memory. */
-  load(segment: Segment): void {
-    const records = [...this.storage.records(this.id, segment.number)]
-    const size = records.reduce((sum, r) => sum + ((r.bytes.length + 3) & ~3), 0)
-    const buffer = new ArrayBuffer(size)
+  /** Reads the entries of a segment back into memory, for which `memory` finds the room. */
+  load(segment: Segment, memory: (bytes: number) => ArrayBuffer): void {
+    const buffer = memory((segment.used + 3) & ~3)
     segment.bytes = new Uint8Array(buffer)
     segment.words = new Int32Array(buffer)
     segment.offsets = new Uint32Array(Math.max(1, segment.count))
     let at = 0
-    for (const { index, bytes } of records) {
+    for (const { index, bytes } of this.storage.records(this.id, segment.number)) {
       segment.bytes.set(bytes, at)
       const end = at + bytes.length
       for (let i = index; at < end && i < segment.count; i++) {
@@ -194,5 +193,11 @@ function encodeState(segment: Segment): Uint8Array {
   view.setUint32(8, count, true)
   view.setUint32(12, live, true)
   view.setFloat64(16, bytes, true)
+  view.setUint32(24, segment.used, true)
   return out
+}
+
+/** A copy of its own, or undefined where all messages are ready and new. */
+function keptStates(packed: Uint8Array): Uint8Array | undefined {
+  return packed.every((b) => b === 0) ? undefined : new Uint8Array(packed)
 }

@@ -96,10 +96,19 @@ export class Segment {
   /** Written whole. */
   spilled = false
 
-  /** @param memory its size in octets, or memory to take over (its length a multiple of four) */
-  constructor(number: number, base: number, memory: number | ArrayBuffer) {
+  /**
+   * @param memory its size in octets, or memory to take over (its length a multiple of four); undefined = the messages
+   * are on disk only
+   */
+  constructor(number: number, base: number, memory: number | ArrayBuffer | undefined) {
     this.number = number
     this.base = base
+    if (memory === undefined) {
+      this.words = noWords
+      this.offsets = noOffsets
+      this.states = noStates
+      return
+    }
     const buffer = typeof memory === 'number' ? new ArrayBuffer((memory + 3) & ~3) : memory
     this.bytes = new Uint8Array(buffer)
     this.words = new Int32Array(buffer)

@@ -24,6 +24,8 @@ const DISK_RESERVE_BYTES = 32 * 1024 * 1024
 /** A batch rewrites pages on its way to the root of each tree. */
 const BATCH_OVERHEAD_BYTES = 1024 * 1024
 
+/** What a commit reads of the trees, about: pages that it replaces by copies elsewhere in the file. */
+const COMMIT_READ_BYTES = 6 * 4096
 /** Octets read from the mapped file after which it is mapped anew. */
 const MAPPED_BYTES_MAX = 32 * 1024 * 1024
 
@@ -46,7 +48,7 @@ export class LmdbStorage implements Storage {
   /** Keys that the batch being put together has written, which reads do not show yet. */
   private batchKeys: { segments: Buffer[]; records: Buffer[] } = { segments: [], records: [] }
 
-  /** Octets of records read since the file was mapped. */
+  /** Octets read since the file was mapped. */
   private readBytes = 0
   private maintenance: Promise<void> | undefined
 
@@ -129,6 +131,7 @@ export class LmdbStorage implements Storage {
         for (const w of batch) this.apply(w)
       })
       await this.root.flushed
+      this.readBytes += COMMIT_READ_BYTES
     } catch (error) {
       this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')
       throw this.broken
@@ -202,9 +205,13 @@ export class LmdbStorage implements Storage {
   }
 
   *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
-    for (const { key, value } of this.recordBytes.getRange(recordRange(log, segment))) {
-      this.readBytes += value.length
-      yield { index: key.readUInt32BE(8), bytes: value }
+    for (const key of this.recordBytes.getKeys(recordRange(log, segment))) {
+      // A view of memory that is used again for the next one: these octets are copied once, by whoever reads them.
+      const shared = this.recordBytes.getBinaryFast(key) as Buffer
+      // Its `length` is that of the value; as a typed array it is as long as the shared memory.
+      const bytes = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
+      this.readBytes += bytes.length
+      yield { index: key.readUInt32BE(8), bytes }
     }
   }
 
