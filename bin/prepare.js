@@ -92,6 +92,11 @@ switch (task) {
     build()
     run('vitest', ['run', '--config', 'test/interop.config.ts', ...rest])
     break
+  case 'bench':
+    build()
+    run('tsc', ['-p', 'test/bench/tsconfig.json'])
+    run('node', ['node_modules/.cache/leveret-bench/test/bench/run.js', ...rest])
+    break
   case 'generate':
     run('tsc', ['-p', 'spec/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-spec/generate.js'])

@@ -39,8 +39,8 @@ export const OUTPUT_BYTES_HIGH = 1024 * 1024
 /** Octets waiting for a client's socket above which its requests are not read until it has drained. */
 export const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 
-/** Octets published but not yet on disk above which publishing connections are not read. */
-export const COMMIT_BYTES_MAX = 64 * 1024 * 1024
+/** Octets published but not yet on disk, or waiting to leave memory, above which connections are not read. */
+export const COMMIT_BYTES_MAX = 32 * 1024 * 1024
 
 /** Consumers of one channel: 530 beyond. */
 export const CONSUMERS_PER_CHANNEL_MAX = 65_535

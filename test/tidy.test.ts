@@ -17,7 +17,7 @@ const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 const allowed: Record<string, { any: string[]; types?: string[] }> = {
   util: { any: [] },
   protocol: { any: ['util'] },
-  broker: { any: ['protocol', 'util'], types: ['storage'] },
+  broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   storage: { any: ['util'], types: ['broker'] },
   security: { any: ['protocol', 'util'] },
   operations: { any: ['broker', 'security', 'protocol', 'util'] },

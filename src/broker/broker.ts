@@ -1,4 +1,6 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
+
+import { COMMIT_BYTES_MAX } from '../limits.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { effectiveSettings } from './arguments/effective.ts'
@@ -18,6 +20,9 @@ import { Vhost } from './vhost.ts'
 /** Logs from this number on hold what was paged out of transient queues: they are dropped at start. */
 const SPILL_LOGS_FROM = 0x8000_0000
 
+/** Seconds until the numbers come round. */
+const SPILL_STARTS = 0x4000_0000
+
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
@@ -31,7 +36,7 @@ export class Broker {
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
-  private nextSpill = SPILL_LOGS_FROM
+  private nextSpill: number
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
     this.storage = storage
@@ -40,6 +45,8 @@ export class Broker {
     this.turn = new Turn(clock, () => commit.turnEnd())
     this.topology = new TopologyStore(storage, commit)
     this.pager = new Pager(settings.messageMemoryBytes, commit)
+    // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
+    this.nextSpill = SPILL_LOGS_FROM + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
   }
 
   /** Brings back what the store holds; a new store gets the vhost `/`. */
@@ -115,6 +122,14 @@ export class Broker {
       remove: (q) => void vhost.removeQueue(q),
     }
     return new WorkQueue(info, effectiveSettings(info.arguments), owner, log, env)
+  }
+
+  /** More is coming in than the disk takes: publishers have to wait for the next flush. */
+  get overloaded(): boolean {
+    return (
+      this.commit.busy &&
+      (this.commit.pendingBytes > COMMIT_BYTES_MAX || this.pager.excess > COMMIT_BYTES_MAX)
+    )
   }
 
   /** Stops all timers; what is stored stays. */

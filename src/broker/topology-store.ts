@@ -29,6 +29,9 @@ export interface StoredBinding {
   readonly arguments: FieldTable
 }
 
+/** The highest number a log has had: numbers are not used again. */
+const LAST_LOG_KEY = 'last-log'
+
 type Kind = 'vhost' | 'exchange' | 'queue' | 'binding'
 
 /** Names can be longer together than a key may be, so a key is a digest and the value says everything. */
@@ -79,6 +82,7 @@ export class TopologyStore implements VhostJournal {
       log: q.log?.id,
     }
     this.commit.put(key('queue', v.name, name), toBytes(value))
+    this.commit.put(LAST_LOG_KEY, toBytes({ log: this.lastLog }))
   }
 
   queueRemoved(v: Vhost, q: WorkQueue): void {
@@ -107,6 +111,8 @@ export class TopologyStore implements VhostJournal {
   }
 
   *queues(): Iterable<StoredQueue> {
+    for (const { value } of this.storage.scan(LAST_LOG_KEY))
+      this.lastLog = (JSON.parse(Buffer.from(value).toString()) as { log: number }).log
     for (const q of this.read<StoredQueue>('queue')) {
       this.lastLog = Math.max(this.lastLog, q.log)
       yield q

@@ -5,7 +5,6 @@ import type { Broker } from '../broker/broker.ts'
 import type { Channel } from '../channel/channel.ts'
 import {
   CLOSE_OK_MS_MAX,
-  COMMIT_BYTES_MAX,
   FRAME_BYTES_MAX_BEFORE_LOGIN,
   FRAME_ERROR_MS,
   OUTPUT_BYTES_MAX,
@@ -133,8 +132,7 @@ export class Connection implements HeartbeatPeer {
     } catch (error) {
       this.failed(error, 0, 0)
     }
-    if (!this.frames.suspended && this.broker.commit.pendingBytes > COMMIT_BYTES_MAX)
-      this.suspendUntilFlushed(undefined)
+    if (!this.frames.suspended && this.broker.overloaded) this.suspendUntilFlushed(undefined)
     if (this.output.waiting > OUTPUT_BYTES_MAX) {
       this.outputFull = true
       this.socket.pause()

@@ -84,6 +84,11 @@ export class GroupCommit {
     return this.sources.length > 0 || this.metadata.length > 0
   }
 
+  /** A flush is to come. */
+  get busy(): boolean {
+    return this.keeps && (this.inFlight !== undefined || this.dirty)
+  }
+
   private changed(): void {
     if (this.lazy === undefined && this.inFlight === undefined) {
       this.lazy = this.clock.after(LAZY_MS, () => {
@@ -152,8 +157,9 @@ export class GroupCommit {
       done.then(
         () => this.goOn(),
         (error) => {
-          this.failure = error
           for (const listener of this.failureListeners) listener(error)
+          this.maintaining = false
+          if (this.dirty) this.changed()
         },
       )
     })
@@ -161,6 +167,7 @@ export class GroupCommit {
 
   private goOn(): void {
     this.maintaining = false
+    if (!this.urgent) this.maintain()
     if (this.urgent) this.start()
     else if (this.dirty) this.changed()
   }

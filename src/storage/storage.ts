@@ -11,6 +11,7 @@ export type StorageWrite =
   | { op: 'segment'; log: number; segment: number; state: Uint8Array }
   /** Removes the segment's state and all its records. */
   | { op: 'drop-segment'; log: number; segment: number }
+  /** The log is gone at once; its number is not used again. */
   | { op: 'drop-log'; log: number }
   /** Removes all logs from that number on. */
   | { op: 'drop-logs'; from: number }
@@ -30,10 +31,7 @@ export interface Storage {
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
   /** House-keeping is due. */
   readonly maintenanceDue?: boolean
-  /**
-   * Keeps house. Called between writes; nothing may be read or written until it has resolved, which it does before any
-   * other event is handled.
-   */
+  /** Keeps house for a moment. Called between writes; the next write waits for it, reads need not. */
   maintain?(): Promise<void>
   close(): Promise<void>
 }

@@ -133,6 +133,29 @@ describe('house-keeping of the LMDB store', () => {
   })
 })
 
+describe('a dropped log of the LMDB store', () => {
+  it('is gone at once, and removed bit by bit, over a restart too', async () => {
+    const dir = folder()
+    let s = await LmdbStorage.open(dir)
+    const records = Array.from(
+      { length: 1000 },
+      (_, index): StorageWrite => ({ op: 'record', log: 1, segment: 1, index, bytes: new Uint8Array(10) }),
+    )
+    await s.write([...records, { op: 'segment', log: 1, segment: 1, state: new Uint8Array(4) }])
+    await s.write([{ op: 'drop-log', log: 1 }])
+    expect([[...s.segments(1)], [...s.records(1, 1)], s.maintenanceDue]).toEqual([[], [], true])
+    await s.close()
+    s = await LmdbStorage.open(dir)
+    expect([[...s.records(1, 1)], s.maintenanceDue]).toEqual([[], true])
+    for (let i = 0; s.maintenanceDue; i++) {
+      expect(i).toBeLessThan(20)
+      await s.maintain()
+    }
+    expect([...s.scan('gone:')]).toEqual([])
+    await s.close()
+  })
+})
+
 describe('the data folder', () => {
   it('is locked against a second broker, and free again after close', async () => {
     const dir = folder()

@@ -34,6 +34,11 @@ export class Pager {
     commit.onFlushed(() => this.relieve())
   }
 
+  /** Octets in memory beyond the budget. */
+  get excess(): number {
+    return this.resident - this.budget
+  }
+
   /** Batches up to this one are on disk. */
   get flushed(): number {
     return this.commit.flushed

@@ -24,6 +24,12 @@ const DISK_RESERVE_BYTES = 32 * 1024 * 1024
 /** A batch rewrites pages on its way to the root of each tree. */
 const BATCH_OVERHEAD_BYTES = 1024 * 1024
 
+/** Dropped logs are marked by keys with this prefix until nothing is left of them. */
+const GONE_PREFIX = 'gone:'
+/** Records of dropped logs that one write removes. */
+const SWEEP_RECORDS = 256
+/** What removing a record maps: its first page, and what the kernel maps around it. */
+const SWEEP_READ_BYTES = 64 * 1024
 /** What a commit reads of the trees, about: pages that it replaces by copies elsewhere in the file. */
 const COMMIT_READ_BYTES = 6 * 4096
 /** Octets read from the mapped file after which it is mapped anew. */
@@ -45,8 +51,8 @@ export class LmdbStorage implements Storage {
   private readonly freeBytes: () => number
   /** Set when the native part has failed: nothing more is written until the next start. */
   private broken: StorageError | undefined
-  /** Keys that the batch being put together has written, which reads do not show yet. */
-  private batchKeys: { segments: Buffer[]; records: Buffer[] } = { segments: [], records: [] }
+  /** Dropped logs whose records are still being removed, some with each write. */
+  private readonly gone = new Set<number>()
 
   /** Octets read since the file was mapped. */
   private readBytes = 0
@@ -69,19 +75,23 @@ export class LmdbStorage implements Storage {
   }
 
   get maintenanceDue(): boolean {
-    return this.readBytes >= MAPPED_BYTES_MAX && this.broken === undefined
+    return (this.readBytes >= MAPPED_BYTES_MAX || this.gone.size > 0) && this.broken === undefined
+  }
+
+  /** Maps the file anew, or else removes some of what dropped logs have left. */
+  maintain(): Promise<void> {
+    this.maintenance = (this.readBytes >= MAPPED_BYTES_MAX ? this.mapAnew() : this.write([])).finally(() => {
+      this.maintenance = undefined
+    })
+    return this.maintenance
   }
 
   /**
    * Every page that was read stays mapped and counts as memory of the process, up to the size of the file: mapping it
    * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between.
    */
-  maintain(): Promise<void> {
-    this.maintenance = this.root.close().then(() => {
-      this.map()
-      this.maintenance = undefined
-    })
-    return this.maintenance
+  private mapAnew(): Promise<void> {
+    return this.root.close().then(() => this.map())
   }
 
   /** @throws StorageError where the folder cannot be used; nothing in it is changed then */
@@ -92,6 +102,7 @@ export class LmdbStorage implements Storage {
     try {
       storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
       await storage.checkFormat(dir)
+      for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage
     } catch (error) {
       await storage?.root.close()
@@ -126,9 +137,9 @@ export class LmdbStorage implements Storage {
     if (this.freeBytes() < needed + DISK_RESERVE_BYTES)
       throw new StorageError('FULL', 'cannot write to the data folder: the disk is full')
     try {
-      this.batchKeys = { segments: [], records: [] }
       await this.root.batch(() => {
         for (const w of batch) this.apply(w)
+        this.sweep()
       })
       await this.root.flushed
       this.readBytes += COMMIT_READ_BYTES
@@ -146,27 +157,22 @@ export class LmdbStorage implements Storage {
       case 'delete':
         watch(this.meta.remove(w.key))
         break
-      case 'record': {
-        const key = recordKey(w.log, w.segment, w.index)
-        this.batchKeys.records.push(key)
-        watch(this.recordBytes.put(key, asBuffer(w.bytes)))
+      case 'record':
+        watch(this.recordBytes.put(recordKey(w.log, w.segment, w.index), asBuffer(w.bytes)))
         break
-      }
-      case 'segment': {
-        const key = segmentKey(w.log, w.segment)
-        this.batchKeys.segments.push(key)
-        watch(this.segmentStates.put(key, asBuffer(w.state)))
+      case 'segment':
+        watch(this.segmentStates.put(segmentKey(w.log, w.segment), asBuffer(w.state)))
         break
-      }
       case 'drop-segment':
         watch(this.segmentStates.remove(segmentKey(w.log, w.segment)))
-        this.removeRange(this.recordBytes, this.batchKeys.records, recordRange(w.log, w.segment))
+        removeKeys(this.recordBytes, recordRange(w.log, w.segment))
         break
       case 'drop-log':
-        this.removeLogs(w.log, w.log)
+        this.dropLog(w.log)
         break
       case 'drop-logs':
-        this.removeLogs(w.from, KEY_NUMBER_MAX)
+        for (let log = this.firstLog(w.from); log !== undefined; log = this.firstLog(log + 1))
+          this.dropLog(log)
         break
       default: {
         const never: never = w
@@ -175,21 +181,32 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  private removeLogs(first: number, last: number): void {
-    const segments = { start: segmentKey(first, 0), end: inclusive(segmentKey(last, KEY_NUMBER_MAX)) }
-    this.removeRange(this.segmentStates, this.batchKeys.segments, segments)
-    const records = {
-      start: recordKey(first, 0, 0),
-      end: inclusive(recordKey(last, KEY_NUMBER_MAX, KEY_NUMBER_MAX)),
-    }
-    this.removeRange(this.recordBytes, this.batchKeys.records, records)
+  /** Only a mark: a log can be long, and a batch is not to wait until all of it is removed. */
+  private dropLog(log: number): void {
+    this.gone.add(log)
+    watch(this.meta.put(GONE_PREFIX + log, Buffer.alloc(0)))
   }
 
-  /** What is on disk in that range, and what this batch has put there. */
-  private removeRange(db: Bytes, written: Buffer[], range: KeyRange): void {
-    for (const key of db.getKeys(range)) watch(db.remove(Buffer.from(key)))
-    for (const key of written)
-      if (key.compare(range.start) >= 0 && key.compare(range.end) <= 0) watch(db.remove(key))
+  private firstLog(from: number): number | undefined {
+    for (const key of this.segmentStates.getKeys({ start: segmentKey(from, 0), limit: 1 }))
+      return key.readUInt32BE(0)
+    return undefined
+  }
+
+  /** Removes some records of a dropped log, and with the last ones the mark. */
+  private sweep(): void {
+    for (const log of this.gone) {
+      const range = {
+        start: recordKey(log, 0, 0),
+        end: inclusive(recordKey(log, KEY_NUMBER_MAX, KEY_NUMBER_MAX)),
+      }
+      const count = removeKeys(this.recordBytes, { ...range, limit: SWEEP_RECORDS })
+      this.readBytes += count * SWEEP_READ_BYTES
+      if (count === SWEEP_RECORDS) return
+      removeKeys(this.segmentStates, segmentRange(log))
+      watch(this.meta.remove(GONE_PREFIX + log))
+      this.gone.delete(log)
+    }
   }
 
   *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
@@ -200,11 +217,13 @@ export class LmdbStorage implements Storage {
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
+    if (this.gone.has(log)) return
     for (const { key, value } of this.segmentStates.getRange(segmentRange(log)))
       yield { segment: key.readUInt32BE(4), state: value }
   }
 
   *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
+    if (this.gone.has(log)) return
     for (const key of this.recordBytes.getKeys(recordRange(log, segment))) {
       // A view of memory that is used again for the next one: these octets are copied once, by whoever reads them.
       const shared = this.recordBytes.getBinaryFast(key) as Buffer
@@ -226,6 +245,14 @@ export class LmdbStorage implements Storage {
 interface KeyRange {
   readonly start: Buffer
   readonly end: Buffer
+  readonly limit?: number
+}
+
+/** Removes what is on disk in that range; returns how many. */
+function removeKeys(db: Bytes, range: KeyRange): number {
+  const keys = Array.from(db.getKeys(range), (key) => Buffer.from(key))
+  for (const key of keys) watch(db.remove(key))
+  return keys.length
 }
 
 /** Ranges end in front of `end`, so one octet more takes it in. */
