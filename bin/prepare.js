@@ -97,6 +97,9 @@ switch (task) {
     run('tsc', ['-p', 'test/bench/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-bench/test/bench/run.js', ...rest])
     break
+  case 'bench:micro':
+    run('vitest', ['bench', '--run', ...rest])
+    break
   case 'generate':
     run('tsc', ['-p', 'spec/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-spec/generate.js'])

@@ -10,7 +10,7 @@ const files = (dir: string): string[] =>
   readdirSync(dir, { recursive: true })
     .map((f) => join(dir, String(f)).replaceAll('\\', '/'))
     .filter((f) => f.endsWith('.ts') && !f.includes('/generated/'))
-const sources = files('src')
+const sources = files('src').filter((f) => !f.endsWith('.bench.ts'))
 const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 
 /** Which folders of src may import which; `types` marks imports of types only. */

@@ -1,15 +1,19 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
 import { COMMIT_BYTES_MAX } from '../limits.ts'
+import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { effectiveSettings } from './arguments/effective.ts'
 import type { Clock } from './clock.ts'
 import type { Destination } from './exchange/exchange.ts'
 import { exchangeRouting } from './exchange/registry.ts'
+import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
 import { classic, queueKind } from './queue/kinds/kinds.ts'
+import type { MessageOrder } from './queue/order.ts'
 import { Pager } from './queue/pager.ts'
+import { Priorities } from './queue/priorities.ts'
 import type { QueueInfo } from './queue/queue.ts'
 import { QueueLog } from './queue/queue-log.ts'
 import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
@@ -62,7 +66,7 @@ export class Broker {
       const vhost = this.vhosts.get(q.vhost)
       if (vhost === undefined) continue
       const info = { ...q, durable: true, exclusive: false, kind: queueKind(q.kind) ?? classic }
-      const queue = this.makeQueue(vhost, info, undefined, this.openLog(q.log))
+      const queue = this.makeQueue(vhost, info, undefined, q.log)
       vhost.restoreQueue(queue)
       queue.restore()
     }
@@ -96,9 +100,19 @@ export class Broker {
   createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): WorkQueue {
     // An exclusive queue ends with its connection, so there is nothing to keep.
     const durable = wanted.durable && !wanted.exclusive
-    const log = durable && this.commit.keeps ? this.openLog(this.topology.nextLog()) : undefined
+    const levels = levelsOf(wanted)
+    const log = durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
     const queue = this.makeQueue(vhost, { ...wanted, durable }, owner, log)
     vhost.addQueue(queue)
+    return queue
+  }
+
+  /** The queue behind a requester's direct reply-to; it goes with its one consumer. */
+  createReplyQueue(vhost: Vhost, name: string, owner: object): WorkQueue {
+    const args = FieldTable.empty
+    const info = { name, durable: false, exclusive: true, autoDelete: true, kind: classic, arguments: args }
+    const queue = this.makeQueue(vhost, info, owner, undefined, (q) => vhost.removeReplyQueue(q))
+    vhost.addReplyQueue(queue)
     return queue
   }
 
@@ -110,18 +124,34 @@ export class Broker {
     vhost: Vhost,
     info: QueueInfo,
     owner: object | undefined,
-    log: QueueLog | undefined,
+    log: number | undefined,
+    remove = (q: WorkQueue): void => void vhost.removeQueue(q),
   ): WorkQueue {
     const env: QueueEnvironment = {
       clock: this.clock,
       turn: this.turn,
-      pager: this.pager,
-      openSpill: () => this.openLog(this.nextSpill++),
       deadLetter: (q, segment, index, reason) =>
         deadLetter(vhost, q, segment, index, reason, this.turn.now()),
-      remove: (q) => void vhost.removeQueue(q),
+      remove,
     }
-    return new WorkQueue(info, effectiveSettings(info.arguments), owner, log, env)
+    const contents = { order: this.makeOrder(levelsOf(info), log), log }
+    return new WorkQueue(info, effectiveSettings(info.arguments), owner, contents, env)
+  }
+
+  /** @param firstLog the logs of the levels are numbered from there */
+  private makeOrder(levels: number, firstLog: number | undefined): MessageOrder {
+    const chain = (level: number): Chain => {
+      const log = firstLog === undefined ? undefined : this.openLog(firstLog + level)
+      return new Chain(log, this.pager, () => this.openLog(this.nextSpill++))
+    }
+    return levels === 1
+      ? chain(0)
+      : new Priorities(Array.from({ length: levels }, (_, level) => chain(level)))
+  }
+
+  /** Octets of messages in memory. */
+  get residentBytes(): number {
+    return this.pager.resident
   }
 
   /** More is coming in than the disk takes: publishers have to wait for the next flush. */
@@ -136,4 +166,8 @@ export class Broker {
   stop(): void {
     for (const v of this.vhosts.values()) for (const q of v.queues.values()) q.stop()
   }
+}
+
+function levelsOf(info: QueueInfo): number {
+  return effectiveSettings(info.arguments).maxPriority + 1
 }

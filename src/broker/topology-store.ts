@@ -79,7 +79,7 @@ export class TopologyStore implements VhostJournal {
       autoDelete,
       kind: q.kind.name,
       arguments: text(q.arguments),
-      log: q.log?.id,
+      log: q.log,
     }
     this.commit.put(key('queue', v.name, name), toBytes(value))
     this.commit.put(LAST_LOG_KEY, toBytes({ log: this.lastLog }))
@@ -98,8 +98,11 @@ export class TopologyStore implements VhostJournal {
     this.commit.delete(bindingKey(describe(v, b)))
   }
 
-  nextLog(): number {
-    return ++this.lastLog
+  /** A number for each level of a queue; the first of them. */
+  nextLog(levels: number): number {
+    const first = this.lastLog + 1
+    this.lastLog += levels
+    return first
   }
 
   *vhosts(): Iterable<string> {
@@ -114,7 +117,6 @@ export class TopologyStore implements VhostJournal {
     for (const { value } of this.storage.scan(LAST_LOG_KEY))
       this.lastLog = (JSON.parse(Buffer.from(value).toString()) as { log: number }).log
     for (const q of this.read<StoredQueue>('queue')) {
-      this.lastLog = Math.max(this.lastLog, q.log)
       yield q
     }
   }

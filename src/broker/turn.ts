@@ -88,7 +88,6 @@ export class Turn {
   run(): void {
     this.scheduled = false
     this.number++
-    this.time = 0
     this.pumpNow()
     const confirming = this.confirming
     if (confirming.length > 0) {
@@ -106,6 +105,8 @@ export class Turn {
       this.paused = []
       for (let i = 0; i < paused.length; i++) (paused[i] as Resumed).resumeReading()
     }
+    // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
+    this.time = 0
     if (this.queues.length > 0 || this.confirming.length > 0) this.schedule()
   }
 }

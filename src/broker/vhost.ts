@@ -30,6 +30,8 @@ export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
   readonly queues = new Map<string, WorkQueue>()
+  /** Behind direct reply-to: reached by the default exchange, otherwise invisible. */
+  readonly replyQueues = new Map<string, WorkQueue>()
   readonly bindings = new Bindings()
   /** Exclusive queues by the connection that they belong to. */
   private readonly owned = new Map<object, Set<WorkQueue>>()
@@ -40,7 +42,10 @@ export class Vhost {
   constructor(name: string, journal: VhostJournal) {
     this.name = name
     this.journal = journal
-    this.install({ name: '', type: 'direct', internal: false }, new DefaultRouting(this.queues))
+    this.install(
+      { name: '', type: 'direct', internal: false },
+      new DefaultRouting(this.queues, this.replyQueues),
+    )
     for (const x of predeclared) this.install(x, exchangeRouting(x.type) as ExchangeRouting)
   }
 
@@ -103,6 +108,17 @@ export class Vhost {
     this.owned.delete(owner)
   }
 
+  addReplyQueue(q: WorkQueue): void {
+    this.replyQueues.set(q.name, q)
+    this.version++
+  }
+
+  removeReplyQueue(q: WorkQueue): void {
+    this.replyQueues.delete(q.name)
+    this.version++
+    q.destroy()
+  }
+
   /** Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. */
   removeQueue(q: WorkQueue): number {
     if (this.queues.get(q.name) !== q) return 0
@@ -154,16 +170,18 @@ export class Vhost {
 class DefaultRouting implements ExchangeRouting {
   readonly byKeyOnly = true
   private readonly queues: Map<string, WorkQueue>
+  private readonly replyQueues: Map<string, WorkQueue>
 
-  constructor(queues: Map<string, WorkQueue>) {
+  constructor(queues: Map<string, WorkQueue>, replyQueues: Map<string, WorkQueue>) {
     this.queues = queues
+    this.replyQueues = replyQueues
   }
 
   add(): void {}
   remove(): void {}
 
   route(message: RoutedMessage, matches: { add(d: Destination): void }): void {
-    const q = this.queues.get(message.routingKey)
+    const q = this.queues.get(message.routingKey) ?? this.replyQueues.get(message.routingKey)
     if (q !== undefined) matches.add(q)
   }
 }

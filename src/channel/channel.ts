@@ -31,6 +31,8 @@ export class Channel implements Confirming {
   transaction: Transaction | undefined
   /** The queue declared last: an empty queue name means this one. */
   lastQueue = ''
+  /** Its consumer of direct replies, and the name under which responders reach it. */
+  replyConsumer: { tag: string; name: string } | undefined
   /** basic.qos with global=false: for consumers to come; 0 = no limit. */
   prefetch = 0
   /** basic.qos with global=true: shared by all consumers; 0 = no limit. */
@@ -84,6 +86,7 @@ export class Channel implements Confirming {
     const c = this.consumers.get(tag)
     if (c === undefined) return
     this.consumers.delete(tag)
+    if (this.replyConsumer?.tag === tag) this.replyConsumer = undefined
     c.queue.cancel(c)
   }
 

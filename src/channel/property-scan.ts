@@ -30,6 +30,7 @@ export class PropertyScan {
     this.priority = 0
     this.expirationStart = 0
     this.replyToStart = 0
+    this.replyToEnd = 0
     this.userIdStart = 0
     this.persistent = false
     this.at = start + 2

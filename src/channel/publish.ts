@@ -1,6 +1,7 @@
 // hot: per message
 /** The way of a published message from the wire into queues (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
+import { REPLY_TO } from '../broker/direct-reply.ts'
 import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
 import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED } from '../broker/queue/queue.ts'
@@ -39,6 +40,7 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
   let queues = cached === undefined ? resolve(ch, m) : cached.queues
   readProperties(ch, m)
+  if (scan.replyToEnd - scan.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m)
   if (scan.special !== 0) queues = withCarbonCopies(ch, m)
   const transaction = ch.transaction
   if (transaction !== undefined) {
@@ -147,6 +149,17 @@ function checkUserId(ch: Channel, userId: string): void {
   throw preconditionFailed(
     `user_id property set to '${userId}' but authenticated user was '${ch.caller.user}'`,
   )
+}
+
+/** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
+function nameReplyQueue(ch: Channel, m: Incoming): void {
+  if (scan.replyToStart === 0 || text(m.source, scan.replyToStart, scan.replyToEnd) !== REPLY_TO) return
+  if (ch.replyConsumer === undefined) throw preconditionFailed('fast reply consumer does not exist')
+  const content = contentOf(m)
+  const { ttl } = m
+  const properties = { ...content.properties, replyTo: ch.replyConsumer.name }
+  encodeContent(content.exchange, content.routingKey, properties, content.body, m)
+  m.ttl = ttl
 }
 
 /** Routes under the CC and BCC keys too; the BCC header is taken out of `m`. @throws AmqpError 406 */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/table.ts'
 import type { Broker } from '../broker/broker.ts'
+import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { QueueKind } from '../broker/queue/kinds/kinds.ts'
 import type { WorkQueue } from '../broker/queue/work-queue.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
@@ -17,10 +18,9 @@ import {
   existingQueue,
   hasReservedPrefix,
   locked,
+  notFound,
 } from './caller.ts'
 import { checkArguments } from './equivalence.ts'
-
-const REPLY_TO_PREFIX = 'amq.rabbitmq.reply-to'
 
 export interface QueueDeclaration {
   readonly name: string
@@ -37,10 +37,19 @@ export function declareQueuePassive(c: Caller, name: string): WorkQueue {
   return q
 }
 
+/**
+ * Declaring a name of direct reply-to asks whether somebody waits there.
+ * @returns false for every other name. @throws AmqpError 404
+ */
+export function isReplyName(c: Caller, name: string): boolean {
+  if (!name.startsWith(REPLY_TO)) return false
+  if (name !== REPLY_TO && !c.vhost.replyQueues.has(name)) throw notFound(`no ${describeQueue(c, name)}`)
+  return true
+}
+
 /** @throws AmqpError 403, 405, 406 */
 export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): WorkQueue {
   const named = cleanName(wanted.name)
-  if (named.startsWith(REPLY_TO_PREFIX)) return declareQueuePassive(c, named)
   const kind = kindOf(wanted.arguments, describeQueue(c, named))
   if (named === '' && !kind.transient)
     throw preconditionFailed(`Cannot declare a server-named queue for type ${kind.module}`)

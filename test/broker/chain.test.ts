@@ -50,10 +50,6 @@ class Harness {
   unacked: (Model & { number: number })[] = []
   private next = 0
 
-  constructor() {
-    this.log.cleaned = (s) => this.chain.cleaned(s)
-  }
-
   async run(s: Step): Promise<void> {
     switch (s.do) {
       case 'append': {
@@ -123,9 +119,7 @@ class Harness {
     this.log = new QueueLog(1, this.commit, this.storage)
     this.pager = new Pager(1, this.commit)
     this.chain = new Chain(this.log, this.pager, () => this.log)
-    this.log.cleaned = (s) => this.chain.cleaned(s)
-    const { segments, ready, readyBytes } = this.log.restore()
-    this.chain.restore(segments, ready, readyBytes)
+    this.chain.restore()
     const all = [...this.ready, ...this.unacked.map((u) => ({ ...u, delivered: true }))]
     this.ready = all.filter((m) => m.persistent).sort((a, b) => a.id - b.id)
     this.unacked = []

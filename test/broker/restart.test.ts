@@ -187,6 +187,22 @@ describe('after a restart', () => {
     expect(String((await get(w, dead))?.body)).toBe('soon')
   })
 
+  it('priorities hold', async () => {
+    const q = await declareQueue(w, { ...durable, arguments: table({ 'x-max-priority': 2 }) })
+    await confirmSelect(w)
+    for (const [body, priority] of [
+      ['low', 0],
+      ['high', 2],
+      ['middle', 1],
+    ] as const)
+      w.publish(CH, { routingKey: q, body, properties: { ...persistent, priority } })
+    await confirmed(3)
+    await restart()
+    expect((await counts(w, q)).messages).toBe(3)
+    await consume(w, q, { noAck: true })
+    expect((await deliveries(w, 3)).map((d) => String(d.body))).toEqual(['high', 'middle', 'low'])
+  })
+
   it('a committed transaction is there as a whole', async () => {
     const [a, b] = [await declareQueue(w, durable), await declareQueue(w, durable)]
     await confirmSelect(w)

@@ -21,5 +21,7 @@ export function effectiveSettings(args: FieldTable): QueueSettings {
       : undefined,
     deadLetterExchange: args.text('x-dead-letter-exchange'),
     deadLetterRoutingKey: args.text('x-dead-letter-routing-key'),
+    singleActiveConsumer: args.get('x-single-active-consumer')?.value === true,
+    maxPriority: numberArgument(args, 'x-max-priority') ?? 0,
   }
 }

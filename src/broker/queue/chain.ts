@@ -4,6 +4,7 @@
  * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
  */
 import type { Incoming } from '../message.ts'
+import type { MessageOrder } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import type { QueueLog } from './queue-log.ts'
 import { ReturnedMessages } from './returned.ts'
@@ -20,7 +21,7 @@ import {
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 export const LARGE_ENTRY_BYTES = 64 * 1024
 
-export class Chain implements SegmentOwner {
+export class Chain implements MessageOrder, SegmentOwner {
   readonly segments: Segment[] = []
   readonly returned = new ReturnedMessages()
   ready = 0
@@ -47,17 +48,24 @@ export class Chain implements SegmentOwner {
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
+    if (log !== undefined) log.cleaned = (segment) => this.cleaned(segment)
   }
 
-  /** Puts what the log kept back in place; `segments` in order, not loaded. */
-  restore(segments: Segment[], ready: number, readyBytes: number): void {
+  restore(): number {
+    if (this.log === undefined) return 0
+    const { segments, ready, readyBytes } = this.log.restore()
     for (const s of segments) this.segments.push(s)
     const last = segments.at(-1)
-    if (last === undefined) return
+    if (last === undefined) return 0
     this.ready = ready
     this.readyBytes = readyBytes
     this.nextNumber = last.base + last.count
     this.nextSegment = last.number + 1
+    return ready
+  }
+
+  get headNumber(): number {
+    return this.headSegment.base + this.headIndex
   }
 
   append(m: Incoming, expiresAt: number): void {
@@ -122,7 +130,6 @@ export class Chain implements SegmentOwner {
     this.spillLog.spill(segment)
   }
 
-  /** Finds the first ready message; false where there is none. */
   head(): boolean {
     if (this.ready === 0) return false
     if (this.returned.size > 0) {
@@ -158,7 +165,6 @@ export class Chain implements SegmentOwner {
     this.readyBytes -= size
   }
 
-  /** The head goes out and waits for its settlement. */
   takeHead(): void {
     const segment = this.headSegment
     const index = this.headIndex
@@ -169,7 +175,6 @@ export class Chain implements SegmentOwner {
     if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
   }
 
-  /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
   removeHead(): void {
     const segment = this.headSegment
     const index = this.headIndex
@@ -177,7 +182,6 @@ export class Chain implements SegmentOwner {
     this.settled(segment, index)
   }
 
-  /** An unacked message leaves for good. */
   settle(number: number): void {
     const segment = this.locate(number)
     const index = number - segment.base
@@ -186,7 +190,6 @@ export class Chain implements SegmentOwner {
     this.settled(segment, index)
   }
 
-  /** An unacked message goes back to its place. */
   giveBack(number: number): void {
     const segment = this.locate(number)
     const index = number - segment.base
@@ -199,9 +202,9 @@ export class Chain implements SegmentOwner {
     this.returned.add(number)
   }
 
-  /** The segment of a message that is not settled; loaded. */
-  segmentOf(number: number): Segment {
-    return this.loaded(this.locate(number))
+  find(number: number): { segment: Segment; index: number } {
+    const segment = this.loaded(this.locate(number))
+    return { segment, index: number - segment.base }
   }
 
   private settled(segment: Segment, index: number): void {
@@ -224,7 +227,7 @@ export class Chain implements SegmentOwner {
   }
 
   /** A batch has taken up the segment; if it turned out empty, its memory is free for use. */
-  cleaned(segment: Segment): void {
+  private cleaned(segment: Segment): void {
     if (segment.live === 0 && !segment.gone) this.emptied(segment)
   }
 
@@ -268,7 +271,6 @@ export class Chain implements SegmentOwner {
     this.pager.added(segment)
   }
 
-  /** Drops every ready message; returns how many. */
   purge(): number {
     const count = this.ready
     // Behind the cursor's segment nothing has been handed out: those segments go as they are, loaded or not.
@@ -282,7 +284,6 @@ export class Chain implements SegmentOwner {
     return count
   }
 
-  /** Forgets everything, on disk too. */
   destroy(): void {
     for (const segment of this.segments) {
       segment.gone = true

@@ -19,6 +19,20 @@ export interface Consumer {
   cancelled(): void
 }
 
+/** Whose turn it is among the consumers of a queue. */
+export interface ConsumerRound extends Iterable<Consumer> {
+  readonly size: number
+  readonly hasExclusive: boolean
+  /** One consumer is active, the others wait. */
+  readonly single: boolean
+  add(c: Consumer): void
+  remove(c: Consumer): void
+  /** Back into the round, behind all that wait for their turn. */
+  resume(c: Consumer): void
+  /** The next consumer that can take a message; those without credit met on the way are put aside. */
+  next(): Consumer | undefined
+}
+
 /** Consumers of one priority, served in turn. */
 interface Level {
   readonly priority: number
@@ -27,7 +41,8 @@ interface Level {
   turn: number
 }
 
-export class Consumers {
+export class Consumers implements ConsumerRound {
+  readonly single = false
   private readonly all = new Set<Consumer>()
   /** Highest priority first. */
   private levels: Level[] = []
@@ -66,7 +81,6 @@ export class Consumers {
     if (at < level.turn) level.turn--
   }
 
-  /** Back into the round, behind all that wait for their turn. */
   resume(c: Consumer): void {
     if (!c.parked || !this.all.has(c)) return
     c.parked = false
@@ -80,7 +94,6 @@ export class Consumers {
     level.turn++
   }
 
-  /** The next consumer that can take a message; those without credit met on the way are put aside. */
   next(): Consumer | undefined {
     const levels = this.levels
     for (let i = 0; i < levels.length; i++) {

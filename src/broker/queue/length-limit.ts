@@ -1,5 +1,5 @@
 /** x-max-length, x-max-length-bytes and x-overflow: what a queue may hold ready (behaviour.md section 11). */
-import type { Chain } from './chain.ts'
+import type { MessageOrder } from './order.ts'
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
 
@@ -16,12 +16,12 @@ export class LengthLimit {
   }
 
   /** There are more ready messages than allowed. */
-  exceeded(order: Chain): boolean {
+  exceeded(order: MessageOrder): boolean {
     return order.ready > this.maxMessages || order.readyBytes > this.maxBytes
   }
 
   /** One more message with that body would exceed the limit. */
-  wouldExceed(order: Chain, bodySize: number): boolean {
+  wouldExceed(order: MessageOrder, bodySize: number): boolean {
     return order.ready + 1 > this.maxMessages || order.readyBytes + bodySize > this.maxBytes
   }
 }

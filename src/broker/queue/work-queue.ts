@@ -9,12 +9,11 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Clock } from '../clock.ts'
 import type { Incoming } from '../message.ts'
 import type { Turn } from '../turn.ts'
-import { Chain } from './chain.ts'
-import { type Consumer, Consumers } from './consumers.ts'
+import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
-import type { Pager } from './pager.ts'
+import type { MessageOrder } from './order.ts'
 import {
   type DeathReason,
   type Delivery,
@@ -25,8 +24,8 @@ import {
   type QueueInfo,
 } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
-import type { QueueLog } from './queue-log.ts'
 import type { Segment } from './segment.ts'
+import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 /** What the arguments (and later policies) of a queue come to; -1 or undefined = not set. */
 export interface QueueSettings {
@@ -35,6 +34,16 @@ export interface QueueSettings {
   limit: LengthLimit | undefined
   deadLetterExchange: string | undefined
   deadLetterRoutingKey: string | undefined
+  singleActiveConsumer: boolean
+  /** x-max-priority; 0 = one order for all */
+  maxPriority: number
+}
+
+/** Where the messages of a queue are. */
+export interface QueueContents {
+  readonly order: MessageOrder
+  /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
+  readonly log: number | undefined
 }
 
 /** What a queue needs of its surroundings. */
@@ -43,9 +52,6 @@ export interface QueueEnvironment {
   readonly turn: Turn
   /** Publishes the message to the queue's dead-letter exchange. The message is still in the queue. */
   deadLetter(queue: WorkQueue, segment: Segment, index: number, reason: DeathReason): void
-  readonly pager: Pager
-  /** A log for segments that leave memory although nothing of them outlives the process. */
-  openSpill(): QueueLog
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: WorkQueue): void
 }
@@ -60,13 +66,13 @@ export class WorkQueue implements Queue {
   readonly settings: QueueSettings
   /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
-  readonly log: QueueLog | undefined
+  readonly log: number | undefined
   deleted = false
   /** Marks the queue as reached by the routing pass of that number. */
   routeStamp = 0
   private readonly env: QueueEnvironment
-  private readonly order: Chain
-  private readonly consumers = new Consumers()
+  private readonly order: MessageOrder
+  private readonly consumers: ConsumerRound
   private readonly ttl: MessageTtl
   private readonly expiry: QueueExpiry | undefined
   private readonly limit: LengthLimit | undefined
@@ -76,7 +82,7 @@ export class WorkQueue implements Queue {
     info: QueueInfo,
     settings: QueueSettings,
     owner: object | undefined,
-    log: QueueLog | undefined,
+    contents: QueueContents,
     env: QueueEnvironment,
   ) {
     this.name = info.name
@@ -87,10 +93,10 @@ export class WorkQueue implements Queue {
     this.arguments = info.arguments
     this.settings = settings
     this.owner = owner
-    this.log = log
+    this.log = contents.log
     this.env = env
-    this.order = new Chain(log, env.pager, () => env.openSpill())
-    if (log !== undefined) log.cleaned = (segment) => this.order.cleaned(segment)
+    this.order = contents.order
+    this.consumers = settings.singleActiveConsumer ? new SingleActiveConsumer() : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.limit = settings.limit
     if (settings.expires >= 0)
@@ -99,9 +105,7 @@ export class WorkQueue implements Queue {
 
   /** Takes back what the log kept. */
   restore(): void {
-    if (this.log === undefined) return
-    const { segments, ready, readyBytes } = this.log.restore()
-    this.order.restore(segments, ready, readyBytes)
+    const ready = this.order.restore()
     // Any of them may carry a deadline: the first look at the head tells.
     this.ttl.active = ready > 0
     if (ready > 0) this.wake()
@@ -171,7 +175,7 @@ export class WorkQueue implements Queue {
       if (c === undefined) return
       const segment = order.headSegment
       const index = order.headIndex
-      c.deliver(this, segment, index, segment.base + index)
+      c.deliver(this, segment, index, order.headNumber)
       if (c.noAck) order.removeHead()
       else order.takeHead()
     }
@@ -220,6 +224,11 @@ export class WorkQueue implements Queue {
     if (this.order.ready > 0) this.wake()
   }
 
+  /** One consumer is active at a time: none may be exclusive. */
+  get singleActive(): boolean {
+    return this.consumers.single
+  }
+
   get hasExclusiveConsumer(): boolean {
     return this.consumers.hasExclusive
   }
@@ -228,9 +237,8 @@ export class WorkQueue implements Queue {
     this.expiry?.used(this.consumers.size)
     this.pump()
     if (!this.order.head()) return undefined
-    const segment = this.order.headSegment
-    const index = this.order.headIndex
-    return { segment, index, number: segment.base + index }
+    const { headSegment: segment, headIndex: index, headNumber: number } = this.order
+    return { segment, index, number }
   }
 
   /** Completes a get once its message has been copied out. */
@@ -247,8 +255,8 @@ export class WorkQueue implements Queue {
       return
     }
     if (how === 'reject' && this.settings.deadLetterExchange !== undefined) {
-      const segment = this.order.segmentOf(number)
-      this.env.deadLetter(this, segment, number - segment.base, 'rejected')
+      const { segment, index } = this.order.find(number)
+      this.env.deadLetter(this, segment, index, 'rejected')
     }
     this.order.settle(number)
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { typeName } from '../../broker/arguments/table.ts'
+import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { WorkQueue } from '../../broker/queue/work-queue.ts'
 import { writeContent } from '../../connection/content-writer.ts'
 import { CONSUMERS_PER_CHANNEL_MAX } from '../../limits.ts'
@@ -46,14 +47,31 @@ function consume(ch: Channel, m: BasicConsume): void {
   if (ch.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`)
   if (ch.consumers.size >= CONSUMERS_PER_CHANNEL_MAX)
     throw notAllowed(`reached maximum (${CONSUMERS_PER_CHANNEL_MAX}) of consumers per channel`)
+  if (queueName(ch, m.queue) === REPLY_TO) {
+    consumeReplies(ch, m, tag)
+    return
+  }
   const queue = readableQueue(ch, m.queue)
   const others = queue.counts.consumers
-  if (queue.hasExclusiveConsumer || (m.exclusive && others > 0))
+  if (queue.hasExclusiveConsumer || (m.exclusive && (others > 0 || queue.singleActive)))
     throw accessRefused(`${describeQueue(ch.caller, queue.name)} in exclusive use`)
   const { noAck, exclusive } = m
   const priority = priorityOf(ch, m, queue.name)
   const c = new ChannelConsumer(ch, queue, { tag, noAck, exclusive, priority, prefetch: ch.prefetch })
   ch.consumers.set(tag, c)
+  if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
+  queue.consume(c)
+}
+
+/** Consuming from the name that stands for direct reply-to. @throws AmqpError 406 */
+function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
+  if (ch.replyConsumer !== undefined) throw preconditionFailed('reply consumer already set')
+  if (!m.noAck) throw preconditionFailed('reply consumer cannot acknowledge')
+  const name = replyQueueName(randomBytes(16).toString('base64url'))
+  const queue = ch.broker.createReplyQueue(ch.caller.vhost, name, ch.caller.owner)
+  const c = new ChannelConsumer(ch, queue, { tag, noAck: true, exclusive: true, priority: 0, prefetch: 0 })
+  ch.consumers.set(tag, c)
+  ch.replyConsumer = { tag, name }
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
 }

@@ -1,6 +1,12 @@
 import { type BindingRequest, bind, unbind } from '../../operations/bindings.ts'
 import { notFound } from '../../operations/caller.ts'
-import { declareQueue, declareQueuePassive, deleteQueue, purgeQueue } from '../../operations/queues.ts'
+import {
+  declareQueue,
+  declareQueuePassive,
+  deleteQueue,
+  isReplyName,
+  purgeQueue,
+} from '../../operations/queues.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { QueueBind, QueueDeclare, QueueUnbind, ServerMethod } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
@@ -25,6 +31,10 @@ function toRequest(ch: Channel, m: QueueBind | QueueUnbind): BindingRequest {
 }
 
 function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
+  if (isReplyName(ch.caller, m.queue))
+    return m.nowait
+      ? undefined
+      : { id: MethodId.QueueDeclareOk, queue: m.queue, messageCount: 0, consumerCount: 1 }
   const queue =
     m.passive && m.queue !== ''
       ? declareQueuePassive(ch.caller, m.queue)

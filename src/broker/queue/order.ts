@@ -1,0 +1,34 @@
+/** In which order a queue holds its messages, and what it can do with them. */
+import type { Incoming } from '../message.ts'
+import type { Segment } from './segment.ts'
+
+export interface MessageOrder {
+  readonly ready: number
+  readonly unacked: number
+  /** Octets of the bodies. */
+  readonly readyBytes: number
+  readonly unackedBytes: number
+  /** Where `head()` found the first ready message, and the number by which it is settled. */
+  readonly headSegment: Segment
+  readonly headIndex: number
+  readonly headNumber: number
+  append(m: Incoming, expiresAt: number): void
+  /** Finds the first ready message; false where there is none. */
+  head(): boolean
+  /** The head goes out and waits for its settlement. */
+  takeHead(): void
+  /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
+  removeHead(): void
+  /** An unacked message leaves for good. */
+  settle(number: number): void
+  /** An unacked message goes back to its place. */
+  giveBack(number: number): void
+  /** Where an unacked message lies; loaded. */
+  find(number: number): { segment: Segment; index: number }
+  /** Takes back what the logs kept; returns how many messages are ready. */
+  restore(): number
+  /** Drops every ready message; returns how many. */
+  purge(): number
+  /** Forgets everything, on disk too. */
+  destroy(): void
+}

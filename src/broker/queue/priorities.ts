@@ -1,0 +1,106 @@
+// hot: per message
+/** x-max-priority: one chain a level, the highest level that holds something first (behaviour.md section 11). */
+import type { Incoming } from '../message.ts'
+import type { Chain } from './chain.ts'
+import type { MessageOrder } from './order.ts'
+import type { Segment } from './segment.ts'
+
+/** A message's number carries its level in the lowest octet. */
+const LEVELS = 256
+
+export class Priorities implements MessageOrder {
+  /** By level, from 0. */
+  private readonly chains: readonly Chain[]
+  private headLevel = 0
+
+  constructor(chains: readonly Chain[]) {
+    this.chains = chains
+  }
+
+  private sum(of: 'ready' | 'unacked' | 'readyBytes' | 'unackedBytes'): number {
+    let total = 0
+    for (let i = 0; i < this.chains.length; i++) total += (this.chains[i] as Chain)[of]
+    return total
+  }
+
+  get ready(): number {
+    return this.sum('ready')
+  }
+
+  get unacked(): number {
+    return this.sum('unacked')
+  }
+
+  get readyBytes(): number {
+    return this.sum('readyBytes')
+  }
+
+  get unackedBytes(): number {
+    return this.sum('unackedBytes')
+  }
+
+  private get headChain(): Chain {
+    return this.chains[this.headLevel] as Chain
+  }
+
+  get headSegment(): Segment {
+    return this.headChain.headSegment
+  }
+
+  get headIndex(): number {
+    return this.headChain.headIndex
+  }
+
+  get headNumber(): number {
+    return this.headChain.headNumber * LEVELS + this.headLevel
+  }
+
+  private chainOf(number: number): Chain {
+    return this.chains[number % LEVELS] as Chain
+  }
+
+  append(m: Incoming, expiresAt: number): void {
+    const level = Math.min(m.priority, this.chains.length - 1)
+    ;(this.chains[level] as Chain).append(m, expiresAt)
+  }
+
+  head(): boolean {
+    for (let level = this.chains.length - 1; level >= 0; level--) {
+      this.headLevel = level
+      if (this.headChain.head()) return true
+    }
+    return false
+  }
+
+  takeHead(): void {
+    this.headChain.takeHead()
+  }
+
+  removeHead(): void {
+    this.headChain.removeHead()
+  }
+
+  settle(number: number): void {
+    this.chainOf(number).settle(Math.floor(number / LEVELS))
+  }
+
+  giveBack(number: number): void {
+    this.chainOf(number).giveBack(Math.floor(number / LEVELS))
+  }
+
+  find(number: number): { segment: Segment; index: number } {
+    return this.chainOf(number).find(Math.floor(number / LEVELS))
+  }
+
+  restore(): number {
+    return this.chains.reduce((n, c) => n + c.restore(), 0)
+  }
+
+  purge(): number {
+    return this.chains.reduce((n, c) => n + c.purge(), 0)
+  }
+
+  destroy(): void {
+    for (const c of this.chains) c.destroy()
+  }
+}

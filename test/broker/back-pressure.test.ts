@@ -1,0 +1,111 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { systemClock } from '../../src/broker/clock.ts'
+import { Server } from '../../src/connection/server.ts'
+import { createBroker } from '../../src/index.ts'
+import { COMMIT_BYTES_MAX, MESSAGE_MEMORY_BYTES, OUTPUT_BYTES_HIGH } from '../../src/limits.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { defaultUsers, Users } from '../../src/security/users.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import type { StorageWrite } from '../../src/storage/storage.ts'
+import { silent } from '../../src/util/logger.ts'
+import { CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
+import { quietMoment, until } from '../support/until.ts'
+import { publishFrames, Wire } from '../support/wire.ts'
+
+/** A disk that takes nothing until it is told to. */
+class StuckStorage extends MemoryStorage {
+  stuck = false
+  private release: (() => void) | undefined
+
+  override async write(batch: readonly StorageWrite[]): Promise<void> {
+    if (this.stuck)
+      await new Promise<void>((resolve) => {
+        this.release = resolve
+      })
+    await super.write(batch)
+  }
+
+  goOn(): void {
+    this.stuck = false
+    this.release?.()
+  }
+}
+
+describe('back-pressure', () => {
+  it('a consumer that does not read gets no more than its socket takes, and all of it in order later', async () => {
+    const broker = await createBroker({ port: 0 })
+    onTestFinished(() => broker.close())
+    const w = await session(broker)
+    const slow = await session(broker)
+    const queue = await declareQueue(w, { exclusive: false })
+    await consume(slow, queue, { noAck: true })
+    slow.socket.pause()
+    const [count, bytes] = [400, 100_000]
+    for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, body: Buffer.alloc(bytes, i & 0xff) })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    await quietMoment()
+    const waiting = broker.queues()[0]?.ready ?? 0
+    // The kernel's buffers take some too: a few megabytes of forty.
+    expect(waiting * bytes).toBeGreaterThan(20 * OUTPUT_BYTES_HIGH)
+    slow.socket.resume()
+    const list = await deliveries(slow, count)
+    expect(list.every((d, i) => d.body?.[0] === (i & 0xff) && d.body.length === bytes)).toBe(true)
+  })
+
+  it('a publisher faster than the disk is not read until the disk has caught up', async () => {
+    const storage = new StuckStorage({ keeps: true })
+    const commit = new GroupCommit(storage, systemClock)
+    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
+    const server = new Server(broker, new Users(defaultUsers, []), silent, {})
+    broker.load()
+    await commit.settled()
+    const url = `amqp://guest:guest@127.0.0.1:${await server.listen(0, '127.0.0.1')}`
+    onTestFinished(() => server.close())
+    const w = await Wire.open(url)
+    onTestFinished(() => void w.socket.destroy())
+    await w.channel(CH)
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'q', durable: true }, MethodId.QueueDeclareOk)
+    storage.stuck = true
+    const [count, bytes] = [1500, 100_000]
+    const frames = publishFrames(CH, {
+      routingKey: 'q',
+      body: Buffer.alloc(bytes),
+      properties: { deliveryMode: 2 },
+    })
+    for (let i = 0; i < count; i++) w.write(frames)
+    const ready = (): number => broker.vhosts.get('/')?.queues.get('q')?.counts.ready ?? 0
+    await until(() => commit.pendingBytes > COMMIT_BYTES_MAX || ready() * bytes > COMMIT_BYTES_MAX)
+    await quietMoment()
+    expect(ready() * bytes).toBeLessThan(3 * COMMIT_BYTES_MAX)
+    storage.goOn()
+    await until(() => ready() === count, 'all messages')
+  })
+})
+
+describe('paging', () => {
+  it('keeps a long transient queue out of memory, in order, and leaves nothing behind', async () => {
+    const storage = new MemoryStorage({ keeps: true })
+    const commit = new GroupCommit(storage, systemClock)
+    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 1024 * 1024 })
+    const server = new Server(broker, new Users(defaultUsers, []), silent, {})
+    broker.load()
+    const target = { url: `amqp://guest:guest@127.0.0.1:${await server.listen(0, '127.0.0.1')}` }
+    onTestFinished(() => server.close())
+    const w = await session(target)
+    const queue = await declareQueue(w)
+    const count = 20_000
+    for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, body: String(i).padEnd(1000) })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    const chainBytes = (): number => broker.residentBytes
+    await until(() => chainBytes() < 3 * 1024 * 1024, 'most of it on disk')
+    const consumerTag = await consume(w, queue, { noAck: true })
+    const list = await deliveries(w, count)
+    expect(list.every((d, i) => Number(d.body) === i)).toBe(true)
+    await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
+    await w.call(CH, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
+    await commit.settled()
+    expect(broker.residentBytes).toBe(0)
+  })
+})

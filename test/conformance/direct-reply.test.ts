@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { CH, consume, counts, declareQueue, get, session } from '../support/session.ts'
+import { fresh, useTarget } from '../support/target.ts'
+import { until } from '../support/until.ts'
+
+const t = useTarget()
+const REPLY_TO = 'amq.rabbitmq.reply-to'
+
+describe('direct reply-to', () => {
+  it('brings the answer straight to the channel that asked', async () => {
+    const asking = await session(t)
+    const answering = await session(t)
+    const requests = await declareQueue(answering)
+    const consumerTag = await consume(asking, REPLY_TO, { noAck: true })
+    asking.publish(CH, {
+      routingKey: requests,
+      body: 'question',
+      properties: { replyTo: REPLY_TO, correlationId: '1' },
+    })
+    await until(async () => (await counts(answering, requests)).messages === 1, 'the request')
+    const request = await get(answering, requests)
+    const replyTo = request?.properties?.replyTo ?? ''
+    expect(replyTo).toMatch(/^amq\.rabbitmq\.reply-to\../)
+    expect(String(request?.body)).toBe('question')
+    const found = await answering.call(
+      CH,
+      MethodId.QueueDeclare,
+      { queue: replyTo, passive: true },
+      MethodId.QueueDeclareOk,
+    )
+    expect(found).toMatchObject({ messageCount: 0, consumerCount: 1 })
+    answering.publish(CH, {
+      routingKey: replyTo,
+      body: 'answer',
+      mandatory: true,
+      properties: { correlationId: '1' },
+    })
+    const reply = await asking.receive(CH, MethodId.BasicDeliver)
+    expect(reply.method).toMatchObject({ consumerTag, exchange: '', routingKey: replyTo, redelivered: false })
+    expect([String(reply.body), reply.properties?.correlationId]).toEqual(['answer', '1'])
+  })
+
+  it('is over when its consumer is cancelled', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    const consumerTag = await consume(w, REPLY_TO, { noAck: true })
+    w.publish(CH, { routingKey: q, properties: { replyTo: REPLY_TO } })
+    await until(async () => (await counts(w, q)).messages === 1)
+    const queue = (await get(w, q))?.properties?.replyTo ?? ''
+    await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
+    w.send(CH, MethodId.QueueDeclare, { queue, passive: true })
+    expect((await w.channelError(CH)).code).toBe(404)
+  })
+
+  it('wants no acknowledgements: 406', async () => {
+    const w = await session(t)
+    w.send(CH, MethodId.BasicConsume, { queue: REPLY_TO })
+    expect(await w.channelError(CH)).toMatchObject({
+      code: 406,
+      text: 'PRECONDITION_FAILED - reply consumer cannot acknowledge',
+    })
+  })
+
+  it('has one consumer a channel: 406', async () => {
+    const w = await session(t)
+    await consume(w, REPLY_TO, { noAck: true })
+    w.send(CH, MethodId.BasicConsume, { queue: REPLY_TO, noAck: true })
+    expect(await w.channelError(CH)).toMatchObject({
+      code: 406,
+      text: 'PRECONDITION_FAILED - reply consumer already set',
+    })
+  })
+
+  it('needs the consumer before the request: 406', async () => {
+    const w = await session(t)
+    w.publish(CH, { routingKey: fresh('q'), properties: { replyTo: REPLY_TO } })
+    expect(await w.channelError(CH)).toMatchObject({
+      code: 406,
+      text: 'PRECONDITION_FAILED - fast reply consumer does not exist',
+    })
+  })
+})
