@@ -19,6 +19,7 @@ import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/const
 import type { Properties } from '../protocol/generated/properties.ts'
 import { decodeProperties } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
+import { takeMemory } from '../util/large-memory.ts'
 
 export const ENTRY_HEADER_BYTES = 12
 export const ENTRY_EXPIRY_BYTES = 8
@@ -96,8 +97,9 @@ export class ContentBuilder {
     this.bodyStart = this.namesEnd + headerPayload + FRAME_OVERHEAD_BYTES + 1
     this.bodySize = bodySize
     this.end = this.bodyStart + bodyFramesBytes(bodySize)
-    const b = Buffer.allocUnsafeSlow((this.end + 3) & ~3)
-    this.bytes = new Uint8Array(b.buffer)
+    const memory = takeMemory(this.end)
+    const b = Buffer.from(memory)
+    this.bytes = new Uint8Array(memory)
     b.set(names, ADOPT_ROOM_BYTES)
     b[this.namesEnd] = FRAME_END
     let at = this.namesEnd + 1

@@ -84,7 +84,8 @@ export class ChannelConsumer implements Consumer {
     copyBytes(bytes, namesStart, copyEnd, o, entryAt)
     if (!direct) {
       out.cork()
-      writeContent(out, channel.number, bytes, contentStart, end, max, segment.adopted)
+      const owner = segment.adopted ? segment : undefined
+      writeContent(out, channel.number, bytes, contentStart, end, max, owner)
       out.uncork()
       return
     }

@@ -218,5 +218,5 @@ export function returnMessage(ch: Channel, m: Incoming): void {
     routingKey: b.toString('utf8', xEnd + 1, m.namesEnd),
   })
   const { output, frameBytesMax } = ch.connection
-  writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, false)
+  writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, undefined)
 }

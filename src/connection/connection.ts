@@ -21,6 +21,7 @@ import { Frames } from './frames.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Negotiation } from './negotiation.ts'
 import { Output } from './output.ts'
+import { readShared } from './reading.ts'
 import type { Server } from './server.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
@@ -52,6 +53,8 @@ export class Connection implements HeartbeatPeer {
   /** Input that came while the connection was suspended. */
   private backlog: Buffer[] = []
   private readonly header: number[] = []
+  /** What was read is valid only during the call that brings it. */
+  private readonly chunksAreReused: boolean
   /** The stream can no longer be read: whatever comes is dropped. */
   private deaf = false
   private onFlushed: (() => void) | undefined
@@ -62,16 +65,17 @@ export class Connection implements HeartbeatPeer {
   private waitsForTurn = false
   private capabilities: FieldTable | undefined
 
-  constructor(server: Server, socket: Socket) {
+  constructor(server: Server, accepted: Socket) {
     this.server = server
     this.broker = server.broker
+    const { socket, reused } = readShared(server.net, accepted, (chunk) => this.received(chunk))
     this.socket = socket
+    this.chunksAreReused = reused
     this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`
     this.output = new Output(socket, server.broker.turn)
     this.frames = new Frames(this)
     this.reader = new FrameReader(this.frames, FRAME_BYTES_MAX_BEFORE_LOGIN)
     this.negotiation = new Negotiation(this)
-    socket.on('data', (chunk: Buffer) => this.received(chunk))
     socket.on('drain', () => this.drained())
     socket.on('error', (error) =>
       server.logger.debug({ connection: this.name, error: error.message }, 'socket error'),
@@ -85,9 +89,14 @@ export class Connection implements HeartbeatPeer {
 
   private received(chunk: Buffer): void {
     this.octetsReceived += chunk.length
-    if (this.frames.suspended) this.backlog.push(chunk)
+    if (this.frames.suspended) this.backlog.push(this.kept(chunk))
     else this.consume(chunk)
     this.takeTurns(chunk.length)
+  }
+
+  /** The octets of a chunk, to stay as they are. */
+  private kept(chunk: Buffer): Buffer {
+    return this.chunksAreReused ? Buffer.from(chunk) : chunk
   }
 
   /** Nobody reads without end while others wait: a socket that has had its share goes on in the next turn. */
@@ -128,7 +137,7 @@ export class Connection implements HeartbeatPeer {
       const input = this.header.length < PROTOCOL_HEADER_BYTES ? this.afterHeader(chunk) : chunk
       if (this.deaf || input.length === 0) return
       const used = this.reader.read(input)
-      if (used < input.length) this.backlog.unshift(input.subarray(used))
+      if (used < input.length) this.backlog.unshift(this.kept(input.subarray(used)))
     } catch (error) {
       this.failed(error, 0, 0)
     }

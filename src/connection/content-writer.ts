@@ -3,7 +3,7 @@
 import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
 import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
-import type { Output } from './output.ts'
+import type { Output, Pinned } from './output.ts'
 
 /** Bodies from this size on are not copied, where their memory stays as it is. */
 export const EXTERNAL_BODY_BYTES = 32 * 1024
@@ -22,7 +22,7 @@ function readU32(b: Uint8Array, at: number): number {
  * Writes header frame and body frames, without the end octet of the method frame in front of them.
  * @param contentStart the end octet in front of the header frame
  * @param frameBytesMax the client's frame_max; 0 = no limit
- * @param stable the octets of `source` never change, so that a large body need not be copied
+ * @param owner whose memory `source` is, where a large body need not be copied
  */
 export function writeContent(
   out: Output,
@@ -31,7 +31,7 @@ export function writeContent(
   contentStart: number,
   contentEnd: number,
   frameBytesMax: number,
-  stable: boolean,
+  owner: Pinned | undefined,
 ): void {
   const headerAt = contentStart + 1
   const headerBytes = readU32(source, headerAt + 3) + FRAME_OVERHEAD_BYTES
@@ -44,7 +44,7 @@ export function writeContent(
     const size = readU32(source, from + 3)
     const end = from + 7 + size
     for (let piece = from + 7; piece < end; piece += payloadMax)
-      writeBodyFrame(out, channel, source, piece, Math.min(end, piece + payloadMax), stable)
+      writeBodyFrame(out, channel, source, piece, Math.min(end, piece + payloadMax), owner)
     from = end + 1
   }
 }
@@ -55,10 +55,10 @@ function writeBodyFrame(
   source: Uint8Array,
   start: number,
   end: number,
-  stable: boolean,
+  owner: Pinned | undefined,
 ): void {
   const size = end - start
-  const external = stable && size >= EXTERNAL_BODY_BYTES
+  const external = size >= EXTERNAL_BODY_BYTES ? owner : undefined
   const at = out.reserve(external ? 7 : size + FRAME_OVERHEAD_BYTES)
   const b = out.bytes
   b[at] = FRAME_BODY
@@ -68,8 +68,8 @@ function writeBodyFrame(
   b[at + 4] = size >>> 16
   b[at + 5] = size >>> 8
   b[at + 6] = size
-  if (external) {
-    out.external(source.subarray(start, end))
+  if (external !== undefined) {
+    out.external(source.subarray(start, end), external)
     const endAt = out.reserve(1)
     out.bytes[endAt] = FRAME_END
     return

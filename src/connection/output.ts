@@ -16,6 +16,12 @@ const POOL_MAX = 64
 const pool: Uint8Array[] = []
 const none = new Uint8Array(0)
 
+/** Memory that has to stay as it is while a socket reads it. */
+export interface Pinned {
+  pin(): void
+  unpin(): void
+}
+
 export class Output {
   /** The open chunk; `reserve` says where to write. */
   bytes: Uint8Array = none
@@ -67,11 +73,13 @@ export class Output {
     this.put(plainView(encodeMethodFrame(channel, m)))
   }
 
-  /** Sends octets that nobody will change, without copying them. */
-  external(octets: Uint8Array): void {
+  /** Sends octets that nobody will change before `owner` is unpinned, without copying them. */
+  external(octets: Uint8Array, owner: Pinned): void {
     this.writeOut()
+    if (this.closed) return
     this.written += octets.length
-    if (!this.closed) this.socket.write(octets)
+    owner.pin()
+    this.socket.write(octets, () => owner.unpin())
   }
 
   /** Several writes become one; pair with `uncork`. */

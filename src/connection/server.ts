@@ -27,7 +27,7 @@ export class Server {
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
   readonly incoming = new Incoming()
-  private readonly net: NetServer
+  readonly net: NetServer
   private waiters: FlushWaiter[] = []
   private whenEmpty: (() => void) | undefined
 
@@ -36,7 +36,7 @@ export class Server {
     this.users = users
     this.logger = logger
     this.identity = { ...defaultIdentity, clusterName: `leveret@${hostname()}`, ...options.identity }
-    this.net = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    this.net = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
       this.connections.add(new Connection(this, socket))
     })
     broker.commit.onFlushed(() => this.afterFlush())

@@ -99,7 +99,7 @@ describe('paging', () => {
     for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, body: String(i).padEnd(1000) })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
     const chainBytes = (): number => broker.residentBytes
-    await until(() => chainBytes() < 3 * 1024 * 1024, 'most of it on disk')
+    await until(() => chainBytes() < 6 * 1024 * 1024, 'most of it on disk')
     const consumerTag = await consume(w, queue, { noAck: true })
     const list = await deliveries(w, count)
     expect(list.every((d, i) => Number(d.body) === i)).toBe(true)

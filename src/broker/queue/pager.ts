@@ -3,12 +3,19 @@
  * most recently, never the head of a queue or its tail. What of them is not on disk yet is stored before it leaves.
  */
 import type { GroupCommit } from '../../storage/batch.ts'
+import { giveMemoryBack } from '../../util/large-memory.ts'
 import { SEGMENT_BYTES, type Segment } from './segment.ts'
 
 /** Buffers kept for new segments. */
 const POOL_MAX = 16
 /** Segments looked at in one go that cannot leave yet. */
 const WAITING_MAX = 256
+
+/**
+ * Segments that are on disk anyway leave at the budget; those that would have to be written for it stay until there are
+ * this many times as many octets: a consumer that is only a moment behind costs no writing.
+ */
+const UNWRITTEN_FACTOR = 4
 
 /** What the pager may do with a segment right now. */
 export type Verdict = 'evict' | 'store' | 'wait' | 'forget'
@@ -34,9 +41,9 @@ export class Pager {
     commit.onFlushed(() => this.relieve())
   }
 
-  /** Octets in memory beyond the budget. */
+  /** Octets in memory beyond what should be. */
   get excess(): number {
-    return this.resident - this.budget
+    return this.resident - this.budget * UNWRITTEN_FACTOR
   }
 
   /** Batches up to this one are on disk. */
@@ -71,9 +78,12 @@ export class Pager {
     const { bytes } = segment
     if (bytes === undefined) return
     this.resident -= bytes.length
-    const reusable =
-      bytes.length === SEGMENT_BYTES && !segment.adopted && segment.batch <= this.commit.flushed
-    if (reusable && this.pool.length < POOL_MAX) this.pool.push(bytes.buffer as ArrayBuffer)
+    const memory = bytes.buffer as ArrayBuffer
+    if (segment.batch <= this.commit.flushed) {
+      if (segment.adopted && segment.pins > 0) segment.unpinned = () => giveMemoryBack(memory)
+      else if (segment.adopted) giveMemoryBack(memory)
+      else if (memory.byteLength === SEGMENT_BYTES && this.pool.length < POOL_MAX) this.pool.push(memory)
+    }
     segment.unload()
   }
 
@@ -85,7 +95,8 @@ export class Pager {
     for (let i = list.length - 1; i >= 0 && this.resident > this.budget && waiting < WAITING_MAX; i--) {
       const { segment, owner } = list[i] as { segment: Segment; owner: SegmentOwner }
       const verdict = owner.verdict(segment)
-      if (verdict === 'wait') waiting++
+      if (verdict === 'wait' || (verdict === 'store' && this.resident <= this.budget * UNWRITTEN_FACTOR))
+        waiting++
       else if (verdict === 'store') {
         owner.store(segment)
         this.commit.pendingBytes += segment.used

@@ -91,6 +91,10 @@ export class Segment {
   batch = 0
   /** Made around the memory of one message, which may be on its way to a socket. */
   adopted = false
+  /** Parts of it that a socket has not taken yet. */
+  pins = 0
+  /** Called when the last pin goes, for memory that is free from then on. */
+  unpinned: (() => void) | undefined
   /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
   spilling = false
   /** Written whole. */
@@ -209,6 +213,17 @@ export class Segment {
     this.count = 0
     this.persistent = 0
     this.logged = 0
+  }
+
+  /** A part of it is on its way to a socket: the memory must stay as it is until `unpin`. */
+  pin(): void {
+    this.pins++
+  }
+
+  unpin(): void {
+    if (--this.pins > 0 || this.unpinned === undefined) return
+    this.unpinned()
+    this.unpinned = undefined
   }
 
   state(index: number): number {

@@ -101,7 +101,15 @@ function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
   })
   const end = (segment.offsets[index] as number) + segment.entryLength(index)
   const { output, frameBytesMax } = ch.connection
-  writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, segment.adopted)
+  writeContent(
+    output,
+    ch.number,
+    bytes,
+    segment.contentStart(index),
+    end,
+    frameBytesMax,
+    segment.adopted ? segment : undefined,
+  )
   queue.takeGot(noAck)
 }
 
