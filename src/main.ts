@@ -48,6 +48,7 @@ async function start(options: StartOptions): Promise<void> {
       `Leveret ${version} ready: amqp://${options.bind}:${broker.port}`,
     )
     stopOnSignal(broker, logger)
+    endOnFailure(logger)
   } catch (error) {
     logger.fatal(
       error instanceof StorageError ? { code: error.code } : { err: error },
@@ -62,6 +63,14 @@ function startError(error: unknown, options: StartOptions): string {
   if (code === 'EADDRINUSE') return `port ${options.port} on ${options.bind} is in use by another program`
   if (code === 'EACCES') return `no permission to listen on port ${options.port}`
   return message
+}
+
+/** A bug, or a disk that fails under a read: what was confirmed is on disk, so ending is safe and going on is not. */
+function endOnFailure(logger: Pino): void {
+  process.on('uncaughtException', (err) => {
+    logger.fatal({ err }, 'unexpected failure, stopping')
+    process.exit(EXIT_FAILED)
+  })
 }
 
 function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino): void {

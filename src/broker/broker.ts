@@ -130,12 +130,11 @@ export class Broker {
     const env: QueueEnvironment = {
       clock: this.clock,
       turn: this.turn,
-      deadLetter: (q, segment, index, reason) =>
-        deadLetter(vhost, q, segment, index, reason, this.turn.now()),
+      deadLetter: (q, content, reason) => deadLetter(vhost, q, content, reason, this.turn.now()),
       remove,
     }
     const contents = { order: this.makeOrder(levelsOf(info), log), log }
-    return new WorkQueue(info, effectiveSettings(info.arguments), owner, contents, env)
+    return new WorkQueue(info, effectiveSettings(info.arguments, info.kind), owner, contents, env)
   }
 
   /** @param firstLog the logs of the levels are numbered from there */
@@ -169,5 +168,5 @@ export class Broker {
 }
 
 function levelsOf(info: QueueInfo): number {
-  return effectiveSettings(info.arguments).maxPriority + 1
+  return effectiveSettings(info.arguments, info.kind).maxPriority + 1
 }

@@ -1,13 +1,15 @@
 // hot: per message
 /** A consumer of a channel: its credit, and the writing of its deliveries. */
+import { type Incoming, readContent } from '../broker/message.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
 import type { Segment } from '../broker/queue/segment.ts'
 import type { WorkQueue } from '../broker/queue/work-queue.ts'
 import { writeContent } from '../connection/content-writer.ts'
 import type { Output } from '../connection/output.ts'
-import { FRAME_METHOD } from '../protocol/generated/constants.ts'
+import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
 import type { Channel } from './channel.ts'
+import { countedMessage } from './counted.ts'
 
 /** Entries up to this size are copied out in one piece. */
 const DIRECT_ENTRY_BYTES_MAX = 32 * 1024
@@ -65,6 +67,13 @@ export class ChannelConsumer implements Consumer {
       this.unacked++
       channel.sharedUnacked++
     }
+    if (segment.deliveryCounts !== undefined) {
+      const counted = countedMessage(segment, index)
+      if (counted !== undefined) {
+        this.deliverCounted(counted, tag)
+        return
+      }
+    }
     const start = segment.offsets[index] as number
     const end = start + segment.entryLength(index)
     const namesStart = segment.namesStart(index)
@@ -100,6 +109,23 @@ export class ChannelConsumer implements Consumer {
       o[bodyAt + 1] = high
       o[bodyAt + 2] = low
     }
+  }
+
+  /** What has come back before goes out as a message of its own making. */
+  private deliverCounted(m: Incoming, deliveryTag: number): void {
+    const { exchange, routingKey } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+    const names = { consumerTag: this.tag, exchange, routingKey }
+    this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered: true, ...names })
+    const { number, connection } = this.channel
+    writeContent(
+      this.output,
+      number,
+      m.source,
+      m.contentStart,
+      m.contentEnd,
+      connection.frameBytesMax,
+      undefined,
+    )
   }
 
   /** One of its deliveries is settled. */

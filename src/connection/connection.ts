@@ -87,6 +87,10 @@ export class Connection implements HeartbeatPeer {
     return this.output.written
   }
 
+  get readingPaused(): boolean {
+    return this.frames.suspended || this.outputFull
+  }
+
   private received(chunk: Buffer): void {
     this.octetsReceived += chunk.length
     if (this.frames.suspended) this.backlog.push(this.kept(chunk))

@@ -8,6 +8,8 @@ export interface HeartbeatPeer {
   /** Octets so far; any octet shows life. */
   readonly octetsSent: number
   readonly octetsReceived: number
+  /** The broker is not reading: silence is its own doing then. */
+  readonly readingPaused: boolean
   sendHeartbeat(): void
   /** Nothing has come for too long. */
   peerIsGone(): void
@@ -42,7 +44,8 @@ export class Heartbeat {
     if (peer.octetsSent === this.sent) peer.sendHeartbeat()
     this.sent = peer.octetsSent
     if (++this.ticks % 2 !== 0) return
-    this.idleChecks = peer.octetsReceived === this.received ? this.idleChecks + 1 : 0
+    const silent = peer.octetsReceived === this.received && !peer.readingPaused
+    this.idleChecks = silent ? this.idleChecks + 1 : 0
     this.received = peer.octetsReceived
     if (this.idleChecks >= IDLE_CHECKS_MAX) peer.peerIsGone()
   }

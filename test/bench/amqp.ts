@@ -15,6 +15,7 @@ const ACK = 0x003c0050
 const NACK = 0x003c0078
 /** Octets read at once; the memory is used again and again. */
 const READ_BYTES = 256 * 1024
+const LARGE_BODY_BYTES = 16 * 1024
 
 export interface Handlers {
   /** A delivery is complete; `body` is where its first body frame's payload began. */
@@ -32,6 +33,8 @@ export class Client {
   private deliveryTag = 0
   private bodyLeft = 0
   private bodySize = 0
+  /** Octets of a large body frame that are still to pass. */
+  private skip = 0
 
   private constructor(socket: Socket) {
     this.socket = socket
@@ -176,10 +179,23 @@ export class Client {
     let b = buffer.subarray(0, n)
     if (this.rest.length > 0) b = Buffer.concat([this.rest, b])
     let at = 0
+    if (this.skip > 0) {
+      at = Math.min(this.skip, b.length)
+      this.skip -= at
+      if (this.skip > 0) return
+      if (this.bodyLeft === 0) this.handlers.onMessage?.(this.deliveryTag, b, 0, this.bodySize)
+    }
     while (b.length - at >= 8) {
       const size = b.readUInt32BE(at + 3)
       const end = at + 8 + size
-      if (end > b.length) break
+      if (end > b.length) {
+        // A large body is counted as it passes, not put together.
+        if (b[at] !== FRAME_BODY || size < LARGE_BODY_BYTES) break
+        this.skip = end - b.length
+        this.bodyLeft -= size
+        at = b.length
+        break
+      }
       this.frame(b, at, size)
       at = end
     }

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RABBITMQ_SERVER, rabbitEnvironment } from '../support/rabbitmq.ts'
 
 export interface Target {
   readonly name: string
@@ -108,18 +109,14 @@ export function startLeveret(port: number): Promise<Target> {
 
 export function startRabbit(port: number): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-bench-rabbit-'))
-  return launch('RabbitMQ', '/usr/lib/rabbitmq/bin/rabbitmq-server', [], port, dir, {
-    HOME: dir,
-    RABBITMQ_NODENAME: `leveret-bench-${process.pid}@localhost`,
-    RABBITMQ_NODE_PORT: String(port),
-    RABBITMQ_DIST_PORT: String(port + 20_000),
-    RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
-    RABBITMQ_LOG_BASE: join(dir, 'log'),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'plugins'),
-    RABBITMQ_CONF_ENV_FILE: '/dev/null',
-    RABBITMQ_CONFIG_FILE: join(dir, 'none'),
-    RABBITMQ_PID_FILE: join(dir, 'pid'),
-  })
+  return launch(
+    'RabbitMQ',
+    RABBITMQ_SERVER,
+    [],
+    port,
+    dir,
+    rabbitEnvironment(dir, `leveret-bench-${process.pid}`, port),
+  )
 }
 
 /** A peer that runs already; `#pid=123` behind the URL lets CPU and memory be measured. */

@@ -203,6 +203,25 @@ describe('after a restart', () => {
     expect((await deliveries(w, 3)).map((d) => String(d.body))).toEqual(['high', 'middle', 'low'])
   })
 
+  it('delivery counts hold', async () => {
+    const q = await declareQueue(w, { ...durable, arguments: table({ 'x-queue-type': 'quorum' }) })
+    await confirmSelect(w)
+    for (const body of ['a', 'b']) w.publish(CH, { routingKey: q, body, properties: persistent })
+    await confirmed(2)
+    for (let i = 0; i < 3; i++) {
+      const m = await get(w, q, false)
+      w.send(CH, MethodId.BasicNack, { deliveryTag: m?.method.deliveryTag ?? 0, requeue: true })
+    }
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    await restart()
+    await consume(w, q)
+    const list = await deliveries(w, 2)
+    expect(list.map((d) => [String(d.body), d.properties?.headers?.toPlain()['x-delivery-count']])).toEqual([
+      ['a', 3],
+      ['b', undefined],
+    ])
+  })
+
   it('a committed transaction is there as a whole', async () => {
     const [a, b] = [await declareQueue(w, durable), await declareQueue(w, durable)]
     await confirmSelect(w)

@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { bodies, CH, consume, counts, declareQueue, deliveries, get, session } from '../support/session.ts'
+import {
+  bodies,
+  CH,
+  consume,
+  counts,
+  declareQueue,
+  deliveries,
+  get,
+  refused,
+  session,
+} from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
 import { quietMoment, until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
-
-async function refused(w: Wire): Promise<[number, string]> {
-  const e = await w.channelError(CH)
-  await w.channel(CH)
-  return [e.code, e.text]
-}
 
 /** Publishes and waits until all are in the queue. */
 async function fill(w: Wire, q: string, ...list: string[]): Promise<void> {

@@ -10,18 +10,13 @@ import {
   declareQueue,
   deliveries,
   get,
+  refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { headerPayload, methodFrom, publishFrames, table, type Wire } from '../support/wire.ts'
+import { headerPayload, methodFrom, publishFrames, table } from '../support/wire.ts'
 
 const t = useTarget()
-
-async function refused(w: Wire): Promise<[number, string]> {
-  const e = await w.channelError(CH)
-  await w.channel(CH)
-  return [e.code, e.text]
-}
 
 describe('basic.publish', () => {
   it('carries body and all properties unchanged', async () => {

@@ -8,6 +8,7 @@ import {
   declareQueue,
   deliveries,
   get,
+  refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
@@ -30,12 +31,6 @@ async function confirmed(w: Wire, last: number): Promise<number[]> {
     }
   }
   return nacked
-}
-
-async function refused(w: Wire): Promise<[number, string]> {
-  const e = await w.channelError(CH)
-  await w.channel(CH)
-  return [e.code, e.text]
 }
 
 describe('confirm.select', () => {

@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { bindQueue, CH, declareExchange, declareQueue, get, session } from '../support/session.ts'
+import { bindQueue, CH, declareExchange, declareQueue, get, refused, session } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { table } from '../support/wire.ts'
 
 const t = useTarget()
-
-async function refused(w: Wire): Promise<[number, string]> {
-  const e = await w.channelError(CH)
-  await w.channel(CH)
-  return [e.code, e.text]
-}
 
 describe('exchange.declare', () => {
   it('again with the same properties is fine', async () => {

@@ -186,6 +186,22 @@ describe('dead lettering', () => {
     expect([String(m.body), deaths[0]?.reason]).toEqual(['old', 'maxlen'])
   })
 
+  it('maxlen, for what a full queue refuses with reject-publish-dlx', async () => {
+    const w = await session(t)
+    const { source, dead } = await graveyard(w, { 'x-max-length': 1, 'x-overflow': 'reject-publish-dlx' })
+    w.publish(CH, { routingKey: source, body: 'old' })
+    await until(async () => (await counts(w, source)).messages === 1)
+    w.publish(CH, { routingKey: source, body: 'new', properties: { messageId: '2' } })
+    const { m, deaths } = await buried(w, dead)
+    expect([String(m.body), m.properties?.messageId, deaths[0]?.reason, deaths[0]?.queue]).toEqual([
+      'new',
+      '2',
+      'maxlen',
+      source,
+    ])
+    expect(String((await get(w, source))?.body)).toBe('old')
+  })
+
   it('under another routing key where one is given', async () => {
     const w = await session(t)
     const dead = await declareQueue(w)

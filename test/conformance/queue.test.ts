@@ -8,21 +8,16 @@ import {
   declareExchange,
   declareQueue,
   get,
+  refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { table } from '../support/wire.ts'
 
 const t = useTarget()
 const LOCKED =
   'It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.'
-
-async function refused(w: Wire): Promise<[number, string]> {
-  const e = await w.channelError(CH)
-  await w.channel(CH)
-  return [e.code, e.text]
-}
 
 describe('queue.declare', () => {
   it('names a queue by itself', async () => {

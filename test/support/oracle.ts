@@ -4,28 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
 const START_MS_MAX = 60_000
 
 export default async function setup(): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
-  const node = spawn('/usr/lib/rabbitmq/bin/rabbitmq-server', [], {
-    stdio: 'ignore',
-    env: {
-      PATH: process.env['PATH'],
-      HOME: dir,
-      RABBITMQ_NODENAME: `leveret-oracle-${process.pid}@localhost`,
-      RABBITMQ_NODE_PORT: String(PORT),
-      RABBITMQ_DIST_PORT: String(PORT + 20_000),
-      RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
-      RABBITMQ_LOG_BASE: join(dir, 'log'),
-      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'plugins'),
-      RABBITMQ_CONF_ENV_FILE: '/dev/null',
-      RABBITMQ_CONFIG_FILE: join(dir, 'none'),
-      RABBITMQ_PID_FILE: join(dir, 'pid'),
-    },
-  })
+  const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
+  const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
   await listening(node)
   process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
   return async () => {

@@ -91,3 +91,10 @@ export async function counts(w: Wire, queue: string): Promise<{ messages: number
 export async function confirmSelect(w: Wire): Promise<void> {
   await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
 }
+
+/** The channel is closed with an error: its code and text. Channel 1 is open again afterwards. */
+export async function refused(w: Wire): Promise<[number, string]> {
+  const e = await w.channelError(CH)
+  await w.channel(CH)
+  return [e.code, e.text]
+}

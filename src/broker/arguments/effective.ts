@@ -1,5 +1,6 @@
 /** What a queue's arguments come to. Policies will join in here, by the precedence of behaviour.md section 10. */
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
+import type { QueueKind } from '../queue/kinds/kinds.ts'
 import { LengthLimit, type Overflow } from '../queue/length-limit.ts'
 import type { QueueSettings } from '../queue/work-queue.ts'
 
@@ -8,7 +9,7 @@ function numberArgument(args: FieldTable, name: string): number | undefined {
   return v === undefined ? undefined : integerOf(v)
 }
 
-export function effectiveSettings(args: FieldTable): QueueSettings {
+export function effectiveSettings(args: FieldTable, kind: QueueKind): QueueSettings {
   const maxLength = numberArgument(args, 'x-max-length')
   const maxBytes = numberArgument(args, 'x-max-length-bytes')
   const overflow = (args.text('x-overflow') ?? 'drop-head') as Overflow
@@ -22,6 +23,7 @@ export function effectiveSettings(args: FieldTable): QueueSettings {
     deadLetterExchange: args.text('x-dead-letter-exchange'),
     deadLetterRoutingKey: args.text('x-dead-letter-routing-key'),
     singleActiveConsumer: args.get('x-single-active-consumer')?.value === true,
+    deliveryLimit: numberArgument(args, 'x-delivery-limit') ?? kind.deliveryLimit,
     maxPriority: numberArgument(args, 'x-max-priority') ?? 0,
   }
 }

@@ -107,7 +107,8 @@ const rows: readonly ArgumentRow[] = [
   { name: 'x-queue-version', kinds: ['classic'], rule: atLeastZero },
   { name: 'x-queue-leader-locator', kinds: every, rule: text },
   { name: 'x-queue-master-locator', kinds: ['classic'], rule: text },
-  { name: 'x-delivery-limit', kinds: ['quorum'], rule: integer(() => undefined) },
+  // On classic queues a wish of users that RabbitMQ does not grant.
+  { name: 'x-delivery-limit', kinds: both, rule: integer(() => undefined) },
   { name: 'x-quorum-initial-group-size', kinds: ['quorum'], rule: atLeastZero },
   { name: 'x-max-in-memory-length', kinds: ['quorum'], rule: atLeastZero },
   { name: 'x-max-in-memory-bytes', kinds: ['quorum'], rule: atLeastZero },

@@ -200,6 +200,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.ready++
     this.readyBytes += size
     this.returned.add(number)
+    if (segment.deliveryCounts !== undefined && !segment.dirty && segment.persistent > 0)
+      this.log?.touch(segment)
   }
 
   find(number: number): { segment: Segment; index: number } {
@@ -210,6 +212,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   private settled(segment: Segment, index: number): void {
     segment.states[index] = STATE_SETTLED
     segment.live--
+    if (segment.deliveryCounts !== undefined) segment.deliveryCounts.forget(index)
     if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
     if (segment.live === 0) this.emptied(segment)
   }

@@ -9,31 +9,22 @@ import {
 } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
 import { encodeContent } from '../content.ts'
-import { type Content, Incoming, readContent } from '../message.ts'
+import { type Content, Incoming } from '../message.ts'
 import { PlainMessage } from '../router.ts'
 import type { Vhost } from '../vhost.ts'
 import type { DeathReason } from './queue.ts'
-import type { Segment } from './segment.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-/** Publishes message `index` of `segment`, which is leaving `queue`, to the queue's dead-letter exchange. */
+/** Publishes a message that leaves `queue`, or that it refused, to the queue's dead-letter exchange. */
 export function deadLetter(
   vhost: Vhost,
   queue: WorkQueue,
-  segment: Segment,
-  index: number,
+  content: Content,
   reason: DeathReason,
   nowMs: number,
 ): void {
   const exchange = vhost.findExchange(queue.settings.deadLetterExchange as string)
   if (exchange === undefined) return
-  const end = (segment.offsets[index] as number) + segment.entryLength(index)
-  const content = readContent(
-    segment.bytes as Uint8Array,
-    segment.namesStart(index),
-    segment.contentStart(index),
-    end,
-  )
   const fixedKey = queue.settings.deadLetterRoutingKey
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]

@@ -10,6 +10,8 @@ import { SEGMENT_BYTES, type Segment } from './segment.ts'
 const POOL_MAX = 16
 /** Segments looked at in one go that cannot leave yet. */
 const WAITING_MAX = 256
+/** Octets written in one batch for the sake of memory: the store needs as much again while it writes them. */
+const STORING_BYTES_MAX = 8 * 1024 * 1024
 
 /**
  * Segments that are on disk anyway leave at the budget; those that would have to be written for it stay until there are
@@ -32,13 +34,18 @@ export class Pager {
   private readonly budget: number
   private readonly commit: GroupCommit
   private readonly pool: ArrayBuffer[] = []
+  /** Octets to be written so that they can leave. */
+  private storing = 0
   private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
 
   /** @param budget octets of segments that may stay in memory */
   constructor(budget: number, commit: GroupCommit) {
     this.budget = budget
     this.commit = commit
-    commit.onFlushed(() => this.relieve())
+    commit.onFlushed(() => {
+      this.storing = 0
+      this.relieve()
+    })
   }
 
   /** Octets in memory beyond what should be. */
@@ -87,6 +94,10 @@ export class Pager {
     segment.unload()
   }
 
+  private get mayStore(): boolean {
+    return this.resident > this.budget * UNWRITTEN_FACTOR && this.storing < STORING_BYTES_MAX
+  }
+
   /** Evicts what can go, and has written what has to be before it can. */
   private relieve(): void {
     const list = this.sealedSegments
@@ -95,11 +106,10 @@ export class Pager {
     for (let i = list.length - 1; i >= 0 && this.resident > this.budget && waiting < WAITING_MAX; i--) {
       const { segment, owner } = list[i] as { segment: Segment; owner: SegmentOwner }
       const verdict = owner.verdict(segment)
-      if (verdict === 'wait' || (verdict === 'store' && this.resident <= this.budget * UNWRITTEN_FACTOR))
-        waiting++
+      if (verdict === 'wait' || (verdict === 'store' && !this.mayStore)) waiting++
       else if (verdict === 'store') {
         owner.store(segment)
-        this.commit.pendingBytes += segment.used
+        this.storing += segment.used
         stored = true
         waiting++
       } else {

@@ -4,10 +4,11 @@
  *
  * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
  * the entries u32, 4 spare, then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered
- * before.
+ * before; then the delivery counts of delivery-limit.ts.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
+import { DeliveryCounts } from './delivery-limit.ts'
 import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED, unpackStates } from './segment.ts'
 
 const STATE_FIXED_BYTES = 32
@@ -132,7 +133,9 @@ export class QueueLog implements BatchSource {
       ready += segment.live
       readyBytes += view.getFloat64(16, true)
       segments.push(segment)
-      segment.packedStates = keptStates(state.subarray(STATE_FIXED_BYTES))
+      const countsAt = STATE_FIXED_BYTES + packedBytes(segment.count)
+      segment.packedStates = keptStates(state.subarray(STATE_FIXED_BYTES, countsAt))
+      segment.deliveryCounts = DeliveryCounts.decode(state.subarray(countsAt))
     }
     return { segments, ready, readyBytes }
   }
@@ -171,9 +174,17 @@ function needsWriting(segment: Segment, index: number): boolean {
   return segment.state(index) !== STATE_SETTLED && segment.isPersistent(index)
 }
 
+/** Octets of the states of so many messages. */
+function packedBytes(count: number): number {
+  return (count + 3) >> 2
+}
+
 function encodeState(segment: Segment): Uint8Array {
   const count = segment.count
-  const out = new Uint8Array(STATE_FIXED_BYTES + ((count + 3) >> 2))
+  const counts = segment.deliveryCounts?.encode()
+  const countsAt = STATE_FIXED_BYTES + packedBytes(count)
+  const out = new Uint8Array(countsAt + (counts?.length ?? 0))
+  if (counts !== undefined) out.set(counts, countsAt)
   let live = 0
   let bytes = 0
   for (let i = 0; i < count; i++) {

@@ -5,12 +5,15 @@
  */
 import { copyBytes } from '../../util/copy.ts'
 import {
+  type Content,
   ENTRY_EXPIRY_BYTES,
   ENTRY_HEADER_BYTES,
   FLAG_EXPIRES,
   FLAG_PERSISTENT,
   type Incoming,
+  readContent,
 } from '../message.ts'
+import type { DeliveryCounts } from './delivery-limit.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
 export const SEGMENT_BYTES_FIRST = 4 * 1024
@@ -91,6 +94,8 @@ export class Segment {
   batch = 0
   /** Made around the memory of one message, which may be on its way to a socket. */
   adopted = false
+  /** How often messages have come back, in queues with a delivery limit. */
+  deliveryCounts: DeliveryCounts | undefined
   /** Parts of it that a socket has not taken yet. */
   pins = 0
   /** Called when the last pin goes, for memory that is free from then on. */
@@ -213,6 +218,7 @@ export class Segment {
     this.count = 0
     this.persistent = 0
     this.logged = 0
+    this.deliveryCounts = undefined
   }
 
   /** A part of it is on its way to a socket: the memory must stay as it is until `unpin`. */
@@ -260,6 +266,12 @@ export class Segment {
     const start = this.offsets[index] as number
     const expires = ((this.words[(start >> 2) + 2] as number) & FLAG_EXPIRES) !== 0
     return start + ENTRY_HEADER_BYTES + (expires ? ENTRY_EXPIRY_BYTES : 0)
+  }
+
+  /** The message taken apart; its buffers are views of the segment. */
+  content(index: number): Content {
+    const end = (this.offsets[index] as number) + this.entryLength(index)
+    return readContent(this.bytes as Uint8Array, this.namesStart(index), this.contentStart(index), end)
   }
 
   /** In ms since 1970; 0 = never. */

@@ -7,9 +7,10 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Clock } from '../clock.ts'
-import type { Incoming } from '../message.ts'
+import { type Content, type Incoming, readContent } from '../message.ts'
 import type { Turn } from '../turn.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
+import { DeliveryCounts } from './delivery-limit.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
@@ -24,7 +25,6 @@ import {
   type QueueInfo,
 } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
-import type { Segment } from './segment.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 /** What the arguments (and later policies) of a queue come to; -1 or undefined = not set. */
@@ -35,6 +35,8 @@ export interface QueueSettings {
   deadLetterExchange: string | undefined
   deadLetterRoutingKey: string | undefined
   singleActiveConsumer: boolean
+  /** How often a message may come back; -1 = without end, and uncounted. */
+  deliveryLimit: number
   /** x-max-priority; 0 = one order for all */
   maxPriority: number
 }
@@ -50,8 +52,8 @@ export interface QueueContents {
 export interface QueueEnvironment {
   readonly clock: Clock
   readonly turn: Turn
-  /** Publishes the message to the queue's dead-letter exchange. The message is still in the queue. */
-  deadLetter(queue: WorkQueue, segment: Segment, index: number, reason: DeathReason): void
+  /** Publishes the message to the queue's dead-letter exchange. */
+  deadLetter(queue: WorkQueue, content: Content, reason: DeathReason): void
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: WorkQueue): void
 }
@@ -122,7 +124,7 @@ export class WorkQueue implements Queue {
 
   publish(m: Incoming): number {
     const limit = this.limit
-    if (limit !== undefined && !this.hasRoom(limit, m)) return PUBLISH_REFUSED
+    if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const ttl = this.ttl
     const deadline = m.ttl < 0 && ttl.queueTtl < 0 ? 0 : ttl.deadline(m.ttl, this.env.turn.now())
     this.order.append(m, deadline)
@@ -136,6 +138,14 @@ export class WorkQueue implements Queue {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.pump()
     return !limit.wouldExceed(this.order, m.bodySize) || this.canHandOver()
+  }
+
+  private refuse(limit: LengthLimit, m: Incoming): number {
+    if (limit.overflow === 'reject-publish-dlx' && this.settings.deadLetterExchange !== undefined) {
+      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      this.env.deadLetter(this, content, 'maxlen')
+    }
+    return PUBLISH_REFUSED
   }
 
   /** A consumer would take the message at once. */
@@ -202,7 +212,7 @@ export class WorkQueue implements Queue {
 
   private discardHead(reason: DeathReason): void {
     if (this.settings.deadLetterExchange !== undefined)
-      this.env.deadLetter(this, this.order.headSegment, this.order.headIndex, reason)
+      this.env.deadLetter(this, this.order.headSegment.content(this.order.headIndex), reason)
     this.order.removeHead()
   }
 
@@ -250,15 +260,27 @@ export class WorkQueue implements Queue {
   settle(number: number, how: 'ack' | 'requeue' | 'reject'): void {
     if (this.deleted) return
     if (how === 'requeue') {
+      if (this.settings.deliveryLimit >= 0 && this.exceedsDeliveryLimit(number)) return
       this.order.giveBack(number)
       this.wake()
       return
     }
     if (how === 'reject' && this.settings.deadLetterExchange !== undefined) {
       const { segment, index } = this.order.find(number)
-      this.env.deadLetter(this, segment, index, 'rejected')
+      this.env.deadLetter(this, segment.content(index), 'rejected')
     }
     this.order.settle(number)
+  }
+
+  /** Counts that the message has come back; one that has come back too often leaves instead. */
+  private exceedsDeliveryLimit(number: number): boolean {
+    const { segment, index } = this.order.find(number)
+    segment.deliveryCounts ??= new DeliveryCounts()
+    if (segment.deliveryCounts.add(index) <= this.settings.deliveryLimit) return false
+    if (this.settings.deadLetterExchange !== undefined)
+      this.env.deadLetter(this, segment.content(index), 'delivery_limit')
+    this.order.settle(number)
+    return true
   }
 
   purge(): number {

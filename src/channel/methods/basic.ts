@@ -17,6 +17,7 @@ import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
 import { ChannelConsumer } from '../consumer.ts'
+import { countedMessage } from '../counted.ts'
 import type { Handlers } from './handler.ts'
 import { queueName } from './queue.ts'
 
@@ -99,17 +100,16 @@ function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
     routingKey: names.toString('utf8', 2 + x),
     messageCount: queue.counts.ready - 1,
   })
-  const end = (segment.offsets[index] as number) + segment.entryLength(index)
   const { output, frameBytesMax } = ch.connection
-  writeContent(
-    output,
-    ch.number,
-    bytes,
-    segment.contentStart(index),
-    end,
-    frameBytesMax,
-    segment.adopted ? segment : undefined,
-  )
+  const counted = countedMessage(segment, index)
+  if (counted !== undefined) {
+    const { source, contentStart, contentEnd } = counted
+    writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)
+  } else {
+    const end = (segment.offsets[index] as number) + segment.entryLength(index)
+    const owner = segment.adopted ? segment : undefined
+    writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, owner)
+  }
   queue.takeGot(noAck)
 }
 

@@ -10,11 +10,13 @@ export interface QueueKind {
   readonly module: string
   /** False where a queue of this kind must be durable, shared and named. */
   readonly transient: boolean
+  /** How often a message may come back where x-delivery-limit does not say; -1 = without end. */
+  readonly deliveryLimit: number
 }
 
 const rows: readonly QueueKind[] = [
-  { name: 'classic', module: 'rabbit_classic_queue', transient: true },
-  { name: 'quorum', module: 'rabbit_quorum_queue', transient: false },
+  { name: 'classic', module: 'rabbit_classic_queue', transient: true, deliveryLimit: -1 },
+  { name: 'quorum', module: 'rabbit_quorum_queue', transient: false, deliveryLimit: 20 },
 ]
 
 export const classic = rows[0] as QueueKind
