@@ -49,8 +49,9 @@ describe('direct reply-to', () => {
     await until(async () => (await counts(w, q)).messages === 1)
     const queue = (await get(w, q))?.properties?.replyTo ?? ''
     await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
-    w.send(CH, MethodId.QueueDeclare, { queue, passive: true })
-    expect((await w.channelError(CH)).code).toBe(404)
+    const other = await session(t)
+    other.send(CH, MethodId.QueueDeclare, { queue, passive: true })
+    expect((await other.channelError(CH)).code).toBe(404)
   })
 
   it('wants no acknowledgements: 406', async () => {
