@@ -12,7 +12,7 @@ import type { Channel } from './channel.ts'
 import { countedMessage } from './counted.ts'
 
 /** Entries up to this size are copied out in one piece. */
-const DIRECT_ENTRY_BYTES_MAX = 32 * 1024
+const DIRECT_ENTRY_BYTES_MAX = 128 * 1024
 const BASIC_DELIVER = 0x003c003c
 
 export interface ConsumerOptions {
@@ -82,7 +82,8 @@ export class ChannelConsumer implements Consumer {
     const prefix = this.prefix
     const max = channel.connection.frameBytesMax
     const size = end - namesStart
-    const direct = size <= DIRECT_ENTRY_BYTES_MAX && (max === 0 || segment.bodySize(index) <= max - 8)
+    const direct =
+      size <= DIRECT_ENTRY_BYTES_MAX && !segment.adopted && (max === 0 || segment.bodySize(index) <= max - 8)
     const copyEnd = direct ? end : contentStart + 1
     const out = this.output
     const at = out.reserve(prefix.length + copyEnd - namesStart)
@@ -104,7 +105,9 @@ export class ChannelConsumer implements Consumer {
     const headerAt = entryAt + contentStart - namesStart + 1
     o[headerAt + 1] = high
     o[headerAt + 2] = low
-    const bodyAt = headerAt + (((o[headerAt + 5] as number) << 8) | (o[headerAt + 6] as number)) + 8
+    const headerBytes =
+      ((o[headerAt + 4] as number) << 16) | ((o[headerAt + 5] as number) << 8) | (o[headerAt + 6] as number)
+    const bodyAt = headerAt + headerBytes + 8
     if (bodyAt < entryAt + size) {
       o[bodyAt + 1] = high
       o[bodyAt + 2] = low

@@ -9,6 +9,7 @@ import { OUTPUT_BYTES_HIGH } from '../limits.ts'
 import { encodeMethodFrame } from '../protocol/frame-writer.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { copyBytes, plainView } from '../util/copy.ts'
+import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 
 const CHUNK_BYTES = 64 * 1024
 /** Chunks kept for reuse. */
@@ -53,7 +54,8 @@ export class Output {
     let at = this.at
     if (at + size > this.bytes.length) {
       this.writeOut()
-      this.bytes = size > CHUNK_BYTES ? new Uint8Array(size) : (pool.pop() ?? new Uint8Array(CHUNK_BYTES))
+      this.bytes =
+        size > CHUNK_BYTES ? new Uint8Array(takeMemory(size)) : (pool.pop() ?? new Uint8Array(CHUNK_BYTES))
       at = 0
     }
     this.at = at + size
@@ -118,5 +120,6 @@ export class Output {
 }
 
 function release(chunk: Uint8Array): void {
-  if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk)
+  if (chunk.length > CHUNK_BYTES) giveMemoryBack(chunk.buffer as ArrayBuffer)
+  else if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk)
 }

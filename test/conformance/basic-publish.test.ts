@@ -68,6 +68,22 @@ describe('basic.publish', () => {
     },
   )
 
+  it('may have more headers than fit in sixteen bits of length', async () => {
+    const w = await session(t)
+    await w.channel(2)
+    const q = await declareQueue(w)
+    const headers = table({ long: 'h'.repeat(80_000), last: 1 })
+    await w.call(2, MethodId.BasicConsume, { queue: q, noAck: true }, MethodId.BasicConsumeOk)
+    w.publish(CH, { routingKey: q, body: 'small', properties: { headers } })
+    w.publish(CH, { routingKey: q, body: 'next' })
+    const first = await w.receive(2, MethodId.BasicDeliver)
+    expect([String(first.body), first.properties?.headers?.bytes.equals(headers.bytes)]).toEqual([
+      'small',
+      true,
+    ])
+    expect(String((await w.receive(2, MethodId.BasicDeliver)).body)).toBe('next')
+  })
+
   it('is cut to what a client with small frames can take', async () => {
     const big = await session(t)
     const small = await session(t, { frameMax: 4096 })
