@@ -87,8 +87,8 @@ describe('message TTL', () => {
   it('does not touch what is unacked', async () => {
     const w = await session(t)
     const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 40 }) })
-    w.publish(CH, { routingKey: q })
     await consume(w, q)
+    w.publish(CH, { routingKey: q })
     await w.receive(CH, MethodId.BasicDeliver)
     await quietMoment()
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
