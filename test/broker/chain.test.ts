@@ -139,8 +139,23 @@ describe('chain', () => {
         await h.commit.settled()
         expect([...h.storage.segments(1)]).toEqual([])
       }),
-      { numRuns: 200 },
+      { numRuns: 500 },
     )
+  })
+
+  /** Found by the property above: a dropped segment had shared its number with a new one. */
+  it('keeps what is appended after a restart that dropped an empty segment', async () => {
+    const h = new Harness()
+    for (const s of [
+      { do: 'append', size: 0, persistent: true },
+      { do: 'append', size: 70_000, persistent: false },
+      { do: 'append', size: 0, persistent: false },
+      { do: 'restart' },
+      { do: 'append', size: 70_000, persistent: true },
+      { do: 'restart' },
+    ] as Step[])
+      await h.run(s)
+    expect(h.ready).toHaveLength(2)
   })
 
   it('writes nothing for what comes and goes within a batch', async () => {

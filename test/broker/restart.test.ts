@@ -187,6 +187,21 @@ describe('after a restart', () => {
     expect(String((await get(w, dead))?.body)).toBe('soon')
   })
 
+  it('a queue that was empty keeps what comes next', async () => {
+    const q = await declareQueue(w, durable)
+    await confirmSelect(w)
+    w.publish(CH, { routingKey: q, body: 'first', properties: persistent })
+    await confirmed(1)
+    await restart()
+    expect(String((await get(w, q))?.body)).toBe('first')
+    await restart()
+    await confirmSelect(w)
+    w.publish(CH, { routingKey: q, body: 'second', properties: persistent })
+    await confirmed(1)
+    await restart()
+    expect(String((await get(w, q))?.body)).toBe('second')
+  })
+
   it('priorities hold', async () => {
     const q = await declareQueue(w, { ...durable, arguments: table({ 'x-max-priority': 2 }) })
     await confirmSelect(w)

@@ -53,14 +53,12 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   restore(): number {
     if (this.log === undefined) return 0
-    const { segments, ready, readyBytes } = this.log.restore()
+    const { segments, ready, readyBytes, next } = this.log.restore()
     for (const s of segments) this.segments.push(s)
-    const last = segments.at(-1)
-    if (last === undefined) return 0
     this.ready = ready
     this.readyBytes = readyBytes
-    this.nextNumber = last.base + last.count
-    this.nextSegment = last.number + 1
+    this.nextNumber = next.message
+    this.nextSegment = next.segment
     return ready
   }
 

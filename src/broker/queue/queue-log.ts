@@ -13,6 +13,13 @@ import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED, unpackStates } from
 
 const STATE_FIXED_BYTES = 32
 
+export interface Restored {
+  readonly segments: Segment[]
+  readonly ready: number
+  readonly readyBytes: number
+  readonly next: { readonly segment: number; readonly message: number }
+}
+
 export class QueueLog implements BatchSource {
   readonly id: number
   /** Told when a batch has taken up a segment. */
@@ -64,14 +71,14 @@ export class QueueLog implements BatchSource {
   collect(batch: StorageWrite[]): void {
     this.listed = false
     if (this.destroyed) return
+    for (const segment of this.dropped) batch.push({ op: 'drop-segment', log: this.id, segment })
+    this.dropped = []
     const changed = this.changed
     this.changed = []
     for (const segment of changed) {
       segment.dirty = false
       if (!segment.gone) this.collectSegment(segment, batch)
     }
-    for (const segment of this.dropped) batch.push({ op: 'drop-segment', log: this.id, segment })
-    this.dropped = []
     for (const segment of changed) this.cleaned(segment)
   }
 
@@ -111,11 +118,15 @@ export class QueueLog implements BatchSource {
     segment.spilled = true
   }
 
-  /** The segments as they were left, not loaded. */
-  restore(): { segments: Segment[]; ready: number; readyBytes: number } {
+  /**
+   * The segments as they were left, not loaded. `next` is where the queue goes on: behind everything on disk, the empty
+   * segments that are dropped here included, since what is dropped must not share a number with what is new.
+   */
+  restore(): Restored {
     const segments: Segment[] = []
     let ready = 0
     let readyBytes = 0
+    const next = { segment: 1, message: 0 }
     for (const { segment: number, state } of this.storage.segments(this.id)) {
       const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
       const segment = new Segment(number, view.getFloat64(0, true), undefined)
@@ -126,6 +137,8 @@ export class QueueLog implements BatchSource {
       segment.used = view.getUint32(24, true)
       segment.onDisk = true
       segment.sealed = true
+      next.segment = number + 1
+      next.message = segment.base + segment.count
       if (segment.live === 0) {
         this.drop(segment)
         continue
@@ -137,7 +150,7 @@ export class QueueLog implements BatchSource {
       segment.packedStates = keptStates(state.subarray(STATE_FIXED_BYTES, countsAt))
       segment.deliveryCounts = DeliveryCounts.decode(state.subarray(countsAt))
     }
-    return { segments, ready, readyBytes }
+    return { segments, ready, readyBytes, next }
   }
 
   /** Reads the entries of a segment back into memory, for which `memory` finds the room. */
