@@ -139,7 +139,7 @@ describe('chain', () => {
         await h.commit.settled()
         expect([...h.storage.segments(1)]).toEqual([])
       }),
-      { numRuns: 500 },
+      { numRuns: 3000 },
     )
   })
 
