@@ -24,6 +24,9 @@ export const CLOSE_OK_MS_MAX = 30_000
 /** ms between the close that follows unreadable input and the end of the socket: no answer can be read any more. */
 export const FRAME_ERROR_MS = 1_000
 
+/** ms that a socket has to take the last octets after its end was announced; then it is closed. */
+export const SOCKET_END_MS = 1_000
+
 /** ms that connections have to say goodbye when the broker stops; then their sockets are closed. */
 export const SHUTDOWN_MS_MAX = 3_000
 

@@ -3,8 +3,9 @@
 import { frameError } from '../protocol/errors.ts'
 import { scanHeaders } from '../protocol/field-scan.ts'
 import * as P from '../protocol/generated/properties.ts'
+import { readU32 } from '../util/octets.ts'
 
-/** Short strings in front of the headers, behind the priority, and at the end of the list. */
+/** The usual list: a delivery mode and nothing else. */
 const SIMPLE = P.FLAG_DELIVERY_MODE
 const PERSISTENT = 2
 
@@ -82,12 +83,7 @@ export class PropertyScan {
 
   private headers(b: Uint8Array): void {
     const at = this.step(4)
-    const size =
-      (((b[at] as number) << 24) |
-        ((b[at + 1] as number) << 16) |
-        ((b[at + 2] as number) << 8) |
-        (b[at + 3] as number)) >>>
-      0
+    const size = readU32(b, at)
     const start = this.step(size)
     if (size > 0) this.special = scanHeaders(b, start, start + size)
   }

@@ -15,6 +15,7 @@ import { HAS_BCC } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { bufferView } from '../util/copy.ts'
+import { readU32 } from '../util/octets.ts'
 import type { Channel } from './channel.ts'
 import { PropertyScan } from './property-scan.ts'
 
@@ -115,11 +116,7 @@ function contentOf(m: Incoming): Content {
 function readProperties(ch: Channel, m: Incoming): void {
   const b = m.source
   const start = propertiesOffset(m.contentStart)
-  const headerSize =
-    ((b[m.contentStart + 4] as number) << 24) |
-    ((b[m.contentStart + 5] as number) << 16) |
-    ((b[m.contentStart + 6] as number) << 8) |
-    (b[m.contentStart + 7] as number)
+  const headerSize = readU32(b, m.contentStart + 4)
   scan.read(b, start, m.contentStart + 8 + headerSize)
   m.persistent = scan.persistent
   m.priority = scan.priority

@@ -9,6 +9,7 @@ import {
   FRAME_ERROR_MS,
   OUTPUT_BYTES_MAX,
   READ_BYTES_PER_TURN,
+  SOCKET_END_MS,
 } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
@@ -281,7 +282,7 @@ export class Connection implements HeartbeatPeer {
   endSocket(): void {
     this.output.flush()
     this.socket.end()
-    this.closeSocketAfter(1000)
+    this.closeSocketAfter(SOCKET_END_MS)
   }
 
   /** Channels end, what was unacked goes back, exclusive queues go. */

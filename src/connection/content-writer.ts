@@ -3,20 +3,11 @@
 import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
 import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
+import { readU32 } from '../util/octets.ts'
 import type { Output, Pinned } from './output.ts'
 
 /** Bodies from this size on are not copied, where their memory stays as it is. */
 export const EXTERNAL_BODY_BYTES = 32 * 1024
-
-function readU32(b: Uint8Array, at: number): number {
-  return (
-    (((b[at] as number) << 24) |
-      ((b[at + 1] as number) << 16) |
-      ((b[at + 2] as number) << 8) |
-      (b[at + 3] as number)) >>>
-    0
-  )
-}
 
 /**
  * Writes header frame and body frames, without the end octet of the method frame in front of them.

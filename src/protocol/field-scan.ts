@@ -1,20 +1,11 @@
 // hot: per message
 /** Looks through the headers of a message without decoding them. */
+import { readU32 } from '../util/octets.ts'
 import { frameError } from './errors.ts'
 import { TABLE_DEPTH_MAX } from './field-table.ts'
 
 export const HAS_CC = 1
 export const HAS_BCC = 2
-
-function u32(b: Uint8Array, at: number): number {
-  return (
-    (((b[at] as number) << 24) |
-      ((b[at + 1] as number) << 16) |
-      ((b[at + 2] as number) << 8) |
-      (b[at + 3] as number)) >>>
-    0
-  )
-}
 
 /**
  * Checks that `b[start, end)` is a field table (without its length) and tells which of the headers that routing looks
@@ -51,7 +42,7 @@ function skipValue(b: Uint8Array, at: number, end: number, depth: number): numbe
   const size = fixedSize(letter)
   if (size >= 0) return within(at + 1 + size, end)
   const start = within(at + 5, end)
-  const valueEnd = within(start + u32(b, at + 1), end)
+  const valueEnd = within(start + readU32(b, at + 1), end)
   if (letter === 0x46 /* F */) scanTable(b, start, valueEnd, depth + 1)
   else if (letter === 0x41 /* A */) scanArray(b, start, valueEnd, depth + 1)
   return valueEnd

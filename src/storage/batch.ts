@@ -144,6 +144,11 @@ export class GroupCommit {
     }
     for (const listener of this.flushListeners) listener()
     if (this.inFlight === undefined) this.maintain()
+    this.proceed()
+  }
+
+  /** What has gathered meanwhile is the next batch: at once where somebody waits for it. */
+  private proceed(): void {
     if (this.urgent) this.start()
     else if (this.dirty) this.changed()
   }
@@ -168,8 +173,7 @@ export class GroupCommit {
   private goOn(): void {
     this.maintaining = false
     if (!this.urgent) this.maintain()
-    if (this.urgent) this.start()
-    else if (this.dirty) this.changed()
+    this.proceed()
   }
 
   /** The same batch is tried again until it is taken: nothing in it has been confirmed to anybody. */

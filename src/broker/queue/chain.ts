@@ -19,11 +19,11 @@ import {
 } from './segment.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
-export const LARGE_ENTRY_BYTES = 64 * 1024
+const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
-  readonly segments: Segment[] = []
-  readonly returned = new ReturnedMessages()
+  private readonly segments: Segment[] = []
+  private readonly returned = new ReturnedMessages()
   ready = 0
   unacked = 0
   /** Octets of the bodies of ready and of unacked messages. */
@@ -70,15 +70,11 @@ export class Chain implements MessageOrder, SegmentOwner {
     const size = Segment.entryBytes(m, expiresAt !== 0)
     const count = this.segments.length
     let tail = count === 0 ? undefined : (this.segments[count - 1] as Segment)
-    if (tail === undefined || !tail.fits(size)) {
-      if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
-      else {
-        tail = this.extend(tail, size)
-        tail.append(m, size, expiresAt)
-      }
-    } else if (m.adoptable && size >= LARGE_ENTRY_BYTES) {
-      tail = this.adopt(m, size, expiresAt)
-    } else tail.append(m, size, expiresAt)
+    if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
+    else {
+      if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size)
+      tail.append(m, size, expiresAt)
+    }
     this.nextNumber++
     this.ready++
     this.readyBytes += m.bodySize

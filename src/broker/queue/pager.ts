@@ -10,6 +10,8 @@ import { SEGMENT_BYTES, type Segment } from './segment.ts'
 const POOL_MAX = 16
 /** Segments looked at in one go that cannot leave yet. */
 const WAITING_MAX = 256
+/** Entries of the list above which it is rid of those that are gone. */
+const LIST_MAX = 4096
 /** Octets written in one batch for the sake of memory: the store needs as much again while it writes them. */
 const STORING_BYTES_MAX = 8 * 1024 * 1024
 
@@ -118,7 +120,7 @@ export class Pager {
       }
     }
     if (stored) this.commit.hurry()
-    if (list.length > 4096 && this.resident <= this.budget)
+    if (list.length > LIST_MAX && this.resident <= this.budget)
       this.sealedSegments = list.filter((s) => !s.segment.gone && s.segment.bytes !== undefined)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
- * says which messages are settled and which were delivered. Transient messages have no place here.
+ * says which messages are settled and which were delivered. Of transient messages it keeps only what has been paged out;
+ * they count as settled, so that none comes back after a restart.
  *
  * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
  * the entries u32, 4 spare, then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered

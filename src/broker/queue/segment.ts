@@ -252,10 +252,6 @@ export class Segment {
     return ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) & FLAG_PERSISTENT) !== 0
   }
 
-  priority(index: number): number {
-    return ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) >> 8) & 0xff
-  }
-
   /** Where the content of the entry begins in the buffer. */
   contentStart(index: number): number {
     const start = this.offsets[index] as number

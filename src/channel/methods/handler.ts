@@ -1,8 +1,7 @@
 import type { ClientMethod } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
 
-/** Methods that the connection answers itself, and those whose content makes them special. */
-type Elsewhere = 'connection' | 'publish'
+/** Methods that the connection answers itself. */
 export type ConnectionMethodId = Extract<
   ClientMethod,
   { id: 0x000a000b | 0x000a0015 | 0x000a001f | 0x000a0028 | 0x000a0032 | 0x000a0033 | 0x000a0046 }
@@ -10,7 +9,6 @@ export type ConnectionMethodId = Extract<
 type PublishId = 0x003c0028
 export type ChannelMethodId = Exclude<ClientMethod['id'], ConnectionMethodId | PublishId>
 export type MethodOf<Id extends ClientMethod['id']> = Extract<ClientMethod, { id: Id }>
-export type { Elsewhere }
 
 /** One entry for each method that a client may send on a channel: a missing one does not compile. */
 export type Handlers = { [Id in ChannelMethodId]: (ch: Channel, m: MethodOf<Id>) => void }

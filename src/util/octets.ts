@@ -1,0 +1,11 @@
+// hot: per message
+/** The big-endian number at that place. For plain arrays: mixing in Buffers would slow every caller down. */
+export function readU32(b: Uint8Array, at: number): number {
+  return (
+    (((b[at] as number) << 24) |
+      ((b[at + 1] as number) << 16) |
+      ((b[at + 2] as number) << 8) |
+      (b[at + 3] as number)) >>>
+    0
+  )
+}
