@@ -21,6 +21,6 @@ def flaky(self, value):
 
 
 if __name__ == "__main__":
-    assert add.delay(2, 3).get(timeout=30) == 5
-    assert flaky.delay("x").get(timeout=30) == ["x", 2]
-    assert [r.get(timeout=30) for r in [add.delay(i, i) for i in range(50)]] == [2 * i for i in range(50)]
+    assert add.delay(2, 3).get(timeout=100) == 5
+    assert flaky.delay("x").get(timeout=100) == ["x", 2]
+    assert [r.get(timeout=100) for r in [add.delay(i, i) for i in range(50)]] == [2 * i for i in range(50)]

@@ -23,21 +23,34 @@ async function restart(): Promise<void> {
   broker = await startProcess(join(dir, 'data'), broker.port)
 }
 
-function start(command: string, args: string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(command, args, {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    cwd: here,
-    env: { ...process.env, ...env },
-  })
+/** A client program; what it prints is shown only when it fails. */
+class Program {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | string>
+  output = ''
+
+  constructor(command: string, args: string[], env: Record<string, string> = {}) {
+    this.child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: here,
+      env: { ...process.env, ...env },
+    })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (b) => {
+        this.output += b
+      })
+    }
+    this.ended = new Promise((resolve, reject) => {
+      this.child.once('error', reject)
+      this.child.once('close', (code, signal) => resolve(code ?? signal ?? -1))
+    })
+  }
 }
 
 async function run(command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
-  const child = start(command, args, env)
-  const code = await new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', resolve)
-  })
-  expect(code, `${command} ${args.join(' ')}`).toBe(0)
+  const program = new Program(command, args, env)
+  const code = await program.ended
+  expect(code, `${command} ${args.join(' ')}:\n${program.output}`).toBe(0)
 }
 
 const JARS = ['amqp-client', 'slf4j-api', 'slf4j-nop'].map((j) => `/usr/share/java/${j}.jar`).join(':')
@@ -67,27 +80,17 @@ describe('Celery', () => {
       QUEUE: 'interop-celery',
       PYTHONDONTWRITEBYTECODE: '1',
     }
-    const worker = start(
-      '/usr/bin/python3',
-      [
-        '-m',
-        'celery',
-        '-A',
-        'celery_app',
-        'worker',
-        '--pool',
-        'solo',
-        '--loglevel',
-        'error',
-        '--without-gossip',
-      ],
-      env,
-    )
-    const ended = new Promise((resolve) => worker.once('exit', resolve))
-    await run('/usr/bin/python3', ['celery_app.py'], env)
-    await restart()
-    await run('/usr/bin/python3', ['celery_app.py'], env)
-    worker.kill('SIGTERM')
-    await ended
+    const args = ['-m', 'celery', '-A', 'celery_app', 'worker', '--pool', 'solo']
+    const worker = new Program('/usr/bin/python3', [...args, '--loglevel', 'info', '--without-gossip'], env)
+    try {
+      await run('/usr/bin/python3', ['celery_app.py'], env)
+      await restart()
+      await run('/usr/bin/python3', ['celery_app.py'], env)
+    } catch (error) {
+      throw new Error(`the worker's log:\n${worker.output}`, { cause: error })
+    } finally {
+      worker.child.kill('SIGTERM')
+      await worker.ended
+    }
   })
 })

@@ -180,6 +180,12 @@ describe('the data folder', () => {
     await (await LmdbStorage.open(dir)).close()
   })
 
+  it('may have a dot in its name', async () => {
+    const dir = join(folder(), 'broker.v2')
+    await (await LmdbStorage.open(dir)).close()
+    await (await LmdbStorage.open(dir)).close()
+  })
+
   it('of a newer release is refused and left alone', async () => {
     const dir = folder()
     const s = await LmdbStorage.open(dir)

@@ -66,7 +66,8 @@ export class LmdbStorage implements Storage {
   }
 
   private map(): void {
-    const root = open({ path: this.dir, maxDbs: 8 })
+    // Said outright, since a dot in the folder's name would pass for a file's extension.
+    const root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
     this.root = root
     this.meta = root.openDB({ name: 'meta', encoding: 'binary' })
     this.segmentStates = root.openDB({ name: 'segments', encoding: 'binary', keyEncoding: 'binary' })
