@@ -56,3 +56,9 @@ export const READ_BYTES_PER_TURN = 256 * 1024
 
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
 export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024
+
+/** ms that a connection which publishes much waits for consumers whose sockets are full. */
+export const CONGESTION_PAUSE_MS = 10
+
+/** ms without such pauses after one in which no consumer's socket drained. */
+export const CONGESTION_RETRY_MS = 1_000

@@ -153,6 +153,11 @@ export class Broker {
     return this.pager.resident
   }
 
+  /** Octets of messages that may be in memory before anything is paged out. */
+  get memoryBytes(): number {
+    return this.pager.budget
+  }
+
   /** More is coming in than the disk takes: publishers have to wait for the next flush. */
   get overloaded(): boolean {
     return (

@@ -51,7 +51,10 @@ export class ChannelConsumer implements Consumer {
   }
 
   hasCredit(): boolean {
-    if (this.output.congested) return false
+    if (this.output.congested) {
+      this.channel.connection.congested()
+      return false
+    }
     if (this.noAck) return true
     if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false
     const channel = this.channel

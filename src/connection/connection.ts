@@ -115,7 +115,7 @@ export class Connection implements HeartbeatPeer {
     if (this.turnOctets < READ_BYTES_PER_TURN || this.waitsForTurn) return
     this.waitsForTurn = true
     this.socket.pause()
-    turn.resumeLater(this)
+    if (!this.server.congestion.pause(this)) turn.resumeLater(this)
   }
 
   resumeReading(): void {
@@ -207,7 +207,13 @@ export class Connection implements HeartbeatPeer {
     this.readOn()
   }
 
+  /** It gets no deliveries until its socket has drained. */
+  congested(): void {
+    this.server.congestion.began(this)
+  }
+
   private drained(): void {
+    this.server.congestion.ended(this)
     for (const ch of this.channels) ch.resumeConsumers()
     if (!this.outputFull) return
     this.outputFull = false
@@ -300,6 +306,7 @@ export class Connection implements HeartbeatPeer {
   private ended(): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.server.congestion.ended(this)
     this.releaseAll()
     this.backlog = []
     this.output.close()

@@ -7,6 +7,7 @@ import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import { ReplyCode } from '../protocol/errors.ts'
 import type { Users } from '../security/users.ts'
 import type { Logger } from '../util/logger.ts'
+import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
 
@@ -28,6 +29,7 @@ export class Server {
   /** The message being published: one at a time is on its way from the wire into queues. */
   readonly incoming = new Incoming()
   readonly net: NetServer
+  readonly congestion: Congestion
   private waiters: FlushWaiter[] = []
   private whenEmpty: (() => void) | undefined
 
@@ -36,6 +38,7 @@ export class Server {
     this.users = users
     this.logger = logger
     this.identity = { ...defaultIdentity, clusterName: `leveret@${hostname()}`, ...options.identity }
+    this.congestion = new Congestion(broker.clock, broker)
     this.net = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
       this.connections.add(new Connection(this, socket))
     })

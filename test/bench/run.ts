@@ -1,13 +1,13 @@
 /**
  * The benchmark. Usage: npm run bench -- [--rabbitmq] [--peer amqp://...]... [--rounds 3] [--seconds 3] [--quick]
- * [--only TEXT] [--json FILE]. Brokers take turns within each round; the table shows medians and ratios.
+ * [--only TEXT] [--json FILE], or --backlog MESSAGES for what a long backlog costs. Brokers take turns within each round; the table shows medians and ratios.
  */
 import { fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cpuSeconds, givenPeer, residentBytes, startLeveret, startRabbit, type Target } from './targets.ts'
-import { type Job, type JobResult, type Workload, workloads } from './workloads.ts'
+import { backlogWorkloads, type Job, type JobResult, type Workload, workloads } from './workloads.ts'
 
 const LEVERET_PORT = 15_680
 const RABBIT_PORT = 15_681
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '3' },
     quick: { type: 'boolean' },
     only: { type: 'string' },
+    backlog: { type: 'string' },
     json: { type: 'string' },
   },
 })
@@ -115,6 +116,27 @@ function table(all: Measure[], list: Workload[], targets: Target[]): string {
   return [head, head.map(() => '---'), ...rows].map((r) => `| ${r.join(' | ')} |`).join('\n')
 }
 
+/** Fills a durable queue, restarts the broker with it on disk, and drains it. */
+async function backlog(messages: number): Promise<void> {
+  const target = await startLeveret(LEVERET_PORT)
+  try {
+    const { fill, drain } = backlogWorkloads(messages)
+    const show = (m: Measure): void => {
+      const rate = Math.round(m.rate).toLocaleString('en-US')
+      process.stdout.write(
+        `${m.workload}: ${rate} messages a second, at most ${m.peakMegabytes.toFixed(0)} MB\n`,
+      )
+    }
+    show(await measure(fill, target, 1))
+    process.stdout.write(
+      `start with ${messages} on disk: ${Math.round((await target.restart?.()) ?? 0)} ms\n`,
+    )
+    show(await measure(drain, target, 1))
+  } finally {
+    await target.stop()
+  }
+}
+
 async function main(): Promise<void> {
   const targets = [await startLeveret(LEVERET_PORT)]
   if (values.rabbitmq) targets.push(await startRabbit(RABBIT_PORT))
@@ -151,4 +173,4 @@ async function main(): Promise<void> {
     )
 }
 
-await main()
+await (values.backlog === undefined ? main() : backlog(Number(values.backlog)))

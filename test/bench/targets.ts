@@ -13,6 +13,8 @@ export interface Target {
   readonly pid: number | undefined
   readonly startMs: number | undefined
   stop(): Promise<void>
+  /** Ends it and starts it on the same data; resolves with the ms from the start to the first accepted connection. */
+  restart?(): Promise<number>
 }
 
 const TICKS_PER_SECOND = 100
@@ -52,7 +54,6 @@ async function launch(
   command: string,
   args: string[],
   port: number,
-  dir: string,
   env = {},
 ): Promise<Target> {
   const began = performance.now()
@@ -69,7 +70,6 @@ async function launch(
     stop: async () => {
       child.kill('SIGTERM')
       await ended
-      rmSync(dir, { recursive: true, force: true })
     },
   }
 }
@@ -91,32 +91,40 @@ function spawnSyncText(script: string): { stdout: string } {
   return { stdout: spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout }
 }
 
-export function startLeveret(port: number): Promise<Target> {
+export async function startLeveret(port: number): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-bench-'))
-  const args = [
-    'bin/leveret.js',
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--data-dir',
-    dir,
-    '--log-level',
-    'warn',
-  ]
-  return launch('Leveret', process.execPath, args, port, dir)
+  const args = ['bin/leveret.js', '--port', String(port), '--bind', '127.0.0.1', '--data-dir', dir]
+  const start = (): Promise<Target> =>
+    launch('Leveret', process.execPath, [...args, '--log-level', 'warn'], port)
+  let running = await start()
+  return {
+    ...running,
+    get pid() {
+      return running.pid
+    },
+    async restart() {
+      await running.stop()
+      running = await start()
+      return running.startMs as number
+    },
+    async stop() {
+      await running.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
 }
 
-export function startRabbit(port: number): Promise<Target> {
+export async function startRabbit(port: number): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-bench-rabbit-'))
-  return launch(
-    'RabbitMQ',
-    RABBITMQ_SERVER,
-    [],
-    port,
-    dir,
-    rabbitEnvironment(dir, `leveret-bench-${process.pid}`, port),
-  )
+  const env = rabbitEnvironment(dir, `leveret-bench-${process.pid}`, port)
+  const running = await launch('RabbitMQ', RABBITMQ_SERVER, [], port, env)
+  return {
+    ...running,
+    async stop() {
+      await running.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
 }
 
 /** A peer that runs already; `#pid=123` behind the URL lets CPU and memory be measured. */

@@ -99,6 +99,15 @@ function exchange(type: string, otherBindings: number): NonNullable<Flow['exchan
   }
 }
 
+/** Messages of 100 B into a durable queue, confirmed, and out again, acknowledged. */
+export function backlogWorkloads(messages: number): { fill: Workload; drain: Workload } {
+  const flow = { ...durable, queue: 'backlog', messages, seconds: 600, keep: true }
+  return {
+    fill: { name: 'fill: durable, confirmed', unit: 'confirmed', flow: { ...flow, consumers: 0 } },
+    drain: { name: 'drain: acked', unit: 'received', flow: { ...flow, producers: 0 } },
+  }
+}
+
 /** @param seconds of each timed run; `quick` divides the counts by ten */
 export function workloads(seconds: number, quick: boolean): Workload[] {
   const few = (n: number): number => (quick ? n / 10 : n)
@@ -107,6 +116,7 @@ export function workloads(seconds: number, quick: boolean): Workload[] {
     unit,
     flow: { ...from, seconds, ...f },
   })
+  const backlog = backlogWorkloads(few(1_000_000))
   return [
     flow('16 B, auto-ack', 'received', {}),
     flow('1 KB, auto-ack', 'received', { bytes: 1024 }),
@@ -121,18 +131,8 @@ export function workloads(seconds: number, quick: boolean): Workload[] {
       { producers: 2, consumers: 0, window: 500 },
       durable,
     ),
-    flow(
-      'fill: durable, confirmed',
-      'confirmed',
-      { queue: 'backlog', consumers: 0, messages: few(1_000_000), seconds: 300, keep: true },
-      durable,
-    ),
-    flow(
-      'drain: acked',
-      'received',
-      { queue: 'backlog', producers: 0, messages: few(1_000_000), seconds: 300, keep: true },
-      durable,
-    ),
+    backlog.fill,
+    backlog.drain,
     flow('confirm window 1, 1 producer', 'confirmed', { window: 1, consumers: 0 }, durable),
     flow(
       'confirm window 1, 100 producers',

@@ -33,7 +33,7 @@ export interface SegmentOwner {
 export class Pager {
   /** Octets of segments in memory. */
   resident = 0
-  private readonly budget: number
+  readonly budget: number
   private readonly commit: GroupCommit
   private readonly pool: ArrayBuffer[] = []
   /** Octets to be written so that they can leave. */
