@@ -1,5 +1,6 @@
 /** The library: a broker inside of a Node process. */
 import { hostname } from 'node:os'
+import { type Administration, administrationOf } from './administration.ts'
 import { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
 import { Server } from './connection/server.ts'
@@ -25,6 +26,8 @@ export interface BrokerOptions {
   readonly dataDir?: string
   /** Octets of messages that stay in memory; with `lmdb` the rest waits on disk. Default 16 MiB. */
   readonly messageMemory?: number
+  /** Octets of a message's body, at most. Default 128 MiB. */
+  readonly maxMessageSize?: number
   /** Further virtual hosts beside `/`. */
   readonly vhosts?: readonly string[]
   /** Default: guest with password guest, from this machine only. */
@@ -45,7 +48,7 @@ export interface QueueState {
   readonly consumers: number
 }
 
-export interface RunningBroker {
+export interface RunningBroker extends Administration {
   readonly port: number
   /** `amqp://guest:guest@127.0.0.1:PORT`, for the first user */
   readonly url: string
@@ -70,6 +73,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
   const commit = new GroupCommit(storage, systemClock)
   const broker = new Broker(storage, commit, systemClock, {
     messageMemoryBytes: options.messageMemory ?? MESSAGE_MEMORY_BYTES,
+    messageBytesMax: options.maxMessageSize,
   })
   commit.onFailure((error) =>
     logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
@@ -95,6 +99,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     url: urlOf(users[0], bind, port),
     queues: () => queueStates(broker),
     connections: () => server.connections.size,
+    ...administrationOf(broker),
     close: () => {
       closing ??= closeAll(server, broker, commit, storage)
       return closing

@@ -62,3 +62,18 @@ export const CONGESTION_PAUSE_MS = 10
 
 /** ms without such pauses after one in which no consumer's socket drained. */
 export const CONGESTION_RETRY_MS = 1_000
+
+/** ms between attempts to pass on a dead letter that its queue may not lose. */
+export const DEAD_LETTER_RETRY_MS = 1_000
+
+/** Values that a deduplicating exchange or queue remembers where x-cache-size does not say; the oldest make room. */
+export const DEDUPLICATION_ENTRIES = 65_536
+
+/** The most values that x-cache-size can ask for. */
+export const DEDUPLICATION_ENTRIES_MAX = 4_194_304
+
+/** Delayed messages handed to their exchanges in one turn; then others come first. */
+export const DELAYED_PER_TURN_MAX = 2_000
+
+/** Deliveries of a channel that have timed out and may still be settled without an error. */
+export const TIMED_OUT_TAGS_MAX = 65_536

@@ -1,20 +1,27 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
-import { COMMIT_BYTES_MAX } from '../limits.ts'
-import { FieldTable } from '../protocol/field-table.ts'
+import { createHash, randomInt } from 'node:crypto'
+import { COMMIT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
+import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { effectiveSettings } from './arguments/effective.ts'
 import type { Clock } from './clock.ts'
-import type { Destination } from './exchange/exchange.ts'
-import { exchangeRouting } from './exchange/registry.ts'
+import { Deduplication, wantsDeduplication } from './deduplication.ts'
+import { StoredDeduplication } from './deduplication-store.ts'
+import { DelayedMessages } from './delay/delayed-messages.ts'
+import { DELAY_HEADER } from './exchange/delayed.ts'
+import type { Destination, Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
+import { alwaysDeduplicates, exchangeRouting, holdsMessages, isExchangeType } from './exchange/registry.ts'
+import { readContent } from './message.ts'
+import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
 import { classic, queueKind } from './queue/kinds/kinds.ts'
 import type { MessageOrder } from './queue/order.ts'
 import { Pager } from './queue/pager.ts'
 import { Priorities } from './queue/priorities.ts'
-import type { QueueInfo } from './queue/queue.ts'
+import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { QueueLog } from './queue/queue-log.ts'
 import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
 import { TopologyStore } from './topology-store.ts'
@@ -24,12 +31,18 @@ import { Vhost } from './vhost.ts'
 /** Logs from this number on hold what was paged out of transient queues: they are dropped at start. */
 const SPILL_LOGS_FROM = 0x8000_0000
 
+const RANDOM_STEPS = 2 ** 32
+
 /** Seconds until the numbers come round. */
 const SPILL_STARTS = 0x4000_0000
 
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
+  /** Octets of a body, at most. */
+  readonly messageBytesMax?: number | undefined
+  /** 0 up to 1, exclusive. Default: chance. */
+  readonly random?: (() => number) | undefined
 }
 
 export class Broker {
@@ -37,9 +50,13 @@ export class Broker {
   readonly clock: Clock
   readonly turn: Turn
   readonly commit: GroupCommit
+  /** Octets of a body, at most: 406 beyond. */
+  readonly messageBytesMax: number
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
+  private readonly delays: DelayedMessages
+  private readonly random: () => number
   private nextSpill: number
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
@@ -49,6 +66,9 @@ export class Broker {
     this.turn = new Turn(clock, () => commit.turnEnd())
     this.topology = new TopologyStore(storage, commit)
     this.pager = new Pager(settings.messageMemoryBytes, commit)
+    this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
+    this.delays = new DelayedMessages(storage, commit, clock)
+    this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
     this.nextSpill = SPILL_LOGS_FROM + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
   }
@@ -56,17 +76,19 @@ export class Broker {
   /** Brings back what the store holds; a new store gets the vhost `/`. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
-    for (const name of this.topology.vhosts()) this.vhosts.set(name, new Vhost(name, this.topology))
+    for (const name of this.topology.vhosts()) this.makeVhost(name)
     if (this.vhosts.size === 0) this.addVhost('/')
+    for (const p of this.topology.policies()) this.vhosts.get(p.vhost)?.restorePolicy(p, p.operator)
     for (const x of this.topology.exchanges()) {
-      const routing = exchangeRouting(x.type)
-      if (routing !== undefined) this.vhosts.get(x.vhost)?.restoreExchange(x, routing)
+      const vhost = this.vhosts.get(x.vhost)
+      if (vhost === undefined || !isExchangeType(x.type)) continue
+      this.held(vhost, vhost.restoreExchange(x, this.exchangeParts(vhost, x, x.log)))
     }
     for (const q of this.topology.queues()) {
       const vhost = this.vhosts.get(q.vhost)
       if (vhost === undefined) continue
       const info = { ...q, durable: true, exclusive: false, kind: queueKind(q.kind) ?? classic }
-      const queue = this.makeQueue(vhost, info, undefined, q.log)
+      const queue = this.makeQueue(vhost, info, undefined, () => q.log)
       vhost.restoreQueue(queue)
       queue.restore()
     }
@@ -85,33 +107,95 @@ export class Broker {
           durable: true,
         })
     }
+    this.delays.restore()
+  }
+
+  private makeVhost(name: string): Vhost {
+    const v = new Vhost(name, this.topology, this.clock)
+    this.vhosts.set(name, v)
+    return v
   }
 
   addVhost(name: string): Vhost {
     const existing = this.vhosts.get(name)
     if (existing !== undefined) return existing
-    const v = new Vhost(name, this.topology)
-    this.vhosts.set(name, v)
+    const v = this.makeVhost(name)
     this.topology.vhostAdded(name)
     return v
   }
 
+  /**
+   * Makes an exchange that does not exist yet, of a type that exists; whoever calls has checked the rest.
+   * @throws AmqpError 406 for arguments that the type cannot use
+   */
+  createExchange(vhost: Vhost, wanted: ExchangeInfo): Exchange {
+    const log = holdsMessages(wanted.type) ? this.topology.nextLog(1) : undefined
+    const x = vhost.addExchange(wanted, this.exchangeParts(vhost, wanted, log))
+    this.held(vhost, x)
+    return x
+  }
+
+  private exchangeParts(vhost: Vhost, info: ExchangeInfo, log: number | undefined): ExchangeParts {
+    const delay = {
+      messages: this.delays,
+      target: log as number,
+      durable: info.durable && this.commit.keeps,
+      now: () => this.clock.now(),
+    }
+    const routing = exchangeRouting(info.type, info.arguments, { random: this.random, delay: () => delay })
+    const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
+    const deduplication = wanted ? this.deduplication('exchange', vhost, info) : undefined
+    return { routing, deduplication, log }
+  }
+
+  private deduplication(
+    what: 'exchange' | 'queue',
+    vhost: Vhost,
+    { name, durable, arguments: args }: { name: string; durable: boolean; arguments: FieldTable },
+  ): Deduplication {
+    if (!durable || !this.commit.keeps) return new Deduplication(args, undefined)
+    const owner = createHash('sha256')
+      .update(JSON.stringify([what, vhost.name, name]))
+      .digest('base64url')
+    return new Deduplication(args, new StoredDeduplication(owner, this.storage, this.commit))
+  }
+
+  /** What an exchange has held back comes to it again when its time has come, marked so that it is not held again. */
+  private held(vhost: Vhost, x: Exchange): void {
+    if (x.log === undefined) return
+    this.delays.register(x.log, (m, keys) => {
+      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      const entries = (content.properties.headers ?? FieldTable.empty).entries.map((e) => {
+        const delay = e.name === DELAY_HEADER ? integerOf(e.value) : undefined
+        return delay === undefined ? e : fieldEntry(DELAY_HEADER, toField(-delay))
+      })
+      const properties = { ...content.properties, headers: FieldTable.of(entries) }
+      publishContent(vhost, x, keys, { ...content, properties }, m.ttl)
+    })
+  }
+
   /** Makes a queue that does not exist yet; whoever calls has checked everything. */
-  createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): WorkQueue {
+  createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): Queue {
     // An exclusive queue ends with its connection, so there is nothing to keep.
-    const durable = wanted.durable && !wanted.exclusive
-    const levels = levelsOf(wanted)
-    const log = durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
-    const queue = this.makeQueue(vhost, { ...wanted, durable }, owner, log)
+    const info = { ...wanted, durable: wanted.durable && !wanted.exclusive }
+    const queue = this.makeQueue(vhost, info, owner, (levels) =>
+      info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined,
+    )
     vhost.addQueue(queue)
     return queue
   }
 
   /** The queue behind a requester's direct reply-to; it goes with its one consumer. */
-  createReplyQueue(vhost: Vhost, name: string, owner: object): WorkQueue {
+  createReplyQueue(vhost: Vhost, name: string, owner: object): Queue {
     const args = FieldTable.empty
     const info = { name, durable: false, exclusive: true, autoDelete: true, kind: classic, arguments: args }
-    const queue = this.makeQueue(vhost, info, owner, undefined, (q) => vhost.removeReplyQueue(q))
+    const queue = this.makeQueue(
+      vhost,
+      info,
+      owner,
+      () => undefined,
+      (q) => vhost.removeReplyQueue(q),
+    )
     vhost.addReplyQueue(queue)
     return queue
   }
@@ -120,32 +204,46 @@ export class Broker {
     return new QueueLog(id, this.commit, this.storage)
   }
 
+  /** @param firstLog gives the number of the log of the first level, for so many levels */
   private makeQueue(
     vhost: Vhost,
     info: QueueInfo,
     owner: object | undefined,
-    log: number | undefined,
-    remove = (q: WorkQueue): void => void vhost.removeQueue(q),
-  ): WorkQueue {
+    firstLog: (levels: number) => number | undefined,
+    remove = (q: Queue): void => void vhost.removeQueue(q),
+  ): Queue {
     const env: QueueEnvironment = {
       clock: this.clock,
       turn: this.turn,
-      deadLetter: (q, content, reason) => deadLetter(vhost, q, content, reason, this.turn.now()),
+      deadLetter: (q, content, reason, done) => deadLetter(vhost, q, content, reason, this.turn.now(), done),
       remove,
     }
-    const contents = { order: this.makeOrder(levelsOf(info), log), log }
-    return new WorkQueue(info, effectiveSettings(info.arguments, info.kind), owner, contents, env)
+    const policies = vhost.policiesOfQueue(info)
+    const settings = effectiveSettings(info.arguments, info.kind, policies)
+    const log = firstLog(settings.maxPriority + 1)
+    const contents = {
+      order: this.makeOrder(info, settings, log),
+      log,
+      deduplication: wantsDeduplication(info.arguments)
+        ? this.deduplication('queue', vhost, info)
+        : undefined,
+    }
+    return new WorkQueue(info, policies, settings, owner, contents, env)
   }
 
   /** @param firstLog the logs of the levels are numbered from there */
-  private makeOrder(levels: number, firstLog: number | undefined): MessageOrder {
+  private makeOrder(
+    { kind }: QueueInfo,
+    { maxPriority }: QueueSettings,
+    firstLog: number | undefined,
+  ): MessageOrder {
     const chain = (level: number): Chain => {
       const log = firstLog === undefined ? undefined : this.openLog(firstLog + level)
-      return new Chain(log, this.pager, () => this.openLog(this.nextSpill++))
+      return new Chain(log, this.pager, () => this.openLog(this.nextSpill++), kind.returnOrder)
     }
-    return levels === 1
+    return maxPriority === 0
       ? chain(0)
-      : new Priorities(Array.from({ length: levels }, (_, level) => chain(level)))
+      : new Priorities(Array.from({ length: maxPriority + 1 }, (_, level) => chain(level)))
   }
 
   /** Octets of messages in memory. */
@@ -168,10 +266,7 @@ export class Broker {
 
   /** Stops all timers; what is stored stays. */
   stop(): void {
+    this.delays.stop()
     for (const v of this.vhosts.values()) for (const q of v.queues.values()) q.stop()
   }
-}
-
-function levelsOf(info: QueueInfo): number {
-  return effectiveSettings(info.arguments, info.kind).maxPriority + 1
 }

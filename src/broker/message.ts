@@ -56,6 +56,24 @@ export class Incoming {
    * one segment may take it over instead of copying.
    */
   adoptable = false
+
+  /** A copy with memory of its own. */
+  static copyOf(m: Incoming): Incoming {
+    const copy = new Incoming()
+    const namesBytes = m.namesEnd - m.namesStart
+    const bytes = new Uint8Array(namesBytes + m.contentEnd - m.contentStart)
+    bytes.set(m.source.subarray(m.namesStart, m.namesEnd), 0)
+    bytes.set(m.source.subarray(m.contentStart, m.contentEnd), namesBytes)
+    copy.source = bytes
+    copy.namesEnd = namesBytes
+    copy.contentStart = namesBytes
+    copy.contentEnd = bytes.length
+    copy.bodySize = m.bodySize
+    copy.persistent = m.persistent
+    copy.priority = m.priority
+    copy.ttl = m.ttl
+    return copy
+  }
 }
 
 /** Room for the header of an entry, expiry included. */

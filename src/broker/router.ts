@@ -1,48 +1,92 @@
 /** From an exchange and a message to the queues that get it: bindings, exchanges in between, alternate exchanges. */
-import type { FieldTable } from '../protocol/field-table.ts'
+import { FieldTable } from '../protocol/field-table.ts'
+import type { Properties } from '../protocol/generated/properties.ts'
+import type { Deduplication } from './deduplication.ts'
 import {
   type Destination,
+  type Effect,
   type Exchange,
   isExchange,
   type Matches,
   type RoutedMessage,
 } from './exchange/exchange.ts'
-import type { WorkQueue } from './queue/work-queue.ts'
+import { PUBLISH_STORED, type Queue } from './queue/queue.ts'
 
 export interface Route {
-  readonly queues: readonly WorkQueue[]
+  readonly queues: readonly Queue[]
+  /** What exchanges on the way do with the message beside routing it. */
+  readonly effects: readonly Effect[]
   /** The same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
+}
+
+/** Nobody gets the message: with the mandatory flag it goes back. */
+export function isUnroutable({ queues, effects }: Route): boolean {
+  return queues.length === 0 && !effects.some((e) => e.takes)
 }
 
 /** A message that is not on the fast path, or the part of one that routing may look at. */
 export class PlainMessage implements RoutedMessage {
   readonly routingKey: string
-  private readonly table: FieldTable
+  private readonly list: Properties
 
-  constructor(routingKey: string, table: FieldTable) {
+  constructor(routingKey: string, properties: Properties) {
     this.routingKey = routingKey
-    this.table = table
+    this.list = properties
   }
 
   headers(): FieldTable {
-    return this.table
+    return this.list.headers ?? FieldTable.empty
+  }
+
+  properties(): Properties {
+    return this.list
+  }
+}
+
+/** Where the search happens: exchanges by name, and the time in ms since 1970. */
+export interface RouteContext {
+  readonly findExchange: (name: string) => Exchange | undefined
+  now(): number
+}
+
+const noEffects: readonly Effect[] = []
+
+/** A message that has passed before: taken and dropped. */
+const duplicate: Effect = { takes: true, published: () => PUBLISH_STORED }
+
+class Admission implements Effect {
+  readonly takes = false
+  private readonly deduplication: Deduplication
+  private readonly headers: FieldTable
+  private readonly now: number
+
+  constructor(deduplication: Deduplication, headers: FieldTable, now: number) {
+    this.deduplication = deduplication
+    this.headers = headers
+    this.now = now
+  }
+
+  published(): number {
+    this.deduplication.admit(this.headers, this.now)
+    return PUBLISH_STORED
   }
 }
 
 let stamps = 0
 
 /** One search; a queue or exchange is taken at most once, which also ends cycles. */
-class Search implements Matches {
-  readonly queues: WorkQueue[] = []
+class Search implements Matches, Route {
+  readonly queues: Queue[] = []
+  effects: readonly Effect[] = noEffects
   byKeyOnly = true
   private readonly stamp = ++stamps
   private readonly open: Exchange[] = []
   private found = 0
-  private readonly findExchange: (name: string) => Exchange | undefined
+  private readonly context: RouteContext
 
-  constructor(findExchange: (name: string) => Exchange | undefined) {
-    this.findExchange = findExchange
+  constructor(context: RouteContext) {
+    this.context = context
   }
 
   add(d: Destination): void {
@@ -53,26 +97,38 @@ class Search implements Matches {
     else this.queues.push(d)
   }
 
+  effect(e: Effect): void {
+    this.found++
+    this.effects = [...this.effects, e]
+  }
+
   run(from: Exchange, messages: readonly RoutedMessage[]): void {
     this.add(from)
     for (let x = this.open.pop(); x !== undefined; x = this.open.pop()) {
       if (!x.routing.byKeyOnly) this.byKeyOnly = false
+      if (x.deduplication !== undefined && !this.passes(x.deduplication, messages[0])) continue
+      if (x.routing.intercept?.(messages, this)) continue
       this.found = 0
       for (const m of messages) x.routing.route(m, this)
       if (this.found > 0 || x.alternate === undefined) continue
-      const alternate = this.findExchange(x.alternate)
+      const alternate = this.context.findExchange(x.alternate)
       if (alternate !== undefined) this.add(alternate)
     }
+  }
+
+  private passes(d: Deduplication, m: RoutedMessage | undefined): boolean {
+    this.byKeyOnly = false
+    const headers = m?.headers() ?? FieldTable.empty
+    const now = this.context.now()
+    const isNew = !d.isDuplicate(headers, now)
+    this.effect(isNew ? new Admission(d, headers, now) : duplicate)
+    return isNew
   }
 }
 
 /** @param messages the same message under its routing key and each of its CC and BCC keys */
-export function route(
-  from: Exchange,
-  messages: readonly RoutedMessage[],
-  findExchange: (name: string) => Exchange | undefined,
-): Route {
-  const search = new Search(findExchange)
+export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
+  const search = new Search(context)
   search.run(from, messages)
   return search
 }

@@ -4,11 +4,19 @@ import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
-import type { WorkQueue } from './queue/work-queue.ts'
+import type { PolicyInfo } from './policy/policy.ts'
+import type { Queue } from './queue/queue.ts'
 import type { Vhost, VhostJournal } from './vhost.ts'
 
 export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
+  /** Of an exchange that holds messages back. */
+  readonly log?: number
+}
+
+export interface StoredPolicy extends PolicyInfo {
+  readonly vhost: string
+  readonly operator: boolean
 }
 
 export interface StoredQueue {
@@ -32,7 +40,7 @@ export interface StoredBinding {
 /** The highest number a log has had: numbers are not used again. */
 const LAST_LOG_KEY = 'last-log'
 
-type Kind = 'vhost' | 'exchange' | 'queue' | 'binding'
+type Kind = 'vhost' | 'exchange' | 'queue' | 'binding' | 'policy'
 
 /** Names can be longer together than a key may be, so a key is a digest and the value says everything. */
 function key(kind: Kind, ...identity: string[]): string {
@@ -62,16 +70,26 @@ export class TopologyStore implements VhostJournal {
   }
 
   exchangeAdded(v: Vhost, x: Exchange): void {
-    const { name, type, durable, autoDelete, internal } = x
-    const value = { vhost: v.name, name, type, durable, autoDelete, internal, arguments: text(x.arguments) }
+    const { name, type, durable, autoDelete, internal, log } = x
+    const value = {
+      vhost: v.name,
+      name,
+      type,
+      durable,
+      autoDelete,
+      internal,
+      log,
+      arguments: text(x.arguments),
+    }
     this.commit.put(key('exchange', v.name, name), toBytes(value))
+    if (log !== undefined) this.putLastLog()
   }
 
   exchangeRemoved(v: Vhost, x: Exchange): void {
     this.commit.delete(key('exchange', v.name, x.name))
   }
 
-  queueAdded(v: Vhost, q: WorkQueue): void {
+  queueAdded(v: Vhost, q: Queue): void {
     const { name, autoDelete } = q
     const value = {
       vhost: v.name,
@@ -82,10 +100,23 @@ export class TopologyStore implements VhostJournal {
       log: q.log,
     }
     this.commit.put(key('queue', v.name, name), toBytes(value))
+    this.putLastLog()
+  }
+
+  private putLastLog(): void {
     this.commit.put(LAST_LOG_KEY, toBytes({ log: this.lastLog }))
   }
 
-  queueRemoved(v: Vhost, q: WorkQueue): void {
+  policySet(v: Vhost, p: PolicyInfo, operator: boolean): void {
+    const value: StoredPolicy = { vhost: v.name, operator, ...p }
+    this.commit.put(policyKey(v, p.name, operator), toBytes(value))
+  }
+
+  policyRemoved(v: Vhost, name: string, operator: boolean): void {
+    this.commit.delete(policyKey(v, name, operator))
+  }
+
+  queueRemoved(v: Vhost, q: Queue): void {
     this.commit.delete(key('queue', v.name, q.name))
   }
 
@@ -121,6 +152,10 @@ export class TopologyStore implements VhostJournal {
     }
   }
 
+  policies(): Iterable<StoredPolicy> {
+    return this.read('policy')
+  }
+
   bindings(): Iterable<StoredBinding> {
     return this.read('binding')
   }
@@ -132,6 +167,10 @@ export class TopologyStore implements VhostJournal {
       else yield { ...stored, arguments: FieldTable.decode(Buffer.from(stored.arguments, 'base64')) }
     }
   }
+}
+
+function policyKey(v: Vhost, name: string, operator: boolean): string {
+  return key('policy', v.name, operator ? 'operator' : 'user', name)
 }
 
 function describe(v: Vhost, b: Binding): StoredBinding {

@@ -3,18 +3,24 @@
  * permissions and equivalence are the business of `operations/`.
  */
 import { FieldTable } from '../protocol/field-table.ts'
+import { effectiveSettings } from './arguments/effective.ts'
+import { kindSupports } from './arguments/validation.ts'
+import type { Clock } from './clock.ts'
 import { Bindings } from './exchange/bindings.ts'
 import {
   type Binding,
   type Destination,
   Exchange,
   type ExchangeInfo,
+  type ExchangeParts,
   type ExchangeRouting,
   type RoutedMessage,
 } from './exchange/exchange.ts'
-import { exchangeRouting, predeclared } from './exchange/registry.ts'
-import type { WorkQueue } from './queue/work-queue.ts'
-import { type Route, route } from './router.ts'
+import { predeclared, predeclaredRouting } from './exchange/registry.ts'
+import type { Firehose } from './firehose.ts'
+import { type AppliedPolicies, Policies, type PolicyInfo } from './policy/policy.ts'
+import type { Queue, QueueInfo } from './queue/queue.ts'
+import { type Route, type RouteContext, route } from './router.ts'
 
 /** Told of every change that has to outlive the process. */
 export interface VhostJournal {
@@ -22,47 +28,56 @@ export interface VhostJournal {
   exchangeRemoved(vhost: Vhost, x: Exchange): void
   bindingAdded(vhost: Vhost, b: Binding): void
   bindingRemoved(vhost: Vhost, b: Binding): void
-  queueAdded(vhost: Vhost, q: WorkQueue): void
-  queueRemoved(vhost: Vhost, q: WorkQueue): void
+  queueAdded(vhost: Vhost, q: Queue): void
+  queueRemoved(vhost: Vhost, q: Queue): void
+  policySet(vhost: Vhost, p: PolicyInfo, operator: boolean): void
+  policyRemoved(vhost: Vhost, name: string, operator: boolean): void
 }
 
 export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
-  readonly queues = new Map<string, WorkQueue>()
+  readonly queues = new Map<string, Queue>()
   /** Behind direct reply-to: reached by the default exchange, otherwise invisible. */
-  readonly replyQueues = new Map<string, WorkQueue>()
+  readonly replyQueues = new Map<string, Queue>()
   readonly bindings = new Bindings()
   /** Exclusive queues by the connection that they belong to. */
-  private readonly owned = new Map<object, Set<WorkQueue>>()
+  private readonly owned = new Map<object, Set<Queue>>()
   /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
   version = 1
+  readonly policies = new Policies()
+  /** Copies what passes, while the vhost is traced. */
+  tracer: Firehose | undefined
   private readonly journal: VhostJournal
+  private readonly routeContext: RouteContext
 
-  constructor(name: string, journal: VhostJournal) {
+  constructor(name: string, journal: VhostJournal, clock: Clock) {
     this.name = name
     this.journal = journal
+    this.routeContext = { findExchange: (x) => this.exchanges.get(x), now: () => clock.now() }
     this.install(
       { name: '', type: 'direct', internal: false },
       new DefaultRouting(this.queues, this.replyQueues),
     )
-    for (const x of predeclared) this.install(x, exchangeRouting(x.type) as ExchangeRouting)
+    for (const x of predeclared) this.install(x, predeclaredRouting(x.type))
   }
 
   private install(x: { name: string; type: string; internal: boolean }, routing: ExchangeRouting): void {
     const info = { ...x, durable: true, autoDelete: false, arguments: FieldTable.empty }
-    this.exchanges.set(x.name, new Exchange(info, routing))
+    this.exchanges.set(x.name, new Exchange(info, { routing }))
   }
 
-  readonly findExchange = (name: string): Exchange | undefined => this.exchanges.get(name)
+  findExchange(name: string): Exchange | undefined {
+    return this.exchanges.get(name)
+  }
 
   route(from: Exchange, messages: readonly RoutedMessage[]): Route {
-    return route(from, messages, this.findExchange)
+    return route(from, messages, this.routeContext)
   }
 
-  addExchange(info: ExchangeInfo, routing: ExchangeRouting): Exchange {
-    const x = new Exchange(info, routing)
-    this.exchanges.set(x.name, x)
+  /** An exchange that does not exist yet. */
+  addExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
+    const x = this.restoreExchange(info, parts)
     this.version++
     if (x.durable) this.journal.exchangeAdded(this, x)
     return x
@@ -75,14 +90,18 @@ export class Vhost {
     if (x.durable) this.journal.exchangeRemoved(this, x)
     for (const b of this.bindings.from(x)) this.dropBinding(b)
     this.removeBindingsTo(x)
+    x.destroy()
   }
 
   /** What the store brings back; nothing is written. */
-  restoreExchange(info: ExchangeInfo, routing: ExchangeRouting): void {
-    this.exchanges.set(info.name, new Exchange(info, routing))
+  restoreExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
+    const x = new Exchange(info, parts)
+    this.exchanges.set(x.name, x)
+    x.configure(this.policiesOfExchange(x))
+    return x
   }
 
-  restoreQueue(q: WorkQueue): void {
+  restoreQueue(q: Queue): void {
     this.queues.set(q.name, q)
   }
 
@@ -92,7 +111,7 @@ export class Vhost {
     b.source.outgoing++
   }
 
-  addQueue(q: WorkQueue): void {
+  addQueue(q: Queue): void {
     this.queues.set(q.name, q)
     this.version++
     if (q.durable) this.journal.queueAdded(this, q)
@@ -108,19 +127,19 @@ export class Vhost {
     this.owned.delete(owner)
   }
 
-  addReplyQueue(q: WorkQueue): void {
+  addReplyQueue(q: Queue): void {
     this.replyQueues.set(q.name, q)
     this.version++
   }
 
-  removeReplyQueue(q: WorkQueue): void {
+  removeReplyQueue(q: Queue): void {
     this.replyQueues.delete(q.name)
     this.version++
     q.destroy()
   }
 
   /** Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. */
-  removeQueue(q: WorkQueue): number {
+  removeQueue(q: Queue): number {
     if (this.queues.get(q.name) !== q) return 0
     this.queues.delete(q.name)
     if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
@@ -140,12 +159,56 @@ export class Vhost {
     source.outgoing++
     this.version++
     if (durable) this.journal.bindingAdded(this, b)
+    source.routing.bound?.(b)
     return true
   }
 
   unbind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): void {
     const b = this.bindings.find(source, destination, routingKey, args)
     if (b !== undefined) this.unbound([b])
+  }
+
+  private policiesOfExchange(x: Exchange): AppliedPolicies {
+    const supports = (key: string): boolean => key === 'alternate-exchange'
+    return this.policies.for({ name: x.name, target: 'exchanges', supports })
+  }
+
+  policiesOfQueue(q: QueueInfo): AppliedPolicies {
+    const { name, kind } = q
+    return this.policies.for({ name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) })
+  }
+
+  /** @throws SyntaxError for a pattern that is no regular expression */
+  setPolicy(p: PolicyInfo, operator: boolean): void {
+    this.restorePolicy(p, operator)
+    this.journal.policySet(this, p, operator)
+    this.applyPolicies()
+  }
+
+  restorePolicy(p: PolicyInfo, operator: boolean): void {
+    const set = operator ? this.policies.operator : this.policies.user
+    set.set(p)
+  }
+
+  /** False where there is none of that name. */
+  removePolicy(name: string, operator: boolean): boolean {
+    const set = operator ? this.policies.operator : this.policies.user
+    if (!set.remove(name)) return false
+    this.journal.policyRemoved(this, name, operator)
+    this.applyPolicies()
+    return true
+  }
+
+  /** What exists follows the policies as they are now; what they no longer set is as it was declared. */
+  private applyPolicies(): void {
+    this.version++
+    for (const x of this.exchanges.values()) x.configure(this.policiesOfExchange(x))
+    for (const q of this.queues.values()) {
+      const applied = this.policiesOfQueue(q)
+      const { policy, operator } = q.policies
+      if (applied.policy !== policy || applied.operator !== operator)
+        q.configure(applied, effectiveSettings(q.arguments, q.kind, applied))
+    }
   }
 
   private removeBindingsTo(d: Destination): void {
@@ -169,10 +232,10 @@ export class Vhost {
 /** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */
 class DefaultRouting implements ExchangeRouting {
   readonly byKeyOnly = true
-  private readonly queues: Map<string, WorkQueue>
-  private readonly replyQueues: Map<string, WorkQueue>
+  private readonly queues: Map<string, Queue>
+  private readonly replyQueues: Map<string, Queue>
 
-  constructor(queues: Map<string, WorkQueue>, replyQueues: Map<string, WorkQueue>) {
+  constructor(queues: Map<string, Queue>, replyQueues: Map<string, Queue>) {
     this.queues = queues
     this.replyQueues = replyQueues
   }

@@ -22,7 +22,7 @@ describe('a thousand of each', () => {
   })
   const cache = new RouteCache()
   const names = Array.from({ length: 50 }, (_, i) => new Uint8Array(Buffer.from(`\x00\x07queue-${i % 10}`)))
-  for (const n of names) cache.add({ names: n, queues: [] }, 1)
+  for (const n of names) cache.add({ names: n, route: { queues: [], effects: [], byKeyOnly: true } }, 1)
   bench('routes found among fifty keys', () => {
     for (let i = 0; i < 1000; i++) cache.find(names[i % 50] as Uint8Array, 0, 9, 1)
   })

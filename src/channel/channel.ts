@@ -3,8 +3,11 @@
  * way of a publish in `publish.ts`.
  */
 import type { Broker } from '../broker/broker.ts'
+import type { TraceOrigin } from '../broker/firehose.ts'
+import type { Settlement } from '../broker/queue/queue.ts'
 import type { Confirming } from '../broker/turn.ts'
 import type { Connection } from '../connection/connection.ts'
+import { TIMED_OUT_TAGS_MAX } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -16,7 +19,7 @@ import { RouteCache } from './route-cache.ts'
 import type { Transaction } from './transaction.ts'
 import { Unsettled } from './unsettled.ts'
 
-export class Channel implements Confirming {
+export class Channel implements Confirming, TraceOrigin {
   readonly number: number
   readonly connection: Connection
   readonly broker: Broker
@@ -39,6 +42,8 @@ export class Channel implements Confirming {
   sharedPrefetch = 0
   /** Deliveries to consumers that wait for their acknowledgement. */
   sharedUnacked = 0
+  /** Deliveries that went back because their consumer took too long; settling them is no error. */
+  private timedOut: Set<number> | undefined
   private confirming = false
   private awaitsFlush = false
 
@@ -49,22 +54,33 @@ export class Channel implements Confirming {
     this.caller = caller
   }
 
+  get connectionName(): string {
+    return this.connection.name
+  }
+
+  get userName(): string {
+    return this.caller.user
+  }
+
   send(m: ServerMethod): void {
     this.connection.output.method(this.number, m)
   }
 
   /** Acknowledges or returns deliveries. @throws AmqpError 406, nothing settled */
-  settle(tag: number, multiple: boolean, how: 'ack' | 'requeue' | 'reject'): void {
+  settle(tag: number, multiple: boolean, how: Settlement): void {
     const u = this.unsettled
     if (multiple && tag === 0) {
       this.settleRange(u.first, u.nextTag - 1, how)
       return
     }
-    if (!u.isOutstanding(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+    if (!u.isOutstanding(tag)) {
+      if (!this.timedOut?.delete(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+      if (!multiple) return
+    }
     this.settleRange(multiple ? u.first : tag, tag, how)
   }
 
-  private settleRange(first: number, last: number, how: 'ack' | 'requeue' | 'reject'): void {
+  private settleRange(first: number, last: number, how: Settlement): void {
     const u = this.unsettled
     for (let tag = first; tag <= last; tag++) {
       if (!u.isOutstanding(tag)) continue
@@ -78,14 +94,23 @@ export class Channel implements Confirming {
   }
 
   /** Everything unsettled goes back to its queues. */
-  requeueAll(): void {
-    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, 'requeue')
+  requeueAll(how: 'return' | 'fail'): void {
+    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, how)
+  }
+
+  /** The delivery has been with its consumer for too long. The client may still settle it, in vain. */
+  timeOut(tag: number): void {
+    this.timedOut ??= new Set()
+    if (this.timedOut.size >= TIMED_OUT_TAGS_MAX) this.timedOut.clear()
+    this.timedOut.add(tag)
+    this.settleRange(tag, tag, 'return')
   }
 
   removeConsumer(tag: string): void {
     const c = this.consumers.get(tag)
     if (c === undefined) return
     this.consumers.delete(tag)
+    c.stop()
     if (this.replyConsumer?.tag === tag) this.replyConsumer = undefined
     c.queue.cancel(c)
   }
@@ -93,6 +118,7 @@ export class Channel implements Confirming {
   /** The queue of a consumer has gone. Clients that announced it are told, others just hear nothing more. */
   consumerCancelled(c: ChannelConsumer): void {
     this.consumers.delete(c.tag)
+    c.stop()
     if (this.connection.clientHas('consumer_cancel_notify') && !this.closing)
       this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
   }
@@ -151,6 +177,6 @@ export class Channel implements Confirming {
   release(): void {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag)
     this.transaction = undefined
-    this.requeueAll()
+    this.requeueAll('fail')
   }
 }

@@ -2,14 +2,15 @@
 /** A consumer of a channel: its credit, and the writing of its deliveries. */
 import { type Incoming, readContent } from '../broker/message.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import type { Segment } from '../broker/queue/segment.ts'
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import { writeContent } from '../connection/content-writer.ts'
 import type { Output } from '../connection/output.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
 import type { Channel } from './channel.ts'
-import { countedMessage } from './counted.ts'
+import { ConsumerTimeout } from './consumer-timeout.ts'
 
 /** Entries up to this size are copied out in one piece. */
 const DIRECT_ENTRY_BYTES_MAX = 128 * 1024
@@ -22,6 +23,8 @@ export interface ConsumerOptions {
   readonly priority: number
   /** 0 = no limit */
   readonly prefetch: number
+  /** x-consumer-timeout in ms; undefined = the queue's */
+  readonly timeout?: number | undefined
 }
 
 export class ChannelConsumer implements Consumer {
@@ -30,15 +33,19 @@ export class ChannelConsumer implements Consumer {
   readonly exclusive: boolean
   readonly priority: number
   readonly prefetch: number
-  readonly queue: WorkQueue
+  readonly queue: Queue
   parked = false
   private readonly channel: Channel
+  private readonly vhost: Vhost
+  /** x-consumer-timeout of the consumer, which comes before the queue's. */
+  private readonly ownTimeout: number | undefined
+  private timeout: ConsumerTimeout | undefined
   private readonly output: Output
   private unacked = 0
   /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
   private readonly prefix: Uint8Array
 
-  constructor(channel: Channel, queue: WorkQueue, options: ConsumerOptions) {
+  constructor(channel: Channel, queue: Queue, options: ConsumerOptions) {
     this.channel = channel
     this.output = channel.connection.output
     this.queue = queue
@@ -48,6 +55,9 @@ export class ChannelConsumer implements Consumer {
     this.priority = options.priority
     this.prefetch = options.prefetch
     this.prefix = deliverPrefix(channel.number, options.tag)
+    this.vhost = channel.caller.vhost
+    this.ownTimeout = options.timeout
+    this.settingsChanged()
   }
 
   hasCredit(): boolean {
@@ -61,7 +71,7 @@ export class ChannelConsumer implements Consumer {
     return channel.sharedPrefetch === 0 || channel.sharedUnacked < channel.sharedPrefetch
   }
 
-  deliver(queue: WorkQueue, segment: Segment, index: number, number: number): void {
+  deliver(queue: Queue, segment: Segment, index: number, number: number): void {
     const channel = this.channel
     let tag: number
     if (this.noAck) tag = channel.unsettled.skip()
@@ -70,10 +80,12 @@ export class ChannelConsumer implements Consumer {
       this.unacked++
       channel.sharedUnacked++
     }
-    if (segment.deliveryCounts !== undefined) {
-      const counted = countedMessage(segment, index)
-      if (counted !== undefined) {
-        this.deliverCounted(counted, tag)
+    if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
+    if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
+    if (queue.decorates) {
+      const decorated = queue.decorated({ segment, index, number })
+      if (decorated !== undefined) {
+        this.deliverDecorated(decorated, tag, segment.wasDelivered(index))
         return
       }
     }
@@ -117,11 +129,11 @@ export class ChannelConsumer implements Consumer {
     }
   }
 
-  /** What has come back before goes out as a message of its own making. */
-  private deliverCounted(m: Incoming, deliveryTag: number): void {
+  /** What differs from what was published goes out as a message of its own making. */
+  private deliverDecorated(m: Incoming, deliveryTag: number, redelivered: boolean): void {
     const { exchange, routingKey } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
     const names = { consumerTag: this.tag, exchange, routingKey }
-    this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered: true, ...names })
+    this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })
     const { number, connection } = this.channel
     writeContent(
       this.output,
@@ -140,6 +152,28 @@ export class ChannelConsumer implements Consumer {
     this.channel.sharedUnacked--
     if (this.parked) this.queue.resume(this)
     if (this.channel.sharedPrefetch !== 0) this.channel.resumeConsumers()
+  }
+
+  settingsChanged(): void {
+    const ms = this.ownTimeout ?? this.queue.settings.consumerTimeout
+    if (ms <= 0) {
+      this.timeout?.stop()
+      this.timeout = undefined
+    } else if (this.timeout !== undefined) this.timeout.ms = ms
+    else {
+      const { unsettled } = this.channel
+      this.timeout = new ConsumerTimeout(
+        ms,
+        this.channel.broker.clock,
+        (tag) => unsettled.isOutstanding(tag),
+        (tag) => this.channel.timeOut(tag),
+      )
+    }
+  }
+
+  /** No more timers. */
+  stop(): void {
+    this.timeout?.stop()
   }
 
   resume(): void {

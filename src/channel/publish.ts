@@ -2,18 +2,18 @@
 /** The way of a published message from the wire into queues (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
+import type { Effect } from '../broker/exchange/exchange.ts'
 import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
 import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
-import { PUBLISH_DURABLE, PUBLISH_REFUSED } from '../broker/queue/queue.ts'
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
-import { PlainMessage } from '../broker/router.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
+import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { writeContent } from '../connection/content-writer.ts'
-import { MESSAGE_BYTES_MAX } from '../limits.ts'
 import { accessRefused, checkAccess, describeExchange, existingExchange } from '../operations/caller.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { HAS_BCC } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
+import type { Properties } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Channel } from './channel.ts'
@@ -33,38 +33,41 @@ const scan = new PropertyScan()
  */
 export function publish(ch: Channel, m: Incoming, bits: number): void {
   if (bits & BIT_IMMEDIATE) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
-  if (m.bodySize > MESSAGE_BYTES_MAX)
+  const { messageBytesMax } = ch.broker
+  if (m.bodySize > messageBytesMax)
     throw preconditionFailed(
-      `message size ${m.bodySize} is larger than configured max size ${MESSAGE_BYTES_MAX}`,
+      `message size ${m.bodySize} is larger than configured max size ${messageBytesMax}`,
     )
   const vhost = ch.caller.vhost
   const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
-  let queues = cached === undefined ? resolve(ch, m) : cached.queues
+  let route = cached === undefined ? resolve(ch, m) : cached.route
   readProperties(ch, m)
   if (scan.replyToEnd - scan.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m)
-  if (scan.special !== 0) queues = withCarbonCopies(ch, m)
+  if (scan.special !== 0) route = withCarbonCopies(ch, m)
+  if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
+  const nobody = route.queues.length === 0 && isUnroutable(route)
+  const returned = nobody && (bits & BIT_MANDATORY) !== 0
   const transaction = ch.transaction
   if (transaction !== undefined) {
-    transaction.addPublish(m, queues, queues.length === 0 && (bits & BIT_MANDATORY) !== 0)
+    transaction.addPublish(m, route, returned)
     return
   }
-  if (queues.length === 0) {
-    if (bits & BIT_MANDATORY) returnMessage(ch, m)
-    ch.published(0)
-    return
-  }
-  deliverTo(ch, m, queues)
+  if (returned) returnMessage(ch, m)
+  deliverTo(ch, m, route)
 }
 
 /** Into the queues, and into the account of the channel's confirms. Returns false where a queue refused it. */
-export function deliverTo(ch: Channel, m: Incoming, queues: readonly WorkQueue[]): boolean {
+export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
+  const { queues, effects } = route
   let durable = false
   let refused = false
   for (let i = 0; i < queues.length; i++) {
-    const outcome = (queues[i] as WorkQueue).publish(m)
+    const outcome = (queues[i] as Queue).publish(m)
     if (outcome === PUBLISH_DURABLE) durable = true
     else if (outcome === PUBLISH_REFUSED) refused = true
   }
+  for (let i = 0; i < effects.length; i++)
+    if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
   const commit = ch.broker.commit
   if (durable) commit.pendingBytes += m.contentEnd - m.contentStart
   if (refused) ch.refused()
@@ -73,7 +76,7 @@ export function deliverTo(ch: Channel, m: Incoming, queues: readonly WorkQueue[]
 }
 
 /** Checks rights and existence, finds the queues, and remembers them where exchange and key alone decide. */
-function resolve(ch: Channel, m: Incoming): readonly WorkQueue[] {
+function resolve(ch: Channel, m: Incoming): Route {
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
   const exchangeName = b.toString('utf8', m.namesStart + 1, xEnd)
@@ -83,28 +86,32 @@ function resolve(ch: Channel, m: Incoming): readonly WorkQueue[] {
   const exchange = existingExchange(caller, exchangeName)
   if (exchange.internal)
     throw accessRefused(`cannot publish to internal ${describeExchange(caller, exchangeName)}`)
-  const message = new HeadersOnDemand(key, m)
+  const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
   if (route.byKeyOnly) {
     const names = m.source.slice(m.namesStart, m.namesEnd)
-    ch.routes.add({ names, queues: route.queues }, caller.vhost.version)
+    ch.routes.add({ names, route }, caller.vhost.version)
   }
-  return route.queues
+  return route
 }
 
-class HeadersOnDemand {
+class PropertiesOnDemand {
   readonly routingKey: string
   private readonly m: Incoming
-  private table: FieldTable | undefined
+  private list: Properties | undefined
 
   constructor(routingKey: string, m: Incoming) {
     this.routingKey = routingKey
     this.m = m
   }
 
+  properties(): Properties {
+    this.list ??= contentOf(this.m).properties
+    return this.list
+  }
+
   headers(): FieldTable {
-    this.table ??= contentOf(this.m).properties.headers ?? FieldTable.empty
-    return this.table
+    return this.properties().headers ?? FieldTable.empty
   }
 }
 
@@ -160,7 +167,7 @@ function nameReplyQueue(ch: Channel, m: Incoming): void {
 }
 
 /** Routes under the CC and BCC keys too; the BCC header is taken out of `m`. @throws AmqpError 406 */
-function withCarbonCopies(ch: Channel, m: Incoming): readonly WorkQueue[] {
+function withCarbonCopies(ch: Channel, m: Incoming): Route {
   const content = contentOf(m)
   const headers = content.properties.headers ?? FieldTable.empty
   for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
@@ -168,7 +175,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): readonly WorkQueue[] {
   const keys = [content.routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
   const route = ch.caller.vhost.route(
     exchange,
-    keys.map((k) => new PlainMessage(k, headers)),
+    keys.map((k) => new PlainMessage(k, content.properties)),
   )
   if (scan.special & HAS_BCC) {
     const kept = FieldTable.of(headers.entries.filter((e) => e.name !== 'BCC'))
@@ -182,7 +189,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): readonly WorkQueue[] {
     )
     m.ttl = ttl
   }
-  return route.queues
+  return route
 }
 
 function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {

@@ -3,13 +3,13 @@
  * Routes that a channel has used, found by the raw octets of exchange and routing key, so that a repeated publish
  * decodes no names and looks up no bindings. A change of the topology empties it.
  */
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Route } from '../broker/router.ts'
 import { ROUTES_PER_CHANNEL } from '../limits.ts'
 
 export interface CachedRoute {
   /** exchange and routing key as two short strings */
   readonly names: Uint8Array
-  readonly queues: readonly WorkQueue[]
+  readonly route: Route
 }
 
 export class RouteCache {

@@ -3,20 +3,21 @@
  * of them in one turn, so they reach the disk in one batch, all or none, across queues.
  */
 import { Incoming } from '../broker/message.ts'
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Settlement } from '../broker/queue/queue.ts'
+import type { Route } from '../broker/router.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 
 export interface PendingPublish {
   readonly message: Incoming
-  readonly queues: readonly WorkQueue[]
+  readonly route: Route
   /** mandatory, and no queue to go to: returned at commit */
   readonly returned: boolean
 }
 
 export interface PendingSettle {
   readonly tag: number
-  readonly how: 'ack' | 'requeue' | 'reject'
+  readonly how: Settlement
 }
 
 export class Transaction {
@@ -25,8 +26,8 @@ export class Transaction {
   /** Tags in `settles`: settled as far as this channel's client is concerned. */
   readonly settled = new Set<number>()
 
-  addPublish(m: Incoming, queues: readonly WorkQueue[], returned: boolean): void {
-    this.publishes.push({ message: keep(m), queues, returned })
+  addPublish(m: Incoming, route: Route, returned: boolean): void {
+    this.publishes.push({ message: Incoming.copyOf(m), route, returned })
   }
 
   /** Checks the tags now, settles them at commit. @throws AmqpError 406, nothing changed */
@@ -48,22 +49,4 @@ export class Transaction {
     this.settles = []
     this.settled.clear()
   }
-}
-
-/** A copy with memory of its own. */
-function keep(m: Incoming): Incoming {
-  const copy = new Incoming()
-  const namesBytes = m.namesEnd - m.namesStart
-  const bytes = new Uint8Array(namesBytes + m.contentEnd - m.contentStart)
-  bytes.set(m.source.subarray(m.namesStart, m.namesEnd), 0)
-  bytes.set(m.source.subarray(m.contentStart, m.contentEnd), namesBytes)
-  copy.source = bytes
-  copy.namesEnd = namesBytes
-  copy.contentStart = namesBytes
-  copy.contentEnd = bytes.length
-  copy.bodySize = m.bodySize
-  copy.persistent = m.persistent
-  copy.priority = m.priority
-  copy.ttl = m.ttl
-  return copy
 }

@@ -1,6 +1,6 @@
 // hot: per message
 /** The deliveries of a channel that wait for an acknowledgement: a ring of typed arrays over delivery tags. */
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import type { ChannelConsumer } from './consumer.ts'
 
 const INITIAL_SLOTS = 64
@@ -16,12 +16,12 @@ export class Unsettled {
   private outstanding = new Uint8Array(INITIAL_SLOTS)
   /** The message's number in its queue. */
   private numbers = new Float64Array(INITIAL_SLOTS)
-  private queues: (WorkQueue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
+  private queues: (Queue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
   /** undefined for a basic.get. */
   private consumers: (ChannelConsumer | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
 
   /** A delivery that will be settled; returns its tag. */
-  add(queue: WorkQueue, number: number, consumer: ChannelConsumer | undefined): number {
+  add(queue: Queue, number: number, consumer: ChannelConsumer | undefined): number {
     const tag = this.nextTag
     if (tag - this.firstTag === this.slots) this.grow()
     const slot = tag & (this.slots - 1)
@@ -55,8 +55,8 @@ export class Unsettled {
     return this.firstTag
   }
 
-  queueOf(tag: number): WorkQueue {
-    return this.queues[tag & (this.slots - 1)] as WorkQueue
+  queueOf(tag: number): Queue {
+    return this.queues[tag & (this.slots - 1)] as Queue
   }
 
   numberOf(tag: number): number {
@@ -89,7 +89,7 @@ export class Unsettled {
     const slots = this.slots * 2
     const outstanding = new Uint8Array(slots)
     const numbers = new Float64Array(slots)
-    const queues = new Array<WorkQueue | undefined>(slots).fill(undefined)
+    const queues = new Array<Queue | undefined>(slots).fill(undefined)
     const consumers = new Array<ChannelConsumer | undefined>(slots).fill(undefined)
     for (let tag = this.firstTag; tag < this.nextTag; tag++) {
       const from = tag & (this.slots - 1)

@@ -1,6 +1,6 @@
 /** Who asks for an operation, and the checks and texts that all operations share. */
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import type { Access, Right } from '../security/users.ts'
@@ -49,7 +49,7 @@ export function existingExchange(c: Caller, name: string): Exchange {
 }
 
 /** @throws AmqpError 404, or 405 for another connection's exclusive queue */
-export function existingQueue(c: Caller, name: string): WorkQueue {
+export function existingQueue(c: Caller, name: string): Queue {
   const q = c.vhost.queues.get(name)
   if (q === undefined) throw notFound(`no ${describeQueue(c, name)}`)
   checkOwner(c, q)
@@ -57,7 +57,7 @@ export function existingQueue(c: Caller, name: string): WorkQueue {
 }
 
 /** @throws AmqpError 405 */
-export function checkOwner(c: Caller, q: WorkQueue): void {
+export function checkOwner(c: Caller, q: Queue): void {
   if (!q.exclusive || q.owner === c.owner) return
   throw locked(c, q.name)
 }

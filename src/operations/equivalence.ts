@@ -1,5 +1,5 @@
 /** Comparing the arguments of a redeclaration with those of the original (behaviour.md section 6). */
-import { typeName } from '../broker/arguments/table.ts'
+import { typeName } from '../broker/arguments/rules.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { type FieldTable, type FieldValue, fieldsEqual, toPlain } from '../protocol/field-table.ts'
 

@@ -1,7 +1,8 @@
 /** Declaring and deleting exchanges (behaviour.md section 5). */
-import { typeName } from '../broker/arguments/table.ts'
+import { typeName } from '../broker/arguments/rules.ts'
+import type { Broker } from '../broker/broker.ts'
 import type { Exchange, ExchangeInfo } from '../broker/exchange/exchange.ts'
-import { exchangeRouting } from '../broker/exchange/registry.ts'
+import { isExchangeType } from '../broker/exchange/registry.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import {
   accessRefused,
@@ -23,11 +24,10 @@ export function declareExchangePassive(c: Caller, name: string): void {
 }
 
 /** @throws AmqpError 403, 406 */
-export function declareExchange(c: Caller, wanted: ExchangeInfo): Exchange {
+export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo): Exchange {
   const name = cleanName(wanted.name)
   const what = describeExchange(c, name)
-  const routing = exchangeRouting(wanted.type)
-  if (routing === undefined) throw preconditionFailed(`unknown exchange type '${wanted.type}'`)
+  if (!isExchangeType(wanted.type)) throw preconditionFailed(`unknown exchange type '${wanted.type}'`)
   refuseDefault(name)
   checkAccess(c, 'configure', 'exchange', name)
   const existing = c.vhost.exchanges.get(name)
@@ -47,7 +47,7 @@ export function declareExchange(c: Caller, wanted: ExchangeInfo): Exchange {
     checkAccess(c, 'read', 'exchange', name)
     checkAccess(c, 'write', 'exchange', alternate.value.toString())
   }
-  return c.vhost.addExchange({ ...pick(wanted), name }, routing)
+  return broker.createExchange(c.vhost, { ...pick(wanted), name })
 }
 
 function pick(x: ExchangeInfo): ExchangeInfo {

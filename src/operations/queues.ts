@@ -1,10 +1,10 @@
 /** Declaring, deleting and purging queues (behaviour.md section 6). */
 import { randomBytes } from 'node:crypto'
-import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/table.ts'
+import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/validation.ts'
 import type { Broker } from '../broker/broker.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { QueueKind } from '../broker/queue/kinds/kinds.ts'
-import type { WorkQueue } from '../broker/queue/work-queue.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import {
@@ -31,7 +31,7 @@ export interface QueueDeclaration {
 }
 
 /** Only existence and exclusiveness count. @throws AmqpError 404, 405 */
-export function declareQueuePassive(c: Caller, name: string): WorkQueue {
+export function declareQueuePassive(c: Caller, name: string): Queue {
   const q = existingQueue(c, cleanName(name))
   q.redeclared()
   return q
@@ -48,7 +48,7 @@ export function isReplyName(c: Caller, name: string): boolean {
 }
 
 /** @throws AmqpError 403, 405, 406 */
-export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): WorkQueue {
+export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): Queue {
   const named = cleanName(wanted.name)
   const kind = kindOf(wanted.arguments, describeQueue(c, named))
   if (named === '' && !kind.transient)
@@ -90,7 +90,7 @@ function checkPermanent(wanted: QueueDeclaration, what: string): void {
   if (wanted.exclusive) refuse('exclusive-owner')
 }
 
-function checkSame(c: Caller, q: WorkQueue, wanted: QueueDeclaration, kind: QueueKind): void {
+function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKind): void {
   const what = describeQueue(c, q.name)
   checkOwner(c, q)
   if (wanted.exclusive !== q.exclusive) throw locked(c, q.name)

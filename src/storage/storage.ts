@@ -9,6 +9,7 @@ export type StorageWrite =
   /** `index` is the position of the record's first message in its segment. The bytes stay unchanged until written. */
   | { op: 'record'; log: number; segment: number; index: number; bytes: Uint8Array }
   | { op: 'segment'; log: number; segment: number; state: Uint8Array }
+  | { op: 'drop-record'; log: number; segment: number; index: number }
   /** Removes the segment's state and all its records. */
   | { op: 'drop-segment'; log: number; segment: number }
   /** The log is gone at once; its number is not used again. */
@@ -29,6 +30,8 @@ export interface Storage {
   segments(log: number): Iterable<{ segment: number; state: Uint8Array }>
   /** The bytes are valid until the next step. */
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
+  /** One record, with octets of its own; undefined where there is none. */
+  record(log: number, segment: number, index: number): Uint8Array | undefined
   /** House-keeping is due. */
   readonly maintenanceDue?: boolean
   /** Keeps house for a moment. Called between writes; the next write waits for it, reads need not. */

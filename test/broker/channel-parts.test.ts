@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Consumer, Consumers } from '../../src/broker/queue/consumers.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
 import { ReturnedMessages } from '../../src/broker/queue/returned.ts'
-import type { WorkQueue } from '../../src/broker/queue/work-queue.ts'
+import type { Route } from '../../src/broker/router.ts'
 import { Confirms } from '../../src/channel/confirms.ts'
 import { RouteCache } from '../../src/channel/route-cache.ts'
 import { Unsettled } from '../../src/channel/unsettled.ts'
@@ -21,7 +22,7 @@ describe('unsettled deliveries', () => {
         for (const o of ops) {
           if (o.do === 'add') {
             model.set(++tag, tag * 7)
-            expect(u.add({} as WorkQueue, tag * 7, undefined)).toBe(tag)
+            expect(u.add({} as Queue, tag * 7, undefined)).toBe(tag)
           } else if (o.do === 'skip') expect(u.skip()).toBe(++tag)
           else {
             const tags = [...model.keys()]
@@ -79,10 +80,10 @@ describe('route cache', () => {
 
   it('finds what was added, until the topology changes', () => {
     const cache = new RouteCache()
-    const queues: WorkQueue[] = []
-    cache.add({ names: names('ab'), queues }, 1)
-    cache.add({ names: names('cd'), queues }, 1)
-    expect(cache.find(names('xxabxx'), 2, 4, 1)?.queues).toBe(queues)
+    const route: Route = { queues: [], effects: [], byKeyOnly: true }
+    cache.add({ names: names('ab'), route }, 1)
+    cache.add({ names: names('cd'), route }, 1)
+    expect(cache.find(names('xxabxx'), 2, 4, 1)?.route).toBe(route)
     expect(cache.find(names('cd'), 0, 2, 1)?.names).toEqual(names('cd'))
     expect(cache.find(names('ef'), 0, 2, 1)).toBeUndefined()
     expect(cache.find(names('ab'), 0, 2, 2)).toBeUndefined()
@@ -94,7 +95,7 @@ describe('returned messages', () => {
   it('come out lowest first', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.nat(1000), fc.constant(-1)), { maxLength: 300 }), (ops) => {
-        const r = new ReturnedMessages()
+        const r = new ReturnedMessages(false)
         let model: number[] = []
         for (const n of ops) {
           if (n >= 0 && !model.includes(n)) {
@@ -122,6 +123,7 @@ describe('consumers of a queue', () => {
       parked: false,
       hasCredit: () => c.credit > 0,
       deliver() {},
+      settingsChanged() {},
       cancelled() {},
     }
     return c

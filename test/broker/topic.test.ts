@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Binding } from '../../src/broker/exchange/exchange.ts'
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
+import { PlainMessage } from '../../src/broker/router.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 
 /** The definition, word by word, without a trie. */
@@ -40,10 +41,7 @@ describe('topic routing', () => {
           for (const b of gone) routing.remove(b)
           for (const k of keys) {
             const found = new Set<string>()
-            routing.route(
-              { routingKey: k, headers: () => FieldTable.empty },
-              { add: (d) => found.add(d.name) },
-            )
+            routing.route(new PlainMessage(k, {}), { add: (d) => found.add(d.name), effect() {} })
             const expected = bindings.filter((b) => !gone.has(b) && matches(split(b.routingKey), split(k)))
             expect([...found].sort()).toEqual(expected.map((b) => b.destination.name).sort())
           }
@@ -57,8 +55,8 @@ describe('topic routing', () => {
     const routing = new TopicRouting()
     routing.add(bindingTo('q', `${'#.a.'.repeat(20)}end`))
     let found = 0
-    const message = { routingKey: 'a.'.repeat(100).slice(0, -1), headers: () => FieldTable.empty }
-    routing.route(message, { add: () => found++ })
+    const message = new PlainMessage('a.'.repeat(100).slice(0, -1), {})
+    routing.route(message, { add: () => found++, effect() {} })
     expect(found).toBe(0)
   })
 })

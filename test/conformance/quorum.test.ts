@@ -11,7 +11,7 @@ import {
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { table, Wire } from '../support/wire.ts'
 
 const t = useTarget()
 
@@ -21,7 +21,12 @@ async function quorum(w: Wire, args: Parameters<typeof table>[0]): Promise<strin
     durable: true,
     arguments: table({ 'x-queue-type': 'quorum', ...args }),
   })
-  onTestFinished(() => w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk).then(() => {}))
+  onTestFinished(async () => {
+    const cleaner = await Wire.open(t.url)
+    await cleaner.channel(CH)
+    await cleaner.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
+    await cleaner.close()
+  })
   return q
 }
 
@@ -74,4 +79,80 @@ describe('delivery limit', () => {
     }
     expect((await counts(w, q)).messages).toBe(0)
   })
+})
+
+describe('order', () => {
+  it('gives out returned messages before others, in the order of their return', async () => {
+    const w = await session(t)
+    const q = await quorum(w, { 'x-delivery-limit': 5 })
+    for (let i = 0; i < 4; i++) w.publish(CH, { routingKey: q, body: String(i) })
+    await until(async () => (await counts(w, q)).messages === 4, 'all messages')
+    const tags: number[] = []
+    for (let i = 0; i < 3; i++) {
+      w.send(CH, MethodId.BasicGet, { queue: q })
+      tags.push((await w.receive(CH, MethodId.BasicGetOk)).method.deliveryTag)
+    }
+    for (const i of [1, 0])
+      w.send(CH, MethodId.BasicReject, { deliveryTag: tags[i] as number, requeue: true })
+    await until(async () => (await counts(w, q)).messages === 3, 'the returns')
+    await w.call(CH, MethodId.BasicConsume, { queue: q }, MethodId.BasicConsumeOk)
+    expect((await deliveries(w, 3)).map((d) => String(d.body))).toEqual(['1', '0', '3'])
+  })
+})
+
+describe('what quorum queues refuse', () => {
+  it('a shared prefetch', async () => {
+    const w = await session(t)
+    const queue = await quorum(w, {})
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 5, global: true }, MethodId.BasicQosOk)
+    w.send(CH, MethodId.BasicConsume, { queue })
+    const e = await w.connectionError()
+    expect([e.code, e.text]).toEqual([
+      540,
+      `NOT_IMPLEMENTED - queue '${queue}' in vhost '/' does not support global qos`,
+    ])
+  })
+
+  it('basic.get with a single active consumer', async () => {
+    const w = await session(t)
+    const queue = await quorum(w, { 'x-single-active-consumer': true })
+    w.send(CH, MethodId.BasicGet, { queue })
+    const e = await w.channelError(CH)
+    await w.channel(CH)
+    expect([e.code, e.text]).toEqual([
+      405,
+      `RESOURCE_LOCKED - cannot obtain access to locked queue '${queue}' in vhost '/'. basic.get operations are not supported by quorum queues with single active consumer`,
+    ])
+  })
+})
+
+describe('at-least-once dead lettering', () => {
+  differs('RabbitMQ tries again after three minutes')(
+    'keeps the message, unseen, until there is a queue to take it',
+    async () => {
+      const w = await session(t)
+      const dlx = await declareExchange(w, 'fanout', { autoDelete: false, durable: true })
+      const q = await quorum(w, {
+        'x-dead-letter-exchange': dlx,
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      })
+      w.publish(CH, { routingKey: q, body: 'kept', properties: { deliveryMode: 2 } })
+      await until(async () => (await counts(w, q)).messages === 1, 'the message')
+      w.send(CH, MethodId.BasicGet, { queue: q })
+      const got = await w.receive(CH, MethodId.BasicGetOk)
+      w.send(CH, MethodId.BasicReject, { deliveryTag: got.method.deliveryTag, requeue: false })
+      expect((await counts(w, q)).messages).toBe(0)
+      const dead = await quorum(w, {})
+      await bindQueue(w, dead, dlx)
+      await until(async () => (await counts(w, dead)).messages === 1, 'the dead letter')
+      w.send(CH, MethodId.BasicGet, { queue: dead, noAck: true })
+      const letter = await w.receive(CH, MethodId.BasicGetOk)
+      expect([String(letter.body), letter.properties?.headers?.text('x-first-death-reason')]).toEqual([
+        'kept',
+        'rejected',
+      ])
+      await w.call(CH, MethodId.ExchangeDelete, { exchange: dlx }, MethodId.ExchangeDeleteOk)
+    },
+  )
 })

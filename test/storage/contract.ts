@@ -68,6 +68,31 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
       await s.close()
     })
 
+    it('reads and drops single records', async () => {
+      const under = make()
+      let s = await under.open()
+      await s.write([
+        { op: 'record', log: 3, segment: 9, index: 0, bytes: bytes(1) },
+        { op: 'record', log: 3, segment: 9, index: 1, bytes: bytes(2, 2) },
+        { op: 'segment', log: 3, segment: 9, state: bytes(0) },
+      ])
+      expect([s.record(3, 9, 1), s.record(3, 9, 2), s.record(4, 9, 1)].map((b) => b && [...b])).toEqual([
+        [2, 2],
+        undefined,
+        undefined,
+      ])
+      await s.write([
+        { op: 'drop-record', log: 3, segment: 9, index: 1 },
+        { op: 'drop-record', log: 3, segment: 9, index: 7 },
+        { op: 'record', log: 3, segment: 9, index: 5, bytes: bytes(5) },
+        { op: 'drop-record', log: 3, segment: 9, index: 5 },
+      ])
+      await s.close()
+      s = await under.open()
+      expect(Array.from(s.records(3, 9), (r) => [r.index, ...r.bytes])).toEqual([[0, 1]])
+      await s.close()
+    })
+
     it('applies a batch in its order', async () => {
       const s = await make().open()
       await s.write([{ op: 'record', log: 1, segment: 1, index: 5, bytes: bytes(5) }])

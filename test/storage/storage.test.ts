@@ -47,6 +47,9 @@ class Failing implements Storage {
   records(log: number, segment: number) {
     return this.inner.records(log, segment)
   }
+  record(log: number, segment: number, index: number) {
+    return this.inner.record(log, segment, index)
+  }
   close(): Promise<void> {
     return this.inner.close()
   }

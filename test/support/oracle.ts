@@ -1,16 +1,23 @@
 /** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
+/** Exchange types that Leveret has built in. */
+const PLUGINS = [
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+]
 const START_MS_MAX = 60_000
 
 export default async function setup(): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
+  writeFileSync(join(dir, 'plugins'), `[${PLUGINS.join(',')}].`)
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
   const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
   await listening(node)

@@ -92,6 +92,17 @@ export async function confirmSelect(w: Wire): Promise<void> {
   await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
 }
 
+/** Resolves once the publishes `from` to `to` of the channel are acknowledged, in whatever order. */
+export async function confirmed(w: Wire, from: number, to?: number): Promise<void> {
+  const [first, last] = to === undefined ? [1, from] : [from, to]
+  const open = new Set(Array.from({ length: last - first + 1 }, (_, i) => first + i))
+  while (open.size > 0) {
+    const m = await w.expect(CH, MethodId.BasicAck)
+    for (const tag of [...open])
+      if (tag === m.deliveryTag || (m.multiple && tag < m.deliveryTag)) open.delete(tag)
+  }
+}
+
 /** The channel is closed with an error: its code and text. Channel 1 is open again afterwards. */
 export async function refused(w: Wire): Promise<[number, string]> {
   const e = await w.channelError(CH)

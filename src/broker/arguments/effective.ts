@@ -1,29 +1,124 @@
-/** What a queue's arguments come to. Policies will join in here, by the precedence of behaviour.md section 10. */
-import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
+/** What a queue's arguments and policies come to, by the precedence of behaviour.md section 10. */
+import { type FieldTable, type FieldValue, integerOf, toField } from '../../protocol/field-table.ts'
+import type { AppliedPolicies, PolicyValue } from '../policy/policy.ts'
 import type { QueueKind } from '../queue/kinds/kinds.ts'
 import { LengthLimit, type Overflow } from '../queue/length-limit.ts'
-import type { QueueSettings } from '../queue/work-queue.ts'
+import type { QueueSettings } from '../queue/queue.ts'
+import { ageMs } from './rules.ts'
 
-function numberArgument(args: FieldTable, name: string): number | undefined {
-  const v = args.get(name)
-  return v === undefined ? undefined : integerOf(v)
-}
+/** A setting where it may come from: the declaration, the policy, the operator policy. */
+class Sources {
+  private readonly args: FieldTable
+  private readonly applied: AppliedPolicies
 
-export function effectiveSettings(args: FieldTable, kind: QueueKind): QueueSettings {
-  const maxLength = numberArgument(args, 'x-max-length')
-  const maxBytes = numberArgument(args, 'x-max-length-bytes')
-  const overflow = (args.text('x-overflow') ?? 'drop-head') as Overflow
-  const limited = maxLength !== undefined || maxBytes !== undefined
-  return {
-    messageTtl: numberArgument(args, 'x-message-ttl') ?? -1,
-    expires: numberArgument(args, 'x-expires') ?? -1,
-    limit: limited
-      ? new LengthLimit(maxLength ?? Number.POSITIVE_INFINITY, maxBytes ?? Number.POSITIVE_INFINITY, overflow)
-      : undefined,
-    deadLetterExchange: args.text('x-dead-letter-exchange'),
-    deadLetterRoutingKey: args.text('x-dead-letter-routing-key'),
-    singleActiveConsumer: args.get('x-single-active-consumer')?.value === true,
-    deliveryLimit: numberArgument(args, 'x-delivery-limit') ?? kind.deliveryLimit,
-    maxPriority: numberArgument(args, 'x-max-priority') ?? 0,
+  constructor(args: FieldTable, applied: AppliedPolicies) {
+    this.args = args
+    this.applied = applied
+  }
+
+  private of(key: string): { argument: FieldValue | undefined; policies: PolicyValue[] } {
+    const { policy, operator } = this.applied
+    const values = [operator?.definition[key], policy?.definition[key]]
+    return {
+      argument: this.args.get(`x-${key}`),
+      policies: values.filter((v): v is PolicyValue => v !== undefined),
+    }
+  }
+
+  /** The smallest of all; undefined where none is set. */
+  least(key: string, read = integerOf): number | undefined {
+    const { argument, policies } = this.of(key)
+    let least: number | undefined
+    for (const v of [argument, ...policies.map(toField)]) {
+      const n = v === undefined ? undefined : read(v)
+      if (n !== undefined && (least === undefined || n < least)) least = n
+    }
+    return least
+  }
+
+  /** As `least`, but a negative number stands for no limit. */
+  leastLimit(key: string): number | undefined {
+    return this.least(key, (v) => {
+      const n = integerOf(v)
+      return n !== undefined && n < 0 ? Number.POSITIVE_INFINITY : n
+    })
+  }
+
+  /** The argument, else the operator's policy, else the policy. */
+  first(key: string): FieldValue | undefined {
+    const { argument, policies } = this.of(key)
+    return argument ?? (policies[0] === undefined ? undefined : toField(policies[0]))
+  }
+
+  firstText(key: string): string | undefined {
+    const v = this.first(key)
+    return v?.type === 'S' ? v.value.toString() : undefined
+  }
+
+  firstNumber(key: string): number | undefined {
+    const v = this.first(key)
+    return v === undefined ? undefined : integerOf(v)
+  }
+
+  /** Policies first. */
+  policyText(key: string): string | undefined {
+    const { policies } = this.of(key)
+    return typeof policies[0] === 'string' ? policies[0] : this.firstText(key)
+  }
+
+  flag(key: string): boolean {
+    return this.first(key)?.value === true
   }
 }
+
+export function effectiveSettings(
+  args: FieldTable,
+  kind: QueueKind,
+  applied: AppliedPolicies,
+): QueueSettings {
+  const from = new Sources(args, applied)
+  const overflow = (kind.policyOverflowWins ? from.policyText('overflow') : from.firstText('overflow')) as
+    | Overflow
+    | undefined
+  const deadLetterExchange = from.firstText('dead-letter-exchange')
+  const limit = from.leastLimit('delivery-limit') ?? kind.deliveryLimit
+  return {
+    messageTtl: from.least('message-ttl') ?? -1,
+    expires: from.least('expires') ?? -1,
+    limit: lengthLimit(from, overflow ?? 'drop-head'),
+    deadLetterExchange,
+    deadLetterRoutingKey: from.firstText('dead-letter-routing-key'),
+    deadLetterAtLeastOnce:
+      kind.atLeastOnce &&
+      deadLetterExchange !== undefined &&
+      overflow === 'reject-publish' &&
+      from.firstText('dead-letter-strategy') === 'at-least-once',
+    singleActiveConsumer: from.flag('single-active-consumer'),
+    deliveryLimit: Number.isFinite(limit) ? limit : -1,
+    maxPriority: from.firstNumber('max-priority') ?? 0,
+    consumerTimeout: from.least('consumer-timeout') ?? 0,
+    retry: retryOf(from),
+    expireAnywhere: from.flag('expire-anywhere'),
+    maxAge: from.least('max-age', (v) => (v.type === 'S' ? ageMs(v.value.toString()) : undefined)) ?? -1,
+    segmentBytes: from.firstNumber('stream-max-segment-size-bytes') ?? Number.POSITIVE_INFINITY,
+    maxBytes: from.least('max-length-bytes') ?? -1,
+  }
+}
+
+function lengthLimit(from: Sources, overflow: Overflow): LengthLimit | undefined {
+  const messages = from.least('max-length')
+  const bytes = from.least('max-length-bytes')
+  if (messages === undefined && bytes === undefined) return undefined
+  return new LengthLimit(messages ?? Number.POSITIVE_INFINITY, bytes ?? Number.POSITIVE_INFINITY, overflow)
+}
+
+function retryOf(from: Sources): QueueSettings['retry'] {
+  const type = from.firstText('delayed-retry-type') ?? 'disabled'
+  if (type === 'disabled') return undefined
+  const min = from.firstNumber('delayed-retry-min') ?? RETRY_MIN_MS
+  const max = from.firstNumber('delayed-retry-max') ?? Number.POSITIVE_INFINITY
+  return { failed: type !== 'returned', returned: type !== 'failed', min, max: Math.max(min, max) }
+}
+
+/** x-delayed-retry-min where only the type is given. */
+const RETRY_MIN_MS = 1000

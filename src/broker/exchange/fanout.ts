@@ -2,7 +2,7 @@ import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchang
 
 /** Everything bound, whatever the key. */
 export class FanoutRouting implements ExchangeRouting {
-  readonly byKeyOnly = true
+  readonly byKeyOnly: boolean = true
   private readonly bindings = new Set<Binding>()
 
   add(b: Binding): void {

@@ -1,20 +1,77 @@
 /** The exchange types by name. A new type is one file and one line here. */
+import { FieldTable } from '../../protocol/field-table.ts'
+import { ConsistentHashRouting } from './consistent-hash.ts'
+import { DelayedRouting, type DelayParts, delayedType } from './delayed.ts'
 import { DirectRouting } from './direct.ts'
 import type { ExchangeRouting } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 import { HeadersRouting } from './headers.ts'
+import { ModulusHashRouting, RandomRouting } from './random.ts'
+import { RecentHistoryRouting } from './recent-history.ts'
 import { TopicRouting } from './topic.ts'
 
-const types: Record<string, () => ExchangeRouting> = {
+/** What types need of their surroundings. */
+export interface RoutingContext {
+  /** 0 up to 1, exclusive */
+  random(): number
+  /** For an exchange that holds messages back. */
+  delay(): DelayParts
+}
+
+type Make = (args: FieldTable, context: RoutingContext) => ExchangeRouting
+
+const types: Record<string, Make> = {
   direct: () => new DirectRouting(),
   fanout: () => new FanoutRouting(),
   topic: () => new TopicRouting(),
   headers: () => new HeadersRouting(),
+  'x-consistent-hash': (args) => new ConsistentHashRouting(args),
+  'x-random': (_, context) => new RandomRouting(context.random),
+  'x-local-random': (_, context) => new RandomRouting(context.random),
+  'x-modulus-hash': () => new ModulusHashRouting(),
+  'x-recent-history': (args) => new RecentHistoryRouting(args),
+  // The deduplication is the exchange's, whatever its type; this one has it always.
+  'x-message-deduplication': () => new FanoutRouting(),
+  'x-delayed-message': (args, context) => {
+    const inner = exchangeRouting(delayedType(args, mayBeDelayed), args, context)
+    return new DelayedRouting(inner, context.delay())
+  },
 }
 
-/** undefined for a type that does not exist. */
-export function exchangeRouting(type: string): ExchangeRouting | undefined {
-  return Object.hasOwn(types, type) ? types[type]?.() : undefined
+export const exchangeTypes: readonly string[] = Object.keys(types)
+
+export function isExchangeType(type: string): boolean {
+  return Object.hasOwn(types, type)
+}
+
+function mayBeDelayed(type: string): boolean {
+  return isExchangeType(type) && !holdsMessages(type)
+}
+
+/** Types whose exchanges let each value of x-deduplication-header pass once, asked or not. */
+export function alwaysDeduplicates(type: string): boolean {
+  return type === 'x-message-deduplication'
+}
+
+/** Types whose exchanges have a number of their own in the store. */
+export function holdsMessages(type: string): boolean {
+  return type === 'x-delayed-message'
+}
+
+/**
+ * @param type one for which `isExchangeType` holds
+ * @throws AmqpError 406 for arguments that the type cannot use
+ */
+export function exchangeRouting(type: string, args: FieldTable, context: RoutingContext): ExchangeRouting {
+  const make = types[type] as Make
+  return make(args, context)
+}
+
+const plain: RoutingContext = {
+  random: () => 0,
+  delay: () => {
+    throw new TypeError('no delayed exchange is predeclared')
+  },
 }
 
 /** Present in every vhost, durable (behaviour.md section 5). The default exchange is made apart. */
@@ -26,3 +83,7 @@ export const predeclared = [
   { name: 'amq.rabbitmq.trace', type: 'topic', internal: true },
   { name: 'amq.topic', type: 'topic', internal: false },
 ] as const
+
+export function predeclaredRouting(type: string): ExchangeRouting {
+  return exchangeRouting(type, FieldTable.empty, plain)
+}

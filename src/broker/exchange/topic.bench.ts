@@ -1,5 +1,6 @@
 import { bench, describe } from 'vitest'
 import { FieldTable } from '../../protocol/field-table.ts'
+import { PlainMessage } from '../router.ts'
 import type { Binding } from './exchange.ts'
 import { TopicRouting } from './topic.ts'
 
@@ -17,9 +18,9 @@ describe.each([10, 10_000, 100_000])('a topic exchange with %i bindings that do 
   for (let i = 0; i < count; i++) routing.add(binding(`other.${i}.#`))
   routing.add(binding('hit.*'))
   routing.add(binding('#.me'))
-  const message = { routingKey: 'hit.me', headers: () => FieldTable.empty }
+  const message = new PlainMessage('hit.me', {})
   let found = 0
   bench('one key', () => {
-    routing.route(message, { add: () => found++ })
+    routing.route(message, { add: () => found++, effect() {} })
   })
 })

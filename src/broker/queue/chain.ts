@@ -4,7 +4,7 @@
  * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
  */
 import type { Incoming } from '../message.ts'
-import type { MessageOrder } from './order.ts'
+import type { Browsed, MessageOrder } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import type { QueueLog } from './queue-log.ts'
 import { ReturnedMessages } from './returned.ts'
@@ -23,7 +23,7 @@ const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
   private readonly segments: Segment[] = []
-  private readonly returned = new ReturnedMessages()
+  private readonly returned: ReturnedMessages
   ready = 0
   unacked = 0
   /** Octets of the bodies of ready and of unacked messages. */
@@ -43,8 +43,12 @@ export class Chain implements MessageOrder, SegmentOwner {
   private nextNumber = 0
   private nextSegment = 1
   private lastFound: Segment | undefined
+  /** Messages behind the cursor have been taken out of their turn. */
+  private takenAhead = false
 
-  constructor(log: QueueLog | undefined, pager: Pager, openSpill: () => QueueLog) {
+  /** @param inOrderOfReturn what comes back goes out in that order, not at its original place */
+  constructor(log: QueueLog | undefined, pager: Pager, openSpill: () => QueueLog, inOrderOfReturn = false) {
+    this.returned = new ReturnedMessages(inOrderOfReturn)
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
@@ -194,8 +198,66 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.ready++
     this.readyBytes += size
     this.returned.add(number)
-    if (segment.deliveryCounts !== undefined && !segment.dirty && segment.persistent > 0)
+    const at = segment.expiresAt(index)
+    const sooner = at !== 0 && (segment.soonest === 0 || at < segment.soonest)
+    if (sooner) segment.soonest = at
+    if ((sooner || segment.deliveryCounts !== undefined) && !segment.dirty && segment.persistent > 0)
       this.log?.touch(segment)
+  }
+
+  take(number: number): void {
+    const segment = this.loaded(this.locate(number))
+    const index = number - segment.base
+    if (!this.returned.remove(number)) this.takenAhead = true
+    const size = segment.bodySize(index)
+    segment.states[index] = STATE_UNACKED | (segment.wasDelivered(index) ? STATE_DELIVERED : 0)
+    this.ready--
+    this.readyBytes -= size
+    this.unacked++
+    this.unackedBytes += size
+  }
+
+  *browse(after: number): Iterable<Browsed> {
+    for (const segment of [...this.segments]) {
+      if (segment.base + segment.count <= after + 1) continue
+      const wasLoaded = segment.bytes !== undefined
+      this.load(segment)
+      for (let index = Math.max(0, after + 1 - segment.base); index < segment.count; index++) {
+        const state = segment.state(index)
+        if (state !== STATE_SETTLED)
+          yield { segment, index, number: segment.base + index, unacked: state === STATE_UNACKED }
+      }
+      this.leave(segment, wasLoaded)
+    }
+  }
+
+  /** Gives up the memory of a segment that was loaded for a look only. */
+  private leave(segment: Segment, wasLoaded: boolean): void {
+    if (!wasLoaded && this.verdict(segment) === 'evict') this.pager.release(segment)
+  }
+
+  expired(now: number): number[] {
+    for (const segment of this.segments) {
+      if (segment.soonest === 0 || segment.soonest >= now) continue
+      const wasLoaded = segment.bytes !== undefined
+      this.load(segment)
+      const found: number[] = []
+      segment.soonest = 0
+      for (let i = 0; i < segment.count; i++) {
+        const at = segment.state(i) === STATE_READY ? segment.expiresAt(i) : 0
+        if (at !== 0 && at < now) found.push(segment.base + i)
+        else if (at !== 0 && (segment.soonest === 0 || at < segment.soonest)) segment.soonest = at
+      }
+      if (found.length > 0) return found
+      this.leave(segment, wasLoaded)
+    }
+    return []
+  }
+
+  soonestExpiry(): number {
+    let soonest = 0
+    for (const { soonest: at } of this.segments) if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
+    return soonest
   }
 
   find(number: number): { segment: Segment; index: number } {
@@ -271,7 +333,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   purge(): number {
     const count = this.ready
     // Behind the cursor's segment nothing has been handed out: those segments go as they are, loaded or not.
-    const untouched = this.segments.slice(this.cursorAt + 1)
+    const untouched = this.takenAhead ? [] : this.segments.slice(this.cursorAt + 1)
     for (const segment of untouched) {
       this.ready -= segment.live
       this.dropSegment(segment)

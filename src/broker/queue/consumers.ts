@@ -1,7 +1,7 @@
 // hot: per message
 /** The consumers of a queue and whose turn it is. Knows credit, not messages. */
+import type { Queue } from './queue.ts'
 import type { Segment } from './segment.ts'
-import type { WorkQueue } from './work-queue.ts'
 
 /** What a queue needs of a consumer; a channel implements it. */
 export interface Consumer {
@@ -14,7 +14,9 @@ export interface Consumer {
   parked: boolean
   hasCredit(): boolean
   /** `number` is the message's number in its queue, by which it is settled later. */
-  deliver(queue: WorkQueue, segment: Segment, index: number, number: number): void
+  deliver(queue: Queue, segment: Segment, index: number, number: number): void
+  /** The queue's settings are others now. */
+  settingsChanged(): void
   /** The queue is gone: tell the client. */
   cancelled(): void
 }

@@ -10,37 +10,46 @@ import {
 import type { Properties } from '../../protocol/generated/properties.ts'
 import { encodeContent } from '../content.ts'
 import { type Content, Incoming } from '../message.ts'
-import { PlainMessage } from '../router.ts'
+import { isUnroutable, PlainMessage } from '../router.ts'
 import type { Vhost } from '../vhost.ts'
-import type { DeathReason } from './queue.ts'
-import type { WorkQueue } from './work-queue.ts'
+import { type DeathReason, PUBLISH_REFUSED, type Queue } from './queue.ts'
 
-/** Publishes a message that leaves `queue`, or that it refused, to the queue's dead-letter exchange. */
+/**
+ * Publishes a message that leaves `queue`, or that it refused, to the queue's dead-letter exchange.
+ * @param done targets that have it already; those that take it now are added
+ * @returns whether there are targets and all of them have it
+ */
 export function deadLetter(
   vhost: Vhost,
-  queue: WorkQueue,
+  queue: Queue,
   content: Content,
   reason: DeathReason,
   nowMs: number,
-): void {
+  done?: Set<Queue>,
+): boolean {
   const exchange = vhost.findExchange(queue.settings.deadLetterExchange as string)
-  if (exchange === undefined) return
+  if (exchange === undefined) return false
   const fixedKey = queue.settings.deadLetterRoutingKey
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]
   const headers = withDeath(content, queue.name, reason, nowMs, carbonCopies)
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
-  const targets = vhost.route(
-    exchange,
-    keys.map((k) => new PlainMessage(k, headers)),
-  ).queues
+  const messages = keys.map((k) => new PlainMessage(k, properties))
+  const route = vhost.route(exchange, messages)
+  const { queues, effects } = route
   const deaths = deathsOf(headers)
   const m = new Incoming()
-  for (const target of targets) {
-    if (reason !== 'rejected' && isCycle(deaths, target.name)) continue
-    encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
-    target.publish(m)
+  const encode = (): void => encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
+  let complete = !isUnroutable(route)
+  for (const target of queues) {
+    if (done?.has(target) || (reason !== 'rejected' && isCycle(deaths, target.name))) continue
+    encode()
+    if (target.publish(m) === PUBLISH_REFUSED) complete = false
+    else done?.add(target)
   }
+  if (effects.length > 0) encode()
+  for (const effect of effects) effect.published(m)
+  return complete
 }
 
 /** The texts of a CC or BCC header; empty where it is absent or no array of texts. */
@@ -49,7 +58,8 @@ export function carbonCopyKeys(headers: FieldTable | undefined, name: 'CC' | 'BC
   return v?.type === 'A' ? v.value.flatMap((k) => (k.type === 'S' ? [k.value.toString()] : [])) : []
 }
 
-function deathsOf(headers: FieldTable | undefined): FieldTable[] {
+/** The entries of x-death, newest first. */
+export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   const v = headers?.get('x-death')
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
 }

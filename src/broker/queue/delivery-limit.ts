@@ -3,9 +3,12 @@
  * disk with the segment's state, and told to consumers as x-delivery-count (behaviour.md section 13).
  */
 import { FieldTable, fieldEntry } from '../../protocol/field-table.ts'
-import type { Content } from '../message.ts'
+import { encodeContent } from '../content.ts'
+import { Incoming } from '../message.ts'
+import type { Segment } from './segment.ts'
 
 const COUNT_HEADER = 'x-delivery-count'
+const ACQUIRED_HEADER = 'x-acquired-count'
 /** index u16, count u16 */
 const PAIR_BYTES = 4
 const COUNT_MAX = 0xffff
@@ -50,10 +53,21 @@ export class DeliveryCounts {
   }
 }
 
-/** The headers of a message as they go out for the `count`-th time after the first. */
-export function withDeliveryCount(content: Content, count: number): FieldTable {
+/**
+ * A message that has come back, as it goes out: with x-delivery-count among its headers, and x-acquired-count where the
+ * queue tells that too. undefined where it has not come back.
+ */
+export function countedMessage(segment: Segment, index: number, acquired: boolean): Incoming | undefined {
+  const count = segment.deliveryCounts?.get(index) ?? 0
+  if (count === 0) return undefined
+  const content = segment.content(index)
+  const names = acquired ? [COUNT_HEADER, ACQUIRED_HEADER] : [COUNT_HEADER]
   const others = (content.properties.headers ?? FieldTable.empty).entries.filter(
-    (e) => e.name !== COUNT_HEADER,
+    (e) => !names.includes(e.name),
   )
-  return FieldTable.of([...others, fieldEntry(COUNT_HEADER, { type: 'l', value: BigInt(count) })])
+  const counts = names.map((n) => fieldEntry(n, { type: 'l', value: BigInt(count) }))
+  const properties = { ...content.properties, headers: FieldTable.of([...others, ...counts]) }
+  const m = new Incoming()
+  encodeContent(content.exchange, content.routingKey, properties, content.body, m)
+  return m
 }

@@ -2,6 +2,14 @@
 import type { Incoming } from '../message.ts'
 import type { Segment } from './segment.ts'
 
+/** A message met while browsing; its segment is loaded until the next step. */
+export interface Browsed {
+  readonly segment: Segment
+  readonly index: number
+  readonly number: number
+  readonly unacked: boolean
+}
+
 export interface MessageOrder {
   readonly ready: number
   readonly unacked: number
@@ -23,8 +31,19 @@ export interface MessageOrder {
   settle(number: number): void
   /** An unacked message goes back to its place. */
   giveBack(number: number): void
-  /** Where an unacked message lies; loaded. */
+  /** A ready message, wherever it stands, becomes an unacked one. */
+  take(number: number): void
+  /** Where a message lies; loaded. */
   find(number: number): { segment: Segment; index: number }
+  /**
+   * All messages behind number `after`, ready and unacked, without touching them. Nothing may change the order between
+   * two steps.
+   */
+  browse(after: number): Iterable<Browsed>
+  /** Numbers of ready messages whose time was over before `now`, some at a time; empty where there are no more. */
+  expired(now: number): number[]
+  /** When the next message anywhere expires, in ms since 1970; 0 = never. */
+  soonestExpiry(): number
   /** Takes back what the logs kept; returns how many messages are ready. */
   restore(): number
   /** Drops every ready message; returns how many. */

@@ -2,7 +2,7 @@
 /** x-max-priority: one chain a level, the highest level that holds something first (behaviour.md section 11). */
 import type { Incoming } from '../message.ts'
 import type { Chain } from './chain.ts'
-import type { MessageOrder } from './order.ts'
+import type { Browsed, MessageOrder } from './order.ts'
 import type { Segment } from './segment.ts'
 
 /** A message's number carries its level in the lowest octet. */
@@ -86,6 +86,37 @@ export class Priorities implements MessageOrder {
 
   giveBack(number: number): void {
     this.chainOf(number).giveBack(Math.floor(number / LEVELS))
+  }
+
+  take(number: number): void {
+    this.chainOf(number).take(Math.floor(number / LEVELS))
+  }
+
+  /** From the highest level down. */
+  *browse(after: number): Iterable<Browsed> {
+    const first = after < 0 ? this.chains.length - 1 : after % LEVELS
+    for (let level = first; level >= 0; level--) {
+      const within = after >= 0 && level === first ? Math.floor(after / LEVELS) : -1
+      for (const b of (this.chains[level] as Chain).browse(within))
+        yield { ...b, number: b.number * LEVELS + level }
+    }
+  }
+
+  expired(now: number): number[] {
+    for (let level = 0; level < this.chains.length; level++) {
+      const found = (this.chains[level] as Chain).expired(now)
+      if (found.length > 0) return found.map((n) => n * LEVELS + level)
+    }
+    return []
+  }
+
+  soonestExpiry(): number {
+    let soonest = 0
+    for (const c of this.chains) {
+      const at = c.soonestExpiry()
+      if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
+    }
+    return soonest
   }
 
   find(number: number): { segment: Segment; index: number } {

@@ -7,11 +7,12 @@ export class QueueExpiry {
   private readonly expire: () => void
   private timer: Timer | undefined
   private lastUse: number
-  private consumers = 0
+  private consumers: number
 
-  /** @param period in ms */
-  constructor(period: number, clock: Clock, expire: () => void) {
+  /** @param period in ms; @param consumers how many the queue has now */
+  constructor(period: number, clock: Clock, consumers: number, expire: () => void) {
     this.clock = clock
+    this.consumers = consumers
     this.period = period
     this.expire = expire
     this.lastUse = clock.now()

@@ -4,7 +4,7 @@
  * they count as settled, so that none comes back after a restart.
  *
  * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
- * the entries u32, 4 spare, then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered
+ * the entries u32, second since 1970 before which none expires u32 (0 = none does), then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered
  * before; then the delivery counts of delivery-limit.ts.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
@@ -136,6 +136,7 @@ export class QueueLog implements BatchSource {
       segment.persistent = segment.live
       segment.logged = segment.count
       segment.used = view.getUint32(24, true)
+      segment.soonest = view.getUint32(28, true) * 1000
       segment.onDisk = true
       segment.sealed = true
       next.segment = number + 1
@@ -219,6 +220,7 @@ function encodeState(segment: Segment): Uint8Array {
   view.setUint32(12, live, true)
   view.setFloat64(16, bytes, true)
   view.setUint32(24, segment.used, true)
+  view.setUint32(28, Math.floor(segment.soonest / 1000), true)
   return out
 }
 

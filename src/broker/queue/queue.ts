@@ -1,8 +1,11 @@
 /** What exchanges, channels and operations see of a queue, whatever its kind. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Incoming } from '../message.ts'
+import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
+import type { LengthLimit } from './length-limit.ts'
+import type { Browsed } from './order.ts'
 import type { Segment } from './segment.ts'
 
 /** The message is in the queue; nothing to wait for. */
@@ -13,6 +16,12 @@ export const PUBLISH_DURABLE = 1
 export const PUBLISH_REFUSED = 2
 
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
+
+/**
+ * What becomes of a delivery: acknowledged; given back by its consumer (nack, recover, a time-out); back because
+ * something went wrong (reject with requeue, the channel's end); rejected for good.
+ */
+export type Settlement = 'ack' | 'return' | 'fail' | 'reject'
 
 export interface Delivery {
   readonly segment: Segment
@@ -31,15 +40,85 @@ export interface QueueInfo {
   readonly arguments: FieldTable
 }
 
+/** What arguments and policies of a queue come to; times in ms; -1 or undefined = not set. */
+export interface QueueSettings {
+  readonly messageTtl: number
+  readonly expires: number
+  readonly limit: LengthLimit | undefined
+  readonly deadLetterExchange: string | undefined
+  readonly deadLetterRoutingKey: string | undefined
+  /** Dead letters stay until a target has them. */
+  readonly deadLetterAtLeastOnce: boolean
+  readonly singleActiveConsumer: boolean
+  /** How often a message may come back; -1 = without end, and uncounted. */
+  readonly deliveryLimit: number
+  /** x-max-priority; 0 = one order for all */
+  readonly maxPriority: number
+  /** How long a delivery may stay unsettled; 0 = for ever. */
+  readonly consumerTimeout: number
+  /** How long messages that come back wait, which grows with the number of returns. */
+  readonly retry: RetrySettings | undefined
+  /** Messages expire wherever they stand, not only at the head. */
+  readonly expireAnywhere: boolean
+  /** Of streams: how long messages stay, how many octets, and how many in one segment. */
+  readonly maxAge: number
+  readonly maxBytes: number
+  readonly segmentBytes: number
+}
+
+export interface RetrySettings {
+  /** Which returns are delayed. */
+  readonly failed: boolean
+  readonly returned: boolean
+  /** ms times the number of returns, up to `max` */
+  readonly min: number
+  readonly max: number
+}
+
 export interface Queue extends QueueInfo {
+  readonly owner: object | undefined
+  readonly log: number | undefined
+  readonly settings: QueueSettings
+  /** The policies that apply at present. */
+  readonly policies: AppliedPolicies
+  readonly deleted: boolean
+  /** Marks the queue as reached by the routing pass of that number. */
+  routeStamp: number
   /** Messages ready, messages unacked, consumers. */
   readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
+  readonly bytes: { readonly ready: number; readonly unacked: number }
+  /** One consumer is active at a time: none may be exclusive. */
+  readonly singleActive: boolean
+  readonly hasExclusiveConsumer: boolean
+  /** Deliveries may differ from what was published: `decorated` says how. */
+  readonly decorates: boolean
+  /** The message as it goes out; undefined where it goes out as it is. */
+  decorated(d: Delivery): Incoming | undefined
+  /** New policies, and what they come to. */
+  configure(policies: AppliedPolicies, settings: QueueSettings): void
   publish(m: Incoming): number
   consume(c: Consumer): void
   cancel(c: Consumer): void
-  /** Finds the first ready message; `takeGot` takes it once it has been copied out. */
+  /** The consumer has credit again. */
+  resume(c: Consumer): void
+  /** Finds the first ready message; `takeGot` takes it once it has been copied out. @throws AmqpError 405, 540 */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
-  settle(number: number, how: 'ack' | 'requeue' | 'reject'): void
+  settle(number: number, how: Settlement): void
+  /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
+  browse(after?: number): Iterable<Browsed>
+  /** Takes a ready message out of the queue, for good. */
+  removeReady(number: number): void
+  /** @throws AmqpError 540 where the kind does not allow it */
   purge(): number
+  /** A declare that found the queue as it is. */
+  redeclared(): void
+  /** @throws AmqpError 406 where a condition of queue.delete does not hold */
+  checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
+  /** Takes back what the log kept. */
+  restore(): void
+  /** No more timers; the messages stay where they are. */
+  stop(): void
+  /** Ends the queue's life; returns how many messages were ready. */
+  destroy(): number
 }

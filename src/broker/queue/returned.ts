@@ -1,13 +1,21 @@
-/** The messages that came back to a queue, by number, lowest first: they go out again in front of all others. */
+/**
+ * The messages that came back to a queue, by number: they go out again in front of all others, lowest first or in the
+ * order of their return.
+ */
 export class ReturnedMessages {
   private numbers: number[] = []
   private head = 0
+  private readonly inOrderOfReturn: boolean
+
+  constructor(inOrderOfReturn: boolean) {
+    this.inOrderOfReturn = inOrderOfReturn
+  }
 
   get size(): number {
     return this.numbers.length - this.head
   }
 
-  /** The lowest number; only where size > 0. */
+  /** The number that goes out next; only where size > 0. */
   get first(): number {
     return this.numbers[this.head] as number
   }
@@ -23,7 +31,7 @@ export class ReturnedMessages {
 
   add(n: number): void {
     const list = this.numbers
-    if (this.size === 0 || n > (list.at(-1) as number)) {
+    if (this.inOrderOfReturn || this.size === 0 || n > (list.at(-1) as number)) {
       list.push(n)
       return
     }
@@ -31,14 +39,29 @@ export class ReturnedMessages {
       list[--this.head] = n
       return
     }
+    list.splice(this.lowerBound(n), 0, n)
+  }
+
+  /** The first position whose number is not below `n`. */
+  private lowerBound(n: number): number {
     let low = this.head
-    let high = list.length
+    let high = this.numbers.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((list[middle] as number) < n) low = middle + 1
+      if ((this.numbers[middle] as number) < n) low = middle + 1
       else high = middle
     }
-    list.splice(low, 0, n)
+    return low
+  }
+
+  /** Takes a number out, wherever it stands. False where it is not there. */
+  remove(n: number): boolean {
+    if (this.size === 0) return false
+    const at = this.inOrderOfReturn ? this.numbers.indexOf(n, this.head) : this.lowerBound(n)
+    if (at < 0 || this.numbers[at] !== n) return false
+    if (at === this.head) this.removeFirst()
+    else this.numbers.splice(at, 1)
+    return true
   }
 
   clear(): void {

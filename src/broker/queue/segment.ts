@@ -98,6 +98,8 @@ export class Segment {
   deliveryCounts: DeliveryCounts | undefined
   /** Parts of it that a socket has not taken yet. */
   pins = 0
+  /** No message of it expires before this time (ms since 1970); 0 = none does. */
+  soonest = 0
   /** Called when the last pin goes, for memory that is free from then on. */
   unpinned: (() => void) | undefined
   /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
@@ -180,6 +182,7 @@ export class Segment {
       flags |= FLAG_EXPIRES
       this.words[word + 3] = (expiresAt % 4294967296) | 0
       this.words[word + 4] = Math.floor(expiresAt / 4294967296)
+      if (this.soonest === 0 || expiresAt < this.soonest) this.soonest = expiresAt
     }
     this.words[word] = entryBytes
     this.words[word + 1] = m.bodySize
@@ -218,6 +221,7 @@ export class Segment {
     this.count = 0
     this.persistent = 0
     this.logged = 0
+    this.soonest = 0
     this.deliveryCounts = undefined
   }
 

@@ -7,14 +7,18 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Clock } from '../clock.ts'
-import { type Content, type Incoming, readContent } from '../message.ts'
+import { type Deduplication, headersOf } from '../deduplication.ts'
+import type { Incoming } from '../message.ts'
+import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Turn } from '../turn.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
-import { DeliveryCounts } from './delivery-limit.ts'
+import { type DeadLetter, Deaths } from './deaths.ts'
+import { DelayedRetry } from './delayed-retry.ts'
+import { countedMessage, DeliveryCounts } from './delivery-limit.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
-import type { MessageOrder } from './order.ts'
+import type { Browsed, MessageOrder } from './order.ts'
 import {
   type DeathReason,
   type Delivery,
@@ -23,39 +27,27 @@ import {
   PUBLISH_STORED,
   type Queue,
   type QueueInfo,
+  type QueueSettings,
+  type Settlement,
 } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
-
-/** What the arguments (and later policies) of a queue come to; -1 or undefined = not set. */
-export interface QueueSettings {
-  messageTtl: number
-  expires: number
-  limit: LengthLimit | undefined
-  deadLetterExchange: string | undefined
-  deadLetterRoutingKey: string | undefined
-  singleActiveConsumer: boolean
-  /** How often a message may come back; -1 = without end, and uncounted. */
-  deliveryLimit: number
-  /** x-max-priority; 0 = one order for all */
-  maxPriority: number
-}
 
 /** Where the messages of a queue are. */
 export interface QueueContents {
   readonly order: MessageOrder
   /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
   readonly log: number | undefined
+  readonly deduplication: Deduplication | undefined
 }
 
 /** What a queue needs of its surroundings. */
 export interface QueueEnvironment {
   readonly clock: Clock
   readonly turn: Turn
-  /** Publishes the message to the queue's dead-letter exchange. */
-  deadLetter(queue: WorkQueue, content: Content, reason: DeathReason): void
+  readonly deadLetter: DeadLetter
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
-  remove(queue: WorkQueue): void
+  remove(queue: Queue): void
 }
 
 export class WorkQueue implements Queue {
@@ -65,23 +57,28 @@ export class WorkQueue implements Queue {
   readonly autoDelete: boolean
   readonly kind: QueueKind
   readonly arguments: FieldTable
-  readonly settings: QueueSettings
+  settings: QueueSettings
+  policies: AppliedPolicies
   /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
   readonly log: number | undefined
   deleted = false
-  /** Marks the queue as reached by the routing pass of that number. */
   routeStamp = 0
+  decorates = false
   private readonly env: QueueEnvironment
   private readonly order: MessageOrder
   private readonly consumers: ConsumerRound
   private readonly ttl: MessageTtl
-  private readonly expiry: QueueExpiry | undefined
-  private readonly limit: LengthLimit | undefined
+  private readonly deaths: Deaths
+  private readonly deduplication: Deduplication | undefined
+  private expiry: QueueExpiry | undefined
+  private limit: LengthLimit | undefined
+  private delayed: DelayedRetry | undefined
   private awake = false
 
   constructor(
     info: QueueInfo,
+    policies: AppliedPolicies,
     settings: QueueSettings,
     owner: object | undefined,
     contents: QueueContents,
@@ -94,18 +91,41 @@ export class WorkQueue implements Queue {
     this.kind = info.kind
     this.arguments = info.arguments
     this.settings = settings
+    this.policies = policies
     this.owner = owner
     this.log = contents.log
+    this.deduplication = contents.deduplication
     this.env = env
     this.order = contents.order
     this.consumers = settings.singleActiveConsumer ? new SingleActiveConsumer() : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
-    this.limit = settings.limit
-    if (settings.expires >= 0)
-      this.expiry = new QueueExpiry(settings.expires, env.clock, () => this.env.remove(this))
+    this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter)
+    this.apply(settings)
   }
 
-  /** Takes back what the log kept. */
+  configure(policies: AppliedPolicies, settings: QueueSettings): void {
+    this.policies = policies
+    this.apply(settings)
+    for (const c of this.consumers) c.settingsChanged()
+    this.wake()
+  }
+
+  private apply(settings: QueueSettings): void {
+    const { clock } = this.env
+    if (this.expiry === undefined || this.settings.expires !== settings.expires) {
+      this.expiry?.stop()
+      this.expiry =
+        settings.expires < 0
+          ? undefined
+          : new QueueExpiry(settings.expires, clock, this.consumers.size, () => this.env.remove(this))
+    }
+    this.settings = settings
+    this.ttl.queueTtl = settings.messageTtl
+    this.limit = settings.limit
+    this.decorates = settings.deliveryLimit >= 0 || settings.retry !== undefined
+    if (settings.retry !== undefined) this.delayed ??= new DelayedRetry(clock, (n) => this.retried(n))
+  }
+
   restore(): void {
     const ready = this.order.restore()
     // Any of them may carry a deadline: the first look at the head tells.
@@ -114,7 +134,12 @@ export class WorkQueue implements Queue {
   }
 
   get counts(): { ready: number; unacked: number; consumers: number } {
-    return { ready: this.order.ready, unacked: this.order.unacked, consumers: this.consumers.size }
+    const hidden = (this.delayed?.size ?? 0) + this.deaths.size
+    return {
+      ready: this.order.ready,
+      unacked: this.order.unacked - hidden,
+      consumers: this.consumers.size,
+    }
   }
 
   /** Octets of the bodies of ready and unacked messages. */
@@ -123,6 +148,7 @@ export class WorkQueue implements Queue {
   }
 
   publish(m: Incoming): number {
+    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
     const limit = this.limit
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const ttl = this.ttl
@@ -133,6 +159,15 @@ export class WorkQueue implements Queue {
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
   }
 
+  /** False where the same message has been here before. */
+  private isFirst(d: Deduplication, m: Incoming): boolean {
+    const headers = headersOf(m)
+    const now = this.env.turn.now()
+    if (d.isDuplicate(headers, now)) return false
+    if (this.limit === undefined || this.hasRoom(this.limit, m)) d.admit(headers, now)
+    return true
+  }
+
   /** False where the queue has to refuse the message; consumers get their chance first. */
   private hasRoom(limit: LengthLimit, m: Incoming): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
@@ -141,10 +176,7 @@ export class WorkQueue implements Queue {
   }
 
   private refuse(limit: LengthLimit, m: Incoming): number {
-    if (limit.overflow === 'reject-publish-dlx' && this.settings.deadLetterExchange !== undefined) {
-      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-      this.env.deadLetter(this, content, 'maxlen')
-    }
+    if (limit.overflow === 'reject-publish-dlx') this.deaths.refused(m)
     return PUBLISH_REFUSED
   }
 
@@ -166,6 +198,7 @@ export class WorkQueue implements Queue {
     if (this.deleted) return
     if (this.consumers.size > 0) this.handOut()
     if (this.ttl.active) this.dropExpired()
+    if (this.settings.expireAnywhere) this.dropExpiredAnywhere()
     const limit = this.limit
     if (limit !== undefined)
       while (limit.exceeded(this.order) && this.order.head()) this.discardHead('maxlen')
@@ -210,10 +243,27 @@ export class WorkQueue implements Queue {
     }
   }
 
+  /** By the index of deadlines, wherever the messages stand. */
+  private dropExpiredAnywhere(): void {
+    const order = this.order
+    const now = this.env.turn.now()
+    for (let found = order.expired(now); found.length > 0; found = order.expired(now))
+      for (const number of found) {
+        order.take(number)
+        this.deaths.die(number, 'expired')
+      }
+    const next = order.soonestExpiry()
+    if (next !== 0) this.ttl.wakeAt(next)
+  }
+
   private discardHead(reason: DeathReason): void {
-    if (this.settings.deadLetterExchange !== undefined)
-      this.env.deadLetter(this, this.order.headSegment.content(this.order.headIndex), reason)
-    this.order.removeHead()
+    if (this.settings.deadLetterExchange === undefined) {
+      this.order.removeHead()
+      return
+    }
+    const number = this.order.headNumber
+    this.order.takeHead()
+    this.deaths.die(number, reason)
   }
 
   consume(c: Consumer): void {
@@ -228,13 +278,11 @@ export class WorkQueue implements Queue {
     if (this.autoDelete && this.consumers.size === 0 && !this.deleted) this.env.remove(this)
   }
 
-  /** The consumer has credit again. */
   resume(c: Consumer): void {
     this.consumers.resume(c)
     if (this.order.ready > 0) this.wake()
   }
 
-  /** One consumer is active at a time: none may be exclusive. */
   get singleActive(): boolean {
     return this.consumers.single
   }
@@ -251,36 +299,53 @@ export class WorkQueue implements Queue {
     return { segment, index, number }
   }
 
-  /** Completes a get once its message has been copied out. */
   takeGot(noAck: boolean): void {
     if (noAck) this.order.removeHead()
     else this.order.takeHead()
   }
 
-  settle(number: number, how: 'ack' | 'requeue' | 'reject'): void {
+  settle(number: number, how: Settlement): void {
     if (this.deleted) return
-    if (how === 'requeue') {
-      if (this.settings.deliveryLimit >= 0 && this.exceedsDeliveryLimit(number)) return
-      this.order.giveBack(number)
-      this.wake()
-      return
-    }
-    if (how === 'reject' && this.settings.deadLetterExchange !== undefined) {
-      const { segment, index } = this.order.find(number)
-      this.env.deadLetter(this, segment.content(index), 'rejected')
-    }
-    this.order.settle(number)
+    if (how === 'ack') this.order.settle(number)
+    else if (how === 'reject') this.deaths.die(number, 'rejected')
+    else this.comeBack(number, how)
   }
 
-  /** Counts that the message has come back; one that has come back too often leaves instead. */
-  private exceedsDeliveryLimit(number: number): boolean {
-    const { segment, index } = this.order.find(number)
-    segment.deliveryCounts ??= new DeliveryCounts()
-    if (segment.deliveryCounts.add(index) <= this.settings.deliveryLimit) return false
-    if (this.settings.deadLetterExchange !== undefined)
-      this.env.deadLetter(this, segment.content(index), 'delivery_limit')
+  /** Counts that the message has come back, where that counts; one that has come back too often leaves instead. */
+  private comeBack(number: number, how: 'return' | 'fail'): void {
+    const { deliveryLimit, retry } = this.settings
+    let count = 0
+    if (this.decorates) {
+      const { segment, index } = this.order.find(number)
+      segment.deliveryCounts ??= new DeliveryCounts()
+      count = segment.deliveryCounts.add(index)
+    }
+    if (deliveryLimit >= 0 && count > deliveryLimit) this.deaths.die(number, 'delivery_limit')
+    else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned))
+      this.delayed?.add(number, count, retry)
+    else this.retried(number)
+  }
+
+  /** Back to its place. */
+  private retried(number: number): void {
+    this.order.giveBack(number)
+    this.wake()
+  }
+
+  decorated({ segment, index }: Delivery): Incoming | undefined {
+    return segment.deliveryCounts === undefined
+      ? undefined
+      : countedMessage(segment, index, this.kind.returnOrder)
+  }
+
+  browse(after = -1): Iterable<Browsed> {
+    this.pump()
+    return this.order.browse(after)
+  }
+
+  removeReady(number: number): void {
+    this.order.take(number)
     this.order.settle(number)
-    return true
   }
 
   purge(): number {
@@ -288,7 +353,6 @@ export class WorkQueue implements Queue {
     return this.order.purge()
   }
 
-  /** A declare that found the queue as it is. */
   redeclared(): void {
     this.expiry?.used(this.consumers.size)
   }
@@ -303,6 +367,7 @@ export class WorkQueue implements Queue {
       c.cancelled()
     }
     this.order.destroy()
+    this.deduplication?.destroy()
     return ready
   }
 
@@ -310,6 +375,8 @@ export class WorkQueue implements Queue {
   stop(): void {
     this.ttl.stop()
     this.expiry?.stop()
+    this.delayed?.stop()
+    this.deaths.stop()
   }
 
   /** @throws AmqpError 406 where a condition of queue.delete does not hold */

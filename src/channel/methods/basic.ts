@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { typeName } from '../../broker/arguments/table.ts'
+import { typeName } from '../../broker/arguments/rules.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
-import type { WorkQueue } from '../../broker/queue/work-queue.ts'
+import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import { writeContent } from '../../connection/content-writer.ts'
 import { CONSUMERS_PER_CHANNEL_MAX } from '../../limits.ts'
 import {
@@ -17,7 +17,6 @@ import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
 import { ChannelConsumer } from '../consumer.ts'
-import { countedMessage } from '../counted.ts'
 import type { Handlers } from './handler.ts'
 import { queueName } from './queue.ts'
 
@@ -26,20 +25,20 @@ function notAllowed(text: string): AmqpError {
 }
 
 /** @throws AmqpError 403, 404, 405 */
-function readableQueue(ch: Channel, name: string): WorkQueue {
+function readableQueue(ch: Channel, name: string): Queue {
   const wanted = cleanName(queueName(ch, name))
   checkAccess(ch.caller, 'read', 'queue', wanted)
   return existingQueue(ch.caller, wanted)
 }
 
-/** x-priority of a consumer. @throws AmqpError 406 */
-function priorityOf(ch: Channel, m: BasicConsume, queue: string): number {
-  const v = m.arguments.get('x-priority')
-  if (v === undefined) return 0
+/** An integer among the arguments of a consumer; undefined where it is absent. @throws AmqpError 406 */
+function integerArgument(ch: Channel, m: BasicConsume, queue: string, name: string): number | undefined {
+  const v = m.arguments.get(name)
+  if (v === undefined) return undefined
   const n = integerOf(v)
   if (n !== undefined) return n
   throw preconditionFailed(
-    `invalid arg 'x-priority' for ${describeQueue(ch.caller, queue)}: "expected integer, got ${typeName(v)}"`,
+    `invalid arg '${name}' for ${describeQueue(ch.caller, queue)}: "expected integer, got ${typeName(v)}"`,
   )
 }
 
@@ -53,12 +52,17 @@ function consume(ch: Channel, m: BasicConsume): void {
     return
   }
   const queue = readableQueue(ch, m.queue)
-  const others = queue.counts.consumers
-  if (queue.hasExclusiveConsumer || (m.exclusive && (others > 0 || queue.singleActive)))
-    throw accessRefused(`${describeQueue(ch.caller, queue.name)} in exclusive use`)
-  const { noAck, exclusive } = m
-  const priority = priorityOf(ch, m, queue.name)
-  const c = new ChannelConsumer(ch, queue, { tag, noAck, exclusive, priority, prefetch: ch.prefetch })
+  const what = describeQueue(ch.caller, queue.name)
+  const { noAck } = m
+  const exclusive = m.exclusive && !queue.kind.strict
+  if (queue.kind.strict && ch.sharedPrefetch > 0)
+    throw new AmqpError(ReplyCode.NotImplemented, `${what} does not support global qos`)
+  if (queue.hasExclusiveConsumer || (exclusive && (queue.counts.consumers > 0 || queue.singleActive)))
+    throw accessRefused(`${what} in exclusive use`)
+  const priority = integerArgument(ch, m, queue.name, 'x-priority') ?? 0
+  const timeout = integerArgument(ch, m, queue.name, 'x-consumer-timeout')
+  const { prefetch } = ch
+  const c = new ChannelConsumer(ch, queue, { tag, noAck, exclusive, priority, prefetch, timeout })
   ch.consumers.set(tag, c)
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
@@ -77,8 +81,20 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   queue.consume(c)
 }
 
+/** @throws AmqpError 405, 540 where queues of that kind have no basic.get */
+function checkGettable(ch: Channel, q: Queue): void {
+  const what = describeQueue(ch.caller, q.name)
+  if (q.kind.log)
+    throw new AmqpError(ReplyCode.NotImplemented, `basic.get not supported by stream queues ${what}`)
+  if (q.kind.strict && q.singleActive)
+    throw new AmqpError(
+      ReplyCode.ResourceLocked,
+      `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,
+    )
+}
+
 /** Answers a basic.get: the message is copied out before it is taken. */
-function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
+function get(ch: Channel, queue: Queue, noAck: boolean): void {
   const found = queue.get()
   if (found === undefined) {
     ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
@@ -101,9 +117,9 @@ function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
     messageCount: queue.counts.ready - 1,
   })
   const { output, frameBytesMax } = ch.connection
-  const counted = countedMessage(segment, index)
-  if (counted !== undefined) {
-    const { source, contentStart, contentEnd } = counted
+  const decorated = queue.decorates ? queue.decorated(found) : undefined
+  if (decorated !== undefined) {
+    const { source, contentStart, contentEnd } = decorated
     writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)
   } else {
     const end = (segment.offsets[index] as number) + segment.entryLength(index)
@@ -114,14 +130,14 @@ function get(ch: Channel, queue: WorkQueue, noAck: boolean): void {
 }
 
 /** Settles now, or with the transaction's commit. */
-export function settle(ch: Channel, tag: number, multiple: boolean, how: 'ack' | 'requeue' | 'reject'): void {
+export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
   if (ch.transaction === undefined) ch.settle(tag, multiple, how)
   else ch.transaction.addSettle(ch, tag, multiple, how)
 }
 
 function recover(ch: Channel, requeue: boolean): void {
   if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false')
-  ch.requeueAll()
+  ch.requeueAll('return')
 }
 
 export const basicMethods = {
@@ -148,7 +164,9 @@ export const basicMethods = {
   [MethodId.BasicCancelOk]() {},
 
   [MethodId.BasicGet](ch, m) {
-    get(ch, readableQueue(ch, m.queue), m.noAck)
+    const queue = readableQueue(ch, m.queue)
+    checkGettable(ch, queue)
+    get(ch, queue, m.noAck)
   },
 
   [MethodId.BasicAck](ch, m) {
@@ -156,11 +174,11 @@ export const basicMethods = {
   },
 
   [MethodId.BasicReject](ch, m) {
-    settle(ch, m.deliveryTag, false, m.requeue ? 'requeue' : 'reject')
+    settle(ch, m.deliveryTag, false, m.requeue ? 'fail' : 'reject')
   },
 
   [MethodId.BasicNack](ch, m) {
-    settle(ch, m.deliveryTag, m.multiple, m.requeue ? 'requeue' : 'reject')
+    settle(ch, m.deliveryTag, m.multiple, m.requeue ? 'return' : 'reject')
   },
 
   [MethodId.BasicRecover](ch, m) {

@@ -13,7 +13,7 @@ export const exchangeMethods = {
   [MethodId.ExchangeDeclare](ch, m) {
     ch.connection.stored(() => {
       if (m.passive) declareExchangePassive(ch.caller, m.exchange)
-      else declareExchange(ch.caller, { ...m, name: m.exchange })
+      else declareExchange(ch.broker, ch.caller, { ...m, name: m.exchange })
       if (!m.nowait) return { id: MethodId.ExchangeDeclareOk }
       return undefined
     }, ch)

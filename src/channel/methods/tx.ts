@@ -19,7 +19,7 @@ function commit(ch: Channel): ServerMethod {
   let accepted = true
   for (const p of t.publishes) {
     if (p.returned) returnMessage(ch, p.message)
-    else if (!deliverTo(ch, p.message, p.queues)) accepted = false
+    else if (!deliverTo(ch, p.message, p.route)) accepted = false
   }
   for (const s of t.settles) ch.settle(s.tag, false, s.how)
   t.clear()

@@ -164,6 +164,9 @@ export class LmdbStorage implements Storage {
       case 'segment':
         watch(this.segmentStates.put(segmentKey(w.log, w.segment), asBuffer(w.state)))
         break
+      case 'drop-record':
+        watch(this.recordBytes.remove(recordKey(w.log, w.segment, w.index)))
+        break
       case 'drop-segment':
         watch(this.segmentStates.remove(segmentKey(w.log, w.segment)))
         removeKeys(this.recordBytes, recordRange(w.log, w.segment))
@@ -233,6 +236,13 @@ export class LmdbStorage implements Storage {
       this.readBytes += bytes.length
       yield { index: key.readUInt32BE(8), bytes }
     }
+  }
+
+  record(log: number, segment: number, index: number): Uint8Array | undefined {
+    if (this.gone.has(log)) return undefined
+    const bytes = this.recordBytes.getBinary(recordKey(log, segment, index))
+    this.readBytes += bytes?.length ?? 0
+    return bytes
   }
 
   async close(): Promise<void> {

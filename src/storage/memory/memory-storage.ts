@@ -33,6 +33,9 @@ export class MemoryStorage implements Storage {
       case 'segment':
         this.segment(w.log, w.segment).state = w.state.slice()
         break
+      case 'drop-record':
+        this.logs.get(w.log)?.get(w.segment)?.records.delete(w.index)
+        break
       case 'drop-segment':
         this.logs.get(w.log)?.delete(w.segment)
         break
@@ -78,6 +81,10 @@ export class MemoryStorage implements Storage {
     const records = this.logs.get(log)?.get(segment)?.records ?? new Map<number, Uint8Array>()
     for (const index of [...records.keys()].sort((a, b) => a - b))
       yield { index, bytes: records.get(index) as Uint8Array }
+  }
+
+  record(log: number, segment: number, index: number): Uint8Array | undefined {
+    return this.logs.get(log)?.get(segment)?.records.get(index)
   }
 
   async close(): Promise<void> {}

@@ -2,26 +2,75 @@
  * The kinds of queue, each a row of what it allows. Nothing outside this folder asks for a kind by name: code asks the
  * row.
  */
+import type { ApplyTo } from '../../policy/policy.ts'
+
 export type QueueKindName = 'classic' | 'quorum' | 'stream'
 
 export interface QueueKind {
   readonly name: QueueKindName
   /** The name in error texts, as RabbitMQ's modules are called. */
   readonly module: string
+  /** What policies for queues of this kind apply to. */
+  readonly policyTarget: ApplyTo
   /** False where a queue of this kind must be durable, shared and named. */
   readonly transient: boolean
   /** How often a message may come back where x-delivery-limit does not say; -1 = without end. */
   readonly deliveryLimit: number
+  /** Messages that come back go out again in the order of their return, not at their original place. */
+  readonly returnOrder: boolean
+  /** Takes x-dead-letter-strategy=at-least-once. */
+  readonly atLeastOnce: boolean
+  /** A policy's overflow comes before that of the declaration. */
+  readonly policyOverflowWins: boolean
+  /** Ignores the exclusive flag of consumers, refuses basic.get with a single active consumer, and a shared prefetch. */
+  readonly strict: boolean
+  /** Messages stay when they are read; consumers have positions. */
+  readonly log: boolean
+}
+
+const work = {
+  deliveryLimit: -1,
+  returnOrder: false,
+  atLeastOnce: false,
+  policyOverflowWins: false,
+  log: false,
 }
 
 const rows: readonly QueueKind[] = [
-  { name: 'classic', module: 'rabbit_classic_queue', transient: true, deliveryLimit: -1 },
-  { name: 'quorum', module: 'rabbit_quorum_queue', transient: false, deliveryLimit: 20 },
+  {
+    ...work,
+    name: 'classic',
+    module: 'rabbit_classic_queue',
+    policyTarget: 'classic_queues',
+    transient: true,
+    strict: false,
+  },
+  {
+    name: 'quorum',
+    module: 'rabbit_quorum_queue',
+    policyTarget: 'quorum_queues',
+    transient: false,
+    deliveryLimit: 20,
+    returnOrder: true,
+    atLeastOnce: true,
+    policyOverflowWins: true,
+    strict: true,
+    log: false,
+  },
+  {
+    ...work,
+    name: 'stream',
+    module: 'rabbit_stream_queue',
+    policyTarget: 'streams',
+    transient: false,
+    strict: true,
+    log: true,
+  },
 ]
 
 export const classic = rows[0] as QueueKind
 
-/** undefined for a kind that does not exist (streams are not there yet). */
+/** undefined for a kind that does not exist. */
 export function queueKind(name: string): QueueKind | undefined {
   return rows.find((r) => r.name === name)
 }

@@ -1,0 +1,76 @@
+/** The rules that values of x-arguments follow, with the error details that RabbitMQ prints (behaviour.md section 10). */
+import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
+
+const AGE_UNIT_MS: Record<string, number> = {
+  Y: 365 * 86_400_000,
+  M: 30 * 86_400_000,
+  D: 86_400_000,
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+}
+
+/** `7D`, `12h` and the like in ms; undefined for anything else. */
+export function ageMs(age: string): number | undefined {
+  const match = /^(\d+)([YMDhms])$/.exec(age)
+  return match === null ? undefined : Number(match[1]) * (AGE_UNIT_MS[match[2] as string] as number)
+}
+
+/** Returns what is wrong with a value, as RabbitMQ prints it, or undefined. */
+export type Rule = (v: FieldValue, all: FieldTable) => string | undefined
+
+/** 100 years in ms, the longest that RabbitMQ's timers take. */
+const MS_MAX = 3_153_600_000_000
+
+/** What a type letter is called in error texts. */
+const typeNames: Record<FieldValue['type'], string> = {
+  t: 'bool',
+  b: 'byte',
+  B: 'unsignedbyte',
+  s: 'short',
+  u: 'unsignedshort',
+  I: 'signedint',
+  i: 'unsignedint',
+  l: 'long',
+  L: 'long',
+  f: 'float',
+  d: 'double',
+  D: 'decimal',
+  S: 'longstr',
+  x: 'binary',
+  A: 'array',
+  F: 'table',
+  T: 'timestamp',
+  V: 'void',
+}
+
+export function typeName(v: FieldValue): string {
+  return typeNames[v.type]
+}
+
+export function integer(check: (n: number) => string | undefined): Rule {
+  return (v) => {
+    const n = integerOf(v)
+    return n === undefined ? `"expected integer, got ${typeName(v)}"` : check(n)
+  }
+}
+export const atLeastZero = integer((n) => (n < 0 ? `{value_negative,${n}}` : undefined))
+export const milliseconds = integer((n) =>
+  n < 0 ? `{value_negative,${n}}` : n > MS_MAX ? `{value_too_large,${n}}` : undefined,
+)
+export const positiveMilliseconds = integer((n) =>
+  n < 0
+    ? `{value_negative,${n}}`
+    : n === 0
+      ? `{value_zero,0}`
+      : n > MS_MAX
+        ? `{value_too_large,${n}}`
+        : undefined,
+)
+export const positive = integer((n) => (n <= 0 ? `{value_zero,${n}}` : undefined))
+export const bool: Rule = (v) => (v.type === 't' ? undefined : `"expected boolean, got ${typeName(v)}"`)
+export const text: Rule = (v) => (v.type === 'S' ? undefined : `{unacceptable_type,${typeName(v)}}`)
+
+export function oneOf(values: readonly string[], error: string): Rule {
+  return (v, all) => text(v, all) ?? (values.includes(String(v.value)) ? undefined : error)
+}

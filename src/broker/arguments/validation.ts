@@ -1,0 +1,89 @@
+/** Checks of arguments and policies against the table. */
+import { preconditionFailed } from '../../protocol/errors.ts'
+import { FieldTable, type PlainValue, toField } from '../../protocol/field-table.ts'
+import { classic, type QueueKind, queueKind } from '../queue/kinds/kinds.ts'
+import { typeName } from './rules.ts'
+import { rows } from './table.ts'
+
+const byName = new Map(rows.map((r) => [r.name, r]))
+
+const byKey = new Map(rows.flatMap((r) => (r.policy === undefined ? [] : [[r.policy.key, r] as const])))
+
+/** Keys of features that a single node has no use for: kept, so that definitions of other brokers load. */
+const legacyKeys = new Set([
+  'ha-mode',
+  'ha-params',
+  'ha-sync-mode',
+  'ha-sync-batch-size',
+  'ha-promote-on-shutdown',
+  'ha-promote-on-failure',
+  'federation-upstream',
+  'federation-upstream-set',
+  'target-group-size',
+  'initial-cluster-size',
+])
+/** The only key that exchanges know. */
+const ALTERNATE_KEY = 'alternate-exchange'
+
+export function isPolicyKey(key: string, operator: boolean): boolean {
+  const row = byKey.get(key)
+  if (operator) return row?.policy?.operator === true || key === 'target-group-size'
+  return row !== undefined || key === ALTERNATE_KEY || legacyKeys.has(key)
+}
+
+/** What is wrong with the value, in RabbitMQ's words, or undefined. */
+export function policyValueError(key: string, value: PlainValue): string | undefined {
+  const shown = typeof value === 'string' ? `<<${JSON.stringify(value)}>>` : JSON.stringify(value)
+  if (key === ALTERNATE_KEY)
+    return typeof value === 'string' ? undefined : `${shown} is not a valid alternate exchange name`
+  const row = byKey.get(key)
+  if (row === undefined || row.rule(toField(value), FieldTable.empty) === undefined) return undefined
+  return `${shown} is not a valid ${row.policy?.what}`
+}
+
+/** Whether queues of that kind know the key; those of exchanges and of other brokers do no harm. */
+export function kindSupports(kind: QueueKind, key: string): boolean {
+  return byKey.get(key)?.kinds.includes(kind.name) ?? true
+}
+
+/** @throws AmqpError 406 where x-queue-type names no kind */
+export function kindOf(args: FieldTable, what: string): QueueKind {
+  const v = args.get('x-queue-type')
+  if (v === undefined) return classic
+  if (v.type !== 'S')
+    throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: "expected longstr, got ${typeName(v)}"`)
+  const kind = queueKind(v.value.toString())
+  if (kind === undefined)
+    throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: "unsupported queue type '${v.value}'"`)
+  return kind
+}
+
+/** Whether redeclaring a queue of that kind compares this argument; unknown ones are stored and never compared. */
+export function isCompared(name: string, kind: QueueKind): boolean {
+  return byName.get(name)?.kinds.includes(kind.name) ?? false
+}
+
+export function comparedArguments(kind: QueueKind): string[] {
+  return rows.filter((r) => isCompared(r.name, kind)).map((r) => r.name)
+}
+
+/**
+ * @param what `queue 'q' in vhost '/'`
+ * @throws AmqpError 406 for the first argument that the kind does not take or whose value is wrong
+ */
+export function validateArguments(args: FieldTable, kind: QueueKind, what: string): void {
+  for (const { name, value } of args.entries) {
+    const row = byName.get(name)
+    if (row === undefined) continue
+    if (!row.kinds.includes(kind.name))
+      throw preconditionFailed(`invalid arg '${name}' for ${what} of queue type ${kind.module}`)
+    const wrong = row.rule(value, args) ?? missingExchange(name, args)
+    if (wrong !== undefined) throw preconditionFailed(`invalid arg '${name}' for ${what}: ${wrong}`)
+  }
+}
+
+function missingExchange(name: string, args: FieldTable): string | undefined {
+  if (name !== 'x-dead-letter-routing-key' || args.get('x-dead-letter-exchange') !== undefined)
+    return undefined
+  return 'routing_key_but_no_dlx_defined'
+}

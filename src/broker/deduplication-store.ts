@@ -1,0 +1,43 @@
+/** The caches of deduplication.ts as metadata: one small value for each entry, in the batch of its message. */
+import type { GroupCommit } from '../storage/batch.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { DeduplicationStore } from './deduplication.ts'
+
+const NUMBER_DIGITS = 14
+
+export class StoredDeduplication implements DeduplicationStore {
+  private readonly prefix: string
+  private readonly storage: Storage
+  private readonly commit: GroupCommit
+
+  /** @param owner says whose cache it is; no other has the same */
+  constructor(owner: string, storage: Storage, commit: GroupCommit) {
+    this.prefix = `dedup:${owner}:`
+    this.storage = storage
+    this.commit = commit
+  }
+
+  private key(number: number): string {
+    return this.prefix + number.toString(16).padStart(NUMBER_DIGITS, '0')
+  }
+
+  *load(): Iterable<{ number: number; value: string; until: number }> {
+    for (const { key, value } of this.storage.scan(this.prefix)) {
+      const number = Number.parseInt(key.slice(this.prefix.length), 16)
+      const [text, until] = JSON.parse(Buffer.from(value).toString()) as [string, number]
+      yield { number, value: text, until }
+    }
+  }
+
+  put(number: number, value: string, until: number): void {
+    this.commit.put(this.key(number), Buffer.from(JSON.stringify([value, until])))
+  }
+
+  delete(number: number): void {
+    this.commit.delete(this.key(number))
+  }
+
+  destroy(numbers: Iterable<number>): void {
+    for (const n of numbers) this.delete(n)
+  }
+}

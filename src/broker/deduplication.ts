@@ -1,0 +1,112 @@
+/**
+ * Publish deduplication: of messages that carry the same `x-deduplication-header`, only the first one passes. An exchange
+ * or a queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or for the
+ * message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message.
+ */
+import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
+import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
+import { type Incoming, readContent } from './message.ts'
+
+const HEADER = 'x-deduplication-header'
+const TTL_HEADER = 'x-cache-ttl'
+
+interface Entry {
+  /** Its number in the store. */
+  readonly number: number
+  /** In ms since 1970; 0 = never. */
+  readonly until: number
+}
+
+/** Where the entries of one cache are kept. */
+export interface DeduplicationStore {
+  load(): Iterable<{ number: number; value: string; until: number }>
+  put(number: number, value: string, until: number): void
+  delete(number: number): void
+  destroy(numbers: Iterable<number>): void
+}
+
+export class Deduplication {
+  private readonly size: number
+  private readonly ttl: number
+  private readonly store: DeduplicationStore | undefined
+  /** Oldest first. */
+  private readonly entries = new Map<string, Entry>()
+  private next = 0
+
+  /** @param store undefined where nothing outlives the process */
+  constructor(args: FieldTable, store: DeduplicationStore | undefined) {
+    const number = (name: string): number | undefined => {
+      const v = args.get(name)
+      return v === undefined ? undefined : integerOf(v)
+    }
+    this.size = Math.min(number('x-cache-size') ?? DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX)
+    this.ttl = number('x-cache-ttl') ?? 0
+    this.store = store
+    for (const { number: n, value, until } of store?.load() ?? []) {
+      this.entries.set(value, { number: n, until })
+      this.next = Math.max(this.next, n + 1)
+    }
+  }
+
+  get count(): number {
+    return this.entries.size
+  }
+
+  /** The same value has passed before. */
+  isDuplicate(headers: FieldTable | undefined, now: number): boolean {
+    const value = cacheKey(headers)
+    if (value === undefined) return false
+    const entry = this.entries.get(value)
+    return entry !== undefined && (entry.until === 0 || entry.until >= now)
+  }
+
+  /** Remembers the message's value from now on. */
+  admit(headers: FieldTable | undefined, now: number): void {
+    const value = cacheKey(headers)
+    if (value === undefined) return
+    const own = headers?.get(TTL_HEADER)
+    const ttl = (own && integerOf(own)) ?? this.ttl
+    const until = ttl > 0 ? now + ttl : 0
+    this.forget(value)
+    this.entries.set(value, { number: this.next, until })
+    this.store?.put(this.next, value, until)
+    this.next++
+    for (const oldest of this.entries.keys()) {
+      if (this.entries.size <= this.size) break
+      this.forget(oldest)
+    }
+  }
+
+  private forget(value: string): void {
+    const entry = this.entries.get(value)
+    if (entry === undefined) return
+    this.entries.delete(value)
+    this.store?.delete(entry.number)
+  }
+
+  destroy(): void {
+    this.store?.destroy([...this.entries.values()].map((e) => e.number))
+    this.entries.clear()
+  }
+}
+
+export function wantsDeduplication(args: FieldTable): boolean {
+  return args.get('x-message-deduplication')?.value === true
+}
+
+export function headersOf(m: Incoming): FieldTable | undefined {
+  return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd).properties.headers
+}
+
+/** Integers are equal whatever their width; other values only to their own type. */
+function cacheKey(headers: FieldTable | undefined): string | undefined {
+  const v = headers?.get(HEADER)
+  return v === undefined ? undefined : textOf(v)
+}
+
+function textOf(v: FieldValue): string | undefined {
+  const n = integerOf(v)
+  if (n !== undefined) return `i${n}`
+  if (v.type === 'S' || v.type === 'x') return `s${v.value.toString('base64')}`
+  return v.type === 'V' || v.type === 'F' || v.type === 'A' ? undefined : `${v.type}${String(v.value)}`
+}

@@ -1,0 +1,187 @@
+/**
+ * Messages that wait for their time, of all delayed exchanges together: on disk in one log, in a bucket for each second
+ * in which something is due. In memory there is a count for each bucket, and of the second that has come an index; one
+ * timer serves all. A message leaves the log in the same batch in which it enters its queues.
+ */
+import { DELAYED_PER_TURN_MAX } from '../../limits.ts'
+import type { GroupCommit } from '../../storage/batch.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { Heap } from '../../util/heap.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { Incoming } from '../message.ts'
+import { decodeHeld, encodeHeld, type Held } from './held.ts'
+
+/** Logs of queues are numbered from 1. */
+const DELAY_LOG = 0
+/** Indexes that are taken at once: how far they are taken is written with the bucket. */
+const INDEXES = 4096
+const SECOND_MAX = 0xffff_ffff
+
+interface Bucket {
+  /** Index of the next message in it. */
+  next: number
+  /** Indexes below are not used again after a restart. */
+  reserved: number
+  /** By due time; undefined until the second has come. */
+  order: Heap | undefined
+}
+
+/** Takes a message whose time has come; `keys` are those under which it is routed. */
+export type Deliver = (m: Incoming, keys: readonly string[]) => void
+
+export class DelayedMessages {
+  private readonly storage: Storage
+  private readonly commit: GroupCommit
+  private readonly clock: Clock
+  private readonly buckets = new Map<number, Bucket>()
+  /** The seconds of `buckets`. */
+  private readonly seconds = new Heap()
+  /** Records that are not on disk yet, by second and index; without a disk, all. */
+  private readonly fresh = new Map<number, Map<number, Uint8Array>>()
+  private unflushed: { batch: number; second: number; index: number }[] = []
+  private readonly targets = new Map<number, Deliver>()
+  private timer: Timer | undefined
+  private timerAt = 0
+
+  constructor(storage: Storage, commit: GroupCommit, clock: Clock) {
+    this.storage = storage
+    this.commit = commit
+    this.clock = clock
+    if (commit.keeps) commit.onFlushed(() => this.flushed())
+  }
+
+  /** Finds again what a former run has left. Targets must be registered by now. */
+  restore(): void {
+    for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
+      const reserved = new DataView(state.buffer, state.byteOffset, state.byteLength).getUint32(0, true)
+      this.addBucket(segment, { next: reserved, reserved, order: undefined })
+    }
+    this.arm()
+  }
+
+  /** @param target a number that no other exchange has ever had */
+  register(target: number, deliver: Deliver): void {
+    this.targets.set(target, deliver)
+  }
+
+  /** What still waits for that target is dropped when its time comes. */
+  unregister(target: number): void {
+    this.targets.delete(target)
+  }
+
+  /** Seconds in which something is due. */
+  get size(): number {
+    return this.buckets.size
+  }
+
+  /** @param due in ms since 1970 */
+  add(target: number, due: number, keys: readonly string[], m: Incoming): void {
+    const second = Math.min(SECOND_MAX, Math.floor(due / 1000))
+    let bucket = this.buckets.get(second)
+    if (bucket === undefined) {
+      bucket = { next: 0, reserved: 0, order: undefined }
+      this.addBucket(second, bucket)
+    }
+    const index = bucket.next++
+    const bytes = encodeHeld({ target, due, keys }, m)
+    if (index >= bucket.reserved) this.reserve(second, bucket)
+    this.keep(second, index, bytes)
+    bucket.order?.push(due, index)
+    this.arm()
+  }
+
+  private addBucket(second: number, bucket: Bucket): void {
+    this.buckets.set(second, bucket)
+    this.seconds.push(second, second)
+  }
+
+  private reserve(second: number, bucket: Bucket): void {
+    bucket.reserved = bucket.next + INDEXES
+    const state = new Uint8Array(4)
+    new DataView(state.buffer).setUint32(0, bucket.reserved, true)
+    this.commit.write({ op: 'segment', log: DELAY_LOG, segment: second, state })
+  }
+
+  private keep(second: number, index: number, bytes: Uint8Array): void {
+    let fresh = this.fresh.get(second)
+    if (fresh === undefined) {
+      fresh = new Map()
+      this.fresh.set(second, fresh)
+    }
+    fresh.set(index, bytes)
+    if (!this.commit.keeps) return
+    this.unflushed.push({ batch: this.commit.number, second, index })
+    this.commit.pendingBytes += bytes.length
+    this.commit.write({ op: 'record', log: DELAY_LOG, segment: second, index, bytes })
+  }
+
+  private flushed(): void {
+    const { flushed } = this.commit
+    const later = this.unflushed.findIndex((u) => u.batch > flushed)
+    const done = this.unflushed.splice(0, later < 0 ? this.unflushed.length : later)
+    for (const { second, index } of done) {
+      const fresh = this.fresh.get(second)
+      if (fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
+    }
+  }
+
+  private arm(): void {
+    if (this.seconds.size === 0) return
+    const second = this.seconds.firstKey
+    const order = this.buckets.get(second)?.order
+    const at =
+      order !== undefined && order.size > 0 ? order.firstKey : order ? (second + 1) * 1000 : second * 1000
+    if (this.timer !== undefined) {
+      if (this.timerAt <= at) return
+      this.timer.cancel()
+    }
+    this.timerAt = at
+    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => {
+      this.timer = undefined
+      this.run()
+    })
+  }
+
+  /** Hands out what is due, so many in one go. */
+  private run(): void {
+    const now = this.clock.now()
+    let left = DELAYED_PER_TURN_MAX
+    while (this.seconds.size > 0 && this.seconds.firstKey * 1000 <= now && left > 0) {
+      const second = this.seconds.firstKey
+      const bucket = this.buckets.get(second) as Bucket
+      bucket.order ??= this.index(second)
+      const { order } = bucket
+      for (; order.size > 0 && order.firstKey <= now && left > 0; left--) this.release(second, order.pop())
+      if (order.size > 0 || (second + 1) * 1000 > now) break
+      this.seconds.pop()
+      this.buckets.delete(second)
+      this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
+    }
+    this.arm()
+  }
+
+  /** What is in the bucket, by due time. */
+  private index(second: number): Heap {
+    const order = new Heap()
+    const fresh = this.fresh.get(second)
+    for (const { index, bytes } of this.storage.records(DELAY_LOG, second))
+      if (!fresh?.has(index)) order.push(decodeHeld(bytes).held.due, index)
+    for (const [index, bytes] of fresh ?? []) order.push(decodeHeld(bytes).held.due, index)
+    return order
+  }
+
+  private release(second: number, index: number): void {
+    const fresh = this.fresh.get(second)
+    const bytes = fresh?.get(index) ?? this.storage.record(DELAY_LOG, second, index)
+    if (!this.commit.keeps && fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
+    this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
+    if (bytes === undefined) return
+    const { held, message }: { held: Held; message: Incoming } = decodeHeld(bytes)
+    this.targets.get(held.target)?.(message, held.keys)
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+  }
+}

@@ -1,0 +1,46 @@
+import { preconditionFailed } from '../../protocol/errors.ts'
+import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
+import { headersOf } from '../deduplication.ts'
+import { Incoming } from '../message.ts'
+import { PUBLISH_STORED } from '../queue/queue.ts'
+import { type Binding, type Effect, type ExchangeRouting, isExchange, type Matches } from './exchange.ts'
+import { FanoutRouting } from './fanout.ts'
+
+const LENGTH_DEFAULT = 20
+const LENGTH_MAX = 10_000
+const NO_STORE = 'x-recent-history-no-store'
+
+/** x-recent-history: a fanout whose last messages also go to every queue that is bound later. Kept in memory. */
+export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
+  override readonly byKeyOnly = false
+  readonly takes = false
+  private readonly length: number
+  private readonly messages: Incoming[] = []
+
+  /** @throws AmqpError 406 */
+  constructor(args: FieldTable) {
+    super()
+    const v = args.get('x-recent-history-length')
+    const n = v === undefined ? LENGTH_DEFAULT : integerOf(v)
+    if (n === undefined || n <= 0 || n > LENGTH_MAX)
+      throw preconditionFailed(`Invalid argument, 'x-recent-history-length' must be a positive integer`)
+    this.length = n
+  }
+
+  /** A binding of this moment, unlike those that a start brings back. */
+  bound({ destination }: Binding): void {
+    if (!isExchange(destination)) for (const m of this.messages) destination.publish(m)
+  }
+
+  override route(message: Parameters<FanoutRouting['route']>[0], matches: Matches): void {
+    super.route(message, matches)
+    matches.effect(this)
+  }
+
+  published(m: Incoming): number {
+    if (headersOf(m)?.get(NO_STORE)?.value === true) return PUBLISH_STORED
+    this.messages.push(Incoming.copyOf(m))
+    if (this.messages.length > this.length) this.messages.shift()
+    return PUBLISH_STORED
+  }
+}

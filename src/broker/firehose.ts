@@ -1,0 +1,92 @@
+/**
+ * The firehose (behaviour.md section 18): while a vhost is traced, a copy of whatever is published or delivered in it goes
+ * to amq.rabbitmq.trace. Not stored: a restart ends it.
+ */
+import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
+import type { Properties } from '../protocol/generated/properties.ts'
+import { type Content, type Incoming, readContent } from './message.ts'
+import { publishContent } from './publish-content.ts'
+import { carbonCopyKeys } from './queue/dead-letter.ts'
+import type { Queue } from './queue/queue.ts'
+import type { Segment } from './queue/segment.ts'
+import type { Route } from './router.ts'
+import type { Vhost } from './vhost.ts'
+
+const TRACE_EXCHANGE = 'amq.rabbitmq.trace'
+
+/** Who publishes or is delivered to. */
+export interface TraceOrigin {
+  readonly number: number
+  readonly connectionName: string
+  readonly userName: string
+}
+
+export class Firehose {
+  private readonly vhost: Vhost
+  private readonly node: string
+
+  constructor(vhost: Vhost, node: string) {
+    this.vhost = vhost
+    this.node = node
+  }
+
+  published(origin: TraceOrigin, m: Incoming, { queues }: Route): void {
+    const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+    this.trace(origin, content, `publish.${content.exchange}`, { routed_queues: queues.map((q) => q.name) })
+  }
+
+  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
+    const redelivered = segment.wasDelivered(index) ? 1 : 0
+    this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered })
+  }
+
+  private trace(
+    { number, connectionName, userName }: TraceOrigin,
+    content: Content,
+    key: string,
+    more: { [name: string]: PlainValue },
+  ): void {
+    const exchange = this.vhost.findExchange(TRACE_EXCHANGE)
+    if (exchange === undefined || content.exchange === TRACE_EXCHANGE) return
+    const { headers } = content.properties
+    const description = {
+      exchange_name: content.exchange,
+      routing_keys: [content.routingKey, ...carbonCopyKeys(headers, 'CC')],
+      properties: propertiesTable(content.properties),
+      node: this.node,
+      vhost: this.vhost.name,
+      connection: connectionName,
+      channel: number,
+      user: userName,
+      ...more,
+    }
+    publishContent(this.vhost, exchange, [key], {
+      exchange: TRACE_EXCHANGE,
+      routingKey: key,
+      properties: { headers: FieldTable.from(description) },
+      body: content.body,
+    })
+  }
+}
+
+function propertiesTable(p: Properties): { [name: string]: PlainValue } {
+  const all = {
+    content_type: p.contentType,
+    content_encoding: p.contentEncoding,
+    headers: p.headers,
+    delivery_mode: p.deliveryMode,
+    priority: p.priority,
+    correlation_id: p.correlationId,
+    reply_to: p.replyTo,
+    expiration: p.expiration,
+    message_id: p.messageId,
+    timestamp: p.timestamp,
+    type: p.type,
+    user_id: p.userId,
+    app_id: p.appId,
+    cluster_id: p.clusterId,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)) as {
+    [name: string]: PlainValue
+  }
+}

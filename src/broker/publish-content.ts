@@ -1,0 +1,32 @@
+/** Publishing what the broker itself has to publish, outside of any channel: traces, messages whose delay is over. */
+import { encodeContent } from './content.ts'
+import type { Exchange } from './exchange/exchange.ts'
+import { type Content, Incoming } from './message.ts'
+import { PlainMessage } from './router.ts'
+import type { Vhost } from './vhost.ts'
+
+/**
+ * @param keys under which it is routed; its own routing key stays
+ * @param ttl the message's own, in ms; -1 = none
+ * @returns whether a queue was found
+ */
+export function publishContent(
+  vhost: Vhost,
+  exchange: Exchange,
+  keys: readonly string[],
+  { exchange: exchangeName, routingKey, properties, body }: Omit<Content, 'propertyBytes'>,
+  ttl = -1,
+): boolean {
+  const { queues, effects } = vhost.route(
+    exchange,
+    keys.map((k) => new PlainMessage(k, properties)),
+  )
+  if (queues.length + effects.length === 0) return false
+  const m = new Incoming()
+  encodeContent(exchangeName, routingKey, properties, body, m)
+  m.adoptable = queues.length === 1 && effects.length === 0
+  m.ttl = ttl
+  for (const q of queues) q.publish(m)
+  for (const e of effects) e.published(m)
+  return true
+}

@@ -1,0 +1,100 @@
+/**
+ * How messages leave a queue for its dead-letter exchange. With x-dead-letter-strategy=at-least-once a message stays in
+ * its queue, unseen, until its targets have it; where there is no target, or one refuses, it is tried again
+ * (behaviour.md section 12). A restart makes it ready again.
+ */
+import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
+import type { Clock, Timer } from '../clock.ts'
+import { type Content, type Incoming, readContent } from '../message.ts'
+import type { MessageOrder } from './order.ts'
+import type { DeathReason, Queue } from './queue.ts'
+
+/** Attempts in vain of one round. */
+const FAILURES_MAX = 100
+
+/** See dead-letter.ts. */
+export type DeadLetter = (queue: Queue, content: Content, reason: DeathReason, done?: Set<Queue>) => boolean
+
+interface RetainedMessage {
+  readonly reason: DeathReason
+  /** Targets that have it already. */
+  readonly done: Set<Queue>
+}
+
+export class Deaths {
+  private readonly retained = new Map<number, RetainedMessage>()
+  private readonly queue: Queue
+  private readonly order: MessageOrder
+  private readonly clock: Clock
+  private readonly deadLetter: DeadLetter
+  private timer: Timer | undefined
+
+  constructor(queue: Queue, order: MessageOrder, clock: Clock, deadLetter: DeadLetter) {
+    this.queue = queue
+    this.order = order
+    this.clock = clock
+    this.deadLetter = deadLetter
+  }
+
+  /** Messages that wait for a target; the order counts them as unacked. */
+  get size(): number {
+    return this.retained.size
+  }
+
+  /** An unacked message leaves. */
+  die(number: number, reason: DeathReason): void {
+    const { deadLetterAtLeastOnce, deadLetterExchange } = this.queue.settings
+    const message: RetainedMessage = { reason, done: new Set() }
+    if (!deadLetterAtLeastOnce) {
+      if (deadLetterExchange !== undefined) this.deadLetter(this.queue, this.contentOf(number), reason)
+      this.order.settle(number)
+    } else if (!this.passOn(number, message)) {
+      this.retained.set(number, message)
+      this.retryLater()
+    }
+  }
+
+  /** A message that the queue has refused. */
+  refused(m: Incoming): void {
+    if (this.queue.settings.deadLetterExchange === undefined) return
+    const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+    this.deadLetter(this.queue, content, 'maxlen')
+  }
+
+  private contentOf(number: number): Content {
+    const { segment, index } = this.order.find(number)
+    return segment.content(index)
+  }
+
+  /** Where the targets have it, it leaves the queue in the same batch. */
+  private passOn(number: number, { reason, done }: RetainedMessage): boolean {
+    const passed =
+      this.queue.settings.deadLetterExchange === undefined ||
+      this.deadLetter(this.queue, this.contentOf(number), reason, done)
+    if (passed) this.order.settle(number)
+    return passed
+  }
+
+  private retryLater(): void {
+    this.timer ??= this.clock.after(DEAD_LETTER_RETRY_MS, () => this.retry())
+  }
+
+  private retry(): void {
+    this.timer = undefined
+    let failed = 0
+    for (const [number, message] of [...this.retained]) {
+      this.retained.delete(number)
+      if (this.passOn(number, message)) continue
+      // Behind the others, so that one that has nowhere to go does not keep them.
+      this.retained.set(number, message)
+      if (++failed === FAILURES_MAX) break
+    }
+    if (this.retained.size > 0) this.retryLater()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    this.retained.clear()
+  }
+}

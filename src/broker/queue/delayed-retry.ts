@@ -1,0 +1,57 @@
+/**
+ * x-delayed-retry-*: messages that come back wait before they are ready again, the longer the more often they came
+ * (min times the number of returns, at most max). Meanwhile they stand in their queue as unacked ones do; a restart
+ * ends the wait. One timer, for the first that is due.
+ */
+import { Heap } from '../../util/heap.ts'
+import type { Clock, Timer } from '../clock.ts'
+import type { RetrySettings } from './queue.ts'
+
+export class DelayedRetry {
+  private readonly waiting = new Heap()
+  private readonly clock: Clock
+  private readonly giveBack: (number: number) => void
+  private timer: Timer | undefined
+  private timerAt = 0
+
+  /** @param giveBack makes the message ready again */
+  constructor(clock: Clock, giveBack: (number: number) => void) {
+    this.clock = clock
+    this.giveBack = giveBack
+  }
+
+  /** Messages that wait. */
+  get size(): number {
+    return this.waiting.size
+  }
+
+  /** @param count how often the message has come back by now */
+  add(number: number, count: number, { min, max }: RetrySettings): void {
+    this.waiting.push(this.clock.now() + Math.min(min * Math.max(1, count), max), number)
+    this.arm()
+  }
+
+  private arm(): void {
+    if (this.waiting.size === 0) return
+    const at = this.waiting.firstKey
+    if (this.timer !== undefined) {
+      if (this.timerAt <= at) return
+      this.timer.cancel()
+    }
+    this.timerAt = at
+    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => this.due())
+  }
+
+  private due(): void {
+    this.timer = undefined
+    const now = this.clock.now()
+    while (this.waiting.size > 0 && this.waiting.firstKey <= now) this.giveBack(this.waiting.pop())
+    this.arm()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    this.waiting.clear()
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * x-consumer-timeout: deliveries that stay unsettled for too long go back to their queue, one by one; the channel and
+ * its other deliveries go on. Exists only for consumers that have such a time. One timer, for the oldest delivery.
+ */
+import type { Clock, Timer } from '../broker/clock.ts'
+
+export class ConsumerTimeout {
+  /** In ms, for deliveries from now on. */
+  ms: number
+  private readonly clock: Clock
+  private readonly isOutstanding: (tag: number) => boolean
+  private readonly expire: (tag: number) => void
+  /** Deliveries in their order, and when each is too old (ms since 1970). */
+  private tags: number[] = []
+  private deadlines: number[] = []
+  private head = 0
+  private timer: Timer | undefined
+
+  /** @param expire called with the tag of a delivery that is outstanding and too old */
+  constructor(
+    ms: number,
+    clock: Clock,
+    isOutstanding: (tag: number) => boolean,
+    expire: (tag: number) => void,
+  ) {
+    this.ms = ms
+    this.clock = clock
+    this.isOutstanding = isOutstanding
+    this.expire = expire
+  }
+
+  delivered(tag: number): void {
+    this.tags.push(tag)
+    this.deadlines.push(this.clock.now() + this.ms)
+    this.skipSettled()
+    this.arm()
+  }
+
+  /** Keeps the list as long as what is outstanding, about. */
+  private skipSettled(): void {
+    while (this.head < this.tags.length && !this.isOutstanding(this.tags[this.head] as number)) this.head++
+    if (this.head < 1024 || this.head * 2 < this.tags.length) return
+    this.tags = this.tags.slice(this.head)
+    this.deadlines = this.deadlines.slice(this.head)
+    this.head = 0
+  }
+
+  private arm(): void {
+    if (this.timer !== undefined || this.head === this.tags.length) return
+    const wait = Math.max(0, (this.deadlines[this.head] as number) - this.clock.now())
+    this.timer = this.clock.after(wait, () => {
+      this.timer = undefined
+      this.check()
+    })
+  }
+
+  private check(): void {
+    const now = this.clock.now()
+    for (; this.head < this.tags.length && (this.deadlines[this.head] as number) <= now; this.head++) {
+      const tag = this.tags[this.head] as number
+      if (this.isOutstanding(tag)) this.expire(tag)
+    }
+    this.skipSettled()
+    this.arm()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    this.tags = []
+    this.deadlines = []
+    this.head = 0
+  }
+}

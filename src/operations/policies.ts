@@ -1,0 +1,60 @@
+/** Setting and removing policies and operator policies (behaviour.md section 10). */
+import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
+import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { Refusal } from './refusal.ts'
+
+export interface PolicyRequest {
+  readonly name: string
+  /** A regular expression over names, unanchored. */
+  readonly pattern: string
+  readonly definition: { readonly [key: string]: PolicyValue }
+  /** Default 0; the highest one that matches applies. */
+  readonly priority?: number | undefined
+  /** Default `all`. */
+  readonly applyTo?: string | undefined
+}
+
+/** @throws Refusal with RabbitMQ's text; nothing is changed then */
+export function setPolicy(vhost: Vhost, request: PolicyRequest, operator: boolean): void {
+  vhost.setPolicy(checkedPolicy(request, operator), operator)
+}
+
+/** False where there is none of that name. */
+export function removePolicy(vhost: Vhost, name: string, operator: boolean): boolean {
+  return vhost.removePolicy(name, operator)
+}
+
+function failed(what: string): Refusal {
+  return new Refusal(`Validation failed\n\n${what}\n`)
+}
+
+function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
+  const { name, pattern, definition, priority = 0, applyTo = 'all' } = request
+  if (name === '') throw failed('policy name must not be empty')
+  if (typeof pattern !== 'string') throw failed('pattern should be binary')
+  if (!Number.isSafeInteger(priority)) throw failed('priority should be a number')
+  if (!applyTargets.includes(applyTo as ApplyTo))
+    throw failed(`apply-to should be one of ${applyTargets.join(', ')}, actually was ${applyTo}`)
+  const keys = Object.keys(definition)
+  if (keys.length === 0) throw failed('no policy provided')
+  const unknown = keys.filter((k) => !isPolicyKey(k, operator))
+  if (unknown.length > 0)
+    throw failed(
+      `[${unknown.map((k) => `<<${JSON.stringify(k)}>>`).join(',')}] are not recognised policy settings`,
+    )
+  for (const [key, value] of Object.entries(definition)) {
+    const wrong = policyValueError(key, value)
+    if (wrong !== undefined) throw failed(wrong)
+  }
+  checkPattern(pattern)
+  return { name, pattern, definition, priority, applyTo: applyTo as ApplyTo }
+}
+
+function checkPattern(pattern: string): void {
+  try {
+    new RegExp(pattern.replace(/^\(\?i\)/, ''))
+  } catch (error) {
+    throw failed(`pattern should be regular expression but gave ${String(error)}`)
+  }
+}
