@@ -23,6 +23,8 @@ import { Pager } from './queue/pager.ts'
 import { Priorities } from './queue/priorities.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { QueueLog } from './queue/queue-log.ts'
+import { StreamLog } from './queue/stream/stream-log.ts'
+import { StreamQueue } from './queue/stream/stream-queue.ts'
 import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
 import { TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
@@ -221,6 +223,10 @@ export class Broker {
     const policies = vhost.policiesOfQueue(info)
     const settings = effectiveSettings(info.arguments, info.kind, policies)
     const log = firstLog(settings.maxPriority + 1)
+    if (info.kind.log) {
+      const messages = new StreamLog(log === undefined ? undefined : this.openLog(log), this.pager)
+      return new StreamQueue(info, policies, settings, messages, env)
+    }
     const contents = {
       order: this.makeOrder(info, settings, log),
       log,

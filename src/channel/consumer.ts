@@ -7,6 +7,7 @@ import type { Segment } from '../broker/queue/segment.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { writeContent } from '../connection/content-writer.ts'
 import type { Output } from '../connection/output.ts'
+import { FieldTable } from '../protocol/field-table.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
 import type { Channel } from './channel.ts'
@@ -23,6 +24,7 @@ export interface ConsumerOptions {
   readonly priority: number
   /** 0 = no limit */
   readonly prefetch: number
+  readonly arguments?: FieldTable | undefined
   /** x-consumer-timeout in ms; undefined = the queue's */
   readonly timeout?: number | undefined
 }
@@ -34,6 +36,7 @@ export class ChannelConsumer implements Consumer {
   readonly priority: number
   readonly prefetch: number
   readonly queue: Queue
+  readonly arguments: FieldTable
   parked = false
   private readonly channel: Channel
   private readonly vhost: Vhost
@@ -54,6 +57,7 @@ export class ChannelConsumer implements Consumer {
     this.exclusive = options.exclusive
     this.priority = options.priority
     this.prefetch = options.prefetch
+    this.arguments = options.arguments ?? FieldTable.empty
     this.prefix = deliverPrefix(channel.number, options.tag)
     this.vhost = channel.caller.vhost
     this.ownTimeout = options.timeout

@@ -5,7 +5,7 @@ import type { Broker } from '../broker/broker.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { QueueKind } from '../broker/queue/kinds/kinds.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import { preconditionFailed } from '../protocol/errors.ts'
+import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import {
   accessRefused,
@@ -112,9 +112,15 @@ export function deleteQueue(c: Caller, rawName: string, ifUnused: boolean, ifEmp
   return c.vhost.removeQueue(q)
 }
 
-/** @returns how many ready messages were dropped. @throws AmqpError 403, 404, 405 */
+/** @returns how many ready messages were dropped. @throws AmqpError 403, 404, 405, 540 */
 export function purgeQueue(c: Caller, rawName: string): number {
   const name = cleanName(rawName)
   checkAccess(c, 'read', 'queue', name)
-  return existingQueue(c, name).purge()
+  const q = existingQueue(c, name)
+  if (q.kind.log)
+    throw new AmqpError(
+      ReplyCode.NotImplemented,
+      `queue.purge not supported by stream queues ${describeQueue(c, name)}`,
+    )
+  return q.purge()
 }

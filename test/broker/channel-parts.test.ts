@@ -7,6 +7,7 @@ import type { Route } from '../../src/broker/router.ts'
 import { Confirms } from '../../src/channel/confirms.ts'
 import { RouteCache } from '../../src/channel/route-cache.ts'
 import { Unsettled } from '../../src/channel/unsettled.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
 
 describe('unsettled deliveries', () => {
   it('behave like a map from tag to number', () => {
@@ -123,6 +124,7 @@ describe('consumers of a queue', () => {
       parked: false,
       hasCredit: () => c.credit > 0,
       deliver() {},
+      arguments: FieldTable.empty,
       settingsChanged() {},
       cancelled() {},
     }

@@ -1,5 +1,6 @@
 // hot: per message
 /** The consumers of a queue and whose turn it is. Knows credit, not messages. */
+import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Queue } from './queue.ts'
 import type { Segment } from './segment.ts'
 
@@ -10,6 +11,8 @@ export interface Consumer {
   readonly exclusive: boolean
   /** x-priority: a higher one is served first while it has credit. */
   readonly priority: number
+  /** As the client gave them. */
+  readonly arguments: FieldTable
   /** The queue has put it aside for want of credit; whoever gives credit calls `queue.resume(consumer)`. */
   parked: boolean
   hasCredit(): boolean

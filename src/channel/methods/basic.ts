@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { typeName } from '../../broker/arguments/rules.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
+import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { writeContent } from '../../connection/content-writer.ts'
 import { CONSUMERS_PER_CHANNEL_MAX } from '../../limits.ts'
 import {
@@ -61,11 +62,23 @@ function consume(ch: Channel, m: BasicConsume): void {
     throw accessRefused(`${what} in exclusive use`)
   const priority = integerArgument(ch, m, queue.name, 'x-priority') ?? 0
   const timeout = integerArgument(ch, m, queue.name, 'x-consumer-timeout')
-  const { prefetch } = ch
-  const c = new ChannelConsumer(ch, queue, { tag, noAck, exclusive, priority, prefetch, timeout })
+  if (queue.kind.log) checkReadable(ch, m, what)
+  const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
+  const c = new ChannelConsumer(ch, queue, options)
   ch.consumers.set(tag, c)
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
+}
+
+/** What streams ask of their consumers. @throws AmqpError 406, 540 */
+function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
+  if (m.noAck)
+    throw new AmqpError(
+      ReplyCode.NotImplemented,
+      `automatic acknowledgement not supported by stream queues ${what}`,
+    )
+  if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
+  streamOffset(m.arguments, 0)
 }
 
 /** Consuming from the name that stands for direct reply-to. @throws AmqpError 406 */

@@ -1,0 +1,27 @@
+/** x-stream-offset of a consumer: where in a stream it begins (behaviour.md section 14). */
+import { preconditionFailed } from '../../../protocol/errors.ts'
+import { type FieldTable, integerOf } from '../../../protocol/field-table.ts'
+import { ageMs } from '../../arguments/rules.ts'
+
+export type StreamOffset =
+  | { readonly from: 'first' | 'last' | 'next' }
+  /** Negative: so many before the end. */
+  | { readonly from: 'number'; readonly number: number }
+  /** ms since 1970 */
+  | { readonly from: 'time'; readonly time: number }
+
+/** @throws AmqpError 406 */
+export function streamOffset(args: FieldTable, now: number): StreamOffset {
+  const v = args.get('x-stream-offset')
+  if (v === undefined) return { from: 'next' }
+  const number = integerOf(v)
+  if (number !== undefined) return { from: 'number', number }
+  if (v.type === 'T') return { from: 'time', time: Number(v.value) * 1000 }
+  const text = v.type === 'S' ? v.value.toString() : ''
+  if (text === 'first' || text === 'last' || text === 'next') return { from: text }
+  const age = ageMs(text)
+  if (age !== undefined) return { from: 'time', time: now - age }
+  throw preconditionFailed(
+    `invalid arg 'x-stream-offset': {invalid_stream_offset_arg,${JSON.stringify(text)}}`,
+  )
+}

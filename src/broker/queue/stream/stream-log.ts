@@ -1,0 +1,185 @@
+// hot: per message
+/**
+ * The messages of a stream: a list of segments, whose numbers are the offsets. The time of a message's arrival stands
+ * where other queues keep its deadline; the first one of a segment is kept with the segment's state. Segments that are
+ * on disk leave memory when the pager says so, and are loaded for whoever reads there.
+ */
+import type { Incoming } from '../../message.ts'
+import type { Browsed } from '../order.ts'
+import type { Pager, SegmentOwner, Verdict } from '../pager.ts'
+import type { QueueSettings } from '../queue.ts'
+import type { QueueLog } from '../queue-log.ts'
+import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from '../segment.ts'
+
+export class StreamLog implements SegmentOwner {
+  /** Octets of all entries. */
+  bytes = 0
+  /** The offset of the next message. */
+  end = 0
+  /** The first offset of what was published together last. */
+  lastChunk = 0
+  private chunkTurn = 0
+  private readonly segments: Segment[] = []
+  private readonly log: QueueLog | undefined
+  private readonly pager: Pager
+  private nextSegment = 1
+  private lastFound: Segment | undefined
+  private maxBytes = -1
+  private maxAge = -1
+  private segmentBytes = SEGMENT_BYTES
+
+  /** @param log undefined where nothing outlives the process */
+  constructor(log: QueueLog | undefined, pager: Pager) {
+    this.log = log
+    this.pager = pager
+  }
+
+  get id(): number | undefined {
+    return this.log?.id
+  }
+
+  /** The lowest offset that is there. */
+  get first(): number {
+    return this.segments[0]?.base ?? this.end
+  }
+
+  limit({ maxBytes, maxAge, segmentBytes }: QueueSettings): void {
+    this.maxBytes = maxBytes
+    this.maxAge = maxAge
+    this.segmentBytes = Math.max(SEGMENT_BYTES_FIRST, Math.min(SEGMENT_BYTES, segmentBytes))
+  }
+
+  restore(): void {
+    if (this.log === undefined) return
+    const { segments, next } = this.log.restore()
+    for (const s of segments) {
+      this.segments.push(s)
+      this.bytes += s.used
+    }
+    this.end = next.message
+    this.nextSegment = next.segment
+    this.lastChunk = Math.max(0, this.end - 1)
+  }
+
+  /** @param now ms since 1970; @param turn what is published in one turn is one chunk */
+  append(m: Incoming, now: number, turn: number): void {
+    if (turn !== this.chunkTurn) {
+      this.chunkTurn = turn
+      this.lastChunk = this.end
+    }
+    const size = Segment.entryBytes(m, true)
+    let tail = this.segments[this.segments.length - 1]
+    if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size, now)
+    const { used } = tail
+    // A stream keeps everything, whatever the delivery mode.
+    const { persistent } = m
+    m.persistent = true
+    tail.append(m, size, now)
+    m.persistent = persistent
+    this.bytes += tail.used - used
+    this.end++
+    if (!tail.dirty && this.log !== undefined) this.log.touch(tail)
+  }
+
+  private extend(tail: Segment | undefined, entryBytes: number, now: number): Segment {
+    const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
+    const size = Math.max(entryBytes, Math.min(this.segmentBytes, wanted))
+    const segment = new Segment(this.nextSegment++, this.end, this.pager.memory(size))
+    if (tail !== undefined) {
+      tail.sealed = true
+      this.pager.sealed(tail, this)
+    }
+    this.segments.push(segment)
+    this.pager.added(segment)
+    this.retain(now)
+    return segment
+  }
+
+  /** Drops the oldest segments of a stream that is too long or too old; the last one stays. */
+  retain(now: number): void {
+    while (this.segments.length > 1) {
+      const tooLong = this.maxBytes >= 0 && this.bytes > this.maxBytes
+      // All of a segment is older than the first message of the next.
+      const next = this.segments[1] as Segment
+      const tooOld = this.maxAge >= 0 && next.soonest !== 0 && next.soonest < now - this.maxAge
+      if (!tooLong && !tooOld) return
+      this.dropFirst()
+    }
+  }
+
+  private dropFirst(): void {
+    const segment = this.segments.shift() as Segment
+    this.bytes -= segment.used
+    if (this.lastFound === segment) this.lastFound = undefined
+    segment.gone = true
+    this.log?.drop(segment)
+    this.pager.release(segment)
+  }
+
+  /** The segment of a message between `first` and `end`, loaded. */
+  segmentOf(number: number): Segment {
+    let found = this.lastFound
+    if (found === undefined || number < found.base || number >= found.base + found.count) {
+      found = this.locate((s) => s.base <= number)
+      this.lastFound = found
+    }
+    if (found.bytes === undefined) this.load(found)
+    return found
+  }
+
+  /** The last segment for which it holds; it holds for those in front too. */
+  private locate(holds: (s: Segment) => boolean): Segment {
+    let low = 0
+    let high = this.segments.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (holds(this.segments[middle] as Segment)) low = middle
+      else high = middle - 1
+    }
+    return this.segments[low] as Segment
+  }
+
+  private load(segment: Segment): void {
+    this.log?.load(segment, (bytes) => this.pager.room(bytes))
+    this.pager.added(segment)
+    if (segment.sealed) this.pager.sealed(segment, this)
+  }
+
+  /** The offset of the first message that came at that time (ms since 1970) or later. */
+  findTime(time: number): number {
+    if (this.segments.length === 0) return this.end
+    const segment = this.locate((s) => s.soonest <= time)
+    this.lastFound = segment
+    if (segment.bytes === undefined) this.load(segment)
+    for (let i = 0; i < segment.count; i++) if (segment.expiresAt(i) >= time) return segment.base + i
+    return segment.base + segment.count
+  }
+
+  *browse(after: number): Iterable<Browsed> {
+    for (let number = Math.max(this.first, after + 1); number < this.end; number++) {
+      const segment = this.segmentOf(number)
+      yield { segment, index: number - segment.base, number, unacked: false }
+    }
+  }
+
+  verdict(segment: Segment): Verdict {
+    if (segment.gone || segment.bytes === undefined || this.log === undefined) return 'forget'
+    // Whoever has asked for it last is still reading.
+    if (segment === this.lastFound) return 'wait'
+    if (segment.dirty || segment.batch > this.pager.flushed || segment === this.segments.at(-1)) return 'wait'
+    return 'evict'
+  }
+
+  /** Everything is on its way to the disk anyway. */
+  store(): void {}
+
+  destroy(): void {
+    for (const segment of this.segments) {
+      segment.gone = true
+      this.pager.release(segment)
+    }
+    this.segments.length = 0
+    this.lastFound = undefined
+    this.log?.destroy()
+  }
+}

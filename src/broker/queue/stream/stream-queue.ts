@@ -1,0 +1,222 @@
+// hot: per message
+/**
+ * A stream: an append-only log that any number of consumers read, each from its own place. Messages go only when the
+ * stream as a whole is too long or too old, a segment at a time, without being read (behaviour.md section 14).
+ */
+import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
+import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
+import { withHeader } from '../../add-header.ts'
+import type { Incoming } from '../../message.ts'
+import type { AppliedPolicies } from '../../policy/policy.ts'
+import type { Turn } from '../../turn.ts'
+import type { Consumer } from '../consumers.ts'
+import type { QueueKind } from '../kinds/kinds.ts'
+import type { Browsed } from '../order.ts'
+import {
+  type Delivery,
+  PUBLISH_DURABLE,
+  PUBLISH_STORED,
+  type Queue,
+  type QueueInfo,
+  type QueueSettings,
+} from '../queue.ts'
+import { StreamFilter } from './filter.ts'
+import { type StreamOffset, streamOffset } from './offset.ts'
+import type { StreamLog } from './stream-log.ts'
+
+const OFFSET_HEADER = 'x-stream-offset'
+/** Messages that one consumer gets before the next one has its turn. */
+const ROUND_MESSAGES = 256
+
+interface Reader {
+  readonly consumer: Consumer
+  readonly filter: StreamFilter | undefined
+  /** The offset of the next message. */
+  next: number
+}
+
+export interface StreamEnvironment {
+  readonly turn: Turn
+}
+
+export class StreamQueue implements Queue {
+  readonly name: string
+  readonly durable = true
+  readonly exclusive = false
+  readonly autoDelete = false
+  readonly kind: QueueKind
+  readonly arguments: FieldTable
+  readonly owner = undefined
+  readonly log: number | undefined
+  readonly singleActive = false
+  readonly hasExclusiveConsumer = false
+  readonly decorates = true
+  settings: QueueSettings
+  policies: AppliedPolicies
+  deleted = false
+  routeStamp = 0
+  private readonly messages: StreamLog
+  private readonly env: StreamEnvironment
+  private readonly readers = new Map<Consumer, Reader>()
+  private awake = false
+
+  constructor(
+    info: QueueInfo,
+    policies: AppliedPolicies,
+    settings: QueueSettings,
+    messages: StreamLog,
+    env: StreamEnvironment,
+  ) {
+    this.name = info.name
+    this.kind = info.kind
+    this.arguments = info.arguments
+    this.policies = policies
+    this.settings = settings
+    this.messages = messages
+    this.log = messages.id
+    this.env = env
+    messages.limit(settings)
+  }
+
+  configure(policies: AppliedPolicies, settings: QueueSettings): void {
+    this.policies = policies
+    this.settings = settings
+    this.messages.limit(settings)
+    this.messages.retain(this.env.turn.now())
+  }
+
+  restore(): void {
+    this.messages.restore()
+  }
+
+  get counts(): { ready: number; unacked: number; consumers: number } {
+    return { ready: this.messages.end - this.messages.first, unacked: 0, consumers: this.readers.size }
+  }
+
+  get bytes(): { ready: number; unacked: number } {
+    return { ready: this.messages.bytes, unacked: 0 }
+  }
+
+  publish(m: Incoming): number {
+    const { turn } = this.env
+    this.messages.append(m, turn.now(), turn.number)
+    if (this.readers.size > 0) this.wake()
+    return this.log === undefined ? PUBLISH_STORED : PUBLISH_DURABLE
+  }
+
+  consume(c: Consumer): void {
+    const now = this.env.turn.now()
+    this.messages.retain(now)
+    const next = this.positionOf(streamOffset(c.arguments, now))
+    this.readers.set(c, { consumer: c, filter: StreamFilter.of(c.arguments), next })
+    this.wake()
+  }
+
+  private positionOf(offset: StreamOffset): number {
+    const { first, end, lastChunk } = this.messages
+    switch (offset.from) {
+      case 'first':
+        return first
+      case 'last':
+        return Math.max(first, lastChunk)
+      case 'next':
+        return end
+      case 'number':
+        return Math.max(first, offset.number < 0 ? end + offset.number : offset.number)
+      case 'time':
+        return this.messages.findTime(offset.time)
+    }
+  }
+
+  cancel(c: Consumer): void {
+    this.readers.delete(c)
+  }
+
+  resume(c: Consumer): void {
+    c.parked = false
+    this.wake()
+  }
+
+  private wake(): void {
+    if (this.awake || this.deleted) return
+    this.awake = true
+    this.env.turn.pumpLater(this)
+  }
+
+  pump(): void {
+    this.awake = false
+    if (this.deleted) return
+    for (const reader of this.readers.values()) this.feed(reader)
+  }
+
+  private feed(reader: Reader): void {
+    const { consumer, filter } = reader
+    const { messages } = this
+    if (reader.next < messages.first) reader.next = messages.first
+    for (let left = ROUND_MESSAGES; reader.next < messages.end; left--) {
+      if (left === 0) {
+        this.wake()
+        return
+      }
+      if (!consumer.hasCredit()) {
+        consumer.parked = true
+        return
+      }
+      const number = reader.next++
+      const segment = messages.segmentOf(number)
+      const index = number - segment.base
+      if (filter !== undefined && !filter.matches(segment, index)) continue
+      consumer.deliver(this, segment, index, number)
+    }
+  }
+
+  decorated({ segment, index, number }: Delivery): Incoming {
+    const field = fieldEntry(OFFSET_HEADER, { type: 'l', value: BigInt(number) })
+    return withHeader(segment, index, OFFSET_HEADER, field.bytes)
+  }
+
+  /** What is acknowledged stays: only the consumer's credit comes back. */
+  settle(): void {}
+
+  browse(after = -1): Iterable<Browsed> {
+    return this.messages.browse(after)
+  }
+
+  get(): never {
+    throw this.unsupported('basic.get')
+  }
+
+  takeGot(): never {
+    throw this.unsupported('basic.get')
+  }
+
+  removeReady(): never {
+    throw this.unsupported('taking messages out')
+  }
+
+  purge(): never {
+    throw this.unsupported('queue.purge')
+  }
+
+  private unsupported(what: string): AmqpError {
+    return new AmqpError(ReplyCode.NotImplemented, `${what} not supported by stream queues`)
+  }
+
+  redeclared(): void {}
+
+  /** The conditions of queue.delete do not count. */
+  checkDeletable(): void {}
+
+  stop(): void {}
+
+  destroy(): number {
+    const { ready } = this.counts
+    this.deleted = true
+    for (const c of [...this.readers.keys()]) {
+      this.readers.delete(c)
+      c.cancelled()
+    }
+    this.messages.destroy()
+    return ready
+  }
+}

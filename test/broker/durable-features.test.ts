@@ -1,0 +1,182 @@
+/** Features whose state has to outlive the process. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import {
+  bindQueue,
+  CH,
+  confirmed,
+  confirmSelect,
+  counts,
+  declareExchange,
+  declareQueue,
+  get,
+} from '../support/session.ts'
+import { until } from '../support/until.ts'
+import { table, Wire } from '../support/wire.ts'
+
+let dir: string
+let broker: RunningBroker
+let w: Wire
+
+async function start(): Promise<void> {
+  broker = await createBroker({ port: 0, storage: 'lmdb', dataDir: dir })
+  w = await Wire.open(broker.url)
+  await w.channel(CH)
+}
+async function stop(): Promise<void> {
+  w.socket.destroy()
+  await broker.close()
+}
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'leveret-durable-'))
+  await start()
+})
+afterEach(async () => {
+  await stop()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const durable = { durable: true, autoDelete: false }
+const persistent = { deliveryMode: 2 }
+
+describe('delayed messages', () => {
+  const publish = (exchange: string, body: string, delay: number): void =>
+    w.publish(CH, { exchange, body, properties: { ...persistent, headers: table({ 'x-delay': delay }) } })
+
+  it('come after a restart, late ones at once, in their order', async () => {
+    const args = table({ 'x-delayed-type': 'fanout' })
+    const x = await declareExchange(w, 'x-delayed-message', { ...durable, arguments: args })
+    const q = await declareQueue(w, { exclusive: false, durable: true })
+    await bindQueue(w, q, x)
+    await confirmSelect(w)
+    publish(x, 'second', 600)
+    publish(x, 'first', 300)
+    publish(x, 'much later', 3_600_000)
+    await confirmed(w, 3)
+    expect((await counts(w, q)).messages).toBe(0)
+    await stop()
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    await start()
+    // An exchange that holds messages takes more of them after the restart, also for a time that is taken already.
+    await confirmSelect(w)
+    publish(x, 'third', 700)
+    await confirmed(w, 1)
+    await until(async () => (await counts(w, q)).messages === 3, 'the delayed messages')
+    const bodies: string[] = []
+    for (let i = 0; i < 3; i++) bodies.push(String((await get(w, q))?.body))
+    expect(bodies).toEqual(['first', 'second', 'third'])
+    await stop()
+    await start()
+    expect((await counts(w, q)).messages).toBe(0)
+  })
+
+  it('go with their exchange: a new one of the same name does not get them', async () => {
+    const declare = (): Promise<string> =>
+      declareExchange(w, 'x-delayed-message', {
+        ...durable,
+        exchange: 'delays',
+        arguments: table({ 'x-delayed-type': 'fanout' }),
+      })
+    await declare()
+    await confirmSelect(w)
+    publish('delays', 'old', 100)
+    await confirmed(w, 1)
+    await w.call(CH, MethodId.ExchangeDelete, { exchange: 'delays' }, MethodId.ExchangeDeleteOk)
+    await declare()
+    const q = await declareQueue(w)
+    await bindQueue(w, q, 'delays')
+    publish('delays', 'new', 150)
+    await confirmed(w, 2, 2)
+    await until(async () => (await counts(w, q)).messages === 1, 'the new message')
+    expect(String((await get(w, q))?.body)).toBe('new')
+    expect((await counts(w, q)).messages).toBe(0)
+  })
+})
+
+describe('deduplication', () => {
+  it('of durable exchanges and queues knows after a restart what it had', async () => {
+    const args = table({ 'x-message-deduplication': true, 'x-cache-size': 100 })
+    const x = await declareExchange(w, 'fanout', { ...durable, arguments: args })
+    const q = await declareQueue(w, { exclusive: false, durable: true })
+    const own = await declareQueue(w, { exclusive: false, durable: true, arguments: args })
+    await bindQueue(w, q, x)
+    const publish = async (): Promise<number[]> => {
+      for (const [exchange, routingKey] of [
+        [x, ''],
+        ['', own],
+      ] as const)
+        w.publish(CH, {
+          exchange,
+          routingKey,
+          properties: { ...persistent, headers: table({ 'x-deduplication-header': 'order-17' }) },
+        })
+      return [(await counts(w, q)).messages, (await counts(w, own)).messages]
+    }
+    expect(await publish()).toEqual([1, 1])
+    await stop()
+    await start()
+    expect(await publish()).toEqual([1, 1])
+    await w.call(CH, MethodId.QueueDelete, { queue: own }, MethodId.QueueDeleteOk)
+    await declareQueue(w, { queue: own, exclusive: false, durable: true, arguments: args })
+    expect(await publish()).toEqual([1, 1])
+  })
+})
+
+describe('expiry anywhere', () => {
+  it('goes on after a restart, for messages on disk', async () => {
+    const q = await declareQueue(w, {
+      exclusive: false,
+      durable: true,
+      arguments: table({ 'x-expire-anywhere': true }),
+    })
+    await confirmSelect(w)
+    for (const expiration of ['3600000', '700', '3600000'])
+      w.publish(CH, { routingKey: q, properties: { ...persistent, expiration } })
+    await confirmed(w, 3)
+    await stop()
+    await start()
+    expect((await counts(w, q)).messages).toBe(3)
+    await until(async () => (await counts(w, q)).messages === 2, 'the one in the middle to expire')
+  })
+})
+
+describe('streams', () => {
+  it('keep their messages and offsets, and go on behind them', async () => {
+    const q = await declareQueue(w, {
+      exclusive: false,
+      durable: true,
+      arguments: table({ 'x-queue-type': 'stream' }),
+    })
+    await confirmSelect(w)
+    // Transient messages too: a stream is a log.
+    for (let i = 0; i < 3000; i++) w.publish(CH, { routingKey: q, body: `${i} ${'x'.repeat(500)}` })
+    await confirmed(w, 3000)
+    await stop()
+    await start()
+    expect((await counts(w, q)).messages).toBe(3000)
+    w.publish(CH, { routingKey: q, body: '3000 new' })
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 5000 }, MethodId.BasicQosOk)
+    for (const offset of [0, 1500]) {
+      const args = table({ 'x-stream-offset': offset })
+      const tag = `from-${offset}`
+      await w.call(
+        CH,
+        MethodId.BasicConsume,
+        { queue: q, consumerTag: tag, arguments: args },
+        MethodId.BasicConsumeOk,
+      )
+      for (let i = offset; i <= 3000; i++) {
+        const d = await w.receive(CH, MethodId.BasicDeliver)
+        expect([
+          Number.parseInt(String(d.body), 10),
+          d.properties?.headers?.toPlain()['x-stream-offset'],
+        ]).toEqual([i, i])
+      }
+      await w.call(CH, MethodId.BasicCancel, { consumerTag: tag }, MethodId.BasicCancelOk)
+    }
+  })
+})
