@@ -32,6 +32,8 @@ const SWEEP_RECORDS = 256
 const SWEEP_READ_BYTES = 64 * 1024
 /** What a commit reads of the trees, about: pages that it replaces by copies elsewhere in the file. */
 const COMMIT_READ_BYTES = 6 * 4096
+/** What one write of a batch reads more: the page that it changes. */
+const WRITE_READ_BYTES = 4096
 /** Octets read from the mapped file after which it is mapped anew. */
 const MAPPED_BYTES_MAX = 32 * 1024 * 1024
 
@@ -143,7 +145,7 @@ export class LmdbStorage implements Storage {
         this.sweep()
       })
       await this.root.flushed
-      this.readBytes += COMMIT_READ_BYTES
+      this.readBytes += COMMIT_READ_BYTES + batch.length * WRITE_READ_BYTES
     } catch (error) {
       this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')
       throw this.broken
