@@ -1,19 +1,20 @@
 /** The library: a broker inside of a Node process. */
-import { hostname } from 'node:os'
 import { type Administration, administrationOf } from './administration.ts'
-import { Broker } from './broker/broker.ts'
-import { systemClock } from './broker/clock.ts'
-import { Server } from './connection/server.ts'
-import { MESSAGE_MEMORY_BYTES } from './limits.ts'
-import { defaultUsers, type PermissionOptions, type UserOptions, Users } from './security/users.ts'
-import { GroupCommit } from './storage/batch.ts'
-import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
-import { MemoryStorage } from './storage/memory/memory-storage.ts'
-import { type Storage, StorageError, type StorageErrorCode } from './storage/storage.ts'
+import { defaultSettings } from './default-settings.ts'
+import { Leveret } from './leveret.ts'
+import type { Permission } from './security/access.ts'
+import type { UserOptions } from './settings.ts'
+import { StorageError, type StorageErrorCode } from './storage/storage.ts'
 import { type Logger, silent } from './util/logger.ts'
 
 export { version } from './util/version.ts'
-export { type Logger, type PermissionOptions, StorageError, type StorageErrorCode, type UserOptions }
+export {
+  type Logger,
+  type Permission as PermissionOptions,
+  StorageError,
+  type StorageErrorCode,
+  type UserOptions,
+}
 
 export interface BrokerOptions {
   /** TCP port; 0 = any free one. Default 5672. */
@@ -28,6 +29,10 @@ export interface BrokerOptions {
   readonly messageMemory?: number
   /** Octets of a message's body, at most. Default 128 MiB. */
   readonly maxMessageSize?: number
+  /** Octets of memory from which on publishers are blocked. Default: never. */
+  readonly memoryLimit?: number
+  /** Octets of free disk below which publishers are blocked. Default: never. */
+  readonly diskFreeLimit?: number
   /** Further virtual hosts beside `/`. */
   readonly vhosts?: readonly string[]
   /** Default: guest with password guest, from this machine only. */
@@ -68,56 +73,36 @@ export interface RunningBroker extends Administration {
  * @throws StorageError where the data folder cannot be used; the listen error (EADDRINUSE ...) where the port cannot
  */
 export async function createBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
-  const logger = options.logger ?? silent
-  const storage = await openStorage(options)
-  const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock, {
-    messageMemoryBytes: options.messageMemory ?? MESSAGE_MEMORY_BYTES,
-    messageBytesMax: options.maxMessageSize,
-  })
-  commit.onFailure((error) =>
-    logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
-  )
-  const users = options.users ?? defaultUsers
-  const loopbackOnly = options.users === undefined ? ['guest'] : []
-  const server = new Server(broker, new Users(users, loopbackOnly), logger, { identity: identityOf(options) })
   const bind = options.bind ?? '127.0.0.1'
-  let port: number
-  try {
-    broker.load()
-    for (const v of options.vhosts ?? []) broker.addVhost(v)
-    await commit.settled()
-    port = await server.listen(options.port ?? 5672, bind)
-  } catch (error) {
-    broker.stop()
-    await storage.close()
-    throw error
-  }
-  let closing: Promise<void> | undefined
+  const { product, productVersion, users } = options
+  const leveret = await Leveret.start(
+    {
+      ...defaultSettings,
+      listeners: [{ port: options.port ?? 5672, bind }],
+      storage: options.storage ?? 'memory',
+      dataDir: options.dataDir,
+      messageMemory: options.messageMemory ?? defaultSettings.messageMemory,
+      maxMessageSize: options.maxMessageSize ?? defaultSettings.maxMessageSize,
+      memoryLimit: options.memoryLimit ?? defaultSettings.memoryLimit,
+      diskFreeLimit: options.diskFreeLimit ?? defaultSettings.diskFreeLimit,
+      vhosts: options.vhosts ?? [],
+      users,
+      loopbackUsers: users === undefined ? ['guest'] : [],
+      identity: {
+        ...(product === undefined ? {} : { product }),
+        ...(productVersion === undefined ? {} : { version: productVersion }),
+      },
+    },
+    options.logger ?? silent,
+  )
+  const port = leveret.ports[0] as number
   return {
     port,
-    url: urlOf(users[0], bind, port),
-    queues: () => queueStates(broker),
-    connections: () => server.connections.size,
-    ...administrationOf(broker),
-    close: () => {
-      closing ??= closeAll(server, broker, commit, storage)
-      return closing
-    },
-  }
-}
-
-function openStorage(options: BrokerOptions): Promise<Storage> | Storage {
-  if ((options.storage ?? 'memory') === 'memory') return new MemoryStorage()
-  if (options.dataDir === undefined) throw new TypeError("storage 'lmdb' needs a dataDir")
-  return LmdbStorage.open(options.dataDir)
-}
-
-function identityOf(o: BrokerOptions): { product?: string; version?: string; clusterName: string } {
-  return {
-    ...(o.product === undefined ? {} : { product: o.product }),
-    ...(o.productVersion === undefined ? {} : { version: o.productVersion }),
-    clusterName: `leveret@${hostname()}`,
+    url: urlOf(users?.[0] ?? defaultSettings.defaultUser, bind, port),
+    queues: () => queueStates(leveret),
+    connections: () => leveret.server.connections.size,
+    ...administrationOf(leveret.broker),
+    close: () => leveret.close(),
   }
 }
 
@@ -128,24 +113,9 @@ function urlOf(user: UserOptions | undefined, bind: string, port: number): strin
   return `amqp://${login}${host}:${port}`
 }
 
-function queueStates(broker: Broker): QueueState[] {
+function queueStates({ broker }: Leveret): QueueState[] {
   broker.turn.pumpNow()
   return [...broker.vhosts.values()].flatMap((v) =>
     [...v.queues.values()].map((q) => ({ vhost: v.name, name: q.name, ...q.counts })),
   )
-}
-
-async function closeAll(
-  server: Server,
-  broker: Broker,
-  commit: GroupCommit,
-  storage: Storage,
-): Promise<void> {
-  await server.close()
-  broker.stop()
-  try {
-    await commit.close()
-  } finally {
-    await storage.close()
-  }
 }

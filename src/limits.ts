@@ -77,3 +77,9 @@ export const DELAYED_PER_TURN_MAX = 2_000
 
 /** Deliveries of a channel that have timed out and may still be settled without an error. */
 export const TIMED_OUT_TAGS_MAX = 65_536
+
+/** The longest such time, for an address that has been refused again and again. */
+export const LOGIN_REFUSED_MS_MAX = 30_000
+
+/** Addresses whose refused logins are remembered; the oldest make room. */
+export const LOGIN_ADDRESSES_MAX = 10_000

@@ -19,7 +19,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   protocol: { any: ['util'] },
   broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   storage: { any: ['util'], types: ['broker'] },
-  security: { any: ['protocol', 'util'] },
+  security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   operations: { any: ['broker', 'security', 'protocol', 'util'] },
   channel: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'connection', 'limits'] },
   connection: { any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },

@@ -5,7 +5,6 @@ import { COMMIT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
-import { effectiveSettings } from './arguments/effective.ts'
 import type { Clock } from './clock.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
@@ -28,7 +27,7 @@ import { StreamQueue } from './queue/stream/stream-queue.ts'
 import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
 import { TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
-import { Vhost } from './vhost.ts'
+import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
 /** Logs from this number on hold what was paged out of transient queues: they are dropped at start. */
 const SPILL_LOGS_FROM = 0x8000_0000
@@ -41,6 +40,12 @@ const SPILL_STARTS = 0x4000_0000
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
+  /** The vhost of a new store. Default `/`. */
+  readonly defaultVhost?: string | undefined
+  /** The kind of queues whose declaration does not say. Default classic. */
+  readonly defaultQueueType?: string | undefined
+  /** How long a delivery may stay unsettled where the queue does not say, in ms. Default 0 = for ever. */
+  readonly consumerTimeout?: number | undefined
   /** Octets of a body, at most. */
   readonly messageBytesMax?: number | undefined
   /** 0 up to 1, exclusive. Default: chance. */
@@ -54,6 +59,11 @@ export class Broker {
   readonly commit: GroupCommit
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
+  /** The store was empty at the start. */
+  isNew = false
+  readonly defaultQueueType: string
+  private readonly consumerTimeout: number
+  private readonly defaultVhost: string
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
@@ -68,6 +78,9 @@ export class Broker {
     this.turn = new Turn(clock, () => commit.turnEnd())
     this.topology = new TopologyStore(storage, commit)
     this.pager = new Pager(settings.messageMemoryBytes, commit)
+    this.defaultQueueType = settings.defaultQueueType ?? 'classic'
+    this.consumerTimeout = settings.consumerTimeout ?? 0
+    this.defaultVhost = settings.defaultVhost ?? '/'
     this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
     this.delays = new DelayedMessages(storage, commit, clock)
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
@@ -78,8 +91,9 @@ export class Broker {
   /** Brings back what the store holds; a new store gets the vhost `/`. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
-    for (const name of this.topology.vhosts()) this.makeVhost(name)
-    if (this.vhosts.size === 0) this.addVhost('/')
+    for (const info of this.topology.vhosts()) this.makeVhost(info)
+    this.isNew = this.vhosts.size === 0
+    if (this.isNew) this.setVhost(vhostInfo({ name: this.defaultVhost, description: 'Default virtual host' }))
     for (const p of this.topology.policies()) this.vhosts.get(p.vhost)?.restorePolicy(p, p.operator)
     for (const x of this.topology.exchanges()) {
       const vhost = this.vhosts.get(x.vhost)
@@ -112,18 +126,28 @@ export class Broker {
     this.delays.restore()
   }
 
-  private makeVhost(name: string): Vhost {
-    const v = new Vhost(name, this.topology, this.clock)
-    this.vhosts.set(name, v)
+  private makeVhost(info: VhostInfo): Vhost {
+    const v = new Vhost(info, this.topology, this.clock, this.consumerTimeout)
+    this.vhosts.set(info.name, v)
     return v
   }
 
-  addVhost(name: string): Vhost {
-    const existing = this.vhosts.get(name)
-    if (existing !== undefined) return existing
-    const v = this.makeVhost(name)
-    this.topology.vhostAdded(name)
+  /** Makes the vhost, or gives the one of that name other properties. */
+  setVhost(info: VhostInfo): Vhost {
+    const v = this.vhosts.get(info.name) ?? this.makeVhost(info)
+    v.info = info
+    this.topology.vhostSet(info)
     return v
+  }
+
+  /** Everything in it goes. Whoever calls has ended its connections. False where there is none. */
+  removeVhost(name: string): boolean {
+    const v = this.vhosts.get(name)
+    if (v === undefined) return false
+    v.clear()
+    this.vhosts.delete(name)
+    this.topology.vhostRemoved(name)
+    return true
   }
 
   /**
@@ -221,7 +245,7 @@ export class Broker {
       remove,
     }
     const policies = vhost.policiesOfQueue(info)
-    const settings = effectiveSettings(info.arguments, info.kind, policies)
+    const settings = vhost.settingsOfQueue(info, policies)
     const log = firstLog(settings.maxPriority + 1)
     if (info.kind.log) {
       const messages = new StreamLog(log === undefined ? undefined : this.openLog(log), this.pager)

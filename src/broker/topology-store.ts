@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import type { Queue } from './queue/queue.ts'
-import type { Vhost, VhostJournal } from './vhost.ts'
+import { type Vhost, type VhostInfo, type VhostJournal, vhostInfo } from './vhost.ts'
 
 export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
@@ -61,8 +61,8 @@ export class TopologyStore implements VhostJournal {
     this.commit = commit
   }
 
-  vhostAdded(name: string): void {
-    this.commit.put(key('vhost', name), toBytes({ name }))
+  vhostSet(info: VhostInfo): void {
+    this.commit.put(key('vhost', info.name), toBytes(info))
   }
 
   vhostRemoved(name: string): void {
@@ -136,8 +136,8 @@ export class TopologyStore implements VhostJournal {
     return first
   }
 
-  *vhosts(): Iterable<string> {
-    for (const v of this.read<{ name: string }>('vhost')) yield v.name
+  *vhosts(): Iterable<VhostInfo> {
+    for (const v of this.read<Partial<VhostInfo> & { name: string }>('vhost')) yield vhostInfo(v)
   }
 
   exchanges(): Iterable<StoredExchange> {

@@ -19,7 +19,7 @@ import {
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
 import type { Firehose } from './firehose.ts'
 import { type AppliedPolicies, Policies, type PolicyInfo } from './policy/policy.ts'
-import type { Queue, QueueInfo } from './queue/queue.ts'
+import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { type Route, type RouteContext, route } from './router.ts'
 
 /** Told of every change that has to outlive the process. */
@@ -34,6 +34,21 @@ export interface VhostJournal {
   policyRemoved(vhost: Vhost, name: string, operator: boolean): void
 }
 
+export interface VhostLimits {
+  /** -1 or absent = none */
+  readonly 'max-connections'?: number
+  readonly 'max-queues'?: number
+}
+
+export interface VhostInfo {
+  readonly name: string
+  readonly description: string
+  readonly tags: readonly string[]
+  /** For declarations that do not say: a kind's name; `undefined` = the node's. */
+  readonly defaultQueueType: string
+  readonly limits: VhostLimits
+}
+
 export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
@@ -46,13 +61,18 @@ export class Vhost {
   /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
   version = 1
   readonly policies = new Policies()
+  info: VhostInfo
   /** Copies what passes, while the vhost is traced. */
   tracer: Firehose | undefined
   private readonly journal: VhostJournal
+  /** Where a queue does not say, in ms; 0 = none. */
+  private readonly consumerTimeout: number
   private readonly routeContext: RouteContext
 
-  constructor(name: string, journal: VhostJournal, clock: Clock) {
-    this.name = name
+  constructor(info: VhostInfo, journal: VhostJournal, clock: Clock, consumerTimeout: number) {
+    this.name = info.name
+    this.info = info
+    this.consumerTimeout = consumerTimeout
     this.journal = journal
     this.routeContext = { findExchange: (x) => this.exchanges.get(x), now: () => clock.now() }
     this.install(
@@ -65,6 +85,10 @@ export class Vhost {
   private install(x: { name: string; type: string; internal: boolean }, routing: ExchangeRouting): void {
     const info = { ...x, durable: true, autoDelete: false, arguments: FieldTable.empty }
     this.exchanges.set(x.name, new Exchange(info, { routing }))
+  }
+
+  get limits(): VhostLimits {
+    return this.info.limits
   }
 
   findExchange(name: string): Exchange | undefined {
@@ -168,6 +192,15 @@ export class Vhost {
     if (b !== undefined) this.unbound([b])
   }
 
+  /** Ends all that is in it, as if one by one. */
+  clear(): void {
+    for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
+    for (const q of [...this.queues.values()]) this.removeQueue(q)
+    for (const x of [...this.exchanges.values()]) this.removeExchange(x)
+    for (const p of [...this.policies.user]) this.removePolicy(p.name, false)
+    for (const p of [...this.policies.operator]) this.removePolicy(p.name, true)
+  }
+
   private policiesOfExchange(x: Exchange): AppliedPolicies {
     const supports = (key: string): boolean => key === 'alternate-exchange'
     return this.policies.for({ name: x.name, target: 'exchanges', supports })
@@ -176,6 +209,11 @@ export class Vhost {
   policiesOfQueue(q: QueueInfo): AppliedPolicies {
     const { name, kind } = q
     return this.policies.for({ name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) })
+  }
+
+  settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
+    const settings = effectiveSettings(q.arguments, q.kind, applied)
+    return settings.consumerTimeout > 0 ? settings : { ...settings, consumerTimeout: this.consumerTimeout }
   }
 
   /** @throws SyntaxError for a pattern that is no regular expression */
@@ -207,7 +245,7 @@ export class Vhost {
       const applied = this.policiesOfQueue(q)
       const { policy, operator } = q.policies
       if (applied.policy !== policy || applied.operator !== operator)
-        q.configure(applied, effectiveSettings(q.arguments, q.kind, applied))
+        q.configure(applied, this.settingsOfQueue(q, applied))
     }
   }
 
@@ -227,6 +265,11 @@ export class Vhost {
     this.version++
     if (b.durable) this.journal.bindingRemoved(this, b)
   }
+}
+
+/** With what is usual for what is not given. */
+export function vhostInfo(given: Partial<VhostInfo> & { name: string }): VhostInfo {
+  return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, ...given }
 }
 
 /** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */

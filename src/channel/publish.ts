@@ -8,7 +8,13 @@ import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { writeContent } from '../connection/content-writer.ts'
-import { accessRefused, checkAccess, describeExchange, existingExchange } from '../operations/caller.ts'
+import {
+  accessRefused,
+  checkAccess,
+  checkTopicAccess,
+  describeExchange,
+  existingExchange,
+} from '../operations/caller.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { HAS_BCC } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -86,6 +92,7 @@ function resolve(ch: Channel, m: Incoming): Route {
   const exchange = existingExchange(caller, exchangeName)
   if (exchange.internal)
     throw accessRefused(`cannot publish to internal ${describeExchange(caller, exchangeName)}`)
+  checkTopicAccess(caller, 'write', exchange, key)
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
   if (route.byKeyOnly) {
@@ -149,7 +156,7 @@ function expirationOf(b: Uint8Array, start: number, end: number): number {
 }
 
 function checkUserId(ch: Channel, userId: string): void {
-  if (userId === ch.caller.user) return
+  if (userId === ch.caller.user || ch.caller.tags.includes('impersonator')) return
   throw preconditionFailed(
     `user_id property set to '${userId}' but authenticated user was '${ch.caller.user}'`,
   )
@@ -173,6 +180,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
   for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
   const exchange = existingExchange(ch.caller, content.exchange)
   const keys = [content.routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
+  for (const k of keys) checkTopicAccess(ch.caller, 'write', exchange, k)
   const route = ch.caller.vhost.route(
     exchange,
     keys.map((k) => new PlainMessage(k, content.properties)),

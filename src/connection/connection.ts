@@ -1,6 +1,6 @@
 // hot: per message
 /** One client: its socket, its channels, its frames. Owns the states of a connection and the answer to every error. */
-import type { Socket } from 'node:net'
+import type { Server as NetServer, Socket } from 'node:net'
 import type { Broker } from '../broker/broker.ts'
 import type { Channel } from '../channel/channel.ts'
 import {
@@ -36,6 +36,12 @@ export class Connection implements HeartbeatPeer {
   readonly broker: Broker
   readonly output: Output
   readonly socket: Socket
+  /** Of the client. */
+  readonly address: string
+  mechanism = ''
+  readonly connectedAt: number
+  /** Not read since an alarm is on and it has published. */
+  blocked = false
   /** `host:port -> host:port` */
   readonly name: string
   state: ConnectionState = 'negotiating'
@@ -64,14 +70,18 @@ export class Connection implements HeartbeatPeer {
   private turnNumber = 0
   private turnOctets = 0
   private waitsForTurn = false
+  /** It counts no more. */
+  private released = false
   private capabilities: FieldTable | undefined
 
-  constructor(server: Server, accepted: Socket) {
+  constructor(server: Server, accepted: Socket, listener: NetServer | undefined) {
     this.server = server
     this.broker = server.broker
-    const { socket, reused } = readShared(server.net, accepted, (chunk) => this.received(chunk))
+    const { socket, reused } = readShared(listener, accepted, (chunk) => this.received(chunk))
     this.socket = socket
     this.chunksAreReused = reused
+    this.address = socket.remoteAddress ?? ''
+    this.connectedAt = server.broker.clock.now()
     this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`
     this.output = new Output(socket, server.broker.turn)
     this.frames = new Frames(this)
@@ -89,7 +99,7 @@ export class Connection implements HeartbeatPeer {
   }
 
   get readingPaused(): boolean {
-    return this.frames.suspended || this.outputFull
+    return this.frames.suspended || this.outputFull || this.blocked
   }
 
   private received(chunk: Buffer): void {
@@ -124,7 +134,7 @@ export class Connection implements HeartbeatPeer {
   }
 
   private readOn(): void {
-    if (!this.frames.suspended && !this.outputFull && !this.waitsForTurn) this.socket.resume()
+    if (!this.readingPaused && !this.waitsForTurn) this.socket.resume()
   }
 
   /** The octets behind the protocol header, which is handled here. */
@@ -195,7 +205,7 @@ export class Connection implements HeartbeatPeer {
     if (this.broker.commit.flushed < this.flushNumber) return true
     const action = this.onFlushed
     this.onFlushed = undefined
-    this.frames.suspended = false
+    this.frames.suspended = this.blocked
     if (action !== undefined) action()
     // Should it suspend itself again, it has put itself on the list again.
     this.goOn()
@@ -205,6 +215,28 @@ export class Connection implements HeartbeatPeer {
   private goOn(): void {
     while (!this.frames.suspended && this.backlog.length > 0) this.consume(this.backlog.shift() as Buffer)
     this.readOn()
+  }
+
+  /** An alarm is on, and the connection has just published: it is not read until the alarm is over. */
+  block(): void {
+    if (this.blocked || this.state !== 'open') return
+    this.blocked = true
+    this.frames.suspended = true
+    this.socket.pause()
+    if (this.clientHas('connection.blocked'))
+      this.output.method(0, { id: MethodId.ConnectionBlocked, reason: this.server.alarms.reason })
+    this.output.flush()
+  }
+
+  unblock(): void {
+    if (!this.blocked) return
+    this.blocked = false
+    if (this.state !== 'open') return
+    if (this.clientHas('connection.blocked')) this.output.method(0, { id: MethodId.ConnectionUnblocked })
+    this.output.flush()
+    if (this.flushNumber > this.broker.commit.flushed && this.onFlushed !== undefined) return
+    this.frames.suspended = false
+    this.goOn()
   }
 
   /** It gets no deliveries until its socket has drained. */
@@ -259,7 +291,13 @@ export class Connection implements HeartbeatPeer {
     ch.sendConfirms()
     ch.closing = true
     ch.release()
+    this.channelGone(ch)
+  }
+
+  /** Its number is free. */
+  channelGone(ch: Channel): void {
     this.channels.remove(ch)
+    if (this.caller !== undefined) this.server.admission.leaveChannels(this.caller.user, 1)
   }
 
   /** Sends connection.close and waits for the answer, for a while. */
@@ -298,8 +336,14 @@ export class Connection implements HeartbeatPeer {
       ch.closing = true
       ch.release()
     }
+    const { caller } = this
+    if (caller !== undefined && !this.released) {
+      this.released = true
+      this.server.admission.leaveChannels(caller.user, this.channels.size)
+      this.server.admission.leave(caller.user, caller.vhost.name)
+    }
     this.channels.clear()
-    this.caller?.vhost.removeOwned(this)
+    caller?.vhost.removeOwned(this)
     this.heartbeat?.stop()
   }
 

@@ -9,6 +9,7 @@ import type { FrameHandler } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.ts'
 import type { AnyMethod } from '../protocol/generated/methods.ts'
+import { noAccess } from '../security/access.ts'
 import { plainView } from '../util/copy.ts'
 import type { Connection } from './connection.ts'
 import type { Server } from './server.ts'
@@ -74,6 +75,7 @@ export class Frames implements FrameHandler {
     m.adoptable = false
     try {
       publish(ch, m, buffer[bitsAt] as number)
+      if (this.server.blocking) this.connection.block()
     } catch (error) {
       this.connection.failed(error, number, MethodId.BasicPublish)
     }
@@ -113,7 +115,7 @@ export class Frames implements FrameHandler {
       return
     }
     if (ch.closing) {
-      if (id === MethodId.ChannelCloseOk) this.connection.channels.remove(ch)
+      if (id === MethodId.ChannelCloseOk) this.connection.channelGone(ch)
       else if (id === MethodId.ChannelClose) ch.send({ id: MethodId.ChannelCloseOk })
       return
     }
@@ -136,7 +138,12 @@ export class Frames implements FrameHandler {
         ReplyCode.NotAllowed,
         `number of channels opened (${this.connection.channels.size}) has reached the negotiated channel_max (${this.connection.channelMax})`,
       )
-    const ch = new Channel(this.connection, number, this.connection.caller as Caller)
+    const { server, caller } = this.connection
+    const { user, vhost } = caller as Caller
+    server.admission.enterChannel(user)
+    // Changes of permissions act on new channels.
+    const access = server.users.access(user, vhost.name) ?? noAccess
+    const ch = new Channel(this.connection, number, { ...(caller as Caller), access })
     this.connection.channels.add(ch)
     ch.send({ id: MethodId.ChannelOpenOk, channelId: Buffer.alloc(0) })
   }
@@ -179,6 +186,7 @@ export class Frames implements FrameHandler {
     const m = this.server.incoming
     builder.fill(m)
     publish(ch, m, (method.mandatory ? 1 : 0) | (method.immediate ? 2 : 0))
+    if (this.server.blocking) this.connection.block()
   }
 
   onHeartbeat(number: number): void {

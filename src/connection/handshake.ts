@@ -4,14 +4,7 @@ import { CHANNELS_MAX, FRAME_BYTES_MIN, HEARTBEAT_SECONDS } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
-import type {
-  ConnectionOpen,
-  ConnectionStartOk,
-  ConnectionTuneOk,
-  ServerMethod,
-} from '../protocol/generated/methods.ts'
-import { mechanisms, readResponse } from '../security/sasl.ts'
-import type { Access, User, Users } from '../security/users.ts'
+import type { ConnectionTuneOk, ServerMethod } from '../protocol/generated/methods.ts'
 
 export interface Tuning {
   /** 0 = no limit */
@@ -20,13 +13,13 @@ export interface Tuning {
   readonly heartbeat: number
 }
 
-export const offered: Tuning = {
+export const defaultTuning: Tuning = {
   channelMax: CHANNELS_MAX,
   frameMax: FRAME_BYTES_MAX,
   heartbeat: HEARTBEAT_SECONDS,
 }
 
-export function start(serverProperties: FieldTable): ServerMethod {
+export function start(serverProperties: FieldTable, mechanisms: readonly string[]): ServerMethod {
   return {
     id: MethodId.ConnectionStart,
     versionMajor: 0,
@@ -37,22 +30,16 @@ export function start(serverProperties: FieldTable): ServerMethod {
   }
 }
 
-export function tune(): ServerMethod {
-  return { id: MethodId.ConnectionTune, ...offered }
+export function tune(tuning: Tuning): ServerMethod {
+  return { id: MethodId.ConnectionTune, ...tuning }
 }
 
-/** The user, or undefined where the login is refused; then nothing tells why but the log. */
-export function login(users: Users, m: ConnectionStartOk, fromLoopback: boolean): User | undefined {
-  const reading = readResponse(m.mechanism, m.response)
-  return typeof reading === 'string' ? undefined : users.login(reading.user, reading.password, fromLoopback)
-}
-
-function notAllowed(text: string): AmqpError {
+export function notAllowed(text: string): AmqpError {
   return new AmqpError(ReplyCode.NotAllowed, text)
 }
 
 /** @throws AmqpError 530 for values outside of what was offered */
-export function checkTuning(m: ConnectionTuneOk): Tuning {
+export function checkTuning(m: ConnectionTuneOk, offered: Tuning): Tuning {
   checkMax('frame_max', m.frameMax, offered.frameMax)
   if (m.frameMax !== 0 && m.frameMax < FRAME_BYTES_MIN)
     throw notAllowed(
@@ -63,16 +50,7 @@ export function checkTuning(m: ConnectionTuneOk): Tuning {
 }
 
 function checkMax(name: string, value: number, max: number): void {
-  if (value !== 0 && value <= max) return
+  if (max === 0 || (value !== 0 && value <= max)) return
   const shown = value === 0 ? '0 (no limit)' : String(value)
   throw notAllowed(`negotiated ${name} = ${shown} is higher than the maximum allowed value (${max})`)
-}
-
-/** @throws AmqpError 530 for a vhost that is not there, or not for this user */
-export function openVhost(m: ConnectionOpen, user: User, exists: boolean): Access {
-  if (!exists) throw notAllowed(`vhost ${m.virtualHost} not found`)
-  const access = user.accessTo(m.virtualHost)
-  if (access === undefined)
-    throw notAllowed(`access to vhost '${m.virtualHost}' refused for user '${user.name}'`)
-  return access
 }

@@ -1,6 +1,6 @@
 /** The connection class of methods: the handshake in its order, then close and update-secret. */
 import type { Timer } from '../broker/clock.ts'
-import { HANDSHAKE_MS_MAX, LOGIN_REFUSED_MS } from '../limits.ts'
+import { HANDSHAKE_MS_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
 import type {
@@ -9,21 +9,22 @@ import type {
   ConnectionStartOk,
   ConnectionTuneOk,
 } from '../protocol/generated/methods.ts'
-import type { User } from '../security/users.ts'
+import type { UserRecord } from '../security/users.ts'
 import type { Connection } from './connection.ts'
-import { checkTuning, login, openVhost, start, tune } from './handshake.ts'
+import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { login, offeredMechanisms } from './login.ts'
 import { serverProperties } from './server-properties.ts'
 
 /** Named as RabbitMQ names its states in error texts. */
-type Step = 'pre_init' | 'starting' | 'tuning' | 'opening' | 'running' | 'refused'
+type Step = 'pre_init' | 'starting' | 'securing' | 'tuning' | 'opening' | 'running' | 'refused'
 
 /** 0-9, from before the protocol header was settled; the methods are the same. */
 const OLD_HEADER = Buffer.from('AMQP\x01\x01\x00\x09', 'latin1')
 
 export class Negotiation {
   private step: Step = 'pre_init'
-  private user: User | undefined
+  private user: UserRecord | undefined
   private readonly connection: Connection
   private readonly timer: Timer
 
@@ -46,7 +47,13 @@ export class Negotiation {
       return false
     }
     this.step = 'starting'
-    connection.output.method(0, start(serverProperties(connection.server.identity)))
+    connection.output.method(
+      0,
+      start(
+        serverProperties(connection.server.identity),
+        offeredMechanisms(connection.server.login, connection.socket),
+      ),
+    )
     return true
   }
 
@@ -70,14 +77,30 @@ export class Negotiation {
 
   private startOk(m: ConnectionStartOk): void {
     const { connection } = this
+    const { server, broker, address } = connection
     connection.clientProperties = m.clientProperties
-    this.user = login(connection.server.users, m, isLoopback(connection.socket.remoteAddress))
-    if (this.user === undefined) {
-      this.refuse(m.mechanism)
+    connection.mechanism = m.mechanism
+    this.step = 'securing'
+    const wait = server.throttle.delay(address, broker.clock.now())
+    broker.clock.after(wait, () => {
+      login(server.users, server.login, m, connection.socket).then(
+        (user) => this.loggedIn(m.mechanism, user),
+        (error) => connection.failed(error, 0, m.id),
+      )
+    })
+  }
+
+  private loggedIn(mechanism: string, user: UserRecord | undefined): void {
+    const { connection } = this
+    if (connection.state !== 'negotiating') return
+    if (user === undefined) {
+      this.refuse(mechanism)
       return
     }
+    this.user = user
+    connection.server.throttle.succeeded(connection.address)
     this.step = 'tuning'
-    connection.output.method(0, tune())
+    connection.output.method(0, tune(connection.server.tuning))
   }
 
   /** Told to those who can be told; the others see their connection end after a while. */
@@ -90,12 +113,14 @@ export class Negotiation {
         ReplyCode.AccessRefused,
         `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
       )
-    connection.closeSocketAfter(LOGIN_REFUSED_MS)
+    connection.closeSocketAfter(
+      connection.server.throttle.refused(connection.address, connection.broker.clock.now()),
+    )
   }
 
   private tuneOk(m: ConnectionTuneOk): void {
     const { connection } = this
-    const tuning = checkTuning(m)
+    const tuning = checkTuning(m, connection.server.tuning)
     connection.setFrameBytesMax(tuning.frameMax)
     connection.channelMax = tuning.channelMax
     if (tuning.heartbeat > 0)
@@ -106,10 +131,10 @@ export class Negotiation {
   private open(m: ConnectionOpen): void {
     const { connection, user } = this
     if (user === undefined) throw this.unexpected()
-    const vhost = connection.broker.vhosts.get(m.virtualHost)
-    const access = openVhost(m, user, vhost !== undefined)
-    if (vhost === undefined) throw this.unexpected()
-    connection.caller = { user: user.name, access, vhost, owner: connection }
+    const { broker, server } = connection
+    const name = m.virtualHost
+    const { access, vhost } = server.admission.enter(user.name, name, broker.vhosts.get(name))
+    connection.caller = { user: user.name, tags: user.tags, access, vhost, owner: connection }
     this.step = 'running'
     this.timer.cancel()
     connection.state = 'open'
@@ -132,10 +157,4 @@ export class Negotiation {
   ended(): void {
     this.timer.cancel()
   }
-}
-
-function isLoopback(address: string | undefined): boolean {
-  return (
-    address === '::1' || address?.startsWith('127.') === true || address?.startsWith('::ffff:127.') === true
-  )
 }

@@ -21,13 +21,13 @@ interface Insides {
  * @param accepted a socket of a server with `pauseOnConnect`
  */
 export function readShared(
-  server: Server,
+  server: Server | undefined,
   accepted: Socket,
   onChunk: (chunk: Buffer) => void,
 ): { socket: Socket; reused: boolean } {
   const inside = accepted as unknown as Insides
   const handle = inside._handle
-  if (typeof handle?.useUserBuffer !== 'function' || inside._server !== server) {
+  if (server === undefined || typeof handle?.useUserBuffer !== 'function' || inside._server !== server) {
     accepted.on('data', onChunk)
     accepted.resume()
     return { socket: accepted, reused: false }

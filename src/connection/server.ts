@@ -1,14 +1,21 @@
 /** The listening socket and the connections behind it. */
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net'
+import type { Server as NetServer, Socket } from 'node:net'
 import { hostname } from 'node:os'
+import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
 import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import { ReplyCode } from '../protocol/errors.ts'
+import { defaultMechanisms } from '../security/sasl.ts'
+import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
 import type { Logger } from '../util/logger.ts'
+import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
+import { defaultTuning, type Tuning } from './handshake.ts'
+import { Listener, type TlsSettings } from './listener.ts'
+import type { LoginSettings } from './login.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
 
 /** Asked after every flush, until it answers false. */
@@ -18,6 +25,14 @@ export interface FlushWaiter {
 
 export interface ServerOptions {
   readonly identity?: Partial<Identity> | undefined
+  readonly tuning?: Partial<Tuning> | undefined
+  readonly login?: Partial<LoginSettings> | undefined
+}
+
+const defaultLogin: LoginSettings = {
+  mechanisms: defaultMechanisms,
+  anonymousUser: undefined,
+  certificateLogin: 'distinguished_name',
 }
 
 export class Server {
@@ -28,34 +43,54 @@ export class Server {
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
   readonly incoming = new Incoming()
-  readonly net: NetServer
+  readonly listeners: Listener[] = []
+  readonly login: LoginSettings
   readonly congestion: Congestion
+  readonly admission: Admission
+  readonly throttle = new LoginThrottle()
+  readonly tuning: Tuning
+  readonly alarms: Alarms
+  /** An alarm is on: whoever publishes is blocked. */
+  blocking = false
   private waiters: FlushWaiter[] = []
   private whenEmpty: (() => void) | undefined
 
-  constructor(broker: Broker, users: Users, logger: Logger, options: ServerOptions) {
+  constructor(broker: Broker, users: Users, alarms: Alarms, logger: Logger, options: ServerOptions) {
     this.broker = broker
     this.users = users
     this.logger = logger
     this.identity = { ...defaultIdentity, clusterName: `leveret@${hostname()}`, ...options.identity }
+    this.alarms = alarms
+    this.admission = new Admission(users)
+    this.tuning = { ...defaultTuning, ...options.tuning }
+    alarms.onChange(() => this.alarmChanged())
     this.congestion = new Congestion(broker.clock, broker)
-    this.net = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) => {
-      this.connections.add(new Connection(this, socket))
-    })
+    this.login = { ...defaultLogin, ...options.login }
     broker.commit.onFlushed(() => this.afterFlush())
   }
 
-  /** Resolves with the port. @throws the error of listen, such as EADDRINUSE */
-  async listen(port: number, host: string | undefined): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.net.once('error', reject)
-      this.net.listen({ port, host, backlog: 4096 }, () => {
-        this.net.off('error', reject)
-        this.net.on('error', (error) => this.logger.error({ err: error }, 'listener error'))
-        resolve()
-      })
-    })
-    return (this.net.address() as AddressInfo).port
+  /**
+   * Resolves with the port.
+   * @throws the error of listen, such as EADDRINUSE, or that of a certificate that cannot be used
+   */
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+    const onError = (error: Error): void => this.logger.warn({ err: error.message }, 'listener error')
+    const listener = new Listener(tls, (socket, net) => this.accept(socket, net), onError)
+    const actual = await listener.listen(port, host, onError)
+    this.listeners.push(listener)
+    return actual
+  }
+
+  /** A client has come; `net` where the socket is a plain one of that listener. */
+  accept(socket: Socket, net?: NetServer): void {
+    this.connections.add(new Connection(this, socket, net))
+  }
+
+  private alarmChanged(): void {
+    this.blocking = this.alarms.active
+    const { memory, disk } = this.alarms
+    this.logger.warn({ memory, disk }, this.blocking ? `alarm: ${this.alarms.reason}` : 'alarms cleared')
+    if (!this.blocking) for (const c of this.connections) c.unblock()
   }
 
   awaitFlush(w: FlushWaiter): void {
@@ -80,7 +115,7 @@ export class Server {
 
   /** No new connections; those that are open are told, and get a moment to answer. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.net.close(() => resolve()))
+    const closed = Promise.all(this.listeners.map((l) => l.close()))
     for (const c of this.connections) {
       if (c.state === 'open')
         c.close(

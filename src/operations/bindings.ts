@@ -6,6 +6,7 @@ import {
   type Caller,
   checkAccess,
   checkOwner,
+  checkTopicAccess,
   cleanName,
   existingExchange,
   existingQueue,
@@ -37,6 +38,7 @@ export function bind(c: Caller, r: BindingRequest): void {
     r.destinationType === 'queue'
       ? existingQueue(c, names.destination)
       : existingExchange(c, names.destination)
+  checkTopicAccess(c, 'read', source, r.routingKey)
   source.routing.checkBinding?.(r.routingKey, r.arguments)
   c.vhost.bind(source, destination, r.routingKey, r.arguments)
 }
@@ -50,5 +52,6 @@ export function unbind(c: Caller, r: BindingRequest): void {
   const destination =
     queue ?? (r.destinationType === 'exchange' ? c.vhost.exchanges.get(names.destination) : undefined)
   if (source === undefined || destination === undefined) return
+  checkTopicAccess(c, 'read', source, r.routingKey)
   c.vhost.unbind(source, destination, r.routingKey, r.arguments)
 }

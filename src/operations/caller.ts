@@ -3,10 +3,11 @@ import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
-import type { Access, Right } from '../security/users.ts'
+import type { Access, Right } from '../security/access.ts'
 
 export interface Caller {
   readonly user: string
+  readonly tags: readonly string[]
   readonly access: Access
   readonly vhost: Vhost
   /** The connection: exclusive queues belong to it. */
@@ -30,6 +31,15 @@ export function checkAccess(c: Caller, right: Right, what: 'queue' | 'exchange',
   const shown = name === '' ? 'amq.default' : name
   throw accessRefused(
     `${right} access to ${what} '${shown}' in vhost '${c.vhost.name}' refused for user '${c.user}'`,
+  )
+}
+
+/** Routing keys of a topic exchange, where the user has a rule for it. @throws AmqpError 403 */
+export function checkTopicAccess(c: Caller, right: 'write' | 'read', x: Exchange, routingKey: string): void {
+  if (!c.access.restrictsTopic(x.name) || x.type !== 'topic') return
+  if (c.access.allowsTopic(right, x.name, routingKey)) return
+  throw accessRefused(
+    `${right} access to topic '${routingKey}' in ${describeExchange(c, x.name)} refused for user '${c.user}'`,
   )
 }
 

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/validation.ts'
 import type { Broker } from '../broker/broker.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
-import type { QueueKind } from '../broker/queue/kinds/kinds.ts'
+import { classic, type QueueKind, queueKind } from '../broker/queue/kinds/kinds.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
-import type { FieldTable } from '../protocol/field-table.ts'
+import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import {
   accessRefused,
   type Caller,
@@ -50,7 +50,7 @@ export function isReplyName(c: Caller, name: string): boolean {
 /** @throws AmqpError 403, 405, 406 */
 export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): Queue {
   const named = cleanName(wanted.name)
-  const kind = kindOf(wanted.arguments, describeQueue(c, named))
+  const kind = kindOf(wanted.arguments, describeQueue(c, named), usualKind(broker, c, wanted))
   if (named === '' && !kind.transient)
     throw preconditionFailed(`Cannot declare a server-named queue for type ${kind.module}`)
   if (hasReservedPrefix(named)) throw accessRefused(`queue name '${named}' contains reserved prefix 'amq.*'`)
@@ -70,7 +70,27 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
     checkAccess(c, 'read', 'queue', name)
     checkAccess(c, 'write', 'exchange', deadLetterExchange)
   }
-  return broker.createQueue(c.vhost, { ...wanted, name, kind }, wanted.exclusive ? c.owner : undefined)
+  const max = c.vhost.limits['max-queues'] ?? -1
+  if (max >= 0 && c.vhost.queues.size >= max)
+    throw preconditionFailed(
+      `cannot declare queue '${name}': queue limit in vhost '${c.vhost.name}' (${max}) is reached`,
+    )
+  const queue = { ...wanted, name, kind, arguments: withKind(wanted.arguments, kind) }
+  return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
+}
+
+/** Of a declaration that does not say: what vhost or node have as usual, where that suits it. */
+function usualKind(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
+  const own = vhost.info.defaultQueueType
+  const usual = queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic
+  const suits = wanted.durable && !wanted.exclusive && !wanted.autoDelete && wanted.name !== ''
+  return usual.transient || suits ? usual : classic
+}
+
+/** A kind that was not asked for stands among the arguments all the same, so that a redeclaration can tell. */
+function withKind(args: FieldTable, kind: QueueKind): FieldTable {
+  if (kind === classic || args.get('x-queue-type') !== undefined) return args
+  return FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(kind.name))])
 }
 
 function serverName(c: Caller): string {

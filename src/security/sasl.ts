@@ -6,21 +6,18 @@ export interface Credentials {
   readonly password: string
 }
 
+export const mechanismNames = ['PLAIN', 'AMQPLAIN', 'EXTERNAL', 'ANONYMOUS'] as const
+export type Mechanism = (typeof mechanismNames)[number]
+
 /** In the order in which they are offered. */
-export const mechanisms = ['PLAIN', 'AMQPLAIN'] as const
+export const defaultMechanisms: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
 
 /** `'malformed'` where the response is not what the mechanism prescribes. */
-export type Reading = Credentials | 'malformed' | 'unknown-mechanism'
+export type Reading = Credentials | 'malformed'
 
-export function readResponse(mechanism: string, response: Buffer): Reading {
-  switch (mechanism) {
-    case 'PLAIN':
-      return plain(response)
-    case 'AMQPLAIN':
-      return amqplain(response)
-    default:
-      return 'unknown-mechanism'
-  }
+/** Of the two mechanisms with a password. */
+export function readResponse(mechanism: 'PLAIN' | 'AMQPLAIN', response: Buffer): Reading {
+  return mechanism === 'PLAIN' ? plain(response) : amqplain(response)
 }
 
 /** NUL user NUL password; an authorization identity in front is a protocol error. */

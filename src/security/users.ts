@@ -1,88 +1,206 @@
-/** Who may log in, from where, and what each user may do in which vhost (behaviour.md section 15). */
-import { createHash, timingSafeEqual } from 'node:crypto'
+/** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { Access, type Permission, type TopicPermission } from './access.ts'
+import { type PasswordHash, passwordMatches, rabbitHash, SCRYPT, scryptHash } from './passwords.ts'
 
-export interface UserOptions {
+export interface UserLimits {
+  /** -1 or absent = none */
+  readonly 'max-connections'?: number
+  readonly 'max-channels'?: number
+}
+
+export interface UserRecord {
   readonly name: string
-  readonly password: string
-  /** Per vhost; absent = everything in every vhost. Regular expressions, unanchored, empty = nothing. */
-  readonly permissions?: { readonly [vhost: string]: PermissionOptions }
-  readonly tags?: readonly string[]
-}
-
-export interface PermissionOptions {
-  readonly configure: string
-  readonly write: string
-  readonly read: string
-}
-
-export type Right = 'configure' | 'write' | 'read'
-
-/** A user's rights in one vhost. */
-export class Access {
-  private readonly rules: Record<Right, RegExp> | undefined
-
-  /** @param options undefined = everything */
-  constructor(options: PermissionOptions | undefined) {
-    if (options === undefined) return
-    const rule = (pattern: string): RegExp => new RegExp(pattern === '' ? '^$.' : pattern)
-    this.rules = { configure: rule(options.configure), write: rule(options.write), read: rule(options.read) }
-  }
-
-  /** The default exchange goes by the name `amq.default`. */
-  allows(right: Right, resource: string): boolean {
-    return this.rules === undefined || this.rules[right].test(resource === '' ? 'amq.default' : resource)
-  }
-}
-
-export class User {
-  readonly name: string
+  readonly password: PasswordHash
   readonly tags: readonly string[]
-  private readonly digest: Buffer
-  private readonly access: Map<string, Access> | undefined
-
-  constructor(options: UserOptions) {
-    this.name = options.name
-    this.tags = options.tags ?? []
-    this.digest = digest(options.password)
-    if (options.permissions !== undefined)
-      this.access = new Map(Object.entries(options.permissions).map(([v, p]) => [v, new Access(p)]))
-  }
-
-  hasPassword(password: string): boolean {
-    return timingSafeEqual(this.digest, digest(password))
-  }
-
-  /** undefined where the user has no business in that vhost. */
-  accessTo(vhost: string): Access | undefined {
-    return this.access === undefined ? everything : this.access.get(vhost)
-  }
+  readonly limits: UserLimits
 }
 
-const everything = new Access(undefined)
-
-/** Equal lengths for the comparison; nothing here is stored. */
-function digest(password: string): Buffer {
-  return createHash('sha256').update(password).digest()
+/** Told of every change that has to outlive the process. */
+export interface UserJournal {
+  userSet(u: UserRecord): void
+  userRemoved(name: string): void
+  permissionSet(user: string, vhost: string, p: Permission): void
+  permissionRemoved(user: string, vhost: string): void
+  topicPermissionSet(user: string, vhost: string, p: TopicPermission): void
+  topicPermissionRemoved(user: string, vhost: string, exchange: string): void
 }
 
-export const defaultUsers: readonly UserOptions[] = [
-  { name: 'guest', password: 'guest', tags: ['administrator'] },
-]
+export interface StoredUsers {
+  readonly users: Iterable<UserRecord>
+  readonly permissions: Iterable<Permission & { readonly user: string; readonly vhost: string }>
+  readonly topicPermissions: Iterable<TopicPermission & { readonly user: string; readonly vhost: string }>
+}
+
+interface Rights {
+  permission: Permission | undefined
+  readonly topics: Map<string, TopicPermission>
+}
 
 export class Users {
-  private readonly byName: Map<string, User>
-  private readonly loopbackOnly: ReadonlySet<string>
+  private readonly byName = new Map<string, UserRecord>()
+  private readonly rights = new Map<string, Map<string, Rights>>()
+  private readonly journal: UserJournal | undefined
+  /** Users that may only come from this machine. */
+  loopbackOnly: ReadonlySet<string>
+  /** Passwords that were right lately, as keyed digests: checking them again costs no memory-hard function. */
+  private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()
+  private readonly key = randomBytes(32)
 
-  /** @param loopbackOnly users that may only come from this machine */
-  constructor(users: readonly UserOptions[], loopbackOnly: readonly string[]) {
-    this.byName = new Map(users.map((u) => [u.name, new User(u)]))
+  constructor(journal: UserJournal | undefined, loopbackOnly: readonly string[]) {
+    this.journal = journal
     this.loopbackOnly = new Set(loopbackOnly)
   }
 
+  restore(stored: StoredUsers): void {
+    for (const u of stored.users) this.byName.set(u.name, u)
+    for (const p of stored.permissions) this.rightsOf(p.user, p.vhost).permission = p
+    for (const p of stored.topicPermissions) this.rightsOf(p.user, p.vhost).topics.set(p.exchange, p)
+  }
+
+  get size(): number {
+    return this.byName.size
+  }
+
+  get(name: string): UserRecord | undefined {
+    return this.byName.get(name)
+  }
+
+  [Symbol.iterator](): Iterator<UserRecord> {
+    return this.byName.values()
+  }
+
+  /** Makes or replaces a user; permissions stay. */
+  set(user: UserRecord): void {
+    this.byName.set(user.name, user)
+    this.verified.delete(user.name)
+    this.journal?.userSet(user)
+  }
+
+  /** False where there is none. */
+  remove(name: string): boolean {
+    if (!this.byName.delete(name)) return false
+    this.verified.delete(name)
+    for (const vhost of [...(this.rights.get(name)?.keys() ?? [])]) this.forget(name, vhost)
+    this.journal?.userRemoved(name)
+    return true
+  }
+
+  private rightsOf(user: string, vhost: string): Rights {
+    let byVhost = this.rights.get(user)
+    if (byVhost === undefined) {
+      byVhost = new Map()
+      this.rights.set(user, byVhost)
+    }
+    let rights = byVhost.get(vhost)
+    if (rights === undefined) {
+      rights = { permission: undefined, topics: new Map() }
+      byVhost.set(vhost, rights)
+    }
+    return rights
+  }
+
+  setPermission(user: string, vhost: string, { configure, write, read }: Permission): void {
+    const p = { configure, write, read }
+    this.rightsOf(user, vhost).permission = p
+    this.journal?.permissionSet(user, vhost, p)
+  }
+
+  removePermission(user: string, vhost: string): boolean {
+    const rights = this.rights.get(user)?.get(vhost)
+    if (rights?.permission === undefined) return false
+    rights.permission = undefined
+    this.journal?.permissionRemoved(user, vhost)
+    return true
+  }
+
+  setTopicPermission(user: string, vhost: string, { exchange, write, read }: TopicPermission): void {
+    const p = { exchange, write, read }
+    this.rightsOf(user, vhost).topics.set(exchange, p)
+    this.journal?.topicPermissionSet(user, vhost, p)
+  }
+
+  /** @param exchange undefined = all of the vhost */
+  removeTopicPermissions(user: string, vhost: string, exchange?: string): boolean {
+    const topics = this.rights.get(user)?.get(vhost)?.topics
+    const names = exchange === undefined ? [...(topics?.keys() ?? [])] : [exchange]
+    let removed = false
+    for (const x of names) {
+      if (!topics?.delete(x)) continue
+      removed = true
+      this.journal?.topicPermissionRemoved(user, vhost, x)
+    }
+    return removed
+  }
+
+  private forget(user: string, vhost: string): void {
+    this.removePermission(user, vhost)
+    this.removeTopicPermissions(user, vhost)
+    this.rights.get(user)?.delete(vhost)
+  }
+
+  /** The vhost is gone, and everybody's rights in it. */
+  vhostRemoved(vhost: string): void {
+    for (const user of this.rights.keys()) this.forget(user, vhost)
+  }
+
+  permission(user: string, vhost: string): Permission | undefined {
+    return this.rights.get(user)?.get(vhost)?.permission
+  }
+
+  *permissions(): Iterable<{ user: string; vhost: string; permission: Permission }> {
+    for (const [user, byVhost] of this.rights)
+      for (const [vhost, { permission }] of byVhost)
+        if (permission !== undefined) yield { user, vhost, permission }
+  }
+
+  *topicPermissions(): Iterable<{ user: string; vhost: string; permission: TopicPermission }> {
+    for (const [user, byVhost] of this.rights)
+      for (const [vhost, { topics }] of byVhost)
+        for (const permission of topics.values()) yield { user, vhost, permission }
+  }
+
+  /** undefined where the user has no business in that vhost. */
+  access(user: string, vhost: string, clientId = ''): Access | undefined {
+    const rights = this.rights.get(user)?.get(vhost)
+    if (rights?.permission === undefined) return undefined
+    const variables = { username: user, vhost, client_id: clientId }
+    return new Access(rights.permission, [...rights.topics.values()], variables)
+  }
+
   /** undefined where name, password or origin are refused; the caller does not learn which. */
-  login(name: string, password: string, fromLoopback: boolean): User | undefined {
+  async login(name: string, password: string, fromLoopback: boolean): Promise<UserRecord | undefined> {
     const user = this.byName.get(name)
-    if (!user?.hasPassword(password)) return undefined
-    return fromLoopback || !this.loopbackOnly.has(name) ? user : undefined
+    const stored = user?.password ?? decoy
+    const matches = this.wasVerified(name, stored, password) || (await passwordMatches(password, stored))
+    if (user === undefined || !matches || this.byName.get(name) !== user) return undefined
+    if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
+    this.remember(name, stored, password)
+    if (stored.algorithm !== SCRYPT) void this.upgrade(user, password)
+    return user
+  }
+
+  private digest(password: string): Buffer {
+    return createHmac('sha256', this.key).update(password).digest()
+  }
+
+  private wasVerified(name: string, stored: PasswordHash, password: string): boolean {
+    const known = this.verified.get(name)
+    return known?.hash === stored.hash && timingSafeEqual(known.digest, this.digest(password))
+  }
+
+  private remember(name: string, stored: PasswordHash, password: string): void {
+    this.verified.set(name, { hash: stored.hash, digest: this.digest(password) })
+  }
+
+  /** The password is known to be right: from now on a memory-hard hash of it is kept. */
+  private async upgrade(user: UserRecord, password: string): Promise<void> {
+    const stronger = await scryptHash(password)
+    if (this.byName.get(user.name) !== user) return
+    this.set({ ...user, password: stronger })
+    this.remember(user.name, stronger, password)
   }
 }
+
+/** For names that do not exist: checking takes as long as for one that does. */
+const decoy = rabbitHash(randomBytes(16).toString('base64'))

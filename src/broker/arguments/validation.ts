@@ -46,10 +46,10 @@ export function kindSupports(kind: QueueKind, key: string): boolean {
   return byKey.get(key)?.kinds.includes(kind.name) ?? true
 }
 
-/** @throws AmqpError 406 where x-queue-type names no kind */
-export function kindOf(args: FieldTable, what: string): QueueKind {
+/** @param usual where the arguments do not say. @throws AmqpError 406 where x-queue-type names no kind */
+export function kindOf(args: FieldTable, what: string, usual: QueueKind = classic): QueueKind {
   const v = args.get('x-queue-type')
-  if (v === undefined) return classic
+  if (v === undefined) return usual
   if (v.type !== 'S')
     throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: "expected longstr, got ${typeName(v)}"`)
   const kind = queueKind(v.value.toString())

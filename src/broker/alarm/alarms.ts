@@ -1,0 +1,73 @@
+/**
+ * Memory and disk alarms (behaviour.md section 17): while one is on, connections that publish are not read any more;
+ * consumers go on. Resources are asked for once in a while, and by whoever is about to use much.
+ */
+import type { Clock, Timer } from '../clock.ts'
+
+export interface Resources {
+  /** Octets that the process uses. */
+  memoryUsed(): number
+  /** Octets free where the data is; undefined where there is no disk. */
+  diskFree(): number | undefined
+}
+
+export interface AlarmLimits {
+  /** Octets of memory from which on the alarm is on; Infinity = never. */
+  memory: number
+  /** Octets of free disk below which the alarm is on; 0 = never. */
+  diskFree: number
+}
+
+const CHECK_MS = 1000
+
+export class Alarms {
+  readonly limits: AlarmLimits
+  memory = false
+  disk = false
+  memoryUsed = 0
+  diskFree: number | undefined
+  private readonly resources: Resources
+  private readonly clock: Clock
+  private readonly listeners: (() => void)[] = []
+  private timer: Timer | undefined
+
+  constructor(limits: AlarmLimits, resources: Resources, clock: Clock) {
+    this.limits = limits
+    this.resources = resources
+    this.clock = clock
+  }
+
+  get active(): boolean {
+    return this.memory || this.disk
+  }
+
+  /** As clients are told. */
+  get reason(): string {
+    return `low on ${[...(this.memory ? ['memory'] : []), ...(this.disk ? ['disk'] : [])].join(' & ')}`
+  }
+
+  /** Called whenever an alarm goes on or off. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener)
+  }
+
+  start(): void {
+    this.check()
+    this.timer = this.clock.after(CHECK_MS, () => this.start())
+  }
+
+  check(): void {
+    this.memoryUsed = this.resources.memoryUsed()
+    this.diskFree = this.resources.diskFree()
+    const memory = this.memoryUsed >= this.limits.memory
+    const disk = this.diskFree !== undefined && this.diskFree < this.limits.diskFree
+    if (memory === this.memory && disk === this.disk) return
+    this.memory = memory
+    this.disk = disk
+    for (const listener of this.listeners) listener()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+  }
+}

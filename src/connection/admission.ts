@@ -1,0 +1,82 @@
+/** Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16). */
+import type { Vhost } from '../broker/vhost.ts'
+import type { AmqpError } from '../protocol/errors.ts'
+import type { Access } from '../security/access.ts'
+import type { Users } from '../security/users.ts'
+import { notAllowed } from './handshake.ts'
+
+class Counts {
+  private readonly counts = new Map<string, number>()
+
+  get(name: string): number {
+    return this.counts.get(name) ?? 0
+  }
+
+  add(name: string, n: number): void {
+    const count = this.get(name) + n
+    if (count === 0) this.counts.delete(name)
+    else this.counts.set(name, count)
+  }
+}
+
+export class Admission {
+  /** Connections of the node; Infinity = no limit. */
+  connectionsMax = Number.POSITIVE_INFINITY
+  private readonly users: Users
+  private open = 0
+  private readonly byVhost = new Counts()
+  private readonly byUser = new Counts()
+  private readonly channelsByUser = new Counts()
+
+  constructor(users: Users) {
+    this.users = users
+  }
+
+  /** Counts a connection in. @throws AmqpError 530 */
+  enter(user: string, vhostName: string, vhost: Vhost | undefined): { access: Access; vhost: Vhost } {
+    const limits = this.users.get(user)?.limits ?? {}
+    if (this.open >= this.connectionsMax)
+      throw notAllowed(`connection refused: node connection limit (${this.connectionsMax}) is reached`)
+    if (vhost === undefined) throw notAllowed(`vhost ${vhostName} not found`)
+    const perVhost = vhost.limits['max-connections'] ?? -1
+    if (perVhost >= 0 && this.byVhost.get(vhostName) >= perVhost)
+      throw notAllowed(
+        `access to vhost '${vhostName}' refused for user '${user}': connection limit (${perVhost}) is reached`,
+      )
+    const perUser = limits['max-connections'] ?? -1
+    if (perUser >= 0 && this.byUser.get(user) >= perUser)
+      throw notAllowed(`connection refused for user '${user}': user connection limit (${perUser}) is reached`)
+    const access = this.users.access(user, vhostName)
+    if (access === undefined) throw notAllowed(`access to vhost '${vhostName}' refused for user '${user}'`)
+    this.open++
+    this.byVhost.add(vhostName, 1)
+    this.byUser.add(user, 1)
+    return { access, vhost }
+  }
+
+  /** The connection has ended, with so many channels open. */
+  leave(user: string, vhost: string): void {
+    this.open--
+    this.byVhost.add(vhost, -1)
+    this.byUser.add(user, -1)
+  }
+
+  /** Counts a channel in. @throws AmqpError 530 */
+  enterChannel(user: string): void {
+    const error = this.channelRefusal(user)
+    if (error !== undefined) throw error
+    this.channelsByUser.add(user, 1)
+  }
+
+  private channelRefusal(user: string): AmqpError | undefined {
+    const max = this.users.get(user)?.limits['max-channels'] ?? -1
+    if (max < 0 || this.channelsByUser.get(user) < max) return undefined
+    return notAllowed(
+      `number of channels opened for user '${user}' has reached the maximum allowed user limit of ${max}`,
+    )
+  }
+
+  leaveChannels(user: string, count: number): void {
+    if (count > 0) this.channelsByUser.add(user, -count)
+  }
+}

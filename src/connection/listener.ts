@@ -1,0 +1,86 @@
+/** A listening socket for AMQP, plain or with TLS. */
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls'
+
+/** Files are named as RabbitMQ's ssl_options name them. */
+export interface TlsSettings {
+  readonly certfile: string
+  readonly keyfile: string
+  readonly cacertfile?: string | undefined
+  readonly password?: string | undefined
+  /** verify_peer: a certificate that a client shows must be good. */
+  readonly verifyPeer?: boolean | undefined
+  /** Clients without a certificate are refused. */
+  readonly failIfNoPeerCert?: boolean | undefined
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly minVersion?: string | undefined
+}
+
+const TLS_HANDSHAKE_MS = 5_000
+const BACKLOG = 4096
+
+export type Accept = (socket: Socket, listener: NetServer) => void
+export type OnError = (error: Error) => void
+
+export class Listener {
+  readonly secure: boolean
+  readonly net: NetServer
+  private readonly tls: TlsSettings | undefined
+
+  /** @throws the error of reading a certificate or key, or of using it */
+  constructor(tls: TlsSettings | undefined, accept: Accept, onError: OnError) {
+    this.tls = tls
+    this.secure = tls !== undefined
+    const common = { noDelay: true, keepAlive: true }
+    if (tls === undefined) {
+      this.net = createServer({ ...common, pauseOnConnect: true }, (socket) => accept(socket, this.net))
+      return
+    }
+    const server = createTlsServer({ ...common, ...contextOf(tls), handshakeTimeout: TLS_HANDSHAKE_MS })
+    server.on('secureConnection', (socket) => accept(socket, server))
+    server.on('tlsClientError', (error, socket) => {
+      onError(error)
+      socket.destroy()
+    })
+    this.net = server
+  }
+
+  /** Resolves with the port. @throws the error of listen, such as EADDRINUSE */
+  async listen(port: number, host: string | undefined, onError: OnError): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.net.once('error', reject)
+      this.net.listen({ port, host, backlog: BACKLOG }, () => {
+        this.net.off('error', reject)
+        this.net.on('error', onError)
+        resolve()
+      })
+    })
+    return this.address.port
+  }
+
+  get address(): AddressInfo {
+    return this.net.address() as AddressInfo
+  }
+
+  /** Reads certificate and key again; connections that are open keep theirs. @throws where they cannot be used */
+  reload(): void {
+    if (this.tls !== undefined) (this.net as TlsServer).setSecureContext(contextOf(this.tls))
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.net.close(() => resolve()))
+  }
+}
+
+function contextOf(tls: TlsSettings): TlsOptions {
+  return {
+    cert: readFileSync(tls.certfile),
+    key: readFileSync(tls.keyfile),
+    ...(tls.cacertfile === undefined ? {} : { ca: readFileSync(tls.cacertfile) }),
+    ...(tls.password === undefined ? {} : { passphrase: tls.password }),
+    requestCert: tls.verifyPeer === true,
+    rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,
+    minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
+  }
+}

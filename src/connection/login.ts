@@ -1,0 +1,60 @@
+/** Who a client is, by the mechanism that it has chosen. */
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { ConnectionStartOk } from '../protocol/generated/methods.ts'
+import { type Mechanism, readResponse } from '../security/sasl.ts'
+import type { UserRecord, Users } from '../security/users.ts'
+
+export interface LoginSettings {
+  readonly mechanisms: readonly Mechanism[]
+  /** The user of ANONYMOUS. */
+  readonly anonymousUser: string | undefined
+  /** What of a client's certificate is the name for EXTERNAL. */
+  readonly certificateLogin: 'distinguished_name' | 'common_name'
+}
+
+/** EXTERNAL only where there is a certificate to go by. */
+export function offeredMechanisms(settings: LoginSettings, socket: Socket): readonly Mechanism[] {
+  return settings.mechanisms.filter(
+    (m) =>
+      (m !== 'EXTERNAL' || certificateName(settings, socket) !== undefined) &&
+      (m !== 'ANONYMOUS' || settings.anonymousUser !== undefined),
+  )
+}
+
+/** The user, or undefined where the login is refused; then nothing tells why but the log. */
+export async function login(
+  users: Users,
+  settings: LoginSettings,
+  m: ConnectionStartOk,
+  socket: Socket,
+): Promise<UserRecord | undefined> {
+  const mechanism = m.mechanism as Mechanism
+  if (!offeredMechanisms(settings, socket).includes(mechanism)) return undefined
+  if (mechanism === 'EXTERNAL') return users.get(certificateName(settings, socket) as string)
+  if (mechanism === 'ANONYMOUS') return users.get(settings.anonymousUser as string)
+  const reading = readResponse(mechanism, m.response)
+  if (typeof reading === 'string') return undefined
+  return await users.login(reading.user, reading.password, isLoopback(socket.remoteAddress))
+}
+
+/** In RabbitMQ's form: `CN=client,O=org`, the last part first. undefined without a certificate that was verified. */
+function certificateName(settings: LoginSettings, socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
+  const { subject } = socket.getPeerCertificate()
+  if (subject === undefined) return undefined
+  if (settings.certificateLogin === 'common_name') {
+    const name: unknown = subject.CN
+    return typeof name === 'string' ? name : undefined
+  }
+  return Object.entries(subject)
+    .reverse()
+    .map(([k, v]) => `${k}=${String(v)}`)
+    .join(',')
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return (
+    address === '::1' || address?.startsWith('127.') === true || address?.startsWith('::ffff:127.') === true
+  )
+}

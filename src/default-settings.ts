@@ -1,0 +1,24 @@
+import { MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from './limits.ts'
+import type { Settings } from './settings.ts'
+
+/** What holds where nothing is set. */
+export const defaultSettings: Settings = {
+  listeners: [{ port: 5672, bind: undefined }],
+  storage: 'memory',
+  dataDir: undefined,
+  messageMemory: MESSAGE_MEMORY_BYTES,
+  maxMessageSize: MESSAGE_BYTES_MAX,
+  vhosts: [],
+  defaultVhost: '/',
+  defaultQueueType: 'classic',
+  users: undefined,
+  defaultUser: { name: 'guest', password: 'guest', tags: ['administrator'] },
+  loopbackUsers: ['guest'],
+  identity: {},
+  tuning: {},
+  login: {},
+  connectionsMax: Number.POSITIVE_INFINITY,
+  memoryLimit: Number.POSITIVE_INFINITY,
+  diskFreeLimit: 0,
+  consumerTimeout: 0,
+}

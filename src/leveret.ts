@@ -1,0 +1,131 @@
+/** The assembly: store, model, users, listeners, in the order in which they depend on each other. */
+import { statfsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { Alarms } from './broker/alarm/alarms.ts'
+import { Broker } from './broker/broker.ts'
+import { systemClock } from './broker/clock.ts'
+import { vhostInfo } from './broker/vhost.ts'
+import { Server } from './connection/server.ts'
+import { rabbitHash } from './security/passwords.ts'
+import { UserStore } from './security/user-store.ts'
+import { Users } from './security/users.ts'
+import type { Settings, UserOptions } from './settings.ts'
+import { GroupCommit } from './storage/batch.ts'
+import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
+import { MemoryStorage } from './storage/memory/memory-storage.ts'
+import type { Storage } from './storage/storage.ts'
+import type { Logger } from './util/logger.ts'
+
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
+
+export class Leveret {
+  readonly settings: Settings
+  readonly logger: Logger
+  readonly broker: Broker
+  readonly users: Users
+  readonly alarms: Alarms
+  readonly server: Server
+  readonly commit: GroupCommit
+  /** As RabbitMQ names nodes. */
+  readonly nodeName = `leveret@${hostname()}`
+  readonly startedAt = systemClock.now()
+  /** The ports of the listeners, in the order of the settings. */
+  ports: number[] = []
+  private readonly storage: Storage
+  private readonly userStore: UserStore
+  private closing: Promise<void> | undefined
+
+  private constructor(settings: Settings, storage: Storage, logger: Logger) {
+    this.settings = settings
+    this.storage = storage
+    this.logger = logger
+    this.commit = new GroupCommit(storage, systemClock)
+    this.broker = new Broker(storage, this.commit, systemClock, {
+      messageMemoryBytes: settings.messageMemory,
+      messageBytesMax: settings.maxMessageSize,
+      defaultVhost: settings.defaultVhost,
+      defaultQueueType: settings.defaultQueueType,
+      consumerTimeout: settings.consumerTimeout,
+    })
+    this.commit.onFailure((error) =>
+      logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
+    )
+    this.userStore = new UserStore(storage, this.commit)
+    this.users = new Users(this.userStore, settings.loopbackUsers)
+    this.alarms = new Alarms(
+      { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },
+      { memoryUsed: () => process.memoryUsage.rss(), diskFree: () => diskFree(settings.dataDir) },
+      systemClock,
+    )
+    this.server = new Server(this.broker, this.users, this.alarms, logger, {
+      identity: { clusterName: this.nodeName, ...settings.identity },
+      tuning: settings.tuning,
+      login: settings.login,
+    })
+    this.server.admission.connectionsMax = settings.connectionsMax
+  }
+
+  /** @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate */
+  static async start(settings: Settings, logger: Logger): Promise<Leveret> {
+    const leveret = new Leveret(settings, await openStorage(settings), logger)
+    try {
+      await leveret.load()
+      for (const l of settings.listeners)
+        leveret.ports.push(await leveret.server.listen(l.port, l.bind, l.tls))
+    } catch (error) {
+      await leveret.server.close()
+      leveret.broker.stop()
+      await leveret.storage.close()
+      throw error
+    }
+    leveret.alarms.start()
+    return leveret
+  }
+
+  private async load(): Promise<void> {
+    const { broker, settings, users } = this
+    broker.load()
+    users.restore(this.userStore.load())
+    for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
+    if (settings.users !== undefined) for (const u of settings.users) this.setUser(u)
+    else if (broker.isNew && settings.defaultUser !== undefined) this.setUser(settings.defaultUser)
+    await this.commit.settled()
+  }
+
+  /** The quick hash at first: it is replaced at the first login, which keeps the start short. */
+  private setUser({ name, password, tags = [], permissions }: UserOptions): void {
+    this.users.set({ name, password: rabbitHash(password), tags, limits: {} })
+    const all = [...this.broker.vhosts.keys()].map((v) => [v, EVERYTHING] as const)
+    for (const [vhost, p] of permissions === undefined ? all : Object.entries(permissions))
+      this.users.setPermission(name, vhost, p)
+  }
+
+  /** Tells the clients, writes what is left and lets go of the ports and the folder. @throws StorageError */
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    this.alarms.stop()
+    await this.server.close()
+    this.broker.stop()
+    try {
+      await this.commit.close()
+    } finally {
+      await this.storage.close()
+    }
+  }
+}
+
+function openStorage({ storage, dataDir }: Settings): Promise<Storage> | Storage {
+  if (storage === 'memory') return new MemoryStorage()
+  if (dataDir === undefined) throw new TypeError("storage 'lmdb' needs a dataDir")
+  return LmdbStorage.open(dataDir)
+}
+
+function diskFree(dataDir: string | undefined): number | undefined {
+  if (dataDir === undefined) return undefined
+  const { bavail, bsize } = statfsSync(dataDir)
+  return bavail * bsize
+}

@@ -1,0 +1,36 @@
+/** Failed logins by address: whoever guesses waits longer each time, and longer than those who do not. */
+import { LOGIN_ADDRESSES_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSED_MS_MAX } from '../limits.ts'
+
+/** ms after which an address has a clean slate again. */
+const FORGET_MS = 60_000
+/** Failures that cost no more than the usual pause. */
+const FREE_FAILURES = 3
+
+export class LoginThrottle {
+  private readonly failures = new Map<string, { count: number; last: number }>()
+
+  /** How long the refusal of a login from there takes, in ms; counts it. */
+  refused(address: string, now: number): number {
+    const known = this.failures.get(address)
+    const count = known === undefined || now - known.last > FORGET_MS ? 1 : known.count + 1
+    this.failures.delete(address)
+    this.failures.set(address, { count, last: now })
+    for (const oldest of this.failures.keys()) {
+      if (this.failures.size <= LOGIN_ADDRESSES_MAX) break
+      this.failures.delete(oldest)
+    }
+    const doublings = Math.max(0, count - FREE_FAILURES)
+    return Math.min(LOGIN_REFUSED_MS_MAX, LOGIN_REFUSED_MS * 2 ** doublings)
+  }
+
+  /** ms that a login from there has to wait before it is even looked at. */
+  delay(address: string, now: number): number {
+    const known = this.failures.get(address)
+    if (known === undefined || known.count <= FREE_FAILURES || now - known.last > FORGET_MS) return 0
+    return Math.max(0, known.last + 2 ** Math.min(10, known.count - FREE_FAILURES) * 100 - now)
+  }
+
+  succeeded(address: string): void {
+    this.failures.delete(address)
+  }
+}
