@@ -4,6 +4,7 @@ import type { Settings } from './settings.ts'
 /** What holds where nothing is set. */
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
+  management: undefined,
   storage: 'memory',
   dataDir: undefined,
   messageMemory: MESSAGE_MEMORY_BYTES,

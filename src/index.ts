@@ -19,6 +19,8 @@ export {
 export interface BrokerOptions {
   /** TCP port; 0 = any free one. Default 5672. */
   readonly port?: number
+  /** Port of the HTTP API; 0 = any free one. Default: no HTTP API. */
+  readonly managementPort?: number
   /** Address to listen on. Default 127.0.0.1: an embedded broker is nobody else's business. */
   readonly bind?: string
   /** `memory`: nothing outlives the broker. `lmdb`: durable queues are kept in `dataDir`. Default `memory`. */
@@ -55,6 +57,8 @@ export interface QueueState {
 
 export interface RunningBroker extends Administration {
   readonly port: number
+  /** Of the HTTP API. */
+  readonly managementPort: number | undefined
   /** `amqp://guest:guest@127.0.0.1:PORT`, for the first user */
   readonly url: string
   /** All queues as they are now. */
@@ -79,6 +83,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     {
       ...defaultSettings,
       listeners: [{ port: options.port ?? 5672, bind }],
+      management: options.managementPort === undefined ? undefined : { port: options.managementPort, bind },
       storage: options.storage ?? 'memory',
       dataDir: options.dataDir,
       messageMemory: options.messageMemory ?? defaultSettings.messageMemory,
@@ -98,6 +103,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
   const port = leveret.ports[0] as number
   return {
     port,
+    managementPort: leveret.managementPort,
     url: urlOf(users?.[0] ?? defaultSettings.defaultUser, bind, port),
     queues: () => queueStates(leveret),
     connections: () => leveret.server.connections.size,

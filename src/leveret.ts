@@ -6,6 +6,8 @@ import { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
 import { vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
+import { Parameters } from './definitions/parameters.ts'
+import type { ManagementServer } from './management/server.ts'
 import { rabbitHash } from './security/passwords.ts'
 import { UserStore } from './security/user-store.ts'
 import { Users } from './security/users.ts'
@@ -26,11 +28,14 @@ export class Leveret {
   readonly alarms: Alarms
   readonly server: Server
   readonly commit: GroupCommit
+  readonly parameters: Parameters
   /** As RabbitMQ names nodes. */
   readonly nodeName = `leveret@${hostname()}`
   readonly startedAt = systemClock.now()
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
+  managementPort: number | undefined
+  private management: ManagementServer | undefined
   private readonly storage: Storage
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
@@ -50,6 +55,7 @@ export class Leveret {
     this.commit.onFailure((error) =>
       logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
     )
+    this.parameters = new Parameters(storage, this.commit)
     this.userStore = new UserStore(storage, this.commit)
     this.users = new Users(this.userStore, settings.loopbackUsers)
     this.alarms = new Alarms(
@@ -72,7 +78,9 @@ export class Leveret {
       await leveret.load()
       for (const l of settings.listeners)
         leveret.ports.push(await leveret.server.listen(l.port, l.bind, l.tls))
+      await leveret.startManagement()
     } catch (error) {
+      await leveret.management?.close()
       await leveret.server.close()
       leveret.broker.stop()
       await leveret.storage.close()
@@ -82,10 +90,20 @@ export class Leveret {
     return leveret
   }
 
+  /** Loaded only where it is wanted: its packages take a while. */
+  private async startManagement(): Promise<void> {
+    const wanted = this.settings.management
+    if (wanted === undefined) return
+    const { ManagementServer } = await import('./management/server.ts')
+    this.management = new ManagementServer(this)
+    this.managementPort = await this.management.listen(wanted.port, wanted.bind)
+  }
+
   private async load(): Promise<void> {
     const { broker, settings, users } = this
     broker.load()
     users.restore(this.userStore.load())
+    this.parameters.restore()
     for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
     if (settings.users !== undefined) for (const u of settings.users) this.setUser(u)
     else if (broker.isNew && settings.defaultUser !== undefined) this.setUser(settings.defaultUser)
@@ -108,6 +126,7 @@ export class Leveret {
 
   private async closeAll(): Promise<void> {
     this.alarms.stop()
+    await this.management?.close()
     await this.server.close()
     this.broker.stop()
     try {

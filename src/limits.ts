@@ -83,3 +83,6 @@ export const LOGIN_REFUSED_MS_MAX = 30_000
 
 /** Addresses whose refused logins are remembered; the oldest make room. */
 export const LOGIN_ADDRESSES_MAX = 10_000
+
+/** Octets of the body of an HTTP request, definitions files among them: 413 beyond. */
+export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024

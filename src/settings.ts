@@ -22,6 +22,8 @@ export interface UserOptions {
 
 export interface Settings {
   readonly listeners: readonly ListenerSettings[]
+  /** The HTTP API; undefined = none. */
+  readonly management: { readonly port: number; readonly bind: string | undefined } | undefined
   readonly storage: 'memory' | 'lmdb'
   readonly dataDir: string | undefined
   /** Octets of messages that stay in memory. */

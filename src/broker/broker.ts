@@ -6,6 +6,7 @@ import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-ta
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from './clock.ts'
+import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
 import { DelayedMessages } from './delay/delayed-messages.ts'
@@ -37,6 +38,13 @@ const RANDOM_STEPS = 2 ** 32
 /** Seconds until the numbers come round. */
 const SPILL_STARTS = 0x4000_0000
 
+const deadLettered = {
+  rejected: 'deadLetteredRejected',
+  expired: 'deadLetteredExpired',
+  maxlen: 'deadLetteredMaxlen',
+  delivery_limit: 'deadLetteredDeliveryLimit',
+} as const
+
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
@@ -56,6 +64,7 @@ export class Broker {
   readonly vhosts = new Map<string, Vhost>()
   readonly clock: Clock
   readonly turn: Turn
+  readonly counters = new BrokerCounters()
   readonly commit: GroupCommit
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
@@ -127,7 +136,7 @@ export class Broker {
   }
 
   private makeVhost(info: VhostInfo): Vhost {
-    const v = new Vhost(info, this.topology, this.clock, this.consumerTimeout)
+    const v = new Vhost(info, this.topology, this.clock, this.counters, this.consumerTimeout)
     this.vhosts.set(info.name, v)
     return v
   }
@@ -208,6 +217,7 @@ export class Broker {
       info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined,
     )
     vhost.addQueue(queue)
+    this.counters.queuesCreated++
     return queue
   }
 
@@ -241,7 +251,10 @@ export class Broker {
     const env: QueueEnvironment = {
       clock: this.clock,
       turn: this.turn,
-      deadLetter: (q, content, reason, done) => deadLetter(vhost, q, content, reason, this.turn.now(), done),
+      deadLetter: (q, content, reason, done) => {
+        this.counters[deadLettered[reason]]++
+        return deadLetter(vhost, q, content, reason, this.turn.now(), done)
+      },
       remove,
     }
     const policies = vhost.policiesOfQueue(info)

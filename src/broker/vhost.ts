@@ -6,6 +6,7 @@ import { FieldTable } from '../protocol/field-table.ts'
 import { effectiveSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
 import type { Clock } from './clock.ts'
+import type { BrokerCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
 import {
   type Binding,
@@ -65,14 +66,22 @@ export class Vhost {
   /** Copies what passes, while the vhost is traced. */
   tracer: Firehose | undefined
   private readonly journal: VhostJournal
+  private readonly counters: BrokerCounters
   /** Where a queue does not say, in ms; 0 = none. */
   private readonly consumerTimeout: number
   private readonly routeContext: RouteContext
 
-  constructor(info: VhostInfo, journal: VhostJournal, clock: Clock, consumerTimeout: number) {
+  constructor(
+    info: VhostInfo,
+    journal: VhostJournal,
+    clock: Clock,
+    counters: BrokerCounters,
+    consumerTimeout: number,
+  ) {
     this.name = info.name
     this.info = info
     this.consumerTimeout = consumerTimeout
+    this.counters = counters
     this.journal = journal
     this.routeContext = { findExchange: (x) => this.exchanges.get(x), now: () => clock.now() }
     this.install(
@@ -168,6 +177,8 @@ export class Vhost {
     this.queues.delete(q.name)
     if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
     this.version++
+    this.counters.queuesDeleted++
+    this.counters.goneQueues.add(q.counters)
     const ready = q.destroy()
     if (q.durable) this.journal.queueRemoved(this, q)
     this.removeBindingsTo(q)

@@ -1,4 +1,5 @@
 import { bench, describe } from 'vitest'
+import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { WorkQueue } from '../broker/queue/work-queue.ts'
 import { Confirms } from './confirms.ts'
 import { PropertyScan } from './property-scan.ts'
@@ -20,9 +21,11 @@ describe('a thousand of each', () => {
     for (let i = 0; i < 1000; i++) c.add(batch)
     c.take(batch++)
   })
+  const exchange = {} as Exchange
   const cache = new RouteCache()
   const names = Array.from({ length: 50 }, (_, i) => new Uint8Array(Buffer.from(`\x00\x07queue-${i % 10}`)))
-  for (const n of names) cache.add({ names: n, route: { queues: [], effects: [], byKeyOnly: true } }, 1)
+  for (const n of names)
+    cache.add({ names: n, route: { queues: [], effects: [], byKeyOnly: true }, exchange }, 1)
   bench('routes found among fifty keys', () => {
     for (let i = 0; i < 1000; i++) cache.find(names[i % 50] as Uint8Array, 0, 9, 1)
   })

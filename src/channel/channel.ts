@@ -34,6 +34,10 @@ export class Channel implements Confirming, TraceOrigin {
   transaction: Transaction | undefined
   /** The queue declared last: an empty queue name means this one. */
   lastQueue = ''
+  /** Messages published, acknowledged to the publisher, and returned. */
+  publishedCount = 0
+  confirmed = 0
+  returned = 0
   /** Its consumer of direct replies, and the name under which responders reach it. */
   replyConsumer: { tag: string; name: string } | undefined
   /** basic.qos with global=false: for consumers to come; 0 = no limit. */
@@ -170,6 +174,8 @@ export class Channel implements Confirming, TraceOrigin {
     this.confirming = false
     if (this.confirms === undefined || this.closing) return
     const { upTo, count } = this.confirms.take(this.broker.commit.flushed)
+    this.confirmed += count
+    this.broker.counters.confirmed += count
     if (count > 0) this.send({ id: MethodId.BasicAck, deliveryTag: upTo, multiple: count > 1 })
   }
 

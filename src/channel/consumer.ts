@@ -38,7 +38,7 @@ export class ChannelConsumer implements Consumer {
   readonly queue: Queue
   readonly arguments: FieldTable
   parked = false
-  private readonly channel: Channel
+  readonly channel: Channel
   private readonly vhost: Vhost
   /** x-consumer-timeout of the consumer, which comes before the queue's. */
   private readonly ownTimeout: number | undefined

@@ -46,13 +46,25 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
     )
   const vhost = ch.caller.vhost
   const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
-  let route = cached === undefined ? resolve(ch, m) : cached.route
+  let route: Route
+  if (cached === undefined) route = resolve(ch, m)
+  else {
+    route = cached.route
+    cached.exchange.published++
+  }
   readProperties(ch, m)
   if (scan.replyToEnd - scan.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m)
   if (scan.special !== 0) route = withCarbonCopies(ch, m)
   if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
+  const { counters } = ch.broker
+  ch.publishedCount++
+  counters.received++
+  if (ch.confirms !== undefined) counters.receivedConfirm++
   const nobody = route.queues.length === 0 && isUnroutable(route)
   const returned = nobody && (bits & BIT_MANDATORY) !== 0
+  if (!nobody) counters.routed++
+  else if (returned) counters.unroutableReturned++
+  else counters.unroutableDropped++
   const transaction = ch.transaction
   if (transaction !== undefined) {
     transaction.addPublish(m, route, returned)
@@ -93,11 +105,12 @@ function resolve(ch: Channel, m: Incoming): Route {
   if (exchange.internal)
     throw accessRefused(`cannot publish to internal ${describeExchange(caller, exchangeName)}`)
   checkTopicAccess(caller, 'write', exchange, key)
+  exchange.published++
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
   if (route.byKeyOnly) {
     const names = m.source.slice(m.namesStart, m.namesEnd)
-    ch.routes.add({ names, route }, caller.vhost.version)
+    ch.routes.add({ names, route, exchange }, caller.vhost.version)
   }
   return route
 }
@@ -220,6 +233,7 @@ function erlangType(letter: string): string {
 
 /** Back to the publisher: nobody wanted it. */
 export function returnMessage(ch: Channel, m: Incoming): void {
+  ch.returned++
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
   ch.send({

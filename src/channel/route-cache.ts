@@ -3,6 +3,7 @@
  * Routes that a channel has used, found by the raw octets of exchange and routing key, so that a repeated publish
  * decodes no names and looks up no bindings. A change of the topology empties it.
  */
+import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Route } from '../broker/router.ts'
 import { ROUTES_PER_CHANNEL } from '../limits.ts'
 
@@ -10,6 +11,8 @@ export interface CachedRoute {
   /** exchange and routing key as two short strings */
   readonly names: Uint8Array
   readonly route: Route
+  /** To which it was published. */
+  readonly exchange: Exchange
 }
 
 export class RouteCache {

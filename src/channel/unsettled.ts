@@ -67,6 +67,13 @@ export class Unsettled {
     return this.consumers[tag & (this.slots - 1)]
   }
 
+  /** Outstanding deliveries of one queue. */
+  *of(queue: Queue): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
+    for (let tag = this.firstTag; tag < this.nextTag; tag++)
+      if (this.isOutstanding(tag) && this.queueOf(tag) === queue)
+        yield { tag, number: this.numberOf(tag), consumer: this.consumerOf(tag) }
+  }
+
   /** Forgets an outstanding delivery. */
   remove(tag: number): void {
     const slot = tag & (this.slots - 1)

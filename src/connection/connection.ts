@@ -1,6 +1,7 @@
 // hot: per message
 /** One client: its socket, its channels, its frames. Owns the states of a connection and the answer to every error. */
 import type { Server as NetServer, Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
 import type { Channel } from '../channel/channel.ts'
 import {
@@ -39,6 +40,8 @@ export class Connection implements HeartbeatPeer {
   /** Of the client. */
   readonly address: string
   mechanism = ''
+  /** TLS. */
+  readonly secure: boolean
   readonly connectedAt: number
   /** Not read since an alarm is on and it has published. */
   blocked = false
@@ -81,6 +84,7 @@ export class Connection implements HeartbeatPeer {
     this.socket = socket
     this.chunksAreReused = reused
     this.address = socket.remoteAddress ?? ''
+    this.secure = accepted instanceof TLSSocket
     this.connectedAt = server.broker.clock.now()
     this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`
     this.output = new Output(socket, server.broker.turn)
@@ -297,6 +301,7 @@ export class Connection implements HeartbeatPeer {
   /** Its number is free. */
   channelGone(ch: Channel): void {
     this.channels.remove(ch)
+    this.broker.counters.channelsClosed++
     if (this.caller !== undefined) this.server.admission.leaveChannels(this.caller.user, 1)
   }
 
@@ -340,6 +345,8 @@ export class Connection implements HeartbeatPeer {
     if (caller !== undefined && !this.released) {
       this.released = true
       this.server.admission.leaveChannels(caller.user, this.channels.size)
+      this.broker.counters.channelsClosed += this.channels.size
+      this.broker.counters.connectionsClosed++
       this.server.admission.leave(caller.user, caller.vhost.name)
     }
     this.channels.clear()

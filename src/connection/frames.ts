@@ -141,6 +141,7 @@ export class Frames implements FrameHandler {
     const { server, caller } = this.connection
     const { user, vhost } = caller as Caller
     server.admission.enterChannel(user)
+    server.broker.counters.channelsOpened++
     // Changes of permissions act on new channels.
     const access = server.users.access(user, vhost.name) ?? noAccess
     const ch = new Channel(this.connection, number, { ...(caller as Caller), access })

@@ -25,7 +25,11 @@ export class Heartbeat {
   private readonly halfMs: number
   private readonly peer: HeartbeatPeer
 
+  /** As negotiated. */
+  readonly seconds: number
+
   constructor(seconds: number, clock: Clock, peer: HeartbeatPeer) {
+    this.seconds = seconds
     this.clock = clock
     this.halfMs = seconds * 500
     this.peer = peer

@@ -136,6 +136,7 @@ export class Negotiation {
     const { access, vhost } = server.admission.enter(user.name, name, broker.vhosts.get(name))
     connection.caller = { user: user.name, tags: user.tags, access, vhost, owner: connection }
     this.step = 'running'
+    broker.counters.connectionsOpened++
     this.timer.cancel()
     connection.state = 'open'
     connection.output.method(0, { id: MethodId.ConnectionOpenOk, knownHosts: '' })

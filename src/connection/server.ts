@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
@@ -84,6 +85,13 @@ export class Server {
   /** A client has come; `net` where the socket is a plain one of that listener. */
   accept(socket: Socket, net?: NetServer): void {
     this.connections.add(new Connection(this, socket, net))
+  }
+
+  /** Ends all connections to a vhost that is about to go. */
+  closeVhost(vhost: Vhost): void {
+    for (const c of this.connections)
+      if (c.caller?.vhost === vhost)
+        c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - vhost '${vhost.name}' is deleted`)
   }
 
   private alarmChanged(): void {

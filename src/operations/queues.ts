@@ -49,6 +49,7 @@ export function isReplyName(c: Caller, name: string): boolean {
 
 /** @throws AmqpError 403, 405, 406 */
 export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): Queue {
+  broker.counters.queuesDeclared++
   const named = cleanName(wanted.name)
   const kind = kindOf(wanted.arguments, describeQueue(c, named), usualKind(broker, c, wanted))
   if (named === '' && !kind.transient)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { type Consumer, Consumers } from '../../src/broker/queue/consumers.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { ReturnedMessages } from '../../src/broker/queue/returned.ts'
@@ -80,10 +81,11 @@ describe('route cache', () => {
   const names = (s: string): Uint8Array => new Uint8Array(Buffer.from(s))
 
   it('finds what was added, until the topology changes', () => {
+    const exchange = {} as Exchange
     const cache = new RouteCache()
     const route: Route = { queues: [], effects: [], byKeyOnly: true }
-    cache.add({ names: names('ab'), route }, 1)
-    cache.add({ names: names('cd'), route }, 1)
+    cache.add({ names: names('ab'), route, exchange }, 1)
+    cache.add({ names: names('cd'), route, exchange }, 1)
     expect(cache.find(names('xxabxx'), 2, 4, 1)?.route).toBe(route)
     expect(cache.find(names('cd'), 0, 2, 1)?.names).toEqual(names('cd'))
     expect(cache.find(names('ef'), 0, 2, 1)).toBeUndefined()

@@ -8,7 +8,9 @@ import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
 /** Exchange types that Leveret has built in. */
+const HTTP_PORT = PORT + 10_000
 const PLUGINS = [
+  'rabbitmq_management',
   'rabbitmq_consistent_hash_exchange',
   'rabbitmq_random_exchange',
   'rabbitmq_recent_history_exchange',
@@ -18,9 +20,12 @@ const START_MS_MAX = 60_000
 export default async function setup(): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
   writeFileSync(join(dir, 'plugins'), `[${PLUGINS.join(',')}].`)
+  // The name of RABBITMQ_CONFIG_FILE without its extension.
+  writeFileSync(join(dir, 'none.conf'), `management.tcp.port = ${HTTP_PORT}\n`)
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
   const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
-  await listening(node)
+  for (const port of [PORT, HTTP_PORT]) await listening(node, port)
+  process.env['LEVERET_TEST_HTTP'] = `http://127.0.0.1:${HTTP_PORT}`
   process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
   return async () => {
     const gone = new Promise((resolve) => node.once('exit', resolve))
@@ -30,19 +35,19 @@ export default async function setup(): Promise<() => Promise<void>> {
   }
 }
 
-async function listening(node: ChildProcess): Promise<void> {
+async function listening(node: ChildProcess, port: number): Promise<void> {
   const until = Date.now() + START_MS_MAX
   while (Date.now() < until) {
     if (node.exitCode !== null) throw new Error(`rabbitmq-server ended with ${node.exitCode}`)
-    if (await accepts()) return
+    if (await accepts(port)) return
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
   throw new Error('rabbitmq-server does not listen')
 }
 
-function accepts(): Promise<boolean> {
+function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const s = connect(PORT, '127.0.0.1')
+    const s = connect(port, '127.0.0.1')
     s.once('connect', () => {
       s.destroy()
       resolve(true)

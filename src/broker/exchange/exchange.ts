@@ -80,6 +80,8 @@ export class Exchange implements ExchangeInfo {
   readonly log: number | undefined
   policies: AppliedPolicies = noPolicies
   alternate: string | undefined
+  /** Messages that clients have published to it. */
+  published = 0
   /** Bindings of which it is the source. */
   outgoing = 0
   /** Marks the exchange as visited by the routing pass of that number. */

@@ -1,5 +1,6 @@
 /** What exchanges, channels and operations see of a queue, whatever its kind. */
 import type { FieldTable } from '../../protocol/field-table.ts'
+import type { QueueCounters } from '../counters.ts'
 import type { Incoming } from '../message.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Consumer } from './consumers.ts'
@@ -82,6 +83,9 @@ export interface Queue extends QueueInfo {
   /** The policies that apply at present. */
   readonly policies: AppliedPolicies
   readonly deleted: boolean
+  readonly counters: QueueCounters
+  /** The consumers, in the order of their arrival. */
+  readonly consumerList: Iterable<Consumer>
   /** Marks the queue as reached by the routing pass of that number. */
   routeStamp: number
   /** Messages ready, messages unacked, consumers. */

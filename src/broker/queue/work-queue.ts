@@ -7,6 +7,7 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Clock } from '../clock.ts'
+import { QueueCounters } from '../counters.ts'
 import { type Deduplication, headersOf } from '../deduplication.ts'
 import type { Incoming } from '../message.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
@@ -62,6 +63,7 @@ export class WorkQueue implements Queue {
   /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
   readonly log: number | undefined
+  readonly counters = new QueueCounters()
   deleted = false
   routeStamp = 0
   decorates = false
@@ -154,6 +156,7 @@ export class WorkQueue implements Queue {
     const ttl = this.ttl
     const deadline = m.ttl < 0 && ttl.queueTtl < 0 ? 0 : ttl.deadline(m.ttl, this.env.turn.now())
     this.order.append(m, deadline)
+    this.counters.published++
     if (limit?.exceeded(this.order)) this.pump()
     else if (!this.awake && (this.consumers.size > 0 || deadline !== 0)) this.wake()
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
@@ -206,7 +209,7 @@ export class WorkQueue implements Queue {
 
   private handOut(): void {
     const order = this.order
-    const consumers = this.consumers
+    const { consumers, counters } = this
     const expiring = this.ttl.active
     while (order.ready > 0) {
       if (!order.head()) return
@@ -218,9 +221,15 @@ export class WorkQueue implements Queue {
       if (c === undefined) return
       const segment = order.headSegment
       const index = order.headIndex
+      if (segment.wasDelivered(index)) counters.redelivered++
       c.deliver(this, segment, index, order.headNumber)
-      if (c.noAck) order.removeHead()
-      else order.takeHead()
+      if (c.noAck) {
+        counters.deliveredNoAck++
+        order.removeHead()
+      } else {
+        counters.delivered++
+        order.takeHead()
+      }
     }
   }
 
@@ -287,6 +296,10 @@ export class WorkQueue implements Queue {
     return this.consumers.single
   }
 
+  get consumerList(): Iterable<Consumer> {
+    return this.consumers
+  }
+
   get hasExclusiveConsumer(): boolean {
     return this.consumers.hasExclusive
   }
@@ -294,20 +307,29 @@ export class WorkQueue implements Queue {
   get(): Delivery | undefined {
     this.expiry?.used(this.consumers.size)
     this.pump()
-    if (!this.order.head()) return undefined
+    if (!this.order.head()) {
+      this.counters.gotEmpty++
+      return undefined
+    }
     const { headSegment: segment, headIndex: index, headNumber: number } = this.order
     return { segment, index, number }
   }
 
   takeGot(noAck: boolean): void {
+    const { headSegment, headIndex } = this.order
+    if (headSegment.wasDelivered(headIndex)) this.counters.redelivered++
+    if (noAck) this.counters.gotNoAck++
+    else this.counters.got++
     if (noAck) this.order.removeHead()
     else this.order.takeHead()
   }
 
   settle(number: number, how: Settlement): void {
     if (this.deleted) return
-    if (how === 'ack') this.order.settle(number)
-    else if (how === 'reject') this.deaths.die(number, 'rejected')
+    if (how === 'ack') {
+      this.counters.acknowledged++
+      this.order.settle(number)
+    } else if (how === 'reject') this.deaths.die(number, 'rejected')
     else this.comeBack(number, how)
   }
 

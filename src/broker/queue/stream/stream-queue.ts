@@ -6,6 +6,7 @@
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
 import { withHeader } from '../../add-header.ts'
+import { QueueCounters } from '../../counters.ts'
 import type { Incoming } from '../../message.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Turn } from '../../turn.ts'
@@ -53,6 +54,7 @@ export class StreamQueue implements Queue {
   readonly decorates = true
   settings: QueueSettings
   policies: AppliedPolicies
+  readonly counters = new QueueCounters()
   deleted = false
   routeStamp = 0
   private readonly messages: StreamLog
@@ -100,6 +102,7 @@ export class StreamQueue implements Queue {
   publish(m: Incoming): number {
     const { turn } = this.env
     this.messages.append(m, turn.now(), turn.number)
+    this.counters.published++
     if (this.readers.size > 0) this.wake()
     return this.log === undefined ? PUBLISH_STORED : PUBLISH_DURABLE
   }
@@ -126,6 +129,10 @@ export class StreamQueue implements Queue {
       case 'time':
         return this.messages.findTime(offset.time)
     }
+  }
+
+  get consumerList(): Iterable<Consumer> {
+    return this.readers.keys()
   }
 
   cancel(c: Consumer): void {
@@ -166,6 +173,7 @@ export class StreamQueue implements Queue {
       const segment = messages.segmentOf(number)
       const index = number - segment.base
       if (filter !== undefined && !filter.matches(segment, index)) continue
+      this.counters.delivered++
       consumer.deliver(this, segment, index, number)
     }
   }
@@ -176,7 +184,9 @@ export class StreamQueue implements Queue {
   }
 
   /** What is acknowledged stays: only the consumer's credit comes back. */
-  settle(): void {}
+  settle(): void {
+    this.counters.acknowledged++
+  }
 
   browse(after = -1): Iterable<Browsed> {
     return this.messages.browse(after)

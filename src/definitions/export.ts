@@ -1,0 +1,99 @@
+/** Definitions in RabbitMQ's JSON (behaviour.md section 19): what exists, without messages. */
+import { isExchange } from '../broker/exchange/exchange.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Leveret } from '../leveret.ts'
+import { version } from '../util/version.ts'
+import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userJson } from './shapes.ts'
+
+type Json = { [key: string]: unknown }
+
+export function exportDefinitions(leveret: Leveret): Json {
+  const { broker, users, parameters } = leveret
+  const vhosts = [...broker.vhosts.values()]
+  return {
+    ...heading(leveret, 'cluster'),
+    users: [...users].map(userJson),
+    vhosts: vhosts.map(({ name, info }) => ({
+      name,
+      description: info.description,
+      tags: info.tags,
+      ...(info.defaultQueueType === 'undefined' ? {} : { default_queue_type: info.defaultQueueType }),
+      metadata: { description: info.description, tags: info.tags },
+      limits: Object.entries(info.limits).map(([n, value]) => ({ name: n, value })),
+    })),
+    permissions: Array.from(users.permissions(), ({ user, vhost, permission }) => ({
+      user,
+      vhost,
+      ...permission,
+    })),
+    topic_permissions: Array.from(users.topicPermissions(), ({ user, vhost, permission }) => ({
+      user,
+      vhost,
+      ...permission,
+    })),
+    parameters: [...vhosts.flatMap((v) => vhostParameters(v, true)), ...parameters.list()],
+    global_parameters: [
+      { name: 'cluster_name', value: leveret.server.identity.clusterName },
+      ...parameters.listGlobal(),
+    ],
+    ...objects(vhosts, true),
+  }
+}
+
+/** One vhost, whose name its objects do not carry. */
+export function exportVhost(leveret: Leveret, vhost: Vhost): Json {
+  return {
+    ...heading(leveret, 'single_virtual_host'),
+    description: vhost.info.description,
+    parameters: vhostParameters(vhost, false),
+    ...objects([vhost], false),
+  }
+}
+
+function heading(leveret: Leveret, format: string): Json {
+  const { identity } = leveret.server
+  return {
+    rabbit_version: identity.version,
+    rabbitmq_version: identity.version,
+    product_name: identity.product,
+    product_version: identity.version,
+    leveret_version: version,
+    rabbitmq_definition_format: format,
+  }
+}
+
+/** Operator policies and limits travel as parameters. */
+function vhostParameters(v: Vhost, named: boolean): Json[] {
+  const vhost = named ? { vhost: v.name } : {}
+  const operator = Array.from(v.policies.operator, ({ name, pattern, applyTo, definition, priority }) => ({
+    ...vhost,
+    component: 'operator_policy',
+    name,
+    value: { pattern, 'apply-to': applyTo, definition, priority },
+  }))
+  const limits =
+    Object.keys(v.limits).length === 0
+      ? []
+      : [{ ...vhost, component: 'vhost-limits', name: 'limits', value: v.limits }]
+  return [...operator, ...limits]
+}
+
+function objects(vhosts: readonly Vhost[], named: boolean): Json {
+  const named_ = (v: Vhost): Json => (named ? { vhost: v.name } : {})
+  return {
+    policies: vhosts.flatMap((v) => Array.from(v.policies.user, (p) => ({ ...named_(v), ...policyJson(p) }))),
+    queues: vhosts.flatMap((v) =>
+      [...v.queues.values()].filter((q) => !q.exclusive).map((q) => ({ ...named_(v), ...queueJsonBrief(q) })),
+    ),
+    exchanges: vhosts.flatMap((v) =>
+      [...v.exchanges.values()]
+        .filter((x) => x.name !== '' && !x.name.startsWith('amq.'))
+        .map((x) => ({ ...named_(v), ...exchangeJson(x) })),
+    ),
+    bindings: vhosts.flatMap((v) =>
+      [...v.bindings]
+        .filter((b) => isExchange(b.destination) || !b.destination.exclusive)
+        .map((b) => ({ ...named_(v), ...bindingJson(b), arguments: tableJson(b.arguments) })),
+    ),
+  }
+}

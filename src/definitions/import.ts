@@ -1,0 +1,194 @@
+/**
+ * Loading definitions: what is there stays as it is, what is missing is made, in the order in which things depend on each
+ * other. Users, permissions and policies are replaced.
+ */
+import { isExchangeType } from '../broker/exchange/registry.ts'
+import type { PolicyValue } from '../broker/policy/policy.ts'
+import { queueKind } from '../broker/queue/kinds/kinds.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Leveret } from '../leveret.ts'
+import { bind } from '../operations/bindings.ts'
+import type { Caller } from '../operations/caller.ts'
+import { declareExchange } from '../operations/exchanges.ts'
+import { setPolicy } from '../operations/policies.ts'
+import { declareQueue } from '../operations/queues.ts'
+import { Refusal } from '../operations/refusal.ts'
+import { putPermission, putTopicPermission, putUser, setUserLimit } from '../operations/users.ts'
+import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
+import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
+import { Access } from '../security/access.ts'
+import { SCRYPT } from '../security/passwords.ts'
+import type { UserLimits } from '../security/users.ts'
+
+type Json = { [key: string]: unknown }
+
+const everything = new Access({ configure: '.*', write: '.*', read: '.*' }, [], {})
+
+function list(d: Json, name: string): Json[] {
+  const v = d[name]
+  if (v === undefined) return []
+  if (!Array.isArray(v)) throw new Refusal(`${name} must be a list`)
+  return v as Json[]
+}
+
+function text(o: Json, name: string): string {
+  const v = o[name]
+  if (typeof v !== 'string') throw new Refusal(`${name} missing in ${JSON.stringify(o)}`)
+  return v
+}
+
+/** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; what was loaded before stays */
+export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost): Promise<void> {
+  const { broker, users } = leveret
+  if (only === undefined) {
+    for (const u of list(d, 'users')) await importUser(leveret, u)
+    for (const v of list(d, 'vhosts')) importVhost(leveret, v)
+  }
+  const vhostOf = (o: Json): Vhost => {
+    const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
+    if (vhost === undefined) throw new Refusal(`vhost '${o['vhost']}' does not exist`)
+    return vhost
+  }
+  if (only === undefined) {
+    for (const p of list(d, 'permissions'))
+      putPermission(users, text(p, 'user'), vhostOf(p), {
+        configure: text(p, 'configure'),
+        write: text(p, 'write'),
+        read: text(p, 'read'),
+      })
+    for (const p of list(d, 'topic_permissions'))
+      putTopicPermission(users, text(p, 'user'), vhostOf(p), {
+        exchange: text(p, 'exchange'),
+        write: text(p, 'write'),
+        read: text(p, 'read'),
+      })
+    for (const p of list(d, 'global_parameters'))
+      if (p['name'] !== 'cluster_name') leveret.parameters.setGlobal(text(p, 'name'), p['value'])
+  }
+  for (const p of list(d, 'parameters')) importParameter(leveret, vhostOf(p), p)
+  for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyOf(text(p, 'name'), p), false)
+  importObjects(leveret, d, vhostOf)
+  await leveret.commit.settled()
+}
+
+async function importUser({ users }: Leveret, u: Json): Promise<void> {
+  const own = u['leveret_password_hash']
+  const tags = u['tags']
+  const limits = u['limits']
+  await putUser(users, {
+    name: text(u, 'name'),
+    password: typeof u['password'] === 'string' ? u['password'] : undefined,
+    passwordHash: String(own ?? u['password_hash'] ?? ''),
+    hashingAlgorithm: own === undefined ? (u['hashing_algorithm'] as string | undefined) : SCRYPT,
+    tags: (Array.isArray(tags) ? tags.map(String) : String(tags ?? '').split(',')).filter((t) => t !== ''),
+  })
+  if (limits === null || typeof limits !== 'object') return
+  for (const [name, value] of Object.entries(limits as UserLimits))
+    setUserLimit(users, text(u, 'name'), name, value as number)
+}
+
+function importVhost({ broker }: Leveret, v: Json): void {
+  const name = text(v, 'name')
+  const metadata = (v['metadata'] ?? {}) as Json
+  const description = v['description'] ?? metadata['description']
+  const type = v['default_queue_type'] ?? metadata['default_queue_type']
+  const tags = v['tags'] ?? metadata['tags']
+  putVhost(broker, name, {
+    ...(typeof description === 'string' ? { description } : {}),
+    ...(typeof type === 'string' ? { defaultQueueType: type } : {}),
+    ...(Array.isArray(tags) ? { tags: tags.map(String) } : {}),
+  })
+  const vhost = broker.vhosts.get(name) as Vhost
+  for (const l of Array.isArray(v['limits']) ? (v['limits'] as Json[]) : [])
+    setVhostLimit(broker, vhost, text(l, 'name'), Number(l['value']))
+}
+
+function policyOf(name: string, p: Json): Parameters<typeof setPolicy>[1] {
+  return {
+    name,
+    pattern: text(p, 'pattern'),
+    definition: (p['definition'] ?? {}) as { [key: string]: PolicyValue },
+    priority: Number(p['priority'] ?? 0),
+    applyTo: (p['apply-to'] ?? 'all') as string,
+  }
+}
+
+function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
+  const [component, name] = [text(p, 'component'), text(p, 'name')]
+  const value = p['value']
+  if (component === 'operator_policy') setPolicy(vhost, policyOf(name, value as Json), true)
+  else if (component === 'vhost-limits')
+    for (const [limit, n] of Object.entries(value as Json))
+      setVhostLimit(leveret.broker, vhost, limit, Number(n))
+  else {
+    leveret.parameters.set({ vhost: vhost.name, component, name, value })
+    leveret.logger.warn(
+      { component, name, vhost: vhost.name },
+      'parameter of a feature that is not there: kept',
+    )
+  }
+}
+
+function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): void {
+  const { broker } = leveret
+  const caller = (vhost: Vhost): Caller => ({
+    user: 'definitions',
+    tags: [],
+    access: everything,
+    vhost,
+    owner: leveret,
+  })
+  for (const x of list(d, 'exchanges')) {
+    const vhost = vhostOf(x)
+    const [name, type] = [text(x, 'name'), text(x, 'type')]
+    if (vhost.exchanges.has(name)) continue
+    if (!isExchangeType(type)) {
+      leveret.logger.warn({ exchange: name, type }, 'exchange of a type that is not there: left out')
+      continue
+    }
+    declareExchange(broker, caller(vhost), {
+      name,
+      type,
+      durable: x['durable'] !== false,
+      autoDelete: x['auto_delete'] === true,
+      internal: x['internal'] === true,
+      arguments: argumentsOf(x),
+    })
+  }
+  for (const q of list(d, 'queues')) {
+    const vhost = vhostOf(q)
+    const name = text(q, 'name')
+    if (vhost.queues.has(name)) continue
+    declareQueue(broker, caller(vhost), {
+      name,
+      durable: q['durable'] !== false,
+      exclusive: false,
+      autoDelete: q['auto_delete'] === true,
+      arguments: withType(argumentsOf(q), q['type']),
+    })
+  }
+  for (const b of list(d, 'bindings')) {
+    const vhost = vhostOf(b)
+    if (!vhost.exchanges.has(text(b, 'source'))) continue
+    bind(caller(vhost), {
+      source: text(b, 'source'),
+      destination: text(b, 'destination'),
+      destinationType: b['destination_type'] === 'exchange' ? 'exchange' : 'queue',
+      routingKey: text(b, 'routing_key'),
+      arguments: argumentsOf(b),
+    })
+  }
+}
+
+function argumentsOf(o: Json): FieldTable {
+  const args = o['arguments']
+  return args !== null && typeof args === 'object'
+    ? FieldTable.from(args as { [name: string]: PlainValue })
+    : FieldTable.empty
+}
+
+function withType(args: FieldTable, type: unknown): FieldTable {
+  if (typeof type !== 'string' || queueKind(type)?.transient !== false) return args
+  if (args.get('x-queue-type') !== undefined) return args
+  return FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
+}

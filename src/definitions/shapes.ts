@@ -1,0 +1,67 @@
+/** Objects as definitions files have them, without their vhost. */
+import { type Binding, type Exchange, isExchange } from '../broker/exchange/exchange.ts'
+import type { PolicyInfo } from '../broker/policy/policy.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import { type FieldTable, type FieldValue, toPlain } from '../protocol/field-table.ts'
+import { SCRYPT, SHA256 } from '../security/passwords.ts'
+import type { UserRecord } from '../security/users.ts'
+
+type Json = { [key: string]: unknown }
+
+function plainJson(v: FieldValue): unknown {
+  if (v.type === 'F') return tableJson(v.value)
+  if (v.type === 'A') return v.value.map(plainJson)
+  const plain = toPlain(v)
+  if (plain instanceof Date) return Math.floor(plain.getTime() / 1000)
+  if (Buffer.isBuffer(plain)) return plain.toString()
+  return typeof plain === 'bigint' ? Number(plain) : plain
+}
+
+/** JSON loses the widths of integers, timestamps and octet strings, as in RabbitMQ. */
+export function tableJson(t: FieldTable): Json {
+  const out: Json = {}
+  for (const e of t.entries) if (!(e.name in out)) out[e.name] = plainJson(e.value)
+  return out
+}
+
+export function queueJsonBrief(q: Queue): Json {
+  return {
+    name: q.name,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    arguments: tableJson(q.arguments),
+  }
+}
+
+export function exchangeJson(x: Exchange): Json {
+  const { name, type, durable, autoDelete, internal } = x
+  return { name, type, durable, auto_delete: autoDelete, internal, arguments: tableJson(x.arguments) }
+}
+
+export function bindingJson(b: Binding): Json {
+  return {
+    source: b.source.name,
+    destination: b.destination.name,
+    destination_type: isExchange(b.destination) ? 'exchange' : 'queue',
+    routing_key: b.routingKey,
+    arguments: tableJson(b.arguments),
+  }
+}
+
+export function policyJson({ name, pattern, applyTo, definition, priority }: PolicyInfo): Json {
+  return { name, pattern, 'apply-to': applyTo, definition, priority }
+}
+
+/** A hash that other brokers cannot read is given beside, under a name of its own. */
+export function userJson(u: UserRecord): Json {
+  const own = u.password.algorithm === SCRYPT
+  return {
+    name: u.name,
+    password_hash: own ? '' : u.password.hash,
+    hashing_algorithm: own ? SHA256 : u.password.algorithm,
+    ...(own ? { leveret_password_hash: u.password.hash } : {}),
+    tags: u.tags,
+    limits: u.limits,
+  }
+}

@@ -1,0 +1,225 @@
+/** Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always there: tools expect them. */
+import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
+import type { PolicyInfo } from '../broker/policy/policy.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { ChannelConsumer } from '../channel/consumer.ts'
+import type { Connection } from '../connection/connection.ts'
+import * as brief from '../definitions/shapes.ts'
+import { tableJson } from '../definitions/shapes.ts'
+import type { Leveret } from '../leveret.ts'
+import { FieldTable } from '../protocol/field-table.ts'
+import type { Json } from './listing.ts'
+import type { Rates } from './rates.ts'
+
+const still = { rate: 0 }
+
+export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates): Json {
+  const { ready, unacked, consumers } = q.counts
+  const { policy, operator } = q.policies
+  const node = leveret.nodeName
+  const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
+  return {
+    name: q.name,
+    vhost: vhost.name,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    exclusive: q.exclusive,
+    arguments: tableJson(q.arguments),
+    node,
+    state: 'running',
+    policy: policy?.name ?? null,
+    operator_policy: operator?.name ?? null,
+    effective_policy_definition: { ...policy?.definition, ...operator?.definition },
+    consumers,
+    consumer_capacity: consumers > 0 ? 1 : 0,
+    consumer_utilisation: consumers > 0 ? 1 : 0,
+    exclusive_consumer_tag: exclusiveTag ?? null,
+    single_active_consumer_tag: q.singleActive ? ([...q.consumerList][0]?.tag ?? null) : null,
+    owner_pid_details: ownerOf(q),
+    messages: ready + unacked,
+    messages_details: still,
+    messages_ready: ready,
+    messages_ready_details: still,
+    messages_unacknowledged: unacked,
+    messages_unacknowledged_details: still,
+    message_bytes: q.bytes.ready + q.bytes.unacked,
+    message_bytes_ready: q.bytes.ready,
+    message_bytes_unacknowledged: q.bytes.unacked,
+    message_bytes_ram: 0,
+    message_bytes_persistent: q.durable ? q.bytes.ready + q.bytes.unacked : 0,
+    memory: 0,
+    head_message_timestamp: null,
+    message_stats: rates.stats([q.counters]),
+    ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
+  }
+}
+
+function ownerOf(q: Queue): Json | null {
+  const owner = q.owner as Connection | undefined
+  if (owner === undefined) return null
+  return { name: owner.name, peer_host: owner.address, peer_port: owner.socket.remotePort ?? 0 }
+}
+
+export function exchangeJson(vhost: Vhost, x: Exchange): Json {
+  return {
+    ...brief.exchangeJson(x),
+    vhost: vhost.name,
+    policy: x.policies.policy?.name ?? null,
+    message_stats: { publish_in: x.published, publish_in_details: still },
+  }
+}
+
+/** `~` for an empty key without arguments, otherwise the key, escaped, and a hash of the arguments. */
+export function propertiesKey(routingKey: string, args: FieldTable): string {
+  const key = encodeURIComponent(routingKey).replaceAll('~', '%7E')
+  if (args.entries.length === 0) return routingKey === '' ? '~' : key
+  return `${key}~${Buffer.from(args.bytes).toString('base64url')}`
+}
+
+export function bindingJson(vhost: Vhost, b: Binding): Json {
+  return {
+    ...brief.bindingJson(b),
+    vhost: vhost.name,
+    properties_key: propertiesKey(b.routingKey, b.arguments),
+  }
+}
+
+/** Every queue is bound to the default exchange by its name. */
+export function implicitBindingJson(vhost: Vhost, q: Queue): Json {
+  return {
+    source: '',
+    vhost: vhost.name,
+    destination: q.name,
+    destination_type: 'queue',
+    routing_key: q.name,
+    arguments: {},
+    properties_key: propertiesKey(q.name, FieldTable.empty),
+  }
+}
+
+export function connectionJson(leveret: Leveret, c: Connection): Json {
+  const properties = c.clientProperties === undefined ? {} : tableJson(c.clientProperties)
+  return {
+    name: c.name,
+    user: c.caller?.user ?? '',
+    vhost: c.caller?.vhost.name ?? '',
+    node: leveret.nodeName,
+    state: c.blocked ? 'blocked' : c.state === 'open' ? 'running' : c.state,
+    type: 'network',
+    protocol: 'AMQP 0-9-1',
+    channels: c.channels.size,
+    channel_max: c.channelMax,
+    frame_max: c.frameBytesMax,
+    timeout: c.heartbeat?.seconds ?? 0,
+    auth_mechanism: c.mechanism,
+    ssl: c.secure,
+    peer_host: c.address,
+    peer_port: c.socket.remotePort ?? 0,
+    host: c.socket.localAddress ?? '',
+    port: c.socket.localPort ?? 0,
+    client_properties: properties,
+    user_provided_name: properties['connection_name'] ?? null,
+    connected_at: c.connectedAt,
+    recv_oct: c.octetsReceived,
+    recv_oct_details: still,
+    send_oct: c.octetsSent,
+    send_oct_details: still,
+    user_who_performed_action: c.caller?.user ?? '',
+  }
+}
+
+export function connectionDetails(c: Connection): Json {
+  return { name: c.name, peer_host: c.address, peer_port: c.socket.remotePort ?? 0 }
+}
+
+export function channelName(ch: Channel): string {
+  return `${ch.connection.name} (${ch.number})`
+}
+
+export function channelJson(leveret: Leveret, ch: Channel): Json {
+  return {
+    name: channelName(ch),
+    number: ch.number,
+    connection_details: connectionDetails(ch.connection),
+    node: leveret.nodeName,
+    user: ch.caller.user,
+    vhost: ch.caller.vhost.name,
+    state: 'running',
+    consumer_count: ch.consumers.size,
+    messages_unacknowledged: ch.unsettled.count,
+    messages_unconfirmed: ch.confirms === undefined ? 0 : ch.confirms.published - ch.confirmed,
+    messages_uncommitted: ch.transaction?.publishes.length ?? 0,
+    acks_uncommitted: ch.transaction?.settles.length ?? 0,
+    prefetch_count: ch.prefetch,
+    global_prefetch_count: ch.sharedPrefetch,
+    confirm: ch.confirms !== undefined,
+    transactional: ch.transaction !== undefined,
+    message_stats: {
+      publish: ch.publishedCount,
+      publish_details: still,
+      confirm: ch.confirmed,
+      confirm_details: still,
+      return_unroutable: ch.returned,
+      return_unroutable_details: still,
+    },
+  }
+}
+
+export function consumerJson(c: ChannelConsumer): Json {
+  const { channel, queue } = c
+  const active = !queue.singleActive || [...queue.consumerList][0] === c
+  return {
+    consumer_tag: c.tag,
+    queue: { name: queue.name, vhost: channel.caller.vhost.name },
+    channel_details: {
+      ...connectionDetails(channel.connection),
+      connection_name: channel.connection.name,
+      name: channelName(channel),
+      number: channel.number,
+      user: channel.caller.user,
+    },
+    ack_required: !c.noAck,
+    exclusive: c.exclusive,
+    prefetch_count: c.prefetch,
+    arguments: tableJson(c.arguments),
+    active,
+    activity_status: queue.singleActive ? (active ? 'single_active' : 'waiting') : 'up',
+    consumer_timeout: queue.settings.consumerTimeout,
+  }
+}
+
+export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
+  return { vhost: vhost.name, ...brief.policyJson(p) }
+}
+
+export function vhostJson(leveret: Leveret, v: Vhost): Json {
+  let ready = 0
+  let unacked = 0
+  for (const q of v.queues.values()) {
+    const { counts } = q
+    ready += counts.ready
+    unacked += counts.unacked
+  }
+  return {
+    name: v.name,
+    description: v.info.description,
+    tags: v.info.tags,
+    default_queue_type: v.info.defaultQueueType,
+    metadata: {
+      description: v.info.description,
+      tags: v.info.tags,
+      ...(v.info.defaultQueueType === 'undefined' ? {} : { default_queue_type: v.info.defaultQueueType }),
+    },
+    tracing: v.tracer !== undefined,
+    cluster_state: { [leveret.nodeName]: 'running' },
+    messages: ready + unacked,
+    messages_ready: ready,
+    messages_unacknowledged: unacked,
+    messages_details: still,
+    messages_ready_details: still,
+    messages_unacknowledged_details: still,
+  }
+}

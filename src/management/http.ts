@@ -1,0 +1,145 @@
+/** What all routes of the HTTP API share: who asks, in which vhost, and what errors look like. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Leveret } from '../leveret.ts'
+import type { Caller } from '../operations/caller.ts'
+import { Refusal } from '../operations/refusal.ts'
+import { AmqpError } from '../protocol/errors.ts'
+import { noAccess } from '../security/access.ts'
+import type { UserRecord } from '../security/users.ts'
+import type { Json, ListQuery } from './listing.ts'
+
+export type Tag = 'management' | 'policymaker' | 'monitoring' | 'administrator'
+
+/** Each tag includes those before it, but for policymaker and monitoring, which do not include each other. */
+const includes: Record<Tag, readonly string[]> = {
+  management: ['management', 'policymaker', 'monitoring', 'administrator'],
+  policymaker: ['policymaker', 'administrator'],
+  monitoring: ['monitoring', 'administrator'],
+  administrator: ['administrator'],
+}
+
+/** An answer other than 200. */
+export class HttpError extends Error {
+  readonly status: number
+  readonly error: string
+
+  constructor(status: number, error: string, reason: string) {
+    super(reason)
+    this.status = status
+    this.error = error
+  }
+}
+
+export function notFound(): HttpError {
+  return new HttpError(404, 'Object Not Found', 'Not Found')
+}
+
+export function badRequest(reason: string): HttpError {
+  return new HttpError(400, 'bad_request', reason)
+}
+
+export function errorReply(error: unknown, reply: FastifyReply): void {
+  const e = error as { statusCode?: number; message?: string }
+  let status = 500
+  let body: Json = { error: 'internal_error', reason: 'see the log' }
+  if (error instanceof HttpError) {
+    status = error.status
+    body = { error: error.error, reason: error.message }
+    if (status === 401) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
+  } else if (error instanceof AmqpError) {
+    status = 400
+    body = { error: 'bad_request', reason: `${error.code} ${error.replyText}` }
+  } else if (error instanceof Refusal) {
+    status = 400
+    body = { error: 'bad_request', reason: error.message }
+  } else if (e.statusCode !== undefined && e.statusCode < 500) {
+    status = e.statusCode
+    body = { error: status === 404 ? 'Object Not Found' : 'bad_request', reason: e.message }
+  }
+  void reply.code(status).send(body)
+}
+
+/** One request: parameters, query and body as they came, and who sent it. */
+export class Request {
+  readonly leveret: Leveret
+  readonly user: UserRecord
+  readonly params: Record<string, string>
+  readonly query: ListQuery & Record<string, string | undefined>
+  readonly body: Json
+  readonly raw: FastifyRequest
+  readonly reply: FastifyReply
+
+  constructor(leveret: Leveret, user: UserRecord, raw: FastifyRequest, reply: FastifyReply) {
+    this.leveret = leveret
+    this.user = user
+    this.raw = raw
+    this.reply = reply
+    this.params = (raw.params ?? {}) as Record<string, string>
+    this.query = (raw.query ?? {}) as Record<string, string | undefined>
+    this.body = (raw.body ?? {}) as Json
+  }
+
+  is(tag: Tag): boolean {
+    return this.user.tags.some((t) => includes[tag].includes(t))
+  }
+
+  /** @throws HttpError 401 */
+  need(tag: Tag): void {
+    if (!this.is(tag)) throw new HttpError(401, 'not_authorized', `User not authorised to access object`)
+  }
+
+  sees(vhost: Vhost): boolean {
+    return this.is('monitoring') || this.leveret.users.permission(this.user.name, vhost.name) !== undefined
+  }
+
+  /** The vhosts that the user may look into. */
+  vhosts(): Vhost[] {
+    return [...this.leveret.broker.vhosts.values()].filter((v) => this.sees(v))
+  }
+
+  /** Of the path. @throws HttpError 404, 401 */
+  vhost(): Vhost {
+    const vhost = this.leveret.broker.vhosts.get(this.params['vhost'] ?? '')
+    if (vhost === undefined) throw notFound()
+    if (!this.sees(vhost))
+      throw new HttpError(401, 'not_authorized', 'User not authorised to access virtual host')
+    return vhost
+  }
+
+  /** The vhosts of a list: the one of the path, or all. */
+  vhostsOfPath(): Vhost[] {
+    return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
+  }
+
+  /** For operations, with the user's own rights. */
+  caller(vhost: Vhost): Caller {
+    const { name, tags } = this.user
+    const access = this.leveret.users.access(name, vhost.name) ?? noAccess
+    return { user: name, tags, access, vhost, owner: this }
+  }
+
+  /** Resolves once what has been changed is on disk; 201 where something is new, 204 otherwise. */
+  async stored(isNew: boolean): Promise<undefined> {
+    await this.leveret.commit.settled()
+    this.reply.code(isNew ? 201 : 204)
+    return undefined
+  }
+
+  /** @throws HttpError 400 */
+  text(name: string): string {
+    const v = this.body[name]
+    if (typeof v !== 'string') throw badRequest(`key_missing: ${name}`)
+    return v
+  }
+}
+
+export type Handler = (r: Request) => unknown
+
+/** Adds a route; every answer is JSON, and nothing is sent where the handler has set 204 or 201. */
+export type AddRoute = (
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  tag: Tag,
+  handler: Handler,
+) => void

@@ -1,0 +1,113 @@
+/** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
+import { Refusal } from '../operations/refusal.ts'
+import { Pattern } from '../util/pattern.ts'
+
+export interface ListQuery {
+  readonly page?: string
+  readonly page_size?: string
+  readonly name?: string
+  readonly use_regex?: string
+  readonly pagination?: string
+  readonly sort?: string
+  readonly sort_reverse?: string
+  readonly columns?: string
+}
+
+export type Json = { [key: string]: unknown }
+
+const PAGE_SIZE = 100
+const PAGE_SIZE_MAX = 500
+
+/** One kind of object in lists: what it is called, and how it is described. */
+export interface Listed<T> {
+  name(item: T): string
+  describe(item: T): Json
+  /** Values to sort by without describing the whole object. */
+  readonly keys?: { readonly [column: string]: (item: T) => unknown }
+}
+
+function valueAt(object: Json, path: string): unknown {
+  let value: unknown = object
+  for (const part of path.split('.')) value = (value as Json | undefined)?.[part]
+  return value
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? -1 : 1
+  const [x, y] = [String(a), String(b)]
+  return x < y ? -1 : x > y ? 1 : 0
+}
+
+function positive(text: string, what: string, max: number): number {
+  const n = /^\d+$/.test(text) ? Number(text) : 0
+  if (n < 1 || n > max) throw new Refusal(`invalid ${what}: ${text}`)
+  return n
+}
+
+/** Only what the answer shows is described. @throws Refusal */
+export function listed<T>(items: Iterable<T>, kind: Listed<T>, q: ListQuery): Json[] | Json {
+  const all = [...items]
+  const filtered = q.name === undefined || q.name === '' ? all : filterByName(all, kind, q)
+  if (q.sort !== undefined) sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
+  const columns = q.columns?.split(',')
+  const show = (item: T): Json => {
+    const full = kind.describe(item)
+    return columns === undefined ? full : pick(full, columns)
+  }
+  if (q.page === undefined) return filtered.map(show)
+  const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
+  const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
+  const pageCount = Math.max(1, Math.ceil(filtered.length / pageSize))
+  if (page > pageCount) throw new Refusal(`page out of range, page: ${page} page count: ${pageCount}`)
+  const shown = filtered.slice((page - 1) * pageSize, page * pageSize)
+  return {
+    filtered_count: filtered.length,
+    item_count: shown.length,
+    items: shown.map(show),
+    page,
+    page_count: pageCount,
+    page_size: pageSize,
+    total_count: all.length,
+  }
+}
+
+function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {
+  const wanted = q.name as string
+  if (q.use_regex !== 'true') {
+    const lower = wanted.toLowerCase()
+    return all.filter((i) => kind.name(i).toLowerCase().includes(lower))
+  }
+  let pattern: Pattern
+  try {
+    pattern = new Pattern(wanted)
+  } catch {
+    throw new Refusal(`invalid regular expression: ${wanted}`)
+  }
+  return all.filter((i) => pattern.matches(kind.name(i)))
+}
+
+function sortBy<T>(items: T[], kind: Listed<T>, column: string, reverse: boolean): void {
+  const key =
+    column === 'name' ? kind.name : (kind.keys?.[column] ?? ((i: T) => valueAt(kind.describe(i), column)))
+  const keyed = items.map((item) => ({ item, key: key(item) }))
+  keyed.sort((a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
+  for (const [i, { item }] of keyed.entries()) items[i] = item
+}
+
+function pick(object: Json, columns: readonly string[]): Json {
+  const out: Json = {}
+  for (const path of columns) {
+    const value = valueAt(object, path)
+    if (value === undefined) continue
+    const parts = path.split('.')
+    const last = parts.pop() as string
+    let at = out
+    for (const part of parts) {
+      at[part] ??= {}
+      at = at[part] as Json
+    }
+    at[last] = value
+  }
+  return out
+}

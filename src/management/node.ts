@@ -1,0 +1,92 @@
+/** The process as a node, and sums over everything. */
+
+import { readdirSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import type { QueueCounters } from '../broker/counters.ts'
+import type { Leveret } from '../leveret.ts'
+import type { Json } from './listing.ts'
+
+export interface Totals {
+  ready: number
+  unacked: number
+  consumers: number
+  queues: number
+  exchanges: number
+  channels: number
+  readonly counters: QueueCounters[]
+}
+
+export function totals({ broker, server }: Leveret): Totals {
+  const t: Totals = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0, counters: [] }
+  for (const v of broker.vhosts.values()) {
+    t.queues += v.queues.size
+    t.exchanges += v.exchanges.size
+    for (const q of v.queues.values()) {
+      const { ready, unacked, consumers } = q.counts
+      t.ready += ready
+      t.unacked += unacked
+      t.consumers += consumers
+      t.counters.push(q.counters)
+    }
+  }
+  for (const c of server.connections) t.channels += c.channels.size
+  return t
+}
+
+/** File descriptors in use; 0 where the system does not tell. */
+export function openFiles(): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return 0
+  }
+}
+
+const FILES_MAX = 1_048_576
+
+/** What a limit that is not set is shown as. */
+export function memoryLimit({ alarms }: Leveret): number {
+  return Number.isFinite(alarms.limits.memory) ? alarms.limits.memory : totalmem()
+}
+
+export function nodeJson(leveret: Leveret): Json {
+  const { alarms, server, nodeName } = leveret
+  return {
+    name: nodeName,
+    type: 'disc',
+    running: true,
+    being_drained: false,
+    os_pid: String(process.pid),
+    uptime: leveret.broker.clock.now() - leveret.startedAt,
+    mem_used: process.memoryUsage.rss(),
+    mem_limit: memoryLimit(leveret),
+    mem_alarm: alarms.memory,
+    disk_free: alarms.diskFree ?? 0,
+    disk_free_limit: alarms.limits.diskFree,
+    disk_free_alarm: alarms.disk,
+    fd_used: openFiles(),
+    fd_total: FILES_MAX,
+    sockets_used: server.connections.size,
+    sockets_total: FILES_MAX,
+    proc_used: 1,
+    proc_total: 1,
+    run_queue: 0,
+    processors: availableParallelism(),
+    partitions: [],
+    rates_mode: 'basic',
+    gc_num: 0,
+    gc_bytes_reclaimed: 0,
+    context_switches: 0,
+    io_read_count: 0,
+    io_write_count: 0,
+    io_sync_count: 0,
+    applications: [],
+    enabled_plugins: [],
+    config_files: [],
+    log_files: [],
+    db_dir: leveret.settings.dataDir ?? '',
+    net_ticktime: 60,
+    exchange_types: [],
+    auth_mechanisms: server.login.mechanisms.map((name) => ({ name, description: '', enabled: true })),
+  }
+}

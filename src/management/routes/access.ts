@@ -1,0 +1,158 @@
+import { userJson as withHash } from '../../definitions/shapes.ts'
+import type { Leveret } from '../../leveret.ts'
+import { putPermission, putTopicPermission, putUser, setUserLimit } from '../../operations/users.ts'
+import { SCRYPT } from '../../security/passwords.ts'
+import type { UserLimits, UserRecord, Users } from '../../security/users.ts'
+import { type AddRoute, badRequest, type Handler, HttpError, notFound, type Request } from '../http.ts'
+import { type Json, type Listed, listed } from '../listing.ts'
+import { limitValue, tagList } from './vhosts.ts'
+
+export function accessRoutes(add: AddRoute, leveret: Leveret): void {
+  userRoutes(add, leveret.users)
+  permissionRoutes(add, leveret.users)
+  limitRoutes(add, leveret.users)
+}
+
+/** A hash of Leveret's own leaves the broker in definitions only. */
+function userJson(u: UserRecord): Json {
+  const { leveret_password_hash: _, ...shown } = withHash(u)
+  return shown
+}
+
+/** As one of RabbitMQ's requests or definitions has it. @throws HttpError 400 */
+export async function putUserFrom(users: Users, name: string, body: Json): Promise<boolean> {
+  const { password, tags, limits } = body
+  if (tags === undefined) throw badRequest('key_missing: tags')
+  const own = body['leveret_password_hash']
+  const hash = own ?? body['password_hash']
+  const algorithm = own === undefined ? body['hashing_algorithm'] : SCRYPT
+  return await putUser(users, {
+    name,
+    password: typeof password === 'string' ? password : undefined,
+    passwordHash: typeof hash === 'string' ? hash : undefined,
+    hashingAlgorithm: typeof algorithm === 'string' ? algorithm : undefined,
+    tags: tagList(tags),
+    limits: limits !== null && typeof limits === 'object' ? (limits as UserLimits) : undefined,
+  })
+}
+
+function existingUser(users: Users, r: Request): UserRecord {
+  const user = users.get(r.params['user'] as string)
+  if (user === undefined) throw notFound()
+  return user
+}
+
+function userRoutes(add: AddRoute, users: Users): void {
+  const kind: Listed<UserRecord> = { name: (u) => u.name, describe: userJson }
+  add('GET', 'users', 'administrator', (r) => listed(users, kind, r.query))
+  add('GET', 'users/without-permissions', 'administrator', () => {
+    const used = new Set([...users.permissions()].map((p) => p.user))
+    return [...users].filter((u) => !used.has(u.name)).map(userJson)
+  })
+  add('POST', 'users/bulk-delete', 'administrator', (r) => {
+    const names = r.body['users']
+    if (!Array.isArray(names)) throw badRequest('key_missing: users')
+    for (const name of names) users.remove(String(name))
+    return r.stored(false)
+  })
+  add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(users, r)))
+  add('PUT', 'users/:user', 'administrator', async (r) =>
+    r.stored(await putUserFrom(users, r.params['user'] as string, r.body)),
+  )
+  add('DELETE', 'users/:user', 'administrator', (r) => {
+    if (!users.remove(r.params['user'] as string)) throw notFound()
+    return r.stored(false)
+  })
+}
+
+function permissionRoutes(add: AddRoute, users: Users): void {
+  type Row = { user: string; vhost: string; permission: object }
+  const show = ({ user, vhost, permission }: Row): Json => ({ user, vhost, ...permission })
+  const table = (path: string, rows: () => Iterable<Row>): void => {
+    const rowsOf =
+      (keep: (r: Request, row: Row) => boolean): Handler =>
+      (r) =>
+        [...rows()].filter((row) => keep(r, row)).map(show)
+    add(
+      'GET',
+      path,
+      'administrator',
+      rowsOf(() => true),
+    )
+    add(
+      'GET',
+      `vhosts/:vhost/${path}`,
+      'administrator',
+      rowsOf((r, row) => row.vhost === r.vhost().name),
+    )
+    add(
+      'GET',
+      `users/:user/${path}`,
+      'administrator',
+      rowsOf((r, row) => row.user === existingUser(users, r).name),
+    )
+  }
+  table('permissions', () => users.permissions())
+  table('topic-permissions', () => users.topicPermissions())
+  const one = 'permissions/:vhost/:user'
+  add('GET', one, 'administrator', (r) => {
+    const [user, vhost] = [r.params['user'] as string, r.vhost().name]
+    const permission = users.permission(user, vhost)
+    if (permission === undefined) throw notFound()
+    return show({ user, vhost, permission })
+  })
+  add('PUT', one, 'administrator', (r) => {
+    const p = { configure: r.text('configure'), write: r.text('write'), read: r.text('read') }
+    return r.stored(putPermission(users, r.params['user'] as string, r.vhost(), p))
+  })
+  add('DELETE', one, 'administrator', (r) => {
+    if (!users.removePermission(r.params['user'] as string, r.vhost().name)) throw notFound()
+    return r.stored(false)
+  })
+  const topics = 'topic-permissions/:vhost/:user'
+  const rowsOf = (r: Request): Json[] =>
+    [...users.topicPermissions()]
+      .filter((row) => row.user === r.params['user'] && row.vhost === r.vhost().name)
+      .map(show)
+  add('GET', topics, 'administrator', (r) => {
+    const rows = rowsOf(r)
+    if (rows.length === 0) throw notFound()
+    return rows
+  })
+  add('PUT', topics, 'administrator', (r) => {
+    const isNew = rowsOf(r).every((row) => row['exchange'] !== r.body['exchange'])
+    const p = { exchange: r.text('exchange'), write: r.text('write'), read: r.text('read') }
+    putTopicPermission(users, r.params['user'] as string, r.vhost(), p)
+    return r.stored(isNew)
+  })
+  for (const path of [topics, `${topics}/:exchange`])
+    add('DELETE', path, 'administrator', (r) => {
+      const removed = users.removeTopicPermissions(
+        r.params['user'] as string,
+        r.vhost().name,
+        r.params['exchange'],
+      )
+      if (!removed) throw notFound()
+      return r.stored(false)
+    })
+}
+
+function limitRoutes(add: AddRoute, users: Users): void {
+  for (const path of ['user-limits', 'user-limits/:user'])
+    add('GET', path, 'administrator', (r) =>
+      [...users]
+        .filter((u) => Object.keys(u.limits).length > 0)
+        .filter((u) => r.params['user'] === undefined || u.name === r.params['user'])
+        .map((u) => ({ user: u.name, value: u.limits })),
+    )
+  add('PUT', 'user-limits/:user/:name', 'administrator', (r) => {
+    setUserLimit(users, existingUser(users, r).name, r.params['name'] as string, limitValue(r.body))
+    return r.stored(false)
+  })
+  add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
+    const user = existingUser(users, r)
+    if (!((r.params['name'] as string) in user.limits)) throw new HttpError(404, 'not_found', 'Not Found')
+    setUserLimit(users, user.name, r.params['name'] as string, undefined)
+    return r.stored(false)
+  })
+}

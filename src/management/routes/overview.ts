@@ -1,0 +1,145 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { exchangeTypes } from '../../broker/exchange/registry.ts'
+import type { Leveret } from '../../leveret.ts'
+import { version } from '../../util/version.ts'
+import { type AddRoute, HttpError, notFound, type Request } from '../http.ts'
+import type { Json } from '../listing.ts'
+import { nodeJson, totals } from '../node.ts'
+import type { Rates } from '../rates.ts'
+
+const still = { rate: 0 }
+
+export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+  add('GET', 'overview', 'management', () => overview(leveret, rates))
+  add('GET', 'cluster-name', 'management', () => ({ name: leveret.server.identity.clusterName }))
+  add('GET', 'nodes', 'monitoring', () => [nodeJson(leveret)])
+  add('GET', 'nodes/:node', 'monitoring', (r) => {
+    if (r.params['node'] !== leveret.nodeName) throw notFound()
+    return nodeJson(leveret)
+  })
+  add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
+  add('GET', 'extensions', 'management', () => [])
+  add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))
+  add('GET', 'version', 'management', () => ({
+    version: leveret.server.identity.version,
+    leveret_version: version,
+  }))
+  add('GET', 'feature-flags', 'administrator', () => [])
+  add('GET', 'deprecated-features', 'administrator', () => [])
+  add('POST', 'rebalance/queues', 'administrator', (r) => r.stored(false))
+  add('GET', 'aliveness-test/:vhost', 'management', (r) => {
+    r.vhost()
+    return { status: 'ok' }
+  })
+  healthRoutes(add, leveret)
+}
+
+function overview(leveret: Leveret, rates: Rates): Json {
+  const { server, broker, nodeName } = leveret
+  const { version: rabbitVersion, product } = server.identity
+  const t = totals(leveret)
+  const { counters } = broker
+  const churn = {
+    connection_created: counters.connectionsOpened,
+    connection_closed: counters.connectionsClosed,
+    channel_created: counters.channelsOpened,
+    channel_closed: counters.channelsClosed,
+    queue_declared: counters.queuesDeclared,
+    queue_created: counters.queuesCreated,
+    queue_deleted: counters.queuesDeleted,
+  }
+  return {
+    management_version: rabbitVersion,
+    rabbitmq_version: rabbitVersion,
+    product_name: product,
+    product_version: rabbitVersion,
+    leveret_version: version,
+    erlang_version: '0',
+    cluster_name: server.identity.clusterName,
+    node: nodeName,
+    rates_mode: 'basic',
+    exchange_types: exchangeTypes.map((name) => ({ name, description: '', enabled: true })),
+    listeners: server.listeners.map((l) => ({
+      node: nodeName,
+      protocol: l.secure ? 'amqp/ssl' : 'amqp',
+      ip_address: l.address.address,
+      port: l.address.port,
+    })),
+    contexts: [],
+    churn_rates: withDetails(churn),
+    queue_totals: withDetails({
+      messages: t.ready + t.unacked,
+      messages_ready: t.ready,
+      messages_unacknowledged: t.unacked,
+    }),
+    object_totals: {
+      channels: t.channels,
+      connections: server.connections.size,
+      consumers: t.consumers,
+      exchanges: t.exchanges,
+      queues: t.queues,
+    },
+    message_stats: rates.stats([...t.counters, counters.goneQueues]),
+    statistics_db_event_queue: 0,
+  }
+}
+
+function withDetails(counts: Record<string, number>): Json {
+  return Object.fromEntries(
+    Object.entries(counts).flatMap(([name, n]) => [
+      [name, n],
+      [`${name}_details`, still],
+    ]),
+  )
+}
+
+const DAYS: Record<string, number> = { days: 1, weeks: 7, months: 30, years: 365 }
+const ok = { status: 'ok' }
+
+function failed(r: Request, reason: string): Json {
+  r.reply.code(503)
+  return { status: 'failed', reason }
+}
+
+function healthRoutes(add: AddRoute, leveret: Leveret): void {
+  const check = (path: string, handler: (r: Request) => Json): void =>
+    add('GET', `health/checks/${path}`, 'management', handler)
+  const alarms = (r: Request): Json =>
+    leveret.alarms.active ? failed(r, `There are alarms in effect: ${leveret.alarms.reason}`) : ok
+  check('alarms', alarms)
+  check('local-alarms', alarms)
+  check('port-listener/:port', (r) => {
+    const port = Number(r.params['port'])
+    if (!Number.isSafeInteger(port)) throw new HttpError(400, 'bad_request', 'Invalid port')
+    const found = leveret.server.listeners.some((l) => l.address.port === port)
+    return found ? { ...ok, port } : failed(r, 'No active listener')
+  })
+  check('protocol-listener/:protocol', (r) => {
+    const protocol = (r.params['protocol'] ?? '').toLowerCase()
+    const secure = ['amqps', 'amqp/ssl', 'amqp-ssl'].includes(protocol)
+    const known = secure || ['amqp', 'amqp091'].includes(protocol)
+    const found = known && leveret.server.listeners.some((l) => l.secure === secure)
+    return found ? { ...ok, protocol } : failed(r, 'No active listener')
+  })
+  for (const path of [
+    'virtual-hosts',
+    'node-is-quorum-critical',
+    'node-is-mirror-sync-critical',
+    'ready-to-serve-clients',
+    'is-in-service',
+  ])
+    check(path, () => ok)
+  check('certificate-expiration/:within/:unit', (r) => {
+    const days = DAYS[r.params['unit'] ?? '']
+    const within = Number(r.params['within'])
+    if (days === undefined || !Number.isFinite(within))
+      throw new HttpError(400, 'bad_request', 'Invalid expiration')
+    const end = leveret.broker.clock.now() + within * days * 86_400_000
+    const soon = leveret.settings.listeners.filter(
+      ({ tls }) =>
+        tls !== undefined && Date.parse(new X509Certificate(readFileSync(tls.certfile)).validTo) < end,
+    )
+    return soon.length === 0 ? ok : failed(r, 'Certificates expiring')
+  })
+}

@@ -1,0 +1,59 @@
+import type { PolicyInfo, PolicyValue } from '../../broker/policy/policy.ts'
+import type { Leveret } from '../../leveret.ts'
+import { removePolicy, setPolicy } from '../../operations/policies.ts'
+import { policyJson } from '../describe.ts'
+import { type AddRoute, badRequest, notFound } from '../http.ts'
+import type { Json } from '../listing.ts'
+
+/** As requests and definitions have it. @throws HttpError 400 */
+export function policyFrom(name: string, body: Json): Parameters<typeof setPolicy>[1] {
+  const { pattern, definition, priority } = body
+  if (typeof pattern !== 'string') throw badRequest('key_missing: pattern')
+  if (definition === null || typeof definition !== 'object') throw badRequest('key_missing: definition')
+  const applyTo = body['apply-to']
+  return {
+    name,
+    pattern,
+    definition: definition as { [key: string]: PolicyValue },
+    // Some tools send the number as a text.
+    ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(typeof applyTo === 'string' ? { applyTo } : {}),
+  }
+}
+
+export function policyRoutes(add: AddRoute, _leveret: Leveret): void {
+  for (const [resource, operator] of [
+    ['policies', false],
+    ['operator-policies', true],
+  ] as const) {
+    const right = operator ? 'administrator' : 'policymaker'
+    for (const path of [resource, `${resource}/:vhost`])
+      add('GET', path, 'management', (r) =>
+        r.vhostsOfPath().flatMap((v) => Array.from(setOf(v, operator), (p: PolicyInfo) => policyJson(v, p))),
+      )
+    const one = `${resource}/:vhost/:name`
+    add('GET', one, 'management', (r) => {
+      const vhost = r.vhost()
+      const p = setOf(vhost, operator).get(r.params['name'] as string)
+      if (p === undefined) throw notFound()
+      return policyJson(vhost, p)
+    })
+    add('PUT', one, right, (r) => {
+      const vhost = r.vhost()
+      const name = r.params['name'] as string
+      const isNew = setOf(vhost, operator).get(name) === undefined
+      setPolicy(vhost, policyFrom(name, r.body), operator)
+      return r.stored(isNew)
+    })
+    add('DELETE', one, right, (r) => {
+      if (!removePolicy(r.vhost(), r.params['name'] as string, operator)) throw notFound()
+      return r.stored(false)
+    })
+  }
+}
+
+type Vhost = Parameters<typeof removePolicy>[0]
+
+function setOf(v: Vhost, operator: boolean): Vhost['policies']['user'] {
+  return operator ? v.policies.operator : v.policies.user
+}

@@ -1,0 +1,181 @@
+import type { Queue, Settlement } from '../../broker/queue/queue.ts'
+import type { Vhost } from '../../broker/vhost.ts'
+import { ChannelConsumer } from '../../channel/consumer.ts'
+import type { Leveret } from '../../leveret.ts'
+import { checkAccess } from '../../operations/caller.ts'
+import { declareQueue, deleteQueue, purgeQueue } from '../../operations/queues.ts'
+import { Redrive } from '../../operations/redrive.ts'
+import { FieldTable, fieldEntry, toField } from '../../protocol/field-table.ts'
+import { bindingJson, channelName, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { type Json, type Listed, listed } from '../listing.ts'
+import { messageJson, type PayloadOptions } from '../message.ts'
+import type { Rates } from '../rates.ts'
+import { argumentsOf, flag } from './topology.ts'
+
+/** Messages that one request may take or look at. */
+const MESSAGES_MAX = 1000
+
+const ackModes: Record<string, Settlement> = {
+  ack_requeue_true: 'return',
+  ack_requeue_false: 'ack',
+  reject_requeue_true: 'fail',
+  reject_requeue_false: 'reject',
+}
+
+function existing(r: Request): Queue {
+  r.leveret.broker.turn.pumpNow()
+  const q = r.vhost().queues.get(r.params['name'] as string)
+  if (q === undefined) throw notFound()
+  return q
+}
+
+export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+  type Item = { vhost: Vhost; q: Queue }
+  const kind: Listed<Item> = {
+    name: (i) => i.q.name,
+    describe: (i) => queueJson(leveret, i.vhost, i.q, rates),
+    keys: {
+      messages: ({ q }) => q.counts.ready + q.counts.unacked,
+      messages_ready: ({ q }) => q.counts.ready,
+      messages_unacknowledged: ({ q }) => q.counts.unacked,
+      consumers: ({ q }) => q.counts.consumers,
+      vhost: ({ vhost }) => vhost.name,
+      type: ({ q }) => q.kind.name,
+    },
+  }
+  const items = (r: Request): Item[] => {
+    leveret.broker.turn.pumpNow()
+    return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
+  }
+  for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
+    add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
+  const one = 'queues/:vhost/:name'
+  add('GET', one, 'management', (r) => {
+    const q = existing(r)
+    const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
+    return { ...queueJson(leveret, r.vhost(), q, rates), consumer_details: consumers.map(consumerJson) }
+  })
+  add('PUT', one, 'management', (r) => {
+    const vhost = r.vhost()
+    const name = r.params['name'] as string
+    const isNew = !vhost.queues.has(name)
+    const type = r.body['type']
+    const args = argumentsOf(r.body)
+    const withType =
+      typeof type === 'string' && args.get('x-queue-type') === undefined && type !== 'classic'
+        ? FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
+        : args
+    declareQueue(leveret.broker, r.caller(vhost), {
+      name,
+      durable: flag(r.body, 'durable', true),
+      exclusive: flag(r.body, 'exclusive'),
+      autoDelete: flag(r.body, 'auto_delete'),
+      arguments: withType,
+    })
+    return r.stored(isNew)
+  })
+  add('DELETE', one, 'management', (r) => {
+    const q = existing(r)
+    const [unused, empty] = [r.query['if-unused'] === 'true', r.query['if-empty'] === 'true']
+    deleteQueue(r.caller(r.vhost()), q.name, unused, empty)
+    return r.stored(false)
+  })
+  add('GET', `${one}/bindings`, 'management', (r) => {
+    const [vhost, q] = [r.vhost(), existing(r)]
+    return [implicitBindingJson(vhost, q), ...vhost.bindings.to(q).map((b) => bindingJson(vhost, b))]
+  })
+  add('DELETE', `${one}/contents`, 'management', (r) => {
+    purgeQueue(r.caller(r.vhost()), existing(r).name)
+    return r.stored(false)
+  })
+  add('POST', `${one}/actions`, 'administrator', (r) => {
+    existing(r)
+    if (!['sync', 'cancel_sync'].includes(r.text('action'))) throw badRequest('unknown_action')
+    return r.stored(false)
+  })
+  add('POST', `${one}/get`, 'management', (r) => getMessages(r))
+  add('GET', `${one}/peek`, 'management', (r) => peek(r))
+  add('POST', `${one}/redrive`, 'policymaker', (r) => {
+    const q = existing(r)
+    checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
+    const { rate, limit, from, reason } = r.body as Record<string, never>
+    return new Redrive(r.vhost(), q, leveret.broker.clock, { rate, limit, from, reason }).done
+  })
+}
+
+function payloadOptions(encoding: unknown, truncate: unknown): PayloadOptions {
+  if (encoding !== 'auto' && encoding !== 'base64') throw badRequest('invalid_encoding')
+  return { encoding, truncate: truncate === undefined ? undefined : Number(truncate) }
+}
+
+/** Takes messages as a client would, and settles them as asked. */
+function getMessages(r: Request): Json[] {
+  const q = existing(r)
+  checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
+  const how = ackModes[String(r.body['ackmode'])]
+  const count = Number(r.body['count'])
+  if (how === undefined) throw badRequest('invalid_ackmode')
+  if (!Number.isSafeInteger(count) || count < 0 || count > MESSAGES_MAX) throw badRequest('invalid_count')
+  const options = payloadOptions(r.body['encoding'], r.body['truncate'])
+  const out: Json[] = []
+  const taken: number[] = []
+  while (out.length < count) {
+    const found = q.get()
+    if (found === undefined) break
+    const { segment, index, number } = found
+    const redelivered = segment.wasDelivered(index)
+    const left = q.counts.ready - 1
+    out.push({ ...messageJson(segment.content(index), options), redelivered, message_count: left })
+    q.takeGot(false)
+    taken.push(number)
+  }
+  for (const number of taken) q.settle(number, how)
+  return out
+}
+
+/** Looks at messages where they are: nothing is taken, reordered or marked. */
+function peek(r: Request): Json[] {
+  const q = existing(r)
+  checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
+  const { query } = r
+  const offset = Number(query['offset'] ?? 0)
+  const count = Math.min(Number(query['count'] ?? 20), MESSAGES_MAX)
+  const options = payloadOptions(query['encoding'] ?? 'auto', query['truncate'])
+  const state = query['state']
+  const [header, value] = (query['header'] ?? '').split('=')
+  const holders = holdersOf(r, q)
+  const out: Json[] = []
+  let position = 0
+  for (const { segment, index, number, unacked } of q.browse()) {
+    if (out.length >= count) break
+    if (state !== undefined && (state === 'unacked') !== unacked) continue
+    const content = segment.content(index)
+    if (header !== '' && content.properties.headers?.text(header as string) !== value) continue
+    if (position++ < offset) continue
+    out.push({
+      ...messageJson(content, options),
+      position: position - 1,
+      number,
+      state: unacked ? 'unacked' : 'ready',
+      redelivered: segment.wasDelivered(index),
+      ...(unacked ? { held_by: holders.get(number) ?? null } : {}),
+    })
+  }
+  return out
+}
+
+/** Who has which message of the queue. */
+function holdersOf(r: Request, q: Queue): Map<number, Json> {
+  const out = new Map<number, Json>()
+  for (const c of r.leveret.server.connections)
+    for (const ch of c.channels)
+      for (const { number, tag, consumer } of ch.unsettled.of(q))
+        out.set(number, {
+          channel: channelName(ch),
+          user: ch.caller.user,
+          delivery_tag: tag,
+          consumer_tag: consumer?.tag ?? null,
+        })
+  return out
+}

@@ -1,0 +1,147 @@
+import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
+import { isExchange } from '../../broker/exchange/exchange.ts'
+import { publishContent } from '../../broker/publish-content.ts'
+import type { Vhost } from '../../broker/vhost.ts'
+import type { Leveret } from '../../leveret.ts'
+import { bind, unbind } from '../../operations/bindings.ts'
+import { checkAccess } from '../../operations/caller.ts'
+import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
+import { FieldTable, type PlainValue } from '../../protocol/field-table.ts'
+import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '../describe.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { type Json, type Listed, listed } from '../listing.ts'
+import { propertiesFrom } from '../message.ts'
+
+export function argumentsOf(body: Json): FieldTable {
+  const args = body['arguments']
+  return args !== null && typeof args === 'object'
+    ? FieldTable.from(args as { [name: string]: PlainValue })
+    : FieldTable.empty
+}
+
+export function flag(body: Json, name: string, usual = false): boolean {
+  const v = body[name]
+  return v === undefined ? usual : v === true || v === 'true'
+}
+
+export function topologyRoutes(add: AddRoute, leveret: Leveret): void {
+  exchangeRoutes(add, leveret)
+  bindingRoutes(add)
+}
+
+function existing(r: Request): Exchange {
+  const name = r.params['name'] as string
+  const x = r.vhost().exchanges.get(name === 'amq.default' ? '' : name)
+  if (x === undefined) throw notFound()
+  return x
+}
+
+function exchangeRoutes(add: AddRoute, leveret: Leveret): void {
+  type Item = { vhost: Vhost; x: Exchange }
+  const kind: Listed<Item> = { name: (i) => i.x.name, describe: (i) => exchangeJson(i.vhost, i.x) }
+  const items = (r: Request): Item[] =>
+    r.vhostsOfPath().flatMap((vhost) => [...vhost.exchanges.values()].map((x) => ({ vhost, x })))
+  for (const path of ['exchanges', 'exchanges/:vhost'])
+    add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
+  const one = 'exchanges/:vhost/:name'
+  add('GET', one, 'management', (r) => exchangeJson(r.vhost(), existing(r)))
+  add('PUT', one, 'management', (r) => {
+    const vhost = r.vhost()
+    const name = r.params['name'] as string
+    const isNew = !vhost.exchanges.has(name)
+    declareExchange(leveret.broker, r.caller(vhost), {
+      name,
+      type: r.text('type'),
+      durable: flag(r.body, 'durable', true),
+      autoDelete: flag(r.body, 'auto_delete'),
+      internal: flag(r.body, 'internal'),
+      arguments: argumentsOf(r.body),
+    })
+    return r.stored(isNew)
+  })
+  add('DELETE', one, 'management', (r) => {
+    const x = existing(r)
+    deleteExchange(r.caller(r.vhost()), x.name, r.query['if-unused'] === 'true')
+    return r.stored(false)
+  })
+  add('GET', `${one}/bindings/source`, 'management', (r) => {
+    const [vhost, x] = [r.vhost(), existing(r)]
+    return vhost.bindings.from(x).map((b) => bindingJson(vhost, b))
+  })
+  add('GET', `${one}/bindings/destination`, 'management', (r) => {
+    const [vhost, x] = [r.vhost(), existing(r)]
+    return vhost.bindings.to(x).map((b) => bindingJson(vhost, b))
+  })
+  add('POST', `${one}/publish`, 'management', (r) => {
+    const [vhost, x] = [r.vhost(), existing(r)]
+    checkAccess(r.caller(vhost), 'write', 'exchange', x.name)
+    const body = Buffer.from(r.text('payload'), r.text('payload_encoding') === 'base64' ? 'base64' : 'utf8')
+    const { properties, ttl } = propertiesFrom((r.body['properties'] ?? {}) as Json)
+    const routingKey = r.text('routing_key')
+    const content = { exchange: x.name, routingKey, properties, body }
+    const routed = publishContent(vhost, x, [routingKey], content, ttl)
+    return leveret.commit.settled().then(() => ({ routed }))
+  })
+}
+
+function bindingRoutes(add: AddRoute): void {
+  const all = (vhost: Vhost): Json[] => [
+    ...Array.from(vhost.queues.values(), (q) => implicitBindingJson(vhost, q)),
+    ...Array.from(vhost.bindings, (b: Binding) => bindingJson(vhost, b)),
+  ]
+  const kind: Listed<Json> = { name: (b) => String(b['source']), describe: (b) => b }
+  for (const path of ['bindings', 'bindings/:vhost'])
+    add('GET', path, 'management', (r) => listed(r.vhostsOfPath().flatMap(all), kind, r.query))
+  for (const [letter, destinationType] of [
+    ['q', 'queue'],
+    ['e', 'exchange'],
+  ] as const) {
+    const between = `bindings/:vhost/e/:source/${letter}/:destination`
+    const list = (r: Request): Binding[] => {
+      const vhost = r.vhost()
+      const source = vhost.exchanges.get(r.params['source'] as string)
+      if (source === undefined) throw notFound()
+      return vhost.bindings
+        .from(source)
+        .filter(
+          (b) =>
+            b.destination.name === r.params['destination'] &&
+            isExchange(b.destination) === (destinationType === 'exchange'),
+        )
+    }
+    const one = (r: Request): Binding => {
+      const wanted = r.params['props'] as string
+      const keys = [wanted, encodeURIComponent(wanted)]
+      const found = list(r).find((b) => keys.includes(propertiesKey(b.routingKey, b.arguments)))
+      if (found === undefined) throw notFound()
+      return found
+    }
+    add('GET', between, 'management', (r) => {
+      const vhost = r.vhost()
+      if (r.params['source'] === 'amq.default') {
+        const q = vhost.queues.get(r.params['destination'] as string)
+        return q === undefined ? [] : [implicitBindingJson(vhost, q)]
+      }
+      return list(r).map((b) => bindingJson(vhost, b))
+    })
+    add('POST', between, 'management', async (r) => {
+      const [source, destination] = [r.params['source'] as string, r.params['destination'] as string]
+      const key = r.body['routing_key'] ?? ''
+      if (typeof key !== 'string') throw badRequest('routing_key must be a text')
+      const args = argumentsOf(r.body)
+      const request = { source, destination, destinationType, routingKey: key, arguments: args }
+      bind(r.caller(r.vhost()), request)
+      const parts = [r.params['vhost'] as string, 'e', source, letter, destination].map(encodeURIComponent)
+      r.reply.header('location', `${parts.slice(1).join('/')}/${propertiesKey(key, args)}`)
+      return r.stored(true)
+    })
+    add('GET', `${between}/:props`, 'management', (r) => bindingJson(r.vhost(), one(r)))
+    add('DELETE', `${between}/:props`, 'management', (r) => {
+      const b = one(r)
+      const { routingKey } = b
+      const names = { source: b.source.name, destination: b.destination.name, destinationType }
+      unbind(r.caller(r.vhost()), { ...names, routingKey, arguments: b.arguments })
+      return r.stored(false)
+    })
+  }
+}

@@ -1,0 +1,75 @@
+import { hostname } from 'node:os'
+import { Firehose } from '../../broker/firehose.ts'
+import type { Vhost } from '../../broker/vhost.ts'
+import type { Leveret } from '../../leveret.ts'
+import { deleteVhost, putVhost, setVhostLimit, type VhostRequest } from '../../operations/vhosts.ts'
+import { vhostJson } from '../describe.ts'
+import { type AddRoute, badRequest, HttpError, notFound } from '../http.ts'
+import { type Json, type Listed, listed } from '../listing.ts'
+
+export function vhostRoutes(add: AddRoute, leveret: Leveret): void {
+  const { broker, users } = leveret
+  const kind: Listed<Vhost> = { name: (v) => v.name, describe: (v) => vhostJson(leveret, v) }
+  add('GET', 'vhosts', 'management', (r) => listed(r.vhosts(), kind, r.query))
+  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(leveret, r.vhost()))
+  add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
+    const name = r.params['vhost'] as string
+    const isNew = putVhost(broker, name, vhostRequest(r.body))
+    if (isNew) users.setPermission(r.user.name, name, { configure: '.*', write: '.*', read: '.*' })
+    const tracing = r.body['tracing']
+    const vhost = broker.vhosts.get(name)
+    if (typeof tracing === 'boolean' && vhost !== undefined)
+      vhost.tracer = tracing ? new Firehose(vhost, `leveret@${hostname()}`) : undefined
+    return r.stored(isNew)
+  })
+  add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {
+    if (!deleteVhost(broker, users, leveret.server, r.params['vhost'] as string)) throw notFound()
+    return r.stored(false)
+  })
+  add('POST', 'vhosts/:vhost/start/:node', 'administrator', (r) => {
+    r.vhost()
+    return r.stored(false)
+  })
+  for (const path of ['vhost-limits', 'vhost-limits/:vhost'])
+    add('GET', path, 'management', (r) =>
+      r
+        .vhostsOfPath()
+        .filter((v) => Object.keys(v.limits).length > 0)
+        .map((v) => ({ vhost: v.name, value: v.limits })),
+    )
+  add('PUT', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
+    setVhostLimit(broker, r.vhost(), r.params['name'] as string, limitValue(r.body))
+    return r.stored(false)
+  })
+  add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
+    const vhost = r.vhost()
+    if (!((r.params['name'] as string) in vhost.limits)) throw new HttpError(404, 'not_found', 'Not Found')
+    setVhostLimit(broker, vhost, r.params['name'] as string, undefined)
+    return r.stored(false)
+  })
+}
+
+/** @throws HttpError 400 */
+export function limitValue(body: Json): number {
+  const { value } = body
+  if (typeof value !== 'number') throw badRequest('key_missing: value')
+  return value
+}
+
+/** Tags come as a list or as a text with commas. */
+export function tagList(tags: unknown): string[] {
+  const list = Array.isArray(tags) ? tags.map(String) : typeof tags === 'string' ? tags.split(',') : []
+  return list.map((t) => t.trim()).filter((t) => t !== '')
+}
+
+export function vhostRequest(body: Json): VhostRequest {
+  const metadata = (body['metadata'] ?? {}) as Json
+  const description = body['description'] ?? metadata['description']
+  const type = body['default_queue_type'] ?? metadata['default_queue_type']
+  const tags = body['tags'] ?? metadata['tags']
+  return {
+    ...(typeof description === 'string' ? { description } : {}),
+    ...(typeof type === 'string' ? { defaultQueueType: type } : {}),
+    ...(tags === undefined ? {} : { tags: tagList(tags) }),
+  }
+}

@@ -1,0 +1,147 @@
+/** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import { isLoopback } from '../connection/login.ts'
+import type { Leveret } from '../leveret.ts'
+import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
+import type { UserRecord } from '../security/users.ts'
+import { type AddRoute, errorReply, HttpError, Request } from './http.ts'
+import { Rates } from './rates.ts'
+import { accessRoutes } from './routes/access.ts'
+import { clientRoutes } from './routes/clients.ts'
+import { definitionRoutes } from './routes/definitions.ts'
+import { overviewRoutes } from './routes/overview.ts'
+import { policyRoutes } from './routes/policies.ts'
+import { queueRoutes } from './routes/queues.ts'
+import { topologyRoutes } from './routes/topology.ts'
+import { vhostRoutes } from './routes/vhosts.ts'
+
+const UNAUTHORISED = new HttpError(401, 'not_authorized', 'Login failed')
+
+export class ManagementServer {
+  readonly rates: Rates
+  private readonly app: FastifyInstance
+  private readonly leveret: Leveret
+  /** `METHOD path` of every route, for the description of the API. */
+  readonly routes: { method: string; path: string; tag: string }[] = []
+
+  constructor(leveret: Leveret) {
+    this.leveret = leveret
+    this.rates = new Rates(leveret)
+    this.app = fastify({
+      bodyLimit: HTTP_BODY_BYTES_MAX,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+      forceCloseConnections: true,
+    })
+    this.app.setErrorHandler((error, _request, reply) => {
+      const known = error instanceof Error && 'statusCode' in error
+      if (!known && !(error instanceof HttpError)) leveret.logger.debug({ err: error }, 'HTTP request failed')
+      errorReply(error, reply)
+    })
+    this.app.setNotFoundHandler((_request, reply) =>
+      errorReply(new HttpError(404, 'Object Not Found', 'Not Found'), reply),
+    )
+    // Some clients send DELETE and PUT with a type but without a body.
+    this.app.removeContentTypeParser('application/json')
+    this.app.addContentTypeParser(
+      ['application/json', '*'],
+      { parseAs: 'string' },
+      (_request, text, done) => {
+        if (text === '') {
+          done(null, {})
+          return
+        }
+        try {
+          done(null, JSON.parse(text as string))
+        } catch {
+          done(new HttpError(400, 'bad_request', 'not_json'))
+        }
+      },
+    )
+    for (const routes of [
+      overviewRoutes,
+      vhostRoutes,
+      accessRoutes,
+      queueRoutes,
+      topologyRoutes,
+      policyRoutes,
+      clientRoutes,
+      definitionRoutes,
+    ])
+      routes(this.add, leveret, this.rates)
+    this.app.get('/api/openapi.json', () => openApi(this.routes))
+  }
+
+  private readonly add: AddRoute = (method, path, tag, handler) => {
+    this.routes.push({ method, path, tag })
+    this.app.route({
+      method,
+      url: `/api/${path}`,
+      handler: async (raw, reply) => {
+        const r = new Request(this.leveret, await this.authenticate(raw), raw, reply)
+        r.need(tag)
+        const answer = await handler(r)
+        return answer === undefined ? reply.send() : answer
+      },
+    })
+  }
+
+  /** @throws HttpError 401 */
+  private async authenticate(raw: FastifyRequest): Promise<UserRecord> {
+    const [scheme, encoded = ''] = (raw.headers.authorization ?? '').split(' ')
+    if (scheme?.toLowerCase() !== 'basic') throw UNAUTHORISED
+    const text = Buffer.from(encoded, 'base64').toString('utf8')
+    const colon = text.indexOf(':')
+    const { throttle } = this.leveret.server
+    const now = this.leveret.broker.clock.now()
+    if (throttle.delay(raw.ip, now) > 0) throw UNAUTHORISED
+    const user = await this.leveret.users.login(
+      text.slice(0, colon),
+      text.slice(colon + 1),
+      isLoopback(raw.ip),
+    )
+    if (user === undefined) {
+      throttle.refused(raw.ip, now)
+      throw UNAUTHORISED
+    }
+    return user
+  }
+
+  /** Resolves with the port. @throws the error of listen */
+  async listen(port: number, host: string | undefined): Promise<number> {
+    await this.app.listen({ port, host: host ?? '0.0.0.0' })
+    const address = this.app.server.address()
+    return address !== null && typeof address === 'object' ? address.port : port
+  }
+
+  async close(): Promise<void> {
+    this.rates.stop()
+    await this.app.close()
+  }
+}
+
+/** The routes as an OpenAPI document. */
+function openApi(routes: readonly { method: string; path: string; tag: string }[]): object {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const { method, path, tag } of routes) {
+    const url = `/api/${path.replace(/:(\w+)/g, '{$1}')}`
+    paths[url] ??= {}
+    paths[url][method.toLowerCase()] = {
+      summary: `${method} ${path}`,
+      description: `Needs the tag ${tag}.`,
+      parameters: [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+        name,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+      })),
+      security: [{ basic: [] }],
+      responses: { default: { description: 'JSON as in RabbitMQ' } },
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Leveret management API', version: '1' },
+    components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
+    paths,
+  }
+}

@@ -1,0 +1,78 @@
+/** Users, their permissions and limits, as HTTP, the command line and definitions change them. */
+import type { Vhost } from '../broker/vhost.ts'
+import type { Permission, TopicPermission } from '../security/access.ts'
+import { isKnownAlgorithm, SHA256, scryptHash } from '../security/passwords.ts'
+import type { UserLimits, UserRecord, Users } from '../security/users.ts'
+import { Refusal } from './refusal.ts'
+
+export interface UserRequest {
+  readonly name: string
+  /** One of the two; neither = no login with a password. */
+  readonly password?: string | undefined
+  readonly passwordHash?: string | undefined
+  readonly hashingAlgorithm?: string | undefined
+  readonly tags: readonly string[]
+  readonly limits?: UserLimits | undefined
+}
+
+/** @returns whether the user is new. @throws Refusal */
+export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
+  const algorithm = r.hashingAlgorithm ?? SHA256
+  if (r.name === '') throw new Refusal('user name must not be empty')
+  if (!isKnownAlgorithm(algorithm)) throw new Refusal(`unknown hashing algorithm '${algorithm}'`)
+  const existing = users.get(r.name)
+  const password: UserRecord['password'] =
+    r.password === undefined || r.password === ''
+      ? { hash: r.passwordHash ?? '', algorithm }
+      : await scryptHash(r.password)
+  users.set({ name: r.name, password, tags: r.tags, limits: r.limits ?? existing?.limits ?? {} })
+  return existing === undefined
+}
+
+function checkPattern(what: string, pattern: unknown): void {
+  if (typeof pattern !== 'string') throw new Refusal(`${what} must be a regular expression in a string`)
+  try {
+    new RegExp(pattern)
+  } catch {
+    throw new Refusal(`invalid regular expression in ${what}: ${pattern}`)
+  }
+}
+
+/** @returns whether it is new. @throws Refusal */
+export function putPermission(users: Users, user: string, vhost: Vhost, p: Permission): boolean {
+  if (users.get(user) === undefined) throw new Refusal(`no such user: ${user}`)
+  for (const right of ['configure', 'write', 'read'] as const) checkPattern(right, p[right])
+  const isNew = users.permission(user, vhost.name) === undefined
+  users.setPermission(user, vhost.name, p)
+  return isNew
+}
+
+/** @throws Refusal */
+export function putTopicPermission(users: Users, user: string, vhost: Vhost, p: TopicPermission): void {
+  if (users.get(user) === undefined) throw new Refusal(`no such user: ${user}`)
+  for (const right of ['write', 'read'] as const) checkPattern(right, p[right])
+  users.setTopicPermission(user, vhost.name, p)
+}
+
+const userLimitNames = ['max-connections', 'max-channels']
+
+/** @param value undefined removes it. @throws Refusal */
+export function setUserLimit(users: Users, user: string, name: string, value: number | undefined): void {
+  const record = users.get(user)
+  if (record === undefined) throw new Refusal(`no such user: ${user}`)
+  users.set({ ...record, limits: withLimit(record.limits, userLimitNames, name, value) })
+}
+
+/** @throws Refusal for a limit that does not exist or is no whole number */
+export function withLimit<T extends object>(
+  limits: T,
+  names: readonly string[],
+  name: string,
+  value: number | undefined,
+): T {
+  if (!names.includes(name)) throw new Refusal(`unrecognised limit '${name}'; there are ${names.join(', ')}`)
+  if (value !== undefined && !Number.isSafeInteger(value))
+    throw new Refusal(`${name} must be a whole number, not ${value}`)
+  const rest = Object.fromEntries(Object.entries(limits).filter(([n]) => n !== name))
+  return { ...rest, ...(value === undefined ? {} : { [name]: value }) } as T
+}

@@ -1,0 +1,46 @@
+/** Virtual hosts, as HTTP, the command line and definitions change them. */
+import type { Broker } from '../broker/broker.ts'
+import { queueKind } from '../broker/queue/kinds/kinds.ts'
+import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
+import type { Users } from '../security/users.ts'
+import { Refusal } from './refusal.ts'
+import { withLimit } from './users.ts'
+
+export type VhostRequest = Partial<Omit<VhostInfo, 'name'>>
+
+/** Ends what is open in a vhost. */
+export interface ConnectionsOfVhost {
+  closeVhost(vhost: Vhost): void
+}
+
+/** What is not given stays as it is. @returns whether it is new. @throws Refusal */
+export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean {
+  const type = r.defaultQueueType ?? 'undefined'
+  if (type !== 'undefined' && queueKind(type) === undefined)
+    throw new Refusal(`Unsupported default queue type '${type}'`)
+  const existing = broker.vhosts.get(name)
+  const given = Object.fromEntries(Object.entries(r).filter(([, v]) => v !== undefined))
+  broker.setVhost(vhostInfo({ ...existing?.info, ...given, name }))
+  return existing === undefined
+}
+
+/** False where there is none. */
+export function deleteVhost(
+  broker: Broker,
+  users: Users,
+  connections: ConnectionsOfVhost,
+  name: string,
+): boolean {
+  const vhost = broker.vhosts.get(name)
+  if (vhost === undefined) return false
+  connections.closeVhost(vhost)
+  users.vhostRemoved(name)
+  return broker.removeVhost(name)
+}
+
+const vhostLimitNames = ['max-connections', 'max-queues']
+
+/** @param value undefined removes it. @throws Refusal */
+export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value: number | undefined): void {
+  broker.setVhost({ ...vhost.info, limits: withLimit(vhost.limits, vhostLimitNames, name, value) })
+}

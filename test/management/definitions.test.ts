@@ -1,0 +1,139 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createBroker } from '../../src/index.ts'
+import { fresh } from '../support/target.ts'
+import { until } from '../support/until.ts'
+import { Http, useHttp } from './target.ts'
+
+const http = useHttp()
+
+/** A Leveret of the test's own. */
+async function other(): Promise<Http> {
+  const broker = await createBroker({ port: 0, managementPort: 0 })
+  onTestFinished(() => broker.close())
+  const o = new Http()
+  o.base = `http://127.0.0.1:${broker.managementPort}`
+  return o
+}
+
+async function fill(h: Http, vhost: string, user: string): Promise<void> {
+  const all = { configure: '.*', write: '.*', read: '.*' }
+  const steps: [string, unknown][] = [
+    [`vhosts/${vhost}`, {}],
+    [`permissions/${vhost}/guest`, all],
+    [`users/${user}`, { password: 'secret', tags: 'monitoring' }],
+    [`permissions/${vhost}/${user}`, { configure: '^a', write: '^b', read: '^c' }],
+    [`topic-permissions/${vhost}/${user}`, { exchange: 'topics', write: '^w', read: '^r' }],
+    [`exchanges/${vhost}/topics`, { type: 'topic', arguments: { 'alternate-exchange': 'amq.fanout' } }],
+    [`exchanges/${vhost}/inner`, { type: 'headers', internal: true, durable: false }],
+    [`queues/${vhost}/plain`, { arguments: { 'x-max-length': 10, 'x-dead-letter-exchange': 'topics' } }],
+    [`queues/${vhost}/quorum`, { arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 3 } }],
+    [`queues/${vhost}/stream`, { arguments: { 'x-queue-type': 'stream', 'x-max-age': '1h' } }],
+    [
+      `policies/${vhost}/p`,
+      { pattern: '^plain$', definition: { 'message-ttl': 5000 }, 'apply-to': 'queues' },
+    ],
+    [`operator-policies/${vhost}/o`, { pattern: '.*', definition: { 'max-length': 7 } }],
+    [`vhost-limits/${vhost}/max-queues`, { value: 50 }],
+  ]
+  for (const [path, body] of steps)
+    expect([path, [201, 204].includes((await h.put(path, body)).status)]).toEqual([path, true])
+  for (const [to, key, args] of [
+    ['q/plain', 'a.#', {}],
+    ['q/quorum', '', {}],
+    ['e/inner', 'k', { n: 1, s: 'x' }],
+  ] as const)
+    expect(
+      (await h.post(`bindings/${vhost}/e/topics/${to}`, { routing_key: key, arguments: args })).status,
+    ).toBe(201)
+}
+
+type Json = { [key: string]: unknown }
+
+/** What one vhost of exported definitions says, without what differs between brokers. */
+function essence(d: { [key: string]: Json[] }, vhost: string, user: string): Json {
+  const of = (name: string): Json[] =>
+    (d[name] ?? [])
+      .filter((o) => o['vhost'] === vhost && (o['user'] === undefined || o['user'] === user))
+      .map((o) => JSON.parse(JSON.stringify(o)) as Json)
+  const key = (o: Json): string => JSON.stringify(o, Object.keys(o).sort())
+  const sorted = (list: Json[]): Json[] => list.sort((a, b) => (key(a) < key(b) ? -1 : 1))
+  return {
+    permissions: of('permissions'),
+    topics: of('topic_permissions'),
+    exchanges: sorted(of('exchanges')),
+    // Newer versions tell the type beside the arguments.
+    queues: sorted(
+      of('queues').map(({ type: _, arguments: args, ...o }) => ({
+        ...o,
+        arguments: { 'x-queue-type': 'classic', ...(args as Json) },
+      })),
+    ),
+    bindings: sorted(of('bindings')),
+    policies: of('policies'),
+    parameters: sorted(of('parameters')),
+  }
+}
+
+describe('definitions', () => {
+  it('of Leveret load into the broker, and its own into Leveret, with nothing lost', async () => {
+    const [vhost, user] = [fresh('vhost'), fresh('user')]
+    const mine = await other()
+    await fill(mine, vhost, user)
+    const exported = (await mine.get('definitions')).json
+    expect(exported).toMatchObject({ rabbitmq_definition_format: 'cluster' })
+    // Not guest, whose password other brokers cannot read.
+    const own = exported.users.filter((u: Json) => u['name'] === user)
+    const load = await http.post('definitions', { ...exported, users: own, global_parameters: [] })
+    expect([load.status, load.json]).toEqual([204, undefined])
+    onTestFinished(async () => {
+      await http.delete(`vhosts/${vhost}`)
+      await http.delete(`users/${user}`)
+    })
+    const theirs = (await http.get('definitions')).json
+    expect(essence(theirs, vhost, user)).toEqual(essence(exported, vhost, user))
+    const again = await other()
+    const vhosts = theirs.vhosts.filter((v: Json) => v['name'] === vhost)
+    const only = Object.fromEntries(
+      Object.entries(theirs as { [key: string]: unknown }).map(([name, list]) => [
+        name,
+        Array.isArray(list) ? list.filter((o: Json) => o['vhost'] === vhost) : list,
+      ]),
+    )
+    const users = theirs.users.filter((u: Json) => u['name'] === user)
+    const permissions = (only['permissions'] as Json[]).filter((p) => p['user'] === user)
+    const back = await again.post('definitions', { ...only, vhosts, users, permissions })
+    expect([back.status, back.json]).toEqual([204, undefined])
+    expect(essence((await again.get('definitions')).json, vhost, user)).toEqual(
+      essence(exported, vhost, user),
+    )
+  })
+
+  it('of one vhost name no vhost, and load into another one', async () => {
+    const [vhost, user, target] = [fresh('vhost'), fresh('user'), fresh('vhost')]
+    const mine = await other()
+    await fill(mine, vhost, user)
+    await mine.put(`vhosts/${target}`)
+    const { json } = await mine.get(`definitions/${vhost}`)
+    expect(JSON.stringify(json)).not.toContain(vhost)
+    expect((await mine.post(`definitions/${target}`, json)).status).toBe(204)
+    await until(async () => (await mine.get(`queues/${target}`)).json.length === 3)
+    expect((await mine.get(`policies/${target}`)).json).toHaveLength(1)
+  })
+
+  it('that make no sense are refused', async () => {
+    const mine = await other()
+    expect((await mine.post('definitions', { queues: 'none' })).status).toBe(400)
+    expect((await mine.post('definitions', { queues: [{ name: 'q', vhost: 'nowhere' }] })).json).toEqual({
+      error: 'bad_request',
+      reason: "vhost 'nowhere' does not exist",
+    })
+  })
+
+  it('keep what belongs to features that are not there', async () => {
+    const mine = await other()
+    const shovel = { vhost: '/', component: 'shovel', name: 's', value: { 'src-uri': 'amqp://' } }
+    expect((await mine.post('definitions', { parameters: [shovel] })).status).toBe(204)
+    expect((await mine.get('definitions')).json.parameters).toContainEqual(shovel)
+    expect((await mine.get('parameters/shovel')).json).toEqual([shovel])
+  })
+})
