@@ -22,4 +22,5 @@ export const defaultSettings: Settings = {
   memoryLimit: Number.POSITIVE_INFINITY,
   diskFreeLimit: 0,
   consumerTimeout: 0,
+  definitions: undefined,
 }

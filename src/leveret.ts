@@ -1,5 +1,5 @@
 /** The assembly: store, model, users, listeners, in the order in which they depend on each other. */
-import { statfsSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Alarms } from './broker/alarm/alarms.ts'
 import { Broker } from './broker/broker.ts'
@@ -107,7 +107,23 @@ export class Leveret {
     for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
     if (settings.users !== undefined) for (const u of settings.users) this.setUser(u)
     else if (broker.isNew && settings.defaultUser !== undefined) this.setUser(settings.defaultUser)
+    if (settings.definitions !== undefined) await this.loadDefinitions(settings.definitions)
     await this.commit.settled()
+  }
+
+  /** @throws Error that names the file */
+  private async loadDefinitions(file: string): Promise<void> {
+    const { importDefinitions } = await import('./definitions/import.ts')
+    try {
+      await importDefinitions(this, JSON.parse(readFileSync(file, 'utf8')) as { [key: string]: unknown })
+    } catch (error) {
+      throw new Error(`cannot load the definitions in ${file}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  /** Certificates are read again; listeners and limits stay until a restart. */
+  reload(): void {
+    for (const l of this.server.listeners) l.reload()
   }
 
   /** The quick hash at first: it is replaced at the first login, which keeps the start short. */

@@ -2,11 +2,15 @@
 import { createRequire } from 'node:module'
 import { type Logger as Pino, pino } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
-import { createBroker, StorageError } from './index.ts'
+import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
+import { ConfigError } from './config/parse.ts'
+import { Leveret } from './leveret.ts'
+import { StorageError } from './storage/storage.ts'
 import { version } from './util/version.ts'
 
 const EXIT_USAGE = 64
 const EXIT_FAILED = 1
+const EXIT_CONFIG = 78
 
 function makeLogger(level: string): Pino {
   if (!process.stdout.isTTY) return pino({ level })
@@ -28,40 +32,82 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   if (command.name === 'help') process.stdout.write(helpText)
   else if (command.name === 'version') process.stdout.write(`${version}\n`)
-  else await start(command.options)
+  else {
+    const loaded = load(command.options)
+    if (loaded === undefined) return
+    if (command.name === 'config') process.stdout.write(effectiveText(loaded))
+    else await start(command.options, loaded)
+  }
 }
 
-async function start(options: StartOptions): Promise<void> {
-  const began = process.hrtime.bigint() - BigInt(Math.round(process.uptime() * 1e9))
-  const logger = makeLogger(options.logLevel)
+/** undefined where the configuration is wrong; that has been said then. */
+function load(options: StartOptions): Loaded | undefined {
   try {
-    const broker = await createBroker({
-      port: options.port,
-      bind: options.bind,
-      storage: 'lmdb',
-      dataDir: options.dataDir,
-      logger,
-    })
-    const startMs = Number((process.hrtime.bigint() - began) / 1_000_000n)
-    logger.info(
-      { version, port: broker.port, bind: options.bind, dataDir: options.dataDir, startMs },
-      `Leveret ${version} ready: amqp://${options.bind}:${broker.port}`,
+    const loaded = loadConfig(
+      options.config ?? process.env['RABBITMQ_CONFIG_FILE'],
+      process.env,
+      options.overrides,
     )
-    stopOnSignal(broker, logger)
+    const { draft } = loaded
+    draft.dataDir = options.dataDir
+    draft.bind = options.bind ?? '0.0.0.0'
+    if (options.managementPort !== false) draft.management.port = options.managementPort
+    draft.settings()
+    return loaded
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`leveret: ${error.message}\n`)
+    process.exitCode = EXIT_CONFIG
+    return undefined
+  }
+}
+
+/** By RabbitMQ's names of levels. */
+const pinoLevels: Record<string, string> = { warning: 'warn', critical: 'fatal', none: 'silent' }
+
+async function start(options: StartOptions, { draft, ignored }: Loaded): Promise<void> {
+  const began = process.hrtime.bigint() - BigInt(Math.round(process.uptime() * 1e9))
+  const logger = makeLogger(options.logLevel ?? pinoLevels[draft.logLevel] ?? draft.logLevel)
+  for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
+  const settings = draft.settings()
+  try {
+    const leveret = await Leveret.start(settings, logger)
+    const startMs = Number((process.hrtime.bigint() - began) / 1_000_000n)
+    const [port] = leveret.ports
+    const { managementPort } = leveret
+    const { bind } = settings.listeners[0] ?? { bind: undefined }
+    const address = bind ?? '0.0.0.0'
+    logger.info(
+      { version, port, managementPort, bind: address, dataDir: settings.dataDir, startMs },
+      `Leveret ${version} ready: amqp://${address}:${port}`,
+    )
+    stopOnSignal(leveret, logger)
+    reloadOnSignal(leveret, logger)
     endOnFailure(logger)
   } catch (error) {
-    logger.fatal(
-      error instanceof StorageError ? { code: error.code } : { err: error },
-      startError(error, options),
-    )
+    logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
     process.exitCode = EXIT_FAILED
   }
 }
 
-function startError(error: unknown, options: StartOptions): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `port ${options.port} on ${options.bind} is in use by another program`
-  if (code === 'EACCES') return `no permission to listen on port ${options.port}`
+function reloadOnSignal(leveret: Leveret, logger: Pino): void {
+  process.on('SIGHUP', () => {
+    try {
+      leveret.reload()
+      logger.info({}, 'certificates read again')
+    } catch (error) {
+      logger.error({ err: error }, 'cannot read the certificates again; the old ones stay')
+    }
+  })
+}
+
+function startError(error: unknown): string {
+  const { code, message, port, address } = error as NodeJS.ErrnoException & {
+    port?: number
+    address?: string
+  }
+  if (code === 'EADDRINUSE') return `port ${port} on ${address} is in use by another program`
+  if (code === 'EACCES' && port !== undefined) return `no permission to listen on port ${port}`
   return message
 }
 

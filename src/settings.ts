@@ -52,4 +52,6 @@ export interface Settings {
   readonly diskFreeLimit: number
   /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
   readonly consumerTimeout: number
+  /** A definitions file that is loaded at each start. */
+  readonly definitions: string | undefined
 }

@@ -1,17 +1,27 @@
 /** The command line: `leveret [start] [options]`. */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Entry } from '../config/parse.ts'
 
 export class UsageError extends Error {}
 
 export interface StartOptions {
-  readonly port: number
-  readonly bind: string
+  /** rabbitmq.conf */
+  readonly config: string | undefined
+  /** What the command line sets, by the keys of rabbitmq.conf. */
+  readonly overrides: readonly Entry[]
+  /** undefined = none; false = not said */
+  readonly managementPort: number | undefined | false
+  readonly bind: string | undefined
   readonly dataDir: string
-  readonly logLevel: string
+  readonly logLevel: string | undefined
 }
 
-export type Command = { name: 'help' } | { name: 'version' } | { name: 'start'; options: StartOptions }
+export type Command =
+  | { name: 'help' }
+  | { name: 'version' }
+  | { name: 'start'; options: StartOptions }
+  | { name: 'config'; options: StartOptions }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const PORT_MAX = 65_535
@@ -19,11 +29,15 @@ const PORT_MAX = 65_535
 export const helpText = `leveret: an AMQP 0-9-1 message broker
 
 Usage: leveret [start] [options]
+       leveret config --effective [options]    what is in force, and where it comes from
 
 Options:
   --port PORT        TCP port for AMQP (default 5672; 0 = any free one)
+  --management-port PORT
+                     TCP port of the HTTP API (default 15672; 0 = any free one; none = no HTTP API)
   --bind ADDRESS     address to listen on (default 0.0.0.0)
   --data-dir DIR     folder of the store (default ./leveret-data)
+  --config FILE      configuration in the format of rabbitmq.conf; options come before it
   --log-level LEVEL  ${LOG_LEVELS.join(', ')} (default info)
   --version          print the version
   --help             print this text
@@ -36,6 +50,9 @@ Examples:
 const options = {
   port: { type: 'string' },
   bind: { type: 'string' },
+  'management-port': { type: 'string' },
+  config: { type: 'string' },
+  effective: { type: 'boolean' },
   'data-dir': { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean' },
@@ -48,16 +65,33 @@ export function parseArguments(args: readonly string[]): Command {
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
   const [command = 'start', ...rest] = positionals
-  if (command !== 'start') throw new UsageError(`unknown command '${command}'`)
+  if (command !== 'start' && command !== 'config') throw new UsageError(`unknown command '${command}'`)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
-  const logLevel = values['log-level'] ?? 'info'
-  if (!LOG_LEVELS.includes(logLevel))
+  if (command === 'config' && values.effective !== true) throw new UsageError("'config' takes --effective")
+  const logLevel = values['log-level']
+  if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel))
     throw new UsageError(`--log-level takes one of ${LOG_LEVELS.join(', ')}, not '${logLevel}'`)
+  const { port, bind } = values
+  const overrides: Entry[] = []
+  if (port !== undefined)
+    overrides.push({
+      key: 'listeners.tcp.default',
+      value: `${bind === undefined ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`}${portOf(port, '--port')}`,
+      origin: '--port',
+    })
+  const managementPort = values['management-port']
   return {
-    name: 'start',
+    name: command,
     options: {
-      port: portOf(values.port ?? '5672'),
-      bind: values.bind ?? '0.0.0.0',
+      config: values.config,
+      overrides,
+      managementPort:
+        managementPort === undefined
+          ? false
+          : managementPort === 'none'
+            ? undefined
+            : portOf(managementPort, '--management-port'),
+      bind,
       dataDir: resolve(values['data-dir'] ?? 'leveret-data'),
       logLevel,
     },
@@ -72,9 +106,9 @@ function parse(args: readonly string[]) {
   }
 }
 
-function portOf(text: string): number {
+function portOf(text: string, option: string): number {
   const port = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (Number.isNaN(port) || port > PORT_MAX)
-    throw new UsageError(`--port takes a number from 0 to ${PORT_MAX}, not '${text}'`)
+    throw new UsageError(`${option} takes a number from 0 to ${PORT_MAX}, not '${text}'`)
   return port
 }

@@ -81,9 +81,11 @@ export class Negotiation {
     connection.clientProperties = m.clientProperties
     connection.mechanism = m.mechanism
     this.step = 'securing'
+    // What was read is valid only during this call.
+    const response = Buffer.from(m.response)
     const wait = server.throttle.delay(address, broker.clock.now())
     broker.clock.after(wait, () => {
-      login(server.users, server.login, m, connection.socket).then(
+      login(server.users, server.login, { ...m, response }, connection.socket).then(
         (user) => this.loggedIn(m.mechanism, user),
         (error) => connection.failed(error, 0, m.id),
       )

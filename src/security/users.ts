@@ -173,7 +173,9 @@ export class Users {
     const user = this.byName.get(name)
     const stored = user?.password ?? decoy
     const matches = this.wasVerified(name, stored, password) || (await passwordMatches(password, stored))
-    if (user === undefined || !matches || this.byName.get(name) !== user) return undefined
+    if (user === undefined || !matches) return undefined
+    // The user was changed meanwhile, if only by a better hash of the same password: what is there now counts.
+    if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
     this.remember(name, stored, password)
     if (stored.algorithm !== SCRYPT) void this.upgrade(user, password)

@@ -93,7 +93,17 @@ function spawnSyncText(script: string): { stdout: string } {
 
 export async function startLeveret(port: number): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-bench-'))
-  const args = ['bin/leveret.js', '--port', String(port), '--bind', '127.0.0.1', '--data-dir', dir]
+  const args = [
+    'bin/leveret.js',
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--data-dir',
+    dir,
+    '--management-port',
+    'none',
+  ]
   const start = (): Promise<Target> =>
     launch('Leveret', process.execPath, [...args, '--log-level', 'warn'], port)
   let running = await start()

@@ -13,18 +13,26 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 describe('the command line', () => {
   it('has defaults', () => {
     const c = parseArguments([])
-    expect(c).toMatchObject({ name: 'start', options: { port: 5672, bind: '0.0.0.0', logLevel: 'info' } })
-    expect(
-      parseArguments(['start', '--port', '1', '--bind', '::1', '--data-dir', '/x', '--log-level', 'debug']),
-    ).toEqual({
+    expect(c).toMatchObject({ name: 'start', options: { overrides: [], managementPort: false } })
+    const given = ['--port', '1', '--bind', '::1', '--data-dir', '/x', '--log-level', 'debug']
+    expect(parseArguments(['start', ...given, '--management-port', 'none', '--config', 'c'])).toEqual({
       name: 'start',
-      options: { port: 1, bind: '::1', dataDir: '/x', logLevel: 'debug' },
+      options: {
+        config: 'c',
+        overrides: [{ key: 'listeners.tcp.default', value: '[::1]:1', origin: '--port' }],
+        managementPort: undefined,
+        bind: '::1',
+        dataDir: '/x',
+        logLevel: 'debug',
+      },
     })
   })
 
   it.each([
     [['--port', '70000'], '--port takes a number'],
     [['--port', 'x'], '--port takes a number'],
+    [['--management-port', 'x'], '--management-port takes a number'],
+    [['config'], "'config' takes --effective"],
     [['--log-level', 'loud'], '--log-level takes one of'],
     [['stop'], "unknown command 'stop'"],
     [['start', 'now'], "unexpected argument 'now'"],

@@ -1,11 +1,14 @@
 /** The broker as a process of its own, from the build in dist/. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 export interface BrokerProcess {
   readonly port: number
   readonly url: string
   readonly child: ChildProcess
+  /** Resident memory. */
+  residentBytes(): number
   /** All lines so far. */
   readonly lines: string[]
   /** Sends the signal and resolves with the exit code, or the signal's name. */
@@ -32,16 +35,23 @@ export function runCli(args: readonly string[]): Promise<Finished> {
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
-export async function startProcess(dataDir: string, port = 0): Promise<BrokerProcess> {
+export async function startProcess(
+  dataDir: string,
+  port = 0,
+  more: readonly string[] = [],
+): Promise<BrokerProcess> {
   const args = [
     'bin/leveret.js',
     'start',
     '--port',
     String(port),
+    '--management-port',
+    'none',
     '--bind',
     '127.0.0.1',
     '--data-dir',
     dataDir,
+    ...more,
   ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
@@ -57,6 +67,8 @@ export async function startProcess(dataDir: string, port = 0): Promise<BrokerPro
     child.once('exit', () => reject(new Error(`the broker did not start: ${lines.join('\n')}`)))
   })
   return {
+    residentBytes: () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
     port: actualPort,
     url: `amqp://guest:guest@127.0.0.1:${actualPort}`,
     child,

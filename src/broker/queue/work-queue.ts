@@ -14,8 +14,7 @@ import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Turn } from '../turn.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
 import { type DeadLetter, Deaths } from './deaths.ts'
-import { DelayedRetry } from './delayed-retry.ts'
-import { countedMessage, DeliveryCounts } from './delivery-limit.ts'
+import { countedMessage } from './delivery-limit.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
@@ -32,6 +31,7 @@ import {
   type Settlement,
 } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
+import { Returns } from './returns.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 /** Where the messages of a queue are. */
@@ -72,10 +72,10 @@ export class WorkQueue implements Queue {
   private readonly consumers: ConsumerRound
   private readonly ttl: MessageTtl
   private readonly deaths: Deaths
+  private readonly returns: Returns
   private readonly deduplication: Deduplication | undefined
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
-  private delayed: DelayedRetry | undefined
   private awake = false
 
   constructor(
@@ -102,6 +102,7 @@ export class WorkQueue implements Queue {
     this.consumers = settings.singleActiveConsumer ? new SingleActiveConsumer() : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter)
+    this.returns = new Returns(this, contents.order, this.deaths, env.clock, () => this.wake())
     this.apply(settings)
   }
 
@@ -125,7 +126,6 @@ export class WorkQueue implements Queue {
     this.ttl.queueTtl = settings.messageTtl
     this.limit = settings.limit
     this.decorates = settings.deliveryLimit >= 0 || settings.retry !== undefined
-    if (settings.retry !== undefined) this.delayed ??= new DelayedRetry(clock, (n) => this.retried(n))
   }
 
   restore(): void {
@@ -136,7 +136,7 @@ export class WorkQueue implements Queue {
   }
 
   get counts(): { ready: number; unacked: number; consumers: number } {
-    const hidden = (this.delayed?.size ?? 0) + this.deaths.size
+    const hidden = this.returns.size + this.deaths.size
     return {
       ready: this.order.ready,
       unacked: this.order.unacked - hidden,
@@ -330,28 +330,7 @@ export class WorkQueue implements Queue {
       this.counters.acknowledged++
       this.order.settle(number)
     } else if (how === 'reject') this.deaths.die(number, 'rejected')
-    else this.comeBack(number, how)
-  }
-
-  /** Counts that the message has come back, where that counts; one that has come back too often leaves instead. */
-  private comeBack(number: number, how: 'return' | 'fail'): void {
-    const { deliveryLimit, retry } = this.settings
-    let count = 0
-    if (this.decorates) {
-      const { segment, index } = this.order.find(number)
-      segment.deliveryCounts ??= new DeliveryCounts()
-      count = segment.deliveryCounts.add(index)
-    }
-    if (deliveryLimit >= 0 && count > deliveryLimit) this.deaths.die(number, 'delivery_limit')
-    else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned))
-      this.delayed?.add(number, count, retry)
-    else this.retried(number)
-  }
-
-  /** Back to its place. */
-  private retried(number: number): void {
-    this.order.giveBack(number)
-    this.wake()
+    else this.returns.comeBack(number, how)
   }
 
   decorated({ segment, index }: Delivery): Incoming | undefined {
@@ -397,7 +376,7 @@ export class WorkQueue implements Queue {
   stop(): void {
     this.ttl.stop()
     this.expiry?.stop()
-    this.delayed?.stop()
+    this.returns.stop()
     this.deaths.stop()
   }
 

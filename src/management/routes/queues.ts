@@ -50,6 +50,10 @@ export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
     add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
+  oneQueueRoutes(add, leveret, rates)
+}
+
+function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const one = 'queues/:vhost/:name'
   add('GET', one, 'management', (r) => {
     const q = existing(r)
@@ -81,6 +85,10 @@ export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
     deleteQueue(r.caller(r.vhost()), q.name, unused, empty)
     return r.stored(false)
   })
+  contentRoutes(add, leveret, one)
+}
+
+function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
   add('GET', `${one}/bindings`, 'management', (r) => {
     const [vhost, q] = [r.vhost(), existing(r)]
     return [implicitBindingJson(vhost, q), ...vhost.bindings.to(q).map((b) => bindingJson(vhost, b))]

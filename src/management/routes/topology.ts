@@ -64,6 +64,10 @@ function exchangeRoutes(add: AddRoute, leveret: Leveret): void {
     deleteExchange(r.caller(r.vhost()), x.name, r.query['if-unused'] === 'true')
     return r.stored(false)
   })
+  exchangeContentRoutes(add, leveret, one)
+}
+
+function exchangeContentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
   add('GET', `${one}/bindings/source`, 'management', (r) => {
     const [vhost, x] = [r.vhost(), existing(r)]
     return vhost.bindings.from(x).map((b) => bindingJson(vhost, b))

@@ -1,0 +1,56 @@
+/** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
+import type { Clock } from '../clock.ts'
+import type { Deaths } from './deaths.ts'
+import { DelayedRetry } from './delayed-retry.ts'
+import { DeliveryCounts } from './delivery-limit.ts'
+import type { MessageOrder } from './order.ts'
+import type { Queue } from './queue.ts'
+
+export class Returns {
+  private readonly queue: Queue
+  private readonly order: MessageOrder
+  private readonly deaths: Deaths
+  private readonly clock: Clock
+  private readonly wake: () => void
+  private delayed: DelayedRetry | undefined
+
+  /** @param wake called when a message is ready again */
+  constructor(queue: Queue, order: MessageOrder, deaths: Deaths, clock: Clock, wake: () => void) {
+    this.queue = queue
+    this.order = order
+    this.deaths = deaths
+    this.clock = clock
+    this.wake = wake
+  }
+
+  /** Messages that wait; the order counts them as unacked. */
+  get size(): number {
+    return this.delayed?.size ?? 0
+  }
+
+  /** One that has come back too often leaves instead. */
+  comeBack(number: number, how: 'return' | 'fail'): void {
+    const { deliveryLimit, retry } = this.queue.settings
+    let count = 0
+    if (deliveryLimit >= 0 || retry !== undefined) {
+      const { segment, index } = this.order.find(number)
+      segment.deliveryCounts ??= new DeliveryCounts()
+      count = segment.deliveryCounts.add(index)
+    }
+    if (deliveryLimit >= 0 && count > deliveryLimit) this.deaths.die(number, 'delivery_limit')
+    else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned)) {
+      this.delayed ??= new DelayedRetry(this.clock, (n) => this.giveBack(n))
+      this.delayed.add(number, count, retry)
+    } else this.giveBack(number)
+  }
+
+  /** Back to its place. */
+  private giveBack(number: number): void {
+    this.order.giveBack(number)
+    this.wake()
+  }
+
+  stop(): void {
+    this.delayed?.stop()
+  }
+}

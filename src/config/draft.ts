@@ -1,0 +1,117 @@
+/** Settings while they are read, key by key, and what they come to. */
+import { defaultSettings } from '../default-settings.ts'
+import type { Mechanism } from '../security/sasl.ts'
+import type { ListenerSettings, Settings } from '../settings.ts'
+import { ConfigError } from './parse.ts'
+import { availableMemory } from './values.ts'
+
+interface Address {
+  port: number
+  bind: string | undefined
+}
+
+/** RabbitMQ 3.13's default. */
+const DISK_FREE_LIMIT = 50_000_000
+const MEMORY_SHARE = 0.6
+const AMQP_PORT = 5672
+export const MANAGEMENT_PORT = 15_672
+
+export class Draft {
+  readonly listeners = { tcp: new Map<string, Address>(), ssl: new Map<string, Address>() }
+  noTcp = false
+  readonly tls: {
+    certfile?: string
+    keyfile?: string
+    cacertfile?: string
+    password?: string
+    verifyPeer?: boolean
+    failIfNoPeerCert?: boolean
+  } = {}
+  readonly tlsVersions: string[] = []
+  certificateLogin: 'distinguished_name' | 'common_name' = 'distinguished_name'
+  readonly mechanisms: Mechanism[] = []
+  anonymousUser: string | undefined
+  readonly defaultUser = {
+    name: 'guest',
+    password: 'guest',
+    tags: ['administrator'],
+    configure: '.*',
+    write: '.*',
+    read: '.*',
+  }
+  defaultVhost = '/'
+  readonly loopbackUsers = new Set(['guest'])
+  memoryLimit = MEMORY_SHARE * availableMemory()
+  diskFreeLimit = DISK_FREE_LIMIT
+  readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
+  connectionsMax = Number.POSITIVE_INFINITY
+  maxMessageSize = defaultSettings.maxMessageSize
+  consumerTimeout = 0
+  defaultQueueType = 'classic'
+  definitions: string | undefined
+  clusterName: string | undefined
+  logLevel = 'info'
+  /** Of the plain listener that the command line names. */
+  bind: string | undefined
+  readonly management: { port: number | undefined; bind: string | undefined } = {
+    port: MANAGEMENT_PORT,
+    bind: undefined,
+  }
+  dataDir = 'leveret-data'
+
+  /** @throws ConfigError where what is set does not fit together */
+  settings(): Settings {
+    const { defaultUser: u } = this
+    const { configure, write, read } = u
+    return {
+      ...defaultSettings,
+      listeners: this.allListeners(),
+      management:
+        this.management.port === undefined
+          ? undefined
+          : { port: this.management.port, bind: this.management.bind ?? this.bind },
+      storage: 'lmdb',
+      dataDir: this.dataDir,
+      maxMessageSize: this.maxMessageSize,
+      defaultVhost: this.defaultVhost,
+      defaultQueueType: this.defaultQueueType,
+      defaultUser: {
+        name: u.name,
+        password: u.password,
+        tags: u.tags,
+        permissions: { [this.defaultVhost]: { configure, write, read } },
+      },
+      loopbackUsers: [...this.loopbackUsers],
+      identity: this.clusterName === undefined ? {} : { clusterName: this.clusterName },
+      tuning: this.tuning,
+      login: {
+        ...(this.mechanisms.length === 0 ? {} : { mechanisms: this.mechanisms }),
+        anonymousUser: this.anonymousUser,
+        certificateLogin: this.certificateLogin,
+      },
+      connectionsMax: this.connectionsMax,
+      memoryLimit: this.memoryLimit,
+      diskFreeLimit: this.diskFreeLimit,
+      consumerTimeout: this.consumerTimeout,
+      definitions: this.definitions,
+    }
+  }
+
+  private allListeners(): ListenerSettings[] {
+    const { tcp, ssl } = this.listeners
+    const plain: ListenerSettings[] = this.noTcp ? [] : [...tcp.values()]
+    if (plain.length === 0 && !this.noTcp) plain.push({ port: AMQP_PORT, bind: this.bind })
+    if (ssl.size === 0) return plain
+    const { certfile, keyfile } = this.tls
+    if (certfile === undefined || keyfile === undefined)
+      throw new ConfigError('listeners.ssl needs ssl_options.certfile and ssl_options.keyfile')
+    const oldest = this.tlsVersions.sort()[0]
+    const tls = {
+      ...this.tls,
+      certfile,
+      keyfile,
+      minVersion: oldest === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    }
+    return [...plain, ...Array.from(ssl.values(), (a) => ({ ...a, tls }))]
+  }
+}

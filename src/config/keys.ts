@@ -1,0 +1,189 @@
+/**
+ * The keys of rabbitmq.conf that have an effect, each with what it sets. `*` in a key stands for one part of any name.
+ * Those in `withoutEffect` are known and do nothing on a single node of this kind.
+ */
+import { mechanismNames } from '../security/sasl.ts'
+import type { Draft } from './draft.ts'
+import { address, availableMemory, boolean, decimal, integer, octets, oneOf } from './values.ts'
+
+export const logLevels = ['debug', 'info', 'warning', 'error', 'critical', 'none'] as const
+
+/** @param part what stands for `*` */
+type Apply = (d: Draft, value: string, part: string) => void
+
+const listener =
+  (kind: 'tcp' | 'ssl'): Apply =>
+  (d, v, part) => {
+    d.listeners[kind].set(part, address(v))
+  }
+
+/** A free-disk limit is relative to the memory, as in RabbitMQ. */
+const relative = (v: string): number => decimal(v) * availableMemory()
+
+export const keys: Readonly<Record<string, Apply>> = {
+  'listeners.tcp.*': listener('tcp'),
+  'listeners.ssl.*': listener('ssl'),
+  'listeners.tcp': (d, v) => {
+    oneOf(v, ['none'])
+    d.noTcp = true
+  },
+  'listeners.ssl': (_, v) => void oneOf(v, ['none']),
+  'ssl_options.cacertfile': (d, v) => {
+    d.tls.cacertfile = v
+  },
+  'ssl_options.certfile': (d, v) => {
+    d.tls.certfile = v
+  },
+  'ssl_options.keyfile': (d, v) => {
+    d.tls.keyfile = v
+  },
+  'ssl_options.password': (d, v) => {
+    d.tls.password = v
+  },
+  'ssl_options.verify': (d, v) => {
+    d.tls.verifyPeer = oneOf(v, ['verify_peer', 'verify_none']) === 'verify_peer'
+  },
+  'ssl_options.fail_if_no_peer_cert': (d, v) => {
+    d.tls.failIfNoPeerCert = boolean(v)
+  },
+  'ssl_options.versions.*': (d, v) =>
+    void d.tlsVersions.push(oneOf(v, ['tlsv1.2', 'tlsv1.3', 'tlsv1.1', 'tlsv1'])),
+  ssl_cert_login_from: (d, v) => {
+    d.certificateLogin = oneOf(v, ['distinguished_name', 'common_name'])
+  },
+  'auth_mechanisms.*': (d, v) => void d.mechanisms.push(oneOf(v.toUpperCase(), mechanismNames)),
+  anonymous_login_user: (d, v) => {
+    d.anonymousUser = v === 'none' ? undefined : v
+  },
+  default_user: (d, v) => {
+    d.defaultUser.name = v
+  },
+  default_pass: (d, v) => {
+    d.defaultUser.password = v
+  },
+  default_vhost: (d, v) => {
+    d.defaultVhost = v
+  },
+  'default_user_tags.*': (d, v, tag) => {
+    d.defaultUser.tags = d.defaultUser.tags.filter((t) => t !== tag)
+    if (boolean(v)) d.defaultUser.tags.push(tag)
+  },
+  'default_permissions.configure': (d, v) => {
+    d.defaultUser.configure = v
+  },
+  'default_permissions.write': (d, v) => {
+    d.defaultUser.write = v
+  },
+  'default_permissions.read': (d, v) => {
+    d.defaultUser.read = v
+  },
+  loopback_users: (d, v) => {
+    oneOf(v, ['none'])
+    d.loopbackUsers.clear()
+  },
+  'loopback_users.*': (d, v, user) => {
+    if (boolean(v)) d.loopbackUsers.add(user)
+    else d.loopbackUsers.delete(user)
+  },
+  'vm_memory_high_watermark.relative': (d, v) => {
+    d.memoryLimit = relative(v)
+  },
+  'vm_memory_high_watermark.absolute': (d, v) => {
+    d.memoryLimit = octets(v)
+  },
+  'disk_free_limit.absolute': (d, v) => {
+    d.diskFreeLimit = octets(v)
+  },
+  'disk_free_limit.relative': (d, v) => {
+    d.diskFreeLimit = relative(v)
+  },
+  heartbeat: (d, v) => {
+    d.tuning.heartbeat = integer(v, 0, 65_535)
+  },
+  frame_max: (d, v) => {
+    d.tuning.frameMax = integer(v, 4096, 131_072)
+  },
+  channel_max: (d, v) => {
+    d.tuning.channelMax = integer(v, 1, 65_535)
+  },
+  connection_max: (d, v) => {
+    d.connectionsMax = v === 'infinity' ? Number.POSITIVE_INFINITY : integer(v)
+  },
+  max_message_size: (d, v) => {
+    d.maxMessageSize = integer(v, 1, 536_870_912)
+  },
+  consumer_timeout: (d, v) => {
+    d.consumerTimeout = ['undefined', 'infinity'].includes(v) ? 0 : integer(v)
+  },
+  default_queue_type: (d, v) => {
+    d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
+  },
+  load_definitions: (d, v) => {
+    d.definitions = v
+  },
+  'definitions.local.path': (d, v) => {
+    d.definitions = v
+  },
+  'definitions.import_backend': (_, v) => void oneOf(v, ['local_filesystem']),
+  cluster_name: (d, v) => {
+    d.clusterName = v
+  },
+  'log.console': (_, v) => void boolean(v),
+  'log.console.level': (d, v) => {
+    d.logLevel = oneOf(v, logLevels)
+  },
+  'log.default.level': (d, v) => {
+    d.logLevel = oneOf(v, logLevels)
+  },
+  'management.tcp.port': (d, v) => {
+    d.management.port = integer(v, 0, 65_535)
+  },
+  'management.tcp.ip': (d, v) => {
+    d.management.bind = v
+  },
+  'management.listener.port': (d, v) => {
+    d.management.port = integer(v, 0, 65_535)
+  },
+  'management.listener.ip': (d, v) => {
+    d.management.bind = v
+  },
+}
+
+/** Prefixes of keys that RabbitMQ has and that mean nothing here. */
+export const withoutEffect: readonly string[] = [
+  'cluster_',
+  'classic_queue.',
+  'collect_statistics',
+  'delegate_count',
+  'distribution.',
+  'erlang.',
+  'handshake_timeout',
+  'kernel.',
+  'log.',
+  'management.',
+  'management_agent.',
+  'mirroring_',
+  'mqtt.',
+  'msg_store_',
+  'net_ticktime',
+  'num_acceptors.',
+  'prometheus.',
+  'proxy_protocol',
+  'queue_index_',
+  'queue_leader_locator',
+  'queue_master_locator',
+  'quorum_',
+  'raft.',
+  'reverse_dns_lookups',
+  'ssl_handshake_timeout',
+  'ssl_options.depth',
+  'ssl_options.honor_',
+  'ssl_options.ciphers.',
+  'stomp.',
+  'stream.',
+  'tcp_listen_options.',
+  'total_memory_available_override_value',
+  'vm_memory_calculation_strategy',
+  'vm_memory_high_watermark_paging_ratio',
+  'web_',
+]

@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { effectiveText, loadConfig } from '../../src/config/load.ts'
+import { parseConfig } from '../../src/config/parse.ts'
+import { octets } from '../../src/config/values.ts'
+import type { Settings } from '../../src/settings.ts'
+import { runCli } from '../support/process.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'leveret-config-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+let files = 0
+function file(text: string): string {
+  const name = join(dir, `rabbitmq-${files++}.conf`)
+  writeFileSync(name, text)
+  return name
+}
+
+function settings(text: string, environment: Record<string, string> = {}): Settings {
+  return loadConfig(file(text), environment, []).draft.settings()
+}
+
+describe('the format', () => {
+  it('has keys, values, comments and quotes', () => {
+    const text = [
+      '# a comment',
+      '',
+      'a.b = 1',
+      "  c = 'with # and spaces '  # behind",
+      'd=2 # behind',
+      'e =',
+    ].join('\n')
+    expect(parseConfig(text, 'f').map((e) => [e.key, e.value, e.origin])).toEqual([
+      ['a.b', '1', 'f:3'],
+      ['c', 'with # and spaces ', 'f:4'],
+      ['d', '2', 'f:5'],
+      ['e', '', 'f:6'],
+    ])
+    expect(() => parseConfig('nonsense', 'f')).toThrow("f:1: expected 'key = value', found 'nonsense'")
+    expect(() => parseConfig("a = 'open", 'f')).toThrow('f:1: a quote is not closed')
+  })
+
+  it('has sizes with units', () => {
+    expect(['4096', '1kB', '1KiB', '2MB', '1.5GiB'].map(octets)).toEqual([
+      4096,
+      1000,
+      1024,
+      2e6,
+      1.5 * 1024 ** 3,
+    ])
+    expect(() => octets('much')).toThrow("expected a size such as 512MiB or 2GB, found 'much'")
+  })
+})
+
+describe('keys', () => {
+  it('set what RabbitMQ’s do', () => {
+    const s = settings(`
+      listeners.tcp.1 = 127.0.0.1:6000
+      listeners.tcp.2 = 6001
+      listeners.ssl.default = 6002
+      ssl_options.certfile = /c
+      ssl_options.keyfile = /k
+      ssl_options.verify = verify_peer
+      ssl_options.fail_if_no_peer_cert = true
+      ssl_options.versions.1 = tlsv1.3
+      default_user = admin
+      default_pass = secret
+      default_vhost = /main
+      default_user_tags.monitoring = true
+      default_permissions.read = ^r
+      loopback_users.guest = false
+      vm_memory_high_watermark.absolute = 1GB
+      disk_free_limit.absolute = 2GB
+      heartbeat = 30
+      frame_max = 65536
+      channel_max = 100
+      connection_max = 50
+      max_message_size = 1000
+      consumer_timeout = 5000
+      default_queue_type = quorum
+      load_definitions = /defs.json
+      management.tcp.port = 6003
+      auth_mechanisms.1 = PLAIN
+      auth_mechanisms.2 = EXTERNAL
+      ssl_cert_login_from = common_name`)
+    const tls = {
+      certfile: '/c',
+      keyfile: '/k',
+      verifyPeer: true,
+      failIfNoPeerCert: true,
+      minVersion: 'TLSv1.3',
+    }
+    expect(s).toMatchObject({
+      listeners: [{ port: 6000, bind: '127.0.0.1' }, { port: 6001 }, { port: 6002, tls }],
+      management: { port: 6003 },
+      defaultUser: {
+        name: 'admin',
+        password: 'secret',
+        tags: ['administrator', 'monitoring'],
+        permissions: { '/main': { configure: '.*', write: '.*', read: '^r' } },
+      },
+      defaultVhost: '/main',
+      loopbackUsers: [],
+      memoryLimit: 1e9,
+      diskFreeLimit: 2e9,
+      tuning: { heartbeat: 30, frameMax: 65_536, channelMax: 100 },
+      connectionsMax: 50,
+      maxMessageSize: 1000,
+      consumerTimeout: 5000,
+      defaultQueueType: 'quorum',
+      definitions: '/defs.json',
+      login: { mechanisms: ['PLAIN', 'EXTERNAL'], certificateLogin: 'common_name' },
+    })
+  })
+
+  it('come from the environment too, which wins over the file, and options over both', () => {
+    const name = file('default_user = a\nlisteners.tcp.default = 1')
+    const overrides = [{ key: 'listeners.tcp.default', value: '3', origin: '--port' }]
+    const environment = {
+      RABBITMQ_DEFAULT_USER: 'b',
+      RABBITMQ_NODE_PORT: '2',
+      RABBITMQ_DEFAULT_PASS: 'hidden',
+    }
+    const loaded = loadConfig(name, environment, overrides)
+    expect(loaded.draft.settings()).toMatchObject({ defaultUser: { name: 'b' }, listeners: [{ port: 3 }] })
+    expect(effectiveText(loaded)).toBe(
+      'default_user = b  # environment RABBITMQ_DEFAULT_USER\nlisteners.tcp.default = 3  # --port\ndefault_pass = ********  # environment RABBITMQ_DEFAULT_PASS\n',
+    )
+  })
+
+  it('that do not exist, or whose values are wrong, are refused with file, line and the nearest one', () => {
+    const wrong =
+      (text: string): (() => Settings) =>
+      () =>
+        settings(text)
+    expect(wrong('\nheartbeats = 3')).toThrow(
+      /rabbitmq-\d+\.conf:2: unknown key 'heartbeats', did you mean 'heartbeat'\?/,
+    )
+    expect(wrong('heartbeat = soon')).toThrow(
+      /conf:1: heartbeat: expected a whole number from 0 to 65535, found 'soon'/,
+    )
+    expect(wrong('listeners.tcp.1 = x')).toThrow("expected a port or address:port, found 'x'")
+    expect(wrong('default_queue_type = lazy')).toThrow(
+      "expected one of classic, quorum, stream, found 'lazy'",
+    )
+    expect(wrong('listeners.ssl.1 = 5671')).toThrow('needs ssl_options.certfile')
+    expect(() => loadConfig(join(dir, 'missing'), {}, [])).toThrow('cannot read the configuration file')
+  })
+
+  it('of clusters and plugins are accepted and told about', () => {
+    const loaded = loadConfig(
+      file('cluster_partition_handling = autoheal\nmqtt.listeners.tcp.1 = 1883'),
+      {},
+      [],
+    )
+    expect(loaded.ignored.map((e) => e.key)).toEqual(['cluster_partition_handling', 'mqtt.listeners.tcp.1'])
+  })
+})
+
+describe('on the command line', () => {
+  it('a wrong file stops the start with 78', async () => {
+    const r = await runCli(['--config', file('hartbeat = 1')])
+    expect([r.code, r.stderr]).toEqual([78, expect.stringContaining("did you mean 'heartbeat'?")])
+  })
+
+  it('config --effective prints what is in force', async () => {
+    const name = file('heartbeat = 7')
+    const r = await runCli(['config', '--effective', '--config', name, '--port', '1'])
+    expect(r).toMatchObject({
+      code: 0,
+      stdout: `heartbeat = 7  # ${name}:1\nlisteners.tcp.default = 1  # --port\n`,
+    })
+  })
+})
