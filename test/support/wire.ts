@@ -113,7 +113,15 @@ export class Wire implements FrameHandler {
 
   /** A connection after the handshake. */
   static async open(url: string, o: HandshakeOptions = {}): Promise<Wire> {
-    const w = await Wire.socket(url)
+    return await Wire.handshake(await Wire.socket(url), o)
+  }
+
+  /** The same over a socket that is there already. */
+  static over(socket: Socket, o: HandshakeOptions = {}): Promise<Wire> {
+    return Wire.handshake(new Wire(socket, false), o)
+  }
+
+  private static async handshake(w: Wire, o: HandshakeOptions): Promise<Wire> {
     w.write(PROTOCOL_HEADER)
     await w.expect(0, MethodId.ConnectionStart)
     w.sendStartOk(o)

@@ -1,0 +1,107 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { TlsSettings } from '../../src/connection/listener.ts'
+import { defaultSettings } from '../../src/default-settings.ts'
+import { Leveret } from '../../src/leveret.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import type { Settings } from '../../src/settings.ts'
+import { silent } from '../../src/util/logger.ts'
+import { Wire } from '../support/wire.ts'
+
+const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
+const server: TlsSettings = {
+  certfile: at('server.pem'),
+  keyfile: at('server.key'),
+  cacertfile: at('ca.pem'),
+}
+const ca = readFileSync(at('ca.pem'))
+const client = { cert: readFileSync(at('client.pem')), key: readFileSync(at('client.key')) }
+
+async function start(tls: TlsSettings, more: Partial<Settings> = {}): Promise<Leveret> {
+  const listeners = [{ port: 0, bind: '127.0.0.1', tls }]
+  const leveret = await Leveret.start({ ...defaultSettings, ...more, listeners }, silent)
+  onTestFinished(() => leveret.close())
+  return leveret
+}
+
+function open(leveret: Leveret, options: ConnectionOptions = {}): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: leveret.ports[0] as number, ca, ...options }, () =>
+      resolve(socket),
+    )
+    socket.once('error', reject)
+    onTestFinished(() => void socket.destroy())
+  })
+}
+
+describe('a TLS listener', () => {
+  it('carries AMQP', async () => {
+    const leveret = await start(server)
+    const w = await Wire.over(await open(leveret))
+    await w.channel(1)
+    await w.call(1, MethodId.QueueDeclare, { queue: 'q' }, MethodId.QueueDeclareOk)
+    const body = Buffer.alloc(300_000, 'x')
+    w.publish(1, { routingKey: 'q', body })
+    await w.call(1, MethodId.BasicConsume, { queue: 'q', noAck: true }, MethodId.BasicConsumeOk)
+    expect((await w.receive(1, MethodId.BasicDeliver)).body?.equals(body)).toBe(true)
+    expect([...leveret.server.connections][0]?.secure).toBe(true)
+  })
+
+  it('refuses old versions, and clients without a certificate where it asks for one', async () => {
+    const leveret = await start({ ...server, minVersion: 'TLSv1.3' })
+    await expect(open(leveret, { maxVersion: 'TLSv1.2' })).rejects.toThrow()
+    const strict = await start({ ...server, verifyPeer: true, failIfNoPeerCert: true })
+    const bare = await open(strict, { maxVersion: 'TLSv1.2' }).catch((e: Error) => e)
+    expect(bare).toBeInstanceOf(Error)
+    const w = await Wire.over(await open(strict, client))
+    await w.channel(1)
+  })
+
+  it('knows users by their certificates', async () => {
+    for (const [certificateLogin, name] of [
+      ['common_name', 'carol'],
+      ['distinguished_name', 'CN=carol,O=tests'],
+    ] as const) {
+      const leveret = await start(
+        { ...server, verifyPeer: true },
+        {
+          login: { mechanisms: ['EXTERNAL', 'PLAIN'], certificateLogin },
+          users: [{ name, password: 'unused' }],
+        },
+      )
+      const w = await Wire.over(await open(leveret, client), {
+        mechanism: 'EXTERNAL',
+        response: Buffer.alloc(0),
+      })
+      await w.channel(1)
+      expect([...leveret.server.connections][0]?.caller?.user).toBe(name)
+      // Without a certificate it is not even offered.
+      const bare = await open(leveret)
+      const refused = await Wire.over(bare, { mechanism: 'EXTERNAL', response: Buffer.alloc(0) }).catch(
+        String,
+      )
+      expect(String(refused)).toContain('ACCESS_REFUSED')
+    }
+  })
+
+  it('takes a new certificate without a restart', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'leveret-tls-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const [certfile, keyfile] = [join(dir, 'cert'), join(dir, 'key')]
+    copyFileSync(at('server.pem'), certfile)
+    copyFileSync(at('server.key'), keyfile)
+    const leveret = await start({ certfile, keyfile })
+    const old = await Wire.over(await open(leveret))
+    copyFileSync(at('client.pem'), certfile)
+    copyFileSync(at('client.key'), keyfile)
+    leveret.reload()
+    expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+    await old.channel(1)
+    writeFileSync(certfile, 'nonsense')
+    expect(() => leveret.reload()).toThrow()
+    expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+  })
+})
