@@ -5,6 +5,7 @@ import type { Settings } from './settings.ts'
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
   management: undefined,
+  metrics: undefined,
   storage: 'memory',
   dataDir: undefined,
   messageMemory: MESSAGE_MEMORY_BYTES,

@@ -21,6 +21,8 @@ export interface BrokerOptions {
   readonly port?: number
   /** Port of the HTTP API; 0 = any free one. Default: no HTTP API. */
   readonly managementPort?: number
+  /** Port of Prometheus' metrics; 0 = any free one. Default: none. */
+  readonly metricsPort?: number
   /** Address to listen on. Default 127.0.0.1: an embedded broker is nobody else's business. */
   readonly bind?: string
   /** `memory`: nothing outlives the broker. `lmdb`: durable queues are kept in `dataDir`. Default `memory`. */
@@ -59,6 +61,8 @@ export interface RunningBroker extends Administration {
   readonly port: number
   /** Of the HTTP API. */
   readonly managementPort: number | undefined
+  /** Of the metrics. */
+  readonly metricsPort: number | undefined
   /** `amqp://guest:guest@127.0.0.1:PORT`, for the first user */
   readonly url: string
   /** All queues as they are now. */
@@ -84,6 +88,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
       ...defaultSettings,
       listeners: [{ port: options.port ?? 5672, bind }],
       management: options.managementPort === undefined ? undefined : { port: options.managementPort, bind },
+      metrics: options.metricsPort === undefined ? undefined : { port: options.metricsPort, bind },
       storage: options.storage ?? 'memory',
       dataDir: options.dataDir,
       messageMemory: options.messageMemory ?? defaultSettings.messageMemory,
@@ -104,6 +109,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
   return {
     port,
     managementPort: leveret.managementPort,
+    metricsPort: leveret.metricsPort,
     url: urlOf(users?.[0] ?? defaultSettings.defaultUser, bind, port),
     queues: () => queueStates(leveret),
     connections: () => leveret.server.connections.size,

@@ -8,6 +8,7 @@ import { vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
 import type { ManagementServer } from './management/server.ts'
+import type { MetricsServer } from './metrics/server.ts'
 import { rabbitHash } from './security/passwords.ts'
 import { UserStore } from './security/user-store.ts'
 import { Users } from './security/users.ts'
@@ -35,7 +36,9 @@ export class Leveret {
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
   managementPort: number | undefined
+  metricsPort: number | undefined
   private management: ManagementServer | undefined
+  private metrics: MetricsServer | undefined
   private readonly storage: Storage
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
@@ -81,6 +84,7 @@ export class Leveret {
       await leveret.startManagement()
     } catch (error) {
       await leveret.management?.close()
+      await leveret.metrics?.close()
       await leveret.server.close()
       leveret.broker.stop()
       await leveret.storage.close()
@@ -92,11 +96,17 @@ export class Leveret {
 
   /** Loaded only where it is wanted: its packages take a while. */
   private async startManagement(): Promise<void> {
-    const wanted = this.settings.management
-    if (wanted === undefined) return
-    const { ManagementServer } = await import('./management/server.ts')
-    this.management = new ManagementServer(this)
-    this.managementPort = await this.management.listen(wanted.port, wanted.bind)
+    const { management, metrics } = this.settings
+    if (management !== undefined) {
+      const { ManagementServer } = await import('./management/server.ts')
+      this.management = new ManagementServer(this)
+      this.managementPort = await this.management.listen(management.port, management.bind)
+    }
+    if (metrics !== undefined) {
+      const { MetricsServer } = await import('./metrics/server.ts')
+      this.metrics = new MetricsServer(this)
+      this.metricsPort = await this.metrics.listen(metrics.port, metrics.bind)
+    }
   }
 
   private async load(): Promise<void> {
@@ -143,6 +153,7 @@ export class Leveret {
   private async closeAll(): Promise<void> {
     this.alarms.stop()
     await this.management?.close()
+    await this.metrics?.close()
     await this.server.close()
     this.broker.stop()
     try {

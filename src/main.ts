@@ -52,6 +52,7 @@ function load(options: StartOptions): Loaded | undefined {
     draft.dataDir = options.dataDir
     draft.bind = options.bind ?? '0.0.0.0'
     if (options.managementPort !== false) draft.management.port = options.managementPort
+    if (options.metricsPort !== false) draft.metrics.port = options.metricsPort
     draft.settings()
     return loaded
   } catch (error) {
@@ -74,11 +75,11 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
     const leveret = await Leveret.start(settings, logger)
     const startMs = Number((process.hrtime.bigint() - began) / 1_000_000n)
     const [port] = leveret.ports
-    const { managementPort } = leveret
+    const { managementPort, metricsPort } = leveret
     const { bind } = settings.listeners[0] ?? { bind: undefined }
     const address = bind ?? '0.0.0.0'
     logger.info(
-      { version, port, managementPort, bind: address, dataDir: settings.dataDir, startMs },
+      { version, port, managementPort, metricsPort, bind: address, dataDir: settings.dataDir, startMs },
       `Leveret ${version} ready: amqp://${address}:${port}`,
     )
     stopOnSignal(leveret, logger)

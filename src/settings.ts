@@ -24,6 +24,8 @@ export interface Settings {
   readonly listeners: readonly ListenerSettings[]
   /** The HTTP API; undefined = none. */
   readonly management: { readonly port: number; readonly bind: string | undefined } | undefined
+  /** Prometheus' metrics; undefined = none. */
+  readonly metrics: { readonly port: number; readonly bind: string | undefined } | undefined
   readonly storage: 'memory' | 'lmdb'
   readonly dataDir: string | undefined
   /** Octets of messages that stay in memory. */

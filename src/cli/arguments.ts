@@ -12,6 +12,7 @@ export interface StartOptions {
   readonly overrides: readonly Entry[]
   /** undefined = none; false = not said */
   readonly managementPort: number | undefined | false
+  readonly metricsPort: number | undefined | false
   readonly bind: string | undefined
   readonly dataDir: string
   readonly logLevel: string | undefined
@@ -35,6 +36,8 @@ Options:
   --port PORT        TCP port for AMQP (default 5672; 0 = any free one)
   --management-port PORT
                      TCP port of the HTTP API (default 15672; 0 = any free one; none = no HTTP API)
+  --metrics-port PORT
+                     TCP port of Prometheus' metrics (default 15692; 0 = any free one; none = no metrics)
   --bind ADDRESS     address to listen on (default 0.0.0.0)
   --data-dir DIR     folder of the store (default ./leveret-data)
   --config FILE      configuration in the format of rabbitmq.conf; options come before it
@@ -51,6 +54,7 @@ const options = {
   port: { type: 'string' },
   bind: { type: 'string' },
   'management-port': { type: 'string' },
+  'metrics-port': { type: 'string' },
   config: { type: 'string' },
   effective: { type: 'boolean' },
   'data-dir': { type: 'string' },
@@ -79,18 +83,13 @@ export function parseArguments(args: readonly string[]): Command {
       value: `${bind === undefined ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`}${portOf(port, '--port')}`,
       origin: '--port',
     })
-  const managementPort = values['management-port']
   return {
     name: command,
     options: {
       config: values.config,
       overrides,
-      managementPort:
-        managementPort === undefined
-          ? false
-          : managementPort === 'none'
-            ? undefined
-            : portOf(managementPort, '--management-port'),
+      managementPort: optionalPort(values['management-port'], '--management-port'),
+      metricsPort: optionalPort(values['metrics-port'], '--metrics-port'),
       bind,
       dataDir: resolve(values['data-dir'] ?? 'leveret-data'),
       logLevel,
@@ -104,6 +103,11 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
+}
+
+/** false where nothing is said, undefined for none. */
+function optionalPort(text: string | undefined, option: string): number | undefined | false {
+  return text === undefined ? false : text === 'none' ? undefined : portOf(text, option)
 }
 
 function portOf(text: string, option: string): number {

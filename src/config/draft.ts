@@ -14,7 +14,8 @@ interface Address {
 const DISK_FREE_LIMIT = 50_000_000
 const MEMORY_SHARE = 0.6
 const AMQP_PORT = 5672
-export const MANAGEMENT_PORT = 15_672
+const MANAGEMENT_PORT = 15_672
+const METRICS_PORT = 15_692
 
 export class Draft {
   readonly listeners = { tcp: new Map<string, Address>(), ssl: new Map<string, Address>() }
@@ -57,6 +58,10 @@ export class Draft {
     port: MANAGEMENT_PORT,
     bind: undefined,
   }
+  readonly metrics: { port: number | undefined; bind: string | undefined } = {
+    port: METRICS_PORT,
+    bind: undefined,
+  }
   dataDir = 'leveret-data'
 
   /** @throws ConfigError where what is set does not fit together */
@@ -66,10 +71,8 @@ export class Draft {
     return {
       ...defaultSettings,
       listeners: this.allListeners(),
-      management:
-        this.management.port === undefined
-          ? undefined
-          : { port: this.management.port, bind: this.management.bind ?? this.bind },
+      management: this.listenerOf(this.management),
+      metrics: this.listenerOf(this.metrics),
       storage: 'lmdb',
       dataDir: this.dataDir,
       maxMessageSize: this.maxMessageSize,
@@ -95,6 +98,10 @@ export class Draft {
       consumerTimeout: this.consumerTimeout,
       definitions: this.definitions,
     }
+  }
+
+  private listenerOf({ port, bind }: { port: number | undefined; bind: string | undefined }) {
+    return port === undefined ? undefined : { port, bind: bind ?? this.bind }
   }
 
   private allListeners(): ListenerSettings[] {

@@ -135,6 +135,12 @@ export const keys: Readonly<Record<string, Apply>> = {
   'log.default.level': (d, v) => {
     d.logLevel = oneOf(v, logLevels)
   },
+  'prometheus.tcp.port': (d, v) => {
+    d.metrics.port = integer(v, 0, 65_535)
+  },
+  'prometheus.tcp.ip': (d, v) => {
+    d.metrics.bind = v
+  },
   'management.tcp.port': (d, v) => {
     d.management.port = integer(v, 0, 65_535)
   },

@@ -103,6 +103,8 @@ export async function startLeveret(port: number): Promise<Target> {
     dir,
     '--management-port',
     'none',
+    '--metrics-port',
+    'none',
   ]
   const start = (): Promise<Target> =>
     launch('Leveret', process.execPath, [...args, '--log-level', 'warn'], port)

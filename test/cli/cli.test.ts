@@ -21,6 +21,7 @@ describe('the command line', () => {
         config: 'c',
         overrides: [{ key: 'listeners.tcp.default', value: '[::1]:1', origin: '--port' }],
         managementPort: undefined,
+        metricsPort: false,
         bind: '::1',
         dataDir: '/x',
         logLevel: 'debug',

@@ -47,6 +47,8 @@ export async function startProcess(
     String(port),
     '--management-port',
     'none',
+    '--metrics-port',
+    'none',
     '--bind',
     '127.0.0.1',
     '--data-dir',

@@ -1,0 +1,188 @@
+/** What is measured, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { QueueCounters } from '../broker/counters.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Leveret } from '../leveret.ts'
+import { memoryLimit, openFiles, totals } from '../management/node.ts'
+import { version } from '../util/version.ts'
+
+export interface Family {
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  readonly help: string
+  readonly samples: readonly { readonly labels?: string; readonly value: number }[]
+}
+
+const FILES_MAX = 1_048_576
+const delay = monitorEventLoopDelay({ resolution: 20 })
+delay.enable()
+
+export function labels(pairs: { readonly [name: string]: string }): string {
+  const escaped = (s: string): string => s.replace(/["\\\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
+  return `{${Object.entries(pairs)
+    .map(([n, v]) => `${n}="${escaped(v)}"`)
+    .join(',')}}`
+}
+
+function one(name: string, type: Family['type'], value: number, help = name): Family {
+  return { name: `rabbitmq_${name}`, type, help, samples: [{ value }] }
+}
+
+/** Of the broker as a whole. */
+export function nodeFamilies(leveret: Leveret): Family[] {
+  return [...identity(leveret), ...process_(leveret), ...objects(leveret), ...messages(leveret), ...node()]
+}
+
+function identity({ server, nodeName }: Leveret): Family[] {
+  const { version: rabbitmq, product, clusterName } = server.identity
+  const build = { rabbitmq_version: rabbitmq, prometheus_client_version: version, erlang_version: '0' }
+  const who = {
+    rabbitmq_node: nodeName,
+    rabbitmq_cluster: clusterName,
+    rabbitmq_cluster_permanent_id: clusterName,
+  }
+  const info = (name: string, l: Record<string, string>): Family => ({
+    name: `rabbitmq_${name}`,
+    type: 'gauge',
+    help: name,
+    samples: [{ labels: labels(l), value: 1 }],
+  })
+  return [
+    info('build_info', {
+      ...build,
+      product_name: product,
+      product_version: rabbitmq,
+      leveret_version: version,
+    }),
+    info('identity_info', who),
+  ]
+}
+
+function process_(leveret: Leveret): Family[] {
+  const { alarms } = leveret
+  const rss = process.memoryUsage.rss()
+  const seconds = (leveret.broker.clock.now() - leveret.startedAt) / 1000
+  return [
+    one('process_resident_memory_bytes', 'gauge', rss, 'Memory used in bytes'),
+    one('resident_memory_limit_bytes', 'gauge', memoryLimit(leveret), 'Memory high watermark in bytes'),
+    one('process_open_fds', 'gauge', openFiles(), 'Open file descriptors'),
+    one('process_max_fds', 'gauge', FILES_MAX, 'Open file descriptors limit'),
+    one('process_open_tcp_sockets', 'gauge', leveret.server.connections.size, 'Open TCP sockets'),
+    one('process_max_tcp_sockets', 'gauge', FILES_MAX, 'Open TCP sockets limit'),
+    one('disk_space_available_bytes', 'gauge', alarms.diskFree ?? 0, 'Disk space available in bytes'),
+    one('disk_space_available_limit_bytes', 'gauge', alarms.limits.diskFree, 'Free disk space low watermark'),
+    one('erlang_uptime_seconds', 'gauge', seconds, 'Node uptime'),
+    one('alarms_memory_used_watermark', 'gauge', Number(alarms.memory), 'is 1 if the memory alarm is on'),
+    one('alarms_free_disk_space_watermark', 'gauge', Number(alarms.disk), 'is 1 if the disk alarm is on'),
+    one('alarms_file_descriptor_limit', 'gauge', 0, 'is 1 if the file descriptor limit is reached'),
+  ]
+}
+
+function objects(leveret: Leveret): Family[] {
+  const t = totals(leveret)
+  const { counters } = leveret.broker
+  return [
+    one('connections', 'gauge', leveret.server.connections.size, 'Connections currently open'),
+    one('channels', 'gauge', t.channels, 'Channels currently open'),
+    one('consumers', 'gauge', t.consumers, 'Consumers currently connected'),
+    one('queues', 'gauge', t.queues, 'Queues available'),
+    one('connections_opened_total', 'counter', counters.connectionsOpened),
+    one('connections_closed_total', 'counter', counters.connectionsClosed),
+    one('channels_opened_total', 'counter', counters.channelsOpened),
+    one('channels_closed_total', 'counter', counters.channelsClosed),
+    one('queues_declared_total', 'counter', counters.queuesDeclared),
+    one('queues_created_total', 'counter', counters.queuesCreated),
+    one('queues_deleted_total', 'counter', counters.queuesDeleted),
+    one('queue_messages_ready', 'gauge', t.ready, 'Messages ready to be delivered to consumers'),
+    one(
+      'queue_messages_unacked',
+      'gauge',
+      t.unacked,
+      'Messages delivered to consumers but not yet acknowledged',
+    ),
+    one('queue_messages', 'gauge', t.ready + t.unacked, 'Sum of ready and unacknowledged messages'),
+    one('queue_consumers', 'gauge', t.consumers, 'Consumers on queues'),
+  ]
+}
+
+function messages(leveret: Leveret): Family[] {
+  const { counters } = leveret.broker
+  const t = totals(leveret)
+  const sum = (name: keyof QueueCounters & string): number =>
+    [...t.counters, counters.goneQueues].reduce((n, c) => n + (c[name as 'published'] as number), 0)
+  let publishers = 0
+  for (const c of leveret.server.connections)
+    for (const ch of c.channels) if (ch.publishedCount > 0) publishers++
+  const protocol = labels({ protocol: 'amqp091' })
+  const byQueueType = labels({ protocol: 'amqp091', queue_type: 'all' })
+  const global = (name: string, value: number, type: Family['type'] = 'counter', l = protocol): Family => ({
+    name: `rabbitmq_global_${name}`,
+    type,
+    help: name.replaceAll('_', ' '),
+    samples: [{ labels: l, value }],
+  })
+  const delivered = sum('delivered')
+  const auto = sum('deliveredNoAck')
+  const [got, gotAuto] = [sum('got'), sum('gotNoAck')]
+  const queueType = (name: string, value: number): Family => global(name, value, 'counter', byQueueType)
+  return [
+    global('messages_received_total', counters.received),
+    global('messages_received_confirm_total', counters.receivedConfirm),
+    global('messages_confirmed_total', counters.confirmed),
+    global('messages_routed_total', counters.routed),
+    global('messages_unroutable_returned_total', counters.unroutableReturned),
+    global('messages_unroutable_dropped_total', counters.unroutableDropped),
+    queueType('messages_delivered_total', delivered + auto + got + gotAuto),
+    queueType('messages_delivered_consume_manual_ack_total', delivered),
+    queueType('messages_delivered_consume_auto_ack_total', auto),
+    queueType('messages_delivered_get_manual_ack_total', got),
+    queueType('messages_delivered_get_auto_ack_total', gotAuto),
+    queueType('messages_get_empty_total', sum('gotEmpty')),
+    queueType('messages_redelivered_total', sum('redelivered')),
+    queueType('messages_acknowledged_total', sum('acknowledged')),
+    global('publishers', publishers, 'gauge'),
+    global('consumers', t.consumers, 'gauge'),
+    queueType('messages_dead_lettered_rejected_total', counters.deadLetteredRejected),
+    queueType('messages_dead_lettered_expired_total', counters.deadLetteredExpired),
+    queueType('messages_dead_lettered_maxlen_total', counters.deadLetteredMaxlen),
+    queueType('messages_dead_lettered_delivery_limit_total', counters.deadLetteredDeliveryLimit),
+  ]
+}
+
+/** What Node itself says of its health. */
+function node(): Family[] {
+  const { heapUsed, heapTotal, external } = process.memoryUsage()
+  const plain = (name: string, value: number, help: string): Family => ({
+    name,
+    type: 'gauge',
+    help,
+    samples: [{ value }],
+  })
+  const families = [
+    plain('nodejs_eventloop_lag_p50_seconds', delay.percentile(50) / 1e9, 'Median lag of the event loop'),
+    plain('nodejs_eventloop_lag_p99_seconds', delay.percentile(99) / 1e9, '99th percentile of the lag'),
+    plain('nodejs_heap_size_used_bytes', heapUsed, 'Heap in use'),
+    plain('nodejs_heap_size_total_bytes', heapTotal, 'Heap'),
+    plain('nodejs_external_memory_bytes', external, 'Memory outside of the heap'),
+  ]
+  delay.reset()
+  return families
+}
+
+type QueueMetric = readonly [name: string, type: Family['type'], value: (q: Queue) => number]
+
+/** Of one queue each; counters carry no channel, so that rates need no sum over channels that come and go. */
+export const queueMetrics: readonly QueueMetric[] = [
+  ['queue_messages_ready', 'gauge', (q) => q.counts.ready],
+  ['queue_messages_unacked', 'gauge', (q) => q.counts.unacked],
+  ['queue_messages', 'gauge', (q) => q.counts.ready + q.counts.unacked],
+  ['queue_messages_bytes', 'gauge', (q) => q.bytes.ready + q.bytes.unacked],
+  ['queue_messages_ready_bytes', 'gauge', (q) => q.bytes.ready],
+  ['queue_messages_unacked_bytes', 'gauge', (q) => q.bytes.unacked],
+  ['queue_consumers', 'gauge', (q) => q.counts.consumers],
+  ['queue_messages_published_total', 'counter', (q) => q.counters.published],
+  ['queue_messages_delivered_total', 'counter', (q) => q.counters.delivered + q.counters.deliveredNoAck],
+  ['queue_messages_acked_total', 'counter', (q) => q.counters.acknowledged],
+  ['queue_messages_redelivered_total', 'counter', (q) => q.counters.redelivered],
+  ['queue_get_total', 'counter', (q) => q.counters.got + q.counters.gotNoAck],
+]

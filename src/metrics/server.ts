@@ -1,0 +1,161 @@
+/**
+ * Prometheus' text format over HTTP: /metrics for sums, /metrics/per-object and /metrics/detailed with a line for each
+ * queue and exchange. Long answers are made in pieces, between which the broker does its work.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Leveret } from '../leveret.ts'
+import { Pattern } from '../util/pattern.ts'
+import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
+
+/** Queues or exchanges described before others have their turn. */
+const PIECE = 500
+const TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** Families of `/metrics/detailed` and what they hold. */
+const detailedFamilies: Record<string, (name: string) => boolean> = {
+  queue_coarse_metrics: (n) => /^queue_messages(_ready|_unacked)?$/.test(n),
+  queue_metrics: (n) => !/^queue_consumers$/.test(n),
+  queue_consumer_count: (n) => n === 'queue_consumers',
+}
+
+interface Selection {
+  readonly vhosts: ReadonlySet<string> | undefined
+  /** Of queues and exchanges, by name. */
+  readonly pattern: Pattern | undefined
+  readonly prefix: string
+  metric(name: string): boolean
+}
+
+export class MetricsServer {
+  private readonly leveret: Leveret
+  private readonly http: Server
+
+  constructor(leveret: Leveret) {
+    this.leveret = leveret
+    this.http = createServer((request, response) => {
+      this.answer(request, response).catch((error) => {
+        leveret.logger.error({ err: error }, 'metrics failed')
+        response.destroy()
+      })
+    })
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'http://localhost')
+    const path = url.pathname.replace(/\/$/, '')
+    if (request.method !== 'GET') {
+      response.writeHead(405).end()
+      return
+    }
+    if (path === '/metrics') {
+      response.writeHead(200, { 'content-type': TYPE }).end(text(nodeFamilies(this.leveret)))
+      return
+    }
+    const selection = select(path, url.searchParams)
+    if (typeof selection === 'string') {
+      response.writeHead(path.startsWith('/metrics') ? 400 : 404).end(`${selection}\n`)
+      return
+    }
+    response.writeHead(200, { 'content-type': TYPE })
+    if (path === '/metrics/per-object') {
+      const names = new Set(queueMetrics.map(([name]) => `rabbitmq_${name}`))
+      response.write(text(nodeFamilies(this.leveret).filter((f) => !names.has(f.name))))
+    }
+    await this.perQueue(response, selection)
+    if (selection.metric('exchange_messages_published_total')) await this.perExchange(response, selection)
+    response.end()
+  }
+
+  private vhosts({ vhosts }: Selection): Vhost[] {
+    return [...this.leveret.broker.vhosts.values()].filter((v) => vhosts?.has(v.name) !== false)
+  }
+
+  private async perQueue(response: ServerResponse, s: Selection): Promise<void> {
+    this.leveret.broker.turn.pumpNow()
+    const queues = this.vhosts(s).flatMap((v) =>
+      [...v.queues.values()]
+        .filter((q) => s.pattern?.matches(q.name) !== false)
+        .map((q) => ({ q, l: labels({ vhost: v.name, queue: q.name }) })),
+    )
+    for (const [name, type, value] of queueMetrics) {
+      if (!s.metric(name)) continue
+      response.write(head(`${s.prefix}${name}`, type, name))
+      for (let at = 0; at < queues.length; at += PIECE) {
+        let piece = ''
+        for (const { q, l } of queues.slice(at, at + PIECE)) piece += `${s.prefix}${name}${l} ${value(q)}\n`
+        response.write(piece)
+        await nextTurn()
+      }
+    }
+  }
+
+  private async perExchange(response: ServerResponse, s: Selection): Promise<void> {
+    const name = `${s.prefix}exchange_messages_published_total`
+    response.write(head(name, 'counter', 'Messages published to the exchange'))
+    for (const v of this.vhosts(s)) {
+      let piece = ''
+      for (const x of v.exchanges.values())
+        if (s.pattern?.matches(x.name) !== false)
+          piece += `${name}${labels({ vhost: v.name, exchange: x.name })} ${x.published}\n`
+      response.write(piece)
+      await nextTurn()
+    }
+  }
+
+  /** Resolves with the port. @throws the error of listen */
+  async listen(port: number, host: string | undefined): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.http.once('error', reject)
+      this.http.listen(port, host, () => resolve())
+    })
+    const address = this.http.address()
+    return address !== null && typeof address === 'object' ? address.port : port
+  }
+
+  close(): Promise<void> {
+    this.http.closeAllConnections()
+    return new Promise((resolve) => this.http.close(() => resolve()))
+  }
+}
+
+/** A text says what is wrong. */
+function select(path: string, query: URLSearchParams): Selection | string {
+  const vhosts = query.getAll('vhost')
+  const name = query.get('name')
+  let pattern: Pattern | undefined
+  try {
+    pattern = name === null ? undefined : new Pattern(name)
+  } catch {
+    return `invalid regular expression: ${name}`
+  }
+  const common = { vhosts: vhosts.length === 0 ? undefined : new Set(vhosts), pattern }
+  if (path === '/metrics/per-object') return { ...common, prefix: 'rabbitmq_', metric: () => true }
+  if (path !== '/metrics/detailed') return 'there are /metrics, /metrics/per-object and /metrics/detailed'
+  const families = query.getAll('family')
+  const unknown = families.find((f) => !Object.hasOwn(detailedFamilies, f) && f !== 'exchange_metrics')
+  if (unknown !== undefined) return `unknown family ${unknown}`
+  return {
+    ...common,
+    prefix: 'rabbitmq_detailed_',
+    metric: (n) =>
+      n.startsWith('exchange_')
+        ? families.includes('exchange_metrics')
+        : families.some((f) => detailedFamilies[f]?.(n) === true),
+  }
+}
+
+function head(name: string, type: string, help: string): string {
+  return `# TYPE ${name} ${type}\n# HELP ${name} ${help}\n`
+}
+
+function text(families: readonly Family[]): string {
+  return families
+    .map(
+      (f) =>
+        head(f.name, f.type, f.help) +
+        f.samples.map((s) => `${f.name}${s.labels ?? ''} ${s.value}\n`).join(''),
+    )
+    .join('')
+}
