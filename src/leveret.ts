@@ -1,6 +1,7 @@
 /** The assembly: store, model, users, listeners, in the order in which they depend on each other. */
 import { readFileSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { Alarms } from './broker/alarm/alarms.ts'
 import { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
@@ -101,11 +102,22 @@ export class Leveret {
       const { ManagementServer } = await import('./management/server.ts')
       this.management = new ManagementServer(this)
       this.managementPort = await this.management.listen(management.port, management.bind)
+      if (this.settings.dataDir !== undefined)
+        await this.listenLocally(this.management, this.settings.dataDir)
     }
     if (metrics !== undefined) {
       const { MetricsServer } = await import('./metrics/server.ts')
       this.metrics = new MetricsServer(this)
       this.metricsPort = await this.metrics.listen(metrics.port, metrics.bind)
+    }
+  }
+
+  /** Where the path is too long for a socket, or there are no such sockets, the port is all there is. */
+  private async listenLocally(management: ManagementServer, dataDir: string): Promise<void> {
+    try {
+      await management.listenLocally(join(dataDir, 'control.sock'))
+    } catch (error) {
+      this.logger.warn({ err: error }, 'no control socket in the data folder')
     }
   }
 

@@ -1,5 +1,6 @@
 /** The command line's broker: options in, a process that runs until it is told to stop. */
 import { createRequire } from 'node:module'
+import { basename } from 'node:path'
 import { type Logger as Pino, pino } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
 import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
@@ -19,8 +20,20 @@ function makeLogger(level: string): Pino {
   return pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true }))
 }
 
+/** Names of commands have lower case and underscores; the broker's own are few. */
+function isCtl(name: string): boolean {
+  return /^[a-z][a-z_]*$/.test(name) && name !== 'start' && name !== 'config'
+}
+
 /** Runs a command line without the program's name; sets the exit code. */
 export async function main(args: readonly string[]): Promise<void> {
+  const called = basename(process.argv[1] ?? '').replace(/\.js$/, '')
+  const [first = ''] = args
+  if (first === 'ctl' || called === 'rabbitmqctl' || isCtl(first)) {
+    const { ctl } = await import('./cli/ctl/ctl.ts')
+    process.exitCode = await ctl(first === 'ctl' ? args.slice(1) : args)
+    return
+  }
   let command: ReturnType<typeof parseArguments>
   try {
     command = parseArguments(args)

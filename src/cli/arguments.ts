@@ -30,6 +30,7 @@ const PORT_MAX = 65_535
 export const helpText = `leveret: an AMQP 0-9-1 message broker
 
 Usage: leveret [start] [options]
+       leveret [ctl] COMMAND ...               rabbitmqctl's commands; see leveret ctl --help
        leveret config --effective [options]    what is in force, and where it comes from
 
 Options:

@@ -5,7 +5,7 @@ import type { Leveret } from '../leveret.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { AmqpError } from '../protocol/errors.ts'
-import { noAccess } from '../security/access.ts'
+import { Access, noAccess } from '../security/access.ts'
 import type { UserRecord } from '../security/users.ts'
 import type { Json, ListQuery } from './listing.ts'
 
@@ -18,6 +18,15 @@ const includes: Record<Tag, readonly string[]> = {
   monitoring: ['monitoring', 'administrator'],
   administrator: ['administrator'],
 }
+
+/** Whoever may read the data folder may do everything. */
+export const owner: UserRecord = {
+  name: 'leveret',
+  password: { hash: '', algorithm: '' },
+  tags: ['administrator'],
+  limits: {},
+}
+const everything = new Access({ configure: '.*', write: '.*', read: '.*' }, [], {})
 
 /** An answer other than 200. */
 export class HttpError extends Error {
@@ -115,7 +124,8 @@ export class Request {
   /** For operations, with the user's own rights. */
   caller(vhost: Vhost): Caller {
     const { name, tags } = this.user
-    const access = this.leveret.users.access(name, vhost.name) ?? noAccess
+    const own = this.user === owner ? everything : noAccess
+    const access = this.leveret.users.access(name, vhost.name) ?? own
     return { user: name, tags, access, vhost, owner: this }
   }
 

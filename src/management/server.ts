@@ -1,10 +1,12 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { isLoopback } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
 import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
 import type { UserRecord } from '../security/users.ts'
-import { type AddRoute, errorReply, HttpError, Request } from './http.ts'
+import { type AddRoute, errorReply, HttpError, owner, Request } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
@@ -21,6 +23,8 @@ export class ManagementServer {
   readonly rates: Rates
   private readonly app: FastifyInstance
   private readonly leveret: Leveret
+  private readonly localSockets = new WeakSet<object>()
+  private local: Server | undefined
   /** `METHOD path` of every route, for the description of the API. */
   readonly routes: { method: string; path: string; tag: string }[] = []
 
@@ -87,6 +91,7 @@ export class ManagementServer {
 
   /** @throws HttpError 401 */
   private async authenticate(raw: FastifyRequest): Promise<UserRecord> {
+    if (this.localSockets.has(raw.raw.socket)) return owner
     const [scheme, encoded = ''] = (raw.headers.authorization ?? '').split(' ')
     if (scheme?.toLowerCase() !== 'basic') throw UNAUTHORISED
     const text = Buffer.from(encoded, 'base64').toString('utf8')
@@ -106,6 +111,20 @@ export class ManagementServer {
     return user
   }
 
+  /** For the owner of the data folder, without a password: only its user can open the socket. */
+  async listenLocally(path: string): Promise<void> {
+    await this.app.ready()
+    rmSync(path, { force: true })
+    const local = createServer((request, response) => this.app.routing(request, response))
+    local.on('connection', (socket) => this.localSockets.add(socket))
+    await new Promise<void>((resolve, reject) => {
+      local.once('error', reject)
+      local.listen(path, resolve)
+    })
+    chmodSync(path, 0o600)
+    this.local = local
+  }
+
   /** Resolves with the port. @throws the error of listen */
   async listen(port: number, host: string | undefined): Promise<number> {
     await this.app.listen({ port, host: host ?? '0.0.0.0' })
@@ -115,6 +134,8 @@ export class ManagementServer {
 
   async close(): Promise<void> {
     this.rates.stop()
+    this.local?.closeAllConnections()
+    this.local?.close()
     await this.app.close()
   }
 }

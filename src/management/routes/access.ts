@@ -55,6 +55,12 @@ function userRoutes(add: AddRoute, users: Users): void {
     for (const name of names) users.remove(String(name))
     return r.stored(false)
   })
+  add('POST', 'users/tags', 'administrator', (r) => {
+    const user = users.get(r.text('user'))
+    if (user === undefined) throw notFound()
+    users.set({ ...user, tags: tagList(r.body['tags']) })
+    return r.stored(false)
+  })
   add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(users, r)))
   add('PUT', 'users/:user', 'administrator', async (r) =>
     r.stored(await putUserFrom(users, r.params['user'] as string, r.body)),

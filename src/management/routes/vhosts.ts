@@ -15,7 +15,8 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret): void {
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
     const isNew = putVhost(broker, name, vhostRequest(r.body))
-    if (isNew) users.setPermission(r.user.name, name, { configure: '.*', write: '.*', read: '.*' })
+    if (isNew && users.get(r.user.name) !== undefined)
+      users.setPermission(r.user.name, name, { configure: '.*', write: '.*', read: '.*' })
     const tracing = r.body['tracing']
     const vhost = broker.vhosts.get(name)
     if (typeof tracing === 'boolean' && vhost !== undefined)

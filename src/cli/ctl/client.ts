@@ -1,0 +1,83 @@
+/** Talks to the HTTP API: over the socket in the data folder, as the owner of the files, or to a URL. */
+import { request } from 'node:http'
+import { join } from 'node:path'
+
+export interface Target {
+  /** `http://user:password@host:15672`; undefined = the socket in `dataDir` */
+  readonly url: string | undefined
+  readonly dataDir: string
+}
+
+export class CtlError extends Error {
+  readonly exitCode: number
+
+  /** Exit codes as rabbitmqctl's: 64 usage, 65 data, 69 unavailable, 70 software. */
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+export const CONTROL_SOCKET = 'control.sock'
+
+export class Client {
+  private readonly target: Target
+
+  constructor(target: Target) {
+    this.target = target
+  }
+
+  get<T = unknown>(path: string): Promise<T> {
+    return this.call('GET', path) as Promise<T>
+  }
+
+  /** @throws CtlError */
+  call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<unknown> {
+    const { url, dataDir } = this.target
+    const u = url === undefined ? undefined : new URL(url)
+    const login = u === undefined ? '' : `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}`
+    const where =
+      u === undefined
+        ? { socketPath: join(dataDir, CONTROL_SOCKET) }
+        : { host: u.hostname, port: u.port || 15_672, auth: login === ':' ? 'guest:guest' : login }
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    return new Promise((resolve, reject) => {
+      const r = request(
+        {
+          ...where,
+          method,
+          path: `/api/${path}`,
+          headers: { 'content-type': 'application/json', ...headers },
+        },
+        (response) => {
+          let answer = ''
+          response.setEncoding('utf8')
+          response.on('data', (s) => {
+            answer += s
+          })
+          response.on('end', () => {
+            const json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: string })
+            const status = response.statusCode ?? 500
+            if (status < 300) resolve(json)
+            else
+              reject(
+                new CtlError(
+                  json?.reason ?? `status ${status}`,
+                  status === 404 ? 65 : status === 401 ? 77 : 70,
+                ),
+              )
+          })
+        },
+      )
+      r.on('error', (error) =>
+        reject(
+          new CtlError(
+            `no broker answers at ${url ?? join(dataDir, CONTROL_SOCKET)} (${(error as NodeJS.ErrnoException).code}); is it running, and is --data-dir right?`,
+            69,
+          ),
+        ),
+      )
+      r.end(text)
+    })
+  }
+}

@@ -1,0 +1,122 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
+import { CH, declareQueue, session } from '../support/session.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'leveret-ctl-'))
+let broker: BrokerProcess
+beforeAll(async () => {
+  broker = await startProcess(dir, 0, ['--management-port', '0'])
+})
+afterAll(async () => {
+  await broker.stop('SIGTERM')
+  rmSync(dir, { recursive: true, force: true })
+})
+
+function ctl(...args: string[]): Promise<Finished> {
+  return runCli([...args, '--data-dir', dir])
+}
+
+/** Its standard output, where all went well. */
+async function out(...args: string[]): Promise<string> {
+  const r = await ctl(...args)
+  expect([args, r.code, r.stderr]).toEqual([args, 0, ''])
+  return r.stdout
+}
+
+describe('commands of rabbitmqctl', () => {
+  it('talk to the broker whose data folder they are given, without a password', async () => {
+    expect(await out('ping', '-q')).toBe('Ping succeeded\n')
+    expect(await out('status')).toContain('Leveret version')
+    expect(statSync(join(dir, 'control.sock')).mode & 0o077).toBe(0)
+    await out('await_startup')
+    const r = await runCli(['ping', '--data-dir', join(dir, 'nowhere')])
+    expect([r.code, r.stderr]).toEqual([69, expect.stringContaining('no broker answers at')])
+  })
+
+  it('list with the columns asked for, in each format', async () => {
+    const w = await session(broker)
+    await declareQueue(w, { queue: 'listed, "q"' })
+    w.publish(CH, { routingKey: 'listed, "q"' })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    expect(await out('ctl', '-p', '/', 'list_queues', '-q', 'name', 'messages')).toBe(
+      'name\tmessages\nlisted, "q"\t1\n',
+    )
+    expect(await out('list_queues', '-s')).toBe('listed, "q"\t1\n')
+    expect(await out('list_queues')).toBe('Listing queues for vhost / ...\nname\tmessages\nlisted, "q"\t1\n')
+    expect(JSON.parse(await out('list_queues', '--formatter', 'json', 'name', 'consumers'))).toEqual([
+      { name: 'listed, "q"', consumers: 0 },
+    ])
+    expect(await out('list_queues', '--formatter', 'csv')).toBe('name,messages\n"listed, ""q""",1\n')
+    expect(await out('list_connections', '-s', 'user', 'state')).toBe('guest\trunning\n')
+  })
+
+  it('change users, permissions, vhosts, policies and limits', async () => {
+    await out('add_vhost', 'v')
+    await out('add_user', 'carol', 'secret')
+    await out('set_user_tags', 'carol', 'monitoring')
+    await out('set_permissions', '-p', 'v', 'carol', '^c', '^w', '^r')
+    expect(await out('list_permissions', '-p', 'v', '-s')).toBe('carol\t^c\t^w\t^r\n')
+    expect(await out('list_users', '-s')).toContain('carol\t[monitoring]\n')
+    await out('change_password', 'carol', 'other')
+    await out(
+      'set_policy',
+      '-p',
+      'v',
+      '--priority',
+      '4',
+      '--apply-to',
+      'queues',
+      'p',
+      '^q',
+      '{"max-length":5}',
+    )
+    expect(await out('list_policies', '-p', 'v', '-s')).toBe('v\tp\t^q\tqueues\t{"max-length":5}\t4\n')
+    await out('set_vhost_limits', '-p', 'v', '{"max-queues":7}')
+    expect(await out('list_vhost_limits', '-p', 'v', '-s')).toBe('v\t{"max-queues":7}\n')
+    const file = join(dir, 'definitions.json')
+    await out('export_definitions', file)
+    await out('delete_vhost', 'v')
+    await out('delete_user', 'carol')
+    expect(await out('list_vhosts', '-s')).toBe('/\n')
+    expect(readFileSync(file, 'utf8')).toContain('"max-queues"')
+    await out('import_definitions', file)
+    expect(await out('list_policies', '-p', 'v', '-s')).toContain('max-length')
+    expect(await out('list_users', '-s')).toContain('carol')
+  })
+
+  it('publish, peek and take', async () => {
+    const w = await session(broker)
+    const q = await declareQueue(w, { exclusive: false, autoDelete: false })
+    await out('publish', q, 'hello')
+    expect(await out('peek', '-s', q)).toContain(`0\tready\t${q}\t5\thello`)
+    expect(await out('get', '-s', q)).toContain('hello')
+    expect((await ctl('publish', 'nowhere', 'x')).code).toBe(70)
+    await out('delete_queue', q)
+    expect((await ctl('delete_queue', q)).code).toBe(65)
+  })
+
+  it('say what is wrong, and how they are used', async () => {
+    expect(await out('list_queues', '--help')).toContain('Usage: leveret list_queues')
+    expect(await out('ctl', 'help')).toContain('set_permissions')
+    expect(await out('completion', 'bash')).toContain('list_queues')
+    for (const args of [
+      ['no_such_command'],
+      ['add_user', 'alone'],
+      ['list_queues', '--formatter', 'xml'],
+      ['list_queues', '--nosuch'],
+    ])
+      expect([args, (await ctl(...args)).code]).toEqual([args, 64])
+    const r = await ctl('set_policy', 'p', '.*', '{"nonsense":1}')
+    expect([r.code, r.stderr]).toEqual([70, expect.stringContaining('are not recognised policy settings')])
+  })
+
+  it('make an archive for bug reports, without secrets', async () => {
+    const report = JSON.parse(await out('diagnostics')) as { overview: object; queues: unknown[] }
+    expect(Object.keys(report.overview)).toContain('object_totals')
+    expect(JSON.stringify(report)).not.toContain('password_hash":"k')
+  })
+})
