@@ -86,3 +86,6 @@ export const LOGIN_ADDRESSES_MAX = 10_000
 
 /** Octets of the body of an HTTP request, definitions files among them: 413 beyond. */
 export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
+
+/** Octets of one WebSocket message: the connection is closed beyond. */
+export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024

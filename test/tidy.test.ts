@@ -87,7 +87,7 @@ describe('imports', () => {
       ...readdirSync('src/protocol/generated').map((g) => `src/protocol/generated/${g}`),
     ]) {
       const source = readFileSync(f, 'utf8')
-      for (const m of source.matchAll(/from ['"](\.[^'"]+)['"]/g))
+      for (const m of source.matchAll(/(?:from |import\()['"](\.[^'"]+)['"]/g))
         used.add(join(f, '..', m[1] as string).replaceAll('\\', '/'))
     }
     expect(sources.filter((f) => !used.has(f))).toEqual([])

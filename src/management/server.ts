@@ -16,6 +16,7 @@ import { policyRoutes } from './routes/policies.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { vhostRoutes } from './routes/vhosts.ts'
+import { serveWebSockets } from './websocket.ts'
 
 const UNAUTHORISED = new HttpError(401, 'not_authorized', 'Login failed')
 
@@ -72,6 +73,7 @@ export class ManagementServer {
       definitionRoutes,
     ])
       routes(this.add, leveret, this.rates)
+    serveWebSockets(this.app.server, leveret.server)
     this.app.get('/api/openapi.json', () => openApi(this.routes))
   }
 

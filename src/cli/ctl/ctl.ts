@@ -2,7 +2,8 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Client, CtlError } from './client.ts'
-import { type Command, commands } from './commands.ts'
+import type { Command } from './command.ts'
+import { commands } from './commands.ts'
 import { type Formatter, format, formatters } from './output.ts'
 import { stateCommands } from './state.ts'
 

@@ -1,7 +1,7 @@
 /** Commands about the broker itself. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CtlError } from './client.ts'
-import type { Command, Context, Result } from './commands.ts'
+import type { Command, Context, Result } from './command.ts'
 import type { Row } from './output.ts'
 
 const AWAIT_MS = 250

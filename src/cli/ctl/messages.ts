@@ -1,0 +1,68 @@
+/** Messages of queues. */
+import { CtlError } from './client.ts'
+import { action, arg, type Command, enc } from './command.ts'
+import type { Row } from './output.ts'
+
+export const messages: Record<string, Command> = {
+  redrive: {
+    usage: '[-p VHOST] [--from QUEUE] [--reason REASON] [--rate N] [--limit N] QUEUE',
+    help: 'moves dead letters back to where they came from',
+    args: [1, 1],
+    banner: (c) => `Redriving messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
+    run: async (c) => {
+      const number = (name: string): number | undefined =>
+        c.options[name] === undefined ? undefined : Number(c.options[name])
+      const { from, reason } = c.options
+      const body = { from, reason, rate: number('rate'), limit: number('limit') }
+      const rows = [
+        (await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/redrive`, body)) as Row,
+      ]
+      return { rows, columns: ['moved', 'skipped'] }
+    },
+  },
+  publish: action(
+    '[-p VHOST] [--exchange NAME] ROUTING-KEY PAYLOAD',
+    'publishes a message',
+    [2, 2],
+    (c) => `Publishing to "${arg(c, 0)}" ...`,
+    async (c) => {
+      const x = String(c.options['exchange'] ?? 'amq.default')
+      const message = {
+        properties: { delivery_mode: 2 },
+        routing_key: arg(c, 0),
+        payload: arg(c, 1),
+        payload_encoding: 'string',
+      }
+      const { routed } = (await c.client.call(
+        'POST',
+        `exchanges/${enc(c.vhost)}/${enc(x)}/publish`,
+        message,
+      )) as { routed: boolean }
+      if (!routed) throw new CtlError('the message was not routed to any queue', 70)
+    },
+  ),
+  get: {
+    usage: '[-p VHOST] [--count N] [--requeue] QUEUE',
+    help: 'takes messages out of a queue',
+    args: [1, 1],
+    run: async (c) => ({
+      rows: (await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/get`, {
+        count: Number(c.options['count'] ?? 1),
+        ackmode: c.options['requeue'] === true ? 'ack_requeue_true' : 'ack_requeue_false',
+        encoding: 'auto',
+      })) as Row[],
+      columns: ['exchange', 'routing_key', 'redelivered', 'payload_bytes', 'payload'],
+    }),
+  },
+  peek: {
+    usage: '[-p VHOST] [--count N] QUEUE',
+    help: 'shows messages without taking them, and who holds those that are unacknowledged',
+    args: [1, 1],
+    run: async (c) => ({
+      rows: await c.client.get<Row[]>(
+        `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?count=${Number(c.options['count'] ?? 20)}`,
+      ),
+      columns: ['position', 'state', 'routing_key', 'payload_bytes', 'payload', 'held_by'],
+    }),
+  },
+}

@@ -1,0 +1,117 @@
+/** Users and their rights. */
+import { CtlError } from './client.ts'
+import { action, arg, type Command, type Context, enc, json } from './command.ts'
+import type { Row } from './output.ts'
+
+async function tagsOf(c: Context, user: string): Promise<unknown> {
+  return (await c.client.get<Row>(`users/${enc(user)}`))['tags']
+}
+
+export const users: Record<string, Command> = {
+  add_user: action(
+    'USER PASSWORD',
+    'makes a user',
+    [2, 2],
+    (c) => `Adding user "${arg(c, 0)}" ...`,
+    async (c) => {
+      const existing = await c.client.get<Row[]>('users')
+      if (existing.some((u) => u['name'] === arg(c, 0)))
+        throw new CtlError(`user '${arg(c, 0)}' already exists`, 70)
+      await c.client.call('PUT', `users/${enc(arg(c, 0))}`, { password: arg(c, 1), tags: '' })
+    },
+  ),
+  delete_user: action(
+    'USER',
+    'removes a user',
+    [1, 1],
+    (c) => `Deleting user "${arg(c, 0)}" ...`,
+    (c) => c.client.call('DELETE', `users/${enc(arg(c, 0))}`),
+  ),
+  change_password: action(
+    'USER PASSWORD',
+    'gives a user another password',
+    [2, 2],
+    (c) => `Changing password for user "${arg(c, 0)}" ...`,
+    async (c) =>
+      c.client.call('PUT', `users/${enc(arg(c, 0))}`, {
+        password: arg(c, 1),
+        tags: await tagsOf(c, arg(c, 0)),
+      }),
+  ),
+  clear_password: action(
+    'USER',
+    'lets a user log in with no password any more',
+    [1, 1],
+    (c) => `Clearing password for user "${arg(c, 0)}" ...`,
+    async (c) =>
+      c.client.call('PUT', `users/${enc(arg(c, 0))}`, {
+        password_hash: '',
+        tags: await tagsOf(c, arg(c, 0)),
+      }),
+  ),
+  set_user_tags: action(
+    'USER [TAG ...]',
+    'gives a user these tags and no others',
+    [1, 20],
+    (c) => `Setting tags for user "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
+    async (c) => {
+      const user = await c.client.get<Row>(`users/${enc(arg(c, 0))}`)
+      await c.client.call('POST', 'users/tags', { user: user['name'], tags: c.args.slice(1) })
+    },
+  ),
+  set_permissions: action(
+    '[-p VHOST] USER CONFIGURE WRITE READ',
+    'sets what a user may do in a vhost',
+    [4, 4],
+    (c) => `Setting permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
+    (c) =>
+      c.client.call('PUT', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
+        configure: arg(c, 1),
+        write: arg(c, 2),
+        read: arg(c, 3),
+      }),
+  ),
+  clear_permissions: action(
+    '[-p VHOST] USER',
+    'takes a user the right to use a vhost',
+    [1, 1],
+    (c) => `Clearing permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
+    (c) => c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`),
+  ),
+  set_topic_permissions: action(
+    '[-p VHOST] USER EXCHANGE WRITE READ',
+    'limits routing keys of a topic exchange',
+    [4, 4],
+    (c) => `Setting topic permissions on "${arg(c, 1)}" for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
+    (c) =>
+      c.client.call('PUT', `topic-permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
+        exchange: arg(c, 1),
+        write: arg(c, 2),
+        read: arg(c, 3),
+      }),
+  ),
+  clear_topic_permissions: action(
+    '[-p VHOST] USER [EXCHANGE]',
+    'removes such limits',
+    [1, 2],
+    (c) => `Clearing topic permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
+    (c) => c.client.call('DELETE', `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`),
+  ),
+  set_user_limits: action(
+    'USER JSON',
+    'limits connections and channels of a user',
+    [2, 2],
+    (c) => `Setting user limits to "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
+    async (c) => {
+      for (const [name, value] of Object.entries(json(arg(c, 1), 'the limits') as Row))
+        await c.client.call('PUT', `user-limits/${enc(arg(c, 0))}/${enc(name)}`, { value })
+    },
+  ),
+  clear_user_limits: action(
+    'USER NAME',
+    'removes such a limit',
+    [2, 2],
+    (c) => `Clearing "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
+    (c) => c.client.call('DELETE', `user-limits/${c.args.map(enc).join('/')}`),
+  ),
+}

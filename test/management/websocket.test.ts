@@ -1,0 +1,34 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createWebSocketStream, WebSocket } from 'ws'
+import { createBroker } from '../../src/index.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { Wire } from '../support/wire.ts'
+
+describe('AMQP over WebSocket', () => {
+  it('works as over TCP, in both directions and with large messages', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0 })
+    onTestFinished(() => broker.close())
+    const ws = new WebSocket(`ws://127.0.0.1:${broker.managementPort}/ws/amqp`, 'amqp')
+    await once(ws, 'open')
+    expect(ws.protocol).toBe('amqp')
+    const w = await Wire.over(createWebSocketStream(ws) as unknown as Socket)
+    await w.channel(1)
+    await w.call(1, MethodId.QueueDeclare, { queue: 'q' }, MethodId.QueueDeclareOk)
+    const body = Buffer.alloc(500_000, 'x')
+    w.publish(1, { routingKey: 'q', body })
+    await w.call(1, MethodId.BasicConsume, { queue: 'q', noAck: true }, MethodId.BasicConsumeOk)
+    expect((await w.receive(1, MethodId.BasicDeliver)).body?.equals(body)).toBe(true)
+    expect(broker.connections()).toBe(1)
+    await w.close()
+  })
+
+  it('is at its path only', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0 })
+    onTestFinished(() => broker.close())
+    const ws = new WebSocket(`ws://127.0.0.1:${broker.managementPort}/elsewhere`)
+    const [error] = (await once(ws, 'error')) as [Error]
+    expect(error.message).toContain('404')
+  })
+})
