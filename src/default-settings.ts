@@ -19,6 +19,7 @@ export const defaultSettings: Settings = {
   identity: {},
   tuning: {},
   login: {},
+  proxies: undefined,
   connectionsMax: Number.POSITIVE_INFINITY,
   memoryLimit: Number.POSITIVE_INFINITY,
   diskFreeLimit: 0,

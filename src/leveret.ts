@@ -71,6 +71,7 @@ export class Leveret {
       identity: { clusterName: this.nodeName, ...settings.identity },
       tuning: settings.tuning,
       login: settings.login,
+      proxies: settings.proxies,
     })
     this.server.admission.connectionsMax = settings.connectionsMax
   }

@@ -46,6 +46,8 @@ export interface Settings {
   readonly identity: Partial<Identity>
   readonly tuning: Partial<Tuning>
   readonly login: Partial<LoginSettings>
+  /** Load balancers that speak the PROXY protocol: addresses or networks; undefined = none. */
+  readonly proxies: readonly string[] | undefined
   /** Connections at once; Infinity = no limit. */
   readonly connectionsMax: number
   /** Octets from which on publishers are blocked; Infinity = never. */

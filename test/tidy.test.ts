@@ -42,7 +42,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     types: ['leveret'],
   },
   metrics: { any: ['management', 'broker', 'util'], types: ['leveret'] },
-  config: { any: ['security', 'util', 'default-settings'], types: ['settings'] },
+  config: { any: ['connection', 'security', 'util', 'default-settings'], types: ['settings'] },
   cli: { any: ['util'], types: ['config'] },
 }
 

@@ -14,6 +14,7 @@ interface Address {
 const DISK_FREE_LIMIT = 50_000_000
 const MEMORY_SHARE = 0.6
 const AMQP_PORT = 5672
+const LOOPBACK = ['127.0.0.0/8', '::1']
 const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
 
@@ -45,6 +46,8 @@ export class Draft {
   memoryLimit = MEMORY_SHARE * availableMemory()
   diskFreeLimit = DISK_FREE_LIMIT
   readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
+  proxyProtocol = false
+  readonly proxies: string[] = []
   connectionsMax = Number.POSITIVE_INFINITY
   maxMessageSize = defaultSettings.maxMessageSize
   consumerTimeout = 0
@@ -92,6 +95,7 @@ export class Draft {
         anonymousUser: this.anonymousUser,
         certificateLogin: this.certificateLogin,
       },
+      proxies: this.proxyProtocol ? [...LOOPBACK, ...this.proxies] : undefined,
       connectionsMax: this.connectionsMax,
       memoryLimit: this.memoryLimit,
       diskFreeLimit: this.diskFreeLimit,

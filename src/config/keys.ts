@@ -2,6 +2,7 @@
  * The keys of rabbitmq.conf that have an effect, each with what it sets. `*` in a key stands for one part of any name.
  * Those in `withoutEffect` are known and do nothing on a single node of this kind.
  */
+import { trustedList } from '../connection/proxy-protocol.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import type { Draft } from './draft.ts'
 import { address, availableMemory, boolean, decimal, integer, octets, oneOf } from './values.ts'
@@ -115,6 +116,13 @@ export const keys: Readonly<Record<string, Apply>> = {
   consumer_timeout: (d, v) => {
     d.consumerTimeout = ['undefined', 'infinity'].includes(v) ? 0 : integer(v)
   },
+  proxy_protocol: (d, v) => {
+    d.proxyProtocol = boolean(v)
+  },
+  'proxy_protocol.trusted.*': (d, v) => {
+    trustedList([v])
+    d.proxies.push(v)
+  },
   default_queue_type: (d, v) => {
     d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
   },
@@ -174,7 +182,6 @@ export const withoutEffect: readonly string[] = [
   'net_ticktime',
   'num_acceptors.',
   'prometheus.',
-  'proxy_protocol',
   'queue_index_',
   'queue_leader_locator',
   'queue_master_locator',

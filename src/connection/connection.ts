@@ -23,6 +23,7 @@ import { Frames } from './frames.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Negotiation } from './negotiation.ts'
 import { Output } from './output.ts'
+import { Peer } from './peer.ts'
 import { readShared } from './reading.ts'
 import type { Server } from './server.ts'
 
@@ -37,16 +38,14 @@ export class Connection implements HeartbeatPeer {
   readonly broker: Broker
   readonly output: Output
   readonly socket: Socket
-  /** Of the client. */
-  readonly address: string
+  readonly peer: Peer
   mechanism = ''
   /** TLS. */
   readonly secure: boolean
   readonly connectedAt: number
-  /** Not read since an alarm is on and it has published. */
   blocked = false
   /** `host:port -> host:port` */
-  readonly name: string
+  name: string
   state: ConnectionState = 'negotiating'
   /** Octets of a frame, as negotiated; 0 = no limit. */
   frameBytesMax = 0
@@ -83,10 +82,10 @@ export class Connection implements HeartbeatPeer {
     const { socket, reused } = readShared(listener, accepted, (chunk) => this.received(chunk))
     this.socket = socket
     this.chunksAreReused = reused
-    this.address = socket.remoteAddress ?? ''
+    this.peer = new Peer(socket, server.proxies)
     this.secure = accepted instanceof TLSSocket
     this.connectedAt = server.broker.clock.now()
-    this.name = `${socket.remoteAddress}:${socket.remotePort} -> ${socket.localAddress}:${socket.localPort}`
+    this.name = this.peer.name
     this.output = new Output(socket, server.broker.turn)
     this.frames = new Frames(this)
     this.reader = new FrameReader(this.frames, FRAME_BYTES_MAX_BEFORE_LOGIN)
@@ -106,7 +105,21 @@ export class Connection implements HeartbeatPeer {
     return this.frames.suspended || this.outputFull || this.blocked
   }
 
-  private received(chunk: Buffer): void {
+  private afterProxyHeader(chunk: Buffer): Buffer | undefined {
+    try {
+      return this.peer.read(chunk)
+    } catch (error) {
+      this.server.logger.warn({ connection: this.name, err: error }, 'connection refused')
+      this.socket.destroy()
+      return undefined
+    } finally {
+      this.name = this.peer.name
+    }
+  }
+
+  private received(given: Buffer): void {
+    const chunk = this.peer.expectsHeader ? this.afterProxyHeader(given) : given
+    if (chunk === undefined) return
     this.octetsReceived += chunk.length
     if (this.frames.suspended) this.backlog.push(this.kept(chunk))
     else this.consume(chunk)

@@ -28,6 +28,7 @@ export async function login(
   settings: LoginSettings,
   m: ConnectionStartOk,
   socket: Socket,
+  address: string,
 ): Promise<UserRecord | undefined> {
   const mechanism = m.mechanism as Mechanism
   if (!offeredMechanisms(settings, socket).includes(mechanism)) return undefined
@@ -35,7 +36,7 @@ export async function login(
   if (mechanism === 'ANONYMOUS') return users.get(settings.anonymousUser as string)
   const reading = readResponse(mechanism, m.response)
   if (typeof reading === 'string') return undefined
-  return await users.login(reading.user, reading.password, isLoopback(socket.remoteAddress))
+  return await users.login(reading.user, reading.password, isLoopback(address))
 }
 
 /** In RabbitMQ's form: `CN=client,O=org`, the last part first. undefined without a certificate that was verified. */

@@ -77,7 +77,8 @@ export class Negotiation {
 
   private startOk(m: ConnectionStartOk): void {
     const { connection } = this
-    const { server, broker, address } = connection
+    const { server, broker } = connection
+    const { address } = connection.peer
     connection.clientProperties = m.clientProperties
     connection.mechanism = m.mechanism
     this.step = 'securing'
@@ -85,7 +86,7 @@ export class Negotiation {
     const response = Buffer.from(m.response)
     const wait = server.throttle.delay(address, broker.clock.now())
     broker.clock.after(wait, () => {
-      login(server.users, server.login, { ...m, response }, connection.socket).then(
+      login(server.users, server.login, { ...m, response }, connection.socket, address).then(
         (user) => this.loggedIn(m.mechanism, user),
         (error) => connection.failed(error, 0, m.id),
       )
@@ -100,7 +101,7 @@ export class Negotiation {
       return
     }
     this.user = user
-    connection.server.throttle.succeeded(connection.address)
+    connection.server.throttle.succeeded(connection.peer.address)
     this.step = 'tuning'
     connection.output.method(0, tune(connection.server.tuning))
   }
@@ -116,7 +117,7 @@ export class Negotiation {
         `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
       )
     connection.closeSocketAfter(
-      connection.server.throttle.refused(connection.address, connection.broker.clock.now()),
+      connection.server.throttle.refused(connection.peer.address, connection.broker.clock.now()),
     )
   }
 

@@ -17,6 +17,7 @@ import { Connection } from './connection.ts'
 import { defaultTuning, type Tuning } from './handshake.ts'
 import { Listener, type TlsSettings } from './listener.ts'
 import type { LoginSettings } from './login.ts'
+import { trustedList } from './proxy-protocol.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
 
 /** Asked after every flush, until it answers false. */
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly identity?: Partial<Identity> | undefined
   readonly tuning?: Partial<Tuning> | undefined
   readonly login?: Partial<LoginSettings> | undefined
+  /** Addresses and networks of load balancers that speak the PROXY protocol. */
+  readonly proxies?: readonly string[] | undefined
 }
 
 const defaultLogin: LoginSettings = {
@@ -50,6 +53,8 @@ export class Server {
   readonly admission: Admission
   readonly throttle = new LoginThrottle()
   readonly tuning: Tuning
+  /** Whether a load balancer at that address is to be believed. */
+  readonly proxies: ((address: string) => boolean) | undefined
   readonly alarms: Alarms
   /** An alarm is on: whoever publishes is blocked. */
   blocking = false
@@ -66,6 +71,7 @@ export class Server {
     this.tuning = { ...defaultTuning, ...options.tuning }
     alarms.onChange(() => this.alarmChanged())
     this.congestion = new Congestion(broker.clock, broker)
+    this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
     this.login = { ...defaultLogin, ...options.login }
     broker.commit.onFlushed(() => this.afterFlush())
   }

@@ -60,7 +60,7 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
 function ownerOf(q: Queue): Json | null {
   const owner = q.owner as Connection | undefined
   if (owner === undefined) return null
-  return { name: owner.name, peer_host: owner.address, peer_port: owner.socket.remotePort ?? 0 }
+  return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 
 export function exchangeJson(vhost: Vhost, x: Exchange): Json {
@@ -116,8 +116,8 @@ export function connectionJson(leveret: Leveret, c: Connection): Json {
     timeout: c.heartbeat?.seconds ?? 0,
     auth_mechanism: c.mechanism,
     ssl: c.secure,
-    peer_host: c.address,
-    peer_port: c.socket.remotePort ?? 0,
+    peer_host: c.peer.address,
+    peer_port: c.peer.port,
     host: c.socket.localAddress ?? '',
     port: c.socket.localPort ?? 0,
     client_properties: properties,
@@ -132,7 +132,7 @@ export function connectionJson(leveret: Leveret, c: Connection): Json {
 }
 
 export function connectionDetails(c: Connection): Json {
-  return { name: c.name, peer_host: c.address, peer_port: c.socket.remotePort ?? 0 }
+  return { name: c.name, peer_host: c.peer.address, peer_port: c.peer.port }
 }
 
 export function channelName(ch: Channel): string {

@@ -1,0 +1,82 @@
+/**
+ * The PROXY protocol, versions 1 and 2: a load balancer in front tells who the client is. Only balancers at trusted
+ * addresses are believed, and from them the header has to come.
+ */
+import { BlockList, isIP } from 'node:net'
+
+const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
+const V2_FIXED_BYTES = 16
+/** Longest header of version 1. */
+const V1_BYTES_MAX = 107
+/** Octets of addresses and extensions that version 2 may announce. */
+const V2_REST_MAX = 4096
+const PROXY_COMMAND = 1
+
+export interface ProxyPeer {
+  readonly address: string
+  readonly port: number
+}
+
+/** Addresses or networks such as 10.0.0.0/8. @throws Error for what is neither */
+export function trustedList(addresses: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const a of addresses) {
+    const [net = '', bits] = a.split('/')
+    const version = isIP(net)
+    if (version === 0) throw new Error(`expected an address or a network, found '${a}'`)
+    const family = version === 4 ? 'ipv4' : 'ipv6'
+    if (bits === undefined) list.addAddress(net, family)
+    else list.addSubnet(net, Number(bits), family)
+  }
+  return (address) => {
+    const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
+    const version = isIP(plain)
+    return version !== 0 && list.check(plain, version === 4 ? 'ipv4' : 'ipv6')
+  }
+}
+
+export type ProxyReading =
+  | 'more'
+  | 'wrong'
+  /** `peer` undefined where the balancer speaks for itself (a health check). */
+  | { readonly peer: ProxyPeer | undefined; readonly size: number }
+
+/** Reads the header at the beginning of what has come so far. */
+export function readProxyHeader(b: Buffer): ProxyReading {
+  const common = Math.min(b.length, SIGNATURE.length)
+  if (b.subarray(0, common).equals(SIGNATURE.subarray(0, common)))
+    return b.length < V2_FIXED_BYTES ? 'more' : readV2(b)
+  return readV1(b)
+}
+
+function readV1(b: Buffer): ProxyReading {
+  const start = 'PROXY '
+  const text = b.toString('latin1', 0, V1_BYTES_MAX)
+  if (!text.startsWith(start.slice(0, text.length))) return 'wrong'
+  const end = text.indexOf('\r\n')
+  if (end < 0) return b.length < V1_BYTES_MAX ? 'more' : 'wrong'
+  const [, protocol, source = '', , port = ''] = text.slice(0, end).split(' ')
+  if (protocol === 'UNKNOWN') return { peer: undefined, size: end + 2 }
+  const version = protocol === 'TCP4' ? 4 : protocol === 'TCP6' ? 6 : 0
+  if (version === 0 || isIP(source) !== version || !/^\d{1,5}$/.test(port)) return 'wrong'
+  return { peer: { address: source, port: Number(port) }, size: end + 2 }
+}
+
+function readV2(b: Buffer): ProxyReading {
+  const versionAndCommand = b[12] as number
+  const family = (b[13] as number) >> 4
+  const rest = b.readUInt16BE(14)
+  if (versionAndCommand >> 4 !== 2 || rest > V2_REST_MAX) return 'wrong'
+  const size = V2_FIXED_BYTES + rest
+  if (b.length < size) return 'more'
+  if ((versionAndCommand & 15) !== PROXY_COMMAND || family === 0) return { peer: undefined, size }
+  const addressBytes = family === 1 ? 4 : family === 2 ? 16 : 0
+  if (addressBytes === 0 || rest < 2 * addressBytes + 4) return 'wrong'
+  const source = b.subarray(V2_FIXED_BYTES, V2_FIXED_BYTES + addressBytes)
+  const port = b.readUInt16BE(V2_FIXED_BYTES + 2 * addressBytes)
+  const address =
+    family === 1
+      ? source.join('.')
+      : Array.from({ length: 8 }, (_, i) => source.readUInt16BE(2 * i).toString(16)).join(':')
+  return { peer: { address, port }, size }
+}
