@@ -20,6 +20,7 @@ export const defaultSettings: Settings = {
   tuning: {},
   login: {},
   proxies: undefined,
+  oauth: undefined,
   connectionsMax: Number.POSITIVE_INFINITY,
   memoryLimit: Number.POSITIVE_INFINITY,
   diskFreeLimit: 0,

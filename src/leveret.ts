@@ -10,6 +10,7 @@ import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
 import type { ManagementServer } from './management/server.ts'
 import type { MetricsServer } from './metrics/server.ts'
+import type { OAuth } from './security/oauth.ts'
 import { rabbitHash } from './security/passwords.ts'
 import { UserStore } from './security/user-store.ts'
 import { Users } from './security/users.ts'
@@ -44,7 +45,7 @@ export class Leveret {
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
 
-  private constructor(settings: Settings, storage: Storage, logger: Logger) {
+  private constructor(settings: Settings, storage: Storage, oauth: OAuth | undefined, logger: Logger) {
     this.settings = settings
     this.storage = storage
     this.logger = logger
@@ -70,7 +71,7 @@ export class Leveret {
     this.server = new Server(this.broker, this.users, this.alarms, logger, {
       identity: { clusterName: this.nodeName, ...settings.identity },
       tuning: settings.tuning,
-      login: settings.login,
+      login: { ...settings.login, oauth },
       proxies: settings.proxies,
     })
     this.server.admission.connectionsMax = settings.connectionsMax
@@ -78,7 +79,8 @@ export class Leveret {
 
   /** @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate */
   static async start(settings: Settings, logger: Logger): Promise<Leveret> {
-    const leveret = new Leveret(settings, await openStorage(settings), logger)
+    const oauth = await openOAuth(settings)
+    const leveret = new Leveret(settings, await openStorage(settings), oauth, logger)
     try {
       await leveret.load()
       for (const l of settings.listeners)
@@ -144,8 +146,18 @@ export class Leveret {
     }
   }
 
-  /** Certificates are read again; listeners and limits stay until a restart. */
-  reload(): void {
+  /**
+   * Certificates are read again, and what can be changed while running is: limits of memory, disk and connections, users
+   * that may come from this machine only. Listeners and the rest stay until a restart.
+   * @throws where a certificate cannot be used; the old one stays then
+   */
+  reload(settings: Settings): void {
+    const { limits } = this.alarms
+    limits.memory = settings.memoryLimit
+    limits.diskFree = settings.diskFreeLimit
+    this.alarms.check()
+    this.server.admission.connectionsMax = settings.connectionsMax
+    this.users.loopbackOnly = new Set(settings.loopbackUsers)
     for (const l of this.server.listeners) l.reload()
   }
 
@@ -174,6 +186,19 @@ export class Leveret {
     } finally {
       await this.storage.close()
     }
+  }
+}
+
+/** Loaded only where it is wanted. @throws Error where the keys cannot be read */
+async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
+  if (oauth === undefined) return undefined
+  const { OAuth: Verifier } = await import('./security/oauth.ts')
+  try {
+    return new Verifier(oauth)
+  } catch (error) {
+    throw new Error(`cannot read the signing keys in ${oauth.jwks}: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }
 

@@ -89,3 +89,6 @@ export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
 
 /** Octets of one WebSocket message: the connection is closed beyond. */
 export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+
+/** Connections that have not opened a vhost yet: further ones are closed at once. */
+export const UNAUTHENTICATED_MAX = 4_096

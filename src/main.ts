@@ -53,21 +53,23 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+/** @throws ConfigError */
+function configuration(options: StartOptions): Loaded {
+  const file = options.config ?? process.env['RABBITMQ_CONFIG_FILE']
+  const loaded = loadConfig(file, process.env, options.overrides)
+  const { draft } = loaded
+  draft.dataDir = options.dataDir
+  draft.bind = options.bind ?? '0.0.0.0'
+  if (options.managementPort !== false) draft.management.port = options.managementPort
+  if (options.metricsPort !== false) draft.metrics.port = options.metricsPort
+  draft.settings()
+  return loaded
+}
+
 /** undefined where the configuration is wrong; that has been said then. */
 function load(options: StartOptions): Loaded | undefined {
   try {
-    const loaded = loadConfig(
-      options.config ?? process.env['RABBITMQ_CONFIG_FILE'],
-      process.env,
-      options.overrides,
-    )
-    const { draft } = loaded
-    draft.dataDir = options.dataDir
-    draft.bind = options.bind ?? '0.0.0.0'
-    if (options.managementPort !== false) draft.management.port = options.managementPort
-    if (options.metricsPort !== false) draft.metrics.port = options.metricsPort
-    draft.settings()
-    return loaded
+    return configuration(options)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`leveret: ${error.message}\n`)
@@ -96,7 +98,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
       `Leveret ${version} ready: amqp://${address}:${port}`,
     )
     stopOnSignal(leveret, logger)
-    reloadOnSignal(leveret, logger)
+    reloadOnSignal(leveret, logger, options)
     endOnFailure(logger)
   } catch (error) {
     logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
@@ -104,13 +106,18 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
   }
 }
 
-function reloadOnSignal(leveret: Leveret, logger: Pino): void {
+function reloadOnSignal(leveret: Leveret, logger: Pino, options: StartOptions): void {
   process.on('SIGHUP', () => {
     try {
-      leveret.reload()
-      logger.info({}, 'certificates read again')
+      const { draft } = configuration(options)
+      leveret.reload(draft.settings())
+      if (options.logLevel === undefined) logger.level = pinoLevels[draft.logLevel] ?? draft.logLevel
+      logger.info({}, 'configuration and certificates read again')
     } catch (error) {
-      logger.error({ err: error }, 'cannot read the certificates again; the old ones stay')
+      logger.error(
+        { err: error },
+        'cannot read configuration and certificates again; what was in force stays',
+      )
     }
   })
 }

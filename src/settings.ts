@@ -4,6 +4,7 @@ import type { TlsSettings } from './connection/listener.ts'
 import type { LoginSettings } from './connection/login.ts'
 import type { Identity } from './connection/server-properties.ts'
 import type { Permission } from './security/access.ts'
+import type { OAuthSettings } from './security/oauth.ts'
 
 export interface ListenerSettings {
   readonly port: number
@@ -48,6 +49,8 @@ export interface Settings {
   readonly login: Partial<LoginSettings>
   /** Load balancers that speak the PROXY protocol: addresses or networks; undefined = none. */
   readonly proxies: readonly string[] | undefined
+  /** Tokens in the place of passwords; undefined = none. */
+  readonly oauth: OAuthSettings | undefined
   /** Connections at once; Infinity = no limit. */
   readonly connectionsMax: number
   /** Octets from which on publishers are blocked; Infinity = never. */

@@ -12,6 +12,7 @@ import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
+import type { Access } from '../security/access.ts'
 import type { Confirms } from './confirms.ts'
 import type { ChannelConsumer } from './consumer.ts'
 import { ContentAssembly } from './content-assembly.ts'
@@ -23,11 +24,11 @@ export class Channel implements Confirming, TraceOrigin {
   readonly number: number
   readonly connection: Connection
   readonly broker: Broker
-  readonly caller: Caller
+  caller: Caller
   readonly unsettled = new Unsettled()
   readonly consumers = new Map<string, ChannelConsumer>()
   readonly assembly = new ContentAssembly()
-  readonly routes = new RouteCache()
+  routes = new RouteCache()
   /** The server has closed it and waits for the client's close-ok. */
   closing = false
   confirms: Confirms | undefined
@@ -56,6 +57,11 @@ export class Channel implements Confirming, TraceOrigin {
     this.broker = connection.broker
     this.number = number
     this.caller = caller
+  }
+
+  setAccess(access: Access): void {
+    this.caller = { ...this.caller, access }
+    this.routes = new RouteCache()
   }
 
   get connectionName(): string {

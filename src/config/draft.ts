@@ -1,5 +1,6 @@
 /** Settings while they are read, key by key, and what they come to. */
 import { defaultSettings } from '../default-settings.ts'
+import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
 import type { ListenerSettings, Settings } from '../settings.ts'
 import { ConfigError } from './parse.ts'
@@ -46,6 +47,15 @@ export class Draft {
   memoryLimit = MEMORY_SHARE * availableMemory()
   diskFreeLimit = DISK_FREE_LIMIT
   readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
+  readonly oauth: {
+    resourceServerId?: string
+    jwks?: string
+    issuer?: string
+    usernameClaim?: string
+    scopesClaim?: string
+    scopePrefix?: string
+    verifyAudience?: boolean
+  } = {}
   proxyProtocol = false
   readonly proxies: string[] = []
   connectionsMax = Number.POSITIVE_INFINITY
@@ -96,11 +106,30 @@ export class Draft {
         certificateLogin: this.certificateLogin,
       },
       proxies: this.proxyProtocol ? [...LOOPBACK, ...this.proxies] : undefined,
+      oauth: this.oauthOf(),
       connectionsMax: this.connectionsMax,
       memoryLimit: this.memoryLimit,
       diskFreeLimit: this.diskFreeLimit,
       consumerTimeout: this.consumerTimeout,
       definitions: this.definitions,
+    }
+  }
+
+  /** @throws ConfigError where one half of it is missing */
+  private oauthOf(): OAuthSettings | undefined {
+    const { resourceServerId, jwks, ...more } = this.oauth
+    if (jwks === undefined && resourceServerId === undefined) return undefined
+    if (jwks === undefined || resourceServerId === undefined)
+      throw new ConfigError('auth_oauth2 needs resource_server_id and jwks_url or signing_keys_file')
+    return {
+      issuer: undefined,
+      usernameClaim: undefined,
+      scopesClaim: undefined,
+      scopePrefix: undefined,
+      verifyAudience: true,
+      ...more,
+      resourceServerId,
+      jwks,
     }
   }
 

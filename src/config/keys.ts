@@ -123,6 +123,35 @@ export const keys: Readonly<Record<string, Apply>> = {
     trustedList([v])
     d.proxies.push(v)
   },
+  'auth_oauth2.resource_server_id': (d, v) => {
+    d.oauth.resourceServerId = v
+  },
+  'auth_oauth2.jwks_url': (d, v) => {
+    d.oauth.jwks = v
+  },
+  'auth_oauth2.jwks_uri': (d, v) => {
+    d.oauth.jwks = v
+  },
+  'auth_oauth2.signing_keys_file': (d, v) => {
+    d.oauth.jwks = v
+  },
+  'auth_oauth2.issuer': (d, v) => {
+    d.oauth.issuer = v
+  },
+  'auth_oauth2.preferred_username_claims.*': (d, v) => {
+    d.oauth.usernameClaim = v
+  },
+  'auth_oauth2.additional_scopes_key': (d, v) => {
+    d.oauth.scopesClaim = v
+  },
+  'auth_oauth2.scope_prefix': (d, v) => {
+    d.oauth.scopePrefix = v
+  },
+  'auth_oauth2.verify_aud': (d, v) => {
+    d.oauth.verifyAudience = boolean(v)
+  },
+  'auth_backends.*': (_, v) =>
+    void oneOf(v, ['internal', 'oauth2', 'rabbit_auth_backend_internal', 'rabbit_auth_backend_oauth2']),
   default_queue_type: (d, v) => {
     d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
   },

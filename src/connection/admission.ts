@@ -2,6 +2,7 @@
 import type { Vhost } from '../broker/vhost.ts'
 import type { AmqpError } from '../protocol/errors.ts'
 import type { Access } from '../security/access.ts'
+import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
 import { notAllowed } from './handshake.ts'
 
@@ -32,8 +33,14 @@ export class Admission {
     this.users = users
   }
 
+  /** Connections that are counted in. */
+  get openCount(): number {
+    return this.open
+  }
+
   /** Counts a connection in. @throws AmqpError 530 */
-  enter(user: string, vhostName: string, vhost: Vhost | undefined): { access: Access; vhost: Vhost } {
+  enter(principal: Principal, vhostName: string, vhost: Vhost | undefined): { access: Access; vhost: Vhost } {
+    const user = principal.name
     const limits = this.users.get(user)?.limits ?? {}
     if (this.open >= this.connectionsMax)
       throw notAllowed(`connection refused: node connection limit (${this.connectionsMax}) is reached`)
@@ -46,7 +53,7 @@ export class Admission {
     const perUser = limits['max-connections'] ?? -1
     if (perUser >= 0 && this.byUser.get(user) >= perUser)
       throw notAllowed(`connection refused for user '${user}': user connection limit (${perUser}) is reached`)
-    const access = this.users.access(user, vhostName)
+    const access = principal.access(vhostName)
     if (access === undefined) throw notAllowed(`access to vhost '${vhostName}' refused for user '${user}'`)
     this.open++
     this.byVhost.add(vhostName, 1)

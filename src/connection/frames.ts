@@ -143,7 +143,7 @@ export class Frames implements FrameHandler {
     server.admission.enterChannel(user)
     server.broker.counters.channelsOpened++
     // Changes of permissions act on new channels.
-    const access = server.users.access(user, vhost.name) ?? noAccess
+    const access = this.connection.negotiation.user?.access(vhost.name) ?? noAccess
     const ch = new Channel(this.connection, number, { ...(caller as Caller), access })
     this.connection.channels.add(ch)
     ch.send({ id: MethodId.ChannelOpenOk, channelId: Buffer.alloc(0) })

@@ -2,8 +2,10 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { ConnectionStartOk } from '../protocol/generated/methods.ts'
+import type { OAuth } from '../security/oauth.ts'
+import { type Principal, userPrincipal } from '../security/principal.ts'
 import { type Mechanism, readResponse } from '../security/sasl.ts'
-import type { UserRecord, Users } from '../security/users.ts'
+import type { Users } from '../security/users.ts'
 
 export interface LoginSettings {
   readonly mechanisms: readonly Mechanism[]
@@ -11,6 +13,8 @@ export interface LoginSettings {
   readonly anonymousUser: string | undefined
   /** What of a client's certificate is the name for EXTERNAL. */
   readonly certificateLogin: 'distinguished_name' | 'common_name'
+  /** Where tokens are taken for passwords. */
+  readonly oauth: OAuth | undefined
 }
 
 /** EXTERNAL only where there is a certificate to go by. */
@@ -29,14 +33,32 @@ export async function login(
   m: ConnectionStartOk,
   socket: Socket,
   address: string,
-): Promise<UserRecord | undefined> {
+): Promise<Principal | undefined> {
   const mechanism = m.mechanism as Mechanism
   if (!offeredMechanisms(settings, socket).includes(mechanism)) return undefined
-  if (mechanism === 'EXTERNAL') return users.get(certificateName(settings, socket) as string)
-  if (mechanism === 'ANONYMOUS') return users.get(settings.anonymousUser as string)
+  const known = (name: string | undefined): Principal | undefined => {
+    const user = name === undefined ? undefined : users.get(name)
+    return user && userPrincipal(users, user)
+  }
+  if (mechanism === 'EXTERNAL') return known(certificateName(settings, socket))
+  if (mechanism === 'ANONYMOUS') return known(settings.anonymousUser)
   const reading = readResponse(mechanism, m.response)
   if (typeof reading === 'string') return undefined
-  return await users.login(reading.user, reading.password, isLoopback(address))
+  return await passwordLogin(users, settings.oauth, reading.user, reading.password, address)
+}
+
+/** A token in the place of the password says itself who its bearer is. */
+export async function passwordLogin(
+  users: Users,
+  oauth: OAuth | undefined,
+  name: string,
+  password: string,
+  address: string,
+): Promise<Principal | undefined> {
+  const bearer = await oauth?.verify(password)
+  if (bearer !== undefined) return bearer
+  const user = await users.login(name, password, isLoopback(address))
+  return user && userPrincipal(users, user)
 }
 
 /** In RabbitMQ's form: `CN=client,O=org`, the last part first. undefined without a certificate that was verified. */

@@ -9,7 +9,8 @@ import type {
   ConnectionStartOk,
   ConnectionTuneOk,
 } from '../protocol/generated/methods.ts'
-import type { UserRecord } from '../security/users.ts'
+import { noAccess } from '../security/access.ts'
+import type { Principal } from '../security/principal.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -24,7 +25,8 @@ const OLD_HEADER = Buffer.from('AMQP\x01\x01\x00\x09', 'latin1')
 
 export class Negotiation {
   private step: Step = 'pre_init'
-  private user: UserRecord | undefined
+  user: Principal | undefined
+  private expiry: Timer | undefined
   private readonly connection: Connection
   private readonly timer: Timer
 
@@ -71,7 +73,7 @@ export class Negotiation {
     else if (m.id === MethodId.ConnectionTuneOk && step === 'tuning') this.tuneOk(m)
     else if (m.id === MethodId.ConnectionOpen && step === 'opening') this.open(m)
     else if (m.id === MethodId.ConnectionUpdateSecret && step === 'running')
-      connection.output.method(0, { id: MethodId.ConnectionUpdateSecretOk })
+      this.updateSecret(m.newSecret.toString())
     else throw this.unexpected()
   }
 
@@ -93,7 +95,7 @@ export class Negotiation {
     })
   }
 
-  private loggedIn(mechanism: string, user: UserRecord | undefined): void {
+  private loggedIn(mechanism: string, user: Principal | undefined): void {
     const { connection } = this
     if (connection.state !== 'negotiating') return
     if (user === undefined) {
@@ -136,17 +138,57 @@ export class Negotiation {
     if (user === undefined) throw this.unexpected()
     const { broker, server } = connection
     const name = m.virtualHost
-    const { access, vhost } = server.admission.enter(user.name, name, broker.vhosts.get(name))
+    const { access, vhost } = server.admission.enter(user, name, broker.vhosts.get(name))
     connection.caller = { user: user.name, tags: user.tags, access, vhost, owner: connection }
     this.step = 'running'
     broker.counters.connectionsOpened++
     this.timer.cancel()
     connection.state = 'open'
+    this.expire(user.expires)
     connection.output.method(0, { id: MethodId.ConnectionOpenOk, knownHosts: '' })
     connection.server.logger.info(
       { connection: connection.name, user: user.name, vhost: m.virtualHost },
       'connection opened',
     )
+  }
+
+  /** A token that runs out takes its connection along. */
+  private expire(at: number | undefined): void {
+    const { connection } = this
+    this.expiry?.cancel()
+    this.expiry = undefined
+    if (at === undefined) return
+    const { clock } = connection.broker
+    this.expiry = clock.after(Math.max(0, at - clock.now()), () =>
+      connection.close(ReplyCode.ConnectionForced, 'CONNECTION_FORCED - credential expired'),
+    )
+  }
+
+  /** A new token for the same user; passwords are taken and not looked at, since nothing depends on them any more. */
+  private updateSecret(secret: string): void {
+    const { connection, user } = this
+    const { oauth } = connection.server.login
+    const accepted = (): void => connection.output.method(0, { id: MethodId.ConnectionUpdateSecretOk })
+    if (oauth === undefined || user?.expires === undefined) {
+      accepted()
+      return
+    }
+    void oauth.verify(secret).then((renewed) => {
+      if (connection.state !== 'open') return
+      if (renewed?.name !== user.name) {
+        connection.close(
+          ReplyCode.NotAllowed,
+          'NOT_ALLOWED - New secret was refused by one of the backends',
+          MethodId.ConnectionUpdateSecret,
+        )
+        return
+      }
+      this.user = renewed
+      this.expire(renewed.expires)
+      // The new rights hold at once.
+      for (const ch of connection.channels) ch.setAccess(renewed.access(ch.caller.vhost.name) ?? noAccess)
+      accepted()
+    })
   }
 
   /** The connection's exclusive queues are gone before the client hears close-ok. */
@@ -159,6 +201,7 @@ export class Negotiation {
   }
 
   ended(): void {
+    this.expiry?.cancel()
     this.timer.cancel()
   }
 }

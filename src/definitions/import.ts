@@ -16,13 +16,11 @@ import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser, setUserLimit } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
-import { Access } from '../security/access.ts'
+import { fullAccess } from '../security/access.ts'
 import { SCRYPT } from '../security/passwords.ts'
 import type { UserLimits } from '../security/users.ts'
 
 type Json = { [key: string]: unknown }
-
-const everything = new Access({ configure: '.*', write: '.*', read: '.*' }, [], {})
 
 function list(d: Json, name: string): Json[] {
   const v = d[name]
@@ -134,7 +132,7 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
   const caller = (vhost: Vhost): Caller => ({
     user: 'definitions',
     tags: [],
-    access: everything,
+    access: fullAccess,
     vhost,
     owner: leveret,
   })

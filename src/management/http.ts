@@ -5,8 +5,8 @@ import type { Leveret } from '../leveret.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { AmqpError } from '../protocol/errors.ts'
-import { Access, noAccess } from '../security/access.ts'
-import type { UserRecord } from '../security/users.ts'
+import { fullAccess, noAccess } from '../security/access.ts'
+import type { Principal } from '../security/principal.ts'
 import type { Json, ListQuery } from './listing.ts'
 
 export type Tag = 'management' | 'policymaker' | 'monitoring' | 'administrator'
@@ -20,13 +20,12 @@ const includes: Record<Tag, readonly string[]> = {
 }
 
 /** Whoever may read the data folder may do everything. */
-export const owner: UserRecord = {
+export const owner: Principal = {
   name: 'leveret',
-  password: { hash: '', algorithm: '' },
   tags: ['administrator'],
-  limits: {},
+  expires: undefined,
+  access: () => fullAccess,
 }
-const everything = new Access({ configure: '.*', write: '.*', read: '.*' }, [], {})
 
 /** An answer other than 200. */
 export class HttpError extends Error {
@@ -72,14 +71,14 @@ export function errorReply(error: unknown, reply: FastifyReply): void {
 /** One request: parameters, query and body as they came, and who sent it. */
 export class Request {
   readonly leveret: Leveret
-  readonly user: UserRecord
+  readonly user: Principal
   readonly params: Record<string, string>
   readonly query: ListQuery & Record<string, string | undefined>
   readonly body: Json
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
 
-  constructor(leveret: Leveret, user: UserRecord, raw: FastifyRequest, reply: FastifyReply) {
+  constructor(leveret: Leveret, user: Principal, raw: FastifyRequest, reply: FastifyReply) {
     this.leveret = leveret
     this.user = user
     this.raw = raw
@@ -99,7 +98,7 @@ export class Request {
   }
 
   sees(vhost: Vhost): boolean {
-    return this.is('monitoring') || this.leveret.users.permission(this.user.name, vhost.name) !== undefined
+    return this.is('monitoring') || this.user.access(vhost.name) !== undefined
   }
 
   /** The vhosts that the user may look into. */
@@ -124,8 +123,7 @@ export class Request {
   /** For operations, with the user's own rights. */
   caller(vhost: Vhost): Caller {
     const { name, tags } = this.user
-    const own = this.user === owner ? everything : noAccess
-    const access = this.leveret.users.access(name, vhost.name) ?? own
+    const access = this.user.access(vhost.name) ?? noAccess
     return { user: name, tags, access, vhost, owner: this }
   }
 

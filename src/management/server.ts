@@ -2,10 +2,10 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
-import { isLoopback } from '../connection/login.ts'
+import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
 import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
-import type { UserRecord } from '../security/users.ts'
+import type { Principal } from '../security/principal.ts'
 import { type AddRoute, errorReply, HttpError, owner, Request } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -92,20 +92,21 @@ export class ManagementServer {
   }
 
   /** @throws HttpError 401 */
-  private async authenticate(raw: FastifyRequest): Promise<UserRecord> {
+  private async authenticate(raw: FastifyRequest): Promise<Principal> {
     if (this.localSockets.has(raw.raw.socket)) return owner
-    const [scheme, encoded = ''] = (raw.headers.authorization ?? '').split(' ')
-    if (scheme?.toLowerCase() !== 'basic') throw UNAUTHORISED
-    const text = Buffer.from(encoded, 'base64').toString('utf8')
-    const colon = text.indexOf(':')
-    const { throttle } = this.leveret.server
-    const now = this.leveret.broker.clock.now()
+    const [scheme = '', credentials = ''] = (raw.headers.authorization ?? '').split(' ')
+    const { users, server, broker } = this.leveret
+    const { throttle, login } = server
+    const now = broker.clock.now()
     if (throttle.delay(raw.ip, now) > 0) throw UNAUTHORISED
-    const user = await this.leveret.users.login(
-      text.slice(0, colon),
-      text.slice(colon + 1),
-      isLoopback(raw.ip),
-    )
+    let user: Principal | undefined
+    if (scheme.toLowerCase() === 'bearer') user = await login.oauth?.verify(credentials)
+    else if (scheme.toLowerCase() === 'basic') {
+      const text = Buffer.from(credentials, 'base64').toString('utf8')
+      const colon = text.indexOf(':')
+      const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+      user = await passwordLogin(users, login.oauth, name, password, raw.ip)
+    } else throw UNAUTHORISED
     if (user === undefined) {
       throttle.refused(raw.ip, now)
       throw UNAUTHORISED

@@ -1,6 +1,6 @@
 /** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { Access, type Permission, type TopicPermission } from './access.ts'
+import { type Access, PatternAccess, type Permission, type TopicPermission } from './access.ts'
 import { type PasswordHash, passwordMatches, rabbitHash, SCRYPT, scryptHash } from './passwords.ts'
 
 export interface UserLimits {
@@ -165,7 +165,7 @@ export class Users {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights?.permission === undefined) return undefined
     const variables = { username: user, vhost, client_id: clientId }
-    return new Access(rights.permission, [...rights.topics.values()], variables)
+    return new PatternAccess(rights.permission, [...rights.topics.values()], variables)
   }
 
   /** undefined where name, password or origin are refused; the caller does not learn which. */

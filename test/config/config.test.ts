@@ -5,8 +5,11 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { effectiveText, loadConfig } from '../../src/config/load.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { octets } from '../../src/config/values.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { Settings } from '../../src/settings.ts'
-import { runCli } from '../support/process.ts'
+import { runCli, startProcess } from '../support/process.ts'
+import { until } from '../support/until.ts'
+import { Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-config-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -172,5 +175,25 @@ describe('on the command line', () => {
       code: 0,
       stdout: `heartbeat = 7  # ${name}:1\nlisteners.tcp.default = 1  # --port\n`,
     })
+  })
+
+  it('SIGHUP takes the limits that have changed', async () => {
+    const name = file('vm_memory_high_watermark.absolute = 1TB')
+    const p = await startProcess(join(dir, 'reload'), 0, ['--config', name])
+    const w = await Wire.open(p.url, { capabilities: { 'connection.blocked': true } })
+    await w.channel(1)
+    writeFileSync(name, 'vm_memory_high_watermark.absolute = 1KB')
+    p.child.kill('SIGHUP')
+    await until(() => p.lines.some((l) => l.includes('read again')), 'the reload')
+    w.publish(1, { routingKey: 'nowhere' })
+    expect((await w.expect(0, MethodId.ConnectionBlocked)).reason).toBe('low on memory')
+    writeFileSync(name, 'vm_memory_high_watermark.absolute = 1TB')
+    p.child.kill('SIGHUP')
+    await w.expect(0, MethodId.ConnectionUnblocked)
+    writeFileSync(name, 'nonsense')
+    p.child.kill('SIGHUP')
+    await until(() => p.lines.some((l) => l.includes('what was in force stays')), 'the complaint')
+    w.socket.destroy()
+    expect(await p.stop('SIGTERM')).toBe(0)
   })
 })

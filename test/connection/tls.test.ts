@@ -97,11 +97,25 @@ describe('a TLS listener', () => {
     const old = await Wire.over(await open(leveret))
     copyFileSync(at('client.pem'), certfile)
     copyFileSync(at('client.key'), keyfile)
-    leveret.reload()
+    leveret.reload(leveret.settings)
     expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
     await old.channel(1)
     writeFileSync(certfile, 'nonsense')
-    expect(() => leveret.reload()).toThrow()
+    expect(() => leveret.reload(leveret.settings)).toThrow()
     expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+  })
+})
+
+describe('ANONYMOUS', () => {
+  it('is off, and logs in as the user that is named for it', async () => {
+    const anonymous = { mechanism: 'ANONYMOUS', response: Buffer.alloc(0) }
+    const off = await start(server)
+    expect(String(await Wire.over(await open(off), anonymous).catch(String))).toContain('ACCESS_REFUSED')
+    const on = await start(server, {
+      login: { mechanisms: ['PLAIN', 'ANONYMOUS'], anonymousUser: 'visitor' },
+      users: [{ name: 'visitor', password: 'unused' }],
+    })
+    await Wire.over(await open(on), anonymous)
+    expect([...on.server.connections][0]?.caller?.user).toBe('visitor')
   })
 })

@@ -1,0 +1,134 @@
+/**
+ * OAuth 2.0: a signed token (JWT) as the password. Its scopes are permissions in RabbitMQ's syntax, `write:vhost/name/key`
+ * with `*` for any text, and tags, `tag:administrator`. A token that has run out ends its connection.
+ */
+import { readFileSync } from 'node:fs'
+import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { Access, Right } from './access.ts'
+import type { Principal } from './principal.ts'
+
+export interface OAuthSettings {
+  /** The audience of tokens, and the prefix of their scopes. */
+  readonly resourceServerId: string
+  /** Where the keys are: a URL or a file with a JWK set. */
+  readonly jwks: string
+  readonly issuer: string | undefined
+  /** The claim that has the user's name. Default: client_id, sub. */
+  readonly usernameClaim: string | undefined
+  /** A further claim with scopes. */
+  readonly scopesClaim: string | undefined
+  /** Prefix of scopes; default the resource server's id and a dot. */
+  readonly scopePrefix: string | undefined
+  /** Whether the audience has to be the resource server's id. */
+  readonly verifyAudience: boolean
+}
+
+interface Scope {
+  readonly right: Right
+  readonly vhost: RegExp
+  readonly name: RegExp
+  readonly key: RegExp
+}
+
+const RIGHTS: readonly string[] = ['configure', 'write', 'read']
+
+/** `*` stands for any text; nothing else is special, so matching takes no longer than the text is long. */
+function wildcard(pattern: string): RegExp {
+  const parts = decodeURIComponent(pattern).split(/\*+/)
+  return new RegExp(`^${parts.map((p) => p.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('.*')}$`, 's')
+}
+
+export function parseScopes(scopes: readonly string[]): { rules: Scope[]; tags: string[] } {
+  const rules: Scope[] = []
+  const tags: string[] = []
+  for (const scope of scopes) {
+    const [what = '', ...rest] = scope.split(':')
+    const text = rest.join(':')
+    if (what === 'tag') tags.push(text)
+    if (!RIGHTS.includes(what) || text === '') continue
+    const [vhost = '*', name = '*', key = '*'] = text.split('/')
+    rules.push({ right: what as Right, vhost: wildcard(vhost), name: wildcard(name), key: wildcard(key) })
+  }
+  return { rules, tags }
+}
+
+class ScopeAccess implements Access {
+  private readonly rules: readonly Scope[]
+
+  constructor(rules: readonly Scope[]) {
+    this.rules = rules
+  }
+
+  allows(right: Right, resource: string): boolean {
+    const name = resource === '' ? 'amq.default' : resource
+    return this.rules.some((r) => r.right === right && r.name.test(name))
+  }
+
+  restrictsTopic(): boolean {
+    return true
+  }
+
+  allowsTopic(right: 'write' | 'read', exchange: string, routingKey: string): boolean {
+    return this.rules.some((r) => r.right === right && r.name.test(exchange) && r.key.test(routingKey))
+  }
+}
+
+/** The rights that the scopes give in a vhost; undefined where they give none. */
+export function scopeAccess(rules: readonly Scope[], vhost: string): Access | undefined {
+  const here = rules.filter((r) => r.vhost.test(vhost))
+  return here.length === 0 ? undefined : new ScopeAccess(here)
+}
+
+export class OAuth {
+  private readonly settings: OAuthSettings
+  private readonly keys: JWTVerifyGetKey
+
+  /** @throws where the file with the keys cannot be read */
+  constructor(settings: OAuthSettings) {
+    this.settings = settings
+    this.keys = /^https?:/.test(settings.jwks)
+      ? createRemoteJWKSet(new URL(settings.jwks))
+      : createLocalJWKSet(JSON.parse(readFileSync(settings.jwks, 'utf8')))
+  }
+
+  /** undefined for what is no token of ours, or one that has run out. */
+  async verify(token: string): Promise<Principal | undefined> {
+    const { resourceServerId, issuer, verifyAudience } = this.settings
+    try {
+      const { payload } = await jwtVerify(token, this.keys, {
+        ...(verifyAudience ? { audience: resourceServerId } : {}),
+        ...(issuer === undefined ? {} : { issuer }),
+      })
+      return this.userOf(payload)
+    } catch {
+      return undefined
+    }
+  }
+
+  private userOf(payload: JWTPayload): Principal | undefined {
+    const { usernameClaim, scopesClaim, resourceServerId, scopePrefix } = this.settings
+    const claims = payload as { [claim: string]: unknown }
+    const name = [usernameClaim, 'client_id', 'sub']
+      .map((c) => (c === undefined ? undefined : claims[c]))
+      .find((v): v is string => typeof v === 'string')
+    if (name === undefined) return undefined
+    const given = [claims['scope'], scopesClaim === undefined ? undefined : claims[scopesClaim]].flatMap(
+      texts,
+    )
+    const prefix = scopePrefix ?? `${resourceServerId}.`
+    const own = given.filter((s) => s.startsWith(prefix)).map((s) => s.slice(prefix.length))
+    const { rules, tags } = parseScopes(own)
+    return {
+      name,
+      tags,
+      expires: payload.exp === undefined ? undefined : payload.exp * 1000,
+      access: (vhost) => scopeAccess(rules, vhost),
+    }
+  }
+}
+
+/** Scopes come as a list or as a text with spaces. */
+function texts(v: unknown): string[] {
+  if (typeof v === 'string') return v.split(' ')
+  return Array.isArray(v) ? v.filter((s): s is string => typeof s === 'string') : []
+}

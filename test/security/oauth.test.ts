@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultSettings } from '../../src/default-settings.ts'
+import { Leveret } from '../../src/leveret.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { parseScopes, scopeAccess } from '../../src/security/oauth.ts'
+import { silent } from '../../src/util/logger.ts'
+import { CH } from '../support/session.ts'
+import { Wire } from '../support/wire.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'leveret-oauth-'))
+let keys: GenerateKeyPairResult
+let leveret: Leveret
+let url: string
+
+beforeAll(async () => {
+  keys = await generateKeyPair('ES256')
+  const jwks = join(dir, 'jwks.json')
+  writeFileSync(
+    jwks,
+    JSON.stringify({ keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' }] }),
+  )
+  leveret = await Leveret.start(
+    {
+      ...defaultSettings,
+      listeners: [{ port: 0, bind: '127.0.0.1' }],
+      management: { port: 0, bind: '127.0.0.1' },
+      oauth: {
+        resourceServerId: 'broker',
+        jwks,
+        issuer: 'https://idp.example',
+        usernameClaim: 'preferred_username',
+        scopesClaim: 'extra',
+        scopePrefix: undefined,
+        verifyAudience: true,
+      },
+    },
+    silent,
+  )
+  url = `amqp://127.0.0.1:${leveret.ports[0]}`
+})
+afterAll(async () => {
+  await leveret.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+interface TokenOptions {
+  readonly name?: string
+  readonly seconds?: number
+  readonly audience?: string
+  readonly issuer?: string
+  readonly extra?: string[]
+}
+
+function token(scopes: string[], o: TokenOptions = {}, key = keys.privateKey): Promise<string> {
+  return new SignJWT({ scope: scopes.join(' '), preferred_username: o.name ?? 'app', extra: o.extra ?? [] })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+    .setIssuer(o.issuer ?? 'https://idp.example')
+    .setAudience(o.audience ?? 'broker')
+    .setExpirationTime(Math.floor(Date.now() / 1000) + (o.seconds ?? 3600))
+    .sign(key)
+}
+
+async function open(password: string): Promise<Wire> {
+  const w = await Wire.open(url, { user: 'whatever', password })
+  await w.channel(CH)
+  return w
+}
+
+describe('scopes', () => {
+  it('give rights on vhosts, names and routing keys, with * for any text', () => {
+    const { rules, tags } = parseScopes([
+      'read:v*/q-*',
+      'write:*/x/a.*',
+      'configure:v1/*',
+      'tag:monitoring',
+      'nonsense',
+      'read:',
+    ])
+    expect(tags).toEqual(['monitoring'])
+    expect(scopeAccess(rules, 'other')?.allows('read', 'q-1')).toBe(false)
+    const access = scopeAccess(rules, 'v1')
+    expect(['q-1', 'Q-1', 'xq-1'].map((n) => access?.allows('read', n))).toEqual([true, false, false])
+    expect([access?.allows('configure', 'anything'), access?.allows('write', 'y')]).toEqual([true, false])
+    expect(['a.b', 'b.a'].map((k) => access?.allowsTopic('write', 'x', k))).toEqual([true, false])
+    expect(scopeAccess(parseScopes(['read:only/q']).rules, 'other')).toBeUndefined()
+  })
+
+  it('may name a vhost with a slash', () => {
+    expect(scopeAccess(parseScopes(['read:%2F/q']).rules, '/')?.allows('read', 'q')).toBe(true)
+  })
+})
+
+describe('a token as the password', () => {
+  it('opens a connection with the rights of its scopes', async () => {
+    const w = await open(
+      await token(['broker.configure:*/t-*', 'broker.read:*/t-*', 'other.write:*/*'], {
+        extra: ['broker.write:*/t-*'],
+      }),
+    )
+    await w.call(CH, MethodId.QueueDeclare, { queue: 't-1' }, MethodId.QueueDeclareOk)
+    await w.call(CH, MethodId.ExchangeDeclare, { exchange: 't-x', type: 'topic' }, MethodId.ExchangeDeclareOk)
+    await w.call(
+      CH,
+      MethodId.QueueBind,
+      { queue: 't-1', exchange: 't-x', routingKey: 'k' },
+      MethodId.QueueBindOk,
+    )
+    w.send(CH, MethodId.QueueDeclare, { queue: 'mine' })
+    const e = await w.channelError(CH)
+    expect([e.code, e.text]).toEqual([403, expect.stringContaining("refused for user 'app'")])
+    await w.close()
+  })
+
+  it('is refused where anything about it is wrong', async () => {
+    const stranger = await generateKeyPair('ES256')
+    const wrong = [
+      await token(['broker.read:*/*'], { seconds: -10 }),
+      await token(['broker.read:*/*'], { audience: 'somebody' }),
+      await token(['broker.read:*/*'], { issuer: 'https://evil.example' }),
+      await token(['broker.read:*/*'], {}, stranger.privateKey),
+      'no.token.atall',
+    ]
+    for (const password of wrong)
+      expect(String(await Wire.open(url, { user: 'app', password }).catch(String))).toContain(
+        'ACCESS_REFUSED',
+      )
+    const nowhere = await Wire.open(url, {
+      user: 'app',
+      password: await token(['broker.read:other/*']),
+    }).catch(String)
+    expect(String(nowhere)).toContain("access to vhost '/' refused for user 'app'")
+    // The broker's own users are there as before.
+    await (await Wire.open(url)).close()
+  })
+
+  it('ends the connection when it runs out', async () => {
+    const w = await open(await token(['broker.read:*/*'], { seconds: 1 }))
+    const close = await w.expect(0, MethodId.ConnectionClose)
+    expect([close.replyCode, close.replyText]).toEqual([320, 'CONNECTION_FORCED - credential expired'])
+    w.socket.destroy()
+  })
+
+  it('can be renewed, with other rights, by the same user only', async () => {
+    const w = await open(await token(['broker.configure:*/a'], { seconds: 2 }))
+    const renewed = await token(['broker.configure:*/b'])
+    const secret = { newSecret: Buffer.from(renewed), reason: 'renewal' }
+    await w.call(0, MethodId.ConnectionUpdateSecret, secret, MethodId.ConnectionUpdateSecretOk)
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'b' }, MethodId.QueueDeclareOk)
+    await new Promise((resolve) => setTimeout(resolve, 2100))
+    w.send(CH, MethodId.QueueDeclare, { queue: 'a' })
+    expect((await w.channelError(CH)).code).toBe(403)
+    const foreign = await token(['broker.configure:*/b'], { name: 'other' })
+    w.send(0, MethodId.ConnectionUpdateSecret, { newSecret: Buffer.from(foreign), reason: '' })
+    const e = await w.connectionError()
+    expect([e.code, e.text]).toEqual([530, 'NOT_ALLOWED - New secret was refused by one of the backends'])
+  })
+
+  it('opens the HTTP API too', async () => {
+    const get = async (bearer: string, path: string): Promise<Response> =>
+      await fetch(`http://127.0.0.1:${leveret.managementPort}/api/${path}`, {
+        headers: { authorization: `Bearer ${bearer}` },
+      })
+    const monitor = await token(['broker.tag:monitoring', 'broker.read:*/*'])
+    expect(await (await get(monitor, 'whoami')).json()).toEqual({ name: 'app', tags: ['monitoring'] })
+    expect((await get(monitor, 'queues')).status).toBe(200)
+    expect((await get(monitor, 'users')).status).toBe(401)
+    expect((await get('nonsense', 'whoami')).status).toBe(401)
+  })
+})
