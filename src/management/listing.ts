@@ -1,4 +1,5 @@
 /** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Refusal } from '../operations/refusal.ts'
 import { Pattern } from '../util/pattern.ts'
 
@@ -16,6 +17,8 @@ export interface ListQuery {
 export type Json = { [key: string]: unknown }
 
 const PAGE_SIZE = 100
+/** Objects described before others have their turn. */
+const PIECE = 500
 const PAGE_SIZE_MAX = 500
 
 /** One kind of object in lists: what it is called, and how it is described. */
@@ -45,8 +48,15 @@ function positive(text: string, what: string, max: number): number {
   return n
 }
 
-/** Only what the answer shows is described. @throws Refusal */
-export function listed<T>(items: Iterable<T>, kind: Listed<T>, q: ListQuery): Json[] | Json {
+/**
+ * Only what the answer shows is described; a long list without pages becomes text bit by bit, so that the broker does its
+ * work in between. @throws Refusal
+ */
+export function listed<T>(
+  items: Iterable<T>,
+  kind: Listed<T>,
+  q: ListQuery,
+): Json[] | Json | Promise<string> {
   const all = [...items]
   const filtered = q.name === undefined || q.name === '' ? all : filterByName(all, kind, q)
   if (q.sort !== undefined) sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
@@ -55,7 +65,7 @@ export function listed<T>(items: Iterable<T>, kind: Listed<T>, q: ListQuery): Js
     const full = kind.describe(item)
     return columns === undefined ? full : pick(full, columns)
   }
-  if (q.page === undefined) return filtered.map(show)
+  if (q.page === undefined) return filtered.length > PIECE ? longText(filtered, show) : filtered.map(show)
   const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
   const pageCount = Math.max(1, Math.ceil(filtered.length / pageSize))
@@ -70,6 +80,20 @@ export function listed<T>(items: Iterable<T>, kind: Listed<T>, q: ListQuery): Js
     page_size: pageSize,
     total_count: all.length,
   }
+}
+
+async function longText<T>(items: readonly T[], show: (item: T) => Json): Promise<string> {
+  const pieces: string[] = []
+  for (let at = 0; at < items.length; at += PIECE) {
+    pieces.push(
+      items
+        .slice(at, at + PIECE)
+        .map((i) => JSON.stringify(show(i)))
+        .join(','),
+    )
+    await nextTurn()
+  }
+  return `[${pieces.join(',')}]`
 }
 
 function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {

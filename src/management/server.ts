@@ -86,6 +86,7 @@ export class ManagementServer {
         const r = new Request(this.leveret, await this.authenticate(raw), raw, reply)
         r.need(tag)
         const answer = await handler(r)
+        if (typeof answer === 'string') return reply.type('application/json; charset=utf-8').send(answer)
         return answer === undefined ? reply.send() : answer
       },
     })

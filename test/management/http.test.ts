@@ -288,3 +288,14 @@ describe('the overview', () => {
     expect((await http.get('aliveness-test/%2F')).json).toEqual({ status: 'ok' })
   })
 })
+
+describe('long lists', () => {
+  it('are whole, without pages too', async () => {
+    const vhost = await makeVhost()
+    const names = Array.from({ length: 1203 }, (_, i) => `q${String(i).padStart(4, '0')}`)
+    const load = { queues: names.map((name) => ({ name, durable: true, auto_delete: false, arguments: {} })) }
+    expect((await http.post(`definitions/${vhost}`, load)).status).toBe(204)
+    const all = (await http.get(`queues/${vhost}?sort=name&columns=name`)).json
+    expect(all).toEqual(names.map((name) => ({ name })))
+  })
+})
