@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
 import { CH, declareQueue, session } from '../support/session.ts'
+import { until } from '../support/until.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-ctl-'))
 let broker: BrokerProcess
@@ -118,5 +119,22 @@ describe('commands of rabbitmqctl', () => {
     const report = JSON.parse(await out('diagnostics')) as { overview: object; queues: unknown[] }
     expect(Object.keys(report.overview)).toContain('object_totals')
     expect(JSON.stringify(report)).not.toContain('password_hash":"k')
+  })
+
+  it('show the busiest queues, trace what passes, and set limits', async () => {
+    const w = await session(broker)
+    const q = await declareQueue(w)
+    expect(await out('top', '--count', '1')).toContain(q)
+    const traced = out('trace', '--count', '1', 'publish.#')
+    // The command has to be there before the message is.
+    await until(async () => (await out('list_vhosts', '-s', 'tracing')).startsWith('true'), 'tracing')
+    w.publish(CH, { routingKey: q, body: 'seen' })
+    expect(await traced).toBe('publish.\t4\tseen\n')
+    await until(async () => (await out('list_vhosts', '-s', 'tracing')).startsWith('false'), 'no tracing')
+    await out('set_vm_memory_high_watermark', 'absolute', '1KB')
+    expect((await ctl('check_alarms')).code).toBe(70)
+    await out('set_vm_memory_high_watermark', '0.9')
+    await out('check_alarms')
+    expect((await ctl('set_disk_free_limit', 'much')).code).toBe(64)
   })
 })

@@ -94,3 +94,45 @@ describe('Celery', () => {
     }
   })
 })
+
+describe("RabbitMQ's rabbitmqadmin", () => {
+  it('declares, binds, publishes, takes, lists and moves definitions', async () => {
+    const own = await startProcess(join(dir, 'admin'), 0, ['--management-port', '0'])
+    const { managementPort } = JSON.parse(own.lines[0] as string) as { managementPort: number }
+    const file = join(dir, 'definitions.json')
+    const admin = async (...args: string[]): Promise<string> => {
+      const program = new Program('rabbitmqadmin', ['-P', String(managementPort), ...args])
+      expect([args, await program.ended, program.output]).toEqual([args, 0, expect.any(String)])
+      return program.output
+    }
+    await admin('declare', 'exchange', 'name=events', 'type=topic')
+    await admin('declare', 'queue', 'name=jobs', 'durable=true', 'arguments={"x-max-length":10}')
+    await admin('declare', 'binding', 'source=events', 'destination=jobs', 'routing_key=job.#')
+    await admin('declare', 'policy', 'name=p', 'pattern=^jobs$', 'definition={"message-ttl":60000}')
+    await admin('declare', 'user', 'name=bob', 'password=secret', 'tags=management')
+    await admin('declare', 'permission', 'vhost=/', 'user=bob', 'configure=.*', 'write=.*', 'read=.*')
+    expect(await admin('publish', 'exchange=events', 'routing_key=job.1', 'payload=hello')).toContain(
+      'published',
+    )
+    expect(await admin('list', 'queues', 'name', 'messages', 'policy')).toMatch(/jobs +\| 1 +\| p/)
+    expect(await admin('get', 'queue=jobs', 'ackmode=ack_requeue_false')).toContain('hello')
+    await admin('export', file)
+    await admin('delete', 'queue', 'name=jobs')
+    await admin('import', file)
+    expect(await admin('list', 'bindings')).toMatch(/events +\| jobs +\| job\.#/)
+    for (const what of [
+      'connections',
+      'channels',
+      'consumers',
+      'exchanges',
+      'nodes',
+      'permissions',
+      'policies',
+      'users',
+      'vhosts',
+    ])
+      await admin('list', what)
+    await admin('show', 'overview')
+    await own.stop('SIGTERM')
+  })
+})

@@ -1,10 +1,12 @@
 /** Commands about the broker itself. */
+import { totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CtlError } from './client.ts'
 import type { Command, Context, Result } from './command.ts'
-import type { Row } from './output.ts'
+import { format, type Row } from './output.ts'
 
 const AWAIT_MS = 250
+const TOP_MS = 2000
 
 async function status(c: Context): Promise<Result> {
   const [overview, [node]] = await Promise.all([c.client.get<Row>('overview'), c.client.get<Row[]>('nodes')])
@@ -83,6 +85,103 @@ async function checkAlarms(c: Context): Promise<Result> {
   return {}
 }
 
+async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
+  const [node] = await c.client.get<Row[]>('nodes')
+  const [first = '', second] = c.args
+  const total = totalmem()
+  const absolute = first === 'absolute' ? (second ?? '') : first
+  const octets = /^0?\.\d+$|^[01]$/.test(absolute) ? Number(absolute) * total : sizeOf(absolute)
+  await c.client.call('PUT', `nodes/${encodeURIComponent(String(node?.['name']))}/limits`, { [what]: octets })
+  return {}
+}
+
+const UNITS: Record<string, number> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+}
+
+function sizeOf(text: string): number {
+  const match = /^(\d+)\s*([a-z]*)$/i.exec(text)
+  const unit = UNITS[(match?.[2] ?? 'none').toLowerCase()]
+  if (match === null || unit === undefined)
+    throw new CtlError(`expected a share such as 0.6 or a size such as 2GB, found '${text}'`, 64)
+  return Number(match[1]) * unit
+}
+
+/** The busiest queues, again and again. */
+async function top(c: Context): Promise<Result> {
+  const rounds = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
+  const rateOf = (q: Row, what: string): number =>
+    ((q['message_stats'] as Row | undefined)?.[`${what}_details`] as { rate: number } | undefined)?.rate ?? 0
+  let last = ''
+  for (let round = 0; round < rounds; round++) {
+    const [overview, queues] = await Promise.all([
+      c.client.get<Row>('overview'),
+      c.client.get<{ items: Row[] }>(
+        'queues?page=1&page_size=20&sort=message_stats.publish_details.rate&sort_reverse=true',
+      ),
+    ])
+    const totals = overview['queue_totals'] as Row
+    last = `ready ${totals['messages_ready']}  unacked ${totals['messages_unacknowledged']}\n${format(
+      queues.items.map((q) => ({
+        ...q,
+        in: rateOf(q, 'publish'),
+        out: rateOf(q, 'deliver_get'),
+        acks: rateOf(q, 'ack'),
+      })),
+      ['vhost', 'name', 'messages_ready', 'messages_unacknowledged', 'consumers', 'in', 'out', 'acks'],
+      'pretty_table',
+      true,
+    )}`
+    if (round + 1 === rounds) break
+    process.stdout.write(`${process.stdout.isTTY ? '\x1b[2J\x1b[H' : ''}${last}`)
+    await sleep(TOP_MS)
+  }
+  return { text: last }
+}
+
+/** Prints what passes through a vhost until it is interrupted, or has printed --count messages. */
+async function trace(c: Context): Promise<Result> {
+  const [v, queue] = [encodeURIComponent(c.vhost), `leveret-trace-${process.pid}`]
+  const [key = '#'] = c.args
+  let left = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
+  let stopped = false
+  process.once('SIGINT', () => {
+    stopped = true
+  })
+  const args = { 'x-expires': 60_000, 'x-max-length': 10_000 }
+  await c.client.call('PUT', `queues/${v}/${queue}`, { durable: false, arguments: args })
+  await c.client.call('POST', `bindings/${v}/e/amq.rabbitmq.trace/q/${queue}`, {
+    routing_key: key,
+    arguments: {},
+  })
+  await c.client.call('PUT', `vhosts/${v}`, { tracing: true })
+  try {
+    while (!stopped && left > 0) {
+      const take = {
+        count: Math.min(100, left),
+        ackmode: 'ack_requeue_false',
+        encoding: 'auto',
+        truncate: 200,
+      }
+      const found = (await c.client.call('POST', `queues/${v}/${queue}/get`, take)) as Row[]
+      for (const m of found)
+        process.stdout.write(`${m['routing_key']}\t${m['payload_bytes']}\t${m['payload']}\n`)
+      left -= found.length
+      if (found.length === 0) await sleep(AWAIT_MS)
+    }
+  } finally {
+    await c.client.call('PUT', `vhosts/${v}`, { tracing: false })
+    await c.client.call('DELETE', `queues/${v}/${queue}`)
+  }
+  return {}
+}
+
 export const stateCommands: Readonly<Record<string, Command>> = {
   status: {
     usage: '',
@@ -106,6 +205,27 @@ export const stateCommands: Readonly<Record<string, Command>> = {
       await c.client.get('whoami')
       return { text: 'Ping succeeded\n' }
     },
+  },
+  set_vm_memory_high_watermark: {
+    usage: 'SHARE | absolute SIZE',
+    help: 'sets the memory from which on publishers are blocked, until a restart',
+    args: [1, 2],
+    banner: (c) => `Setting memory threshold to ${c.args.join(' ')} ...`,
+    run: (c) => setLimit(c, 'memory'),
+  },
+  set_disk_free_limit: {
+    usage: 'SIZE',
+    help: 'sets the free disk below which publishers are blocked, until a restart',
+    args: [1, 1],
+    banner: (c) => `Setting disk free limit to ${c.args.join(' ')} ...`,
+    run: (c) => setLimit(c, 'disk'),
+  },
+  top: { usage: '[--count N]', help: 'shows the busiest queues, again and again', args: [0, 0], run: top },
+  trace: {
+    usage: '[-p VHOST] [--count N] [PATTERN]',
+    help: 'prints what is published and delivered; PATTERN such as publish.# or deliver.QUEUE',
+    args: [0, 1],
+    run: trace,
   },
   check_alarms: { usage: '', help: 'fails where an alarm is on', args: [0, 0], run: checkAlarms },
   diagnostics: {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { exchangeTypes } from '../../broker/exchange/registry.ts'
 import type { Leveret } from '../../leveret.ts'
 import { version } from '../../util/version.ts'
-import { type AddRoute, HttpError, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
 import { nodeJson, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
@@ -17,6 +17,17 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
   add('GET', 'nodes/:node', 'monitoring', (r) => {
     if (r.params['node'] !== leveret.nodeName) throw notFound()
     return nodeJson(leveret)
+  })
+  add('PUT', 'nodes/:node/limits', 'administrator', (r) => {
+    const { memory, disk } = r.body
+    const { limits } = leveret.alarms
+    for (const n of [memory, disk])
+      if (n !== undefined && (typeof n !== 'number' || n < 0))
+        throw badRequest('limits are numbers of octets')
+    if (typeof memory === 'number') limits.memory = memory
+    if (typeof disk === 'number') limits.diskFree = disk
+    leveret.alarms.check()
+    return r.stored(false)
   })
   add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
   add('GET', 'extensions', 'management', () => [])
