@@ -7,6 +7,7 @@ import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
 import { Leveret } from './leveret.ts'
 import { StorageError } from './storage/storage.ts'
+import { Service } from './util/service.ts'
 import { version } from './util/version.ts'
 
 const EXIT_USAGE = 64
@@ -97,7 +98,9 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
       { version, port, managementPort, metricsPort, bind: address, dataDir: settings.dataDir, startMs },
       `Leveret ${version} ready: amqp://${address}:${port}`,
     )
-    stopOnSignal(leveret, logger)
+    const service = new Service(process.env)
+    service.ready()
+    stopOnSignal(leveret, logger, service)
     reloadOnSignal(leveret, logger, options)
     endOnFailure(logger)
   } catch (error) {
@@ -140,12 +143,13 @@ function endOnFailure(logger: Pino): void {
   })
 }
 
-function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino): void {
+function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino, service: Service): void {
   let stopping = false
   const stop = async (signal: string): Promise<void> => {
     if (stopping) return
     stopping = true
     logger.info({ signal }, 'stopping')
+    service.stopping()
     try {
       await broker.close()
       logger.info({}, 'stopped')

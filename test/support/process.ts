@@ -39,6 +39,7 @@ export async function startProcess(
   dataDir: string,
   port = 0,
   more: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<BrokerProcess> {
   const args = [
     'bin/leveret.js',
@@ -55,7 +56,10 @@ export async function startProcess(
     dataDir,
     ...more,
   ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+  })
   const lines: string[] = []
   const ended = new Promise<number | string>((resolve) =>
     child.once('exit', (code, signal) => resolve(code ?? signal ?? -1)),

@@ -1,0 +1,53 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { validate } from 'dockerfile-utils'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { parse } from 'yaml'
+import { startProcess } from '../support/process.ts'
+import { until } from '../support/until.ts'
+
+const read = (name: string): string => readFileSync(join('packaging', name), 'utf8')
+
+describe('the container', () => {
+  it('has a Dockerfile without complaints, that copies what is there', () => {
+    const text = read('Dockerfile')
+    expect(validate(text).map((d) => d.message)).toEqual([])
+    for (const [, files = ''] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
+      for (const f of files.split(' ')) expect([f, existsSync(f)]).toEqual([f, true])
+  })
+
+  it('has a compose file that fits to it', () => {
+    const { services, volumes } = parse(read('compose.yaml')) as {
+      services: { leveret: { build: { dockerfile: string }; ports: string[]; volumes: string[] } }
+      volumes: object
+    }
+    const { build, ports, volumes: mounts } = services.leveret
+    expect(existsSync(build.dockerfile)).toBe(true)
+    expect(Object.keys(volumes)).toContain(mounts[0]?.split(':')[0])
+    for (const p of ports)
+      expect(read('Dockerfile')).toMatch(new RegExp(`EXPOSE.*\\b${p.split(':').at(-1)}\\b`))
+  })
+})
+
+describe('systemd', () => {
+  it('is told when the broker is ready, alive and stopping', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'leveret-systemd-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const log = join(dir, 'log')
+    const program = join(dir, 'systemd-notify')
+    writeFileSync(program, `#!/bin/sh\necho "$@" >> ${log}\n`)
+    chmodSync(program, 0o755)
+    const environment = {
+      PATH: `${dir}:${process.env['PATH']}`,
+      NOTIFY_SOCKET: '/x',
+      WATCHDOG_USEC: '200000',
+    }
+    const p = await startProcess(join(dir, 'data'), 0, [], environment)
+    const said = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '')
+    await until(() => said().includes('--ready') && said().includes('WATCHDOG=1'), 'the messages')
+    expect(await p.stop('SIGTERM')).toBe(0)
+    await until(() => said().includes('--stopping'), 'the last message')
+    expect(said()).toContain(`--pid=${p.child.pid}`)
+  })
+})
