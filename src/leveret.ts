@@ -45,7 +45,13 @@ export class Leveret {
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
 
-  private constructor(settings: Settings, storage: Storage, oauth: OAuth | undefined, logger: Logger) {
+  private constructor(
+    settings: Settings,
+    storage: Storage,
+    oauth: OAuth | undefined,
+    logger: Logger,
+    connectionLogger: Logger,
+  ) {
     this.settings = settings
     this.storage = storage
     this.logger = logger
@@ -68,7 +74,7 @@ export class Leveret {
       { memoryUsed: () => process.memoryUsage.rss(), diskFree: () => diskFree(settings.dataDir) },
       systemClock,
     )
-    this.server = new Server(this.broker, this.users, this.alarms, logger, {
+    this.server = new Server(this.broker, this.users, this.alarms, connectionLogger, {
       identity: { clusterName: this.nodeName, ...settings.identity },
       tuning: settings.tuning,
       login: { ...settings.login, oauth },
@@ -77,10 +83,17 @@ export class Leveret {
     this.server.admission.connectionsMax = settings.connectionsMax
   }
 
-  /** @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate */
-  static async start(settings: Settings, logger: Logger): Promise<Leveret> {
+  /**
+   * @param connectionLogger for lines about connections and channels
+   * @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate
+   */
+  static async start(
+    settings: Settings,
+    logger: Logger,
+    connectionLogger: Logger = logger,
+  ): Promise<Leveret> {
     const oauth = await openOAuth(settings)
-    const leveret = new Leveret(settings, await openStorage(settings), oauth, logger)
+    const leveret = new Leveret(settings, await openStorage(settings), oauth, logger, connectionLogger)
     try {
       await leveret.load()
       for (const l of settings.listeners)
@@ -103,7 +116,7 @@ export class Leveret {
     const { management, metrics } = this.settings
     if (management !== undefined) {
       const { ManagementServer } = await import('./management/server.ts')
-      this.management = new ManagementServer(this)
+      this.management = new ManagementServer(this, management.tls)
       this.managementPort = await this.management.listen(management.port, management.bind)
       if (this.settings.dataDir !== undefined)
         await this.listenLocally(this.management, this.settings.dataDir)

@@ -1,8 +1,9 @@
 /** The command line's broker: options in, a process that runs until it is told to stop. */
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
-import { type Logger as Pino, pino } from 'pino'
+import { type Logger as Pino, pino, type StreamEntry } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
+import type { Draft } from './config/draft.ts'
 import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
 import { Leveret } from './leveret.ts'
@@ -14,11 +15,17 @@ const EXIT_USAGE = 64
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
 
-function makeLogger(level: string): Pino {
-  if (!process.stdout.isTTY) return pino({ level })
-  // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
-  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
-  return pino({ level }, pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true }))
+function makeLogger(level: string, { logConsole, logFile }: Draft): Pino {
+  const streams: StreamEntry[] = []
+  if (logFile !== undefined)
+    streams.push({ stream: pino.destination({ dest: logFile, mkdir: true, sync: true }) })
+  if (logConsole && process.stdout.isTTY) {
+    // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+    streams.push({ stream: pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true }) })
+  } else if (logConsole) streams.push({ stream: process.stdout })
+  for (const s of streams) s.level = 'trace'
+  return pino({ level }, pino.multistream(streams))
 }
 
 /** Names of commands have lower case and underscores; the broker's own are few. */
@@ -84,11 +91,15 @@ const pinoLevels: Record<string, string> = { warning: 'warn', critical: 'fatal',
 
 async function start(options: StartOptions, { draft, ignored }: Loaded): Promise<void> {
   const began = process.hrtime.bigint() - BigInt(Math.round(process.uptime() * 1e9))
-  const logger = makeLogger(options.logLevel ?? pinoLevels[draft.logLevel] ?? draft.logLevel)
+  const levelOf = (name: string): string => pinoLevels[name] ?? name
+  const logger = makeLogger(options.logLevel ?? levelOf(draft.logLevel), draft)
+  const { connectionLogLevel } = draft
+  const connectionLogger =
+    connectionLogLevel === undefined ? logger : logger.child({}, { level: levelOf(connectionLogLevel) })
   for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
   const settings = draft.settings()
   try {
-    const leveret = await Leveret.start(settings, logger)
+    const leveret = await Leveret.start(settings, logger, connectionLogger)
     const startMs = Number((process.hrtime.bigint() - began) / 1_000_000n)
     const [port] = leveret.ports
     const { managementPort, metricsPort } = leveret

@@ -24,7 +24,7 @@ export interface UserOptions {
 export interface Settings {
   readonly listeners: readonly ListenerSettings[]
   /** The HTTP API; undefined = none. */
-  readonly management: { readonly port: number; readonly bind: string | undefined } | undefined
+  readonly management: ListenerSettings | undefined
   /** Prometheus' metrics; undefined = none. */
   readonly metrics: { readonly port: number; readonly bind: string | undefined } | undefined
   readonly storage: 'memory' | 'lmdb'

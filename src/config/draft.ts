@@ -65,8 +65,13 @@ export class Draft {
   definitions: string | undefined
   clusterName: string | undefined
   logLevel = 'info'
+  /** Of lines about connections and channels; undefined = as the others. */
+  connectionLogLevel: string | undefined
+  logConsole = true
+  logFile: string | undefined
   /** Of the plain listener that the command line names. */
   bind: string | undefined
+  readonly managementTls: { certfile?: string; keyfile?: string } = {}
   readonly management: { port: number | undefined; bind: string | undefined } = {
     port: MANAGEMENT_PORT,
     bind: undefined,
@@ -84,7 +89,7 @@ export class Draft {
     return {
       ...defaultSettings,
       listeners: this.allListeners(),
-      management: this.listenerOf(this.management),
+      management: this.managementListener(),
       metrics: this.listenerOf(this.metrics),
       storage: 'lmdb',
       dataDir: this.dataDir,
@@ -131,6 +136,15 @@ export class Draft {
       resourceServerId,
       jwks,
     }
+  }
+
+  private managementListener(): ListenerSettings | undefined {
+    const listener = this.listenerOf(this.management)
+    const { certfile, keyfile } = this.managementTls
+    if (certfile === undefined && keyfile === undefined) return listener
+    if (certfile === undefined || keyfile === undefined)
+      throw new ConfigError('management.ssl needs certfile and keyfile')
+    return listener && { ...listener, tls: { certfile, keyfile } }
   }
 
   private listenerOf({ port, bind }: { port: number | undefined; bind: string | undefined }) {

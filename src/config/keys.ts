@@ -165,7 +165,21 @@ export const keys: Readonly<Record<string, Apply>> = {
   cluster_name: (d, v) => {
     d.clusterName = v
   },
-  'log.console': (_, v) => void boolean(v),
+  'log.console': (d, v) => {
+    d.logConsole = boolean(v)
+  },
+  'log.file': (d, v) => {
+    d.logFile = v === 'false' ? undefined : v
+  },
+  'log.file.level': (d, v) => {
+    d.logLevel = oneOf(v, logLevels)
+  },
+  'log.connection.level': (d, v) => {
+    d.connectionLogLevel = oneOf(v, logLevels)
+  },
+  'log.channel.level': (d, v) => {
+    d.connectionLogLevel = oneOf(v, logLevels)
+  },
   'log.console.level': (d, v) => {
     d.logLevel = oneOf(v, logLevels)
   },
@@ -180,6 +194,15 @@ export const keys: Readonly<Record<string, Apply>> = {
   },
   'management.tcp.port': (d, v) => {
     d.management.port = integer(v, 0, 65_535)
+  },
+  'management.ssl.port': (d, v) => {
+    d.management.port = integer(v, 0, 65_535)
+  },
+  'management.ssl.certfile': (d, v) => {
+    d.managementTls.certfile = v
+  },
+  'management.ssl.keyfile': (d, v) => {
+    d.managementTls.keyfile = v
   },
   'management.tcp.ip': (d, v) => {
     d.management.bind = v

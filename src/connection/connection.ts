@@ -18,6 +18,7 @@ import type { FieldTable } from '../protocol/field-table.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
+import { announces } from './capabilities.ts'
 import { ChannelTable } from './channel-table.ts'
 import { Frames } from './frames.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
@@ -40,6 +41,7 @@ export class Connection implements HeartbeatPeer {
   readonly socket: Socket
   readonly peer: Peer
   mechanism = ''
+  endReason = 'the client closed the socket'
   /** TLS. */
   readonly secure: boolean
   readonly connectedAt: number
@@ -74,7 +76,6 @@ export class Connection implements HeartbeatPeer {
   private waitsForTurn = false
   /** It counts no more. */
   private released = false
-  private capabilities: FieldTable | undefined
 
   constructor(server: Server, accepted: Socket, listener: NetServer | undefined) {
     this.server = server
@@ -322,6 +323,7 @@ export class Connection implements HeartbeatPeer {
   close(code: ReplyCode, replyText: string, id = 0): void {
     if (this.state === 'closing' || this.state === 'closed') return
     this.state = 'closing'
+    this.endReason = replyText
     this.releaseAll()
     this.output.method(0, {
       id: MethodId.ConnectionClose,
@@ -389,12 +391,6 @@ export class Connection implements HeartbeatPeer {
 
   /** What the client has announced in its capabilities. */
   clientHas(capability: string): boolean {
-    if (this.capabilities === undefined) {
-      const v = this.clientProperties?.get('capabilities')
-      if (v?.type !== 'F') return false
-      this.capabilities = v.value
-    }
-    const value = this.capabilities.get(capability)
-    return value?.type === 't' && value.value
+    return announces(this.clientProperties, capability)
   }
 }

@@ -197,6 +197,7 @@ export class Negotiation {
     connection.releaseAll()
     connection.output.method(0, { id: MethodId.ConnectionCloseOk })
     connection.state = 'closing'
+    connection.endReason = 'the client closed the connection'
     connection.endSocket()
   }
 

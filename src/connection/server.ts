@@ -129,7 +129,7 @@ export class Server {
 
   ended(c: Connection): void {
     this.connections.delete(c)
-    this.logger.info({ connection: c.name }, 'connection closed')
+    this.logger.info({ connection: c.name, user: c.caller?.user, reason: c.endReason }, 'connection closed')
     if (this.connections.size === 0) this.whenEmpty?.()
   }
 

@@ -1,7 +1,8 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import type { TlsSettings } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
 import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
@@ -29,10 +30,14 @@ export class ManagementServer {
   /** `METHOD path` of every route, for the description of the API. */
   readonly routes: { method: string; path: string; tag: string }[] = []
 
-  constructor(leveret: Leveret) {
+  /** @throws the error of reading the certificate or key */
+  constructor(leveret: Leveret, tls: TlsSettings | undefined) {
     this.leveret = leveret
     this.rates = new Rates(leveret)
+    const https =
+      tls === undefined ? {} : { https: { cert: readFileSync(tls.certfile), key: readFileSync(tls.keyfile) } }
     this.app = fastify({
+      ...https,
       bodyLimit: HTTP_BODY_BYTES_MAX,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -195,5 +195,33 @@ describe('on the command line', () => {
     await until(() => p.lines.some((l) => l.includes('what was in force stays')), 'the complaint')
     w.socket.destroy()
     expect(await p.stop('SIGTERM')).toBe(0)
+  })
+
+  it('the log goes to a file, with levels by category', async () => {
+    const log = join(dir, 'log', 'leveret.log')
+    const name = file(`log.file = ${log}\nlog.connection.level = error`)
+    const p = await startProcess(join(dir, 'logged'), 0, ['--config', name])
+    const w = await Wire.open(p.url)
+    await w.close()
+    expect(await p.stop('SIGTERM')).toBe(0)
+    const text = readFileSync(log, 'utf8')
+    expect(text).toContain('ready: amqp://')
+    expect(text).not.toContain('connection opened')
+  })
+
+  it('each connection has a line when it opens, with its user, and one when it ends, with the reason', async () => {
+    const p = await startProcess(join(dir, 'lines'))
+    const w = await Wire.open(p.url)
+    await w.close()
+    await Wire.open(p.url, { password: 'wrong' }).catch(() => {})
+    expect(await p.stop('SIGTERM')).toBe(0)
+    const lines = p.lines.map((l) => JSON.parse(l) as Record<string, unknown>)
+    expect(lines.find((l) => l['msg'] === 'connection opened')).toMatchObject({ user: 'guest', vhost: '/' })
+    expect(lines.find((l) => l['msg'] === 'connection closed')).toMatchObject({
+      user: 'guest',
+      reason: 'the client closed the connection',
+    })
+    expect(lines.some((l) => l['msg'] === 'login refused')).toBe(true)
+    expect(p.lines.join('')).not.toContain('wrong')
   })
 })

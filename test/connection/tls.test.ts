@@ -1,4 +1,5 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
@@ -117,5 +118,25 @@ describe('ANONYMOUS', () => {
     })
     await Wire.over(await open(on), anonymous)
     expect([...on.server.connections][0]?.caller?.user).toBe('visitor')
+  })
+})
+
+describe('the HTTP API', () => {
+  it('may be had over TLS', async () => {
+    const leveret = await start(server, { management: { port: 0, bind: '127.0.0.1', tls: server } })
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      const options = {
+        host: '127.0.0.1',
+        port: leveret.managementPort,
+        path: '/api/whoami',
+        auth: 'guest:guest',
+        ca,
+      }
+      get(options, (r) => {
+        r.resume()
+        resolve(r.statusCode)
+      }).once('error', reject)
+    })
+    expect(answer).toBe(200)
   })
 })

@@ -18,13 +18,13 @@ async function publishUntilDeath(
   first: number,
   confirmed: number[],
 ): Promise<number> {
-  const w = await Wire.open(url)
-  await w.channel(1)
-  await w.call(1, MethodId.QueueDeclare, { queue, durable: true }, MethodId.QueueDeclareOk)
-  await w.call(1, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
   const open = new Map<number, number>()
   let sent = 0
   try {
+    const w = await Wire.open(url)
+    await w.channel(1)
+    await w.call(1, MethodId.QueueDeclare, { queue, durable: true }, MethodId.QueueDeclareOk)
+    await w.call(1, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
     for (;;) {
       while (open.size < WINDOW) {
         const n = first + sent

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultSettings } from '../../src/default-settings.ts'
 import { Leveret } from '../../src/leveret.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { parseScopes, scopeAccess } from '../../src/security/oauth.ts'
+import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
 import { silent } from '../../src/util/logger.ts'
 import { CH } from '../support/session.ts'
 import { Wire } from '../support/wire.ts'
@@ -169,5 +170,32 @@ describe('a token as the password', () => {
     expect((await get(monitor, 'queues')).status).toBe(200)
     expect((await get(monitor, 'users')).status).toBe(401)
     expect((await get('nonsense', 'whoami')).status).toBe(401)
+  })
+
+  it('is checked by keys from a URL as well', async () => {
+    const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' }
+    const idp = createServer((_, response) => response.end(JSON.stringify({ keys: [jwk] })))
+    await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
+    const { port } = idp.address() as { port: number }
+    const oauth = new OAuth({
+      resourceServerId: 'broker',
+      jwks: `http://127.0.0.1:${port}/keys`,
+      issuer: undefined,
+      usernameClaim: undefined,
+      scopesClaim: undefined,
+      scopePrefix: '',
+      verifyAudience: false,
+    })
+    const bare = await new SignJWT({ client_id: 'svc', scope: 'read:*/q' })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .sign(keys.privateKey)
+    const user = await oauth.verify(bare)
+    expect([user?.name, user?.expires, user?.access('/')?.allows('read', 'q')]).toEqual([
+      'svc',
+      undefined,
+      true,
+    ])
+    expect(await oauth.verify(`${bare}x`)).toBeUndefined()
+    await new Promise((resolve) => idp.close(resolve))
   })
 })
