@@ -96,8 +96,7 @@ export class Leveret {
     const leveret = new Leveret(settings, await openStorage(settings), oauth, logger, connectionLogger)
     try {
       await leveret.load()
-      for (const l of settings.listeners)
-        leveret.ports.push(await leveret.server.listen(l.port, l.bind, l.tls))
+      await leveret.openListeners()
       await leveret.startManagement()
     } catch (error) {
       await leveret.management?.close()
@@ -109,6 +108,21 @@ export class Leveret {
     }
     leveret.alarms.start()
     return leveret
+  }
+
+  /** On the ports of the last time, where there was one. @throws the error of listen */
+  async openListeners(): Promise<void> {
+    if (this.server.listeners.length > 0) return
+    const before = this.ports
+    this.ports = []
+    for (const [i, l] of this.settings.listeners.entries())
+      this.ports.push(await this.server.listen(before[i] ?? l.port, l.bind, l.tls))
+  }
+
+  /** Clients are told and come back only after `openListeners`; the HTTP API goes on. */
+  async closeListeners(): Promise<void> {
+    await this.server.close()
+    await this.commit.settled()
   }
 
   /** Loaded only where it is wanted: its packages take a while. */

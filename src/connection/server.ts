@@ -135,7 +135,7 @@ export class Server {
 
   /** No new connections; those that are open are told, and get a moment to answer. */
   async close(): Promise<void> {
-    const closed = Promise.all(this.listeners.map((l) => l.close()))
+    const closed = Promise.all(this.listeners.splice(0).map((l) => l.close()))
     for (const c of this.connections) {
       if (c.state === 'open')
         c.close(

@@ -19,6 +19,7 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
   const { ready, unacked, consumers } = q.counts
   const { policy, operator } = q.policies
   const node = leveret.nodeName
+  const growth = rates.lengths(q.counters)
   const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
   return {
     name: q.name,
@@ -40,11 +41,11 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
     single_active_consumer_tag: q.singleActive ? ([...q.consumerList][0]?.tag ?? null) : null,
     owner_pid_details: ownerOf(q),
     messages: ready + unacked,
-    messages_details: still,
+    messages_details: { rate: growth.ready + growth.unacked },
     messages_ready: ready,
-    messages_ready_details: still,
+    messages_ready_details: { rate: growth.ready },
     messages_unacknowledged: unacked,
-    messages_unacknowledged_details: still,
+    messages_unacknowledged_details: { rate: growth.unacked },
     message_bytes: q.bytes.ready + q.bytes.unacked,
     message_bytes_ready: q.bytes.ready,
     message_bytes_unacknowledged: q.bytes.unacked,

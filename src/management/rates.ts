@@ -41,10 +41,11 @@ export class Rates {
   private sample(): void {
     for (const v of this.leveret.broker.vhosts.values())
       for (const q of v.queues.values())
-        this.take(
-          q.counters,
-          queueCounterNames.map((n) => q.counters[n]),
-        )
+        this.take(q.counters, [
+          ...queueCounterNames.map((n) => q.counters[n]),
+          q.counts.ready,
+          q.counts.unacked,
+        ])
   }
 
   private take(owner: object, counts: number[]): void {
@@ -57,6 +58,13 @@ export class Rates {
 
   private rate(c: QueueCounters, name: (typeof queueCounterNames)[number]): number {
     return this.samples.get(c)?.rates[queueCounterNames.indexOf(name)] ?? 0
+  }
+
+  /** How fast the messages of a queue become more or fewer. */
+  lengths(c: QueueCounters): { ready: number; unacked: number } {
+    const rates = this.samples.get(c)?.rates ?? []
+    const { length } = queueCounterNames
+    return { ready: rates[length] ?? 0, unacked: rates[length + 1] ?? 0 }
   }
 
   /** message_stats of a queue, or the sum over several. */

@@ -137,4 +137,19 @@ describe('commands of rabbitmqctl', () => {
     await out('check_alarms')
     expect((await ctl('set_disk_free_limit', 'much')).code).toBe(64)
   })
+
+  it('take the broker off the network and put it back', async () => {
+    const w = await session(broker)
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'stays', durable: true }, MethodId.QueueDeclareOk)
+    const stopped = out('stop_app')
+    expect((await w.expect(0, MethodId.ConnectionClose)).replyCode).toBe(320)
+    w.send(0, MethodId.ConnectionCloseOk)
+    await stopped
+    await expect(session(broker)).rejects.toThrow('ECONNREFUSED')
+    expect((await ctl('await_startup', '--timeout', '0')).code).toBe(70)
+    await out('start_app')
+    await out('await_startup')
+    const again = await session(broker)
+    await again.call(CH, MethodId.QueueDelete, { queue: 'stays' }, MethodId.QueueDeleteOk)
+  })
 })

@@ -85,6 +85,12 @@ async function checkAlarms(c: Context): Promise<Result> {
   return {}
 }
 
+async function application(c: Context, what: 'stop_app' | 'start_app'): Promise<Result> {
+  const [node] = await c.client.get<Row[]>('nodes')
+  await c.client.call('POST', `nodes/${encodeURIComponent(String(node?.['name']))}/${what}`)
+  return {}
+}
+
 async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
   const [node] = await c.client.get<Row[]>('nodes')
   const [first = '', second] = c.args
@@ -226,6 +232,20 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     help: 'prints what is published and delivered; PATTERN such as publish.# or deliver.QUEUE',
     args: [0, 1],
     run: trace,
+  },
+  stop_app: {
+    usage: '',
+    help: 'ends all AMQP connections and takes no new ones; the process and its HTTP API stay',
+    args: [0, 0],
+    banner: () => 'Stopping the broker application ...',
+    run: (c) => application(c, 'stop_app'),
+  },
+  start_app: {
+    usage: '',
+    help: 'takes AMQP connections again',
+    args: [0, 0],
+    banner: () => 'Starting the broker application ...',
+    run: (c) => application(c, 'start_app'),
   },
   check_alarms: { usage: '', help: 'fails where an alarm is on', args: [0, 0], run: checkAlarms },
   diagnostics: {

@@ -29,6 +29,14 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
     leveret.alarms.check()
     return r.stored(false)
   })
+  add('POST', 'nodes/:node/stop_app', 'administrator', async (r) => {
+    await leveret.closeListeners()
+    return r.stored(false)
+  })
+  add('POST', 'nodes/:node/start_app', 'administrator', async (r) => {
+    await leveret.openListeners()
+    return r.stored(false)
+  })
   add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
   add('GET', 'extensions', 'management', () => [])
   add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))
@@ -133,11 +141,13 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
     const found = known && leveret.server.listeners.some((l) => l.secure === secure)
     return found ? { ...ok, protocol } : failed(r, 'No active listener')
   })
+  check('ready-to-serve-clients', (r) =>
+    leveret.server.listeners.length > 0 ? ok : failed(r, 'no listener is open'),
+  )
   for (const path of [
     'virtual-hosts',
     'node-is-quorum-critical',
     'node-is-mirror-sync-critical',
-    'ready-to-serve-clients',
     'is-in-service',
   ])
     check(path, () => ok)
