@@ -92,3 +92,6 @@ export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 
 /** Connections that have not opened a vhost yet: further ones are closed at once. */
 export const UNAUTHENTICATED_MAX = 4_096
+
+/** ms that a login waits, at most, where its address has been refused again and again. */
+export const LOGIN_DELAY_MS_MAX = 5_000

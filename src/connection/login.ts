@@ -33,6 +33,7 @@ export async function login(
   m: ConnectionStartOk,
   socket: Socket,
   address: string,
+  wait: () => Promise<void>,
 ): Promise<Principal | undefined> {
   const mechanism = m.mechanism as Mechanism
   if (!offeredMechanisms(settings, socket).includes(mechanism)) return undefined
@@ -44,17 +45,22 @@ export async function login(
   if (mechanism === 'ANONYMOUS') return known(settings.anonymousUser)
   const reading = readResponse(mechanism, m.response)
   if (typeof reading === 'string') return undefined
-  return await passwordLogin(users, settings.oauth, reading.user, reading.password, address)
+  return await passwordLogin(users, settings.oauth, reading.user, reading.password, address, wait)
 }
 
-/** A token in the place of the password says itself who its bearer is. */
+/**
+ * A token in the place of the password says itself who its bearer is.
+ * @param wait for addresses that have guessed wrong; whoever was right lately does not wait
+ */
 export async function passwordLogin(
   users: Users,
   oauth: OAuth | undefined,
   name: string,
   password: string,
   address: string,
+  wait: () => Promise<void>,
 ): Promise<Principal | undefined> {
+  if (!users.knows(name, password)) await wait()
   const bearer = await oauth?.verify(password)
   if (bearer !== undefined) return bearer
   const user = await users.login(name, password, isLoopback(address))

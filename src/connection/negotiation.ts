@@ -86,13 +86,13 @@ export class Negotiation {
     this.step = 'securing'
     // What was read is valid only during this call.
     const response = Buffer.from(m.response)
-    const wait = server.throttle.delay(address, broker.clock.now())
-    broker.clock.after(wait, () => {
-      login(server.users, server.login, { ...m, response }, connection.socket, address).then(
-        (user) => this.loggedIn(m.mechanism, user),
-        (error) => connection.failed(error, 0, m.id),
-      )
-    })
+    const { clock } = broker
+    const wait = (): Promise<void> =>
+      new Promise((resolve) => clock.after(server.throttle.delay(address, clock.now()), resolve))
+    login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
+      (user) => this.loggedIn(m.mechanism, user),
+      (error) => connection.failed(error, 0, m.id),
+    )
   }
 
   private loggedIn(mechanism: string, user: Principal | undefined): void {

@@ -104,19 +104,23 @@ export class ManagementServer {
     const { users, server, broker } = this.leveret
     const { throttle, login } = server
     const now = broker.clock.now()
-    if (throttle.delay(raw.ip, now) > 0) throw UNAUTHORISED
+    const wait = (): Promise<void> =>
+      new Promise((resolve) => broker.clock.after(throttle.delay(raw.ip, broker.clock.now()), resolve))
     let user: Principal | undefined
-    if (scheme.toLowerCase() === 'bearer') user = await login.oauth?.verify(credentials)
-    else if (scheme.toLowerCase() === 'basic') {
+    if (scheme.toLowerCase() === 'bearer') {
+      await wait()
+      user = await login.oauth?.verify(credentials)
+    } else if (scheme.toLowerCase() === 'basic') {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users, login.oauth, name, password, raw.ip)
+      user = await passwordLogin(users, login.oauth, name, password, raw.ip, wait)
     } else throw UNAUTHORISED
     if (user === undefined) {
       throttle.refused(raw.ip, now)
       throw UNAUTHORISED
     }
+    throttle.succeeded(raw.ip)
     return user
   }
 

@@ -1,5 +1,5 @@
 /** Failed logins by address: whoever guesses waits longer each time, and longer than those who do not. */
-import { LOGIN_ADDRESSES_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSED_MS_MAX } from '../limits.ts'
+import { LOGIN_ADDRESSES_MAX, LOGIN_DELAY_MS_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSED_MS_MAX } from '../limits.ts'
 
 /** ms after which an address has a clean slate again. */
 const FORGET_MS = 60_000
@@ -27,7 +27,8 @@ export class LoginThrottle {
   delay(address: string, now: number): number {
     const known = this.failures.get(address)
     if (known === undefined || known.count <= FREE_FAILURES || now - known.last > FORGET_MS) return 0
-    return Math.max(0, known.last + 2 ** Math.min(10, known.count - FREE_FAILURES) * 100 - now)
+    const wait = Math.min(LOGIN_DELAY_MS_MAX, 100 * 2 ** (known.count - FREE_FAILURES))
+    return Math.max(0, known.last + wait - now)
   }
 
   succeeded(address: string): void {

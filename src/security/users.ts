@@ -182,6 +182,12 @@ export class Users {
     return user
   }
 
+  /** The password was right lately, and still is. */
+  knows(name: string, password: string): boolean {
+    const user = this.byName.get(name)
+    return user !== undefined && this.wasVerified(name, user.password, password)
+  }
+
   private digest(password: string): Buffer {
     return createHmac('sha256', this.key).update(password).digest()
   }

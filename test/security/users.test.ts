@@ -58,8 +58,10 @@ describe('logging in', () => {
     const users = usersWith()
     await users.login('remote', 'secret', true)
     users.set({ name: 'remote', password: rabbitHash('other'), tags: [], limits: {} })
+    expect(users.knows('remote', 'secret')).toBe(false)
     expect(await users.login('remote', 'secret', true)).toBeUndefined()
     expect((await users.login('remote', 'other', true))?.name).toBe('remote')
+    expect([users.knows('remote', 'other'), users.knows('nobody', 'other')]).toEqual([true, false])
   })
 
   it('is slowed down for an address that fails again and again', () => {
