@@ -34,6 +34,8 @@ export interface StoredUsers {
 
 interface Rights {
   permission: Permission | undefined
+  /** Made once for all connections and channels, until something changes. */
+  access: Access | undefined
   readonly topics: Map<string, TopicPermission>
 }
 
@@ -94,7 +96,7 @@ export class Users {
     }
     let rights = byVhost.get(vhost)
     if (rights === undefined) {
-      rights = { permission: undefined, topics: new Map() }
+      rights = { permission: undefined, access: undefined, topics: new Map() }
       byVhost.set(vhost, rights)
     }
     return rights
@@ -102,7 +104,9 @@ export class Users {
 
   setPermission(user: string, vhost: string, { configure, write, read }: Permission): void {
     const p = { configure, write, read }
-    this.rightsOf(user, vhost).permission = p
+    const rights = this.rightsOf(user, vhost)
+    rights.permission = p
+    rights.access = undefined
     this.journal?.permissionSet(user, vhost, p)
   }
 
@@ -110,23 +114,29 @@ export class Users {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights?.permission === undefined) return false
     rights.permission = undefined
+    rights.access = undefined
     this.journal?.permissionRemoved(user, vhost)
     return true
   }
 
   setTopicPermission(user: string, vhost: string, { exchange, write, read }: TopicPermission): void {
     const p = { exchange, write, read }
-    this.rightsOf(user, vhost).topics.set(exchange, p)
+    const rights = this.rightsOf(user, vhost)
+    rights.topics.set(exchange, p)
+    rights.access = undefined
     this.journal?.topicPermissionSet(user, vhost, p)
   }
 
   /** @param exchange undefined = all of the vhost */
   removeTopicPermissions(user: string, vhost: string, exchange?: string): boolean {
-    const topics = this.rights.get(user)?.get(vhost)?.topics
-    const names = exchange === undefined ? [...(topics?.keys() ?? [])] : [exchange]
+    const rights = this.rights.get(user)?.get(vhost)
+    if (rights === undefined) return false
+    rights.access = undefined
+    const { topics } = rights
+    const names = exchange === undefined ? [...topics.keys()] : [exchange]
     let removed = false
     for (const x of names) {
-      if (!topics?.delete(x)) continue
+      if (!topics.delete(x)) continue
       removed = true
       this.journal?.topicPermissionRemoved(user, vhost, x)
     }
@@ -161,11 +171,12 @@ export class Users {
   }
 
   /** undefined where the user has no business in that vhost. */
-  access(user: string, vhost: string, clientId = ''): Access | undefined {
+  access(user: string, vhost: string): Access | undefined {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights?.permission === undefined) return undefined
-    const variables = { username: user, vhost, client_id: clientId }
-    return new PatternAccess(rights.permission, [...rights.topics.values()], variables)
+    const variables = { username: user, vhost, client_id: '' }
+    rights.access ??= new PatternAccess(rights.permission, [...rights.topics.values()], variables)
+    return rights.access
   }
 
   /** undefined where name, password or origin are refused; the caller does not learn which. */
