@@ -48,6 +48,9 @@ export class Users {
   /** Passwords that were right lately, as keyed digests: checking them again costs no memory-hard function. */
   private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()
   private readonly key = randomBytes(32)
+  /** Calculations that are under way. */
+  private readonly verifying = new Map<string, Promise<boolean>>()
+  private readonly upgrading = new Set<string>()
 
   constructor(journal: UserJournal | undefined, loopbackOnly: readonly string[]) {
     this.journal = journal
@@ -183,7 +186,7 @@ export class Users {
   async login(name: string, password: string, fromLoopback: boolean): Promise<UserRecord | undefined> {
     const user = this.byName.get(name)
     const stored = user?.password ?? decoy
-    const matches = this.wasVerified(name, stored, password) || (await passwordMatches(password, stored))
+    const matches = this.wasVerified(name, stored, password) || (await this.verify(password, stored))
     if (user === undefined || !matches) return undefined
     // The user was changed meanwhile, if only by a better hash of the same password: what is there now counts.
     if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
@@ -203,6 +206,17 @@ export class Users {
     return createHmac('sha256', this.key).update(password).digest()
   }
 
+  /** A thousand clients that come at once with the same password cost one calculation, and its memory. */
+  private verify(password: string, stored: PasswordHash): Promise<boolean> {
+    const key = `${stored.hash} ${this.digest(password).toString('base64')}`
+    let result = this.verifying.get(key)
+    if (result === undefined) {
+      result = passwordMatches(password, stored).finally(() => this.verifying.delete(key))
+      this.verifying.set(key, result)
+    }
+    return result
+  }
+
   private wasVerified(name: string, stored: PasswordHash, password: string): boolean {
     const known = this.verified.get(name)
     return known?.hash === stored.hash && timingSafeEqual(known.digest, this.digest(password))
@@ -214,7 +228,9 @@ export class Users {
 
   /** The password is known to be right: from now on a memory-hard hash of it is kept. */
   private async upgrade(user: UserRecord, password: string): Promise<void> {
-    const stronger = await scryptHash(password)
+    if (this.upgrading.has(user.name)) return
+    this.upgrading.add(user.name)
+    const stronger = await scryptHash(password).finally(() => this.upgrading.delete(user.name))
     if (this.byName.get(user.name) !== user) return
     this.set({ ...user, password: stronger })
     this.remember(user.name, stronger, password)
