@@ -1,4 +1,5 @@
 /** Settings while they are read, key by key, and what they come to. */
+import type { HostCertificate } from '../connection/listener.ts'
 import { defaultSettings } from '../default-settings.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
@@ -31,6 +32,7 @@ export class Draft {
     failIfNoPeerCert?: boolean
   } = {}
   readonly tlsVersions: string[] = []
+  readonly tlsHosts: HostCertificate[] = []
   certificateLogin: 'distinguished_name' | 'common_name' = 'distinguished_name'
   readonly mechanisms: Mechanism[] = []
   anonymousUser: string | undefined
@@ -165,6 +167,7 @@ export class Draft {
       certfile,
       keyfile,
       minVersion: oldest === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2',
+      hosts: this.tlsHosts,
     }
     return [...plain, ...Array.from(ssl.values(), (a) => ({ ...a, tls }))]
   }

@@ -49,6 +49,12 @@ export const keys: Readonly<Record<string, Apply>> = {
   },
   'ssl_options.versions.*': (d, v) =>
     void d.tlsVersions.push(oneOf(v, ['tlsv1.2', 'tlsv1.3', 'tlsv1.1', 'tlsv1'])),
+  'ssl_options.sni.*': (d, v) => {
+    const [host, certfile, keyfile, more] = v.split(/\s+/)
+    if (host === undefined || certfile === undefined || keyfile === undefined || more !== undefined)
+      throw new Error(`expected a host, a certificate file and a key file, found '${v}'`)
+    d.tlsHosts.push({ host, certfile, keyfile })
+  },
   ssl_cert_login_from: (d, v) => {
     d.certificateLogin = oneOf(v, ['distinguished_name', 'common_name'])
   },

@@ -1,7 +1,12 @@
 /** A listening socket for AMQP, plain or with TLS. */
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TlsOptions, type Server as TlsServer } from 'node:tls'
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls'
 
 /** Files are named as RabbitMQ's ssl_options name them. */
 export interface TlsSettings {
@@ -15,6 +20,14 @@ export interface TlsSettings {
   readonly failIfNoPeerCert?: boolean | undefined
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly minVersion?: string | undefined
+  /** Other certificates for clients that ask for these hosts (SNI); `*.example.org` stands for one part of any name. */
+  readonly hosts?: readonly HostCertificate[] | undefined
+}
+
+export interface HostCertificate {
+  readonly host: string
+  readonly certfile: string
+  readonly keyfile: string
 }
 
 const TLS_HANDSHAKE_MS = 5_000
@@ -38,6 +51,7 @@ export class Listener {
       return
     }
     const server = createTlsServer({ ...common, ...contextOf(tls), handshakeTimeout: TLS_HANDSHAKE_MS })
+    addHosts(server, tls)
     server.on('secureConnection', (socket) => accept(socket, server))
     server.on('tlsClientError', (error, socket) => {
       onError(error)
@@ -65,12 +79,28 @@ export class Listener {
 
   /** Reads certificate and key again; connections that are open keep theirs. @throws where they cannot be used */
   reload(): void {
-    if (this.tls !== undefined) (this.net as TlsServer).setSecureContext(contextOf(this.tls))
+    if (this.tls === undefined) return
+    const server = this.net as TlsServer
+    server.setSecureContext(contextOf(this.tls))
+    addHosts(server, this.tls)
   }
 
   close(): Promise<void> {
     return new Promise((resolve) => this.net.close(() => resolve()))
   }
+}
+
+/** Later contexts of the same host come before earlier ones. */
+function addHosts(server: TlsServer, { hosts = [], minVersion }: TlsSettings): void {
+  for (const { host, certfile, keyfile } of hosts)
+    server.addContext(
+      host,
+      createSecureContext({
+        cert: readFileSync(certfile),
+        key: readFileSync(keyfile),
+        minVersion: (minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
+      }),
+    )
 }
 
 function contextOf(tls: TlsSettings): TlsOptions {

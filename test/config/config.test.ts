@@ -68,6 +68,7 @@ describe('keys', () => {
       ssl_options.verify = verify_peer
       ssl_options.fail_if_no_peer_cert = true
       ssl_options.versions.1 = tlsv1.3
+      ssl_options.sni.1 = mq.example.org /c2 /k2
       default_user = admin
       default_pass = secret
       default_vhost = /main
@@ -94,6 +95,7 @@ describe('keys', () => {
       verifyPeer: true,
       failIfNoPeerCert: true,
       minVersion: 'TLSv1.3',
+      hosts: [{ host: 'mq.example.org', certfile: '/c2', keyfile: '/k2' }],
     }
     expect(s).toMatchObject({
       listeners: [{ port: 6000, bind: '127.0.0.1' }, { port: 6001 }, { port: 6002, tls }],

@@ -88,6 +88,19 @@ describe('a TLS listener', () => {
     }
   })
 
+  it('shows each host its own certificate', async () => {
+    const hosts = [{ host: '*.other.test', certfile: at('client.pem'), keyfile: at('client.key') }]
+    const leveret = await start({ ...server, hosts })
+    const nameOf = async (servername: string): Promise<unknown> =>
+      (await open(leveret, { servername, checkServerIdentity: () => undefined })).getPeerCertificate().subject
+        .CN
+    for (const _ of ['before', 'after a reload']) {
+      expect(await nameOf('mq.other.test')).toBe('carol')
+      expect(await nameOf('localhost')).toBe('localhost')
+      leveret.reload(leveret.settings)
+    }
+  })
+
   it('takes a new certificate without a restart', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'leveret-tls-'))
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
