@@ -3,6 +3,8 @@ import { MethodId } from '../../src/protocol/generated/constants.ts'
 import {
   bindQueue,
   CH,
+  confirmed,
+  confirmSelect,
   consume,
   counts,
   declareExchange,
@@ -57,8 +59,10 @@ describe('message TTL', () => {
   it('of the message: expired messages leave at the head', async () => {
     const w = await session(t)
     const q = await declareQueue(w)
+    await confirmSelect(w)
     w.publish(CH, { routingKey: q, properties: { expiration: '30' } })
     w.publish(CH, { routingKey: q, body: 'stays' })
+    await confirmed(w, 2)
     await until(async () => (await counts(w, q)).messages === 1, 'the message to expire')
     expect(String((await get(w, q))?.body)).toBe('stays')
   })
