@@ -37,6 +37,8 @@ export class Leveret {
   readonly startedAt = systemClock.now()
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
+  /** When AMQP clients could come for the first time, in ms since the process began. */
+  listeningAt = 0
   managementPort: number | undefined
   metricsPort: number | undefined
   private management: ManagementServer | undefined
@@ -97,6 +99,7 @@ export class Leveret {
     try {
       await leveret.load()
       await leveret.openListeners()
+      leveret.listeningAt = performance.now()
       await leveret.startManagement()
     } catch (error) {
       await leveret.management?.close()

@@ -90,7 +90,6 @@ function load(options: StartOptions): Loaded | undefined {
 const pinoLevels: Record<string, string> = { warning: 'warn', critical: 'fatal', none: 'silent' }
 
 async function start(options: StartOptions, { draft, ignored }: Loaded): Promise<void> {
-  const began = process.hrtime.bigint() - BigInt(Math.round(process.uptime() * 1e9))
   const levelOf = (name: string): string => pinoLevels[name] ?? name
   const logger = makeLogger(options.logLevel ?? levelOf(draft.logLevel), draft)
   const { connectionLogLevel } = draft
@@ -100,7 +99,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
   const settings = draft.settings()
   try {
     const leveret = await Leveret.start(settings, logger, connectionLogger)
-    const startMs = Number((process.hrtime.bigint() - began) / 1_000_000n)
+    const startMs = Math.round(leveret.listeningAt)
     const [port] = leveret.ports
     const { managementPort, metricsPort } = leveret
     const { bind } = settings.listeners[0] ?? { bind: undefined }
