@@ -15,10 +15,11 @@ import { declareQueue } from '../operations/queues.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser, setUserLimit } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
-import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
+import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import { fullAccess } from '../security/access.ts'
 import { SCRYPT } from '../security/passwords.ts'
 import type { UserLimits } from '../security/users.ts'
+import { argumentsOf, vhostRequest } from './requests.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -87,15 +88,7 @@ async function importUser({ users }: Leveret, u: Json): Promise<void> {
 
 function importVhost({ broker }: Leveret, v: Json): void {
   const name = text(v, 'name')
-  const metadata = (v['metadata'] ?? {}) as Json
-  const description = v['description'] ?? metadata['description']
-  const type = v['default_queue_type'] ?? metadata['default_queue_type']
-  const tags = v['tags'] ?? metadata['tags']
-  putVhost(broker, name, {
-    ...(typeof description === 'string' ? { description } : {}),
-    ...(typeof type === 'string' ? { defaultQueueType: type } : {}),
-    ...(Array.isArray(tags) ? { tags: tags.map(String) } : {}),
-  })
+  putVhost(broker, name, vhostRequest(v))
   const vhost = broker.vhosts.get(name) as Vhost
   for (const l of Array.isArray(v['limits']) ? (v['limits'] as Json[]) : [])
     setVhostLimit(broker, vhost, text(l, 'name'), Number(l['value']))
@@ -176,13 +169,6 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
       arguments: argumentsOf(b),
     })
   }
-}
-
-function argumentsOf(o: Json): FieldTable {
-  const args = o['arguments']
-  return args !== null && typeof args === 'object'
-    ? FieldTable.from(args as { [name: string]: PlainValue })
-    : FieldTable.empty
 }
 
 function withType(args: FieldTable, type: unknown): FieldTable {

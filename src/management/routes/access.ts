@@ -1,3 +1,4 @@
+import { tagList } from '../../definitions/requests.ts'
 import { userJson as withHash } from '../../definitions/shapes.ts'
 import type { Leveret } from '../../leveret.ts'
 import { putPermission, putTopicPermission, putUser, setUserLimit } from '../../operations/users.ts'
@@ -5,7 +6,7 @@ import { SCRYPT } from '../../security/passwords.ts'
 import type { UserLimits, UserRecord, Users } from '../../security/users.ts'
 import { type AddRoute, badRequest, type Handler, HttpError, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
-import { limitValue, tagList } from './vhosts.ts'
+import { limitValue } from './vhosts.ts'
 
 export function accessRoutes(add: AddRoute, leveret: Leveret): void {
   userRoutes(add, leveret.users)

@@ -1,6 +1,7 @@
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
+import { argumentsOf } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
 import { checkAccess } from '../../operations/caller.ts'
 import { declareQueue, deleteQueue, purgeQueue } from '../../operations/queues.ts'
@@ -11,7 +12,7 @@ import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { messageJson, type PayloadOptions } from '../message.ts'
 import type { Rates } from '../rates.ts'
-import { argumentsOf, flag } from './topology.ts'
+import { flag } from './topology.ts'
 
 /** Messages that one request may take or look at. */
 const MESSAGES_MAX = 1000

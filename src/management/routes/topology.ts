@@ -2,22 +2,15 @@ import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
 import { isExchange } from '../../broker/exchange/exchange.ts'
 import { publishContent } from '../../broker/publish-content.ts'
 import type { Vhost } from '../../broker/vhost.ts'
+import { argumentsOf } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
 import { bind, unbind } from '../../operations/bindings.ts'
 import { checkAccess } from '../../operations/caller.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
-import { FieldTable, type PlainValue } from '../../protocol/field-table.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '../describe.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { propertiesFrom } from '../message.ts'
-
-export function argumentsOf(body: Json): FieldTable {
-  const args = body['arguments']
-  return args !== null && typeof args === 'object'
-    ? FieldTable.from(args as { [name: string]: PlainValue })
-    : FieldTable.empty
-}
 
 export function flag(body: Json, name: string, usual = false): boolean {
   const v = body[name]

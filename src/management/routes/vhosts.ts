@@ -1,8 +1,8 @@
-import { hostname } from 'node:os'
 import { Firehose } from '../../broker/firehose.ts'
 import type { Vhost } from '../../broker/vhost.ts'
+import { vhostRequest } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
-import { deleteVhost, putVhost, setVhostLimit, type VhostRequest } from '../../operations/vhosts.ts'
+import { deleteVhost, putVhost, setVhostLimit } from '../../operations/vhosts.ts'
 import { vhostJson } from '../describe.ts'
 import { type AddRoute, badRequest, HttpError, notFound } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
@@ -20,7 +20,7 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret): void {
     const tracing = r.body['tracing']
     const vhost = broker.vhosts.get(name)
     if (typeof tracing === 'boolean' && vhost !== undefined)
-      vhost.tracer = tracing ? new Firehose(vhost, `leveret@${hostname()}`) : undefined
+      vhost.tracer = tracing ? new Firehose(vhost, leveret.nodeName) : undefined
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {
@@ -55,22 +55,4 @@ export function limitValue(body: Json): number {
   const { value } = body
   if (typeof value !== 'number') throw badRequest('key_missing: value')
   return value
-}
-
-/** Tags come as a list or as a text with commas. */
-export function tagList(tags: unknown): string[] {
-  const list = Array.isArray(tags) ? tags.map(String) : typeof tags === 'string' ? tags.split(',') : []
-  return list.map((t) => t.trim()).filter((t) => t !== '')
-}
-
-export function vhostRequest(body: Json): VhostRequest {
-  const metadata = (body['metadata'] ?? {}) as Json
-  const description = body['description'] ?? metadata['description']
-  const type = body['default_queue_type'] ?? metadata['default_queue_type']
-  const tags = body['tags'] ?? metadata['tags']
-  return {
-    ...(typeof description === 'string' ? { description } : {}),
-    ...(typeof type === 'string' ? { defaultQueueType: type } : {}),
-    ...(tags === undefined ? {} : { tags: tagList(tags) }),
-  }
 }
