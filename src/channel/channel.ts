@@ -157,8 +157,8 @@ export class Channel implements Confirming, TraceOrigin {
   refused(): void {
     const confirms = this.confirms
     if (confirms === undefined) return
-    confirms.add(0)
-    this.send({ id: MethodId.BasicNack, deliveryTag: confirms.published, multiple: false, requeue: false })
+    const deliveryTag = confirms.refuse()
+    this.send({ id: MethodId.BasicNack, deliveryTag, multiple: false, requeue: false })
     if (!confirms.waits) this.confirmLater()
   }
 
@@ -175,14 +175,17 @@ export class Channel implements Confirming, TraceOrigin {
     this.broker.turn.confirmLater(this)
   }
 
-  /** Acknowledges whatever is safe by now, with one method. */
+  /** Acknowledges whatever is safe by now, with one method where nothing was refused. */
   sendConfirms(): void {
     this.confirming = false
     if (this.confirms === undefined || this.closing) return
-    const { upTo, count } = this.confirms.take(this.broker.commit.flushed)
-    this.confirmed += count
-    this.broker.counters.confirmed += count
-    if (count > 0) this.send({ id: MethodId.BasicAck, deliveryTag: upTo, multiple: count > 1 })
+    for (let again = true; again; ) {
+      const { upTo, count, more } = this.confirms.take(this.broker.commit.flushed)
+      again = more
+      this.confirmed += count
+      this.broker.counters.confirmed += count
+      if (count > 0) this.send({ id: MethodId.BasicAck, deliveryTag: upTo, multiple: count > 1 })
+    }
   }
 
   /** Ends the channel: consumers first, so that what goes back is not handed out here again. */

@@ -13,6 +13,9 @@ export class Confirms {
   private lastOfRun: number[] = []
   private batchOfRun: number[] = []
   private head = 0
+  /** Refused publishes that have had their basic.nack and stand behind some that wait; in order. */
+  private nacked: number[] = []
+  private nackedHead = 0
 
   /** Publishes without an answer. */
   get open(): number {
@@ -42,8 +45,18 @@ export class Confirms {
     this.batchOfRun.push(batch)
   }
 
-  /** The highest publish that may be acknowledged now, or 0; the caller sends it, `multiple` as returned by `span`. */
-  take(flushed: number): { upTo: number; count: number } {
+  /** One more publish, which the caller refuses with a basic.nack; returns its number. */
+  refuse(): number {
+    this.add(0)
+    this.nacked.push(this.published)
+    return this.published
+  }
+
+  /**
+   * Acknowledges up to `upTo` what has not been answered yet, `count` publishes; 0 = nothing. `more` where a refused
+   * publish stands behind it, so that no acknowledgement covers one that was refused: call again.
+   */
+  take(flushed: number): { upTo: number; count: number; more: boolean } {
     while (this.head < this.lastOfRun.length && (this.batchOfRun[this.head] as number) <= flushed) {
       this.safe = this.lastOfRun[this.head] as number
       this.head++
@@ -53,8 +66,14 @@ export class Confirms {
       this.batchOfRun.length = 0
       this.head = 0
     }
-    const count = this.safe - this.acknowledged
-    this.acknowledged = this.safe
-    return { upTo: this.safe, count }
+    const { safe, acknowledged } = this
+    const refused = this.nacked[this.nackedHead]
+    if (refused === undefined || refused > safe) {
+      this.acknowledged = safe
+      return { upTo: safe, count: safe - acknowledged, more: false }
+    }
+    this.acknowledged = refused
+    if (++this.nackedHead === this.nacked.length) this.nackedHead = this.nacked.length = 0
+    return { upTo: refused - 1, count: refused - 1 - acknowledged, more: true }
   }
 }

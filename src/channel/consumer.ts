@@ -44,7 +44,7 @@ export class ChannelConsumer implements Consumer {
   private readonly ownTimeout: number | undefined
   private timeout: ConsumerTimeout | undefined
   private readonly output: Output
-  private unacked = 0
+  unacked = 0
   /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
   private readonly prefix: Uint8Array
 

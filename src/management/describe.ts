@@ -38,7 +38,7 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
     consumer_capacity: consumers > 0 ? 1 : 0,
     consumer_utilisation: consumers > 0 ? 1 : 0,
     exclusive_consumer_tag: exclusiveTag ?? null,
-    single_active_consumer_tag: q.singleActive ? ([...q.consumerList][0]?.tag ?? null) : null,
+    single_active_consumer_tag: q.activeConsumer?.tag ?? null,
     owner_pid_details: ownerOf(q),
     messages: ready + unacked,
     messages_details: { rate: growth.ready + growth.unacked },
@@ -171,7 +171,8 @@ export function channelJson(leveret: Leveret, ch: Channel): Json {
 
 export function consumerJson(c: ChannelConsumer): Json {
   const { channel, queue } = c
-  const active = !queue.singleActive || [...queue.consumerList][0] === c
+  const single = queue.settings.singleActiveConsumer
+  const active = !single || queue.activeConsumer === c
   return {
     consumer_tag: c.tag,
     queue: { name: queue.name, vhost: channel.caller.vhost.name },
@@ -187,7 +188,7 @@ export function consumerJson(c: ChannelConsumer): Json {
     prefetch_count: c.prefetch,
     arguments: tableJson(c.arguments),
     active,
-    activity_status: queue.singleActive ? (active ? 'single_active' : 'waiting') : 'up',
+    activity_status: single ? (active ? 'single_active' : 'waiting') : 'up',
     consumer_timeout: queue.settings.consumerTimeout,
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { Incoming, readContent } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/queue/chain.ts'
+import { DeliveryCounts } from '../../src/broker/queue/delivery-limit.ts'
 import { Pager } from '../../src/broker/queue/pager.ts'
 import { QueueLog } from '../../src/broker/queue/queue-log.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -11,8 +12,8 @@ import { ManualClock } from '../support/manual-clock.ts'
 
 type Step =
   | { do: 'append'; size: number; persistent: boolean }
-  | { do: 'take' | 'remove' | 'commit' | 'restart' }
-  | { do: 'ack' | 'requeue'; which: number }
+  | { do: 'take' | 'remove' | 'commit' | 'restart' | 'purge' }
+  | { do: 'ack' | 'requeue' | 'pull' | 'wait'; which: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -28,13 +29,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom('ack' as const, 'requeue' as const), which: fc.nat() }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'restart' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('pull' as const, 'wait' as const), which: fc.nat() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'restart' as const, 'purge' as const) }),
+  },
 )
 
 interface Model {
   id: number
   persistent: boolean
-  delivered: boolean
+  /** undefined: taken out of its turn, which need not be remembered. */
+  delivered: boolean | undefined
+  /** Its wait is on record. */
+  waits?: boolean
 }
 
 /** The queue as plain arrays; everything that a Chain may not get wrong. */
@@ -52,20 +63,9 @@ class Harness {
 
   async run(s: Step): Promise<void> {
     switch (s.do) {
-      case 'append': {
-        const m = new Incoming()
-        const id = this.next++
-        encodeContent(
-          'x',
-          String(id),
-          { deliveryMode: s.persistent ? 2 : 1 },
-          Buffer.alloc(s.size, id & 0xff),
-          m,
-        )
-        this.chain.append(m, 0)
-        this.ready.push({ id, persistent: s.persistent, delivered: false })
+      case 'append':
+        this.append(s.size, s.persistent)
         break
-      }
       case 'take': {
         const found = this.head()
         if (found === undefined) break
@@ -77,25 +77,71 @@ class Harness {
         if (this.head() !== undefined) this.chain.removeHead()
         break
       case 'ack':
-      case 'requeue': {
-        if (this.unacked.length === 0) break
-        const [m] = this.unacked.splice(s.which % this.unacked.length, 1) as [Model & { number: number }]
-        if (s.do === 'ack') this.chain.settle(m.number)
-        else {
-          this.chain.giveBack(m.number)
-          this.ready.push(m)
-          this.ready.sort((a, b) => a.id - b.id)
-        }
+      case 'requeue':
+        this.settle(s.do, s.which)
         break
-      }
+      case 'pull':
+        this.pull(s.which)
+        break
+      case 'wait':
+        this.wait(s.which)
+        break
       case 'commit':
         await this.commit.settled()
+        break
+      case 'purge':
+        expect(this.chain.purge()).toBe(this.ready.length)
+        this.ready = []
         break
       case 'restart':
         await this.restart()
         break
     }
     expect([this.chain.ready, this.chain.unacked]).toEqual([this.ready.length, this.unacked.length])
+  }
+
+  private append(size: number, persistent: boolean): void {
+    const m = new Incoming()
+    const id = this.next++
+    const body = Buffer.alloc(size, id & 0xff)
+    encodeContent('x', String(id), { deliveryMode: persistent ? 2 : 1 }, body, m)
+    this.chain.append(m, 0)
+    this.ready.push({ id, persistent, delivered: false })
+  }
+
+  private settle(how: 'ack' | 'requeue', which: number): void {
+    if (this.unacked.length === 0) return
+    const [m] = this.unacked.splice(which % this.unacked.length, 1) as [Model & { number: number }]
+    if (how === 'ack') {
+      this.chain.settle(m.number)
+      return
+    }
+    const { segment, index } = this.chain.find(m.number)
+    segment.deliveryCounts?.waits.delete(index)
+    this.chain.giveBack(m.number)
+    this.ready.push({ ...m, waits: false })
+    this.ready.sort((a, b) => a.id - b.id)
+  }
+
+  /** Takes a ready one out of its turn. */
+  private pull(which: number): void {
+    if (this.ready.length === 0) return
+    const at = which % this.ready.length
+    const numbers = [...this.chain.browse(-1)].filter((b) => !b.unacked).map((b) => b.number)
+    const number = numbers[at] as number
+    const [m] = this.ready.splice(at, 1) as [Model]
+    this.chain.take(number)
+    this.unacked.push({ ...m, delivered: m.delivered || undefined, number })
+  }
+
+  private wait(which: number): void {
+    const m = this.unacked[which % this.unacked.length]
+    if (m === undefined) return
+    const { segment, index } = this.chain.find(m.number)
+    segment.deliveryCounts ??= new DeliveryCounts()
+    segment.deliveryCounts.waits.set(index, m.id)
+    this.chain.changed(m.number)
+    m.waits = true
   }
 
   private head(): { model: Model; number: number } | undefined {
@@ -109,7 +155,7 @@ class Harness {
       content.routingKey,
       content.body.every((b) => b === (expected.id & 0xff)),
       s.wasDelivered(i),
-    ]).toEqual([String(expected.id), true, expected.delivered])
+    ]).toEqual([String(expected.id), true, expected.delivered ?? expect.any(Boolean)])
     return { model: expected, number: s.base + i }
   }
 
@@ -120,9 +166,13 @@ class Harness {
     this.pager = new Pager(1, this.commit)
     this.chain = new Chain(this.log, this.pager, () => this.log)
     this.chain.restore()
-    const all = [...this.ready, ...this.unacked.map((u) => ({ ...u, delivered: true }))]
+    const waiting = this.unacked.filter((m) => m.persistent && m.waits)
+    expect(this.chain.takeWaiting().map((w) => [w.number, w.until])).toEqual(
+      waiting.map((m) => [m.number, m.id]),
+    )
+    const all = [...this.ready, ...this.unacked.filter((m) => !m.waits)]
     this.ready = all.filter((m) => m.persistent).sort((a, b) => a.id - b.id)
-    this.unacked = []
+    this.unacked = waiting
   }
 }
 
@@ -133,6 +183,7 @@ describe('chain', () => {
         const h = new Harness()
         for (const s of steps) await h.run(s)
         await h.run({ do: 'restart' })
+        while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
         while (h.ready.length > 0) await h.run({ do: 'remove' })
         await h.commit.settled()
         await h.run({ do: 'restart' })

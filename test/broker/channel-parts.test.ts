@@ -44,33 +44,50 @@ describe('unsettled deliveries', () => {
 })
 
 describe('confirms', () => {
-  it('acknowledge in order, nothing before its batch, everything in the end', () => {
+  it('acknowledge in order, nothing before its batch, nothing refused, everything else in the end', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(fc.constant('safe'), fc.constant('durable'), fc.constant('flush')), {
-          maxLength: 200,
-        }),
+        fc.array(
+          fc.oneof(fc.constant('safe'), fc.constant('durable'), fc.constant('flush'), fc.constant('refuse')),
+          {
+            maxLength: 200,
+          },
+        ),
         (ops) => {
           const c = new Confirms()
           const batchOf: number[] = [0]
           let batch = 1
+          const answered = new Set<number>()
+          const answer = (n: number): void => {
+            expect(answered.has(n)).toBe(false)
+            answered.add(n)
+          }
           let last = 0
           const take = (flushed: number): void => {
-            const { upTo, count } = c.take(flushed)
-            expect(upTo).toBe(last + count)
-            for (let n = last + 1; n <= upTo; n++) expect(batchOf[n]).toBeLessThanOrEqual(flushed)
-            last = upTo
+            for (let again = true; again; ) {
+              const { upTo, count, more } = c.take(flushed)
+              again = more
+              for (let n = upTo - count + 1; n <= upTo; n++) {
+                expect(n).toBeGreaterThan(last)
+                expect(batchOf[n]).toBeLessThanOrEqual(flushed)
+                answer(n)
+                last = n
+              }
+            }
           }
           for (const o of ops) {
             if (o === 'flush') take(batch++)
-            else {
+            else if (o === 'refuse') {
+              answer(c.refuse())
+              batchOf.push(0)
+            } else {
               const wait = o === 'durable' ? batch : 0
               c.add(wait)
               batchOf.push(wait)
             }
           }
           take(batch)
-          expect([last, c.open, c.waits]).toEqual([batchOf.length - 1, 0, false])
+          expect([answered.size, c.open, c.waits]).toEqual([batchOf.length - 1, 0, false])
         },
       ),
     )
@@ -124,6 +141,7 @@ describe('consumers of a queue', () => {
       noAck: false,
       exclusive: false,
       parked: false,
+      unacked: 0,
       hasCredit: () => c.credit > 0,
       deliver() {},
       arguments: FieldTable.empty,

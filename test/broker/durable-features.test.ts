@@ -144,6 +144,40 @@ describe('expiry anywhere', () => {
   })
 })
 
+describe('delayed retry', () => {
+  it('goes on after a restart: what waited waits, what is due comes, counted', async () => {
+    for (const more of [{}, { 'x-max-priority': 3 }, { 'x-queue-type': 'quorum' }]) {
+      const args = { 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 600, ...more }
+      const q = await declareQueue(w, { exclusive: false, durable: true, arguments: table(args) })
+      await confirmSelect(w)
+      for (const body of ['a', 'b', 'c']) w.publish(CH, { routingKey: q, body, properties: persistent })
+      await confirmed(w, 3)
+      for (let i = 0; i < 2; i++) {
+        const d = await get(w, q, false)
+        w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: true })
+      }
+      expect((await counts(w, q)).messages).toBe(1)
+      await stop()
+      await start()
+      expect((await counts(w, q)).messages).toBe(1)
+      await until(async () => (await counts(w, q)).messages === 3, 'the wait to be over')
+      const seen: unknown[] = []
+      for (let i = 0; i < 3; i++) {
+        const d = await get(w, q)
+        seen.push([String(d?.body), d?.properties?.headers?.toPlain()['x-delivery-count']])
+      }
+      expect(seen.sort()).toEqual([
+        ['a', 1],
+        ['b', 1],
+        ['c', undefined],
+      ])
+      await stop()
+      await start()
+      expect((await counts(w, q)).messages).toBe(0)
+    }
+  })
+})
+
 describe('streams', () => {
   it('keep their messages and offsets, and go on behind them', async () => {
     const q = await declareQueue(w, {

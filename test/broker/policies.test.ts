@@ -161,6 +161,22 @@ describe('a policy', () => {
     await until(async () => !broker.queues().some((s) => s.name === q), 'the queue to expire')
   })
 
+  it('lets what comes back wait', async () => {
+    const w = await session(broker)
+    const q = await declareQueue(w)
+    const id = await policy(q, { 'delayed-retry-type': 'all', 'delayed-retry-min': 3_600_000 })
+    const reject = async (): Promise<number> => {
+      const d = await get(w, q, false)
+      w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: true })
+      return (await counts(w, q)).messages
+    }
+    w.publish(CH, { routingKey: q })
+    expect(await reject()).toBe(0)
+    await broker.removePolicy(id)
+    w.publish(CH, { routingKey: q })
+    expect(await reject()).toBe(1)
+  })
+
   it('is refused where it makes no sense', async () => {
     const set = (definition: Definition, more: object = {}): Promise<void> =>
       broker.setPolicy({ name: 'p', pattern: '.*', definition, ...more })

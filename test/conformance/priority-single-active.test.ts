@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { bodies, CH, consume, counts, declareQueue, deliveries, get, session } from '../support/session.ts'
-import { useTarget } from '../support/target.ts'
+import { differs, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
@@ -82,6 +82,23 @@ describe('x-single-active-consumer', () => {
     expect((await counts(w, q)).consumers).toBe(1)
   })
 
+  differs('RabbitMQ waits for the next event of the queue')(
+    'goes to the next at once with what is ready, while the first still holds a delivery',
+    async () => {
+      const w = await session(t)
+      const q = await declareQueue(w, single)
+      await w.call(CH, MethodId.BasicQos, { prefetchCount: 1 }, MethodId.BasicQosOk)
+      await consume(w, q, { consumerTag: 'first' })
+      await consume(w, q, { consumerTag: 'second' })
+      for (const body of ['1', '2']) w.publish(CH, { routingKey: q, body })
+      await deliveries(w, 1)
+      await until(async () => (await counts(w, q)).messages === 1)
+      await w.call(CH, MethodId.BasicCancel, { consumerTag: 'first' }, MethodId.BasicCancelOk)
+      const [two] = await deliveries(w, 1)
+      expect([two?.method.consumerTag, String(two?.body)]).toEqual(['second', '2'])
+    },
+  )
+
   it('does not pass on what the active one has no credit for', async () => {
     const w = await session(t)
     const q = await declareQueue(w, single)
@@ -93,6 +110,57 @@ describe('x-single-active-consumer', () => {
     await until(async () => (await counts(w, q)).messages === 1)
     w.send(CH, MethodId.BasicAck, { deliveryTag: one?.method.deliveryTag ?? 0 })
     expect((await deliveries(w, 1))[0]?.method).toMatchObject({ consumerTag: 'first', deliveryTag: 2 })
+  })
+
+  describe('of a quorum queue', () => {
+    const own = differs('RabbitMQ has it from 4.0 on')
+    const args = table({ 'x-single-active-consumer': true, 'x-queue-type': 'quorum' })
+    const quorum = { exclusive: false, durable: true, arguments: args }
+
+    own('is taken over by a higher priority, once what it has is settled', async () => {
+      const w = await session(t)
+      const q = await declareQueue(w, quorum)
+      await w.call(CH, MethodId.BasicQos, { prefetchCount: 10 }, MethodId.BasicQosOk)
+      await consume(w, q, { consumerTag: 'first' })
+      for (const body of ['1', '2']) w.publish(CH, { routingKey: q, body })
+      await deliveries(w, 2)
+      await consume(w, q, { consumerTag: 'high', arguments: table({ 'x-priority': 5 }) })
+      await consume(w, q, { consumerTag: 'low', arguments: table({ 'x-priority': -5 }) })
+      await consume(w, q, { consumerTag: 'higher', arguments: table({ 'x-priority': 7 }) })
+      w.publish(CH, { routingKey: q, body: '3' })
+      w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+      expect((await counts(w, q)).messages).toBe(1)
+      expect(w.inbox).toEqual([])
+      w.send(CH, MethodId.BasicAck, { deliveryTag: 2 })
+      expect((await deliveries(w, 1))[0]?.method).toMatchObject({ consumerTag: 'higher', deliveryTag: 3 })
+      await w.call(CH, MethodId.BasicCancel, { consumerTag: 'higher' }, MethodId.BasicCancelOk)
+      w.publish(CH, { routingKey: q, body: '4' })
+      expect((await deliveries(w, 1))[0]?.method.consumerTag).toBe('high')
+      w.send(CH, MethodId.QueueDelete, { queue: q, nowait: true })
+    })
+
+    own('goes on where the one that would take over goes first', async () => {
+      const w = await session(t)
+      const q = await declareQueue(w, quorum)
+      await consume(w, q, { consumerTag: 'first' })
+      w.publish(CH, { routingKey: q })
+      await deliveries(w, 1)
+      await consume(w, q, { consumerTag: 'high', arguments: table({ 'x-priority': 5 }) })
+      w.publish(CH, { routingKey: q })
+      expect((await counts(w, q)).messages).toBe(1)
+      await w.call(CH, MethodId.BasicCancel, { consumerTag: 'high' }, MethodId.BasicCancelOk)
+      expect((await deliveries(w, 1))[0]?.method.consumerTag).toBe('first')
+      w.send(CH, MethodId.QueueDelete, { queue: q, nowait: true })
+    })
+  })
+
+  it('of a classic queue stays, whatever priority comes', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, single)
+    await consume(w, q, { consumerTag: 'first', noAck: true })
+    await consume(w, q, { consumerTag: 'high', noAck: true, arguments: table({ 'x-priority': 5 }) })
+    w.publish(CH, { routingKey: q })
+    expect((await deliveries(w, 1))[0]?.method.consumerTag).toBe('first')
   })
 
   it('refuses an exclusive consumer: 403', async () => {

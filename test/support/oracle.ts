@@ -21,7 +21,10 @@ export default async function setup(): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
   writeFileSync(join(dir, 'plugins'), `[${PLUGINS.join(',')}].`)
   // The name of RABBITMQ_CONFIG_FILE without its extension.
-  writeFileSync(join(dir, 'none.conf'), `management.tcp.port = ${HTTP_PORT}\n`)
+  writeFileSync(
+    join(dir, 'none.conf'),
+    `management.tcp.port = ${HTTP_PORT}\ncollect_statistics_interval = 500\n`,
+  )
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
   const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
   for (const port of [PORT, HTTP_PORT]) await listening(node, port)

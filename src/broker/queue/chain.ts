@@ -70,6 +70,12 @@ export class Chain implements MessageOrder, SegmentOwner {
     return this.headSegment.base + this.headIndex
   }
 
+  /** The first message that was never handed out: what is behind it, the cursor finds in its turn. */
+  private get cursorNumber(): number {
+    const segment = this.segments[this.cursorAt]
+    return segment === undefined ? this.nextNumber : segment.base + this.cursorIndex
+  }
+
   append(m: Incoming, expiresAt: number): void {
     const size = Segment.entryBytes(m, expiresAt !== 0)
     const count = this.segments.length
@@ -197,7 +203,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.unackedBytes -= size
     this.ready++
     this.readyBytes += size
-    this.returned.add(number)
+    if (this.returned.inOrderOfReturn || number < this.cursorNumber) this.returned.add(number)
     const at = segment.expiresAt(index)
     const sooner = at !== 0 && (segment.soonest === 0 || at < segment.soonest)
     if (sooner) segment.soonest = at
@@ -215,6 +221,31 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.readyBytes -= size
     this.unacked++
     this.unackedBytes += size
+  }
+
+  changed(number: number): void {
+    const segment = this.locate(number)
+    if (!segment.dirty && segment.persistent > 0) this.log?.touch(segment)
+  }
+
+  takeWaiting(): { number: number; until: number }[] {
+    const all: { number: number; until: number }[] = []
+    for (const segment of this.segments) {
+      const waits = segment.deliveryCounts?.waits
+      if (waits === undefined || waits.size === 0) continue
+      this.load(segment)
+      for (const [index, until] of waits) {
+        const number = segment.base + index
+        // A transient message did not outlive the process.
+        if (segment.state(index) !== STATE_READY) waits.delete(index)
+        else {
+          this.take(number)
+          all.push({ number, until })
+        }
+      }
+      this.leave(segment, false)
+    }
+    return all
   }
 
   *browse(after: number): Iterable<Browsed> {
@@ -280,8 +311,11 @@ export class Chain implements MessageOrder, SegmentOwner {
     }
     if (segment.onDisk || segment.dirty) return
     // Nobody needs these octets: use the same memory again, it is in the processor's cache.
-    this.cursorAt = this.segments.length - 1
-    this.cursorIndex = 0
+    const tail = this.segments.length - 1
+    if (this.cursorAt >= tail) {
+      this.cursorAt = tail
+      this.cursorIndex = 0
+    }
     segment.reset(this.nextNumber)
   }
 

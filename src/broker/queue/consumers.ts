@@ -15,6 +15,8 @@ export interface Consumer {
   readonly arguments: FieldTable
   /** The queue has put it aside for want of credit; whoever gives credit calls `queue.resume(consumer)`. */
   parked: boolean
+  /** Its deliveries that are not settled yet. */
+  readonly unacked: number
   hasCredit(): boolean
   /** `number` is the message's number in its queue, by which it is settled later. */
   deliver(queue: Queue, segment: Segment, index: number, number: number): void
@@ -28,8 +30,8 @@ export interface Consumer {
 export interface ConsumerRound extends Iterable<Consumer> {
   readonly size: number
   readonly hasExclusive: boolean
-  /** One consumer is active, the others wait. */
-  readonly single: boolean
+  /** Where one consumer is active and the others wait: that one. */
+  readonly active: Consumer | undefined
   add(c: Consumer): void
   remove(c: Consumer): void
   /** Back into the round, behind all that wait for their turn. */
@@ -47,7 +49,7 @@ interface Level {
 }
 
 export class Consumers implements ConsumerRound {
-  readonly single = false
+  readonly active = undefined
   private readonly all = new Set<Consumer>()
   /** Highest priority first. */
   private levels: Level[] = []

@@ -1,11 +1,20 @@
 /**
  * x-delayed-retry-*: messages that come back wait before they are ready again, the longer the more often they came
- * (min times the number of returns, at most max). Meanwhile they stand in their queue as unacked ones do; a restart
- * ends the wait. One timer, for the first that is due.
+ * (min times the number of returns, at most max). Meanwhile they stand in their queue as unacked ones do. One timer, for
+ * the first that is due.
  */
 import { Heap } from '../../util/heap.ts'
 import type { Clock, Timer } from '../clock.ts'
 import type { RetrySettings } from './queue.ts'
+
+/**
+ * In ms.
+ *
+ * @param count how often the message has come back by now
+ */
+export function retryDelay(count: number, { min, max }: RetrySettings): number {
+  return Math.min(min * Math.max(1, count), max)
+}
 
 export class DelayedRetry {
   private readonly waiting = new Heap()
@@ -25,9 +34,9 @@ export class DelayedRetry {
     return this.waiting.size
   }
 
-  /** @param count how often the message has come back by now */
-  add(number: number, count: number, { min, max }: RetrySettings): void {
-    this.waiting.push(this.clock.now() + Math.min(min * Math.max(1, count), max), number)
+  /** @param until in ms since 1970 */
+  add(number: number, until: number): void {
+    this.waiting.push(until, number)
     this.arm()
   }
 

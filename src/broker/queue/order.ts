@@ -33,6 +33,10 @@ export interface MessageOrder {
   giveBack(number: number): void
   /** A ready message, wherever it stands, becomes an unacked one. */
   take(number: number): void
+  /** What is kept beside the message has changed: the store gets to know. */
+  changed(number: number): void
+  /** After `restore`: the messages that waited (see delivery-limit.ts) become unacked ones again. */
+  takeWaiting(): { number: number; until: number }[]
   /** Where a message lies; loaded. */
   find(number: number): { segment: Segment; index: number }
   /**

@@ -92,6 +92,16 @@ export class Priorities implements MessageOrder {
     this.chainOf(number).take(Math.floor(number / LEVELS))
   }
 
+  changed(number: number): void {
+    this.chainOf(number).changed(Math.floor(number / LEVELS))
+  }
+
+  takeWaiting(): { number: number; until: number }[] {
+    return this.chains.flatMap((c, level) =>
+      c.takeWaiting().map(({ number, until }) => ({ number: number * LEVELS + level, until })),
+    )
+  }
+
   /** From the highest level down. */
   *browse(after: number): Iterable<Browsed> {
     const first = after < 0 ? this.chains.length - 1 : after % LEVELS

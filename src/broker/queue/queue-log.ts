@@ -138,6 +138,7 @@ export class QueueLog implements BatchSource {
       segment.used = view.getUint32(24, true)
       segment.soonest = view.getUint32(28, true) * 1000
       segment.onDisk = true
+      segment.spilled = true
       segment.sealed = true
       next.segment = number + 1
       next.message = segment.base + segment.count

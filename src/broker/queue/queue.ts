@@ -91,8 +91,8 @@ export interface Queue extends QueueInfo {
   /** Messages ready, messages unacked, consumers. */
   readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
   readonly bytes: { readonly ready: number; readonly unacked: number }
-  /** One consumer is active at a time: none may be exclusive. */
-  readonly singleActive: boolean
+  /** With x-single-active-consumer, the one that gets the messages. */
+  readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
   /** Deliveries may differ from what was published: `decorated` says how. */
   readonly decorates: boolean

@@ -5,7 +5,7 @@
 export class ReturnedMessages {
   private numbers: number[] = []
   private head = 0
-  private readonly inOrderOfReturn: boolean
+  readonly inOrderOfReturn: boolean
 
   constructor(inOrderOfReturn: boolean) {
     this.inOrderOfReturn = inOrderOfReturn

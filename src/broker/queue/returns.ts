@@ -1,7 +1,7 @@
 /** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
 import type { Clock } from '../clock.ts'
 import type { Deaths } from './deaths.ts'
-import { DelayedRetry } from './delayed-retry.ts'
+import { DelayedRetry, retryDelay } from './delayed-retry.ts'
 import { DeliveryCounts } from './delivery-limit.ts'
 import type { MessageOrder } from './order.ts'
 import type { Queue } from './queue.ts'
@@ -31,17 +31,36 @@ export class Returns {
   /** One that has come back too often leaves instead. */
   comeBack(number: number, how: 'return' | 'fail'): void {
     const { deliveryLimit, retry } = this.queue.settings
-    let count = 0
-    if (deliveryLimit >= 0 || retry !== undefined) {
-      const { segment, index } = this.order.find(number)
-      segment.deliveryCounts ??= new DeliveryCounts()
-      count = segment.deliveryCounts.add(index)
+    if (deliveryLimit < 0 && retry === undefined) {
+      this.giveBack(number)
+      return
     }
+    const { segment, index } = this.order.find(number)
+    segment.deliveryCounts ??= new DeliveryCounts()
+    const count = segment.deliveryCounts.add(index)
     if (deliveryLimit >= 0 && count > deliveryLimit) this.deaths.die(number, 'delivery_limit')
     else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned)) {
-      this.delayed ??= new DelayedRetry(this.clock, (n) => this.giveBack(n))
-      this.delayed.add(number, count, retry)
+      const until = this.clock.now() + retryDelay(count, retry)
+      segment.deliveryCounts.waits.set(index, until)
+      this.order.changed(number)
+      this.wait(number, until)
     } else this.giveBack(number)
+  }
+
+  private wait(number: number, until: number): void {
+    this.delayed ??= new DelayedRetry(this.clock, (n) => this.waited(n))
+    this.delayed.add(number, until)
+  }
+
+  private waited(number: number): void {
+    const { segment, index } = this.order.find(number)
+    segment.deliveryCounts?.waits.delete(index)
+    this.giveBack(number)
+  }
+
+  /** What waited when the process ended goes on to wait. */
+  restore(): void {
+    for (const { number, until } of this.order.takeWaiting()) this.wait(number, until)
   }
 
   /** Back to its place. */

@@ -35,6 +35,8 @@ const noStates = new Uint8Array(0)
 /** In packed states, two bits a message. */
 export const BIT_SETTLED = 1
 export const BIT_DELIVERED = 2
+/** In memory only; on disk such a message is ready. */
+const BITS_UNACKED = 3
 
 /** undefined where all messages are ready and new, as they are in the middle of most queues. */
 function packStates(s: Segment): Uint8Array | undefined {
@@ -43,7 +45,10 @@ function packStates(s: Segment): Uint8Array | undefined {
   if (plain) return undefined
   const packed = new Uint8Array((s.count + 3) >> 2)
   for (let i = 0; i < s.count; i++) {
-    const bits = s.state(i) === STATE_SETTLED ? BIT_SETTLED : s.wasDelivered(i) ? BIT_DELIVERED : 0
+    const state = s.state(i)
+    let bits = s.wasDelivered(i) ? BIT_DELIVERED : 0
+    if (state === STATE_SETTLED) bits = BIT_SETTLED
+    else if (state === STATE_UNACKED) bits = BITS_UNACKED
     packed[i >> 2] = (packed[i >> 2] as number) | (bits << ((i & 3) * 2))
   }
   return packed
@@ -54,7 +59,8 @@ export function unpackStates(packed: Uint8Array | undefined, count: number): Uin
   if (packed === undefined) return states
   for (let i = 0; i < count; i++) {
     const bits = ((packed[i >> 2] as number) >> ((i & 3) * 2)) & 3
-    if (bits & BIT_SETTLED) states[i] = STATE_SETTLED
+    if (bits === BITS_UNACKED) states[i] = STATE_UNACKED | STATE_DELIVERED
+    else if (bits & BIT_SETTLED) states[i] = STATE_SETTLED
     else if (bits & BIT_DELIVERED) states[i] = STATE_READY | STATE_DELIVERED
   }
   return states

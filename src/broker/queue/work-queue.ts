@@ -99,7 +99,9 @@ export class WorkQueue implements Queue {
     this.deduplication = contents.deduplication
     this.env = env
     this.order = contents.order
-    this.consumers = settings.singleActiveConsumer ? new SingleActiveConsumer() : new Consumers()
+    this.consumers = settings.singleActiveConsumer
+      ? new SingleActiveConsumer(info.kind.activeConsumerYields)
+      : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter)
     this.returns = new Returns(this, contents.order, this.deaths, env.clock, () => this.wake())
@@ -130,6 +132,7 @@ export class WorkQueue implements Queue {
 
   restore(): void {
     const ready = this.order.restore()
+    this.returns.restore()
     // Any of them may carry a deadline: the first look at the head tells.
     this.ttl.active = ready > 0
     if (ready > 0) this.wake()
@@ -285,6 +288,8 @@ export class WorkQueue implements Queue {
     this.consumers.remove(c)
     this.expiry?.used(this.consumers.size)
     if (this.autoDelete && this.consumers.size === 0 && !this.deleted) this.env.remove(this)
+    // Another one may be the active one now.
+    else if (this.order.ready > 0) this.wake()
   }
 
   resume(c: Consumer): void {
@@ -292,8 +297,8 @@ export class WorkQueue implements Queue {
     if (this.order.ready > 0) this.wake()
   }
 
-  get singleActive(): boolean {
-    return this.consumers.single
+  get activeConsumer(): Consumer | undefined {
+    return this.consumers.active
   }
 
   get consumerList(): Iterable<Consumer> {

@@ -58,7 +58,10 @@ function consume(ch: Channel, m: BasicConsume): void {
   const exclusive = m.exclusive && !queue.kind.strict
   if (queue.kind.strict && ch.sharedPrefetch > 0)
     throw new AmqpError(ReplyCode.NotImplemented, `${what} does not support global qos`)
-  if (queue.hasExclusiveConsumer || (exclusive && (queue.counts.consumers > 0 || queue.singleActive)))
+  if (
+    queue.hasExclusiveConsumer ||
+    (exclusive && (queue.counts.consumers > 0 || queue.settings.singleActiveConsumer))
+  )
     throw accessRefused(`${what} in exclusive use`)
   const priority = integerArgument(ch, m, queue.name, 'x-priority') ?? 0
   const timeout = integerArgument(ch, m, queue.name, 'x-consumer-timeout')
@@ -99,7 +102,7 @@ function checkGettable(ch: Channel, q: Queue): void {
   const what = describeQueue(ch.caller, q.name)
   if (q.kind.log)
     throw new AmqpError(ReplyCode.NotImplemented, `basic.get not supported by stream queues ${what}`)
-  if (q.kind.strict && q.singleActive)
+  if (q.kind.strict && q.settings.singleActiveConsumer)
     throw new AmqpError(
       ReplyCode.ResourceLocked,
       `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,

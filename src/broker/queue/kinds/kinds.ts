@@ -20,6 +20,8 @@ export interface QueueKind {
   readonly returnOrder: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
+  /** A single active consumer makes room for one of a higher priority, once its deliveries are settled. */
+  readonly activeConsumerYields: boolean
   /** A policy's overflow comes before that of the declaration. */
   readonly policyOverflowWins: boolean
   /** Ignores the exclusive flag of consumers, refuses basic.get with a single active consumer, and a shared prefetch. */
@@ -32,6 +34,7 @@ const work = {
   deliveryLimit: -1,
   returnOrder: false,
   atLeastOnce: false,
+  activeConsumerYields: false,
   policyOverflowWins: false,
   log: false,
 }
@@ -53,6 +56,7 @@ const rows: readonly QueueKind[] = [
     deliveryLimit: 20,
     returnOrder: true,
     atLeastOnce: true,
+    activeConsumerYields: true,
     policyOverflowWins: true,
     strict: true,
     log: false,

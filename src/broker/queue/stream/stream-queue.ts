@@ -49,7 +49,7 @@ export class StreamQueue implements Queue {
   readonly arguments: FieldTable
   readonly owner = undefined
   readonly log: number | undefined
-  readonly singleActive = false
+  readonly activeConsumer = undefined
   readonly hasExclusiveConsumer = false
   readonly decorates = true
   settings: QueueSettings
