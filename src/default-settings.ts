@@ -1,3 +1,4 @@
+import { defaultLimits } from './connection/admission.ts'
 import { MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from './limits.ts'
 import type { Settings } from './settings.ts'
 
@@ -21,7 +22,7 @@ export const defaultSettings: Settings = {
   login: {},
   proxies: undefined,
   oauth: undefined,
-  connectionsMax: Number.POSITIVE_INFINITY,
+  limits: defaultLimits,
   memoryLimit: Number.POSITIVE_INFINITY,
   diskFreeLimit: 0,
   consumerTimeout: 0,

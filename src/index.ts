@@ -1,5 +1,6 @@
 /** The library: a broker inside of a Node process. */
 import { type Administration, administrationOf } from './administration.ts'
+import type { NodeLimits } from './connection/admission.ts'
 import { defaultSettings } from './default-settings.ts'
 import { Leveret } from './leveret.ts'
 import type { Permission } from './security/access.ts'
@@ -10,6 +11,7 @@ import { type Logger, silent } from './util/logger.ts'
 export { version } from './util/version.ts'
 export {
   type Logger,
+  type NodeLimits,
   type Permission as PermissionOptions,
   StorageError,
   type StorageErrorCode,
@@ -33,6 +35,8 @@ export interface BrokerOptions {
   readonly messageMemory?: number
   /** Octets of a message's body, at most. Default 128 MiB. */
   readonly maxMessageSize?: number
+  /** Connections and consumers; each has its default where it is not given. */
+  readonly limits?: Partial<NodeLimits>
   /** Octets of memory from which on publishers are blocked. Default: never. */
   readonly memoryLimit?: number
   /** Octets of free disk below which publishers are blocked. Default: never. */
@@ -93,6 +97,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
       dataDir: options.dataDir,
       messageMemory: options.messageMemory ?? defaultSettings.messageMemory,
       maxMessageSize: options.maxMessageSize ?? defaultSettings.maxMessageSize,
+      limits: { ...defaultSettings.limits, ...options.limits },
       memoryLimit: options.memoryLimit ?? defaultSettings.memoryLimit,
       diskFreeLimit: options.diskFreeLimit ?? defaultSettings.diskFreeLimit,
       vhosts: options.vhosts ?? [],

@@ -82,7 +82,7 @@ export class Leveret {
       login: { ...settings.login, oauth },
       proxies: settings.proxies,
     })
-    this.server.admission.connectionsMax = settings.connectionsMax
+    this.server.admission.limits = settings.limits
   }
 
   /**
@@ -186,7 +186,7 @@ export class Leveret {
     limits.memory = settings.memoryLimit
     limits.diskFree = settings.diskFreeLimit
     this.alarms.check()
-    this.server.admission.connectionsMax = settings.connectionsMax
+    this.server.admission.limits = settings.limits
     this.users.loopbackOnly = new Set(settings.loopbackUsers)
     for (const l of this.server.listeners) l.reload()
   }

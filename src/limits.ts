@@ -6,6 +6,12 @@ export const HANDSHAKE_MS_MAX = 10_000
 /** Octets of a frame before the client has logged in; beyond: 501 and the socket is closed. */
 export const FRAME_BYTES_MAX_BEFORE_LOGIN = 8192
 
+/** Octets of a frame, and so of a table of headers or arguments: 501 beyond, and frame_max may not be set higher. */
+export const FRAME_BYTES_MAX = 131_072
+
+/** Tables and arrays within each other: 501 beyond (RabbitMQ has no bound of its own). */
+export const TABLE_DEPTH_MAX = 64
+
 /** Octets; the smallest frame_max that a client may ask for: 530 below. */
 export const FRAME_BYTES_MIN = 4096
 

@@ -1,4 +1,5 @@
 /** Everything that can be set, as one value: the library's options and the configuration file both come to this. */
+import type { NodeLimits } from './connection/admission.ts'
 import type { Tuning } from './connection/handshake.ts'
 import type { TlsSettings } from './connection/listener.ts'
 import type { LoginSettings } from './connection/login.ts'
@@ -51,8 +52,7 @@ export interface Settings {
   readonly proxies: readonly string[] | undefined
   /** Tokens in the place of passwords; undefined = none. */
   readonly oauth: OAuthSettings | undefined
-  /** Connections at once; Infinity = no limit. */
-  readonly connectionsMax: number
+  readonly limits: NodeLimits
   /** Octets from which on publishers are blocked; Infinity = never. */
   readonly memoryLimit: number
   /** Octets of free disk below which publishers are blocked; 0 = never. */

@@ -16,7 +16,7 @@ const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 /** Which folders of src may import which; `types` marks imports of types only. */
 const allowed: Record<string, { any: string[]; types?: string[] }> = {
   util: { any: [] },
-  protocol: { any: ['util'] },
+  protocol: { any: ['util', 'limits'] },
   broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   storage: { any: ['util'], types: ['broker'] },
   security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },

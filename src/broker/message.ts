@@ -15,6 +15,7 @@
  * Body frames hold BODY_FRAME_PAYLOAD octets but for the last, however the publisher had cut them. The channel number
  * in the frames is whatever the publisher used; it is overwritten on the way out.
  */
+import { FRAME_BYTES_MAX } from '../limits.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/constants.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import { decodeProperties } from '../protocol/generated/properties.ts'
@@ -26,9 +27,8 @@ export const ENTRY_EXPIRY_BYTES = 8
 export const FLAG_PERSISTENT = 1
 export const FLAG_EXPIRES = 2
 
-/** The largest frame that the broker negotiates, and so the payload of a full body frame. */
-export const FRAME_BYTES_MAX = 131072
 export const FRAME_OVERHEAD_BYTES = 8
+/** The payload of a full body frame. */
 export const BODY_FRAME_PAYLOAD = FRAME_BYTES_MAX - FRAME_OVERHEAD_BYTES
 
 /** Class id, weight and body size in front of the property flags. */

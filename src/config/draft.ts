@@ -1,4 +1,5 @@
 /** Settings while they are read, key by key, and what they come to. */
+import { defaultLimits, type NodeLimits } from '../connection/admission.ts'
 import type { HostCertificate } from '../connection/listener.ts'
 import { defaultSettings } from '../default-settings.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
@@ -60,7 +61,7 @@ export class Draft {
   } = {}
   proxyProtocol = false
   readonly proxies: string[] = []
-  connectionsMax = Number.POSITIVE_INFINITY
+  readonly limits: { -readonly [K in keyof NodeLimits]: number } = { ...defaultLimits }
   maxMessageSize = defaultSettings.maxMessageSize
   consumerTimeout = 0
   defaultQueueType = 'classic'
@@ -114,7 +115,7 @@ export class Draft {
       },
       proxies: this.proxyProtocol ? [...LOOPBACK, ...this.proxies] : undefined,
       oauth: this.oauthOf(),
-      connectionsMax: this.connectionsMax,
+      limits: this.limits,
       memoryLimit: this.memoryLimit,
       diskFreeLimit: this.diskFreeLimit,
       consumerTimeout: this.consumerTimeout,

@@ -5,7 +5,16 @@
 import { trustedList } from '../connection/proxy-protocol.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import type { Draft } from './draft.ts'
-import { address, availableMemory, boolean, decimal, integer, octets, oneOf } from './values.ts'
+import {
+  address,
+  availableMemory,
+  boolean,
+  decimal,
+  integer,
+  numberOrInfinity,
+  octets,
+  oneOf,
+} from './values.ts'
 
 export const logLevels = ['debug', 'info', 'warning', 'error', 'critical', 'none'] as const
 
@@ -114,7 +123,16 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.tuning.channelMax = integer(v, 1, 65_535)
   },
   connection_max: (d, v) => {
-    d.connectionsMax = v === 'infinity' ? Number.POSITIVE_INFINITY : integer(v)
+    d.limits.connections = numberOrInfinity(v)
+  },
+  unauthenticated_connection_max: (d, v) => {
+    d.limits.unauthenticated = numberOrInfinity(v)
+  },
+  handshake_timeout: (d, v) => {
+    d.limits.handshakeMs = integer(v, 1)
+  },
+  consumer_max_per_channel: (d, v) => {
+    d.limits.consumersPerChannel = numberOrInfinity(v)
   },
   max_message_size: (d, v) => {
     d.maxMessageSize = integer(v, 1, 536_870_912)
@@ -229,7 +247,6 @@ export const withoutEffect: readonly string[] = [
   'delegate_count',
   'distribution.',
   'erlang.',
-  'handshake_timeout',
   'kernel.',
   'log.',
   'management.',

@@ -25,6 +25,10 @@ export function integer(text: string, min = 0, max = Number.MAX_SAFE_INTEGER): n
   return n
 }
 
+export function numberOrInfinity(text: string): number {
+  return text === 'infinity' ? Number.POSITIVE_INFINITY : integer(text)
+}
+
 export function decimal(text: string): number {
   const n = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
   if (Number.isNaN(n)) throw new Error(`expected a number, found '${text}'`)

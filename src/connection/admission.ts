@@ -1,10 +1,29 @@
 /** Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16). */
 import type { Vhost } from '../broker/vhost.ts'
+import { CONSUMERS_PER_CHANNEL_MAX, HANDSHAKE_MS_MAX, UNAUTHENTICATED_MAX } from '../limits.ts'
 import type { AmqpError } from '../protocol/errors.ts'
 import type { Access } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
 import { notAllowed } from './handshake.ts'
+
+/** Limits of the node that can be set. */
+export interface NodeLimits {
+  /** Open connections; Infinity = no limit. */
+  readonly connections: number
+  /** Connections that have not opened a vhost yet. */
+  readonly unauthenticated: number
+  /** ms from the TCP connection to connection.open. */
+  readonly handshakeMs: number
+  readonly consumersPerChannel: number
+}
+
+export const defaultLimits: NodeLimits = {
+  connections: Number.POSITIVE_INFINITY,
+  unauthenticated: UNAUTHENTICATED_MAX,
+  handshakeMs: HANDSHAKE_MS_MAX,
+  consumersPerChannel: CONSUMERS_PER_CHANNEL_MAX,
+}
 
 class Counts {
   private readonly counts = new Map<string, number>()
@@ -21,8 +40,7 @@ class Counts {
 }
 
 export class Admission {
-  /** Connections of the node; Infinity = no limit. */
-  connectionsMax = Number.POSITIVE_INFINITY
+  limits = defaultLimits
   private readonly users: Users
   private open = 0
   private readonly byVhost = new Counts()
@@ -42,8 +60,9 @@ export class Admission {
   enter(principal: Principal, vhostName: string, vhost: Vhost | undefined): { access: Access; vhost: Vhost } {
     const user = principal.name
     const limits = this.users.get(user)?.limits ?? {}
-    if (this.open >= this.connectionsMax)
-      throw notAllowed(`connection refused: node connection limit (${this.connectionsMax}) is reached`)
+    const { connections } = this.limits
+    if (this.open >= connections)
+      throw notAllowed(`connection refused: node connection limit (${connections}) is reached`)
     if (vhost === undefined) throw notAllowed(`vhost ${vhostName} not found`)
     const perVhost = vhost.limits['max-connections'] ?? -1
     if (perVhost >= 0 && this.byVhost.get(vhostName) >= perVhost)

@@ -1,6 +1,5 @@
 /** From the protocol header to connection.open (behaviour.md section 3). */
-import { FRAME_BYTES_MAX } from '../broker/message.ts'
-import { CHANNELS_MAX, FRAME_BYTES_MIN, HEARTBEAT_SECONDS } from '../limits.ts'
+import { CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEARTBEAT_SECONDS } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'

@@ -1,6 +1,5 @@
 /** The connection class of methods: the handshake in its order, then close and update-secret. */
 import type { Timer } from '../broker/clock.ts'
-import { HANDSHAKE_MS_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
 import type {
@@ -32,7 +31,8 @@ export class Negotiation {
 
   constructor(connection: Connection) {
     this.connection = connection
-    this.timer = connection.broker.clock.after(HANDSHAKE_MS_MAX, () => {
+    const { handshakeMs } = connection.server.admission.limits
+    this.timer = connection.broker.clock.after(handshakeMs, () => {
       connection.server.logger.warn({ connection: connection.name, step: this.step }, 'handshake timeout')
       connection.socket.destroy()
     })

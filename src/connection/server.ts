@@ -5,7 +5,7 @@ import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { SHUTDOWN_MS_MAX, UNAUTHENTICATED_MAX } from '../limits.ts'
+import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
 import { LoginThrottle } from '../security/throttle.ts'
@@ -91,7 +91,7 @@ export class Server {
 
   /** A client has come; `net` where the socket is a plain one of that listener. */
   accept(socket: Socket, net?: NetServer): void {
-    if (this.connections.size - this.admission.openCount >= UNAUTHENTICATED_MAX) {
+    if (this.connections.size - this.admission.openCount >= this.admission.limits.unauthenticated) {
       this.logger.warn({ address: socket.remoteAddress }, 'too many connections that are not open yet')
       socket.destroy()
       return

@@ -2,6 +2,7 @@
 import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { Pattern } from '../util/pattern.ts'
 import { Refusal } from './refusal.ts'
 
 export interface PolicyRequest {
@@ -53,7 +54,7 @@ function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
 
 function checkPattern(pattern: string): void {
   try {
-    new RegExp(pattern.replace(/^\(\?i\)/, ''))
+    new Pattern(pattern)
   } catch (error) {
     throw failed(`pattern should be regular expression but gave ${String(error)}`)
   }

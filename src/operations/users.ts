@@ -3,6 +3,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Permission, TopicPermission } from '../security/access.ts'
 import { isKnownAlgorithm, SHA256, scryptHash } from '../security/passwords.ts'
 import type { UserLimits, UserRecord, Users } from '../security/users.ts'
+import { Pattern } from '../util/pattern.ts'
 import { Refusal } from './refusal.ts'
 
 export interface UserRequest {
@@ -32,7 +33,7 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
 function checkPattern(what: string, pattern: unknown): void {
   if (typeof pattern !== 'string') throw new Refusal(`${what} must be a regular expression in a string`)
   try {
-    new RegExp(pattern)
+    new Pattern(pattern)
   } catch {
     throw new Refusal(`invalid regular expression in ${what}: ${pattern}`)
   }

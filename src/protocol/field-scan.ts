@@ -1,8 +1,9 @@
 // hot: per message
 /** Looks through the headers of a message without decoding them. */
+
+import { TABLE_DEPTH_MAX } from '../limits.ts'
 import { readU32 } from '../util/octets.ts'
 import { frameError } from './errors.ts'
-import { TABLE_DEPTH_MAX } from './field-table.ts'
 
 export const HAS_CC = 1
 export const HAS_BCC = 2

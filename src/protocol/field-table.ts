@@ -2,6 +2,7 @@
  * Field tables by RabbitMQ's reading of the type letters (behaviour.md section 2).
  * A table keeps the octets that it came in, so that what passes through comes out equal.
  */
+import { TABLE_DEPTH_MAX } from '../limits.ts'
 import { frameError } from './errors.ts'
 
 export type FieldValue =
@@ -33,9 +34,6 @@ export interface FieldEntry {
   /** name, type letter and value as they stand on the wire */
   readonly bytes: Buffer
 }
-
-/** Tables and arrays within each other; deeper is refused (RabbitMQ has no bound of its own). */
-export const TABLE_DEPTH_MAX = 64
 
 export class FieldTable {
   static readonly empty = new FieldTable(Buffer.alloc(0), [])

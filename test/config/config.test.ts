@@ -81,6 +81,8 @@ describe('keys', () => {
       frame_max = 65536
       channel_max = 100
       connection_max = 50
+      handshake_timeout = 900
+      consumer_max_per_channel = 7
       max_message_size = 1000
       consumer_timeout = 5000
       default_queue_type = quorum
@@ -111,7 +113,7 @@ describe('keys', () => {
       memoryLimit: 1e9,
       diskFreeLimit: 2e9,
       tuning: { heartbeat: 30, frameMax: 65_536, channelMax: 100 },
-      connectionsMax: 50,
+      limits: expect.objectContaining({ connections: 50, handshakeMs: 900, consumersPerChannel: 7 }),
       maxMessageSize: 1000,
       consumerTimeout: 5000,
       defaultQueueType: 'quorum',

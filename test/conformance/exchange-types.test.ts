@@ -111,6 +111,24 @@ describe('x-random', () => {
   })
 })
 
+describe('x-modulus-hash', () => {
+  it('gives each message to one queue, the same for the same key', async () => {
+    const w = await session(t)
+    const x = await declareExchange(w, 'x-modulus-hash')
+    const [a, b] = await twoQueues(w, x, ['', ''])
+    await confirmSelect(w)
+    for (let i = 0; i < 400; i++) w.publish(CH, { exchange: x, routingKey: `key-${i}` })
+    await confirmed(w, 400)
+    const [inA, inB] = [(await counts(w, a)).messages, (await counts(w, b)).messages]
+    expect(inA + inB).toBe(400)
+    expect(Math.min(inA, inB)).toBeGreaterThan(100)
+    for (const q of [a, b]) await w.call(CH, MethodId.QueuePurge, { queue: q }, MethodId.QueuePurgeOk)
+    for (let i = 0; i < 50; i++) w.publish(CH, { exchange: x, routingKey: 'same' })
+    await confirmed(w, 401, 450)
+    expect([(await counts(w, a)).messages, (await counts(w, b)).messages].sort()).toEqual([0, 50])
+  })
+})
+
 describe('x-recent-history', () => {
   it('gives the last messages to a queue that is bound later, but not those that say no', async () => {
     const w = await session(t)

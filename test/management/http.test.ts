@@ -114,6 +114,31 @@ describe('resources', () => {
     expect((await http.put(`users/${fresh('u')}`, { password: 'x' })).status).toBe(400)
   })
 
+  it('patterns of permissions and policies may begin with (?i), and have to be regular expressions', async () => {
+    const vhost = await makeVhost()
+    const rights = { configure: '(?i)^MINE', write: '', read: '' }
+    expect((await http.put(`permissions/${vhost}/guest`, rights)).status).toBe(204)
+    const declare = async (queue: string): Promise<number> => {
+      const w = await Wire.open(http.amqp, { vhost })
+      await w.channel(CH)
+      w.send(CH, MethodId.QueueDeclare, { queue })
+      const { method } = await w.next(CH)
+      await w.close()
+      return method.id
+    }
+    expect(await declare('mine-1')).toBe(MethodId.QueueDeclareOk)
+    expect(await declare('yours')).toBe(MethodId.ChannelClose)
+    expect((await http.put(`permissions/${vhost}/guest`, { ...rights, read: '(' })).status).toBe(400)
+    const policy = { definition: { 'max-length': 1 }, pattern: '(?i)^MINE' }
+    expect((await http.put(`policies/${vhost}/p`, policy)).status).toBe(201)
+    await until(
+      async () =>
+        (await http.get(`queues/${vhost}/mine-1`)).json.effective_policy_definition?.['max-length'] === 1,
+      'the policy',
+    )
+    expect((await http.put(`policies/${vhost}/p`, { ...policy, pattern: '(' })).status).toBe(400)
+  })
+
   it('bindings have keys by which they are found and deleted', async () => {
     const vhost = await makeVhost()
     await http.put(`exchanges/${vhost}/x`, { type: 'headers' })

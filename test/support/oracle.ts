@@ -14,6 +14,7 @@ const PLUGINS = [
   'rabbitmq_consistent_hash_exchange',
   'rabbitmq_random_exchange',
   'rabbitmq_recent_history_exchange',
+  'rabbitmq_sharding',
 ]
 const START_MS_MAX = 60_000
 

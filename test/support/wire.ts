@@ -113,7 +113,13 @@ export class Wire implements FrameHandler {
 
   /** A connection after the handshake. */
   static async open(url: string, o: HandshakeOptions = {}): Promise<Wire> {
-    return await Wire.handshake(await Wire.socket(url), o)
+    const w = await Wire.socket(url)
+    try {
+      return await Wire.handshake(w, o)
+    } catch (error) {
+      w.socket.destroy()
+      throw error
+    }
   }
 
   /** The same over a socket that is there already. */

@@ -4,7 +4,6 @@ import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { writeContent } from '../../connection/content-writer.ts'
-import { CONSUMERS_PER_CHANNEL_MAX } from '../../limits.ts'
 import {
   accessRefused,
   checkAccess,
@@ -46,8 +45,9 @@ function integerArgument(ch: Channel, m: BasicConsume, queue: string, name: stri
 function consume(ch: Channel, m: BasicConsume): void {
   const tag = m.consumerTag === '' ? `amq.ctag-${randomBytes(16).toString('base64url')}` : m.consumerTag
   if (ch.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`)
-  if (ch.consumers.size >= CONSUMERS_PER_CHANNEL_MAX)
-    throw notAllowed(`reached maximum (${CONSUMERS_PER_CHANNEL_MAX}) of consumers per channel`)
+  const { consumersPerChannel } = ch.connection.server.admission.limits
+  if (ch.consumers.size >= consumersPerChannel)
+    throw notAllowed(`reached maximum (${consumersPerChannel}) of consumers per channel`)
   if (queueName(ch, m.queue) === REPLY_TO) {
     consumeReplies(ch, m, tag)
     return
