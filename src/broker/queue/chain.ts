@@ -43,6 +43,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   private nextNumber = 0
   private nextSegment = 1
   private lastFound: Segment | undefined
+  /** In which messages arrive. */
+  private second = 0
   /** Messages behind the cursor have been taken out of their turn. */
   private takenAhead = false
 
@@ -91,6 +93,12 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (m.persistent && !tail.dirty && this.log !== undefined) this.log.touch(tail)
   }
 
+  arriving(second: number): void {
+    this.second = second
+    const tail = this.segments.at(-1)
+    if (tail !== undefined) tail.arrivals.note(tail.count, second)
+  }
+
   private adopt(m: Incoming, size: number, expiresAt: number): Segment {
     const segment = Segment.adopt(this.nextSegment++, this.nextNumber, m, size, expiresAt)
     this.push(segment)
@@ -114,6 +122,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       if (tail.live === 0) this.dropSegment(tail)
       else this.pager.sealed(tail, this)
     }
+    segment.arrivals.note(0, this.second)
     this.segments.push(segment)
     this.pager.added(segment)
   }
@@ -272,14 +281,8 @@ export class Chain implements MessageOrder, SegmentOwner {
       if (segment.soonest === 0 || segment.soonest >= now) continue
       const wasLoaded = segment.bytes !== undefined
       this.load(segment)
-      const found: number[] = []
-      segment.soonest = 0
-      for (let i = 0; i < segment.count; i++) {
-        const at = segment.state(i) === STATE_READY ? segment.expiresAt(i) : 0
-        if (at !== 0 && at < now) found.push(segment.base + i)
-        else if (at !== 0 && (segment.soonest === 0 || at < segment.soonest)) segment.soonest = at
-      }
-      if (found.length > 0) return found
+      const found = segment.takeExpired(now)
+      if (found.length > 0) return found.map((index) => segment.base + index)
       this.leave(segment, wasLoaded)
     }
     return []

@@ -10,13 +10,7 @@ import type { Segment } from './segment.ts'
 
 const COUNT_HEADER = 'x-delivery-count'
 const ACQUIRED_HEADER = 'x-acquired-count'
-/** index u16, count u16 */
-const PAIR_BYTES = 4
 const COUNT_MAX = 0xffff
-/** In place of an index: what follows are waits. */
-const WAITS_MARK = 0xffff
-/** index u16, ms since 1970 u48 */
-const WAIT_BYTES = 8
 
 export class DeliveryCounts {
   private readonly byIndex = new Map<number, number>()
@@ -39,35 +33,18 @@ export class DeliveryCounts {
     this.waits.delete(index)
   }
 
-  encode(): Uint8Array {
-    const { size } = this.waits
-    const waitBytes = size === 0 ? 0 : PAIR_BYTES + size * WAIT_BYTES
-    const out = Buffer.alloc(this.byIndex.size * PAIR_BYTES + waitBytes)
-    let at = 0
-    for (const [index, count] of this.byIndex) {
-      out.writeUInt16LE(index, at)
-      out.writeUInt16LE(count, at + 2)
-      at += PAIR_BYTES
-    }
-    if (size > 0) at = out.writeUInt32LE(WAITS_MARK, at)
-    for (const [index, until] of this.waits) {
-      at = out.writeUInt16LE(index, at)
-      at = out.writeUIntLE(until, at, WAIT_BYTES - 2)
-    }
-    return out
+  /** Messages that have come back. */
+  get size(): number {
+    return this.byIndex.size
   }
 
-  /** undefined where nothing has come back yet. */
-  static decode(bytes: Uint8Array): DeliveryCounts | undefined {
-    if (bytes.length < PAIR_BYTES) return undefined
-    const counts = new DeliveryCounts()
-    const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    let at = 0
-    for (; at + PAIR_BYTES <= b.length && b.readUInt16LE(at) !== WAITS_MARK; at += PAIR_BYTES)
-      counts.byIndex.set(b.readUInt16LE(at), b.readUInt16LE(at + 2))
-    for (at += PAIR_BYTES; at + WAIT_BYTES <= b.length; at += WAIT_BYTES)
-      counts.waits.set(b.readUInt16LE(at), b.readUIntLE(at + 2, WAIT_BYTES - 2))
-    return counts
+  /** Index and count. */
+  [Symbol.iterator](): Iterator<[number, number]> {
+    return this.byIndex.entries()
+  }
+
+  set(index: number, count: number): void {
+    this.byIndex.set(index, count)
   }
 }
 

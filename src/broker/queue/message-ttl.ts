@@ -1,5 +1,6 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
 import type { Clock, Timer } from '../clock.ts'
+import type { MessageOrder } from './order.ts'
 
 export class MessageTtl {
   /** x-message-ttl in ms; -1 = none. */
@@ -23,6 +24,36 @@ export class MessageTtl {
     if (shorter < 0) return 0
     this.active = true
     return now + shorter
+  }
+
+  /** Strictly in the past: a TTL of 0 lets a message reach a consumer that is ready in the same turn. */
+  headExpired(order: MessageOrder, now: number): boolean {
+    const at = order.headSegment.expiresAt(order.headIndex)
+    return at !== 0 && at < now
+  }
+
+  /** Drops what has expired at the head, and wakes for the next. */
+  dropHeads(order: MessageOrder, now: number, drop: () => void): void {
+    while (order.head()) {
+      const at = order.headSegment.expiresAt(order.headIndex)
+      if (at === 0) return
+      if (at > now) {
+        this.wakeAt(at)
+        return
+      }
+      drop()
+    }
+  }
+
+  /** Takes out what has expired wherever it stands, by the index of deadlines, and wakes for the next. */
+  takeAll(order: MessageOrder, now: number, taken: (number: number) => void): void {
+    for (let found = order.expired(now); found.length > 0; found = order.expired(now))
+      for (const number of found) {
+        order.take(number)
+        taken(number)
+      }
+    const next = order.soonestExpiry()
+    if (next !== 0) this.wakeAt(next)
   }
 
   /** Sees to it that `expire` is called at that time (ms since 1970), when the head may have expired. */

@@ -21,6 +21,8 @@ export interface MessageOrder {
   readonly headIndex: number
   readonly headNumber: number
   append(m: Incoming, expiresAt: number): void
+  /** What is appended from now on comes in that second since 1970. */
+  arriving(second: number): void
   /** Finds the first ready message; false where there is none. */
   head(): boolean
   /** The head goes out and waits for its settlement. */

@@ -64,6 +64,10 @@ export class Priorities implements MessageOrder {
     ;(this.chains[level] as Chain).append(m, expiresAt)
   }
 
+  arriving(second: number): void {
+    for (const c of this.chains) c.arriving(second)
+  }
+
   head(): boolean {
     for (let level = this.chains.length - 1; level >= 0; level--) {
       this.headLevel = level

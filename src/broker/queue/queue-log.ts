@@ -2,17 +2,11 @@
  * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
  * says which messages are settled and which were delivered. Of transient messages it keeps only what has been paged out;
  * they count as settled, so that none comes back after a restart.
- *
- * State of a segment (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
- * the entries u32, second since 1970 before which none expires u32 (0 = none does), then two bits a message, four messages an octet: 1 = settled or never written, 2 = delivered
- * before; then the delivery counts of delivery-limit.ts.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { DeliveryCounts } from './delivery-limit.ts'
-import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED, unpackStates } from './segment.ts'
-
-const STATE_FIXED_BYTES = 32
+import { type Segment, unpackStates } from './segment.ts'
+import { decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 export interface Restored {
   readonly segments: Segment[]
@@ -129,17 +123,7 @@ export class QueueLog implements BatchSource {
     let readyBytes = 0
     const next = { segment: 1, message: 0 }
     for (const { segment: number, state } of this.storage.segments(this.id)) {
-      const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
-      const segment = new Segment(number, view.getFloat64(0, true), undefined)
-      segment.count = view.getUint32(8, true)
-      segment.live = view.getUint32(12, true)
-      segment.persistent = segment.live
-      segment.logged = segment.count
-      segment.used = view.getUint32(24, true)
-      segment.soonest = view.getUint32(28, true) * 1000
-      segment.onDisk = true
-      segment.spilled = true
-      segment.sealed = true
+      const { segment, liveBytes } = decodeState(number, state)
       next.segment = number + 1
       next.message = segment.base + segment.count
       if (segment.live === 0) {
@@ -147,11 +131,8 @@ export class QueueLog implements BatchSource {
         continue
       }
       ready += segment.live
-      readyBytes += view.getFloat64(16, true)
+      readyBytes += liveBytes
       segments.push(segment)
-      const countsAt = STATE_FIXED_BYTES + packedBytes(segment.count)
-      segment.packedStates = keptStates(state.subarray(STATE_FIXED_BYTES, countsAt))
-      segment.deliveryCounts = DeliveryCounts.decode(state.subarray(countsAt))
     }
     return { segments, ready, readyBytes, next }
   }
@@ -184,48 +165,4 @@ function unwrittenRange(segment: Segment, first: number): { first: number; last:
   while (from <= to && !needsWriting(segment, from)) from++
   while (to >= from && !needsWriting(segment, to)) to--
   return from > to ? undefined : { first: from, last: to }
-}
-
-function needsWriting(segment: Segment, index: number): boolean {
-  return segment.state(index) !== STATE_SETTLED && segment.isPersistent(index)
-}
-
-/** Octets of the states of so many messages. */
-function packedBytes(count: number): number {
-  return (count + 3) >> 2
-}
-
-function encodeState(segment: Segment): Uint8Array {
-  const count = segment.count
-  const counts = segment.deliveryCounts?.encode()
-  const countsAt = STATE_FIXED_BYTES + packedBytes(count)
-  const out = new Uint8Array(countsAt + (counts?.length ?? 0))
-  if (counts !== undefined) out.set(counts, countsAt)
-  let live = 0
-  let bytes = 0
-  for (let i = 0; i < count; i++) {
-    let bits = 0
-    if (!needsWriting(segment, i)) bits = BIT_SETTLED
-    else {
-      live++
-      bytes += segment.bodySize(i)
-      if (segment.wasDelivered(i)) bits = BIT_DELIVERED
-    }
-    if (bits !== 0)
-      out[STATE_FIXED_BYTES + (i >> 2)] =
-        (out[STATE_FIXED_BYTES + (i >> 2)] as number) | (bits << ((i & 3) * 2))
-  }
-  const view = new DataView(out.buffer)
-  view.setFloat64(0, segment.base, true)
-  view.setUint32(8, count, true)
-  view.setUint32(12, live, true)
-  view.setFloat64(16, bytes, true)
-  view.setUint32(24, segment.used, true)
-  view.setUint32(28, Math.floor(segment.soonest / 1000), true)
-  return out
-}
-
-/** A copy of its own, or undefined where all messages are ready and new. */
-function keptStates(packed: Uint8Array): Uint8Array | undefined {
-  return packed.every((b) => b === 0) ? undefined : new Uint8Array(packed)
 }

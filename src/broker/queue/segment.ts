@@ -4,6 +4,7 @@
  * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
  */
 import { copyBytes } from '../../util/copy.ts'
+import { TimeMarks } from '../../util/time-marks.ts'
 import {
   type Content,
   ENTRY_EXPIRY_BYTES,
@@ -102,6 +103,8 @@ export class Segment {
   adopted = false
   /** How often messages have come back, in queues with a delivery limit. */
   deliveryCounts: DeliveryCounts | undefined
+  /** When its messages came. */
+  readonly arrivals = new TimeMarks()
   /** Parts of it that a socket has not taken yet. */
   pins = 0
   /** No message of it expires before this time (ms since 1970); 0 = none does. */
@@ -229,6 +232,7 @@ export class Segment {
     this.logged = 0
     this.soonest = 0
     this.deliveryCounts = undefined
+    this.arrivals.restart()
   }
 
   /** A part of it is on its way to a socket: the memory must stay as it is until `unpin`. */
@@ -278,6 +282,18 @@ export class Segment {
   content(index: number): Content {
     const end = (this.offsets[index] as number) + this.entryLength(index)
     return readContent(this.bytes as Uint8Array, this.namesStart(index), this.contentStart(index), end)
+  }
+
+  /** Indexes of ready messages whose time was over before `now`; loaded. Afterwards `soonest` is about the others. */
+  takeExpired(now: number): number[] {
+    const found: number[] = []
+    this.soonest = 0
+    for (let i = 0; i < this.count; i++) {
+      const at = this.state(i) === STATE_READY ? this.expiresAt(i) : 0
+      if (at !== 0 && at < now) found.push(i)
+      else if (at !== 0 && (this.soonest === 0 || at < this.soonest)) this.soonest = at
+    }
+    return found
   }
 
   /** In ms since 1970; 0 = never. */

@@ -77,6 +77,8 @@ export class WorkQueue implements Queue {
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private awake = false
+  /** The turn in which the time of arrivals was noted last. */
+  private arrivalTurn = 0
 
   constructor(
     info: QueueInfo,
@@ -158,11 +160,17 @@ export class WorkQueue implements Queue {
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const ttl = this.ttl
     const deadline = m.ttl < 0 && ttl.queueTtl < 0 ? 0 : ttl.deadline(m.ttl, this.env.turn.now())
+    if (this.arrivalTurn !== this.env.turn.number) this.noteArrival()
     this.order.append(m, deadline)
     this.counters.published++
     if (limit?.exceeded(this.order)) this.pump()
     else if (!this.awake && (this.consumers.size > 0 || deadline !== 0)) this.wake()
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
+  }
+
+  private noteArrival(): void {
+    this.arrivalTurn = this.env.turn.number
+    this.order.arriving(Math.floor(this.env.turn.now() / 1000))
   }
 
   /** False where the same message has been here before. */
@@ -203,20 +211,21 @@ export class WorkQueue implements Queue {
     this.awake = false
     if (this.deleted) return
     if (this.consumers.size > 0) this.handOut()
-    if (this.ttl.active) this.dropExpired()
-    if (this.settings.expireAnywhere) this.dropExpiredAnywhere()
+    const { ttl, order } = this
+    if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discardHead('expired'))
+    if (this.settings.expireAnywhere)
+      ttl.takeAll(order, this.env.turn.now(), (number) => this.deaths.die(number, 'expired'))
     const limit = this.limit
-    if (limit !== undefined)
-      while (limit.exceeded(this.order) && this.order.head()) this.discardHead('maxlen')
+    if (limit !== undefined) while (limit.exceeded(order) && order.head()) this.discardHead('maxlen')
   }
 
   private handOut(): void {
     const order = this.order
     const { consumers, counters } = this
-    const expiring = this.ttl.active
+    const { ttl } = this
     while (order.ready > 0) {
       if (!order.head()) return
-      if (expiring && this.headExpired()) {
+      if (ttl.active && ttl.headExpired(order, this.env.turn.now())) {
         this.discardHead('expired')
         continue
       }
@@ -234,38 +243,6 @@ export class WorkQueue implements Queue {
         order.takeHead()
       }
     }
-  }
-
-  /** Strictly in the past: a TTL of 0 lets a message reach a consumer that is ready in the same turn. */
-  private headExpired(): boolean {
-    const at = this.order.headSegment.expiresAt(this.order.headIndex)
-    return at !== 0 && at < this.env.turn.now()
-  }
-
-  private dropExpired(): void {
-    const now = this.env.turn.now()
-    while (this.order.head()) {
-      const at = this.order.headSegment.expiresAt(this.order.headIndex)
-      if (at === 0) return
-      if (at > now) {
-        this.ttl.wakeAt(at)
-        return
-      }
-      this.discardHead('expired')
-    }
-  }
-
-  /** By the index of deadlines, wherever the messages stand. */
-  private dropExpiredAnywhere(): void {
-    const order = this.order
-    const now = this.env.turn.now()
-    for (let found = order.expired(now); found.length > 0; found = order.expired(now))
-      for (const number of found) {
-        order.take(number)
-        this.deaths.die(number, 'expired')
-      }
-    const next = order.soonestExpiry()
-    if (next !== 0) this.ttl.wakeAt(next)
   }
 
   private discardHead(reason: DeathReason): void {

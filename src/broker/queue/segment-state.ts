@@ -1,0 +1,134 @@
+/**
+ * The state of a segment on disk (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
+ * the entries u32, second since 1970 before which none expires u32 (0 = none does); then two bits a message, four
+ * messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how often the
+ * message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the items.
+ */
+import { DeliveryCounts } from './delivery-limit.ts'
+import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED } from './segment.ts'
+
+const FIXED_BYTES = 32
+const PAIR_BYTES = 4
+
+/** In place of an index: until when messages wait for their delayed retry; index u16, ms since 1970 u48. */
+const WAITS_MARK = 0xffff
+const WAIT_BYTES = 8
+/** When messages came; index u16, second since 1970 u32. */
+const ARRIVALS_MARK = 0xfffe
+const ARRIVAL_BYTES = 6
+
+/** On disk it is alive: persistent and not settled. */
+export function needsWriting(segment: Segment, index: number): boolean {
+  return segment.state(index) !== STATE_SETTLED && segment.isPersistent(index)
+}
+
+/** Octets of the states of so many messages. */
+function packedBytes(count: number): number {
+  return (count + 3) >> 2
+}
+
+export function encodeState(segment: Segment): Uint8Array {
+  const { count } = segment
+  const tail = encodeTail(segment)
+  const tailAt = FIXED_BYTES + packedBytes(count)
+  const out = new Uint8Array(tailAt + tail.length)
+  out.set(tail, tailAt)
+  let live = 0
+  let bytes = 0
+  for (let i = 0; i < count; i++) {
+    let bits = 0
+    if (!needsWriting(segment, i)) bits = BIT_SETTLED
+    else {
+      live++
+      bytes += segment.bodySize(i)
+      if (segment.wasDelivered(i)) bits = BIT_DELIVERED
+    }
+    if (bits !== 0)
+      out[FIXED_BYTES + (i >> 2)] = (out[FIXED_BYTES + (i >> 2)] as number) | (bits << ((i & 3) * 2))
+  }
+  const view = new DataView(out.buffer)
+  view.setFloat64(0, segment.base, true)
+  view.setUint32(8, count, true)
+  view.setUint32(12, live, true)
+  view.setFloat64(16, bytes, true)
+  view.setUint32(24, segment.used, true)
+  view.setUint32(28, Math.floor(segment.soonest / 1000), true)
+  return out
+}
+
+function encodeTail(segment: Segment): Uint8Array {
+  const counts = segment.deliveryCounts
+  const { pairs } = segment.arrivals
+  const waits = counts?.waits.size ?? 0
+  const size =
+    (counts?.size ?? 0) * PAIR_BYTES +
+    (waits === 0 ? 0 : PAIR_BYTES + waits * WAIT_BYTES) +
+    (pairs.length === 0 ? 0 : PAIR_BYTES + (pairs.length / 2) * ARRIVAL_BYTES)
+  const out = Buffer.alloc(size)
+  let at = 0
+  if (counts !== undefined)
+    for (const [index, count] of counts) {
+      at = out.writeUInt16LE(index, at)
+      at = out.writeUInt16LE(count, at)
+    }
+  const section = (mark: number, items: number): void => {
+    at = out.writeUInt16LE(mark, at)
+    at = out.writeUInt16LE(items, at)
+  }
+  if (counts !== undefined && waits > 0) {
+    section(WAITS_MARK, waits)
+    for (const [index, until] of counts.waits) {
+      at = out.writeUInt16LE(index, at)
+      at = out.writeUIntLE(until, at, WAIT_BYTES - 2)
+    }
+  }
+  if (pairs.length > 0) section(ARRIVALS_MARK, pairs.length / 2)
+  for (let i = 0; i < pairs.length; i += 2) {
+    at = out.writeUInt16LE(pairs[i] as number, at)
+    at = out.writeUInt32LE(pairs[i + 1] as number, at)
+  }
+  return out
+}
+
+/** A segment that is not loaded, and the octets of its live bodies. */
+export function decodeState(number: number, state: Uint8Array): { segment: Segment; liveBytes: number } {
+  const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
+  const segment = new Segment(number, view.getFloat64(0, true), undefined)
+  segment.count = view.getUint32(8, true)
+  segment.live = view.getUint32(12, true)
+  segment.persistent = segment.live
+  segment.logged = segment.count
+  segment.used = view.getUint32(24, true)
+  segment.soonest = view.getUint32(28, true) * 1000
+  segment.onDisk = true
+  segment.spilled = true
+  segment.sealed = true
+  const tailAt = FIXED_BYTES + packedBytes(segment.count)
+  segment.packedStates = keptStates(state.subarray(FIXED_BYTES, tailAt))
+  decodeTail(segment, Buffer.from(state.buffer, state.byteOffset + tailAt, state.byteLength - tailAt))
+  return { segment, liveBytes: view.getFloat64(16, true) }
+}
+
+function decodeTail(segment: Segment, b: Buffer): void {
+  let at = 0
+  const counts = new DeliveryCounts()
+  for (; at + PAIR_BYTES <= b.length && b.readUInt16LE(at) < ARRIVALS_MARK; at += PAIR_BYTES)
+    counts.set(b.readUInt16LE(at), b.readUInt16LE(at + 2))
+  while (at + PAIR_BYTES <= b.length) {
+    const mark = b.readUInt16LE(at)
+    const items = b.readUInt16LE(at + 2)
+    at += PAIR_BYTES
+    for (let i = 0; i < items; i++) {
+      const index = b.readUInt16LE(at)
+      if (mark === WAITS_MARK) counts.waits.set(index, b.readUIntLE(at + 2, WAIT_BYTES - 2))
+      else segment.arrivals.note(index, b.readUInt32LE(at + 2))
+      at += mark === WAITS_MARK ? WAIT_BYTES : ARRIVAL_BYTES
+    }
+  }
+  if (counts.size > 0 || counts.waits.size > 0) segment.deliveryCounts = counts
+}
+
+/** A copy of its own, or undefined where all messages are ready and new. */
+function keptStates(packed: Uint8Array): Uint8Array | undefined {
+  return packed.every((b) => b === 0) ? undefined : new Uint8Array(packed)
+}
