@@ -49,6 +49,8 @@ export class Channel implements Confirming, TraceOrigin {
   sharedUnacked = 0
   /** Deliveries that went back because their consumer took too long; settling them is no error. */
   private timedOut: Set<number> | undefined
+  /** The turn in which the time of deliveries was noted last. */
+  deliveryTurn = 0
   private confirming = false
   private awaitsFlush = false
 
@@ -74,6 +76,13 @@ export class Channel implements Confirming, TraceOrigin {
 
   send(m: ServerMethod): void {
     this.connection.output.method(this.number, m)
+  }
+
+  /** Before the first delivery of a turn that will be settled. */
+  noteDelivery(): void {
+    const { turn } = this.broker
+    this.deliveryTurn = turn.number
+    this.unsettled.sending(Math.floor(turn.now() / 1000))
   }
 
   /** Acknowledges or returns deliveries. @throws AmqpError 406, nothing settled */

@@ -80,6 +80,7 @@ export class ChannelConsumer implements Consumer {
     let tag: number
     if (this.noAck) tag = channel.unsettled.skip()
     else {
+      if (channel.deliveryTurn !== channel.broker.turn.number) channel.noteDelivery()
       tag = channel.unsettled.add(queue, number, this)
       this.unacked++
       channel.sharedUnacked++

@@ -1,6 +1,7 @@
 // hot: per message
 /** The deliveries of a channel that wait for an acknowledgement: a ring of typed arrays over delivery tags. */
 import type { Queue } from '../broker/queue/queue.ts'
+import { TimeMarks } from '../util/time-marks.ts'
 import type { ChannelConsumer } from './consumer.ts'
 
 const INITIAL_SLOTS = 64
@@ -10,6 +11,8 @@ export class Unsettled {
   nextTag = 1
   /** Deliveries outstanding. */
   count = 0
+  /** When deliveries went out. */
+  readonly sent = new TimeMarks()
   /** No delivery below this tag is outstanding. */
   private firstTag = 1
   private slots = INITIAL_SLOTS
@@ -19,6 +22,12 @@ export class Unsettled {
   private queues: (Queue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
   /** undefined for a basic.get. */
   private consumers: (ChannelConsumer | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
+
+  /** Deliveries from now on go out in that second since 1970. */
+  sending(second: number): void {
+    this.sent.forgetBefore(this.firstTag)
+    this.sent.note(this.nextTag, second)
+  }
 
   /** A delivery that will be settled; returns its tag. */
   add(queue: Queue, number: number, consumer: ChannelConsumer | undefined): number {

@@ -9,6 +9,9 @@ import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Json, ListQuery } from './listing.ts'
 
+/** Messages that one request may take or look at. */
+export const MESSAGES_MAX = 1000
+
 export type Tag = 'management' | 'policymaker' | 'monitoring' | 'administrator'
 
 /** Each tag includes those before it, but for policymaker and monitoring, which do not include each other. */

@@ -56,6 +56,13 @@ export interface PayloadOptions {
   readonly truncate: number | undefined
 }
 
+/** @throws Refusal */
+export function payloadOptions(encoding: unknown, truncate: unknown): PayloadOptions {
+  if (encoding !== 'auto' && encoding !== 'base64') throw new Refusal('invalid_encoding')
+  if (truncate === undefined) return { encoding, truncate }
+  return { encoding, truncate: integer('truncate', Number(truncate)) }
+}
+
 export function messageJson(content: Content, o: PayloadOptions): Json {
   const { body, exchange, routingKey, properties } = content
   const shown = o.truncate === undefined ? body : body.subarray(0, o.truncate)

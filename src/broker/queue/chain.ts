@@ -265,7 +265,13 @@ export class Chain implements MessageOrder, SegmentOwner {
       for (let index = Math.max(0, after + 1 - segment.base); index < segment.count; index++) {
         const state = segment.state(index)
         if (state !== STATE_SETTLED)
-          yield { segment, index, number: segment.base + index, unacked: state === STATE_UNACKED }
+          yield {
+            segment,
+            index,
+            number: segment.base + index,
+            unacked: state === STATE_UNACKED,
+            arrivedAt: segment.arrivals.at(index) * 1000,
+          }
       }
       this.leave(segment, wasLoaded)
     }

@@ -8,6 +8,8 @@ export interface Browsed {
   readonly index: number
   readonly number: number
   readonly unacked: boolean
+  /** In ms since 1970, to the second; 0 = unknown. */
+  readonly arrivedAt: number
 }
 
 export interface MessageOrder {

@@ -117,6 +117,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     return
   }
   const { segment, index, number } = found
+  if (!noAck) ch.noteDelivery()
   const bytes = segment.bytes as Uint8Array
   const names = Buffer.from(
     bytes.buffer,

@@ -55,14 +55,20 @@ export const messages: Record<string, Command> = {
     }),
   },
   peek: {
-    usage: '[-p VHOST] [--count N] QUEUE',
-    help: 'shows messages without taking them, and who holds those that are unacknowledged',
+    usage:
+      '[-p VHOST] [--count N] [--offset N] [--state ready|unacked] [--header NAME=VALUE] [--older-than SECONDS] [--newer-than SECONDS] QUEUE',
+    help: 'shows messages without taking them, and who holds those that are unacknowledged, since when',
     args: [1, 1],
-    run: async (c) => ({
-      rows: await c.client.get<Row[]>(
-        `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?count=${Number(c.options['count'] ?? 20)}`,
-      ),
-      columns: ['position', 'state', 'routing_key', 'payload_bytes', 'payload', 'held_by'],
-    }),
+    run: async (c) => {
+      const query = new URLSearchParams()
+      for (const name of ['count', 'offset', 'state', 'header', 'older-than', 'newer-than']) {
+        const value = c.options[name]
+        if (value !== undefined) query.set(name.replace('-', '_'), String(value))
+      }
+      return {
+        rows: await c.client.get<Row[]>(`queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?${query}`),
+        columns: ['position', 'state', 'age', 'routing_key', 'payload_bytes', 'payload', 'held_by'],
+      }
+    },
   },
 }

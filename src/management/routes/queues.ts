@@ -7,15 +7,13 @@ import { checkAccess } from '../../operations/caller.ts'
 import { declareQueue, deleteQueue, purgeQueue } from '../../operations/queues.ts'
 import { Redrive } from '../../operations/redrive.ts'
 import { FieldTable, fieldEntry, toField } from '../../protocol/field-table.ts'
-import { bindingJson, channelName, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
-import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
+import { type AddRoute, badRequest, MESSAGES_MAX, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
-import { messageJson, type PayloadOptions } from '../message.ts'
+import { messageJson, payloadOptions } from '../message.ts'
+import { peek, peekQuestion } from '../peek.ts'
 import type { Rates } from '../rates.ts'
 import { flag } from './topology.ts'
-
-/** Messages that one request may take or look at. */
-const MESSAGES_MAX = 1000
 
 const ackModes: Record<string, Settlement> = {
   ack_requeue_true: 'return',
@@ -104,18 +102,17 @@ function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
     return r.stored(false)
   })
   add('POST', `${one}/get`, 'management', (r) => getMessages(r))
-  add('GET', `${one}/peek`, 'management', (r) => peek(r))
+  add('GET', `${one}/peek`, 'management', (r) => {
+    const q = existing(r)
+    checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
+    return peek(leveret, q, peekQuestion(r.query))
+  })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
     const q = existing(r)
     checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
     const { rate, limit, from, reason } = r.body as Record<string, never>
     return new Redrive(r.vhost(), q, leveret.broker.clock, { rate, limit, from, reason }).done
   })
-}
-
-function payloadOptions(encoding: unknown, truncate: unknown): PayloadOptions {
-  if (encoding !== 'auto' && encoding !== 'base64') throw badRequest('invalid_encoding')
-  return { encoding, truncate: truncate === undefined ? undefined : Number(truncate) }
 }
 
 /** Takes messages as a client would, and settles them as asked. */
@@ -140,51 +137,5 @@ function getMessages(r: Request): Json[] {
     taken.push(number)
   }
   for (const number of taken) q.settle(number, how)
-  return out
-}
-
-/** Looks at messages where they are: nothing is taken, reordered or marked. */
-function peek(r: Request): Json[] {
-  const q = existing(r)
-  checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
-  const { query } = r
-  const offset = Number(query['offset'] ?? 0)
-  const count = Math.min(Number(query['count'] ?? 20), MESSAGES_MAX)
-  const options = payloadOptions(query['encoding'] ?? 'auto', query['truncate'])
-  const state = query['state']
-  const [header, value] = (query['header'] ?? '').split('=')
-  const holders = holdersOf(r, q)
-  const out: Json[] = []
-  let position = 0
-  for (const { segment, index, number, unacked } of q.browse()) {
-    if (out.length >= count) break
-    if (state !== undefined && (state === 'unacked') !== unacked) continue
-    const content = segment.content(index)
-    if (header !== '' && content.properties.headers?.text(header as string) !== value) continue
-    if (position++ < offset) continue
-    out.push({
-      ...messageJson(content, options),
-      position: position - 1,
-      number,
-      state: unacked ? 'unacked' : 'ready',
-      redelivered: segment.wasDelivered(index),
-      ...(unacked ? { held_by: holders.get(number) ?? null } : {}),
-    })
-  }
-  return out
-}
-
-/** Who has which message of the queue. */
-function holdersOf(r: Request, q: Queue): Map<number, Json> {
-  const out = new Map<number, Json>()
-  for (const c of r.leveret.server.connections)
-    for (const ch of c.channels)
-      for (const { number, tag, consumer } of ch.unsettled.of(q))
-        out.set(number, {
-          channel: channelName(ch),
-          user: ch.caller.user,
-          delivery_tag: tag,
-          consumer_tag: consumer?.tag ?? null,
-        })
   return out
 }

@@ -158,7 +158,8 @@ export class StreamLog implements SegmentOwner {
   *browse(after: number): Iterable<Browsed> {
     for (let number = Math.max(this.first, after + 1); number < this.end; number++) {
       const segment = this.segmentOf(number)
-      yield { segment, index: number - segment.base, number, unacked: false }
+      const index = number - segment.base
+      yield { segment, index, number, unacked: false, arrivedAt: segment.expiresAt(index) }
     }
   }
 

@@ -1,0 +1,137 @@
+/**
+ * Looking at the messages of a queue where they are: nothing is taken, reordered or marked. A long look is done piece by
+ * piece, so that the broker does its work in between.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Browsed } from '../broker/queue/order.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Leveret } from '../leveret.ts'
+import { channelName } from './describe.ts'
+import { badRequest, MESSAGES_MAX } from './http.ts'
+import type { Json, ListQuery } from './listing.ts'
+import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
+
+/** Messages looked at before others have their turn. */
+const PIECE = 2000
+const COUNT = 20
+
+interface Question {
+  /** Messages to step over, of those that fit. */
+  readonly offset: number
+  readonly count: number
+  readonly state: 'ready' | 'unacked' | undefined
+  readonly header: { readonly name: string; readonly value: string } | undefined
+  /** Seconds that a message has been here, at least and at most. */
+  readonly olderThan: number
+  readonly newerThan: number
+  readonly payload: PayloadOptions
+}
+
+function number(text: string | undefined, what: string, usual: number): number {
+  if (text === undefined) return usual
+  const n = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isNaN(n)) throw badRequest(`${what} must be a number, not '${text}'`)
+  return n
+}
+
+/** @throws HttpError 400 */
+export function peekQuestion(q: ListQuery & Record<string, string | undefined>): Question {
+  const { state, header } = q
+  if (state !== undefined && state !== 'ready' && state !== 'unacked')
+    throw badRequest(`state must be ready or unacked, not '${state}'`)
+  const equals = header?.indexOf('=') ?? 0
+  if (header !== undefined && equals < 1) throw badRequest('header must be NAME=VALUE')
+  return {
+    offset: number(q['offset'], 'offset', 0),
+    count: Math.min(number(q['count'], 'count', COUNT), MESSAGES_MAX),
+    state,
+    header:
+      header === undefined ? undefined : { name: header.slice(0, equals), value: header.slice(equals + 1) },
+    olderThan: number(q['older_than'], 'older_than', 0),
+    newerThan: number(q['newer_than'], 'newer_than', Number.POSITIVE_INFINITY),
+    payload: payloadOptions(q['encoding'] ?? 'auto', q['truncate']),
+  }
+}
+
+class Look {
+  readonly out: Json[] = []
+  /** The message looked at last. */
+  at = -1
+  done = false
+  private position = -1
+  private fitting = 0
+  private holders: Map<number, Json> | undefined
+  private readonly leveret: Leveret
+  private readonly queue: Queue
+  private readonly question: Question
+
+  constructor(leveret: Leveret, queue: Queue, question: Question) {
+    this.leveret = leveret
+    this.queue = queue
+    this.question = question
+    this.done = question.count === 0
+  }
+
+  piece(): void {
+    let looked = 0
+    for (const b of this.queue.browse(this.at)) {
+      this.at = b.number
+      this.position++
+      this.consider(b)
+      if (this.out.length >= this.question.count) break
+      if (++looked === PIECE) return
+    }
+    this.done = true
+  }
+
+  private consider(b: Browsed): void {
+    const { state, header, olderThan, newerThan, offset, payload } = this.question
+    if (state !== undefined && (state === 'unacked') !== b.unacked) return
+    const age = b.arrivedAt === 0 ? 0 : Math.max(0, (this.leveret.broker.clock.now() - b.arrivedAt) / 1000)
+    if (age < olderThan || age > newerThan) return
+    const content = b.segment.content(b.index)
+    if (header !== undefined && content.properties.headers?.text(header.name) !== header.value) return
+    if (this.fitting++ < offset) return
+    this.out.push({
+      ...messageJson(content, payload),
+      position: this.position,
+      number: b.number,
+      state: b.unacked ? 'unacked' : 'ready',
+      redelivered: b.segment.wasDelivered(b.index),
+      arrived_at: b.arrivedAt === 0 ? null : b.arrivedAt,
+      age: Math.floor(age),
+      ...(b.unacked ? { held_by: this.holder(b.number) } : {}),
+    })
+  }
+
+  private holder(number: number): Json | null {
+    this.holders ??= holdersOf(this.leveret, this.queue)
+    return this.holders.get(number) ?? null
+  }
+}
+
+export async function peek(leveret: Leveret, queue: Queue, question: Question): Promise<Json[]> {
+  const look = new Look(leveret, queue, question)
+  while (!look.done && !queue.deleted) {
+    look.piece()
+    if (!look.done) await nextTurn()
+  }
+  return look.out
+}
+
+/** Who has which message of the queue, and since when. */
+function holdersOf({ server }: Leveret, q: Queue): Map<number, Json> {
+  const out = new Map<number, Json>()
+  for (const c of server.connections)
+    for (const ch of c.channels)
+      for (const { number, tag, consumer } of ch.unsettled.of(q))
+        out.set(number, {
+          channel: channelName(ch),
+          connection: c.name,
+          user: ch.caller.user,
+          delivery_tag: tag,
+          consumer_tag: consumer?.tag ?? null,
+          since: ch.unsettled.sent.at(tag) * 1000,
+        })
+  return out
+}
