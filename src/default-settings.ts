@@ -26,5 +26,6 @@ export const defaultSettings: Settings = {
   memoryLimit: Number.POSITIVE_INFINITY,
   diskFreeLimit: 0,
   consumerTimeout: 0,
+  statisticsInterval: 5000,
   definitions: undefined,
 }

@@ -41,6 +41,8 @@ export interface BrokerOptions {
   readonly memoryLimit?: number
   /** Octets of free disk below which publishers are blocked. Default: never. */
   readonly diskFreeLimit?: number
+  /** ms between readings of the counters from which the HTTP API makes rates. Default 5000. */
+  readonly statisticsInterval?: number
   /** Further virtual hosts beside `/`. */
   readonly vhosts?: readonly string[]
   /** Default: guest with password guest, from this machine only. */
@@ -100,6 +102,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
       limits: { ...defaultSettings.limits, ...options.limits },
       memoryLimit: options.memoryLimit ?? defaultSettings.memoryLimit,
       diskFreeLimit: options.diskFreeLimit ?? defaultSettings.diskFreeLimit,
+      statisticsInterval: options.statisticsInterval ?? defaultSettings.statisticsInterval,
       vhosts: options.vhosts ?? [],
       users,
       loopbackUsers: users === undefined ? ['guest'] : [],

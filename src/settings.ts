@@ -59,6 +59,8 @@ export interface Settings {
   readonly diskFreeLimit: number
   /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
   readonly consumerTimeout: number
+  /** ms between two readings of the counters from which rates are made. */
+  readonly statisticsInterval: number
   /** A definitions file that is loaded at each start. */
   readonly definitions: string | undefined
 }

@@ -27,6 +27,15 @@ export const queueCounterNames = [
   'redelivered',
 ] as const
 
+/** Of one channel. */
+export class ChannelCounters extends QueueCounters {
+  /** Acknowledged to the publisher. */
+  confirmed = 0
+  returned = 0
+}
+
+export const channelCounterNames = [...queueCounterNames, 'confirmed', 'returned'] as const
+
 /** Of the whole broker. */
 export class BrokerCounters {
   received = 0
@@ -49,3 +58,17 @@ export class BrokerCounters {
   /** Of queues that are gone. */
   readonly goneQueues = new QueueCounters()
 }
+
+export const brokerCounterNames = [
+  'received',
+  'confirmed',
+  'unroutableReturned',
+  'unroutableDropped',
+  'connectionsOpened',
+  'connectionsClosed',
+  'channelsOpened',
+  'channelsClosed',
+  'queuesDeclared',
+  'queuesCreated',
+  'queuesDeleted',
+] as const

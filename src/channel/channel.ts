@@ -3,6 +3,7 @@
  * way of a publish in `publish.ts`.
  */
 import type { Broker } from '../broker/broker.ts'
+import { ChannelCounters } from '../broker/counters.ts'
 import type { TraceOrigin } from '../broker/firehose.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Confirming } from '../broker/turn.ts'
@@ -35,10 +36,7 @@ export class Channel implements Confirming, TraceOrigin {
   transaction: Transaction | undefined
   /** The queue declared last: an empty queue name means this one. */
   lastQueue = ''
-  /** Messages published, acknowledged to the publisher, and returned. */
-  publishedCount = 0
-  confirmed = 0
-  returned = 0
+  readonly counters = new ChannelCounters()
   /** Its consumer of direct replies, and the name under which responders reach it. */
   replyConsumer: { tag: string; name: string } | undefined
   /** basic.qos with global=false: for consumers to come; 0 = no limit. */
@@ -107,6 +105,7 @@ export class Channel implements Confirming, TraceOrigin {
       const queue = u.queueOf(tag)
       const number = u.numberOf(tag)
       u.remove(tag)
+      if (how === 'ack') this.counters.acknowledged++
       queue.settle(number, how)
       consumer?.release()
     }
@@ -191,7 +190,7 @@ export class Channel implements Confirming, TraceOrigin {
     for (let again = true; again; ) {
       const { upTo, count, more } = this.confirms.take(this.broker.commit.flushed)
       again = more
-      this.confirmed += count
+      this.counters.confirmed += count
       this.broker.counters.confirmed += count
       if (count > 0) this.send({ id: MethodId.BasicAck, deliveryTag: upTo, multiple: count > 1 })
     }

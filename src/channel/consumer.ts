@@ -78,13 +78,18 @@ export class ChannelConsumer implements Consumer {
   deliver(queue: Queue, segment: Segment, index: number, number: number): void {
     const channel = this.channel
     let tag: number
-    if (this.noAck) tag = channel.unsettled.skip()
-    else {
+    const { counters } = channel
+    if (this.noAck) {
+      tag = channel.unsettled.skip()
+      counters.deliveredNoAck++
+    } else {
+      counters.delivered++
       if (channel.deliveryTurn !== channel.broker.turn.number) channel.noteDelivery()
       tag = channel.unsettled.add(queue, number, this)
       this.unacked++
       channel.sharedUnacked++
     }
+    if (segment.wasDelivered(index)) counters.redelivered++
     if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
     if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
     if (queue.decorates) {

@@ -49,15 +49,17 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   let route: Route
   if (cached === undefined) route = resolve(ch, m)
   else {
+    const { exchange } = cached
     route = cached.route
-    cached.exchange.published++
+    exchange.published++
+    exchange.publishedOut += route.queues.length
   }
   readProperties(ch, m)
   if (scan.replyToEnd - scan.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m)
   if (scan.special !== 0) route = withCarbonCopies(ch, m)
   if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
   const { counters } = ch.broker
-  ch.publishedCount++
+  ch.counters.published++
   counters.received++
   if (ch.confirms !== undefined) counters.receivedConfirm++
   const nobody = route.queues.length === 0 && isUnroutable(route)
@@ -108,6 +110,7 @@ function resolve(ch: Channel, m: Incoming): Route {
   exchange.published++
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
+  exchange.publishedOut += route.queues.length
   if (route.byKeyOnly) {
     const names = m.source.slice(m.namesStart, m.namesEnd)
     ch.routes.add({ names, route, exchange }, caller.vhost.version)
@@ -233,7 +236,7 @@ function erlangType(letter: string): string {
 
 /** Back to the publisher: nobody wanted it. */
 export function returnMessage(ch: Channel, m: Incoming): void {
-  ch.returned++
+  ch.counters.returned++
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
   ch.send({

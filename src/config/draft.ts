@@ -65,6 +65,7 @@ export class Draft {
   maxMessageSize = defaultSettings.maxMessageSize
   consumerTimeout = 0
   defaultQueueType = 'classic'
+  statisticsInterval = defaultSettings.statisticsInterval
   definitions: string | undefined
   clusterName: string | undefined
   logLevel = 'info'
@@ -119,6 +120,7 @@ export class Draft {
       memoryLimit: this.memoryLimit,
       diskFreeLimit: this.diskFreeLimit,
       consumerTimeout: this.consumerTimeout,
+      statisticsInterval: this.statisticsInterval,
       definitions: this.definitions,
     }
   }

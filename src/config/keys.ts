@@ -179,6 +179,9 @@ export const keys: Readonly<Record<string, Apply>> = {
   default_queue_type: (d, v) => {
     d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
   },
+  collect_statistics_interval: (d, v) => {
+    d.statisticsInterval = integer(v, 100, 86_400_000)
+  },
   load_definitions: (d, v) => {
     d.definitions = v
   },

@@ -8,18 +8,14 @@ import type { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import * as brief from '../definitions/shapes.ts'
 import { tableJson } from '../definitions/shapes.ts'
-import type { Leveret } from '../leveret.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Json } from './listing.ts'
 import type { Rates } from './rates.ts'
 
-const still = { rate: 0 }
-
-export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates): Json {
-  const { ready, unacked, consumers } = q.counts
+export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
+  const { consumers } = q.counts
   const { policy, operator } = q.policies
-  const node = leveret.nodeName
-  const growth = rates.lengths(q.counters)
+  const node = rates.leveret.nodeName
   const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
   return {
     name: q.name,
@@ -40,12 +36,7 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
     exclusive_consumer_tag: exclusiveTag ?? null,
     single_active_consumer_tag: q.activeConsumer?.tag ?? null,
     owner_pid_details: ownerOf(q),
-    messages: ready + unacked,
-    messages_details: { rate: growth.ready + growth.unacked },
-    messages_ready: ready,
-    messages_ready_details: { rate: growth.ready },
-    messages_unacknowledged: unacked,
-    messages_unacknowledged_details: { rate: growth.unacked },
+    ...rates.lengths([q]),
     message_bytes: q.bytes.ready + q.bytes.unacked,
     message_bytes_ready: q.bytes.ready,
     message_bytes_unacknowledged: q.bytes.unacked,
@@ -53,7 +44,7 @@ export function queueJson(leveret: Leveret, vhost: Vhost, q: Queue, rates: Rates
     message_bytes_persistent: q.durable ? q.bytes.ready + q.bytes.unacked : 0,
     memory: 0,
     head_message_timestamp: null,
-    message_stats: rates.stats([q.counters]),
+    message_stats: rates.ofQueue(q),
     ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
   }
 }
@@ -64,12 +55,12 @@ function ownerOf(q: Queue): Json | null {
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 
-export function exchangeJson(vhost: Vhost, x: Exchange): Json {
+export function exchangeJson(rates: Rates, vhost: Vhost, x: Exchange): Json {
   return {
     ...brief.exchangeJson(x),
     vhost: vhost.name,
     policy: x.policies.policy?.name ?? null,
-    message_stats: { publish_in: x.published, publish_in_details: still },
+    message_stats: rates.ofExchange(x),
   }
 }
 
@@ -101,13 +92,13 @@ export function implicitBindingJson(vhost: Vhost, q: Queue): Json {
   }
 }
 
-export function connectionJson(leveret: Leveret, c: Connection): Json {
+export function connectionJson(rates: Rates, c: Connection): Json {
   const properties = c.clientProperties === undefined ? {} : tableJson(c.clientProperties)
   return {
     name: c.name,
     user: c.caller?.user ?? '',
     vhost: c.caller?.vhost.name ?? '',
-    node: leveret.nodeName,
+    node: rates.leveret.nodeName,
     state: c.blocked ? 'blocked' : c.state === 'open' ? 'running' : c.state,
     type: 'network',
     protocol: 'AMQP 0-9-1',
@@ -124,10 +115,7 @@ export function connectionJson(leveret: Leveret, c: Connection): Json {
     client_properties: properties,
     user_provided_name: properties['connection_name'] ?? null,
     connected_at: c.connectedAt,
-    recv_oct: c.octetsReceived,
-    recv_oct_details: still,
-    send_oct: c.octetsSent,
-    send_oct_details: still,
+    ...rates.ofConnection(c),
     user_who_performed_action: c.caller?.user ?? '',
   }
 }
@@ -140,32 +128,25 @@ export function channelName(ch: Channel): string {
   return `${ch.connection.name} (${ch.number})`
 }
 
-export function channelJson(leveret: Leveret, ch: Channel): Json {
+export function channelJson(rates: Rates, ch: Channel): Json {
   return {
     name: channelName(ch),
     number: ch.number,
     connection_details: connectionDetails(ch.connection),
-    node: leveret.nodeName,
+    node: rates.leveret.nodeName,
     user: ch.caller.user,
     vhost: ch.caller.vhost.name,
     state: 'running',
     consumer_count: ch.consumers.size,
     messages_unacknowledged: ch.unsettled.count,
-    messages_unconfirmed: ch.confirms === undefined ? 0 : ch.confirms.published - ch.confirmed,
+    messages_unconfirmed: ch.confirms?.open ?? 0,
     messages_uncommitted: ch.transaction?.publishes.length ?? 0,
     acks_uncommitted: ch.transaction?.settles.length ?? 0,
     prefetch_count: ch.prefetch,
     global_prefetch_count: ch.sharedPrefetch,
     confirm: ch.confirms !== undefined,
     transactional: ch.transaction !== undefined,
-    message_stats: {
-      publish: ch.publishedCount,
-      publish_details: still,
-      confirm: ch.confirmed,
-      confirm_details: still,
-      return_unroutable: ch.returned,
-      return_unroutable_details: still,
-    },
+    message_stats: rates.ofChannel(ch),
   }
 }
 
@@ -197,14 +178,7 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
   return { vhost: vhost.name, ...brief.policyJson(p) }
 }
 
-export function vhostJson(leveret: Leveret, v: Vhost): Json {
-  let ready = 0
-  let unacked = 0
-  for (const q of v.queues.values()) {
-    const { counts } = q
-    ready += counts.ready
-    unacked += counts.unacked
-  }
+export function vhostJson(rates: Rates, v: Vhost): Json {
   return {
     name: v.name,
     description: v.info.description,
@@ -216,12 +190,8 @@ export function vhostJson(leveret: Leveret, v: Vhost): Json {
       ...(v.info.defaultQueueType === 'undefined' ? {} : { default_queue_type: v.info.defaultQueueType }),
     },
     tracing: v.tracer !== undefined,
-    cluster_state: { [leveret.nodeName]: 'running' },
-    messages: ready + unacked,
-    messages_ready: ready,
-    messages_unacknowledged: unacked,
-    messages_details: still,
-    messages_ready_details: still,
-    messages_unacknowledged_details: still,
+    cluster_state: { [rates.leveret.nodeName]: 'running' },
+    ...rates.lengths(v.queues.values()),
+    message_stats: rates.ofVhost(v),
   }
 }

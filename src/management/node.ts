@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import type { QueueCounters } from '../broker/counters.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Json } from './listing.ts'
 
@@ -14,10 +15,12 @@ export interface Totals {
   exchanges: number
   channels: number
   readonly counters: QueueCounters[]
+  readonly queueList: Queue[]
 }
 
 export function totals({ broker, server }: Leveret): Totals {
-  const t: Totals = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0, counters: [] }
+  const sums = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0 }
+  const t: Totals = { ...sums, counters: [], queueList: [] }
   for (const v of broker.vhosts.values()) {
     t.queues += v.queues.size
     t.exchanges += v.exchanges.size
@@ -27,6 +30,7 @@ export function totals({ broker, server }: Leveret): Totals {
       t.unacked += unacked
       t.consumers += consumers
       t.counters.push(q.counters)
+      t.queueList.push(q)
     }
   }
   for (const c of server.connections) t.channels += c.channels.size

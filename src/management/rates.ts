@@ -1,13 +1,28 @@
-/** How fast counters grow: a sample of each every few seconds, whether anybody asks or not. */
-import { type QueueCounters, queueCounterNames } from '../broker/counters.ts'
+/**
+ * How fast counters grow. Every few seconds, whether anybody asks or not, each counter is read, some objects at a time; the
+ * rate is the growth since the reading before, in events a second.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import {
+  type BrokerCounters,
+  brokerCounterNames,
+  channelCounterNames,
+  type QueueCounters,
+  queueCounterNames,
+} from '../broker/counters.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Json } from './listing.ts'
 
-const SAMPLE_MS = 5000
+/** Objects read before others have their turn. */
+const PIECE = 500
 
-/** The counters of QueueCounters by the names of message_stats. */
-const statNames = {
-  publish: ['published'],
+/** How the numbers of message_stats come about from counters. */
+const deliveries = {
   deliver: ['delivered'],
   deliver_no_ack: ['deliveredNoAck'],
   get: ['got'],
@@ -17,71 +32,188 @@ const statNames = {
   redeliver: ['redelivered'],
   deliver_get: ['delivered', 'deliveredNoAck', 'got', 'gotNoAck'],
 } as const
+const queueStats = { publish: ['published'], ...deliveries } as const
+const channelStats = { ...queueStats, confirm: ['confirmed'], return_unroutable: ['returned'] } as const
+const brokerStats = {
+  publish: ['received'],
+  confirm: ['confirmed'],
+  return_unroutable: ['unroutableReturned'],
+  drop_unroutable: ['unroutableDropped'],
+} as const
+const churn = {
+  connection_created: ['connectionsOpened'],
+  connection_closed: ['connectionsClosed'],
+  channel_created: ['channelsOpened'],
+  channel_closed: ['channelsClosed'],
+  queue_declared: ['queuesDeclared'],
+  queue_created: ['queuesCreated'],
+  queue_deleted: ['queuesDeleted'],
+} as const
 
-interface Sample {
-  counts: number[]
-  rates: number[]
+const exchangeNames = ['published', 'publishedOut'] as const
+const connectionNames = ['octetsReceived', 'octetsSent'] as const
+const lengthNames = ['ready', 'unacked'] as const
+
+/** Counters by name; whose object they are is how they are found again. */
+interface Source {
+  readonly owner: object
+  readonly names: readonly string[]
+  readonly values: readonly number[]
+}
+
+interface Reading {
+  readonly names: readonly string[]
+  readonly values: readonly number[]
+  readonly rates: readonly number[]
+  /** In ms since 1970. */
+  readonly at: number
+}
+
+function read<N extends string>(owner: { readonly [K in N]: number }, names: readonly N[]): Source {
+  return { owner, names, values: names.map((n) => owner[n]) }
 }
 
 export class Rates {
-  private samples = new WeakMap<object, Sample>()
-  private readonly timer: NodeJS.Timeout
-  private readonly leveret: Leveret
+  readonly leveret: Leveret
+  /** Of the objects that were there last time. */
+  private readings = new Map<object, Reading>()
+  private timer: NodeJS.Timeout
+  private stopped = false
 
   constructor(leveret: Leveret) {
     this.leveret = leveret
-    this.timer = setInterval(() => this.sample(), SAMPLE_MS)
-    this.timer.unref()
+    this.timer = this.later()
+  }
+
+  private later(): NodeJS.Timeout {
+    const timer = setTimeout(() => void this.sample(), this.leveret.settings.statisticsInterval)
+    timer.unref()
+    return timer
   }
 
   stop(): void {
-    clearInterval(this.timer)
+    this.stopped = true
+    clearTimeout(this.timer)
   }
 
-  private sample(): void {
-    for (const v of this.leveret.broker.vhosts.values())
-      for (const q of v.queues.values())
-        this.take(q.counters, [
-          ...queueCounterNames.map((n) => q.counters[n]),
-          q.counts.ready,
-          q.counts.unacked,
-        ])
+  private *sources(): Iterable<Source> {
+    const { broker, server } = this.leveret
+    yield read(broker.counters, brokerCounterNames)
+    yield read(broker.counters.goneQueues, queueCounterNames)
+    for (const v of broker.vhosts.values()) {
+      for (const x of v.exchanges.values()) yield read(x, exchangeNames)
+      for (const q of v.queues.values()) {
+        yield read(q.counters, queueCounterNames)
+        const { ready, unacked } = q.counts
+        yield { owner: q, names: lengthNames, values: [ready, unacked] }
+      }
+    }
+    for (const c of server.connections) {
+      yield read(c, connectionNames)
+      for (const ch of c.channels) yield read(ch.counters, channelCounterNames)
+    }
   }
 
-  private take(owner: object, counts: number[]): void {
-    const known = this.samples.get(owner)
-    const rates = counts.map((n, i) =>
-      known === undefined ? 0 : ((n - (known.counts[i] as number)) * 1000) / SAMPLE_MS,
+  private async sample(): Promise<void> {
+    const readings = new Map<object, Reading>()
+    let count = 0
+    for (const source of this.sources()) {
+      readings.set(source.owner, this.reading(source))
+      if (++count % PIECE === 0) await nextTurn()
+      if (this.stopped) return
+    }
+    this.readings = readings
+    this.timer = this.later()
+  }
+
+  private reading({ owner, names, values }: Source): Reading {
+    const now = this.leveret.broker.clock.now()
+    const before = this.readings.get(owner)
+    const seconds = before === undefined ? 0 : (now - before.at) / 1000
+    const rates = values.map((n, i) =>
+      before === undefined || seconds <= 0 ? 0 : (n - (before.values[i] as number)) / seconds,
     )
-    this.samples.set(owner, { counts, rates })
+    return { names, values, rates, at: now }
   }
 
-  private rate(c: QueueCounters, name: (typeof queueCounterNames)[number]): number {
-    return this.samples.get(c)?.rates[queueCounterNames.indexOf(name)] ?? 0
+  /** A second; 0 for what has not been seen twice yet. */
+  private rate(owner: object, name: string): number {
+    const reading = this.readings.get(owner)
+    return reading?.rates[reading.names.indexOf(name)] ?? 0
   }
 
-  /** How fast the messages of a queue become more or fewer. */
-  lengths(c: QueueCounters): { ready: number; unacked: number } {
-    const rates = this.samples.get(c)?.rates ?? []
-    const { length } = queueCounterNames
-    return { ready: rates[length] ?? 0, unacked: rates[length + 1] ?? 0 }
-  }
-
-  /** message_stats of a queue, or the sum over several. */
-  stats(counters: Iterable<QueueCounters>): Json {
-    const list = [...counters]
+  /** Sums over several owners, each number with its rate. */
+  private stats<N extends string>(
+    owners: readonly { readonly [K in N]: number }[],
+    table: { readonly [stat: string]: readonly N[] },
+  ): Json {
     const out: Json = {}
-    for (const [name, parts] of Object.entries(statNames)) {
+    for (const [stat, parts] of Object.entries(table)) {
       let count = 0
       let rate = 0
-      for (const c of list)
+      for (const owner of owners)
         for (const part of parts) {
-          count += c[part]
-          rate += this.rate(c, part)
+          count += owner[part]
+          rate += this.rate(owner, part)
         }
-      out[name] = count
-      out[`${name}_details`] = { rate }
+      out[stat] = count
+      out[`${stat}_details`] = { rate }
     }
     return out
+  }
+
+  ofQueue(q: Queue): Json {
+    return this.stats([q.counters], queueStats)
+  }
+
+  ofChannel(ch: Channel): Json {
+    return this.stats([ch.counters], channelStats)
+  }
+
+  ofExchange(x: Exchange): Json {
+    return this.stats([x], { publish_in: ['published'], publish_out: ['publishedOut'] })
+  }
+
+  ofConnection(c: Connection): Json {
+    return this.stats([c], { recv_oct: ['octetsReceived'], send_oct: ['octetsSent'] })
+  }
+
+  ofVhost(v: Vhost): Json {
+    const queues = Array.from(v.queues.values(), (q) => q.counters)
+    return {
+      ...this.stats([...v.exchanges.values()], { publish: ['published'] }),
+      ...this.stats(queues, deliveries),
+    }
+  }
+
+  ofBroker(queues: readonly QueueCounters[], counters: BrokerCounters): Json {
+    return {
+      ...this.stats([counters], brokerStats),
+      ...this.stats([...queues, counters.goneQueues], deliveries),
+    }
+  }
+
+  churn(counters: BrokerCounters): Json {
+    return this.stats([counters], churn)
+  }
+
+  /** messages, messages_ready and messages_unacknowledged of some queues, with how fast they become more or fewer. */
+  lengths(queues: Iterable<Queue>): Json {
+    let [ready, unacked, readyRate, unackedRate] = [0, 0, 0, 0]
+    for (const q of queues) {
+      const { counts } = q
+      ready += counts.ready
+      unacked += counts.unacked
+      readyRate += this.rate(q, 'ready')
+      unackedRate += this.rate(q, 'unacked')
+    }
+    return {
+      messages: ready + unacked,
+      messages_details: { rate: readyRate + unackedRate },
+      messages_ready: ready,
+      messages_ready_details: { rate: readyRate },
+      messages_unacknowledged: unacked,
+      messages_unacknowledged_details: { rate: unackedRate },
+    }
   }
 }

@@ -112,7 +112,7 @@ function messages(leveret: Leveret): Family[] {
     [...t.counters, counters.goneQueues].reduce((n, c) => n + (c[name as 'published'] as number), 0)
   let publishers = 0
   for (const c of leveret.server.connections)
-    for (const ch of c.channels) if (ch.publishedCount > 0) publishers++
+    for (const ch of c.channels) if (ch.counters.published > 0) publishers++
   const protocol = labels({ protocol: 'amqp091' })
   const byQueueType = labels({ protocol: 'amqp091', queue_type: 'all' })
   const global = (name: string, value: number, type: Family['type'] = 'counter', l = protocol): Family => ({

@@ -82,6 +82,8 @@ export class Exchange implements ExchangeInfo {
   alternate: string | undefined
   /** Messages that clients have published to it. */
   published = 0
+  /** Copies of them that went to queues. */
+  publishedOut = 0
   /** Bindings of which it is the source. */
   outgoing = 0
   /** Marks the exchange as visited by the routing pass of that number. */

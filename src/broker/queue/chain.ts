@@ -262,17 +262,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       if (segment.base + segment.count <= after + 1) continue
       const wasLoaded = segment.bytes !== undefined
       this.load(segment)
-      for (let index = Math.max(0, after + 1 - segment.base); index < segment.count; index++) {
-        const state = segment.state(index)
-        if (state !== STATE_SETTLED)
-          yield {
-            segment,
-            index,
-            number: segment.base + index,
-            unacked: state === STATE_UNACKED,
-            arrivedAt: segment.arrivals.at(index) * 1000,
-          }
-      }
+      yield* segment.browse(Math.max(0, after + 1 - segment.base))
       this.leave(segment, wasLoaded)
     }
   }

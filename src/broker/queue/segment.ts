@@ -15,6 +15,7 @@ import {
   readContent,
 } from '../message.ts'
 import type { DeliveryCounts } from './delivery-limit.ts'
+import type { Browsed } from './order.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
 export const SEGMENT_BYTES_FIRST = 4 * 1024
@@ -294,6 +295,17 @@ export class Segment {
       else if (at !== 0 && (this.soonest === 0 || at < this.soonest)) this.soonest = at
     }
     return found
+  }
+
+  /** What is not settled, from that index on; loaded. */
+  *browse(from: number): Iterable<Browsed> {
+    for (let index = from; index < this.count; index++) {
+      const state = this.state(index)
+      if (state === STATE_SETTLED) continue
+      const number = this.base + index
+      const arrivedAt = this.arrivals.at(index) * 1000
+      yield { segment: this, index, number, unacked: state === STATE_UNACKED, arrivedAt }
+    }
   }
 
   /** In ms since 1970; 0 = never. */

@@ -112,12 +112,19 @@ function checkGettable(ch: Channel, q: Queue): void {
 /** Answers a basic.get: the message is copied out before it is taken. */
 function get(ch: Channel, queue: Queue, noAck: boolean): void {
   const found = queue.get()
+  const { counters } = ch
   if (found === undefined) {
+    counters.gotEmpty++
     ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
     return
   }
   const { segment, index, number } = found
-  if (!noAck) ch.noteDelivery()
+  if (noAck) counters.gotNoAck++
+  else {
+    counters.got++
+    ch.noteDelivery()
+  }
+  if (segment.wasDelivered(index)) counters.redelivered++
   const bytes = segment.bytes as Uint8Array
   const names = Buffer.from(
     bytes.buffer,

@@ -6,15 +6,16 @@ import { ReplyCode } from '../../protocol/errors.ts'
 import { channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
 import { type Listed, listed } from '../listing.ts'
+import type { Rates } from '../rates.ts'
 
-export function clientRoutes(add: AddRoute, leveret: Leveret): void {
+export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const { server } = leveret
   const connections: Listed<Connection> = {
     name: (c) => c.name,
-    describe: (c) => connectionJson(leveret, c),
+    describe: (c) => connectionJson(rates, c),
     keys: { channels: (c) => c.channels.size, user: (c) => c.caller?.user },
   }
-  const channels: Listed<Channel> = { name: channelName, describe: (ch) => channelJson(leveret, ch) }
+  const channels: Listed<Channel> = { name: channelName, describe: (ch) => channelJson(rates, ch) }
   const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: consumerJson }
 
   const visible = (r: Request): Connection[] =>
@@ -32,7 +33,7 @@ export function clientRoutes(add: AddRoute, leveret: Leveret): void {
 
   for (const path of ['connections', 'vhosts/:vhost/connections'])
     add('GET', path, 'management', (r) => listed(visible(r), connections, r.query))
-  add('GET', 'connections/:name', 'management', (r) => connectionJson(leveret, one(r)))
+  add('GET', 'connections/:name', 'management', (r) => connectionJson(rates, one(r)))
   add('GET', 'connections/:name/channels', 'management', (r) => listed(one(r).channels, channels, r.query))
   add('DELETE', 'connections/:name', 'management', (r) => {
     close(one(r), r)
@@ -41,7 +42,7 @@ export function clientRoutes(add: AddRoute, leveret: Leveret): void {
   add('GET', 'connections/username/:user', 'management', (r) =>
     visible(r)
       .filter((c) => c.caller?.user === r.params['user'])
-      .map((c) => connectionJson(leveret, c)),
+      .map((c) => connectionJson(rates, c)),
   )
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
     for (const c of visible(r)) if (c.caller?.user === r.params['user']) close(c, r)
@@ -53,7 +54,7 @@ export function clientRoutes(add: AddRoute, leveret: Leveret): void {
     const ch = channelsOf(visible(r)).find((x) => channelName(x) === r.params['name'])
     if (ch === undefined) throw notFound()
     return {
-      ...channelJson(leveret, ch),
+      ...channelJson(rates, ch),
       consumer_details: [...ch.consumers.values()].map(consumerJson),
     }
   })

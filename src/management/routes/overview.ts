@@ -8,8 +8,6 @@ import type { Json } from '../listing.ts'
 import { nodeJson, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
 
-const still = { rate: 0 }
-
 export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   add('GET', 'overview', 'management', () => overview(leveret, rates))
   add('GET', 'cluster-name', 'management', () => ({ name: leveret.server.identity.clusterName }))
@@ -59,15 +57,6 @@ function overview(leveret: Leveret, rates: Rates): Json {
   const { version: rabbitVersion, product } = server.identity
   const t = totals(leveret)
   const { counters } = broker
-  const churn = {
-    connection_created: counters.connectionsOpened,
-    connection_closed: counters.connectionsClosed,
-    channel_created: counters.channelsOpened,
-    channel_closed: counters.channelsClosed,
-    queue_declared: counters.queuesDeclared,
-    queue_created: counters.queuesCreated,
-    queue_deleted: counters.queuesDeleted,
-  }
   return {
     management_version: rabbitVersion,
     rabbitmq_version: rabbitVersion,
@@ -86,12 +75,8 @@ function overview(leveret: Leveret, rates: Rates): Json {
       port: l.address.port,
     })),
     contexts: [],
-    churn_rates: withDetails(churn),
-    queue_totals: withDetails({
-      messages: t.ready + t.unacked,
-      messages_ready: t.ready,
-      messages_unacknowledged: t.unacked,
-    }),
+    churn_rates: rates.churn(counters),
+    queue_totals: rates.lengths(t.queueList),
     object_totals: {
       channels: t.channels,
       connections: server.connections.size,
@@ -99,18 +84,9 @@ function overview(leveret: Leveret, rates: Rates): Json {
       exchanges: t.exchanges,
       queues: t.queues,
     },
-    message_stats: rates.stats([...t.counters, counters.goneQueues]),
+    message_stats: rates.ofBroker(t.counters, counters),
     statistics_db_event_queue: 0,
   }
-}
-
-function withDetails(counts: Record<string, number>): Json {
-  return Object.fromEntries(
-    Object.entries(counts).flatMap(([name, n]) => [
-      [name, n],
-      [`${name}_details`, still],
-    ]),
-  )
 }
 
 const DAYS: Record<string, number> = { days: 1, weeks: 7, months: 30, years: 365 }

@@ -33,7 +33,7 @@ export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
   type Item = { vhost: Vhost; q: Queue }
   const kind: Listed<Item> = {
     name: (i) => i.q.name,
-    describe: (i) => queueJson(leveret, i.vhost, i.q, rates),
+    describe: (i) => queueJson(rates, i.vhost, i.q),
     keys: {
       messages: ({ q }) => q.counts.ready + q.counts.unacked,
       messages_ready: ({ q }) => q.counts.ready,
@@ -57,7 +57,7 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   add('GET', one, 'management', (r) => {
     const q = existing(r)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
-    return { ...queueJson(leveret, r.vhost(), q, rates), consumer_details: consumers.map(consumerJson) }
+    return { ...queueJson(rates, r.vhost(), q), consumer_details: consumers.map(consumerJson) }
   })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()

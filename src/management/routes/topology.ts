@@ -11,14 +11,15 @@ import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '.
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { propertiesFrom } from '../message.ts'
+import type { Rates } from '../rates.ts'
 
 export function flag(body: Json, name: string, usual = false): boolean {
   const v = body[name]
   return v === undefined ? usual : v === true || v === 'true'
 }
 
-export function topologyRoutes(add: AddRoute, leveret: Leveret): void {
-  exchangeRoutes(add, leveret)
+export function topologyRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+  exchangeRoutes(add, leveret, rates)
   bindingRoutes(add)
 }
 
@@ -29,15 +30,15 @@ function existing(r: Request): Exchange {
   return x
 }
 
-function exchangeRoutes(add: AddRoute, leveret: Leveret): void {
+function exchangeRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   type Item = { vhost: Vhost; x: Exchange }
-  const kind: Listed<Item> = { name: (i) => i.x.name, describe: (i) => exchangeJson(i.vhost, i.x) }
+  const kind: Listed<Item> = { name: (i) => i.x.name, describe: (i) => exchangeJson(rates, i.vhost, i.x) }
   const items = (r: Request): Item[] =>
     r.vhostsOfPath().flatMap((vhost) => [...vhost.exchanges.values()].map((x) => ({ vhost, x })))
   for (const path of ['exchanges', 'exchanges/:vhost'])
     add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
   const one = 'exchanges/:vhost/:name'
-  add('GET', one, 'management', (r) => exchangeJson(r.vhost(), existing(r)))
+  add('GET', one, 'management', (r) => exchangeJson(rates, r.vhost(), existing(r)))
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
     const name = r.params['name'] as string
@@ -76,7 +77,12 @@ function exchangeContentRoutes(add: AddRoute, leveret: Leveret, one: string): vo
     const { properties, ttl } = propertiesFrom((r.body['properties'] ?? {}) as Json)
     const routingKey = r.text('routing_key')
     const content = { exchange: x.name, routingKey, properties, body }
+    const { counters } = leveret.broker
+    x.published++
+    counters.received++
     const routed = publishContent(vhost, x, [routingKey], content, ttl)
+    if (routed) counters.routed++
+    else counters.unroutableDropped++
     return leveret.commit.settled().then(() => ({ routed }))
   })
 }

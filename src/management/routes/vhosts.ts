@@ -6,12 +6,13 @@ import { deleteVhost, putVhost, setVhostLimit } from '../../operations/vhosts.ts
 import { vhostJson } from '../describe.ts'
 import { type AddRoute, badRequest, HttpError, notFound } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
+import type { Rates } from '../rates.ts'
 
-export function vhostRoutes(add: AddRoute, leveret: Leveret): void {
+export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const { broker, users } = leveret
-  const kind: Listed<Vhost> = { name: (v) => v.name, describe: (v) => vhostJson(leveret, v) }
+  const kind: Listed<Vhost> = { name: (v) => v.name, describe: (v) => vhostJson(rates, v) }
   add('GET', 'vhosts', 'management', (r) => listed(r.vhosts(), kind, r.query))
-  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(leveret, r.vhost()))
+  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(rates, r.vhost()))
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
     const isNew = putVhost(broker, name, vhostRequest(r.body))
