@@ -154,11 +154,19 @@ export class Leveret {
     }
   }
 
+  /** What clients and tools are told; a name that was set while running comes before the configured one. */
+  setClusterName(name: string): void {
+    this.parameters.setGlobal('cluster_name', name)
+    this.server.identity = { ...this.server.identity, clusterName: name }
+  }
+
   private async load(): Promise<void> {
     const { broker, settings, users } = this
     broker.load()
     users.restore(this.userStore.load())
     this.parameters.restore()
+    const name = this.parameters.global('cluster_name')
+    if (typeof name === 'string') this.setClusterName(name)
     for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
     if (settings.users !== undefined) for (const u of settings.users) this.setUser(u)
     else if (broker.isNew && settings.defaultUser !== undefined) this.setUser(settings.defaultUser)

@@ -48,6 +48,8 @@ export interface VhostInfo {
   /** For declarations that do not say: a kind's name; `undefined` = the node's. */
   readonly defaultQueueType: string
   readonly limits: VhostLimits
+  /** It cannot be deleted. */
+  readonly protected: boolean
 }
 
 export class Vhost {
@@ -280,7 +282,7 @@ export class Vhost {
 
 /** With what is usual for what is not given. */
 export function vhostInfo(given: Partial<VhostInfo> & { name: string }): VhostInfo {
-  return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, ...given }
+  return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, protected: false, ...given }
 }
 
 /** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */

@@ -44,7 +44,7 @@ export class Server {
   readonly broker: Broker
   readonly users: Users
   readonly logger: Logger
-  readonly identity: Identity
+  identity: Identity
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
   readonly incoming = new Incoming()

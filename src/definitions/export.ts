@@ -18,7 +18,11 @@ export function exportDefinitions(leveret: Leveret): Json {
       description: info.description,
       tags: info.tags,
       ...(info.defaultQueueType === 'undefined' ? {} : { default_queue_type: info.defaultQueueType }),
-      metadata: { description: info.description, tags: info.tags },
+      metadata: {
+        description: info.description,
+        tags: info.tags,
+        ...(info.protected ? { protected_from_deletion: true } : {}),
+      },
       limits: Object.entries(info.limits).map(([n, value]) => ({ name: n, value })),
     })),
     permissions: Array.from(users.permissions(), ({ user, vhost, permission }) => ({
@@ -34,7 +38,7 @@ export function exportDefinitions(leveret: Leveret): Json {
     parameters: [...vhosts.flatMap((v) => vhostParameters(v, true)), ...parameters.list()],
     global_parameters: [
       { name: 'cluster_name', value: leveret.server.identity.clusterName },
-      ...parameters.listGlobal(),
+      ...parameters.listGlobal().filter((p) => p.name !== 'cluster_name'),
     ],
     ...objects(vhosts, true),
   }

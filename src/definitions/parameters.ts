@@ -17,7 +17,13 @@ export interface GlobalParameter {
   readonly value: unknown
 }
 
+export type ParameterName = Omit<Parameter, 'value'>
+
 const KEY = 'parameters'
+
+function isSame(a: ParameterName, b: ParameterName): boolean {
+  return a.vhost === b.vhost && a.component === b.component && a.name === b.name
+}
 
 export class Parameters {
   private readonly storage: Storage
@@ -54,12 +60,23 @@ export class Parameters {
     return this.globals
   }
 
+  has(p: ParameterName): boolean {
+    return this.parameters.some((o) => isSame(o, p))
+  }
+
   set(p: Parameter): void {
-    const others = this.parameters.filter(
-      (o) => o.vhost !== p.vhost || o.component !== p.component || o.name !== p.name,
-    )
-    this.parameters = [...others, p]
+    this.parameters = [...this.parameters.filter((o) => !isSame(o, p)), p]
     this.save()
+  }
+
+  remove(p: ParameterName): void {
+    this.parameters = this.parameters.filter((o) => !isSame(o, p))
+    this.save()
+  }
+
+  /** undefined where there is none of that name. */
+  global(name: string): unknown {
+    return this.globals.find((g) => g.name === name)?.value
   }
 
   setGlobal(name: string, value: unknown): void {

@@ -22,9 +22,11 @@ export function vhostRequest(body: Json): VhostRequest {
   const description = body['description'] ?? metadata['description']
   const type = body['default_queue_type'] ?? metadata['default_queue_type']
   const tags = body['tags'] ?? metadata['tags']
+  const kept = body['protected_from_deletion'] ?? metadata['protected_from_deletion']
   return {
     ...(typeof description === 'string' ? { description } : {}),
     ...(typeof type === 'string' ? { defaultQueueType: type } : {}),
     ...(tags === undefined ? {} : { tags: tagList(tags) }),
+    ...(kept === undefined ? {} : { protected: kept === true || kept === 'true' }),
   }
 }

@@ -16,6 +16,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
   const { consumers } = q.counts
   const { policy, operator } = q.policies
   const node = rates.leveret.nodeName
+  const now = rates.leveret.broker.clock.now()
   const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
   return {
     name: q.name,
@@ -27,6 +28,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     arguments: tableJson(q.arguments),
     node,
     state: 'running',
+    idle_since: rates.idleSince(q.counters),
     policy: policy?.name ?? null,
     operator_policy: operator?.name ?? null,
     effective_policy_definition: { ...policy?.definition, ...operator?.definition },
@@ -40,10 +42,11 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     message_bytes: q.bytes.ready + q.bytes.unacked,
     message_bytes_ready: q.bytes.ready,
     message_bytes_unacknowledged: q.bytes.unacked,
-    message_bytes_ram: 0,
+    message_bytes_ram: Math.min(q.memory, q.bytes.ready + q.bytes.unacked),
     message_bytes_persistent: q.durable ? q.bytes.ready + q.bytes.unacked : 0,
-    memory: 0,
+    memory: q.memory,
     head_message_timestamp: null,
+    head_message_age: q.headArrivedAt === 0 ? null : Math.max(0, Math.floor((now - q.headArrivedAt) / 1000)),
     message_stats: rates.ofQueue(q),
     ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
   }
@@ -137,6 +140,7 @@ export function channelJson(rates: Rates, ch: Channel): Json {
     user: ch.caller.user,
     vhost: ch.caller.vhost.name,
     state: 'running',
+    idle_since: rates.idleSince(ch.counters),
     consumer_count: ch.consumers.size,
     messages_unacknowledged: ch.unsettled.count,
     messages_unconfirmed: ch.confirms?.open ?? 0,
@@ -190,6 +194,7 @@ export function vhostJson(rates: Rates, v: Vhost): Json {
       ...(v.info.defaultQueueType === 'undefined' ? {} : { default_queue_type: v.info.defaultQueueType }),
     },
     tracing: v.tracer !== undefined,
+    protected_from_deletion: v.info.protected,
     cluster_state: { [rates.leveret.nodeName]: 'running' },
     ...rates.lengths(v.queues.values()),
     message_stats: rates.ofVhost(v),

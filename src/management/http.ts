@@ -4,6 +4,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
+import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
@@ -61,6 +62,9 @@ export function errorReply(error: unknown, reply: FastifyReply): void {
   } else if (error instanceof AmqpError) {
     status = 400
     body = { error: 'bad_request', reason: `${error.code} ${error.replyText}` }
+  } else if (error instanceof ProtectedVhost) {
+    status = 412
+    body = { error: 'precondition_failed', reason: error.message }
   } else if (error instanceof Refusal) {
     status = 400
     body = { error: 'bad_request', reason: error.message }
@@ -69,6 +73,14 @@ export function errorReply(error: unknown, reply: FastifyReply): void {
     body = { error: status === 404 ? 'Object Not Found' : 'bad_request', reason: e.message }
   }
   void reply.code(status).send(body)
+}
+
+export function hasTag(user: Principal, tag: Tag): boolean {
+  return user.tags.some((t) => includes[tag].includes(t))
+}
+
+export function notAuthorised(reason: string): HttpError {
+  return new HttpError(401, 'not_authorized', reason)
 }
 
 /** One request: parameters, query and body as they came, and who sent it. */
@@ -92,12 +104,7 @@ export class Request {
   }
 
   is(tag: Tag): boolean {
-    return this.user.tags.some((t) => includes[tag].includes(t))
-  }
-
-  /** @throws HttpError 401 */
-  need(tag: Tag): void {
-    if (!this.is(tag)) throw new HttpError(401, 'not_authorized', `User not authorised to access object`)
+    return hasTag(this.user, tag)
   }
 
   sees(vhost: Vhost): boolean {
@@ -113,8 +120,7 @@ export class Request {
   vhost(): Vhost {
     const vhost = this.leveret.broker.vhosts.get(this.params['vhost'] ?? '')
     if (vhost === undefined) throw notFound()
-    if (!this.sees(vhost))
-      throw new HttpError(401, 'not_authorized', 'User not authorised to access virtual host')
+    if (!this.sees(vhost)) throw notAuthorised('User not authorised to access virtual host')
     return vhost
   }
 

@@ -67,6 +67,8 @@ interface Reading {
   readonly rates: readonly number[]
   /** In ms since 1970. */
   readonly at: number
+  /** When a value was another one than before, or the first reading. */
+  readonly changedAt: number
 }
 
 function read<N extends string>(owner: { readonly [K in N]: number }, names: readonly N[]): Source {
@@ -133,7 +135,15 @@ export class Rates {
     const rates = values.map((n, i) =>
       before === undefined || seconds <= 0 ? 0 : (n - (before.values[i] as number)) / seconds,
     )
-    return { names, values, rates, at: now }
+    const same = before !== undefined && values.every((n, i) => n === before.values[i])
+    return { names, values, rates, at: now, changedAt: same ? before.changedAt : now }
+  }
+
+  /** Since when nothing has been counted, as RabbitMQ writes it; null where something has, or nobody has looked yet. */
+  idleSince(counters: object): string | null {
+    const reading = this.readings.get(counters)
+    if (reading === undefined || reading.changedAt === reading.at) return null
+    return new Date(reading.changedAt).toISOString().replace('Z', '+00:00')
   }
 
   /** A second; 0 for what has not been seen twice yet. */

@@ -1,13 +1,18 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
 import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
+import {
+  type FastifyInstance,
+  type FastifyRequest,
+  type FastifySchemaValidationError,
+  fastify,
+} from 'fastify'
 import type { TlsSettings } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
 import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
 import type { Principal } from '../security/principal.ts'
-import { type AddRoute, errorReply, HttpError, owner, Request } from './http.ts'
+import { type AddRoute, errorReply, HttpError, hasTag, notAuthorised, owner, Request } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
@@ -17,6 +22,9 @@ import { policyRoutes } from './routes/policies.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { vhostRoutes } from './routes/vhosts.ts'
+import { type DescribedRoute, openApi } from './schemas/openapi.ts'
+import { requests } from './schemas/requests.ts'
+import { routeDoc } from './schemas/routes.ts'
 import { serveWebSockets } from './websocket.ts'
 
 const UNAUTHORISED = new HttpError(401, 'not_authorized', 'Login failed')
@@ -26,9 +34,10 @@ export class ManagementServer {
   private readonly app: FastifyInstance
   private readonly leveret: Leveret
   private readonly localSockets = new WeakSet<object>()
+  private readonly principals = new WeakMap<FastifyRequest, Principal>()
   private local: Server | undefined
-  /** `METHOD path` of every route, for the description of the API. */
-  readonly routes: { method: string; path: string; tag: string }[] = []
+  /** Every route, for the description of the API. */
+  private readonly routes: DescribedRoute[] = []
 
   /** @throws the error of reading the certificate or key */
   constructor(leveret: Leveret, tls: TlsSettings | undefined) {
@@ -41,6 +50,8 @@ export class ManagementServer {
       bodyLimit: HTTP_BODY_BYTES_MAX,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,
+      ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
+      schemaErrorFormatter: (errors) => new HttpError(400, 'bad_request', schemaError(errors[0])),
     })
     this.app.setErrorHandler((error, _request, reply) => {
       const known = error instanceof Error && 'statusCode' in error
@@ -83,13 +94,23 @@ export class ManagementServer {
   }
 
   private readonly add: AddRoute = (method, path, tag, handler) => {
-    this.routes.push({ method, path, tag })
+    const doc = routeDoc(method, path)
+    this.routes.push({ method, path, tag, doc })
     this.app.route({
       method,
       url: `/api/${path}`,
+      ...(doc.body === undefined ? {} : { schema: { body: requests[doc.body] } }),
+      // Before the body is read: nobody sends one who may not.
+      onRequest: async (raw) => {
+        const user = await this.authenticate(raw)
+        if (!hasTag(user, tag)) throw notAuthorised('User not authorised to access object')
+        this.principals.set(raw, user)
+      },
+      preValidation: async (raw) => {
+        raw.body ??= {}
+      },
       handler: async (raw, reply) => {
-        const r = new Request(this.leveret, await this.authenticate(raw), raw, reply)
-        r.need(tag)
+        const r = new Request(this.leveret, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
         if (typeof answer === 'string') return reply.type('application/json; charset=utf-8').send(answer)
         return answer === undefined ? reply.send() : answer
@@ -153,29 +174,8 @@ export class ManagementServer {
   }
 }
 
-/** The routes as an OpenAPI document. */
-function openApi(routes: readonly { method: string; path: string; tag: string }[]): object {
-  const paths: Record<string, Record<string, object>> = {}
-  for (const { method, path, tag } of routes) {
-    const url = `/api/${path.replace(/:(\w+)/g, '{$1}')}`
-    paths[url] ??= {}
-    paths[url][method.toLowerCase()] = {
-      summary: `${method} ${path}`,
-      description: `Needs the tag ${tag}.`,
-      parameters: [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
-        name,
-        in: 'path',
-        required: true,
-        schema: { type: 'string' },
-      })),
-      security: [{ basic: [] }],
-      responses: { default: { description: 'JSON as in RabbitMQ' } },
-    }
-  }
-  return {
-    openapi: '3.1.0',
-    info: { title: 'Leveret management API', version: '1' },
-    components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
-    paths,
-  }
+/** What is wrong with a body: `key_missing: tags`, `durable must be equal to one of the allowed values`. */
+function schemaError(e: FastifySchemaValidationError | undefined): string {
+  if (e?.keyword === 'required') return `key_missing: ${e.params['missingProperty']}`
+  return `${e?.instancePath.slice(1).replaceAll('/', '.') ?? ''} ${e?.message ?? 'is not valid'}`.trim()
 }

@@ -184,5 +184,10 @@ export const queueMetrics: readonly QueueMetric[] = [
   ['queue_messages_delivered_total', 'counter', (q) => q.counters.delivered + q.counters.deliveredNoAck],
   ['queue_messages_acked_total', 'counter', (q) => q.counters.acknowledged],
   ['queue_messages_redelivered_total', 'counter', (q) => q.counters.redelivered],
+  [
+    'queue_head_message_age_seconds',
+    'gauge',
+    (q) => (q.headArrivedAt === 0 ? 0 : Math.max(0, (Date.now() - q.headArrivedAt) / 1000)),
+  ],
   ['queue_get_total', 'counter', (q) => q.counters.got + q.counters.gotNoAck],
 ]

@@ -6,6 +6,13 @@ import type { Users } from '../security/users.ts'
 import { Refusal } from './refusal.ts'
 import { withLimit } from './users.ts'
 
+/** It has to be unprotected first. */
+export class ProtectedVhost extends Refusal {
+  constructor(name: string) {
+    super(`Refusing to delete virtual host '${name}' because it is protected from deletion`)
+  }
+}
+
 export type VhostRequest = Partial<Omit<VhostInfo, 'name'>>
 
 /** Ends what is open in a vhost. */
@@ -24,7 +31,7 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   return existing === undefined
 }
 
-/** False where there is none. */
+/** False where there is none. @throws ProtectedVhost */
 export function deleteVhost(
   broker: Broker,
   users: Users,
@@ -33,6 +40,7 @@ export function deleteVhost(
 ): boolean {
   const vhost = broker.vhosts.get(name)
   if (vhost === undefined) return false
+  if (vhost.info.protected) throw new ProtectedVhost(name)
   connections.closeVhost(vhost)
   users.vhostRemoved(name)
   return broker.removeVhost(name)

@@ -78,6 +78,17 @@ export class Chain implements MessageOrder, SegmentOwner {
     return segment === undefined ? this.nextNumber : segment.base + this.cursorIndex
   }
 
+  get headSecond(): number {
+    if (this.ready === 0) return 0
+    const number = this.returned.size > 0 ? this.returned.first : this.cursorNumber
+    const segment = this.locate(number)
+    return segment.arrivals.at(number - segment.base)
+  }
+
+  get memory(): number {
+    return this.segments.reduce((n, s) => n + (s.bytes?.length ?? 0), 0)
+  }
+
   append(m: Incoming, expiresAt: number): void {
     const size = Segment.entryBytes(m, expiresAt !== 0)
     const count = this.segments.length
@@ -240,17 +251,12 @@ export class Chain implements MessageOrder, SegmentOwner {
   takeWaiting(): { number: number; until: number }[] {
     const all: { number: number; until: number }[] = []
     for (const segment of this.segments) {
-      const waits = segment.deliveryCounts?.waits
-      if (waits === undefined || waits.size === 0) continue
+      if ((segment.deliveryCounts?.waits.size ?? 0) === 0) continue
       this.load(segment)
-      for (const [index, until] of waits) {
+      for (const [index, until] of segment.readyWaits()) {
         const number = segment.base + index
-        // A transient message did not outlive the process.
-        if (segment.state(index) !== STATE_READY) waits.delete(index)
-        else {
-          this.take(number)
-          all.push({ number, until })
-        }
+        this.take(number)
+        all.push({ number, until })
       }
       this.leave(segment, false)
     }

@@ -22,6 +22,10 @@ export interface MessageOrder {
   readonly headSegment: Segment
   readonly headIndex: number
   readonly headNumber: number
+  /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
+  readonly headSecond: number
+  /** Octets of messages in memory. */
+  readonly memory: number
   append(m: Incoming, expiresAt: number): void
   /** What is appended from now on comes in that second since 1970. */
   arriving(second: number): void

@@ -64,6 +64,15 @@ export class Priorities implements MessageOrder {
     ;(this.chains[level] as Chain).append(m, expiresAt)
   }
 
+  get headSecond(): number {
+    const seconds = this.chains.map((c) => c.headSecond).filter((s) => s !== 0)
+    return seconds.length === 0 ? 0 : Math.min(...seconds)
+  }
+
+  get memory(): number {
+    return this.chains.reduce((n, c) => n + c.memory, 0)
+  }
+
   arriving(second: number): void {
     for (const c of this.chains) c.arriving(second)
   }

@@ -91,6 +91,10 @@ export interface Queue extends QueueInfo {
   /** Messages ready, messages unacked, consumers. */
   readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
   readonly bytes: { readonly ready: number; readonly unacked: number }
+  /** When the first ready message came, in ms since 1970, to the second; 0 = unknown, or there is none. */
+  readonly headArrivedAt: number
+  /** Octets of messages in memory. */
+  readonly memory: number
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean

@@ -285,6 +285,13 @@ export class Segment {
     return readContent(this.bytes as Uint8Array, this.namesStart(index), this.contentStart(index), end)
   }
 
+  /** Index and end of each wait; a transient message did not outlive the process, and its wait is forgotten. */
+  readyWaits(): [number, number][] {
+    const waits = this.deliveryCounts?.waits ?? new Map<number, number>()
+    for (const index of waits.keys()) if (this.state(index) !== STATE_READY) waits.delete(index)
+    return [...waits]
+  }
+
   /** Indexes of ready messages whose time was over before `now`; loaded. Afterwards `soonest` is about the others. */
   takeExpired(now: number): number[] {
     const found: number[] = []

@@ -154,6 +154,14 @@ export class WorkQueue implements Queue {
     return { ready: this.order.readyBytes, unacked: this.order.unackedBytes }
   }
 
+  get headArrivedAt(): number {
+    return this.order.headSecond * 1000
+  }
+
+  get memory(): number {
+    return this.order.memory
+  }
+
   publish(m: Incoming): number {
     if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
     const limit = this.limit

@@ -1,8 +1,8 @@
 import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
+import type { GlobalParameter, Parameter, Parameters } from '../../definitions/parameters.ts'
 import type { Leveret } from '../../leveret.ts'
-import { type AddRoute, badRequest, type Request } from '../http.ts'
-import type { Json } from '../listing.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 
 export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
   add('GET', 'definitions', 'administrator', () => exportDefinitions(leveret))
@@ -28,13 +28,49 @@ function parameterRoutes(add: AddRoute, leveret: Leveret): void {
   add('GET', 'parameters/:component/:vhost', 'policymaker', (r) =>
     parameters.list().filter((p) => p.component === r.params['component'] && p.vhost === r.params['vhost']),
   )
-  add('GET', 'global-parameters', 'policymaker', () => parameters.listGlobal())
-  add('PUT', 'global-parameters/:name', 'administrator', (r) => {
-    parameters.setGlobal(r.params['name'] as string, (r.body as Json)['value'])
+  const one = 'parameters/:component/:vhost/:name'
+  const found = (r: Request): Parameter => {
+    const { component, name } = r.params
+    const vhost = r.vhost().name
+    const p = parameters.list().find((o) => o.component === component && o.vhost === vhost && o.name === name)
+    if (p === undefined) throw notFound()
+    return p
+  }
+  add('GET', one, 'policymaker', found)
+  add('PUT', one, 'policymaker', (r) => {
+    const { component = '', name = '' } = r.params
+    const vhost = r.vhost().name
+    const isNew = !parameters.has({ vhost, component, name })
+    leveret.logger.warn(
+      { vhost, component, name },
+      'a parameter of a feature that is not there: kept, without effect',
+    )
+    parameters.set({ vhost, component, name, value: r.body['value'] })
+    return r.stored(isNew)
+  })
+  add('DELETE', one, 'policymaker', (r) => {
+    parameters.remove(found(r))
     return r.stored(false)
   })
+  globalParameterRoutes(add, parameters)
+}
+
+function globalParameterRoutes(add: AddRoute, parameters: Parameters): void {
+  const known = (r: Request): GlobalParameter => {
+    const p = parameters.listGlobal().find((g) => g.name === r.params['name'])
+    if (p === undefined) throw notFound()
+    return p
+  }
+  add('GET', 'global-parameters', 'policymaker', () => parameters.listGlobal())
+  add('GET', 'global-parameters/:name', 'policymaker', known)
+  add('PUT', 'global-parameters/:name', 'administrator', (r) => {
+    const name = r.params['name'] as string
+    const isNew = parameters.listGlobal().every((g) => g.name !== name)
+    parameters.setGlobal(name, r.body['value'])
+    return r.stored(isNew)
+  })
   add('DELETE', 'global-parameters/:name', 'administrator', (r) => {
-    parameters.removeGlobal(r.params['name'] as string)
+    parameters.removeGlobal(known(r).name)
     return r.stored(false)
   })
 }

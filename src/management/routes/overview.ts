@@ -11,6 +11,10 @@ import type { Rates } from '../rates.ts'
 export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   add('GET', 'overview', 'management', () => overview(leveret, rates))
   add('GET', 'cluster-name', 'management', () => ({ name: leveret.server.identity.clusterName }))
+  add('PUT', 'cluster-name', 'administrator', (r) => {
+    leveret.setClusterName(r.text('name'))
+    return r.stored(false)
+  })
   add('GET', 'nodes', 'monitoring', () => [nodeJson(leveret)])
   add('GET', 'nodes/:node', 'monitoring', (r) => {
     if (r.params['node'] !== leveret.nodeName) throw notFound()
@@ -117,11 +121,18 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
     const found = known && leveret.server.listeners.some((l) => l.secure === secure)
     return found ? { ...ok, protocol } : failed(r, 'No active listener')
   })
+  check('below-node-connection-limit', (r) => {
+    const { admission } = leveret.server
+    return admission.openCount < admission.limits.connections ? ok : failed(r, 'connection limit is reached')
+  })
   check('ready-to-serve-clients', (r) =>
     leveret.server.listeners.length > 0 ? ok : failed(r, 'no listener is open'),
   )
   for (const path of [
     'virtual-hosts',
+    'metadata-store/initialized',
+    'quorum-queues-without-elected-leaders/all-vhosts',
+    'quorum-queues-without-elected-leaders/vhost/:vhost',
     'node-is-quorum-critical',
     'node-is-mirror-sync-critical',
     'is-in-service',

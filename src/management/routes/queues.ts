@@ -57,7 +57,11 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   add('GET', one, 'management', (r) => {
     const q = existing(r)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
-    return { ...queueJson(rates, r.vhost(), q), consumer_details: consumers.map(consumerJson) }
+    return {
+      ...queueJson(rates, r.vhost(), q),
+      head_message_timestamp: headTimestamp(q),
+      consumer_details: consumers.map(consumerJson),
+    }
   })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
@@ -85,6 +89,19 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     return r.stored(false)
   })
   contentRoutes(add, leveret, one)
+}
+
+/** The timestamp that its publisher has given the first ready message. */
+function headTimestamp(q: Queue): number | null {
+  let looked = 0
+  for (const { segment, index, unacked } of q.browse()) {
+    if (!unacked) {
+      const { timestamp } = segment.content(index).properties
+      return timestamp === undefined ? null : Number(timestamp)
+    }
+    if (++looked === MESSAGES_MAX) break
+  }
+  return null
 }
 
 function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {

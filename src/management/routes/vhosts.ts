@@ -28,6 +28,15 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
     if (!deleteVhost(broker, users, leveret.server, r.params['vhost'] as string)) throw notFound()
     return r.stored(false)
   })
+  const protection = 'vhosts/:vhost/deletion/protection'
+  add('POST', protection, 'administrator', (r) => {
+    putVhost(broker, r.vhost().name, { protected: true })
+    return r.stored(false)
+  })
+  add('DELETE', protection, 'administrator', (r) => {
+    putVhost(broker, r.vhost().name, { protected: false })
+    return r.stored(false)
+  })
   add('POST', 'vhosts/:vhost/start/:node', 'administrator', (r) => {
     r.vhost()
     return r.stored(false)

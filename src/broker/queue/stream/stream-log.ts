@@ -145,6 +145,15 @@ export class StreamLog implements SegmentOwner {
     if (segment.sealed) this.pager.sealed(segment, this)
   }
 
+  /** When the first message came, in ms since 1970; 0 where there is none. */
+  get firstAt(): number {
+    return this.segments[0]?.soonest ?? 0
+  }
+
+  get memory(): number {
+    return this.segments.reduce((n, s) => n + (s.bytes?.length ?? 0), 0)
+  }
+
   /** The offset of the first message that came at that time (ms since 1970) or later. */
   findTime(time: number): number {
     if (this.segments.length === 0) return this.end

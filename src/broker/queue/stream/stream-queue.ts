@@ -99,6 +99,14 @@ export class StreamQueue implements Queue {
     return { ready: this.messages.bytes, unacked: 0 }
   }
 
+  get headArrivedAt(): number {
+    return this.messages.firstAt
+  }
+
+  get memory(): number {
+    return this.messages.memory
+  }
+
   publish(m: Incoming): number {
     const { turn } = this.env
     this.messages.append(m, turn.now(), turn.number)

@@ -1,0 +1,68 @@
+/** Words for JSON schemas (2020-12, as OpenAPI 3.1 has them). */
+
+export interface Schema {
+  readonly [keyword: string]: unknown
+}
+
+export const text: Schema = { type: 'string' }
+export const textOrNull: Schema = { type: ['string', 'null'] }
+/** A whole number from 0 up. */
+export const count: Schema = { type: 'integer', minimum: 0 }
+export const number: Schema = { type: 'number' }
+export const yesNo: Schema = { type: 'boolean' }
+/** As requests have it: some clients send texts. */
+export const flag: Schema = { enum: [true, false, 'true', 'false'] }
+/** As requests have it: some clients send texts. */
+export const integer: Schema = { type: ['integer', 'string'], pattern: '^-?\\d+$' }
+/** ms since 1970 */
+export const time: Schema = { type: 'integer', minimum: 0 }
+export const anything: Schema = {}
+/** Any names and values, arguments and headers among them. */
+export const table: Schema = { type: 'object' }
+export const texts: Schema = { type: 'array', items: text }
+
+export function list(items: Schema): Schema {
+  return { type: 'array', items }
+}
+
+export function orNull(schema: Schema): Schema {
+  return { anyOf: [schema, { type: 'null' }] }
+}
+
+/** A component of the document. */
+export function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+/** Exactly these properties; those in `optional` may be absent. */
+export function object(
+  required: { readonly [name: string]: Schema },
+  optional: { readonly [name: string]: Schema } = {},
+): Schema {
+  return {
+    type: 'object',
+    properties: { ...required, ...optional },
+    required: Object.keys(required),
+    additionalProperties: false,
+  }
+}
+
+/** A request body: these are needed, those are known; others are ignored, as RabbitMQ does. */
+export function request(
+  required: { readonly [name: string]: Schema },
+  optional: { readonly [name: string]: Schema } = {},
+): Schema {
+  return {
+    type: 'object',
+    properties: { ...required, ...optional },
+    required: Object.keys(required),
+  }
+}
+
+/** Counters, each with its rate. */
+export function rated(...names: readonly string[]): Schema {
+  const rate = object({ rate: number })
+  return object(
+    Object.fromEntries(names.flatMap((n) => [[n, count] as const, [`${n}_details`, rate] as const])),
+  )
+}

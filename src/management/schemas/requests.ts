@@ -1,0 +1,79 @@
+/** What the bodies of requests look like. */
+import { anything, count, flag, integer, number, request, type Schema, table, text } from './base.ts'
+
+/** Tags come as a list or as a text with commas. */
+const tags: Schema = { type: ['string', 'array'], items: text }
+const encoding: Schema = { enum: ['string', 'base64'] }
+const policy = request(
+  { pattern: text, definition: table },
+  { priority: integer, 'apply-to': text, vhost: text, name: text },
+)
+
+export const requests = {
+  VhostRequest: request(
+    {},
+    {
+      description: text,
+      tags,
+      default_queue_type: { type: ['string', 'null'] },
+      tracing: flag,
+      metadata: table,
+      protected_from_deletion: flag,
+    },
+  ),
+  UserRequest: request(
+    { tags },
+    {
+      password: text,
+      password_hash: text,
+      hashing_algorithm: text,
+      limits: table,
+      leveret_password_hash: text,
+    },
+  ),
+  UserNames: request({ users: { type: 'array', items: text } }),
+  UserTags: request({ user: text, tags }),
+  PermissionRequest: request({ configure: text, write: text, read: text }),
+  TopicPermissionRequest: request({ exchange: text, write: text, read: text }),
+  LimitRequest: request({ value: { type: 'integer' } }),
+  QueueRequest: request(
+    {},
+    { durable: flag, auto_delete: flag, exclusive: flag, type: text, arguments: table, node: text },
+  ),
+  QueueAction: request({ action: { enum: ['sync', 'cancel_sync'] } }),
+  GetRequest: request(
+    {
+      count: integer,
+      ackmode: {
+        enum: ['ack_requeue_true', 'ack_requeue_false', 'reject_requeue_true', 'reject_requeue_false'],
+      },
+      encoding: { enum: ['auto', 'base64'] },
+    },
+    { truncate: integer },
+  ),
+  RedriveRequest: request(
+    {},
+    {
+      rate: { ...number, exclusiveMinimum: 0, description: 'messages a second' },
+      limit: { ...count, description: 'messages at most' },
+      from: { ...text, description: 'only what came from that queue' },
+      reason: { ...text, description: 'only what died of that: rejected, expired, maxlen, delivery_limit' },
+    },
+  ),
+  ExchangeRequest: request(
+    { type: text },
+    { durable: flag, auto_delete: flag, internal: flag, arguments: table },
+  ),
+  PublishRequest: request({
+    properties: table,
+    routing_key: text,
+    payload: text,
+    payload_encoding: encoding,
+  }),
+  BindingRequest: request({}, { routing_key: text, arguments: table }),
+  PolicyRequest: policy,
+  ParameterRequest: request({ value: anything }),
+  NameRequest: request({ name: text }),
+  NodeLimits: request({}, { memory: { ...number, minimum: 0 }, disk: { ...number, minimum: 0 } }),
+  DefinitionsRequest: { type: 'object', minProperties: 1 },
+} as const satisfies Record<string, Schema>
