@@ -150,11 +150,12 @@ export function channelJson(rates: Rates, ch: Channel): Json {
     global_prefetch_count: ch.sharedPrefetch,
     confirm: ch.confirms !== undefined,
     transactional: ch.transaction !== undefined,
+    user_who_performed_action: ch.caller.user,
     message_stats: rates.ofChannel(ch),
   }
 }
 
-export function consumerJson(c: ChannelConsumer): Json {
+export function consumerJson(rates: Rates, c: ChannelConsumer): Json {
   const { channel, queue } = c
   const single = queue.settings.singleActiveConsumer
   const active = !single || queue.activeConsumer === c
@@ -163,6 +164,7 @@ export function consumerJson(c: ChannelConsumer): Json {
     queue: { name: queue.name, vhost: channel.caller.vhost.name },
     channel_details: {
       ...connectionDetails(channel.connection),
+      node: rates.leveret.nodeName,
       connection_name: channel.connection.name,
       name: channelName(channel),
       number: channel.number,

@@ -1,8 +1,9 @@
 /** The process as a node, and sums over everything. */
 
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import type { QueueCounters } from '../broker/counters.ts'
+import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Json } from './listing.ts'
@@ -46,7 +47,17 @@ export function openFiles(): number {
   }
 }
 
-const FILES_MAX = 1_048_576
+/** What the system allows; a usual number where it does not tell. */
+export const FILES_MAX = filesMax()
+
+function filesMax(): number {
+  try {
+    const line = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\d+)/m)
+    return Number(line?.[1] ?? 1_048_576)
+  } catch {
+    return 1_048_576
+  }
+}
 
 /** What a limit that is not set is shown as. */
 export function memoryLimit({ alarms }: Leveret): number {
@@ -55,6 +66,7 @@ export function memoryLimit({ alarms }: Leveret): number {
 
 export function nodeJson(leveret: Leveret): Json {
   const { alarms, server, nodeName } = leveret
+  const usage = process.resourceUsage()
   return {
     name: nodeName,
     type: 'disc',
@@ -80,9 +92,9 @@ export function nodeJson(leveret: Leveret): Json {
     rates_mode: 'basic',
     gc_num: 0,
     gc_bytes_reclaimed: 0,
-    context_switches: 0,
-    io_read_count: 0,
-    io_write_count: 0,
+    context_switches: usage.voluntaryContextSwitches + usage.involuntaryContextSwitches,
+    io_read_count: usage.fsRead,
+    io_write_count: usage.fsWrite,
     io_sync_count: 0,
     applications: [],
     enabled_plugins: [],
@@ -90,7 +102,7 @@ export function nodeJson(leveret: Leveret): Json {
     log_files: [],
     db_dir: leveret.settings.dataDir ?? '',
     net_ticktime: 60,
-    exchange_types: [],
+    exchange_types: exchangeTypes.map((name) => ({ name, description: '', enabled: true })),
     auth_mechanisms: server.login.mechanisms.map((name) => ({ name, description: '', enabled: true })),
   }
 }

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { QueueCounters } from '../broker/counters.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
-import { memoryLimit, openFiles, totals } from '../management/node.ts'
+import { FILES_MAX, memoryLimit, openFiles, totals } from '../management/node.ts'
 import { version } from '../util/version.ts'
 
 export interface Family {
@@ -13,7 +13,6 @@ export interface Family {
   readonly samples: readonly { readonly labels?: string; readonly value: number }[]
 }
 
-const FILES_MAX = 1_048_576
 const delay = monitorEventLoopDelay({ resolution: 20 })
 delay.enable()
 

@@ -16,7 +16,7 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
     keys: { channels: (c) => c.channels.size, user: (c) => c.caller?.user },
   }
   const channels: Listed<Channel> = { name: channelName, describe: (ch) => channelJson(rates, ch) }
-  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: consumerJson }
+  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(rates, c) }
 
   const visible = (r: Request): Connection[] =>
     [...server.connections].filter(({ state, caller }) => {
@@ -55,7 +55,7 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
     if (ch === undefined) throw notFound()
     return {
       ...channelJson(rates, ch),
-      consumer_details: [...ch.consumers.values()].map(consumerJson),
+      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(rates, c)),
     }
   })
   for (const path of ['consumers', 'consumers/:vhost'])

@@ -1,6 +1,6 @@
 import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
-import type { GlobalParameter, Parameter, Parameters } from '../../definitions/parameters.ts'
+import type { GlobalParameter, Parameter } from '../../definitions/parameters.ts'
 import type { Leveret } from '../../leveret.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 
@@ -52,16 +52,21 @@ function parameterRoutes(add: AddRoute, leveret: Leveret): void {
     parameters.remove(found(r))
     return r.stored(false)
   })
-  globalParameterRoutes(add, parameters)
+  globalParameterRoutes(add, leveret)
 }
 
-function globalParameterRoutes(add: AddRoute, parameters: Parameters): void {
+function globalParameterRoutes(add: AddRoute, leveret: Leveret): void {
+  const { parameters } = leveret
+  const all = (): GlobalParameter[] => [
+    { name: 'cluster_name', value: leveret.server.identity.clusterName },
+    ...parameters.listGlobal().filter((p) => p.name !== 'cluster_name'),
+  ]
   const known = (r: Request): GlobalParameter => {
-    const p = parameters.listGlobal().find((g) => g.name === r.params['name'])
+    const p = all().find((g) => g.name === r.params['name'])
     if (p === undefined) throw notFound()
     return p
   }
-  add('GET', 'global-parameters', 'policymaker', () => parameters.listGlobal())
+  add('GET', 'global-parameters', 'policymaker', () => all())
   add('GET', 'global-parameters/:name', 'policymaker', known)
   add('PUT', 'global-parameters/:name', 'administrator', (r) => {
     const name = r.params['name'] as string

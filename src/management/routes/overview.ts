@@ -72,13 +72,8 @@ function overview(leveret: Leveret, rates: Rates): Json {
     node: nodeName,
     rates_mode: 'basic',
     exchange_types: exchangeTypes.map((name) => ({ name, description: '', enabled: true })),
-    listeners: server.listeners.map((l) => ({
-      node: nodeName,
-      protocol: l.secure ? 'amqp/ssl' : 'amqp',
-      ip_address: l.address.address,
-      port: l.address.port,
-    })),
-    contexts: [],
+    listeners: listeners(leveret),
+    contexts: contexts(leveret),
     churn_rates: rates.churn(counters),
     queue_totals: rates.lengths(t.queueList),
     object_totals: {
@@ -91,6 +86,54 @@ function overview(leveret: Leveret, rates: Rates): Json {
     message_stats: rates.ofBroker(t.counters, counters),
     statistics_db_event_queue: 0,
   }
+}
+
+interface ListenerRow {
+  readonly node: string
+  readonly protocol: string
+  readonly ip_address: string
+  readonly port: number
+}
+
+function listeners({
+  server,
+  nodeName: node,
+  settings,
+  managementPort,
+  metricsPort,
+}: Leveret): ListenerRow[] {
+  const amqp = server.listeners.map(({ secure, address }) => ({
+    node,
+    protocol: secure ? 'amqp/ssl' : 'amqp',
+    ip_address: address.address,
+    port: address.port,
+  }))
+  const http = [
+    ['http', managementPort, settings.management],
+    ['http/prometheus', metricsPort, settings.metrics],
+  ] as const
+  return [
+    ...amqp,
+    ...http.flatMap(([protocol, port, l]) =>
+      port === undefined ? [] : [{ node, protocol, ip_address: l?.bind ?? '0.0.0.0', port }],
+    ),
+  ]
+}
+
+function contexts(leveret: Leveret): Json[] {
+  const about: Record<string, string> = {
+    http: 'RabbitMQ Management',
+    'http/prometheus': 'RabbitMQ Prometheus',
+  }
+  return listeners(leveret)
+    .filter((l) => l.protocol in about)
+    .map((l) => ({
+      node: l.node,
+      description: about[l.protocol],
+      path: '/',
+      ip: l.ip_address,
+      port: l.port,
+    }))
 }
 
 const DAYS: Record<string, number> = { days: 1, weeks: 7, months: 30, years: 365 }
@@ -111,14 +154,13 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
   check('port-listener/:port', (r) => {
     const port = Number(r.params['port'])
     if (!Number.isSafeInteger(port)) throw new HttpError(400, 'bad_request', 'Invalid port')
-    const found = leveret.server.listeners.some((l) => l.address.port === port)
+    const found = listeners(leveret).some((l) => l.port === port)
     return found ? { ...ok, port } : failed(r, 'No active listener')
   })
   check('protocol-listener/:protocol', (r) => {
     const protocol = (r.params['protocol'] ?? '').toLowerCase()
-    const secure = ['amqps', 'amqp/ssl', 'amqp-ssl'].includes(protocol)
-    const known = secure || ['amqp', 'amqp091'].includes(protocol)
-    const found = known && leveret.server.listeners.some((l) => l.secure === secure)
+    const names: Record<string, string> = { amqps: 'amqp/ssl', 'amqp-ssl': 'amqp/ssl', amqp091: 'amqp' }
+    const found = listeners(leveret).some((l) => l.protocol === (names[protocol] ?? protocol))
     return found ? { ...ok, protocol } : failed(r, 'No active listener')
   })
   check('below-node-connection-limit', (r) => {

@@ -60,7 +60,7 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     return {
       ...queueJson(rates, r.vhost(), q),
       head_message_timestamp: headTimestamp(q),
-      consumer_details: consumers.map(consumerJson),
+      consumer_details: consumers.map((c) => consumerJson(rates, c)),
     }
   })
   add('PUT', one, 'management', (r) => {

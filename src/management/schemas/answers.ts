@@ -68,7 +68,7 @@ const queueProperties = {
 }
 const replicas = { leader: text, members: texts, online: texts }
 
-const channelDetails = object({ ...peer, connection_name: text, number: count, user: text })
+const channelDetails = object({ ...peer, node: text, connection_name: text, number: count, user: text })
 
 const channelProperties = {
   name: text,
@@ -88,6 +88,7 @@ const channelProperties = {
   global_prefetch_count: count,
   confirm: yesNo,
   transactional: yesNo,
+  user_who_performed_action: text,
   message_stats: rated('publish', ...deliveries, 'confirm', 'return_unroutable'),
 }
 
