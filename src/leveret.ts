@@ -19,7 +19,7 @@ import { GroupCommit } from './storage/batch.ts'
 import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
-import type { Logger } from './util/logger.ts'
+import type { Logger, Loggers } from './util/logger.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
@@ -47,15 +47,10 @@ export class Leveret {
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
 
-  private constructor(
-    settings: Settings,
-    storage: Storage,
-    oauth: OAuth | undefined,
-    logger: Logger,
-    connectionLogger: Logger,
-  ) {
+  private constructor(settings: Settings, storage: Storage, oauth: OAuth | undefined, loggers: Loggers) {
     this.settings = settings
     this.storage = storage
+    const logger = loggers.other
     this.logger = logger
     this.commit = new GroupCommit(storage, systemClock)
     this.broker = new Broker(storage, this.commit, systemClock, {
@@ -64,6 +59,8 @@ export class Leveret {
       defaultVhost: settings.defaultVhost,
       defaultQueueType: settings.defaultQueueType,
       consumerTimeout: settings.consumerTimeout,
+      queueGone: (vhost, queue) =>
+        loggers.queue.debug({ vhost, queue }, 'queue removed: it has expired or lost its last consumer'),
     })
     this.commit.onFailure((error) =>
       logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
@@ -76,7 +73,7 @@ export class Leveret {
       { memoryUsed: () => process.memoryUsage.rss(), diskFree: () => diskFree(settings.dataDir) },
       systemClock,
     )
-    this.server = new Server(this.broker, this.users, this.alarms, connectionLogger, {
+    this.server = new Server(this.broker, this.users, this.alarms, loggers, {
       identity: { clusterName: this.nodeName, ...settings.identity },
       tuning: settings.tuning,
       login: { ...settings.login, oauth },
@@ -86,16 +83,11 @@ export class Leveret {
   }
 
   /**
-   * @param connectionLogger for lines about connections and channels
    * @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate
    */
-  static async start(
-    settings: Settings,
-    logger: Logger,
-    connectionLogger: Logger = logger,
-  ): Promise<Leveret> {
+  static async start(settings: Settings, loggers: Loggers): Promise<Leveret> {
     const oauth = await openOAuth(settings)
-    const leveret = new Leveret(settings, await openStorage(settings), oauth, logger, connectionLogger)
+    const leveret = new Leveret(settings, await openStorage(settings), oauth, loggers)
     try {
       await leveret.load()
       await leveret.openListeners()

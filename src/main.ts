@@ -8,6 +8,7 @@ import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
 import { Leveret } from './leveret.ts'
 import { StorageError } from './storage/storage.ts'
+import { type Loggers, logCategories } from './util/logger.ts'
 import { Service } from './util/service.ts'
 import { version } from './util/version.ts'
 
@@ -89,16 +90,27 @@ function load(options: StartOptions): Loaded | undefined {
 /** By RabbitMQ's names of levels. */
 const pinoLevels: Record<string, string> = { warning: 'warn', critical: 'fatal', none: 'silent' }
 
+function levelOf(name: string): string {
+  return pinoLevels[name] ?? name
+}
+
 async function start(options: StartOptions, { draft, ignored }: Loaded): Promise<void> {
-  const levelOf = (name: string): string => pinoLevels[name] ?? name
-  const logger = makeLogger(options.logLevel ?? levelOf(draft.logLevel), draft)
-  const { connectionLogLevel } = draft
-  const connectionLogger =
-    connectionLogLevel === undefined ? logger : logger.child({}, { level: levelOf(connectionLogLevel) })
+  const logger = makeLogger('info', draft)
+  const categories = logCategories.map((category) => [category, logger.child({ category })] as const)
+  const setLevels = (d: Draft): void => {
+    const usual = options.logLevel ?? levelOf(d.logLevel)
+    logger.level = usual
+    for (const [category, child] of categories) {
+      const own = d.logLevels.get(category)
+      child.level = own === undefined ? usual : levelOf(own)
+    }
+  }
+  setLevels(draft)
+  const loggers = { other: logger, ...Object.fromEntries(categories) } as unknown as Loggers
   for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
   const settings = draft.settings()
   try {
-    const leveret = await Leveret.start(settings, logger, connectionLogger)
+    const leveret = await Leveret.start(settings, loggers)
     const startMs = Math.round(leveret.listeningAt)
     const [port] = leveret.ports
     const { managementPort, metricsPort } = leveret
@@ -111,7 +123,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
     const service = new Service(process.env)
     service.ready()
     stopOnSignal(leveret, logger, service)
-    reloadOnSignal(leveret, logger, options)
+    reloadOnSignal(leveret, logger, options, setLevels)
     endOnFailure(logger)
   } catch (error) {
     logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
@@ -119,12 +131,17 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
   }
 }
 
-function reloadOnSignal(leveret: Leveret, logger: Pino, options: StartOptions): void {
+function reloadOnSignal(
+  leveret: Leveret,
+  logger: Pino,
+  options: StartOptions,
+  setLevels: (d: Draft) => void,
+): void {
   process.on('SIGHUP', () => {
     try {
       const { draft } = configuration(options)
       leveret.reload(draft.settings())
-      if (options.logLevel === undefined) logger.level = pinoLevels[draft.logLevel] ?? draft.logLevel
+      setLevels(draft)
       logger.info({}, 'configuration and certificates read again')
     } catch (error) {
       logger.error(

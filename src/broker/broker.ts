@@ -58,6 +58,8 @@ export interface BrokerSettings {
   readonly messageBytesMax?: number | undefined
   /** 0 up to 1, exclusive. Default: chance. */
   readonly random?: (() => number) | undefined
+  /** A queue has gone by itself: it has expired, or lost its last consumer. */
+  readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
 }
 
 export class Broker {
@@ -78,6 +80,7 @@ export class Broker {
   private readonly pager: Pager
   private readonly delays: DelayedMessages
   private readonly random: () => number
+  private readonly queueGone: (vhost: string, queue: string) => void
   private nextSpill: number
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
@@ -92,6 +95,7 @@ export class Broker {
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
     this.delays = new DelayedMessages(storage, commit, clock)
+    this.queueGone = settings.queueGone ?? (() => {})
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
     this.nextSpill = SPILL_LOGS_FROM + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
@@ -246,7 +250,10 @@ export class Broker {
     info: QueueInfo,
     owner: object | undefined,
     firstLog: (levels: number) => number | undefined,
-    remove = (q: Queue): void => void vhost.removeQueue(q),
+    remove = (q: Queue): void => {
+      this.queueGone(vhost.name, q.name)
+      vhost.removeQueue(q)
+    },
   ): Queue {
     const env: QueueEnvironment = {
       clock: this.clock,

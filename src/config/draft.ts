@@ -69,8 +69,8 @@ export class Draft {
   definitions: string | undefined
   clusterName: string | undefined
   logLevel = 'info'
-  /** Of lines about connections and channels; undefined = as the others. */
-  connectionLogLevel: string | undefined
+  /** By category; as `logLevel` where it is not there. */
+  readonly logLevels = new Map<string, string>()
   logConsole = true
   logFile: string | undefined
   /** Of the plain listener that the command line names. */

@@ -4,6 +4,7 @@
  */
 import { trustedList } from '../connection/proxy-protocol.ts'
 import { mechanismNames } from '../security/sasl.ts'
+import { logCategories } from '../util/logger.ts'
 import type { Draft } from './draft.ts'
 import {
   address,
@@ -201,12 +202,12 @@ export const keys: Readonly<Record<string, Apply>> = {
   'log.file.level': (d, v) => {
     d.logLevel = oneOf(v, logLevels)
   },
-  'log.connection.level': (d, v) => {
-    d.connectionLogLevel = oneOf(v, logLevels)
-  },
-  'log.channel.level': (d, v) => {
-    d.connectionLogLevel = oneOf(v, logLevels)
-  },
+  ...Object.fromEntries(
+    logCategories.map((category): [string, Apply] => [
+      `log.${category}.level`,
+      (d, v) => void d.logLevels.set(category, oneOf(v, logLevels)),
+    ]),
+  ),
   'log.console.level': (d, v) => {
     d.logLevel = oneOf(v, logLevels)
   },

@@ -280,9 +280,13 @@ export class Connection implements HeartbeatPeer {
     const e = known ? error : new AmqpError(ReplyCode.InternalError, '', { cause: error })
     const ch = number === 0 ? undefined : this.channels.find(number)
     const fields = { connection: this.name, channel: number, code: e.code, text: e.replyText }
-    this.server.logger.warn(fields, e.closes === 'channel' && ch ? 'channel error' : 'connection error')
-    if (e.closes === 'channel' && ch !== undefined) this.closeChannelWith(ch, e, id)
-    else this.close(e.code, e.replyText, id)
+    if (e.closes === 'channel' && ch !== undefined) {
+      this.server.loggers.channel.warn(fields, 'channel error')
+      this.closeChannelWith(ch, e, id)
+    } else {
+      this.server.logger.warn(fields, 'connection error')
+      this.close(e.code, e.replyText, id)
+    }
     if (e.code !== ReplyCode.FrameError) return
     this.deaf = true
     this.closeSocketAfter(FRAME_ERROR_MS)

@@ -10,7 +10,7 @@ import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
 import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
-import type { Logger } from '../util/logger.ts'
+import type { Logger, Loggers } from '../util/logger.ts'
 import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
@@ -43,7 +43,9 @@ const defaultLogin: LoginSettings = {
 export class Server {
   readonly broker: Broker
   readonly users: Users
+  /** About connections. */
   readonly logger: Logger
+  readonly loggers: Loggers
   identity: Identity
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
@@ -62,10 +64,11 @@ export class Server {
   private waiters: FlushWaiter[] = []
   private whenEmpty: (() => void) | undefined
 
-  constructor(broker: Broker, users: Users, alarms: Alarms, logger: Logger, options: ServerOptions) {
+  constructor(broker: Broker, users: Users, alarms: Alarms, loggers: Loggers, options: ServerOptions) {
     this.broker = broker
     this.users = users
-    this.logger = logger
+    this.loggers = loggers
+    this.logger = loggers.connection
     this.identity = { ...defaultIdentity, clusterName: `leveret@${hostname()}`, ...options.identity }
     this.alarms = alarms
     this.admission = new Admission(users)
@@ -82,7 +85,7 @@ export class Server {
    * @throws the error of listen, such as EADDRINUSE, or that of a certificate that cannot be used
    */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
-    const onError = (error: Error): void => this.logger.warn({ err: error.message }, 'listener error')
+    const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
     const listener = new Listener(tls, (socket, net) => this.accept(socket, net), onError)
     const actual = await listener.listen(port, host, onError)
     this.listeners.push(listener)
@@ -109,7 +112,10 @@ export class Server {
   private alarmChanged(): void {
     this.blocking = this.alarms.active
     const { memory, disk } = this.alarms
-    this.logger.warn({ memory, disk }, this.blocking ? `alarm: ${this.alarms.reason}` : 'alarms cleared')
+    this.loggers.other.warn(
+      { memory, disk },
+      this.blocking ? `alarm: ${this.alarms.reason}` : 'alarms cleared',
+    )
     if (!this.blocking) for (const c of this.connections) c.unblock()
   }
 

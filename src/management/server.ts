@@ -103,7 +103,10 @@ export class ManagementServer {
       // Before the body is read: nobody sends one who may not.
       onRequest: async (raw) => {
         const user = await this.authenticate(raw)
-        if (!hasTag(user, tag)) throw notAuthorised('User not authorised to access object')
+        if (!hasTag(user, tag)) {
+          this.leveret.logger.warn({ user: user.name, method, path: raw.url }, 'HTTP request refused')
+          throw notAuthorised('User not authorised to access object')
+        }
         this.principals.set(raw, user)
       },
       preValidation: async (raw) => {
@@ -139,6 +142,7 @@ export class ManagementServer {
     } else throw UNAUTHORISED
     if (user === undefined) {
       throttle.refused(raw.ip, now)
+      this.leveret.logger.warn({ address: raw.ip }, 'HTTP login refused')
       throw UNAUTHORISED
     }
     throttle.succeeded(raw.ip)

@@ -11,7 +11,7 @@ import { Users } from '../../src/security/users.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
-import { silent } from '../../src/util/logger.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
 import { CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
 import { quietMoment, until } from '../support/until.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
@@ -23,7 +23,7 @@ function makeServer(broker: Broker): Server {
   users.setPermission('guest', '/', { configure: '.*', write: '.*', read: '.*' })
   const limits = { memory: Number.POSITIVE_INFINITY, diskFree: 0 }
   const alarms = new Alarms(limits, { memoryUsed: () => 0, diskFree: () => undefined }, systemClock)
-  return new Server(broker, users, alarms, silent, {})
+  return new Server(broker, users, alarms, oneForAll(silent), {})
 }
 
 /** A disk that takes nothing until it is told to. */

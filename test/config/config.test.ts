@@ -203,14 +203,23 @@ describe('on the command line', () => {
 
   it('the log goes to a file, with levels by category', async () => {
     const log = join(dir, 'log', 'leveret.log')
-    const name = file(`log.file = ${log}\nlog.connection.level = error`)
+    const name = file(`log.file = ${log}\nlog.connection.level = error\nlog.queue.level = debug`)
     const p = await startProcess(join(dir, 'logged'), 0, ['--config', name])
     const w = await Wire.open(p.url)
+    await w.channel(1)
+    const queue = { queue: 'brief', autoDelete: true }
+    await w.call(1, MethodId.QueueDeclare, queue, MethodId.QueueDeclareOk)
+    await w.call(1, MethodId.BasicConsume, { queue: 'brief', consumerTag: 'c' }, MethodId.BasicConsumeOk)
+    await w.call(1, MethodId.BasicCancel, { consumerTag: 'c' }, MethodId.BasicCancelOk)
+    w.send(1, MethodId.BasicConsume, { queue: 'brief' })
+    await w.channelError(1)
     await w.close()
     expect(await p.stop('SIGTERM')).toBe(0)
     const text = readFileSync(log, 'utf8')
     expect(text).toContain('ready: amqp://')
     expect(text).not.toContain('connection opened')
+    expect(text).toContain('channel error')
+    expect(text).toContain('"category":"queue"')
   })
 
   it('each connection has a line when it opens, with its user, and one when it ends, with the reason', async () => {

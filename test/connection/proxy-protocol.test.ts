@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { readProxyHeader, trustedList } from '../../src/connection/proxy-protocol.ts'
 import { defaultSettings } from '../../src/default-settings.ts'
 import { Leveret } from '../../src/leveret.ts'
-import { silent } from '../../src/util/logger.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
@@ -54,7 +54,7 @@ describe('trusted addresses', () => {
 describe('a broker behind a balancer', () => {
   async function start(proxies: string[]): Promise<Leveret> {
     const listeners = [{ port: 0, bind: '127.0.0.1' }]
-    const leveret = await Leveret.start({ ...defaultSettings, listeners, proxies }, silent)
+    const leveret = await Leveret.start({ ...defaultSettings, listeners, proxies }, oneForAll(silent))
     onTestFinished(() => leveret.close())
     return leveret
   }

@@ -9,7 +9,7 @@ import { defaultSettings } from '../../src/default-settings.ts'
 import { Leveret } from '../../src/leveret.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { Settings } from '../../src/settings.ts'
-import { silent } from '../../src/util/logger.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
 import { Wire } from '../support/wire.ts'
 
 const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
@@ -23,7 +23,7 @@ const client = { cert: readFileSync(at('client.pem')), key: readFileSync(at('cli
 
 async function start(tls: TlsSettings, more: Partial<Settings> = {}): Promise<Leveret> {
   const listeners = [{ port: 0, bind: '127.0.0.1', tls }]
-  const leveret = await Leveret.start({ ...defaultSettings, ...more, listeners }, silent)
+  const leveret = await Leveret.start({ ...defaultSettings, ...more, listeners }, oneForAll(silent))
   onTestFinished(() => leveret.close())
   return leveret
 }

@@ -8,7 +8,7 @@ import { defaultSettings } from '../../src/default-settings.ts'
 import { Leveret } from '../../src/leveret.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
-import { silent } from '../../src/util/logger.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
 import { CH } from '../support/session.ts'
 import { Wire } from '../support/wire.ts'
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
         verifyAudience: true,
       },
     },
-    silent,
+    oneForAll(silent),
   )
   url = `amqp://127.0.0.1:${leveret.ports[0]}`
 })
