@@ -40,6 +40,8 @@ export class Leveret {
   /** When AMQP clients could come for the first time, in ms since the process began. */
   listeningAt = 0
   managementPort: number | undefined
+  /** Ends the process; undefined in a process that is somebody else's. */
+  shutDown: (() => void) | undefined
   metricsPort: number | undefined
   private management: ManagementServer | undefined
   private metrics: MetricsServer | undefined

@@ -123,6 +123,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
     const service = new Service(process.env)
     service.ready()
     stopOnSignal(leveret, logger, service)
+    leveret.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     reloadOnSignal(leveret, logger, options, setLevels)
     endOnFailure(logger)
   } catch (error) {

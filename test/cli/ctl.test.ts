@@ -2,6 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { commands } from '../../src/cli/ctl/commands.ts'
+import { examples } from '../../src/cli/ctl/examples.ts'
+import { stateCommands } from '../../src/cli/ctl/state.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
 import { CH, declareQueue, session } from '../support/session.ts'
@@ -89,6 +92,45 @@ describe('commands of rabbitmqctl', () => {
     expect(await out('list_users', '-s')).toContain('carol')
   })
 
+  it('set parameters, names and marks', async () => {
+    await out('set_parameter', 'shovel', 'mine', '{"src-uri":"amqp://"}')
+    expect(await out('list_parameters', '-s')).toBe('shovel\tmine\t{"src-uri":"amqp://"}\n')
+    await out('clear_parameter', 'shovel', 'mine')
+    expect(await out('list_parameters', '-s')).toBe('')
+    await out('set_global_parameter', 'site', '"north"')
+    expect(await out('list_global_parameters', '-s')).toContain('site\tnorth')
+    await out('clear_global_parameter', 'site')
+    await out('set_cluster_name', 'burrow')
+    expect(await out('cluster_status')).toContain('Cluster name: burrow')
+    await out('add_vhost', 'kept')
+    await out('set_vhost_tags', 'kept', 'a', 'b')
+    await out('enable_vhost_deletion_protection', 'kept')
+    expect((await ctl('delete_vhost', 'kept')).stderr).toContain('protected from deletion')
+    await out('disable_vhost_deletion_protection', 'kept')
+    await out('delete_vhost', 'kept')
+  })
+
+  it('check the node and its users', async () => {
+    for (const name of ['check_running', 'check_local_alarms', 'check_virtual_hosts', 'node_health_check'])
+      expect(await out(name)).toBe('Check passed\n')
+    const [port] = (await out('listeners', '-s')).split('\n')[0]?.split('\t').slice(1) ?? []
+    await out('check_port_listener', String(port))
+    await out('check_protocol_listener', 'amqp')
+    expect((await ctl('check_protocol_listener', 'mqtt')).code).toBe(70)
+    expect(await out('server_version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await out('authenticate_user', '-q', 'guest', 'guest')).toBe('Success\n')
+    expect((await ctl('authenticate_user', 'guest', 'wrong')).code).toBe(65)
+    await out('wait', '--timeout', '5')
+    await out('enable_feature_flag', 'all')
+  })
+
+  it('have examples of what they take', () => {
+    for (const [name, c] of Object.entries({ ...commands, ...stateCommands }))
+      if (c.args[0] > 0) expect(Object.keys(examples)).toContain(name)
+    for (const name of Object.keys(examples))
+      expect(Object.keys({ ...commands, ...stateCommands })).toContain(name)
+  })
+
   it('publish, peek and take', async () => {
     const w = await session(broker)
     const q = await declareQueue(w, { exclusive: false, autoDelete: false })
@@ -103,12 +145,14 @@ describe('commands of rabbitmqctl', () => {
   })
 
   it('say what is wrong, and how they are used', async () => {
-    expect(await out('list_queues', '--help')).toContain('Usage: leveret list_queues')
+    expect(await out('list_queues', '--help')).toMatch(
+      /Usage: leveret list_queues[\s\S]*Examples:\n {2}leveret list_queues -p/,
+    )
     expect(await out('ctl', 'help')).toContain('set_permissions')
     expect(await out('completion', 'bash')).toContain('list_queues')
     for (const args of [
       ['no_such_command'],
-      ['add_user', 'alone'],
+      ['add_user'],
       ['list_queues', '--formatter', 'xml'],
       ['list_queues', '--nosuch'],
     ])
@@ -153,5 +197,10 @@ describe('commands of rabbitmqctl', () => {
     await out('await_startup')
     const again = await session(broker)
     await again.call(CH, MethodId.QueueDelete, { queue: 'stays' }, MethodId.QueueDeleteOk)
+  })
+
+  it('end the broker', async () => {
+    await out('stop')
+    expect(await broker.ended).toBe(0)
   })
 })

@@ -220,8 +220,10 @@ describe('Flower', () => {
     onTestFinished(() => http.delete(`queues/${vhost}/celery`).then(() => {}))
     w.publish(CH, { routingKey: 'celery' })
     await until(async () => {
-      const list = (await http.get(`queues/${vhost}`)).json as { name: string; messages?: number }[]
-      return list.find((q) => q.name === 'celery')?.messages === 1
+      const list = (await http.get(`queues/${vhost}`)).json as Record<string, unknown>[]
+      const found = list.find((q) => q['name'] === 'celery')
+      // RabbitMQ shows a new queue bit by bit.
+      return found?.['messages'] === 1 && found['consumers'] === 0 && found['state'] !== undefined
     }, 'the statistics')
     const list = (await http.get(`queues/${vhost}`)).json as { name: string }[]
     expect(list.find((q) => q.name === 'celery')).toMatchObject({

@@ -9,6 +9,8 @@ export interface BrokerProcess {
   readonly child: ChildProcess
   /** Resident memory. */
   residentBytes(): number
+  /** Its exit code, or the name of the signal that ended it. */
+  readonly ended: Promise<number | string>
   /** All lines so far. */
   readonly lines: string[]
   /** Sends the signal and resolves with the exit code, or the signal's name. */
@@ -79,6 +81,7 @@ export async function startProcess(
     url: `amqp://guest:guest@127.0.0.1:${actualPort}`,
     child,
     lines,
+    ended,
     stop: (signal) => {
       child.kill(signal)
       return ended

@@ -2,7 +2,9 @@
 import type { Command } from './command.ts'
 import { lists } from './lists.ts'
 import { messages } from './messages.ts'
+import { nodeCommands } from './node.ts'
 import { objects, policy } from './objects.ts'
+import { parameters } from './parameters.ts'
 import { users } from './users.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
@@ -12,4 +14,6 @@ export const commands: Readonly<Record<string, Command>> = {
   ...policy('operator-policies', 'operator_policy'),
   ...objects,
   ...messages,
+  ...parameters,
+  ...nodeCommands,
 }

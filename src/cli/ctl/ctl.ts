@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { Client, CtlError } from './client.ts'
 import type { Command } from './command.ts'
 import { commands } from './commands.ts'
+import { examples } from './examples.ts'
 import { type Formatter, format, formatters } from './output.ts'
 import { stateCommands } from './state.ts'
 
@@ -35,6 +36,7 @@ const options = {
   rate: { type: 'string' },
   limit: { type: 'string' },
   count: { type: 'string' },
+  pid: { type: 'string' },
   offset: { type: 'string' },
   state: { type: 'string' },
   header: { type: 'string' },
@@ -111,7 +113,7 @@ async function run(args: readonly string[]): Promise<string> {
   if (command === undefined)
     throw new CtlError(`Command '${name}' not found. Commands:\n${commandsText()}`, EXIT_USAGE)
   const usage = `Usage: leveret ${name} ${command.usage}\n`
-  if (values.help === true) return `${usage}\n${command.help}\n`
+  if (values.help === true) return `${usage}\n${command.help}\n${exampleText(name)}`
   const [least, most] = command.args
   if (rest.length < least || rest.length > most)
     throw new CtlError(`wrong number of arguments\n${usage}`, EXIT_USAGE)
@@ -130,6 +132,11 @@ async function run(args: readonly string[]): Promise<string> {
   if (rows === undefined) return banner + (text ?? '')
   const headers = values.silent !== true && values['no-table-headers'] !== true
   return banner + format(rows, columns ?? [], how, headers)
+}
+
+function exampleText(name: string): string {
+  const lines = (examples[name] ?? [name]).map((e) => (e.includes('leveret ') ? e : `leveret ${e}`))
+  return `\nExamples:\n${lines.map((l) => `  ${l}\n`).join('')}`
 }
 
 function parse(args: readonly string[]) {

@@ -60,6 +60,17 @@ export const objects: Record<string, Command> = {
         await c.client.call('PUT', `vhost-limits/${enc(c.vhost)}/${enc(name)}`, { value })
     },
   ),
+  clear_vhost_limits: action(
+    '[-p VHOST]',
+    'removes the limits of a vhost',
+    [0, 0],
+    (c) => `Clearing vhost "${c.vhost}" limits ...`,
+    async (c) => {
+      const [limits] = await c.client.get<Row[]>(`vhost-limits/${enc(c.vhost)}`)
+      for (const name of Object.keys((limits?.['value'] ?? {}) as Row))
+        await c.client.call('DELETE', `vhost-limits/${enc(c.vhost)}/${enc(name)}`)
+    },
+  ),
   purge_queue: action(
     '[-p VHOST] QUEUE',
     'drops the ready messages of a queue',

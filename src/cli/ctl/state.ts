@@ -35,7 +35,7 @@ async function status(c: Context): Promise<Result> {
 }
 
 /** Asks until the broker answers. @throws CtlError when the time is over */
-async function awaitStartup(c: Context): Promise<Result> {
+export async function awaitStartup(c: Context): Promise<Result> {
   const until = Date.now() + Number(c.options['timeout'] ?? 300) * 1000
   for (;;) {
     try {

@@ -1,4 +1,5 @@
 /** Users and their rights. */
+import { readFileSync } from 'node:fs'
 import { CtlError } from './client.ts'
 import { action, arg, type Command, type Context, enc, json } from './command.ts'
 import type { Row } from './output.ts'
@@ -7,17 +8,24 @@ async function tagsOf(c: Context, user: string): Promise<unknown> {
   return (await c.client.get<Row>(`users/${enc(user)}`))['tags']
 }
 
+/** @throws CtlError where there is none */
+function password(c: Context): string {
+  const given = c.args[1] ?? readFileSync(0, 'utf8').replace(/\r?\n$/, '')
+  if (given === '') throw new CtlError('the password must not be empty', 65)
+  return given
+}
+
 export const users: Record<string, Command> = {
   add_user: action(
-    'USER PASSWORD',
-    'makes a user',
-    [2, 2],
+    'USER [PASSWORD]',
+    'makes a user; the password may come from the standard input',
+    [1, 2],
     (c) => `Adding user "${arg(c, 0)}" ...`,
     async (c) => {
       const existing = await c.client.get<Row[]>('users')
       if (existing.some((u) => u['name'] === arg(c, 0)))
         throw new CtlError(`user '${arg(c, 0)}' already exists`, 70)
-      await c.client.call('PUT', `users/${enc(arg(c, 0))}`, { password: arg(c, 1), tags: '' })
+      await c.client.call('PUT', `users/${enc(arg(c, 0))}`, { password: password(c), tags: '' })
     },
   ),
   delete_user: action(
@@ -28,13 +36,13 @@ export const users: Record<string, Command> = {
     (c) => c.client.call('DELETE', `users/${enc(arg(c, 0))}`),
   ),
   change_password: action(
-    'USER PASSWORD',
-    'gives a user another password',
-    [2, 2],
+    'USER [PASSWORD]',
+    'gives a user another password, which may come from the standard input',
+    [1, 2],
     (c) => `Changing password for user "${arg(c, 0)}" ...`,
     async (c) =>
       c.client.call('PUT', `users/${enc(arg(c, 0))}`, {
-        password: arg(c, 1),
+        password: password(c),
         tags: await tagsOf(c, arg(c, 0)),
       }),
   ),

@@ -62,6 +62,10 @@ function userRoutes(add: AddRoute, users: Users): void {
     users.set({ ...user, tags: tagList(r.body['tags']) })
     return r.stored(false)
   })
+  add('POST', 'users/:user/authenticate', 'administrator', async (r) => {
+    const user = await users.login(existingUser(users, r).name, r.text('password'), true)
+    return { authenticated: user !== undefined }
+  })
   add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(users, r)))
   add('PUT', 'users/:user', 'administrator', async (r) =>
     r.stored(await putUserFrom(users, r.params['user'] as string, r.body)),

@@ -39,6 +39,13 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
     await leveret.openListeners()
     return r.stored(false)
   })
+  add('POST', 'nodes/:node/shutdown', 'administrator', (r) => {
+    const { shutDown } = leveret
+    if (shutDown === undefined) throw badRequest('this broker runs inside another program')
+    r.reply.raw.once('finish', shutDown)
+    r.reply.code(204)
+    return undefined
+  })
   add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
   add('GET', 'extensions', 'management', () => [])
   add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))

@@ -197,6 +197,7 @@ export const answers = {
   ),
   VhostLimits: object({ vhost: text, value: table }),
   User: object({ name: text, password_hash: text, hashing_algorithm: text, tags: texts, limits: table }),
+  Authenticated: object({ authenticated: yesNo }),
   UserLimits: object({ user: text, value: table }),
   Permission: object({ user: text, vhost: text, configure: text, write: text, read: text }),
   TopicPermission: object({ user: text, vhost: text, exchange: text, write: text, read: text }),

@@ -74,6 +74,7 @@ export const requests = {
   PolicyRequest: policy,
   ParameterRequest: request({ value: anything }),
   NameRequest: request({ name: text }),
+  PasswordRequest: request({ password: text }),
   NodeLimits: request({}, { memory: { ...number, minimum: 0 }, disk: { ...number, minimum: 0 } }),
   DefinitionsRequest: { type: 'object', minProperties: 1 },
 } as const satisfies Record<string, Schema>

@@ -1,0 +1,119 @@
+/** Commands about the node and its health, those of rabbitmq-diagnostics among them. */
+import { CtlError } from './client.ts'
+import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
+import type { Row } from './output.ts'
+import { awaitStartup } from './state.ts'
+
+function check(usage: string, help: string, path: (c: Context) => string): Command {
+  return {
+    usage,
+    help,
+    args: [usage === '' ? 0 : 1, usage === '' ? 0 : 1],
+    run: async (c) => {
+      await c.client.get(`health/checks/${path(c)}`)
+      return { text: 'Check passed\n' }
+    },
+  }
+}
+
+async function clusterStatus(c: Context): Promise<Result> {
+  const overview = await c.client.get<Row>('overview')
+  const { cluster_name, node, rabbitmq_version, leveret_version } = overview
+  if (c.options['formatter'] === 'json')
+    return { text: `${JSON.stringify({ cluster_name, running_nodes: [node], disk_nodes: [node] })}\n` }
+  const text = `Cluster name: ${cluster_name}\n\nDisk Nodes\n\n${node}\n\nRunning Nodes\n\n${node}\n\nVersions\n\n${node}: RabbitMQ ${rabbitmq_version} (Leveret ${leveret_version})\n`
+  return { text }
+}
+
+async function authenticate(c: Context): Promise<Result> {
+  const [user, password] = [arg(c, 0), arg(c, 1)]
+  const { authenticated } = (await c.client.call('POST', `users/${enc(user)}/authenticate`, {
+    password,
+  })) as { authenticated: boolean }
+  if (!authenticated) throw new CtlError(`failed to authenticate user "${user}"`, 65)
+  return { text: 'Success\n' }
+}
+
+const running = 'ready-to-serve-clients'
+
+export const nodeCommands: Readonly<Record<string, Command>> = {
+  cluster_status: {
+    usage: '',
+    help: 'shows the nodes: one',
+    args: [0, 0],
+    banner: () => 'Cluster status of the broker ...',
+    run: clusterStatus,
+  },
+  authenticate_user: {
+    usage: 'USER PASSWORD',
+    help: 'says whether the password is right',
+    args: [2, 2],
+    banner: (c) => `Authenticating user "${arg(c, 0)}" ...`,
+    run: authenticate,
+  },
+  wait: {
+    usage: '[--pid PID | PIDFILE] [--timeout SECONDS]',
+    help: 'waits until the broker serves clients',
+    args: [0, 1],
+    run: awaitStartup,
+  },
+  await_online_nodes: {
+    usage: 'COUNT',
+    help: 'waits until the broker serves clients',
+    args: [1, 1],
+    run: awaitStartup,
+  },
+  stop: action(
+    '',
+    'ends the broker process, as SIGTERM does',
+    [0, 1],
+    () => 'Stopping the broker ...',
+    async (c) => {
+      const { node } = await c.client.get<Row>('overview')
+      await c.client.call('POST', `nodes/${enc(String(node))}/shutdown`, {})
+    },
+  ),
+  list_feature_flags: {
+    usage: '[COLUMN ...]',
+    help: 'lists feature flags: none, since there is nothing to switch',
+    args: [0, 10],
+    run: async (c) => ({ rows: await c.client.get<Row[]>('feature-flags'), columns: ['name', 'state'] }),
+  },
+  enable_feature_flag: action(
+    'NAME',
+    'nothing to do: all features are on',
+    [1, 1],
+    (c) => `Enabling feature flag "${arg(c, 0)}" ...`,
+    (c) => c.client.get('whoami'),
+  ),
+  listeners: {
+    usage: '',
+    help: 'lists what the broker listens on',
+    args: [0, 0],
+    run: async (c) => ({
+      rows: (await c.client.get<Row>('overview'))['listeners'] as Row[],
+      columns: ['ip_address', 'port', 'protocol'],
+    }),
+  },
+  server_version: {
+    usage: '',
+    help: 'prints the version that clients are told',
+    args: [0, 0],
+    run: async (c) => ({ text: `${(await c.client.get<Row>('version'))['version']}\n` }),
+  },
+  check_running: check('', 'fails where no listener is open', () => running),
+  check_local_alarms: check('', 'fails where an alarm is on', () => 'local-alarms'),
+  check_virtual_hosts: check('', 'fails where a vhost does not run', () => 'virtual-hosts'),
+  check_port_connectivity: check('', 'fails where no listener is open', () => running),
+  check_port_listener: check(
+    'PORT',
+    'fails where nothing listens on the port',
+    (c) => `port-listener/${enc(arg(c, 0))}`,
+  ),
+  check_protocol_listener: check(
+    'PROTOCOL',
+    'fails where nothing listens for the protocol',
+    (c) => `protocol-listener/${enc(arg(c, 0))}`,
+  ),
+  node_health_check: check('', 'fails where an alarm is on', () => 'alarms'),
+}
