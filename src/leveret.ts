@@ -100,6 +100,7 @@ export class Leveret {
       await leveret.metrics?.close()
       await leveret.server.close()
       leveret.broker.stop()
+      await leveret.commit.abandon()
       await leveret.storage.close()
       throw error
     }

@@ -29,6 +29,9 @@ function makeLogger(level: string, { logConsole, logFile }: Draft): Pino {
   return pino({ level }, pino.multistream(streams))
 }
 
+/** A link to the program by one of these takes commands only. */
+const rabbitNames = ['rabbitmqctl', 'rabbitmq-diagnostics']
+
 /** Names of commands have lower case and underscores; the broker's own are few. */
 function isCtl(name: string): boolean {
   return /^[a-z][a-z_]*$/.test(name) && name !== 'start' && name !== 'config'
@@ -38,7 +41,7 @@ function isCtl(name: string): boolean {
 export async function main(args: readonly string[]): Promise<void> {
   const called = basename(process.argv[1] ?? '').replace(/\.js$/, '')
   const [first = ''] = args
-  if (first === 'ctl' || called === 'rabbitmqctl' || isCtl(first)) {
+  if (first === 'ctl' || rabbitNames.includes(called) || isCtl(first)) {
     const { ctl } = await import('./cli/ctl/ctl.ts')
     process.exitCode = await ctl(first === 'ctl' ? args.slice(1) : args)
     return

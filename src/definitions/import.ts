@@ -3,23 +3,18 @@
  * other. Users, permissions and policies are replaced.
  */
 import { isExchangeType } from '../broker/exchange/registry.ts'
-import type { PolicyValue } from '../broker/policy/policy.ts'
-import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
 import { bind } from '../operations/bindings.ts'
 import type { Caller } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
 import { setPolicy } from '../operations/policies.ts'
-import { declareQueue } from '../operations/queues.ts'
+import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { Refusal } from '../operations/refusal.ts'
-import { putPermission, putTopicPermission, putUser, setUserLimit } from '../operations/users.ts'
+import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
-import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import { fullAccess } from '../security/access.ts'
-import { SCRYPT } from '../security/passwords.ts'
-import type { UserLimits } from '../security/users.ts'
-import { argumentsOf, vhostRequest } from './requests.ts'
+import { argumentsOf, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -40,7 +35,7 @@ function text(o: Json, name: string): string {
 export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost): Promise<void> {
   const { broker, users } = leveret
   if (only === undefined) {
-    for (const u of list(d, 'users')) await importUser(leveret, u)
+    for (const u of list(d, 'users')) await putUser(users, userRequest(text(u, 'name'), u))
     for (const v of list(d, 'vhosts')) importVhost(leveret, v)
   }
   const vhostOf = (o: Json): Vhost => {
@@ -65,25 +60,9 @@ export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost)
       if (p['name'] !== 'cluster_name') leveret.parameters.setGlobal(text(p, 'name'), p['value'])
   }
   for (const p of list(d, 'parameters')) importParameter(leveret, vhostOf(p), p)
-  for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyOf(text(p, 'name'), p), false)
+  for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyRequest(text(p, 'name'), p), false)
   importObjects(leveret, d, vhostOf)
   await leveret.commit.settled()
-}
-
-async function importUser({ users }: Leveret, u: Json): Promise<void> {
-  const own = u['leveret_password_hash']
-  const tags = u['tags']
-  const limits = u['limits']
-  await putUser(users, {
-    name: text(u, 'name'),
-    password: typeof u['password'] === 'string' ? u['password'] : undefined,
-    passwordHash: String(own ?? u['password_hash'] ?? ''),
-    hashingAlgorithm: own === undefined ? (u['hashing_algorithm'] as string | undefined) : SCRYPT,
-    tags: (Array.isArray(tags) ? tags.map(String) : String(tags ?? '').split(',')).filter((t) => t !== ''),
-  })
-  if (limits === null || typeof limits !== 'object') return
-  for (const [name, value] of Object.entries(limits as UserLimits))
-    setUserLimit(users, text(u, 'name'), name, value as number)
 }
 
 function importVhost({ broker }: Leveret, v: Json): void {
@@ -94,20 +73,10 @@ function importVhost({ broker }: Leveret, v: Json): void {
     setVhostLimit(broker, vhost, text(l, 'name'), Number(l['value']))
 }
 
-function policyOf(name: string, p: Json): Parameters<typeof setPolicy>[1] {
-  return {
-    name,
-    pattern: text(p, 'pattern'),
-    definition: (p['definition'] ?? {}) as { [key: string]: PolicyValue },
-    priority: Number(p['priority'] ?? 0),
-    applyTo: (p['apply-to'] ?? 'all') as string,
-  }
-}
-
 function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
-  if (component === 'operator_policy') setPolicy(vhost, policyOf(name, value as Json), true)
+  if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, value as Json), true)
   else if (component === 'vhost-limits')
     for (const [limit, n] of Object.entries(value as Json))
       setVhostLimit(leveret.broker, vhost, limit, Number(n))
@@ -155,7 +124,7 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
       durable: q['durable'] !== false,
       exclusive: false,
       autoDelete: q['auto_delete'] === true,
-      arguments: withType(argumentsOf(q), q['type']),
+      arguments: queueArguments(q, defaultKind(broker, vhost)),
     })
   }
   for (const b of list(d, 'bindings')) {
@@ -169,10 +138,4 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
       arguments: argumentsOf(b),
     })
   }
-}
-
-function withType(args: FieldTable, type: unknown): FieldTable {
-  if (typeof type !== 'string' || queueKind(type)?.transient !== false) return args
-  if (args.get('x-queue-type') !== undefined) return args
-  return FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
 }

@@ -1,6 +1,11 @@
 /** What requests and definitions files say in the same words. */
+import { classic, type QueueKind } from '../broker/queue/kinds/kinds.ts'
+import type { PolicyRequest } from '../operations/policies.ts'
+import type { UserRequest } from '../operations/users.ts'
 import type { VhostRequest } from '../operations/vhosts.ts'
-import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
+import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
+import { SCRYPT } from '../security/passwords.ts'
+import type { UserLimits } from '../security/users.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -11,10 +16,48 @@ export function argumentsOf(body: Json): FieldTable {
     : FieldTable.empty
 }
 
+/** A type beside the arguments counts as one of them, unless it is what is usual anyway. */
+export function queueArguments(body: Json, usual: QueueKind): FieldTable {
+  const args = argumentsOf(body)
+  const { type } = body
+  if (typeof type !== 'string' || args.get('x-queue-type') !== undefined) return args
+  const asUsual = type === usual.name && usual === classic
+  return asUsual ? args : FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
+}
+
 /** Tags come as a list or as a text with commas. */
 export function tagList(tags: unknown): string[] {
   const list = Array.isArray(tags) ? tags.map(String) : typeof tags === 'string' ? tags.split(',') : []
   return list.map((t) => t.trim()).filter((t) => t !== '')
+}
+
+/** As a request or a definitions file has it. */
+export function userRequest(name: string, body: Json): UserRequest {
+  const { password, tags, limits } = body
+  const own = body['leveret_password_hash']
+  const hash = own ?? body['password_hash']
+  const algorithm = own === undefined ? body['hashing_algorithm'] : SCRYPT
+  return {
+    name,
+    password: typeof password === 'string' ? password : undefined,
+    passwordHash: typeof hash === 'string' ? hash : undefined,
+    hashingAlgorithm: typeof algorithm === 'string' ? algorithm : undefined,
+    tags: tagList(tags),
+    limits: limits !== null && typeof limits === 'object' ? (limits as UserLimits) : undefined,
+  }
+}
+
+export function policyRequest(name: string, body: Json): PolicyRequest {
+  const { pattern, definition, priority } = body
+  const applyTo = body['apply-to']
+  return {
+    name,
+    pattern: pattern as string,
+    definition: (definition ?? {}) as PolicyRequest['definition'],
+    // Some tools send the number as a text.
+    ...(priority === undefined ? {} : { priority: Number(priority) }),
+    ...(applyTo === undefined ? {} : { applyTo: String(applyTo) }),
+  }
 }
 
 export function vhostRequest(body: Json): VhostRequest {

@@ -1,6 +1,7 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
 import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import multipart from '@fastify/multipart'
 import {
   type FastifyInstance,
   type FastifyRequest,
@@ -78,6 +79,10 @@ export class ManagementServer {
         }
       },
     )
+    void this.app.register(multipart, {
+      attachFieldsToBody: 'keyValues',
+      limits: { fileSize: HTTP_BODY_BYTES_MAX, fieldSize: HTTP_BODY_BYTES_MAX, files: 1, fields: 10 },
+    })
     for (const routes of [
       overviewRoutes,
       vhostRoutes,
@@ -110,7 +115,7 @@ export class ManagementServer {
         this.principals.set(raw, user)
       },
       preValidation: async (raw) => {
-        raw.body ??= {}
+        raw.body = fromForm(raw.body)
       },
       handler: async (raw, reply) => {
         const r = new Request(this.leveret, this.principals.get(raw) as Principal, raw, reply)
@@ -175,6 +180,17 @@ export class ManagementServer {
     this.local?.closeAllConnections()
     this.local?.close()
     await this.app.close()
+  }
+}
+
+/** A form with a file of definitions, as browsers and curl send it, counts as its content. @throws HttpError 400 */
+function fromForm(body: unknown): unknown {
+  const file = (body as { file?: unknown } | undefined)?.file
+  if (!Buffer.isBuffer(file)) return body ?? {}
+  try {
+    return JSON.parse(file.toString('utf8'))
+  } catch {
+    throw new HttpError(400, 'bad_request', 'not_json')
   }
 }
 

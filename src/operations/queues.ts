@@ -5,6 +5,7 @@ import type { Broker } from '../broker/broker.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import { classic, type QueueKind, queueKind } from '../broker/queue/kinds/kinds.ts'
 import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import {
@@ -80,10 +81,15 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
 }
 
-/** Of a declaration that does not say: what vhost or node have as usual, where that suits it. */
-function usualKind(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
+/** What a vhost, or else the node, has as usual. */
+export function defaultKind(broker: Broker, vhost: Vhost): QueueKind {
   const own = vhost.info.defaultQueueType
-  const usual = queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic
+  return queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic
+}
+
+/** Of a declaration that does not say: what is usual, where that suits it. */
+function usualKind(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
+  const usual = defaultKind(broker, vhost)
   const suits = wanted.durable && !wanted.exclusive && !wanted.autoDelete && wanted.name !== ''
   return usual.transient || suits ? usual : classic
 }

@@ -16,6 +16,8 @@ export interface UserRequest {
   readonly limits?: UserLimits | undefined
 }
 
+const userLimitNames = ['max-connections', 'max-channels']
+
 /** @returns whether the user is new. @throws Refusal */
 export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const algorithm = r.hashingAlgorithm ?? SHA256
@@ -26,7 +28,10 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
     r.password === undefined || r.password === ''
       ? { hash: r.passwordHash ?? '', algorithm }
       : await scryptHash(r.password)
-  users.set({ name: r.name, password, tags: r.tags, limits: r.limits ?? existing?.limits ?? {} })
+  let limits: UserLimits = r.limits === undefined ? (existing?.limits ?? {}) : {}
+  for (const [name, value] of Object.entries(r.limits ?? {}))
+    limits = withLimit(limits, userLimitNames, name, value)
+  users.set({ name: r.name, password, tags: r.tags, limits })
   return existing === undefined
 }
 
@@ -54,8 +59,6 @@ export function putTopicPermission(users: Users, user: string, vhost: Vhost, p: 
   for (const right of ['write', 'read'] as const) checkPattern(right, p[right])
   users.setTopicPermission(user, vhost.name, p)
 }
-
-const userLimitNames = ['max-connections', 'max-channels']
 
 /** @param value undefined removes it. @throws Refusal */
 export function setUserLimit(users: Users, user: string, name: string, value: number | undefined): void {

@@ -90,6 +90,7 @@ export class GroupCommit {
   }
 
   private changed(): void {
+    if (this.closed) return
     if (this.lazy === undefined && this.inFlight === undefined) {
       this.lazy = this.clock.after(LAZY_MS, () => {
         this.lazy = undefined
@@ -114,7 +115,7 @@ export class GroupCommit {
   }
 
   private start(): void {
-    if (this.inFlight !== undefined || this.maintaining) return
+    if (this.inFlight !== undefined || this.maintaining || this.closed) return
     this.lazy?.cancel()
     this.lazy = undefined
     this.urgent = false
@@ -189,6 +190,15 @@ export class GroupCommit {
         (e) => this.failed(e, batch, number),
       )
     })
+  }
+
+  /** Forgets what is left, for a start that has failed. */
+  async abandon(): Promise<void> {
+    this.closed = true
+    this.lazy?.cancel()
+    this.sources = []
+    this.metadata = []
+    await this.inFlight?.catch(() => {})
   }
 
   /** Writes what is left. @throws where the store refuses it */

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commands } from '../../src/cli/ctl/commands.ts'
 import { examples } from '../../src/cli/ctl/examples.ts'
@@ -142,6 +142,15 @@ describe('commands of rabbitmqctl', () => {
     expect((await ctl('publish', 'nowhere', 'x')).code).toBe(70)
     await out('delete_queue', q)
     expect((await ctl('delete_queue', q)).code).toBe(65)
+  })
+
+  it('run by the names of rabbitmqctl and rabbitmq-diagnostics', async () => {
+    for (const name of ['rabbitmqctl', 'rabbitmq-diagnostics']) {
+      const link = join(dir, name)
+      symlinkSync(resolve('bin/leveret.js'), link)
+      const r = await runCli(['-q', 'ping', '--data-dir', dir], link)
+      expect([r.code, r.stdout]).toEqual([0, 'Ping succeeded\n'])
+    }
   })
 
   it('say what is wrong, and how they are used', async () => {

@@ -120,6 +120,24 @@ describe('definitions', () => {
     expect((await mine.get(`policies/${target}`)).json).toHaveLength(1)
   })
 
+  it('may come as a file in a form', async () => {
+    const name = fresh('form')
+    const definitions = {
+      users: [],
+      vhosts: [],
+      queues: [{ name, vhost: '/', durable: true, auto_delete: false, arguments: {} }],
+    }
+    const send = async (content: string): Promise<Response> => {
+      const form = new FormData()
+      form.set('file', new Blob([content]), 'definitions.json')
+      const headers = { authorization: `Basic ${btoa(http.login)}` }
+      return await fetch(`${http.base}/api/definitions`, { method: 'POST', headers, body: form })
+    }
+    expect((await send(JSON.stringify(definitions))).ok).toBe(true)
+    expect((await http.delete(`queues/%2F/${name}`)).status).toBe(204)
+    expect((await send('no json')).status).toBe(400)
+  })
+
   it('that make no sense are refused', async () => {
     const mine = await other()
     expect((await mine.post('definitions', { queues: 'none' })).status).toBe(400)

@@ -24,8 +24,10 @@ export interface Finished {
 }
 
 /** Runs a command line to its end. */
-export function runCli(args: readonly string[]): Promise<Finished> {
-  const child = spawn(process.execPath, ['bin/leveret.js', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export function runCli(args: readonly string[], program = 'bin/leveret.js'): Promise<Finished> {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (b) => {

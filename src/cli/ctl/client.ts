@@ -72,7 +72,7 @@ export class Client {
       r.on('error', (error) =>
         reject(
           new CtlError(
-            `no broker answers at ${url ?? join(dataDir, CONTROL_SOCKET)} (${(error as NodeJS.ErrnoException).code}); is it running, and is --data-dir right?`,
+            `no broker answers at ${u === undefined ? join(dataDir, CONTROL_SOCKET) : u.host} (${(error as NodeJS.ErrnoException).code}); is it running, and is --data-dir right?`,
             69,
           ),
         ),

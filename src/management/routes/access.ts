@@ -1,9 +1,8 @@
-import { tagList } from '../../definitions/requests.ts'
+import { tagList, userRequest } from '../../definitions/requests.ts'
 import { userJson as withHash } from '../../definitions/shapes.ts'
 import type { Leveret } from '../../leveret.ts'
 import { putPermission, putTopicPermission, putUser, setUserLimit } from '../../operations/users.ts'
-import { SCRYPT } from '../../security/passwords.ts'
-import type { UserLimits, UserRecord, Users } from '../../security/users.ts'
+import type { UserRecord, Users } from '../../security/users.ts'
 import { type AddRoute, badRequest, type Handler, HttpError, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
@@ -18,23 +17,6 @@ export function accessRoutes(add: AddRoute, leveret: Leveret): void {
 function userJson(u: UserRecord): Json {
   const { leveret_password_hash: _, ...shown } = withHash(u)
   return shown
-}
-
-/** As one of RabbitMQ's requests or definitions has it. @throws HttpError 400 */
-export async function putUserFrom(users: Users, name: string, body: Json): Promise<boolean> {
-  const { password, tags, limits } = body
-  if (tags === undefined) throw badRequest('key_missing: tags')
-  const own = body['leveret_password_hash']
-  const hash = own ?? body['password_hash']
-  const algorithm = own === undefined ? body['hashing_algorithm'] : SCRYPT
-  return await putUser(users, {
-    name,
-    password: typeof password === 'string' ? password : undefined,
-    passwordHash: typeof hash === 'string' ? hash : undefined,
-    hashingAlgorithm: typeof algorithm === 'string' ? algorithm : undefined,
-    tags: tagList(tags),
-    limits: limits !== null && typeof limits === 'object' ? (limits as UserLimits) : undefined,
-  })
 }
 
 function existingUser(users: Users, r: Request): UserRecord {
@@ -68,7 +50,7 @@ function userRoutes(add: AddRoute, users: Users): void {
   })
   add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(users, r)))
   add('PUT', 'users/:user', 'administrator', async (r) =>
-    r.stored(await putUserFrom(users, r.params['user'] as string, r.body)),
+    r.stored(await putUser(users, userRequest(r.params['user'] as string, r.body))),
   )
   add('DELETE', 'users/:user', 'administrator', (r) => {
     if (!users.remove(r.params['user'] as string)) throw notFound()

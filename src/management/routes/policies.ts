@@ -1,25 +1,9 @@
-import type { PolicyInfo, PolicyValue } from '../../broker/policy/policy.ts'
+import type { PolicyInfo } from '../../broker/policy/policy.ts'
+import { policyRequest } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
 import { removePolicy, setPolicy } from '../../operations/policies.ts'
 import { policyJson } from '../describe.ts'
-import { type AddRoute, badRequest, notFound } from '../http.ts'
-import type { Json } from '../listing.ts'
-
-/** As requests and definitions have it. @throws HttpError 400 */
-export function policyFrom(name: string, body: Json): Parameters<typeof setPolicy>[1] {
-  const { pattern, definition, priority } = body
-  if (typeof pattern !== 'string') throw badRequest('key_missing: pattern')
-  if (definition === null || typeof definition !== 'object') throw badRequest('key_missing: definition')
-  const applyTo = body['apply-to']
-  return {
-    name,
-    pattern,
-    definition: definition as { [key: string]: PolicyValue },
-    // Some tools send the number as a text.
-    ...(priority === undefined ? {} : { priority: Number(priority) }),
-    ...(typeof applyTo === 'string' ? { applyTo } : {}),
-  }
-}
+import { type AddRoute, notFound } from '../http.ts'
 
 export function policyRoutes(add: AddRoute, _leveret: Leveret): void {
   for (const [resource, operator] of [
@@ -42,7 +26,7 @@ export function policyRoutes(add: AddRoute, _leveret: Leveret): void {
       const vhost = r.vhost()
       const name = r.params['name'] as string
       const isNew = setOf(vhost, operator).get(name) === undefined
-      setPolicy(vhost, policyFrom(name, r.body), operator)
+      setPolicy(vhost, policyRequest(name, r.body), operator)
       return r.stored(isNew)
     })
     add('DELETE', one, right, (r) => {

@@ -1,12 +1,11 @@
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
-import { argumentsOf } from '../../definitions/requests.ts'
+import { queueArguments } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
 import { checkAccess } from '../../operations/caller.ts'
-import { declareQueue, deleteQueue, purgeQueue } from '../../operations/queues.ts'
+import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
 import { Redrive } from '../../operations/redrive.ts'
-import { FieldTable, fieldEntry, toField } from '../../protocol/field-table.ts'
 import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, MESSAGES_MAX, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
@@ -67,18 +66,12 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     const vhost = r.vhost()
     const name = r.params['name'] as string
     const isNew = !vhost.queues.has(name)
-    const type = r.body['type']
-    const args = argumentsOf(r.body)
-    const withType =
-      typeof type === 'string' && args.get('x-queue-type') === undefined && type !== 'classic'
-        ? FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
-        : args
     declareQueue(leveret.broker, r.caller(vhost), {
       name,
       durable: flag(r.body, 'durable', true),
       exclusive: flag(r.body, 'exclusive'),
       autoDelete: flag(r.body, 'auto_delete'),
-      arguments: withType,
+      arguments: queueArguments(r.body, defaultKind(leveret.broker, vhost)),
     })
     return r.stored(isNew)
   })
