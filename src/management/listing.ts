@@ -1,4 +1,5 @@
 /** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
+import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Refusal } from '../operations/refusal.ts'
 import { Pattern } from '../util/pattern.ts'
@@ -18,7 +19,7 @@ export type Json = { [key: string]: unknown }
 
 const PAGE_SIZE = 100
 /** Objects described before others have their turn. */
-const PIECE = 500
+const PIECE = 250
 const PAGE_SIZE_MAX = 500
 
 /** One kind of object in lists: what it is called, and how it is described. */
@@ -48,31 +49,35 @@ function positive(text: string, what: string, max: number): number {
   return n
 }
 
+/** A long answer, as text, made while it is sent. */
+export type LongAnswer = Readable
+
 /**
- * Only what the answer shows is described; a long list without pages becomes text bit by bit, so that the broker does its
- * work in between. @throws Refusal
+ * Only what the answer shows is described. What takes long, a list without pages or the order of a column that has to be
+ * described first, is done bit by bit, so that the broker does its work in between. @throws Refusal
  */
-export function listed<T>(
+export async function listed<T>(
   items: Iterable<T>,
   kind: Listed<T>,
   q: ListQuery,
-): Json[] | Json | Promise<string> {
+): Promise<Json[] | Json | LongAnswer> {
   const all = [...items]
   const filtered = q.name === undefined || q.name === '' ? all : filterByName(all, kind, q)
-  if (q.sort !== undefined) sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
+  const sorted =
+    q.sort === undefined ? filtered : await sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
   const columns = q.columns?.split(',')
   const show = (item: T): Json => {
     const full = kind.describe(item)
     return columns === undefined ? full : pick(full, columns)
   }
-  if (q.page === undefined) return filtered.length > PIECE ? longText(filtered, show) : filtered.map(show)
+  if (q.page === undefined) return sorted.length > PIECE ? longAnswer(sorted, show) : sorted.map(show)
   const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
-  const pageCount = Math.max(1, Math.ceil(filtered.length / pageSize))
+  const pageCount = Math.max(1, Math.ceil(sorted.length / pageSize))
   if (page > pageCount) throw new Refusal(`page out of range, page: ${page} page count: ${pageCount}`)
-  const shown = filtered.slice((page - 1) * pageSize, page * pageSize)
+  const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
   return {
-    filtered_count: filtered.length,
+    filtered_count: sorted.length,
     item_count: shown.length,
     items: shown.map(show),
     page,
@@ -82,18 +87,16 @@ export function listed<T>(
   }
 }
 
-async function longText<T>(items: readonly T[], show: (item: T) => Json): Promise<string> {
-  const pieces: string[] = []
-  for (let at = 0; at < items.length; at += PIECE) {
-    pieces.push(
-      items
-        .slice(at, at + PIECE)
-        .map((i) => JSON.stringify(show(i)))
-        .join(','),
-    )
-    await nextTurn()
+function longAnswer<T>(items: readonly T[], show: (item: T) => Json): LongAnswer {
+  async function* pieces(): AsyncGenerator<string> {
+    for (let at = 0; at < items.length; at += PIECE) {
+      const piece = items.slice(at, at + PIECE).map((i) => JSON.stringify(show(i)))
+      yield `${at === 0 ? '[' : ','}${piece.join(',')}`
+      await nextTurn()
+    }
+    yield ']'
   }
-  return `[${pieces.join(',')}]`
+  return Readable.from(pieces())
 }
 
 function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {
@@ -111,12 +114,20 @@ function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {
   return all.filter((i) => pattern.matches(kind.name(i)))
 }
 
-function sortBy<T>(items: T[], kind: Listed<T>, column: string, reverse: boolean): void {
-  const key =
-    column === 'name' ? kind.name : (kind.keys?.[column] ?? ((i: T) => valueAt(kind.describe(i), column)))
-  const keyed = items.map((item) => ({ item, key: key(item) }))
+async function sortBy<T>(
+  items: readonly T[],
+  kind: Listed<T>,
+  column: string,
+  reverse: boolean,
+): Promise<T[]> {
+  const quick = column === 'name' ? kind.name : kind.keys?.[column]
+  const keyed: { item: T; key: unknown }[] = []
+  for (const item of items) {
+    keyed.push({ item, key: quick === undefined ? valueAt(kind.describe(item), column) : quick(item) })
+    if (quick === undefined && keyed.length % PIECE === 0) await nextTurn()
+  }
   keyed.sort((a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
-  for (const [i, { item }] of keyed.entries()) items[i] = item
+  return keyed.map((k) => k.item)
 }
 
 function pick(object: Json, columns: readonly string[]): Json {

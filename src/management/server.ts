@@ -1,6 +1,7 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
 import { chmodSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
   type FastifyInstance,
@@ -120,7 +121,7 @@ export class ManagementServer {
       handler: async (raw, reply) => {
         const r = new Request(this.leveret, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
-        if (typeof answer === 'string') return reply.type('application/json; charset=utf-8').send(answer)
+        if (answer instanceof Readable) return reply.type('application/json; charset=utf-8').send(answer)
         return answer === undefined ? reply.send() : answer
       },
     })
