@@ -71,7 +71,7 @@ function configuration(options: StartOptions): Loaded {
   const loaded = loadConfig(file, process.env, options.overrides)
   const { draft } = loaded
   draft.dataDir = options.dataDir
-  draft.bind = options.bind ?? '0.0.0.0'
+  draft.bind = options.bind
   if (options.managementPort !== false) draft.management.port = options.managementPort
   if (options.metricsPort !== false) draft.metrics.port = options.metricsPort
   draft.settings()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it } from 'vitest'
 import { createBroker } from '../src/index.ts'
+import { anyAddress } from '../src/util/address.ts'
 import { until } from './support/until.ts'
 
 describe('createBroker', () => {
@@ -25,6 +26,22 @@ describe('createBroker', () => {
     expect([message.content.toString(), message.properties.headers]).toEqual(['boom', { n: 1 }])
     ch.ack(message)
     await until(() => broker.queues()[0]?.unacked === 0)
+    await client.close()
+    await broker.close()
+  })
+
+  it('listens for both kinds of address, and shows IPv4 ones as they are usually written', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0, bind: anyAddress() })
+    const client = await amqp.connect(broker.url)
+    const headers = { authorization: `Basic ${btoa('guest:guest')}` }
+    const r = await fetch(`http://127.0.0.1:${broker.managementPort}/api/connections`, { headers })
+    expect(await r.json()).toMatchObject([
+      {
+        name: expect.stringMatching(/^127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+$/),
+        peer_host: '127.0.0.1',
+        host: '127.0.0.1',
+      },
+    ])
     await client.close()
     await broker.close()
   })

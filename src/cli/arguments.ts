@@ -39,7 +39,7 @@ Options:
                      TCP port of the HTTP API (default 15672; 0 = any free one; none = no HTTP API)
   --metrics-port PORT
                      TCP port of Prometheus' metrics (default 15692; 0 = any free one; none = no metrics)
-  --bind ADDRESS     address to listen on (default 0.0.0.0)
+  --bind ADDRESS     address to listen on (default: every address, IPv4 and IPv6)
   --data-dir DIR     folder of the store (default ./leveret-data)
   --config FILE      configuration in the format of rabbitmq.conf; options come before it
   --log-level LEVEL  ${LOG_LEVELS.join(', ')} (default info)

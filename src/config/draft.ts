@@ -47,7 +47,7 @@ export class Draft {
   }
   defaultVhost = '/'
   readonly loopbackUsers = new Set(['guest'])
-  memoryLimit = MEMORY_SHARE * availableMemory()
+  memoryLimit = Math.floor(MEMORY_SHARE * availableMemory())
   diskFreeLimit = DISK_FREE_LIMIT
   readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
   readonly oauth: {

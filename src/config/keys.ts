@@ -29,7 +29,7 @@ const listener =
   }
 
 /** A free-disk limit is relative to the memory, as in RabbitMQ. */
-const relative = (v: string): number => decimal(v) * availableMemory()
+const relative = (v: string): number => Math.floor(decimal(v) * availableMemory())
 
 export const keys: Readonly<Record<string, Apply>> = {
   'listeners.tcp.*': listener('tcp'),

@@ -1,5 +1,6 @@
 /** Who is at the other end: the socket's address, or what a trusted load balancer says in front of everything. */
 import type { Socket } from 'node:net'
+import { plainAddress } from '../util/address.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 
 export class Peer {
@@ -12,7 +13,7 @@ export class Peer {
   /** @param proxied a trusted balancer is at that address */
   constructor(socket: Socket, proxied: ((address: string) => boolean) | undefined) {
     this.socket = socket
-    this.address = socket.remoteAddress ?? ''
+    this.address = plainAddress(socket.remoteAddress)
     this.port = socket.remotePort ?? 0
     if (proxied?.(this.address) === true) this.header = Buffer.alloc(0)
   }
@@ -20,7 +21,7 @@ export class Peer {
   /** `host:port -> host:port` */
   get name(): string {
     const { localAddress, localPort } = this.socket
-    return `${this.address}:${this.port} -> ${localAddress}:${localPort}`
+    return `${this.address}:${this.port} -> ${plainAddress(localAddress)}:${localPort}`
   }
 
   /** The balancer's header is still to come. */

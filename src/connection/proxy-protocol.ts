@@ -2,7 +2,9 @@
  * The PROXY protocol, versions 1 and 2: a load balancer in front tells who the client is. Only balancers at trusted
  * addresses are believed, and from them the header has to come.
  */
+
 import { BlockList, isIP } from 'node:net'
+import { plainAddress } from '../util/address.ts'
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const V2_FIXED_BYTES = 16
@@ -29,7 +31,7 @@ export function trustedList(addresses: readonly string[]): (address: string) => 
     else list.addSubnet(net, Number(bits), family)
   }
   return (address) => {
-    const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
+    const plain = plainAddress(address)
     const version = isIP(plain)
     return version !== 0 && list.check(plain, version === 4 ? 'ipv4' : 'ipv6')
   }

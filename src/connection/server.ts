@@ -10,6 +10,7 @@ import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
 import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
+import { plainAddress } from '../util/address.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
@@ -95,7 +96,10 @@ export class Server {
   /** A client has come; `net` where the socket is a plain one of that listener. */
   accept(socket: Socket, net?: NetServer): void {
     if (this.connections.size - this.admission.openCount >= this.admission.limits.unauthenticated) {
-      this.logger.warn({ address: socket.remoteAddress }, 'too many connections that are not open yet')
+      this.logger.warn(
+        { address: plainAddress(socket.remoteAddress) },
+        'too many connections that are not open yet',
+      )
       socket.destroy()
       return
     }

@@ -9,6 +9,7 @@ import type { Connection } from '../connection/connection.ts'
 import * as brief from '../definitions/shapes.ts'
 import { tableJson } from '../definitions/shapes.ts'
 import { FieldTable } from '../protocol/field-table.ts'
+import { plainAddress } from '../util/address.ts'
 import type { Json } from './listing.ts'
 import type { Rates } from './rates.ts'
 
@@ -113,7 +114,7 @@ export function connectionJson(rates: Rates, c: Connection): Json {
     ssl: c.secure,
     peer_host: c.peer.address,
     peer_port: c.peer.port,
-    host: c.socket.localAddress ?? '',
+    host: plainAddress(c.socket.localAddress),
     port: c.socket.localPort ?? 0,
     client_properties: properties,
     user_provided_name: properties['connection_name'] ?? null,

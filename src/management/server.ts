@@ -14,6 +14,7 @@ import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
 import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
 import type { Principal } from '../security/principal.ts'
+import { anyAddress, plainAddress } from '../util/address.ts'
 import { type AddRoute, errorReply, HttpError, hasTag, notAuthorised, owner, Request } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -134,8 +135,9 @@ export class ManagementServer {
     const { users, server, broker } = this.leveret
     const { throttle, login } = server
     const now = broker.clock.now()
+    const address = plainAddress(raw.ip)
     const wait = (): Promise<void> =>
-      new Promise((resolve) => broker.clock.after(throttle.delay(raw.ip, broker.clock.now()), resolve))
+      new Promise((resolve) => broker.clock.after(throttle.delay(address, broker.clock.now()), resolve))
     let user: Principal | undefined
     if (scheme.toLowerCase() === 'bearer') {
       await wait()
@@ -144,14 +146,14 @@ export class ManagementServer {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users, login.oauth, name, password, raw.ip, wait)
+      user = await passwordLogin(users, login.oauth, name, password, address, wait)
     } else throw UNAUTHORISED
     if (user === undefined) {
-      throttle.refused(raw.ip, now)
-      this.leveret.logger.warn({ address: raw.ip }, 'HTTP login refused')
+      throttle.refused(address, now)
+      this.leveret.logger.warn({ address }, 'HTTP login refused')
       throw UNAUTHORISED
     }
-    throttle.succeeded(raw.ip)
+    throttle.succeeded(address)
     return user
   }
 
@@ -171,7 +173,7 @@ export class ManagementServer {
 
   /** Resolves with the port. @throws the error of listen */
   async listen(port: number, host: string | undefined): Promise<number> {
-    await this.app.listen({ port, host: host ?? '0.0.0.0' })
+    await this.app.listen({ port, host: host ?? anyAddress() })
     const address = this.app.server.address()
     return address !== null && typeof address === 'object' ? address.port : port
   }

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { exchangeTypes } from '../../broker/exchange/registry.ts'
 import type { Leveret } from '../../leveret.ts'
+import { anyAddress } from '../../util/address.ts'
 import { version } from '../../util/version.ts'
 import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
@@ -122,7 +123,7 @@ function listeners({
   return [
     ...amqp,
     ...http.flatMap(([protocol, port, l]) =>
-      port === undefined ? [] : [{ node, protocol, ip_address: l?.bind ?? '0.0.0.0', port }],
+      port === undefined ? [] : [{ node, protocol, ip_address: l?.bind ?? anyAddress(), port }],
     ),
   ]
 }
