@@ -76,8 +76,9 @@ install()
 switch (task) {
   case 'start': {
     build()
+    const built = performance.now()
     const { main } = await import('../dist/main.js')
-    await main(['start', ...rest])
+    await main(['start', ...rest], built)
     break
   }
   case 'test':

@@ -37,8 +37,12 @@ function isCtl(name: string): boolean {
   return /^[a-z][a-z_]*$/.test(name) && name !== 'start' && name !== 'config'
 }
 
-/** Runs a command line without the program's name; sets the exit code. */
-export async function main(args: readonly string[]): Promise<void> {
+/**
+ * Runs a command line without the program's name; sets the exit code.
+ *
+ * @param since when it was called, in ms since the process began, where other work came first
+ */
+export async function main(args: readonly string[], since = 0): Promise<void> {
   const called = basename(process.argv[1] ?? '').replace(/\.js$/, '')
   const [first = ''] = args
   if (first === 'ctl' || rabbitNames.includes(called) || isCtl(first)) {
@@ -61,7 +65,7 @@ export async function main(args: readonly string[]): Promise<void> {
     const loaded = load(command.options)
     if (loaded === undefined) return
     if (command.name === 'config') process.stdout.write(effectiveText(loaded))
-    else await start(command.options, loaded)
+    else await start(command.options, loaded, since)
   }
 }
 
@@ -97,7 +101,7 @@ function levelOf(name: string): string {
   return pinoLevels[name] ?? name
 }
 
-async function start(options: StartOptions, { draft, ignored }: Loaded): Promise<void> {
+async function start(options: StartOptions, { draft, ignored }: Loaded, since: number): Promise<void> {
   const logger = makeLogger('info', draft)
   const categories = logCategories.map((category) => [category, logger.child({ category })] as const)
   const setLevels = (d: Draft): void => {
@@ -114,7 +118,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded): Promise
   const settings = draft.settings()
   try {
     const leveret = await Leveret.start(settings, loggers)
-    const startMs = Math.round(leveret.listeningAt)
+    const startMs = Math.round(leveret.listeningAt - since)
     const [port] = leveret.ports
     const { managementPort, metricsPort } = leveret
     const { bind } = settings.listeners[0] ?? { bind: undefined }
