@@ -19,7 +19,7 @@ import { GroupCommit } from './storage/batch.ts'
 import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
-import type { Logger, Loggers } from './util/logger.ts'
+import { type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
@@ -153,6 +153,19 @@ export class Leveret {
   setClusterName(name: string): void {
     this.parameters.setGlobal('cluster_name', name)
     this.server.identity = { ...this.server.identity, clusterName: name }
+  }
+
+  /** Runs something on a broker without data and listeners that is thrown away. */
+  async onCopy(action: (copy: Leveret) => Promise<void>): Promise<void> {
+    const settings = { ...this.settings, storage: 'memory', dataDir: undefined } as const
+    const copy = new Leveret(settings, await openStorage(settings), undefined, oneForAll(silent))
+    copy.broker.load()
+    try {
+      await action(copy)
+    } finally {
+      copy.broker.stop()
+      await copy.commit.abandon()
+    }
   }
 
   private async load(): Promise<void> {

@@ -51,6 +51,9 @@ export const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 /** Octets published but not yet on disk, or waiting to leave memory, above which connections are not read. */
 export const COMMIT_BYTES_MAX = 32 * 1024 * 1024
 
+/** Octets published in a transaction that is not committed yet: 406 beyond, and the transaction is gone. */
+export const TRANSACTION_BYTES_MAX = 268_435_456
+
 /** Consumers of one channel: 530 beyond. */
 export const CONSUMERS_PER_CHANNEL_MAX = 65_535
 

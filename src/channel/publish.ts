@@ -69,7 +69,7 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   else counters.unroutableDropped++
   const transaction = ch.transaction
   if (transaction !== undefined) {
-    transaction.addPublish(m, route, returned)
+    transaction.addPublish(m, route, returned, ch.connection.server.admission.limits.transactionBytes)
     return
   }
   if (returned) returnMessage(ch, m)

@@ -25,8 +25,13 @@ export class Transaction {
   settles: PendingSettle[] = []
   /** Tags in `settles`: settled as far as this channel's client is concerned. */
   readonly settled = new Set<number>()
+  /** Octets of the publishes. */
+  private bytes = 0
 
-  addPublish(m: Incoming, route: Route, returned: boolean): void {
+  /** @param max octets of a transaction. @throws AmqpError 406 */
+  addPublish(m: Incoming, route: Route, returned: boolean, max: number): void {
+    this.bytes += m.contentEnd - m.contentStart
+    if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     this.publishes.push({ message: Incoming.copyOf(m), route, returned })
   }
 
@@ -47,6 +52,7 @@ export class Transaction {
   clear(): void {
     this.publishes = []
     this.settles = []
+    this.bytes = 0
     this.settled.clear()
   }
 }

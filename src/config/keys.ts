@@ -132,6 +132,9 @@ export const keys: Readonly<Record<string, Apply>> = {
   handshake_timeout: (d, v) => {
     d.limits.handshakeMs = integer(v, 1)
   },
+  transaction_max_bytes: (d, v) => {
+    d.limits.transactionBytes = octets(v)
+  },
   consumer_max_per_channel: (d, v) => {
     d.limits.consumersPerChannel = numberOrInfinity(v)
   },

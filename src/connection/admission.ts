@@ -1,6 +1,11 @@
 /** Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16). */
 import type { Vhost } from '../broker/vhost.ts'
-import { CONSUMERS_PER_CHANNEL_MAX, HANDSHAKE_MS_MAX, UNAUTHENTICATED_MAX } from '../limits.ts'
+import {
+  CONSUMERS_PER_CHANNEL_MAX,
+  HANDSHAKE_MS_MAX,
+  TRANSACTION_BYTES_MAX,
+  UNAUTHENTICATED_MAX,
+} from '../limits.ts'
 import type { AmqpError } from '../protocol/errors.ts'
 import type { Access } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
@@ -16,6 +21,8 @@ export interface NodeLimits {
   /** ms from the TCP connection to connection.open. */
   readonly handshakeMs: number
   readonly consumersPerChannel: number
+  /** Octets published in a transaction that is not committed yet. */
+  readonly transactionBytes: number
 }
 
 export const defaultLimits: NodeLimits = {
@@ -23,6 +30,7 @@ export const defaultLimits: NodeLimits = {
   unauthenticated: UNAUTHENTICATED_MAX,
   handshakeMs: HANDSHAKE_MS_MAX,
   consumersPerChannel: CONSUMERS_PER_CHANNEL_MAX,
+  transactionBytes: TRANSACTION_BYTES_MAX,
 }
 
 class Counts {

@@ -1,7 +1,9 @@
 /**
  * Loading definitions: what is there stays as it is, what is missing is made, in the order in which things depend on each
- * other. Users, permissions and policies are replaced.
+ * other. Users, permissions and policies are replaced. All of it or nothing: it is done first on a copy of what exists,
+ * without messages, that is thrown away.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
@@ -14,9 +16,13 @@ import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { fullAccess } from '../security/access.ts'
+import { exportDefinitions } from './export.ts'
 import { argumentsOf, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 
 type Json = { [key: string]: unknown }
+
+/** Objects made before others have their turn. */
+const STEPS = 250
 
 function list(d: Json, name: string): Json[] {
   const v = d[name]
@@ -27,15 +33,44 @@ function list(d: Json, name: string): Json[] {
 
 function text(o: Json, name: string): string {
   const v = o[name]
-  if (typeof v !== 'string') throw new Refusal(`${name} missing in ${JSON.stringify(o)}`)
+  // Without the values: a password may be among them.
+  if (typeof v !== 'string') throw new Refusal(`${name} missing beside ${Object.keys(o).join(', ')}`)
   return v
 }
 
-/** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; what was loaded before stays */
+/** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; nothing has changed then */
 export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost): Promise<void> {
+  await leveret.onCopy(async (copy) => {
+    const patience = new Patience()
+    await apply(copy, exportDefinitions(leveret), undefined, patience)
+    await apply(copy, d, only && copy.broker.vhosts.get(only.name), patience)
+  })
+  await apply(leveret, d, only)
+  await leveret.commit.settled()
+}
+
+/** Lets others have their turn every so often. */
+class Patience {
+  private steps = 0
+
+  async step(): Promise<void> {
+    if (++this.steps % STEPS === 0) await nextTurn()
+  }
+}
+
+/** @param rehearsal given where it does not count: then nobody needs the hashes of passwords */
+async function apply(
+  leveret: Leveret,
+  d: Json,
+  only: Vhost | undefined,
+  rehearsal?: Patience,
+): Promise<void> {
   const { broker, users } = leveret
   if (only === undefined) {
-    for (const u of list(d, 'users')) await putUser(users, userRequest(text(u, 'name'), u))
+    for (const u of list(d, 'users')) {
+      const request = userRequest(text(u, 'name'), u)
+      await putUser(users, rehearsal === undefined ? request : { ...request, password: undefined })
+    }
     for (const v of list(d, 'vhosts')) importVhost(leveret, v)
   }
   const vhostOf = (o: Json): Vhost => {
@@ -61,8 +96,7 @@ export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost)
   }
   for (const p of list(d, 'parameters')) importParameter(leveret, vhostOf(p), p)
   for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyRequest(text(p, 'name'), p), false)
-  importObjects(leveret, d, vhostOf)
-  await leveret.commit.settled()
+  await importObjects(leveret, d, vhostOf, rehearsal)
 }
 
 function importVhost({ broker }: Leveret, v: Json): void {
@@ -89,7 +123,12 @@ function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
   }
 }
 
-function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): void {
+async function importObjects(
+  leveret: Leveret,
+  d: Json,
+  vhostOf: (o: Json) => Vhost,
+  rehearsal: Patience | undefined,
+): Promise<void> {
   const { broker } = leveret
   const caller = (vhost: Vhost): Caller => ({
     user: 'definitions',
@@ -116,6 +155,7 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
     })
   }
   for (const q of list(d, 'queues')) {
+    if (rehearsal !== undefined) await rehearsal.step()
     const vhost = vhostOf(q)
     const name = text(q, 'name')
     if (vhost.queues.has(name)) continue
@@ -128,6 +168,7 @@ function importObjects(leveret: Leveret, d: Json, vhostOf: (o: Json) => Vhost): 
     })
   }
   for (const b of list(d, 'bindings')) {
+    if (rehearsal !== undefined) await rehearsal.step()
     const vhost = vhostOf(b)
     if (!vhost.exchanges.has(text(b, 'source'))) continue
     bind(caller(vhost), {

@@ -15,7 +15,13 @@ beforeAll(async () => {
     port: 0,
     managementPort: 0,
     maxMessageSize: 1000,
-    limits: { connections: 4, unauthenticated: 3, handshakeMs: 2500, consumersPerChannel: 2 },
+    limits: {
+      connections: 4,
+      unauthenticated: 3,
+      handshakeMs: 2500,
+      consumersPerChannel: 2,
+      transactionBytes: 5000,
+    },
   })
   http = `http://127.0.0.1:${broker.managementPort}/api`
 })
@@ -167,6 +173,25 @@ describe('messages', () => {
       'PRECONDITION_FAILED - message size 1001 is larger than configured max size 1000',
     ])
     expect((await counts(w, q)).messages).toBe(1)
+  })
+
+  it('come in transactions up to the size that is set', async () => {
+    const w = await connect()
+    await w.channel(CH)
+    const q = await declareQueue(w)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    const publish = (): void => {
+      for (let i = 0; i < 4; i++) w.publish(CH, { routingKey: q, body: 'x'.repeat(1000) })
+    }
+    for (let i = 0; i < 2; i++) {
+      publish()
+      await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    }
+    expect((await counts(w, q)).messages).toBe(8)
+    publish()
+    publish()
+    expect(await refused(w)).toEqual([406, 'PRECONDITION_FAILED - transaction is larger than 5000 octets'])
+    expect((await counts(w, q)).messages).toBe(8)
   })
 
   it('have headers of a frame, at most', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
-import { fresh } from '../support/target.ts'
+import { differs, fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { Http, useHttp } from './target.ts'
 
@@ -118,6 +118,64 @@ describe('definitions', () => {
     expect((await mine.post(`definitions/${target}`, json)).status).toBe(204)
     await until(async () => (await mine.get(`queues/${target}`)).json.length === 3)
     expect((await mine.get(`policies/${target}`)).json).toHaveLength(1)
+  })
+
+  differs('RabbitMQ keeps what came before')('are loaded whole or not at all', async () => {
+    const before = (await http.get('definitions')).json
+    const queue = { vhost: '/', durable: true, auto_delete: false, arguments: {} }
+    const good = {
+      users: [{ name: fresh('half'), password: 'p', tags: '' }],
+      vhosts: [{ name: fresh('half') }],
+      policies: [
+        {
+          name: 'half',
+          vhost: '/',
+          pattern: '',
+          definition: { 'max-length': 1 },
+          'apply-to': 'all',
+          priority: 0,
+        },
+      ],
+      global_parameters: [{ name: 'half', value: 1 }],
+    }
+    for (const bad of [
+      {
+        queues: [
+          { ...queue, name: 'a' },
+          { ...queue, name: 'b', arguments: { 'x-max-length': -1 } },
+        ],
+      },
+      {
+        queues: [
+          { ...queue, name: 'a' },
+          { ...queue, name: 'b', vhost: 'nowhere' },
+        ],
+      },
+      {
+        bindings: [
+          {
+            vhost: '/',
+            source: 'amq.fanout',
+            destination: 'nowhere',
+            destination_type: 'queue',
+            routing_key: '',
+            arguments: {},
+          },
+        ],
+      },
+      { exchanges: [{ vhost: '/', name: 'amq.new', type: 'fanout' }] },
+      { queues: [{ vhost: '/' }] },
+    ])
+      expect((await http.post('definitions', { ...good, ...bad })).status).toBe(400)
+    expect((await http.get('definitions')).json).toEqual(before)
+    // What the definitions build on may be there already.
+    const name = fresh('there')
+    await http.put(`queues/%2F/${name}`)
+    const binding = { source: 'amq.fanout', destination: name, destination_type: 'queue' }
+    const bindings = [{ vhost: '/', ...binding, routing_key: '', arguments: {} }]
+    expect((await http.post('definitions', { bindings })).status).toBe(204)
+    expect((await http.get(`queues/%2F/${name}/bindings`)).json).toHaveLength(2)
+    expect((await http.delete(`queues/%2F/${name}`)).status).toBe(204)
   })
 
   it('may come as a file in a form', async () => {
