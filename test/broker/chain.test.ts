@@ -56,10 +56,22 @@ class Harness {
   log = new QueueLog(1, this.commit, this.storage)
   /** So little that everything sealed leaves memory as soon as it can. */
   pager = new Pager(1, this.commit)
-  chain = new Chain(this.log, this.pager, () => this.log)
+  chain: Chain
   ready: Model[] = []
   unacked: (Model & { number: number })[] = []
+  /** What has come back, where that goes out first, in the order of its return: ids. */
+  private returned: number[] = []
+  private readonly inOrderOfReturn: boolean
   private next = 0
+
+  constructor(inOrderOfReturn: boolean) {
+    this.inOrderOfReturn = inOrderOfReturn
+    this.chain = this.open()
+  }
+
+  private open(): Chain {
+    return new Chain(this.log, this.pager, () => this.log, this.inOrderOfReturn)
+  }
 
   async run(s: Step): Promise<void> {
     switch (s.do) {
@@ -92,6 +104,7 @@ class Harness {
       case 'purge':
         expect(this.chain.purge()).toBe(this.ready.length)
         this.ready = []
+        this.returned = []
         break
       case 'restart':
         await this.restart()
@@ -120,6 +133,7 @@ class Harness {
     segment.deliveryCounts?.waits.delete(index)
     this.chain.giveBack(m.number)
     this.ready.push({ ...m, waits: false })
+    if (this.inOrderOfReturn) this.returned.push(m.id)
     this.ready.sort((a, b) => a.id - b.id)
   }
 
@@ -130,6 +144,7 @@ class Harness {
     const numbers = [...this.chain.browse(-1)].filter((b) => !b.unacked).map((b) => b.number)
     const number = numbers[at] as number
     const [m] = this.ready.splice(at, 1) as [Model]
+    this.returned = this.returned.filter((id) => id !== m.id)
     this.chain.take(number)
     this.unacked.push({ ...m, delivered: m.delivered || undefined, number })
   }
@@ -145,7 +160,9 @@ class Harness {
   }
 
   private head(): { model: Model; number: number } | undefined {
-    const expected = this.ready.shift()
+    const first = this.returned.shift()
+    const at = first === undefined ? 0 : this.ready.findIndex((m) => m.id === first)
+    const [expected] = this.ready.splice(at, 1)
     expect(this.chain.head()).toBe(expected !== undefined)
     if (expected === undefined) return undefined
     const { headSegment: s, headIndex: i } = this.chain
@@ -164,7 +181,8 @@ class Harness {
     this.commit = new GroupCommit(this.storage, this.clock)
     this.log = new QueueLog(1, this.commit, this.storage)
     this.pager = new Pager(1, this.commit)
-    this.chain = new Chain(this.log, this.pager, () => this.log)
+    this.chain = this.open()
+    this.returned = []
     this.chain.restore()
     const waiting = this.unacked.filter((m) => m.persistent && m.waits)
     expect(this.chain.takeWaiting().map((w) => [w.number, w.until])).toEqual(
@@ -177,10 +195,13 @@ class Harness {
 }
 
 describe('chain', () => {
-  it('behaves like a list, across commits and restarts', async () => {
+  it.each([
+    ['in its place', false],
+    ['in the order of return', true],
+  ])('behaves like a list, across commits and restarts: what comes back is %s', async (_, returnOrder) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
-        const h = new Harness()
+        const h = new Harness(returnOrder)
         for (const s of steps) await h.run(s)
         await h.run({ do: 'restart' })
         while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
@@ -196,7 +217,7 @@ describe('chain', () => {
 
   /** Found by the property above: a dropped segment had shared its number with a new one. */
   it('keeps what is appended after a restart that dropped an empty segment', async () => {
-    const h = new Harness()
+    const h = new Harness(false)
     for (const s of [
       { do: 'append', size: 0, persistent: true },
       { do: 'append', size: 70_000, persistent: false },
@@ -210,7 +231,7 @@ describe('chain', () => {
   })
 
   it('writes nothing for what comes and goes within a batch', async () => {
-    const h = new Harness()
+    const h = new Harness(false)
     for (let i = 0; i < 50; i++) {
       await h.run({ do: 'append', size: 100, persistent: true })
       await h.run({ do: 'remove' })
@@ -220,7 +241,7 @@ describe('chain', () => {
   })
 
   it('writes one record a commit, not one a message', async () => {
-    const h = new Harness()
+    const h = new Harness(false)
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 10; i++) await h.run({ do: 'append', size: 10, persistent: true })
       await h.commit.settled()
