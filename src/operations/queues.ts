@@ -124,8 +124,7 @@ function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKin
   // An exclusive durable queue is kept as a transient one, and its redeclaration still matches.
   checkEquivalent(what, 'durable', wanted.durable, q.durable || (q.exclusive && wanted.durable))
   checkEquivalent(what, 'auto_delete', wanted.autoDelete, q.autoDelete)
-  if (kind !== q.kind) checkEquivalent(what, 'x-queue-type', kind.name, q.kind.name)
-  checkArguments(what, comparedArguments(q.kind), wanted.arguments, q.arguments)
+  checkArguments(what, comparedArguments(q.kind, kind), withKind(wanted.arguments, kind), q.arguments)
 }
 
 /** @throws AmqpError 403, 405, 406 for a condition that does not hold; a missing queue counts 0 */

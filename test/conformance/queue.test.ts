@@ -83,6 +83,35 @@ describe('queue.declare', () => {
     await w.expect(CH, MethodId.QueueDeclareOk)
   })
 
+  it('again with another type, or with several other arguments: 406 for the first that RabbitMQ looks at', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { exclusive: false, durable: true })
+    const declare = async (args: Parameters<typeof table>[0]): Promise<unknown> => {
+      w.send(CH, MethodId.QueueDeclare, { queue: q, durable: true, arguments: table(args) })
+      return await refused(w)
+    }
+    const differs = (name: string, value: string, type: string): unknown => [
+      406,
+      expect.stringContaining(
+        `inequivalent arg '${name}' for queue '${q}' in vhost '/': received the value '${value}' of type '${type}' but current is none`,
+      ),
+    ]
+    expect(await declare({ 'x-queue-type': 'quorum' })).toEqual(differs('x-queue-type', 'quorum', 'longstr'))
+    expect(await declare({ 'x-queue-type': 'quorum', 'x-max-length': 1 })).toEqual(
+      differs('x-max-length', '1', 'signedint'),
+    )
+    expect(await declare({ 'x-max-length': 1, 'x-dead-letter-exchange': 'd', 'x-expires': 60_000 })).toEqual(
+      differs('x-expires', '60000', 'signedint'),
+    )
+    w.send(CH, MethodId.QueueDeclare, {
+      queue: q,
+      durable: true,
+      arguments: table({ 'x-queue-type': 'classic' }),
+    })
+    await w.expect(CH, MethodId.QueueDeclareOk)
+    await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
+  })
+
   it('exclusive: other connections get 405', async () => {
     const a = await session(t)
     const b = await session(t)

@@ -19,6 +19,8 @@ export interface AlarmLimits {
 }
 
 const CHECK_MS = 1000
+/** Where memory is limited: a flood of publishes takes a good part of it within a second. */
+const MEMORY_CHECK_MS = 100
 
 export class Alarms {
   readonly limits: AlarmLimits
@@ -30,6 +32,8 @@ export class Alarms {
   private readonly clock: Clock
   private readonly listeners: (() => void)[] = []
   private timer: Timer | undefined
+  /** In ms since 1970. */
+  private diskLookedAt = 0
 
   constructor(limits: AlarmLimits, resources: Resources, clock: Clock) {
     this.limits = limits
@@ -53,12 +57,27 @@ export class Alarms {
 
   start(): void {
     this.check()
-    this.timer = this.clock.after(CHECK_MS, () => this.start())
+    this.later()
+  }
+
+  private later(): void {
+    const ms = Number.isFinite(this.limits.memory) ? MEMORY_CHECK_MS : CHECK_MS
+    this.timer = this.clock.after(ms, () => {
+      this.look(this.clock.now() - this.diskLookedAt >= CHECK_MS)
+      this.later()
+    })
   }
 
   check(): void {
+    this.look(true)
+  }
+
+  private look(atDisk: boolean): void {
     this.memoryUsed = this.resources.memoryUsed()
-    this.diskFree = this.resources.diskFree()
+    if (atDisk) {
+      this.diskFree = this.resources.diskFree()
+      this.diskLookedAt = this.clock.now()
+    }
     const memory = this.memoryUsed >= this.limits.memory
     const disk = this.diskFree !== undefined && this.diskFree < this.limits.diskFree
     if (memory === this.memory && disk === this.disk) return

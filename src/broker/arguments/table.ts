@@ -42,13 +42,8 @@ function operatorPolicy(key: string, what: string): PolicyKey {
   return { key, what, operator: true }
 }
 
+/** In the order in which RabbitMQ looks at them: the first that is wrong is the one that a client is told of. */
 export const rows: readonly ArgumentRow[] = [
-  {
-    name: 'x-message-ttl',
-    kinds: both,
-    rule: milliseconds,
-    policy: operatorPolicy('message-ttl', 'message TTL'),
-  },
   {
     name: 'x-expires',
     kinds: both,
@@ -56,22 +51,10 @@ export const rows: readonly ArgumentRow[] = [
     policy: operatorPolicy('expires', 'queue expiry'),
   },
   {
-    name: 'x-max-length',
+    name: 'x-message-ttl',
     kinds: both,
-    rule: atLeastZero,
-    policy: operatorPolicy('max-length', 'maximum length'),
-  },
-  {
-    name: 'x-max-length-bytes',
-    kinds: every,
-    rule: atLeastZero,
-    policy: operatorPolicy('max-length-bytes', 'maximum length in bytes'),
-  },
-  {
-    name: 'x-overflow',
-    kinds: both,
-    rule: oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], 'invalid_overflow'),
-    policy: operatorPolicy('overflow', 'overflow value'),
+    rule: milliseconds,
+    policy: operatorPolicy('message-ttl', 'message TTL'),
   },
   {
     name: 'x-dead-letter-exchange',
@@ -92,13 +75,42 @@ export const rows: readonly ArgumentRow[] = [
     policy: policy('dead-letter-strategy', 'dead letter strategy'),
   },
   {
+    name: 'x-max-length',
+    kinds: both,
+    rule: atLeastZero,
+    policy: operatorPolicy('max-length', 'maximum length'),
+  },
+  {
+    name: 'x-max-length-bytes',
+    kinds: every,
+    rule: atLeastZero,
+    policy: operatorPolicy('max-length-bytes', 'maximum length in bytes'),
+  },
+  {
+    name: 'x-max-in-memory-length',
+    kinds: ['quorum'],
+    rule: atLeastZero,
+    policy: operatorPolicy('max-in-memory-length', 'maximum number of messages in memory'),
+  },
+  {
+    name: 'x-max-in-memory-bytes',
+    kinds: ['quorum'],
+    rule: atLeastZero,
+    policy: operatorPolicy('max-in-memory-bytes', 'maximum number of bytes in memory'),
+  },
+  {
     name: 'x-max-priority',
     kinds: ['classic'],
     rule: integer((n) =>
       n < 0 ? `{value_negative,${n}}` : n > 255 ? `{max_value_exceeded,${n}}` : undefined,
     ),
   },
-  { name: 'x-single-active-consumer', kinds: both, rule: bool },
+  {
+    name: 'x-overflow',
+    kinds: both,
+    rule: oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], 'invalid_overflow'),
+    policy: operatorPolicy('overflow', 'overflow value'),
+  },
   {
     name: 'x-queue-mode',
     kinds: ['classic'],
@@ -111,6 +123,26 @@ export const rows: readonly ArgumentRow[] = [
     rule: atLeastZero,
     policy: operatorPolicy('queue-version', 'queue-version value'),
   },
+  { name: 'x-single-active-consumer', kinds: both, rule: bool },
+  { name: 'x-quorum-initial-group-size', kinds: ['quorum'], rule: atLeastZero },
+  {
+    name: 'x-max-age',
+    kinds: ['stream'],
+    rule: (v, all) => text(v, all) ?? (ageMs(String(v.value)) === undefined ? 'invalid_max_age' : undefined),
+    policy: policy('max-age', 'max age'),
+  },
+  {
+    name: 'x-stream-max-segment-size-bytes',
+    kinds: ['stream'],
+    rule: atLeastZero,
+    policy: policy('stream-max-segment-size-bytes', 'segment size'),
+  },
+  {
+    name: 'x-stream-filter-size-bytes',
+    kinds: ['stream'],
+    rule: integer((n) => (n < 16 || n > 255 ? `{value_out_of_range,${n}}` : undefined)),
+  },
+  { name: 'x-initial-cluster-size', kinds: ['stream'], rule: atLeastZero },
   {
     name: 'x-queue-leader-locator',
     kinds: every,
@@ -129,19 +161,6 @@ export const rows: readonly ArgumentRow[] = [
     kinds: both,
     rule: integer(() => undefined),
     policy: operatorPolicy('delivery-limit', 'delivery limit'),
-  },
-  { name: 'x-quorum-initial-group-size', kinds: ['quorum'], rule: atLeastZero },
-  {
-    name: 'x-max-in-memory-length',
-    kinds: ['quorum'],
-    rule: atLeastZero,
-    policy: operatorPolicy('max-in-memory-length', 'maximum number of messages in memory'),
-  },
-  {
-    name: 'x-max-in-memory-bytes',
-    kinds: ['quorum'],
-    rule: atLeastZero,
-    policy: operatorPolicy('max-in-memory-bytes', 'maximum number of bytes in memory'),
   },
   {
     name: 'x-consumer-timeout',
@@ -178,22 +197,4 @@ export const rows: readonly ArgumentRow[] = [
   { name: 'x-message-deduplication', kinds: both, rule: bool },
   { name: 'x-cache-size', kinds: both, rule: positive },
   { name: 'x-cache-ttl', kinds: both, rule: positiveMilliseconds },
-  {
-    name: 'x-max-age',
-    kinds: ['stream'],
-    rule: (v, all) => text(v, all) ?? (ageMs(String(v.value)) === undefined ? 'invalid_max_age' : undefined),
-    policy: policy('max-age', 'max age'),
-  },
-  {
-    name: 'x-stream-max-segment-size-bytes',
-    kinds: ['stream'],
-    rule: atLeastZero,
-    policy: policy('stream-max-segment-size-bytes', 'segment size'),
-  },
-  {
-    name: 'x-stream-filter-size-bytes',
-    kinds: ['stream'],
-    rule: integer((n) => (n < 16 || n > 255 ? `{value_out_of_range,${n}}` : undefined)),
-  },
-  { name: 'x-initial-cluster-size', kinds: ['stream'], rule: atLeastZero },
 ]

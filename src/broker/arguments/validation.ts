@@ -63,8 +63,11 @@ export function isCompared(name: string, kind: QueueKind): boolean {
   return byName.get(name)?.kinds.includes(kind.name) ?? false
 }
 
-export function comparedArguments(kind: QueueKind): string[] {
-  return rows.filter((r) => isCompared(r.name, kind)).map((r) => r.name)
+export function comparedArguments(kind: QueueKind, wanted: QueueKind): string[] {
+  const names = rows.filter((r) => isCompared(r.name, kind)).map((r) => r.name)
+  // An absent type is the same as that of the kind.
+  if (wanted !== kind) names.splice(names.indexOf('x-single-active-consumer') + 1, 0, 'x-queue-type')
+  return names
 }
 
 /**

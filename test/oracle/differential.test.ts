@@ -1,0 +1,52 @@
+/**
+ * The same random steps on Leveret and on RabbitMQ, and the same answers, errors, deliveries and counts expected of both.
+ * Runs with the oracle only (see test/oracle.config.ts).
+ */
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { fresh } from '../support/target.ts'
+import { Side, type Step, steps } from './side.ts'
+
+/** For a long search: RUNS=1000. */
+const RUNS = Number(process.env['RUNS'] ?? 60)
+const PATIENCE_MS = 2000
+
+let broker: RunningBroker
+beforeAll(async () => {
+  broker = await createBroker({ port: 0 })
+})
+afterAll(() => broker.close())
+
+/** RabbitMQ's queues answer beside its channels: what is not equal yet gets a moment. */
+async function settle(leveret: Side, rabbit: Side): Promise<[unknown, unknown]> {
+  const end = Date.now() + PATIENCE_MS
+  for (;;) {
+    const [a, b] = [await leveret.state(), await rabbit.state()]
+    if (JSON.stringify(a) === JSON.stringify(b) || Date.now() > end) return [a, b]
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+async function both(list: readonly Step[]): Promise<void> {
+  const prefix = fresh('d')
+  const leveret = await Side.open(broker.url, prefix)
+  const rabbit = await Side.open(process.env['LEVERET_TEST_URL'] ?? '', prefix)
+  try {
+    for (const [i, step] of list.entries()) {
+      const [a, b] = [await leveret.run(step), await rabbit.run(step)]
+      expect({ i, step, answer: a }).toEqual({ i, step, answer: b })
+      const [mine, theirs] = await settle(leveret, rabbit)
+      expect({ i, step, state: mine }).toEqual({ i, step, state: theirs })
+    }
+  } finally {
+    await leveret.close()
+    await rabbit.close()
+  }
+}
+
+describe('Leveret and RabbitMQ', () => {
+  it('do the same', async () => {
+    await fc.assert(fc.asyncProperty(steps, both), { numRuns: RUNS })
+  }, 600_000)
+})

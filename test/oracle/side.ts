@@ -1,0 +1,385 @@
+/** One of two brokers that are given the same steps. */
+import fc from 'fast-check'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { CH } from '../support/session.ts'
+import { type Received, table, Wire } from '../support/wire.ts'
+
+const queues = ['a', 'b', 'c'] as const
+const exchanges = ['x', 'y'] as const
+const keys = ['a', 'b.c', '#', '*.c', ''] as const
+
+/** What a queue may be declared with. */
+const queueArguments = [
+  {},
+  { 'x-max-length': 2 },
+  { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+  { 'x-max-length-bytes': 6 },
+  { 'x-max-priority': 2 },
+  { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'DEAD' },
+  { 'x-max-length': 1, 'x-dead-letter-exchange': 'DLX' },
+  { 'x-single-active-consumer': true },
+  { 'x-message-ttl': 3_600_000 },
+  { 'x-message-ttl': -1 },
+  { 'x-max-priority': 'high' },
+] as const
+
+const queue = fc.constantFrom(...queues)
+const exchange = fc.constantFrom(...exchanges)
+const key = fc.constantFrom(...keys)
+const rarely = fc.integer({ min: 0, max: 4 }).map((n) => n === 0)
+
+const step = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('declare' as const),
+      queue,
+      args: fc.nat(queueArguments.length - 1),
+      durable: fc.boolean(),
+      autoDelete: rarely,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('delete' as const),
+      queue,
+      ifUnused: fc.boolean(),
+      ifEmpty: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('purge' as const), queue }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('declareExchange' as const),
+      exchange,
+      type: fc.constantFrom('direct', 'fanout', 'topic'),
+      autoDelete: rarely,
+      internal: rarely,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('deleteExchange' as const), exchange, ifUnused: fc.boolean() }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('bind' as const, 'bind' as const, 'unbind' as const),
+      queue,
+      exchange,
+      key,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('bindExchange' as const, 'unbindExchange' as const),
+      exchange,
+      to: exchange,
+      key,
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('publish' as const),
+      exchange: fc.constantFrom('', '', ...exchanges),
+      queue,
+      key,
+      mandatory: fc.boolean(),
+      priority: fc.nat(3),
+      persistent: fc.boolean(),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('get' as const), queue, noAck: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('ack' as const, 'requeue' as const, 'reject' as const),
+      which: fc.nat(5),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('ackAll' as const, 'nackAll' as const, 'recover' as const, 'bogusAck' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('consume' as const),
+      queue,
+      noAck: fc.boolean(),
+      exclusive: rarely,
+      prefetch: fc.nat(2),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), queue }) },
+)
+export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+/** Declarations first, so that there is something to work on. */
+export const steps = fc.array(step, { minLength: 5, maxLength: 40 })
+
+interface Held {
+  /** By which both sides name the same delivery. */
+  readonly key: string
+  readonly tag: number
+}
+
+export class Side {
+  private readonly w: Wire
+  private readonly observer: Wire
+  private readonly prefix: string
+  /** Deliveries since the last look. */
+  private arrived: string[] = []
+  private held: Held[] = []
+  private answers: Received[] = []
+  /** Tags by queue. */
+  private consumers = new Map<string, string>()
+  private tags = 0
+  private bodies = 0
+
+  private constructor(w: Wire, observer: Wire, prefix: string) {
+    this.w = w
+    this.observer = observer
+    this.prefix = prefix
+  }
+
+  static async open(url: string, prefix: string): Promise<Side> {
+    const side = new Side(await Wire.open(url), await Wire.open(url), prefix)
+    await side.openChannel()
+    await side.observer.channel(CH)
+    return side
+  }
+
+  private async openChannel(): Promise<void> {
+    this.held = []
+    this.consumers = new Map()
+    await this.w.channel(CH)
+    await this.w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+  }
+
+  async close(): Promise<void> {
+    await this.w.close()
+    for (const q of queues) {
+      this.observer.send(CH, MethodId.QueueDelete, { queue: this.name(q) })
+      await this.observer.expect(CH, MethodId.QueueDeleteOk)
+    }
+    for (const x of exchanges)
+      await this.observer.call(
+        CH,
+        MethodId.ExchangeDelete,
+        { exchange: this.name(x) },
+        MethodId.ExchangeDeleteOk,
+      )
+    await this.observer.close()
+  }
+
+  private name(short: string): string {
+    return short === '' ? '' : `${this.prefix}-${short}`
+  }
+
+  private short(name: string): string {
+    return name.replace(`${this.prefix}-`, '')
+  }
+
+  /** Takes what is there and what comes, until one of the methods has come. */
+  private async answer(...ids: number[]): Promise<string> {
+    for (;;) {
+      const r = await this.w.next(CH)
+      const { method: m } = r
+      if (m.id === MethodId.ChannelClose) {
+        this.w.send(CH, MethodId.ChannelCloseOk)
+        await this.openChannel()
+        return `error ${m.replyCode} ${m.replyText} (${m.classId}.${m.methodId})`
+      }
+      if (ids.includes(m.id)) {
+        this.answers.push(r)
+        return 'ok'
+      }
+      this.take(r)
+    }
+  }
+
+  private take(r: Received): void {
+    const { method: m } = r
+    if (m.id === MethodId.BasicDeliver) {
+      const key = `${m.consumerTag} ${r.body} ${m.redelivered} ${this.short(m.exchange)} ${this.short(m.routingKey)}`
+      this.arrived.push(key)
+      if (!m.consumerTag.startsWith('auto')) this.held.push({ key, tag: m.deliveryTag })
+    } else if (m.id === MethodId.BasicCancel) {
+      this.consumers.delete(m.consumerTag.slice(-1))
+      this.arrived.push(`cancelled ${m.consumerTag}`)
+    } else if (m.id === MethodId.BasicReturn)
+      this.arrived.push(`returned ${r.body} ${m.replyCode} ${m.replyText}`)
+    else throw new Error(`unexpected ${JSON.stringify(m)}`)
+  }
+
+  /** What can be seen from outside and what has been delivered since. */
+  async state(): Promise<unknown> {
+    while (this.w.inbox.length > 0) this.take(await this.w.next(CH))
+    const counts: Record<string, unknown> = {}
+    for (const q of queues) {
+      this.observer.send(CH, MethodId.QueueDeclare, { queue: this.name(q), passive: true })
+      const { method: m } = await this.observer.next(CH)
+      if (m.id === MethodId.QueueDeclareOk) counts[q] = [m.messageCount, m.consumerCount]
+      else {
+        this.observer.send(CH, MethodId.ChannelCloseOk)
+        await this.observer.channel(CH)
+      }
+    }
+    return { counts, arrived: [...this.arrived].sort(), held: this.sortedHeld().map((h) => h.key) }
+  }
+
+  private sortedHeld(): Held[] {
+    return [...this.held].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.tag - b.tag))
+  }
+
+  async run(s: Step): Promise<unknown> {
+    this.arrived = []
+    this.answers = []
+    const answer = await this.perform(s)
+    const last = this.answers.at(-1)
+    if (answer !== 'ok' || last === undefined) return answer
+    const m = last.method
+    if (m.id === MethodId.QueueDeclareOk) return [m.messageCount, m.consumerCount]
+    if (m.id === MethodId.QueueDeleteOk || m.id === MethodId.QueuePurgeOk) return m.messageCount
+    return m.id === MethodId.BasicNack ? 'nack' : answer
+  }
+
+  private async perform(s: Step): Promise<string> {
+    const { w } = this
+    switch (s.do) {
+      case 'declare': {
+        const args = JSON.parse(
+          JSON.stringify(queueArguments[s.args])
+            .replace('DEAD', this.name('c'))
+            .replace('DLX', this.name('y')),
+        )
+        const { durable, autoDelete } = s
+        w.send(CH, MethodId.QueueDeclare, {
+          queue: this.name(s.queue),
+          durable,
+          autoDelete,
+          arguments: table(args),
+        })
+        return await this.answer(MethodId.QueueDeclareOk)
+      }
+      case 'delete':
+        w.send(CH, MethodId.QueueDelete, {
+          queue: this.name(s.queue),
+          ifUnused: s.ifUnused,
+          ifEmpty: s.ifEmpty,
+        })
+        return await this.answer(MethodId.QueueDeleteOk)
+      case 'purge':
+        w.send(CH, MethodId.QueuePurge, { queue: this.name(s.queue) })
+        return await this.answer(MethodId.QueuePurgeOk)
+      case 'declareExchange': {
+        const { type, autoDelete, internal } = s
+        w.send(CH, MethodId.ExchangeDeclare, { exchange: this.name(s.exchange), type, autoDelete, internal })
+        return await this.answer(MethodId.ExchangeDeclareOk)
+      }
+      case 'deleteExchange':
+        w.send(CH, MethodId.ExchangeDelete, { exchange: this.name(s.exchange), ifUnused: s.ifUnused })
+        return await this.answer(MethodId.ExchangeDeleteOk)
+      case 'bind':
+      case 'unbind': {
+        const names = { queue: this.name(s.queue), exchange: this.name(s.exchange), routingKey: s.key }
+        w.send(CH, s.do === 'bind' ? MethodId.QueueBind : MethodId.QueueUnbind, names)
+        return await this.answer(MethodId.QueueBindOk, MethodId.QueueUnbindOk)
+      }
+      case 'bindExchange':
+      case 'unbindExchange': {
+        const names = { source: this.name(s.exchange), destination: this.name(s.to), routingKey: s.key }
+        w.send(CH, s.do === 'bindExchange' ? MethodId.ExchangeBind : MethodId.ExchangeUnbind, names)
+        return await this.answer(MethodId.ExchangeBindOk, MethodId.ExchangeUnbindOk)
+      }
+      default:
+        return await this.performMessage(s)
+    }
+  }
+
+  private async performMessage(s: Step): Promise<string> {
+    const { w } = this
+    switch (s.do) {
+      case 'publish': {
+        const routingKey = s.exchange === '' ? this.name(s.queue) : s.key
+        const properties = { priority: s.priority, deliveryMode: s.persistent ? 2 : 1 }
+        const body = `m${this.bodies++}`
+        w.publish(CH, {
+          exchange: this.name(s.exchange),
+          routingKey,
+          mandatory: s.mandatory,
+          body,
+          properties,
+        })
+        return await this.answer(MethodId.BasicAck, MethodId.BasicNack)
+      }
+      case 'get':
+        return await this.get(s.queue, s.noAck)
+      case 'consume': {
+        if (this.consumers.has(s.queue) && !s.exclusive) return 'skipped'
+        await w
+          .call(CH, MethodId.BasicQos, { prefetchCount: s.prefetch }, MethodId.BasicQosOk)
+          .catch(() => {})
+        const consumerTag = `${s.noAck ? 'auto' : 'hand'}-${this.tags++}-${s.queue}`
+        const { noAck, exclusive } = s
+        w.send(CH, MethodId.BasicConsume, { queue: this.name(s.queue), consumerTag, noAck, exclusive })
+        const answer = await this.answer(MethodId.BasicConsumeOk)
+        if (answer === 'ok') this.consumers.set(s.queue, consumerTag)
+        return answer
+      }
+      case 'cancel': {
+        const consumerTag = this.consumers.get(s.queue)
+        if (consumerTag === undefined) return 'skipped'
+        this.consumers.delete(s.queue)
+        w.send(CH, MethodId.BasicCancel, { consumerTag })
+        return await this.answer(MethodId.BasicCancelOk)
+      }
+      default:
+        return await this.settle(s)
+    }
+  }
+
+  private async get(q: string, noAck: boolean): Promise<string> {
+    this.w.send(CH, MethodId.BasicGet, { queue: this.name(q), noAck })
+    const answer = await this.answer(MethodId.BasicGetOk, MethodId.BasicGetEmpty)
+    const r = this.answers.at(-1)
+    if (answer !== 'ok' || r === undefined || r.method.id !== MethodId.BasicGetOk) return `${answer} empty`
+    const { redelivered, messageCount, deliveryTag } = r.method
+    const key = `get ${q} ${r.body} ${redelivered}`
+    if (!noAck) this.held.push({ key, tag: deliveryTag })
+    return `${key} ${messageCount}`
+  }
+
+  private async settle(s: Step): Promise<string> {
+    const { w } = this
+    if (s.do === 'bogusAck') w.send(CH, MethodId.BasicAck, { deliveryTag: 1_000_000 })
+    else if (s.do === 'ackAll' || s.do === 'nackAll') {
+      if (this.held.length === 0) return 'skipped'
+      const all = { deliveryTag: 0, multiple: true }
+      if (s.do === 'ackAll') w.send(CH, MethodId.BasicAck, all)
+      else w.send(CH, MethodId.BasicNack, { ...all, requeue: true })
+      this.held = []
+    } else if (s.do === 'recover') {
+      w.send(CH, MethodId.BasicRecover, { requeue: true })
+      this.held = []
+      return await this.answer(MethodId.BasicRecoverOk)
+    } else if (s.do === 'ack' || s.do === 'requeue' || s.do === 'reject') {
+      const list = this.sortedHeld()
+      const one = list[s.which % Math.max(1, list.length)]
+      if (one === undefined) return 'skipped'
+      this.held = this.held.filter((h) => h !== one)
+      const deliveryTag = one.tag
+      if (s.do === 'ack') w.send(CH, MethodId.BasicAck, { deliveryTag })
+      else w.send(CH, MethodId.BasicReject, { deliveryTag, requeue: s.do === 'requeue' })
+    }
+    // What settles has no answer of its own.
+    w.send(CH, MethodId.BasicQos, { prefetchCount: 0 })
+    return await this.answer(MethodId.BasicQosOk)
+  }
+}
