@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import {
   bindQueue,
+  bodies,
   CH,
   confirmed,
   confirmSelect,
@@ -9,6 +10,7 @@ import {
   counts,
   declareExchange,
   declareQueue,
+  deliveries,
   get,
   session,
 } from '../support/session.ts'
@@ -104,10 +106,11 @@ describe('maximum length', () => {
   it('drops from the head', async () => {
     const w = await session(t)
     const q = await declareQueue(w, { arguments: table({ 'x-max-length': 2 }) })
+    await confirmSelect(w)
     for (const body of ['1', '2', '3', '4']) w.publish(CH, { routingKey: q, body })
-    await until(async () => String((await get(w, q, false))?.body) === '3' || true)
-    expect((await counts(w, q)).messages).toBe(1)
-    expect(String((await get(w, q))?.body)).toBe('4')
+    await confirmed(w, 4)
+    await until(async () => (await counts(w, q)).messages === 2, 'the first two to go')
+    expect([String((await get(w, q))?.body), String((await get(w, q))?.body)]).toEqual(['3', '4'])
   })
 
   it('counts octets of bodies', async () => {
@@ -116,6 +119,33 @@ describe('maximum length', () => {
     for (const body of ['12345', '67890', 'abc']) w.publish(CH, { routingKey: q, body })
     await until(async () => (await counts(w, q)).messages === 2, 'the head to go')
     expect(String((await get(w, q))?.body)).toBe('67890')
+  })
+
+  it('drops what comes back before others where the queue is full, also with a consumer that waits', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w, { arguments: table({ 'x-max-length': 1 }) })
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1 }, MethodId.BasicQosOk)
+    await consume(w, q)
+    for (const body of ['one', 'two']) w.publish(CH, { routingKey: q, body })
+    await deliveries(w, 1)
+    await until(async () => (await counts(w, q)).messages === 1, 'the second')
+    w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true })
+    expect(await bodies(w, 1)).toEqual(['two'])
+    expect((await counts(w, q)).messages).toBe(0)
+  })
+
+  it('keeps what comes back where it refuses publishes', async () => {
+    const w = await session(t)
+    const args = table({ 'x-max-length': 1, 'x-overflow': 'reject-publish' })
+    const q = await declareQueue(w, { arguments: args })
+    for (const body of ['one', 'two']) {
+      w.publish(CH, { routingKey: q, body })
+      await until(async () => (await counts(w, q)).messages === 1, body)
+      await get(w, q, false)
+    }
+    w.send(CH, MethodId.BasicNack, { deliveryTag: 0, multiple: true, requeue: true })
+    await until(async () => (await counts(w, q)).messages === 2, 'both')
+    expect([String((await get(w, q))?.body), String((await get(w, q))?.body)]).toEqual(['one', 'two'])
   })
 
   it('does not count what is unacked', async () => {

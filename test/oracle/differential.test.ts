@@ -6,11 +6,14 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { fresh } from '../support/target.ts'
-import { Side, type Step, steps } from './side.ts'
+import { Side } from './side.ts'
+import { type Step, steps } from './steps.ts'
 
 /** For a long search: RUNS=1000. */
-const RUNS = Number(process.env['RUNS'] ?? 60)
+const RUNS = Number(process.env['RUNS'] ?? 150)
 const PATIENCE_MS = 2000
+/** Then the search ends with what it has. */
+const LONG_MS = 120_000
 
 let broker: RunningBroker
 beforeAll(async () => {
@@ -47,6 +50,6 @@ async function both(list: readonly Step[]): Promise<void> {
 
 describe('Leveret and RabbitMQ', () => {
   it('do the same', async () => {
-    await fc.assert(fc.asyncProperty(steps, both), { numRuns: RUNS })
+    await fc.assert(fc.asyncProperty(steps, both), { numRuns: RUNS, interruptAfterTimeLimit: LONG_MS })
   }, 600_000)
 })

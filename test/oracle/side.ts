@@ -1,127 +1,8 @@
 /** One of two brokers that are given the same steps. */
-import fc from 'fast-check'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { CH } from '../support/session.ts'
 import { type Received, table, Wire } from '../support/wire.ts'
-
-const queues = ['a', 'b', 'c'] as const
-const exchanges = ['x', 'y'] as const
-const keys = ['a', 'b.c', '#', '*.c', ''] as const
-
-/** What a queue may be declared with. */
-const queueArguments = [
-  {},
-  { 'x-max-length': 2 },
-  { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
-  { 'x-max-length-bytes': 6 },
-  { 'x-max-priority': 2 },
-  { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'DEAD' },
-  { 'x-max-length': 1, 'x-dead-letter-exchange': 'DLX' },
-  { 'x-single-active-consumer': true },
-  { 'x-message-ttl': 3_600_000 },
-  { 'x-message-ttl': -1 },
-  { 'x-max-priority': 'high' },
-] as const
-
-const queue = fc.constantFrom(...queues)
-const exchange = fc.constantFrom(...exchanges)
-const key = fc.constantFrom(...keys)
-const rarely = fc.integer({ min: 0, max: 4 }).map((n) => n === 0)
-
-const step = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('declare' as const),
-      queue,
-      args: fc.nat(queueArguments.length - 1),
-      durable: fc.boolean(),
-      autoDelete: rarely,
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('delete' as const),
-      queue,
-      ifUnused: fc.boolean(),
-      ifEmpty: fc.boolean(),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('purge' as const), queue }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('declareExchange' as const),
-      exchange,
-      type: fc.constantFrom('direct', 'fanout', 'topic'),
-      autoDelete: rarely,
-      internal: rarely,
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('deleteExchange' as const), exchange, ifUnused: fc.boolean() }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constantFrom('bind' as const, 'bind' as const, 'unbind' as const),
-      queue,
-      exchange,
-      key,
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constantFrom('bindExchange' as const, 'unbindExchange' as const),
-      exchange,
-      to: exchange,
-      key,
-    }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant('publish' as const),
-      exchange: fc.constantFrom('', '', ...exchanges),
-      queue,
-      key,
-      mandatory: fc.boolean(),
-      priority: fc.nat(3),
-      persistent: fc.boolean(),
-    }),
-  },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('get' as const), queue, noAck: fc.boolean() }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constantFrom('ack' as const, 'requeue' as const, 'reject' as const),
-      which: fc.nat(5),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constantFrom('ackAll' as const, 'nackAll' as const, 'recover' as const, 'bogusAck' as const),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('consume' as const),
-      queue,
-      noAck: fc.boolean(),
-      exclusive: rarely,
-      prefetch: fc.nat(2),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), queue }) },
-)
-export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
-/** Declarations first, so that there is something to work on. */
-export const steps = fc.array(step, { minLength: 5, maxLength: 40 })
+import { exchanges, queueArguments, queues, type Step } from './steps.ts'
 
 interface Held {
   /** By which both sides name the same delivery. */
@@ -158,7 +39,9 @@ export class Side {
   private async openChannel(): Promise<void> {
     this.held = []
     this.consumers = new Map()
-    await this.w.channel(CH)
+    this.w.send(CH, MethodId.ChannelOpen)
+    // RabbitMQ may have had a delivery on its way when it closed the channel.
+    while ((await this.w.next(CH)).method.id !== MethodId.ChannelOpenOk);
     await this.w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
   }
 

@@ -15,9 +15,11 @@ export class LengthLimit {
     this.overflow = overflow
   }
 
-  /** There are more ready messages than allowed. */
+  /** There are more ready messages than allowed, and the first have to go. Where publishes are refused, what comes back stays. */
   exceeded(order: MessageOrder): boolean {
-    return order.ready > this.maxMessages || order.readyBytes > this.maxBytes
+    return (
+      this.overflow === 'drop-head' && (order.ready > this.maxMessages || order.readyBytes > this.maxBytes)
+    )
   }
 
   /** One more message with that body would exceed the limit. */

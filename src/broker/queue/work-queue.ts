@@ -106,7 +106,7 @@ export class WorkQueue implements Queue {
       : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter)
-    this.returns = new Returns(this, contents.order, this.deaths, env.clock, () => this.wake())
+    this.returns = new Returns(this, contents.order, this.deaths, env.clock, () => this.cameBack())
     this.apply(settings)
   }
 
@@ -171,8 +171,8 @@ export class WorkQueue implements Queue {
     if (this.arrivalTurn !== this.env.turn.number) this.noteArrival()
     this.order.append(m, deadline)
     this.counters.published++
-    if (limit?.exceeded(this.order)) this.pump()
-    else if (!this.awake && (this.consumers.size > 0 || deadline !== 0)) this.wake()
+    // What is too much goes later in the turn: behind the copies of this message in other queues, as in RabbitMQ.
+    if (!this.awake && (this.consumers.size > 0 || deadline !== 0 || limit?.exceeded(this.order))) this.wake()
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
   }
 
@@ -223,8 +223,18 @@ export class WorkQueue implements Queue {
     if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discardHead('expired'))
     if (this.settings.expireAnywhere)
       ttl.takeAll(order, this.env.turn.now(), (number) => this.deaths.die(number, 'expired'))
-    const limit = this.limit
+    this.dropExcess()
+  }
+
+  private dropExcess(): void {
+    const { limit, order } = this
     if (limit !== undefined) while (limit.exceeded(order) && order.head()) this.discardHead('maxlen')
+  }
+
+  /** What is too much then goes before consumers get anything, as in RabbitMQ. */
+  private cameBack(): void {
+    this.dropExcess()
+    this.wake()
   }
 
   private handOut(): void {
