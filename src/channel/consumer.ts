@@ -89,13 +89,14 @@ export class ChannelConsumer implements Consumer {
       this.unacked++
       channel.sharedUnacked++
     }
-    if (segment.wasDelivered(index)) counters.redelivered++
+    const redelivered = segment.wasDelivered(index)
+    if (redelivered) counters.redelivered++
     if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
     if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
     if (queue.decorates) {
       const decorated = queue.decorated({ segment, index, number })
       if (decorated !== undefined) {
-        this.deliverDecorated(decorated, tag, segment.wasDelivered(index))
+        this.deliverDecorated(decorated, tag, redelivered)
         return
       }
     }
@@ -114,7 +115,7 @@ export class ChannelConsumer implements Consumer {
     const at = out.reserve(prefix.length + copyEnd - namesStart)
     const o = out.bytes
     copyBytes(prefix, 0, prefix.length, o, at)
-    writeDeliver(o, at, prefix.length, contentStart - namesStart, tag, segment.wasDelivered(index))
+    writeDeliver(o, at, prefix.length, contentStart - namesStart, tag, redelivered)
     const entryAt = at + prefix.length
     copyBytes(bytes, namesStart, copyEnd, o, entryAt)
     if (!direct) {

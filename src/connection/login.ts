@@ -6,6 +6,7 @@ import type { OAuth } from '../security/oauth.ts'
 import { type Principal, userPrincipal } from '../security/principal.ts'
 import { type Mechanism, readResponse } from '../security/sasl.ts'
 import type { Users } from '../security/users.ts'
+import { plainAddress } from '../util/address.ts'
 
 export interface LoginSettings {
   readonly mechanisms: readonly Mechanism[]
@@ -83,7 +84,6 @@ function certificateName(settings: LoginSettings, socket: Socket): string | unde
 }
 
 export function isLoopback(address: string | undefined): boolean {
-  return (
-    address === '::1' || address?.startsWith('127.') === true || address?.startsWith('::ffff:127.') === true
-  )
+  const plain = plainAddress(address)
+  return plain === '::1' || plain.startsWith('127.')
 }

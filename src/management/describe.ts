@@ -14,6 +14,9 @@ import type { Json } from './listing.ts'
 import type { Rates } from './rates.ts'
 
 export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
+  const { memory } = q
+  const { ready, unacked } = q.bytes
+  const bytes = ready + unacked
   const { consumers } = q.counts
   const { policy, operator } = q.policies
   const node = rates.leveret.nodeName
@@ -40,12 +43,12 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     single_active_consumer_tag: q.activeConsumer?.tag ?? null,
     owner_pid_details: ownerOf(q),
     ...rates.lengths([q]),
-    message_bytes: q.bytes.ready + q.bytes.unacked,
-    message_bytes_ready: q.bytes.ready,
-    message_bytes_unacknowledged: q.bytes.unacked,
-    message_bytes_ram: Math.min(q.memory, q.bytes.ready + q.bytes.unacked),
-    message_bytes_persistent: q.durable ? q.bytes.ready + q.bytes.unacked : 0,
-    memory: q.memory,
+    message_bytes: bytes,
+    message_bytes_ready: ready,
+    message_bytes_unacknowledged: unacked,
+    message_bytes_ram: Math.min(memory, bytes),
+    message_bytes_persistent: q.durable ? bytes : 0,
+    memory,
     head_message_timestamp: null,
     head_message_age: q.headArrivedAt === 0 ? null : Math.max(0, Math.floor((now - q.headArrivedAt) / 1000)),
     message_stats: rates.ofQueue(q),

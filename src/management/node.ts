@@ -2,7 +2,6 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import type { QueueCounters } from '../broker/counters.ts'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
@@ -15,13 +14,12 @@ export interface Totals {
   queues: number
   exchanges: number
   channels: number
-  readonly counters: QueueCounters[]
   readonly queueList: Queue[]
 }
 
 export function totals({ broker, server }: Leveret): Totals {
   const sums = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0 }
-  const t: Totals = { ...sums, counters: [], queueList: [] }
+  const t: Totals = { ...sums, queueList: [] }
   for (const v of broker.vhosts.values()) {
     t.queues += v.queues.size
     t.exchanges += v.exchanges.size
@@ -30,7 +28,6 @@ export function totals({ broker, server }: Leveret): Totals {
       t.ready += ready
       t.unacked += unacked
       t.consumers += consumers
-      t.counters.push(q.counters)
       t.queueList.push(q)
     }
   }
@@ -62,6 +59,10 @@ function filesMax(): number {
 /** What a limit that is not set is shown as. */
 export function memoryLimit({ alarms }: Leveret): number {
   return Number.isFinite(alarms.limits.memory) ? alarms.limits.memory : totalmem()
+}
+
+export function exchangeTypesJson(): Json[] {
+  return exchangeTypes.map((name) => ({ name, description: '', enabled: true }))
 }
 
 export function nodeJson(leveret: Leveret): Json {
@@ -102,7 +103,7 @@ export function nodeJson(leveret: Leveret): Json {
     log_files: [],
     db_dir: leveret.settings.dataDir ?? '',
     net_ticktime: 60,
-    exchange_types: exchangeTypes.map((name) => ({ name, description: '', enabled: true })),
+    exchange_types: exchangeTypesJson(),
     auth_mechanisms: server.login.mechanisms.map((name) => ({ name, description: '', enabled: true })),
   }
 }

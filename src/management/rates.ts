@@ -7,7 +7,6 @@ import {
   type BrokerCounters,
   brokerCounterNames,
   channelCounterNames,
-  type QueueCounters,
   queueCounterNames,
 } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
@@ -196,10 +195,10 @@ export class Rates {
     }
   }
 
-  ofBroker(queues: readonly QueueCounters[], counters: BrokerCounters): Json {
+  ofBroker(queues: readonly Queue[], counters: BrokerCounters): Json {
     return {
       ...this.stats([counters], brokerStats),
-      ...this.stats([...queues, counters.goneQueues], deliveries),
+      ...this.stats([...queues.map((q) => q.counters), counters.goneQueues], deliveries),
     }
   }
 

@@ -108,7 +108,10 @@ function messages(leveret: Leveret): Family[] {
   const { counters } = leveret.broker
   const t = totals(leveret)
   const sum = (name: keyof QueueCounters & string): number =>
-    [...t.counters, counters.goneQueues].reduce((n, c) => n + (c[name as 'published'] as number), 0)
+    [...t.queueList.map((q) => q.counters), counters.goneQueues].reduce(
+      (n, c) => n + (c[name as 'published'] as number),
+      0,
+    )
   let publishers = 0
   for (const c of leveret.server.connections)
     for (const ch of c.channels) if (ch.counters.published > 0) publishers++

@@ -59,7 +59,7 @@ export function kindOf(args: FieldTable, what: string, usual: QueueKind = classi
 }
 
 /** Whether redeclaring a queue of that kind compares this argument; unknown ones are stored and never compared. */
-export function isCompared(name: string, kind: QueueKind): boolean {
+function isCompared(name: string, kind: QueueKind): boolean {
   return byName.get(name)?.kinds.includes(kind.name) ?? false
 }
 

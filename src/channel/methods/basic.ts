@@ -124,7 +124,8 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     counters.got++
     ch.noteDelivery()
   }
-  if (segment.wasDelivered(index)) counters.redelivered++
+  const redelivered = segment.wasDelivered(index)
+  if (redelivered) counters.redelivered++
   const bytes = segment.bytes as Uint8Array
   const names = Buffer.from(
     bytes.buffer,
@@ -135,7 +136,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   ch.send({
     id: MethodId.BasicGetOk,
     deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, number, undefined),
-    redelivered: segment.wasDelivered(index),
+    redelivered,
     exchange: names.toString('utf8', 1, 1 + x),
     routingKey: names.toString('utf8', 2 + x),
     messageCount: queue.counts.ready - 1,

@@ -2,6 +2,8 @@
 import { arg, type Command, enc, list } from './command.ts'
 import type { Row } from './output.ts'
 
+const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority']
+
 export const lists: Record<string, Command> = {
   list_queues: list('queues', (c) => `queues/${enc(c.vhost)}`, ['name', 'messages']),
   list_exchanges: list('exchanges', (c) => `exchanges/${enc(c.vhost)}`, ['name', 'type']),
@@ -58,22 +60,12 @@ export const lists: Record<string, Command> = {
     'write',
     'read',
   ]),
-  list_policies: list('policies', (c) => `policies/${enc(c.vhost)}`, [
-    'vhost',
-    'name',
-    'pattern',
-    'apply-to',
-    'definition',
-    'priority',
-  ]),
-  list_operator_policies: list('operator policies', (c) => `operator-policies/${enc(c.vhost)}`, [
-    'vhost',
-    'name',
-    'pattern',
-    'apply-to',
-    'definition',
-    'priority',
-  ]),
+  list_policies: list('policies', (c) => `policies/${enc(c.vhost)}`, policyColumns),
+  list_operator_policies: list(
+    'operator policies',
+    (c) => `operator-policies/${enc(c.vhost)}`,
+    policyColumns,
+  ),
   list_vhost_limits: list('vhost limits', (c) => `vhost-limits/${enc(c.vhost)}`, ['vhost', 'value']),
   list_user_limits: list('user limits', () => 'user-limits', ['user', 'value']),
   list_user_permissions: {

@@ -1,12 +1,11 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { exchangeTypes } from '../../broker/exchange/registry.ts'
 import type { Leveret } from '../../leveret.ts'
 import { anyAddress } from '../../util/address.ts'
 import { version } from '../../util/version.ts'
 import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
-import { nodeJson, totals } from '../node.ts'
+import { exchangeTypesJson, nodeJson, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
 
 export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
@@ -79,7 +78,7 @@ function overview(leveret: Leveret, rates: Rates): Json {
     cluster_name: server.identity.clusterName,
     node: nodeName,
     rates_mode: 'basic',
-    exchange_types: exchangeTypes.map((name) => ({ name, description: '', enabled: true })),
+    exchange_types: exchangeTypesJson(),
     listeners: listeners(leveret),
     contexts: contexts(leveret),
     churn_rates: rates.churn(counters),
@@ -91,7 +90,7 @@ function overview(leveret: Leveret, rates: Rates): Json {
       exchanges: t.exchanges,
       queues: t.queues,
     },
-    message_stats: rates.ofBroker(t.counters, counters),
+    message_stats: rates.ofBroker(t.queueList, counters),
     statistics_db_event_queue: 0,
   }
 }

@@ -39,12 +39,7 @@ export function object(
   required: { readonly [name: string]: Schema },
   optional: { readonly [name: string]: Schema } = {},
 ): Schema {
-  return {
-    type: 'object',
-    properties: { ...required, ...optional },
-    required: Object.keys(required),
-    additionalProperties: false,
-  }
+  return { ...request(required, optional), additionalProperties: false }
 }
 
 /** A request body: these are needed, those are known; others are ignored, as RabbitMQ does. */
