@@ -15,7 +15,7 @@ import {
   declareQueue,
   get,
 } from '../support/session.ts'
-import { until } from '../support/until.ts'
+import { quietMoment, until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
 let dir: string
@@ -44,7 +44,7 @@ const durable = { durable: true, autoDelete: false }
 const persistent = { deliveryMode: 2 }
 
 describe('delayed messages', () => {
-  const publish = (exchange: string, body: string, delay: number): void =>
+  const publish = (exchange: string, body: string, delay: number | bigint): void =>
     w.publish(CH, { exchange, body, properties: { ...persistent, headers: table({ 'x-delay': delay }) } })
 
   it('come after a restart, late ones at once, in their order', async () => {
@@ -72,6 +72,24 @@ describe('delayed messages', () => {
     await stop()
     await start()
     expect((await counts(w, q)).messages).toBe(0)
+  })
+
+  it('may wait for years, longer than a timer can', async () => {
+    const args = table({ 'x-delayed-type': 'fanout' })
+    const x = await declareExchange(w, 'x-delayed-message', { ...durable, arguments: args })
+    const q = await declareQueue(w, { exclusive: false, durable: true })
+    await bindQueue(w, q, x)
+    await confirmSelect(w)
+    publish(x, 'in a month', 2_500_000_000)
+    publish(x, 'in years', 100_000_000_000n)
+    publish(x, 'soon', 50)
+    await confirmed(w, 3)
+    await until(async () => (await counts(w, q)).messages === 1, 'the one that is due')
+    await stop()
+    await start()
+    await quietMoment()
+    expect((await counts(w, q)).messages).toBe(1)
+    expect(String((await get(w, q))?.body)).toBe('soon')
   })
 
   it('go with their exchange: a new one of the same name does not get them', async () => {
