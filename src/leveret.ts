@@ -8,6 +8,7 @@ import { systemClock } from './broker/clock.ts'
 import { vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
+import type { ControlSocket } from './management/control-socket.ts'
 import type { ManagementServer } from './management/server.ts'
 import type { MetricsServer } from './metrics/server.ts'
 import type { OAuth } from './security/oauth.ts'
@@ -43,7 +44,8 @@ export class Leveret {
   /** Ends the process; undefined in a process that is somebody else's. */
   shutDown: (() => void) | undefined
   metricsPort: number | undefined
-  private management: ManagementServer | undefined
+  private management: Promise<ManagementServer> | undefined
+  private control: ControlSocket | undefined
   private metrics: MetricsServer | undefined
   private readonly storage: Storage
   private readonly userStore: UserStore
@@ -96,8 +98,7 @@ export class Leveret {
       leveret.listeningAt = performance.now()
       await leveret.startManagement()
     } catch (error) {
-      await leveret.management?.close()
-      await leveret.metrics?.close()
+      await leveret.closeManagement()
       await leveret.server.close()
       leveret.broker.stop()
       await leveret.commit.abandon()
@@ -123,16 +124,13 @@ export class Leveret {
     await this.commit.settled()
   }
 
-  /** Loaded only where it is wanted: its packages take a while. */
   private async startManagement(): Promise<void> {
-    const { management, metrics } = this.settings
+    const { management, metrics, dataDir } = this.settings
     if (management !== undefined) {
-      const { ManagementServer } = await import('./management/server.ts')
-      this.management = new ManagementServer(this, management.tls)
-      this.managementPort = await this.management.listen(management.port, management.bind)
-      if (this.settings.dataDir !== undefined)
-        await this.listenLocally(this.management, this.settings.dataDir)
+      const server = await this.loadManagement()
+      this.managementPort = await server.listen(management.port, management.bind)
     }
+    if (dataDir !== undefined) await this.openControlSocket(join(dataDir, 'control.sock'))
     if (metrics !== undefined) {
       const { MetricsServer } = await import('./metrics/server.ts')
       this.metrics = new MetricsServer(this)
@@ -140,10 +138,21 @@ export class Leveret {
     }
   }
 
+  /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
+  private loadManagement(): Promise<ManagementServer> {
+    this.management ??= import('./management/server.ts').then(
+      ({ ManagementServer }) => new ManagementServer(this, this.settings.management?.tls),
+    )
+    return this.management
+  }
+
   /** Where the path is too long for a socket, or there are no such sockets, the port is all there is. */
-  private async listenLocally(management: ManagementServer, dataDir: string): Promise<void> {
+  private async openControlSocket(path: string): Promise<void> {
     try {
-      await management.listenLocally(join(dataDir, 'control.sock'))
+      const { ControlSocket } = await import('./management/control-socket.ts')
+      this.control = await ControlSocket.open(path, async (request, response) =>
+        (await this.loadManagement()).serveLocally(request, response),
+      )
     } catch (error) {
       this.logger.warn({ err: error }, 'no control socket in the data folder')
     }
@@ -221,10 +230,16 @@ export class Leveret {
     return this.closing
   }
 
+  /** A server that could not be loaded has said so where it was wanted. */
+  private async closeManagement(): Promise<void> {
+    this.control?.close()
+    await (await this.management?.catch(() => undefined))?.close()
+    await this.metrics?.close()
+  }
+
   private async closeAll(): Promise<void> {
     this.alarms.stop()
-    await this.management?.close()
-    await this.metrics?.close()
+    await this.closeManagement()
     await this.server.close()
     this.broker.stop()
     try {

@@ -27,6 +27,7 @@ export class Channel implements Confirming, TraceOrigin {
   readonly broker: Broker
   caller: Caller
   readonly unsettled = new Unsettled()
+  /** By tag. Where they share a prefetch limit, the one that was served last stands last. */
   readonly consumers = new Map<string, ChannelConsumer>()
   readonly assembly = new ContentAssembly()
   routes = new RouteCache()
@@ -111,6 +112,18 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
+  /** What the client has settled in an open transaction stays with it. */
+  recover(): void {
+    const held = this.transaction?.settled
+    if (held === undefined || held.size === 0) {
+      this.requeueAll('return')
+      return
+    }
+    const u = this.unsettled
+    for (let tag = u.first, end = u.nextTag; tag < end; tag++)
+      if (!held.has(tag)) this.settleRange(tag, tag, 'return')
+  }
+
   /** Everything unsettled goes back to its queues. */
   requeueAll(how: 'return' | 'fail'): void {
     this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, how)
@@ -139,6 +152,12 @@ export class Channel implements Confirming, TraceOrigin {
     c.stop()
     if (this.connection.clientHas('consumer_cancel_notify') && !this.closing)
       this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
+  }
+
+  /** When the shared limit lets the next delivery through, it is the turn of the others. */
+  served(c: ChannelConsumer): void {
+    this.consumers.delete(c.tag)
+    this.consumers.set(c.tag, c)
   }
 
   /** Credit has come back to the channel or its connection. */

@@ -69,10 +69,11 @@ export class ChannelConsumer implements Consumer {
       this.channel.connection.congested()
       return false
     }
-    if (this.noAck) return true
-    if (this.prefetch !== 0 && this.unacked >= this.prefetch) return false
     const channel = this.channel
-    return channel.sharedPrefetch === 0 || channel.sharedUnacked < channel.sharedPrefetch
+    // Those without acknowledgements wait for the others of their channel too, as in RabbitMQ.
+    if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch)
+      return channel.replyConsumer?.tag === this.tag
+    return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
   }
 
   deliver(queue: Queue, segment: Segment, index: number, number: number): void {
@@ -88,6 +89,7 @@ export class ChannelConsumer implements Consumer {
       tag = channel.unsettled.add(queue, number, this)
       this.unacked++
       channel.sharedUnacked++
+      if (channel.sharedPrefetch !== 0) channel.served(this)
     }
     const redelivered = segment.wasDelivered(index)
     if (redelivered) counters.redelivered++
@@ -161,8 +163,8 @@ export class ChannelConsumer implements Consumer {
   release(): void {
     this.unacked--
     this.channel.sharedUnacked--
-    if (this.parked) this.queue.resume(this)
     if (this.channel.sharedPrefetch !== 0) this.channel.resumeConsumers()
+    else this.resume()
   }
 
   settingsChanged(): void {

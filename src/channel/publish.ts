@@ -63,16 +63,16 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   counters.received++
   if (ch.confirms !== undefined) counters.receivedConfirm++
   const nobody = route.queues.length === 0 && isUnroutable(route)
-  const returned = nobody && (bits & BIT_MANDATORY) !== 0
+  const mandatory = (bits & BIT_MANDATORY) !== 0
   if (!nobody) counters.routed++
-  else if (returned) counters.unroutableReturned++
+  else if (mandatory) counters.unroutableReturned++
   else counters.unroutableDropped++
   const transaction = ch.transaction
   if (transaction !== undefined) {
-    transaction.addPublish(m, route, returned, ch.connection.server.admission.limits.transactionBytes)
+    transaction.addPublish(m, route, mandatory, ch.connection.server.admission.limits.transactionBytes)
     return
   }
-  if (returned) returnMessage(ch, m)
+  if (nobody && mandatory) returnMessage(ch, m)
   deliverTo(ch, m, route)
 }
 

@@ -11,8 +11,7 @@ import type { Channel } from './channel.ts'
 export interface PendingPublish {
   readonly message: Incoming
   readonly route: Route
-  /** mandatory, and no queue to go to: returned at commit */
-  readonly returned: boolean
+  readonly mandatory: boolean
 }
 
 export interface PendingSettle {
@@ -29,10 +28,10 @@ export class Transaction {
   private bytes = 0
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
-  addPublish(m: Incoming, route: Route, returned: boolean, max: number): void {
+  addPublish(m: Incoming, route: Route, mandatory: boolean, max: number): void {
     this.bytes += m.contentEnd - m.contentStart
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
-    this.publishes.push({ message: Incoming.copyOf(m), route, returned })
+    this.publishes.push({ message: Incoming.copyOf(m), route, mandatory })
   }
 
   /** Checks the tags now, settles them at commit. @throws AmqpError 406, nothing changed */

@@ -1,6 +1,6 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
@@ -38,7 +38,6 @@ export class ManagementServer {
   private readonly leveret: Leveret
   private readonly localSockets = new WeakSet<object>()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
-  private local: Server | undefined
   /** Every route, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
 
@@ -157,18 +156,11 @@ export class ManagementServer {
     return user
   }
 
-  /** For the owner of the data folder, without a password: only its user can open the socket. */
-  async listenLocally(path: string): Promise<void> {
+  /** For the owner of the data folder, without a password: only its user can open the socket it comes over. */
+  async serveLocally(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.localSockets.add(request.socket)
     await this.app.ready()
-    rmSync(path, { force: true })
-    const local = createServer((request, response) => this.app.routing(request, response))
-    local.on('connection', (socket) => this.localSockets.add(socket))
-    await new Promise<void>((resolve, reject) => {
-      local.once('error', reject)
-      local.listen(path, resolve)
-    })
-    chmodSync(path, 0o600)
-    this.local = local
+    this.app.routing(request, response)
   }
 
   /** Resolves with the port. @throws the error of listen */
@@ -180,8 +172,6 @@ export class ManagementServer {
 
   async close(): Promise<void> {
     this.rates.stop()
-    this.local?.closeAllConnections()
-    this.local?.close()
     await this.app.close()
   }
 }

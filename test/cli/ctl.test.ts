@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -37,8 +37,21 @@ describe('commands of rabbitmqctl', () => {
     expect(await out('status')).toContain('Leveret version')
     expect(statSync(join(dir, 'control.sock')).mode & 0o077).toBe(0)
     await out('await_startup')
+    expect(await out('list_vhosts')).toBe('Listing vhosts ...\nname\n/\n')
     const r = await runCli(['ping', '--data-dir', join(dir, 'nowhere')])
     expect([r.code, r.stderr]).toEqual([69, expect.stringContaining('no broker answers at')])
+  })
+
+  it('need no HTTP API', async () => {
+    const own = join(dir, 'without-api')
+    const p = await startProcess(own)
+    expect(p.lines[0]).not.toContain('managementPort')
+    const run = (...args: string[]): Promise<Finished> => runCli([...args, '--data-dir', own])
+    const all = await Promise.all([run('add_vhost', 'v'), run('ping', '-q'), run('list_queues', '-q')])
+    expect(all.map((r) => [r.code, r.stderr])).toEqual(all.map(() => [0, '']))
+    expect((await run('list_vhosts', '-s')).stdout.split('\n').sort()).toEqual(['', '/', 'v'])
+    expect(await p.stop('SIGTERM')).toBe(0)
+    expect(existsSync(join(own, 'control.sock'))).toBe(false)
   })
 
   it('list with the columns asked for, in each format', async () => {

@@ -1,28 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import {
-  bodies,
   CH,
   consume,
   counts,
   declareQueue,
   deliveries,
+  fill,
   get,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { quietMoment, until } from '../support/until.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
+import { table } from '../support/wire.ts'
 
 const t = useTarget()
-
-/** Publishes and waits until all are in the queue. */
-async function fill(w: Wire, q: string, ...list: string[]): Promise<void> {
-  const before = (await counts(w, q)).messages
-  for (const body of list) w.publish(CH, { routingKey: q, body })
-  await until(async () => (await counts(w, q)).messages === before + list.length, 'the publishes')
-}
 
 describe('basic.consume', () => {
   it('delivers what waits, in order, then what comes', async () => {
@@ -111,6 +104,22 @@ describe('basic.consume', () => {
     expect((await refused(w))[0]).toBe(406)
   })
 
+  it('gives a higher priority nothing of what was published before', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await consume(w, q, { noAck: true, consumerTag: 'low' })
+    for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
+    const high = { noAck: true, consumerTag: 'high', arguments: table({ 'x-priority': 1 }) }
+    w.send(CH, MethodId.BasicConsume, { queue: q, ...high })
+    w.publish(CH, { routingKey: q, body: '4' })
+    const to: string[] = []
+    while (to.length < 4) {
+      const { method } = await w.next(CH)
+      if (method.id === MethodId.BasicDeliver) to.push(method.consumerTag)
+    }
+    expect(to).toEqual(['low', 'low', 'low', 'high'])
+  })
+
   it('counts consumers', async () => {
     const w = await session(t)
     const q = await declareQueue(w)
@@ -134,6 +143,22 @@ describe('basic.cancel', () => {
     expect(await counts(w, q)).toEqual({ messages: 1, consumers: 0 })
   })
 
+  it('comes after what was published before it', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await consume(w, q, { noAck: true, consumerTag: 'first', arguments: table({ 'x-priority': 1 }) })
+    await consume(w, q, { noAck: true, consumerTag: 'second' })
+    for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
+    w.send(CH, MethodId.BasicCancel, { consumerTag: 'first' })
+    w.publish(CH, { routingKey: q, body: '4' })
+    const to: string[] = []
+    while (to.length < 4) {
+      const { method } = await w.next(CH)
+      if (method.id === MethodId.BasicDeliver) to.push(method.consumerTag)
+    }
+    expect(to).toEqual(['first', 'first', 'first', 'second'])
+  })
+
   it('of an unknown tag is fine', async () => {
     const w = await session(t)
     expect(
@@ -147,70 +172,6 @@ describe('basic.cancel-ok', () => {
     const w = await session(t)
     w.send(CH, MethodId.BasicCancelOk, { consumerTag: 'c' })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
-  })
-})
-
-describe('basic.qos', () => {
-  it('global=false: a limit for each consumer to come', async () => {
-    const w = await session(t)
-    const q = await declareQueue(w)
-    await fill(w, q, '1', '2', '3', '4', '5')
-    await w.call(CH, MethodId.BasicQos, { prefetchCount: 2 }, MethodId.BasicQosOk)
-    await consume(w, q)
-    expect(await bodies(w, 2)).toEqual(['1', '2'])
-    await quietMoment()
-    expect(w.inbox).toEqual([])
-    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
-    expect(await bodies(w, 1)).toEqual(['3'])
-    w.send(CH, MethodId.BasicAck, { deliveryTag: 3, multiple: true })
-    expect(await bodies(w, 2)).toEqual(['4', '5'])
-  })
-
-  it('global=true: one limit shared by the consumers of the channel', async () => {
-    const w = await session(t)
-    const q = await declareQueue(w)
-    await w.call(CH, MethodId.BasicQos, { prefetchCount: 3, global: true }, MethodId.BasicQosOk)
-    await consume(w, q)
-    await consume(w, q)
-    for (const body of ['1', '2', '3', '4']) w.publish(CH, { routingKey: q, body })
-    expect(await bodies(w, 3)).toEqual(['1', '2', '3'])
-    await quietMoment()
-    expect(w.inbox).toEqual([])
-    w.send(CH, MethodId.BasicAck, { deliveryTag: 2 })
-    expect(await bodies(w, 1)).toEqual(['4'])
-  })
-
-  it('global=true takes effect at once', async () => {
-    const w = await session(t)
-    const q = await declareQueue(w)
-    await fill(w, q, '1', '2', '3')
-    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1, global: true }, MethodId.BasicQosOk)
-    await consume(w, q)
-    expect(await bodies(w, 1)).toEqual(['1'])
-    w.send(CH, MethodId.BasicQos, { prefetchCount: 0, global: true })
-    const rest = [await w.next(CH), await w.next(CH), await w.next(CH)]
-    expect(rest.filter((r) => r.method.id === MethodId.BasicDeliver).map((r) => String(r.body))).toEqual([
-      '2',
-      '3',
-    ])
-  })
-
-  it('does not hold back no-ack consumers', async () => {
-    const w = await session(t)
-    const q = await declareQueue(w)
-    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1 }, MethodId.BasicQosOk)
-    await consume(w, q, { noAck: true })
-    for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
-    expect(await bodies(w, 3)).toEqual(['1', '2', '3'])
-  })
-
-  it('prefetch-size is 540', async () => {
-    const w = await session(t)
-    w.send(CH, MethodId.BasicQos, { prefetchSize: 100 })
-    expect(await w.connectionError()).toMatchObject({
-      code: 540,
-      text: 'NOT_IMPLEMENTED - prefetch_size!=0 (100)',
-    })
   })
 })
 

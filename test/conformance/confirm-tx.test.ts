@@ -7,6 +7,7 @@ import {
   counts,
   declareQueue,
   deliveries,
+  fill,
   get,
   refused,
   session,
@@ -115,6 +116,23 @@ describe('tx.commit', () => {
     await w.expect(CH, MethodId.TxCommitOk)
   })
 
+  it('goes by the queues that are there then', async () => {
+    const w = await session(t)
+    const [gone, anew] = [await declareQueue(w), await declareQueue(w)]
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    w.publish(CH, { routingKey: gone, mandatory: true, body: 'for nobody' })
+    w.publish(CH, { routingKey: gone, body: 'dropped' })
+    w.publish(CH, { routingKey: anew, mandatory: true, body: 'for the new one' })
+    await w.call(CH, MethodId.QueueDelete, { queue: gone }, MethodId.QueueDeleteOk)
+    await w.call(CH, MethodId.QueueDelete, { queue: anew }, MethodId.QueueDeleteOk)
+    await declareQueue(w, { queue: anew })
+    w.send(CH, MethodId.TxCommit)
+    const returned = await w.receive(CH, MethodId.BasicReturn)
+    expect([returned.method.replyCode, String(returned.body)]).toEqual([312, 'for nobody'])
+    await w.expect(CH, MethodId.TxCommitOk)
+    expect(String((await get(w, anew))?.body)).toBe('for the new one')
+  })
+
   it('without select is 406', async () => {
     const w = await session(t)
     w.send(CH, MethodId.TxCommit)
@@ -126,6 +144,24 @@ describe('tx.commit', () => {
     await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
     expect((await refused(w))[0]).toBe(406)
+  })
+})
+
+describe('basic.recover in a transaction', () => {
+  it('leaves alone what is acknowledged but not committed', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await fill(w, q, '1', '2', '3')
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    for (const body of ['1', '2', '3']) expect(String((await get(w, q, false))?.body)).toBe(body)
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 2 })
+    await w.call(CH, MethodId.BasicRecover, { requeue: true }, MethodId.BasicRecoverOk)
+    expect(String((await get(w, q))?.body)).toBe('1')
+    expect(String((await get(w, q))?.body)).toBe('3')
+    expect(await get(w, q)).toBeUndefined()
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    await w.call(CH, MethodId.BasicRecover, { requeue: true }, MethodId.BasicRecoverOk)
+    expect(await get(w, q)).toBeUndefined()
   })
 })
 

@@ -251,6 +251,31 @@ describe('dead lettering', () => {
     expect(m.method).toMatchObject({ exchange: '', routingKey: dead })
   })
 
+  it('under another routing key, which takes the place of CC keys, also the next time', async () => {
+    const w = await session(t)
+    const copied = await declareQueue(w)
+    const last = await declareQueue(w)
+    const between = await declareQueue(w, {
+      arguments: table({
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': last,
+        'x-message-ttl': 0,
+      }),
+    })
+    const source = await declareQueue(w, {
+      arguments: table({
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': between,
+        'x-message-ttl': 0,
+      }),
+    })
+    w.publish(CH, { routingKey: source, properties: { headers: table({ CC: [copied] }) } })
+    const { headers, deaths } = await buried(w, last)
+    expect(headers).not.toHaveProperty('CC')
+    expect(deaths.map((d) => d['routing-keys'])).toEqual([[between], [source, copied]])
+    expect((await counts(w, copied)).messages).toBe(1)
+  })
+
   it('counts repeated deaths of one queue, newest first', async () => {
     const w = await session(t)
     const dlx = await declareExchange(w, 'direct')

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { Target } from './target.ts'
 import { fresh } from './target.ts'
+import { until } from './until.ts'
 import { type HandshakeOptions, type MethodOf, type Partially, type Received, table, Wire } from './wire.ts'
 
 export const CH = 1
@@ -85,6 +86,13 @@ export async function get(
 export async function counts(w: Wire, queue: string): Promise<{ messages: number; consumers: number }> {
   const m = await w.call(CH, MethodId.QueueDeclare, { queue, passive: true }, MethodId.QueueDeclareOk)
   return { messages: m.messageCount, consumers: m.consumerCount }
+}
+
+/** Publishes and waits until all are in the queue, which nobody consumes from. */
+export async function fill(w: Wire, queue: string, ...list: string[]): Promise<void> {
+  const before = (await counts(w, queue)).messages
+  for (const body of list) w.publish(CH, { routingKey: queue, body })
+  await until(async () => (await counts(w, queue)).messages === before + list.length, 'the publishes')
 }
 
 /** Puts the channel in confirm mode. */

@@ -32,7 +32,10 @@ export function deadLetter(
   const fixedKey = queue.settings.deadLetterRoutingKey
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]
-  const headers = withDeath(content, queue.name, reason, nowMs, carbonCopies)
+  const history = withDeath(content, queue.name, reason, nowMs, carbonCopies)
+  // The fixed key is in place of them, also where the message is dead-lettered once more.
+  const headers =
+    fixedKey === undefined ? history : FieldTable.of(history.entries.filter((e) => e.name !== 'CC'))
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
   const route = vhost.route(exchange, messages)

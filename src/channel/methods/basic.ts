@@ -68,6 +68,8 @@ function consume(ch: Channel, m: BasicConsume): void {
   if (queue.kind.log) checkReadable(ch, m, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
+  // What was published before belongs to those who were there before.
+  ch.broker.turn.pumpNow()
   ch.consumers.set(tag, c)
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
@@ -162,7 +164,7 @@ export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlem
 
 function recover(ch: Channel, requeue: boolean): void {
   if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false')
-  ch.requeueAll('return')
+  ch.recover()
 }
 
 export const basicMethods = {
@@ -181,6 +183,8 @@ export const basicMethods = {
   },
 
   [MethodId.BasicCancel](ch, m) {
+    // It still gets what was published before.
+    if (ch.consumers.has(m.consumerTag)) ch.broker.turn.pumpNow()
     ch.removeConsumer(m.consumerTag)
     if (!m.nowait) ch.send({ id: MethodId.BasicCancelOk, consumerTag: m.consumerTag })
   },

@@ -1,3 +1,4 @@
+import { isUnroutable, type Route } from '../../broker/router.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
@@ -13,13 +14,22 @@ function transactionOf(ch: Channel): Transaction {
   return ch.transaction
 }
 
+/** Queues may have gone since the publish, or others have come under their names. */
+function routeAtCommit(ch: Channel, { queues, effects }: Route): Route {
+  if (!queues.some((q) => q.deleted)) return { queues, effects, byKeyOnly: false }
+  const vhost = ch.caller.vhost
+  const there = queues.map((q) => (q.deleted ? vhost.queues.get(q.name) : q))
+  return { queues: there.filter((q) => q !== undefined), effects, byKeyOnly: false }
+}
+
 /** One turn, hence one batch on disk: all of it or nothing outlives a crash. */
 function commit(ch: Channel): ServerMethod {
   const t = transactionOf(ch)
   let accepted = true
   for (const p of t.publishes) {
-    if (p.returned) returnMessage(ch, p.message)
-    else if (!deliverTo(ch, p.message, p.route)) accepted = false
+    const route = routeAtCommit(ch, p.route)
+    if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
+    else if (!deliverTo(ch, p.message, route)) accepted = false
   }
   for (const s of t.settles) ch.settle(s.tag, false, s.how)
   t.clear()

@@ -40,7 +40,7 @@ export function list(
     usage: '[-p VHOST] [COLUMN ...]',
     help: `lists ${what}`,
     banner: (c) =>
-      `Listing ${what}${/vhost|:/.test(path(c)) || path(c).includes(enc(c.vhost)) ? ` for vhost ${c.vhost}` : ''} ...`,
+      `Listing ${what}${path(c).split(/[/?]/).includes(enc(c.vhost)) ? ` for vhost ${c.vhost}` : ''} ...`,
     args: [0, 50],
     run: async (c) => {
       const found = await c.client.get<Row[]>(path(c))

@@ -1,0 +1,33 @@
+/** The socket in the data folder over which `leveret COMMAND` speaks to the broker, without a password. */
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
+/** What answers the requests; loaded at the first one where the HTTP API is off. */
+export type LocalHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+export class ControlSocket {
+  private readonly server: Server
+
+  private constructor(handle: LocalHandler) {
+    this.server = createServer((request, response) => {
+      handle(request, response).catch((error: unknown) => response.destroy(error as Error))
+    })
+  }
+
+  /** Only the owner of the files can open it. @throws the error of listen, such as for a path that is too long */
+  static async open(path: string, handle: LocalHandler): Promise<ControlSocket> {
+    const socket = new ControlSocket(handle)
+    rmSync(path, { force: true })
+    await new Promise<void>((resolve, reject) => {
+      socket.server.once('error', reject)
+      socket.server.listen(path, resolve)
+    })
+    chmodSync(path, 0o600)
+    return socket
+  }
+
+  close(): void {
+    this.server.closeAllConnections()
+    this.server.close()
+  }
+}
