@@ -63,6 +63,9 @@ export const ROUTES_PER_CHANNEL = 256
 /** Octets that one connection is read in one turn of the event loop; then the others come first. */
 export const READ_BYTES_PER_TURN = 256 * 1024
 
+/** Copies of messages, one for each queue they go to, that are made in one turn; publishers share them. */
+export const COPIES_PER_TURN = 65_536
+
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
 export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024
 

@@ -3,6 +3,7 @@
  * What is left for the end of a turn, once all input that was waiting has been read: queues that have something to
  * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
  */
+import { COPIES_PER_TURN } from '../limits.ts'
 import type { Clock } from './clock.ts'
 
 /** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */
@@ -27,6 +28,8 @@ export class Turn {
   number = 1
   /** Time of this turn in ms since 1970, read at most once a turn. */
   private time = 0
+  /** Copies of messages that a connection may put into queues this turn: more where fewer connections do so much. */
+  copiesShare = COPIES_PER_TURN
   private readonly clock: Clock
   private queues: Pumped[] = []
   private outputs: Flushed[] = []
@@ -101,6 +104,7 @@ export class Turn {
       for (let i = 0; i < outputs.length; i++) (outputs[i] as Flushed).flush()
     }
     const paused = this.paused
+    this.copiesShare = COPIES_PER_TURN / Math.max(1, paused.length)
     if (paused.length > 0) {
       this.paused = []
       for (let i = 0; i < paused.length; i++) (paused[i] as Resumed).resumeReading()

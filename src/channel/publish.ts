@@ -88,6 +88,7 @@ export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
   }
   for (let i = 0; i < effects.length; i++)
     if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
+  if (queues.length > 1) ch.connection.intake.fannedOut(queues.length)
   const commit = ch.broker.commit
   if (durable) commit.pendingBytes += m.contentEnd - m.contentStart
   if (refused) ch.refused()

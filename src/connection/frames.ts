@@ -75,7 +75,7 @@ export class Frames implements FrameHandler {
     m.adoptable = false
     try {
       publish(ch, m, buffer[bitsAt] as number)
-      if (this.server.blocking) this.connection.block()
+      if (this.server.blocking) this.connection.intake.block()
     } catch (error) {
       this.connection.failed(error, number, MethodId.BasicPublish)
     }
@@ -187,7 +187,7 @@ export class Frames implements FrameHandler {
     const m = this.server.incoming
     builder.fill(m)
     publish(ch, m, (method.mandatory ? 1 : 0) | (method.immediate ? 2 : 0))
-    if (this.server.blocking) this.connection.block()
+    if (this.server.blocking) this.connection.intake.block()
   }
 
   onHeartbeat(number: number): void {

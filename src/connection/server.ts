@@ -120,7 +120,7 @@ export class Server {
       { memory, disk },
       this.blocking ? `alarm: ${this.alarms.reason}` : 'alarms cleared',
     )
-    if (!this.blocking) for (const c of this.connections) c.unblock()
+    if (!this.blocking) for (const c of this.connections) c.intake.unblock()
   }
 
   awaitFlush(w: FlushWaiter): void {

@@ -12,7 +12,7 @@ import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
-import { CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
+import { bindQueue, CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
 import { quietMoment, until } from '../support/until.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
 
@@ -64,6 +64,31 @@ describe('back-pressure', () => {
     slow.socket.resume()
     const list = await deliveries(slow, count)
     expect(list.every((d, i) => d.body?.[0] === (i & 0xff) && d.body.length === bytes)).toBe(true)
+  })
+
+  it('a publisher to very many queues lets others come in between', async () => {
+    const broker = await createBroker({ port: 0 })
+    onTestFinished(() => broker.close())
+    const w = await session(broker)
+    const other = await session(broker)
+    const [queues, publishes] = [1000, 1000]
+    const names: string[] = []
+    for (let i = 0; i < queues; i++) {
+      const queue = await declareQueue(w)
+      await bindQueue(w, queue, 'amq.fanout')
+      names.push(queue)
+    }
+    const all = Array.from({ length: publishes }, () => publishFrames(CH, { exchange: 'amq.fanout' }))
+    w.write(Buffer.concat(all))
+    const copies = (): number => broker.queues().reduce((sum, q) => sum + q.ready, 0)
+    await until(() => copies() > 0, 'the first message')
+    await other.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    expect(copies()).toBeLessThan((queues * publishes) / 2)
+    // The rest of the input is not lost: more publishes and a request behind them.
+    w.write(Buffer.concat(all))
+    w.send(CH, MethodId.QueueDeclare, { queue: names[0] as string, passive: true })
+    expect((await w.expect(CH, MethodId.QueueDeclareOk)).messageCount).toBe(2 * publishes)
+    expect(copies()).toBe(2 * queues * publishes)
   })
 
   it('a publisher faster than the disk is not read until the disk has caught up', async () => {

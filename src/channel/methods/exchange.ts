@@ -11,7 +11,7 @@ function toRequest(m: ExchangeBind | ExchangeUnbind): BindingRequest {
 
 export const exchangeMethods = {
   [MethodId.ExchangeDeclare](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       if (m.passive) declareExchangePassive(ch.caller, m.exchange)
       else declareExchange(ch.broker, ch.caller, { ...m, name: m.exchange })
       if (!m.nowait) return { id: MethodId.ExchangeDeclareOk }
@@ -20,21 +20,21 @@ export const exchangeMethods = {
   },
 
   [MethodId.ExchangeDelete](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       deleteExchange(ch.caller, m.exchange, m.ifUnused)
       return m.nowait ? undefined : { id: MethodId.ExchangeDeleteOk }
     }, ch)
   },
 
   [MethodId.ExchangeBind](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       bind(ch.caller, toRequest(m))
       return m.nowait ? undefined : { id: MethodId.ExchangeBindOk }
     }, ch)
   },
 
   [MethodId.ExchangeUnbind](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       unbind(ch.caller, toRequest(m))
       return m.nowait ? undefined : { id: MethodId.ExchangeUnbindOk }
     }, ch)

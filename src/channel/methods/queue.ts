@@ -49,32 +49,32 @@ function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
 
 export const queueMethods = {
   [MethodId.QueueDeclare](ch, m) {
-    ch.connection.stored(() => declare(ch, m), ch)
+    ch.connection.intake.stored(() => declare(ch, m), ch)
   },
 
   [MethodId.QueueBind](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       bind(ch.caller, toRequest(ch, m))
       return m.nowait ? undefined : { id: MethodId.QueueBindOk }
     }, ch)
   },
 
   [MethodId.QueueUnbind](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       unbind(ch.caller, toRequest(ch, m))
       return { id: MethodId.QueueUnbindOk }
     }, ch)
   },
 
   [MethodId.QueuePurge](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       const messageCount = purgeQueue(ch.caller, queueName(ch, m.queue))
       return m.nowait ? undefined : { id: MethodId.QueuePurgeOk, messageCount }
     }, ch)
   },
 
   [MethodId.QueueDelete](ch, m) {
-    ch.connection.stored(() => {
+    ch.connection.intake.stored(() => {
       const messageCount = deleteQueue(ch.caller, queueName(ch, m.queue), m.ifUnused, m.ifEmpty)
       return m.nowait ? undefined : { id: MethodId.QueueDeleteOk, messageCount }
     }, ch)

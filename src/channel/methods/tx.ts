@@ -51,7 +51,7 @@ export const txMethods = {
   },
 
   [MethodId.TxCommit](ch) {
-    ch.connection.stored(() => commit(ch), ch, true)
+    ch.connection.intake.stored(() => commit(ch), ch, true)
   },
 
   /** The acknowledgements are undone too: their deliveries are outstanding as before, and not sent again. */
