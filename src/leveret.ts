@@ -21,6 +21,7 @@ import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
+import { collectGarbage, memoryUsed } from './util/process-memory.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
@@ -74,7 +75,7 @@ export class Leveret {
     this.users = new Users(this.userStore, settings.loopbackUsers)
     this.alarms = new Alarms(
       { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },
-      { memoryUsed: () => process.memoryUsage.rss(), diskFree: () => diskFree(settings.dataDir) },
+      { memoryUsed, freeMemory: () => this.freeMemory(), diskFree: () => diskFree(settings.dataDir) },
       systemClock,
     )
     this.server = new Server(this.broker, this.users, this.alarms, loggers, {
@@ -156,6 +157,11 @@ export class Leveret {
     } catch (error) {
       this.logger.warn({ err: error }, 'no control socket in the data folder')
     }
+  }
+
+  private freeMemory(): void {
+    this.broker.forgetMemory()
+    collectGarbage()
   }
 
   /** What clients and tools are told; a name that was set while running comes before the configured one. */

@@ -5,6 +5,7 @@ import { COMMIT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
+import { forgetMemory } from '../util/large-memory.ts'
 import type { Clock } from './clock.ts'
 import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
@@ -304,6 +305,12 @@ export class Broker {
   /** Octets of messages that may be in memory before anything is paged out. */
   get memoryBytes(): number {
     return this.pager.budget
+  }
+
+  /** Gives back memory that is only kept for reuse; the garbage collector has the last word. */
+  forgetMemory(): void {
+    this.pager.forgetPool()
+    forgetMemory()
   }
 
   /** More is coming in than the disk takes: publishers have to wait for the next flush. */

@@ -30,6 +30,11 @@ export class Frames implements FrameHandler {
     this.server = connection.server
   }
 
+  /** An alarm is on. */
+  get holdsPublishes(): boolean {
+    return this.server.blocking
+  }
+
   /** The chunk before has been read: do not keep it alive. */
   newChunk(): void {
     this.chunk = undefined
@@ -75,7 +80,6 @@ export class Frames implements FrameHandler {
     m.adoptable = false
     try {
       publish(ch, m, buffer[bitsAt] as number)
-      if (this.server.blocking) this.connection.intake.block()
     } catch (error) {
       this.connection.failed(error, number, MethodId.BasicPublish)
     }
@@ -121,8 +125,10 @@ export class Frames implements FrameHandler {
     }
     ch.assembly.expectMethod()
     const args = buffer.subarray(start + 4, end)
-    if (id === MethodId.BasicPublish) ch.assembly.begin(decodeBasicPublish(args), args)
-    else dispatch(ch, this.decode(id, buffer, start, end))
+    if (id === MethodId.BasicPublish) {
+      ch.assembly.begin(decodeBasicPublish(args), args)
+      if (this.server.blocking) this.connection.intake.block()
+    } else dispatch(ch, this.decode(id, buffer, start, end))
   }
 
   /** @throws AmqpError 501 */
@@ -187,7 +193,6 @@ export class Frames implements FrameHandler {
     const m = this.server.incoming
     builder.fill(m)
     publish(ch, m, (method.mandatory ? 1 : 0) | (method.immediate ? 2 : 0))
-    if (this.server.blocking) this.connection.intake.block()
   }
 
   onHeartbeat(number: number): void {

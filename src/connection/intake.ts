@@ -14,7 +14,7 @@ import { Frames } from './frames.ts'
 const PROTOCOL_HEADER_BYTES = 8
 
 export class Intake {
-  /** An alarm is on, and the connection has published since. */
+  /** An alarm is on, and the connection has tried to publish since. */
   blocked = false
   octets = 0
   readonly reader: FrameReader
@@ -213,7 +213,7 @@ export class Intake {
 
   // --- alarms ---
 
-  /** An alarm is on, and the connection has just published: it is not read until the alarm is over. */
+  /** An alarm is on, and a publish has begun: the rest of it, and what comes behind, waits until the alarm is over. */
   block(): void {
     const { connection } = this
     if (this.blocked || connection.state !== 'open') return

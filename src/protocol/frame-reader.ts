@@ -16,6 +16,8 @@ const HEADER_FIXED_BYTES = 14
 export interface FrameHandler {
   /** Set by a call below to stop the walk behind the current frame; the reader returns how far it came. */
   suspended: boolean
+  /** A publish may have to wait behind its method frame: none is handed on whole. */
+  readonly holdsPublishes?: boolean
   /** The payload of a method frame: class id, method id, arguments. */
   onMethod(channel: number, buffer: Buffer, start: number, end: number): void
   /** The payload of a content header frame. */
@@ -107,7 +109,8 @@ export class FrameReader {
       chunk[at + 8] !== BASIC_CLASS ||
       chunk[at + 10] !== BASIC_PUBLISH_METHOD ||
       chunk[at + 7] !== 0 ||
-      chunk[at + 9] !== 0
+      chunk[at + 9] !== 0 ||
+      this.handler.holdsPublishes
     )
       return 0
     const length = chunk.length

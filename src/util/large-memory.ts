@@ -31,6 +31,12 @@ export function giveMemoryBack(memory: ArrayBuffer): void {
   keptBytes += size
 }
 
+/** Nothing is kept for reuse any more. */
+export function forgetMemory(): void {
+  kept.clear()
+  keptBytes = 0
+}
+
 function fresh(size: number): ArrayBuffer {
   return Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer
 }

@@ -284,4 +284,21 @@ describe('the firehose', () => {
     })
     expect(await get(w, trace)).toBeUndefined()
   })
+
+  it('copies what is taken with basic.get', async () => {
+    const vhost = fresh('traced')
+    await http.put(`vhosts/${vhost}`, { tracing: true })
+    onTestFinished(() => http.delete(`vhosts/${vhost}`).then(() => {}))
+    await http.put(`permissions/${vhost}/guest`, { configure: '.*', write: '.*', read: '.*' })
+    const w = await session(t, { vhost })
+    const [q, trace] = [await declareQueue(w), await declareQueue(w)]
+    w.publish(CH, { routingKey: q, body: 'hello' })
+    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await bindQueue(w, trace, 'amq.rabbitmq.trace', 'deliver.#')
+    expect(String((await get(w, q))?.body)).toBe('hello')
+    await length(w, trace, 1)
+    const copy = await get(w, trace)
+    expect([copy?.method.routingKey, String(copy?.body)]).toEqual([`deliver.${q}`, 'hello'])
+    expect(copy?.properties?.headers?.toPlain()).toMatchObject({ routing_keys: [q], redelivered: 0 })
+  })
 })

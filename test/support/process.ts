@@ -7,8 +7,8 @@ export interface BrokerProcess {
   readonly port: number
   readonly url: string
   readonly child: ChildProcess
-  /** Resident memory. */
-  residentBytes(): number
+  /** Resident memory without mapped files, such as the store's. */
+  ownBytes(): number
   /** Its exit code, or the name of the signal that ended it. */
   readonly ended: Promise<number | string>
   /** All lines so far. */
@@ -77,8 +77,8 @@ export async function startProcess(
     child.once('exit', () => reject(new Error(`the broker did not start: ${lines.join('\n')}`)))
   })
   return {
-    residentBytes: () =>
-      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
+    ownBytes: () =>
+      Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
     port: actualPort,
     url: `amqp://guest:guest@127.0.0.1:${actualPort}`,
     child,

@@ -7,6 +7,8 @@ import type { Clock, Timer } from '../clock.ts'
 export interface Resources {
   /** Octets that the process uses. */
   memoryUsed(): number
+  /** Makes memory that nobody uses free at once, which takes a while. */
+  freeMemory?(): void
   /** Octets free where the data is; undefined where there is no disk. */
   diskFree(): number | undefined
 }
@@ -21,6 +23,9 @@ export interface AlarmLimits {
 const CHECK_MS = 1000
 /** Where memory is limited: a flood of publishes takes a good part of it within a second. */
 const MEMORY_CHECK_MS = 100
+/** Between attempts to free memory while the alarm stays on: the first and the longest pause. */
+const FREE_MS = 1_000
+const FREE_MS_MAX = 30_000
 
 export class Alarms {
   readonly limits: AlarmLimits
@@ -34,6 +39,8 @@ export class Alarms {
   private timer: Timer | undefined
   /** In ms since 1970. */
   private diskLookedAt = 0
+  private freeAt = 0
+  private freePause = FREE_MS
 
   constructor(limits: AlarmLimits, resources: Resources, clock: Clock) {
     this.limits = limits
@@ -74,6 +81,7 @@ export class Alarms {
 
   private look(atDisk: boolean): void {
     this.memoryUsed = this.resources.memoryUsed()
+    if (this.memoryUsed >= this.limits.memory && this.memory) this.free()
     if (atDisk) {
       this.diskFree = this.resources.diskFree()
       this.diskLookedAt = this.clock.now()
@@ -81,9 +89,21 @@ export class Alarms {
     const memory = this.memoryUsed >= this.limits.memory
     const disk = this.diskFree !== undefined && this.diskFree < this.limits.diskFree
     if (memory === this.memory && disk === this.disk) return
+    this.freePause = FREE_MS
+    this.freeAt = Math.min(this.freeAt, this.clock.now() + FREE_MS)
     this.memory = memory
     this.disk = disk
     for (const listener of this.listeners) listener()
+  }
+
+  /** While publishers wait there may be little work, and garbage would lie there and keep the alarm on. */
+  private free(): void {
+    const now = this.clock.now()
+    if (now < this.freeAt || this.resources.freeMemory === undefined) return
+    this.freeAt = now + this.freePause
+    this.freePause = Math.min(2 * this.freePause, FREE_MS_MAX)
+    this.resources.freeMemory()
+    this.memoryUsed = this.resources.memoryUsed()
   }
 
   stop(): void {

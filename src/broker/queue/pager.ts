@@ -96,6 +96,11 @@ export class Pager {
     segment.unload()
   }
 
+  /** Nothing is kept for new segments any more. */
+  forgetPool(): void {
+    this.pool.length = 0
+  }
+
   private get mayStore(): boolean {
     return this.resident > this.budget * UNWRITTEN_FACTOR && this.storing < STORING_BYTES_MAX
   }

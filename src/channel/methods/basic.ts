@@ -128,6 +128,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   }
   const redelivered = segment.wasDelivered(index)
   if (redelivered) counters.redelivered++
+  ch.caller.vhost.tracer?.delivered(ch, queue, segment, index)
   const bytes = segment.bytes as Uint8Array
   const names = Buffer.from(
     bytes.buffer,
