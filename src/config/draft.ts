@@ -5,8 +5,8 @@ import { defaultSettings } from '../default-settings.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
 import type { ListenerSettings, Settings } from '../settings.ts'
+import { availableMemory } from '../util/sizes.ts'
 import { ConfigError } from './parse.ts'
-import { availableMemory } from './values.ts'
 
 interface Address {
   port: number

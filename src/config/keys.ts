@@ -5,17 +5,9 @@
 import { trustedList } from '../connection/proxy-protocol.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import { logCategories } from '../util/logger.ts'
+import { availableMemory, octets } from '../util/sizes.ts'
 import type { Draft } from './draft.ts'
-import {
-  address,
-  availableMemory,
-  boolean,
-  decimal,
-  integer,
-  numberOrInfinity,
-  octets,
-  oneOf,
-} from './values.ts'
+import { address, boolean, decimal, integer, numberOrInfinity, oneOf } from './values.ts'
 
 export const logLevels = ['debug', 'info', 'warning', 'error', 'critical', 'none'] as const
 

@@ -203,7 +203,21 @@ describe('commands of rabbitmqctl', () => {
     expect((await ctl('check_alarms')).code).toBe(70)
     await out('set_vm_memory_high_watermark', '0.9')
     await out('check_alarms')
-    expect((await ctl('set_disk_free_limit', 'much')).code).toBe(64)
+    for (const [limit, text] of [
+      ['much', "expected a size such as 512MiB or 2GB, found 'much'"],
+      ['2GB 3GB', "expected 'mem_relative' before '3GB', found '2GB'"],
+      ['mem_relative much', "expected a share such as 0.6, found 'much'"],
+    ] as const) {
+      const r = await ctl('set_disk_free_limit', ...limit.split(' '))
+      expect([r.code, r.stderr]).toEqual([64, expect.stringContaining(text)])
+    }
+    await out('set_vm_memory_high_watermark', 'absolute', '1')
+    expect((await ctl('check_alarms')).code).not.toBe(0)
+    await out('set_vm_memory_high_watermark', '1')
+    await out('set_disk_free_limit', 'mem_relative', '1000')
+    expect((await ctl('check_alarms')).code).not.toBe(0)
+    await out('set_disk_free_limit', 'mem_relative', '.0001')
+    await out('check_alarms')
   })
 
   it('take the broker off the network and put it back', async () => {

@@ -45,7 +45,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'redrive --from work --limit 10 dead-letters',
   ],
   set_cluster_name: ['set_cluster_name burrow'],
-  set_disk_free_limit: ['set_disk_free_limit 2GB'],
+  set_disk_free_limit: ['set_disk_free_limit 2GB', 'set_disk_free_limit mem_relative 1.5'],
   set_global_parameter: [`set_global_parameter site '"north"'`],
   set_operator_policy: [`set_operator_policy --apply-to queues limits '.*' '{"max-length":100000}'`],
   set_parameter: [`set_parameter -p orders shovel mine '{"src-uri":"amqp://"}'`],

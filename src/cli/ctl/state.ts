@@ -1,6 +1,6 @@
 /** Commands about the broker itself. */
-import { totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { availableMemory, octets } from '../../util/sizes.ts'
 import { CtlError } from './client.ts'
 import type { Command, Context, Result } from './command.ts'
 import { format, type Row } from './output.ts'
@@ -87,32 +87,28 @@ async function application(c: Context, what: 'stop_app' | 'start_app'): Promise<
   return {}
 }
 
+/** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as rabbitmqctl has them. */
+function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
+  const [first = '', second = ''] = args
+  const word = what === 'memory' ? 'absolute' : 'mem_relative'
+  const usual = args.length === 1 && first !== word
+  if (!usual && first !== word)
+    throw new CtlError(`expected '${word}' before '${second}', found '${first}'`, 64)
+  const value = usual ? first : second
+  try {
+    if (usual !== (what === 'memory')) return octets(value)
+    if (!/^\d*\.?\d+$/.test(value)) throw new Error(`expected a share such as 0.6, found '${value}'`)
+    return Math.floor(Number(value) * availableMemory())
+  } catch (error) {
+    throw new CtlError((error as Error).message, 64)
+  }
+}
+
 async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
   const [node] = await c.client.get<Row[]>('nodes')
-  const [first = '', second] = c.args
-  const total = totalmem()
-  const absolute = first === 'absolute' ? (second ?? '') : first
-  const octets = /^0?\.\d+$|^[01]$/.test(absolute) ? Number(absolute) * total : sizeOf(absolute)
-  await c.client.call('PUT', `nodes/${encodeURIComponent(String(node?.['name']))}/limits`, { [what]: octets })
+  const path = `nodes/${encodeURIComponent(String(node?.['name']))}/limits`
+  await c.client.call('PUT', path, { [what]: limitOctets(c.args, what) })
   return {}
-}
-
-const UNITS: Record<string, number> = {
-  '': 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 1024,
-  mib: 1024 ** 2,
-  gib: 1024 ** 3,
-}
-
-function sizeOf(text: string): number {
-  const match = /^(\d+)\s*([a-z]*)$/i.exec(text)
-  const unit = UNITS[(match?.[2] ?? 'none').toLowerCase()]
-  if (match === null || unit === undefined)
-    throw new CtlError(`expected a share such as 0.6 or a size such as 2GB, found '${text}'`, 64)
-  return Number(match[1]) * unit
 }
 
 /** The busiest queues, again and again. */
@@ -216,9 +212,9 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     run: (c) => setLimit(c, 'memory'),
   },
   set_disk_free_limit: {
-    usage: 'SIZE',
+    usage: 'SIZE | mem_relative SHARE',
     help: 'sets the free disk below which publishers are blocked, until a restart',
-    args: [1, 1],
+    args: [1, 2],
     banner: (c) => `Setting disk free limit to ${c.args.join(' ')} ...`,
     run: (c) => setLimit(c, 'disk'),
   },
