@@ -56,6 +56,9 @@ async function run(command: string, args: string[], env: Record<string, string> 
 const JARS = ['amqp-client', 'slf4j-api', 'slf4j-nop'].map((j) => `/usr/share/java/${j}.jar`).join(':')
 const goEnv = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(dir, 'go-cache'), GOFLAGS: '' }
 
+const dataEnv = { DATA_DIR: join(dir, 'data') }
+const program = join(dir, 'client')
+
 describe.each<[string, string, string[], Record<string, string>?]>([
   ['pika', '/usr/bin/python3', ['client.py']],
   ['kombu', '/usr/bin/python3', ['kombu_client.py']],
@@ -63,13 +66,42 @@ describe.each<[string, string, string[], Record<string, string>?]>([
   ['php-amqplib', 'php', ['client.php']],
   ['amqp091-go', 'go', ['run', 'client.go'], goEnv],
   ['the Java client', 'java', ['-cp', JARS, 'Client.java']],
-  ["librabbitmq's amqp-tools", 'sh', ['tools.sh']],
+  [
+    'librabbitmq',
+    'sh',
+    ['-c', `gcc -O1 client.c -lrabbitmq -o ${program} && exec ${program} "$@"`, 'client'],
+  ],
+  ["librabbitmq's amqp-tools", 'sh', ['tools.sh'], dataEnv],
 ])('%s', (name, command, args, env) => {
   it('publishes, and after a restart consumes', async () => {
     const queue = `interop-${name.replaceAll(/\W/g, '')}`
     await run(command, [...args, 'publish', String(broker.port), queue], env)
     await restart()
     await run(command, [...args, 'consume', String(broker.port), queue], env)
+  })
+})
+
+describe("RabbitMQ's tutorials", () => {
+  it.each<[string, string, string[], Record<string, string>?]>([
+    ['pika', '/usr/bin/python3', ['tutorials.py']],
+    ['amqplib', process.execPath, ['tutorials.js']],
+    ['amqp091-go', 'go', ['run', 'tutorials.go'], goEnv],
+    ['bunny', 'ruby', ['tutorials.rb']],
+    ['php-amqplib', 'php', ['tutorials.php']],
+    ['the Java client', 'java', ['-cp', JARS, 'Tutorials.java']],
+  ])('work with %s', async (name, command, args, env) => {
+    const at = args.length - 1
+    const files = args.with(at, join('tutorials', args[at] as string))
+    await run(command, [...files, String(broker.port), `${name.replaceAll(/\W/g, '')}-`], env)
+  })
+})
+
+describe("amqp091-go's own tests", () => {
+  it('pass', async () => {
+    const url = `amqp://guest:guest@127.0.0.1:${broker.port}/`
+    const pattern = 'Integration|Example|Repro|Exchange|Queue|Confirm|Publish|Connection|Channel'
+    const tests = ['test', '-count=1', '-tags', 'integration', '-run', pattern, 'github.com/rabbitmq/amqp091-go']
+    await run('go', tests, { ...goEnv, AMQP_URL: url })
   })
 })
 
