@@ -72,6 +72,20 @@ function build() {
   )
 }
 
+/** The same for programs that call require(), such as tests under jest. */
+function buildForRequire() {
+  const target = join(root, 'dist', 'cjs')
+  once(
+    'dist/cjs/.leveret-build',
+    digest([join(root, 'tsconfig.cjs.json'), join(root, 'dist', '.leveret-build')]),
+    () => existsSync(join(target, 'index.js')),
+    () => {
+      run('tsc', ['-p', 'tsconfig.cjs.json'])
+      writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
+    },
+  )
+}
+
 install()
 switch (task) {
   case 'start': {
@@ -83,6 +97,7 @@ switch (task) {
   }
   case 'test':
     build()
+    buildForRequire()
     run('vitest', ['run', ...rest])
     break
   case 'oracle':
@@ -107,4 +122,5 @@ switch (task) {
     break
   default:
     build()
+    buildForRequire()
 }

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it } from 'vitest'
-import { createBroker } from '../src/index.ts'
+import { createBroker, version } from '../src/index.ts'
 import { anyAddress } from '../src/util/address.ts'
 import { until } from './support/until.ts'
 
@@ -28,6 +29,22 @@ describe('createBroker', () => {
     await until(() => broker.queues()[0]?.unacked === 0)
     await client.close()
     await broker.close()
+  })
+
+  it('comes by require() too, as one module after the other without ES modules', () => {
+    const flag = '--no-experimental-require-module'
+    const flags = process.allowedNodeEnvironmentFlags.has(flag) ? [flag] : []
+    const program = `
+      const { createBroker, version } = require('leveret')
+      createBroker({ port: 0, managementPort: 0, metricsPort: 0 }).then((broker) => {
+        process.stdout.write(version + ' ' + new URL(broker.url).protocol)
+        return broker.close()
+      })`
+    const r = spawnSync(process.execPath, [...flags, '--input-type=commonjs', '-e', program], {
+      encoding: 'utf8',
+    })
+    expect([r.stdout, r.stderr, r.status]).toEqual([`${version} amqp:`, '', 0])
+    expect(version).toBe((JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }).version)
   })
 
   it('listens for both kinds of address, and shows IPv4 ones as they are usually written', async () => {

@@ -1,6 +1,2 @@
-import { readFileSync } from 'node:fs'
-
-/** This package's own version. */
-export const version = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
+/** This package's own version; a test holds it against package.json, which cannot be read the same way from both builds. */
+export const version = '0.1.0'

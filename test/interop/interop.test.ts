@@ -100,7 +100,15 @@ describe("amqp091-go's own tests", () => {
   it('pass', async () => {
     const url = `amqp://guest:guest@127.0.0.1:${broker.port}/`
     const pattern = 'Integration|Example|Repro|Exchange|Queue|Confirm|Publish|Connection|Channel'
-    const tests = ['test', '-count=1', '-tags', 'integration', '-run', pattern, 'github.com/rabbitmq/amqp091-go']
+    const tests = [
+      'test',
+      '-count=1',
+      '-tags',
+      'integration',
+      '-run',
+      pattern,
+      'github.com/rabbitmq/amqp091-go',
+    ]
     await run('go', tests, { ...goEnv, AMQP_URL: url })
   })
 })
