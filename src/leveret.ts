@@ -8,6 +8,7 @@ import { systemClock } from './broker/clock.ts'
 import { vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
+import { COMMIT_BYTES_MAX, COMMIT_BYTES_MAX_LOW_DISK } from './limits.ts'
 import type { ControlSocket } from './management/control-socket.ts'
 import type { ManagementServer } from './management/server.ts'
 import type { MetricsServer } from './metrics/server.ts'
@@ -75,9 +76,18 @@ export class Leveret {
     this.users = new Users(this.userStore, settings.loopbackUsers)
     this.alarms = new Alarms(
       { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },
-      { memoryUsed, freeMemory: () => this.freeMemory(), diskFree: () => diskFree(settings.dataDir) },
+      {
+        memoryUsed,
+        freeMemory: () => this.freeMemory(),
+        diskFree: () => diskFree(settings.dataDir),
+        reusable: () => storage.reusableBytes?.() ?? 0,
+      },
       systemClock,
     )
+    this.commit.onFlushed(() => {
+      this.alarms.written()
+      this.broker.commitBytesMax = this.alarms.diskIsLow ? COMMIT_BYTES_MAX_LOW_DISK : COMMIT_BYTES_MAX
+    })
     this.server = new Server(this.broker, this.users, this.alarms, loggers, {
       identity: { clusterName: this.nodeName, ...settings.identity },
       tuning: settings.tuning,

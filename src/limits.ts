@@ -51,6 +51,15 @@ export const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 /** Octets published but not yet on disk, or waiting to leave memory, above which connections are not read. */
 export const COMMIT_BYTES_MAX = 32 * 1024 * 1024
 
+/** The same while the disk is low: what is on its way when the alarm goes on has to fit. */
+export const COMMIT_BYTES_MAX_LOW_DISK = 4 * 1024 * 1024
+
+/** Octets of free disk above the limit of the alarm below which the disk counts as low. */
+export const DISK_LOW_BYTES = 1024 * 1024 * 1024
+
+/** Octets of free disk below which the alarm is on whatever its limit: what has begun must have room to end. */
+export const DISK_FREE_MIN = 24 * 1024 * 1024
+
 /** Octets published in a transaction that is not committed yet: 406 beyond, and the transaction is gone. */
 export const TRANSACTION_BYTES_MAX = 268_435_456
 

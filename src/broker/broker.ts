@@ -313,11 +313,14 @@ export class Broker {
     forgetMemory()
   }
 
+  /** Octets that may be on their way to the disk. */
+  commitBytesMax = COMMIT_BYTES_MAX
+
   /** More is coming in than the disk takes: publishers have to wait for the next flush. */
   get overloaded(): boolean {
     return (
       this.commit.busy &&
-      (this.commit.pendingBytes > COMMIT_BYTES_MAX || this.pager.excess > COMMIT_BYTES_MAX)
+      (this.commit.pendingBytes > this.commitBytesMax || this.pager.excess > COMMIT_BYTES_MAX)
     )
   }
 

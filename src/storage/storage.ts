@@ -32,6 +32,8 @@ export interface Storage {
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
   /** One record, with octets of its own; undefined where there is none. */
   record(log: number, segment: number, index: number): Uint8Array | undefined
+  /** Octets in the store's files that new writes can use. */
+  reusableBytes?(): number
   /** House-keeping is due. */
   readonly maintenanceDue?: boolean
   /** Keeps house for a moment. Called between writes; the next write waits for it, reads need not. */

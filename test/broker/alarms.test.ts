@@ -21,12 +21,14 @@ import {
 import { until } from '../support/until.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
 
+const MIB = 1024 * 1024
+
 describe('alarms', () => {
   it('go on and off with what is used, and say why', () => {
     const clock = new ManualClock()
     let [memory, disk] = [50, 500]
-    const resources = { memoryUsed: () => memory, diskFree: () => disk }
-    const alarms = new Alarms({ memory: 100, diskFree: 100 }, resources, clock)
+    const resources = { memoryUsed: () => memory, diskFree: () => disk * MIB }
+    const alarms = new Alarms({ memory: 100, diskFree: 100 * MIB }, resources, clock)
     const seen: string[] = []
     alarms.onChange(() => seen.push(alarms.active ? alarms.reason : 'clear'))
     alarms.start()
@@ -41,6 +43,46 @@ describe('alarms', () => {
       clock.pass(1000)
     }
     expect(seen).toEqual(['low on memory', 'low on memory & disk', 'low on disk', 'clear'])
+    alarms.stop()
+  })
+})
+
+describe('the disk', () => {
+  function watched(limit: number) {
+    const clock = new ManualClock()
+    const disk = { free: 5000, reusable: 0 }
+    const resources = {
+      memoryUsed: () => 0,
+      diskFree: () => disk.free * MIB,
+      reusable: () => disk.reusable * MIB,
+    }
+    const alarms = new Alarms({ memory: Number.POSITIVE_INFINITY, diskFree: limit * MIB }, resources, clock)
+    alarms.start()
+    return { disk, alarms }
+  }
+
+  it('has room where the store has room in its file', () => {
+    const { disk, alarms } = watched(50)
+    disk.free = 40
+    alarms.check()
+    expect(alarms.disk).toBe(true)
+    disk.reusable = 30
+    alarms.check()
+    expect(alarms.disk).toBe(false)
+    alarms.stop()
+  })
+
+  it('is looked at after each write once it is low, and never gets quite full', () => {
+    const { disk, alarms } = watched(0)
+    disk.free = 10
+    alarms.written()
+    expect([alarms.diskIsLow, alarms.disk]).toEqual([false, false])
+    disk.free = 500
+    alarms.check()
+    expect([alarms.diskIsLow, alarms.disk]).toEqual([true, false])
+    disk.free = 10
+    alarms.written()
+    expect([alarms.diskIsLow, alarms.disk]).toEqual([true, true])
     alarms.stop()
   })
 })

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -215,12 +215,33 @@ describe('the data folder', () => {
     chmodSync(dir, 0o700)
   })
 
+  it('knows what is free in its file, which does not grow while that is enough', async () => {
+    const dir = folder()
+    const s = await LmdbStorage.open(dir)
+    const bytes = new Uint8Array(200_000)
+    const fill = async (log: number): Promise<void> => {
+      for (let index = 0; index < 50; index++)
+        await s.write([{ op: 'record', log, segment: 1, index, bytes }])
+    }
+    const size = (): number => statSync(join(dir, 'data.mdb')).size
+    await fill(1)
+    expect(s.reusableBytes()).toBeLessThan(100_000)
+    await s.write([{ op: 'drop-log', log: 1 }])
+    while (s.maintenanceDue) await s.maintain()
+    expect(s.reusableBytes()).toBeGreaterThan(50 * bytes.length)
+    const before = size()
+    await fill(2)
+    expect(size()).toBeLessThan(before + 5 * bytes.length)
+    expect(s.reusableBytes()).toBeLessThan(5 * bytes.length)
+    await s.close()
+  })
+
   it('that is full refuses the batch whole and goes on when there is room', async () => {
     const dir = folder()
     let free = 1e9
     const s = await LmdbStorage.open(dir, { freeBytes: () => free })
     await s.write([{ op: 'put', key: 'a', value: new Uint8Array([1]) }])
-    free = 33e6
+    free = 12e6
     const large = new Uint8Array(4 * 1024 * 1024)
     const batch: StorageWrite[] = [
       { op: 'put', key: 'b', value: new Uint8Array([2]) },

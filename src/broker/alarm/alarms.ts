@@ -2,6 +2,7 @@
  * Memory and disk alarms (behaviour.md section 17): while one is on, connections that publish are not read any more;
  * consumers go on. Resources are asked for once in a while, and by whoever is about to use much.
  */
+import { DISK_FREE_MIN, DISK_LOW_BYTES } from '../../limits.ts'
 import type { Clock, Timer } from '../clock.ts'
 
 export interface Resources {
@@ -11,6 +12,8 @@ export interface Resources {
   freeMemory?(): void
   /** Octets free where the data is; undefined where there is no disk. */
   diskFree(): number | undefined
+  /** Octets on the disk that are ours already and free to be used; asked for only where little else is free. */
+  reusable?(): number
 }
 
 export interface AlarmLimits {
@@ -31,6 +34,8 @@ export class Alarms {
   readonly limits: AlarmLimits
   memory = false
   disk = false
+  /** Not much is left until the disk's alarm. */
+  diskIsLow = false
   memoryUsed = 0
   diskFree: number | undefined
   private readonly resources: Resources
@@ -79,6 +84,11 @@ export class Alarms {
     this.look(true)
   }
 
+  /** Something has gone to the disk. */
+  written(): void {
+    if (this.diskIsLow) this.look(true)
+  }
+
   private look(atDisk: boolean): void {
     this.memoryUsed = this.resources.memoryUsed()
     if (this.memoryUsed >= this.limits.memory && this.memory) this.free()
@@ -87,13 +97,20 @@ export class Alarms {
       this.diskLookedAt = this.clock.now()
     }
     const memory = this.memoryUsed >= this.limits.memory
-    const disk = this.diskFree !== undefined && this.diskFree < this.limits.diskFree
+    const disk = this.diskFree !== undefined && this.diskIsFull(this.diskFree)
     if (memory === this.memory && disk === this.disk) return
     this.freePause = FREE_MS
     this.freeAt = Math.min(this.freeAt, this.clock.now() + FREE_MS)
     this.memory = memory
     this.disk = disk
     for (const listener of this.listeners) listener()
+  }
+
+  /** The file of the store does not shrink when messages leave: what is free in it counts. */
+  private diskIsFull(free: number): boolean {
+    const limit = Math.max(this.limits.diskFree, DISK_FREE_MIN)
+    this.diskIsLow = free < limit + DISK_LOW_BYTES
+    return free < limit && free + (this.resources.reusable?.() ?? 0) < limit
   }
 
   /** While publishers wait there may be little work, and garbage would lie there and keep the alarm on. */

@@ -20,9 +20,13 @@ type Bytes = Database<Buffer, Buffer>
  * Octets that stay free on the disk beyond what a batch needs: LMDB's native part does not survive a write that the
  * disk refuses, so such a write is never tried.
  */
-const DISK_RESERVE_BYTES = 32 * 1024 * 1024
-/** A batch rewrites pages on its way to the root of each tree. */
-const BATCH_OVERHEAD_BYTES = 1024 * 1024
+const DISK_RESERVE_BYTES = 8 * 1024 * 1024
+/** A batch rewrites pages on its way to the root of each tree: so much for itself and for each write, up to a bound. */
+const BATCH_OVERHEAD_BYTES = 64 * 1024
+const WRITE_OVERHEAD_BYTES = 3 * 4096
+const OVERHEAD_BYTES_MAX = 1024 * 1024
+/** At the start of the file. */
+const META_PAGES = 2
 
 /** Dropped logs are marked by keys with this prefix until nothing is left of them. */
 const GONE_PREFIX = 'gone:'
@@ -187,6 +191,15 @@ export class LmdbStorage implements Storage {
     }
   }
 
+  /** What was removed leaves pages in the file that are used again; the file itself never shrinks. */
+  reusableBytes(): number {
+    const { pageSize, lastPageNumber, free } = statsOf(this.root)
+    let used = META_PAGES + pagesOf(free)
+    for (const db of [this.root, this.meta, this.segmentStates, this.recordBytes])
+      used += pagesOf(statsOf(db))
+    return Math.max(0, lastPageNumber + 1 - used) * pageSize
+  }
+
   /** Only a mark: a log can be long, and a batch is not to wait until all of it is removed. */
   private dropLog(log: number): void {
     this.gone.add(log)
@@ -254,6 +267,27 @@ export class LmdbStorage implements Storage {
   }
 }
 
+/** Of one tree; its package does not describe them. */
+interface TreeStats {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+
+interface Stats extends TreeStats {
+  readonly pageSize: number
+  readonly lastPageNumber: number
+  readonly free: TreeStats
+}
+
+function statsOf(db: { getStats(): object }): Stats {
+  return db.getStats() as Stats
+}
+
+function pagesOf(t: TreeStats): number {
+  return t.treeBranchPageCount + t.treeLeafPageCount + t.overflowPages
+}
+
 /** Both ends are part of it. */
 interface KeyRange {
   readonly start: Buffer
@@ -297,7 +331,7 @@ function freeOn(dir: string): number {
 }
 
 function batchBytes(batch: readonly StorageWrite[]): number {
-  let bytes = BATCH_OVERHEAD_BYTES
+  let bytes = Math.min(BATCH_OVERHEAD_BYTES + batch.length * WRITE_OVERHEAD_BYTES, OVERHEAD_BYTES_MAX)
   for (const w of batch) {
     if (w.op === 'record') bytes += w.bytes.length
     else if (w.op === 'segment') bytes += w.state.length
