@@ -14,8 +14,9 @@ export interface PendingPublish {
   readonly mandatory: boolean
 }
 
+/** What one command settles. */
 export interface PendingSettle {
-  readonly tag: number
+  readonly tags: readonly number[]
   readonly how: Settlement
 }
 
@@ -35,17 +36,19 @@ export class Transaction {
   }
 
   /** Checks the tags now, settles them at commit. @throws AmqpError 406, nothing changed */
-  addSettle(ch: Channel, tag: number, multiple: boolean, how: PendingSettle['how']): void {
+  addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
     const outstanding = (t: number): boolean => u.isOutstanding(t) && !this.settled.has(t)
     const all = multiple && tag === 0
     if (!all && !outstanding(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
     const last = all ? u.nextTag - 1 : tag
+    const tags: number[] = []
     for (let t = multiple ? u.first : tag; t <= last; t++) {
       if (!outstanding(t)) continue
       this.settled.add(t)
-      this.settles.push({ tag: t, how })
+      tags.push(t)
     }
+    this.settles.push({ tags, how })
   }
 
   clear(): void {

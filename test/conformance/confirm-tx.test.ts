@@ -133,6 +133,18 @@ describe('tx.commit', () => {
     expect(String((await get(w, anew))?.body)).toBe('for the new one')
   })
 
+  it('finds queues that have come since the publish by their names', async () => {
+    const w = await session(t)
+    const [named, copied] = [fresh('q'), fresh('q')]
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    const headers = table({ CC: [copied] })
+    w.publish(CH, { routingKey: named, mandatory: true, properties: { headers } })
+    for (const queue of [named, copied]) await declareQueue(w, { queue })
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    for (const queue of [named, copied])
+      await until(async () => (await counts(w, queue)).messages === 1, queue)
+  })
+
   it('without select is 406', async () => {
     const w = await session(t)
     w.send(CH, MethodId.TxCommit)

@@ -11,6 +11,7 @@ import {
   declareExchange,
   declareQueue,
   deliveries,
+  fill,
   get,
   session,
 } from '../support/session.ts'
@@ -133,6 +134,25 @@ describe('maximum length', () => {
     expect(await bodies(w, 1)).toEqual(['two'])
     expect((await counts(w, q)).messages).toBe(0)
   })
+
+  for (const tx of [false, true])
+    it(`leaves room for what comes back after a publish that a consumer took${tx ? ', in a transaction' : ''}`, async () => {
+      const w = await session(t)
+      const q = await declareQueue(w, { arguments: table({ 'x-max-length': 1 }) })
+      await fill(w, q, 'one')
+      await get(w, q, false)
+      await consume(w, q)
+      if (tx) await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+      w.publish(CH, { routingKey: q, body: 'two' })
+      w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true })
+      if (tx) w.send(CH, MethodId.TxCommit)
+      const got: string[] = []
+      while (got.length < 2) {
+        const { method, body } = await w.next(CH)
+        if (method.id !== MethodId.TxCommitOk) got.push(String(body))
+      }
+      expect(got).toEqual(['two', 'one'])
+    })
 
   it('keeps what comes back where it refuses publishes', async () => {
     const w = await session(t)

@@ -7,6 +7,7 @@ import {
   counts,
   declareExchange,
   declareQueue,
+  deliveries,
   get,
   refused,
   session,
@@ -319,6 +320,18 @@ describe('queue.delete', () => {
     expect(await refused(w)).toEqual([406, `PRECONDITION_FAILED - queue '${q}' in vhost '/' in use`])
     w.publish(CH, { routingKey: q })
     w.send(CH, MethodId.QueueDelete, { queue: q, ifEmpty: true })
+    expect(await refused(w)).toEqual([406, `PRECONDITION_FAILED - queue '${q}' in vhost '/' not empty`])
+  })
+
+  it('names the messages where both if-unused and if-empty are not kept', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1 }, MethodId.BasicQosOk)
+    await consume(w, q)
+    for (const body of ['one', 'two']) w.publish(CH, { routingKey: q, body })
+    await deliveries(w, 1)
+    await until(async () => (await counts(w, q)).messages === 1, 'the second')
+    w.send(CH, MethodId.QueueDelete, { queue: q, ifUnused: true, ifEmpty: true })
     expect(await refused(w)).toEqual([406, `PRECONDITION_FAILED - queue '${q}' in vhost '/' not empty`])
   })
 

@@ -14,23 +14,28 @@ export class Side {
   private readonly w: Wire
   private readonly observer: Wire
   private readonly prefix: string
+  private readonly tx: boolean
   /** Deliveries since the last look. */
   private arrived: string[] = []
   private held: Held[] = []
+  /** Settled in the open transaction. */
+  private settled: Held[] = []
+  private settledByAck = false
   private answers: Received[] = []
   /** Tags by queue. */
   private consumers = new Map<string, string>()
   private tags = 0
   private bodies = 0
 
-  private constructor(w: Wire, observer: Wire, prefix: string) {
+  private constructor(w: Wire, observer: Wire, prefix: string, tx: boolean) {
+    this.tx = tx
     this.w = w
     this.observer = observer
     this.prefix = prefix
   }
 
-  static async open(url: string, prefix: string): Promise<Side> {
-    const side = new Side(await Wire.open(url), await Wire.open(url), prefix)
+  static async open(url: string, prefix: string, tx: boolean): Promise<Side> {
+    const side = new Side(await Wire.open(url), await Wire.open(url), prefix, tx)
     await side.openChannel()
     await side.observer.channel(CH)
     return side
@@ -38,11 +43,13 @@ export class Side {
 
   private async openChannel(): Promise<void> {
     this.held = []
+    this.settled = []
     this.consumers = new Map()
     this.w.send(CH, MethodId.ChannelOpen)
     // RabbitMQ may have had a delivery on its way when it closed the channel.
     while ((await this.w.next(CH)).method.id !== MethodId.ChannelOpenOk);
-    await this.w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+    if (this.tx) await this.w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    else await this.w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
   }
 
   async close(): Promise<void> {
@@ -90,7 +97,8 @@ export class Side {
   private take(r: Received): void {
     const { method: m } = r
     if (m.id === MethodId.BasicDeliver) {
-      const key = `${m.consumerTag} ${r.body} ${m.redelivered} ${this.short(m.exchange)} ${this.short(m.routingKey)}`
+      const copies = r.properties?.headers?.get('CC') === undefined ? '' : ' CC'
+      const key = `${m.consumerTag} ${r.body} ${m.redelivered} ${this.short(m.exchange)} ${this.short(m.routingKey)}${copies}`
       this.arrived.push(key)
       if (!m.consumerTag.startsWith('auto')) this.held.push({ key, tag: m.deliveryTag })
     } else if (m.id === MethodId.BasicCancel) {
@@ -191,7 +199,10 @@ export class Side {
     switch (s.do) {
       case 'publish': {
         const routingKey = s.exchange === '' ? this.name(s.queue) : s.key
-        const properties = { priority: s.priority, deliveryMode: s.persistent ? 2 : 1 }
+        const headers = s.cc === null ? {} : { headers: table({ CC: [this.name(s.cc)] }) }
+        // Of what one commit publishes, Leveret hands out the highest priority first and RabbitMQ what it sees first.
+        const priority = this.tx ? 0 : s.priority
+        const properties = { priority, deliveryMode: s.persistent ? 2 : 1, ...headers }
         const body = `m${this.bodies++}`
         w.publish(CH, {
           exchange: this.name(s.exchange),
@@ -200,8 +211,19 @@ export class Side {
           body,
           properties,
         })
-        return await this.answer(MethodId.BasicAck, MethodId.BasicNack)
+        return this.tx ? await this.sync() : await this.answer(MethodId.BasicAck, MethodId.BasicNack)
       }
+      case 'commit':
+        if (!this.tx) return 'skipped'
+        this.settled = []
+        w.send(CH, MethodId.TxCommit)
+        return await this.answer(MethodId.TxCommitOk)
+      case 'rollback':
+        if (!this.tx) return 'skipped'
+        this.held.push(...this.settled)
+        this.settled = []
+        w.send(CH, MethodId.TxRollback)
+        return await this.answer(MethodId.TxRollbackOk)
       case 'get':
         return await this.get(s.queue, s.noAck)
       case 'consume': {
@@ -241,12 +263,14 @@ export class Side {
 
   private async settle(s: Step): Promise<string> {
     const { w } = this
+    if (this.mixes(s)) return 'skipped'
     if (s.do === 'bogusAck') w.send(CH, MethodId.BasicAck, { deliveryTag: 1_000_000 })
     else if (s.do === 'ackAll' || s.do === 'nackAll') {
       if (this.held.length === 0) return 'skipped'
       const all = { deliveryTag: 0, multiple: true }
       if (s.do === 'ackAll') w.send(CH, MethodId.BasicAck, all)
       else w.send(CH, MethodId.BasicNack, { ...all, requeue: true })
+      this.settled.push(...this.held)
       this.held = []
     } else if (s.do === 'recover') {
       w.send(CH, MethodId.BasicRecover, { requeue: true })
@@ -257,12 +281,25 @@ export class Side {
       const one = list[s.which % Math.max(1, list.length)]
       if (one === undefined) return 'skipped'
       this.held = this.held.filter((h) => h !== one)
+      this.settled.push(one)
       const deliveryTag = one.tag
       if (s.do === 'ack') w.send(CH, MethodId.BasicAck, { deliveryTag })
       else w.send(CH, MethodId.BasicReject, { deliveryTag, requeue: s.do === 'requeue' })
     }
-    // What settles has no answer of its own.
-    w.send(CH, MethodId.BasicQos, { prefetchCount: 0 })
+    return await this.sync()
+  }
+
+  /** In a commit, RabbitMQ's queues see acknowledgements now before and now after what was returned earlier. */
+  private mixes(s: Step): boolean {
+    if (!this.tx || !/^(ack|nack|requeue|reject)/.test(s.do)) return false
+    const acks = s.do.startsWith('ack')
+    if (this.settled.length === 0) this.settledByAck = acks
+    return acks !== this.settledByAck
+  }
+
+  /** For what has no answer of its own. */
+  private async sync(): Promise<string> {
+    this.w.send(CH, MethodId.BasicQos, { prefetchCount: 0 })
     return await this.answer(MethodId.BasicQosOk)
   }
 }

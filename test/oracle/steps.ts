@@ -18,6 +18,10 @@ export const queueArguments = [
   { 'x-message-ttl': -1 },
   { 'x-max-priority': 'high' },
 ] as const
+export function deadLettersExcess(args: number): boolean {
+  const a = queueArguments[args] ?? {}
+  return 'x-max-length' in a && 'x-dead-letter-exchange' in a
+}
 const VALID_ARGUMENTS = queueArguments.length - 2
 
 const queue = fc.constantFrom(...queues)
@@ -90,6 +94,7 @@ const step = fc.oneof(
       mandatory: fc.boolean(),
       priority: fc.nat(3),
       persistent: fc.boolean(),
+      cc: fc.option(queue, { freq: 4 }),
     }),
   },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('get' as const), queue, noAck: fc.boolean() }) },
@@ -117,19 +122,31 @@ const step = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('cancel' as const), queue }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'commit' as const, 'rollback' as const) }),
+  },
 )
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** In transactions, or with publisher confirms. */
+export interface Run {
+  readonly tx: boolean
+  readonly steps: readonly Step[]
+}
+
 /** Queues, exchanges and bindings first, so that there is something to work on. */
-export const steps = fc
+export const runs = fc
   .tuple(
     fc.array(fc.nat(VALID_ARGUMENTS - 1), { minLength: 3, maxLength: 3 }),
     fc.array(fc.constantFrom('direct', 'fanout', 'topic'), { minLength: 2, maxLength: 2 }),
     fc.array(fc.record({ queue, exchange, key }), { minLength: 2, maxLength: 6 }),
     fc.array(step, { minLength: 10, maxLength: 60 }),
+    fc.boolean(),
   )
-  .map(([args, types, bindings, more]): Step[] => {
+  .map(([args, types, bindings, more, tx]): Run => {
     const usual = { autoDelete: false, internal: false, durable: false }
-    return [
+    const steps = [
       ...queues.map((q, i): Step => ({ do: 'declare', queue: q, args: args[i] as number, ...usual })),
       ...exchanges.map(
         (x, i): Step => ({ do: 'declareExchange', exchange: x, type: types[i] as 'topic', ...usual }),
@@ -137,4 +154,5 @@ export const steps = fc
       ...bindings.map((b): Step => ({ do: 'bind', ...b })),
       ...more,
     ]
+    return { tx, steps }
   })

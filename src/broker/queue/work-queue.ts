@@ -383,9 +383,9 @@ export class WorkQueue implements Queue {
   /** @throws AmqpError 406 where a condition of queue.delete does not hold */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
     this.pump()
-    if (ifUnused && this.consumers.size > 0)
-      throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
     if (ifEmpty && this.order.ready > 0)
       throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' not empty`)
+    if (ifUnused && this.consumers.size > 0)
+      throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
   }
 }

@@ -1,3 +1,5 @@
+import { type Incoming, readContent } from '../../broker/message.ts'
+import { carbonCopyKeys } from '../../broker/queue/dead-letter.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
@@ -5,7 +7,7 @@ import type { ServerMethod } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
 import { Confirms } from '../confirms.ts'
 import { deliverTo, returnMessage } from '../publish.ts'
-import { Transaction } from '../transaction.ts'
+import { type PendingPublish, Transaction } from '../transaction.ts'
 import type { Handlers } from './handler.ts'
 
 /** @throws AmqpError 406 */
@@ -14,12 +16,20 @@ function transactionOf(ch: Channel): Transaction {
   return ch.transaction
 }
 
-/** Queues may have gone since the publish, or others have come under their names. */
-function routeAtCommit(ch: Channel, { queues, effects }: Route): Route {
-  if (!queues.some((q) => q.deleted)) return { queues, effects, byKeyOnly: false }
-  const vhost = ch.caller.vhost
-  const there = queues.map((q) => (q.deleted ? vhost.queues.get(q.name) : q))
-  return { queues: there.filter((q) => q !== undefined), effects, byKeyOnly: false }
+/** Under the default exchange, the names of the queues that the message is for. */
+function namesOf({ source, namesStart, contentStart, contentEnd }: Incoming): string[] {
+  if (source[namesStart] !== 0) return []
+  const { routingKey, properties } = readContent(source, namesStart, contentStart, contentEnd)
+  return [routingKey, ...carbonCopyKeys(properties.headers, 'CC')]
+}
+
+/** Queues may have gone since the publish, or come. */
+function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
+  const { queues } = ch.caller.vhost
+  const there = route.queues.map((q) => (q.deleted ? queues.get(q.name) : q))
+  const named = namesOf(message).map((name) => queues.get(name))
+  const all = new Set([...there, ...named].filter((q) => q !== undefined))
+  return { queues: [...all], effects: route.effects, byKeyOnly: false }
 }
 
 /** One turn, hence one batch on disk: all of it or nothing outlives a crash. */
@@ -27,11 +37,14 @@ function commit(ch: Channel): ServerMethod {
   const t = transactionOf(ch)
   let accepted = true
   for (const p of t.publishes) {
-    const route = routeAtCommit(ch, p.route)
+    const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!deliverTo(ch, p.message, route)) accepted = false
   }
-  for (const s of t.settles) ch.settle(s.tag, false, s.how)
+  for (const { tags, how } of t.settles) {
+    if (how !== 'ack') ch.broker.turn.pumpNow()
+    for (const tag of tags) ch.settle(tag, false, how)
+  }
   t.clear()
   if (!accepted) throw preconditionFailed('partial tx completion')
   return { id: MethodId.TxCommitOk }
