@@ -133,6 +133,22 @@ describe('tx.commit', () => {
     expect(String((await get(w, anew))?.body)).toBe('for the new one')
   })
 
+  it('acknowledges before it publishes, so that consumers can make room', async () => {
+    const w = await session(t)
+    const args = table({ 'x-max-length': 1, 'x-overflow': 'reject-publish' })
+    const q = await declareQueue(w, { arguments: args })
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1 }, MethodId.BasicQosOk)
+    await consume(w, q)
+    w.publish(CH, { routingKey: q })
+    await deliveries(w, 1)
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    for (let i = 0; i < 2; i++) w.publish(CH, { routingKey: q })
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
+    w.send(CH, MethodId.TxCommit)
+    const answers = [(await w.next(CH)).method.id, (await w.next(CH)).method.id]
+    expect(answers.sort()).toEqual([MethodId.BasicDeliver, MethodId.TxCommitOk].sort())
+  })
+
   it('finds queues that have come since the publish by their names', async () => {
     const w = await session(t)
     const [named, copied] = [fresh('q'), fresh('q')]

@@ -32,19 +32,26 @@ function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
   return { queues: [...all], effects: route.effects, byKeyOnly: false }
 }
 
+function settleAll(ch: Channel, t: Transaction, acks: boolean): void {
+  for (const { tags, how } of t.settles) {
+    if ((how === 'ack') !== acks) continue
+    if (!acks) ch.broker.turn.pumpNow()
+    for (const tag of tags) ch.settle(tag, false, how)
+  }
+}
+
 /** One turn, hence one batch on disk: all of it or nothing outlives a crash. */
 function commit(ch: Channel): ServerMethod {
   const t = transactionOf(ch)
+  // First what makes room: a consumer that may have more takes from a full queue.
+  settleAll(ch, t, true)
   let accepted = true
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!deliverTo(ch, p.message, route)) accepted = false
   }
-  for (const { tags, how } of t.settles) {
-    if (how !== 'ack') ch.broker.turn.pumpNow()
-    for (const tag of tags) ch.settle(tag, false, how)
-  }
+  settleAll(ch, t, false)
   t.clear()
   if (!accepted) throw preconditionFailed('partial tx completion')
   return { id: MethodId.TxCommitOk }
