@@ -50,8 +50,8 @@ function rewritten(segment: Segment, index: number, name: string, field: Buffer)
     segment.contentStart(index),
     (segment.offsets[index] as number) + segment.entryLength(index),
   )
-  const others = (properties.headers ?? FieldTable.empty).entries.filter((e) => e.name !== name)
-  const headers = FieldTable.decode(Buffer.concat([field, FieldTable.of(others).bytes]))
+  const others = (properties.headers ?? FieldTable.empty).without(name)
+  const headers = FieldTable.decode(Buffer.concat([field, others.bytes]))
   const m = new Incoming()
   encodeContent(exchange, routingKey, { ...properties, headers }, body, m)
   return m

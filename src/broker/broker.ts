@@ -71,6 +71,8 @@ export class Broker {
   readonly commit: GroupCommit
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
+  /** Octets that may be on their way to the disk. */
+  commitBytesMax = COMMIT_BYTES_MAX
   /** The store was empty at the start. */
   isNew = false
   readonly defaultQueueType: string
@@ -312,9 +314,6 @@ export class Broker {
     this.pager.forgetPool()
     forgetMemory()
   }
-
-  /** Octets that may be on their way to the disk. */
-  commitBytesMax = COMMIT_BYTES_MAX
 
   /** More is coming in than the disk takes: publishers have to wait for the next flush. */
   get overloaded(): boolean {

@@ -203,7 +203,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
     keys.map((k) => new PlainMessage(k, content.properties)),
   )
   if (scan.special & HAS_BCC) {
-    const kept = FieldTable.of(headers.entries.filter((e) => e.name !== 'BCC'))
+    const kept = headers.without('BCC')
     const { ttl } = m
     encodeContent(
       content.exchange,

@@ -7,6 +7,7 @@ import {
   type TlsOptions,
   type Server as TlsServer,
 } from 'node:tls'
+import { listen } from '../util/listen.ts'
 
 /** Files are named as RabbitMQ's ssl_options name them. */
 export interface TlsSettings {
@@ -62,14 +63,7 @@ export class Listener {
 
   /** Resolves with the port. @throws the error of listen, such as EADDRINUSE */
   async listen(port: number, host: string | undefined, onError: OnError): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.net.once('error', reject)
-      this.net.listen({ port, host, backlog: BACKLOG }, () => {
-        this.net.off('error', reject)
-        this.net.on('error', onError)
-        resolve()
-      })
-    })
+    await listen(this.net, { port, host, backlog: BACKLOG }, onError)
     return this.address.port
   }
 

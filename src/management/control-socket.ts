@@ -1,6 +1,7 @@
 /** The socket in the data folder over which `leveret COMMAND` speaks to the broker, without a password. */
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { listen } from '../util/listen.ts'
 
 /** What answers the requests; loaded at the first one where the HTTP API is off. */
 export type LocalHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -18,10 +19,7 @@ export class ControlSocket {
   static async open(path: string, handle: LocalHandler): Promise<ControlSocket> {
     const socket = new ControlSocket(handle)
     rmSync(path, { force: true })
-    await new Promise<void>((resolve, reject) => {
-      socket.server.once('error', reject)
-      socket.server.listen(path, resolve)
-    })
+    await listen(socket.server, { path })
     chmodSync(path, 0o600)
     return socket
   }

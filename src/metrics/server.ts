@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
+import { listen } from '../util/listen.ts'
 import { Pattern } from '../util/pattern.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
 
@@ -106,10 +107,7 @@ export class MetricsServer {
 
   /** Resolves with the port. @throws the error of listen */
   async listen(port: number, host: string | undefined): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.http.once('error', reject)
-      this.http.listen(port, host, () => resolve())
-    })
+    await listen(this.http, { port, host })
     const address = this.http.address()
     return address !== null && typeof address === 'object' ? address.port : port
   }

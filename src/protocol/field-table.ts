@@ -64,6 +64,11 @@ export class FieldTable {
     return new FieldTable(Buffer.concat(entries.map((e) => e.bytes)), entries)
   }
 
+  /** The other fields, in their order. */
+  without(...names: readonly string[]): FieldTable {
+    return FieldTable.of(this.entries.filter((e) => !names.includes(e.name)))
+  }
+
   /** The first field of that name: duplicates are kept, but only the first one counts. */
   get(name: string): FieldValue | undefined {
     for (const e of this.entries) if (e.name === name) return e.value

@@ -14,8 +14,9 @@ import {
   declareExchange,
   declareQueue,
   get,
+  holds,
 } from '../support/session.ts'
-import { quietMoment, until } from '../support/until.ts'
+import { quietMoment } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
 let dir: string
@@ -65,7 +66,7 @@ describe('delayed messages', () => {
     await confirmSelect(w)
     publish(x, 'third', 700)
     await confirmed(w, 1)
-    await until(async () => (await counts(w, q)).messages === 3, 'the delayed messages')
+    await holds(w, q, 3)
     const bodies: string[] = []
     for (let i = 0; i < 3; i++) bodies.push(String((await get(w, q))?.body))
     expect(bodies).toEqual(['first', 'second', 'third'])
@@ -84,7 +85,7 @@ describe('delayed messages', () => {
     publish(x, 'in years', 100_000_000_000n)
     publish(x, 'soon', 50)
     await confirmed(w, 3)
-    await until(async () => (await counts(w, q)).messages === 1, 'the one that is due')
+    await holds(w, q, 1)
     await stop()
     await start()
     await quietMoment()
@@ -109,7 +110,7 @@ describe('delayed messages', () => {
     await bindQueue(w, q, 'delays')
     publish('delays', 'new', 150)
     await confirmed(w, 2, 2)
-    await until(async () => (await counts(w, q)).messages === 1, 'the new message')
+    await holds(w, q, 1)
     expect(String((await get(w, q))?.body)).toBe('new')
     expect((await counts(w, q)).messages).toBe(0)
   })
@@ -158,7 +159,7 @@ describe('expiry anywhere', () => {
     await stop()
     await start()
     expect((await counts(w, q)).messages).toBe(3)
-    await until(async () => (await counts(w, q)).messages === 2, 'the one in the middle to expire')
+    await holds(w, q, 2)
   })
 })
 
@@ -178,7 +179,7 @@ describe('delayed retry', () => {
       await stop()
       await start()
       expect((await counts(w, q)).messages).toBe(1)
-      await until(async () => (await counts(w, q)).messages === 3, 'the wait to be over')
+      await holds(w, q, 3)
       const seen: unknown[] = []
       for (let i = 0; i < 3; i++) {
         const d = await get(w, q)

@@ -14,8 +14,8 @@ import {
   declareQueue,
   deliveries,
   get,
+  holds,
 } from '../support/session.ts'
-import { until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
 let dir: string
@@ -181,7 +181,7 @@ describe('after a restart', () => {
     w.publish(CH, { routingKey: q, body: 'later', properties: { ...persistent, expiration: '60000' } })
     await confirmed(2)
     await restart()
-    await until(async () => (await counts(w, dead)).messages === 1, 'the dead letter')
+    await holds(w, dead, 1)
     expect((await counts(w, q)).messages).toBe(1)
     await restart()
     expect(String((await get(w, dead))?.body)).toBe('soon')

@@ -9,11 +9,11 @@ import {
   deliveries,
   fill,
   get,
+  holds,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
@@ -157,8 +157,7 @@ describe('tx.commit', () => {
     w.publish(CH, { routingKey: named, mandatory: true, properties: { headers } })
     for (const queue of [named, copied]) await declareQueue(w, { queue })
     await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
-    for (const queue of [named, copied])
-      await until(async () => (await counts(w, queue)).messages === 1, queue)
+    for (const queue of [named, copied]) await holds(w, queue, 1)
   })
 
   it('without select is 406', async () => {
@@ -198,7 +197,7 @@ describe('tx.rollback', () => {
     const w = await session(t)
     const q = await declareQueue(w)
     w.publish(CH, { routingKey: q, body: 'first' })
-    await until(async () => (await counts(w, q)).messages === 1)
+    await holds(w, q, 1)
     await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
     await get(w, q, false)
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { CH, consume, counts, declareQueue, get, session } from '../support/session.ts'
+import { CH, consume, declareQueue, get, holds, session } from '../support/session.ts'
 import { fresh, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
 
 const t = useTarget()
 const REPLY_TO = 'amq.rabbitmq.reply-to'
@@ -18,7 +17,7 @@ describe('direct reply-to', () => {
       body: 'question',
       properties: { replyTo: REPLY_TO, correlationId: '1' },
     })
-    await until(async () => (await counts(answering, requests)).messages === 1, 'the request')
+    await holds(answering, requests, 1)
     const request = await get(answering, requests)
     const replyTo = request?.properties?.replyTo ?? ''
     expect(replyTo).toMatch(/^amq\.rabbitmq\.reply-to\../)
@@ -46,7 +45,7 @@ describe('direct reply-to', () => {
     const q = await declareQueue(w)
     const consumerTag = await consume(w, REPLY_TO, { noAck: true })
     w.publish(CH, { routingKey: q, properties: { replyTo: REPLY_TO } })
-    await until(async () => (await counts(w, q)).messages === 1)
+    await holds(w, q, 1)
     const queue = (await get(w, q))?.properties?.replyTo ?? ''
     await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
     const other = await session(t)

@@ -11,6 +11,7 @@ import {
   declareExchange,
   declareQueue,
   get,
+  holds,
   refused,
   session,
 } from '../support/session.ts'
@@ -203,7 +204,7 @@ describe('x-delayed-message', () => {
     const headers = table({ 'x-delay': 50, CC: ['a.c', 'a.d'] })
     w.publish(CH, { exchange: x, routingKey: 'a.b', mandatory: true, body: 'x', properties: { headers } })
     await confirmed(w, 1)
-    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await holds(w, q, 1)
     expect(String((await get(w, q))?.body)).toBe('x')
   })
 

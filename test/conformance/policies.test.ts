@@ -12,7 +12,9 @@ import {
   declareExchange,
   declareQueue,
   deliveries,
+  fill,
   get,
+  holds,
   session,
 } from '../support/session.ts'
 import { differs, fresh } from '../support/target.ts'
@@ -60,10 +62,6 @@ async function publish(w: Wire, queue: string, bodies: readonly string[]): Promi
   await counts(w, queue)
 }
 
-async function length(w: Wire, queue: string, messages: number): Promise<void> {
-  await until(async () => (await counts(w, queue)).messages === messages, `${messages} messages`)
-}
-
 const five = ['1', '2', '3', '4', '5']
 
 describe('a policy', () => {
@@ -73,16 +71,16 @@ describe('a policy', () => {
     const q = await declareQueue(w, { exclusive: false, durable: true, arguments: args })
     onTestFinished(() => http.delete(`queues/%2F/${q}`).then(() => {}))
     await publish(w, q, five)
-    await length(w, q, 5)
+    await holds(w, q, 5)
     const path = await policy(q, { 'max-length': 2 })
     await inForce(q, { 'max-length': 2 })
     await publish(w, q, ['6'])
-    await length(w, q, 2)
+    await holds(w, q, 2)
     expect(String((await get(w, q))?.body)).toBe('5')
     await http.delete(path)
     await inForce(q, {})
     await publish(w, q, five)
-    await length(w, q, 6)
+    await holds(w, q, 6)
   })
 
   it('applies to what comes later', async () => {
@@ -91,7 +89,7 @@ describe('a policy', () => {
     await policy(queue, { 'max-length': 1 })
     await declareQueue(w, { queue })
     await publish(w, queue, five)
-    await length(w, queue, 1)
+    await holds(w, queue, 1)
   })
 
   it('of the highest priority applies, alone, where its kind fits', async () => {
@@ -102,7 +100,7 @@ describe('a policy', () => {
     await policy(q, { 'alternate-exchange': 'x' }, { priority: 3, applyTo: 'exchanges' })
     await inForce(q, { 'max-length': 3 })
     await publish(w, q, five)
-    await length(w, q, 3)
+    await holds(w, q, 3)
   })
 
   it('and an argument and an operator policy: the smallest number counts', async () => {
@@ -111,7 +109,7 @@ describe('a policy', () => {
     await policy(q, { 'max-length': 6 })
     await inForce(q, { 'max-length': 6 })
     await publish(w, q, five)
-    await length(w, q, 4)
+    await holds(w, q, 4)
     await policy(q, { 'max-length': 3 }, { kind: 'operator-policies' })
     await until(async () => {
       await publish(w, q, five)
@@ -134,10 +132,10 @@ describe('a policy', () => {
       await policy(q, definition)
       await inForce(q, definition)
       await publish(w, q, ['bad'])
-      await length(w, q, 1)
+      await holds(w, q, 1)
       const d = await get(w, q, false)
       w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: false })
-      await length(w, target, 1)
+      await holds(w, target, 1)
     }
   })
 
@@ -166,13 +164,13 @@ describe('a policy', () => {
     const path = await policy(q, { 'message-ttl': 40 })
     await inForce(q, { 'message-ttl': 40 })
     await publish(w, q, five)
-    await length(w, q, 0)
+    await holds(w, q, 0)
     await http.delete(path)
     await inForce(q, {})
     await publish(w, q, ['stays'])
-    await length(w, q, 1)
+    await holds(w, q, 1)
     await quietMoment()
-    await length(w, q, 1)
+    await holds(w, q, 1)
     await policy(q, { expires: 50 })
     await until(async () => (await http.get(`queues/%2F/${q}`)).status === 404, 'the queue to expire')
   })
@@ -196,7 +194,7 @@ describe('a policy', () => {
       w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: true })
     }
     expect(counted).toEqual([undefined, 1])
-    await length(w, q, 0)
+    await holds(w, q, 0)
     expect(w.inbox).toEqual([])
   })
 
@@ -212,7 +210,7 @@ describe('a policy', () => {
       onTestFinished(() => http.delete(`queues/%2F/${q}`).then(() => {}))
       const body = 'x'.repeat(500)
       await publish(w, q, Array(20).fill(body))
-      await length(w, q, 20)
+      await holds(w, q, 20)
       await policy(q, { 'max-length-bytes': 2000 })
       await inForce(q, { 'max-length-bytes': 2000 })
       await publish(w, q, Array(20).fill(body))
@@ -232,24 +230,30 @@ describe('a policy', () => {
       w.publish(CH, { exchange: x, routingKey: 'own' })
     }
     await send()
-    await length(w, own, 1)
+    await holds(w, own, 1)
     expect((await counts(w, q)).messages).toBe(0)
     const path = await policy(x, { 'alternate-exchange': alternate }, { applyTo: 'exchanges' })
     await send()
-    await length(w, q, 1)
+    await holds(w, q, 1)
     await http.delete(path)
     await send()
-    await length(w, own, 3)
+    await holds(w, own, 3)
     expect((await counts(w, q)).messages).toBe(1)
   })
 })
 
+/** Goes with the test. */
+async function tracedVhost(): Promise<string> {
+  const vhost = fresh('traced')
+  await http.put(`vhosts/${vhost}`, { tracing: true })
+  onTestFinished(() => http.delete(`vhosts/${vhost}`).then(() => {}))
+  await http.put(`permissions/${vhost}/guest`, { configure: '.*', write: '.*', read: '.*' })
+  return vhost
+}
+
 describe('the firehose', () => {
   it('copies what is published and delivered, and only while it is on', async () => {
-    const vhost = fresh('traced')
-    await http.put(`vhosts/${vhost}`, { tracing: true })
-    onTestFinished(() => http.delete(`vhosts/${vhost}`).then(() => {}))
-    await http.put(`permissions/${vhost}/guest`, { configure: '.*', write: '.*', read: '.*' })
+    const vhost = await tracedVhost()
     const w = await session(t, { vhost })
     const [x, q, trace] = [await declareExchange(w, 'fanout'), await declareQueue(w), await declareQueue(w)]
     await bindQueue(w, q, x)
@@ -258,7 +262,7 @@ describe('the firehose', () => {
     w.publish(CH, { exchange: x, routingKey: 'key', body: 'hello', properties })
     await consume(w, q, { noAck: true })
     await deliveries(w, 1)
-    await length(w, trace, 2)
+    await holds(w, trace, 2)
     await http.put(`vhosts/${vhost}`, { tracing: false })
     w.publish(CH, { exchange: x, body: 'unseen' })
     await deliveries(w, 1)
@@ -286,17 +290,13 @@ describe('the firehose', () => {
   })
 
   it('copies what is taken with basic.get', async () => {
-    const vhost = fresh('traced')
-    await http.put(`vhosts/${vhost}`, { tracing: true })
-    onTestFinished(() => http.delete(`vhosts/${vhost}`).then(() => {}))
-    await http.put(`permissions/${vhost}/guest`, { configure: '.*', write: '.*', read: '.*' })
+    const vhost = await tracedVhost()
     const w = await session(t, { vhost })
     const [q, trace] = [await declareQueue(w), await declareQueue(w)]
-    w.publish(CH, { routingKey: q, body: 'hello' })
-    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await fill(w, q, 'hello')
     await bindQueue(w, trace, 'amq.rabbitmq.trace', 'deliver.#')
     expect(String((await get(w, q))?.body)).toBe('hello')
-    await length(w, trace, 1)
+    await holds(w, trace, 1)
     const copy = await get(w, trace)
     expect([copy?.method.routingKey, String(copy?.body)]).toEqual([`deliver.${q}`, 'hello'])
     expect(copy?.properties?.headers?.toPlain()).toMatchObject({ routing_keys: [q], redelivered: 0 })

@@ -1,15 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { bodies, CH, consume, counts, declareQueue, deliveries, get, session } from '../support/session.ts'
+import {
+  bodies,
+  CH,
+  consume,
+  counts,
+  declareQueue,
+  deliveries,
+  get,
+  holds,
+  session,
+} from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
 
 async function fill(w: Wire, q: string, list: [body: string, priority?: number][]): Promise<void> {
   for (const [body, priority] of list) w.publish(CH, { routingKey: q, body, properties: { priority } })
-  await until(async () => (await counts(w, q)).messages === list.length, 'the publishes')
+  await holds(w, q, list.length)
 }
 
 describe('x-max-priority', () => {
@@ -34,7 +43,7 @@ describe('x-max-priority', () => {
     w.send(CH, MethodId.BasicNack, { deliveryTag: 3, requeue: true })
     w.send(CH, MethodId.BasicNack, { deliveryTag: 1, requeue: true })
     w.send(CH, MethodId.BasicAck, { deliveryTag: 2 })
-    await until(async () => (await counts(w, q)).messages === 3, 'the returned ones')
+    await holds(w, q, 3)
     await consume(w, q, { noAck: true })
     expect(await bodies(w, 3)).toEqual(['high 1', 'low 1', 'low 2'])
   })
@@ -48,7 +57,7 @@ describe('x-max-priority', () => {
       ['lower', 0],
     ] as const)
       w.publish(CH, { routingKey: q, body, properties: { priority } })
-    await until(async () => (await counts(w, q)).messages === 2, 'the limit')
+    await holds(w, q, 2)
     await consume(w, q, { noAck: true })
     expect(await bodies(w, 2)).toEqual(['low', 'lower'])
   })
@@ -92,7 +101,7 @@ describe('x-single-active-consumer', () => {
       await consume(w, q, { consumerTag: 'second' })
       for (const body of ['1', '2']) w.publish(CH, { routingKey: q, body })
       await deliveries(w, 1)
-      await until(async () => (await counts(w, q)).messages === 1)
+      await holds(w, q, 1)
       await w.call(CH, MethodId.BasicCancel, { consumerTag: 'first' }, MethodId.BasicCancelOk)
       const [two] = await deliveries(w, 1)
       expect([two?.method.consumerTag, String(two?.body)]).toEqual(['second', '2'])
@@ -107,7 +116,7 @@ describe('x-single-active-consumer', () => {
     await consume(w, q, { consumerTag: 'second' })
     for (const body of ['1', '2']) w.publish(CH, { routingKey: q, body })
     const [one] = await deliveries(w, 1)
-    await until(async () => (await counts(w, q)).messages === 1)
+    await holds(w, q, 1)
     w.send(CH, MethodId.BasicAck, { deliveryTag: one?.method.deliveryTag ?? 0 })
     expect((await deliveries(w, 1))[0]?.method).toMatchObject({ consumerTag: 'first', deliveryTag: 2 })
   })

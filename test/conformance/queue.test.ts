@@ -9,6 +9,7 @@ import {
   declareQueue,
   deliveries,
   get,
+  holds,
   refused,
   session,
 } from '../support/session.ts'
@@ -33,7 +34,7 @@ describe('queue.declare', () => {
     const w = await session(t)
     const q = await declareQueue(w)
     for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
-    await until(async () => (await counts(w, q)).messages === 3, 'the publishes')
+    await holds(w, q, 3)
     const m = await w.call(CH, MethodId.QueueDeclare, { queue: q, exclusive: true }, MethodId.QueueDeclareOk)
     expect(m).toMatchObject({ queue: q, messageCount: 3, consumerCount: 0 })
   })
@@ -130,7 +131,7 @@ describe('queue.declare', () => {
     b.send(CH, MethodId.QueueDelete, { queue: q })
     expect((await refused(b))[0]).toBe(405)
     b.publish(CH, { routingKey: q, body: 'open to all' })
-    await until(async () => (await counts(a, q)).messages === 1, 'the publish')
+    await holds(a, q, 1)
   })
 
   it('exclusive: the owner may declare it only as exclusive', async () => {
@@ -187,7 +188,7 @@ describe('queue.declare', () => {
     const args = table({ 'x-queue-type': 'quorum' })
     const q = await declareQueue(w, { exclusive: false, durable: true, arguments: args })
     w.publish(CH, { routingKey: q, body: 'q' })
-    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await holds(w, q, 1)
     await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
     const name = fresh('q')
     for (const [fields, property] of [
@@ -330,7 +331,7 @@ describe('queue.delete', () => {
     await consume(w, q)
     for (const body of ['one', 'two']) w.publish(CH, { routingKey: q, body })
     await deliveries(w, 1)
-    await until(async () => (await counts(w, q)).messages === 1, 'the second')
+    await holds(w, q, 1)
     w.send(CH, MethodId.QueueDelete, { queue: q, ifUnused: true, ifEmpty: true })
     expect(await refused(w)).toEqual([406, `PRECONDITION_FAILED - queue '${q}' in vhost '/' not empty`])
   })

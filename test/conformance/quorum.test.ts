@@ -7,10 +7,10 @@ import {
   declareExchange,
   declareQueue,
   deliveries,
+  holds,
   session,
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
 const t = useTarget()
@@ -55,7 +55,7 @@ describe('delivery limit', () => {
       ['poison', 1, true],
       ['poison', 2, true],
     ])
-    await until(async () => (await counts(w, dead)).messages === 1, 'the dead letter')
+    await holds(w, dead, 1)
     w.send(CH, MethodId.BasicGet, { queue: dead, noAck: true })
     const letter = await w.receive(CH, MethodId.BasicGetOk)
     const headers = letter.properties?.headers?.toPlain() ?? {}
@@ -86,7 +86,7 @@ describe('order', () => {
     const w = await session(t)
     const q = await quorum(w, { 'x-delivery-limit': 5 })
     for (let i = 0; i < 4; i++) w.publish(CH, { routingKey: q, body: String(i) })
-    await until(async () => (await counts(w, q)).messages === 4, 'all messages')
+    await holds(w, q, 4)
     const tags: number[] = []
     for (let i = 0; i < 3; i++) {
       w.send(CH, MethodId.BasicGet, { queue: q })
@@ -94,7 +94,7 @@ describe('order', () => {
     }
     for (const i of [1, 0])
       w.send(CH, MethodId.BasicReject, { deliveryTag: tags[i] as number, requeue: true })
-    await until(async () => (await counts(w, q)).messages === 3, 'the returns')
+    await holds(w, q, 3)
     await w.call(CH, MethodId.BasicConsume, { queue: q }, MethodId.BasicConsumeOk)
     expect((await deliveries(w, 3)).map((d) => String(d.body))).toEqual(['1', '0', '3'])
   })
@@ -138,14 +138,14 @@ describe('at-least-once dead lettering', () => {
         'x-overflow': 'reject-publish',
       })
       w.publish(CH, { routingKey: q, body: 'kept', properties: { deliveryMode: 2 } })
-      await until(async () => (await counts(w, q)).messages === 1, 'the message')
+      await holds(w, q, 1)
       w.send(CH, MethodId.BasicGet, { queue: q })
       const got = await w.receive(CH, MethodId.BasicGetOk)
       w.send(CH, MethodId.BasicReject, { deliveryTag: got.method.deliveryTag, requeue: false })
       expect((await counts(w, q)).messages).toBe(0)
       const dead = await quorum(w, {})
       await bindQueue(w, dead, dlx)
-      await until(async () => (await counts(w, dead)).messages === 1, 'the dead letter')
+      await holds(w, dead, 1)
       w.send(CH, MethodId.BasicGet, { queue: dead, noAck: true })
       const letter = await w.receive(CH, MethodId.BasicGetOk)
       expect([String(letter.body), letter.properties?.headers?.text('x-first-death-reason')]).toEqual([

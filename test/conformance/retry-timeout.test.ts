@@ -10,11 +10,11 @@ import {
   declareQueue,
   deliveries,
   get,
+  holds,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 
 const t = useTarget()
@@ -113,7 +113,7 @@ describe('x-expire-anywhere', () => {
         body,
         properties: body.startsWith('goes') ? { expiration: '40' } : { expiration: '3600000' },
       })
-    await until(async () => (await counts(w, q)).messages === 2, 'two to expire')
+    await holds(w, q, 2)
     expect([String((await get(w, q))?.body), String((await get(w, q))?.body)]).toEqual(['stays', 'stays too'])
     expect([String((await get(w, dead))?.body), String((await get(w, dead))?.body)]).toEqual([
       'goes',
@@ -132,7 +132,7 @@ describe('x-expire-anywhere', () => {
     const held = await get(w, q, false)
     w.send(CH, MethodId.BasicNack, { deliveryTag: held?.method.deliveryTag ?? 0, requeue: true })
     expect((await counts(w, q)).messages).toBe(3)
-    await until(async () => (await counts(w, q)).messages === 1, 'two to expire')
+    await holds(w, q, 1)
     expect((await get(w, q))?.properties?.priority).toBe(3)
   })
 })

@@ -3,7 +3,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { FRAME_BYTES_MAX, TABLE_DEPTH_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { CH, confirmed, confirmSelect, consume, counts, declareQueue, refused } from '../support/session.ts'
+import {
+  CH,
+  confirmed,
+  confirmSelect,
+  consume,
+  counts,
+  declareQueue,
+  holds,
+  refused,
+} from '../support/session.ts'
 import { until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
@@ -200,7 +209,7 @@ describe('messages', () => {
     const q = await declareQueue(w)
     const headers = (bytes: number) => table({ h: 'x'.repeat(bytes) })
     w.publish(CH, { routingKey: q, properties: { headers: headers(FRAME_BYTES_MAX - 100) } })
-    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await holds(w, q, 1)
     w.publish(CH, { routingKey: q, properties: { headers: headers(FRAME_BYTES_MAX) } })
     const close = await w.expect(0, MethodId.ConnectionClose)
     expect(close.replyCode).toBe(501)
@@ -217,7 +226,7 @@ describe('messages', () => {
     await w.channel(CH)
     const q = await declareQueue(w, { arguments: nested(TABLE_DEPTH_MAX) })
     w.publish(CH, { routingKey: q, properties: { headers: nested(TABLE_DEPTH_MAX) } })
-    await until(async () => (await counts(w, q)).messages === 1, 'the message')
+    await holds(w, q, 1)
     w.publish(CH, { routingKey: q, properties: { headers: nested(TABLE_DEPTH_MAX + 1) } })
     expect(await w.expect(0, MethodId.ConnectionClose)).toMatchObject({
       replyCode: 501,

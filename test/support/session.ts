@@ -65,6 +65,16 @@ export async function deliveries(w: Wire, count: number): Promise<Delivered[]> {
   return out
 }
 
+/** The same, passing over whatever else comes on the channel. */
+export async function deliveriesAmong(w: Wire, count: number): Promise<Delivered[]> {
+  const out: Delivered[] = []
+  while (out.length < count) {
+    const r = await w.next(CH)
+    if (r.method.id === MethodId.BasicDeliver) out.push(r as Delivered)
+  }
+  return out
+}
+
 export async function bodies(w: Wire, count: number): Promise<string[]> {
   return (await deliveries(w, count)).map((d) => String(d.body))
 }
@@ -88,11 +98,16 @@ export async function counts(w: Wire, queue: string): Promise<{ messages: number
   return { messages: m.messageCount, consumers: m.consumerCount }
 }
 
+/** Resolves once so many messages are ready. */
+export async function holds(w: Wire, queue: string, messages: number): Promise<void> {
+  await until(async () => (await counts(w, queue)).messages === messages, `${messages} messages in ${queue}`)
+}
+
 /** Publishes and waits until all are in the queue, which nobody consumes from. */
 export async function fill(w: Wire, queue: string, ...list: string[]): Promise<void> {
   const before = (await counts(w, queue)).messages
   for (const body of list) w.publish(CH, { routingKey: queue, body })
-  await until(async () => (await counts(w, queue)).messages === before + list.length, 'the publishes')
+  await holds(w, queue, before + list.length)
 }
 
 /** Puts the channel in confirm mode. */

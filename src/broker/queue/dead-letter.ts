@@ -34,8 +34,7 @@ export function deadLetter(
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]
   const history = withDeath(content, queue.name, reason, nowMs, carbonCopies)
   // The fixed key is in place of them, also where the message is dead-lettered once more.
-  const headers =
-    fixedKey === undefined ? history : FieldTable.of(history.entries.filter((e) => e.name !== 'CC'))
+  const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
   const route = vhost.route(exchange, messages)

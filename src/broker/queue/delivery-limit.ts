@@ -57,11 +57,9 @@ export function countedMessage(segment: Segment, index: number, acquired: boolea
   if (count === 0) return undefined
   const content = segment.content(index)
   const names = acquired ? [COUNT_HEADER, ACQUIRED_HEADER] : [COUNT_HEADER]
-  const others = (content.properties.headers ?? FieldTable.empty).entries.filter(
-    (e) => !names.includes(e.name),
-  )
+  const others = (content.properties.headers ?? FieldTable.empty).without(...names)
   const counts = names.map((n) => fieldEntry(n, { type: 'l', value: BigInt(count) }))
-  const properties = { ...content.properties, headers: FieldTable.of([...others, ...counts]) }
+  const properties = { ...content.properties, headers: FieldTable.of([...others.entries, ...counts]) }
   const m = new Incoming()
   encodeContent(content.exchange, content.routingKey, properties, content.body, m)
   return m

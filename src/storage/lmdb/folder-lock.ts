@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, linkSync, openSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { listen } from '../../util/listen.ts'
 import { StorageError } from '../storage.ts'
 
 const LOCK_FILE = 'broker.lock'
@@ -23,7 +24,7 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
   const base = process.platform === 'linux' ? `/proc/self/fd/${folder}` : dir
   const path = join(base, LOCK_FILE)
   const own = join(base, `${LOCK_FILE}.${randomBytes(6).toString('hex')}`)
-  const server = await listen(own)
+  const server = await listenAt(own)
   const release = async (): Promise<void> => {
     rmSync(path, { force: true })
     await new Promise<void>((resolve) => server.close(() => resolve()))
@@ -56,15 +57,10 @@ async function acquire(own: string, path: string, dir: string): Promise<void> {
   throw new StorageError('LOCKED', `the data folder ${dir} is in use by another broker process`)
 }
 
-function listen(path: string): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy())
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.unref()
-      resolve(server)
-    })
-  })
+async function listenAt(path: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy())
+  await listen(server, { path })
+  return server.unref()
 }
 
 function isAlive(path: string): Promise<boolean> {
@@ -81,7 +77,7 @@ function isAlive(path: string): Promise<boolean> {
 async function lockPipe(dir: string): Promise<FolderLock> {
   const name = Buffer.from(dir.toLowerCase()).toString('hex').slice(-200)
   try {
-    const server = await listen(`\\\\.\\pipe\\leveret-${name}`)
+    const server = await listenAt(`\\\\.\\pipe\\leveret-${name}`)
     return { release: () => new Promise((resolve) => server.close(() => resolve())) }
   } catch (cause) {
     throw new StorageError('LOCKED', `the data folder ${dir} is in use by another broker process`, cause)

@@ -1,0 +1,17 @@
+import { once } from 'node:events'
+import type { ListenOptions, Server } from 'node:net'
+
+/**
+ * Resolves once the server listens.
+ * @param onError what goes wrong later, such as accepting a connection
+ * @throws the error of listen, such as EADDRINUSE, or for a path that is too long
+ */
+export async function listen(
+  server: Server,
+  where: ListenOptions,
+  onError: (error: Error) => void = () => {},
+): Promise<void> {
+  server.listen(where)
+  await once(server, 'listening')
+  server.on('error', onError)
+}
