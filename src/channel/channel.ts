@@ -87,15 +87,14 @@ export class Channel implements Confirming, TraceOrigin {
   /** Acknowledges or returns deliveries. @throws AmqpError 406, nothing settled */
   settle(tag: number, multiple: boolean, how: Settlement): void {
     const u = this.unsettled
-    if (multiple && tag === 0) {
-      this.settleRange(u.first, u.nextTag - 1, how)
-      return
-    }
-    if (!u.isOutstanding(tag)) {
+    const all = multiple && tag === 0
+    const last = all ? u.nextTag - 1 : tag
+    if (!all && !u.isOutstanding(tag)) {
       if (!this.timedOut?.delete(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
       if (!multiple) return
     }
-    this.settleRange(multiple ? u.first : tag, tag, how)
+    this.handOutBefore(how)
+    this.settleRange(multiple ? u.first : tag, last, how)
   }
 
   private settleRange(first: number, last: number, how: Settlement): void {
@@ -112,21 +111,27 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /** What the client has settled in an open transaction stays with it. */
-  recover(): void {
-    const held = this.transaction?.settled
-    if (held === undefined || held.size === 0) {
-      this.requeueAll('return')
-      return
-    }
-    const u = this.unsettled
-    for (let tag = u.first, end = u.nextTag; tag < end; tag++)
-      if (!held.has(tag)) this.settleRange(tag, tag, 'return')
+  /** Settles what is outstanding of the tags that one command was about. */
+  settleEach(tags: readonly number[], how: Settlement): void {
+    this.handOutBefore(how)
+    for (const tag of tags) this.settleRange(tag, tag, how)
   }
 
-  /** Everything unsettled goes back to its queues. */
-  requeueAll(how: 'return' | 'fail'): void {
-    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, how)
+  /**
+   * What was published before is with its consumers then, and takes no room where the queue has a maximum length. The
+   * client has not seen these deliveries: it does not mean them.
+   */
+  private handOutBefore(how: Settlement): void {
+    if (how !== 'ack') this.broker.turn.pumpNow()
+  }
+
+  /** What the client has settled in an open transaction stays with it. */
+  recover(): void {
+    const u = this.unsettled
+    const end = u.nextTag
+    this.handOutBefore('return')
+    for (let tag = u.first; tag < end; tag++)
+      if (this.transaction?.settled.has(tag) !== true) this.settleRange(tag, tag, 'return')
   }
 
   /** The delivery has been with its consumer for too long. The client may still settle it, in vain. */
@@ -219,6 +224,6 @@ export class Channel implements Confirming, TraceOrigin {
   release(): void {
     for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag)
     this.transaction = undefined
-    this.requeueAll('fail')
+    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, 'fail')
   }
 }

@@ -6,13 +6,15 @@ import {
   counts,
   declareQueue,
   deliveries,
+  deliveriesAmong,
   fill,
   get,
+  holds,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { until } from '../support/until.ts'
+import { quietMoment } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 
 const t = useTarget()
@@ -112,11 +114,7 @@ describe('basic.consume', () => {
     const high = { noAck: true, consumerTag: 'high', arguments: table({ 'x-priority': 1 }) }
     w.send(CH, MethodId.BasicConsume, { queue: q, ...high })
     w.publish(CH, { routingKey: q, body: '4' })
-    const to: string[] = []
-    while (to.length < 4) {
-      const { method } = await w.next(CH)
-      if (method.id === MethodId.BasicDeliver) to.push(method.consumerTag)
-    }
+    const to = (await deliveriesAmong(w, 4)).map((d) => d.method.consumerTag)
     expect(to).toEqual(['low', 'low', 'low', 'high'])
   })
 
@@ -138,7 +136,7 @@ describe('basic.cancel', () => {
     await deliveries(w, 1)
     await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
     w.publish(CH, { routingKey: q, body: '2' })
-    await until(async () => (await counts(w, q)).messages === 1, 'the second message')
+    await holds(w, q, 1)
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
     expect(await counts(w, q)).toEqual({ messages: 1, consumers: 0 })
   })
@@ -151,11 +149,7 @@ describe('basic.cancel', () => {
     for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: q, body })
     w.send(CH, MethodId.BasicCancel, { consumerTag: 'first' })
     w.publish(CH, { routingKey: q, body: '4' })
-    const to: string[] = []
-    while (to.length < 4) {
-      const { method } = await w.next(CH)
-      if (method.id === MethodId.BasicDeliver) to.push(method.consumerTag)
-    }
+    const to = (await deliveriesAmong(w, 4)).map((d) => d.method.consumerTag)
     expect(to).toEqual(['first', 'first', 'first', 'second'])
   })
 
@@ -281,8 +275,29 @@ describe('basic.reject and basic.nack', () => {
     await fill(w, q, '1', '2', '3')
     for (let i = 0; i < 3; i++) await get(w, q, false)
     w.send(CH, MethodId.BasicNack, { deliveryTag: 2, multiple: true, requeue: true })
-    await until(async () => (await counts(w, q)).messages === 2, 'two messages back')
+    await holds(w, q, 2)
     expect(String((await get(w, q))?.body)).toBe('1')
+  })
+
+  differs('RabbitMQ may have handed it over by then, or not').each([
+    ['nack of all', MethodId.BasicNack, { deliveryTag: 0, multiple: true, requeue: true }],
+    ['recover', MethodId.BasicRecover, { requeue: true }],
+  ] as const)('%s does not mean what the client cannot have seen', async (_, id, fields) => {
+    const w = await session(t)
+    const [seen, q] = [await declareQueue(w), await declareQueue(w)]
+    await fill(w, seen, '1')
+    await get(w, seen, false)
+    await consume(w, q)
+    w.publish(CH, { routingKey: q, body: '2' })
+    w.send(CH, id, fields)
+    const [d] = await deliveriesAmong(w, 1)
+    expect([String(d?.body), d?.method.redelivered]).toEqual(['2', false])
+    w.send(CH, MethodId.BasicAck, { deliveryTag: d?.method.deliveryTag ?? 0 })
+    await quietMoment()
+    expect(w.inbox.filter((r) => r.method.id !== MethodId.BasicRecoverOk)).toEqual([])
+    w.inbox.length = 0
+    await holds(w, seen, 1)
+    expect((await counts(w, q)).messages).toBe(0)
   })
 
   it('without requeue the message is gone', async () => {
@@ -334,6 +349,6 @@ describe('basic.recover-async', () => {
     await fill(w, q, '1')
     await get(w, q, false)
     w.send(CH, MethodId.BasicRecoverAsync, { requeue: true })
-    await until(async () => (await counts(w, q)).messages === 1, 'the message back')
+    await holds(w, q, 1)
   })
 })

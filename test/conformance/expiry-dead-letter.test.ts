@@ -11,8 +11,10 @@ import {
   declareExchange,
   declareQueue,
   deliveries,
+  deliveriesAmong,
   fill,
   get,
+  holds,
   session,
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
@@ -56,7 +58,7 @@ describe('message TTL', () => {
     const w = await session(t)
     const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 30 }) })
     w.publish(CH, { routingKey: q })
-    await until(async () => (await counts(w, q)).messages === 0, 'the message to expire')
+    await holds(w, q, 0)
   })
 
   it('of the message: expired messages leave at the head', async () => {
@@ -66,7 +68,7 @@ describe('message TTL', () => {
     w.publish(CH, { routingKey: q, properties: { expiration: '30' } })
     w.publish(CH, { routingKey: q, body: 'stays' })
     await confirmed(w, 2)
-    await until(async () => (await counts(w, q)).messages === 1, 'the message to expire')
+    await holds(w, q, 1)
     expect(String((await get(w, q))?.body)).toBe('stays')
   })
 
@@ -85,7 +87,7 @@ describe('message TTL', () => {
     const w = await session(t)
     const q = await declareQueue(w, { arguments: table({ 'x-message-ttl': 0 }) })
     w.publish(CH, { routingKey: q, body: 'missed' })
-    await until(async () => (await counts(w, q)).messages === 0)
+    await holds(w, q, 0)
     await consume(w, q, { noAck: true })
     w.publish(CH, { routingKey: q, body: 'caught' })
     expect(String((await w.receive(CH, MethodId.BasicDeliver)).body)).toBe('caught')
@@ -110,7 +112,7 @@ describe('maximum length', () => {
     await confirmSelect(w)
     for (const body of ['1', '2', '3', '4']) w.publish(CH, { routingKey: q, body })
     await confirmed(w, 4)
-    await until(async () => (await counts(w, q)).messages === 2, 'the first two to go')
+    await holds(w, q, 2)
     expect([String((await get(w, q))?.body), String((await get(w, q))?.body)]).toEqual(['3', '4'])
   })
 
@@ -118,7 +120,7 @@ describe('maximum length', () => {
     const w = await session(t)
     const q = await declareQueue(w, { arguments: table({ 'x-max-length-bytes': 10 }) })
     for (const body of ['12345', '67890', 'abc']) w.publish(CH, { routingKey: q, body })
-    await until(async () => (await counts(w, q)).messages === 2, 'the head to go')
+    await holds(w, q, 2)
     expect(String((await get(w, q))?.body)).toBe('67890')
   })
 
@@ -129,30 +131,34 @@ describe('maximum length', () => {
     await consume(w, q)
     for (const body of ['one', 'two']) w.publish(CH, { routingKey: q, body })
     await deliveries(w, 1)
-    await until(async () => (await counts(w, q)).messages === 1, 'the second')
+    await holds(w, q, 1)
     w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true })
     expect(await bodies(w, 1)).toEqual(['two'])
     expect((await counts(w, q)).messages).toBe(0)
   })
 
-  for (const tx of [false, true])
-    it(`leaves room for what comes back after a publish that a consumer took${tx ? ', in a transaction' : ''}`, async () => {
+  const returns: Record<string, (w: Wire) => void> = {
+    reject: (w) => w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true }),
+    'reject in a transaction': (w) => {
+      w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true })
+      w.send(CH, MethodId.TxCommit)
+    },
+    recover: (w) => w.send(CH, MethodId.BasicRecover, { requeue: true }),
+  }
+  it.each(Object.keys(returns))(
+    'leaves room for what %s returns after a publish that a consumer took',
+    async (how) => {
       const w = await session(t)
       const q = await declareQueue(w, { arguments: table({ 'x-max-length': 1 }) })
       await fill(w, q, 'one')
       await get(w, q, false)
-      await consume(w, q)
-      if (tx) await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+      await consume(w, q, { noAck: true })
+      if (how.includes('transaction')) await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
       w.publish(CH, { routingKey: q, body: 'two' })
-      w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: true })
-      if (tx) w.send(CH, MethodId.TxCommit)
-      const got: string[] = []
-      while (got.length < 2) {
-        const { method, body } = await w.next(CH)
-        if (method.id !== MethodId.TxCommitOk) got.push(String(body))
-      }
-      expect(got).toEqual(['two', 'one'])
-    })
+      returns[how]?.(w)
+      expect((await deliveriesAmong(w, 2)).map((d) => String(d.body))).toEqual(['two', 'one'])
+    },
+  )
 
   it('keeps what comes back where it refuses publishes', async () => {
     const w = await session(t)
@@ -160,11 +166,11 @@ describe('maximum length', () => {
     const q = await declareQueue(w, { arguments: args })
     for (const body of ['one', 'two']) {
       w.publish(CH, { routingKey: q, body })
-      await until(async () => (await counts(w, q)).messages === 1, body)
+      await holds(w, q, 1)
       await get(w, q, false)
     }
     w.send(CH, MethodId.BasicNack, { deliveryTag: 0, multiple: true, requeue: true })
-    await until(async () => (await counts(w, q)).messages === 2, 'both')
+    await holds(w, q, 2)
     expect([String((await get(w, q))?.body), String((await get(w, q))?.body)]).toEqual(['one', 'two'])
   })
 
@@ -178,6 +184,12 @@ describe('maximum length', () => {
   })
 })
 
+/** A queue whose messages go to another one after a while, in ms. */
+function passingOn(w: Wire, to: string, ttl: number): Promise<string> {
+  const args = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': to, 'x-message-ttl': ttl }
+  return declareQueue(w, { arguments: table(args) })
+}
+
 describe('dead lettering', () => {
   it('rejected: with its history', async () => {
     const w = await session(t)
@@ -187,7 +199,7 @@ describe('dead lettering', () => {
       body: 'b',
       properties: { messageId: 'id', headers: table({ mine: 1 }) },
     })
-    await until(async () => (await counts(w, source)).messages === 1)
+    await holds(w, source, 1)
     await get(w, source, false)
     w.send(CH, MethodId.BasicReject, { deliveryTag: 1, requeue: false })
     const { m, headers, deaths } = await buried(w, dead)
@@ -244,7 +256,7 @@ describe('dead lettering', () => {
     const w = await session(t)
     const { source, dead } = await graveyard(w, { 'x-max-length': 1, 'x-overflow': 'reject-publish-dlx' })
     w.publish(CH, { routingKey: source, body: 'old' })
-    await until(async () => (await counts(w, source)).messages === 1)
+    await holds(w, source, 1)
     w.publish(CH, { routingKey: source, body: 'new', properties: { messageId: '2' } })
     const { m, deaths } = await buried(w, dead)
     expect([String(m.body), m.properties?.messageId, deaths[0]?.reason, deaths[0]?.queue]).toEqual([
@@ -259,13 +271,7 @@ describe('dead lettering', () => {
   it('under another routing key where one is given', async () => {
     const w = await session(t)
     const dead = await declareQueue(w)
-    const source = await declareQueue(w, {
-      arguments: table({
-        'x-dead-letter-exchange': '',
-        'x-dead-letter-routing-key': dead,
-        'x-message-ttl': 10,
-      }),
-    })
+    const source = await passingOn(w, dead, 10)
     w.publish(CH, { routingKey: source, body: 'm' })
     const { m } = await buried(w, dead)
     expect(m.method).toMatchObject({ exchange: '', routingKey: dead })
@@ -275,20 +281,8 @@ describe('dead lettering', () => {
     const w = await session(t)
     const copied = await declareQueue(w)
     const last = await declareQueue(w)
-    const between = await declareQueue(w, {
-      arguments: table({
-        'x-dead-letter-exchange': '',
-        'x-dead-letter-routing-key': last,
-        'x-message-ttl': 0,
-      }),
-    })
-    const source = await declareQueue(w, {
-      arguments: table({
-        'x-dead-letter-exchange': '',
-        'x-dead-letter-routing-key': between,
-        'x-message-ttl': 0,
-      }),
-    })
+    const between = await passingOn(w, last, 0)
+    const source = await passingOn(w, between, 0)
     w.publish(CH, { routingKey: source, properties: { headers: table({ CC: [copied] }) } })
     const { headers, deaths } = await buried(w, last)
     expect(headers).not.toHaveProperty('CC')
@@ -313,7 +307,7 @@ describe('dead lettering', () => {
     await bindQueue(w, work, dlx, 'work')
     w.publish(CH, { exchange: dlx, routingKey: 'work', body: 'again' })
     for (let round = 0; round < 3; round++) {
-      await until(async () => (await counts(w, work)).messages === 1, 'the message back at work')
+      await holds(w, work, 1)
       const m = await get(w, work, false)
       if (round === 2) {
         const deaths = m?.properties?.headers?.toPlain()['x-death'] as unknown as Death[]
@@ -334,7 +328,7 @@ describe('dead lettering', () => {
     })
     await bindQueue(w, q, dlx)
     w.publish(CH, { routingKey: q })
-    await until(async () => (await counts(w, q)).messages === 0, 'the message to go')
+    await holds(w, q, 0)
     await quietMoment()
     expect((await counts(w, q)).messages).toBe(0)
   })
@@ -344,7 +338,7 @@ describe('dead lettering', () => {
     const { source, dead } = await graveyard(w)
     const publish: PublishOptions = { routingKey: source }
     w.publish(CH, publish)
-    await until(async () => (await counts(w, source)).messages === 1)
+    await holds(w, source, 1)
     if (how === 'purge') await w.call(CH, MethodId.QueuePurge, { queue: source }, MethodId.QueuePurgeOk)
     else await w.call(CH, MethodId.QueueDelete, { queue: source }, MethodId.QueueDeleteOk)
     await quietMoment()

@@ -159,13 +159,8 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
 
 /** Settles now, or with the transaction's commit. */
 export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
-  if (ch.transaction !== undefined) {
-    ch.transaction.addSettle(ch, tag, multiple, how)
-    return
-  }
-  // What was published before is with its consumers then, and does not count where the queue has a maximum length.
-  if (how !== 'ack') ch.broker.turn.pumpNow()
-  ch.settle(tag, multiple, how)
+  if (ch.transaction === undefined) ch.settle(tag, multiple, how)
+  else ch.transaction.addSettle(ch, tag, multiple, how)
 }
 
 function recover(ch: Channel, requeue: boolean): void {

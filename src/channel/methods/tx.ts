@@ -34,9 +34,7 @@ function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
 
 function settleAll(ch: Channel, t: Transaction, acks: boolean): void {
   for (const { tags, how } of t.settles) {
-    if ((how === 'ack') !== acks) continue
-    if (!acks) ch.broker.turn.pumpNow()
-    for (const tag of tags) ch.settle(tag, false, how)
+    if ((how === 'ack') === acks) ch.settleEach(tags, how)
   }
 }
 
