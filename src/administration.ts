@@ -1,10 +1,10 @@
 /** What a program that embeds the broker can do beside AMQP: policies, tracing, redrive. */
-import { hostname } from 'node:os'
 import type { Broker } from './broker/broker.ts'
 import { Firehose } from './broker/firehose.ts'
 import type { Vhost } from './broker/vhost.ts'
 import { type PolicyRequest, removePolicy, setPolicy } from './operations/policies.ts'
 import { Redrive, type RedriveOptions, type RedriveResult } from './operations/redrive.ts'
+import { nodeName } from './util/node-name.ts'
 
 export interface InVhost {
   /** Default `/`. */
@@ -48,7 +48,7 @@ export function administrationOf(broker: Broker): Administration {
     },
     trace(on, o = {}) {
       const vhost = vhostOf(o)
-      vhost.tracer = on ? new Firehose(vhost, `leveret@${hostname()}`) : undefined
+      vhost.tracer = on ? new Firehose(vhost, nodeName) : undefined
     },
     async redrive(name, o = {}) {
       const vhost = vhostOf(o)

@@ -1,12 +1,15 @@
 import { defaultLimits } from './connection/admission.ts'
-import { MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from './limits.ts'
+import { HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from './limits.ts'
+import { noVhostDefaults } from './operations/vhost-defaults.ts'
 import type { Settings } from './settings.ts'
 
 /** What holds where nothing is set. */
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
-  management: undefined,
-  metrics: undefined,
+  management: [],
+  http: { pathPrefix: '', headers: {}, bodyBytesMax: HTTP_BODY_BYTES_MAX },
+  metrics: [],
+  metricsFormat: { path: '/metrics', perObject: false },
   storage: 'memory',
   dataDir: undefined,
   messageMemory: MESSAGE_MEMORY_BYTES,
@@ -28,4 +31,12 @@ export const defaultSettings: Settings = {
   consumerTimeout: 0,
   statisticsInterval: 5000,
   definitions: undefined,
+  skipUnchangedDefinitions: false,
+  modelLimits: {
+    vhosts: Number.POSITIVE_INFINITY,
+    queues: Number.POSITIVE_INFINITY,
+    exchanges: Number.POSITIVE_INFINITY,
+  },
+  passwordRule: undefined,
+  vhostDefaults: noVhostDefaults,
 }

@@ -93,8 +93,8 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     {
       ...defaultSettings,
       listeners: [{ port: options.port ?? 5672, bind }],
-      management: options.managementPort === undefined ? undefined : { port: options.managementPort, bind },
-      metrics: options.metricsPort === undefined ? undefined : { port: options.metricsPort, bind },
+      management: options.managementPort === undefined ? [] : [{ port: options.managementPort, bind }],
+      metrics: options.metricsPort === undefined ? [] : [{ port: options.metricsPort, bind }],
       storage: options.storage ?? 'memory',
       dataDir: options.dataDir,
       messageMemory: options.messageMemory ?? defaultSettings.messageMemory,

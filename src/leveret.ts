@@ -1,17 +1,17 @@
 /** The assembly: store, model, users, listeners, in the order in which they depend on each other. */
-import { readFileSync, statfsSync } from 'node:fs'
-import { hostname } from 'node:os'
+import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Alarms } from './broker/alarm/alarms.ts'
 import { Broker } from './broker/broker.ts'
 import { systemClock } from './broker/clock.ts'
-import { vhostInfo } from './broker/vhost.ts'
+import { type Vhost, vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
 import { COMMIT_BYTES_MAX, COMMIT_BYTES_MAX_LOW_DISK } from './limits.ts'
 import type { ControlSocket } from './management/control-socket.ts'
 import type { ManagementServer } from './management/server.ts'
 import type { MetricsServer } from './metrics/server.ts'
+import { applyVhostDefaults } from './operations/vhost-defaults.ts'
 import type { OAuth } from './security/oauth.ts'
 import { rabbitHash } from './security/passwords.ts'
 import { UserStore } from './security/user-store.ts'
@@ -22,6 +22,7 @@ import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
+import { nodeName } from './util/node-name.ts'
 import { collectGarbage, memoryUsed } from './util/process-memory.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
@@ -36,7 +37,7 @@ export class Leveret {
   readonly commit: GroupCommit
   readonly parameters: Parameters
   /** As RabbitMQ names nodes. */
-  readonly nodeName = `leveret@${hostname()}`
+  readonly nodeName = nodeName
   readonly startedAt = systemClock.now()
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
@@ -52,6 +53,7 @@ export class Leveret {
   private readonly storage: Storage
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
+  private loaded = false
 
   private constructor(settings: Settings, storage: Storage, oauth: OAuth | undefined, loggers: Loggers) {
     this.settings = settings
@@ -65,6 +67,8 @@ export class Leveret {
       defaultVhost: settings.defaultVhost,
       defaultQueueType: settings.defaultQueueType,
       consumerTimeout: settings.consumerTimeout,
+      limits: settings.modelLimits,
+      vhostMade: (vhost) => this.vhostMade(vhost),
       queueGone: (vhost, queue) =>
         loggers.queue.debug({ vhost, queue }, 'queue removed: it has expired or lost its last consumer'),
     })
@@ -74,6 +78,7 @@ export class Leveret {
     this.parameters = new Parameters(storage, this.commit)
     this.userStore = new UserStore(storage, this.commit)
     this.users = new Users(this.userStore, settings.loopbackUsers)
+    this.users.passwordRule = settings.passwordRule
     this.alarms = new Alarms(
       { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },
       {
@@ -137,22 +142,25 @@ export class Leveret {
 
   private async startManagement(): Promise<void> {
     const { management, metrics, dataDir } = this.settings
-    if (management !== undefined) {
-      const server = await this.loadManagement()
-      this.managementPort = await server.listen(management.port, management.bind)
+    for (const { port, bind, tls } of management) {
+      const actual = await (await this.loadManagement()).listen(port, bind, tls)
+      this.managementPort ??= actual
     }
     if (dataDir !== undefined) await this.openControlSocket(join(dataDir, 'control.sock'))
-    if (metrics !== undefined) {
+    if (metrics.length > 0) {
       const { MetricsServer } = await import('./metrics/server.ts')
-      this.metrics = new MetricsServer(this)
-      this.metricsPort = await this.metrics.listen(metrics.port, metrics.bind)
+      this.metrics = new MetricsServer(this, this.settings.metricsFormat)
+    }
+    for (const { port, bind, tls } of metrics) {
+      const actual = await this.metrics?.listen(port, bind, tls)
+      this.metricsPort ??= actual
     }
   }
 
   /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
   private loadManagement(): Promise<ManagementServer> {
     this.management ??= import('./management/server.ts').then(
-      ({ ManagementServer }) => new ManagementServer(this, this.settings.management?.tls),
+      ({ ManagementServer }) => new ManagementServer(this, this.settings.http),
     )
     return this.management
   }
@@ -198,6 +206,8 @@ export class Leveret {
     broker.load()
     users.restore(this.userStore.load())
     this.parameters.restore()
+    this.loaded = true
+    if (broker.isNew) for (const vhost of broker.vhosts.values()) this.vhostMade(vhost)
     const name = this.parameters.global('cluster_name')
     if (typeof name === 'string') this.setClusterName(name)
     for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
@@ -207,14 +217,15 @@ export class Leveret {
     await this.commit.settled()
   }
 
-  /** @throws Error that names the file */
-  private async loadDefinitions(file: string): Promise<void> {
-    const { importDefinitions } = await import('./definitions/import.ts')
-    try {
-      await importDefinitions(this, JSON.parse(readFileSync(file, 'utf8')) as { [key: string]: unknown })
-    } catch (error) {
-      throw new Error(`cannot load the definitions in ${file}: ${(error as Error).message}`, { cause: error })
-    }
+  /** What the store brings back has its defaults already. */
+  private vhostMade(vhost: Vhost): void {
+    if (this.loaded) applyVhostDefaults(this.settings.vhostDefaults, this.broker, this.users, vhost)
+  }
+
+  /** @param path of a file, or of a folder with files that are loaded in the order of their names. @throws Error that names the file */
+  private async loadDefinitions(path: string): Promise<void> {
+    const { loadDefinitionFiles } = await import('./definitions/files.ts')
+    await loadDefinitionFiles(this, path, this.settings.skipUnchangedDefinitions)
   }
 
   /**

@@ -1,6 +1,8 @@
 /** The command line's broker: options in, a process that runs until it is told to stop. */
+
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { type Logger as Pino, pino, type StreamEntry } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
 import type { Draft } from './config/draft.ts'
@@ -16,15 +18,20 @@ const EXIT_USAGE = 64
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
 
-function makeLogger(level: string, { logConsole, logFile }: Draft): Pino {
+function makeLogger(level: string, draft: Draft): Pino {
+  const { logConsole, logStderr, logFormat } = draft
+  const logFile = draft.logFile && resolve(draft.logDir ?? '', draft.logFile)
   const streams: StreamEntry[] = []
   if (logFile !== undefined)
     streams.push({ stream: pino.destination({ dest: logFile, mkdir: true, sync: true }) })
-  if (logConsole && process.stdout.isTTY) {
+  const output = logStderr ? process.stderr : process.stdout
+  if (logConsole && (logFormat === 'plaintext' || (logFormat === undefined && output.isTTY))) {
     // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
-    streams.push({ stream: pretty({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true }) })
-  } else if (logConsole) streams.push({ stream: process.stdout })
+    const colorize = output.isTTY === true
+    const options = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true, colorize }
+    streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
+  } else if (logConsole) streams.push({ stream: output })
   for (const s of streams) s.level = 'trace'
   return pino({ level }, pino.multistream(streams))
 }
@@ -71,8 +78,7 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
 
 /** @throws ConfigError */
 function configuration(options: StartOptions): Loaded {
-  const file = options.config ?? process.env['RABBITMQ_CONFIG_FILE']
-  const loaded = loadConfig(file, process.env, options.overrides)
+  const loaded = loadConfig(options.config, process.env, options.overrides)
   const { draft } = loaded
   draft.dataDir = options.dataDir
   draft.bind = options.bind
@@ -115,6 +121,8 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
   setLevels(draft)
   const loggers = { other: logger, ...Object.fromEntries(categories) } as unknown as Loggers
   for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
+  for (const note of draft.notes) logger.warn({}, note)
+  sayMessageOfTheDay(draft.motdFile, logger)
   const settings = draft.settings()
   try {
     const leveret = await Leveret.start(settings, loggers)
@@ -136,6 +144,15 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
   } catch (error) {
     logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
     process.exitCode = EXIT_FAILED
+  }
+}
+
+function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
+  if (file === undefined) return
+  try {
+    logger.info({ file }, readFileSync(file, 'utf8').trimEnd())
+  } catch (error) {
+    logger.warn({ err: error, file }, 'cannot read the message of the day')
   }
 }
 

@@ -1,11 +1,16 @@
 /** Everything that can be set, as one value: the library's options and the configuration file both come to this. */
 import type { NodeLimits } from './connection/admission.ts'
 import type { Tuning } from './connection/handshake.ts'
-import type { TlsSettings } from './connection/listener.ts'
+
 import type { LoginSettings } from './connection/login.ts'
 import type { Identity } from './connection/server-properties.ts'
+import type { VhostDefaults } from './operations/vhost-defaults.ts'
 import type { Permission } from './security/access.ts'
 import type { OAuthSettings } from './security/oauth.ts'
+import type { PasswordRule } from './security/users.ts'
+import type { TlsSettings } from './util/tls.ts'
+
+export type { PasswordRule, VhostDefaults }
 
 export interface ListenerSettings {
   readonly port: number
@@ -22,12 +27,37 @@ export interface UserOptions {
   readonly tags?: readonly string[]
 }
 
+export interface HttpSettings {
+  /** `/rabbit` where the API is at `/rabbit/api`; empty = at `/api`. */
+  readonly pathPrefix: string
+  /** Headers of every answer. */
+  readonly headers: { readonly [name: string]: string }
+  /** Octets of a request's body: 413 beyond. */
+  readonly bodyBytesMax: number
+}
+
+export interface MetricsFormat {
+  /** Of the sums; those by object and in detail are below it. */
+  readonly path: string
+  /** The sums' path answers with the figures of each object. */
+  readonly perObject: boolean
+}
+
+/** Of the node as a whole; Infinity = no limit. */
+export interface ModelLimits {
+  readonly vhosts: number
+  readonly queues: number
+  readonly exchanges: number
+}
+
 export interface Settings {
   readonly listeners: readonly ListenerSettings[]
-  /** The HTTP API; undefined = none. */
-  readonly management: ListenerSettings | undefined
-  /** Prometheus' metrics; undefined = none. */
-  readonly metrics: { readonly port: number; readonly bind: string | undefined } | undefined
+  /** Of the HTTP API; empty = none. */
+  readonly management: readonly ListenerSettings[]
+  readonly http: HttpSettings
+  /** Of Prometheus' metrics; empty = none. */
+  readonly metrics: readonly ListenerSettings[]
+  readonly metricsFormat: MetricsFormat
   readonly storage: 'memory' | 'lmdb'
   readonly dataDir: string | undefined
   /** Octets of messages that stay in memory. */
@@ -61,6 +91,13 @@ export interface Settings {
   readonly consumerTimeout: number
   /** ms between two readings of the counters from which rates are made. */
   readonly statisticsInterval: number
-  /** A definitions file that is loaded at each start. */
+  /** A definitions file, or a folder of them, that is loaded at each start. */
   readonly definitions: string | undefined
+  /** Definitions that are as they were at the last start are not loaded again. */
+  readonly skipUnchangedDefinitions: boolean
+  readonly modelLimits: ModelLimits
+  /** undefined = any password that is not empty. */
+  readonly passwordRule: PasswordRule | undefined
+  /** What each new vhost begins with. */
+  readonly vhostDefaults: VhostDefaults
 }

@@ -39,10 +39,10 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
       'util',
       'limits',
     ],
-    types: ['leveret'],
+    types: ['leveret', 'settings'],
   },
-  metrics: { any: ['management', 'broker', 'util'], types: ['leveret'] },
-  config: { any: ['connection', 'security', 'util', 'default-settings'], types: ['settings'] },
+  metrics: { any: ['management', 'broker', 'util'], types: ['leveret', 'settings'] },
+  config: { any: ['connection', 'security', 'util', 'limits', 'default-settings'], types: ['settings'] },
   cli: { any: ['util'], types: ['config'] },
 }
 

@@ -59,6 +59,12 @@ export interface BrokerSettings {
   readonly messageBytesMax?: number | undefined
   /** 0 up to 1, exclusive. Default: chance. */
   readonly random?: (() => number) | undefined
+  /** Infinity = no limit. */
+  readonly limits?:
+    | { readonly vhosts: number; readonly queues: number; readonly exchanges: number }
+    | undefined
+  /** A vhost is new. */
+  readonly vhostMade?: ((vhost: Vhost) => void) | undefined
   /** A queue has gone by itself: it has expired, or lost its last consumer. */
   readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
 }
@@ -84,6 +90,9 @@ export class Broker {
   private readonly delays: DelayedMessages
   private readonly random: () => number
   private readonly queueGone: (vhost: string, queue: string) => void
+  private readonly vhostMade: (vhost: Vhost) => void
+  /** Of the node as a whole. */
+  readonly limits: NonNullable<BrokerSettings['limits']>
   private nextSpill: number
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
@@ -99,6 +108,8 @@ export class Broker {
     this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
     this.delays = new DelayedMessages(storage, commit, clock)
     this.queueGone = settings.queueGone ?? (() => {})
+    this.vhostMade = settings.vhostMade ?? (() => {})
+    this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
     this.nextSpill = SPILL_LOGS_FROM + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
@@ -150,10 +161,19 @@ export class Broker {
 
   /** Makes the vhost, or gives the one of that name other properties. */
   setVhost(info: VhostInfo): Vhost {
-    const v = this.vhosts.get(info.name) ?? this.makeVhost(info)
+    const existing = this.vhosts.get(info.name)
+    const v = existing ?? this.makeVhost(info)
     v.info = info
     this.topology.vhostSet(info)
+    if (existing === undefined) this.vhostMade(v)
     return v
+  }
+
+  /** Of all vhosts. */
+  count(what: 'queues' | 'exchanges'): number {
+    let n = 0
+    for (const v of this.vhosts.values()) n += v[what].size
+    return n
   }
 
   /** Everything in it goes. Whoever calls has ended its connections. False where there is none. */

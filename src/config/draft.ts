@@ -1,12 +1,15 @@
 /** Settings while they are read, key by key, and what they come to. */
 import { defaultLimits, type NodeLimits } from '../connection/admission.ts'
-import type { HostCertificate } from '../connection/listener.ts'
+import type { AlternativeName, CertificateLogin } from '../connection/login.ts'
+import type { Identity } from '../connection/server-properties.ts'
 import { defaultSettings } from '../default-settings.ts'
+import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
-import type { ListenerSettings, Settings } from '../settings.ts'
+import type { ListenerSettings, ModelLimits, PasswordRule, Settings, VhostDefaults } from '../settings.ts'
 import { availableMemory } from '../util/sizes.ts'
 import { ConfigError } from './parse.ts'
+import { TlsDraft } from './tls-draft.ts'
 
 interface Address {
   port: number
@@ -21,20 +24,75 @@ const LOOPBACK = ['127.0.0.0/8', '::1']
 const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
 
+/** @param parts what stands for each `*` of the key */
+export type Apply = (d: Draft, value: string, parts: readonly string[]) => void
+
+export type PasswordValidator = 'accept_everything' | 'min_password_length' | 'password_regexp'
+
+/** A share of the memory, or octets. A free-disk limit is relative to the memory too, as in RabbitMQ. */
+type Amount = { readonly relative: number } | { readonly absolute: number }
+
+/** Listeners of the HTTP API or of the metrics: a plain one, one with TLS, or both. */
+export class HttpListenerDraft {
+  readonly tls = new TlsDraft()
+  tlsPort: number | undefined
+  tlsBind: string | undefined
+  /** Of the older form, where one listener is plain or not. */
+  oldPort: number | undefined
+  oldBind: string | undefined
+  oldTls = false
+  bind: string | undefined
+  private plainPort: number | undefined
+  private chosen = false
+
+  constructor(private readonly usualPort: number) {
+    this.plainPort = usualPort
+  }
+
+  get port(): number | undefined {
+    return this.plainPort
+  }
+
+  /** Set where the plain listener is asked for, or turned off by undefined. */
+  set port(port: number | undefined) {
+    this.plainPort = port
+    this.chosen = true
+  }
+
+  /** @throws ConfigError */
+  settings(name: string, usualBind: string | undefined): ListenerSettings[] {
+    const bind = this.bind ?? usualBind
+    const listeners: ListenerSettings[] = []
+    const secure = this.tlsPort !== undefined || (this.tls.isSet && !this.oldTls)
+    if (this.oldPort !== undefined && !this.chosen) {
+      const at = { port: this.oldPort, bind: this.oldBind ?? bind }
+      return [
+        this.oldTls
+          ? { ...at, tls: this.tls.settings(`${name}.listener.ssl_opts`, `${name}.listener.ssl`) }
+          : at,
+      ]
+    }
+    if (this.plainPort !== undefined && (this.chosen || !secure))
+      listeners.push({ port: this.plainPort, bind })
+    if (secure && (this.plainPort !== undefined || this.tlsPort !== undefined)) {
+      const tls = this.tls.settings(`${name}.ssl`, `${name}.ssl`)
+      const port = this.tlsPort ?? this.plainPort ?? this.usualPort
+      if (this.tlsPort === undefined) listeners.length = 0
+      listeners.push({ port, bind: this.tlsBind ?? bind, tls })
+    }
+    return listeners
+  }
+}
+
 export class Draft {
   readonly listeners = { tcp: new Map<string, Address>(), ssl: new Map<string, Address>() }
   noTcp = false
-  readonly tls: {
-    certfile?: string
-    keyfile?: string
-    cacertfile?: string
-    password?: string
-    verifyPeer?: boolean
-    failIfNoPeerCert?: boolean
-  } = {}
-  readonly tlsVersions: string[] = []
-  readonly tlsHosts: HostCertificate[] = []
-  certificateLogin: 'distinguished_name' | 'common_name' = 'distinguished_name'
+  readonly tls = new TlsDraft()
+  certificateLogin: CertificateLogin = 'distinguished_name'
+  readonly alternativeName: { -readonly [K in keyof AlternativeName]: AlternativeName[K] } = {
+    type: 'dns',
+    index: 0,
+  }
   readonly mechanisms: Mechanism[] = []
   anonymousUser: string | undefined
   readonly defaultUser = {
@@ -47,8 +105,10 @@ export class Draft {
   }
   defaultVhost = '/'
   readonly loopbackUsers = new Set(['guest'])
-  memoryLimit = Math.floor(MEMORY_SHARE * availableMemory())
-  diskFreeLimit = DISK_FREE_LIMIT
+  memoryLimit: Amount = { relative: MEMORY_SHARE }
+  diskFreeLimit: Amount = { absolute: DISK_FREE_LIMIT }
+  /** Octets that the process may use. */
+  memory = availableMemory()
   readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
   readonly oauth: {
     resourceServerId?: string
@@ -67,23 +127,41 @@ export class Draft {
   defaultQueueType = 'classic'
   statisticsInterval = defaultSettings.statisticsInterval
   definitions: string | undefined
-  clusterName: string | undefined
+  skipUnchangedDefinitions = false
+  readonly identity: { -readonly [K in keyof Identity]?: Identity[K] } = {}
+  readonly modelLimits: { -readonly [K in keyof ModelLimits]: ModelLimits[K] } = {
+    ...defaultSettings.modelLimits,
+  }
+  readonly passwordRule: { validator: PasswordValidator; minLength: number; pattern: string } = {
+    validator: 'accept_everything',
+    minLength: 8,
+    pattern: '',
+  }
+  motdFile: string | undefined
+  /** What was set to more than there is, as lines for the log. */
+  readonly notes: string[] = []
+  private readonly users = new Map<string, DefaultUser>()
+  private readonly vhostLimits = new Map<string, DefaultLimits>()
+  private readonly policies = new Map<string, DefaultPolicy>()
   logLevel = 'info'
   /** By category; as `logLevel` where it is not there. */
   readonly logLevels = new Map<string, string>()
   logConsole = true
+  logStderr = false
+  logFormat: 'plaintext' | 'json' | undefined
   logFile: string | undefined
+  /** Where `logFile` is, unless that is absolute. */
+  logDir: string | undefined
   /** Of the plain listener that the command line names. */
   bind: string | undefined
-  readonly managementTls: { certfile?: string; keyfile?: string } = {}
-  readonly management: { port: number | undefined; bind: string | undefined } = {
-    port: MANAGEMENT_PORT,
-    bind: undefined,
+  readonly http: { pathPrefix: string; headers: Record<string, string>; bodyBytesMax: number } = {
+    ...defaultSettings.http,
+    headers: {},
   }
-  readonly metrics: { port: number | undefined; bind: string | undefined } = {
-    port: METRICS_PORT,
-    bind: undefined,
-  }
+  readonly management = new HttpListenerDraft(MANAGEMENT_PORT)
+  readonly metrics = new HttpListenerDraft(METRICS_PORT)
+  metricsPath = defaultSettings.metricsFormat.path
+  metricsPerObject = false
   dataDir = 'leveret-data'
 
   /** @throws ConfigError where what is set does not fit together */
@@ -93,8 +171,10 @@ export class Draft {
     return {
       ...defaultSettings,
       listeners: this.allListeners(),
-      management: this.managementListener(),
-      metrics: this.listenerOf(this.metrics),
+      management: this.management.settings('management', this.bind),
+      http: this.http,
+      metrics: this.metrics.settings('prometheus', this.bind),
+      metricsFormat: { path: this.metricsPath, perObject: this.metricsPerObject },
       storage: 'lmdb',
       dataDir: this.dataDir,
       maxMessageSize: this.maxMessageSize,
@@ -107,21 +187,26 @@ export class Draft {
         permissions: { [this.defaultVhost]: { configure, write, read } },
       },
       loopbackUsers: [...this.loopbackUsers],
-      identity: this.clusterName === undefined ? {} : { clusterName: this.clusterName },
+      identity: this.identity,
       tuning: this.tuning,
       login: {
         ...(this.mechanisms.length === 0 ? {} : { mechanisms: this.mechanisms }),
         anonymousUser: this.anonymousUser,
         certificateLogin: this.certificateLogin,
+        alternativeName: this.alternativeName,
       },
       proxies: this.proxyProtocol ? [...LOOPBACK, ...this.proxies] : undefined,
       oauth: this.oauthOf(),
       limits: this.limits,
-      memoryLimit: this.memoryLimit,
-      diskFreeLimit: this.diskFreeLimit,
+      modelLimits: this.modelLimits,
+      passwordRule: this.passwordRuleOf(),
+      vhostDefaults: this.vhostDefaults(),
+      memoryLimit: this.octetsOf(this.memoryLimit),
+      diskFreeLimit: this.octetsOf(this.diskFreeLimit),
       consumerTimeout: this.consumerTimeout,
       statisticsInterval: this.statisticsInterval,
       definitions: this.definitions,
+      skipUnchangedDefinitions: this.skipUnchangedDefinitions,
     }
   }
 
@@ -143,17 +228,53 @@ export class Draft {
     }
   }
 
-  private managementListener(): ListenerSettings | undefined {
-    const listener = this.listenerOf(this.management)
-    const { certfile, keyfile } = this.managementTls
-    if (certfile === undefined && keyfile === undefined) return listener
-    if (certfile === undefined || keyfile === undefined)
-      throw new ConfigError('management.ssl needs certfile and keyfile')
-    return listener && { ...listener, tls: { certfile, keyfile } }
+  private octetsOf(amount: Amount): number {
+    return 'absolute' in amount ? amount.absolute : Math.floor(amount.relative * this.memory)
   }
 
-  private listenerOf({ port, bind }: { port: number | undefined; bind: string | undefined }) {
-    return port === undefined ? undefined : { port, bind: bind ?? this.bind }
+  /** RabbitMQ takes more, and 0 for no limit; larger frames gain nothing here, so the most that there is stands for both. */
+  setFrameMax(octets: number): void {
+    if (octets !== 0 && octets < FRAME_BYTES_MIN)
+      throw new Error(`expected at least ${FRAME_BYTES_MIN}, or 0, found '${octets}'`)
+    if (octets === 0 || octets > FRAME_BYTES_MAX)
+      this.notes.push(`frame_max is ${FRAME_BYTES_MAX}, the most there is here`)
+    this.tuning.frameMax = octets === 0 ? FRAME_BYTES_MAX : Math.min(octets, FRAME_BYTES_MAX)
+  }
+
+  vhostUser(name: string): DefaultUser {
+    return entryOf(this.users, name, () => ({
+      vhostPattern: '',
+      tags: [],
+      configure: '',
+      write: '',
+      read: '',
+    }))
+  }
+
+  vhostLimit(id: string): DefaultLimits {
+    return entryOf(this.vhostLimits, id, () => ({ pattern: '', limits: {} }))
+  }
+
+  vhostPolicy(id: string): DefaultPolicy {
+    return entryOf(this.policies, id, () => ({ vhostPattern: '', pattern: '', definition: {} }))
+  }
+
+  /** @throws ConfigError for an operator policy that sets nothing */
+  private vhostDefaults(): VhostDefaults {
+    const empty = [...this.policies].find(([, p]) => Object.keys(p.definition).length === 0)
+    if (empty !== undefined)
+      throw new ConfigError(`default_policies.operator.${empty[0]} sets nothing that has an effect here`)
+    return {
+      limits: [...this.vhostLimits.values()],
+      operatorPolicies: Array.from(this.policies, ([name, p]) => ({ name, ...p })),
+      users: Array.from(this.users, ([name, u]) => ({ name, password: undefined, ...u })),
+    }
+  }
+
+  private passwordRuleOf(): PasswordRule | undefined {
+    const { validator, minLength, pattern } = this.passwordRule
+    if (validator === 'accept_everything') return undefined
+    return validator === 'min_password_length' ? { minLength } : { pattern }
   }
 
   private allListeners(): ListenerSettings[] {
@@ -161,17 +282,35 @@ export class Draft {
     const plain: ListenerSettings[] = this.noTcp ? [] : [...tcp.values()]
     if (plain.length === 0 && !this.noTcp) plain.push({ port: AMQP_PORT, bind: this.bind })
     if (ssl.size === 0) return plain
-    const { certfile, keyfile } = this.tls
-    if (certfile === undefined || keyfile === undefined)
-      throw new ConfigError('listeners.ssl needs ssl_options.certfile and ssl_options.keyfile')
-    const oldest = this.tlsVersions.sort()[0]
-    const tls = {
-      ...this.tls,
-      certfile,
-      keyfile,
-      minVersion: oldest === 'tlsv1.3' ? 'TLSv1.3' : 'TLSv1.2',
-      hosts: this.tlsHosts,
-    }
+    const tls = this.tls.settings('ssl_options', 'listeners.ssl')
     return [...plain, ...Array.from(ssl.values(), (a) => ({ ...a, tls }))]
   }
+}
+
+interface DefaultUser {
+  vhostPattern: string
+  password?: string
+  tags: string[]
+  configure: string
+  write: string
+  read: string
+}
+
+interface DefaultLimits {
+  pattern: string
+  limits: { 'max-connections'?: number; 'max-queues'?: number }
+}
+
+interface DefaultPolicy {
+  vhostPattern: string
+  pattern: string
+  definition: { [key: string]: number }
+}
+
+function entryOf<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const existing = map.get(key)
+  if (existing !== undefined) return existing
+  const made = make()
+  map.set(key, made)
+  return made
 }

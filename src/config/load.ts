@@ -1,8 +1,12 @@
 /** Configuration from its three sources: a file, RabbitMQ's environment variables, the command line; later ones win. */
-import { readFileSync } from 'node:fs'
-import { Draft } from './draft.ts'
-import { keys, withoutEffect } from './keys.ts'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { type Apply, Draft } from './draft.ts'
+import { matchesKey } from './key-pattern.ts'
+import { keys } from './keys.ts'
 import { ConfigError, type Entry, parseConfig } from './parse.ts'
+import { refused } from './refused.ts'
+import { withoutEffect } from './without-effect.ts'
 
 /** Variables of RabbitMQ's container images, and the keys that they stand for. */
 const variables: Readonly<Record<string, string>> = {
@@ -30,7 +34,7 @@ export function loadConfig(
   environment: Readonly<Record<string, string | undefined>>,
   overrides: readonly Entry[],
 ): Loaded {
-  const entries: Entry[] = file === undefined ? [] : parseConfig(readConfig(file), file)
+  const entries: Entry[] = configFiles(file, environment).flatMap((f) => parseConfig(readConfig(f), f))
   for (const [name, key] of Object.entries(variables)) {
     const value = environment[name]
     if (value !== undefined && value !== '') entries.push({ key, value, origin: `environment ${name}` })
@@ -46,6 +50,41 @@ export function loadConfig(
   return { draft, entries: [...inForce.values()], ignored }
 }
 
+/** The file of the command line or the environment, then those of RABBITMQ_CONFIG_FILES; later ones win. */
+function configFiles(
+  file: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const named = file ?? environment['RABBITMQ_CONFIG_FILE']
+  const more = environment['RABBITMQ_CONFIG_FILES']
+  return [
+    ...(named === undefined || named === '' ? [] : filesAt(named)),
+    ...(more === undefined || more === '' ? [] : filesAt(more)),
+  ]
+}
+
+/** A file, also without its extension `.conf`; a folder's `*.conf`; or a pattern with `*` in its last part. */
+function filesAt(path: string): string[] {
+  const name = basename(path)
+  if (name.includes('*')) {
+    const [before = '', after = ''] = name.split('*', 2)
+    return confFiles(dirname(path), (f) => f.startsWith(before) && f.endsWith(after))
+  }
+  if (!existsSync(path)) return [existsSync(`${path}.conf`) ? `${path}.conf` : path]
+  return statSync(path).isDirectory() ? confFiles(path, (f) => f.endsWith('.conf')) : [path]
+}
+
+function confFiles(dir: string, wanted: (name: string) => boolean): string[] {
+  try {
+    return readdirSync(dir)
+      .filter(wanted)
+      .sort()
+      .map((f) => join(dir, f))
+  } catch (error) {
+    throw new ConfigError(`cannot read the configuration folder ${dir}: ${(error as Error).message}`)
+  }
+}
+
 function readConfig(file: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -56,19 +95,36 @@ function readConfig(file: string): string {
 
 /** False where the key has no effect. @throws ConfigError */
 function apply(draft: Draft, { key, value, origin }: Entry): boolean {
-  const exact = keys[key]
-  const dot = key.lastIndexOf('.')
-  const pattern = exact ?? (dot < 0 ? undefined : keys[`${key.slice(0, dot)}.*`])
-  if (pattern === undefined) {
-    if (withoutEffect.some((prefix) => key.startsWith(prefix))) return false
+  const found = setterOf(key)
+  if (found === undefined) {
+    const reason = refused.find((r) => matchesKey(r.key, key))
+    if (reason !== undefined && !reason.harmless.includes(value))
+      throw new ConfigError(
+        `${origin}: ${key} = ${shown(key, value)} has no effect here and may not be ignored: ${reason.why}`,
+      )
+    if (reason !== undefined || withoutEffect.some((pattern) => matchesKey(pattern, key))) return false
     throw new ConfigError(`${origin}: unknown key '${key}', did you mean '${nearest(key)}'?`)
   }
   try {
-    pattern(draft, value, key.slice(dot + 1))
+    found.set(draft, value, found.parts)
   } catch (error) {
     throw new ConfigError(`${origin}: ${key}: ${(error as Error).message}`)
   }
   return true
+}
+
+const patterns = Object.entries(keys).filter(([key]) => key.includes('*'))
+
+function setterOf(key: string): { set: Apply; parts: readonly string[] } | undefined {
+  const exact = Object.hasOwn(keys, key) ? keys[key] : undefined
+  if (exact !== undefined) return { set: exact, parts: [] }
+  const given = key.split('.')
+  for (const [pattern, set] of patterns) {
+    if (!matchesKey(pattern, key)) continue
+    const parts = pattern.split('.').flatMap((part, i) => (part === '*' ? [given[i] as string] : []))
+    return { set, parts }
+  }
+  return undefined
 }
 
 function nearest(key: string): string {
@@ -98,9 +154,13 @@ function distance(a: string, b: string): number {
   return row[b.length] as number
 }
 
+function shown(key: string, value: string): string {
+  return /pass|secret|token|private/.test(key) ? '********' : value
+}
+
 /** Secrets are not shown. */
 export function effectiveText({ entries, ignored }: Loaded): string {
   const show = ({ key, value, origin }: Entry, note = ''): string =>
-    `${key} = ${/pass/.test(key) ? '********' : value}  # ${origin}${note}\n`
+    `${key} = ${shown(key, value)}  # ${origin}${note}\n`
   return [...entries.map((e) => show(e)), ...ignored.map((e) => show(e, ', no effect here'))].join('')
 }

@@ -15,10 +15,10 @@ export class ConfigError extends Error {
 export function parseConfig(text: string, file: string): Entry[] {
   const entries: Entry[] = []
   for (const [i, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim()
+    const line = (i === 0 ? raw.replace(/^\uFEFF/, '') : raw).trim()
     if (line === '' || line.startsWith('#')) continue
     const origin = `${file}:${i + 1}`
-    const match = /^([\w.$-]+)\s*=\s*(.*)$/.exec(line)
+    const match = /^([^\s=#]+)\s*=\s*(.*)$/.exec(line)
     if (match === null) throw new ConfigError(`${origin}: expected 'key = value', found '${line}'`)
     entries.push({ key: match[1] as string, value: unquoted(match[2] as string, origin), origin })
   }

@@ -34,3 +34,33 @@ export function address(text: string): { port: number; bind: string | undefined 
   if (match === null) throw new Error(`expected a port or address:port, found '${text}'`)
   return { bind: match[1], port: integer(match[2] as string, 0, 65_535) }
 }
+
+const SECOND_MS = 1000
+const durations = new Map([
+  ['', 1],
+  ['ms', 1],
+  ['s', SECOND_MS],
+  ['m', 60 * SECOND_MS],
+  ['h', 3600 * SECOND_MS],
+  ['d', 86_400 * SECOND_MS],
+  ['w', 604_800 * SECOND_MS],
+])
+
+/** ms: a number, or numbers with units such as `1h30m` or `10s`. */
+export function duration(text: string): number {
+  if (!/^(\d+(ms|[smhdw])?)+$/.test(text))
+    throw new Error(`expected a time such as 5000 or 1h30m, found '${text}'`)
+  let ms = 0
+  for (const [, n, unit] of text.matchAll(/(\d+)(ms|[smhdw])?/g))
+    ms += Number(n) * (durations.get(unit ?? '') as number)
+  return ms
+}
+
+/** A password or passphrase as it is. */
+export function secret(text: string): string {
+  if (text.startsWith('encrypted:'))
+    throw new Error(
+      'encrypted values cannot be decrypted here; write the value itself, in a file that only the broker can read',
+    )
+  return text
+}

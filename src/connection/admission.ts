@@ -2,6 +2,7 @@
 import type { Vhost } from '../broker/vhost.ts'
 import {
   CONSUMERS_PER_CHANNEL_MAX,
+  FRAME_BYTES_MAX_BEFORE_LOGIN,
   HANDSHAKE_MS_MAX,
   TRANSACTION_BYTES_MAX,
   UNAUTHENTICATED_MAX,
@@ -10,6 +11,7 @@ import type { AmqpError } from '../protocol/errors.ts'
 import type { Access } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
+import { nodeName } from '../util/node-name.ts'
 import { notAllowed } from './handshake.ts'
 
 /** Limits of the node that can be set. */
@@ -21,6 +23,10 @@ export interface NodeLimits {
   /** ms from the TCP connection to connection.open. */
   readonly handshakeMs: number
   readonly consumersPerChannel: number
+  /** Open channels of all connections; Infinity = no limit. */
+  readonly channels: number
+  /** Octets of a frame before the client has logged in. */
+  readonly initialFrameMax: number
   /** Octets published in a transaction that is not committed yet. */
   readonly transactionBytes: number
 }
@@ -30,6 +36,8 @@ export const defaultLimits: NodeLimits = {
   unauthenticated: UNAUTHENTICATED_MAX,
   handshakeMs: HANDSHAKE_MS_MAX,
   consumersPerChannel: CONSUMERS_PER_CHANNEL_MAX,
+  channels: Number.POSITIVE_INFINITY,
+  initialFrameMax: FRAME_BYTES_MAX_BEFORE_LOGIN,
   transactionBytes: TRANSACTION_BYTES_MAX,
 }
 
@@ -51,6 +59,7 @@ export class Admission {
   limits = defaultLimits
   private readonly users: Users
   private open = 0
+  private channels = 0
   private readonly byVhost = new Counts()
   private readonly byUser = new Counts()
   private readonly channelsByUser = new Counts()
@@ -99,10 +108,16 @@ export class Admission {
   enterChannel(user: string): void {
     const error = this.channelRefusal(user)
     if (error !== undefined) throw error
+    this.channels++
     this.channelsByUser.add(user, 1)
   }
 
   private channelRefusal(user: string): AmqpError | undefined {
+    const { channels } = this.limits
+    if (this.channels >= channels)
+      return notAllowed(
+        `number of channels opened on node '${nodeName}' has reached the maximum allowed limit of (${channels})`,
+      )
     const max = this.users.get(user)?.limits['max-channels'] ?? -1
     if (max < 0 || this.channelsByUser.get(user) < max) return undefined
     return notAllowed(
@@ -111,6 +126,8 @@ export class Admission {
   }
 
   leaveChannels(user: string, count: number): void {
-    if (count > 0) this.channelsByUser.add(user, -count)
+    if (count === 0) return
+    this.channels -= count
+    this.channelsByUser.add(user, -count)
   }
 }

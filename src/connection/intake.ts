@@ -4,7 +4,7 @@
  * connections may have to come first. Until then the socket is not read, and what was read already waits here.
  */
 import type { Channel } from '../channel/channel.ts'
-import { FRAME_BYTES_MAX_BEFORE_LOGIN, OUTPUT_BYTES_MAX, READ_BYTES_PER_TURN } from '../limits.ts'
+import { OUTPUT_BYTES_MAX, READ_BYTES_PER_TURN } from '../limits.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
@@ -44,7 +44,7 @@ export class Intake {
     this.connection = connection
     this.chunksAreReused = chunksAreReused
     this.frames = new Frames(connection)
-    this.reader = new FrameReader(this.frames, FRAME_BYTES_MAX_BEFORE_LOGIN)
+    this.reader = new FrameReader(this.frames, connection.server.admission.limits.initialFrameMax)
   }
 
   /** The client may be talking without being heard. */

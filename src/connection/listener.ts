@@ -1,35 +1,9 @@
 /** A listening socket for AMQP, plain or with TLS. */
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import {
-  createSecureContext,
-  createServer as createTlsServer,
-  type TlsOptions,
-  type Server as TlsServer,
-} from 'node:tls'
+import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { listen } from '../util/listen.ts'
-
-/** Files are named as RabbitMQ's ssl_options name them. */
-export interface TlsSettings {
-  readonly certfile: string
-  readonly keyfile: string
-  readonly cacertfile?: string | undefined
-  readonly password?: string | undefined
-  /** verify_peer: a certificate that a client shows must be good. */
-  readonly verifyPeer?: boolean | undefined
-  /** Clients without a certificate are refused. */
-  readonly failIfNoPeerCert?: boolean | undefined
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly minVersion?: string | undefined
-  /** Other certificates for clients that ask for these hosts (SNI); `*.example.org` stands for one part of any name. */
-  readonly hosts?: readonly HostCertificate[] | undefined
-}
-
-export interface HostCertificate {
-  readonly host: string
-  readonly certfile: string
-  readonly keyfile: string
-}
+import { contextOf, type TlsSettings } from '../util/tls.ts'
 
 const TLS_HANDSHAKE_MS = 5_000
 const BACKLOG = 4096
@@ -51,7 +25,11 @@ export class Listener {
       this.net = createServer({ ...common, pauseOnConnect: true }, (socket) => accept(socket, this.net))
       return
     }
-    const server = createTlsServer({ ...common, ...contextOf(tls), handshakeTimeout: TLS_HANDSHAKE_MS })
+    const server = createTlsServer({
+      ...common,
+      ...contextOf(tls),
+      handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS,
+    })
     addHosts(server, tls)
     server.on('secureConnection', (socket) => accept(socket, server))
     server.on('tlsClientError', (error, socket) => {
@@ -95,16 +73,4 @@ function addHosts(server: TlsServer, { hosts = [], minVersion }: TlsSettings): v
         minVersion: (minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
       }),
     )
-}
-
-function contextOf(tls: TlsSettings): TlsOptions {
-  return {
-    cert: readFileSync(tls.certfile),
-    key: readFileSync(tls.keyfile),
-    ...(tls.cacertfile === undefined ? {} : { ca: readFileSync(tls.cacertfile) }),
-    ...(tls.password === undefined ? {} : { passphrase: tls.password }),
-    requestCert: tls.verifyPeer === true,
-    rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,
-    minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
-  }
 }

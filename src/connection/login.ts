@@ -8,12 +8,22 @@ import { type Mechanism, readResponse } from '../security/sasl.ts'
 import type { Users } from '../security/users.ts'
 import { plainAddress } from '../util/address.ts'
 
+export type CertificateLogin = 'distinguished_name' | 'common_name' | 'subject_alternative_name'
+
+/** Which of a certificate's alternative names is the user's. */
+export interface AlternativeName {
+  readonly type: 'dns' | 'ip' | 'email' | 'uri' | 'other_name'
+  /** Among those of the type, from 0. */
+  readonly index: number
+}
+
 export interface LoginSettings {
   readonly mechanisms: readonly Mechanism[]
   /** The user of ANONYMOUS. */
   readonly anonymousUser: string | undefined
   /** What of a client's certificate is the name for EXTERNAL. */
-  readonly certificateLogin: 'distinguished_name' | 'common_name'
+  readonly certificateLogin: CertificateLogin
+  readonly alternativeName: AlternativeName
   /** Where tokens are taken for passwords. */
   readonly oauth: OAuth | undefined
 }
@@ -71,8 +81,10 @@ export async function passwordLogin(
 /** In RabbitMQ's form: `CN=client,O=org`, the last part first. undefined without a certificate that was verified. */
 function certificateName(settings: LoginSettings, socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
-  const { subject } = socket.getPeerCertificate()
+  const { subject, subjectaltname } = socket.getPeerCertificate()
   if (subject === undefined) return undefined
+  if (settings.certificateLogin === 'subject_alternative_name')
+    return alternativeName(subjectaltname ?? '', settings.alternativeName)
   if (settings.certificateLogin === 'common_name') {
     const name: unknown = subject.CN
     return typeof name === 'string' ? name : undefined
@@ -81,6 +93,25 @@ function certificateName(settings: LoginSettings, socket: Socket): string | unde
     .reverse()
     .map(([k, v]) => `${k}=${String(v)}`)
     .join(',')
+}
+
+const alternativeNamePrefixes = {
+  dns: 'DNS:',
+  ip: 'IP Address:',
+  email: 'email:',
+  uri: 'URI:',
+  other_name: 'othername:',
+}
+
+/** @param names as Node shows them: `DNS:a.example, IP Address:127.0.0.1`; one with a comma in it stands in quotes */
+export function alternativeName(names: string, { type, index }: AlternativeName): string | undefined {
+  const prefix = alternativeNamePrefixes[type]
+  const all = names.match(/[^:,]+:(?:"(?:[^"\\]|\\.)*"|[^,]*)/g) ?? []
+  const found = all
+    .map((n) => n.trim())
+    .filter((n) => n.startsWith(prefix))
+    [index]?.slice(prefix.length)
+  return found?.startsWith('"') === true ? (JSON.parse(found) as string) : found
 }
 
 export function isLoopback(address: string | undefined): boolean {

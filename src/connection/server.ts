@@ -1,6 +1,5 @@
 /** The listening socket and the connections behind it. */
 import type { Server as NetServer, Socket } from 'node:net'
-import { hostname } from 'node:os'
 import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
@@ -12,11 +11,13 @@ import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
 import { plainAddress } from '../util/address.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
+import { nodeName } from '../util/node-name.ts'
+import type { TlsSettings } from '../util/tls.ts'
 import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
 import { defaultTuning, type Tuning } from './handshake.ts'
-import { Listener, type TlsSettings } from './listener.ts'
+import { Listener } from './listener.ts'
 import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
@@ -38,6 +39,7 @@ const defaultLogin: LoginSettings = {
   mechanisms: defaultMechanisms,
   anonymousUser: undefined,
   certificateLogin: 'distinguished_name',
+  alternativeName: { type: 'dns', index: 0 },
   oauth: undefined,
 }
 
@@ -70,7 +72,7 @@ export class Server {
     this.users = users
     this.loggers = loggers
     this.logger = loggers.connection
-    this.identity = { ...defaultIdentity, clusterName: `leveret@${hostname()}`, ...options.identity }
+    this.identity = { ...defaultIdentity, clusterName: nodeName, ...options.identity }
     this.alarms = alarms
     this.admission = new Admission(users)
     this.tuning = { ...defaultTuning, ...options.tuning }

@@ -1,6 +1,12 @@
 /** The HTTP API's server: authentication, errors, and the routes of `routes/`. */
-import { readFileSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
@@ -9,12 +15,13 @@ import {
   type FastifySchemaValidationError,
   fastify,
 } from 'fastify'
-import type { TlsSettings } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
-import { HTTP_BODY_BYTES_MAX } from '../limits.ts'
 import type { Principal } from '../security/principal.ts'
+import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
+import { listen } from '../util/listen.ts'
+import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { type AddRoute, errorReply, HttpError, hasTag, notAuthorised, owner, Request } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -36,20 +43,26 @@ export class ManagementServer {
   readonly rates: Rates
   private readonly app: FastifyInstance
   private readonly leveret: Leveret
+  private readonly servers: Server[] = []
+  private handler: RequestListener = () => {}
   private readonly localSockets = new WeakSet<object>()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
   /** Every route, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
 
   /** @throws the error of reading the certificate or key */
-  constructor(leveret: Leveret, tls: TlsSettings | undefined) {
+  constructor(leveret: Leveret, settings: HttpSettings) {
     this.leveret = leveret
     this.rates = new Rates(leveret)
-    const https =
-      tls === undefined ? {} : { https: { cert: readFileSync(tls.certfile), key: readFileSync(tls.keyfile) } }
+    const { pathPrefix, headers, bodyBytesMax } = settings
     this.app = fastify({
-      ...https,
-      bodyLimit: HTTP_BODY_BYTES_MAX,
+      // Listeners, several perhaps, with TLS or without, hand it their requests.
+      serverFactory: (handler) => {
+        this.handler = handler
+        return createServer(handler)
+      },
+      rewriteUrl: (request) => this.withoutPrefix(request, pathPrefix),
+      bodyLimit: bodyBytesMax,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,
       ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
@@ -82,7 +95,7 @@ export class ManagementServer {
     )
     void this.app.register(multipart, {
       attachFieldsToBody: 'keyValues',
-      limits: { fileSize: HTTP_BODY_BYTES_MAX, fieldSize: HTTP_BODY_BYTES_MAX, files: 1, fields: 10 },
+      limits: { fileSize: bodyBytesMax, fieldSize: bodyBytesMax, files: 1, fields: 10 },
     })
     for (const routes of [
       overviewRoutes,
@@ -95,8 +108,19 @@ export class ManagementServer {
       definitionRoutes,
     ])
       routes(this.add, leveret, this.rates)
-    serveWebSockets(this.app.server, leveret.server)
+    if (Object.keys(headers).length > 0)
+      this.app.addHook('onRequest', async (_request, reply) => {
+        reply.headers(headers)
+      })
     this.app.get('/api/openapi.json', () => openApi(this.routes))
+  }
+
+  /** Whoever comes over the control socket knows of no prefix. */
+  private withoutPrefix(request: IncomingMessage, prefix: string): string {
+    const url = request.url ?? '/'
+    if (prefix === '' || this.localSockets.has(request.socket)) return url
+    if (url === prefix) return '/'
+    return url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : '/outside-of-the-prefix'
   }
 
   private readonly add: AddRoute = (method, path, tag, handler) => {
@@ -163,15 +187,26 @@ export class ManagementServer {
     this.app.routing(request, response)
   }
 
-  /** Resolves with the port. @throws the error of listen */
-  async listen(port: number, host: string | undefined): Promise<number> {
-    await this.app.listen({ port, host: host ?? anyAddress() })
-    const address = this.app.server.address()
+  /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+    await this.app.ready()
+    const server =
+      tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
+    this.servers.push(server)
+    serveWebSockets(server, this.leveret.server)
+    await listen(server, { port, host: host ?? anyAddress() })
+    const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port
   }
 
   async close(): Promise<void> {
     this.rates.stop()
+    await Promise.all(
+      this.servers.map((server) => {
+        server.closeAllConnections()
+        return new Promise((resolve) => server.close(resolve))
+      }),
+    )
     await this.app.close()
   }
 }

@@ -3,11 +3,14 @@
  * queue and exchange. Long answers are made in pieces, between which the broker does its work.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
+import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
 import { Pattern } from '../util/pattern.ts'
+import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
 
 /** Queues or exchanges described before others have their turn. */
@@ -31,15 +34,18 @@ interface Selection {
 
 export class MetricsServer {
   private readonly leveret: Leveret
-  private readonly http: Server
+  private readonly format: MetricsFormat
+  private readonly servers: Server[] = []
 
-  constructor(leveret: Leveret) {
+  constructor(leveret: Leveret, format: MetricsFormat) {
     this.leveret = leveret
-    this.http = createServer((request, response) => {
-      this.answer(request, response).catch((error) => {
-        leveret.logger.error({ err: error }, 'metrics failed')
-        response.destroy()
-      })
+    this.format = format
+  }
+
+  private readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    this.answer(request, response).catch((error) => {
+      this.leveret.logger.error({ err: error }, 'metrics failed')
+      response.destroy()
     })
   }
 
@@ -50,23 +56,30 @@ export class MetricsServer {
       response.writeHead(405).end()
       return
     }
-    if (path === '/metrics') {
+    if (path === this.format.path && !this.format.perObject) {
       response.writeHead(200, { 'content-type': TYPE }).end(text(nodeFamilies(this.leveret)))
       return
     }
-    const selection = select(path, url.searchParams)
+    const selection = select(this.below(path), url.searchParams)
     if (typeof selection === 'string') {
-      response.writeHead(path.startsWith('/metrics') ? 400 : 404).end(`${selection}\n`)
+      response.writeHead(this.below(path) === undefined ? 404 : 400).end(`${selection}\n`)
       return
     }
     response.writeHead(200, { 'content-type': TYPE })
-    if (path === '/metrics/per-object') {
+    if (this.below(path) === '/per-object') {
       const names = new Set(queueMetrics.map(([name]) => `rabbitmq_${name}`))
       response.write(text(nodeFamilies(this.leveret).filter((f) => !names.has(f.name))))
     }
     await this.perQueue(response, selection)
     if (selection.metric('exchange_messages_published_total')) await this.perExchange(response, selection)
     response.end()
+  }
+
+  /** What of the path comes below the metrics' own. */
+  private below(path: string): string | undefined {
+    const { path: own, perObject } = this.format
+    if (path === own && perObject) return '/per-object'
+    return path.startsWith(`${own}/`) ? path.slice(own.length) : undefined
   }
 
   private vhosts({ vhosts }: Selection): Vhost[] {
@@ -105,21 +118,28 @@ export class MetricsServer {
     }
   }
 
-  /** Resolves with the port. @throws the error of listen */
-  async listen(port: number, host: string | undefined): Promise<number> {
-    await listen(this.http, { port, host })
-    const address = this.http.address()
+  /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+    const server =
+      tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
+    this.servers.push(server)
+    await listen(server, { port, host })
+    const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port
   }
 
-  close(): Promise<void> {
-    this.http.closeAllConnections()
-    return new Promise((resolve) => this.http.close(() => resolve()))
+  async close(): Promise<void> {
+    await Promise.all(
+      this.servers.map((server) => {
+        server.closeAllConnections()
+        return new Promise((resolve) => server.close(resolve))
+      }),
+    )
   }
 }
 
 /** A text says what is wrong. */
-function select(path: string, query: URLSearchParams): Selection | string {
+function select(path: string | undefined, query: URLSearchParams): Selection | string {
   const vhosts = query.getAll('vhost')
   const name = query.get('name')
   let pattern: Pattern | undefined
@@ -129,8 +149,8 @@ function select(path: string, query: URLSearchParams): Selection | string {
     return `invalid regular expression: ${name}`
   }
   const common = { vhosts: vhosts.length === 0 ? undefined : new Set(vhosts), pattern }
-  if (path === '/metrics/per-object') return { ...common, prefix: 'rabbitmq_', metric: () => true }
-  if (path !== '/metrics/detailed') return 'there are /metrics, /metrics/per-object and /metrics/detailed'
+  if (path === '/per-object') return { ...common, prefix: 'rabbitmq_', metric: () => true }
+  if (path !== '/detailed') return 'there are /metrics, /metrics/per-object and /metrics/detailed'
   const families = query.getAll('family')
   const unknown = families.find((f) => !Object.hasOwn(detailedFamilies, f) && f !== 'exchange_metrics')
   if (unknown !== undefined) return `unknown family ${unknown}`

@@ -47,6 +47,9 @@ export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo)
     checkAccess(c, 'read', 'exchange', name)
     checkAccess(c, 'write', 'exchange', alternate.value.toString())
   }
+  const { exchanges } = broker.limits
+  if (exchanges !== Number.POSITIVE_INFINITY && broker.count('exchanges') >= exchanges)
+    throw preconditionFailed(`cannot declare ${what}: exchange limit of ${exchanges} is reached`)
   return broker.createExchange(c.vhost, { ...pick(wanted), name })
 }
 

@@ -77,6 +77,9 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
     throw preconditionFailed(
       `cannot declare queue '${name}': queue limit in vhost '${c.vhost.name}' (${max}) is reached`,
     )
+  const { queues } = broker.limits
+  if (queues !== Number.POSITIVE_INFINITY && broker.count('queues') >= queues)
+    throw preconditionFailed(`cannot declare queue '${name}': queue limit in cluster (${queues}) is reached`)
   const queue = { ...wanted, name, kind, arguments: withKind(wanted.arguments, kind) }
   return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
 }

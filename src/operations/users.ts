@@ -24,6 +24,7 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   if (r.name === '') throw new Refusal('user name must not be empty')
   if (!isKnownAlgorithm(algorithm)) throw new Refusal(`unknown hashing algorithm '${algorithm}'`)
   const existing = users.get(r.name)
+  checkPassword(users, r.password)
   const password: UserRecord['password'] =
     r.password === undefined || r.password === ''
       ? { hash: r.passwordHash ?? '', algorithm }
@@ -33,6 +34,16 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
     limits = withLimit(limits, userLimitNames, name, value)
   users.set({ name: r.name, password, tags: r.tags, limits })
   return existing === undefined
+}
+
+/** @throws Refusal in RabbitMQ's words */
+function checkPassword({ passwordRule: rule }: Users, password: string | undefined): void {
+  if (rule === undefined || password === undefined || password === '') return
+  if ('minLength' in rule) {
+    if (password.length < rule.minLength)
+      throw new Refusal(`minimum required password length: ${rule.minLength}`)
+  } else if (!new Pattern(rule.pattern).matches(password))
+    throw new Refusal('provided password does not match the validator regular expression')
 }
 
 function checkPattern(what: string, pattern: unknown): void {

@@ -26,6 +26,9 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   if (type !== 'undefined' && queueKind(type) === undefined)
     throw new Refusal(`Unsupported default queue type '${type}'`)
   const existing = broker.vhosts.get(name)
+  const { vhosts } = broker.limits
+  if (existing === undefined && broker.vhosts.size >= vhosts)
+    throw new Refusal(`cannot create vhost '${name}': vhost limit of ${vhosts} is reached`)
   const given = Object.fromEntries(Object.entries(r).filter(([, v]) => v !== undefined))
   broker.setVhost(vhostInfo({ ...existing?.info, ...given, name }))
   return existing === undefined

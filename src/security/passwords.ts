@@ -16,6 +16,7 @@ export const SCRYPT = 'leveret_scrypt'
 
 const digests: Record<string, string> = { [SHA256]: 'sha256', [SHA512]: 'sha512', [MD5]: 'md5' }
 const SALT_BYTES = 4
+const RANDOM_PASSWORD_BYTES = 24
 const SCRYPT_SALT_BYTES = 16
 const SCRYPT_BYTES = 32
 const SCRYPT_OPTIONS: ScryptOptions = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
@@ -58,4 +59,9 @@ export async function passwordMatches(password: string, stored: PasswordHash): P
   const computed = isScrypt ? await scryptHash(password, salt) : rabbitHash(password, stored.algorithm, salt)
   const other = Buffer.from(computed.hash, 'base64')
   return other.length === bytes.length && timingSafeEqual(other, bytes)
+}
+
+/** One that nobody knows, until somebody sets another. */
+export function randomPassword(): string {
+  return randomBytes(RANDOM_PASSWORD_BYTES).toString('base64url')
 }

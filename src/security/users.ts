@@ -1,7 +1,11 @@
 /** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
+
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type Access, PatternAccess, type Permission, type TopicPermission } from './access.ts'
 import { type PasswordHash, passwordMatches, rabbitHash, SCRYPT, scryptHash } from './passwords.ts'
+
+/** What a new password must satisfy: so many characters, or a regular expression. */
+export type PasswordRule = { readonly minLength: number } | { readonly pattern: string }
 
 export interface UserLimits {
   /** -1 or absent = none */
@@ -44,6 +48,8 @@ export class Users {
   private readonly rights = new Map<string, Map<string, Rights>>()
   private readonly journal: UserJournal | undefined
   /** Users that may only come from this machine. */
+  /** What a new password must satisfy; undefined = nothing. */
+  passwordRule: PasswordRule | undefined
   loopbackOnly: ReadonlySet<string>
   /** Passwords that were right lately, as keyed digests: checking them again costs no memory-hard function. */
   private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()

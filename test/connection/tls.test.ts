@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { TlsSettings } from '../../src/connection/listener.ts'
 import { defaultSettings } from '../../src/default-settings.ts'
 import { Leveret } from '../../src/leveret.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { Settings } from '../../src/settings.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import type { TlsSettings } from '../../src/util/tls.ts'
 import { Wire } from '../support/wire.ts'
 
 const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
@@ -136,7 +136,7 @@ describe('ANONYMOUS', () => {
 
 describe('the HTTP API', () => {
   it('may be had over TLS', async () => {
-    const leveret = await start(server, { management: { port: 0, bind: '127.0.0.1', tls: server } })
+    const leveret = await start(server, { management: [{ port: 0, bind: '127.0.0.1', tls: server }] })
     const answer = await new Promise<number | undefined>((resolve, reject) => {
       const options = {
         host: '127.0.0.1',

@@ -28,7 +28,7 @@ beforeAll(async () => {
     {
       ...defaultSettings,
       listeners: [{ port: 0, bind: '127.0.0.1' }],
-      management: { port: 0, bind: '127.0.0.1' },
+      management: [{ port: 0, bind: '127.0.0.1' }],
       oauth: {
         resourceServerId: 'broker',
         jwks,

@@ -122,7 +122,7 @@ function listeners({
   return [
     ...amqp,
     ...http.flatMap(([protocol, port, l]) =>
-      port === undefined ? [] : [{ node, protocol, ip_address: l?.bind ?? anyAddress(), port }],
+      port === undefined ? [] : [{ node, protocol, ip_address: l[0]?.bind ?? anyAddress(), port }],
     ),
   ]
 }

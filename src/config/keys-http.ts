@@ -1,0 +1,80 @@
+/** Keys of the HTTP API and of the metrics. */
+import { octets } from '../util/sizes.ts'
+import type { Apply, Draft, HttpListenerDraft } from './draft.ts'
+import { tlsKeysOf } from './keys-tls.ts'
+import { boolean, integer, oneOf } from './values.ts'
+
+const PORT_MAX = 65_535
+
+function listenerKeys(prefix: string, where: (d: Draft) => HttpListenerDraft): Record<string, Apply> {
+  return {
+    [`${prefix}.tcp.port`]: (d, v) => {
+      where(d).port = integer(v, 0, PORT_MAX)
+    },
+    [`${prefix}.tcp.ip`]: (d, v) => {
+      where(d).bind = v
+    },
+    [`${prefix}.ssl.port`]: (d, v) => {
+      where(d).tlsPort = integer(v, 0, PORT_MAX)
+    },
+    [`${prefix}.ssl.ip`]: (d, v) => {
+      where(d).tlsBind = v
+    },
+    ...tlsKeysOf(`${prefix}.ssl`, (d) => where(d).tls),
+  }
+}
+
+const header =
+  (name: string): Apply =>
+  (d, v) => {
+    d.http.headers[name] = v
+  }
+
+/** `/rabbit` for `rabbit/`, `/rabbit` and so on. */
+function prefixOf(text: string): string {
+  const path = text.replace(/^\/+|\/+$/g, '')
+  return path === '' ? '' : `/${path}`
+}
+
+export const httpKeys: Readonly<Record<string, Apply>> = {
+  ...listenerKeys('management', (d) => d.management),
+  ...listenerKeys('prometheus', (d) => d.metrics),
+  // The older form: one listener that is plain or not.
+  'management.listener.port': (d, v) => {
+    d.management.oldPort = integer(v, 0, PORT_MAX)
+  },
+  'management.listener.ip': (d, v) => {
+    d.management.oldBind = v
+  },
+  'management.listener.ssl': (d, v) => {
+    d.management.oldTls = boolean(v)
+  },
+  'management.listener.ssl_opts': (_, v) => void oneOf(v, ['none']),
+  ...tlsKeysOf('management.listener.ssl_opts', (d) => d.management.tls),
+  'management.path_prefix': (d, v) => {
+    d.http.pathPrefix = prefixOf(v)
+  },
+  'management.http.max_body_size': (d, v) => {
+    d.http.bodyBytesMax = octets(v)
+  },
+  'management.csp.policy': header('content-security-policy'),
+  'management.hsts.policy': header('strict-transport-security'),
+  'management.headers.content_type_options': header('x-content-type-options'),
+  'management.headers.frame_options': header('x-frame-options'),
+  'management.headers.xss_protection': header('x-xss-protection'),
+  'prometheus.tcp.listener': (d, v) => {
+    if (v === 'none') d.metrics.port = undefined
+    else {
+      const match = /^(?:\[?(.*?)\]?:)?(\d+)$/.exec(v)
+      if (match === null) throw new Error(`expected none or address:port, found '${v}'`)
+      d.metrics.bind = match[1]
+      d.metrics.port = integer(match[2] as string, 0, PORT_MAX)
+    }
+  },
+  'prometheus.path': (d, v) => {
+    d.metricsPath = prefixOf(v)
+  },
+  'prometheus.return_per_object_metrics': (d, v) => {
+    d.metricsPerObject = boolean(v)
+  },
+}

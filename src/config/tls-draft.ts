@@ -1,0 +1,50 @@
+import type { HostCertificate, TlsSettings } from '../util/tls.ts'
+import { ConfigError } from './parse.ts'
+
+/** What the keys of one listener's TLS come to. */
+export class TlsDraft {
+  certfile: string | undefined
+  keyfile: string | undefined
+  cacertfile: string | undefined
+  password: string | undefined
+  verifyPeer: boolean | undefined
+  failIfNoPeerCert: boolean | undefined
+  honorCipherOrder: boolean | undefined
+  dhfile: string | undefined
+  handshakeMs: number | undefined
+  readonly ciphers: string[] = []
+  readonly versions: string[] = []
+  readonly hosts: HostCertificate[] = []
+
+  get isSet(): boolean {
+    return this.certfile !== undefined || this.keyfile !== undefined
+  }
+
+  /**
+   * @param prefix of its keys, for errors
+   * @throws ConfigError where a certificate or key is missing, or no version is left that is safe
+   */
+  settings(prefix: string, listener: string): TlsSettings {
+    const { certfile, keyfile, versions, ciphers } = this
+    if (certfile === undefined || keyfile === undefined)
+      throw new ConfigError(`${listener} needs ${prefix}.certfile and ${prefix}.keyfile`)
+    const [newer, older] = [versions.includes('tlsv1.3'), versions.includes('tlsv1.2')]
+    if (versions.length > 0 && !newer && !older)
+      throw new ConfigError(`${prefix}.versions: TLS 1.2 or 1.3 is needed; 1.0 and 1.1 are not safe any more`)
+    return {
+      certfile,
+      keyfile,
+      cacertfile: this.cacertfile,
+      password: this.password,
+      verifyPeer: this.verifyPeer,
+      failIfNoPeerCert: this.failIfNoPeerCert,
+      honorCipherOrder: this.honorCipherOrder,
+      dhfile: this.dhfile,
+      handshakeMs: this.handshakeMs,
+      ciphers: ciphers.length === 0 ? undefined : ciphers.join(':'),
+      minVersion: newer && !older ? 'TLSv1.3' : 'TLSv1.2',
+      maxVersion: older && !newer ? 'TLSv1.2' : 'TLSv1.3',
+      hosts: this.hosts,
+    }
+  }
+}

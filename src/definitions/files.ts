@@ -1,0 +1,61 @@
+/** Definitions from files, as a start loads them. */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Leveret } from '../leveret.ts'
+import { importDefinitions } from './import.ts'
+
+/** As RabbitMQ names it among the global parameters. */
+const HASH = 'imported_definition_hash_value'
+
+/**
+ * @param path of a file, or of a folder whose `*.json` are loaded in the order of their names
+ * @param skipUnchanged what was loaded at the last start, octet for octet, is not loaded again
+ * @throws Error that names the file; what that file defines is not there then
+ */
+export async function loadDefinitionFiles(
+  leveret: Leveret,
+  path: string,
+  skipUnchanged: boolean,
+): Promise<void> {
+  const texts = definitionFiles(path).map((file) => ({ file, text: read(file) }))
+  const hash = createHash('sha256')
+  for (const { text } of texts) hash.update(text).update('\0')
+  const digest = hash.digest('base64')
+  if (skipUnchanged && leveret.parameters.global(HASH) === digest) {
+    leveret.logger.info({ path }, 'definitions are as they were at the last start: not loaded again')
+    return
+  }
+  for (const { file, text } of texts) {
+    try {
+      await importDefinitions(leveret, JSON.parse(text) as { [key: string]: unknown })
+    } catch (error) {
+      throw failed(file, error)
+    }
+  }
+  if (skipUnchanged) leveret.parameters.setGlobal(HASH, digest)
+}
+
+function definitionFiles(path: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path]
+    return readdirSync(path)
+      .filter((f) => f.endsWith('.json'))
+      .sort()
+      .map((f) => join(path, f))
+  } catch (error) {
+    throw failed(path, error)
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw failed(file, error)
+  }
+}
+
+function failed(file: string, error: unknown): Error {
+  return new Error(`cannot load the definitions in ${file}: ${(error as Error).message}`, { cause: error })
+}

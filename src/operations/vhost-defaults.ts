@@ -1,0 +1,52 @@
+/** What every new vhost begins with where the configuration says so: limits, operator policies, users with rights. */
+import type { Broker } from '../broker/broker.ts'
+import type { PolicyValue } from '../broker/policy/policy.ts'
+import type { Vhost, VhostInfo } from '../broker/vhost.ts'
+import { rabbitHash, randomPassword } from '../security/passwords.ts'
+import type { Users } from '../security/users.ts'
+import { Pattern } from '../util/pattern.ts'
+import { setPolicy } from './policies.ts'
+
+export interface VhostDefaults {
+  /** The first whose pattern matches the vhost's name applies. */
+  readonly limits: readonly { readonly pattern: string; readonly limits: VhostInfo['limits'] }[]
+  readonly operatorPolicies: readonly {
+    readonly name: string
+    readonly vhostPattern: string
+    /** Of queues. */
+    readonly pattern: string
+    readonly definition: { readonly [key: string]: PolicyValue }
+  }[]
+  readonly users: readonly {
+    readonly name: string
+    /** Absent = a random one: somebody sets it later. */
+    readonly password: string | undefined
+    readonly tags: readonly string[]
+    readonly vhostPattern: string
+    readonly configure: string
+    readonly write: string
+    readonly read: string
+  }[]
+}
+
+export const noVhostDefaults: VhostDefaults = { limits: [], operatorPolicies: [], users: [] }
+
+/** A user who is there already keeps password and tags. @throws Refusal for a policy that cannot be */
+export function applyVhostDefaults(
+  defaults: VhostDefaults,
+  broker: Broker,
+  users: Users,
+  vhost: Vhost,
+): void {
+  const matches = (pattern: string): boolean => new Pattern(pattern).matches(vhost.name)
+  const limits = defaults.limits.find((l) => matches(l.pattern))?.limits
+  if (limits !== undefined) broker.setVhost({ ...vhost.info, limits: { ...limits, ...vhost.info.limits } })
+  for (const { name, vhostPattern, pattern, definition } of defaults.operatorPolicies)
+    if (matches(vhostPattern)) setPolicy(vhost, { name, pattern, definition, applyTo: 'queues' }, true)
+  for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
+    if (!matches(vhostPattern)) continue
+    if (users.get(name) === undefined)
+      users.set({ name, password: rabbitHash(password ?? randomPassword()), tags, limits: {} })
+    users.setPermission(name, vhost.name, { configure, write, read })
+  }
+}
