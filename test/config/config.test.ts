@@ -101,7 +101,7 @@ describe('keys', () => {
     }
     expect(s).toMatchObject({
       listeners: [{ port: 6000, bind: '127.0.0.1' }, { port: 6001 }, { port: 6002, tls }],
-      management: { port: 6003 },
+      management: [{ port: 6003 }],
       defaultUser: {
         name: 'admin',
         password: 'secret',
