@@ -107,7 +107,7 @@ export class Leveret {
    */
   static async start(settings: Settings, loggers: Loggers): Promise<Leveret> {
     const oauth = await openOAuth(settings)
-    const leveret = new Leveret(settings, await openStorage(settings), oauth, loggers)
+    const leveret = new Leveret(settings, await openStorage(settings, loggers.other), oauth, loggers)
     try {
       await leveret.load()
       await leveret.openListeners()
@@ -191,7 +191,7 @@ export class Leveret {
   /** Runs something on a broker without data and listeners that is thrown away. */
   async onCopy(action: (copy: Leveret) => Promise<void>): Promise<void> {
     const settings = { ...this.settings, storage: 'memory', dataDir: undefined } as const
-    const copy = new Leveret(settings, await openStorage(settings), undefined, oneForAll(silent))
+    const copy = new Leveret(settings, await openStorage(settings, silent), undefined, oneForAll(silent))
     copy.broker.load()
     try {
       await action(copy)
@@ -290,10 +290,10 @@ async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   }
 }
 
-function openStorage({ storage, dataDir }: Settings): Promise<Storage> | Storage {
+function openStorage({ storage, dataDir }: Settings, logger: Logger): Promise<Storage> | Storage {
   if (storage === 'memory') return new MemoryStorage()
   if (dataDir === undefined) throw new TypeError("storage 'lmdb' needs a dataDir")
-  return LmdbStorage.open(dataDir)
+  return LmdbStorage.open(dataDir, { notice: (text) => logger.warn({}, text) })
 }
 
 function diskFree(dataDir: string | undefined): number | undefined {

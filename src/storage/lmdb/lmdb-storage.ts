@@ -2,10 +2,11 @@
  * The store on disk. Three databases: `meta` (text key, value), `segments` (log, segment: state) and `records` (log,
  * segment, index: packed entries). Numbers in keys are big-endian, so that the order of keys is their order.
  */
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { unreadable } from './unreadable.ts'
 
 /** Raised when the layout changes so that an older broker could not read it. */
 export const FORMAT_VERSION = 1
@@ -41,7 +42,11 @@ const WRITE_READ_BYTES = 4096
 /** Octets read from the mapped file after which it is mapped anew. */
 const MAPPED_BYTES_MAX = 32 * 1024 * 1024
 
+const DATABASES = ['meta', 'segments', 'records'] as const
+
 export interface LmdbOptions {
+  /** Told what was mended while opening. */
+  readonly notice?: ((text: string) => void) | undefined
   /** Octets free for the folder; for tests. Default: what the file system says. */
   readonly freeBytes?: (() => number) | undefined
 }
@@ -68,16 +73,22 @@ export class LmdbStorage implements Storage {
     this.dir = dir
     this.lock = lock
     this.freeBytes = freeBytes
-    this.map()
   }
 
   private map(): void {
     // Said outright, since a dot in the folder's name would pass for a file's extension.
     const root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
     this.root = root
-    this.meta = root.openDB({ name: 'meta', encoding: 'binary' })
-    this.segmentStates = root.openDB({ name: 'segments', encoding: 'binary', keyEncoding: 'binary' })
-    this.recordBytes = root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'binary' })
+    for (const name of root.getKeys())
+      if (!(DATABASES as readonly unknown[]).includes(name))
+        throw unreadable(
+          dataFile(this.dir),
+          `it is the store of another program, with ${JSON.stringify(name)} in it`,
+        )
+    const [meta, segments, records] = DATABASES
+    this.meta = root.openDB({ name: meta, encoding: 'binary' })
+    this.segmentStates = root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
+    this.recordBytes = root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
     this.readBytes = 0
   }
 
@@ -108,11 +119,13 @@ export class LmdbStorage implements Storage {
     let storage: LmdbStorage | undefined
     try {
       storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
-      await storage.checkFormat(dir)
+      const isNew = !hasStore(dir, options.notice ?? (() => {}))
+      storage.map()
+      await storage.checkFormat(dir, isNew)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage
     } catch (error) {
-      await storage?.root.close()
+      await storage?.root?.close()
       await lock.release()
       throw error instanceof StorageError
         ? error
@@ -120,16 +133,19 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  private async checkFormat(dir: string): Promise<void> {
+  private async checkFormat(dir: string, isNew: boolean): Promise<void> {
     const found = this.meta.get(FORMAT_KEY)
     if (found === undefined) {
+      if (!isNew) throw unreadable(dataFile(this.dir), `its record '${FORMAT_KEY}' is missing`)
       await this.meta.put(
         FORMAT_KEY,
         Buffer.from(JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })),
       )
       await this.root.flushed
+      markFolder(dir)
       return
     }
+    if (isNew) markFolder(dir)
     const { version } = JSON.parse(found.toString()) as { version: number }
     if (version <= FORMAT_VERSION) return
     throw new StorageError(
@@ -325,11 +341,6 @@ function reported(error: unknown): void {
   commitError?.catch(() => {})
 }
 
-function freeOn(dir: string): number {
-  const { bavail, bsize } = statfsSync(dir)
-  return bavail * bsize
-}
-
 function batchBytes(batch: readonly StorageWrite[]): number {
   let bytes = Math.min(BATCH_OVERHEAD_BYTES + batch.length * WRITE_OVERHEAD_BYTES, OVERHEAD_BYTES_MAX)
   for (const w of batch) {
@@ -338,16 +349,6 @@ function batchBytes(batch: readonly StorageWrite[]): number {
     else if (w.op === 'put') bytes += w.value.length
   }
   return bytes
-}
-
-function makeFolder(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true })
-    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new StorageError('UNREADABLE', `cannot read and write the data folder ${dir} (${code})`, cause)
-  }
 }
 
 function toStorageError(cause: unknown, what: string): StorageError {

@@ -1,0 +1,51 @@
+/** The folder of the store, and the file in it that says whether it has had one. */
+import { accessSync, constants, existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { StorageError } from '../storage.ts'
+import { checkDataFile } from './data-file.ts'
+import { unreadable } from './unreadable.ts'
+
+/** In a folder that has, or had, a store: there its file has to be. */
+const MARKER_FILE = 'leveret.store'
+const MARKER_TEXT =
+  'A broker keeps its data in this folder. While this file is here, a missing or empty data.mdb is an error.\n'
+
+export function dataFile(dir: string): string {
+  return join(dir, 'data.mdb')
+}
+
+/** @throws StorageError UNREADABLE */
+export function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true })
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new StorageError('UNREADABLE', `cannot read and write the data folder ${dir} (${code})`, cause)
+  }
+}
+
+/**
+ * Whether the folder has a whole store; false where the first start has yet to come, or to end.
+ * @throws StorageError UNREADABLE where there is something else, or nothing though there was a store
+ */
+export function hasStore(dir: string, notice: (text: string) => void): boolean {
+  const file = dataFile(dir)
+  const isMarked = existsSync(join(dir, MARKER_FILE))
+  if (checkDataFile(file, notice) || !isMarked) return isMarked
+  const what = existsSync(file) ? 'it is empty' : 'it is missing'
+  throw unreadable(file, `${what}, though the folder has had a store (${MARKER_FILE} is there)`)
+}
+
+/** Where that is not possible, such as on a full disk, the next start tries again. */
+export function markFolder(dir: string): void {
+  try {
+    writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT)
+  } catch {}
+}
+
+/** Octets free on the disk. */
+export function freeOn(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
+  return bavail * bsize
+}
