@@ -12,6 +12,7 @@ import { Leveret } from './leveret.ts'
 import { StorageError } from './storage/storage.ts'
 import { type Loggers, logCategories } from './util/logger.ts'
 import { Service } from './util/service.ts'
+import { hearErrors } from './util/sockets.ts'
 import { version } from './util/version.ts'
 
 const EXIT_USAGE = 64
@@ -22,8 +23,14 @@ function makeLogger(level: string, draft: Draft): Pino {
   const { logConsole, logStderr, logFormat } = draft
   const logFile = draft.logFile && resolve(draft.logDir ?? '', draft.logFile)
   const streams: StreamEntry[] = []
-  if (logFile !== undefined)
-    streams.push({ stream: pino.destination({ dest: logFile, mkdir: true, sync: true }) })
+  // A log that cannot be written, on a full disk or to a reader that has gone, is no reason to stop.
+  hearErrors(process.stdout)
+  hearErrors(process.stderr)
+  if (logFile !== undefined) {
+    const file = pino.destination({ dest: logFile, mkdir: true, sync: true })
+    hearErrors(file)
+    streams.push({ stream: file })
+  }
   const output = logStderr ? process.stderr : process.stdout
   if (logConsole && (logFormat === 'plaintext' || (logFormat === undefined && output.isTTY))) {
     // In this process rather than a worker thread: a few lines do not earn the start-up time of one.

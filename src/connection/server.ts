@@ -105,7 +105,12 @@ export class Server {
       socket.destroy()
       return
     }
-    this.connections.add(new Connection(this, socket, net))
+    try {
+      this.connections.add(new Connection(this, socket, net))
+    } catch (error) {
+      this.logger.error({ err: error }, 'cannot accept a connection')
+      socket.destroy()
+    }
   }
 
   /** Ends all connections to a vhost that is about to go. */

@@ -1,9 +1,11 @@
 /** AMQP over WebSocket, at /ws/amqp of the HTTP port, as browsers' AMQP clients speak it. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { createWebSocketStream, WebSocketServer } from 'ws'
+import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
 import type { Server as AmqpServer } from '../connection/server.ts'
 import { WEBSOCKET_MESSAGE_BYTES_MAX } from '../limits.ts'
+import { requestUrl } from '../util/request-url.ts'
+import { hearErrors } from '../util/sockets.ts'
 
 const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 
@@ -15,20 +17,26 @@ export function serveWebSockets(http: Server, amqp: AmqpServer): void {
     handleProtocols: (offered) => (offered.has('amqp') ? 'amqp' : false),
   })
   http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    if (!PATHS.includes(pathname)) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
-      return
+    // From here on HTTP has no listeners on it any more.
+    hearErrors(socket)
+    try {
+      if (PATHS.includes(requestUrl(request)?.pathname ?? '')) {
+        server.handleUpgrade(request, socket, head, (ws) => amqp.accept(asSocket(ws, socket)))
+        return
+      }
+      // HTTP's sockets stay half open: without an end of ours they would wait for the client's.
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy())
+    } catch (error) {
+      amqp.logger.warn({ err: error }, 'WebSocket refused')
+      socket.destroy()
     }
-    server.handleUpgrade(request, socket, head, (ws) => {
-      const { remoteAddress, remotePort, localAddress, localPort } = socket
-      const stream = Object.assign(createWebSocketStream(ws), {
-        remoteAddress,
-        remotePort,
-        localAddress,
-        localPort,
-      })
-      amqp.accept(stream as unknown as Socket)
-    })
   })
+}
+
+/** The stream of a WebSocket, with the addresses of the socket beneath. */
+function asSocket(ws: WebSocket, { remoteAddress, remotePort, localAddress, localPort }: Socket): Socket {
+  const stream = createWebSocketStream(ws)
+  hearErrors(ws)
+  hearErrors(stream)
+  return Object.assign(stream, { remoteAddress, remotePort, localAddress, localPort }) as unknown as Socket
 }

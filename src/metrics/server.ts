@@ -10,6 +10,7 @@ import type { Leveret } from '../leveret.ts'
 import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
 import { Pattern } from '../util/pattern.ts'
+import { requestUrl } from '../util/request-url.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
 
@@ -50,7 +51,11 @@ export class MetricsServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://localhost')
+    const url = requestUrl(request)
+    if (url === undefined) {
+      response.writeHead(400).end()
+      return
+    }
     const path = url.pathname.replace(/\/$/, '')
     if (request.method !== 'GET') {
       response.writeHead(405).end()

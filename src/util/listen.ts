@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { ListenOptions, Server } from 'node:net'
+import { hearErrorsOfServer } from './sockets.ts'
 
 /**
  * Resolves once the server listens.
@@ -11,6 +12,7 @@ export async function listen(
   where: ListenOptions,
   onError: (error: Error) => void = () => {},
 ): Promise<void> {
+  hearErrorsOfServer(server)
   server.listen(where)
   await once(server, 'listening')
   server.on('error', onError)

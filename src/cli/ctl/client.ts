@@ -56,8 +56,14 @@ export class Client {
             answer += s
           })
           response.on('end', () => {
-            const json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: string })
             const status = response.statusCode ?? 500
+            let json: { reason?: string } | undefined
+            try {
+              json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: string })
+            } catch {
+              reject(new CtlError(`the answer is no JSON (status ${status})`, 70))
+              return
+            }
             if (status < 300) resolve(json)
             else
               reject(

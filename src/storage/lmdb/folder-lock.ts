@@ -70,7 +70,7 @@ function isAlive(path: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', () => resolve(false))
+    socket.on('error', () => resolve(false))
   })
 }
 
