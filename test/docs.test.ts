@@ -1,0 +1,72 @@
+/** What the documents say exists: links, anchors, npm scripts, commands, files, settings. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { commands } from '../src/cli/ctl/commands.ts'
+import { keys } from '../src/config/keys.ts'
+
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...readdirSync('docs').map((f) => join('docs', f)),
+  ...readdirSync('spec').flatMap((f) => (f.endsWith('.md') ? [join('spec', f)] : [])),
+].filter((f) => f.endsWith('.md'))
+const text = new Map(documents.map((f) => [f, readFileSync(f, 'utf8')]))
+
+/** Without fenced code, where brackets and backquotes mean other things. */
+const prose = (file: string): string => (text.get(file) ?? '').replace(/^```[\s\S]*?^```/gm, '')
+
+/** As GitHub makes them of headings. */
+const anchors = (file: string): string[] =>
+  [...prose(file).matchAll(/^#+ (.+)$/gm)].map((m) =>
+    (m[1] as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+
+describe.each(documents)('%s', (file) => {
+  it('has links that lead somewhere', () => {
+    const broken: string[] = []
+    for (const [, target = ''] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue
+      const [path = '', anchor] = target.split('#')
+      const to = path === '' ? file : normalize(join(dirname(file), path))
+      if (!existsSync(to) || (anchor !== undefined && !anchors(to).includes(anchor))) broken.push(target)
+    }
+    expect(broken).toEqual([])
+  })
+
+  it('names files that are there', () => {
+    const missing = [...prose(file).matchAll(/`((?:src|test|docs|packaging|bin|\.ci)\/[\w./-]+)`/g)]
+      .map((m) => m[1] as string)
+      // A word in capitals stands for a name of the reader's own.
+      .filter((f) => !/\b[A-Z]{4,}\b/.test(f) && !existsSync(f.replace(/[.,]$/, '')))
+    expect(missing).toEqual([])
+  })
+
+  it('names npm scripts that are there', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object }
+    const named = [...(text.get(file) ?? '').matchAll(/npm run ([\w:]+)/g)].map((m) => m[1] as string)
+    expect(named.filter((s) => !Object.hasOwn(scripts, s))).toEqual([])
+  })
+
+  it('names commands that are there', () => {
+    const known = new Set([...Object.keys(commands), 'start', 'ctl', 'config', 'completion'])
+    const named = [...(text.get(file) ?? '').matchAll(/(?:^|`)leveret (?:ctl )?([a-z][a-z_]+)/gm)]
+    expect(named.map((m) => m[1] as string).filter((c) => !known.has(c) && c !== 'help')).toEqual([])
+  })
+})
+
+describe('docs/configuration.md', () => {
+  it('names every key that has an effect, and no other', () => {
+    const page = text.get('docs/configuration.md') ?? ''
+    const unnamed = Object.keys(keys).filter((key) => {
+      const parts = key.split('.')
+      // A key stands for itself, or as the member of a row that begins with what it is a part of.
+      return !parts.some((_, i) => page.includes(parts.slice(0, i + 1).join('.')))
+    })
+    expect(unnamed).toEqual([])
+  })
+})
