@@ -1,9 +1,9 @@
 /** What a program that embeds the broker can do beside AMQP: policies, tracing, redrive. */
 import type { Broker } from './broker/broker.ts'
-import { Firehose } from './broker/firehose.ts'
 import type { Vhost } from './broker/vhost.ts'
 import { type PolicyRequest, removePolicy, setPolicy } from './operations/policies.ts'
 import { Redrive, type RedriveOptions, type RedriveResult } from './operations/redrive.ts'
+import { setTracing } from './operations/vhosts.ts'
 import { nodeName } from './util/node-name.ts'
 
 export interface InVhost {
@@ -47,8 +47,7 @@ export function administrationOf(broker: Broker): Administration {
       return removed
     },
     trace(on, o = {}) {
-      const vhost = vhostOf(o)
-      vhost.tracer = on ? new Firehose(vhost, nodeName) : undefined
+      setTracing(vhostOf(o), on, nodeName)
     },
     async redrive(name, o = {}) {
       const vhost = vhostOf(o)

@@ -75,6 +75,16 @@ describe('imports', () => {
     expect(wrong).toEqual([])
   })
 
+  it('of the model into routes of the HTTP API are types: changes go through operations, with a caller that has rights', () => {
+    const routes = sources.filter((f) => f.startsWith('src/management/routes/'))
+    const values = routes.flatMap((f) =>
+      imports(f)
+        .filter((i) => !i.typeOnly && i.from.startsWith('.') && folderOf(f, i.from) === 'broker')
+        .map((i) => `${f} -> ${i.from}`),
+    )
+    expect(values).toEqual([])
+  })
+
   it('lmdb is known only to its store', () => {
     const users = sources.filter((f) => imports(f).some((i) => i.from === 'lmdb'))
     expect(users).toEqual(['src/storage/lmdb/lmdb-storage.ts'])
@@ -134,6 +144,16 @@ describe('habits', () => {
   it('the model asks its clock, not the system', () => {
     const model = sources.filter((f) => f.startsWith('src/broker/') && f !== 'src/broker/clock.ts')
     expect(lines(/Date\.now|setTimeout|setInterval|setImmediate|Math\.random/, model)).toEqual([])
+  })
+
+  it('the HTTP API and the command line change nothing but through operations', () => {
+    const outside = sources.filter((f) => /^src\/(management|metrics|cli|definitions)\//.test(f))
+    const model = String.raw`(vhost|v|vhost\(\)|broker|q|queue|x|exchange|users|policies|segment|bindings|routing)`
+    const change = new RegExp(
+      `\\b${model}\\??\\.((set|add|put|remove|create|restore|rename|install)\\w*|publish|settle|takeGot|purge|consume|cancel|destroy|delete|bind|unbind|configure|redeclared|removeReady)\\(|\\b${model}\\.\\w+ =[^=>]|\\b(vhosts|queues|exchanges)\\.(set|delete|clear)\\(`,
+    )
+    expect(change.test('q.purge()') && change.test('vhost.tracer = undefined')).toBe(true)
+    expect(lines(change, outside)).toEqual([])
   })
 
   it('only the rows of kinds know a queue kind by name', () => {

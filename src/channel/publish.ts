@@ -4,17 +4,11 @@ import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
 import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
-import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { writeContent } from '../connection/content-writer.ts'
-import {
-  accessRefused,
-  checkAccess,
-  checkTopicAccess,
-  describeExchange,
-  existingExchange,
-} from '../operations/caller.ts'
+import { existingExchange } from '../operations/caller.ts'
+import { allKeys, checkUserId, expirationMs, writableExchange } from '../operations/publish.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { HAS_BCC } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -27,8 +21,6 @@ import { PropertyScan } from './property-scan.ts'
 
 const BIT_MANDATORY = 1
 const BIT_IMMEDIATE = 2
-/** The longest expiration in ms. */
-const EXPIRATION_MS_MAX = 315_360_000_000
 
 const scan = new PropertyScan()
 
@@ -103,11 +95,7 @@ function resolve(ch: Channel, m: Incoming): Route {
   const exchangeName = b.toString('utf8', m.namesStart + 1, xEnd)
   const key = b.toString('utf8', xEnd + 1, m.namesEnd)
   const { caller } = ch
-  checkAccess(caller, 'write', 'exchange', exchangeName)
-  const exchange = existingExchange(caller, exchangeName)
-  if (exchange.internal)
-    throw accessRefused(`cannot publish to internal ${describeExchange(caller, exchangeName)}`)
-  checkTopicAccess(caller, 'write', exchange, key)
+  const exchange = writableExchange(caller, exchangeName, key)
   exchange.published++
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
@@ -151,32 +139,12 @@ function readProperties(ch: Channel, m: Incoming): void {
   scan.read(b, start, m.contentStart + 8 + headerSize)
   m.persistent = scan.persistent
   m.priority = scan.priority
-  m.ttl = scan.expirationStart === 0 ? -1 : expirationOf(b, scan.expirationStart, scan.expirationEnd)
-  if (scan.userIdStart !== 0) checkUserId(ch, text(b, scan.userIdStart, scan.userIdEnd))
+  m.ttl = scan.expirationStart === 0 ? -1 : expirationMs(text(b, scan.expirationStart, scan.expirationEnd))
+  if (scan.userIdStart !== 0) checkUserId(ch.caller, text(b, scan.userIdStart, scan.userIdEnd))
 }
 
 function text(b: Uint8Array, start: number, end: number): string {
   return bufferView(b).toString('utf8', start, end)
-}
-
-/** In ms. @throws AmqpError 406 */
-function expirationOf(b: Uint8Array, start: number, end: number): number {
-  const s = text(b, start, end)
-  const invalid = (why: string): AmqpError => preconditionFailed(`invalid expiration '${s}': ${why}`)
-  const match = /^([+-]?\d+)(.*)$/s.exec(s)
-  if (match === null) throw invalid('no_integer')
-  if (match[2] !== '') throw invalid(`{leftover_string,${JSON.stringify(match[2])}}`)
-  const ms = Number(match[1])
-  if (ms < 0) throw invalid(`{value_negative,${ms}}`)
-  if (ms > EXPIRATION_MS_MAX) throw invalid(`{value_too_large,${match[1]}}`)
-  return ms
-}
-
-function checkUserId(ch: Channel, userId: string): void {
-  if (userId === ch.caller.user || ch.caller.tags.includes('impersonator')) return
-  throw preconditionFailed(
-    `user_id property set to '${userId}' but authenticated user was '${ch.caller.user}'`,
-  )
 }
 
 /** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
@@ -194,10 +162,8 @@ function nameReplyQueue(ch: Channel, m: Incoming): void {
 function withCarbonCopies(ch: Channel, m: Incoming): Route {
   const content = contentOf(m)
   const headers = content.properties.headers ?? FieldTable.empty
-  for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
   const exchange = existingExchange(ch.caller, content.exchange)
-  const keys = [content.routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
-  for (const k of keys) checkTopicAccess(ch.caller, 'write', exchange, k)
+  const keys = allKeys(ch.caller, exchange, content.routingKey, headers)
   const route = ch.caller.vhost.route(
     exchange,
     keys.map((k) => new PlainMessage(k, content.properties)),
@@ -215,24 +181,6 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
     m.ttl = ttl
   }
   return route
-}
-
-function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
-  const v = headers.get(name)
-  if (v === undefined) return
-  if (v.type !== 'A')
-    throw preconditionFailed(
-      `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(v.type)}}`,
-    )
-  const other = v.value.find((k) => k.type !== 'S')
-  if (other !== undefined)
-    throw preconditionFailed(
-      `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(other.type)}}`,
-    )
-}
-
-function erlangType(letter: string): string {
-  return letter === 'S' ? 'longstr' : letter === 'F' ? 'table' : letter === 'A' ? 'array' : 'other'
 }
 
 /** Back to the publisher: nobody wanted it. */

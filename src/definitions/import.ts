@@ -8,14 +8,13 @@ import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
 import { bind } from '../operations/bindings.ts'
-import type { Caller } from '../operations/caller.ts'
+import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
-import { fullAccess } from '../security/access.ts'
 import { exportDefinitions } from './export.ts'
 import { argumentsOf, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 
@@ -130,13 +129,7 @@ async function importObjects(
   rehearsal: Patience | undefined,
 ): Promise<void> {
   const { broker } = leveret
-  const caller = (vhost: Vhost): Caller => ({
-    user: 'definitions',
-    tags: [],
-    access: fullAccess,
-    vhost,
-    owner: leveret,
-  })
+  const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, leveret)
   for (const x of list(d, 'exchanges')) {
     const vhost = vhostOf(x)
     const [name, type] = [text(x, 'name'), text(x, 'type')]

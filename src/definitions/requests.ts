@@ -1,5 +1,6 @@
 /** What requests and definitions files say in the same words. */
 import { classic, type QueueKind } from '../broker/queue/kinds/kinds.ts'
+import { checkShort } from '../operations/caller.ts'
 import type { PolicyRequest } from '../operations/policies.ts'
 import type { UserRequest } from '../operations/users.ts'
 import type { VhostRequest } from '../operations/vhosts.ts'
@@ -12,8 +13,22 @@ type Json = { [key: string]: unknown }
 export function argumentsOf(body: Json): FieldTable {
   const args = body['arguments']
   return args !== null && typeof args === 'object'
-    ? FieldTable.from(args as { [name: string]: PlainValue })
+    ? tableFrom(args as { [name: string]: PlainValue })
     : FieldTable.empty
+}
+
+/** @throws Refusal where a name does not fit */
+export function tableFrom(plain: { [name: string]: PlainValue }): FieldTable {
+  checkNames(plain)
+  return FieldTable.from(plain)
+}
+
+function checkNames(value: PlainValue): void {
+  if (value === null || typeof value !== 'object') return
+  for (const [name, v] of Object.entries(value)) {
+    if (!Array.isArray(value)) checkShort('name of a field', name)
+    checkNames(v)
+  }
 }
 
 /** A type beside the arguments counts as one of them, unless it is what is usual anyway. */

@@ -17,9 +17,9 @@ function plainJson(v: FieldValue): unknown {
   return typeof plain === 'bigint' ? Number(plain) : plain
 }
 
-/** JSON loses the widths of integers, timestamps and octet strings, as in RabbitMQ. */
+/** JSON loses the widths of integers, timestamps and octet strings, as in RabbitMQ. No name is special: there is no prototype. */
 export function tableJson(t: FieldTable): Json {
-  const out: Json = {}
+  const out: Json = Object.create(null)
   for (const e of t.entries) if (!(e.name in out)) out[e.name] = plainJson(e.value)
   return out
 }
@@ -39,11 +39,15 @@ export function exchangeJson(x: Exchange): Json {
   return { name, type, durable, auto_delete: autoDelete, internal, arguments: tableJson(x.arguments) }
 }
 
+export function destinationType(b: Binding): 'queue' | 'exchange' {
+  return isExchange(b.destination) ? 'exchange' : 'queue'
+}
+
 export function bindingJson(b: Binding): Json {
   return {
     source: b.source.name,
     destination: b.destination.name,
-    destination_type: isExchange(b.destination) ? 'exchange' : 'queue',
+    destination_type: destinationType(b),
     routing_key: b.routingKey,
     arguments: tableJson(b.arguments),
   }

@@ -58,7 +58,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
 
 function ownerOf(q: Queue): Json | null {
   const owner = q.owner as Connection | undefined
-  if (owner === undefined) return null
+  if (owner?.peer === undefined) return null
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 

@@ -5,7 +5,7 @@ import type { Leveret } from '../leveret.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { ProtectedVhost } from '../operations/vhosts.ts'
-import { AmqpError } from '../protocol/errors.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Json, ListQuery } from './listing.ts'
@@ -43,6 +43,8 @@ export class HttpError extends Error {
   }
 }
 
+export const notLoggedIn = new HttpError(401, 'not_authorized', 'Login failed')
+
 export function notFound(): HttpError {
   return new HttpError(404, 'Object Not Found', 'Not Found')
 }
@@ -51,17 +53,37 @@ export function badRequest(reason: string): HttpError {
   return new HttpError(400, 'bad_request', reason)
 }
 
-export function errorReply(error: unknown, reply: FastifyReply): void {
+export function flag(body: Json, name: string, usual = false): boolean {
+  const v = body[name]
+  return v === undefined ? usual : v === true || v === 'true'
+}
+
+/** What the broker's operations refuse, as RabbitMQ's API answers it. */
+function amqpError(e: AmqpError): HttpError {
+  if (e.code === ReplyCode.AccessRefused) return notAuthorised(e.replyText)
+  if (e.code === ReplyCode.NotFound) return new HttpError(404, 'not_found', e.replyText)
+  return badRequest(`${e.code} ${e.replyText}`)
+}
+
+/** Where what would close a channel comes as 400 with its code, whatever the code. @throws HttpError 400 */
+export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof AmqpError) throw badRequest(`${error.code} ${error.replyText}`)
+    throw error
+  }
+}
+
+export function errorReply(thrown: unknown, reply: FastifyReply): void {
+  const error = thrown instanceof AmqpError ? amqpError(thrown) : thrown
   const e = error as { statusCode?: number; message?: string }
   let status = 500
   let body: Json = { error: 'internal_error', reason: 'see the log' }
   if (error instanceof HttpError) {
     status = error.status
     body = { error: error.error, reason: error.message }
-    if (status === 401) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
-  } else if (error instanceof AmqpError) {
-    status = 400
-    body = { error: 'bad_request', reason: `${error.code} ${error.replyText}` }
+    if (error === notLoggedIn) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
   } else if (error instanceof ProtectedVhost) {
     status = 412
     body = { error: 'precondition_failed', reason: error.message }
@@ -80,7 +102,7 @@ export function hasTag(user: Principal, tag: Tag): boolean {
 }
 
 export function notAuthorised(reason: string): HttpError {
-  return new HttpError(401, 'not_authorized', reason)
+  return new HttpError(401, 'not_authorised', reason)
 }
 
 /** One request: parameters, query and body as they came, and who sent it. */
@@ -99,7 +121,7 @@ export class Request {
     this.raw = raw
     this.reply = reply
     this.params = (raw.params ?? {}) as Record<string, string>
-    this.query = (raw.query ?? {}) as Record<string, string | undefined>
+    this.query = firstOfEach((raw.query ?? {}) as Record<string, string | string[]>)
     this.body = (raw.body ?? {}) as Json
   }
 
@@ -129,11 +151,18 @@ export class Request {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
   }
 
-  /** For operations, with the user's own rights. */
+  /** For operations, with the rights that the user has at the time. */
   caller(vhost: Vhost): Caller {
-    const { name, tags } = this.user
-    const access = this.user.access(vhost.name) ?? noAccess
-    return { user: name, tags, access, vhost, owner: this }
+    const { user } = this
+    return {
+      user: user.name,
+      tags: user.tags,
+      get access() {
+        return user.access(vhost.name) ?? noAccess
+      },
+      vhost,
+      owner: this,
+    }
   }
 
   /** Resolves once what has been changed is on disk; 201 where something is new, 204 otherwise. */
@@ -149,6 +178,13 @@ export class Request {
     if (typeof v !== 'string') throw badRequest(`key_missing: ${name}`)
     return v
   }
+}
+
+/** A parameter that comes several times counts as the first one says, as in RabbitMQ. */
+function firstOfEach(query: Record<string, string | string[]>): Request['query'] {
+  const out: Record<string, string | undefined> = Object.create(null)
+  for (const [name, v] of Object.entries(query)) out[name] = Array.isArray(v) ? v[0] : v
+  return out
 }
 
 export type Handler = (r: Request) => unknown

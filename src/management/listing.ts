@@ -32,8 +32,14 @@ export interface Listed<T> {
 
 function valueAt(object: Json, path: string): unknown {
   let value: unknown = object
-  for (const part of path.split('.')) value = (value as Json | undefined)?.[part]
+  for (const part of path.split('.')) value = own(value, part)
   return value
+}
+
+/** Only what the object has of its own: a column may be called anything. */
+function own(object: unknown, name: string): unknown {
+  if (object === null || typeof object !== 'object' || !Object.hasOwn(object, name)) return undefined
+  return (object as Json)[name]
 }
 
 function compare(a: unknown, b: unknown): number {
@@ -120,7 +126,7 @@ async function sortBy<T>(
   column: string,
   reverse: boolean,
 ): Promise<T[]> {
-  const quick = column === 'name' ? kind.name : kind.keys?.[column]
+  const quick = column === 'name' ? kind.name : (own(kind.keys, column) as ((item: T) => unknown) | undefined)
   const keyed: { item: T; key: unknown }[] = []
   for (const item of items) {
     keyed.push({ item, key: quick === undefined ? valueAt(kind.describe(item), column) : quick(item) })
@@ -131,7 +137,7 @@ async function sortBy<T>(
 }
 
 function pick(object: Json, columns: readonly string[]): Json {
-  const out: Json = {}
+  const out: Json = Object.create(null)
   for (const path of columns) {
     const value = valueAt(object, path)
     if (value === undefined) continue
@@ -139,7 +145,7 @@ function pick(object: Json, columns: readonly string[]): Json {
     const last = parts.pop() as string
     let at = out
     for (const part of parts) {
-      at[part] ??= {}
+      at[part] ??= Object.create(null)
       at = at[part] as Json
     }
     at[last] = value

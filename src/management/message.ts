@@ -1,8 +1,10 @@
 /** Messages in JSON, both ways. */
 import type { Content } from '../broker/message.ts'
+import { tableFrom } from '../definitions/requests.ts'
 import { tableJson } from '../definitions/shapes.ts'
+import { checkShort } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
-import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
+import type { FieldTable, PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Json } from './listing.ts'
 
@@ -19,19 +21,43 @@ const texts = {
   cluster_id: 'clusterId',
 } as const
 
-/** @throws Refusal for a value of the wrong type */
-export function propertiesFrom(json: Json): { properties: Properties; ttl: number } {
+/** Unknown ones do not count, as in RabbitMQ. @throws Refusal for a value of the wrong type */
+export function propertiesFrom(json: Json): Properties {
   const properties: Properties = {}
   for (const [name, value] of Object.entries(json)) {
-    if (Object.hasOwn(texts, name)) properties[texts[name as keyof typeof texts]] = String(value)
-    else if (name === 'headers') properties.headers = FieldTable.from(value as { [n: string]: PlainValue })
+    if (Object.hasOwn(texts, name)) properties[texts[name as keyof typeof texts]] = shortText(name, value)
+    else if (name === 'headers') properties.headers = headersFrom(value)
     else if (name === 'delivery_mode') properties.deliveryMode = integer(name, value)
-    else if (name === 'priority') properties.priority = integer(name, value)
+    else if (name === 'priority') properties.priority = octet(name, value)
     else if (name === 'timestamp') properties.timestamp = BigInt(integer(name, value))
-    else throw new Refusal(`unknown_property: ${name}`)
   }
-  const ttl = properties.expiration === undefined ? -1 : integer('expiration', Number(properties.expiration))
-  return { properties, ttl }
+  return properties
+}
+
+function shortText(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw new Refusal(`${name} must be a string`)
+  checkShort(name, value)
+  return value
+}
+
+function headersFrom(value: unknown): FieldTable {
+  if (value === null || typeof value !== 'object' || (Array.isArray(value) && value.length > 0))
+    throw new Refusal('headers must be an object')
+  return tableFrom(value as { [name: string]: PlainValue })
+}
+
+function octet(name: string, value: unknown): number {
+  const n = integer(name, value)
+  if (n > 255) throw new Refusal(`${name} must be at most 255, not ${n}`)
+  return n
+}
+
+/** @throws Refusal */
+export function payloadOf(text: string, encoding: string): Buffer {
+  if (encoding === 'string') return Buffer.from(text)
+  const plain = text.replace(/\s/g, '')
+  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw new Refusal('not_base64')
+  return Buffer.from(plain, 'base64')
 }
 
 function integer(name: string, value: unknown): number {

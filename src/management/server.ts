@@ -22,7 +22,16 @@ import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
-import { type AddRoute, errorReply, HttpError, hasTag, notAuthorised, owner, Request } from './http.ts'
+import {
+  type AddRoute,
+  errorReply,
+  HttpError,
+  hasTag,
+  notAuthorised,
+  notLoggedIn,
+  owner,
+  Request,
+} from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
@@ -36,8 +45,6 @@ import { type DescribedRoute, openApi } from './schemas/openapi.ts'
 import { requests } from './schemas/requests.ts'
 import { routeDoc } from './schemas/routes.ts'
 import { serveWebSockets } from './websocket.ts'
-
-const UNAUTHORISED = new HttpError(401, 'not_authorized', 'Login failed')
 
 export class ManagementServer {
   readonly rates: Rates
@@ -170,11 +177,11 @@ export class ManagementServer {
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
       user = await passwordLogin(users, login.oauth, name, password, address, wait)
-    } else throw UNAUTHORISED
+    } else throw notLoggedIn
     if (user === undefined) {
       throttle.refused(address, now)
       this.leveret.logger.warn({ address }, 'HTTP login refused')
-      throw UNAUTHORISED
+      throw notLoggedIn
     }
     throttle.succeeded(address)
     return user

@@ -6,6 +6,7 @@ import {
   type Caller,
   checkAccess,
   checkOwner,
+  checkShort,
   checkTopicAccess,
   cleanName,
   existingExchange,
@@ -33,6 +34,7 @@ function checkRights(c: Caller, r: BindingRequest): { source: string; destinatio
 /** A duplicate is no error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
 export function bind(c: Caller, r: BindingRequest): void {
   const names = checkRights(c, r)
+  checkShort('routing_key', r.routingKey)
   const source = existingExchange(c, names.source)
   const destination: Destination =
     r.destinationType === 'queue'

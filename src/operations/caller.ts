@@ -3,7 +3,8 @@ import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
-import type { Access, Right } from '../security/access.ts'
+import { type Access, fullAccess, type Right } from '../security/access.ts'
+import { Refusal } from './refusal.ts'
 
 export interface Caller {
   readonly user: string
@@ -12,6 +13,19 @@ export interface Caller {
   readonly vhost: Vhost
   /** The connection: exclusive queues belong to it. */
   readonly owner: object
+}
+
+/** The broker itself, or who embeds it. */
+export function trusted(user: string, vhost: Vhost, owner: object): Caller {
+  return { user, tags: [], access: fullAccess, vhost, owner }
+}
+
+const SHORT_BYTES_MAX = 255
+
+/** Names and routing keys have to fit a short string. @throws Refusal in RabbitMQ's words */
+export function checkShort(what: string, text: string): void {
+  const size = Buffer.byteLength(text)
+  if (size > SHORT_BYTES_MAX) throw new Refusal(`${what} should be less than 255 bytes, actually was ${size}`)
 }
 
 export const EXCLUSIVE_TEXT =

@@ -9,6 +9,7 @@ import {
   type Caller,
   checkAccess,
   checkEquivalent,
+  checkShort,
   cleanName,
   describeExchange,
   existingExchange,
@@ -27,6 +28,7 @@ export function declareExchangePassive(c: Caller, name: string): void {
 export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo): Exchange {
   const name = cleanName(wanted.name)
   const what = describeExchange(c, name)
+  checkShort('exchange', name)
   if (!isExchangeType(wanted.type)) throw preconditionFailed(`unknown exchange type '${wanted.type}'`)
   refuseDefault(name)
   checkAccess(c, 'configure', 'exchange', name)

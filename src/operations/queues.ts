@@ -14,6 +14,7 @@ import {
   checkAccess,
   checkEquivalent,
   checkOwner,
+  checkShort,
   cleanName,
   describeQueue,
   existingQueue,
@@ -52,6 +53,7 @@ export function isReplyName(c: Caller, name: string): boolean {
 export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration): Queue {
   broker.counters.queuesDeclared++
   const named = cleanName(wanted.name)
+  checkShort('queue', named)
   const kind = kindOf(wanted.arguments, describeQueue(c, named), usualKind(broker, c, wanted))
   if (named === '' && !kind.transient)
     throw preconditionFailed(`Cannot declare a server-named queue for type ${kind.module}`)

@@ -9,7 +9,10 @@ import { type Content, Incoming } from '../broker/message.ts'
 import { deathsOf } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
+import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts'
+import { readableQueue } from './messages.ts'
 
 export interface RedriveOptions {
   /** Messages a second, at most. Default: as fast as it goes. */
@@ -24,39 +27,76 @@ export interface RedriveOptions {
 
 export interface RedriveResult {
   readonly moved: number
-  /** Left where they are: another origin or reason, no x-death, an origin that is gone or refuses. */
+  /** Left where they are: another origin or reason, no x-death, an origin that is gone, refuses or may not be written to. */
   readonly skipped: number
+}
+
+interface Found {
+  readonly number: number
+  readonly target: Queue
+  readonly exchange: string
+  readonly key: string
+  readonly content: Content
 }
 
 /** Messages looked at in one step; then others have their turn. */
 const STEP_MESSAGES = 500
 const STEP_MS = 100
 
+/**
+ * For whom rights count: the queue is read as by basic.get.
+ * @throws AmqpError 403, 404, 405; 403 too where nothing may be written to where it came from
+ */
+export async function redrive(
+  c: Caller,
+  queue: string,
+  clock: Clock,
+  options: RedriveOptions,
+): Promise<RedriveResult> {
+  return await new Redrive(c.vhost, readableQueue(c, queue), clock, options, c).done
+}
+
 export class Redrive {
-  private readonly vhost: Vhost
+  private readonly caller: Caller
   private readonly queue: Queue
   private readonly clock: Clock
   private readonly options: RedriveOptions
   private readonly resolve: (result: RedriveResult) => void
-  /** Resolves when the queue has been gone through, or the limit is reached. */
+  private readonly reject: (error: unknown) => void
+  /**
+   * Resolves when the queue has been gone through, or the limit is reached.
+   * @throws AmqpError 403 where nothing was moved because the caller may not write to where it came from
+   */
   readonly done: Promise<RedriveResult>
   private after = -1
   private moved = 0
   private skipped = 0
   private cancelled = false
+  /** Why a message was left where it is, of the rights that the caller lacks. */
+  private refused: AmqpError | undefined
   private readonly began: number
 
-  constructor(vhost: Vhost, queue: Queue, clock: Clock, options: RedriveOptions) {
-    this.vhost = vhost
+  /** @param caller whose rights count for every message; without one, the broker's own */
+  constructor(
+    vhost: Vhost,
+    queue: Queue,
+    clock: Clock,
+    options: RedriveOptions,
+    caller: Caller = trusted('leveret', vhost, queue),
+  ) {
+    this.caller = caller
     this.queue = queue
     this.clock = clock
     this.options = options
     this.began = clock.now()
     let resolve: (result: RedriveResult) => void = () => {}
-    this.done = new Promise((r) => {
+    let reject: (error: unknown) => void = () => {}
+    this.done = new Promise((r, e) => {
       resolve = r
+      reject = e
     })
     this.resolve = resolve
+    this.reject = reject
     this.step()
   }
 
@@ -65,20 +105,34 @@ export class Redrive {
     this.cancelled = true
   }
 
+  /** A failure ends this redrive and nothing else. */
   private step(): void {
+    try {
+      this.next()
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+
+  private next(): void {
     const { rate, limit = Number.POSITIVE_INFINITY } = this.options
     const seconds = (this.clock.now() - this.began) / 1000
     const due = rate === undefined ? STEP_MESSAGES : Math.floor(rate * seconds) + 1 - this.moved
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
     const finished = most > 0 ? this.moveSome(most) : false
-    if (finished || this.moved >= limit || this.cancelled || this.queue.deleted)
-      this.resolve({ moved: this.moved, skipped: this.skipped })
+    if (finished || this.moved >= limit || this.cancelled || this.queue.deleted) this.finish()
     else this.clock.after(rate === undefined ? 0 : STEP_MS, () => this.step())
+  }
+
+  private finish(): void {
+    const { moved, skipped, refused } = this
+    if (moved === 0 && refused !== undefined) this.reject(refused)
+    else this.resolve({ moved, skipped })
   }
 
   /** True where the end of the queue was reached. */
   private moveSome(most: number): boolean {
-    const found: { number: number; target: Queue; death: FieldTable; content: Content }[] = []
+    const found: Found[] = []
     let looked = 0
     let atEnd = true
     for (const { segment, index, number, unacked } of this.queue.browse(this.after)) {
@@ -90,31 +144,46 @@ export class Redrive {
       this.after = number
       if (unacked) continue
       const content = segment.content(index)
-      const target = this.originOf(content)
-      if (target === undefined) this.skipped++
+      const origin = this.originOf(content)
+      if (origin === undefined || !this.mayWrite(origin)) this.skipped++
       // The segment may leave memory before the message is published.
-      else found.push({ number, ...target, content: { ...content, body: Buffer.from(content.body) } })
+      else found.push({ number, ...origin, content: { ...content, body: Buffer.from(content.body) } })
     }
     for (const f of found) this.move(f)
     return atEnd
   }
 
-  private originOf({ properties }: Content): { target: Queue; death: FieldTable } | undefined {
+  private originOf({ properties }: Content): Omit<Found, 'number' | 'content'> | undefined {
     const death = deathsOf(properties.headers)[0]
     const name = death?.text('queue')
     const { from, reason } = this.options
     if (death === undefined || name === undefined) return undefined
     if ((from !== undefined && from !== name) || (reason !== undefined && reason !== death.text('reason')))
       return undefined
-    const target = this.vhost.queues.get(name)
-    return target === undefined || target === this.queue ? undefined : { target, death }
+    const target = this.caller.vhost.queues.get(name)
+    if (target === undefined || target === this.queue) return undefined
+    return { target, exchange: death.text('exchange') ?? '', key: firstKey(death) }
   }
 
-  private move(f: { number: number; target: Queue; death: FieldTable; content: Content }): void {
-    const keys = f.death.get('routing-keys')
-    const key = keys?.type === 'A' && keys.value[0]?.type === 'S' ? keys.value[0].value.toString() : ''
+  /** It enters the queue as if it were published to its exchange again: both have to be allowed, as they are by now. */
+  private mayWrite({ target, exchange, key }: Omit<Found, 'number' | 'content'>): boolean {
+    const { caller } = this
+    try {
+      checkAccess(caller, 'write', 'exchange', exchange)
+      checkAccess(caller, 'write', 'queue', target.name)
+      const x = caller.vhost.exchanges.get(exchange)
+      if (x !== undefined) checkTopicAccess(caller, 'write', x, key)
+      return true
+    } catch (error) {
+      if (!(error instanceof AmqpError)) throw error
+      this.refused ??= error
+      return false
+    }
+  }
+
+  private move(f: Found): void {
     const m = new Incoming()
-    encodeContent(f.death.text('exchange') ?? '', key, f.content.properties, f.content.body, m)
+    encodeContent(f.exchange, f.key, f.content.properties, f.content.body, m)
     if (f.target.publish(m) === PUBLISH_REFUSED) {
       this.skipped++
       return
@@ -122,4 +191,9 @@ export class Redrive {
     this.queue.removeReady(f.number)
     this.moved++
   }
+}
+
+function firstKey(death: FieldTable): string {
+  const keys = death.get('routing-keys')
+  return keys?.type === 'A' && keys.value[0]?.type === 'S' ? keys.value[0].value.toString() : ''
 }

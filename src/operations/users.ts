@@ -46,6 +46,39 @@ function checkPassword({ passwordRule: rule }: Users, password: string | undefin
     throw new Refusal('provided password does not match the validator regular expression')
 }
 
+/** False where there is none. */
+export function deleteUser(users: Users, name: string): boolean {
+  return users.remove(name)
+}
+
+/** False where there is no such user. */
+export function setTags(users: Users, name: string, tags: readonly string[]): boolean {
+  const user = users.get(name)
+  if (user !== undefined) users.set({ ...user, tags })
+  return user !== undefined
+}
+
+/** Whoever makes a vhost may do everything in it, if it is one of the broker's own users. */
+export function allowAll(users: Users, user: string, vhost: string): void {
+  if (users.get(user) !== undefined)
+    users.setPermission(user, vhost, { configure: '.*', write: '.*', read: '.*' })
+}
+
+/** False where there is none. */
+export function removePermission(users: Users, user: string, vhost: Vhost): boolean {
+  return users.removePermission(user, vhost.name)
+}
+
+/** @param exchange undefined = all of the vhost. @returns whether there were any */
+export function removeTopicPermissions(
+  users: Users,
+  user: string,
+  vhost: Vhost,
+  exchange: string | undefined,
+): boolean {
+  return users.removeTopicPermissions(user, vhost.name, exchange)
+}
+
 function checkPattern(what: string, pattern: unknown): void {
   if (typeof pattern !== 'string') throw new Refusal(`${what} must be a regular expression in a string`)
   try {

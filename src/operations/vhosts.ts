@@ -1,5 +1,6 @@
 /** Virtual hosts, as HTTP, the command line and definitions change them. */
 import type { Broker } from '../broker/broker.ts'
+import { Firehose } from '../broker/firehose.ts'
 import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
 import type { Users } from '../security/users.ts'
@@ -54,4 +55,9 @@ const vhostLimitNames = ['max-connections', 'max-queues']
 /** @param value undefined removes it. @throws Refusal */
 export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value: number | undefined): void {
   broker.setVhost({ ...vhost.info, limits: withLimit(vhost.limits, vhostLimitNames, name, value) })
+}
+
+/** Turns the firehose on or off. @param node its name in the copies */
+export function setTracing(vhost: Vhost, on: boolean, node: string): void {
+  vhost.tracer = on ? new Firehose(vhost, node) : undefined
 }

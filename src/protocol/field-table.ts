@@ -81,8 +81,9 @@ export class FieldTable {
     return v?.type === 'S' ? v.value.toString() : undefined
   }
 
+  /** Without a prototype: no name is special. */
   toPlain(): { [name: string]: PlainValue } {
-    const out: { [name: string]: PlainValue } = {}
+    const out: { [name: string]: PlainValue } = Object.create(null)
     for (const e of this.entries) if (!(e.name in out)) out[e.name] = toPlain(e.value)
     return out
   }

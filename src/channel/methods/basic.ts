@@ -4,13 +4,8 @@ import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { writeContent } from '../../connection/content-writer.ts'
-import {
-  accessRefused,
-  checkAccess,
-  cleanName,
-  describeQueue,
-  existingQueue,
-} from '../../operations/caller.ts'
+import { accessRefused, describeQueue } from '../../operations/caller.ts'
+import { gettableQueue, readableQueue } from '../../operations/messages.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.ts'
 import { integerOf } from '../../protocol/field-table.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
@@ -22,13 +17,6 @@ import { queueName } from './queue.ts'
 
 function notAllowed(text: string): AmqpError {
   return new AmqpError(ReplyCode.NotAllowed, text)
-}
-
-/** @throws AmqpError 403, 404, 405 */
-function readableQueue(ch: Channel, name: string): Queue {
-  const wanted = cleanName(queueName(ch, name))
-  checkAccess(ch.caller, 'read', 'queue', wanted)
-  return existingQueue(ch.caller, wanted)
 }
 
 /** An integer among the arguments of a consumer; undefined where it is absent. @throws AmqpError 406 */
@@ -52,7 +40,7 @@ function consume(ch: Channel, m: BasicConsume): void {
     consumeReplies(ch, m, tag)
     return
   }
-  const queue = readableQueue(ch, m.queue)
+  const queue = readableQueue(ch.caller, queueName(ch, m.queue))
   const what = describeQueue(ch.caller, queue.name)
   const { noAck } = m
   const exclusive = m.exclusive && !queue.kind.strict
@@ -97,18 +85,6 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   ch.replyConsumer = { tag, name }
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
-}
-
-/** @throws AmqpError 405, 540 where queues of that kind have no basic.get */
-function checkGettable(ch: Channel, q: Queue): void {
-  const what = describeQueue(ch.caller, q.name)
-  if (q.kind.log)
-    throw new AmqpError(ReplyCode.NotImplemented, `basic.get not supported by stream queues ${what}`)
-  if (q.kind.strict && q.settings.singleActiveConsumer)
-    throw new AmqpError(
-      ReplyCode.ResourceLocked,
-      `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,
-    )
 }
 
 /** Answers a basic.get: the message is copied out before it is taken. */
@@ -194,8 +170,7 @@ export const basicMethods = {
   [MethodId.BasicCancelOk]() {},
 
   [MethodId.BasicGet](ch, m) {
-    const queue = readableQueue(ch, m.queue)
-    checkGettable(ch, queue)
+    const queue = gettableQueue(ch.caller, queueName(ch, m.queue))
     get(ch, queue, m.noAck)
   },
 

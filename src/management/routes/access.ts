@@ -1,9 +1,18 @@
 import { tagList, userRequest } from '../../definitions/requests.ts'
 import { userJson as withHash } from '../../definitions/shapes.ts'
 import type { Leveret } from '../../leveret.ts'
-import { putPermission, putTopicPermission, putUser, setUserLimit } from '../../operations/users.ts'
+import {
+  deleteUser,
+  putPermission,
+  putTopicPermission,
+  putUser,
+  removePermission,
+  removeTopicPermissions,
+  setTags,
+  setUserLimit,
+} from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
-import { type AddRoute, badRequest, type Handler, HttpError, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, type Handler, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
@@ -35,13 +44,11 @@ function userRoutes(add: AddRoute, users: Users): void {
   add('POST', 'users/bulk-delete', 'administrator', (r) => {
     const names = r.body['users']
     if (!Array.isArray(names)) throw badRequest('key_missing: users')
-    for (const name of names) users.remove(String(name))
+    for (const name of names) deleteUser(users, String(name))
     return r.stored(false)
   })
   add('POST', 'users/tags', 'administrator', (r) => {
-    const user = users.get(r.text('user'))
-    if (user === undefined) throw notFound()
-    users.set({ ...user, tags: tagList(r.body['tags']) })
+    if (!setTags(users, r.text('user'), tagList(r.body['tags']))) throw notFound()
     return r.stored(false)
   })
   add('POST', 'users/:user/authenticate', 'administrator', async (r) => {
@@ -53,7 +60,7 @@ function userRoutes(add: AddRoute, users: Users): void {
     r.stored(await putUser(users, userRequest(r.params['user'] as string, r.body))),
   )
   add('DELETE', 'users/:user', 'administrator', (r) => {
-    if (!users.remove(r.params['user'] as string)) throw notFound()
+    if (!deleteUser(users, r.params['user'] as string)) throw notFound()
     return r.stored(false)
   })
 }
@@ -99,7 +106,7 @@ function permissionRoutes(add: AddRoute, users: Users): void {
     return r.stored(putPermission(users, r.params['user'] as string, r.vhost(), p))
   })
   add('DELETE', one, 'administrator', (r) => {
-    if (!users.removePermission(r.params['user'] as string, r.vhost().name)) throw notFound()
+    if (!removePermission(users, r.params['user'] as string, r.vhost())) throw notFound()
     return r.stored(false)
   })
   const topics = 'topic-permissions/:vhost/:user'
@@ -120,12 +127,8 @@ function permissionRoutes(add: AddRoute, users: Users): void {
   })
   for (const path of [topics, `${topics}/:exchange`])
     add('DELETE', path, 'administrator', (r) => {
-      const removed = users.removeTopicPermissions(
-        r.params['user'] as string,
-        r.vhost().name,
-        r.params['exchange'],
-      )
-      if (!removed) throw notFound()
+      const user = r.params['user'] as string
+      if (!removeTopicPermissions(users, user, r.vhost(), r.params['exchange'])) throw notFound()
       return r.stored(false)
     })
 }
@@ -144,7 +147,7 @@ function limitRoutes(add: AddRoute, users: Users): void {
   })
   add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
     const user = existingUser(users, r)
-    if (!((r.params['name'] as string) in user.limits)) throw new HttpError(404, 'not_found', 'Not Found')
+    if (!Object.hasOwn(user.limits, r.params['name'] as string)) throw notFound()
     setUserLimit(users, user.name, r.params['name'] as string, undefined)
     return r.stored(false)
   })

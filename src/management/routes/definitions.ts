@@ -2,7 +2,7 @@ import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
 import type { GlobalParameter, Parameter } from '../../definitions/parameters.ts'
 import type { Leveret } from '../../leveret.ts'
-import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, notFound, type Request, withCode } from '../http.ts'
 
 export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
   add('GET', 'definitions', 'administrator', () => exportDefinitions(leveret))
@@ -10,7 +10,7 @@ export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
   const load = async (r: Request): Promise<undefined> => {
     if (Array.isArray(r.body) || Object.keys(r.body).length === 0) throw badRequest('not_json')
     const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()
-    await importDefinitions(leveret, r.body, vhost)
+    await withCode(() => importDefinitions(leveret, r.body, vhost))
     return await r.stored(false)
   }
   add('POST', 'definitions', 'administrator', load)

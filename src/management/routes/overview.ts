@@ -21,6 +21,7 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
     return nodeJson(leveret)
   })
   add('PUT', 'nodes/:node/limits', 'administrator', (r) => {
+    if (r.params['node'] !== leveret.nodeName) throw notFound()
     const { memory, disk } = r.body
     const { limits } = leveret.alarms
     for (const n of [memory, disk])
@@ -128,22 +129,32 @@ function listeners({
 }
 
 function contexts(leveret: Leveret): Json[] {
-  const about: Record<string, string> = {
-    http: 'RabbitMQ Management',
-    'http/prometheus': 'RabbitMQ Prometheus',
-  }
+  const about = new Map([
+    ['http', 'RabbitMQ Management'],
+    ['http/prometheus', 'RabbitMQ Prometheus'],
+  ])
   return listeners(leveret)
-    .filter((l) => l.protocol in about)
+    .filter((l) => about.has(l.protocol))
     .map((l) => ({
       node: l.node,
-      description: about[l.protocol],
+      description: about.get(l.protocol),
       path: '/',
       ip: l.ip_address,
       port: l.port,
     }))
 }
 
-const DAYS: Record<string, number> = { days: 1, weeks: 7, months: 30, years: 365 }
+const DAYS = new Map([
+  ['days', 1],
+  ['weeks', 7],
+  ['months', 30],
+  ['years', 365],
+])
+const protocols = new Map([
+  ['amqps', 'amqp/ssl'],
+  ['amqp-ssl', 'amqp/ssl'],
+  ['amqp091', 'amqp'],
+])
 const ok = { status: 'ok' }
 
 function failed(r: Request, reason: string): Json {
@@ -166,8 +177,7 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
   })
   check('protocol-listener/:protocol', (r) => {
     const protocol = (r.params['protocol'] ?? '').toLowerCase()
-    const names: Record<string, string> = { amqps: 'amqp/ssl', 'amqp-ssl': 'amqp/ssl', amqp091: 'amqp' }
-    const found = listeners(leveret).some((l) => l.protocol === (names[protocol] ?? protocol))
+    const found = listeners(leveret).some((l) => l.protocol === (protocols.get(protocol) ?? protocol))
     return found ? { ...ok, protocol } : failed(r, 'No active listener')
   })
   check('below-node-connection-limit', (r) => {
@@ -188,7 +198,7 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
   ])
     check(path, () => ok)
   check('certificate-expiration/:within/:unit', (r) => {
-    const days = DAYS[r.params['unit'] ?? '']
+    const days = DAYS.get(r.params['unit'] ?? '')
     const within = Number(r.params['within'])
     if (days === undefined || !Number.isFinite(within))
       throw new HttpError(400, 'bad_request', 'Invalid expiration')

@@ -3,23 +3,22 @@ import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
 import { queueArguments } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
-import { checkAccess } from '../../operations/caller.ts'
+import { readableQueue, takeMessages } from '../../operations/messages.ts'
 import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
-import { Redrive } from '../../operations/redrive.ts'
+import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
-import { type AddRoute, badRequest, MESSAGES_MAX, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
 import type { Rates } from '../rates.ts'
-import { flag } from './topology.ts'
 
-const ackModes: Record<string, Settlement> = {
-  ack_requeue_true: 'return',
-  ack_requeue_false: 'ack',
-  reject_requeue_true: 'fail',
-  reject_requeue_false: 'reject',
-}
+const ackModes = new Map<string, Settlement>([
+  ['ack_requeue_true', 'return'],
+  ['ack_requeue_false', 'ack'],
+  ['reject_requeue_true', 'fail'],
+  ['reject_requeue_false', 'reject'],
+])
 
 function existing(r: Request): Queue {
   r.leveret.broker.turn.pumpNow()
@@ -69,7 +68,8 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     declareQueue(leveret.broker, r.caller(vhost), {
       name,
       durable: flag(r.body, 'durable', true),
-      exclusive: flag(r.body, 'exclusive'),
+      // As RabbitMQ does: there is no connection that it could belong to.
+      exclusive: false,
       autoDelete: flag(r.body, 'auto_delete'),
       arguments: queueArguments(r.body, defaultKind(leveret.broker, vhost)),
     })
@@ -113,39 +113,27 @@ function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
   })
   add('POST', `${one}/get`, 'management', (r) => getMessages(r))
   add('GET', `${one}/peek`, 'management', (r) => {
-    const q = existing(r)
-    checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
+    const q = readableQueue(r.caller(r.vhost()), existing(r).name)
     return peek(leveret, q, peekQuestion(r.query))
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
-    const q = existing(r)
-    checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
-    const { rate, limit, from, reason } = r.body as Record<string, never>
-    return new Redrive(r.vhost(), q, leveret.broker.clock, { rate, limit, from, reason }).done
+    const { rate, limit, from, reason } = r.body as RedriveOptions
+    const options = { rate, limit, from, reason }
+    return redrive(r.caller(r.vhost()), existing(r).name, leveret.broker.clock, options)
   })
 }
 
 /** Takes messages as a client would, and settles them as asked. */
 function getMessages(r: Request): Json[] {
-  const q = existing(r)
-  checkAccess(r.caller(r.vhost()), 'read', 'queue', q.name)
-  const how = ackModes[String(r.body['ackmode'])]
+  const { name } = existing(r)
+  const how = ackModes.get(String(r.body['ackmode']))
   const count = Number(r.body['count'])
   if (how === undefined) throw badRequest('invalid_ackmode')
   if (!Number.isSafeInteger(count) || count < 0 || count > MESSAGES_MAX) throw badRequest('invalid_count')
   const options = payloadOptions(r.body['encoding'], r.body['truncate'])
-  const out: Json[] = []
-  const taken: number[] = []
-  while (out.length < count) {
-    const found = q.get()
-    if (found === undefined) break
-    const { segment, index, number } = found
-    const redelivered = segment.wasDelivered(index)
-    const left = q.counts.ready - 1
-    out.push({ ...messageJson(segment.content(index), options), redelivered, message_count: left })
-    q.takeGot(false)
-    taken.push(number)
-  }
-  for (const number of taken) q.settle(number, how)
-  return out
+  return takeMessages(r.caller(r.vhost()), name, count, how).map(({ content, redelivered, left }) => ({
+    ...messageJson(content, options),
+    redelivered,
+    message_count: left,
+  }))
 }

@@ -1,22 +1,16 @@
 import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
-import { isExchange } from '../../broker/exchange/exchange.ts'
-import { publishContent } from '../../broker/publish-content.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { argumentsOf } from '../../definitions/requests.ts'
+import { destinationType as destinationTypeOf } from '../../definitions/shapes.ts'
 import type { Leveret } from '../../leveret.ts'
 import { bind, unbind } from '../../operations/bindings.ts'
-import { checkAccess } from '../../operations/caller.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
+import { publishMessage } from '../../operations/publish.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '../describe.ts'
-import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
-import { propertiesFrom } from '../message.ts'
+import { payloadOf, propertiesFrom } from '../message.ts'
 import type { Rates } from '../rates.ts'
-
-export function flag(body: Json, name: string, usual = false): boolean {
-  const v = body[name]
-  return v === undefined ? usual : v === true || v === 'true'
-}
 
 export function topologyRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   exchangeRoutes(add, leveret, rates)
@@ -70,20 +64,13 @@ function exchangeContentRoutes(add: AddRoute, leveret: Leveret, one: string): vo
     const [vhost, x] = [r.vhost(), existing(r)]
     return vhost.bindings.to(x).map((b) => bindingJson(vhost, b))
   })
-  add('POST', `${one}/publish`, 'management', (r) => {
-    const [vhost, x] = [r.vhost(), existing(r)]
-    checkAccess(r.caller(vhost), 'write', 'exchange', x.name)
-    const body = Buffer.from(r.text('payload'), r.text('payload_encoding') === 'base64' ? 'base64' : 'utf8')
-    const { properties, ttl } = propertiesFrom((r.body['properties'] ?? {}) as Json)
-    const routingKey = r.text('routing_key')
-    const content = { exchange: x.name, routingKey, properties, body }
-    const { counters } = leveret.broker
-    x.published++
-    counters.received++
-    const routed = publishContent(vhost, x, [routingKey], content, ttl)
-    if (routed) counters.routed++
-    else counters.unroutableDropped++
-    return leveret.commit.settled().then(() => ({ routed }))
+  add('POST', `${one}/publish`, 'management', async (r) => {
+    const properties = propertiesFrom((r.body['properties'] ?? {}) as Json)
+    const body = payloadOf(r.text('payload'), r.text('payload_encoding'))
+    const message = { exchange: existing(r).name, routingKey: r.text('routing_key'), properties, body }
+    const routed = await withCode(() => publishMessage(leveret.broker, r.caller(r.vhost()), message))
+    await leveret.commit.settled()
+    return { routed }
   })
 }
 
@@ -107,9 +94,7 @@ function bindingRoutes(add: AddRoute): void {
       return vhost.bindings
         .from(source)
         .filter(
-          (b) =>
-            b.destination.name === r.params['destination'] &&
-            isExchange(b.destination) === (destinationType === 'exchange'),
+          (b) => b.destination.name === r.params['destination'] && destinationTypeOf(b) === destinationType,
         )
     }
     const one = (r: Request): Binding => {
@@ -129,8 +114,7 @@ function bindingRoutes(add: AddRoute): void {
     })
     add('POST', between, 'management', async (r) => {
       const [source, destination] = [r.params['source'] as string, r.params['destination'] as string]
-      const key = r.body['routing_key'] ?? ''
-      if (typeof key !== 'string') throw badRequest('routing_key must be a text')
+      const key = r.body['routing_key'] === undefined ? '' : r.text('routing_key')
       const args = argumentsOf(r.body)
       const request = { source, destination, destinationType, routingKey: key, arguments: args }
       bind(r.caller(r.vhost()), request)

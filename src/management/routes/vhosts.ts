@@ -1,10 +1,10 @@
-import { Firehose } from '../../broker/firehose.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { vhostRequest } from '../../definitions/requests.ts'
 import type { Leveret } from '../../leveret.ts'
-import { deleteVhost, putVhost, setVhostLimit } from '../../operations/vhosts.ts'
+import { allowAll } from '../../operations/users.ts'
+import { deleteVhost, putVhost, setTracing, setVhostLimit } from '../../operations/vhosts.ts'
 import { vhostJson } from '../describe.ts'
-import { type AddRoute, badRequest, HttpError, notFound } from '../http.ts'
+import { type AddRoute, badRequest, flag, notFound } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import type { Rates } from '../rates.ts'
 
@@ -16,12 +16,11 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
     const isNew = putVhost(broker, name, vhostRequest(r.body))
-    if (isNew && users.get(r.user.name) !== undefined)
-      users.setPermission(r.user.name, name, { configure: '.*', write: '.*', read: '.*' })
-    const tracing = r.body['tracing']
+    if (isNew) allowAll(users, r.user.name, name)
+    const { tracing } = r.body
     const vhost = broker.vhosts.get(name)
-    if (typeof tracing === 'boolean' && vhost !== undefined)
-      vhost.tracer = tracing ? new Firehose(vhost, leveret.nodeName) : undefined
+    if (tracing !== undefined && vhost !== undefined)
+      setTracing(vhost, flag(r.body, 'tracing'), leveret.nodeName)
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {
@@ -54,7 +53,7 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
   })
   add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
     const vhost = r.vhost()
-    if (!((r.params['name'] as string) in vhost.limits)) throw new HttpError(404, 'not_found', 'Not Found')
+    if (!Object.hasOwn(vhost.limits, r.params['name'] as string)) throw notFound()
     setVhostLimit(broker, vhost, r.params['name'] as string, undefined)
     return r.stored(false)
   })

@@ -1,0 +1,64 @@
+/** Reading queues: who may, and taking messages out of them over HTTP (behaviour.md section 8). */
+import { type Content, readContent } from '../broker/message.ts'
+import type { Delivery, Queue, Settlement } from '../broker/queue/queue.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { type Caller, checkAccess, cleanName, describeQueue, existingQueue } from './caller.ts'
+
+/** @throws AmqpError 403, 404, 405 */
+export function readableQueue(c: Caller, name: string): Queue {
+  const wanted = cleanName(name)
+  checkAccess(c, 'read', 'queue', wanted)
+  return existingQueue(c, wanted)
+}
+
+/** The queue, where its kind has basic.get. @throws AmqpError 403, 404, 405, 540 */
+export function gettableQueue(c: Caller, name: string): Queue {
+  const q = readableQueue(c, name)
+  const what = describeQueue(c, q.name)
+  if (q.kind.log)
+    throw new AmqpError(ReplyCode.NotImplemented, `basic.get not supported by stream queues ${what}`)
+  if (q.kind.strict && q.settings.singleActiveConsumer)
+    throw new AmqpError(
+      ReplyCode.ResourceLocked,
+      `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,
+    )
+  return q
+}
+
+export interface Taken {
+  readonly content: Content
+  readonly redelivered: boolean
+  /** Ready messages that were left behind it. */
+  readonly left: number
+}
+
+/** Takes messages as a client with basic.get would, and settles them once all are there. @throws as `gettableQueue` */
+export function takeMessages(c: Caller, name: string, most: number, how: Settlement): Taken[] {
+  const q = gettableQueue(c, name)
+  const out: Taken[] = []
+  const numbers: number[] = []
+  while (out.length < most) {
+    const found = q.get()
+    if (found === undefined) break
+    const { segment, index, number } = found
+    out.push({
+      content: contentOf(q, found),
+      redelivered: segment.wasDelivered(index),
+      left: q.counts.ready - 1,
+    })
+    q.takeGot(false)
+    numbers.push(number)
+  }
+  for (const number of numbers) q.settle(number, how)
+  return out
+}
+
+/** As it goes out, in memory of its own. */
+function contentOf(q: Queue, d: Delivery): Content {
+  const m = q.decorates ? q.decorated(d) : undefined
+  const content =
+    m === undefined
+      ? d.segment.content(d.index)
+      : readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+  return { ...content, body: Buffer.from(content.body) }
+}

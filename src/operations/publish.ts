@@ -1,0 +1,135 @@
+/** What every publish has to pass, and the whole way of those that come over no channel (behaviour.md section 7). */
+import type { Broker } from '../broker/broker.ts'
+import { encodeContent } from '../broker/content.ts'
+import { REPLY_TO } from '../broker/direct-reply.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import { Incoming } from '../broker/message.ts'
+import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
+import { PUBLISH_REFUSED } from '../broker/queue/queue.ts'
+import { isUnroutable, PlainMessage } from '../broker/router.ts'
+import { preconditionFailed } from '../protocol/errors.ts'
+import { FieldTable } from '../protocol/field-table.ts'
+import type { Properties } from '../protocol/generated/properties.ts'
+import {
+  accessRefused,
+  type Caller,
+  checkAccess,
+  checkShort,
+  checkTopicAccess,
+  describeExchange,
+  existingExchange,
+} from './caller.ts'
+import { Refusal } from './refusal.ts'
+
+/** The longest expiration in ms. */
+const EXPIRATION_MS_MAX = 315_360_000_000
+
+/** The exchange, if the caller may publish to it under that key. @throws AmqpError 403, 404 */
+export function writableExchange(c: Caller, name: string, routingKey: string): Exchange {
+  checkAccess(c, 'write', 'exchange', name)
+  const exchange = existingExchange(c, name)
+  if (exchange.internal) throw accessRefused(`cannot publish to internal ${describeExchange(c, name)}`)
+  checkTopicAccess(c, 'write', exchange, routingKey)
+  return exchange
+}
+
+/** @throws AmqpError 406 where somebody else's name is given as the sender's */
+export function checkUserId(c: Caller, userId: string): void {
+  if (userId === c.user || c.tags.includes('impersonator')) return
+  throw preconditionFailed(`user_id property set to '${userId}' but authenticated user was '${c.user}'`)
+}
+
+/** The expiration property in ms. @throws AmqpError 406 */
+export function expirationMs(text: string): number {
+  const invalid = (why: string): Error => preconditionFailed(`invalid expiration '${text}': ${why}`)
+  const match = /^([+-]?\d+)(.*)$/s.exec(text)
+  if (match === null) throw invalid('no_integer')
+  if (match[2] !== '') throw invalid(`{leftover_string,${JSON.stringify(match[2])}}`)
+  const ms = Number(match[1])
+  if (ms < 0) throw invalid(`{value_negative,${ms}}`)
+  if (ms > EXPIRATION_MS_MAX) throw invalid(`{value_too_large,${match[1]}}`)
+  return ms
+}
+
+/** The routing key and those of the CC and BCC headers, all of them allowed. @throws AmqpError 403, 406 */
+export function allKeys(c: Caller, exchange: Exchange, routingKey: string, headers: FieldTable): string[] {
+  for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
+  const keys = [routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
+  for (const k of keys) checkTopicAccess(c, 'write', exchange, k)
+  return keys
+}
+
+function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
+  const v = headers.get(name)
+  if (v === undefined) return
+  const wrong = v.type === 'A' ? v.value.find((k) => k.type !== 'S') : v
+  if (wrong === undefined) return
+  throw preconditionFailed(
+    `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(wrong.type)}}`,
+  )
+}
+
+function erlangType(letter: string): string {
+  return letter === 'S' ? 'longstr' : letter === 'F' ? 'table' : letter === 'A' ? 'array' : 'other'
+}
+
+export interface Publication {
+  readonly exchange: string
+  readonly routingKey: string
+  readonly properties: Properties
+  readonly body: Buffer
+}
+
+/**
+ * Publishes a message as a channel in confirm mode does.
+ * @returns whether a queue was found. @throws AmqpError 403, 404, 406; Refusal where a queue refuses it. It is confirmed
+ * once the open batch is on disk
+ */
+export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean {
+  const { vhost } = c
+  if (p.body.length > broker.messageBytesMax)
+    throw preconditionFailed(
+      `message size ${p.body.length} is larger than configured max size ${broker.messageBytesMax}`,
+    )
+  checkShort('routing_key', p.routingKey)
+  const exchange = writableExchange(c, p.exchange, p.routingKey)
+  const properties = checkedProperties(c, p.properties)
+  const { headers = FieldTable.empty } = properties
+  const keys = allKeys(c, exchange, p.routingKey, headers)
+  const route = vhost.route(
+    exchange,
+    keys.map((k) => new PlainMessage(k, properties)),
+  )
+  const sent =
+    headers.get('BCC') === undefined ? properties : { ...properties, headers: headers.without('BCC') }
+  const { counters } = broker
+  const m = new Incoming()
+  encodeContent(exchange.name, p.routingKey, sent, p.body, m)
+  if (properties.expiration !== undefined) m.ttl = expirationMs(properties.expiration)
+  m.adoptable = route.queues.length === 1 && route.effects.length === 0
+  exchange.published++
+  exchange.publishedOut += route.queues.length
+  counters.received++
+  vhost.tracer?.published({ number: 0, connectionName: 'HTTP', userName: c.user }, m, route)
+  if (isUnroutable(route)) {
+    counters.unroutableReturned++
+    return false
+  }
+  counters.routed++
+  let refused = false
+  for (const q of route.queues) if (q.publish(m) === PUBLISH_REFUSED) refused = true
+  for (const e of route.effects) e.published(m)
+  if (refused) throw new Refusal('rejected Unable to publish message. Check queue limits.')
+  return true
+}
+
+/** @throws AmqpError 406 */
+function checkedProperties(c: Caller, p: Properties): Properties {
+  const { deliveryMode, userId, expiration, replyTo } = p
+  if (deliveryMode !== undefined && deliveryMode !== 1 && deliveryMode !== 2)
+    throw preconditionFailed(`invalid message: {delivery_mode_unknown,${deliveryMode}}`)
+  if (userId !== undefined) checkUserId(c, userId)
+  if (expiration !== undefined) expirationMs(expiration)
+  if (replyTo === REPLY_TO) throw preconditionFailed('fast reply consumer does not exist')
+  return p
+}
