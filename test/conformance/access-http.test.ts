@@ -137,7 +137,14 @@ const own: [string, readonly Needed[], Call][] = [
   ],
 ]
 
-const allBut = (name: string): string => `^(?!${name.replaceAll('.', '\\.')}$).*$`
+const names = [...operations, ...own].flatMap(([, needed]) => needed.map(([, , name]) => name))
+
+/** A regular expression for every name in the tables but one. */
+const allBut = (name: string): string =>
+  `^(${names
+    .filter((n) => n !== name)
+    .join('|')
+    .replaceAll('.', '\\.')})$`
 
 const asUser = ([method, path, body]: Call): Promise<Answer> =>
   http.call(method, path.replace(/\/V(?=\/|$)/, `/${vhost}`), body, login)
