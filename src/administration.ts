@@ -47,7 +47,7 @@ export function administrationOf(broker: Broker): Administration {
       return removed
     },
     trace(on, o = {}) {
-      setTracing(vhostOf(o), on, nodeName)
+      setTracing(vhostOf(o), on, nodeName, broker.failures)
     },
     async redrive(name, o = {}) {
       const vhost = vhostOf(o)

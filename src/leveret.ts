@@ -3,7 +3,8 @@ import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Alarms } from './broker/alarm/alarms.ts'
 import { Broker } from './broker/broker.ts'
-import { systemClock } from './broker/clock.ts'
+import { clockOf, systemClock } from './broker/clock.ts'
+import { Failures } from './broker/failures.ts'
 import { type Vhost, vhostInfo } from './broker/vhost.ts'
 import { Server } from './connection/server.ts'
 import { Parameters } from './definitions/parameters.ts'
@@ -23,6 +24,7 @@ import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
 import { nodeName } from './util/node-name.ts'
+import type { Owner } from './util/owner.ts'
 import { collectGarbage, memoryUsed } from './util/process-memory.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
@@ -50,6 +52,8 @@ export class Leveret {
   private management: Promise<ManagementServer> | undefined
   private control: ControlSocket | undefined
   private metrics: MetricsServer | undefined
+  /** Whom what belongs to nobody else is charged to. */
+  readonly owner: Owner
   private readonly storage: Storage
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
@@ -60,8 +64,12 @@ export class Leveret {
     this.storage = storage
     const logger = loggers.other
     this.logger = logger
-    this.commit = new GroupCommit(storage, systemClock)
-    this.broker = new Broker(storage, this.commit, systemClock, {
+    const failures = new Failures(systemClock, (fields, message) => logger.error(fields, message))
+    this.owner = failures.owner('broker', {})
+    const clock = clockOf(this.owner, systemClock)
+    this.commit = new GroupCommit(storage, clock, this.owner)
+    this.broker = new Broker(storage, this.commit, clock, {
+      failures,
       messageMemoryBytes: settings.messageMemory,
       messageBytesMax: settings.maxMessageSize,
       defaultVhost: settings.defaultVhost,
@@ -87,7 +95,7 @@ export class Leveret {
         diskFree: () => diskFree(settings.dataDir),
         reusable: () => storage.reusableBytes?.() ?? 0,
       },
-      systemClock,
+      clock,
     )
     this.commit.onFlushed(() => {
       this.alarms.written()

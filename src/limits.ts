@@ -116,3 +116,12 @@ export const UNAUTHENTICATED_MAX = 4_096
 
 /** ms that a login waits, at most, where its address has been refused again and again. */
 export const LOGIN_DELAY_MS_MAX = 5_000
+
+/** Internal errors that are logged one by one in a minute; the others are counted, and their number is logged. */
+export const FAILURES_LOGGED_PER_MINUTE = 100
+
+/** Messages set aside that one answer lists: those that were set aside first. */
+export const PARKED_LISTED_MAX = 10_000
+
+/** Deliveries that broke their connections and are remembered in a queue; the oldest make room. */
+export const SUSPECTS_MAX = 1_000

@@ -11,6 +11,7 @@ import { ConfigError } from './config/parse.ts'
 import { Leveret } from './leveret.ts'
 import { StorageError } from './storage/storage.ts'
 import { type Loggers, logCategories } from './util/logger.ts'
+import { StoreFailure } from './util/owner.ts'
 import { Service } from './util/service.ts'
 import { hearErrors } from './util/sockets.ts'
 import { version } from './util/version.ts'
@@ -147,7 +148,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
     stopOnSignal(leveret, logger, service)
     leveret.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     reloadOnSignal(leveret, logger, options, setLevels)
-    endOnFailure(logger)
+    surviveFailures(leveret, logger)
   } catch (error) {
     logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
     process.exitCode = EXIT_FAILED
@@ -194,11 +195,17 @@ function startError(error: unknown): string {
   return message
 }
 
-/** A bug, or a disk that fails under a read: what was confirmed is on disk, so ending is safe and going on is not. */
-function endOnFailure(logger: Pino): void {
+/**
+ * The last resort: whatever fails has an owner, and what comes here has slipped past. Everybody else goes on, but where the
+ * store is concerned: what was confirmed is on disk, so ending is safe and going on is not.
+ */
+function surviveFailures(leveret: Leveret, logger: Pino): void {
   process.on('uncaughtException', (err) => {
-    logger.fatal({ err }, 'unexpected failure, stopping')
-    process.exit(EXIT_FAILED)
+    if (err instanceof StoreFailure) {
+      logger.fatal({ err }, 'the store cannot be trusted, stopping')
+      process.exit(EXIT_FAILED)
+    }
+    leveret.owner.failed(err)
   })
 }
 

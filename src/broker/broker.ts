@@ -6,7 +6,7 @@ import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-ta
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { forgetMemory } from '../util/large-memory.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, clockOf } from './clock.ts'
 import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
@@ -14,6 +14,7 @@ import { DelayedMessages } from './delay/delayed-messages.ts'
 import { DELAY_HEADER } from './exchange/delayed.ts'
 import type { Destination, Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
 import { alwaysDeduplicates, exchangeRouting, holdsMessages, isExchangeType } from './exchange/registry.ts'
+import { Failures } from './failures.ts'
 import { readContent } from './message.ts'
 import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
@@ -67,6 +68,14 @@ export interface BrokerSettings {
   readonly vhostMade?: ((vhost: Vhost) => void) | undefined
   /** A queue has gone by itself: it has expired, or lost its last consumer. */
   readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
+  /** Where failures are counted. Default: they are thrown. */
+  readonly failures?: Failures | undefined
+}
+
+function throwOn(clock: Clock): Failures {
+  return new Failures(clock, (fields) => {
+    throw (fields as { err?: unknown }).err
+  })
 }
 
 export class Broker {
@@ -74,6 +83,7 @@ export class Broker {
   readonly clock: Clock
   readonly turn: Turn
   readonly counters = new BrokerCounters()
+  readonly failures: Failures
   readonly commit: GroupCommit
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
@@ -99,7 +109,8 @@ export class Broker {
     this.storage = storage
     this.commit = commit
     this.clock = clock
-    this.turn = new Turn(clock, () => commit.turnEnd())
+    this.failures = settings.failures ?? throwOn(clock)
+    this.turn = new Turn(clock, () => commit.turnEnd(), this.failures.owner('broker', {}))
     this.topology = new TopologyStore(storage, commit)
     this.pager = new Pager(settings.messageMemoryBytes, commit)
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
@@ -278,8 +289,10 @@ export class Broker {
       vhost.removeQueue(q)
     },
   ): Queue {
+    const owner_ = this.failures.owner('queue', { vhost: vhost.name, queue: info.name })
     const env: QueueEnvironment = {
-      clock: this.clock,
+      clock: clockOf(owner_, this.clock),
+      failed: (error) => owner_.failed(error),
       turn: this.turn,
       deadLetter: (q, content, reason, done) => {
         this.counters[deadLettered[reason]]++

@@ -1,4 +1,6 @@
 /** Time, injected so that tests decide how it passes. */
+import { charged, type Owner } from '../util/owner.ts'
+
 export interface Timer {
   cancel(): void
 }
@@ -14,6 +16,7 @@ export interface Clock {
 /** The longest delay that Node's timers take, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
+/** Nobody is charged with what its timers throw: they go to whoever asks for a clock by `clockOf`. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, action) {
@@ -26,4 +29,13 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timer) }
   },
   defer: (action) => void setImmediate(action),
+}
+
+/** The same time for one owner, who is charged with what its timers throw. */
+export function clockOf(owner: Owner, clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    after: (ms, action) => clock.after(ms, () => charged(owner, action)),
+    defer: (action) => clock.defer(() => charged(owner, action)),
+  }
 }

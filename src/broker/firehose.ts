@@ -4,6 +4,7 @@
  */
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
+import { charged, type Owner } from '../util/owner.ts'
 import { type Content, type Incoming, readContent } from './message.ts'
 import { publishContent } from './publish-content.ts'
 import { carbonCopyKeys } from './queue/dead-letter.ts'
@@ -24,20 +25,27 @@ export interface TraceOrigin {
 export class Firehose {
   private readonly vhost: Vhost
   private readonly node: string
+  private readonly owner: Owner
 
-  constructor(vhost: Vhost, node: string) {
+  /** @param owner who is charged with copies that cannot be made: what is copied goes its way */
+  constructor(vhost: Vhost, node: string, owner: Owner) {
     this.vhost = vhost
+    this.owner = owner
     this.node = node
   }
 
   published(origin: TraceOrigin, m: Incoming, { queues }: Route): void {
-    const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-    this.trace(origin, content, `publish.${content.exchange}`, { routed_queues: queues.map((q) => q.name) })
+    charged(this.owner, () => {
+      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      this.trace(origin, content, `publish.${content.exchange}`, { routed_queues: queues.map((q) => q.name) })
+    })
   }
 
   delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
     const redelivered = segment.wasDelivered(index) ? 1 : 0
-    this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered })
+    charged(this.owner, () =>
+      this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),
+    )
   }
 
   private trace(

@@ -4,22 +4,24 @@
  * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
  */
 import { COPIES_PER_TURN } from '../limits.ts'
+import { charge, charged, type Owner } from '../util/owner.ts'
 import type { Clock } from './clock.ts'
 
 /** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */
 const ROUNDS_MAX = 1000
 
-export interface Pumped {
+/** Who fails here is charged alone: the others have their turn. */
+export interface Pumped extends Owner {
   pump(): void
 }
-export interface Flushed {
+export interface Flushed extends Owner {
   flush(): void
 }
-export interface Confirming {
+export interface Confirming extends Owner {
   sendConfirms(): void
 }
 
-export interface Resumed {
+export interface Resumed extends Owner {
   resumeReading(): void
 }
 
@@ -37,10 +39,13 @@ export class Turn {
   private paused: Resumed[] = []
   private scheduled = false
   private readonly atEnd: () => void
+  private readonly owner: Owner
   private readonly runBound = (): void => this.run()
 
-  constructor(clock: Clock, atEnd: () => void) {
+  /** @param owner who is charged with what `atEnd` throws */
+  constructor(clock: Clock, atEnd: () => void, owner: Owner) {
     this.clock = clock
+    this.owner = owner
     this.atEnd = atEnd
   }
 
@@ -84,7 +89,14 @@ export class Turn {
     for (let round = 0; this.queues.length > 0 && round < ROUNDS_MAX; round++) {
       const queues = this.queues
       this.queues = []
-      for (let i = 0; i < queues.length; i++) (queues[i] as Pumped).pump()
+      for (let i = 0; i < queues.length; i++) {
+        const queue = queues[i] as Pumped
+        try {
+          queue.pump()
+        } catch (error) {
+          charge(queue, error)
+        }
+      }
     }
   }
 
@@ -95,19 +107,40 @@ export class Turn {
     const confirming = this.confirming
     if (confirming.length > 0) {
       this.confirming = []
-      for (let i = 0; i < confirming.length; i++) (confirming[i] as Confirming).sendConfirms()
+      for (let i = 0; i < confirming.length; i++) {
+        const channel = confirming[i] as Confirming
+        try {
+          channel.sendConfirms()
+        } catch (error) {
+          charge(channel, error)
+        }
+      }
     }
-    this.atEnd()
+    charged(this.owner, this.atEnd)
     const outputs = this.outputs
     if (outputs.length > 0) {
       this.outputs = []
-      for (let i = 0; i < outputs.length; i++) (outputs[i] as Flushed).flush()
+      for (let i = 0; i < outputs.length; i++) {
+        const output = outputs[i] as Flushed
+        try {
+          output.flush()
+        } catch (error) {
+          charge(output, error)
+        }
+      }
     }
     const paused = this.paused
     this.copiesShare = COPIES_PER_TURN / Math.max(1, paused.length)
     if (paused.length > 0) {
       this.paused = []
-      for (let i = 0; i < paused.length; i++) (paused[i] as Resumed).resumeReading()
+      for (let i = 0; i < paused.length; i++) {
+        const reader = paused[i] as Resumed
+        try {
+          reader.resumeReading()
+        } catch (error) {
+          charge(reader, error)
+        }
+      }
     }
     // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
     this.time = 0

@@ -14,6 +14,7 @@ import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import type { Access } from '../security/access.ts'
+import { charge } from '../util/owner.ts'
 import type { Confirms } from './confirms.ts'
 import type { ChannelConsumer } from './consumer.ts'
 import { ContentAssembly } from './content-assembly.ts'
@@ -73,6 +74,10 @@ export class Channel implements Confirming, TraceOrigin {
     return this.caller.user
   }
 
+  failed(error: unknown): void {
+    this.connection.failed(error, this.number)
+  }
+
   send(m: ServerMethod): void {
     this.connection.output.method(this.number, m)
   }
@@ -106,8 +111,13 @@ export class Channel implements Confirming, TraceOrigin {
       const number = u.numberOf(tag)
       u.remove(tag)
       if (how === 'ack') this.counters.acknowledged++
-      queue.settle(number, how)
-      consumer?.release()
+      try {
+        queue.settle(number, how)
+        consumer?.release()
+      } catch (error) {
+        // The other deliveries are settled all the same.
+        charge(queue, error)
+      }
     }
   }
 

@@ -177,7 +177,7 @@ export class ChannelConsumer implements Consumer {
       const { unsettled } = this.channel
       this.timeout = new ConsumerTimeout(
         ms,
-        this.channel.broker.clock,
+        this.channel.connection.clock,
         (tag) => unsettled.isOutstanding(tag),
         (tag) => this.channel.timeOut(tag),
       )

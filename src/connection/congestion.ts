@@ -5,8 +5,9 @@
  */
 import type { Clock, Timer } from '../broker/clock.ts'
 import { CONGESTION_PAUSE_MS, CONGESTION_RETRY_MS } from '../limits.ts'
+import { charged, type Owner } from '../util/owner.ts'
 
-export interface Paused {
+export interface Paused extends Owner {
   resumeReading(): void
 }
 
@@ -53,6 +54,6 @@ export class Congestion {
     this.timer = undefined
     const waiting = this.waiting
     this.waiting = []
-    for (const w of waiting) w.resumeReading()
+    for (const w of waiting) charged(w, () => w.resumeReading())
   }
 }

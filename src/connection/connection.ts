@@ -3,12 +3,14 @@
 import type { Server as NetServer, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
+import { type Clock, clockOf } from '../broker/clock.ts'
 import type { Channel } from '../channel/channel.ts'
 import { CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
+import { charged } from '../util/owner.ts'
 import { announces } from './capabilities.ts'
 import { ChannelTable } from './channel-table.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
@@ -35,6 +37,8 @@ export class Connection implements HeartbeatPeer {
   /** TLS. */
   readonly secure: boolean
   readonly connectedAt: number
+  /** Its timers are charged to it. */
+  readonly clock: Clock
   /** `host:port -> host:port` */
   name: string
   state: ConnectionState = 'negotiating'
@@ -60,14 +64,15 @@ export class Connection implements HeartbeatPeer {
     this.secure = accepted instanceof TLSSocket
     this.connectedAt = server.broker.clock.now()
     this.name = this.peer.name
-    this.output = new Output(socket, server.broker.turn)
+    this.output = new Output(socket, server.broker.turn, { failed: (error) => this.broke(error) })
+    this.clock = clockOf(this, server.broker.clock)
     this.intake = new Intake(this, reused)
     this.negotiation = new Negotiation(this)
-    socket.on('drain', () => this.drained())
+    socket.on('drain', () => charged(this, () => this.drained()))
     socket.on('error', (error) =>
       server.logger.debug({ connection: this.name, error: error.message }, 'socket error'),
     )
-    socket.on('close', () => this.ended())
+    socket.on('close', () => charged({ failed: (error) => this.note(error) }, () => this.ended()))
   }
 
   get octetsSent(): number {
@@ -99,9 +104,12 @@ export class Connection implements HeartbeatPeer {
   }
 
   private received(given: Buffer): void {
-    const chunk = this.peer.expectsHeader ? this.afterProxyHeader(given) : given
-    if (chunk === undefined) return
-    this.intake.received(chunk)
+    try {
+      const chunk = this.peer.expectsHeader ? this.afterProxyHeader(given) : given
+      if (chunk !== undefined) this.intake.received(chunk)
+    } catch (error) {
+      this.failed(error)
+    }
   }
 
   resumeReading(): void {
@@ -128,11 +136,29 @@ export class Connection implements HeartbeatPeer {
   // --- errors and endings ---
 
   /** The answer to every error: the channel or the connection is closed with its code and text. */
-  failed(error: unknown, number: number, id: number): void {
-    if (this.state === 'closing' || this.state === 'closed') return
+  failed(error: unknown, number = 0, id = 0): void {
     const known = error instanceof AmqpError
-    if (!known) this.server.logger.error({ connection: this.name, err: error }, 'internal error')
-    const e = known ? error : new AmqpError(ReplyCode.InternalError, '', { cause: error })
+    if (!known) this.note(error)
+    try {
+      this.answer(known ? error : new AmqpError(ReplyCode.InternalError, '', { cause: error }), number, id)
+    } catch (another) {
+      this.broke(another)
+    }
+  }
+
+  private note(error: unknown): void {
+    this.broker.failures.note('connection', { connection: this.name }, error)
+  }
+
+  /** Its state or its output is not what the client expects: it ends without a word. */
+  broke(error: unknown): void {
+    this.note(error)
+    this.output.breakOff()
+    this.socket.destroy()
+  }
+
+  private answer(e: AmqpError, number: number, id: number): void {
+    if (this.state === 'closing' || this.state === 'closed') return
     const ch = number === 0 ? undefined : this.channels.find(number)
     const fields = { connection: this.name, channel: number, code: e.code, text: e.replyText }
     if (e.closes === 'channel' && ch !== undefined) {
@@ -196,7 +222,7 @@ export class Connection implements HeartbeatPeer {
   }
 
   closeSocketAfter(ms: number): void {
-    const timer = this.broker.clock.after(ms, () => this.socket.destroy())
+    const timer = this.clock.after(ms, () => this.socket.destroy())
     this.socket.once('close', () => timer.cancel())
   }
 
@@ -209,10 +235,11 @@ export class Connection implements HeartbeatPeer {
 
   /** Channels end, what was unacked goes back, exclusive queues go. */
   releaseAll(): void {
+    const owner = { failed: (error: unknown) => this.note(error) }
     for (const ch of this.channels) {
-      ch.sendConfirms()
+      charged(owner, () => ch.sendConfirms())
       ch.closing = true
-      ch.release()
+      charged(owner, () => ch.release())
     }
     const { caller } = this
     if (caller !== undefined && !this.released) {
@@ -223,7 +250,7 @@ export class Connection implements HeartbeatPeer {
       this.server.admission.leave(caller.user, caller.vhost.name)
     }
     this.channels.clear()
-    caller?.vhost.removeOwned(this)
+    charged(owner, () => caller?.vhost.removeOwned(this))
     this.heartbeat?.stop()
   }
 

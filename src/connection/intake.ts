@@ -52,6 +52,10 @@ export class Intake {
     return this.frames.suspended || this.outputFull
   }
 
+  failed(error: unknown): void {
+    this.connection.failed(error)
+  }
+
   received(chunk: Buffer): void {
     this.octets += chunk.length
     if (this.frames.suspended) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)

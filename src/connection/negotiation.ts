@@ -10,6 +10,7 @@ import type {
 } from '../protocol/generated/methods.ts'
 import { noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
+import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -32,7 +33,7 @@ export class Negotiation {
   constructor(connection: Connection) {
     this.connection = connection
     const { handshakeMs } = connection.server.admission.limits
-    this.timer = connection.broker.clock.after(handshakeMs, () => {
+    this.timer = connection.clock.after(handshakeMs, () => {
       connection.server.logger.warn({ connection: connection.name, step: this.step }, 'handshake timeout')
       connection.socket.destroy()
     })
@@ -79,18 +80,18 @@ export class Negotiation {
 
   private startOk(m: ConnectionStartOk): void {
     const { connection } = this
-    const { server, broker } = connection
+    const { server } = connection
     const { address } = connection.peer
     connection.clientProperties = m.clientProperties
     connection.mechanism = m.mechanism
     this.step = 'securing'
     // What was read is valid only during this call.
     const response = Buffer.from(m.response)
-    const { clock } = broker
+    const { clock } = connection
     const wait = (): Promise<void> =>
       new Promise((resolve) => clock.after(server.throttle.delay(address, clock.now()), resolve))
     login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
-      (user) => this.loggedIn(m.mechanism, user),
+      (user) => charged(connection, () => this.loggedIn(m.mechanism, user)),
       (error) => connection.failed(error, 0, m.id),
     )
   }
@@ -129,7 +130,7 @@ export class Negotiation {
     connection.setFrameBytesMax(tuning.frameMax)
     connection.channelMax = tuning.channelMax
     if (tuning.heartbeat > 0)
-      connection.heartbeat = new Heartbeat(tuning.heartbeat, connection.broker.clock, connection)
+      connection.heartbeat = new Heartbeat(tuning.heartbeat, connection.clock, connection)
     this.step = 'opening'
   }
 
@@ -158,7 +159,7 @@ export class Negotiation {
     this.expiry?.cancel()
     this.expiry = undefined
     if (at === undefined) return
-    const { clock } = connection.broker
+    const { clock } = connection
     this.expiry = clock.after(Math.max(0, at - clock.now()), () =>
       connection.close(ReplyCode.ConnectionForced, 'CONNECTION_FORCED - credential expired'),
     )
@@ -173,7 +174,7 @@ export class Negotiation {
       accepted()
       return
     }
-    void oauth.verify(secret).then((renewed) => {
+    const renewal = oauth.verify(secret).then((renewed) => {
       if (connection.state !== 'open') return
       if (renewed?.name !== user.name) {
         connection.close(
@@ -189,6 +190,7 @@ export class Negotiation {
       for (const ch of connection.channels) ch.setAccess(renewed.access(ch.caller.vhost.name) ?? noAccess)
       accepted()
     })
+    renewal.catch((error) => connection.failed(error))
   }
 
   /** The connection's exclusive queues are gone before the client hears close-ok. */

@@ -10,6 +10,7 @@ import { encodeMethodFrame } from '../protocol/frame-writer.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { copyBytes, plainView } from '../util/copy.ts'
 import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
+import type { Owner } from '../util/owner.ts'
 
 const CHUNK_BYTES = 64 * 1024
 /** Chunks kept for reuse. */
@@ -31,17 +32,25 @@ export class Output {
   private at = 0
   private listed = false
   private closed = false
+  private broken = false
   private readonly socket: Socket
   private readonly turn: Turn
+  private readonly owner: Owner
 
-  constructor(socket: Socket, turn: Turn) {
+  constructor(socket: Socket, turn: Turn, owner: Owner) {
     this.socket = socket
+    this.owner = owner
     this.turn = turn
   }
 
   /** The client reads more slowly than it is sent to: no deliveries until `drain`. */
   get congested(): boolean {
-    return this.socket.writableLength > OUTPUT_BYTES_HIGH
+    return this.broken || this.socket.writableLength > OUTPUT_BYTES_HIGH
+  }
+
+  /** Grows with every octet put in, whether or not it has gone to the socket. */
+  get position(): number {
+    return this.written + this.at
   }
 
   /** Octets that the socket has not taken yet. */
@@ -94,6 +103,10 @@ export class Output {
     this.socket.uncork()
   }
 
+  failed(error: unknown): void {
+    this.owner.failed(error)
+  }
+
   flush(): void {
     this.listed = false
     this.writeOut()
@@ -110,6 +123,12 @@ export class Output {
     }
     this.written += size
     this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => release(chunk))
+  }
+
+  /** What is in the chunk is not what the client expects: nothing of it goes out, and nothing more is delivered. */
+  breakOff(): void {
+    this.broken = true
+    this.close()
   }
 
   /** Nothing more is written. */

@@ -12,6 +12,7 @@ import type { Users } from '../security/users.ts'
 import { plainAddress } from '../util/address.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
+import { charge, charged, type Owner } from '../util/owner.ts'
 import type { TlsSettings } from '../util/tls.ts'
 import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
@@ -23,7 +24,7 @@ import { trustedList } from './proxy-protocol.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
 
 /** Asked after every flush, until it answers false. */
-export interface FlushWaiter {
+export interface FlushWaiter extends Owner {
   flushed(): boolean
 }
 
@@ -127,7 +128,7 @@ export class Server {
       { memory, disk },
       this.blocking ? `alarm: ${this.alarms.reason}` : 'alarms cleared',
     )
-    if (!this.blocking) for (const c of this.connections) c.intake.unblock()
+    if (!this.blocking) for (const c of this.connections) charged(c, () => c.intake.unblock())
   }
 
   awaitFlush(w: FlushWaiter): void {
@@ -139,7 +140,11 @@ export class Server {
     this.waiters = []
     for (let i = 0; i < waiters.length; i++) {
       const w = waiters[i] as FlushWaiter
-      if (w.flushed()) this.waiters.push(w)
+      try {
+        if (w.flushed()) this.waiters.push(w)
+      } catch (error) {
+        charge(w, error)
+      }
     }
     this.broker.turn.run()
   }

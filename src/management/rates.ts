@@ -3,6 +3,7 @@
  * rate is the growth since the reading before, in events a second.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Timer } from '../broker/clock.ts'
 import {
   type BrokerCounters,
   brokerCounterNames,
@@ -78,7 +79,7 @@ export class Rates {
   readonly leveret: Leveret
   /** Of the objects that were there last time. */
   private readings = new Map<object, Reading>()
-  private timer: NodeJS.Timeout
+  private timer: Timer
   private stopped = false
 
   constructor(leveret: Leveret) {
@@ -86,15 +87,20 @@ export class Rates {
     this.timer = this.later()
   }
 
-  private later(): NodeJS.Timeout {
-    const timer = setTimeout(() => void this.sample(), this.leveret.settings.statisticsInterval)
-    timer.unref()
-    return timer
+  private later(): Timer {
+    const { broker, settings, owner } = this.leveret
+    return broker.clock.after(settings.statisticsInterval, () => {
+      this.sample()
+        .catch((error) => owner.failed(error))
+        .finally(() => {
+          if (!this.stopped) this.timer = this.later()
+        })
+    })
   }
 
   stop(): void {
     this.stopped = true
-    clearTimeout(this.timer)
+    this.timer.cancel()
   }
 
   private *sources(): Iterable<Source> {
@@ -124,7 +130,6 @@ export class Rates {
       if (this.stopped) return
     }
     this.readings = readings
-    this.timer = this.later()
   }
 
   private reading({ owner, names, values }: Source): Reading {

@@ -1,5 +1,6 @@
 /** Virtual hosts, as HTTP, the command line and definitions change them. */
 import type { Broker } from '../broker/broker.ts'
+import type { Failures } from '../broker/failures.ts'
 import { Firehose } from '../broker/firehose.ts'
 import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
@@ -58,6 +59,7 @@ export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value:
 }
 
 /** Turns the firehose on or off. @param node its name in the copies */
-export function setTracing(vhost: Vhost, on: boolean, node: string): void {
-  vhost.tracer = on ? new Firehose(vhost, node) : undefined
+export function setTracing(vhost: Vhost, on: boolean, node: string, failures: Failures): void {
+  const owner = failures.owner('message', { tracing: vhost.name })
+  vhost.tracer = on ? new Firehose(vhost, node, owner) : undefined
 }

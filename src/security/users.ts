@@ -198,7 +198,7 @@ export class Users {
     if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
     this.remember(name, stored, password)
-    if (stored.algorithm !== SCRYPT) void this.upgrade(user, password)
+    if (stored.algorithm !== SCRYPT) this.upgrade(user, password).catch(() => {})
     return user
   }
 
@@ -233,6 +233,7 @@ export class Users {
   }
 
   /** The password is known to be right: from now on a memory-hard hash of it is kept. */
+  /** Where it fails the old hash stays, and the next login tries again. */
   private async upgrade(user: UserRecord, password: string): Promise<void> {
     if (this.upgrading.has(user.name)) return
     this.upgrading.add(user.name)

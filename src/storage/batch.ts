@@ -3,6 +3,7 @@
  * what comes meanwhile is the next one. Whoever waits for the disk remembers a batch number, not a promise a message.
  */
 import type { Clock, Timer } from '../broker/clock.ts'
+import { charged, type Owner, StoreFailure } from '../util/owner.ts'
 import type { Storage, StorageWrite } from './storage.ts'
 
 /** How long changes that nobody waits for may gather before they are written, in ms. */
@@ -12,6 +13,12 @@ const RETRY_MS = 500
 /** A queue's log: it is asked for its changes when a batch is put together. */
 export interface BatchSource {
   collect(batch: StorageWrite[]): void
+}
+
+const rethrow: Owner = {
+  failed(error) {
+    throw error
+  },
 }
 
 export class GroupCommit {
@@ -28,6 +35,7 @@ export class GroupCommit {
   readonly keeps: boolean
   private readonly storage: Storage
   private readonly clock: Clock
+  private readonly owner: Owner
   private sources: BatchSource[] = []
   private metadata: StorageWrite[] = []
   private inFlight: Promise<void> | undefined
@@ -40,8 +48,10 @@ export class GroupCommit {
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
 
-  constructor(storage: Storage, clock: Clock) {
+  /** @param owner who is charged with what listeners throw */
+  constructor(storage: Storage, clock: Clock, owner: Owner = rethrow) {
     this.storage = storage
+    this.owner = owner
     this.keeps = storage.keeps
     this.clock = clock
   }
@@ -123,14 +133,28 @@ export class GroupCommit {
     this.metadata = []
     const sources = this.sources
     this.sources = []
-    for (const s of sources) s.collect(batch)
+    try {
+      for (const s of sources) s.collect(batch)
+      this.inFlight = batch.length === 0 ? Promise.resolve() : this.storage.write(batch)
+    } catch (error) {
+      throw this.lost(error)
+    }
     const number = this.number++
     this.flightBytes = this.pendingBytes
-    this.inFlight = batch.length === 0 ? Promise.resolve() : this.storage.write(batch)
     this.inFlight.then(
       () => this.landed(number),
       (error) => this.failed(error, batch, number),
     )
+  }
+
+  /** The batch is in pieces, and what is confirmed from now on might not be in any: nothing is, and the process ends. */
+  private lost(cause: unknown): StoreFailure {
+    this.closed = true
+    const failure = new StoreFailure('a batch could not be put together', { cause })
+    this.clock.defer(() => {
+      throw failure
+    })
+    return failure
   }
 
   private landed(number: number): void {
@@ -143,7 +167,7 @@ export class GroupCommit {
       this.waiting = this.waiting.filter((w) => w.number > number)
       for (const w of ready) w.resolve()
     }
-    for (const listener of this.flushListeners) listener()
+    for (const listener of this.flushListeners) charged(this.owner, listener)
     if (this.inFlight === undefined) this.maintain()
     this.proceed()
   }

@@ -3,6 +3,8 @@
  * durable queues. A log is a list of segments; a segment has one small state value and records, each a run of packed
  * entries. One suite, test/storage/contract.ts, runs over every implementation.
  */
+import { StoreFailure } from '../util/owner.ts'
+
 export type StorageWrite =
   | { op: 'put'; key: string; value: Uint8Array }
   | { op: 'delete'; key: string }
@@ -44,7 +46,7 @@ export interface Storage {
 export type StorageErrorCode = 'LOCKED' | 'VERSION' | 'UNREADABLE' | 'FULL' | 'IO'
 
 /** What an operator is told: the message says what is wrong and what to do. */
-export class StorageError extends Error {
+export class StorageError extends StoreFailure {
   override readonly name = 'StorageError'
   readonly code: StorageErrorCode
 

@@ -19,7 +19,13 @@ export class Service {
     const every = Number(environment['WATCHDOG_USEC'] ?? 0) / 1000
     if (!this.wanted || every <= 0) return
     // An event loop that stands still says nothing: that is what the watchdog is for.
-    this.watchdog = setInterval(() => notify(`--pid=${process.pid}`, 'WATCHDOG=1'), every / 2)
+    this.watchdog = setInterval(() => {
+      try {
+        notify(`--pid=${process.pid}`, 'WATCHDOG=1')
+      } catch {
+        // No process can be started just now: systemd waits for the next one.
+      }
+    }, every / 2)
     this.watchdog.unref()
   }
 

@@ -8,7 +8,10 @@ function setUp(residentBytes = 100) {
   const memory = { residentBytes, memoryBytes: 50 }
   const congestion = new Congestion(clock, memory)
   let resumed = 0
-  const publisher = { resumeReading: () => void resumed++ }
+  const publisher = {
+    resumeReading: () => void resumed++,
+    failed: (error: unknown) => expect(error).toBe(undefined),
+  }
   return { clock, memory, congestion, publisher, resumed: () => resumed }
 }
 

@@ -75,8 +75,9 @@ export class Alarms {
   private later(): void {
     const ms = Number.isFinite(this.limits.memory) ? MEMORY_CHECK_MS : CHECK_MS
     this.timer = this.clock.after(ms, () => {
-      this.look(this.clock.now() - this.diskLookedAt >= CHECK_MS)
+      // A look that fails is not the last one.
       this.later()
+      this.look(this.clock.now() - this.diskLookedAt >= CHECK_MS)
     })
   }
 

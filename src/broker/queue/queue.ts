@@ -1,5 +1,6 @@
 /** What exchanges, channels and operations see of a queue, whatever its kind. */
 import type { FieldTable } from '../../protocol/field-table.ts'
+import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
 import type { Incoming } from '../message.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
@@ -76,7 +77,7 @@ export interface RetrySettings {
   readonly max: number
 }
 
-export interface Queue extends QueueInfo {
+export interface Queue extends QueueInfo, Owner {
   readonly owner: object | undefined
   readonly log: number | undefined
   readonly settings: QueueSettings

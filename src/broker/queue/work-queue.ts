@@ -6,6 +6,7 @@
 
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
+import type { Owner } from '../../util/owner.ts'
 import type { Clock } from '../clock.ts'
 import { QueueCounters } from '../counters.ts'
 import { type Deduplication, headersOf } from '../deduplication.ts'
@@ -43,7 +44,7 @@ export interface QueueContents {
 }
 
 /** What a queue needs of its surroundings. */
-export interface QueueEnvironment {
+export interface QueueEnvironment extends Owner {
   readonly clock: Clock
   readonly turn: Turn
   readonly deadLetter: DeadLetter
@@ -212,6 +213,10 @@ export class WorkQueue implements Queue {
     if (this.awake || this.deleted) return
     this.awake = true
     this.env.turn.pumpLater(this)
+  }
+
+  failed(error: unknown): void {
+    this.env.failed(error)
   }
 
   /** Hands out, expires and drops what is due, in this order. */

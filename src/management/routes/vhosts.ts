@@ -20,7 +20,7 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
     const { tracing } = r.body
     const vhost = broker.vhosts.get(name)
     if (tracing !== undefined && vhost !== undefined)
-      setTracing(vhost, flag(r.body, 'tracing'), leveret.nodeName)
+      setTracing(vhost, flag(r.body, 'tracing'), leveret.nodeName, broker.failures)
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {

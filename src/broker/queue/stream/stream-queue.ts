@@ -5,6 +5,7 @@
  */
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
+import type { Owner } from '../../../util/owner.ts'
 import { withHeader } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
 import type { Incoming } from '../../message.ts'
@@ -36,7 +37,7 @@ interface Reader {
   next: number
 }
 
-export interface StreamEnvironment {
+export interface StreamEnvironment extends Owner {
   readonly turn: Turn
 }
 
@@ -156,6 +157,10 @@ export class StreamQueue implements Queue {
     if (this.awake || this.deleted) return
     this.awake = true
     this.env.turn.pumpLater(this)
+  }
+
+  failed(error: unknown): void {
+    this.env.failed(error)
   }
 
   pump(): void {

@@ -1,0 +1,62 @@
+/**
+ * What has failed although nothing should: counted by the kind of its owner and logged with its stack, the first ones of a
+ * minute each, the rest as a number, so that a failure that comes again and again does not fill the disk.
+ */
+import { FAILURES_LOGGED_PER_MINUTE } from '../limits.ts'
+import type { Owner } from '../util/owner.ts'
+import type { Clock } from './clock.ts'
+
+export const ownerKinds = [
+  'message',
+  'queue',
+  'exchange',
+  'channel',
+  'connection',
+  'request',
+  'object',
+  'broker',
+] as const
+export type OwnerKind = (typeof ownerKinds)[number]
+
+export type ReportFailure = (fields: object, message: string) => void
+
+const MINUTE_MS = 60_000
+
+export class Failures {
+  /** Since the start. */
+  readonly counts: Record<OwnerKind, number>
+  private readonly clock: Clock
+  private readonly report: ReportFailure
+  private minute = 0
+  private logged = 0
+  private unlogged = 0
+
+  constructor(clock: Clock, report: ReportFailure) {
+    this.clock = clock
+    this.report = report
+    this.counts = Object.fromEntries(ownerKinds.map((k) => [k, 0])) as Record<OwnerKind, number>
+  }
+
+  /** @param whose what the log says of the owner */
+  note(
+    kind: OwnerKind,
+    whose: object,
+    error: unknown,
+    message = `internal error, charged to its ${kind}`,
+  ): void {
+    this.counts[kind]++
+    const minute = Math.floor(this.clock.now() / MINUTE_MS)
+    if (minute !== this.minute) {
+      const { unlogged } = this
+      this.minute = minute
+      this.logged = this.unlogged = 0
+      if (unlogged > 0) this.report({ failures: unlogged }, 'internal errors that were not logged one by one')
+    }
+    if (this.logged++ < FAILURES_LOGGED_PER_MINUTE) this.report({ ...whose, err: error }, message)
+    else this.unlogged++
+  }
+
+  owner(kind: OwnerKind, whose: object): Owner {
+    return { failed: (error) => this.note(kind, whose, error) }
+  }
+}
