@@ -61,9 +61,20 @@ export class Channel implements Confirming, TraceOrigin {
     this.caller = caller
   }
 
-  setAccess(access: Access): void {
-    this.caller = { ...this.caller, access }
+  /** What the user may do from the next method on. Consumers of queues that it may not read any more are cancelled. */
+  setRights(tags: readonly string[], access: Access): void {
+    this.caller = { ...this.caller, tags, access }
     this.routes = new RouteCache()
+    for (const c of [...this.consumers.values()]) {
+      if (c.tag === this.replyConsumer?.tag || access.allows('read', c.queue.name)) continue
+      const fields = { connection: this.connection.name, channel: this.number, queue: c.queue.name }
+      this.connection.server.loggers.channel.info(
+        fields,
+        'consumer cancelled: its user may not read the queue',
+      )
+      this.consumerCancelled(c)
+      c.queue.cancel(c)
+    }
   }
 
   get connectionName(): string {
@@ -161,7 +172,7 @@ export class Channel implements Confirming, TraceOrigin {
     c.queue.cancel(c)
   }
 
-  /** The queue of a consumer has gone. Clients that announced it are told, others just hear nothing more. */
+  /** The queue of a consumer has gone, or the right to read it. Clients that announced it are told, others just hear nothing more. */
   consumerCancelled(c: ChannelConsumer): void {
     this.consumers.delete(c.tag)
     c.stop()

@@ -10,6 +10,7 @@ import type { Caller } from '../operations/caller.ts'
 import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
+import { noAccess } from '../security/access.ts'
 import { charged } from '../util/owner.ts'
 import { announces } from './capabilities.ts'
 import { ChannelTable } from './channel-table.ts'
@@ -120,6 +121,18 @@ export class Connection implements HeartbeatPeer {
   setFrameBytesMax(max: number): void {
     this.frameBytesMax = max
     this.intake.reader.frameBytesMax = max
+  }
+
+  /** Tags or permissions of its user are others now, and hold from the next method on. */
+  rightsChanged(): void {
+    const { caller, negotiation } = this
+    const { user } = negotiation
+    if (caller === undefined || user === undefined || this.state !== 'open') return
+    const { tags } = user
+    const access = user.access(caller.vhost.name) ?? noAccess
+    if (tags === caller.tags && access === caller.access) return
+    this.caller = { ...caller, tags, access }
+    for (const ch of this.channels) ch.setRights(tags, access)
   }
 
   /** It gets no deliveries until its socket has drained. */
@@ -242,6 +255,8 @@ export class Connection implements HeartbeatPeer {
       charged(owner, () => ch.release())
     }
     const { caller } = this
+    const { user } = this.negotiation
+    if (user !== undefined) this.server.rights.remove(user.name, this)
     if (caller !== undefined && !this.released) {
       this.released = true
       this.server.admission.leaveChannels(caller.user, this.channels.size)

@@ -9,7 +9,6 @@ import type { FrameHandler } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.ts'
 import type { AnyMethod } from '../protocol/generated/methods.ts'
-import { noAccess } from '../security/access.ts'
 import { plainView } from '../util/copy.ts'
 import type { Connection } from './connection.ts'
 import type { Server } from './server.ts'
@@ -145,12 +144,9 @@ export class Frames implements FrameHandler {
         `number of channels opened (${this.connection.channels.size}) has reached the negotiated channel_max (${this.connection.channelMax})`,
       )
     const { server, caller } = this.connection
-    const { user, vhost } = caller as Caller
-    server.admission.enterChannel(user)
+    server.admission.enterChannel((caller as Caller).user)
     server.broker.counters.channelsOpened++
-    // Changes of permissions act on new channels.
-    const access = this.connection.negotiation.user?.access(vhost.name) ?? noAccess
-    const ch = new Channel(this.connection, number, { ...(caller as Caller), access })
+    const ch = new Channel(this.connection, number, caller as Caller)
     this.connection.channels.add(ch)
     ch.send({ id: MethodId.ChannelOpenOk, channelId: Buffer.alloc(0) })
   }

@@ -8,7 +8,6 @@ import type {
   ConnectionStartOk,
   ConnectionTuneOk,
 } from '../protocol/generated/methods.ts'
-import { noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
@@ -104,6 +103,7 @@ export class Negotiation {
       return
     }
     this.user = user
+    connection.server.rights.add(user.name, connection)
     connection.server.throttle.succeeded(connection.peer.address)
     this.step = 'tuning'
     connection.output.method(0, tune(connection.server.tuning))
@@ -170,7 +170,7 @@ export class Negotiation {
     const { connection, user } = this
     const { oauth } = connection.server.login
     const accepted = (): void => connection.output.method(0, { id: MethodId.ConnectionUpdateSecretOk })
-    if (oauth === undefined || user?.expires === undefined) {
+    if (oauth === undefined || user?.byToken !== true) {
       accepted()
       return
     }
@@ -186,8 +186,7 @@ export class Negotiation {
       }
       this.user = renewed
       this.expire(renewed.expires)
-      // The new rights hold at once.
-      for (const ch of connection.channels) ch.setAccess(renewed.access(ch.caller.vhost.name) ?? noAccess)
+      connection.rightsChanged()
       accepted()
     })
     renewal.catch((error) => connection.failed(error))

@@ -21,6 +21,7 @@ import { defaultTuning, type Tuning } from './handshake.ts'
 import { Listener } from './listener.ts'
 import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
+import { LiveRights } from './rights.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
 
 /** Asked after every flush, until it answers false. */
@@ -59,6 +60,7 @@ export class Server {
   readonly congestion: Congestion
   readonly admission: Admission
   readonly throttle = new LoginThrottle()
+  readonly rights = new LiveRights()
   readonly tuning: Tuning
   /** Whether a load balancer at that address is to be believed. */
   readonly proxies: ((address: string) => boolean) | undefined
@@ -76,6 +78,7 @@ export class Server {
     this.identity = { ...defaultIdentity, clusterName: nodeName, ...options.identity }
     this.alarms = alarms
     this.admission = new Admission(users)
+    users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
     alarms.onChange(() => this.alarmChanged())
     this.congestion = new Congestion(broker.clock, broker)

@@ -27,6 +27,7 @@ const includes: Record<Tag, readonly string[]> = {
 export const owner: Principal = {
   name: 'leveret',
   tags: ['administrator'],
+  byToken: false,
   expires: undefined,
   access: () => fullAccess,
 }

@@ -31,6 +31,7 @@ import {
   notLoggedIn,
   owner,
   Request,
+  type Tag,
 } from './http.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -140,15 +141,14 @@ export class ManagementServer {
       // Before the body is read: nobody sends one who may not.
       onRequest: async (raw) => {
         const user = await this.authenticate(raw)
-        if (!hasTag(user, tag)) {
-          this.leveret.logger.warn({ user: user.name, method, path: raw.url }, 'HTTP request refused')
-          throw notAuthorised('User not authorised to access object')
-        }
+        this.checkTag(user, tag, raw)
         this.principals.set(raw, user)
       },
       preValidation: async (raw) => {
         raw.body = fromForm(raw.body)
       },
+      // The body may have taken its time.
+      preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
       handler: async (raw, reply) => {
         const r = new Request(this.leveret, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
@@ -156,6 +156,16 @@ export class ManagementServer {
         return answer === undefined ? reply.send() : answer
       },
     })
+  }
+
+  /** By the tags that the user has now. @throws HttpError 401 */
+  private checkTag(user: Principal, tag: Tag, raw: FastifyRequest): void {
+    const now = this.leveret.broker.clock.now()
+    if (user.expires !== undefined && user.expires <= now) throw notLoggedIn
+    if (hasTag(user, tag)) return
+    const { method, url: path } = raw
+    this.leveret.logger.warn({ user: user.name, method, path }, 'HTTP request refused')
+    throw notAuthorised('User not authorised to access object')
   }
 
   /** @throws HttpError 401 */

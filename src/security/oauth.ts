@@ -121,6 +121,7 @@ export class OAuth {
     return {
       name,
       tags,
+      byToken: true,
       expires: payload.exp === undefined ? undefined : payload.exp * 1000,
       access: (vhost) => scopeAccess(rules, vhost),
     }

@@ -30,6 +30,14 @@ export interface UserJournal {
   topicPermissionRemoved(user: string, vhost: string, exchange: string): void
 }
 
+/** Told at once of what changes for users who may be connected. */
+export interface RightsWatcher {
+  /** Tags, permissions or limits; @param vhost the only one that is concerned, undefined = any */
+  rightsChanged(user: string, vhost: string | undefined): void
+  /** Before the user's rights go. */
+  userRemoved(user: string): void
+}
+
 export interface StoredUsers {
   readonly users: Iterable<UserRecord>
   readonly permissions: Iterable<Permission & { readonly user: string; readonly vhost: string }>
@@ -47,6 +55,7 @@ export class Users {
   private readonly byName = new Map<string, UserRecord>()
   private readonly rights = new Map<string, Map<string, Rights>>()
   private readonly journal: UserJournal | undefined
+  watcher: RightsWatcher | undefined
   /** Users that may only come from this machine. */
   /** What a new password must satisfy; undefined = nothing. */
   passwordRule: PasswordRule | undefined
@@ -86,12 +95,14 @@ export class Users {
     this.byName.set(user.name, user)
     this.verified.delete(user.name)
     this.journal?.userSet(user)
+    this.watcher?.rightsChanged(user.name, undefined)
   }
 
   /** False where there is none. */
   remove(name: string): boolean {
     if (!this.byName.delete(name)) return false
     this.verified.delete(name)
+    this.watcher?.userRemoved(name)
     for (const vhost of [...(this.rights.get(name)?.keys() ?? [])]) this.forget(name, vhost)
     this.journal?.userRemoved(name)
     return true
@@ -117,6 +128,7 @@ export class Users {
     rights.permission = p
     rights.access = undefined
     this.journal?.permissionSet(user, vhost, p)
+    this.watcher?.rightsChanged(user, vhost)
   }
 
   removePermission(user: string, vhost: string): boolean {
@@ -125,6 +137,7 @@ export class Users {
     rights.permission = undefined
     rights.access = undefined
     this.journal?.permissionRemoved(user, vhost)
+    this.watcher?.rightsChanged(user, vhost)
     return true
   }
 
@@ -134,6 +147,7 @@ export class Users {
     rights.topics.set(exchange, p)
     rights.access = undefined
     this.journal?.topicPermissionSet(user, vhost, p)
+    this.watcher?.rightsChanged(user, vhost)
   }
 
   /** @param exchange undefined = all of the vhost */
@@ -149,6 +163,7 @@ export class Users {
       removed = true
       this.journal?.topicPermissionRemoved(user, vhost, x)
     }
+    if (removed) this.watcher?.rightsChanged(user, vhost)
     return removed
   }
 

@@ -54,6 +54,22 @@ describe('commands of rabbitmqctl', () => {
     expect(existsSync(join(own, 'control.sock'))).toBe(false)
   })
 
+  it('change rights of those who are connected at once', async () => {
+    await out('add_user', 'present', 'secret')
+    await out('set_permissions', 'present', '.*', '.*', '.*')
+    const w = await session(broker, { user: 'present', password: 'secret' })
+    const publish = async (): Promise<void> => {
+      w.publish(CH, { exchange: 'amq.topic', routingKey: 'k' })
+      await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    }
+    await publish()
+    await out('clear_permissions', 'present')
+    w.publish(CH, { exchange: 'amq.topic', routingKey: 'k' })
+    expect((await w.channelError(CH)).text).toContain("write access to exchange 'amq.topic'")
+    await out('delete_user', 'present')
+    expect((await w.connectionError()).text).toBe("CONNECTION_FORCED - user 'present' is deleted")
+  })
+
   it('list with the columns asked for, in each format', async () => {
     const w = await session(broker)
     await declareQueue(w, { queue: 'listed, "q"' })

@@ -50,6 +50,7 @@ afterAll(async () => {
 
 interface TokenOptions {
   readonly name?: string
+  /** Until it runs out; 0 = never. */
   readonly seconds?: number
   readonly audience?: string
   readonly issuer?: string
@@ -57,12 +58,16 @@ interface TokenOptions {
 }
 
 function token(scopes: string[], o: TokenOptions = {}, key = keys.privateKey): Promise<string> {
-  return new SignJWT({ scope: scopes.join(' '), preferred_username: o.name ?? 'app', extra: o.extra ?? [] })
+  const jwt = new SignJWT({
+    scope: scopes.join(' '),
+    preferred_username: o.name ?? 'app',
+    extra: o.extra ?? [],
+  })
     .setProtectedHeader({ alg: 'ES256', kid: 'one' })
     .setIssuer(o.issuer ?? 'https://idp.example')
     .setAudience(o.audience ?? 'broker')
-    .setExpirationTime(Math.floor(Date.now() / 1000) + (o.seconds ?? 3600))
-    .sign(key)
+  if (o.seconds !== 0) jwt.setExpirationTime(Math.floor(Date.now() / 1000) + (o.seconds ?? 3600))
+  return jwt.sign(key)
 }
 
 async function open(password: string): Promise<Wire> {
@@ -158,6 +163,31 @@ describe('a token as the password', () => {
     w.send(0, MethodId.ConnectionUpdateSecret, { newSecret: Buffer.from(foreign), reason: '' })
     const e = await w.connectionError()
     expect([e.code, e.text]).toEqual([530, 'NOT_ALLOWED - New secret was refused by one of the backends'])
+  })
+
+  it.each([
+    ['with', {}],
+    ['without', { seconds: 0 }],
+  ])('takes away at once what the new one does not give, %s an end of its time', async (_, o) => {
+    const w = await open(await token(['broker.configure:*/*', 'broker.write:*/*', 'broker.read:*/*'], o))
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'renewed', exclusive: true }, MethodId.QueueDeclareOk)
+    const { consumerTag } = await w.call(
+      CH,
+      MethodId.BasicConsume,
+      { queue: 'renewed', noAck: true },
+      MethodId.BasicConsumeOk,
+    )
+    for (let i = 0; i < 2; i++) {
+      w.publish(CH, { routingKey: 'renewed', body: 'x' })
+      await w.receive(CH, MethodId.BasicDeliver)
+    }
+    const newSecret = Buffer.from(await token(['broker.configure:*/b'], o))
+    const secret = { newSecret, reason: 'renewal' }
+    await w.call(0, MethodId.ConnectionUpdateSecret, secret, MethodId.ConnectionUpdateSecretOk)
+    expect((await w.expect(CH, MethodId.BasicCancel)).consumerTag).toBe(consumerTag)
+    w.publish(CH, { routingKey: 'renewed', body: 'x' })
+    expect((await w.channelError(CH)).text).toContain("write access to exchange 'amq.default'")
+    await w.close()
   })
 
   it('opens the HTTP API too', async () => {

@@ -1,0 +1,31 @@
+/** Rights hold at once: what changes for a user reaches the connections that it has, which act by it from then on. */
+import { ReplyCode } from '../protocol/errors.ts'
+import type { RightsWatcher } from '../security/users.ts'
+import type { Connection } from './connection.ts'
+
+export class LiveRights implements RightsWatcher {
+  /** Connections that have logged in and are not closing. */
+  private readonly byUser = new Map<string, Set<Connection>>()
+
+  add(user: string, c: Connection): void {
+    const connections = this.byUser.get(user)
+    if (connections === undefined) this.byUser.set(user, new Set([c]))
+    else connections.add(c)
+  }
+
+  remove(user: string, c: Connection): void {
+    const connections = this.byUser.get(user)
+    connections?.delete(c)
+    if (connections?.size === 0) this.byUser.delete(user)
+  }
+
+  rightsChanged(user: string, vhost: string | undefined): void {
+    for (const c of this.byUser.get(user) ?? [])
+      if (vhost === undefined || c.caller?.vhost.name === vhost) c.rightsChanged()
+  }
+
+  userRemoved(user: string): void {
+    for (const c of this.byUser.get(user) ?? [])
+      c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - user '${user}' is deleted`)
+  }
+}
