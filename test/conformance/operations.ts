@@ -140,5 +140,11 @@ export function withoutRight(text: string): string {
   return text.replace(/- (configure|write|read) access/, '- access')
 }
 
-/** A regular expression for everything but one name. */
-export const allBut = (name: string): string => `^(?!${name.replaceAll('.', '\\.')}$).*$`
+const names = new Set(operations.flatMap(([, needed]) => needed.map(([, , name]) => name)))
+
+/** A regular expression for every name in the table but one. */
+export const allBut = (name: string): string =>
+  [...names]
+    .filter((n) => n !== name)
+    .map((n) => `^${n.replaceAll('.', '\\.')}$`)
+    .join('|')
