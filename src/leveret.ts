@@ -22,6 +22,7 @@ import { GroupCommit } from './storage/batch.ts'
 import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
+import { loadGently } from './util/load.ts'
 import { type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
 import { nodeName } from './util/node-name.ts'
 import type { Owner } from './util/owner.ts'
@@ -92,7 +93,7 @@ export class Leveret {
       {
         memoryUsed,
         freeMemory: () => this.freeMemory(),
-        diskFree: () => diskFree(settings.dataDir),
+        diskFree: () => diskFree(settings.dataDir, this.alarms.diskFree),
         reusable: () => storage.reusableBytes?.() ?? 0,
       },
       clock,
@@ -167,18 +168,28 @@ export class Leveret {
 
   /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
   private loadManagement(): Promise<ManagementServer> {
-    this.management ??= import('./management/server.ts').then(
-      ({ ManagementServer }) => new ManagementServer(this, this.settings.http),
-    )
+    this.management ??= this.newManagement()
+    this.management.catch(() => {
+      // The next one may find what was missing.
+      this.management = undefined
+    })
     return this.management
+  }
+
+  private async newManagement(): Promise<ManagementServer> {
+    await loadGently('management/server')
+    const { ManagementServer } = await import('./management/server.ts')
+    return new ManagementServer(this, this.settings.http)
   }
 
   /** Where the path is too long for a socket, or there are no such sockets, the port is all there is. */
   private async openControlSocket(path: string): Promise<void> {
     try {
       const { ControlSocket } = await import('./management/control-socket.ts')
-      this.control = await ControlSocket.open(path, async (request, response) =>
-        (await this.loadManagement()).serveLocally(request, response),
+      this.control = await ControlSocket.open(
+        path,
+        async (request, response) => (await this.loadManagement()).serveLocally(request, response),
+        this.server.descriptors,
       )
     } catch (error) {
       this.logger.warn({ err: error }, 'no control socket in the data folder')
@@ -304,8 +315,13 @@ function openStorage({ storage, dataDir }: Settings, logger: Logger): Promise<St
   return LmdbStorage.open(dataDir, { notice: (text) => logger.warn({}, text) })
 }
 
-function diskFree(dataDir: string | undefined): number | undefined {
+/** What was known last where the system does not tell just now. */
+function diskFree(dataDir: string | undefined, last: number | undefined): number | undefined {
   if (dataDir === undefined) return undefined
-  const { bavail, bsize } = statfsSync(dataDir)
-  return bavail * bsize
+  try {
+    const { bavail, bsize } = statfsSync(dataDir)
+    return bavail * bsize
+  } catch {
+    return last
+  }
 }

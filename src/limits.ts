@@ -111,8 +111,23 @@ export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
 /** Octets of one WebSocket message: the connection is closed beyond. */
 export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 
-/** Connections that have not opened a vhost yet: further ones are closed at once. */
+/** Connections that have not opened a vhost yet: beyond, the oldest of the address with the most of them is closed. */
 export const UNAUTHENTICATED_MAX = 4_096
+
+/** The part of them that one address can have: beyond, its own oldest one is closed. */
+export const UNAUTHENTICATED_SHARE = 3 / 4
+
+/** Connections of the HTTP port, and of that of the metrics: further ones are closed at once. */
+export const HTTP_CONNECTIONS_MAX = 1_024
+
+/** Those of them that have no request: beyond, the oldest is closed. */
+export const HTTP_IDLE_MAX = 256
+
+/** ms for the headers of an HTTP request: the connection is closed beyond. */
+export const HTTP_HEADERS_MS_MAX = 10_000
+
+/** ms in which an HTTP connection takes and sends nothing at all: it is closed beyond. */
+export const HTTP_STALL_MS_MAX = 60_000
 
 /** ms that a login waits, at most, where its address has been refused again and again. */
 export const LOGIN_DELAY_MS_MAX = 5_000

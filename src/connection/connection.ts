@@ -101,6 +101,7 @@ export class Connection implements HeartbeatPeer {
       return undefined
     } finally {
       this.name = this.peer.name
+      this.server.unopened.moved(this.socket, this.peer.address)
     }
   }
 

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
+import { plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import type { Unopened } from './unopened.ts'
 
 const TLS_HANDSHAKE_MS = 5_000
 const BACKLOG = 4096
@@ -16,8 +18,11 @@ export class Listener {
   readonly net: NetServer
   private readonly tls: TlsSettings | undefined
 
-  /** @throws the error of reading a certificate or key, or of using it */
-  constructor(tls: TlsSettings | undefined, accept: Accept, onError: OnError) {
+  /**
+   * @param unopened where sockets are counted whose TLS handshake is on its way
+   * @throws the error of reading a certificate or key, or of using it
+   */
+  constructor(tls: TlsSettings | undefined, accept: Accept, onError: OnError, unopened: Unopened) {
     this.tls = tls
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
@@ -31,7 +36,11 @@ export class Listener {
       handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS,
     })
     addHosts(server, tls)
-    server.on('secureConnection', (socket) => accept(socket, server))
+    const handshakes = countHandshakes(server, unopened)
+    server.on('secureConnection', (socket) => {
+      handshakes.ended(socket)
+      accept(socket, server)
+    })
     server.on('tlsClientError', (error, socket) => {
       onError(error)
       socket.destroy()
@@ -59,6 +68,29 @@ export class Listener {
 
   close(): Promise<void> {
     return new Promise((resolve) => this.net.close(() => resolve()))
+  }
+}
+
+/** The sockets beneath TLS; these and the ones above have address and port in common. */
+function countHandshakes(server: TlsServer, unopened: Unopened): { ended(secure: Socket): void } {
+  const sockets = new Map<string, Socket>()
+  const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+  server.on('connection', (socket: Socket) => {
+    const key = keyOf(socket)
+    sockets.set(key, socket)
+    unopened.add(socket, plainAddress(socket.remoteAddress))
+    socket.once('close', () => {
+      unopened.remove(socket)
+      if (sockets.get(key) === socket) sockets.delete(key)
+    })
+  })
+  return {
+    ended: (secure) => {
+      const key = keyOf(secure)
+      const socket = sockets.get(key)
+      if (socket !== undefined) unopened.remove(socket)
+      sockets.delete(key)
+    },
   }
 }
 

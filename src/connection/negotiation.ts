@@ -145,6 +145,7 @@ export class Negotiation {
     broker.counters.connectionsOpened++
     this.timer.cancel()
     connection.state = 'open'
+    server.unopened.remove(connection.socket)
     this.expire(user.expires)
     connection.output.method(0, { id: MethodId.ConnectionOpenOk, knownHosts: '' })
     connection.server.logger.info(

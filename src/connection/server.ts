@@ -4,12 +4,12 @@ import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { SHUTDOWN_MS_MAX } from '../limits.ts'
+import { SHUTDOWN_MS_MAX, UNAUTHENTICATED_SHARE } from '../limits.ts'
 import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
 import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
-import { plainAddress } from '../util/address.ts'
+import { Descriptors } from '../util/descriptors.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
@@ -23,6 +23,10 @@ import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
 import { LiveRights } from './rights.ts'
 import { defaultIdentity, type Identity } from './server-properties.ts'
+import { Unopened } from './unopened.ts'
+
+/** ms between two lines of the log about connections that had to make room. */
+const LOG_MS = 10_000
 
 /** Asked after every flush, until it answers false. */
 export interface FlushWaiter extends Owner {
@@ -62,6 +66,10 @@ export class Server {
   readonly throttle = new LoginThrottle()
   readonly rights = new LiveRights()
   readonly tuning: Tuning
+  readonly descriptors: Descriptors
+  /** Nobody has logged in there yet. */
+  readonly unopened: Unopened
+  private roomLogged = 0
   /** Whether a load balancer at that address is to be believed. */
   readonly proxies: ((address: string) => boolean) | undefined
   readonly alarms: Alarms
@@ -80,6 +88,13 @@ export class Server {
     this.admission = new Admission(users)
     users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
+    this.descriptors = new Descriptors(loggers.other)
+    this.unopened = new Unopened(
+      () => this.unopenedBounds(),
+      () => broker.clock.now(),
+      (address) => this.madeRoom(address),
+    )
+    this.descriptors.add(this.unopened)
     alarms.onChange(() => this.alarmChanged())
     this.congestion = new Congestion(broker.clock, broker)
     this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
@@ -93,7 +108,8 @@ export class Server {
    */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
     const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
-    const listener = new Listener(tls, (socket, net) => this.accept(socket, net), onError)
+    const listener = new Listener(tls, (socket, net) => this.accept(socket, net), onError, this.unopened)
+    this.descriptors.guard(listener.net)
     const actual = await listener.listen(port, host, onError)
     this.listeners.push(listener)
     return actual
@@ -101,20 +117,29 @@ export class Server {
 
   /** A client has come; `net` where the socket is a plain one of that listener. */
   accept(socket: Socket, net?: NetServer): void {
-    if (this.connections.size - this.admission.openCount >= this.admission.limits.unauthenticated) {
-      this.logger.warn(
-        { address: plainAddress(socket.remoteAddress) },
-        'too many connections that are not open yet',
-      )
-      socket.destroy()
-      return
-    }
     try {
-      this.connections.add(new Connection(this, socket, net))
+      const c = new Connection(this, socket, net)
+      this.connections.add(c)
+      this.unopened.add(c.socket, c.peer.address)
     } catch (error) {
       this.logger.error({ err: error }, 'cannot accept a connection')
       socket.destroy()
     }
+  }
+
+  private unopenedBounds(): { all: number; perAddress: number } {
+    const { unauthenticated } = this.admission.limits
+    return { all: unauthenticated, perAddress: Math.ceil(unauthenticated * UNAUTHENTICATED_SHARE) }
+  }
+
+  private madeRoom(address: string): void {
+    const now = this.broker.clock.now()
+    if (now - this.roomLogged < LOG_MS) return
+    this.roomLogged = now
+    this.logger.warn(
+      { address, waiting: this.unopened.size },
+      'too many connections that are not open yet: the oldest are closed',
+    )
   }
 
   /** Ends all connections to a vhost that is about to go. */
@@ -153,6 +178,7 @@ export class Server {
   }
 
   ended(c: Connection): void {
+    this.unopened.remove(c.socket)
     this.connections.delete(c)
     this.logger.info({ connection: c.name, user: c.caller?.user, reason: c.endReason }, 'connection closed')
     if (this.connections.size === 0) this.whenEmpty?.()

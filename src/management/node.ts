@@ -1,10 +1,12 @@
 /** The process as a node, and sums over everything. */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
+import { descriptorLimit } from '../util/descriptors.ts'
+import { residentMemory } from '../util/process-memory.ts'
 import type { Json } from './listing.ts'
 
 export interface Totals {
@@ -45,16 +47,7 @@ export function openFiles(): number {
 }
 
 /** What the system allows; a usual number where it does not tell. */
-export const FILES_MAX = filesMax()
-
-function filesMax(): number {
-  try {
-    const line = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\d+)/m)
-    return Number(line?.[1] ?? 1_048_576)
-  } catch {
-    return 1_048_576
-  }
-}
+export const FILES_MAX = descriptorLimit() ?? 1_048_576
 
 /** What a limit that is not set is shown as. */
 export function memoryLimit({ alarms }: Leveret): number {
@@ -75,7 +68,7 @@ export function nodeJson(leveret: Leveret): Json {
     being_drained: false,
     os_pid: String(process.pid),
     uptime: leveret.broker.clock.now() - leveret.startedAt,
-    mem_used: process.memoryUsage.rss(),
+    mem_used: residentMemory(),
     mem_limit: memoryLimit(leveret),
     mem_alarm: alarms.memory,
     disk_free: alarms.diskFree ?? 0,

@@ -33,6 +33,7 @@ import {
   Request,
   type Tag,
 } from './http.ts'
+import { HttpConnections } from './http-connections.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
@@ -210,7 +211,8 @@ export class ManagementServer {
     const server =
       tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
     this.servers.push(server)
-    serveWebSockets(server, this.leveret.server)
+    const connections = new HttpConnections(server, this.leveret.server.descriptors)
+    serveWebSockets(server, this.leveret.server, (socket) => connections.release(socket))
     await listen(server, { port, host: host ?? anyAddress() })
     const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port

@@ -9,7 +9,8 @@ import { hearErrors } from '../util/sockets.ts'
 
 const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 
-export function serveWebSockets(http: Server, amqp: AmqpServer): void {
+/** @param taken told of sockets that are connections of AMQP from now on */
+export function serveWebSockets(http: Server, amqp: AmqpServer, taken: (socket: Socket) => void): void {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: WEBSOCKET_MESSAGE_BYTES_MAX,
@@ -21,7 +22,10 @@ export function serveWebSockets(http: Server, amqp: AmqpServer): void {
     hearErrors(socket)
     try {
       if (PATHS.includes(requestUrl(request)?.pathname ?? '')) {
-        server.handleUpgrade(request, socket, head, (ws) => amqp.accept(asSocket(ws, socket)))
+        server.handleUpgrade(request, socket, head, (ws) => {
+          taken(socket)
+          amqp.accept(asSocket(ws, socket))
+        })
         return
       }
       // HTTP's sockets stay half open: without an end of ours they would wait for the client's.

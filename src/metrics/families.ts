@@ -4,6 +4,7 @@ import type { QueueCounters } from '../broker/counters.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
 import { FILES_MAX, memoryLimit, openFiles, totals } from '../management/node.ts'
+import { heapMemory, residentMemory } from '../util/process-memory.ts'
 import { version } from '../util/version.ts'
 
 export interface Family {
@@ -59,10 +60,9 @@ function identity({ server, nodeName }: Leveret): Family[] {
 
 function process_(leveret: Leveret): Family[] {
   const { alarms } = leveret
-  const rss = process.memoryUsage.rss()
   const seconds = (leveret.broker.clock.now() - leveret.startedAt) / 1000
   return [
-    one('process_resident_memory_bytes', 'gauge', rss, 'Memory used in bytes'),
+    one('process_resident_memory_bytes', 'gauge', residentMemory(), 'Memory used in bytes'),
     one('resident_memory_limit_bytes', 'gauge', memoryLimit(leveret), 'Memory high watermark in bytes'),
     one('process_open_fds', 'gauge', openFiles(), 'Open file descriptors'),
     one('process_max_fds', 'gauge', FILES_MAX, 'Open file descriptors limit'),
@@ -153,7 +153,7 @@ function messages(leveret: Leveret): Family[] {
 
 /** What Node itself says of its health. */
 function node(): Family[] {
-  const { heapUsed, heapTotal, external } = process.memoryUsage()
+  const heap = heapMemory()
   const plain = (name: string, value: number, help: string): Family => ({
     name,
     type: 'gauge',
@@ -163,9 +163,9 @@ function node(): Family[] {
   const families = [
     plain('nodejs_eventloop_lag_p50_seconds', delay.percentile(50) / 1e9, 'Median lag of the event loop'),
     plain('nodejs_eventloop_lag_p99_seconds', delay.percentile(99) / 1e9, '99th percentile of the lag'),
-    plain('nodejs_heap_size_used_bytes', heapUsed, 'Heap in use'),
-    plain('nodejs_heap_size_total_bytes', heapTotal, 'Heap'),
-    plain('nodejs_external_memory_bytes', external, 'Memory outside of the heap'),
+    plain('nodejs_heap_size_used_bytes', heap.used, 'Heap in use'),
+    plain('nodejs_heap_size_total_bytes', heap.total, 'Heap'),
+    plain('nodejs_external_memory_bytes', heap.external, 'Memory outside of the heap'),
   ]
   delay.reset()
   return families

@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
+import { HttpConnections } from '../management/http-connections.ts'
 import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
 import { Pattern } from '../util/pattern.ts'
@@ -128,6 +129,7 @@ export class MetricsServer {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
+    new HttpConnections(server, this.leveret.server.descriptors)
     await listen(server, { port, host })
     const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port

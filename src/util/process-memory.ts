@@ -1,24 +1,57 @@
 /** How much memory the process uses, and getting some of it back. */
-import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
+import { openSync, readSync } from 'node:fs'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 const PAGE_BYTES = 4096
-let statm: string | undefined = process.platform === 'linux' ? '/proc/self/statm' : undefined
+
+/** Open for good: there may be no descriptor free when it is to be read. undefined where there is no such file. */
+const statm = openStatm()
+const text = Buffer.alloc(128)
+let last = { resident: 0, shared: 0 }
+
+function openStatm(): number | undefined {
+  try {
+    return process.platform === 'linux' ? openSync('/proc/self/statm', 'r') : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Octets; what was known last where the system does not tell just now. */
+function look(): { resident: number; shared: number } {
+  try {
+    if (statm === undefined) last = { resident: process.memoryUsage.rss(), shared: 0 }
+    else {
+      const [, resident, shared] = text
+        .toString('latin1', 0, readSync(statm, text, 0, text.length, 0))
+        .split(' ')
+      last = { resident: Number(resident) * PAGE_BYTES, shared: Number(shared) * PAGE_BYTES }
+    }
+  } catch {
+    // No descriptor is free.
+  }
+  return last
+}
 
 /**
  * Octets of memory that the system cannot take away: on Linux without the mapped files, such as the store's, whose pages
  * are a cache.
  */
 export function memoryUsed(): number {
-  if (statm === undefined) return process.memoryUsage.rss()
-  try {
-    const [, resident, shared] = readFileSync(statm, 'latin1').split(' ').map(Number)
-    return ((resident as number) - (shared as number)) * PAGE_BYTES
-  } catch {
-    statm = undefined
-    return process.memoryUsage.rss()
-  }
+  const { resident, shared } = look()
+  return resident - shared
+}
+
+/** Octets of memory, mapped files included. */
+export function residentMemory(): number {
+  return look().resident
+}
+
+/** Octets of JavaScript's heap: used, taken from the system, and held outside of it. */
+export function heapMemory(): { used: number; total: number; external: number } {
+  const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics()
+  return { used: used_heap_size, total: total_heap_size, external: external_memory }
 }
 
 let collector: (() => void) | undefined

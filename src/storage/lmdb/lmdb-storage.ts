@@ -3,6 +3,7 @@
  * segment, index: packed entries). Numbers in keys are big-endian, so that the order of keys is their order.
  */
 import { type Database, open, type RootDatabase } from 'lmdb'
+import { areFree } from '../../util/descriptors.ts'
 import { type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -41,6 +42,8 @@ const COMMIT_READ_BYTES = 6 * 4096
 const WRITE_READ_BYTES = 4096
 /** Octets read from the mapped file after which it is mapped anew. */
 const MAPPED_BYTES_MAX = 32 * 1024 * 1024
+/** File descriptors that mapping takes, and some: without them the file stays mapped as it is. */
+const MAP_DESCRIPTORS = 8
 
 const DATABASES = ['meta', 'segments', 'records'] as const
 
@@ -109,6 +112,10 @@ export class LmdbStorage implements Storage {
    * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between.
    */
   private mapAnew(): Promise<void> {
+    if (!areFree(MAP_DESCRIPTORS)) {
+      this.readBytes = 0
+      return Promise.resolve()
+    }
     return this.root.close().then(() => this.map())
   }
 

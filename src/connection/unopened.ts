@@ -1,0 +1,110 @@
+/**
+ * Connections on which nobody has logged in yet: there are only so many, in all and from one address. When there are more,
+ * the one that has waited longest at the address with the most of them has to go, so that whoever does log in gets in.
+ */
+import type { Closable } from '../util/descriptors.ts'
+
+/** A socket, or a stream that stands for one. */
+export interface Waiting {
+  destroy(): void
+}
+
+export interface UnopenedBounds {
+  readonly all: number
+  readonly perAddress: number
+}
+
+export class Unopened implements Closable {
+  private readonly bounds: () => UnopenedBounds
+  private readonly now: () => number
+  private readonly onClosed: (address: string) => void
+  private readonly addressOf = new Map<Waiting, string>()
+  /** Oldest first, with the time when each came. */
+  private readonly byAddress = new Map<string, Map<Waiting, number>>()
+  /** The addresses that have so many. */
+  private readonly byCount = new Map<number, Set<string>>()
+  private most = 0
+
+  /** @param onClosed told the address of each that had to go */
+  constructor(bounds: () => UnopenedBounds, now: () => number, onClosed: (address: string) => void) {
+    this.bounds = bounds
+    this.now = now
+    this.onClosed = onClosed
+  }
+
+  get size(): number {
+    return this.addressOf.size
+  }
+
+  add(w: Waiting, address: string): void {
+    const count = this.byAddress.get(address)?.size ?? 0
+    if (count >= this.bounds().perAddress) this.closeOldestOf(address)
+    else if (this.size >= this.bounds().all) this.closeOldest()
+    this.set(w, address, this.now())
+  }
+
+  /** A load balancer has said where it comes from. */
+  moved(w: Waiting, address: string): void {
+    if (!this.addressOf.has(w) || this.addressOf.get(w) === address) return
+    this.remove(w)
+    this.add(w, address)
+  }
+
+  /** It has logged in, or is gone. */
+  remove(w: Waiting): void {
+    const address = this.addressOf.get(w)
+    if (address === undefined) return
+    this.addressOf.delete(w)
+    const there = this.byAddress.get(address) as Map<Waiting, number>
+    there.delete(w)
+    if (there.size === 0) this.byAddress.delete(address)
+    this.counted(address, there.size + 1, there.size)
+  }
+
+  get oldest(): number | undefined {
+    for (const since of this.fullest()?.values() ?? []) return since
+    return undefined
+  }
+
+  closeOldest(): void {
+    for (const address of this.byCount.get(this.most) ?? []) {
+      this.closeOldestOf(address)
+      return
+    }
+  }
+
+  private fullest(): Map<Waiting, number> | undefined {
+    for (const address of this.byCount.get(this.most) ?? []) return this.byAddress.get(address)
+    return undefined
+  }
+
+  private closeOldestOf(address: string): void {
+    for (const w of this.byAddress.get(address)?.keys() ?? []) {
+      this.remove(w)
+      w.destroy()
+      this.onClosed(address)
+      return
+    }
+  }
+
+  private set(w: Waiting, address: string, since: number): void {
+    const there = this.byAddress.get(address) ?? new Map<Waiting, number>()
+    this.byAddress.set(address, there)
+    there.set(w, since)
+    this.addressOf.set(w, address)
+    this.counted(address, there.size - 1, there.size)
+  }
+
+  private counted(address: string, before: number, now: number): void {
+    const old = this.byCount.get(before)
+    old?.delete(address)
+    if (old?.size === 0) this.byCount.delete(before)
+    if (now > 0) {
+      const same = this.byCount.get(now) ?? new Set()
+      this.byCount.set(now, same.add(address))
+    }
+    // One more or one less at a time: the largest number is this one or the one before.
+    if (now > this.most) this.most = now
+    else if (before === this.most && !this.byCount.has(before)) this.most = now
+  }
+}

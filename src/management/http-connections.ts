@@ -1,0 +1,65 @@
+/** Bounds of an HTTP server's connections: how many there are, and how many of them without a request. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX, HTTP_STALL_MS_MAX } from '../limits.ts'
+import type { Closable, Descriptors } from '../util/descriptors.ts'
+
+export class HttpConnections implements Closable {
+  /** By address and port, which a TLS socket and the one beneath it have in common; the oldest first. */
+  private readonly idle = new Map<string, { socket: Socket; since: number }>()
+
+  /** Watches over the server from now on. */
+  constructor(server: Server, descriptors: Descriptors) {
+    descriptors.guard(server, HTTP_CONNECTIONS_MAX)
+    server.headersTimeout = HTTP_HEADERS_MS_MAX
+    server.timeout = HTTP_STALL_MS_MAX
+    server.on('connection', (socket: Socket) => this.came(socket))
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))
+    server.on('close', descriptors.add(this))
+  }
+
+  /** It speaks something else from now on, and others look after it. */
+  release(socket: Socket): void {
+    this.idle.delete(keyOf(socket))
+  }
+
+  get oldest(): number | undefined {
+    for (const { since } of this.idle.values()) return since
+    return undefined
+  }
+
+  closeOldest(): void {
+    for (const [key, { socket }] of this.idle) {
+      this.idle.delete(key)
+      socket.destroy()
+      return
+    }
+  }
+
+  private came(socket: Socket): void {
+    const key = keyOf(socket)
+    this.rest(key, socket)
+    socket.on('close', () => {
+      if (this.idle.get(key)?.socket === socket) this.idle.delete(key)
+    })
+  }
+
+  private rest(key: string, socket: Socket): void {
+    this.idle.set(key, { socket, since: Date.now() })
+    if (this.idle.size > HTTP_IDLE_MAX) this.closeOldest()
+  }
+
+  private busy(request: IncomingMessage, response: ServerResponse): void {
+    const key = keyOf(request.socket)
+    const socket = this.idle.get(key)?.socket
+    if (socket === undefined) return
+    this.idle.delete(key)
+    response.on('close', () => {
+      if (!socket.destroyed) this.rest(key, socket)
+    })
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
