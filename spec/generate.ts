@@ -196,7 +196,8 @@ function parserDecoder(m: FlatMethod): string {
         `.uint${type === 'shortstr' ? '8' : '32be'}('${n}Length').buffer('${n}', { length: '${n}Length' })`,
       )
       raw.push(`${n}Length: number`, `${n}: Buffer`)
-      const read = { shortstr: 'text', longstr: 'octets', table: 'table' }[type]
+      // RabbitMQ does not look at the texts of methods that come with a message.
+      const read = { shortstr: m.content ? 'anyText' : 'text', longstr: 'octets', table: 'table' }[type]
       result.push(`    ${n}: ${read}(r.${n}, r.${n}Length),`)
     } else throw new Error(`${fullName(m)}: ${type} is only known in per-message methods`)
   }
@@ -269,7 +270,7 @@ function straightDecoder(m: FlatMethod): string {
       body.push(
         `  const ${n}End = at + 1 + args[at]`,
         `  need(args, ${n}End)`,
-        `  const ${n} = args.toString('utf8', at + 1, ${n}End)`,
+        `  const ${n} = octetText(args, at + 1, ${n}End)`,
         `  at = ${n}End`,
       )
     } else throw new Error(`${fullName(m)}: no straight-line decoder for ${slot[1]}`)
@@ -291,7 +292,8 @@ function straightDecoder(m: FlatMethod): string {
 
 function decoders(): string {
   const lines = [
-    "import { ended, need, octets, parser, table, text } from '../decode-support.ts'",
+    "import { octetText } from '../../util/octet-text.ts'",
+    "import { anyText, ended, need, octets, parser, table, text } from '../decode-support.ts'",
     "import type * as T from './methods.ts'",
     '',
   ]

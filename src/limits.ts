@@ -9,8 +9,14 @@ export const FRAME_BYTES_MAX_BEFORE_LOGIN = 8192
 /** Octets of a frame, and so of a table of headers or arguments: 501 beyond, and frame_max may not be set higher. */
 export const FRAME_BYTES_MAX = 131_072
 
-/** Tables and arrays within each other: 501 beyond (RabbitMQ has no bound of its own). */
+/** Tables and arrays within each other, as they come in: 501, over HTTP 400 beyond (RabbitMQ has no bound of its own). */
 export const TABLE_DEPTH_MAX = 64
+
+/** The same in what the broker makes of it, traces of traces among them: what is deeper is left out of a trace. */
+export const TABLE_DEPTH_INSIDE_MAX = 128
+
+/** Lists and objects within each other in the body of an HTTP request or a file of definitions: 400 beyond. */
+export const JSON_DEPTH_MAX = 100
 
 /** Octets; the smallest frame_max that a client may ask for: 530 below. */
 export const FRAME_BYTES_MIN = 4096

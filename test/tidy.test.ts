@@ -24,7 +24,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   channel: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'connection', 'limits'] },
   connection: { any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
   definitions: {
-    any: ['operations', 'broker', 'security', 'protocol', 'util'],
+    any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'],
     types: ['leveret', 'storage'],
   },
   management: {

@@ -1,4 +1,5 @@
 /** A message with one more header, without taking the others apart. */
+import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
@@ -51,7 +52,7 @@ function rewritten(segment: Segment, index: number, name: string, field: Buffer)
     (segment.offsets[index] as number) + segment.entryLength(index),
   )
   const others = (properties.headers ?? FieldTable.empty).without(name)
-  const headers = FieldTable.decode(Buffer.concat([field, others.bytes]))
+  const headers = FieldTable.decode(Buffer.concat([field, others.bytes]), TABLE_DEPTH_INSIDE_MAX)
   const m = new Incoming()
   encodeContent(exchange, routingKey, { ...properties, headers }, body, m)
   return m

@@ -1,11 +1,16 @@
 /** Making a message out of its parts: what the broker publishes itself, and what had to be rewritten. */
+import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FrameWriter } from '../protocol/frame-writer.ts'
 import { encodeProperties, type Properties } from '../protocol/generated/properties.ts'
+import { EncodeError } from '../util/octet-text.ts'
 import { ContentBuilder, encodeNames, type Incoming } from './message.ts'
 
 const PERSISTENT = 2
 
-/** Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` becomes -1. */
+/**
+ * Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` becomes -1.
+ * @throws RangeError for what has no form on the wire, or could not be read back
+ */
 export function encodeContent(
   exchange: string,
   routingKey: string,
@@ -13,6 +18,8 @@ export function encodeContent(
   body: Uint8Array,
   m: Incoming,
 ): void {
+  if (properties.headers !== undefined && properties.headers.depth > TABLE_DEPTH_INSIDE_MAX)
+    throw new EncodeError(`headers nested deeper than ${TABLE_DEPTH_INSIDE_MAX}`)
   const w = new FrameWriter()
   encodeProperties(w, properties)
   const builder = new ContentBuilder(encodeNames(exchange, routingKey), w.view(), body.length)

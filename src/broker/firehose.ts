@@ -2,8 +2,10 @@
  * The firehose (behaviour.md section 18): while a vhost is traced, a copy of whatever is published or delivered in it goes
  * to amq.rabbitmq.trace. Not stored: a restart ends it.
  */
+import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
+import { cutToOctets, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { charged, type Owner } from '../util/owner.ts'
 import { type Content, type Incoming, readContent } from './message.ts'
 import { publishContent } from './publish-content.ts'
@@ -56,11 +58,14 @@ export class Firehose {
   ): void {
     const exchange = this.vhost.findExchange(TRACE_EXCHANGE)
     if (exchange === undefined || content.exchange === TRACE_EXCHANGE) return
-    const { headers } = content.properties
+    const { properties } = content
+    const { headers } = properties
+    // What a trace of a trace of a trace holds could not be read back.
+    const fits = headers === undefined || headers.depth + 2 <= TABLE_DEPTH_INSIDE_MAX
     const description = {
       exchange_name: content.exchange,
       routing_keys: [content.routingKey, ...carbonCopyKeys(headers, 'CC')],
-      properties: propertiesTable(content.properties),
+      properties: propertiesTable(fits ? properties : { ...properties, headers: undefined }),
       node: this.node,
       vhost: this.vhost.name,
       connection: connectionName,
@@ -68,9 +73,11 @@ export class Firehose {
       user: userName,
       ...more,
     }
-    publishContent(this.vhost, exchange, [key], {
+    // A name may take a whole short string.
+    const routingKey = cutToOctets(key, SHORT_STRING_BYTES_MAX)
+    publishContent(this.vhost, exchange, [routingKey], {
       exchange: TRACE_EXCHANGE,
-      routingKey: key,
+      routingKey,
       properties: { headers: FieldTable.from(description) },
       body: content.body,
     })

@@ -21,6 +21,7 @@ import type { Properties } from '../protocol/generated/properties.ts'
 import { decodeProperties } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
 import { takeMemory } from '../util/large-memory.ts'
+import { octetText, shortString } from '../util/octet-text.ts'
 
 export const ENTRY_HEADER_BYTES = 12
 export const ENTRY_EXPIRY_BYTES = 8
@@ -81,6 +82,7 @@ export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_EXPIRY_BYTES
 
 /** A message taken apart, for what is not the fast path: dead lettering, returns, basic.get, rewriting of headers. */
 export interface Content {
+  /** Texts are as octet-text.ts has them. */
   exchange: string
   routingKey: string
   properties: Properties
@@ -178,9 +180,10 @@ export class ContentBuilder {
   }
 }
 
+/** @throws EncodeError above 255 octets */
 export function encodeNames(exchange: string, routingKey: string): Buffer {
-  const x = Buffer.from(exchange)
-  const k = Buffer.from(routingKey)
+  const x = shortString(exchange)
+  const k = shortString(routingKey)
   return Buffer.concat([Buffer.from([x.length]), x, Buffer.from([k.length]), k])
 }
 
@@ -205,8 +208,8 @@ export function readContent(
   const bodySize = b.readUInt32BE(contentStart + 16)
   const propertyBytes = b.subarray(propsStart, propsEnd)
   return {
-    exchange: b.toString('utf8', namesStart + 1, xEnd),
-    routingKey: b.toString('utf8', xEnd + 1, kEnd),
+    exchange: octetText(b, namesStart + 1, xEnd),
+    routingKey: octetText(b, xEnd + 1, kEnd),
     properties: decodeProperties(b.readUInt16BE(propsStart), b, propsStart + 2, propsEnd),
     propertyBytes,
     body: joinBody(b, propsEnd + 1, contentEnd, bodySize),

@@ -1,5 +1,6 @@
 /** Durable vhosts, exchanges, queues and bindings as metadata of the store: one value each, in JSON. */
 import { createHash } from 'node:crypto'
+import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -164,7 +165,10 @@ export class TopologyStore implements VhostJournal {
     for (const { value } of this.storage.scan(`${kind}:`)) {
       const stored = JSON.parse(Buffer.from(value).toString()) as T & { arguments?: string }
       if (stored.arguments === undefined) yield stored
-      else yield { ...stored, arguments: FieldTable.decode(Buffer.from(stored.arguments, 'base64')) }
+      else {
+        const bytes = Buffer.from(stored.arguments, 'base64')
+        yield { ...stored, arguments: FieldTable.decode(bytes, TABLE_DEPTH_INSIDE_MAX) }
+      }
     }
   }
 }

@@ -10,6 +10,7 @@ import type { Output } from '../connection/output.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
+import { shortString } from '../util/octet-text.ts'
 import type { Channel } from './channel.ts'
 import { ConsumerTimeout } from './consumer-timeout.ts'
 
@@ -199,7 +200,7 @@ export class ChannelConsumer implements Consumer {
 }
 
 function deliverPrefix(channel: number, tag: string): Uint8Array {
-  const name = Buffer.from(tag)
+  const name = shortString(tag)
   const b = new Uint8Array(7 + 4 + 1 + name.length + 9)
   b[0] = FRAME_METHOD
   b[1] = channel >> 8

@@ -15,6 +15,7 @@ import { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
+import { octetText } from '../util/octet-text.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Channel } from './channel.ts'
 import { PropertyScan } from './property-scan.ts'
@@ -92,8 +93,8 @@ export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
 function resolve(ch: Channel, m: Incoming): Route {
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
-  const exchangeName = b.toString('utf8', m.namesStart + 1, xEnd)
-  const key = b.toString('utf8', xEnd + 1, m.namesEnd)
+  const exchangeName = octetText(b, m.namesStart + 1, xEnd)
+  const key = octetText(b, xEnd + 1, m.namesEnd)
   const { caller } = ch
   const exchange = writableExchange(caller, exchangeName, key)
   exchange.published++
@@ -144,7 +145,7 @@ function readProperties(ch: Channel, m: Incoming): void {
 }
 
 function text(b: Uint8Array, start: number, end: number): string {
-  return bufferView(b).toString('utf8', start, end)
+  return octetText(bufferView(b), start, end)
 }
 
 /** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
@@ -192,8 +193,8 @@ export function returnMessage(ch: Channel, m: Incoming): void {
     id: MethodId.BasicReturn,
     replyCode: ReplyCode.NoRoute,
     replyText: 'NO_ROUTE',
-    exchange: b.toString('utf8', m.namesStart + 1, xEnd),
-    routingKey: b.toString('utf8', xEnd + 1, m.namesEnd),
+    exchange: octetText(b, m.namesStart + 1, xEnd),
+    routingKey: octetText(b, xEnd + 1, m.namesEnd),
   })
   const { output, frameBytesMax } = ch.connection
   writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, undefined)

@@ -1,7 +1,8 @@
 /** What requests and definitions files say in the same words. */
 import { classic, type QueueKind } from '../broker/queue/kinds/kinds.ts'
-import { checkShort } from '../operations/caller.ts'
+import { FRAME_BYTES_MAX } from '../limits.ts'
 import type { PolicyRequest } from '../operations/policies.ts'
+import { Refusal } from '../operations/refusal.ts'
 import type { UserRequest } from '../operations/users.ts'
 import type { VhostRequest } from '../operations/vhosts.ts'
 import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
@@ -10,25 +11,27 @@ import type { UserLimits } from '../security/users.ts'
 
 type Json = { [key: string]: unknown }
 
+/** @throws Refusal for arguments that AMQP could not carry */
 export function argumentsOf(body: Json): FieldTable {
   const args = body['arguments']
   return args !== null && typeof args === 'object'
-    ? tableFrom(args as { [name: string]: PlainValue })
+    ? tableFrom('arguments', args as { [name: string]: PlainValue })
     : FieldTable.empty
 }
 
-/** @throws Refusal where a name does not fit */
-export function tableFrom(plain: { [name: string]: PlainValue }): FieldTable {
-  checkNames(plain)
-  return FieldTable.from(plain)
-}
-
-function checkNames(value: PlainValue): void {
-  if (value === null || typeof value !== 'object') return
-  for (const [name, v] of Object.entries(value)) {
-    if (!Array.isArray(value)) checkShort('name of a field', name)
-    checkNames(v)
+/** @param what arguments or headers. @throws Refusal for what AMQP could not carry */
+export function tableFrom(what: string, plain: { [name: string]: PlainValue }): FieldTable {
+  let table: FieldTable
+  try {
+    table = FieldTable.from(plain)
+  } catch (error) {
+    if (error instanceof RangeError) throw new Refusal(`invalid ${what}: ${error.message}`)
+    throw error
   }
+  const octets = table.bytes.length
+  if (octets > FRAME_BYTES_MAX)
+    throw new Refusal(`invalid ${what}: ${octets} octets are more than a frame holds, ${FRAME_BYTES_MAX}`)
+  return table
 }
 
 /** A type beside the arguments counts as one of them, unless it is what is usual anyway. */

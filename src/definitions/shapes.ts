@@ -20,7 +20,7 @@ function plainJson(v: FieldValue): unknown {
 /** JSON loses the widths of integers, timestamps and octet strings, as in RabbitMQ. No name is special: there is no prototype. */
 export function tableJson(t: FieldTable): Json {
   const out: Json = Object.create(null)
-  for (const e of t.entries) if (!(e.name in out)) out[e.name] = plainJson(e.value)
+  for (const e of t.entries) if (!(e.name in out)) out[e.name.toWellFormed()] = plainJson(e.value)
   return out
 }
 

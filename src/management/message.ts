@@ -27,7 +27,7 @@ export function propertiesFrom(json: Json): Properties {
   for (const [name, value] of Object.entries(json)) {
     if (Object.hasOwn(texts, name)) properties[texts[name as keyof typeof texts]] = shortText(name, value)
     else if (name === 'headers') properties.headers = headersFrom(value)
-    else if (name === 'delivery_mode') properties.deliveryMode = integer(name, value)
+    else if (name === 'delivery_mode') properties.deliveryMode = octet(name, value)
     else if (name === 'priority') properties.priority = octet(name, value)
     else if (name === 'timestamp') properties.timestamp = BigInt(integer(name, value))
   }
@@ -43,7 +43,7 @@ function shortText(name: string, value: unknown): string {
 function headersFrom(value: unknown): FieldTable {
   if (value === null || typeof value !== 'object' || (Array.isArray(value) && value.length > 0))
     throw new Refusal('headers must be an object')
-  return tableFrom(value as { [name: string]: PlainValue })
+  return tableFrom('headers', value as { [name: string]: PlainValue })
 }
 
 function octet(name: string, value: unknown): number {
@@ -65,9 +65,10 @@ function integer(name: string, value: unknown): number {
   throw new Refusal(`${name} must be a whole number`)
 }
 
+/** JSON knows no octets: what is not UTF-8 is shown as U+FFFD, as RabbitMQ does. */
 export function propertiesJson(p: Properties): Json {
   const out: Json = {}
-  for (const [name, key] of Object.entries(texts)) if (p[key] !== undefined) out[name] = p[key]
+  for (const [name, key] of Object.entries(texts)) if (p[key] !== undefined) out[name] = p[key].toWellFormed()
   if (p.headers !== undefined) out['headers'] = tableJson(p.headers)
   if (p.deliveryMode !== undefined) out['delivery_mode'] = p.deliveryMode
   if (p.priority !== undefined) out['priority'] = p.priority
@@ -99,7 +100,7 @@ export function messageJson(content: Content, o: PayloadOptions): Json {
     payload_bytes: body.length,
     payload_encoding: isText ? 'string' : 'base64',
     properties: propertiesJson(properties),
-    routing_key: routingKey,
-    exchange,
+    routing_key: routingKey.toWellFormed(),
+    exchange: exchange.toWellFormed(),
   }
 }

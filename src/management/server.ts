@@ -16,6 +16,7 @@ import {
   fastify,
 } from 'fastify'
 import { passwordLogin } from '../connection/login.ts'
+import { parseJson } from '../definitions/json.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Principal } from '../security/principal.ts'
 import type { HttpSettings } from '../settings.ts'
@@ -96,9 +97,9 @@ export class ManagementServer {
           return
         }
         try {
-          done(null, JSON.parse(text as string))
-        } catch {
-          done(new HttpError(400, 'bad_request', 'not_json'))
+          done(null, jsonOf(text as string))
+        } catch (error) {
+          done(error as HttpError)
         }
       },
     )
@@ -234,10 +235,15 @@ export class ManagementServer {
 function fromForm(body: unknown): unknown {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}
+  return jsonOf(file.toString('utf8'))
+}
+
+/** @throws HttpError 400 */
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(file.toString('utf8'))
-  } catch {
-    throw new HttpError(400, 'bad_request', 'not_json')
+    return parseJson(text)
+  } catch (error) {
+    throw new HttpError(400, 'bad_request', error instanceof RangeError ? error.message : 'not_json')
   }
 }
 

@@ -4,6 +4,7 @@ import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { type Access, fullAccess, type Right } from '../security/access.ts'
+import { fitsShortString, octetLength } from '../util/octet-text.ts'
 import { Refusal } from './refusal.ts'
 
 export interface Caller {
@@ -20,12 +21,10 @@ export function trusted(user: string, vhost: Vhost, owner: object): Caller {
   return { user, tags: [], access: fullAccess, vhost, owner }
 }
 
-const SHORT_BYTES_MAX = 255
-
 /** Names and routing keys have to fit a short string. @throws Refusal in RabbitMQ's words */
 export function checkShort(what: string, text: string): void {
-  const size = Buffer.byteLength(text)
-  if (size > SHORT_BYTES_MAX) throw new Refusal(`${what} should be less than 255 bytes, actually was ${size}`)
+  if (fitsShortString(text)) return
+  throw new Refusal(`${what} should be less than 255 bytes, actually was ${octetLength(text)}`)
 }
 
 export const EXCLUSIVE_TEXT =

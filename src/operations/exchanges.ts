@@ -1,9 +1,10 @@
 /** Declaring and deleting exchanges (behaviour.md section 5). */
-import { typeName } from '../broker/arguments/rules.ts'
+import { shortText, typeName } from '../broker/arguments/rules.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Exchange, ExchangeInfo } from '../broker/exchange/exchange.ts'
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
+import { octetText } from '../util/octet-text.ts'
 import {
   accessRefused,
   type Caller,
@@ -47,7 +48,9 @@ export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo)
     if (alternate.type !== 'S')
       throw preconditionFailed(`invalid type '${typeName(alternate)}' for arg '${ALTERNATE}' in ${what}`)
     checkAccess(c, 'read', 'exchange', name)
-    checkAccess(c, 'write', 'exchange', alternate.value.toString())
+    const wrong = shortText(alternate, wanted.arguments)
+    if (wrong !== undefined) throw preconditionFailed(`invalid arg '${ALTERNATE}' for ${what}: ${wrong}`)
+    checkAccess(c, 'write', 'exchange', octetText(alternate.value))
   }
   const { exchanges } = broker.limits
   if (exchanges !== Number.POSITIVE_INFINITY && broker.count('exchanges') >= exchanges)

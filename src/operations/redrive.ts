@@ -11,6 +11,7 @@ import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
+import { fitsShortString, octetText } from '../util/octet-text.ts'
 import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts'
 import { readableQueue } from './messages.ts'
 
@@ -162,7 +163,9 @@ export class Redrive {
       return undefined
     const target = this.caller.vhost.queues.get(name)
     if (target === undefined || target === this.queue) return undefined
-    return { target, exchange: death.text('exchange') ?? '', key: firstKey(death) }
+    const origin = { target, exchange: death.text('exchange') ?? '', key: firstKey(death) }
+    // Clients can write an x-death of their own.
+    return fitsShortString(origin.exchange) && fitsShortString(origin.key) ? origin : undefined
   }
 
   /** It enters the queue as if it were published to its exchange again: both have to be allowed, as they are by now. */
@@ -195,5 +198,6 @@ export class Redrive {
 
 function firstKey(death: FieldTable): string {
   const keys = death.get('routing-keys')
-  return keys?.type === 'A' && keys.value[0]?.type === 'S' ? keys.value[0].value.toString() : ''
+  const first = keys?.type === 'A' ? keys.value[0] : undefined
+  return first?.type === 'S' ? octetText(first.value) : ''
 }

@@ -5,6 +5,7 @@ import { Firehose } from '../broker/firehose.ts'
 import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
 import type { Users } from '../security/users.ts'
+import { fitsShortString, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { Refusal } from './refusal.ts'
 import { withLimit } from './users.ts'
 
@@ -24,6 +25,9 @@ export interface ConnectionsOfVhost {
 
 /** What is not given stays as it is. @returns whether it is new. @throws Refusal */
 export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean {
+  // connection.open could not name it.
+  if (!fitsShortString(name))
+    throw new Refusal(`virtual host name is longer than ${SHORT_STRING_BYTES_MAX} octets`)
   const type = r.defaultQueueType ?? 'undefined'
   if (type !== 'undefined' && queueKind(type) === undefined)
     throw new Refusal(`Unsupported default queue type '${type}'`)

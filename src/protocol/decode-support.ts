@@ -1,5 +1,7 @@
 /** What the generated decoders call: bounds checks, text, tables, and binary-parser behind a typed face. */
 import { Parser } from 'binary-parser'
+import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
+import { octetText } from '../util/octet-text.ts'
 import { frameError } from './errors.ts'
 import { FieldTable } from './field-table.ts'
 
@@ -29,7 +31,12 @@ export function ended(args: Buffer, size: number): void {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A short string of a management method: these must be UTF-8 (behaviour.md section 1). */
+/** A short string of a method with a message: octets, whatever they are. */
+export function anyText(bytes: Buffer, length: number): string {
+  return octetText(octets(bytes, length))
+}
+
+/** A short string of any other method: these must be UTF-8 (behaviour.md section 1). */
 export function text(bytes: Buffer, length: number): string {
   octets(bytes, length)
   let ascii = true
@@ -82,13 +89,13 @@ export class PropertyReader {
   shortstr(): string {
     const size = this.u8()
     const start = this.take(size)
-    return this.buffer.toString('utf8', start, start + size)
+    return octetText(this.buffer, start, start + size)
   }
 
   table(): FieldTable {
     const size = this.buffer.readUInt32BE(this.take(4))
     const start = this.take(size)
-    return FieldTable.decode(Buffer.from(this.buffer.subarray(start, start + size)))
+    return FieldTable.decode(Buffer.from(this.buffer.subarray(start, start + size)), TABLE_DEPTH_INSIDE_MAX)
   }
 
   ended(): void {

@@ -1,9 +1,7 @@
+import { cutToOctets, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { ReplyCode, replies } from './generated/constants.ts'
 
 export { ReplyCode }
-
-/** Octets of a reply text: it is a short string (behaviour.md section 22). */
-const REPLY_TEXT_BYTES_MAX = 255
 
 /**
  * The one error that reaches a client. Thrown anywhere; `channel/dispatch.ts` adds the method that caused it
@@ -30,13 +28,11 @@ export class AmqpError extends Error {
   }
 }
 
-/** Cuts to 255 octets of UTF-8, ending in `...` where something was cut. */
+/** Cuts to 255 octets of UTF-8, ending in `...` where something was cut; octets that are not UTF-8 become U+FFFD. */
 export function cutToShortString(text: string): string {
-  const bytes = Buffer.from(text)
-  if (bytes.length <= REPLY_TEXT_BYTES_MAX) return text
-  let end = REPLY_TEXT_BYTES_MAX - 3
-  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
-  return `${bytes.toString('utf8', 0, end)}...`
+  const shown = text.toWellFormed()
+  if (Buffer.byteLength(shown) <= SHORT_STRING_BYTES_MAX) return shown
+  return `${cutToOctets(shown, SHORT_STRING_BYTES_MAX - 3)}...`
 }
 
 export function frameError(explanation: string, cause?: unknown): AmqpError {

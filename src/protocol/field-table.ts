@@ -3,11 +3,14 @@
  * A table keeps the octets that it came in, so that what passes through comes out equal.
  */
 import { TABLE_DEPTH_MAX } from '../limits.ts'
+import { EncodeError, octetText, shortString, textOctets } from '../util/octet-text.ts'
 import { frameError } from './errors.ts'
 
+/** `octets` is there where `value` does not tell them: a true that is not 1, a NaN with a payload. */
 export type FieldValue =
-  | { type: 't'; value: boolean }
-  | { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i' | 'f' | 'd'; value: number }
+  | { type: 't'; value: boolean; octets?: Buffer }
+  | { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i'; value: number }
+  | { type: 'f' | 'd'; value: number; octets?: Buffer }
   | { type: 'l' | 'L' | 'T'; value: bigint }
   | { type: 'D'; value: { scale: number; digits: number } }
   | { type: 'S' | 'x'; value: Buffer }
@@ -29,6 +32,7 @@ export type PlainValue =
   | { [name: string]: PlainValue }
 
 export interface FieldEntry {
+  /** As octet-text.ts has it. */
   readonly name: string
   readonly value: FieldValue
   /** name, type letter and value as they stand on the wire */
@@ -47,17 +51,26 @@ export class FieldTable {
     this.entries = entries
   }
 
-  /** @throws AmqpError 501 where the octets are not a table. The buffer must not change afterwards. */
-  static decode(bytes: Buffer, depth = 0): FieldTable {
-    if (bytes.length === 0) return FieldTable.empty
-    const r = new ValueReader(bytes, depth)
+  /**
+   * The buffer must not change afterwards.
+   * @param depthMax tables and arrays within each other
+   * @throws AmqpError 501 where the octets are not a table
+   */
+  static decode(bytes: Buffer, depthMax = TABLE_DEPTH_MAX): FieldTable {
+    return bytes.length === 0 ? FieldTable.empty : FieldTable.read(new ValueReader(bytes, 0, depthMax), bytes)
+  }
+
+  /** For the reader of what stands around it. */
+  static read(r: ValueReader, bytes: Buffer): FieldTable {
     const entries: FieldEntry[] = []
     while (!r.done) entries.push(r.entry())
     return new FieldTable(bytes, entries)
   }
 
-  static from(plain: { [name: string]: PlainValue }): FieldTable {
-    return FieldTable.of(Object.entries(plain).map(([name, v]) => fieldEntry(name, toField(v))))
+  /** @throws EncodeError for what has no form on the wire, and for values nested deeper than TABLE_DEPTH_MAX */
+
+  static from(plain: { [name: string]: PlainValue }, depth = 0): FieldTable {
+    return FieldTable.of(Object.entries(plain).map(([name, v]) => fieldEntry(name, toField(v, depth))))
   }
 
   static of(entries: readonly FieldEntry[]): FieldTable {
@@ -78,10 +91,15 @@ export class FieldTable {
   /** A text field; undefined where it is absent or of another type. */
   text(name: string): string | undefined {
     const v = this.get(name)
-    return v?.type === 'S' ? v.value.toString() : undefined
+    return v?.type === 'S' ? octetText(v.value) : undefined
   }
 
-  /** Without a prototype: no name is special. */
+  /** Tables and arrays within each other: 0 where no field holds any. */
+  get depth(): number {
+    return depthOf(this.entries.map((e) => e.value))
+  }
+
+  /** For showing: what is not UTF-8 is lost. Without a prototype: no name is special. */
   toPlain(): { [name: string]: PlainValue } {
     const out: { [name: string]: PlainValue } = Object.create(null)
     for (const e of this.entries) if (!(e.name in out)) out[e.name] = toPlain(e.value)
@@ -126,12 +144,16 @@ export function fieldsEqual(a: FieldValue | undefined, b: FieldValue | undefined
   return a.value === b.value
 }
 
-export function shortString(s: string): Buffer {
-  const b = Buffer.from(s)
-  if (b.length > 255) throw new RangeError(`a short string holds 255 octets, not ${b.length}`)
-  return b
+function depthOf(values: readonly FieldValue[]): number {
+  let depth = 0
+  for (const v of values) {
+    if (v.type === 'F') depth = Math.max(depth, 1 + v.value.depth)
+    else if (v.type === 'A') depth = Math.max(depth, 1 + depthOf(v.value))
+  }
+  return depth
 }
 
+/** @throws RangeError for what has no form on the wire */
 export function fieldEntry(name: string, value: FieldValue): FieldEntry {
   const n = shortString(name)
   return { name, value, bytes: Buffer.concat([Buffer.from([n.length]), n, encodeField(value)]) }
@@ -169,7 +191,10 @@ export function encodeField(f: FieldValue): Buffer {
     case 'V':
       return Buffer.from('V')
     case 't':
-      return Buffer.from([0x74, f.value ? 1 : 0])
+      return f.octets === undefined ? Buffer.from([0x74, f.value ? 1 : 0]) : withOctets('t', f.octets)
+    case 'f':
+    case 'd':
+      return f.octets === undefined ? encodeNumber(f) : withOctets(f.type, f.octets)
     case 'l':
     case 'L':
     case 'T': {
@@ -186,18 +211,30 @@ export function encodeField(f: FieldValue): Buffer {
       b.writeUInt32BE(f.value.digits, 2)
       return b
     }
-    default: {
-      const b = Buffer.alloc(1 + (numberSizes[f.type] ?? 0))
-      b.write(f.type, 0, 'latin1')
-      numberWriters[f.type]?.(b, f.value)
-      return b
-    }
+    default:
+      return encodeNumber(f)
   }
 }
 
-export function toField(v: PlainValue): FieldValue {
+function withOctets(letter: string, octets: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(letter), octets])
+}
+
+/** @throws RangeError for a number that the type does not hold */
+function encodeNumber({ type, value }: { type: string; value: number }): Buffer {
+  if (type === 'f' && Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+    throw new EncodeError(`${value} is too large for a float`)
+  const b = Buffer.alloc(1 + (numberSizes[type] ?? 0))
+  b.write(type, 0, 'latin1')
+  numberWriters[type]?.(b, value)
+  return b
+}
+
+/** @param depth of tables and arrays around it. @throws EncodeError */
+export function toField(v: PlainValue, depth = 0): FieldValue {
+  if (depth > TABLE_DEPTH_MAX) throw new EncodeError(`nested deeper than ${TABLE_DEPTH_MAX}`)
   if (v === null) return { type: 'V', value: undefined }
-  if (typeof v === 'string') return { type: 'S', value: Buffer.from(v) }
+  if (typeof v === 'string') return { type: 'S', value: textOctets(v) }
   if (typeof v === 'boolean') return { type: 't', value: v }
   if (typeof v === 'bigint') return { type: 'l', value: v }
   if (typeof v === 'number') {
@@ -207,8 +244,8 @@ export function toField(v: PlainValue): FieldValue {
   if (Buffer.isBuffer(v)) return { type: 'x', value: v }
   if (v instanceof Date) return { type: 'T', value: BigInt(Math.floor(v.getTime() / 1000)) }
   if (v instanceof FieldTable) return { type: 'F', value: v }
-  if (Array.isArray(v)) return { type: 'A', value: v.map(toField) }
-  return { type: 'F', value: FieldTable.from(v) }
+  if (Array.isArray(v)) return { type: 'A', value: v.map((e) => toField(e, depth + 1)) }
+  return { type: 'F', value: FieldTable.from(v, depth + 1) }
 }
 
 export function toPlain(f: FieldValue): PlainValue {
@@ -236,12 +273,14 @@ export function toPlain(f: FieldValue): PlainValue {
 class ValueReader {
   private readonly b: Buffer
   private readonly depth: number
+  private readonly depthMax: number
   private at = 0
 
-  constructor(b: Buffer, depth: number) {
-    if (depth > TABLE_DEPTH_MAX) throw frameError(`field table nested deeper than ${TABLE_DEPTH_MAX}`)
+  constructor(b: Buffer, depth: number, depthMax: number) {
+    if (depth > depthMax) throw frameError(`field table nested deeper than ${depthMax}`)
     this.b = b
     this.depth = depth
+    this.depthMax = depthMax
   }
 
   get done(): boolean {
@@ -265,7 +304,7 @@ class ValueReader {
     const start = this.at
     const size = this.b[this.take(1)] as number
     const nameAt = this.take(size)
-    const name = this.b.toString('utf8', nameAt, nameAt + size)
+    const name = octetText(this.b, nameAt, nameAt + size)
     const value = this.value()
     return { name, value, bytes: this.b.subarray(start, this.at) }
   }
@@ -277,11 +316,14 @@ class ValueReader {
       case 'x':
         return { type: letter, value: this.sized() }
       case 'F':
-        return { type: 'F', value: FieldTable.decode(this.sized(), this.depth + 1) }
+        return { type: 'F', value: this.table() }
       case 'A':
         return { type: 'A', value: this.array() }
-      case 't':
-        return { type: 't', value: this.b[this.take(1)] !== 0 }
+      case 't': {
+        const octets = this.octets(1)
+        const value = octets[0] !== 0
+        return (octets[0] as number) > 1 ? { type: 't', value, octets } : { type: 't', value }
+      }
       case 'V':
         return { type: 'V', value: undefined }
       case 'l':
@@ -299,8 +341,18 @@ class ValueReader {
     }
   }
 
+  private octets(size: number): Buffer {
+    const start = this.take(size)
+    return this.b.subarray(start, start + size)
+  }
+
+  private table(): FieldTable {
+    const bytes = this.sized()
+    return FieldTable.read(new ValueReader(bytes, this.depth + 1, this.depthMax), bytes)
+  }
+
   private array(): FieldValue[] {
-    const r = new ValueReader(this.sized(), this.depth + 1)
+    const r = new ValueReader(this.sized(), this.depth + 1, this.depthMax)
     const out: FieldValue[] = []
     while (!r.done) out.push(r.value())
     return out
@@ -321,11 +373,16 @@ class ValueReader {
       case 'i':
         return { type: letter, value: this.b.readUInt32BE(this.take(4)) }
       case 'f':
-        return { type: letter, value: this.b.readFloatBE(this.take(4)) }
+        return floating('f', this.octets(4))
       case 'd':
-        return { type: letter, value: this.b.readDoubleBE(this.take(8)) }
+        return floating('d', this.octets(8))
       default:
         throw frameError(`unknown field type ${JSON.stringify(letter)}`)
     }
   }
+}
+
+function floating(type: 'f' | 'd', octets: Buffer): FieldValue {
+  const value = type === 'f' ? octets.readFloatBE() : octets.readDoubleBE()
+  return Number.isNaN(value) ? { type, value, octets } : { type, value }
 }

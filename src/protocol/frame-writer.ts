@@ -1,4 +1,5 @@
-import { type FieldTable, shortString } from './field-table.ts'
+import { EncodeError, shortString } from '../util/octet-text.ts'
+import type { FieldTable } from './field-table.ts'
 import { FRAME_END, FRAME_METHOD } from './generated/constants.ts'
 import { encodeArguments } from './generated/encode.ts'
 import type { AnyMethod } from './generated/methods.ts'
@@ -31,7 +32,9 @@ export class FrameWriter {
     return this.at
   }
 
+  /** Like the others it throws a RangeError for a number that does not fit: nothing wraps silently. */
   u8(v: number): void {
+    if (v !== (v & 0xff)) throw new EncodeError(`${v} is no octet`)
     const at = this.room(1)
     this.buffer[at] = v
   }
@@ -56,7 +59,7 @@ export class FrameWriter {
     this.buffer.set(b, at)
   }
 
-  /** Throws a RangeError above 255 octets: nothing is cut silently. */
+  /** @throws EncodeError above 255 octets */
   shortstr(s: string): void {
     const b = shortString(s)
     this.u8(b.length)

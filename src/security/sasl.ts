@@ -1,5 +1,6 @@
 /** SASL mechanisms: what a client's response says (behaviour.md section 3). */
 import { FieldTable } from '../protocol/field-table.ts'
+import { octetText } from '../util/octet-text.ts'
 
 export interface Credentials {
   readonly user: string
@@ -22,7 +23,7 @@ export function readResponse(mechanism: 'PLAIN' | 'AMQPLAIN', response: Buffer):
 
 /** NUL user NUL password; an authorization identity in front is a protocol error. */
 function plain(response: Buffer): Reading {
-  const parts = response.toString('utf8').split('\0')
+  const parts = octetText(response).split('\0')
   if (parts.length !== 3 || parts[0] !== '') return 'malformed'
   return { user: parts[1] as string, password: parts[2] as string }
 }

@@ -1,5 +1,6 @@
 /** What a queue's arguments and policies come to, by the precedence of behaviour.md section 10. */
 import { type FieldTable, type FieldValue, integerOf, toField } from '../../protocol/field-table.ts'
+import { fitsShortString, octetText } from '../../util/octet-text.ts'
 import type { AppliedPolicies, PolicyValue } from '../policy/policy.ts'
 import type { QueueKind } from '../queue/kinds/kinds.ts'
 import { LengthLimit, type Overflow } from '../queue/length-limit.ts'
@@ -52,7 +53,13 @@ class Sources {
 
   firstText(key: string): string | undefined {
     const v = this.first(key)
-    return v?.type === 'S' ? v.value.toString() : undefined
+    return v?.type === 'S' ? octetText(v.value) : undefined
+  }
+
+  /** A name or routing key. One that is too long, as former releases let it in, counts as absent. */
+  firstShortText(key: string): string | undefined {
+    const v = this.firstText(key)
+    return v === undefined || fitsShortString(v) ? v : undefined
   }
 
   firstNumber(key: string): number | undefined {
@@ -80,14 +87,14 @@ export function effectiveSettings(
   const overflow = (kind.policyOverflowWins ? from.policyText('overflow') : from.firstText('overflow')) as
     | Overflow
     | undefined
-  const deadLetterExchange = from.firstText('dead-letter-exchange')
+  const deadLetterExchange = from.firstShortText('dead-letter-exchange')
   const limit = from.leastLimit('delivery-limit') ?? kind.deliveryLimit
   return {
     messageTtl: from.least('message-ttl') ?? -1,
     expires: from.least('expires') ?? -1,
     limit: lengthLimit(from, overflow ?? 'drop-head'),
     deadLetterExchange,
-    deadLetterRoutingKey: from.firstText('dead-letter-routing-key'),
+    deadLetterRoutingKey: from.firstShortText('dead-letter-routing-key'),
     deadLetterAtLeastOnce:
       kind.atLeastOnce &&
       deadLetterExchange !== undefined &&

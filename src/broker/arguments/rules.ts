@@ -1,5 +1,6 @@
 /** The rules that values of x-arguments follow, with the error details that RabbitMQ prints (behaviour.md section 10). */
 import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
+import { SHORT_STRING_BYTES_MAX } from '../../util/octet-text.ts'
 
 const AGE_UNIT_MS: Record<string, number> = {
   Y: 365 * 86_400_000,
@@ -70,6 +71,13 @@ export const positiveMilliseconds = integer((n) =>
 export const positive = integer((n) => (n <= 0 ? `{value_zero,${n}}` : undefined))
 export const bool: Rule = (v) => (v.type === 't' ? undefined : `"expected boolean, got ${typeName(v)}"`)
 export const text: Rule = (v) => (v.type === 'S' ? undefined : `{unacceptable_type,${typeName(v)}}`)
+
+/** A text that will stand in a short string: a name or a routing key. */
+export const shortText: Rule = (v, all) => {
+  const wrong = text(v, all)
+  const octets = Buffer.isBuffer(v.value) ? v.value.length : 0
+  return wrong ?? (octets > SHORT_STRING_BYTES_MAX ? `{value_too_long,${octets}}` : undefined)
+}
 
 export function oneOf(values: readonly string[], error: string): Rule {
   return (v, all) => text(v, all) ?? (values.includes(String(v.value)) ? undefined : error)

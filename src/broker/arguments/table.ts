@@ -13,6 +13,7 @@ import {
   positive,
   positiveMilliseconds,
   type Rule,
+  shortText,
   text,
 } from './rules.ts'
 
@@ -59,13 +60,13 @@ export const rows: readonly ArgumentRow[] = [
   {
     name: 'x-dead-letter-exchange',
     kinds: both,
-    rule: text,
+    rule: shortText,
     policy: policy('dead-letter-exchange', 'dead letter exchange name'),
   },
   {
     name: 'x-dead-letter-routing-key',
     kinds: both,
-    rule: text,
+    rule: shortText,
     policy: policy('dead-letter-routing-key', 'dead letter routing key'),
   },
   {

@@ -1,6 +1,7 @@
 /** Checks of arguments and policies against the table. */
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { FieldTable, type PlainValue, toField } from '../../protocol/field-table.ts'
+import { fitsShortString } from '../../util/octet-text.ts'
 import { classic, type QueueKind, queueKind } from '../queue/kinds/kinds.ts'
 import { typeName } from './rules.ts'
 import { rows } from './table.ts'
@@ -35,9 +36,13 @@ export function isPolicyKey(key: string, operator: boolean): boolean {
 export function policyValueError(key: string, value: PlainValue): string | undefined {
   const shown = typeof value === 'string' ? `<<${JSON.stringify(value)}>>` : JSON.stringify(value)
   if (key === ALTERNATE_KEY)
-    return typeof value === 'string' ? undefined : `${shown} is not a valid alternate exchange name`
+    return typeof value === 'string' && fitsShortString(value)
+      ? undefined
+      : `${shown} is not a valid alternate exchange name`
   const row = byKey.get(key)
-  if (row === undefined || row.rule(toField(value), FieldTable.empty) === undefined) return undefined
+  // No key takes what holds more than plain values.
+  const takes = (v: PlainValue): boolean => row?.rule(toField(v), FieldTable.empty) === undefined
+  if (row === undefined || ((value === null || typeof value !== 'object') && takes(value))) return undefined
   return `${shown} is not a valid ${row.policy?.what}`
 }
 

@@ -8,11 +8,14 @@ import {
   toField,
 } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
+import { octetText } from '../../util/octet-text.ts'
 import { encodeContent } from '../content.ts'
 import { type Content, Incoming } from '../message.ts'
 import { isUnroutable, PlainMessage } from '../router.ts'
 import type { Vhost } from '../vhost.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue } from './queue.ts'
+
+const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
 /**
  * Publishes a message that leaves `queue`, or that it refused, to the queue's dead-letter exchange.
@@ -57,7 +60,7 @@ export function deadLetter(
 /** The texts of a CC or BCC header; empty where it is absent or no array of texts. */
 export function carbonCopyKeys(headers: FieldTable | undefined, name: 'CC' | 'BCC'): string[] {
   const v = headers?.get(name)
-  return v?.type === 'A' ? v.value.flatMap((k) => (k.type === 'S' ? [k.value.toString()] : [])) : []
+  return v?.type === 'A' ? v.value.flatMap((k) => (k.type === 'S' ? [octetText(k.value)] : [])) : []
 }
 
 /** The entries of x-death, newest first. */
@@ -102,7 +105,8 @@ function withDeath(
 
 function counted(death: FieldTable): FieldTable {
   const before = death.get('count')
-  const count = BigInt((before && integerOf(before)) ?? 0) + 1n
+  // A client may have written any number there.
+  const count = BigInt(Math.min((before && integerOf(before)) ?? 0, COUNT_MAX)) + 1n
   return FieldTable.of(
     death.entries.map((e) => (e.name === 'count' ? fieldEntry('count', { type: 'l', value: count }) : e)),
   )

@@ -10,6 +10,7 @@ import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.
 import { integerOf } from '../../protocol/field-table.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
+import { octetText } from '../../util/octet-text.ts'
 import type { Channel } from '../channel.ts'
 import { ChannelConsumer } from '../consumer.ts'
 import type { Handlers } from './handler.ts'
@@ -116,8 +117,8 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     id: MethodId.BasicGetOk,
     deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, number, undefined),
     redelivered,
-    exchange: names.toString('utf8', 1, 1 + x),
-    routingKey: names.toString('utf8', 2 + x),
+    exchange: octetText(names, 1, 1 + x),
+    routingKey: octetText(names, 2 + x),
     messageCount: queue.counts.ready - 1,
   })
   const { output, frameBytesMax } = ch.connection

@@ -1,6 +1,7 @@
 // DO NOT EDIT: written by spec/generate.ts from spec/amqp-0-9-1.json.
 
-import { ended, need, octets, parser, table, text } from '../decode-support.ts'
+import { octetText } from '../../util/octet-text.ts'
+import { anyText, ended, need, octets, parser, table, text } from '../decode-support.ts'
 import type * as T from './methods.ts'
 
 const parseConnectionStart = parser<{ versionMajor: number; versionMinor: number; serverPropertiesLength: number; serverProperties: Buffer; mechanismsLength: number; mechanisms: Buffer; localesLength: number; locales: Buffer }>((p) =>
@@ -565,12 +566,12 @@ export function decodeBasicPublish(args: Buffer): T.BasicPublish {
   at += 2
   const exchangeEnd = at + 1 + args[at]
   need(args, exchangeEnd)
-  const exchange = args.toString('utf8', at + 1, exchangeEnd)
+  const exchange = octetText(args, at + 1, exchangeEnd)
   at = exchangeEnd
   need(args, at + 1)
   const routingKeyEnd = at + 1 + args[at]
   need(args, routingKeyEnd)
-  const routingKey = args.toString('utf8', at + 1, routingKeyEnd)
+  const routingKey = octetText(args, at + 1, routingKeyEnd)
   at = routingKeyEnd
   need(args, at + 1)
   const bits0 = args[at]
@@ -595,9 +596,9 @@ function decodeBasicReturn(args: Buffer): T.BasicReturn {
   return {
     id: 0x003c0032,
     replyCode: r.replyCode,
-    replyText: text(r.replyText, r.replyTextLength),
-    exchange: text(r.exchange, r.exchangeLength),
-    routingKey: text(r.routingKey, r.routingKeyLength),
+    replyText: anyText(r.replyText, r.replyTextLength),
+    exchange: anyText(r.exchange, r.exchangeLength),
+    routingKey: anyText(r.routingKey, r.routingKeyLength),
   }
 }
 
@@ -606,7 +607,7 @@ export function decodeBasicDeliver(args: Buffer): T.BasicDeliver {
   let at = 0
   const consumerTagEnd = at + 1 + args[at]
   need(args, consumerTagEnd)
-  const consumerTag = args.toString('utf8', at + 1, consumerTagEnd)
+  const consumerTag = octetText(args, at + 1, consumerTagEnd)
   at = consumerTagEnd
   need(args, at + 8)
   const deliveryTag = args.readUInt32BE(at) * 4294967296 + args.readUInt32BE(at + 4)
@@ -617,12 +618,12 @@ export function decodeBasicDeliver(args: Buffer): T.BasicDeliver {
   need(args, at + 1)
   const exchangeEnd = at + 1 + args[at]
   need(args, exchangeEnd)
-  const exchange = args.toString('utf8', at + 1, exchangeEnd)
+  const exchange = octetText(args, at + 1, exchangeEnd)
   at = exchangeEnd
   need(args, at + 1)
   const routingKeyEnd = at + 1 + args[at]
   need(args, routingKeyEnd)
-  const routingKey = args.toString('utf8', at + 1, routingKeyEnd)
+  const routingKey = octetText(args, at + 1, routingKeyEnd)
   at = routingKeyEnd
   ended(args, at)
   return {
@@ -659,8 +660,8 @@ function decodeBasicGetOk(args: Buffer): T.BasicGetOk {
     id: 0x003c0047,
     deliveryTag: Number(r.deliveryTag),
     redelivered: (r.bits0 & 1) !== 0,
-    exchange: text(r.exchange, r.exchangeLength),
-    routingKey: text(r.routingKey, r.routingKeyLength),
+    exchange: anyText(r.exchange, r.exchangeLength),
+    routingKey: anyText(r.routingKey, r.routingKeyLength),
     messageCount: r.messageCount,
   }
 }

@@ -1,5 +1,6 @@
 /** x-stream-filter of a consumer: only messages whose x-stream-filter-value is among these (behaviour.md section 14). */
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import { octetText } from '../../../util/octet-text.ts'
 import type { Segment } from '../segment.ts'
 
 export class StreamFilter {
@@ -15,7 +16,7 @@ export class StreamFilter {
   static of(args: FieldTable): StreamFilter | undefined {
     const v = args.get('x-stream-filter')
     const list = v?.type === 'A' ? v.value : v === undefined ? [] : [v]
-    const values = list.flatMap((e) => (e.type === 'S' ? [e.value.toString()] : []))
+    const values = list.flatMap((e) => (e.type === 'S' ? [octetText(e.value)] : []))
     if (values.length === 0) return undefined
     return new StreamFilter(new Set(values), args.get('x-stream-match-unfiltered')?.value === true)
   }

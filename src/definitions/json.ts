@@ -1,0 +1,26 @@
+/** JSON from outside: not deeper than what is written of it can be read back, and every text well-formed. */
+import { JSON_DEPTH_MAX } from '../limits.ts'
+
+/** @throws SyntaxError where the text is no JSON, RangeError where it is nested deeper than JSON_DEPTH_MAX */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  if (isDeeper(value, JSON_DEPTH_MAX)) throw new RangeError(`nested deeper than ${JSON_DEPTH_MAX}`)
+  return mayHoldSurrogates(text) ? (JSON.parse(wellFormed(JSON.stringify(value))) as unknown) : value
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== 'object') return false
+  if (levels === 0) return true
+  for (const v of Array.isArray(value) ? value : Object.values(value))
+    if (isDeeper(v, levels - 1)) return true
+  return false
+}
+
+function mayHoldSurrogates(text: string): boolean {
+  return text.includes('\\ud') || text.includes('\\uD')
+}
+
+/** JSON.stringify leaves a surrogate escaped only where it stands alone. */
+function wellFormed(json: string): string {
+  return json.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === '\\\\' ? found : '\ufffd'))
+}
