@@ -239,7 +239,7 @@ export function toField(v: PlainValue, depth = 0): FieldValue {
   if (typeof v === 'bigint') return { type: 'l', value: v }
   if (typeof v === 'number') {
     if (!Number.isSafeInteger(v)) return { type: 'd', value: v }
-    return v === (v | 0) ? { type: 'I', value: v } : { type: 'l', value: BigInt(v) }
+    return v === (v | 0) ? { type: 'I', value: v | 0 } : { type: 'l', value: BigInt(v) }
   }
   if (Buffer.isBuffer(v)) return { type: 'x', value: v }
   if (v instanceof Date) return { type: 'T', value: BigInt(Math.floor(v.getTime() / 1000)) }

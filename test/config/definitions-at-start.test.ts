@@ -125,6 +125,7 @@ describe('load_definitions', () => {
     for (const [text, problem] of [
       ['{', 'JSON'],
       ['{"queues":[{"name":"q","vhost":"nowhere"}]}', 'nowhere'],
+      [`{"queues":[{"name":"q","vhost":"/","arguments":${'{"a":'.repeat(70)}1${'}'.repeat(70)}}]}`, 'deeper'],
     ] as const) {
       const file = write('broken.json', text)
       const config = write('broken.conf', `load_definitions = ${file}\n`)
