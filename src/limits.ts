@@ -99,6 +99,12 @@ export const DEDUPLICATION_ENTRIES = 65_536
 /** The most values that x-cache-size can ask for. */
 export const DEDUPLICATION_ENTRIES_MAX = 4_194_304
 
+/** Octets of messages that an x-recent-history exchange keeps, whatever its length: the oldest make room, larger ones are not kept. */
+export const HISTORY_BYTES_MAX = 16 * 1024 * 1024
+
+/** Octets of arguments of the consumers of one channel: 530 beyond. */
+export const CONSUMER_ARGUMENTS_BYTES_MAX = 4 * 1024 * 1024
+
 /** Delayed messages handed to their exchanges in one turn; then others come first. */
 export const DELAYED_PER_TURN_MAX = 2_000
 

@@ -1,14 +1,21 @@
 /**
  * Publish deduplication: of messages that carry the same `x-deduplication-header`, only the first one passes. An exchange
  * or a queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or for the
- * message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message.
+ * message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message. Values can be as
+ * long as a frame: of a long one only a digest is remembered, so that a cache has a bound in octets too.
  */
+import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
 import { type Incoming, readContent } from './message.ts'
 
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
+
+/** Of a value as it is remembered, about what an entry takes anyway. */
+const KEY_CHARACTERS_MAX = 64
+/** 192 bits: nobody finds two values with the same. */
+const DIGEST_CHARACTERS = 32
 
 interface Entry {
   /** Its number in the store. */
@@ -43,8 +50,11 @@ export class Deduplication {
     this.ttl = number('x-cache-ttl') ?? 0
     this.store = store
     for (const { number: n, value, until } of store?.load() ?? []) {
-      this.entries.set(value, { number: n, until })
+      const key = shortened(value)
+      this.entries.set(key, { number: n, until })
       this.next = Math.max(this.next, n + 1)
+      // Earlier releases have stored values whole.
+      if (key !== value) store?.put(n, key, until)
     }
   }
 
@@ -101,7 +111,14 @@ export function headersOf(m: Incoming): FieldTable | undefined {
 /** Integers are equal whatever their width; other values only to their own type. */
 function cacheKey(headers: FieldTable | undefined): string | undefined {
   const v = headers?.get(HEADER)
-  return v === undefined ? undefined : textOf(v)
+  const text = v === undefined ? undefined : textOf(v)
+  return text === undefined ? undefined : shortened(text)
+}
+
+/** The text, or where it is long its digest, which no text looks like: they begin with the letter of a type. */
+function shortened(text: string): string {
+  if (text.length <= KEY_CHARACTERS_MAX) return text
+  return `#${createHash('sha256').update(text).digest('base64').slice(0, DIGEST_CHARACTERS)}`
 }
 
 function textOf(v: FieldValue): string | undefined {

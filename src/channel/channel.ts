@@ -30,6 +30,8 @@ export class Channel implements Confirming, TraceOrigin {
   readonly unsettled = new Unsettled()
   /** By tag. Where they share a prefetch limit, the one that was served last stands last. */
   readonly consumers = new Map<string, ChannelConsumer>()
+  /** Octets. */
+  consumerArgumentsBytes = 0
   readonly assembly = new ContentAssembly()
   routes = new RouteCache()
   /** The server has closed it and waits for the client's close-ok. */
@@ -163,10 +165,14 @@ export class Channel implements Confirming, TraceOrigin {
     this.settleRange(tag, tag, 'return')
   }
 
+  private forget(c: ChannelConsumer): void {
+    if (this.consumers.delete(c.tag)) this.consumerArgumentsBytes -= c.arguments.bytes.length
+  }
+
   removeConsumer(tag: string): void {
     const c = this.consumers.get(tag)
     if (c === undefined) return
-    this.consumers.delete(tag)
+    this.forget(c)
     c.stop()
     if (this.replyConsumer?.tag === tag) this.replyConsumer = undefined
     c.queue.cancel(c)
@@ -174,7 +180,7 @@ export class Channel implements Confirming, TraceOrigin {
 
   /** The queue of a consumer has gone, or the right to read it. Clients that announced it are told, others just hear nothing more. */
   consumerCancelled(c: ChannelConsumer): void {
-    this.consumers.delete(c.tag)
+    this.forget(c)
     c.stop()
     if (this.connection.clientHas('consumer_cancel_notify') && !this.closing)
       this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
@@ -182,7 +188,7 @@ export class Channel implements Confirming, TraceOrigin {
 
   /** When the shared limit lets the next delivery through, it is the turn of the others. */
   served(c: ChannelConsumer): void {
-    this.consumers.delete(c.tag)
+    this.forget(c)
     this.consumers.set(c.tag, c)
   }
 

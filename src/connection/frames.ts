@@ -127,7 +127,10 @@ export class Frames implements FrameHandler {
     if (id === MethodId.BasicPublish) {
       ch.assembly.begin(decodeBasicPublish(args), args)
       if (this.server.blocking) this.connection.intake.block()
-    } else dispatch(ch, this.decode(id, buffer, start, end))
+    } else {
+      dispatch(ch, this.decode(id, buffer, start, end))
+      this.connection.intake.holdWhileOutputIsFull()
+    }
   }
 
   /** @throws AmqpError 501 */

@@ -76,12 +76,16 @@ export class Intake {
     } catch (error) {
       this.connection.failed(error, 0, 0)
     }
-    const { broker, output, socket } = this.connection
-    if (!this.awaitsFlush && !this.blocked && broker.overloaded) this.suspendUntilFlushed(undefined)
-    if (output.waiting > OUTPUT_BYTES_MAX) {
-      this.outputFull = true
-      socket.pause()
-    }
+    if (!this.awaitsFlush && !this.blocked && this.connection.broker.overloaded)
+      this.suspendUntilFlushed(undefined)
+    this.holdWhileOutputIsFull()
+  }
+
+  /** A few octets can ask for very much: this is looked at after each request. */
+  holdWhileOutputIsFull(): void {
+    if (this.outputFull || this.connection.output.waiting <= OUTPUT_BYTES_MAX) return
+    this.outputFull = true
+    this.suspend()
   }
 
   /** The octets behind the protocol header, which is handled here. */
@@ -113,7 +117,7 @@ export class Intake {
   }
 
   private goOn(): void {
-    this.frames.suspended = this.blocked || this.awaitsFlush || this.copiesSpent
+    this.frames.suspended = this.blocked || this.awaitsFlush || this.copiesSpent || this.outputFull
     while (!this.frames.suspended && this.backlog.length > 0)
       this.consume(this.backlog.shift() as Buffer, false)
     this.readOn()
@@ -245,6 +249,6 @@ export class Intake {
   drained(): void {
     if (!this.outputFull) return
     this.outputFull = false
-    this.readOn()
+    this.goOn()
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { HISTORY_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import {
   bindQueue,
@@ -152,6 +153,30 @@ describe('x-recent-history', () => {
     await bindQueue(w, late, x)
     await consume(w, late, { noAck: true })
     expect((await bodies(w, 3)).sort()).toEqual(['b', 'c', 'd'])
+    await w.call(CH, MethodId.ExchangeDelete, { exchange: x }, MethodId.ExchangeDeleteOk)
+  })
+})
+
+describe('x-recent-history of large messages', () => {
+  const leveretOnly = differs('RabbitMQ keeps them whatever their size')
+
+  leveretOnly('keeps so many octets, not more', async () => {
+    const w = await session(t)
+    const x = await declareExchange(w, 'x-recent-history', {
+      autoDelete: false,
+      arguments: table({ 'x-recent-history-length': 10_000 }),
+    })
+    await confirmSelect(w)
+    const large = HISTORY_BYTES_MAX / 4
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      w.publish(CH, { exchange: x, body: name.padEnd(large, '.') })
+    w.publish(CH, { exchange: x, body: 'f'.padEnd(HISTORY_BYTES_MAX + 1, '.') })
+    w.publish(CH, { exchange: x, body: 'small' })
+    await confirmed(w, 7)
+    const late = await declareQueue(w)
+    await bindQueue(w, late, x)
+    await consume(w, late, { noAck: true })
+    expect((await bodies(w, 4)).map((b) => b.replaceAll('.', '')).sort()).toEqual(['c', 'd', 'e', 'small'])
     await w.call(CH, MethodId.ExchangeDelete, { exchange: x }, MethodId.ExchangeDeleteOk)
   })
 })

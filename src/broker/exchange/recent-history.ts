@@ -1,3 +1,4 @@
+import { HISTORY_BYTES_MAX } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
 import { headersOf } from '../deduplication.ts'
@@ -16,6 +17,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   readonly takes = false
   private readonly length: number
   private readonly messages: Incoming[] = []
+  private bytes = 0
 
   /** @throws AmqpError 406 */
   constructor(args: FieldTable) {
@@ -39,8 +41,16 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
 
   published(m: Incoming): number {
     if (headersOf(m)?.get(NO_STORE)?.value === true) return PUBLISH_STORED
+    const bytes = octetsOf(m)
+    if (bytes > HISTORY_BYTES_MAX) return PUBLISH_STORED
     this.messages.push(Incoming.copyOf(m))
-    if (this.messages.length > this.length) this.messages.shift()
+    this.bytes += bytes
+    while (this.messages.length > this.length || this.bytes > HISTORY_BYTES_MAX)
+      this.bytes -= octetsOf(this.messages.shift() as Incoming)
     return PUBLISH_STORED
   }
+}
+
+function octetsOf(m: Incoming): number {
+  return m.namesEnd - m.namesStart + m.contentEnd - m.contentStart
 }

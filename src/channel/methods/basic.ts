@@ -4,6 +4,7 @@ import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { writeContent } from '../../connection/content-writer.ts'
+import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
 import { accessRefused, describeQueue } from '../../operations/caller.ts'
 import { gettableQueue, readableQueue } from '../../operations/messages.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.ts'
@@ -37,6 +38,10 @@ function consume(ch: Channel, m: BasicConsume): void {
   const { consumersPerChannel } = ch.connection.server.admission.limits
   if (ch.consumers.size >= consumersPerChannel)
     throw notAllowed(`reached maximum (${consumersPerChannel}) of consumers per channel`)
+  if (ch.consumerArgumentsBytes + m.arguments.bytes.length > CONSUMER_ARGUMENTS_BYTES_MAX)
+    throw notAllowed(
+      `arguments of the consumers of the channel are larger than ${CONSUMER_ARGUMENTS_BYTES_MAX} octets`,
+    )
   if (queueName(ch, m.queue) === REPLY_TO) {
     consumeReplies(ch, m, tag)
     return
@@ -60,6 +65,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   // What was published before belongs to those who were there before.
   ch.broker.turn.pumpNow()
   ch.consumers.set(tag, c)
+  ch.consumerArgumentsBytes += m.arguments.bytes.length
   if (!m.nowait) ch.send({ id: MethodId.BasicConsumeOk, consumerTag: tag })
   queue.consume(c)
 }

@@ -1,0 +1,53 @@
+/** What deduplication remembers has a bound in octets: long values only by their digest. */
+import { describe, expect, it } from 'vitest'
+import { Deduplication } from '../../src/broker/deduplication.ts'
+import { StoredDeduplication } from '../../src/broker/deduplication-store.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { table } from '../support/wire.ts'
+
+const LONG = 'x'.repeat(120_000)
+const headers = (value: string | number) => table({ 'x-deduplication-header': value })
+
+function setUp() {
+  const storage = new MemoryStorage({ keeps: true })
+  const commit = new GroupCommit(storage, new ManualClock())
+  const open = () => new Deduplication(table({}), new StoredDeduplication('queue:q', storage, commit))
+  const sizes = async (): Promise<number[]> => {
+    await commit.settled()
+    return [...storage.scan('dedup:')].map((e) => e.value.length)
+  }
+  return { storage, open, sizes }
+}
+
+describe('deduplication', () => {
+  it('tells long values apart, also after a restart, and stores little of them', async () => {
+    const { open, sizes } = setUp()
+    const d = open()
+    const values = ['short', 7, `${LONG}a`, `${LONG}b`, 'y'.repeat(65)]
+    for (const v of values) {
+      expect(d.isDuplicate(headers(v), 0)).toBe(false)
+      d.admit(headers(v), 0)
+    }
+    expect(Math.max(...(await sizes()))).toBeLessThan(80)
+    for (const cache of [d, open()]) {
+      for (const v of values) expect(cache.isDuplicate(headers(v), 0)).toBe(true)
+      expect(cache.isDuplicate(headers(`${LONG}c`), 0)).toBe(false)
+      expect(cache.count).toBe(values.length)
+    }
+  })
+
+  it('knows what an earlier release has stored whole, and makes it short', async () => {
+    const { storage, open, sizes } = setUp()
+    const key = (n: number): string => `dedup:queue:q:${n.toString(16).padStart(14, '0')}`
+    const stored = [`S${LONG}`, 'i7', `s${Buffer.from(LONG).toString('base64')}`]
+    await storage.write(
+      stored.map((v, n) => ({ op: 'put', key: key(n), value: Buffer.from(JSON.stringify([v, 0])) })),
+    )
+    const d = open()
+    expect([d.isDuplicate(headers(LONG), 0), d.isDuplicate(headers(7), 0), d.count]).toEqual([true, true, 3])
+    expect(Math.max(...(await sizes()))).toBeLessThan(80)
+    expect(open().isDuplicate(headers(LONG), 0)).toBe(true)
+  })
+})
