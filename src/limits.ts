@@ -105,6 +105,12 @@ export const HISTORY_BYTES_MAX = 16 * 1024 * 1024
 /** Octets of arguments of the consumers of one channel: 530 beyond. */
 export const CONSUMER_ARGUMENTS_BYTES_MAX = 4 * 1024 * 1024
 
+/** Octets of x-death: of the oldest entries beyond, only queue, reason, exchange and count stay. */
+export const DEATHS_BYTES_MAX = 64 * 1024
+
+/** Entries of x-death: beyond, a message that no client has rejected is dropped as in a cycle; others lose the oldest. */
+export const DEATHS_MAX = 1_000
+
 /** Delayed messages handed to their exchanges in one turn; then others come first. */
 export const DELAYED_PER_TURN_MAX = 2_000
 

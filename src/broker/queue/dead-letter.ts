@@ -1,4 +1,5 @@
 /** Dead lettering (behaviour.md section 12): the message with its history, and where it may go. */
+import { DEATHS_BYTES_MAX, DEATHS_MAX } from '../../limits.ts'
 import {
   type FieldEntry,
   FieldTable,
@@ -69,8 +70,9 @@ export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
 }
 
-/** The queue is in the history and no client has rejected the message since. */
+/** The queue is in the history, or too many are, and no client has rejected the message since. */
 function isCycle(deaths: FieldTable[], queue: string): boolean {
+  if (deaths.length > DEATHS_MAX) return true
   const at = deaths.findIndex((d) => d.text('queue') === queue)
   return at >= 0 && deaths.slice(0, at + 1).every((d) => d.text('reason') !== 'rejected')
 }
@@ -88,7 +90,7 @@ function withDeath(
   const death = known ? counted(known) : firstDeath(content, queue, reason, nowMs, carbonCopies)
   const history: FieldValue = {
     type: 'A',
-    value: [death, ...deaths.filter((d) => d !== known)].map((value) => ({ type: 'F', value })),
+    value: bounded([death, ...deaths.filter((d) => d !== known)]).map((value) => ({ type: 'F', value })),
   }
   const last: Record<string, string> = { reason, queue, exchange: content.exchange }
   const entries: FieldEntry[] = old.entries.filter(
@@ -101,6 +103,15 @@ function withDeath(
     entries.push(fieldEntry(`x-last-death-${what}`, toField(value)))
   }
   return FieldTable.of(entries)
+}
+
+/** The newest first; one more than the most, which shows that there are too many. */
+function bounded(deaths: FieldTable[]): FieldTable[] {
+  let bytes = 0
+  return deaths.slice(0, DEATHS_MAX + 1).map((d) => {
+    bytes += d.bytes.length
+    return bytes <= DEATHS_BYTES_MAX ? d : d.without('routing-keys', 'time', 'original-expiration')
+  })
 }
 
 function counted(death: FieldTable): FieldTable {
