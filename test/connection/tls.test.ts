@@ -1,5 +1,6 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
+import { connect as connectPlainly } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
@@ -10,6 +11,7 @@ import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { Settings } from '../../src/settings.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import type { TlsSettings } from '../../src/util/tls.ts'
+import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
 const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
@@ -49,6 +51,22 @@ describe('a TLS listener', () => {
     await w.call(1, MethodId.BasicConsume, { queue: 'q', noAck: true }, MethodId.BasicConsumeOk)
     expect((await w.receive(1, MethodId.BasicDeliver)).body?.equals(body)).toBe(true)
     expect([...leveret.server.connections][0]?.secure).toBe(true)
+  })
+
+  it('counts sockets whose handshake has not ended among those that are not open, and lets others in', async () => {
+    const limits = { ...defaultSettings.limits, unauthenticated: 4 }
+    const leveret = await start(server, { limits })
+    const { unopened } = leveret.server
+    const idle = Array.from({ length: 9 }, () => {
+      const s = connectPlainly(leveret.ports[0] as number, '127.0.0.1').on('error', () => {})
+      onTestFinished(() => void s.destroy())
+      return s.resume()
+    })
+    await until(() => idle.filter((s) => s.closed).length === 6 && unopened.size === 3, 'the oldest to go')
+    await Wire.over(await open(leveret))
+    await until(() => unopened.size === 2, 'the connection to be open')
+    for (const s of idle) s.write('no handshake')
+    await until(() => unopened.size === 0, 'the others to go')
   })
 
   it('refuses old versions, and clients without a certificate where it asks for one', async () => {
