@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { octetText } from '../../src/util/octet-text.ts'
 import { CH, consume, declareQueue, session } from '../support/session.ts'
 import { fresh, onOracle } from '../support/target.ts'
 import { until } from '../support/until.ts'
@@ -164,6 +165,21 @@ describe('resources', () => {
 })
 
 describe('messages', () => {
+  it('under a key that is not UTF-8 are shown with U+FFFD', async () => {
+    const vhost = await makeVhost()
+    await http.put(`queues/${vhost}/q`)
+    await http.put(`exchanges/${vhost}/x`, { type: 'fanout' })
+    await http.post(`bindings/${vhost}/e/x/q/q`)
+    const w = await Wire.open(http.amqp, { vhost })
+    await w.channel(1)
+    w.publish(1, { exchange: 'x', routingKey: octetText(Buffer.from('a\xff\xffb', 'latin1')), body: 'x' })
+    const take = () =>
+      http.post(`queues/${vhost}/q/get`, { count: 1, ackmode: 'ack_requeue_true', encoding: 'auto' })
+    await until(async () => (await take()).json.length === 1, 'the message')
+    expect((await take()).json[0].routing_key).toBe('a\ufffd\ufffdb')
+    await w.close()
+  })
+
   it('are published and taken', async () => {
     const vhost = await makeVhost()
     await http.put(`queues/${vhost}/q`)
