@@ -19,6 +19,7 @@ import { readContent } from './message.ts'
 import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
+import type { QueueEnvironment } from './queue/environment.ts'
 import { classic, queueKind } from './queue/kinds/kinds.ts'
 import type { MessageOrder } from './queue/order.ts'
 import { Pager } from './queue/pager.ts'
@@ -27,7 +28,7 @@ import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { QueueLog } from './queue/queue-log.ts'
 import { StreamLog } from './queue/stream/stream-log.ts'
 import { StreamQueue } from './queue/stream/stream-queue.ts'
-import { type QueueEnvironment, WorkQueue } from './queue/work-queue.ts'
+import { WorkQueue } from './queue/work-queue.ts'
 import { TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
 import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
@@ -97,7 +98,7 @@ export class Broker {
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
-  private readonly delays: DelayedMessages
+  readonly delays: DelayedMessages
   private readonly random: () => number
   private readonly queueGone: (vhost: string, queue: string) => void
   private readonly vhostMade: (vhost: Vhost) => void
@@ -117,7 +118,7 @@ export class Broker {
     this.consumerTimeout = settings.consumerTimeout ?? 0
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
-    this.delays = new DelayedMessages(storage, commit, clock)
+    this.delays = new DelayedMessages(storage, commit, clock, this.failures)
     this.queueGone = settings.queueGone ?? (() => {})
     this.vhostMade = settings.vhostMade ?? (() => {})
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
@@ -289,10 +290,17 @@ export class Broker {
       vhost.removeQueue(q)
     },
   ): Queue {
-    const owner_ = this.failures.owner('queue', { vhost: vhost.name, queue: info.name })
+    const failing = this.failures.owner('queue', { vhost: vhost.name, queue: info.name })
     const env: QueueEnvironment = {
-      clock: clockOf(owner_, this.clock),
-      failed: (error) => owner_.failed(error),
+      clock: clockOf(failing, this.clock),
+      failed: (error) => failing.failed(error),
+      parked: ({ number, during }, error) =>
+        this.failures.note(
+          'message',
+          { vhost: vhost.name, queue: info.name, message: number, during },
+          error,
+          'message set aside: it cannot be handled',
+        ),
       turn: this.turn,
       deadLetter: (q, content, reason, done) => {
         this.counters[deadLettered[reason]]++

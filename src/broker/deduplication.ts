@@ -71,6 +71,14 @@ export class Deduplication {
   }
 
   /** Remembers the message's value from now on. */
+  /** False where the same message has been here before; `admits` says whether one that is new will be kept. */
+  isFirst(m: Incoming, now: number, admits: () => boolean): boolean {
+    const headers = headersOf(m)
+    if (this.isDuplicate(headers, now)) return false
+    if (admits()) this.admit(headers, now)
+    return true
+  }
+
   admit(headers: FieldTable | undefined, now: number): void {
     const value = cacheKey(headers)
     if (value === undefined) return

@@ -78,6 +78,23 @@ export class ChannelConsumer implements Consumer {
   }
 
   deliver(queue: Queue, segment: Segment, index: number, number: number): void {
+    const before = this.output.position
+    const tag = this.count(queue, number)
+    try {
+      this.write(queue, segment, index, number, tag)
+    } catch (error) {
+      if (this.output.position === before && !isOutOfMemory(error)) {
+        this.undo(tag)
+        throw error
+      }
+      // The client has got a part of it, or there was no room for it: the message is not to blame yet.
+      queue.aside.broke(number)
+      this.channel.connection.broke(error)
+    }
+  }
+
+  /** A delivery begins; returns its tag. */
+  private count(queue: Queue, number: number): number {
     const channel = this.channel
     let tag: number
     const { counters } = channel
@@ -92,8 +109,26 @@ export class ChannelConsumer implements Consumer {
       channel.sharedUnacked++
       if (channel.sharedPrefetch !== 0) channel.served(this)
     }
+    return tag
+  }
+
+  /** It has not gone out. Its tag stays unused. */
+  private undo(tag: number): void {
+    const { counters, unsettled } = this.channel
+    if (this.noAck) {
+      counters.deliveredNoAck--
+      return
+    }
+    counters.delivered--
+    unsettled.remove(tag)
+    this.unacked--
+    this.channel.sharedUnacked--
+  }
+
+  private write(queue: Queue, segment: Segment, index: number, number: number, tag: number): void {
+    const channel = this.channel
     const redelivered = segment.wasDelivered(index)
-    if (redelivered) counters.redelivered++
+    if (redelivered) channel.counters.redelivered++
     if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
     if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
     if (queue.decorates) {
@@ -210,6 +245,11 @@ function deliverPrefix(channel: number, tag: string): Uint8Array {
   b[11] = name.length
   b.set(name, 12)
   return b
+}
+
+/** Nothing is wrong with the message: there is no memory for it just now. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError && /allocation failed/i.test(error.message)
 }
 
 /** Fills in what differs between deliveries: frame size, delivery tag, redelivered. */

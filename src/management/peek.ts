@@ -85,15 +85,14 @@ class Look {
   }
 
   private consider(b: Browsed): void {
-    const { state, header, olderThan, newerThan, offset, payload } = this.question
+    const { state, olderThan, newerThan, offset } = this.question
     if (state !== undefined && (state === 'unacked') !== b.unacked) return
     const age = b.arrivedAt === 0 ? 0 : Math.max(0, (this.leveret.broker.clock.now() - b.arrivedAt) / 1000)
     if (age < olderThan || age > newerThan) return
-    const content = b.segment.content(b.index)
-    if (header !== undefined && content.properties.headers?.text(header.name) !== header.value) return
-    if (this.fitting++ < offset) return
+    const message = this.read(b)
+    if (message === undefined || this.fitting++ < offset) return
     this.out.push({
-      ...messageJson(content, payload),
+      ...message,
       position: this.position,
       number: b.number,
       state: b.unacked ? 'unacked' : 'ready',
@@ -102,6 +101,18 @@ class Look {
       age: Math.floor(age),
       ...(b.unacked ? { held_by: this.holder(b.number) } : {}),
     })
+  }
+
+  /** undefined where it does not fit; in place of a message that cannot be read, the reason. */
+  private read(b: Browsed): Json | undefined {
+    const { header, payload } = this.question
+    try {
+      const content = b.segment.content(b.index)
+      const fits = header === undefined || content.properties.headers?.text(header.name) === header.value
+      return fits ? messageJson(content, payload) : undefined
+    } catch (error) {
+      return { unreadable: String(error) }
+    }
   }
 
   private holder(number: number): Json | null {

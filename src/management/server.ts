@@ -39,6 +39,7 @@ import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { definitionRoutes } from './routes/definitions.ts'
+import { faultRoutes } from './routes/faults.ts'
 import { overviewRoutes } from './routes/overview.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { queueRoutes } from './routes/queues.ts'
@@ -116,6 +117,7 @@ export class ManagementServer {
       policyRoutes,
       clientRoutes,
       definitionRoutes,
+      faultRoutes,
     ])
       routes(this.add, leveret, this.rates)
     if (Object.keys(headers).length > 0)

@@ -1,6 +1,7 @@
 /** What is measured, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { QueueCounters } from '../broker/counters.ts'
+import { ownerKinds } from '../broker/failures.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
 import { FILES_MAX, memoryLimit, openFiles, totals } from '../management/node.ts'
@@ -30,7 +31,14 @@ function one(name: string, type: Family['type'], value: number, help = name): Fa
 
 /** Of the broker as a whole. */
 export function nodeFamilies(leveret: Leveret): Family[] {
-  return [...identity(leveret), ...process_(leveret), ...objects(leveret), ...messages(leveret), ...node()]
+  return [
+    ...identity(leveret),
+    ...process_(leveret),
+    ...objects(leveret),
+    ...messages(leveret),
+    ...faults(leveret),
+    ...node(),
+  ]
 }
 
 function identity({ server, nodeName }: Leveret): Family[] {
@@ -148,6 +156,29 @@ function messages(leveret: Leveret): Family[] {
     queueType('messages_dead_lettered_expired_total', counters.deadLetteredExpired),
     queueType('messages_dead_lettered_maxlen_total', counters.deadLetteredMaxlen),
     queueType('messages_dead_lettered_delivery_limit_total', counters.deadLetteredDeliveryLimit),
+  ]
+}
+
+/** What should be 0: RabbitMQ has no names for it. */
+function faults({ broker }: Leveret): Family[] {
+  let parked = broker.delays.aside.size
+  for (const v of broker.vhosts.values()) for (const q of v.queues.values()) parked += q.aside.size
+  return [
+    {
+      name: 'leveret_messages_parked',
+      type: 'gauge',
+      help: 'Messages that cannot be handled and were set aside',
+      samples: [{ value: parked }],
+    },
+    {
+      name: 'leveret_failures_total',
+      type: 'counter',
+      help: 'Failures that should not happen, by the kind of their owner',
+      samples: ownerKinds.map((kind) => ({
+        labels: labels({ owner: kind }),
+        value: broker.failures.counts[kind],
+      })),
+    },
   ]
 }
 

@@ -41,8 +41,15 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
     const found = q.get()
     if (found === undefined) break
     const { segment, index, number } = found
+    let content: Content
+    try {
+      content = contentOf(q, found)
+    } catch (error) {
+      q.setAside(number, 'get', error)
+      continue
+    }
     out.push({
-      content: contentOf(q, found),
+      content,
       redelivered: segment.wasDelivered(index),
       left: q.counts.ready - 1,
     })
@@ -61,4 +68,9 @@ function contentOf(q: Queue, d: Delivery): Content {
       ? d.segment.content(d.index)
       : readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
   return { ...content, body: Buffer.from(content.body) }
+}
+
+/** Makes what was set aside ready again, such as after an update; returns how many there were. @throws AmqpError 403, 404, 405 */
+export function releaseParked(c: Caller, name: string): number {
+  return readableQueue(c, name).releaseParked()
 }

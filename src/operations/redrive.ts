@@ -8,6 +8,7 @@ import { encodeContent } from '../broker/content.ts'
 import { type Content, Incoming } from '../broker/message.ts'
 import { deathsOf } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
+import type { Segment } from '../broker/queue/segment.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
@@ -144,7 +145,11 @@ export class Redrive {
       looked++
       this.after = number
       if (unacked) continue
-      const content = segment.content(index)
+      const content = contentOf(segment, index)
+      if (content === undefined) {
+        this.skipped++
+        continue
+      }
       const origin = this.originOf(content)
       if (origin === undefined || !this.mayWrite(origin)) this.skipped++
       // The segment may leave memory before the message is published.
@@ -200,4 +205,13 @@ function firstKey(death: FieldTable): string {
   const keys = death.get('routing-keys')
   const first = keys?.type === 'A' ? keys.value[0] : undefined
   return first?.type === 'S' ? octetText(first.value) : ''
+}
+
+/** undefined where the message cannot be read: it stays where it is. */
+function contentOf(segment: Segment, index: number): Content | undefined {
+  try {
+    return segment.content(index)
+  } catch {
+    return undefined
+  }
 }

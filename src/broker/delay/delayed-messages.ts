@@ -8,7 +8,9 @@ import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { Heap } from '../../util/heap.ts'
 import type { Clock, Timer } from '../clock.ts'
+import type { Failures } from '../failures.ts'
 import type { Incoming } from '../message.ts'
+import { Aside } from '../queue/aside.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
 /** Logs of queues are numbered from 1. */
@@ -16,6 +18,9 @@ const DELAY_LOG = 0
 /** Indexes that are taken at once: how far they are taken is written with the bucket. */
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
+
+/** More than there are indexes in a second. */
+const INDEX_STEPS = 2 ** 20
 
 interface Bucket {
   /** Index of the next message in it. */
@@ -40,23 +45,42 @@ export class DelayedMessages {
   private readonly fresh = new Map<number, Map<number, Uint8Array>>()
   private unflushed: { batch: number; second: number; index: number }[] = []
   private readonly targets = new Map<number, Deliver>()
+  /** Messages that stay on disk, numbered by second and index. */
+  readonly aside: Aside
+  /** Buckets that stay for their sake. */
+  private readonly kept = new Map<number, Bucket>()
+  /** A target that is not registered may be one that could not be read: what waits for it is set aside, not dropped. */
+  targetsMissing = false
   private timer: Timer | undefined
   private timerAt = 0
 
-  constructor(storage: Storage, commit: GroupCommit, clock: Clock) {
+  /** @param failures where a message that cannot be handed out is noted */
+  constructor(storage: Storage, commit: GroupCommit, clock: Clock, failures: Failures) {
     this.storage = storage
     this.commit = commit
     this.clock = clock
+    this.aside = new Aside({
+      now: () => clock.now(),
+      parked: ({ number }, error) =>
+        failures.note('message', { delayed: number }, error, 'message set aside: it cannot be handled'),
+    })
     if (commit.keeps) commit.onFlushed(() => this.flushed())
   }
 
   /** Finds again what a former run has left. Targets must be registered by now. */
   restore(): void {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
-      const reserved = new DataView(state.buffer, state.byteOffset, state.byteLength).getUint32(0, true)
+      const reserved = state.byteLength < 4 ? this.indexEnd(segment) : readReserved(state)
       this.addBucket(segment, { next: reserved, reserved, order: undefined })
     }
     this.arm()
+  }
+
+  /** Behind the last message of a bucket whose state cannot be read. */
+  private indexEnd(second: number): number {
+    let end = 0
+    for (const { index } of this.storage.records(DELAY_LOG, second)) end = index + 1
+    return end
   }
 
   /** @param target a number that no other exchange has ever had */
@@ -79,7 +103,7 @@ export class DelayedMessages {
     const second = Math.min(SECOND_MAX, Math.floor(due / 1000))
     let bucket = this.buckets.get(second)
     if (bucket === undefined) {
-      bucket = { next: 0, reserved: 0, order: undefined }
+      bucket = this.kept.get(second) ?? { next: 0, reserved: 0, order: undefined }
       this.addBucket(second, bucket)
     }
     const index = bucket.next++
@@ -155,7 +179,7 @@ export class DelayedMessages {
       if (order.size > 0 || (second + 1) * 1000 > now) break
       this.seconds.pop()
       this.buckets.delete(second)
-      this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
+      if (!this.kept.has(second)) this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
     }
     this.arm()
   }
@@ -165,23 +189,52 @@ export class DelayedMessages {
     const order = new Heap()
     const fresh = this.fresh.get(second)
     for (const { index, bytes } of this.storage.records(DELAY_LOG, second))
-      if (!fresh?.has(index)) order.push(decodeHeld(bytes).held.due, index)
-    for (const [index, bytes] of fresh ?? []) order.push(decodeHeld(bytes).held.due, index)
+      if (!fresh?.has(index)) this.enter(order, second, index, bytes)
+    for (const [index, bytes] of fresh ?? []) this.enter(order, second, index, bytes)
     return order
+  }
+
+  private enter(order: Heap, second: number, index: number, bytes: Uint8Array): void {
+    try {
+      order.push(decodeHeld(bytes).held.due, index)
+    } catch (error) {
+      this.park(second, index, error)
+    }
+  }
+
+  private park(second: number, index: number, error: unknown): void {
+    const bucket = this.buckets.get(second)
+    if (bucket !== undefined) this.kept.set(second, bucket)
+    this.aside.park(second * INDEX_STEPS + index, 'delay', error)
   }
 
   private release(second: number, index: number): void {
     const fresh = this.fresh.get(second)
     const bytes = fresh?.get(index) ?? this.storage.record(DELAY_LOG, second, index)
+    try {
+      if (bytes !== undefined) this.handOver(bytes)
+    } catch (error) {
+      this.park(second, index, error)
+      return
+    }
     if (!this.commit.keeps && fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
     this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
-    if (bytes === undefined) return
+  }
+
+  private handOver(bytes: Uint8Array): void {
     const { held, message }: { held: Held; message: Incoming } = decodeHeld(bytes)
-    this.targets.get(held.target)?.(message, held.keys)
+    const target = this.targets.get(held.target)
+    if (target === undefined && this.targetsMissing)
+      throw new Error('its exchange is not there, or could not be read')
+    target?.(message, held.keys)
   }
 
   stop(): void {
     this.timer?.cancel()
     this.timer = undefined
   }
+}
+
+function readReserved(state: Uint8Array): number {
+  return new DataView(state.buffer, state.byteOffset, state.byteLength).getUint32(0, true)
 }

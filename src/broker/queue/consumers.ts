@@ -18,7 +18,10 @@ export interface Consumer {
   /** Its deliveries that are not settled yet. */
   readonly unacked: number
   hasCredit(): boolean
-  /** `number` is the message's number in its queue, by which it is settled later. */
+  /**
+   * `number` is the message's number in its queue, by which it is settled later.
+   * @throws where the message cannot be read; nothing has gone out then
+   */
   deliver(queue: Queue, segment: Segment, index: number, number: number): void
   /** The queue's settings are others now. */
   settingsChanged(): void

@@ -4,8 +4,10 @@
  * (behaviour.md section 12). A restart makes it ready again.
  */
 import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
+import { charged } from '../../util/owner.ts'
 import type { Clock, Timer } from '../clock.ts'
 import { type Content, type Incoming, readContent } from '../message.ts'
+import type { Aside } from './aside.ts'
 import type { MessageOrder } from './order.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
@@ -21,16 +23,21 @@ interface RetainedMessage {
   readonly done: Set<Queue>
 }
 
+type Fate = 'gone' | 'kept' | 'parked'
+
 export class Deaths {
   private readonly retained = new Map<number, RetainedMessage>()
   private readonly queue: Queue
   private readonly order: MessageOrder
   private readonly clock: Clock
   private readonly deadLetter: DeadLetter
+  private readonly aside: Aside
   private timer: Timer | undefined
 
-  constructor(queue: Queue, order: MessageOrder, clock: Clock, deadLetter: DeadLetter) {
+  /** @param aside takes messages that cannot be dead-lettered */
+  constructor(queue: Queue, order: MessageOrder, clock: Clock, deadLetter: DeadLetter, aside: Aside) {
     this.queue = queue
+    this.aside = aside
     this.order = order
     this.clock = clock
     this.deadLetter = deadLetter
@@ -43,22 +50,21 @@ export class Deaths {
 
   /** An unacked message leaves. */
   die(number: number, reason: DeathReason): void {
-    const { deadLetterAtLeastOnce, deadLetterExchange } = this.queue.settings
+    const { deadLetterAtLeastOnce } = this.queue.settings
     const message: RetainedMessage = { reason, done: new Set() }
-    if (!deadLetterAtLeastOnce) {
-      if (deadLetterExchange !== undefined) this.deadLetter(this.queue, this.contentOf(number), reason)
-      this.order.settle(number)
-    } else if (!this.passOn(number, message)) {
-      this.retained.set(number, message)
-      this.retryLater()
-    }
+    const fate = this.passOn(number, message, deadLetterAtLeastOnce)
+    if (fate !== 'kept') return
+    this.retained.set(number, message)
+    this.retryLater()
   }
 
   /** A message that the queue has refused. */
   refused(m: Incoming): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
-    const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-    this.deadLetter(this.queue, content, 'maxlen')
+    charged(this.queue, () => {
+      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      this.deadLetter(this.queue, content, 'maxlen')
+    })
   }
 
   private contentOf(number: number): Content {
@@ -67,12 +73,23 @@ export class Deaths {
   }
 
   /** Where the targets have it, it leaves the queue in the same batch. */
-  private passOn(number: number, { reason, done }: RetainedMessage): boolean {
-    const passed =
-      this.queue.settings.deadLetterExchange === undefined ||
-      this.deadLetter(this.queue, this.contentOf(number), reason, done)
-    if (passed) this.order.settle(number)
-    return passed
+  private passOn(number: number, { reason, done }: RetainedMessage, confirmed: boolean): Fate {
+    if (this.queue.settings.deadLetterExchange !== undefined) {
+      try {
+        const passed = this.deadLetter(
+          this.queue,
+          this.contentOf(number),
+          reason,
+          confirmed ? done : undefined,
+        )
+        if (confirmed && !passed) return 'kept'
+      } catch (error) {
+        this.aside.park(number, reason, error)
+        return 'parked'
+      }
+    }
+    this.order.settle(number)
+    return 'gone'
   }
 
   private retryLater(): void {
@@ -84,7 +101,7 @@ export class Deaths {
     let failed = 0
     for (const [number, message] of [...this.retained]) {
       this.retained.delete(number)
-      if (this.passOn(number, message)) continue
+      if (this.passOn(number, message, true) !== 'kept') continue
       // Behind the others, so that one that has nowhere to go does not keep them.
       this.retained.set(number, message)
       if (++failed === FAILURES_MAX) break

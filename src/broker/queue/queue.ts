@@ -4,6 +4,7 @@ import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
 import type { Incoming } from '../message.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
+import type { Aside } from './aside.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
@@ -116,6 +117,15 @@ export interface Queue extends QueueInfo, Owner {
   settle(number: number, how: Settlement): void
   /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
   browse(after?: number): Iterable<Browsed>
+  /**
+   * A ready message cannot be handled: it is set aside, so that those behind it go on.
+   * @param during what was being done with it
+   */
+  setAside(number: number, during: string, error: unknown): void
+  /** What has been set aside. */
+  readonly aside: Aside
+  /** Makes it ready again; returns how many there were. */
+  releaseParked(): number
   /** Takes a ready message out of the queue, for good. */
   removeReady(number: number): void
   /** @throws AmqpError 540 where the kind does not allow it */

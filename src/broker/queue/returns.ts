@@ -1,5 +1,6 @@
 /** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
 import type { Clock } from '../clock.ts'
+import type { Aside } from './aside.ts'
 import type { Deaths } from './deaths.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
 import { DeliveryCounts } from './delivery-limit.ts'
@@ -10,13 +11,22 @@ export class Returns {
   private readonly queue: Queue
   private readonly order: MessageOrder
   private readonly deaths: Deaths
+  private readonly aside: Aside
   private readonly clock: Clock
   private readonly wake: () => void
   private delayed: DelayedRetry | undefined
 
   /** @param wake called when a message is ready again */
-  constructor(queue: Queue, order: MessageOrder, deaths: Deaths, clock: Clock, wake: () => void) {
+  constructor(
+    queue: Queue,
+    order: MessageOrder,
+    deaths: Deaths,
+    aside: Aside,
+    clock: Clock,
+    wake: () => void,
+  ) {
     this.queue = queue
+    this.aside = aside
     this.order = order
     this.deaths = deaths
     this.clock = clock
@@ -30,6 +40,10 @@ export class Returns {
 
   /** One that has come back too often leaves instead. */
   comeBack(number: number, how: 'return' | 'fail'): void {
+    if (this.aside.condemns(number)) {
+      this.aside.park(number, 'delivery', new Error('its delivery has broken two connections'))
+      return
+    }
     const { deliveryLimit, retry } = this.queue.settings
     if (deliveryLimit < 0 && retry === undefined) {
       this.giveBack(number)
@@ -48,7 +62,13 @@ export class Returns {
   }
 
   private wait(number: number, until: number): void {
-    this.delayed ??= new DelayedRetry(this.clock, (n) => this.waited(n))
+    this.delayed ??= new DelayedRetry(this.clock, (n) => {
+      try {
+        this.waited(n)
+      } catch (error) {
+        this.aside.park(n, 'retry', error)
+      }
+    })
     this.delayed.add(number, until)
   }
 

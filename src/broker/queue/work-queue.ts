@@ -6,16 +6,15 @@
 
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
-import type { Owner } from '../../util/owner.ts'
-import type { Clock } from '../clock.ts'
 import { QueueCounters } from '../counters.ts'
-import { type Deduplication, headersOf } from '../deduplication.ts'
+import type { Deduplication } from '../deduplication.ts'
 import type { Incoming } from '../message.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import type { Turn } from '../turn.ts'
+import { Aside } from './aside.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
-import { type DeadLetter, Deaths } from './deaths.ts'
+import { Deaths } from './deaths.ts'
 import { countedMessage } from './delivery-limit.ts'
+import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
@@ -35,23 +34,6 @@ import { QueueExpiry } from './queue-expiry.ts'
 import { Returns } from './returns.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
-/** Where the messages of a queue are. */
-export interface QueueContents {
-  readonly order: MessageOrder
-  /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
-  readonly log: number | undefined
-  readonly deduplication: Deduplication | undefined
-}
-
-/** What a queue needs of its surroundings. */
-export interface QueueEnvironment extends Owner {
-  readonly clock: Clock
-  readonly turn: Turn
-  readonly deadLetter: DeadLetter
-  /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
-  remove(queue: Queue): void
-}
-
 export class WorkQueue implements Queue {
   readonly name: string
   readonly durable: boolean
@@ -65,6 +47,7 @@ export class WorkQueue implements Queue {
   readonly owner: object | undefined
   readonly log: number | undefined
   readonly counters = new QueueCounters()
+  readonly aside: Aside
   deleted = false
   routeStamp = 0
   decorates = false
@@ -106,8 +89,11 @@ export class WorkQueue implements Queue {
       ? new SingleActiveConsumer(info.kind.activeConsumerYields)
       : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
-    this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter)
-    this.returns = new Returns(this, contents.order, this.deaths, env.clock, () => this.cameBack())
+    this.aside = new Aside({ now: () => env.clock.now(), parked: env.parked })
+    this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter, this.aside)
+    this.returns = new Returns(this, contents.order, this.deaths, this.aside, env.clock, () =>
+      this.cameBack(),
+    )
     this.apply(settings)
   }
 
@@ -142,7 +128,7 @@ export class WorkQueue implements Queue {
   }
 
   get counts(): { ready: number; unacked: number; consumers: number } {
-    const hidden = this.returns.size + this.deaths.size
+    const hidden = this.returns.size + this.deaths.size + this.aside.size
     return {
       ready: this.order.ready,
       unacked: this.order.unacked - hidden,
@@ -164,8 +150,11 @@ export class WorkQueue implements Queue {
   }
 
   publish(m: Incoming): number {
-    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
     const limit = this.limit
+    if (this.deduplication !== undefined) {
+      const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
+      if (!this.deduplication.isFirst(m, this.env.turn.now(), admits)) return PUBLISH_STORED
+    }
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const ttl = this.ttl
     const deadline = m.ttl < 0 && ttl.queueTtl < 0 ? 0 : ttl.deadline(m.ttl, this.env.turn.now())
@@ -180,15 +169,6 @@ export class WorkQueue implements Queue {
   private noteArrival(): void {
     this.arrivalTurn = this.env.turn.number
     this.order.arriving(Math.floor(this.env.turn.now() / 1000))
-  }
-
-  /** False where the same message has been here before. */
-  private isFirst(d: Deduplication, m: Incoming): boolean {
-    const headers = headersOf(m)
-    const now = this.env.turn.now()
-    if (d.isDuplicate(headers, now)) return false
-    if (this.limit === undefined || this.hasRoom(this.limit, m)) d.admit(headers, now)
-    return true
   }
 
   /** False where the queue has to refuse the message; consumers get their chance first. */
@@ -254,10 +234,7 @@ export class WorkQueue implements Queue {
       }
       const c = consumers.next()
       if (c === undefined) return
-      const segment = order.headSegment
-      const index = order.headIndex
-      if (segment.wasDelivered(index)) counters.redelivered++
-      c.deliver(this, segment, index, order.headNumber)
+      if (!this.deliverHead(c)) continue
       if (c.noAck) {
         counters.deliveredNoAck++
         order.removeHead()
@@ -266,6 +243,32 @@ export class WorkQueue implements Queue {
         order.takeHead()
       }
     }
+  }
+
+  /** False where the message cannot be delivered to anybody: it is set aside. */
+  private deliverHead(c: Consumer): boolean {
+    const { order } = this
+    const { headSegment: segment, headIndex: index } = order
+    try {
+      c.deliver(this, segment, index, order.headNumber)
+    } catch (error) {
+      this.setAside(order.headNumber, 'delivery', error)
+      return false
+    }
+    if (segment.wasDelivered(index)) this.counters.redelivered++
+    return true
+  }
+
+  setAside(number: number, during: string, error: unknown): void {
+    this.order.take(number)
+    this.aside.park(number, during, error)
+  }
+
+  releaseParked(): number {
+    const numbers = this.aside.release()
+    for (const n of numbers) this.order.giveBack(n)
+    this.wake()
+    return numbers.length
   }
 
   private discardHead(reason: DeathReason): void {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { typeName } from '../../broker/arguments/rules.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
-import type { Queue, Settlement } from '../../broker/queue/queue.ts'
+import type { Incoming } from '../../broker/message.ts'
+import type { Delivery, Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { writeContent } from '../../connection/content-writer.ts'
 import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
@@ -94,16 +95,50 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   queue.consume(c)
 }
 
+interface Readable extends Delivery {
+  readonly exchange: string
+  readonly routingKey: string
+  /** In place of what was published. */
+  readonly decorated: Incoming | undefined
+}
+
+/** The first ready message, with all that has to be read of it. What cannot be read is set aside. */
+function nextReadable(queue: Queue): Readable | undefined {
+  for (let found = queue.get(); found !== undefined; found = queue.get())
+    try {
+      return readable(queue, found)
+    } catch (error) {
+      queue.setAside(found.number, 'get', error)
+    }
+  return undefined
+}
+
+function readable(queue: Queue, found: Delivery): Readable {
+  const { segment, index } = found
+  const names = Buffer.from(
+    (segment.bytes as Uint8Array).buffer,
+    segment.namesStart(index),
+    segment.contentStart(index) - segment.namesStart(index),
+  )
+  const x = names[0] as number
+  return {
+    ...found,
+    exchange: octetText(names, 1, 1 + x),
+    routingKey: octetText(names, 2 + x),
+    decorated: queue.decorates ? queue.decorated(found) : undefined,
+  }
+}
+
 /** Answers a basic.get: the message is copied out before it is taken. */
 function get(ch: Channel, queue: Queue, noAck: boolean): void {
-  const found = queue.get()
+  const found = nextReadable(queue)
   const { counters } = ch
   if (found === undefined) {
     counters.gotEmpty++
     ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
     return
   }
-  const { segment, index, number } = found
+  const { segment, index, number, exchange, routingKey, decorated } = found
   if (noAck) counters.gotNoAck++
   else {
     counters.got++
@@ -112,27 +147,20 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   const redelivered = segment.wasDelivered(index)
   if (redelivered) counters.redelivered++
   ch.caller.vhost.tracer?.delivered(ch, queue, segment, index)
-  const bytes = segment.bytes as Uint8Array
-  const names = Buffer.from(
-    bytes.buffer,
-    segment.namesStart(index),
-    segment.contentStart(index) - segment.namesStart(index),
-  )
-  const x = names[0] as number
   ch.send({
     id: MethodId.BasicGetOk,
     deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, number, undefined),
     redelivered,
-    exchange: octetText(names, 1, 1 + x),
-    routingKey: octetText(names, 2 + x),
+    exchange,
+    routingKey,
     messageCount: queue.counts.ready - 1,
   })
   const { output, frameBytesMax } = ch.connection
-  const decorated = queue.decorates ? queue.decorated(found) : undefined
   if (decorated !== undefined) {
     const { source, contentStart, contentEnd } = decorated
     writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)
   } else {
+    const bytes = segment.bytes as Uint8Array
     const end = (segment.offsets[index] as number) + segment.entryLength(index)
     const owner = segment.adopted ? segment : undefined
     writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, owner)

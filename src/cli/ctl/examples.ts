@@ -32,6 +32,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   list_bindings: ['list_bindings -p orders source_name destination_name routing_key'],
   list_channels: ['list_channels name prefetch_count messages_unacknowledged'],
   list_connections: ['list_connections name user state', 'list_connections --formatter json name recv_oct'],
+  list_parked_messages: ['list_parked_messages', 'list_parked_messages queue reason'],
   list_queues: [
     'list_queues -p orders name messages consumers',
     'list_queues --formatter csv name messages_ready',
@@ -44,6 +45,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'redrive --reason rejected --rate 100 dead-letters',
     'redrive --from work --limit 10 dead-letters',
   ],
+  release_parked_messages: ['release_parked_messages -p orders work'],
   set_cluster_name: ['set_cluster_name burrow'],
   set_disk_free_limit: ['set_disk_free_limit 2GB', 'set_disk_free_limit mem_relative 1.5'],
   set_global_parameter: [`set_global_parameter site '"north"'`],

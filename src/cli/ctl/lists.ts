@@ -41,6 +41,13 @@ export const lists: Record<string, Command> = {
       channel_pid: (o['channel_details'] as Row)['name'],
     }),
   ),
+  list_parked_messages: list('messages that were set aside', () => 'parked-messages', [
+    'vhost',
+    'queue',
+    'number',
+    'during',
+    'reason',
+  ]),
   list_users: list(
     'users',
     () => 'users',

@@ -20,6 +20,16 @@ export const messages: Record<string, Command> = {
       return { rows, columns: ['moved', 'skipped'] }
     },
   },
+  release_parked_messages: {
+    usage: '[-p VHOST] QUEUE',
+    help: 'makes messages that were set aside ready again',
+    args: [1, 1],
+    banner: (c) => `Releasing messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
+    run: async (c) => ({
+      rows: [(await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/release`)) as Row],
+      columns: ['released'],
+    }),
+  },
   publish: action(
     '[-p VHOST] [--exchange NAME] ROUTING-KEY PAYLOAD',
     'publishes a message',

@@ -89,8 +89,12 @@ function headTimestamp(q: Queue): number | null {
   let looked = 0
   for (const { segment, index, unacked } of q.browse()) {
     if (!unacked) {
-      const { timestamp } = segment.content(index).properties
-      return timestamp === undefined ? null : Number(timestamp)
+      try {
+        const { timestamp } = segment.content(index).properties
+        return timestamp === undefined ? null : Number(timestamp)
+      } catch {
+        return null
+      }
     }
     if (++looked === MESSAGES_MAX) break
   }

@@ -298,6 +298,15 @@ export const answers = {
     activity_status: { enum: ['up', 'single_active', 'waiting'] },
     consumer_timeout: count,
   }),
+  ParkedMessage: object({
+    vhost: text,
+    queue: text,
+    number: count,
+    during: text,
+    reason: text,
+    parked_at: count,
+  }),
+  Released: object({ released: count }),
   Definitions: {
     type: 'object',
     required: ['rabbitmq_definition_format', 'queues', 'exchanges', 'bindings'],

@@ -253,6 +253,17 @@ const docs: { readonly [route: string]: RouteDoc } = {
   'GET channels/:name': { summary: 'One channel, with its consumers', answer: 'ChannelDetails' },
   'GET consumers': { summary: 'Consumers', answer: 'Consumer', list: 'pages' },
   'GET consumers/:vhost': { summary: 'Consumers in a vhost', answer: 'Consumer', list: 'pages' },
+  'GET parked-messages': {
+    summary:
+      'Messages that the broker cannot handle and has set aside; an empty queue = of a delayed exchange',
+    answer: 'ParkedMessage',
+    list: 'all',
+  },
+  'GET parked-messages/:vhost': { summary: 'Those of a vhost', answer: 'ParkedMessage', list: 'all' },
+  'POST queues/:vhost/:name/release': {
+    summary: 'Makes the messages of a queue that were set aside ready again',
+    answer: 'Released',
+  },
   'GET definitions': { summary: 'Everything but messages', answer: 'Definitions' },
   'POST definitions': { summary: 'Loads definitions; what exists stays', body: 'DefinitionsRequest' },
   'GET definitions/:vhost': { summary: 'What is in a vhost, but messages', answer: 'Definitions' },

@@ -11,6 +11,7 @@ import { QueueCounters } from '../../counters.ts'
 import type { Incoming } from '../../message.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Turn } from '../../turn.ts'
+import { Aside, type AsideEnvironment } from '../aside.ts'
 import type { Consumer } from '../consumers.ts'
 import type { QueueKind } from '../kinds/kinds.ts'
 import type { Browsed } from '../order.ts'
@@ -37,7 +38,7 @@ interface Reader {
   next: number
 }
 
-export interface StreamEnvironment extends Owner {
+export interface StreamEnvironment extends Owner, Pick<AsideEnvironment, 'parked'> {
   readonly turn: Turn
 }
 
@@ -57,6 +58,7 @@ export class StreamQueue implements Queue {
   policies: AppliedPolicies
   readonly counters = new QueueCounters()
   deleted = false
+  readonly aside: Aside
   routeStamp = 0
   private readonly messages: StreamLog
   private readonly env: StreamEnvironment
@@ -78,6 +80,7 @@ export class StreamQueue implements Queue {
     this.messages = messages
     this.log = messages.id
     this.env = env
+    this.aside = new Aside({ now: () => env.turn.now(), parked: env.parked })
     messages.limit(settings)
   }
 
@@ -185,9 +188,14 @@ export class StreamQueue implements Queue {
       const number = reader.next++
       const segment = messages.segmentOf(number)
       const index = number - segment.base
-      if (filter !== undefined && !filter.matches(segment, index)) continue
-      this.counters.delivered++
-      consumer.deliver(this, segment, index, number)
+      try {
+        if (filter !== undefined && !filter.matches(segment, index)) continue
+        consumer.deliver(this, segment, index, number)
+        this.counters.delivered++
+      } catch (error) {
+        // Other readers pass over it too, when they come to it.
+        this.aside.park(number, 'delivery', error)
+      }
     }
   }
 
@@ -219,6 +227,15 @@ export class StreamQueue implements Queue {
 
   purge(): never {
     throw this.unsupported('queue.purge')
+  }
+
+  setAside(number: number, during: string, error: unknown): void {
+    this.aside.park(number, during, error)
+  }
+
+  /** They are where they were: whoever reads from there again meets them. */
+  releaseParked(): number {
+    return this.aside.release().length
   }
 
   private unsupported(what: string): AmqpError {

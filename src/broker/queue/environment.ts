@@ -1,0 +1,26 @@
+/** What a queue is made of, and what it needs of its surroundings. */
+import type { Owner } from '../../util/owner.ts'
+import type { Clock } from '../clock.ts'
+import type { Deduplication } from '../deduplication.ts'
+import type { Turn } from '../turn.ts'
+import type { AsideEnvironment } from './aside.ts'
+import type { DeadLetter } from './deaths.ts'
+import type { MessageOrder } from './order.ts'
+import type { Queue } from './queue.ts'
+
+/** Where the messages of a queue are. */
+export interface QueueContents {
+  readonly order: MessageOrder
+  /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
+  readonly log: number | undefined
+  readonly deduplication: Deduplication | undefined
+}
+
+/** What a queue needs of its surroundings. */
+export interface QueueEnvironment extends Owner, Pick<AsideEnvironment, 'parked'> {
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly deadLetter: DeadLetter
+  /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
+  remove(queue: Queue): void
+}
