@@ -84,8 +84,8 @@ export class Leveret {
     this.commit.onFailure((error) =>
       logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
     )
-    this.parameters = new Parameters(storage, this.commit)
-    this.userStore = new UserStore(storage, this.commit)
+    this.parameters = new Parameters(this.broker.objects, this.commit)
+    this.userStore = new UserStore(this.broker.objects, this.commit)
     this.users = new Users(this.userStore, settings.loopbackUsers)
     this.users.passwordRule = settings.passwordRule
     this.alarms = new Alarms(

@@ -156,6 +156,23 @@ describe('habits', () => {
     expect(lines(change, outside)).toEqual([])
   })
 
+  it('timers belong to a clock, whose owner is charged with what they throw', () => {
+    const clocks = ['src/broker/clock.ts', 'src/util/service.ts']
+    const others = sources.filter((f) => !clocks.includes(f) && !f.startsWith('src/cli/'))
+    expect(lines(/\bset(Timeout|Interval|Immediate)\(|\bnextTick\(/, others)).toEqual([])
+  })
+
+  it('promises that nobody waits for have somebody who hears their failure', () => {
+    expect(lines(/^\s*void [\w.]+(\(.*\))?\.then\(|=> void this\.\w+\(.*\)\.then\(/, sources)).toEqual([])
+  })
+
+  it('sockets have a listener for their errors from the beginning', () => {
+    const hears = /\bawait listen\(|hearErrors|\.on\('error'/
+    const holds = /\bcreate(Tls)?Server\(|'upgrade'|\bconnect\(|new Socket\(|\bspawn\(/
+    const deaf = sources.filter((f) => holds.test(text.get(f) ?? '') && !hears.test(text.get(f) ?? ''))
+    expect(deaf).toEqual(socketWaivers)
+  })
+
   it('only the rows of kinds know a queue kind by name', () => {
     const others = sources.filter((f) => !f.startsWith('src/broker/queue/kinds/'))
     expect(lines(/kind(\.name)? === '/, others)).toEqual([])
@@ -174,3 +191,6 @@ describe('habits', () => {
 
 /** Lines of hot files that run only when something is wrong with a message. */
 const hotWaivers = ['leftover_string', 'unacceptable_type_in_header', 'unknown field type']
+
+/** Its sockets are a connection's, which listens to them at once. */
+const socketWaivers = ['src/connection/reading.ts']

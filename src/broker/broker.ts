@@ -6,21 +6,22 @@ import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-ta
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { forgetMemory } from '../util/large-memory.ts'
+import { messageOf, StoredObjects } from '../util/stored-objects.ts'
 import { type Clock, clockOf } from './clock.ts'
 import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
 import { DelayedMessages } from './delay/delayed-messages.ts'
 import { DELAY_HEADER } from './exchange/delayed.ts'
-import type { Destination, Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
-import { alwaysDeduplicates, exchangeRouting, holdsMessages, isExchangeType } from './exchange/registry.ts'
+import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
+import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
 import { readContent } from './message.ts'
 import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
 import type { QueueEnvironment } from './queue/environment.ts'
-import { classic, queueKind } from './queue/kinds/kinds.ts'
+import { classic } from './queue/kinds/kinds.ts'
 import type { MessageOrder } from './queue/order.ts'
 import { Pager } from './queue/pager.ts'
 import { Priorities } from './queue/priorities.ts'
@@ -29,7 +30,8 @@ import { QueueLog } from './queue/queue-log.ts'
 import { StreamLog } from './queue/stream/stream-log.ts'
 import { StreamQueue } from './queue/stream/stream-queue.ts'
 import { WorkQueue } from './queue/work-queue.ts'
-import { TopologyStore } from './topology-store.ts'
+import { restoreObjects, restoreVhosts } from './restore.ts'
+import { type StoredExchange, TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
 import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
@@ -85,6 +87,8 @@ export class Broker {
   readonly turn: Turn
   readonly counters = new BrokerCounters()
   readonly failures: Failures
+  /** Of the store, those that could not be brought back among them. */
+  readonly objects: StoredObjects
   readonly commit: GroupCommit
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
@@ -112,7 +116,10 @@ export class Broker {
     this.clock = clock
     this.failures = settings.failures ?? throwOn(clock)
     this.turn = new Turn(clock, () => commit.turnEnd(), this.failures.owner('broker', {}))
-    this.topology = new TopologyStore(storage, commit)
+    this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
+      this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
+    )
+    this.topology = new TopologyStore(storage, commit, this.objects)
     this.pager = new Pager(settings.messageMemoryBytes, commit)
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
     this.consumerTimeout = settings.consumerTimeout ?? 0
@@ -130,42 +137,42 @@ export class Broker {
   /** Brings back what the store holds; a new store gets the vhost `/`. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
-    for (const info of this.topology.vhosts()) this.makeVhost(info)
-    this.isNew = this.vhosts.size === 0
-    if (this.isNew) this.setVhost(vhostInfo({ name: this.defaultVhost, description: 'Default virtual host' }))
-    for (const p of this.topology.policies()) this.vhosts.get(p.vhost)?.restorePolicy(p, p.operator)
-    for (const x of this.topology.exchanges()) {
-      const vhost = this.vhosts.get(x.vhost)
-      if (vhost === undefined || !isExchangeType(x.type)) continue
-      this.held(vhost, vhost.restoreExchange(x, this.exchangeParts(vhost, x, x.log)))
-    }
-    for (const q of this.topology.queues()) {
-      const vhost = this.vhosts.get(q.vhost)
-      if (vhost === undefined) continue
-      const info = { ...q, durable: true, exclusive: false, kind: queueKind(q.kind) ?? classic }
-      const queue = this.makeQueue(vhost, info, undefined, () => q.log)
-      vhost.restoreQueue(queue)
-      queue.restore()
-    }
-    for (const b of this.topology.bindings()) {
-      const vhost = this.vhosts.get(b.vhost)
-      const source = vhost?.exchanges.get(b.source)
-      const ends: Map<string, Destination> | undefined =
-        b.destinationType === 'queue' ? vhost?.queues : vhost?.exchanges
-      const destination = ends?.get(b.destination)
-      if (source !== undefined && destination !== undefined)
-        vhost?.restoreBinding({
-          source,
-          destination,
-          routingKey: b.routingKey,
-          arguments: b.arguments,
-          durable: true,
-        })
-    }
+    restoreVhosts(this.topology, this)
+    this.isNew = this.vhosts.size === 0 && this.objects.quarantined.length === 0
+    if (this.vhosts.size === 0)
+      this.setVhost(vhostInfo({ name: this.defaultVhost, description: 'Default virtual host' }))
+    restoreObjects(this.topology, this)
+    this.delays.targetsMissing = this.objects.lacks('exchange')
     this.delays.restore()
   }
 
-  private makeVhost(info: VhostInfo): Vhost {
+  get vhostsMissing(): boolean {
+    return this.objects.lacks('vhost')
+  }
+
+  restoreExchange(vhost: Vhost, x: StoredExchange): Exchange {
+    try {
+      const restored = vhost.restoreExchange(x, this.exchangeParts(vhost, x, x.log))
+      this.held(vhost, restored)
+      return restored
+    } catch (error) {
+      vhost.exchanges.delete(x.name)
+      throw error
+    }
+  }
+
+  restoreQueue(vhost: Vhost, info: QueueInfo, log: number): Queue {
+    const queue = this.makeQueue(vhost, info, undefined, () => log)
+    try {
+      queue.restore()
+      return queue
+    } catch (error) {
+      queue.stop()
+      throw error
+    }
+  }
+
+  makeVhost(info: VhostInfo): Vhost {
     const v = new Vhost(info, this.topology, this.clock, this.counters, this.consumerTimeout)
     this.vhosts.set(info.name, v)
     return v
@@ -276,7 +283,10 @@ export class Broker {
   }
 
   private openLog(id: number): QueueLog {
-    return new QueueLog(id, this.commit, this.storage)
+    return new QueueLog(id, this.commit, this.storage, (segment, error) => {
+      const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${id}`, key: '' }
+      this.objects.note({ ...object, reason: messageOf(error) }, error)
+    })
   }
 
   /** @param firstLog gives the number of the log of the first level, for so many levels */

@@ -24,8 +24,8 @@ export class StoredDeduplication implements DeduplicationStore {
   *load(): Iterable<{ number: number; value: string; until: number }> {
     for (const { key, value } of this.storage.scan(this.prefix)) {
       const number = Number.parseInt(key.slice(this.prefix.length), 16)
-      const [text, until] = JSON.parse(Buffer.from(value).toString()) as [string, number]
-      yield { number, value: text, until }
+      const entry = parse(value)
+      if (entry !== undefined) yield { number, value: entry[0], until: entry[1] }
     }
   }
 
@@ -39,5 +39,17 @@ export class StoredDeduplication implements DeduplicationStore {
 
   destroy(numbers: Iterable<number>): void {
     for (const n of numbers) this.delete(n)
+  }
+}
+
+/** undefined for what cannot be read: that message may come twice, and the queue or exchange starts. */
+function parse(value: Uint8Array): [text: string, until: number] | undefined {
+  try {
+    const entry = JSON.parse(Buffer.from(value).toString()) as unknown
+    if (!Array.isArray(entry)) return undefined
+    const [text, until] = entry as unknown[]
+    return typeof text === 'string' && typeof until === 'number' ? [text, until] : undefined
+  } catch {
+    return undefined
   }
 }

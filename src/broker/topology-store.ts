@@ -4,10 +4,11 @@ import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { StoredObjects } from '../util/stored-objects.ts'
 import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import type { Queue } from './queue/queue.ts'
-import { type Vhost, type VhostInfo, type VhostJournal, vhostInfo } from './vhost.ts'
+import type { Vhost, VhostInfo, VhostJournal } from './vhost.ts'
 
 export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
@@ -41,6 +42,9 @@ export interface StoredBinding {
 /** The highest number a log has had: numbers are not used again. */
 const LAST_LOG_KEY = 'last-log'
 
+/** More than all queues that cannot be read may have. */
+const LOGS_SKIPPED = 1_000_000
+
 type Kind = 'vhost' | 'exchange' | 'queue' | 'binding' | 'policy'
 
 /** Names can be longer together than a key may be, so a key is a digest and the value says everything. */
@@ -55,10 +59,12 @@ function toBytes(value: object): Buffer {
 export class TopologyStore implements VhostJournal {
   private readonly storage: Storage
   private readonly commit: GroupCommit
+  private readonly objects: StoredObjects
   private lastLog = 0
 
-  constructor(storage: Storage, commit: GroupCommit) {
+  constructor(storage: Storage, commit: GroupCommit, objects: StoredObjects) {
     this.storage = storage
+    this.objects = objects
     this.commit = commit
   }
 
@@ -137,39 +143,45 @@ export class TopologyStore implements VhostJournal {
     return first
   }
 
-  *vhosts(): Iterable<VhostInfo> {
-    for (const v of this.read<Partial<VhostInfo> & { name: string }>('vhost')) yield vhostInfo(v)
-  }
-
-  exchanges(): Iterable<StoredExchange> {
-    return this.read('exchange')
-  }
-
-  *queues(): Iterable<StoredQueue> {
+  /** The highest number that a log has had, before queues are restored. */
+  restoreLastLog(): void {
+    let known = false
     for (const { value } of this.storage.scan(LAST_LOG_KEY))
-      this.lastLog = (JSON.parse(Buffer.from(value).toString()) as { log: number }).log
-    for (const q of this.read<StoredQueue>('queue')) {
-      yield q
-    }
-  }
-
-  policies(): Iterable<StoredPolicy> {
-    return this.read('policy')
-  }
-
-  bindings(): Iterable<StoredBinding> {
-    return this.read('binding')
-  }
-
-  private *read<T>(kind: Kind): Iterable<T> {
-    for (const { value } of this.storage.scan(`${kind}:`)) {
-      const stored = JSON.parse(Buffer.from(value).toString()) as T & { arguments?: string }
-      if (stored.arguments === undefined) yield stored
-      else {
-        const bytes = Buffer.from(stored.arguments, 'base64')
-        yield { ...stored, arguments: FieldTable.decode(bytes, TABLE_DEPTH_INSIDE_MAX) }
+      try {
+        const { log } = JSON.parse(Buffer.from(value).toString()) as { log: number }
+        known = Number.isSafeInteger(log)
+        if (known) this.lastLog = log
+      } catch {
+        // As if it were not there.
       }
-    }
+    // Where it cannot be read, new logs begin far behind those of the queues that can.
+    if (!known)
+      for (const { value } of this.storage.scan('queue:'))
+        this.lastLog = Math.max(this.lastLog, logOf(value) + LOGS_SKIPPED)
+  }
+
+  /** @param use throws where the object cannot be used: it is set aside then */
+  restore<T>(kind: Kind, use: (stored: T) => void): void {
+    this.objects.restore<T & { arguments?: string }>(`${kind}:`, (stored) => {
+      const { arguments: encoded } = stored
+      use(
+        encoded === undefined
+          ? stored
+          : {
+              ...stored,
+              arguments: FieldTable.decode(Buffer.from(encoded, 'base64'), TABLE_DEPTH_INSIDE_MAX),
+            },
+      )
+    })
+  }
+}
+
+function logOf(value: Uint8Array): number {
+  try {
+    const { log } = JSON.parse(Buffer.from(value).toString()) as { log: number }
+    return Number.isSafeInteger(log) ? log : 0
+  } catch {
+    return 0
   }
 }
 

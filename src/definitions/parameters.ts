@@ -3,7 +3,7 @@
  * a definitions file loses nothing on its way through.
  */
 import type { GroupCommit } from '../storage/batch.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StoredObjects } from '../util/stored-objects.ts'
 
 export interface Parameter {
   readonly vhost: string
@@ -26,25 +26,27 @@ function isSame(a: ParameterName, b: ParameterName): boolean {
 }
 
 export class Parameters {
-  private readonly storage: Storage
+  private readonly objects: StoredObjects
   private readonly commit: GroupCommit
   private parameters: Parameter[] = []
   private globals: GlobalParameter[] = []
 
-  constructor(storage: Storage, commit: GroupCommit) {
-    this.storage = storage
+  constructor(objects: StoredObjects, commit: GroupCommit) {
+    this.objects = objects
     this.commit = commit
   }
 
   restore(): void {
-    for (const { value } of this.storage.scan(KEY)) {
-      const stored = JSON.parse(Buffer.from(value).toString()) as {
-        parameters: Parameter[]
-        globals: GlobalParameter[]
-      }
-      this.parameters = stored.parameters
-      this.globals = stored.globals
-    }
+    let found = false
+    this.objects.restore<{ parameters: Parameter[]; globals: GlobalParameter[] }>(KEY, (stored) => {
+      const { parameters, globals } = stored
+      if (found) throw new Error('there are others since')
+      for (const p of [...parameters, ...globals])
+        if (typeof p.name !== 'string') throw new Error('one of them has no name')
+      this.parameters = parameters
+      this.globals = globals
+      found = true
+    })
   }
 
   private save(): void {

@@ -171,6 +171,12 @@ function faults({ broker }: Leveret): Family[] {
       samples: [{ value: parked }],
     },
     {
+      name: 'leveret_objects_quarantined',
+      type: 'gauge',
+      help: 'Stored objects that could not be read or used at the start',
+      samples: [{ value: broker.objects.quarantined.length }],
+    },
+    {
       name: 'leveret_failures_total',
       type: 'counter',
       help: 'Failures that should not happen, by the kind of their owner',

@@ -1,7 +1,7 @@
 /** Users and permissions as metadata of the store: one value each, in JSON. */
 import { createHash } from 'node:crypto'
 import type { GroupCommit } from '../storage/batch.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { StoredObjects } from '../util/stored-objects.ts'
 import type { Permission, TopicPermission } from './access.ts'
 import type { StoredUsers, UserJournal, UserRecord } from './users.ts'
 
@@ -11,26 +11,49 @@ function key(kind: Kind, ...identity: string[]): string {
   return `${kind}:${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}`
 }
 
+type Fields = { readonly [field: string]: unknown }
+
+function isTexts(stored: Fields, ...names: string[]): boolean {
+  return names.every((n) => typeof stored[n] === 'string')
+}
+
+function isUser(stored: Fields): boolean {
+  return isTexts(stored, 'name') && Array.isArray(stored['tags'])
+}
+
+function isPermission(stored: Fields): boolean {
+  return isTexts(stored, 'user', 'vhost', 'configure', 'write', 'read')
+}
+
+function isTopicPermission(stored: Fields): boolean {
+  return isTexts(stored, 'user', 'vhost', 'exchange', 'write', 'read')
+}
+
 export class UserStore implements UserJournal {
-  private readonly storage: Storage
+  private readonly objects: StoredObjects
   private readonly commit: GroupCommit
 
-  constructor(storage: Storage, commit: GroupCommit) {
-    this.storage = storage
+  constructor(objects: StoredObjects, commit: GroupCommit) {
+    this.objects = objects
     this.commit = commit
   }
 
   load(): StoredUsers {
     return {
-      users: this.read<UserRecord>('user'),
-      permissions: this.read('permission'),
-      topicPermissions: this.read('topic-permission'),
+      users: this.read<UserRecord>('user', isUser),
+      permissions: this.read('permission', isPermission),
+      topicPermissions: this.read('topic-permission', isTopicPermission),
     }
   }
 
-  private *read<T>(kind: Kind): Iterable<T> {
-    for (const { value } of this.storage.scan(`${kind}:`))
-      yield JSON.parse(Buffer.from(value).toString()) as T
+  /** What does not fit is set aside: that user cannot log in, or lacks that right. */
+  private read<T>(kind: Kind, fits: (stored: Fields) => boolean): T[] {
+    const out: T[] = []
+    this.objects.restore<Fields>(`${kind}:`, (stored) => {
+      if (!fits(stored)) throw new Error('something is missing in it')
+      out.push(stored as T)
+    })
+    return out
   }
 
   private put(k: string, value: object): void {

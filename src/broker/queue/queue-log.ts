@@ -5,7 +5,7 @@
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { type Segment, unpackStates } from './segment.ts'
+import { SEGMENT_MESSAGES_MAX, type Segment, unpackStates } from './segment.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 export interface Restored {
@@ -21,13 +21,21 @@ export class QueueLog implements BatchSource {
   cleaned: (segment: Segment) => void = () => {}
   private readonly commit: GroupCommit
   private readonly storage: Storage
+  private readonly unreadable: (segment: number, error: unknown) => void
   private changed: Segment[] = []
   private dropped: number[] = []
   private listed = false
   private destroyed = false
 
-  constructor(id: number, commit: GroupCommit, storage: Storage) {
+  /** @param unreadable told of segments whose state cannot be read: they stay on disk, and the others are served */
+  constructor(
+    id: number,
+    commit: GroupCommit,
+    storage: Storage,
+    unreadable: (segment: number, error: unknown) => void = rethrow,
+  ) {
     this.id = id
+    this.unreadable = unreadable
     this.commit = commit
     this.storage = storage
   }
@@ -123,8 +131,18 @@ export class QueueLog implements BatchSource {
     let readyBytes = 0
     const next = { segment: 1, message: 0 }
     for (const { segment: number, state } of this.storage.segments(this.id)) {
-      const { segment, liveBytes } = decodeState(number, state)
       next.segment = number + 1
+      let decoded: ReturnType<typeof decodeState>
+      try {
+        decoded = decodeState(number, state)
+        if (decoded.segment.base < next.message) throw new RangeError('its numbers belong to another one')
+      } catch (error) {
+        // Its numbers are not given to others.
+        next.message += SEGMENT_MESSAGES_MAX
+        this.unreadable(number, error)
+        continue
+      }
+      const { segment, liveBytes } = decoded
       next.message = segment.base + segment.count
       if (segment.live === 0) {
         this.drop(segment)
@@ -156,6 +174,10 @@ export class QueueLog implements BatchSource {
     segment.states = unpackStates(segment.packedStates, segment.count)
     segment.packedStates = undefined
   }
+}
+
+function rethrow(_segment: number, error: unknown): void {
+  throw error
 }
 
 /** The messages from `first` on that have to be written, from the first to the last one that needs it. */

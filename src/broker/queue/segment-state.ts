@@ -5,7 +5,7 @@
  * message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the items.
  */
 import { DeliveryCounts } from './delivery-limit.ts'
-import { BIT_DELIVERED, BIT_SETTLED, Segment, STATE_SETTLED } from './segment.ts'
+import { BIT_DELIVERED, BIT_SETTLED, SEGMENT_MESSAGES_MAX, Segment, STATE_SETTLED } from './segment.ts'
 
 const FIXED_BYTES = 32
 const PAIR_BYTES = 4
@@ -104,6 +104,15 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   segment.spilled = true
   segment.sealed = true
   const tailAt = FIXED_BYTES + packedBytes(segment.count)
+  const { base, count, live } = segment
+  if (
+    !Number.isSafeInteger(base) ||
+    base < 0 ||
+    count > SEGMENT_MESSAGES_MAX ||
+    live > count ||
+    tailAt > state.length
+  )
+    throw new RangeError('it is no state of a segment')
   segment.packedStates = keptStates(state.subarray(FIXED_BYTES, tailAt))
   decodeTail(segment, Buffer.from(state.buffer, state.byteOffset + tailAt, state.byteLength - tailAt))
   return { segment, liveBytes: view.getFloat64(16, true) }

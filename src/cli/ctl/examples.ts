@@ -33,6 +33,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   list_channels: ['list_channels name prefetch_count messages_unacknowledged'],
   list_connections: ['list_connections name user state', 'list_connections --formatter json name recv_oct'],
   list_parked_messages: ['list_parked_messages', 'list_parked_messages queue reason'],
+  list_quarantined_objects: ['list_quarantined_objects'],
   list_queues: [
     'list_queues -p orders name messages consumers',
     'list_queues --formatter csv name messages_ready',

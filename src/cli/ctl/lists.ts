@@ -48,6 +48,12 @@ export const lists: Record<string, Command> = {
     'during',
     'reason',
   ]),
+  list_quarantined_objects: list('stored objects that could not be read', () => 'quarantined-objects', [
+    'kind',
+    'vhost',
+    'name',
+    'reason',
+  ]),
   list_users: list(
     'users',
     () => 'users',

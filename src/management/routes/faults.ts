@@ -30,6 +30,7 @@ function json({ number, during, reason, parkedAt }: ParkedMessage): Json {
 export function faultRoutes(add: AddRoute, leveret: Leveret): void {
   for (const path of ['parked-messages', 'parked-messages/:vhost'])
     add('GET', path, 'management', (r) => parkedMessages(leveret, r))
+  add('GET', 'quarantined-objects', 'monitoring', () => leveret.broker.objects.quarantined)
   add('POST', 'queues/:vhost/:name/release', 'management', (r) => ({
     released: releaseParked(r.caller(r.vhost()), r.params['name'] ?? ''),
   }))

@@ -306,6 +306,7 @@ export const answers = {
     reason: text,
     parked_at: count,
   }),
+  QuarantinedObject: object({ kind: text, vhost: text, name: text, reason: text, key: text }),
   Released: object({ released: count }),
   Definitions: {
     type: 'object',

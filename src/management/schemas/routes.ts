@@ -260,6 +260,11 @@ const docs: { readonly [route: string]: RouteDoc } = {
     list: 'all',
   },
   'GET parked-messages/:vhost': { summary: 'Those of a vhost', answer: 'ParkedMessage', list: 'all' },
+  'GET quarantined-objects': {
+    summary: 'Stored objects that could not be read or used at the start: kept, and not served',
+    answer: 'QuarantinedObject',
+    list: 'all',
+  },
   'POST queues/:vhost/:name/release': {
     summary: 'Makes the messages of a queue that were set aside ready again',
     answer: 'Released',

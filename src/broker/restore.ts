@@ -1,0 +1,100 @@
+/**
+ * What the store holds comes back: each object by itself, so that one that cannot be read or used is set aside and the rest
+ * is served. Whoever throws here leaves nothing half made behind.
+ */
+import type { Destination, Exchange } from './exchange/exchange.ts'
+import { isExchangeType } from './exchange/registry.ts'
+import { classic, type QueueKind, queueKind } from './queue/kinds/kinds.ts'
+import type { Queue, QueueInfo } from './queue/queue.ts'
+import type {
+  StoredBinding,
+  StoredExchange,
+  StoredPolicy,
+  StoredQueue,
+  TopologyStore,
+} from './topology-store.ts'
+import { type Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
+
+export interface RestoredInto {
+  readonly vhosts: ReadonlyMap<string, Vhost>
+  /** A vhost of that name could not be read, perhaps: the objects in it come back with usual properties for it. */
+  readonly vhostsMissing: boolean
+  makeVhost(info: VhostInfo): Vhost
+  setVhost(info: VhostInfo): Vhost
+  restoreExchange(vhost: Vhost, x: StoredExchange): Exchange
+  restoreQueue(vhost: Vhost, info: QueueInfo, log: number): Queue
+}
+
+export function restoreVhosts(topology: TopologyStore, into: RestoredInto): void {
+  topology.restore<VhostInfo>('vhost', (stored) => {
+    free(into.vhosts, text(stored.name))
+    into.makeVhost(vhostInfo(stored))
+  })
+}
+
+export function restoreObjects(topology: TopologyStore, into: RestoredInto): void {
+  topology.restore<StoredPolicy>('policy', (p) => restorePolicy(vhostOf(into, p.vhost), p))
+  topology.restore<StoredExchange>('exchange', (x) => {
+    const vhost = vhostOf(into, x.vhost)
+    free(vhost.exchanges, text(x.name))
+    if (!isExchangeType(x.type)) throw new Error(`exchanges of type ${x.type} are not known`)
+    into.restoreExchange(vhost, x)
+  })
+  topology.restoreLastLog()
+  topology.restore<StoredQueue>('queue', (q) => {
+    const vhost = vhostOf(into, q.vhost)
+    free(vhost.queues, text(q.name))
+    if (!Number.isSafeInteger(q.log)) throw new Error('it has no number of a log')
+    const info = { ...q, durable: true, exclusive: false, kind: kindOf(q.kind) }
+    vhost.restoreQueue(into.restoreQueue(vhost, info, q.log))
+  })
+  topology.restore<StoredBinding>('binding', (b) => restoreBinding(vhostOf(into, b.vhost), b))
+}
+
+function vhostOf(into: RestoredInto, name: string): Vhost {
+  const found = into.vhosts.get(name)
+  if (found !== undefined) return found
+  if (!into.vhostsMissing) throw new Error('its vhost is not there')
+  return into.setVhost(vhostInfo({ name: text(name) }))
+}
+
+function text(name: unknown): string {
+  if (typeof name !== 'string') throw new Error('it has no name')
+  return name
+}
+
+/** Something that was made since has the name of what was set aside by an earlier start. */
+function free(all: ReadonlyMap<string, unknown>, name: string): void {
+  if (all.has(name)) throw new Error('another one has its name')
+}
+
+/** A kind that is not known comes from a later release. */
+function kindOf(name: string | undefined): QueueKind {
+  const kind = name === undefined ? classic : queueKind(name)
+  if (kind === undefined) throw new Error(`queues of type ${name} are not known`)
+  return kind
+}
+
+function restorePolicy(vhost: Vhost, p: StoredPolicy): void {
+  const { policies } = vhost
+  if ((p.operator ? policies.operator : policies.user).get(text(p.name)) !== undefined)
+    throw new Error('another one has its name')
+  if (typeof p.definition !== 'object' || p.definition === null) throw new Error('it has no definition')
+  vhost.restorePolicy(p, p.operator)
+}
+
+function restoreBinding(vhost: Vhost, b: StoredBinding): void {
+  const source = vhost.exchanges.get(b.source)
+  const ends: ReadonlyMap<string, Destination> =
+    b.destinationType === 'queue' ? vhost.queues : vhost.exchanges
+  const destination = ends.get(b.destination)
+  if (source === undefined || destination === undefined) throw new Error('one of its ends is not there')
+  const { arguments: args } = b
+  vhost.restoreBinding({
+    source,
+    destination,
+    routingKey: text(b.routingKey),
+    arguments: args,
+    durable: true,
+  })
+}

@@ -1,0 +1,117 @@
+/**
+ * Objects as metadata of the store, one value in JSON each, under keys that begin with their kind. One that cannot be
+ * read or used never keeps the broker from starting: it is set aside under a key of its own, where no new object overwrites
+ * it, and tried again at every start, such as that of a later release.
+ */
+import { StoreFailure } from './owner.ts'
+
+const ASIDE_PREFIX = 'quarantine:'
+
+export interface QuarantinedObject {
+  /** vhost, exchange, queue, binding, policy, user, permission, topic-permission, parameters, segment, bucket */
+  readonly kind: string
+  /** As far as it can be read: its vhost, and what it is called. */
+  readonly vhost: string
+  readonly name: string
+  readonly reason: string
+  /** Under which the store keeps it. */
+  readonly key: string
+}
+
+interface Scanned {
+  scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
+}
+
+interface Changes {
+  put(key: string, value: Uint8Array): void
+  delete(key: string): void
+}
+
+export class StoredObjects {
+  readonly quarantined: QuarantinedObject[] = []
+  private readonly storage: Scanned
+  private readonly changes: Changes
+  private readonly report: (object: QuarantinedObject, error: unknown) => void
+
+  /** @param report called for every object that is set aside */
+  constructor(
+    storage: Scanned,
+    changes: Changes,
+    report: (object: QuarantinedObject, error: unknown) => void,
+  ) {
+    this.storage = storage
+    this.changes = changes
+    this.report = report
+  }
+
+  /**
+   * Brings back all objects of a kind, those that an earlier start has set aside last: one of them whose name has been
+   * given to another one since must make `use` throw.
+   * @param prefix of their keys
+   * @param use takes what JSON.parse makes of the value, and throws where it cannot be used
+   */
+  restore<T>(prefix: string, use: (stored: T) => void): void {
+    for (const { key, value } of this.storage.scan(prefix)) {
+      const error = attempt(value, use)
+      if (error === undefined) continue
+      const bytes = Buffer.from(value)
+      this.changes.put(ASIDE_PREFIX + key, bytes)
+      this.changes.delete(key)
+      this.add(ASIDE_PREFIX + key, bytes, error)
+    }
+    for (const { key, value } of this.storage.scan(ASIDE_PREFIX + prefix)) {
+      const error = attempt(value, use)
+      if (error !== undefined) {
+        this.add(key, Buffer.from(value), error)
+        continue
+      }
+      this.changes.put(key.slice(ASIDE_PREFIX.length), Buffer.from(value))
+      this.changes.delete(key)
+    }
+  }
+
+  /** One of that kind at least is set aside. */
+  lacks(kind: string): boolean {
+    return this.quarantined.some((o) => o.kind === kind)
+  }
+
+  private add(key: string, value: Buffer, error: unknown): void {
+    const kind = key.split(':')[1] ?? ''
+    this.note({ kind, ...described(value), reason: messageOf(error), key }, error)
+  }
+
+  /** Something else that cannot be read and stays where it is. */
+  note(object: QuarantinedObject, error: unknown): void {
+    this.quarantined.push(object)
+    this.report(object, error)
+  }
+}
+
+/** The error, where it cannot be used. @throws StoreFailure */
+function attempt<T>(value: Uint8Array, use: (stored: T) => void): unknown {
+  try {
+    use(JSON.parse(Buffer.from(value).toString()) as T)
+    return undefined
+  } catch (error) {
+    if (error instanceof StoreFailure) throw error
+    return error ?? new Error('unknown error')
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** What the value says of itself. */
+function described(value: Buffer): { vhost: string; name: string } {
+  try {
+    const o = JSON.parse(value.toString()) as { readonly [field: string]: unknown }
+    const names = ['name', 'user', 'source', 'destination', 'routingKey'].map((f) => o[f])
+    return {
+      vhost: typeof o['vhost'] === 'string' ? o['vhost'] : '',
+      name: names.filter((n) => typeof n === 'string' && n !== '').join(' -> '),
+    }
+  } catch {
+    return { vhost: '', name: '' }
+  }
+}
