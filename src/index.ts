@@ -6,7 +6,7 @@ import { Leveret } from './leveret.ts'
 import type { Permission } from './security/access.ts'
 import type { UserOptions } from './settings.ts'
 import { StorageError, type StorageErrorCode } from './storage/storage.ts'
-import { type Logger, oneForAll, silent } from './util/logger.ts'
+import { discreet, type Logger, oneForAll, silent } from './util/logger.ts'
 
 export { version } from './util/version.ts'
 export {
@@ -111,7 +111,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
         ...(productVersion === undefined ? {} : { version: productVersion }),
       },
     },
-    oneForAll(options.logger ?? silent),
+    oneForAll(options.logger === undefined ? silent : discreet(options.logger)),
   )
   const port = leveret.ports[0] as number
   return {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, resolve } from 'node:path'
-import { type Logger as Pino, pino, type StreamEntry } from 'pino'
+import { type LogFn, type Logger as Pino, pino, type StreamEntry } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
 import type { Draft } from './config/draft.ts'
 import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
@@ -15,6 +15,7 @@ import { StoreFailure } from './util/owner.ts'
 import { Service } from './util/service.ts'
 import { hearErrors } from './util/sockets.ts'
 import { version } from './util/version.ts'
+import { withoutPasswords } from './util/without-passwords.ts'
 
 const EXIT_USAGE = 64
 const EXIT_FAILED = 1
@@ -41,7 +42,12 @@ function makeLogger(level: string, draft: Draft): Pino {
     streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
   } else if (logConsole) streams.push({ stream: output })
   for (const s of streams) s.level = 'trace'
-  return pino({ level }, pino.multistream(streams))
+  return pino({ level, hooks: { logMethod: discreetly } }, pino.multistream(streams))
+}
+
+/** No line shows the password of an address. */
+function discreetly(this: Pino, args: Parameters<LogFn>, method: LogFn): void {
+  method.apply(this, args.map((a) => withoutPasswords(a)) as Parameters<LogFn>)
 }
 
 /** A link to the program by one of these takes commands only. */

@@ -1,6 +1,7 @@
 /** Configuration from its three sources: a file, RabbitMQ's environment variables, the command line; later ones win. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { withoutPassword } from '../util/without-passwords.ts'
 import { type Apply, Draft } from './draft.ts'
 import { matchesKey } from './key-pattern.ts'
 import { keys } from './keys.ts'
@@ -155,7 +156,7 @@ function distance(a: string, b: string): number {
 }
 
 function shown(key: string, value: string): string {
-  return /pass|secret|token|private/.test(key) ? '********' : value
+  return /pass|secret|token|private/.test(key) ? '********' : withoutPassword(value)
 }
 
 /** Secrets are not shown. */

@@ -49,7 +49,13 @@ export function exportVhost(leveret: Leveret, vhost: Vhost): Json {
   return {
     ...heading(leveret, 'single_virtual_host'),
     description: vhost.info.description,
-    parameters: vhostParameters(vhost, false),
+    parameters: [
+      ...vhostParameters(vhost, false),
+      ...leveret.parameters
+        .list()
+        .filter((p) => p.vhost === vhost.name)
+        .map(({ component, name, value }) => ({ component, name, value })),
+    ],
     ...objects([vhost], false),
   }
 }

@@ -26,8 +26,12 @@ const STEPS = 250
 function list(d: Json, name: string): Json[] {
   const v = d[name]
   if (v === undefined) return []
-  if (!Array.isArray(v)) throw new Refusal(`${name} must be a list`)
-  return v as Json[]
+  if (!Array.isArray(v) || !v.every(isObject)) throw new Refusal(`${name} must be a list of objects`)
+  return v
+}
+
+function isObject(v: unknown): v is Json {
+  return v !== null && typeof v === 'object' && !Array.isArray(v)
 }
 
 function text(o: Json, name: string): string {
@@ -74,7 +78,7 @@ async function apply(
   }
   const vhostOf = (o: Json): Vhost => {
     const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
-    if (vhost === undefined) throw new Refusal(`vhost '${o['vhost']}' does not exist`)
+    if (vhost === undefined) throw new Refusal(`vhost '${text(o, 'vhost')}' does not exist`)
     return vhost
   }
   if (only === undefined) {
@@ -102,13 +106,15 @@ function importVhost({ broker }: Leveret, v: Json): void {
   const name = text(v, 'name')
   putVhost(broker, name, vhostRequest(v))
   const vhost = broker.vhosts.get(name) as Vhost
-  for (const l of Array.isArray(v['limits']) ? (v['limits'] as Json[]) : [])
+  for (const l of Array.isArray(v['limits']) ? list(v, 'limits') : [])
     setVhostLimit(broker, vhost, text(l, 'name'), Number(l['value']))
 }
 
 function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
+  const isOwn = component === 'operator_policy' || component === 'vhost-limits'
+  if (isOwn && !isObject(value)) throw new Refusal(`the value of ${component} must be an object`)
   if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, value as Json), true)
   else if (component === 'vhost-limits')
     for (const [limit, n] of Object.entries(value as Json))

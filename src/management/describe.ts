@@ -10,6 +10,7 @@ import * as brief from '../definitions/shapes.ts'
 import { tableJson } from '../definitions/shapes.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { plainAddress } from '../util/address.ts'
+import { withoutPasswords } from '../util/without-passwords.ts'
 import type { Json } from './listing.ts'
 import type { Rates } from './rates.ts'
 
@@ -100,7 +101,8 @@ export function implicitBindingJson(vhost: Vhost, q: Queue): Json {
 }
 
 export function connectionJson(rates: Rates, c: Connection): Json {
-  const properties = c.clientProperties === undefined ? {} : tableJson(c.clientProperties)
+  const given = c.clientProperties === undefined ? {} : tableJson(c.clientProperties)
+  const properties = withoutPasswords(given) as Json
   return {
     name: c.name,
     user: c.caller?.user ?? '',

@@ -8,6 +8,7 @@ import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
+import { withoutPassword } from '../util/without-passwords.ts'
 import type { Json, ListQuery } from './listing.ts'
 
 /** Messages that one request may take or look at. */
@@ -59,13 +60,6 @@ export function flag(body: Json, name: string, usual = false): boolean {
   return v === undefined ? usual : v === true || v === 'true'
 }
 
-/** What the broker's operations refuse, as RabbitMQ's API answers it. */
-function amqpError(e: AmqpError): HttpError {
-  if (e.code === ReplyCode.AccessRefused) return notAuthorised(e.replyText)
-  if (e.code === ReplyCode.NotFound) return new HttpError(404, 'not_found', e.replyText)
-  return badRequest(`${e.code} ${e.replyText}`)
-}
-
 /** Where what would close a channel comes as 400 with its code, whatever the code. @throws HttpError 400 */
 export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   try {
@@ -76,26 +70,28 @@ export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-export function errorReply(thrown: unknown, reply: FastifyReply): void {
-  const error = thrown instanceof AmqpError ? amqpError(thrown) : thrown
-  const e = error as { statusCode?: number; message?: string }
-  let status = 500
-  let body: Json = { error: 'internal_error', reason: 'see the log' }
-  if (error instanceof HttpError) {
-    status = error.status
-    body = { error: error.error, reason: error.message }
-    if (error === notLoggedIn) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
-  } else if (error instanceof ProtectedVhost) {
-    status = 412
-    body = { error: 'precondition_failed', reason: error.message }
-  } else if (error instanceof Refusal) {
-    status = 400
-    body = { error: 'bad_request', reason: error.message }
-  } else if (e.statusCode !== undefined && e.statusCode < 500) {
-    status = e.statusCode
-    body = { error: status === 404 ? 'Object Not Found' : 'bad_request', reason: e.message }
+/** Whatever is thrown, as RabbitMQ's API answers it. */
+function answerTo(thrown: unknown): HttpError {
+  if (thrown instanceof HttpError) return thrown
+  if (thrown instanceof AmqpError) {
+    if (thrown.code === ReplyCode.AccessRefused) return notAuthorised(thrown.replyText)
+    if (thrown.code === ReplyCode.NotFound) return new HttpError(404, 'not_found', thrown.replyText)
+    return badRequest(`${thrown.code} ${thrown.replyText}`)
   }
-  void reply.code(status).send(body)
+  if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
+  if (thrown instanceof Refusal) return badRequest(thrown.message)
+  const { statusCode = 500, message = '' } = thrown as { statusCode?: number; message?: string }
+  if (statusCode === 404) return new HttpError(404, 'Object Not Found', message)
+  if (statusCode < 500) return new HttpError(statusCode, 'bad_request', message)
+  return new HttpError(500, 'internal_error', 'see the log')
+}
+
+/** Returns the status; 500 is a fault of the broker's. No answer shows the password of an address. */
+export function errorReply(thrown: unknown, reply: FastifyReply): number {
+  const { status, error, message } = answerTo(thrown)
+  if (thrown === notLoggedIn) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
+  void reply.code(status).send({ error, reason: withoutPassword(message) })
+  return status
 }
 
 export function hasTag(user: Principal, tag: Tag): boolean {

@@ -16,15 +16,16 @@ import {
   fastify,
 } from 'fastify'
 import { passwordLogin } from '../connection/login.ts'
-import { parseJson } from '../definitions/json.ts'
 import type { Leveret } from '../leveret.ts'
 import type { Principal } from '../security/principal.ts'
 import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { parseBody } from './body.ts'
 import {
   type AddRoute,
+  badRequest,
   errorReply,
   HttpError,
   hasTag,
@@ -77,30 +78,27 @@ export class ManagementServer {
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,
       ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
+      // Addresses that cannot be decoded name nothing, as in RabbitMQ; they get here before any route.
+      frameworkErrors: (error, _request, reply) => errorReply(error, reply),
       schemaErrorFormatter: (errors) => new HttpError(400, 'bad_request', schemaError(errors[0])),
     })
-    this.app.setErrorHandler((error, _request, reply) => {
-      const known = error instanceof Error && 'statusCode' in error
-      if (!known && !(error instanceof HttpError)) leveret.logger.debug({ err: error }, 'HTTP request failed')
-      errorReply(error, reply)
+    this.app.setErrorHandler((error, request, reply) => {
+      const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
+      if (status >= 500) leveret.logger.error({ err: error }, 'HTTP request failed')
     })
     this.app.setNotFoundHandler((_request, reply) =>
       errorReply(new HttpError(404, 'Object Not Found', 'Not Found'), reply),
     )
-    // Some clients send DELETE and PUT with a type but without a body.
-    this.app.removeContentTypeParser('application/json')
+    // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
+    this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
       ['application/json', '*'],
       { parseAs: 'string' },
       (_request, text, done) => {
-        if (text === '') {
-          done(null, {})
-          return
-        }
         try {
-          done(null, jsonOf(text as string))
+          done(null, parseBody(text as string))
         } catch (error) {
-          done(error as HttpError)
+          done(error as Error)
         }
       },
     )
@@ -233,20 +231,16 @@ export class ManagementServer {
   }
 }
 
+/** The parser of forms has failed: what it throws does not say whose fault that is. */
+function isBadForm(request: FastifyRequest): boolean {
+  return request.body === undefined && /^multipart\//i.test(request.headers['content-type'] ?? '')
+}
+
 /** A form with a file of definitions, as browsers and curl send it, counts as its content. @throws HttpError 400 */
 function fromForm(body: unknown): unknown {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}
-  return jsonOf(file.toString('utf8'))
-}
-
-/** @throws HttpError 400 */
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch (error) {
-    throw new HttpError(400, 'bad_request', error instanceof RangeError ? error.message : 'not_json')
-  }
+  return parseBody(file.toString('utf8'))
 }
 
 /** What is wrong with a body: `key_missing: tags`, `durable must be equal to one of the allowed values`. */

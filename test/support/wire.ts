@@ -145,6 +145,7 @@ export class Wire implements FrameHandler {
   sendStartOk(o: HandshakeOptions): void {
     this.send(0, MethodId.ConnectionStartOk, {
       clientProperties: table({
+        ...o.clientProperties,
         capabilities: { consumer_cancel_notify: true, authentication_failure_close: true, ...o.capabilities },
       }),
       mechanism: o.mechanism ?? 'PLAIN',
@@ -309,6 +310,7 @@ export interface HandshakeOptions {
   frameMax?: number
   heartbeat?: number
   capabilities?: { [name: string]: boolean }
+  clientProperties?: Parameters<typeof table>[0]
 }
 
 export interface PublishOptions {

@@ -1,4 +1,5 @@
 /** Runtime parameters, and names and marks of vhosts and the cluster. */
+import { withoutPassword } from '../../util/without-passwords.ts'
 import { action, arg, type Command, enc, json, list } from './command.ts'
 
 export const parameters: Record<string, Command> = {
@@ -30,7 +31,7 @@ export const parameters: Record<string, Command> = {
     'NAME JSON',
     'sets a global parameter',
     [2, 2],
-    (c) => `Setting global runtime parameter "${arg(c, 0)}" to "${arg(c, 1)}" ...`,
+    (c) => `Setting global runtime parameter "${arg(c, 0)}" to "${withoutPassword(arg(c, 1))}" ...`,
     (c) =>
       c.client.call('PUT', `global-parameters/${enc(arg(c, 0))}`, { value: json(arg(c, 1), 'the value') }),
   ),

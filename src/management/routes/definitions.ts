@@ -2,6 +2,7 @@ import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
 import type { GlobalParameter, Parameter } from '../../definitions/parameters.ts'
 import type { Leveret } from '../../leveret.ts'
+import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, badRequest, notFound, type Request, withCode } from '../http.ts'
 
 export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
@@ -18,16 +19,21 @@ export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
   parameterRoutes(add, leveret)
 }
 
-/** Parameters of features that are not there: kept and given back. */
+/**
+ * Parameters of features that are not there: kept and given back, without the passwords of addresses, which leave in
+ * definitions only.
+ */
 function parameterRoutes(add: AddRoute, leveret: Leveret): void {
   const { parameters } = leveret
-  add('GET', 'parameters', 'policymaker', () => parameters.list())
-  add('GET', 'parameters/:component', 'policymaker', (r) =>
-    parameters.list().filter((p) => p.component === r.params['component']),
-  )
-  add('GET', 'parameters/:component/:vhost', 'policymaker', (r) =>
-    parameters.list().filter((p) => p.component === r.params['component'] && p.vhost === r.params['vhost']),
-  )
+  for (const path of ['parameters', 'parameters/:component', 'parameters/:component/:vhost'])
+    add('GET', path, 'policymaker', (r) => {
+      const visible = new Set(r.vhostsOfPath().map((v) => v.name))
+      const { component } = r.params
+      return parameters
+        .list()
+        .filter((p) => visible.has(p.vhost) && (component === undefined || p.component === component))
+        .map((p) => withoutPasswords(p))
+    })
   const one = 'parameters/:component/:vhost/:name'
   const found = (r: Request): Parameter => {
     const { component, name } = r.params
@@ -36,7 +42,7 @@ function parameterRoutes(add: AddRoute, leveret: Leveret): void {
     if (p === undefined) throw notFound()
     return p
   }
-  add('GET', one, 'policymaker', found)
+  add('GET', one, 'policymaker', (r) => withoutPasswords(found(r)))
   add('PUT', one, 'policymaker', (r) => {
     const { component = '', name = '' } = r.params
     const vhost = r.vhost().name
@@ -66,8 +72,8 @@ function globalParameterRoutes(add: AddRoute, leveret: Leveret): void {
     if (p === undefined) throw notFound()
     return p
   }
-  add('GET', 'global-parameters', 'policymaker', () => all())
-  add('GET', 'global-parameters/:name', 'policymaker', known)
+  add('GET', 'global-parameters', 'policymaker', () => withoutPasswords(all()))
+  add('GET', 'global-parameters/:name', 'policymaker', (r) => withoutPasswords(known(r)))
   add('PUT', 'global-parameters/:name', 'administrator', (r) => {
     const name = r.params['name'] as string
     const isNew = parameters.listGlobal().every((g) => g.name !== name)

@@ -1,0 +1,56 @@
+/** Addresses such as `amqp://user:password@host` as answers and log lines may show them: without the password. */
+
+/** User, password and the @ behind them; the password ends at the last @ in front of the path. */
+const login = /:\/\/([^\s/?#:@"]*):([^\s/?#"]*)@/g
+/** What a password that was not escaped begins with; a port is none, nor is the inside of an IPv6 address. */
+const unescaped = /:\/\/([^\s/?#:@"[]*):(?!\d*(?:[/?#,"]|$))/y
+/** The password of a key file. */
+const parameter = /([?&](?:password|client_secret|access_token)=)[^&\s"#]*/gi
+
+/** How deep values are looked into: what is nested deeper is left out. */
+const DEPTH_MAX = 256
+
+/** A text with addresses in it. */
+export function withoutPassword(text: string): string {
+  if (!text.includes('://')) return text
+  return text
+    .replace(login, '://$1@')
+    .replace(parameter, '$1')
+    .split(/([\s"])/)
+    .map(withoutUnescaped)
+    .join('')
+}
+
+/** With a slash or the like in the password, everything up to the last @ counts as password. One pass, whatever comes. */
+function withoutUnescaped(word: string): string {
+  const end = word.lastIndexOf('@')
+  for (let at = word.indexOf('://'); at !== -1 && at < end; at = word.indexOf('://', at + 3)) {
+    unescaped.lastIndex = at
+    const found = unescaped.exec(word)
+    if (found !== null && unescaped.lastIndex <= end)
+      return `${word.slice(0, at)}://${found[1]}${word.slice(end)}`
+  }
+  return word
+}
+
+/** The same for all texts in a value, keys aside. What has none comes back as it is. */
+export function withoutPasswords(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return withoutPassword(value)
+  if (value === null || typeof value !== 'object') return value
+  if (depth === DEPTH_MAX) return undefined
+  if (value instanceof Error) return errorWithout(value)
+  if (Array.isArray(value)) return value.map((v) => withoutPasswords(v, depth + 1))
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== null && prototype !== Object.prototype) return value
+  const out: { [name: string]: unknown } = Object.create(null)
+  for (const [name, v] of Object.entries(value)) out[name] = withoutPasswords(v, depth + 1)
+  return out
+}
+
+function errorWithout(error: Error): unknown {
+  const { message, stack = '' } = error
+  const shown = { message: withoutPassword(message), stack: withoutPassword(stack) }
+  if (shown.message === message && shown.stack === stack) return error
+  const { code } = error as NodeJS.ErrnoException
+  return { type: error.name, ...shown, ...(code === undefined ? {} : { code }) }
+}
