@@ -94,7 +94,7 @@ async function severalChecks(b: Small): Promise<void> {
   expect(b.exit.code).toBeUndefined()
 }
 
-describe.skipIf(process.platform !== 'linux')('with few file descriptors', () => {
+describe.skipIf(process.platform !== 'linux')('with few file descriptors', { timeout: 60_000 }, () => {
   it.each(['amqp', 'http', 'metrics'] as const)(
     'idle connections to %s take only some of them',
     async (port) => {
@@ -168,5 +168,5 @@ describe.skipIf(process.platform !== 'linux')('with few file descriptors', () =>
       expect(got.messageCount).toBe(55 - i)
     }
     expect(b.exit.code).toBeUndefined()
-  }, 60_000)
+  })
 })
