@@ -285,8 +285,8 @@ export class Leveret {
 
   private async closeAll(): Promise<void> {
     this.alarms.stop()
-    await this.closeManagement()
-    await this.server.close()
+    // Together: clients over WebSocket are on the port of the HTTP API, which waits until they have gone.
+    await Promise.all([this.closeManagement(), this.server.close()])
     this.broker.stop()
     try {
       await this.commit.close()

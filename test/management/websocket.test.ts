@@ -24,6 +24,17 @@ describe('AMQP over WebSocket', () => {
     await w.close()
   })
 
+  it('does not keep the broker from closing: its clients are told as others are', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0 })
+    const ws = new WebSocket(`ws://127.0.0.1:${broker.managementPort}/ws/amqp`, 'amqp')
+    await once(ws, 'open')
+    const w = await Wire.over(createWebSocketStream(ws) as unknown as Socket)
+    const closed = broker.close()
+    expect((await w.expect(0, MethodId.ConnectionClose)).replyCode).toBe(320)
+    w.send(0, MethodId.ConnectionCloseOk, {})
+    await closed
+  })
+
   it('is at its path only', async () => {
     const broker = await createBroker({ port: 0, managementPort: 0 })
     onTestFinished(() => broker.close())
