@@ -21,6 +21,15 @@ export const JSON_DEPTH_MAX = 100
 /** Octets; the smallest frame_max that a client may ask for: 530 below. */
 export const FRAME_BYTES_MIN = 4096
 
+/** ms of a TLS handshake, where ssl_handshake_timeout does not say; then the socket is closed. */
+export const TLS_HANDSHAKE_MS_MAX = 5_000
+
+/** ms in which a client must have taken something of what waits for its socket; then it is dropped. */
+export const SEND_MS_MAX = 30_000
+
+/** ms for a whole HTTP request; then its connection is closed. */
+export const HTTP_REQUEST_MS_MAX = 300_000
+
 /** Channels open at once on one connection: 530 beyond. */
 export const CHANNELS_MAX = 2047
 
@@ -144,7 +153,7 @@ export const HTTP_IDLE_MAX = 256
 /** ms for the headers of an HTTP request: the connection is closed beyond. */
 export const HTTP_HEADERS_MS_MAX = 10_000
 
-/** ms in which an HTTP connection takes and sends nothing at all: it is closed beyond. */
+/** ms in which an HTTP connection takes and sends nothing of what is due: it is closed beyond, or after SEND_MS_MAX. */
 export const HTTP_STALL_MS_MAX = 60_000
 
 /** ms that a login waits, at most, where its address has been refused again and again. */

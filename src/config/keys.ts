@@ -91,6 +91,9 @@ export const keys: Readonly<Record<string, Apply>> = {
   handshake_timeout: (d, v) => {
     d.limits.handshakeMs = integer(v, 1)
   },
+  'tcp_listen_options.send_timeout': (d, v) => {
+    d.limits.sendTimeoutMs = numberOrInfinity(v)
+  },
   transaction_max_bytes: (d, v) => {
     d.limits.transactionBytes = octets(v)
   },

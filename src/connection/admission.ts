@@ -4,6 +4,7 @@ import {
   CONSUMERS_PER_CHANNEL_MAX,
   FRAME_BYTES_MAX_BEFORE_LOGIN,
   HANDSHAKE_MS_MAX,
+  SEND_MS_MAX,
   TRANSACTION_BYTES_MAX,
   UNAUTHENTICATED_MAX,
 } from '../limits.ts'
@@ -22,6 +23,8 @@ export interface NodeLimits {
   readonly unauthenticated: number
   /** ms from the TCP connection to connection.open. */
   readonly handshakeMs: number
+  /** ms in which a client must have taken something of what waits for it; 0 or Infinity = no limit. */
+  readonly sendTimeoutMs: number
   readonly consumersPerChannel: number
   /** Open channels of all connections; Infinity = no limit. */
   readonly channels: number
@@ -35,6 +38,7 @@ export const defaultLimits: NodeLimits = {
   connections: Number.POSITIVE_INFINITY,
   unauthenticated: UNAUTHENTICATED_MAX,
   handshakeMs: HANDSHAKE_MS_MAX,
+  sendTimeoutMs: SEND_MS_MAX,
   consumersPerChannel: CONSUMERS_PER_CHANNEL_MAX,
   channels: Number.POSITIVE_INFINITY,
   initialFrameMax: FRAME_BYTES_MAX_BEFORE_LOGIN,

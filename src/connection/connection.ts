@@ -20,6 +20,7 @@ import { Negotiation } from './negotiation.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
 import { readShared } from './reading.ts'
+import { type Sending, SendTimeout } from './send-timeout.ts'
 import type { Server } from './server.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
@@ -27,7 +28,7 @@ const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
 /** `closing`: the server has sent connection.close and waits for the answer. */
 export type ConnectionState = 'negotiating' | 'open' | 'closing' | 'closed'
 
-export class Connection implements HeartbeatPeer {
+export class Connection implements HeartbeatPeer, Sending {
   readonly server: Server
   readonly broker: Broker
   readonly output: Output
@@ -51,6 +52,7 @@ export class Connection implements HeartbeatPeer {
   caller: Caller | undefined
   clientProperties: FieldTable | undefined
   readonly negotiation: Negotiation
+  private readonly sendTimeout: SendTimeout
   readonly channels = new ChannelTable()
   readonly intake: Intake
   /** It counts no more. */
@@ -65,8 +67,10 @@ export class Connection implements HeartbeatPeer {
     this.secure = accepted instanceof TLSSocket
     this.connectedAt = server.broker.clock.now()
     this.name = this.peer.name
-    this.output = new Output(socket, server.broker.turn, { failed: (error) => this.broke(error) })
     this.clock = clockOf(this, server.broker.clock)
+    const sending = { watch: () => this.sendTimeout.watch() }
+    this.output = new Output(socket, server.broker.turn, { failed: (error) => this.broke(error) }, sending)
+    this.sendTimeout = new SendTimeout(server.admission.limits.sendTimeoutMs, this.clock, this)
     this.intake = new Intake(this, reused)
     this.negotiation = new Negotiation(this)
     socket.on('drain', () => charged(this, () => this.drained()))
@@ -276,6 +280,7 @@ export class Connection implements HeartbeatPeer {
     this.server.congestion.ended(this)
     this.releaseAll()
     this.intake.ended()
+    this.sendTimeout.stop()
     this.output.close()
     this.negotiation.ended()
     this.server.ended(this)
@@ -283,6 +288,25 @@ export class Connection implements HeartbeatPeer {
 
   sendHeartbeat(): void {
     this.output.put(HEARTBEAT_FRAME)
+    this.output.flush()
+  }
+
+  get waiting(): number {
+    return this.output.waiting
+  }
+
+  get octetsGone(): number {
+    return this.output.octetsGone
+  }
+
+  get octetsQueued(): number {
+    return this.output.octetsQueued
+  }
+
+  stalled(): void {
+    this.endReason = 'the client took nothing of what was sent to it'
+    this.server.logger.warn({ connection: this.name, octets: this.waiting }, 'send timeout')
+    this.socket.destroy()
   }
 
   peerIsGone(): void {

@@ -7,7 +7,6 @@ import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import type { Unopened } from './unopened.ts'
 
-const TLS_HANDSHAKE_MS = 5_000
 const BACKLOG = 4096
 
 export type Accept = (socket: Socket, listener: NetServer) => void
@@ -33,7 +32,6 @@ export class Listener {
     const server = createTlsServer({
       ...common,
       ...contextOf(tls),
-      handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS,
     })
     addHosts(server, tls)
     const handshakes = countHandshakes(server, unopened)

@@ -11,6 +11,7 @@ import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { copyBytes, plainView } from '../util/copy.ts'
 import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 import type { Owner } from '../util/owner.ts'
+import { octetsUnderWay } from './send-timeout.ts'
 
 const CHUNK_BYTES = 64 * 1024
 /** Chunks kept for reuse. */
@@ -22,6 +23,11 @@ const none = new Uint8Array(0)
 export interface Pinned {
   pin(): void
   unpin(): void
+}
+
+/** Told that the socket has not taken everything at once. */
+export interface Watched {
+  watch(): void
 }
 
 export class Output {
@@ -36,9 +42,11 @@ export class Output {
   private readonly socket: Socket
   private readonly turn: Turn
   private readonly owner: Owner
+  private readonly sending: Watched
 
-  constructor(socket: Socket, turn: Turn, owner: Owner) {
+  constructor(socket: Socket, turn: Turn, owner: Owner, sending: Watched) {
     this.socket = socket
+    this.sending = sending
     this.owner = owner
     this.turn = turn
   }
@@ -51,6 +59,16 @@ export class Output {
   /** Grows with every octet put in, whether or not it has gone to the socket. */
   get position(): number {
     return this.written + this.at
+  }
+
+  /** Octets of writes that are done. */
+  get octetsGone(): number {
+    return this.written - this.socket.writableLength
+  }
+
+  /** Octets of the write that is under way which the system has not taken. */
+  get octetsQueued(): number {
+    return octetsUnderWay(this.socket)
   }
 
   /** Octets that the socket has not taken yet. */
@@ -110,6 +128,7 @@ export class Output {
   flush(): void {
     this.listed = false
     this.writeOut()
+    if (this.socket.writableLength !== 0) this.sending.watch()
   }
 
   private writeOut(): void {

@@ -1,7 +1,7 @@
 /** Bounds of an HTTP server's connections: how many there are, and how many of them without a request. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX, HTTP_STALL_MS_MAX } from '../limits.ts'
+import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX } from '../limits.ts'
 import type { Closable, Descriptors } from '../util/descriptors.ts'
 
 export class HttpConnections implements Closable {
@@ -12,7 +12,6 @@ export class HttpConnections implements Closable {
   constructor(server: Server, descriptors: Descriptors) {
     descriptors.guard(server, HTTP_CONNECTIONS_MAX)
     server.headersTimeout = HTTP_HEADERS_MS_MAX
-    server.timeout = HTTP_STALL_MS_MAX
     server.on('connection', (socket: Socket) => this.came(socket))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))
     server.on('close', descriptors.add(this))

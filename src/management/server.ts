@@ -21,6 +21,7 @@ import type { Principal } from '../security/principal.ts'
 import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
+import { dropSlowClients } from '../util/slow-clients.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { parseBody } from './body.ts'
 import {
@@ -212,6 +213,7 @@ export class ManagementServer {
     const server =
       tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
     this.servers.push(server)
+    dropSlowClients(server, this.leveret.server.admission.limits.sendTimeoutMs)
     const connections = new HttpConnections(server, this.leveret.server.descriptors)
     serveWebSockets(server, this.leveret.server, (socket) => connections.release(socket))
     await listen(server, { port, host: host ?? anyAddress() })

@@ -38,9 +38,11 @@ export function serveWebSockets(http: Server, amqp: AmqpServer, taken: (socket: 
 }
 
 /** The stream of a WebSocket, with the addresses of the socket beneath. */
-function asSocket(ws: WebSocket, { remoteAddress, remotePort, localAddress, localPort }: Socket): Socket {
+function asSocket(ws: WebSocket, carrier: Socket): Socket {
+  const { remoteAddress, remotePort, localAddress, localPort } = carrier
   const stream = createWebSocketStream(ws)
   hearErrors(ws)
   hearErrors(stream)
-  return Object.assign(stream, { remoteAddress, remotePort, localAddress, localPort }) as unknown as Socket
+  const addresses = { remoteAddress, remotePort, localAddress, localPort }
+  return Object.assign(stream, { ...addresses, carrier }) as unknown as Socket
 }

@@ -12,6 +12,7 @@ import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
 import { Pattern } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
+import { dropSlowClients } from '../util/slow-clients.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
 
@@ -129,6 +130,7 @@ export class MetricsServer {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
+    dropSlowClients(server, this.leveret.server.admission.limits.sendTimeoutMs)
     new HttpConnections(server, this.leveret.server.descriptors)
     await listen(server, { port, host })
     const address = server.address()

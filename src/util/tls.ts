@@ -1,6 +1,7 @@
 /** TLS of a listener, whatever it speaks. */
 import { readFileSync } from 'node:fs'
 import type { TlsOptions } from 'node:tls'
+import { TLS_HANDSHAKE_MS_MAX } from '../limits.ts'
 
 /** Files are named as RabbitMQ's ssl_options name them. */
 export interface TlsSettings {
@@ -44,6 +45,7 @@ export function contextOf(tls: TlsSettings): TlsOptions {
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
     ...(tls.honorCipherOrder === undefined ? {} : { honorCipherOrder: tls.honorCipherOrder }),
     ...(tls.dhfile === undefined ? {} : { dhparam: readFileSync(tls.dhfile) }),
+    handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS_MAX,
     minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
     maxVersion: (tls.maxVersion ?? 'TLSv1.3') as 'TLSv1.2' | 'TLSv1.3',
   }

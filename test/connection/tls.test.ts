@@ -1,6 +1,6 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
-import { connect as connectPlainly } from 'node:net'
+import { connect as connectPlain, connect as connectPlainly } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
@@ -67,6 +67,20 @@ describe('a TLS listener', () => {
     await until(() => unopened.size === 2, 'the connection to be open')
     for (const s of idle) s.write('no handshake')
     await until(() => unopened.size === 0, 'the others to go')
+  })
+
+  it.each([
+    ['AMQP', (l: Leveret) => l.ports[0]],
+    ['HTTP', (l: Leveret) => l.managementPort],
+  ])('of %s gives up a client whose handshake does not end', async (_, portOf) => {
+    const quick = { ...server, handshakeMs: 100 }
+    const leveret = await start(quick, { management: [{ port: 0, bind: '127.0.0.1', tls: quick }] })
+    const socket = connectPlain(portOf(leveret) as number, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    // The beginning of a record.
+    socket.write(Buffer.from([0x16, 0x03, 0x01]))
+    socket.on('error', () => {}).resume()
+    await new Promise((resolve) => socket.once('close', resolve))
   })
 
   it('refuses old versions, and clients without a certificate where it asks for one', async () => {

@@ -1,0 +1,89 @@
+/**
+ * A client that takes nothing of what waits for it is given up, however alive it looks: heartbeats are no sign of reading.
+ * Whoever reads, however slowly, stays.
+ */
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '../broker/clock.ts'
+
+/** Looks at the socket within the time that it has. */
+const LOOKS = 4
+
+export interface Sending {
+  /** Octets that the system has not taken yet. */
+  readonly waiting: number
+  /** Two numbers of which one changes whenever octets leave. */
+  readonly octetsGone: number
+  readonly octetsQueued: number
+  /** Nothing has left for the whole time. */
+  stalled(): void
+}
+
+export class SendTimeout {
+  private timer: Timer | undefined
+  private gone = 0
+  private queued = 0
+  private idleLooks = 0
+  private readonly clock: Clock
+  private readonly ms: number
+  private readonly sending: Sending
+
+  /** @param ms 0 or Infinity = no limit */
+  constructor(ms: number, clock: Clock, sending: Sending) {
+    this.ms = ms
+    this.clock = clock
+    this.sending = sending
+  }
+
+  /** Something waits; until nothing does, it is looked at from time to time. */
+  watch(): void {
+    if (this.timer !== undefined || this.ms <= 0 || this.ms === Number.POSITIVE_INFINITY) return
+    this.idleLooks = 0
+    this.note()
+    this.arm()
+  }
+
+  private arm(): void {
+    this.timer = this.clock.after(this.ms / LOOKS, () => {
+      this.timer = undefined
+      this.look()
+    })
+  }
+
+  private note(): void {
+    this.gone = this.sending.octetsGone
+    this.queued = this.sending.octetsQueued
+  }
+
+  private look(): void {
+    const { sending } = this
+    if (sending.waiting === 0) return
+    const idle = sending.octetsGone === this.gone && sending.octetsQueued === this.queued
+    this.idleLooks = idle ? this.idleLooks + 1 : 0
+    if (this.idleLooks >= LOOKS) {
+      sending.stalled()
+      return
+    }
+    this.note()
+    this.arm()
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    // Nothing is watched any more.
+    this.timer = { cancel: () => {} }
+  }
+}
+
+interface Insides {
+  _handle?: { writeQueueSize?: unknown } | null
+  /** Of a stream over something else: the socket beneath. */
+  carrier?: Socket
+}
+
+/** Octets of the write that is under way which the system has not taken; 0 where Node's inside does not tell. */
+export function octetsUnderWay(socket: Socket): number {
+  const outer = socket as unknown as Insides
+  const { _handle: handle } = (outer.carrier ?? outer) as Insides
+  const size = handle?.writeQueueSize
+  return typeof size === 'number' ? size : 0
+}
