@@ -21,9 +21,6 @@ export const JSON_DEPTH_MAX = 100
 /** Octets; the smallest frame_max that a client may ask for: 530 below. */
 export const FRAME_BYTES_MIN = 4096
 
-/** ms of a TLS handshake, where ssl_handshake_timeout does not say; then the socket is closed. */
-export const TLS_HANDSHAKE_MS_MAX = 5_000
-
 /** ms in which a client must have taken something of what waits for its socket; then it is dropped. */
 export const SEND_MS_MAX = 30_000
 

@@ -21,7 +21,6 @@ import type { Principal } from '../security/principal.ts'
 import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
-import { dropSlowClients } from '../util/slow-clients.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { parseBody } from './body.ts'
 import {
@@ -50,6 +49,7 @@ import { vhostRoutes } from './routes/vhosts.ts'
 import { type DescribedRoute, openApi } from './schemas/openapi.ts'
 import { requests } from './schemas/requests.ts'
 import { routeDoc } from './schemas/routes.ts'
+import { dropSlowClients } from './slow-clients.ts'
 import { serveWebSockets } from './websocket.ts'
 
 export class ManagementServer {

@@ -1,7 +1,9 @@
 /** TLS of a listener, whatever it speaks. */
 import { readFileSync } from 'node:fs'
 import type { TlsOptions } from 'node:tls'
-import { TLS_HANDSHAKE_MS_MAX } from '../limits.ts'
+
+/** Where ssl_handshake_timeout does not say; then the socket is closed. */
+const TLS_HANDSHAKE_MS_MAX = 5_000
 
 /** Files are named as RabbitMQ's ssl_options name them. */
 export interface TlsSettings {

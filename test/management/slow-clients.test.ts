@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
-import { dropSlowClients } from '../../src/util/slow-clients.ts'
+import { dropSlowClients } from '../../src/management/slow-clients.ts'
 import { until } from '../support/until.ts'
 
 const TIMEOUT_MS = 200

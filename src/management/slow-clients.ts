@@ -7,7 +7,7 @@ import { HTTP_REQUEST_MS_MAX, HTTP_STALL_MS_MAX } from '../limits.ts'
 export function dropSlowClients(server: Server, ms: number): void {
   server.requestTimeout = HTTP_REQUEST_MS_MAX
   // Between requests, and before the first, Node ends the socket by itself.
-  server.setTimeout(Math.min(ms > 0 ? ms : HTTP_STALL_MS_MAX, HTTP_STALL_MS_MAX))
+  server.timeout = Math.min(ms > 0 ? ms : HTTP_STALL_MS_MAX, HTTP_STALL_MS_MAX)
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     // While the answer is being made, the silence is the broker's own.
     response.on('timeout', (socket: Socket) => {
