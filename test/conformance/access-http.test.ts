@@ -327,10 +327,12 @@ describe('publishing over HTTP', () => {
     const closed = `access to topic 'closed.k' in exchange 'x' in vhost '${vhost}' refused for user '${user}'`
     expect((await answerTo('x', { routing_key: 'open.k' })).status).toBe(200)
     expect((await answerTo('x', { routing_key: 'closed.k' })).json.reason).toContain(closed)
-    const headers = { CC: ['closed.k'] }
-    expect((await answerTo('x', { routing_key: 'open.k', properties: { headers } })).json.reason).toContain(
-      closed,
-    )
+    if (!onOracle) {
+      // RabbitMQ 3.10 does not look at them; later versions do.
+      const headers = { CC: ['closed.k'] }
+      const { json } = await answerTo('x', { routing_key: 'open.k', properties: { headers } })
+      expect(json.reason).toContain(closed)
+    }
     expect((await asUser(['POST', 'bindings/V/e/x/q/q', { routing_key: 'closed.k' }])).status).toBe(401)
     await http.delete(`topic-permissions/${vhost}/${user}`)
   })
@@ -364,7 +366,8 @@ describe('names that are too long', () => {
       status: 400,
       json: { reason: expect.stringContaining('queue should be less than 255 bytes, actually was 256') },
     })
-    expect((await asUser(['PUT', `exchanges/V/${long}`, { type: 'direct' }])).status).toBe(400)
+    // RabbitMQ takes it, and no client can name it.
+    if (!onOracle) expect((await asUser(['PUT', `exchanges/V/${long}`, { type: 'direct' }])).status).toBe(400)
   })
 })
 

@@ -51,7 +51,20 @@ describe('a password', () => {
     await call('POST', 'users/ann/authenticate', 'guest:guest', user(BAD))
     const definitions = JSON.stringify({ users: [{ name: 'bob', password: GOOD, tags: 7 }], queues: 5 })
     await call('POST', 'definitions', 'guest:guest', definitions)
+    const uri = `amqp://ann:${GOOD}@127.0.0.1:1`
+    await call(
+      'PUT',
+      'parameters/shovel/%2F/s',
+      'guest:guest',
+      JSON.stringify({ value: { 'src-uri': [uri] } }),
+    )
+    for (const path of ['parameters', 'parameters/shovel/%2F/s', encodeURI(`queues/%2F/${uri}`)])
+      await call('GET', path, `ann:${GOOD}`)
     for (const args of [
+      ['list_parameters', '--data-dir', dir],
+      ['set_global_parameter', 'u', JSON.stringify(uri), '--data-dir', dir],
+      ['list_global_parameters', '--formatter', 'json', '--data-dir', dir],
+      ['set_policy', 'p', `${uri}(`, '{"max-length": 1}', '--data-dir', dir],
       ['authenticate_user', 'ann', BAD, '--data-dir', dir],
       ['add_user', 'ann', BAD, '--data-dir', dir],
       ['diagnostics', '--data-dir', dir],
