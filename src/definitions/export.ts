@@ -3,7 +3,7 @@ import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
 import { version } from '../util/version.ts'
-import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userJson } from './shapes.ts'
+import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -12,7 +12,7 @@ export function exportDefinitions(leveret: Leveret): Json {
   const vhosts = [...broker.vhosts.values()]
   return {
     ...heading(leveret, 'cluster'),
-    users: [...users].map(userJson),
+    users: [...users].map(userDefinition),
     vhosts: vhosts.map(({ name, info }) => ({
       name,
       description: info.description,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Leveret } from '../leveret.ts'
 import { importDefinitions } from './import.ts'
-import { parseJson } from './json.ts'
+import { readDefinitions } from './json.ts'
 
 /** As RabbitMQ names it among the global parameters. */
 const HASH = 'imported_definition_hash_value'
@@ -29,7 +29,7 @@ export async function loadDefinitionFiles(
   }
   for (const { file, text } of texts) {
     try {
-      await importDefinitions(leveret, parseJson(text) as { [key: string]: unknown })
+      await importDefinitions(leveret, await readDefinitions(text))
     } catch (error) {
       throw failed(file, error)
     }

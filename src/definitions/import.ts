@@ -16,7 +16,7 @@ import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { exportDefinitions } from './export.ts'
-import { argumentsOf, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
+import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -25,7 +25,8 @@ const STEPS = 250
 
 function list(d: Json, name: string): Json[] {
   const v = d[name]
-  if (v === undefined) return []
+  // Some tools write an empty list as an object.
+  if (v === undefined || v === null || (isObject(v) && Object.keys(v).length === 0)) return []
   if (!Array.isArray(v) || !v.every(isObject)) throw new Refusal(`${name} must be a list of objects`)
   return v
 }
@@ -41,8 +42,15 @@ function text(o: Json, name: string): string {
   return v
 }
 
+function textOr(o: Json, name: string, usual: string): string {
+  return o[name] === undefined || o[name] === null ? usual : text(o, name)
+}
+
 /** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; nothing has changed then */
-export async function importDefinitions(leveret: Leveret, d: Json, only?: Vhost): Promise<void> {
+export async function importDefinitions(leveret: Leveret, definitions: unknown, only?: Vhost): Promise<void> {
+  if (definitions === null || typeof definitions !== 'object' || Array.isArray(definitions))
+    throw new Refusal('definitions must be an object')
+  const d = definitions as Json
   await leveret.onCopy(async (copy) => {
     const patience = new Patience()
     await apply(copy, exportDefinitions(leveret), undefined, patience)
@@ -94,8 +102,11 @@ async function apply(
         write: text(p, 'write'),
         read: text(p, 'read'),
       })
-    for (const p of list(d, 'global_parameters'))
-      if (p['name'] !== 'cluster_name') leveret.parameters.setGlobal(text(p, 'name'), p['value'])
+    for (const p of list(d, 'global_parameters')) {
+      const name = text(p, 'name')
+      if (name !== 'cluster_name') leveret.parameters.setGlobal(name, p['value'])
+      else if (typeof p['value'] === 'string') leveret.setClusterName(p['value'])
+    }
   }
   for (const p of list(d, 'parameters')) importParameter(leveret, vhostOf(p), p)
   for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyRequest(text(p, 'name'), p), false)
@@ -106,18 +117,18 @@ function importVhost({ broker }: Leveret, v: Json): void {
   const name = text(v, 'name')
   putVhost(broker, name, vhostRequest(v))
   const vhost = broker.vhosts.get(name) as Vhost
-  for (const l of Array.isArray(v['limits']) ? list(v, 'limits') : [])
-    setVhostLimit(broker, vhost, text(l, 'name'), Number(l['value']))
+  for (const [limit, n] of Object.entries(pairs(v['limits']))) setVhostLimit(broker, vhost, limit, Number(n))
 }
 
 function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
   const isOwn = component === 'operator_policy' || component === 'vhost-limits'
-  if (isOwn && !isObject(value)) throw new Refusal(`the value of ${component} must be an object`)
-  if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, value as Json), true)
+  if (isOwn && (value === null || typeof value !== 'object'))
+    throw new Refusal(`the value of ${component} must be an object`)
+  if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, pairs(value)), true)
   else if (component === 'vhost-limits')
-    for (const [limit, n] of Object.entries(value as Json))
+    for (const [limit, n] of Object.entries(pairs(value)))
       setVhostLimit(leveret.broker, vhost, limit, Number(n))
   else {
     leveret.parameters.set({ vhost: vhost.name, component, name, value })
@@ -138,7 +149,7 @@ async function importObjects(
   const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, leveret)
   for (const x of list(d, 'exchanges')) {
     const vhost = vhostOf(x)
-    const [name, type] = [text(x, 'name'), text(x, 'type')]
+    const [name, type] = [text(x, 'name'), textOr(x, 'type', 'direct')]
     if (vhost.exchanges.has(name)) continue
     if (!isExchangeType(type)) {
       leveret.logger.warn({ exchange: name, type }, 'exchange of a type that is not there: left out')
@@ -169,12 +180,23 @@ async function importObjects(
   for (const b of list(d, 'bindings')) {
     if (rehearsal !== undefined) await rehearsal.step()
     const vhost = vhostOf(b)
-    if (!vhost.exchanges.has(text(b, 'source'))) continue
+    const [source, destination] = [text(b, 'source'), text(b, 'destination')]
+    const destinationType = b['destination_type'] === 'exchange' ? 'exchange' : 'queue'
+    // The default exchange binds every queue by itself.
+    if (source === '') continue
+    const ends = destinationType === 'exchange' ? vhost.exchanges : vhost.queues
+    if (!vhost.exchanges.has(source) || !ends.has(destination)) {
+      leveret.logger.warn(
+        { vhost: vhost.name, source, destination, destinationType },
+        'binding to or from something that is not there: left out',
+      )
+      continue
+    }
     bind(caller(vhost), {
-      source: text(b, 'source'),
-      destination: text(b, 'destination'),
-      destinationType: b['destination_type'] === 'exchange' ? 'exchange' : 'queue',
-      routingKey: text(b, 'routing_key'),
+      source,
+      destination,
+      destinationType,
+      routingKey: textOr(b, 'routing_key', ''),
       arguments: argumentsOf(b),
     })
   }

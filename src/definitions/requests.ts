@@ -11,12 +11,24 @@ import type { UserLimits } from '../security/users.ts'
 
 type Json = { [key: string]: unknown }
 
+/**
+ * Names and values as an object. rabbitmqctl exports some of them as a list of pairs, the HTTP API some as a list of
+ * objects with name and value, and both an empty one as `[]`.
+ */
+export function pairs(v: unknown): Json {
+  if (v === null || typeof v !== 'object') return {}
+  if (!Array.isArray(v)) return v as Json
+  const entries = v.flatMap((e: unknown): [string, unknown][] => {
+    if (Array.isArray(e)) return [[String(e[0]), e[1]]]
+    if (e === null || typeof e !== 'object') return []
+    return 'name' in e ? [[String(e.name), (e as Json)['value']]] : Object.entries(e)
+  })
+  return Object.fromEntries(entries)
+}
+
 /** @throws Refusal for arguments that AMQP could not carry */
 export function argumentsOf(body: Json): FieldTable {
-  const args = body['arguments']
-  return args !== null && typeof args === 'object'
-    ? tableFrom('arguments', args as { [name: string]: PlainValue })
-    : FieldTable.empty
+  return tableFrom('arguments', pairs(body['arguments']) as { [name: string]: PlainValue })
 }
 
 /** @param what arguments or headers. @throws Refusal for what AMQP could not carry */
@@ -61,7 +73,7 @@ export function userRequest(name: string, body: Json): UserRequest {
     passwordHash: typeof hash === 'string' ? hash : undefined,
     hashingAlgorithm: typeof algorithm === 'string' ? algorithm : undefined,
     tags: tagList(tags),
-    limits: limits !== null && typeof limits === 'object' ? (limits as UserLimits) : undefined,
+    limits: limits === undefined || limits === null ? undefined : (pairs(limits) as UserLimits),
   }
 }
 
@@ -71,7 +83,7 @@ export function policyRequest(name: string, body: Json): PolicyRequest {
   return {
     name,
     pattern: pattern as string,
-    definition: (definition ?? {}) as PolicyRequest['definition'],
+    definition: pairs(definition) as PolicyRequest['definition'],
     // Some tools send the number as a text.
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(applyTo === undefined ? {} : { applyTo: String(applyTo) }),
@@ -79,7 +91,7 @@ export function policyRequest(name: string, body: Json): PolicyRequest {
 }
 
 export function vhostRequest(body: Json): VhostRequest {
-  const metadata = (body['metadata'] ?? {}) as Json
+  const metadata = pairs(body['metadata'])
   const description = body['description'] ?? metadata['description']
   const type = body['default_queue_type'] ?? metadata['default_queue_type']
   const tags = body['tags'] ?? metadata['tags']

@@ -69,3 +69,9 @@ export function userJson(u: UserRecord): Json {
     limits: u.limits,
   }
 }
+
+/** As definitions have it: an empty hash would lock the user out where it is read, so there is none rather than that. */
+export function userDefinition(u: UserRecord): Json {
+  const { password_hash, hashing_algorithm, ...rest } = userJson(u)
+  return u.password.algorithm === SCRYPT ? rest : { ...rest, password_hash, hashing_algorithm }
+}

@@ -1,6 +1,6 @@
 /** Bodies of requests: JSON that everything behind may rely on. */
-import { parseJson } from '../definitions/json.ts'
-import { badRequest } from './http.ts'
+import { parseJson, readDefinitions } from '../definitions/json.ts'
+import { badRequest, type HttpError } from './http.ts'
 
 /** An empty body and `null`, as some clients send them, are an object without members. @throws HttpError 400 */
 export function parseBody(text: string): unknown {
@@ -12,10 +12,23 @@ export function parseBody(text: string): unknown {
   return value ?? {}
 }
 
+/** Definitions may be JSON as people write it. @throws HttpError 400 */
+export async function parseDefinitions(text: string): Promise<unknown> {
+  try {
+    return text === '' ? {} : ((await readDefinitions(text)) ?? {})
+  } catch (error) {
+    throw notJson(error)
+  }
+}
+
 function jsonOf(text: string): unknown {
   try {
     return parseJson(text)
   } catch (error) {
-    throw badRequest(error instanceof RangeError ? error.message : 'not_json')
+    throw notJson(error)
   }
+}
+
+function notJson(error: unknown): HttpError {
+  return badRequest(error instanceof RangeError ? error.message : 'not_json')
 }

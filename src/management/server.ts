@@ -22,7 +22,7 @@ import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
-import { parseBody } from './body.ts'
+import { parseBody, parseDefinitions } from './body.ts'
 import {
   type AddRoute,
   badRequest,
@@ -95,13 +95,10 @@ export class ManagementServer {
     this.app.addContentTypeParser(
       ['application/json', '*'],
       { parseAs: 'string' },
-      (_request, text, done) => {
-        try {
-          done(null, parseBody(text as string))
-        } catch (error) {
-          done(error as Error)
-        }
-      },
+      async (request: FastifyRequest, text: string | Buffer) =>
+        request.routeOptions.url?.startsWith('/api/definitions') === true
+          ? await parseDefinitions(text as string)
+          : parseBody(text as string),
     )
     void this.app.register(multipart, {
       attachFieldsToBody: 'keyValues',
@@ -148,7 +145,7 @@ export class ManagementServer {
         this.principals.set(raw, user)
       },
       preValidation: async (raw) => {
-        raw.body = fromForm(raw.body)
+        raw.body = await fromForm(raw.body)
       },
       // The body may have taken its time.
       preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
@@ -239,10 +236,10 @@ function isBadForm(request: FastifyRequest): boolean {
 }
 
 /** A form with a file of definitions, as browsers and curl send it, counts as its content. @throws HttpError 400 */
-function fromForm(body: unknown): unknown {
+async function fromForm(body: unknown): Promise<unknown> {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}
-  return parseBody(file.toString('utf8'))
+  return await parseDefinitions(file.toString('utf8'))
 }
 
 /** What is wrong with a body: `key_missing: tags`, `durable must be equal to one of the allowed values`. */

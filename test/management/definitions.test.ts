@@ -151,18 +151,6 @@ describe('definitions', () => {
           { ...queue, name: 'b', vhost: 'nowhere' },
         ],
       },
-      {
-        bindings: [
-          {
-            vhost: '/',
-            source: 'amq.fanout',
-            destination: 'nowhere',
-            destination_type: 'queue',
-            routing_key: '',
-            arguments: {},
-          },
-        ],
-      },
       { exchanges: [{ vhost: '/', name: 'amq.new', type: 'fanout' }] },
       { queues: [{ vhost: '/' }] },
     ])

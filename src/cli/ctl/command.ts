@@ -15,6 +15,8 @@ export interface Result {
   readonly rows?: readonly Row[]
   readonly columns?: readonly string[]
   readonly text?: string
+  /** For people: on the standard error output. */
+  readonly notes?: readonly string[]
 }
 
 export interface Command {
@@ -22,7 +24,7 @@ export interface Command {
   readonly usage: string
   readonly help: string
   /** What is said first, unless -q is given. */
-  readonly banner?: (c: Context) => string
+  readonly banner?: (c: Context) => string | undefined
   /** How many arguments, at least and at most. */
   readonly args: readonly [number, number]
   readonly run: (c: Context) => Promise<Result>
@@ -74,6 +76,7 @@ export function json(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new CtlError(`${what} is not JSON: ${text}`, 65)
+    // Without the text: a password may be in it.
+    throw new CtlError(`${what} is not JSON`, 65)
   }
 }

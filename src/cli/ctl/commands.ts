@@ -1,5 +1,6 @@
 /** The commands by rabbitmqctl's names: what each asks of the HTTP API, and what it prints. */
 import type { Command } from './command.ts'
+import { definitions } from './definitions.ts'
 import { lists } from './lists.ts'
 import { messages } from './messages.ts'
 import { nodeCommands } from './node.ts'
@@ -13,6 +14,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...policy('policies', 'policy'),
   ...policy('operator-policies', 'operator_policy'),
   ...objects,
+  ...definitions,
   ...messages,
   ...parameters,
   ...nodeCommands,

@@ -127,8 +127,10 @@ async function run(args: readonly string[]): Promise<string> {
     options: values,
   }
   const quiet = values.quiet === true || values.silent === true || how === 'json' || how === 'csv'
-  const { rows, columns, text } = await command.run(context)
-  const banner = quiet || command.banner === undefined ? '' : `${command.banner(context)}\n`
+  const { rows, columns, text, notes = [] } = await command.run(context)
+  for (const note of notes) process.stderr.write(`${note}\n`)
+  const said = quiet ? undefined : command.banner?.(context)
+  const banner = said === undefined ? '' : `${said}\n`
   if (rows === undefined) return banner + (text ?? '')
   const headers = values.silent !== true && values['no-table-headers'] !== true
   return banner + format(rows, columns ?? [], how, headers)

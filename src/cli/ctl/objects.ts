@@ -1,5 +1,3 @@
-/** Vhosts, policies, queues, connections, definitions. */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { action, arg, type Command, enc, json } from './command.ts'
 import type { Row } from './output.ts'
 
@@ -123,28 +121,4 @@ export const objects: Record<string, Command> = {
     (c) => `Stopping tracing for vhost "${c.vhost}" ...`,
     (c) => c.client.call('PUT', `vhosts/${enc(c.vhost)}`, { tracing: false }),
   ),
-  import_definitions: action(
-    'FILE',
-    'loads definitions; - reads them from the standard input',
-    [1, 1],
-    (c) => `Importing definitions in JSON from a file at "${arg(c, 0)}" ...`,
-    (c) =>
-      c.client.call(
-        'POST',
-        'definitions',
-        json(readFileSync(arg(c, 0) === '-' ? 0 : arg(c, 0), 'utf8'), 'the file'),
-      ),
-  ),
-  export_definitions: {
-    usage: 'FILE',
-    help: 'writes definitions; - writes them to the standard output',
-    args: [1, 1],
-    banner: (c) => `Exporting definitions in JSON to a file at "${arg(c, 0)}" ...`,
-    run: async (c) => {
-      const text = `${JSON.stringify(await c.client.get('definitions'), null, 2)}\n`
-      if (arg(c, 0) === '-') return { text }
-      writeFileSync(arg(c, 0), text, { mode: 0o600 })
-      return {}
-    },
-  },
 }

@@ -9,7 +9,7 @@ export function definitionRoutes(add: AddRoute, leveret: Leveret): void {
   add('GET', 'definitions', 'administrator', () => exportDefinitions(leveret))
   add('GET', 'definitions/:vhost', 'administrator', (r) => exportVhost(leveret, r.vhost()))
   const load = async (r: Request): Promise<undefined> => {
-    if (Array.isArray(r.body) || Object.keys(r.body).length === 0) throw badRequest('not_json')
+    if (Array.isArray(r.body)) throw badRequest('not_json')
     const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()
     await withCode(() => importDefinitions(leveret, r.body, vhost))
     return await r.stored(false)
