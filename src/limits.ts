@@ -164,5 +164,3 @@ export const PARKED_LISTED_MAX = 10_000
 
 /** Deliveries that broke their connections and are remembered in a queue; the oldest make room. */
 export const SUSPECTS_MAX = 1_000
-/** Characters of definitions that are read although they are no strict JSON; beyond: an error. Lenient reading is slow. */
-export const LENIENT_JSON_CHARACTERS_MAX = 4 * 1024 * 1024
