@@ -87,6 +87,24 @@ export const READ_BYTES_PER_TURN = 256 * 1024
 /** Copies of messages, one for each queue they go to, that are made in one turn; publishers share them. */
 export const COPIES_PER_TURN = 65_536
 
+/** ms that one connection's requests are handled in one turn of the event loop; then the others come first. */
+export const TURN_MS = 20
+
+/** Bindings, fields of bindings and words of keys that are looked at to route one message: 406 beyond. */
+export const ROUTING_STEPS_MAX = 2_000_000
+
+/** Messages that a queue drops in one turn, expired or too many; those that are dead-lettered count 25 times. */
+export const DISCARDED_PER_TURN_MAX = 50_000
+
+/** Deliveries that one command of a client settles or returns in one turn; its connection waits for the rest. */
+export const SETTLED_PER_TURN_MAX = 20_000
+
+/** The same where it rejects them, and each may become a dead letter. */
+export const REJECTED_PER_TURN_MAX = 2_000
+
+/** Octets that a publish in a transaction counts beside its own. */
+export const TRANSACTION_PUBLISH_BYTES = 512
+
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
 export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024
 

@@ -8,6 +8,8 @@ export interface Timer {
 export interface Clock {
   /** ms since 1970 */
   now(): number
+  /** ms since some moment; never runs backwards. */
+  elapsed(): number
   after(ms: number, action: () => void): Timer
   /** Runs the action once the input that is waiting now has been handled. */
   defer(action: () => void): void
@@ -19,6 +21,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 /** Nobody is charged with what its timers throw: they go to whoever asks for a clock by `clockOf`. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, action) {
     let timer: NodeJS.Timeout
     const wait = (left: number): void => {
@@ -35,6 +38,7 @@ export const systemClock: Clock = {
 export function clockOf(owner: Owner, clock: Clock): Clock {
   return {
     now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
     after: (ms, action) => clock.after(ms, () => charged(owner, action)),
     defer: (action) => clock.defer(() => charged(owner, action)),
   }

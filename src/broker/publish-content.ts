@@ -17,7 +17,7 @@ export function publishContent(
   { exchange: exchangeName, routingKey, properties, body }: Omit<Content, 'propertyBytes'>,
   ttl = -1,
 ): boolean {
-  const { queues, effects } = vhost.route(
+  const { queues, effects } = vhost.routeOwn(
     exchange,
     keys.map((k) => new PlainMessage(k, properties)),
   )

@@ -1,4 +1,6 @@
 /** From an exchange and a message to the queues that get it: bindings, exchanges in between, alternate exchanges. */
+import { ROUTING_STEPS_MAX } from '../limits.ts'
+import { preconditionFailed } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Deduplication } from './deduplication.ts'
@@ -19,6 +21,8 @@ export interface Route {
   /** The same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
 }
+
+export const nowhere: Route = { queues: [], effects: [], byKeyOnly: false }
 
 /** Nobody gets the message: with the mandatory flag it goes back. */
 export function isUnroutable({ queues, effects }: Route): boolean {
@@ -78,11 +82,12 @@ let stamps = 0
 /** One search; a queue or exchange is taken at most once, which also ends cycles. */
 class Search implements Matches, Route {
   readonly queues: Queue[] = []
-  effects: readonly Effect[] = noEffects
+  effects: Effect[] | typeof noEffects = noEffects
   byKeyOnly = true
   private readonly stamp = ++stamps
   private readonly open: Exchange[] = []
   private found = 0
+  private stepsLeft = ROUTING_STEPS_MAX
   private readonly context: RouteContext
 
   constructor(context: RouteContext) {
@@ -91,6 +96,7 @@ class Search implements Matches, Route {
 
   add(d: Destination): void {
     this.found++
+    this.steps(1)
     if (d.routeStamp === this.stamp) return
     d.routeStamp = this.stamp
     if (isExchange(d)) this.open.push(d)
@@ -99,7 +105,14 @@ class Search implements Matches, Route {
 
   effect(e: Effect): void {
     this.found++
-    this.effects = [...this.effects, e]
+    if (this.effects === noEffects) this.effects = [e]
+    else (this.effects as Effect[]).push(e)
+  }
+
+  steps(count: number): void {
+    this.stepsLeft -= count
+    if (this.stepsLeft < 0)
+      throw preconditionFailed(`message takes more than ${ROUTING_STEPS_MAX} steps to route`)
   }
 
   run(from: Exchange, messages: readonly RoutedMessage[]): void {
@@ -109,7 +122,12 @@ class Search implements Matches, Route {
       if (x.deduplication !== undefined && !this.passes(x.deduplication, messages[0])) continue
       if (x.routing.intercept?.(messages, this)) continue
       this.found = 0
-      for (const m of messages) x.routing.route(m, this)
+      if (x.routing.keyless) x.routing.route(messages[0] as RoutedMessage, this)
+      else
+        for (const m of messages) {
+          this.steps(1)
+          x.routing.route(m, this)
+        }
       if (this.found > 0 || x.alternate === undefined) continue
       const alternate = this.context.findExchange(x.alternate)
       if (alternate !== undefined) this.add(alternate)
@@ -126,7 +144,10 @@ class Search implements Matches, Route {
   }
 }
 
-/** @param messages the same message under its routing key and each of its CC and BCC keys */
+/**
+ * @param messages the same message under its routing key and each of its CC and BCC keys
+ * @throws AmqpError 406 where it takes too many steps
+ */
 export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
   const search = new Search(context)
   search.run(from, messages)

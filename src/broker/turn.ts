@@ -34,6 +34,7 @@ export class Turn {
   copiesShare = COPIES_PER_TURN
   private readonly clock: Clock
   private queues: Pumped[] = []
+  private postponed: Pumped[] = []
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
@@ -59,6 +60,12 @@ export class Turn {
 
   pumpLater(queue: Pumped): void {
     this.queues.push(queue)
+    if (!this.scheduled) this.schedule()
+  }
+
+  /** It has had its share of this turn, and goes on in the next. */
+  pumpNextTurn(queue: Pumped): void {
+    this.postponed.push(queue)
     if (!this.scheduled) this.schedule()
   }
 
@@ -103,6 +110,10 @@ export class Turn {
   run(): void {
     this.scheduled = false
     this.number++
+    if (this.postponed.length > 0) {
+      for (const q of this.postponed) this.queues.push(q)
+      this.postponed = []
+    }
     this.pumpNow()
     const confirming = this.confirming
     if (confirming.length > 0) {
@@ -144,6 +155,6 @@ export class Turn {
     }
     // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
     this.time = 0
-    if (this.queues.length > 0 || this.confirming.length > 0) this.schedule()
+    if (this.queues.length + this.postponed.length + this.confirming.length > 0) this.schedule()
   }
 }

@@ -2,6 +2,7 @@
  * A virtual host: its exchanges, queues and bindings, and what follows when one of them goes. Checks of names,
  * permissions and equivalence are the business of `operations/`.
  */
+import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { effectiveSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
@@ -21,7 +22,7 @@ import { predeclared, predeclaredRouting } from './exchange/registry.ts'
 import type { Firehose } from './firehose.ts'
 import { type AppliedPolicies, Policies, type PolicyInfo } from './policy/policy.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
-import { type Route, type RouteContext, route } from './router.ts'
+import { nowhere, type Route, type RouteContext, route } from './router.ts'
 
 /** Told of every change that has to outlive the process. */
 export interface VhostJournal {
@@ -106,8 +107,19 @@ export class Vhost {
     return this.exchanges.get(name)
   }
 
+  /** @throws AmqpError 406 where it takes too many steps */
   route(from: Exchange, messages: readonly RoutedMessage[]): Route {
     return route(from, messages, this.routeContext)
+  }
+
+  /** For what the broker itself publishes: too many steps lead nowhere. */
+  routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route {
+    try {
+      return this.route(from, messages)
+    } catch (error) {
+      if (error instanceof AmqpError) return nowhere
+      throw error
+    }
   }
 
   /** An exchange that does not exist yet. */

@@ -8,7 +8,7 @@ import type { TraceOrigin } from '../broker/firehose.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Confirming } from '../broker/turn.ts'
 import type { Connection } from '../connection/connection.ts'
-import { TIMED_OUT_TAGS_MAX } from '../limits.ts'
+import { REJECTED_PER_TURN_MAX, SETTLED_PER_TURN_MAX, TIMED_OUT_TAGS_MAX } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -21,6 +21,14 @@ import { ContentAssembly } from './content-assembly.ts'
 import { RouteCache } from './route-cache.ts'
 import type { Transaction } from './transaction.ts'
 import { Unsettled } from './unsettled.ts'
+
+/** Deliveries that one command settles in one turn. */
+const SHARES: Record<Settlement, number> = {
+  ack: SETTLED_PER_TURN_MAX,
+  return: SETTLED_PER_TURN_MAX,
+  fail: SETTLED_PER_TURN_MAX,
+  reject: REJECTED_PER_TURN_MAX,
+}
 
 export class Channel implements Confirming, TraceOrigin {
   readonly number: number
@@ -112,13 +120,20 @@ export class Channel implements Confirming, TraceOrigin {
       if (!multiple) return
     }
     this.handOutBefore(how)
-    this.settleRange(multiple ? u.first : tag, last, how)
+    let next = this.settleRange(multiple ? u.first : tag, last, how, SHARES[how])
+    if (next > last) return
+    this.connection.intake.work(() => {
+      next = this.settleRange(next, last, how, SHARES[how])
+      return next > last
+    })
   }
 
-  private settleRange(first: number, last: number, how: Settlement): void {
+  /** Settles so many, at most; returns the tag to go on with, or Infinity. */
+  private settleRange(first: number, last: number, how: Settlement, max = Infinity): number {
     const u = this.unsettled
-    for (let tag = first; tag <= last; tag++) {
-      if (!u.isOutstanding(tag)) continue
+    let left = max
+    for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
+      if (left-- === 0) return tag
       const consumer = u.consumerOf(tag)
       const queue = u.queueOf(tag)
       const number = u.numberOf(tag)
@@ -132,6 +147,7 @@ export class Channel implements Confirming, TraceOrigin {
         charge(queue, error)
       }
     }
+    return Infinity
   }
 
   /** Settles what is outstanding of the tags that one command was about. */
@@ -148,13 +164,24 @@ export class Channel implements Confirming, TraceOrigin {
     if (how !== 'ack') this.broker.turn.pumpNow()
   }
 
-  /** What the client has settled in an open transaction stays with it. */
-  recover(): void {
+  /**
+   * What the client has settled in an open transaction stays with it.
+   * @param done called once all are back, which may take several turns
+   */
+  recover(done: () => void): void {
     const u = this.unsettled
-    const end = u.nextTag
+    const last = u.nextTag - 1
     this.handOutBefore('return')
-    for (let tag = u.first; tag < end; tag++)
-      if (this.transaction?.settled.has(tag) !== true) this.settleRange(tag, tag, 'return')
+    let tag = u.first
+    this.connection.intake.work(() => {
+      let left = SHARES.return
+      for (tag = u.nextFrom(tag, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
+        if (left-- === 0) return false
+        if (this.transaction?.settled.has(tag) !== true) this.settleRange(tag, tag, 'return')
+      }
+      if (!this.closing) done()
+      return true
+    })
   }
 
   /** The delivery has been with its consumer for too long. The client may still settle it, in vain. */

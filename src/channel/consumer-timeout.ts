@@ -4,6 +4,8 @@
  */
 import type { Clock, Timer } from '../broker/clock.ts'
 
+const LENGTH_MIN = 4096
+
 export class ConsumerTimeout {
   /** In ms, for deliveries from now on. */
   ms: number
@@ -14,6 +16,8 @@ export class ConsumerTimeout {
   private tags: number[] = []
   private deadlines: number[] = []
   private head = 0
+  /** As long as the lists may become before what is settled is taken out of their middle. */
+  private lengthMax = LENGTH_MIN
   private timer: Timer | undefined
 
   /** @param expire called with the tag of a delivery that is outstanding and too old */
@@ -39,10 +43,19 @@ export class ConsumerTimeout {
   /** Keeps the list as long as what is outstanding, about. */
   private skipSettled(): void {
     while (this.head < this.tags.length && !this.isOutstanding(this.tags[this.head] as number)) this.head++
+    if (this.tags.length >= this.lengthMax) this.takeOutSettled()
     if (this.head < 1024 || this.head * 2 < this.tags.length) return
     this.tags = this.tags.slice(this.head)
     this.deadlines = this.deadlines.slice(this.head)
     this.head = 0
+  }
+
+  private takeOutSettled(): void {
+    const open = this.tags.map((tag, i) => i >= this.head && this.isOutstanding(tag))
+    this.tags = this.tags.filter((_, i) => open[i])
+    this.deadlines = this.deadlines.filter((_, i) => open[i])
+    this.head = 0
+    this.lengthMax = Math.max(LENGTH_MIN, this.tags.length * 2)
   }
 
   private arm(): void {

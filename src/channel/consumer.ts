@@ -199,7 +199,9 @@ export class ChannelConsumer implements Consumer {
   release(): void {
     this.unacked--
     this.channel.sharedUnacked--
-    if (this.channel.sharedPrefetch !== 0) this.channel.resumeConsumers()
+    const { sharedPrefetch, sharedUnacked } = this.channel
+    // Only where the shared limit was what they waited for.
+    if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) this.channel.resumeConsumers()
     else this.resume()
   }
 

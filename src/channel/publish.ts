@@ -100,6 +100,7 @@ function resolve(ch: Channel, m: Incoming): Route {
   exchange.published++
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
+  ch.connection.intake.handled()
   exchange.publishedOut += route.queues.length
   if (route.byKeyOnly) {
     const names = m.source.slice(m.namesStart, m.namesEnd)
@@ -169,6 +170,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
     exchange,
     keys.map((k) => new PlainMessage(k, content.properties)),
   )
+  ch.connection.intake.handled()
   if (scan.special & HAS_BCC) {
     const kept = headers.without('BCC')
     const { ttl } = m

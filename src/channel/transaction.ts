@@ -5,6 +5,7 @@
 import { Incoming } from '../broker/message.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
+import { TRANSACTION_PUBLISH_BYTES } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 
@@ -25,12 +26,14 @@ export class Transaction {
   settles: PendingSettle[] = []
   /** Tags in `settles`: settled as far as this channel's client is concerned. */
   readonly settled = new Set<number>()
-  /** Octets of the publishes. */
+  /** Nothing below this tag is left to settle: acknowledging ever more with `multiple` looks at each delivery once. */
+  private settledBelow = 0
+  /** Octets of the publishes, and what it takes to remember them. */
   private bytes = 0
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
   addPublish(m: Incoming, route: Route, mandatory: boolean, max: number): void {
-    this.bytes += m.contentEnd - m.contentStart
+    this.bytes += m.contentEnd - m.contentStart + TRANSACTION_PUBLISH_BYTES
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     this.publishes.push({ message: Incoming.copyOf(m), route, mandatory })
   }
@@ -43,18 +46,21 @@ export class Transaction {
     if (!all && !outstanding(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
     const last = all ? u.nextTag - 1 : tag
     const tags: number[] = []
-    for (let t = multiple ? u.first : tag; t <= last; t++) {
-      if (!outstanding(t)) continue
+    const first = multiple ? this.settledBelow : tag
+    for (let t = u.nextFrom(first, last); t <= last; t = u.nextFrom(t + 1, last)) {
+      if (this.settled.has(t)) continue
       this.settled.add(t)
       tags.push(t)
     }
-    this.settles.push({ tags, how })
+    if (multiple) this.settledBelow = Math.max(this.settledBelow, last + 1)
+    if (tags.length > 0) this.settles.push({ tags, how })
   }
 
   clear(): void {
     this.publishes = []
     this.settles = []
     this.bytes = 0
+    this.settledBelow = 0
     this.settled.clear()
   }
 }

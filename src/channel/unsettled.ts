@@ -1,5 +1,9 @@
 // hot: per message
-/** The deliveries of a channel that wait for an acknowledgement: a ring of typed arrays over delivery tags. */
+/**
+ * The deliveries of a channel that wait for an acknowledgement: a ring of typed arrays in the order of their delivery
+ * tags. Deliveries without acknowledgement take tags but no room, and what is settled makes room however old the first
+ * outstanding one is: the ring is as long as what is outstanding.
+ */
 import type { Queue } from '../broker/queue/queue.ts'
 import { TimeMarks } from '../util/time-marks.ts'
 import type { ChannelConsumer } from './consumer.ts'
@@ -13,10 +17,15 @@ export class Unsettled {
   count = 0
   /** When deliveries went out. */
   readonly sent = new TimeMarks()
-  /** No delivery below this tag is outstanding. */
-  private firstTag = 1
+  /** Places from here on, up to `nextPlace`, are in use; a place's slot is its lowest bits. */
+  private firstPlace = 0
+  private nextPlace = 0
+  /** Tag minus place, where that is the same for all in the ring; otherwise a tag is searched for. */
+  private offset = 1
+  private isDense = true
   private slots = INITIAL_SLOTS
   private outstanding = new Uint8Array(INITIAL_SLOTS)
+  private tags = new Float64Array(INITIAL_SLOTS)
   /** The message's number in its queue. */
   private numbers = new Float64Array(INITIAL_SLOTS)
   private queues: (Queue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
@@ -25,19 +34,33 @@ export class Unsettled {
 
   /** Deliveries from now on go out in that second since 1970. */
   sending(second: number): void {
-    this.sent.forgetBefore(this.firstTag)
+    this.sent.forgetBefore(this.first)
     this.sent.note(this.nextTag, second)
+  }
+
+  /** Deliveries that there is room for before the ring grows. */
+  get capacity(): number {
+    return this.slots
   }
 
   /** A delivery that will be settled; returns its tag. */
   add(queue: Queue, number: number, consumer: ChannelConsumer | undefined): number {
     const tag = this.nextTag
-    if (tag - this.firstTag === this.slots) this.grow()
-    const slot = tag & (this.slots - 1)
+    if (this.nextPlace - this.firstPlace === this.slots) this.makeRoom()
+    const place = this.nextPlace
+    if (tag - place !== this.offset) {
+      if (this.count === 0) {
+        this.offset = tag - place
+        this.isDense = true
+      } else this.isDense = false
+    }
+    const slot = place & (this.slots - 1)
     this.outstanding[slot] = 1
+    this.tags[slot] = tag
     this.numbers[slot] = number
     this.queues[slot] = queue
     this.consumers[slot] = consumer
+    this.nextPlace = place + 1
     this.nextTag = tag + 1
     this.count++
     return tag
@@ -45,89 +68,124 @@ export class Unsettled {
 
   /** A delivery without acknowledgement; returns its tag. */
   skip(): number {
-    const tag = this.nextTag
-    if (this.count === 0) this.firstTag = tag + 1
-    else {
-      if (tag - this.firstTag === this.slots) this.grow()
-      this.outstanding[tag & (this.slots - 1)] = 0
-    }
-    this.nextTag = tag + 1
-    return tag
+    return this.nextTag++
   }
 
   isOutstanding(tag: number): boolean {
-    return tag >= this.firstTag && tag < this.nextTag && this.outstanding[tag & (this.slots - 1)] === 1
+    const place = this.placeFrom(tag)
+    return place < this.nextPlace && this.holds(place, tag)
   }
 
-  /** The lowest tag that may be outstanding. */
+  private holds(place: number, tag: number): boolean {
+    const slot = place & (this.slots - 1)
+    return this.outstanding[slot] === 1 && this.tags[slot] === tag
+  }
+
+  /** The lowest tag that is outstanding; that of the next delivery where none is. */
   get first(): number {
-    return this.firstTag
+    return this.count === 0 ? this.nextTag : (this.tags[this.firstPlace & (this.slots - 1)] as number)
+  }
+
+  /** The lowest outstanding tag from `tag` to `last`; Infinity where there is none. */
+  nextFrom(tag: number, last: number): number {
+    if (tag > last) return Infinity
+    const mask = this.slots - 1
+    for (let place = this.placeFrom(tag); place < this.nextPlace; place++) {
+      const at = this.tags[place & mask] as number
+      if (at > last) return Infinity
+      if (this.outstanding[place & mask] === 1) return at
+    }
+    return Infinity
+  }
+
+  /** The first place whose tag is not below `tag`. */
+  private placeFrom(tag: number): number {
+    if (this.isDense) return Math.max(this.firstPlace, tag - this.offset)
+    let low = this.firstPlace
+    let high = this.nextPlace
+    const mask = this.slots - 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if ((this.tags[middle & mask] as number) < tag) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   queueOf(tag: number): Queue {
-    return this.queues[tag & (this.slots - 1)] as Queue
+    return this.queues[this.placeFrom(tag) & (this.slots - 1)] as Queue
   }
 
   numberOf(tag: number): number {
-    return this.numbers[tag & (this.slots - 1)] as number
+    return this.numbers[this.placeFrom(tag) & (this.slots - 1)] as number
   }
 
   consumerOf(tag: number): ChannelConsumer | undefined {
-    return this.consumers[tag & (this.slots - 1)]
+    return this.consumers[this.placeFrom(tag) & (this.slots - 1)]
   }
 
   /** Outstanding deliveries of one queue. */
   *of(queue: Queue): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
-    for (let tag = this.firstTag; tag < this.nextTag; tag++)
-      if (this.isOutstanding(tag) && this.queueOf(tag) === queue)
+    const last = this.nextTag - 1
+    for (let tag = this.nextFrom(0, last); tag <= last; tag = this.nextFrom(tag + 1, last))
+      if (this.queueOf(tag) === queue)
         yield { tag, number: this.numberOf(tag), consumer: this.consumerOf(tag) }
   }
 
   /** Forgets an outstanding delivery. */
   remove(tag: number): void {
-    const slot = tag & (this.slots - 1)
+    const place = this.placeFrom(tag)
+    const mask = this.slots - 1
+    const slot = place & mask
     this.outstanding[slot] = 0
     this.queues[slot] = undefined
     this.consumers[slot] = undefined
     this.count--
-    if (tag !== this.firstTag) return
     if (this.count === 0) {
-      this.firstTag = this.nextTag
-      if (this.slots > 65_536) this.shrink()
+      this.firstPlace = this.nextPlace = 0
+      this.offset = this.nextTag
+      this.isDense = true
+      if (this.slots > 65_536) this.resize(INITIAL_SLOTS)
       return
     }
-    let first = tag + 1
-    while (this.outstanding[first & (this.slots - 1)] === 0) first++
-    this.firstTag = first
+    if (place !== this.firstPlace) return
+    let first = place + 1
+    while (this.outstanding[first & mask] === 0) first++
+    this.firstPlace = first
   }
 
-  private grow(): void {
-    const slots = this.slots * 2
+  /** Where half of it or more is settled, the rest moves together; otherwise the ring grows. */
+  private makeRoom(): void {
+    this.resize(this.count * 2 <= this.slots ? this.slots : this.slots * 2)
+  }
+
+  /** To so many slots, a power of 2 not below what is outstanding; only that stays. */
+  private resize(slots: number): void {
     const outstanding = new Uint8Array(slots)
+    const tags = new Float64Array(slots)
     const numbers = new Float64Array(slots)
     const queues = new Array<Queue | undefined>(slots).fill(undefined)
     const consumers = new Array<ChannelConsumer | undefined>(slots).fill(undefined)
-    for (let tag = this.firstTag; tag < this.nextTag; tag++) {
-      const from = tag & (this.slots - 1)
-      const to = tag & (slots - 1)
-      outstanding[to] = this.outstanding[from] as number
+    let to = 0
+    for (let place = this.firstPlace; place < this.nextPlace; place++) {
+      const from = place & (this.slots - 1)
+      if (this.outstanding[from] === 0) continue
+      outstanding[to] = 1
+      tags[to] = this.tags[from] as number
       numbers[to] = this.numbers[from] as number
       queues[to] = this.queues[from]
       consumers[to] = this.consumers[from]
+      to++
     }
+    this.firstPlace = 0
+    this.nextPlace = to
+    this.offset = to === 0 ? this.nextTag : (tags[0] as number)
+    this.isDense = to === 0 || (tags[to - 1] as number) - to + 1 === this.offset
     this.slots = slots
     this.outstanding = outstanding
+    this.tags = tags
     this.numbers = numbers
     this.queues = queues
     this.consumers = consumers
-  }
-
-  /** After a flood: the arrays of an empty ring go back to their first size. */
-  private shrink(): void {
-    this.slots = INITIAL_SLOTS
-    this.outstanding = new Uint8Array(INITIAL_SLOTS)
-    this.numbers = new Float64Array(INITIAL_SLOTS)
-    this.queues = new Array(INITIAL_SLOTS).fill(undefined)
-    this.consumers = new Array(INITIAL_SLOTS).fill(undefined)
   }
 }

@@ -13,11 +13,15 @@ import { plainView } from '../util/copy.ts'
 import type { Connection } from './connection.ts'
 import type { Server } from './server.ts'
 
+/** Acknowledgements are little work, and many: the clock is looked at after so many. */
+const ACKS_BETWEEN_LOOKS = 16
+
 const none = new Uint8Array(0)
 
 export class Frames implements FrameHandler {
   /** No frames are handled until an operation is on disk. */
   suspended = false
+  private acks = 0
   private readonly connection: Connection
   private readonly server: Server
   /** The chunk that is being read, and the same as a plain array. */
@@ -124,12 +128,16 @@ export class Frames implements FrameHandler {
     }
     ch.assembly.expectMethod()
     const args = buffer.subarray(start + 4, end)
-    if (id === MethodId.BasicPublish) {
+    if (id === MethodId.BasicAck) {
+      dispatch(ch, this.decode(id, buffer, start, end))
+      if (++this.acks % ACKS_BETWEEN_LOOKS === 0) this.connection.intake.handled()
+    } else if (id === MethodId.BasicPublish) {
       ch.assembly.begin(decodeBasicPublish(args), args)
       if (this.server.blocking) this.connection.intake.block()
     } else {
       dispatch(ch, this.decode(id, buffer, start, end))
       this.connection.intake.holdWhileOutputIsFull()
+      this.connection.intake.handled()
     }
   }
 

@@ -4,7 +4,7 @@
  * connections may have to come first. Until then the socket is not read, and what was read already waits here.
  */
 import type { Channel } from '../channel/channel.ts'
-import { OUTPUT_BYTES_MAX, READ_BYTES_PER_TURN } from '../limits.ts'
+import { OUTPUT_BYTES_MAX, READ_BYTES_PER_TURN, TURN_MS } from '../limits.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
@@ -33,11 +33,16 @@ export class Intake {
   private outputFull = false
   /** It has had its share of the turn: as much input as a turn reads, or ... */
   private waitsForTurn = false
-  /** ... as many copies of messages. */
-  private copiesSpent = false
+  /** ... as many copies of messages, or as much time. */
+  private shareSpent = false
+  /** What it has begun and goes on with in the next turn. */
+  private step: (() => boolean) | undefined
   private turnNumber = 0
   private turnOctets = 0
   private turnCopies = 0
+  /** ms that were spent on it in this turn, in calls before the one that began at `began`. */
+  private turnMs = 0
+  private began = 0
 
   /** @param chunksAreReused what `received` is given is valid only during the call */
   constructor(connection: Connection, chunksAreReused: boolean) {
@@ -64,6 +69,9 @@ export class Intake {
   }
 
   private consume(chunk: Buffer, borrowed: boolean): void {
+    const { clock } = this.connection.broker
+    this.noteTurn()
+    this.began = clock.elapsed()
     this.frames.newChunk()
     try {
       const input = this.header.length < PROTOCOL_HEADER_BYTES ? this.afterHeader(chunk) : chunk
@@ -76,6 +84,7 @@ export class Intake {
     } catch (error) {
       this.connection.failed(error, 0, 0)
     }
+    this.turnMs += clock.elapsed() - this.began
     if (!this.awaitsFlush && !this.blocked && this.connection.broker.overloaded)
       this.suspendUntilFlushed(undefined)
     this.holdWhileOutputIsFull()
@@ -112,12 +121,12 @@ export class Intake {
   closing(): void {
     this.awaitsFlush = false
     this.blocked = false
-    this.copiesSpent = false
+    this.shareSpent = false
     this.goOn()
   }
 
   private goOn(): void {
-    this.frames.suspended = this.blocked || this.awaitsFlush || this.copiesSpent || this.outputFull
+    this.frames.suspended = this.blocked || this.awaitsFlush || this.shareSpent || this.outputFull
     while (!this.frames.suspended && this.backlog.length > 0)
       this.consume(this.backlog.shift() as Buffer, false)
     this.readOn()
@@ -146,7 +155,26 @@ export class Intake {
     this.noteTurn()
     this.turnCopies += copies
     if (this.turnCopies < this.connection.broker.turn.copiesShare || this.connection.state !== 'open') return
-    this.copiesSpent = true
+    this.shareSpent = true
+    this.suspend()
+    this.waitForTurn()
+  }
+
+  /** After a request that may have been much work. */
+  handled(): void {
+    const { connection } = this
+    if (this.frames.suspended || connection.state !== 'open') return
+    if (this.turnMs + connection.broker.clock.elapsed() - this.began < TURN_MS) return
+    this.shareSpent = true
+    this.suspend()
+    this.waitForTurn()
+  }
+
+  /** Does what may take several turns, until `step` returns true; the connection's next frames wait. */
+  work(step: () => boolean): void {
+    if (step()) return
+    this.step = step
+    this.shareSpent = true
     this.suspend()
     this.waitForTurn()
   }
@@ -157,6 +185,7 @@ export class Intake {
     this.turnNumber = number
     this.turnOctets = 0
     this.turnCopies = 0
+    this.turnMs = 0
   }
 
   private waitForTurn(): void {
@@ -169,7 +198,10 @@ export class Intake {
 
   resumeReading(): void {
     this.waitsForTurn = false
-    this.copiesSpent = false
+    this.shareSpent = false
+    const { step } = this
+    this.step = undefined
+    if (step !== undefined && this.connection.state === 'open') this.work(step)
     this.goOn()
   }
 

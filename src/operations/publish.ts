@@ -54,7 +54,8 @@ export function expirationMs(text: string): number {
 /** The routing key and those of the CC and BCC headers, all of them allowed. @throws AmqpError 403, 406 */
 export function allKeys(c: Caller, exchange: Exchange, routingKey: string, headers: FieldTable): string[] {
   for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
-  const keys = [routingKey, ...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
+  const copies = [...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
+  const keys = [...new Set([routingKey, ...copies])]
   for (const k of keys) checkTopicAccess(c, 'write', exchange, k)
   return keys
 }

@@ -31,6 +31,9 @@ export type PlainValue =
   | PlainValue[]
   | { [name: string]: PlainValue }
 
+/** Fields of a table up to which looking at each is as fast as an index. */
+const SEARCHED_FIELDS_MAX = 16
+
 export interface FieldEntry {
   /** As octet-text.ts has it. */
   readonly name: string
@@ -45,6 +48,8 @@ export class FieldTable {
   /** Without the length in front. */
   readonly bytes: Buffer
   readonly entries: readonly FieldEntry[]
+  /** The first field of each name, for a table that has many. */
+  private byName: Map<string, FieldValue> | undefined
 
   private constructor(bytes: Buffer, entries: readonly FieldEntry[]) {
     this.bytes = bytes
@@ -84,8 +89,15 @@ export class FieldTable {
 
   /** The first field of that name: duplicates are kept, but only the first one counts. */
   get(name: string): FieldValue | undefined {
+    if (this.entries.length > SEARCHED_FIELDS_MAX) return this.index().get(name)
     for (const e of this.entries) if (e.name === name) return e.value
     return undefined
+  }
+
+  private index(): Map<string, FieldValue> {
+    // Of those of one name the last to be set is the first in the table.
+    this.byName ??= new Map(this.entries.toReversed().map((e) => [e.name, e.value]))
+    return this.byName
   }
 
   /** A text field; undefined where it is absent or of another type. */

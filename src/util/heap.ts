@@ -14,6 +14,11 @@ export class Heap {
     return this.keys[0] as number
   }
 
+  /** The value with the lowest key; only where size > 0. */
+  get firstValue(): number {
+    return this.values[0] as number
+  }
+
   private before(a: number, b: number): boolean {
     const x = this.keys[a] as number
     const y = this.keys[b] as number

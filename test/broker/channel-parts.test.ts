@@ -4,6 +4,7 @@ import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { type Consumer, Consumers } from '../../src/broker/queue/consumers.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { ReturnedMessages } from '../../src/broker/queue/returned.ts'
+import { SingleActiveConsumer } from '../../src/broker/queue/single-active-consumer.ts'
 import type { Route } from '../../src/broker/router.ts'
 import { Confirms } from '../../src/channel/confirms.ts'
 import { RouteCache } from '../../src/channel/route-cache.ts'
@@ -37,9 +38,32 @@ describe('unsettled deliveries', () => {
           expect(u.count).toBe(model.size)
         }
         for (let t = 0; t <= tag + 1; t++) expect(u.isOutstanding(t)).toBe(model.has(t))
-        if (model.size > 0) expect(u.first).toBeLessThanOrEqual(Math.min(...model.keys()))
+        expect(u.first).toBe(model.size === 0 ? tag + 1 : Math.min(...model.keys()))
+        const walked: number[] = []
+        for (let t = u.nextFrom(0, tag); t <= tag; t = u.nextFrom(t + 1, tag)) walked.push(t)
+        expect(walked).toEqual([...model.keys()])
+        for (const [t, number] of model) expect(u.numberOf(t)).toBe(number)
+        const middle = Math.floor(tag / 2)
+        const before = walked.find((t) => t >= middle && t <= middle + 3)
+        expect(u.nextFrom(middle, middle + 3)).toBe(before ?? Infinity)
       }),
     )
+  })
+
+  it('take no more room than what is outstanding, however long one of them stays', () => {
+    for (const others of ['without acknowledgement', 'acknowledged']) {
+      const u = new Unsettled()
+      u.add({} as Queue, 0, undefined)
+      for (let i = 1; i < 100_000; i++) {
+        if (others === 'acknowledged') u.remove(u.add({} as Queue, i, undefined))
+        else u.skip()
+      }
+      expect(u.capacity).toBe(64)
+      expect([u.first, u.count, u.nextTag]).toEqual([1, 1, 100_001])
+      u.remove(1)
+      expect(u.add({} as Queue, 5, undefined)).toBe(100_001)
+      expect(u.numberOf(100_001)).toBe(5)
+    }
   })
 })
 
@@ -130,6 +154,41 @@ describe('returned messages', () => {
       }),
     )
   })
+
+  it.each([true, false])('can be taken out of their turn (in the order of their return: %s)', (inOrder) => {
+    const op = fc.record({ do: fc.constantFrom('add', 'first', 'take'), n: fc.nat(40) })
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
+        const r = new ReturnedMessages(inOrder)
+        let model: number[] = []
+        for (const { do: what, n } of ops) {
+          if (what === 'add' && !model.includes(n)) {
+            r.add(n)
+            model.push(n)
+            if (!inOrder) model.sort((a, b) => a - b)
+          } else if (what === 'first' && model.length > 0) {
+            r.removeFirst()
+            model.shift()
+          } else if (what === 'take') {
+            expect(r.remove(n)).toBe(model.includes(n))
+            model = model.filter((m) => m !== n)
+          }
+          expect([r.size, r.size > 0 ? r.first : -1]).toEqual([model.length, model[0] ?? -1])
+        }
+      }),
+    )
+  })
+
+  it('come back in any order at the same cost', () => {
+    const r = new ReturnedMessages(false)
+    const count = 400_000
+    for (const odd of [1, 0]) for (let n = odd; n < count; n += 2) r.add(n)
+    for (let n = 0; n < count; n++) {
+      if (r.first !== n) expect(r.first).toBe(n)
+      r.removeFirst()
+    }
+    expect(r.size).toBe(0)
+  })
 })
 
 describe('consumers of a queue', () => {
@@ -179,5 +238,61 @@ describe('consumers of a queue', () => {
     a.credit = 1
     list.resume(a)
     expect([take(list), list.size]).toEqual([undefined, 2])
+  })
+
+  it('keep their round whoever comes, goes, or runs out of credit', () => {
+    const op = fc.record({ do: fc.constantFrom('add', 'remove', 'resume', 'next'), n: fc.nat(14) })
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
+        const list = new Consumers()
+        const all = Array.from({ length: 15 }, (_, i) => consumer(String(i), 1 + (i % 2), i % 12))
+        const there = new Set<(typeof all)[number]>()
+        /** For each priority those that are not put aside, next first. */
+        const rounds = Array.from({ length: 12 }, (): typeof all => [])
+        for (const { do: what, n } of ops) {
+          const c = all[n] as (typeof all)[number]
+          const round = rounds[c.priority] as typeof all
+          if (what === 'add' && !there.has(c)) {
+            list.add(c)
+            there.add(c)
+            round.push(c)
+          } else if (what === 'remove' && there.delete(c)) {
+            list.remove(c)
+            rounds[c.priority] = round.filter((o) => o !== c)
+          } else if (what === 'resume' && there.has(c)) {
+            c.credit = 2
+            if (c.parked) round.push(c)
+            list.resume(c)
+          } else if (what === 'next') {
+            let expected: string | undefined
+            for (let p = 11; p >= 0 && expected === undefined; p--) {
+              const r = rounds[p] as typeof all
+              while (r.length > 0 && expected === undefined) {
+                const first = r.shift() as (typeof all)[number]
+                if (first.credit === 0) continue
+                expected = first.tag
+                r.push(first)
+              }
+            }
+            expect(take(list)).toBe(expected)
+          }
+          expect(list.size).toBe(there.size)
+        }
+      }),
+    )
+  })
+
+  it.each([
+    ['in turn', () => new Consumers()],
+    ['one at a time', () => new SingleActiveConsumer(false)],
+  ])('go as quickly as they come, served %s', (_, make) => {
+    for (const priorities of [1, 20_000]) {
+      const list = make()
+      const all = Array.from({ length: 20_000 }, (_, i) => consumer(String(i), 1, i % priorities))
+      for (const c of all) list.add(c)
+      expect(list.next()?.tag).toBe(priorities === 1 || list instanceof SingleActiveConsumer ? '0' : '19999')
+      for (const c of all) list.remove(c)
+      expect([list.size, list.next()]).toEqual([0, undefined])
+    }
   })
 })

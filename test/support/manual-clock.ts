@@ -10,6 +10,10 @@ export class ManualClock implements Clock {
     return this.time
   }
 
+  elapsed(): number {
+    return this.time
+  }
+
   after(ms: number, action: () => void): Timer {
     const timer = { at: this.time + ms, action }
     this.timers.push(timer)

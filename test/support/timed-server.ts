@@ -28,6 +28,7 @@ export async function timedServer(tls: TlsSettings, options: ServerOptions = {})
   const clock = new ManualClock()
   const mixed: Clock = {
     now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
     // What is due at once needs no telling.
     after: (ms, action) => (ms > 0 ? clock : systemClock).after(ms, action),
     defer: (action) => systemClock.defer(action),

@@ -1,30 +1,39 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { FieldTable, type FieldValue } from '../../protocol/field-table.ts'
-import { hashText } from '../../util/hash.ts'
-import type { Binding, Destination, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
+import { hashText, mixBits } from '../../util/hash.ts'
+import {
+  type Binding,
+  type Destination,
+  type ExchangeRouting,
+  isExchange,
+  type Matches,
+  type RoutedMessage,
+} from './exchange.ts'
 
 const PROPERTIES = ['message_id', 'correlation_id', 'timestamp']
-/** Buckets that one binding may ask for. */
+/** The highest weight of one binding. */
 const WEIGHT_MAX = 10_000
-/** Points of one bucket on the ring: the more, the more even. */
-const POINTS = 40
 
-interface Point {
-  readonly at: number
+interface Share {
   readonly destination: Destination
+  /** By the destination's name: the same whoever else is bound, and after a restart. */
+  readonly seed: number
+  /** Of all its bindings together. */
+  weight: number
 }
 
 /**
  * Each message to one destination, chosen by a hash of the routing key (or of a header or property), with chances in
- * proportion to the weights that the binding keys give. A ring: where a destination comes or goes, most messages keep
- * theirs.
+ * proportion to the weights that the binding keys give. Each destination draws a lot of its own for the message, and the
+ * highest wins (weighted rendezvous hashing): where a destination comes or goes, only the messages that it gains or
+ * loses move. The cost does not depend on the weights.
  */
 export class ConsistentHashRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean
+  readonly keyless: boolean
   private readonly header: string | undefined
   private readonly property: string | undefined
-  private readonly bindings = new Set<Binding>()
-  private ring: Point[] | undefined
+  private readonly shares = new Map<Destination, Share>()
 
   /** @throws AmqpError 406 */
   constructor(args: FieldTable) {
@@ -37,6 +46,7 @@ export class ConsistentHashRouting implements ExchangeRouting {
         `Unsupported property: ${this.property}; hash-property must be one of: ${PROPERTIES.join(', ')}`,
       )
     this.byKeyOnly = this.header === undefined && this.property === undefined
+    this.keyless = !this.byKeyOnly
   }
 
   checkBinding(key: string): void {
@@ -47,28 +57,37 @@ export class ConsistentHashRouting implements ExchangeRouting {
       throw preconditionFailed(`The binding key must not be greater than ${WEIGHT_MAX}`)
   }
 
-  add(b: Binding): void {
-    this.bindings.add(b)
-    this.ring = undefined
+  add({ destination, routingKey }: Binding): void {
+    const share = this.shares.get(destination)
+    if (share !== undefined) share.weight += Number(routingKey)
+    else {
+      const seed = hashText(`${isExchange(destination) ? 'exchange' : 'queue'}\0${destination.name}`)
+      this.shares.set(destination, { destination, seed, weight: Number(routingKey) })
+    }
   }
 
-  remove(b: Binding): void {
-    this.bindings.delete(b)
-    this.ring = undefined
+  remove({ destination, routingKey }: Binding): void {
+    const share = this.shares.get(destination)
+    if (share === undefined) return
+    share.weight -= Number(routingKey)
+    if (share.weight <= 0) this.shares.delete(destination)
   }
 
   route(message: RoutedMessage, matches: Matches): void {
-    if (this.bindings.size === 0) return
-    this.ring ??= makeRing(this.bindings)
-    const at = hashText(this.hashed(message))
-    let low = 0
-    let high = this.ring.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.ring[middle] as Point).at < at) low = middle + 1
-      else high = middle
+    const hash = hashText(this.hashed(message))
+    let best = -Infinity
+    let chosen: Destination | undefined
+    for (const { destination, seed, weight } of this.shares.values()) {
+      const lot = (mixBits(hash ^ seed) + 0.5) / 2 ** 32
+      // The lot to compare is ln(lot) / weight. ln(lot) is below lot - 1, which is cheaper and mostly decides.
+      if (lot - 1 < best * weight) continue
+      const drawn = Math.log(lot) / weight
+      if (drawn <= best) continue
+      best = drawn
+      chosen = destination
     }
-    matches.add((this.ring[low % this.ring.length] as Point).destination)
+    matches.steps(this.shares.size)
+    if (chosen !== undefined) matches.add(chosen)
   }
 
   private hashed(message: RoutedMessage): string {
@@ -90,12 +109,4 @@ export class ConsistentHashRouting implements ExchangeRouting {
 function plainText(v: FieldValue | undefined): string {
   if (v === undefined || v.type === 'V') return ''
   return v.value instanceof FieldTable ? v.value.bytes.toString('latin1') : String(v.value)
-}
-
-function makeRing(bindings: ReadonlySet<Binding>): Point[] {
-  const ring: Point[] = []
-  for (const { destination, routingKey } of bindings)
-    for (let i = Number(routingKey) * POINTS; i > 0; i--)
-      ring.push({ at: hashText(`${destination.name}\0${i}`), destination })
-  return ring.sort((a, b) => a.at - b.at)
 }

@@ -27,11 +27,13 @@ export function delayedType(args: FieldTable, exists: (type: string) => boolean)
 /** x-delayed-message: routes as another type does, but messages with x-delay only after so many ms. */
 export class DelayedRouting implements ExchangeRouting {
   readonly byKeyOnly = false
+  readonly keyless: boolean
   private readonly inner: ExchangeRouting
   private readonly parts: DelayParts
 
   constructor(inner: ExchangeRouting, parts: DelayParts) {
     this.inner = inner
+    this.keyless = inner.keyless === true
     this.parts = parts
   }
 

@@ -29,6 +29,8 @@ export interface Effect {
 export interface Matches {
   add(destination: Destination): void
   effect(e: Effect): void
+  /** So many bindings, fields or words have been looked at. @throws AmqpError 406 where it is too much for a message */
+  steps(count: number): void
 }
 
 /** What a type may look at; decoded on demand, since few types need it. */
@@ -42,6 +44,8 @@ export interface RoutedMessage {
 export interface ExchangeRouting {
   /** False where something other than exchange and routing key decides. */
   readonly byKeyOnly: boolean
+  /** The routing key plays no part: one look is enough for all keys of a message. */
+  readonly keyless?: boolean
   add(binding: Binding): void
   remove(binding: Binding): void
   /** A client has bound it just now; `add` was called before. */

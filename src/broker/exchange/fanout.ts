@@ -3,6 +3,7 @@ import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchang
 /** Everything bound, whatever the key. */
 export class FanoutRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean = true
+  readonly keyless = true
   private readonly bindings = new Set<Binding>()
 
   add(b: Binding): void {

@@ -12,6 +12,7 @@ interface Rule {
 /** By the message's headers (behaviour.md section 9); the routing key is ignored. */
 export class HeadersRouting implements ExchangeRouting {
   readonly byKeyOnly = false
+  readonly keyless = true
   private readonly rules = new Map<Binding, Rule>()
 
   checkBinding(_key: string, args: FieldTable): void {
@@ -42,7 +43,10 @@ export class HeadersRouting implements ExchangeRouting {
 
   route(message: RoutedMessage, matches: Matches): void {
     const headers = message.headers()
-    for (const [b, rule] of this.rules) if (holds(rule, headers)) matches.add(b.destination)
+    for (const [b, rule] of this.rules) {
+      matches.steps(rule.fields.length)
+      if (holds(rule, headers)) matches.add(b.destination)
+    }
   }
 }
 

@@ -4,35 +4,41 @@ import type { Binding, Destination, ExchangeRouting, Matches, RoutedMessage } fr
 /** One destination of all that are bound; the binding keys do not matter. */
 abstract class OneOfAll implements ExchangeRouting {
   abstract readonly byKeyOnly: boolean
-  private readonly bindings = new Set<Binding>()
-  private destinations: Destination[] = []
+  abstract readonly keyless: boolean
+  /** Each destination with the number of its bindings, in the order of the first of them. */
+  private readonly destinations = new Map<Destination, number>()
+  /** The same as a list, made when it is needed. */
+  private list: Destination[] | undefined
 
-  add(b: Binding): void {
-    this.bindings.add(b)
-    this.list()
+  add({ destination }: Binding): void {
+    this.destinations.set(destination, (this.destinations.get(destination) ?? 0) + 1)
+    this.list = undefined
   }
 
-  remove(b: Binding): void {
-    this.bindings.delete(b)
-    this.list()
-  }
-
-  private list(): void {
-    this.destinations = [...new Set([...this.bindings].map((b) => b.destination))]
+  remove({ destination }: Binding): void {
+    const left = (this.destinations.get(destination) ?? 0) - 1
+    if (left > 0) this.destinations.set(destination, left)
+    else this.destinations.delete(destination)
+    this.list = undefined
   }
 
   /** A number from 0 up to `count`, exclusive. */
   protected abstract choose(message: RoutedMessage, count: number): number
 
   route(message: RoutedMessage, matches: Matches): void {
-    const count = this.destinations.length
-    if (count > 0) matches.add(this.destinations[this.choose(message, count)] as Destination)
+    if (this.list === undefined) {
+      this.list = [...this.destinations.keys()]
+      matches.steps(this.list.length)
+    }
+    const count = this.list.length
+    if (count > 0) matches.add(this.list[this.choose(message, count)] as Destination)
   }
 }
 
 /** x-random: chance decides. */
 export class RandomRouting extends OneOfAll {
   readonly byKeyOnly = false
+  readonly keyless = true
   private readonly random: () => number
 
   /** @param random 0 up to 1, exclusive */
@@ -49,6 +55,7 @@ export class RandomRouting extends OneOfAll {
 /** x-modulus-hash: the hash of the routing key, modulo the number of destinations. */
 export class ModulusHashRouting extends OneOfAll {
   readonly byKeyOnly = true
+  readonly keyless = false
 
   protected choose(message: RoutedMessage, count: number): number {
     return hashText(message.routingKey) % count

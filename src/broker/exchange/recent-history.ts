@@ -11,7 +11,7 @@ const LENGTH_DEFAULT = 20
 const LENGTH_MAX = 10_000
 const NO_STORE = 'x-recent-history-no-store'
 
-/** x-recent-history: a fanout whose last messages also go to every queue that is bound later. Kept in memory. */
+/** x-recent-history: a fanout whose last messages also go to every queue that is bound later. Kept in memory, up to so many octets. */
 export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
   override readonly byKeyOnly = false
   readonly takes = false

@@ -67,6 +67,7 @@ class Walk {
   }
 
   visit(node: Node, at: number): void {
+    this.matches.steps(1)
     const hash = node.words.get('#')
     if (hash !== undefined) this.hash(hash, at)
     if (at === this.words.length) {

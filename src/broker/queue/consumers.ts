@@ -46,79 +46,134 @@ export interface ConsumerRound extends Iterable<Consumer> {
 /** Consumers of one priority, served in turn. */
 interface Level {
   readonly priority: number
-  /** Those that may have credit, in the order of service; `turn` points at the next. */
-  active: Consumer[]
-  turn: number
+  /** Whose turn it is, in a circle of those that may have credit; undefined where there is none. */
+  turn: Place | undefined
+  /** It stands in the list of levels to look at. */
+  listed: boolean
+  /** With those that are put aside. */
+  members: number
 }
 
+/** Of a consumer in the circle of its level. Alone it is its own neighbour. */
+interface Place {
+  readonly consumer: Consumer
+  readonly level: Level
+  next: Place
+  previous: Place
+}
+
+/** Levels without anybody to serve that stay in the list all the same: consumers come and go for want of credit. */
+const EMPTY_LEVELS_KEPT = 8
+
+/** No operation but a walk over all takes longer for more consumers. */
 export class Consumers implements ConsumerRound {
   readonly active = undefined
-  private readonly all = new Set<Consumer>()
-  /** Highest priority first. */
-  private levels: Level[] = []
+  private readonly all = new Map<Consumer, Place>()
+  private readonly byPriority = new Map<number, Level>()
+  /** Those that may have somebody to serve, highest priority first. */
+  private readonly levels: Level[] = []
+  private exclusives = 0
 
   get size(): number {
     return this.all.size
   }
 
   [Symbol.iterator](): Iterator<Consumer> {
-    return this.all.values()
+    return this.all.keys()
   }
 
   get hasExclusive(): boolean {
-    for (const c of this.all) if (c.exclusive) return true
-    return false
+    return this.exclusives > 0
   }
 
-  add(c: Consumer): void {
-    this.all.add(c)
-    c.parked = true
-    this.resume(c)
+  add(consumer: Consumer): void {
+    const { priority } = consumer
+    let level = this.byPriority.get(priority)
+    if (level === undefined) {
+      level = { priority, turn: undefined, listed: false, members: 0 }
+      this.byPriority.set(priority, level)
+    }
+    level.members++
+    if (consumer.exclusive) this.exclusives++
+    const place = { consumer, level } as Place
+    place.next = place.previous = place
+    this.all.set(consumer, place)
+    consumer.parked = true
+    this.resume(consumer)
   }
 
   remove(c: Consumer): void {
-    if (!this.all.delete(c)) return
-    const level = this.levels.find((l) => l.priority === c.priority)
-    if (level === undefined) return
-    const at = level.active.indexOf(c)
-    if (at >= 0) this.take(level, at)
-    if (![...this.all].some((o) => o.priority === c.priority))
-      this.levels = this.levels.filter((l) => l !== level)
+    const place = this.all.get(c)
+    if (place === undefined) return
+    this.all.delete(c)
+    if (c.exclusive) this.exclusives--
+    if (!c.parked) leave(place)
+    const { level } = place
+    if (--level.members > 0) return
+    this.byPriority.delete(level.priority)
+    if (level.listed) this.levels.splice(this.positionOf(level.priority), 1)
   }
 
-  private take(level: Level, at: number): void {
-    level.active.splice(at, 1)
-    if (at < level.turn) level.turn--
+  /** The first position whose level has no higher priority. */
+  private positionOf(priority: number): number {
+    let low = 0
+    let high = this.levels.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.levels[middle] as Level).priority > priority) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   resume(c: Consumer): void {
-    if (!c.parked || !this.all.has(c)) return
+    const place = this.all.get(c)
+    if (!c.parked || place === undefined) return
     c.parked = false
-    let level = this.levels.find((l) => l.priority === c.priority)
-    if (level === undefined) {
-      level = { priority: c.priority, active: [], turn: 0 }
-      this.levels.push(level)
-      this.levels.sort((a, b) => b.priority - a.priority)
+    const { level } = place
+    if (level.turn === undefined) level.turn = place
+    else {
+      place.next = level.turn
+      place.previous = level.turn.previous
+      place.previous.next = place
+      level.turn.previous = place
     }
-    level.active.splice(level.turn, 0, c)
-    level.turn++
+    if (level.listed) return
+    level.listed = true
+    this.levels.splice(this.positionOf(level.priority), 0, level)
   }
 
   next(): Consumer | undefined {
     const levels = this.levels
     for (let i = 0; i < levels.length; i++) {
       const level = levels[i] as Level
-      while (level.active.length > 0) {
-        if (level.turn >= level.active.length) level.turn = 0
-        const c = level.active[level.turn] as Consumer
+      while (level.turn !== undefined) {
+        const place: Place = level.turn
+        const c = place.consumer
         if (c.hasCredit()) {
-          level.turn++
+          level.turn = place.next
           return c
         }
-        level.active.splice(level.turn, 1)
+        leave(place)
         c.parked = true
+      }
+      if (levels.length > EMPTY_LEVELS_KEPT) {
+        level.listed = false
+        levels.splice(i--, 1)
       }
     }
     return undefined
   }
+}
+
+/** Takes it out of the circle; a turn that it had is the next one's. */
+function leave(place: Place): void {
+  const { level, next, previous } = place
+  if (next === place) level.turn = undefined
+  else {
+    if (level.turn === place) level.turn = next
+    previous.next = next
+    next.previous = previous
+  }
+  place.next = place.previous = place
 }

@@ -41,14 +41,16 @@ export function deadLetter(
   const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
-  const route = vhost.route(exchange, messages)
+  const route = vhost.routeOwn(exchange, messages)
   const { queues, effects } = route
   const deaths = deathsOf(headers)
+  const tooMany = deaths.length > DEATHS_MAX
+  const cycles = cyclesOf(deaths)
   const m = new Incoming()
   const encode = (): void => encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
   let complete = !isUnroutable(route)
   for (const target of queues) {
-    if (done?.has(target) || (reason !== 'rejected' && isCycle(deaths, target.name))) continue
+    if (done?.has(target) || (reason !== 'rejected' && (tooMany || cycles.has(target.name)))) continue
     encode()
     if (target.publish(m) === PUBLISH_REFUSED) complete = false
     else done?.add(target)
@@ -70,11 +72,15 @@ export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
 }
 
-/** The queue is in the history, or too many are, and no client has rejected the message since. */
-function isCycle(deaths: FieldTable[], queue: string): boolean {
-  if (deaths.length > DEATHS_MAX) return true
-  const at = deaths.findIndex((d) => d.text('queue') === queue)
-  return at >= 0 && deaths.slice(0, at + 1).every((d) => d.text('reason') !== 'rejected')
+/** The queues in the history, from which the message has gone without a client rejecting it since. */
+function cyclesOf(deaths: FieldTable[]): Set<string> {
+  const queues = new Set<string>()
+  for (const d of deaths) {
+    if (d.text('reason') === 'rejected') break
+    const queue = d.text('queue')
+    if (queue !== undefined) queues.add(queue)
+  }
+  return queues
 }
 
 function withDeath(

@@ -1,5 +1,6 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
 import type { Clock, Timer } from '../clock.ts'
+import type { Discards } from './discards.ts'
 import type { MessageOrder } from './order.ts'
 
 export class MessageTtl {
@@ -32,8 +33,11 @@ export class MessageTtl {
     return at !== 0 && at < now
   }
 
-  /** Drops what has expired at the head, and wakes for the next. */
-  dropHeads(order: MessageOrder, now: number, drop: () => void): void {
+  /**
+   * Drops what has expired at the head, and wakes for the next.
+   * @param drop false where it has not dropped the head: the rest has to wait
+   */
+  dropHeads(order: MessageOrder, now: number, drop: () => boolean): void {
     while (order.head()) {
       const at = order.headSegment.expiresAt(order.headIndex)
       if (at === 0) return
@@ -41,17 +45,21 @@ export class MessageTtl {
         this.wakeAt(at)
         return
       }
-      drop()
+      if (!drop()) return
     }
   }
 
-  /** Takes out what has expired wherever it stands, by the index of deadlines, and wakes for the next. */
-  takeAll(order: MessageOrder, now: number, taken: (number: number) => void): void {
-    for (let found = order.expired(now); found.length > 0; found = order.expired(now))
+  /** Takes out what has expired wherever it stands, by the index of deadlines, as many as may go. */
+  takeAll(order: MessageOrder, now: number, discards: Discards): void {
+    for (;;) {
+      if (!discards.mayGoOn()) return
+      const found = order.expired(now)
+      if (found.length === 0) break
       for (const number of found) {
         order.take(number)
-        taken(number)
+        discards.expired(number)
       }
+    }
     const next = order.soonestExpiry()
     if (next !== 0) this.wakeAt(next)
   }

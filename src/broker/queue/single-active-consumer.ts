@@ -1,11 +1,19 @@
 // hot: per message
 /** x-single-active-consumer: one consumer gets everything, the others wait for their turn (behaviour.md section 11). */
+import { Heap } from '../../util/heap.ts'
 import type { Consumer, ConsumerRound } from './consumers.ts'
+
+/** Consumers that have gone and may stand in the order all the same. */
+const GONE_KEPT = 64
 
 export class SingleActiveConsumer implements ConsumerRound {
   active: Consumer | undefined
-  /** In the order of their arrival. */
-  private readonly all = new Set<Consumer>()
+  /** In the order of their arrival, with a number for each. */
+  private readonly all = new Map<Consumer, number>()
+  private readonly byNumber = new Map<number, Consumer>()
+  private nextNumber = 0
+  /** The numbers by priority, then arrival; some may have gone. */
+  private readonly order = new Heap()
   private readonly yields: boolean
   /** Takes over as soon as the deliveries of the active one are settled; until then nobody gets messages. */
   private successor: Consumer | undefined
@@ -20,7 +28,7 @@ export class SingleActiveConsumer implements ConsumerRound {
   }
 
   [Symbol.iterator](): Iterator<Consumer> {
-    return this.all.values()
+    return this.all.keys()
   }
 
   /** Exclusive consumers are refused where one is active at a time. */
@@ -29,7 +37,9 @@ export class SingleActiveConsumer implements ConsumerRound {
   }
 
   add(c: Consumer): void {
-    this.all.add(c)
+    this.all.set(c, this.nextNumber)
+    this.byNumber.set(this.nextNumber, c)
+    this.order.push(-c.priority, this.nextNumber++)
     c.parked = false
     this.active ??= c
     if (!this.yields || c.priority <= (this.successor ?? this.active).priority) return
@@ -38,7 +48,11 @@ export class SingleActiveConsumer implements ConsumerRound {
   }
 
   remove(c: Consumer): void {
-    if (!this.all.delete(c)) return
+    const number = this.all.get(c)
+    if (number === undefined) return
+    this.all.delete(c)
+    this.byNumber.delete(number)
+    this.tidy()
     if (this.active === c) {
       this.active = this.first()
       this.successor = undefined
@@ -51,9 +65,20 @@ export class SingleActiveConsumer implements ConsumerRound {
 
   /** By priority, then arrival. */
   private first(): Consumer | undefined {
-    let first: Consumer | undefined
-    for (const c of this.all) if (first === undefined || c.priority > first.priority) first = c
-    return first
+    const { order, byNumber } = this
+    while (order.size > 0) {
+      const first = byNumber.get(order.firstValue)
+      if (first !== undefined) return first
+      order.pop()
+    }
+    return undefined
+  }
+
+  /** Forgets those that have gone, where they are most of the order. */
+  private tidy(): void {
+    if (this.order.size <= 2 * this.all.size + GONE_KEPT) return
+    this.order.clear()
+    for (const [c, number] of this.all) this.order.push(-c.priority, number)
   }
 
   /** The active one stays parked while it has deliveries: the settlement of each leads to `resume`. */

@@ -14,13 +14,13 @@ import { Aside } from './aside.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
 import { Deaths } from './deaths.ts'
 import { countedMessage } from './delivery-limit.ts'
+import { Discards } from './discards.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import {
-  type DeathReason,
   type Delivery,
   PUBLISH_DURABLE,
   PUBLISH_REFUSED,
@@ -61,6 +61,7 @@ export class WorkQueue implements Queue {
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private awake = false
+  private readonly discards: Discards
   /** The turn in which the time of arrivals was noted last. */
   private arrivalTurn = 0
 
@@ -91,6 +92,7 @@ export class WorkQueue implements Queue {
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.aside = new Aside({ now: () => env.clock.now(), parked: env.parked })
     this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter, this.aside)
+    this.discards = new Discards(env.turn, this, contents.order, this.deaths)
     this.returns = new Returns(this, contents.order, this.deaths, this.aside, env.clock, () =>
       this.cameBack(),
     )
@@ -205,15 +207,14 @@ export class WorkQueue implements Queue {
     if (this.deleted) return
     if (this.consumers.size > 0) this.handOut()
     const { ttl, order } = this
-    if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discardHead('expired'))
-    if (this.settings.expireAnywhere)
-      ttl.takeAll(order, this.env.turn.now(), (number) => this.deaths.die(number, 'expired'))
+    if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discards.head('expired'))
+    if (this.settings.expireAnywhere) ttl.takeAll(order, this.env.turn.now(), this.discards)
     this.dropExcess()
   }
 
   private dropExcess(): void {
     const { limit, order } = this
-    if (limit !== undefined) while (limit.exceeded(order) && order.head()) this.discardHead('maxlen')
+    if (limit !== undefined) while (limit.exceeded(order) && order.head() && this.discards.head('maxlen'));
   }
 
   /** What is too much then goes before consumers get anything, as in RabbitMQ. */
@@ -229,7 +230,7 @@ export class WorkQueue implements Queue {
     while (order.ready > 0) {
       if (!order.head()) return
       if (ttl.active && ttl.headExpired(order, this.env.turn.now())) {
-        this.discardHead('expired')
+        if (!this.discards.head('expired')) return
         continue
       }
       const c = consumers.next()
@@ -271,16 +272,6 @@ export class WorkQueue implements Queue {
     return numbers.length
   }
 
-  private discardHead(reason: DeathReason): void {
-    if (this.settings.deadLetterExchange === undefined) {
-      this.order.removeHead()
-      return
-    }
-    const number = this.order.headNumber
-    this.order.takeHead()
-    this.deaths.die(number, reason)
-  }
-
   consume(c: Consumer): void {
     this.consumers.add(c)
     this.expiry?.used(this.consumers.size)
@@ -315,7 +306,8 @@ export class WorkQueue implements Queue {
   get(): Delivery | undefined {
     this.expiry?.used(this.consumers.size)
     this.pump()
-    if (!this.order.head()) {
+    // What has expired and not left yet is not there any more for whoever asks.
+    if (!this.order.head() || this.ttl.headExpired(this.order, this.env.turn.now())) {
       this.counters.gotEmpty++
       return undefined
     }

@@ -174,9 +174,9 @@ export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlem
   else ch.transaction.addSettle(ch, tag, multiple, how)
 }
 
-function recover(ch: Channel, requeue: boolean): void {
+function recover(ch: Channel, requeue: boolean, done: () => void): void {
   if (!requeue) throw new AmqpError(ReplyCode.NotImplemented, 'requeue=false')
-  ch.recover()
+  ch.recover(done)
 }
 
 export const basicMethods = {
@@ -222,11 +222,10 @@ export const basicMethods = {
   },
 
   [MethodId.BasicRecover](ch, m) {
-    recover(ch, m.requeue)
-    ch.send({ id: MethodId.BasicRecoverOk })
+    recover(ch, m.requeue, () => ch.send({ id: MethodId.BasicRecoverOk }))
   },
 
   [MethodId.BasicRecoverAsync](ch, m) {
-    recover(ch, m.requeue)
+    recover(ch, m.requeue, () => {})
   },
 } satisfies Partial<Handlers>

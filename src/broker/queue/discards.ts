@@ -1,0 +1,66 @@
+// hot: per message
+/**
+ * Messages that leave a queue because they have expired or are too many: so many in one turn, since a million may at
+ * once. The queue goes on with the others in the next turn.
+ */
+import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
+import type { Pumped, Turn } from '../turn.ts'
+import type { Deaths } from './deaths.ts'
+import type { MessageOrder } from './order.ts'
+import type { DeathReason, Queue } from './queue.ts'
+
+/** Passing on a dead letter is so many times the work of dropping a message. */
+const DEAD_LETTER_COST = 25
+
+export class Discards {
+  private readonly turn: Turn
+  private readonly queue: Queue & Pumped
+  private readonly order: MessageOrder
+  private readonly deaths: Deaths
+  private left = 0
+  private turnNumber = 0
+  private postponedTurn = 0
+
+  constructor(turn: Turn, queue: Queue & Pumped, order: MessageOrder, deaths: Deaths) {
+    this.turn = turn
+    this.queue = queue
+    this.order = order
+    this.deaths = deaths
+  }
+
+  /** Where no more may go in this turn, the queue goes on in the next. */
+  mayGoOn(): boolean {
+    const { number } = this.turn
+    if (this.turnNumber !== number) {
+      this.turnNumber = number
+      this.left = DISCARDED_PER_TURN_MAX
+    }
+    if (this.left > 0) return true
+    if (this.postponedTurn !== number) {
+      this.postponedTurn = number
+      this.turn.pumpNextTurn(this.queue)
+    }
+    return false
+  }
+
+  /** The first ready message, which `order.head()` has found. False where it has to wait for the next turn. */
+  head(reason: DeathReason): boolean {
+    if (!this.mayGoOn()) return false
+    const { order } = this
+    if (this.queue.settings.deadLetterExchange === undefined) {
+      this.left--
+      order.removeHead()
+      return true
+    }
+    const number = order.headNumber
+    order.takeHead()
+    this.expired(number, reason)
+    return true
+  }
+
+  /** An unacked message. */
+  expired(number: number, reason: DeathReason = 'expired'): void {
+    this.left -= DEAD_LETTER_COST
+    this.deaths.die(number, reason)
+  }
+}
