@@ -182,3 +182,18 @@ export const PARKED_LISTED_MAX = 10_000
 
 /** Deliveries that broke their connections and are remembered in a queue; the oldest make room. */
 export const SUSPECTS_MAX = 1_000
+/** Octets of a regular expression from outside: refused as too large beyond. */
+export const PATTERN_BYTES_MAX = 16_384
+
+/** Groups within each other in a regular expression: refused beyond (PCRE: 250). */
+export const PATTERN_DEPTH_MAX = 250
+
+/** Instructions that a regular expression may come to, repetitions written out: refused as too large beyond. */
+export const PATTERN_INSTRUCTIONS_MAX = 4_096
+
+/**
+ * Steps, some 10 ns each, to decide whether a name matches a regular expression; beyond, it is not decided: permissions
+ * refuse, policies say so. Enough for any expression without look-around, atomic groups and back-references (each
+ * instruction at each of 256 places).
+ */
+export const PATTERN_STEPS_MAX = 1_048_576

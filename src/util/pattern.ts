@@ -1,63 +1,39 @@
 /**
- * Regular expressions that users write: for permissions and policies. Unanchored, as RabbitMQ reads them. None of them
- * can hang the process: what could take more than a moment runs under a time limit, and counts as no match beyond it.
+ * Regular expressions from outside: of permissions, policies and requests. Unanchored and in PCRE's syntax, as RabbitMQ
+ * reads them. The only place where they are decided: none of them can hold up the process (`pattern/run.ts`).
  */
-import { createContext, Script } from 'node:vm'
+import { PATTERN_STEPS_MAX } from '../limits.ts'
+import { compilePattern, type Program } from './pattern/compile.ts'
+import { parsePattern } from './pattern/parse.ts'
+import { runPattern } from './pattern/run.ts'
 
-const MATCH_MS_MAX = 20
-/** Time-outs after which a pattern is not tried any more. */
-const TIMEOUTS_MAX = 3
-/** Answers kept a pattern. */
-const MEMO_MAX = 1000
-
-const context = createContext({ expression: /^/, text: '' }) as { expression: RegExp; text: string }
-const test = new Script('expression.test(text)')
-
-/** At most one repetition and no groups: time grows no faster than the square of the text. */
-function isPlain(pattern: string): boolean {
-  return !/[()]/.test(pattern) && !/\\\d/.test(pattern) && (pattern.match(/[*+{]/g) ?? []).length <= 1
-}
-
-/** What PCRE writes differently. */
-function translate(pattern: string): RegExp {
-  const insensitive = pattern.startsWith('(?i)')
-  const source = (insensitive ? pattern.slice(4) : pattern).replace(/\\A/g, '^').replace(/\\[zZ]/g, '$')
-  return new RegExp(source, insensitive ? 'i' : '')
-}
+const encoder = new TextEncoder()
+const scratch = new Uint8Array(1024)
 
 export class Pattern {
   readonly source: string
-  private readonly expression: RegExp
-  private readonly plain: boolean
-  private readonly memo = new Map<string, boolean>()
-  private timeouts = 0
+  private readonly program: Program
+  /** What the last answer took. */
+  steps = 0
 
-  /** @throws SyntaxError */
+  /** @throws SyntaxError that says what is wrong, or not supported, and where */
   constructor(source: string) {
     this.source = source
-    this.expression = translate(source)
-    this.plain = isPlain(source)
+    this.program = compilePattern(parsePattern(source))
   }
 
+  /** undefined where that is not decided within so many steps; the same text always gets the same answer. */
+  decide(text: string, stepsMax = PATTERN_STEPS_MAX): boolean | undefined {
+    const fits = text.length * 3 <= scratch.length
+    const octets = fits ? scratch : encoder.encode(text)
+    const length = fits ? encoder.encodeInto(text, scratch).written : octets.length
+    const { matches, steps } = runPattern(this.program, octets, length, stepsMax)
+    this.steps = steps
+    return matches
+  }
+
+  /** False also where it is not decided. */
   matches(text: string): boolean {
-    if (this.plain) return this.expression.test(text)
-    const known = this.memo.get(text)
-    if (known !== undefined) return known
-    const found = this.bounded(text)
-    if (this.memo.size >= MEMO_MAX) this.memo.clear()
-    this.memo.set(text, found)
-    return found
-  }
-
-  private bounded(text: string): boolean {
-    if (this.timeouts >= TIMEOUTS_MAX) return false
-    context.expression = this.expression
-    context.text = text
-    try {
-      return test.runInContext(context as object, { timeout: MATCH_MS_MAX }) as boolean
-    } catch {
-      this.timeouts++
-      return false
-    }
+    return this.decide(text) === true
   }
 }

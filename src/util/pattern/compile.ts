@@ -1,0 +1,217 @@
+/** Turns the tree of a regular expression into a program for the machine of `run.ts`. */
+import { PATTERN_INSTRUCTIONS_MAX } from '../../limits.ts'
+import type { OctetSet } from './octets.ts'
+import type { Assertion, Node, Repeat, Syntax } from './syntax.ts'
+
+/** Instructions; a and b are what the comments say. */
+export const Op = {
+  /** The expression, or the part that a look or an atomic group has, has matched. */
+  Accept: 0,
+  /** a: index of octets; b: 1 = to the left */
+  Octets: 1,
+  /** a: index of a set; b: 1 = to the left */
+  Set: 2,
+  /** a: tried first; b: then */
+  Split: 3,
+  /** a: where to */
+  Jump: 4,
+  /** a: code of the character of an `Assertion` */
+  Assert: 5,
+  /** a: behind its part, which follows; b: 1 = negative */
+  Look: 6,
+  /** a: behind its part, which follows */
+  Atomic: 7,
+  /** a: slot for the place */
+  Save: 8,
+  /** a: slot with where this turn of a repetition began; b: where to if it has matched nothing */
+  Progress: 9,
+  /** a: group; b: 1 = to the left, 2 = in any case */
+  Reference: 10,
+} as const
+
+export interface Program {
+  /** op, a, b of each instruction */
+  readonly code: Int32Array
+  readonly instructions: number
+  readonly octets: readonly Uint8Array[]
+  readonly sets: readonly OctetSet[]
+  /** Slots for where groups begin and end, and for repetitions. */
+  readonly slots: number
+  /** What matches depends on what groups have matched: places that failed once may succeed later. */
+  readonly hasReferences: boolean
+}
+
+/** @throws SyntaxError where it becomes too large */
+export function compilePattern(syntax: Syntax): Program {
+  return new Compiler(syntax).compile()
+}
+
+class Compiler {
+  private readonly syntax: Syntax
+  private readonly code: number[] = []
+  private readonly octets: Uint8Array[] = []
+  private readonly sets: OctetSet[] = []
+  private slots: number
+  /** Parts compiled so far, as those of repetitions come again and again even where they make no instruction. */
+  private parts = 0
+
+  constructor(syntax: Syntax) {
+    this.syntax = syntax
+    this.slots = 2 * (syntax.groups + 1)
+  }
+
+  compile(): Program {
+    this.node(this.syntax.root, false)
+    this.emit(Op.Accept)
+    const { octets, sets, slots } = this
+    const { hasReferences } = this.syntax
+    const code = Int32Array.from(this.code)
+    return { code, instructions: this.here, octets, sets, slots: this.inOrder ? slots : 0, hasReferences }
+  }
+
+  /** Which of several ways is found first makes a difference. */
+  private get inOrder(): boolean {
+    return this.syntax.hasReferences || this.syntax.hasAtomic
+  }
+
+  private get here(): number {
+    return this.code.length / 3
+  }
+
+  /** The instruction's number. */
+  private emit(op: number, a = 0, b = 0): number {
+    if (this.here >= PATTERN_INSTRUCTIONS_MAX) throw tooLarge()
+    return this.code.push(op, a, b) / 3 - 1
+  }
+
+  private set(instruction: number, operand: 'a' | 'b', value: number): void {
+    this.code[instruction * 3 + (operand === 'a' ? 1 : 2)] = value
+  }
+
+  /** @param back whether it is matched to the left */
+  private node(node: Node, back: boolean): void {
+    if (++this.parts > 4 * PATTERN_INSTRUCTIONS_MAX) throw tooLarge()
+    const left = back ? 1 : 0
+    switch (node.is) {
+      case 'octets':
+        this.emit(Op.Octets, this.octets.push(Uint8Array.from(node.octets)) - 1, left)
+        break
+      case 'set':
+        this.emit(Op.Set, this.setIndex(node.set), left)
+        break
+      case 'sequence':
+        for (const n of back ? node.nodes.toReversed() : node.nodes) this.node(n, back)
+        break
+      case 'choice':
+        this.choice(node.nodes, back)
+        break
+      case 'repeat':
+        this.repeat(node, back)
+        break
+      case 'assertion':
+        this.emit(Op.Assert, codeOf(node.kind))
+        break
+      case 'look':
+        this.part(Op.Look, node.node, node.behind, node.negative ? 1 : 0)
+        break
+      case 'atomic':
+        this.part(Op.Atomic, node.node, back, 0)
+        break
+      case 'group':
+        this.group(node.node, node.index, back)
+        break
+      case 'reference':
+        this.emit(Op.Reference, this.groupOf(node.to), left + (node.anyCase ? 2 : 0))
+        break
+    }
+  }
+
+  private groupOf(to: number | string): number {
+    return typeof to === 'number' ? to : (this.syntax.names.get(to) as number)
+  }
+
+  private setIndex(set: OctetSet): number {
+    const known = this.sets.indexOf(set)
+    return known >= 0 ? known : this.sets.push(set) - 1
+  }
+
+  private choice(nodes: readonly Node[], back: boolean): void {
+    const ends: number[] = []
+    for (const [i, n] of nodes.entries()) {
+      if (i === nodes.length - 1) {
+        this.node(n, back)
+        break
+      }
+      const split = this.emit(Op.Split)
+      this.set(split, 'a', this.here)
+      this.node(n, back)
+      ends.push(this.emit(Op.Jump))
+      this.set(split, 'b', this.here)
+    }
+    for (const jump of ends) this.set(jump, 'a', this.here)
+  }
+
+  private part(op: number, node: Node, back: boolean, b: number): void {
+    const start = this.emit(op, 0, b)
+    this.node(node, back)
+    this.emit(Op.Accept)
+    this.set(start, 'a', this.here)
+  }
+
+  private group(node: Node, index: number, back: boolean): void {
+    if (!this.syntax.hasReferences) {
+      this.node(node, back)
+      return
+    }
+    this.emit(Op.Save, 2 * index + (back ? 1 : 0))
+    this.node(node, back)
+    this.emit(Op.Save, 2 * index + (back ? 0 : 1))
+  }
+
+  /** Written out as often as it has to come, and then as often as it may. */
+  private repeat({ node, min, max, lazy }: Repeat, back: boolean): void {
+    for (let i = 0; i < min; i++) this.node(node, back)
+    // Otherwise any way will do, and leaving is the shorter one.
+    const leaveFirst = lazy || !this.inOrder
+    if (max === Infinity) {
+      const split = this.emit(Op.Split)
+      this.turns(node, back, split)
+      this.branch(split, leaveFirst, split + 1, this.here)
+      return
+    }
+    const splits: number[] = []
+    for (let i = min; i < max; i++) {
+      splits.push(this.emit(Op.Split))
+      this.node(node, back)
+    }
+    for (const split of splits) this.branch(split, leaveFirst, split + 1, this.here)
+  }
+
+  /** One turn after the other; one that matches nothing is the last. */
+  private turns(node: Node, back: boolean, split: number): void {
+    if (!this.inOrder) {
+      this.node(node, back)
+      this.emit(Op.Jump, split)
+      return
+    }
+    const slot = this.slots++
+    this.emit(Op.Save, slot)
+    this.node(node, back)
+    const progress = this.emit(Op.Progress, slot)
+    this.emit(Op.Jump, split)
+    this.set(progress, 'b', this.here)
+  }
+
+  private branch(split: number, leaveFirst: boolean, stay: number, leave: number): void {
+    this.set(split, 'a', leaveFirst ? leave : stay)
+    this.set(split, 'b', leaveFirst ? stay : leave)
+  }
+}
+
+export function codeOf(kind: Assertion): number {
+  return kind.charCodeAt(0)
+}
+
+function tooLarge(): SyntaxError {
+  return new SyntaxError('invalid regular expression: regular expression is too large')
+}

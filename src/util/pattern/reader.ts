@@ -1,0 +1,42 @@
+/** The text of a regular expression, read from left to right; one character is one octet. */
+export class PatternReader {
+  /** ISO 8859-1: the octets of UTF-8, one by one. */
+  readonly text: string
+  at = 0
+
+  constructor(source: string) {
+    this.text = Buffer.from(source, 'utf8').toString('latin1')
+  }
+
+  get atEnd(): boolean {
+    return this.at >= this.text.length
+  }
+
+  /** '' at the end. */
+  peek(): string {
+    return this.text.charAt(this.at)
+  }
+
+  next(): string {
+    return this.text.charAt(this.at++)
+  }
+
+  /** Goes on behind it where it stands here. */
+  take(expected: string): boolean {
+    if (!this.text.startsWith(expected, this.at)) return false
+    this.at += expected.length
+    return true
+  }
+
+  /** What matches here; the expression is sticky and one of this program's own. */
+  match(expression: RegExp): RegExpExecArray | null {
+    expression.lastIndex = this.at
+    const found = expression.exec(this.text)
+    if (found !== null) this.at = expression.lastIndex
+    return found
+  }
+
+  error(what: string): SyntaxError {
+    return new SyntaxError(`invalid regular expression: ${what} at offset ${this.at}`)
+  }
+}
