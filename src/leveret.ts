@@ -78,6 +78,8 @@ export class Leveret {
       consumerTimeout: settings.consumerTimeout,
       limits: settings.modelLimits,
       vhostMade: (vhost) => this.vhostMade(vhost),
+      policyWarning: (vhost, policy, reason) =>
+        logger.warn({ vhost, policy, reason }, 'a policy is left out where its pattern cannot be decided'),
       queueGone: (vhost, queue) =>
         loggers.queue.debug({ vhost, queue }, 'queue removed: it has expired or lost its last consumer'),
     })
@@ -87,6 +89,7 @@ export class Leveret {
     this.parameters = new Parameters(this.broker.objects, this.commit)
     this.userStore = new UserStore(this.broker.objects, this.commit)
     this.users = new Users(this.userStore, settings.loopbackUsers)
+    this.users.permissionWarning = (w) => logger.warn(w, 'a permission allows nothing: see its pattern')
     this.users.passwordRule = settings.passwordRule
     this.alarms = new Alarms(
       { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },

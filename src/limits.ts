@@ -197,3 +197,9 @@ export const PATTERN_INSTRUCTIONS_MAX = 4_096
  * instruction at each of 256 places).
  */
 export const PATTERN_STEPS_MAX = 1_048_576
+
+/** Steps of choosing names by a regular expression in one turn of the event loop; then others come first. */
+export const PATTERN_STEPS_PER_TURN = 262_144
+
+/** Steps of one request that chooses among names, or of a new policy over those that exist: refused beyond. */
+export const PATTERN_STEPS_PER_REQUEST_MAX = 33_554_432

@@ -17,6 +17,7 @@ import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
 import { readContent } from './message.ts'
+import type { PolicyInfo } from './policy/policy.ts'
 import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
@@ -73,6 +74,8 @@ export interface BrokerSettings {
   readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
   /** Where failures are counted. Default: they are thrown. */
   readonly failures?: Failures | undefined
+  /** The pattern of a policy cannot be decided for some name. */
+  readonly policyWarning?: ((vhost: string, policy: string, text: string) => void) | undefined
 }
 
 function throwOn(clock: Clock): Failures {
@@ -104,6 +107,7 @@ export class Broker {
   private readonly pager: Pager
   readonly delays: DelayedMessages
   private readonly random: () => number
+  private readonly policyWarning: (vhost: string, policy: string, text: string) => void
   private readonly queueGone: (vhost: string, queue: string) => void
   private readonly vhostMade: (vhost: Vhost) => void
   /** Of the node as a whole. */
@@ -127,6 +131,7 @@ export class Broker {
     this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
     this.delays = new DelayedMessages(storage, commit, clock, this.failures)
     this.queueGone = settings.queueGone ?? (() => {})
+    this.policyWarning = settings.policyWarning ?? (() => {})
     this.vhostMade = settings.vhostMade ?? (() => {})
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
@@ -173,7 +178,8 @@ export class Broker {
   }
 
   makeVhost(info: VhostInfo): Vhost {
-    const v = new Vhost(info, this.topology, this.clock, this.counters, this.consumerTimeout)
+    const warn = (p: PolicyInfo, text: string): void => this.policyWarning(info.name, p.name, text)
+    const v = new Vhost(info, this.topology, this.clock, this.counters, this.consumerTimeout, warn)
     this.vhosts.set(info.name, v)
     return v
   }

@@ -20,7 +20,14 @@ import {
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
 import type { Firehose } from './firehose.ts'
-import { type AppliedPolicies, Policies, type PolicyInfo } from './policy/policy.ts'
+import {
+  type AppliedPolicies,
+  Policies,
+  type PolicyInfo,
+  type PolicySet,
+  type PolicySubject,
+  type PolicyWarning,
+} from './policy/policy.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { nowhere, type Route, type RouteContext, route } from './router.ts'
 
@@ -64,7 +71,7 @@ export class Vhost {
   private readonly owned = new Map<object, Set<Queue>>()
   /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
   version = 1
-  readonly policies = new Policies()
+  readonly policies: Policies
   info: VhostInfo
   /** Copies what passes, while the vhost is traced. */
   tracer: Firehose | undefined
@@ -80,7 +87,9 @@ export class Vhost {
     clock: Clock,
     counters: BrokerCounters,
     consumerTimeout: number,
+    policyWarning?: PolicyWarning,
   ) {
+    this.policies = new Policies(policyWarning)
     this.name = info.name
     this.info = info
     this.consumerTimeout = consumerTimeout
@@ -227,13 +236,11 @@ export class Vhost {
   }
 
   private policiesOfExchange(x: Exchange): AppliedPolicies {
-    const supports = (key: string): boolean => key === 'alternate-exchange'
-    return this.policies.for({ name: x.name, target: 'exchanges', supports })
+    return this.policies.for(exchangeSubject(x.name))
   }
 
-  policiesOfQueue(q: QueueInfo): AppliedPolicies {
-    const { name, kind } = q
-    return this.policies.for({ name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) })
+  policiesOfQueue(q: Pick<QueueInfo, 'name' | 'kind'>): AppliedPolicies {
+    return this.policies.for(queueSubject(q))
   }
 
   settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
@@ -243,34 +250,42 @@ export class Vhost {
 
   /** @throws SyntaxError for a pattern that is no regular expression */
   setPolicy(p: PolicyInfo, operator: boolean): void {
-    this.restorePolicy(p, operator)
+    this.policySet(operator).set(p)
     this.journal.policySet(this, p, operator)
-    this.applyPolicies()
+    this.applyPolicy(p, operator)
   }
 
   restorePolicy(p: PolicyInfo, operator: boolean): void {
-    const set = operator ? this.policies.operator : this.policies.user
-    set.set(p)
+    this.policySet(operator).set(p)
   }
 
   /** False where there is none of that name. */
   removePolicy(name: string, operator: boolean): boolean {
-    const set = operator ? this.policies.operator : this.policies.user
-    if (!set.remove(name)) return false
+    const set = this.policySet(operator)
+    const policy = set.get(name)
+    if (policy === undefined) return false
+    set.remove(name)
     this.journal.policyRemoved(this, name, operator)
-    this.applyPolicies()
+    this.applyPolicy(policy, operator)
     return true
   }
 
-  /** What exists follows the policies as they are now; what they no longer set is as it was declared. */
-  private applyPolicies(): void {
+  private policySet(operator: boolean): PolicySet {
+    return operator ? this.policies.operator : this.policies.user
+  }
+
+  /** What exists follows the policy as it is now; what it no longer sets is as it was declared. */
+  private applyPolicy(p: PolicyInfo, operator: boolean): void {
     this.version++
-    for (const x of this.exchanges.values()) x.configure(this.policiesOfExchange(x))
+    const set = this.policySet(operator)
+    const current = (a: AppliedPolicies): PolicyInfo | undefined => (operator ? a.operator : a.policy)
+    for (const x of this.exchanges.values())
+      if (set.concerns(p, exchangeSubject(x.name), current(x.policies)))
+        x.configure(this.policiesOfExchange(x))
     for (const q of this.queues.values()) {
+      if (!set.concerns(p, queueSubject(q), current(q.policies))) continue
       const applied = this.policiesOfQueue(q)
-      const { policy, operator } = q.policies
-      if (applied.policy !== policy || applied.operator !== operator)
-        q.configure(applied, this.settingsOfQueue(q, applied))
+      q.configure(applied, this.settingsOfQueue(q, applied))
     }
   }
 
@@ -290,6 +305,14 @@ export class Vhost {
     this.version++
     if (b.durable) this.journal.bindingRemoved(this, b)
   }
+}
+
+function exchangeSubject(name: string): PolicySubject {
+  return { name, target: 'exchanges', supports: (key) => key === 'alternate-exchange' }
+}
+
+function queueSubject({ name, kind }: Pick<QueueInfo, 'name' | 'kind'>): PolicySubject {
+  return { name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) }
 }
 
 /** With what is usual for what is not given. */

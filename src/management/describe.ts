@@ -187,7 +187,9 @@ export function consumerJson(rates: Rates, c: ChannelConsumer): Json {
 }
 
 export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
-  return { vhost: vhost.name, ...brief.policyJson(p) }
+  const { user, operator } = vhost.policies
+  const warning = (user.get(p.name) === p ? user : operator).warning(p.name)
+  return { vhost: vhost.name, ...brief.policyJson(p), ...(warning === undefined ? {} : { warning }) }
 }
 
 export function vhostJson(rates: Rates, v: Vhost): Json {

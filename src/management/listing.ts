@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Refusal } from '../operations/refusal.ts'
-import { Pattern } from '../util/pattern.ts'
+import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 
 export interface ListQuery {
   readonly page?: string
@@ -68,7 +68,7 @@ export async function listed<T>(
   q: ListQuery,
 ): Promise<Json[] | Json | LongAnswer> {
   const all = [...items]
-  const filtered = q.name === undefined || q.name === '' ? all : filterByName(all, kind, q)
+  const filtered = q.name === undefined || q.name === '' ? all : await filterByName(all, kind, q)
   const sorted =
     q.sort === undefined ? filtered : await sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
   const columns = q.columns?.split(',')
@@ -105,7 +105,7 @@ function longAnswer<T>(items: readonly T[], show: (item: T) => Json): LongAnswer
   return Readable.from(pieces())
 }
 
-function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {
+async function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): Promise<T[]> {
   const wanted = q.name as string
   if (q.use_regex !== 'true') {
     const lower = wanted.toLowerCase()
@@ -117,7 +117,11 @@ function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): T[] {
   } catch {
     throw new Refusal(`invalid regular expression: ${wanted}`)
   }
-  return all.filter((i) => pattern.matches(kind.name(i)))
+  try {
+    return await namesThatMatch(pattern, all, kind.name)
+  } catch (error) {
+    throw error instanceof PatternTooSlow ? new Refusal(error.message) : error
+  }
 }
 
 async function sortBy<T>(

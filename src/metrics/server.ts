@@ -5,13 +5,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Leveret } from '../leveret.ts'
 import { HttpConnections } from '../management/http-connections.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
 import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
-import { Pattern } from '../util/pattern.ts'
+import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
@@ -72,13 +74,22 @@ export class MetricsServer {
       response.writeHead(this.below(path) === undefined ? 404 : 400).end(`${selection}\n`)
       return
     }
+    const chosen = await this.chosen(selection).catch((error) => {
+      if (error instanceof PatternTooSlow) return error.message
+      throw error
+    })
+    if (typeof chosen === 'string') {
+      response.writeHead(400).end(`${chosen}\n`)
+      return
+    }
     response.writeHead(200, { 'content-type': TYPE })
     if (this.below(path) === '/per-object') {
       const names = new Set(queueMetrics.map(([name]) => `rabbitmq_${name}`))
       response.write(text(nodeFamilies(this.leveret).filter((f) => !names.has(f.name))))
     }
-    await this.perQueue(response, selection)
-    if (selection.metric('exchange_messages_published_total')) await this.perExchange(response, selection)
+    await this.perQueue(response, selection, chosen)
+    if (selection.metric('exchange_messages_published_total'))
+      await this.perExchange(response, selection, chosen)
     response.end()
   }
 
@@ -93,13 +104,9 @@ export class MetricsServer {
     return [...this.leveret.broker.vhosts.values()].filter((v) => vhosts?.has(v.name) !== false)
   }
 
-  private async perQueue(response: ServerResponse, s: Selection): Promise<void> {
+  private async perQueue(response: ServerResponse, s: Selection, chosen: Chosen): Promise<void> {
     this.leveret.broker.turn.pumpNow()
-    const queues = this.vhosts(s).flatMap((v) =>
-      [...v.queues.values()]
-        .filter((q) => s.pattern?.matches(q.name) !== false)
-        .map((q) => ({ q, l: labels({ vhost: v.name, queue: q.name }) })),
-    )
+    const queues = chosen.queues.map(({ v, o: q }) => ({ q, l: labels({ vhost: v.name, queue: q.name }) }))
     for (const [name, type, value] of queueMetrics) {
       if (!s.metric(name)) continue
       response.write(head(`${s.prefix}${name}`, type, name))
@@ -112,16 +119,29 @@ export class MetricsServer {
     }
   }
 
-  private async perExchange(response: ServerResponse, s: Selection): Promise<void> {
+  private async perExchange(response: ServerResponse, s: Selection, { exchanges }: Chosen): Promise<void> {
     const name = `${s.prefix}exchange_messages_published_total`
     response.write(head(name, 'counter', 'Messages published to the exchange'))
-    for (const v of this.vhosts(s)) {
+    for (let at = 0; at < exchanges.length; at += PIECE) {
       let piece = ''
-      for (const x of v.exchanges.values())
-        if (s.pattern?.matches(x.name) !== false)
-          piece += `${name}${labels({ vhost: v.name, exchange: x.name })} ${x.published}\n`
+      for (const { v, o: x } of exchanges.slice(at, at + PIECE))
+        piece += `${name}${labels({ vhost: v.name, exchange: x.name })} ${x.published}\n`
       response.write(piece)
       await nextTurn()
+    }
+  }
+
+  /** @throws PatternTooSlow */
+  private async chosen(s: Selection): Promise<Chosen> {
+    const all = this.vhosts(s)
+    const queues = all.flatMap((v) => Array.from(v.queues.values(), (o) => ({ v, o })))
+    const exchanges = s.metric('exchange_messages_published_total')
+      ? all.flatMap((v) => Array.from(v.exchanges.values(), (o) => ({ v, o })))
+      : []
+    if (s.pattern === undefined) return { queues, exchanges }
+    return {
+      queues: await namesThatMatch(s.pattern, queues, ({ o }) => o.name),
+      exchanges: await namesThatMatch(s.pattern, exchanges, ({ o }) => o.name),
     }
   }
 
@@ -145,6 +165,12 @@ export class MetricsServer {
       }),
     )
   }
+}
+
+/** What the answer shows. */
+interface Chosen {
+  readonly queues: readonly { readonly v: Vhost; readonly o: Queue }[]
+  readonly exchanges: readonly { readonly v: Vhost; readonly o: Exchange }[]
 }
 
 /** A text says what is wrong. */

@@ -2,7 +2,7 @@
 import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { Pattern } from '../util/pattern.ts'
+import { Pattern, PatternTooSlow, StepsLeft } from '../util/pattern.ts'
 import { Refusal } from './refusal.ts'
 
 export interface PolicyRequest {
@@ -18,12 +18,25 @@ export interface PolicyRequest {
 
 /** @throws Refusal with RabbitMQ's text; nothing is changed then */
 export function setPolicy(vhost: Vhost, request: PolicyRequest, operator: boolean): void {
-  vhost.setPolicy(checkedPolicy(request, operator), operator)
+  const policy = checkedPolicy(request, operator)
+  checkDecided(vhost, new Pattern(policy.pattern))
+  vhost.setPolicy(policy, operator)
 }
 
 /** False where there is none of that name. */
 export function removePolicy(vhost: Vhost, name: string, operator: boolean): boolean {
   return vhost.removePolicy(name, operator)
+}
+
+/** For every name that there is, and in good time. @throws Refusal */
+function checkDecided(vhost: Vhost, pattern: Pattern): void {
+  const left = new StepsLeft()
+  try {
+    for (const name of vhost.queues.keys()) left.decide(pattern, name)
+    for (const name of vhost.exchanges.keys()) left.decide(pattern, name)
+  } catch (error) {
+    throw error instanceof PatternTooSlow ? failed(error.message) : error
+  }
 }
 
 function failed(what: string): Refusal {

@@ -82,6 +82,12 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   const { queues } = broker.limits
   if (queues !== Number.POSITIVE_INFINITY && broker.count('queues') >= queues)
     throw preconditionFailed(`cannot declare queue '${name}': queue limit in cluster (${queues}) is reached`)
+  const { undecided } = c.vhost.policiesOfQueue({ name, kind })
+  // What an operator wants bounded is not made without its bounds.
+  if (undecided !== undefined)
+    throw preconditionFailed(
+      `it takes too long to decide whether operator policy '${undecided.name}' applies: cannot declare ${what}`,
+    )
   const queue = { ...wanted, name, kind, arguments: withKind(wanted.arguments, kind) }
   return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
 }

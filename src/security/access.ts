@@ -17,13 +17,24 @@ export interface TopicPermission {
   readonly read: string
 }
 
+/** Matches no text at all. */
+const NOTHING = '^$.'
+
 interface TopicRule {
   readonly write: Pattern
   readonly read: Pattern
 }
 
-function patternOf(source: string): Pattern {
-  return new Pattern(source === '' ? '^$.' : source)
+/** Told of a pattern that cannot be read, or not be decided for a name: it allows nothing then. */
+export type PatternWarning = (pattern: string, reason: string) => void
+
+function patternOf(source: string, warn: PatternWarning): Pattern {
+  try {
+    return new Pattern(source === '' ? NOTHING : source)
+  } catch (error) {
+    warn(source, (error as Error).message)
+    return new Pattern(NOTHING)
+  }
 }
 
 export interface Access {
@@ -39,18 +50,27 @@ export class PatternAccess implements Access {
   private readonly rules: Record<Right, Pattern>
   private readonly topics: ReadonlyMap<string, TopicRule>
 
-  constructor(permission: Permission, topics: readonly TopicPermission[], variables: Record<string, string>) {
+  private readonly warn: PatternWarning
+
+  constructor(
+    permission: Permission,
+    topics: readonly TopicPermission[],
+    variables: Record<string, string>,
+    warn: PatternWarning = () => {},
+  ) {
+    this.warn = warn
+    const of = (source: string): Pattern => patternOf(source, warn)
     const { configure, write, read } = permission
-    this.rules = { configure: patternOf(configure), write: patternOf(write), read: patternOf(read) }
+    this.rules = { configure: of(configure), write: of(write), read: of(read) }
     const fill = (s: string): string =>
       s.replace(/\{(username|vhost|client_id)\}/g, (_, name: string) => variables[name] ?? '')
     this.topics = new Map(
-      topics.map((t) => [t.exchange, { write: patternOf(fill(t.write)), read: patternOf(fill(t.read)) }]),
+      topics.map((t) => [t.exchange, { write: of(fill(t.write)), read: of(fill(t.read)) }]),
     )
   }
 
   allows(right: Right, resource: string): boolean {
-    return this.rules[right].matches(resource === '' ? 'amq.default' : resource)
+    return this.matches(this.rules[right], resource === '' ? 'amq.default' : resource)
   }
 
   restrictsTopic(exchange: string): boolean {
@@ -58,7 +78,16 @@ export class PatternAccess implements Access {
   }
 
   allowsTopic(right: 'write' | 'read', exchange: string, routingKey: string): boolean {
-    return this.topics.get(exchange)?.[right].matches(routingKey) ?? true
+    const rule = this.topics.get(exchange)?.[right]
+    return rule === undefined || this.matches(rule, routingKey)
+  }
+
+  /** What cannot be decided is refused. */
+  private matches(pattern: Pattern, name: string): boolean {
+    const matches = pattern.decide(name)
+    if (matches === undefined)
+      this.warn(pattern.source, `it takes too long to decide whether it matches '${name}'`)
+    return matches === true
   }
 }
 

@@ -25,17 +25,35 @@ export interface OAuthSettings {
 
 interface Scope {
   readonly right: Right
-  readonly vhost: RegExp
-  readonly name: RegExp
-  readonly key: RegExp
+  readonly vhost: Wildcard
+  readonly name: Wildcard
+  readonly key: Wildcard
 }
 
 const RIGHTS: readonly string[] = ['configure', 'write', 'read']
 
-/** `*` stands for any text; nothing else is special, so matching takes no longer than the text is long. */
-function wildcard(pattern: string): RegExp {
-  const parts = decodeURIComponent(pattern).split(/\*+/)
-  return new RegExp(`^${parts.map((p) => p.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')).join('.*')}$`, 's')
+/** `*` stands for any text; nothing else is special. Found from left to right: no text is looked at again. */
+class Wildcard {
+  private readonly parts: readonly string[]
+
+  constructor(pattern: string) {
+    this.parts = decodeURIComponent(pattern).split(/\*+/)
+  }
+
+  test(text: string): boolean {
+    const first = this.parts[0] as string
+    if (this.parts.length === 1) return text === first
+    const last = this.parts.at(-1) as string
+    if (!text.startsWith(first) || !text.endsWith(last)) return false
+    const end = text.length - last.length
+    let at = first.length
+    for (const part of this.parts.slice(1, -1)) {
+      const found = text.indexOf(part, at)
+      if (found < 0) return false
+      at = found + part.length
+    }
+    return at <= end
+  }
 }
 
 export function parseScopes(scopes: readonly string[]): { rules: Scope[]; tags: string[] } {
@@ -47,7 +65,12 @@ export function parseScopes(scopes: readonly string[]): { rules: Scope[]; tags: 
     if (what === 'tag') tags.push(text)
     if (!RIGHTS.includes(what) || text === '') continue
     const [vhost = '*', name = '*', key = '*'] = text.split('/')
-    rules.push({ right: what as Right, vhost: wildcard(vhost), name: wildcard(name), key: wildcard(key) })
+    rules.push({
+      right: what as Right,
+      vhost: new Wildcard(vhost),
+      name: new Wildcard(name),
+      key: new Wildcard(key),
+    })
   }
   return { rules, tags }
 }

@@ -1,7 +1,13 @@
 /** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type Access, PatternAccess, type Permission, type TopicPermission } from './access.ts'
+import {
+  type Access,
+  PatternAccess,
+  type PatternWarning,
+  type Permission,
+  type TopicPermission,
+} from './access.ts'
 import { type PasswordHash, passwordMatches, rabbitHash, SCRYPT, scryptHash } from './passwords.ts'
 
 /** What a new password must satisfy: so many characters, or a regular expression. */
@@ -56,6 +62,8 @@ export class Users {
   private readonly rights = new Map<string, Map<string, Rights>>()
   private readonly journal: UserJournal | undefined
   watcher: RightsWatcher | undefined
+  /** Told once, until they change, of permissions that allow nothing because of their pattern. */
+  permissionWarning: (w: { user: string; vhost: string; pattern: string; reason: string }) => void = () => {}
   /** Users that may only come from this machine. */
   /** What a new password must satisfy; undefined = nothing. */
   passwordRule: PasswordRule | undefined
@@ -199,7 +207,14 @@ export class Users {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights?.permission === undefined) return undefined
     const variables = { username: user, vhost, client_id: '' }
-    rights.access ??= new PatternAccess(rights.permission, [...rights.topics.values()], variables)
+    if (rights.access === undefined) {
+      let warned = false
+      const warn: PatternWarning = (pattern, reason) => {
+        if (!warned) this.permissionWarning({ user, vhost, pattern, reason })
+        warned = true
+      }
+      rights.access = new PatternAccess(rights.permission, [...rights.topics.values()], variables, warn)
+    }
     return rights.access
   }
 

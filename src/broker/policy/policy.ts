@@ -1,4 +1,5 @@
 /** Policies and operator policies of a vhost: which one applies to a queue or an exchange (behaviour.md section 10). */
+import { PATTERN_STEPS_MAX } from '../../limits.ts'
 import { Pattern } from '../../util/pattern.ts'
 
 /** As JSON has them. */
@@ -33,20 +34,44 @@ export interface PolicySubject {
   supports(key: string): boolean
 }
 
+/** Told once of each policy that cannot be decided for some name. */
+export type PolicyWarning = (policy: PolicyInfo, text: string) => void
+
+interface Found {
+  /** The one that applies. */
+  readonly policy: PolicyInfo | undefined
+  /** It would come before that one, and nobody knows whether it matches. */
+  readonly undecided: PolicyInfo | undefined
+}
+
 export class PolicySet {
   private readonly policies = new Map<string, { readonly info: PolicyInfo; readonly pattern: Pattern }>()
+  /** By policy: what is wrong with its pattern. */
+  private readonly warnings = new Map<string, string>()
+  private readonly warn: PolicyWarning
+
+  constructor(warn: PolicyWarning = () => {}) {
+    this.warn = warn
+  }
 
   /** @throws SyntaxError for a pattern that is no regular expression */
   set(info: PolicyInfo): void {
     this.policies.set(info.name, { info, pattern: new Pattern(info.pattern) })
+    this.warnings.delete(info.name)
   }
 
   remove(name: string): boolean {
+    this.warnings.delete(name)
     return this.policies.delete(name)
   }
 
   get(name: string): PolicyInfo | undefined {
     return this.policies.get(name)?.info
+  }
+
+  /** What is wrong with the pattern of the policy. */
+  warning(name: string): string | undefined {
+    return this.warnings.get(name)
   }
 
   *[Symbol.iterator](): Iterator<PolicyInfo> {
@@ -57,14 +82,38 @@ export class PolicySet {
     return this.policies.size
   }
 
-  /** The one that applies. */
-  find(subject: PolicySubject): PolicyInfo | undefined {
-    let best: PolicyInfo | undefined
+  /** The steps that one name may take are shared by all patterns. */
+  find(subject: PolicySubject): Found {
+    let policy: PolicyInfo | undefined
+    let undecided: PolicyInfo | undefined
+    let steps = PATTERN_STEPS_MAX
     for (const { info, pattern } of this.policies.values()) {
-      if (best !== undefined && info.priority <= best.priority) continue
-      if (applies(info, subject) && pattern.matches(subject.name)) best = info
+      if (policy !== undefined && info.priority <= policy.priority) continue
+      if (!applies(info, subject)) continue
+      const matches = pattern.decide(subject.name, steps)
+      steps -= pattern.steps
+      if (matches === true) policy = info
+      if (matches !== undefined) continue
+      if (undecided === undefined || info.priority > undecided.priority) undecided = info
+      this.warnAbout(info, `it takes too long to decide whether its pattern matches '${subject.name}'`)
     }
-    return best
+    if (policy !== undefined && undecided !== undefined && policy.priority > undecided.priority)
+      undecided = undefined
+    return { policy, undecided }
+  }
+
+  /** Whether a policy that is new, or as it is now, makes a difference to an object that follows another, or none. */
+  concerns({ name, priority }: PolicyInfo, subject: PolicySubject, current: PolicyInfo | undefined): boolean {
+    if (current?.name === name) return true
+    const entry = this.policies.get(name)
+    if (entry === undefined || (current !== undefined && priority < current.priority)) return false
+    return applies(entry.info, subject) && entry.pattern.decide(subject.name) !== false
+  }
+
+  private warnAbout(info: PolicyInfo, text: string): void {
+    if (this.warnings.has(info.name)) return
+    this.warnings.set(info.name, text)
+    this.warn(info, text)
   }
 }
 
@@ -77,17 +126,29 @@ function applies({ applyTo, definition }: PolicyInfo, { target, supports }: Poli
 export interface AppliedPolicies {
   readonly policy: PolicyInfo | undefined
   readonly operator: PolicyInfo | undefined
+  /** An operator policy of which nobody knows whether it applies: a new queue is refused then. */
+  readonly undecided?: PolicyInfo | undefined
 }
 
 export const noPolicies: AppliedPolicies = { policy: undefined, operator: undefined }
 
 /** Both sets of a vhost. */
 export class Policies {
-  readonly user = new PolicySet()
-  readonly operator = new PolicySet()
+  readonly user: PolicySet
+  readonly operator: PolicySet
+
+  constructor(warn?: PolicyWarning) {
+    this.user = new PolicySet(warn)
+    this.operator = new PolicySet(warn)
+  }
 
   for(subject: PolicySubject): AppliedPolicies {
     if (this.user.size === 0 && this.operator.size === 0) return noPolicies
-    return { policy: this.user.find(subject), operator: this.operator.find(subject) }
+    const operator = this.operator.find(subject)
+    return {
+      policy: this.user.find(subject).policy,
+      operator: operator.policy,
+      undecided: operator.undecided,
+    }
   }
 }

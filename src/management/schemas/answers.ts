@@ -248,14 +248,17 @@ export const answers = {
     arguments: table,
     properties_key: text,
   }),
-  Policy: object({
-    vhost: text,
-    name: text,
-    pattern: text,
-    'apply-to': text,
-    definition: table,
-    priority: { type: 'integer' },
-  }),
+  Policy: object(
+    {
+      vhost: text,
+      name: text,
+      pattern: text,
+      'apply-to': text,
+      definition: table,
+      priority: { type: 'integer' },
+    },
+    { warning: { ...text, description: 'why it is left out for some name, where that is so' } },
+  ),
   Parameter: object({ vhost: text, component: text, name: text, value: anything }),
   GlobalParameter: object({ name: text, value: anything }),
   Connection: merged(
