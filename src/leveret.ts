@@ -13,6 +13,7 @@ import type { ControlSocket } from './management/control-socket.ts'
 import type { ManagementServer } from './management/server.ts'
 import type { MetricsServer } from './metrics/server.ts'
 import { applyVhostDefaults } from './operations/vhost-defaults.ts'
+import { passwordPool } from './security/hash-pool.ts'
 import type { OAuth } from './security/oauth.ts'
 import { rabbitHash } from './security/passwords.ts'
 import { UserStore } from './security/user-store.ts'
@@ -58,6 +59,7 @@ export class Leveret {
   private readonly storage: Storage
   private readonly userStore: UserStore
   private closing: Promise<void> | undefined
+  private releasePasswords: (() => Promise<void>) | undefined
   private loaded = false
 
   private constructor(settings: Settings, storage: Storage, oauth: OAuth | undefined, loggers: Loggers) {
@@ -120,6 +122,7 @@ export class Leveret {
   static async start(settings: Settings, loggers: Loggers): Promise<Leveret> {
     const oauth = await openOAuth(settings)
     const leveret = new Leveret(settings, await openStorage(settings, loggers.other), oauth, loggers)
+    leveret.releasePasswords = passwordPool.hold()
     try {
       await leveret.load()
       await leveret.openListeners()
@@ -128,6 +131,7 @@ export class Leveret {
     } catch (error) {
       await leveret.closeManagement()
       await leveret.server.close()
+      await leveret.releasePasswords()
       leveret.broker.stop()
       await leveret.commit.abandon()
       await leveret.storage.close()
@@ -290,6 +294,7 @@ export class Leveret {
     this.alarms.stop()
     // Together: clients over WebSocket are on the port of the HTTP API, which waits until they have gone.
     await Promise.all([this.closeManagement(), this.server.close()])
+    await this.releasePasswords?.()
     this.broker.stop()
     try {
       await this.commit.close()

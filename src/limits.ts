@@ -203,3 +203,12 @@ export const PATTERN_STEPS_PER_TURN = 262_144
 
 /** Steps of one request that chooses among names, or of a new policy over those that exist: refused beyond. */
 export const PATTERN_STEPS_PER_REQUEST_MAX = 33_554_432
+
+/** Threads that hash passwords, one password each at a time; further ones wait. */
+export const PASSWORD_THREADS_MAX = 2
+
+/** ms without a password to hash after which these threads end. */
+export const PASSWORD_THREAD_IDLE_MS = 10_000
+
+/** Logins that wait for their password's hash, some ten seconds of work: 506 beyond, over HTTP 503. */
+export const LOGINS_WAITING_MAX = 400

@@ -150,6 +150,10 @@ describe('habits', () => {
     ).toEqual([])
   })
 
+  it('nothing that takes long shares the threads of the store', () => {
+    expect(lines(/\b(scrypt|pbkdf2)\(/, sources)).toEqual([])
+  })
+
   it('the model asks its clock, not the system', () => {
     const model = sources.filter((f) => f.startsWith('src/broker/') && f !== 'src/broker/clock.ts')
     expect(lines(/Date\.now|setTimeout|setInterval|setImmediate|Math\.random/, model)).toEqual([])

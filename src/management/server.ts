@@ -17,6 +17,7 @@ import {
 } from 'fastify'
 import { passwordLogin } from '../connection/login.ts'
 import type { Leveret } from '../leveret.ts'
+import { AmqpError } from '../protocol/errors.ts'
 import type { Principal } from '../security/principal.ts'
 import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
@@ -186,7 +187,11 @@ export class ManagementServer {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users, login.oauth, name, password, address, wait)
+      user = await passwordLogin(users, login.oauth, name, password, address, wait).catch((error) => {
+        if (!(error instanceof AmqpError)) throw error
+        this.leveret.logger.warn({ address }, 'HTTP login refused: too many are waiting')
+        throw new HttpError(503, 'busy', error.message)
+      })
     } else throw notLoggedIn
     if (user === undefined) {
       throttle.refused(address, now)

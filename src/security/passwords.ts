@@ -2,7 +2,8 @@
  * Password hashes: RabbitMQ's salted ones, which definitions files carry, and scrypt, which is what is stored. A login
  * with one of the former is the occasion to replace it.
  */
-import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { passwordPool } from './hash-pool.ts'
 
 export interface PasswordHash {
   readonly hash: string
@@ -19,7 +20,7 @@ const SALT_BYTES = 4
 const RANDOM_PASSWORD_BYTES = 24
 const SCRYPT_SALT_BYTES = 16
 const SCRYPT_BYTES = 32
-const SCRYPT_OPTIONS: ScryptOptions = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+const SCRYPT_OPTIONS = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
 export function isKnownAlgorithm(algorithm: string): boolean {
   return algorithm === SCRYPT || Object.hasOwn(digests, algorithm)
@@ -38,27 +39,45 @@ export function rabbitHash(
   return { hash: Buffer.concat([salt, digest]).toString('base64'), algorithm }
 }
 
-/** Off the event loop. */
+/** In a thread of its own, without a limit to how many wait. */
 export async function scryptHash(
   password: string,
   salt = randomBytes(SCRYPT_SALT_BYTES),
 ): Promise<PasswordHash> {
-  const key = await new Promise<Buffer>((resolve, reject) =>
-    scrypt(password, salt, SCRYPT_BYTES, SCRYPT_OPTIONS, (error, k) => (error ? reject(error) : resolve(k))),
-  )
+  const key = await passwordPool.hash({ password, salt, octets: SCRYPT_BYTES, options: SCRYPT_OPTIONS })
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
-export async function passwordMatches(password: string, stored: PasswordHash): Promise<boolean> {
-  const bytes = Buffer.from(stored.hash, 'base64')
-  const isScrypt = stored.algorithm === SCRYPT
+export interface PasswordCheck {
+  readonly matches: boolean
+  /** The same password as it is to be stored. */
+  readonly scrypt: PasswordHash
+}
+
+/**
+ * The same work for every password and every kind of hash, and where there is none: how long it takes tells nothing.
+ * @param stored undefined where there is no such user
+ */
+export async function checkPassword(
+  password: string,
+  stored: PasswordHash | undefined,
+): Promise<PasswordCheck> {
+  const { hash, algorithm } = stored ?? { hash: '', algorithm: SCRYPT }
+  const bytes = Buffer.from(hash, 'base64')
+  const isScrypt = algorithm === SCRYPT
   const saltBytes = isScrypt ? SCRYPT_SALT_BYTES : SALT_BYTES
   // A hash that is empty or too short stands for a user who cannot log in with a password.
-  if (bytes.length <= saltBytes || !isKnownAlgorithm(stored.algorithm)) return false
+  const usable = bytes.length > saltBytes && isKnownAlgorithm(algorithm)
   const salt = bytes.subarray(0, saltBytes)
-  const computed = isScrypt ? await scryptHash(password, salt) : rabbitHash(password, stored.algorithm, salt)
-  const other = Buffer.from(computed.hash, 'base64')
-  return other.length === bytes.length && timingSafeEqual(other, bytes)
+  const scrypt = await (usable && isScrypt ? scryptHash(password, salt) : scryptHash(password))
+  const quick = usable && !isScrypt ? rabbitHash(password, algorithm, salt) : rabbitHash(password)
+  const computed = Buffer.from((isScrypt ? scrypt : quick).hash, 'base64')
+  const equal = computed.length === bytes.length && timingSafeEqual(computed, bytes)
+  return { matches: usable && equal, scrypt }
+}
+
+export async function passwordMatches(password: string, stored: PasswordHash): Promise<boolean> {
+  return (await checkPassword(password, stored)).matches
 }
 
 /** One that nobody knows, until somebody sets another. */

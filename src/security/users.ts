@@ -1,6 +1,7 @@
 /** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
-
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { LOGINS_WAITING_MAX } from '../limits.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import {
   type Access,
   PatternAccess,
@@ -8,7 +9,8 @@ import {
   type Permission,
   type TopicPermission,
 } from './access.ts'
-import { type PasswordHash, passwordMatches, rabbitHash, SCRYPT, scryptHash } from './passwords.ts'
+import { passwordPool } from './hash-pool.ts'
+import { checkPassword, type PasswordCheck, type PasswordHash, SCRYPT } from './passwords.ts'
 
 /** What a new password must satisfy: so many characters, or a regular expression. */
 export type PasswordRule = { readonly minLength: number } | { readonly pattern: string }
@@ -72,8 +74,7 @@ export class Users {
   private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()
   private readonly key = randomBytes(32)
   /** Calculations that are under way. */
-  private readonly verifying = new Map<string, Promise<boolean>>()
-  private readonly upgrading = new Set<string>()
+  private readonly verifying = new Map<string, Promise<PasswordCheck>>()
 
   constructor(journal: UserJournal | undefined, loopbackOnly: readonly string[]) {
     this.journal = journal
@@ -218,18 +219,28 @@ export class Users {
     return rights.access
   }
 
-  /** undefined where name, password or origin are refused; the caller does not learn which. */
+  /**
+   * undefined where name, password or origin are refused; neither the caller nor the time it takes tells which.
+   * @throws AmqpError 506 where too many wait
+   */
   async login(name: string, password: string, fromLoopback: boolean): Promise<UserRecord | undefined> {
     const user = this.byName.get(name)
-    const stored = user?.password ?? decoy
-    const matches = this.wasVerified(name, stored, password) || (await this.verify(password, stored))
+    if (user !== undefined && this.wasVerified(name, user.password, password))
+      return fromLoopback || !this.loopbackOnly.has(name) ? user : undefined
+    const { matches, scrypt } = await this.verify(name, password, user?.password)
     if (user === undefined || !matches) return undefined
     // The user was changed meanwhile, if only by a better hash of the same password: what is there now counts.
     if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
-    this.remember(name, stored, password)
-    if (stored.algorithm !== SCRYPT) this.upgrade(user, password).catch(() => {})
-    return user
+    if (user.password.algorithm === SCRYPT) {
+      this.remember(name, user.password, password)
+      return user
+    }
+    // From now on a memory-hard hash of it is kept.
+    const stronger = { ...user, password: scrypt }
+    this.set(stronger)
+    this.remember(name, scrypt, password)
+    return stronger
   }
 
   /** The password was right lately, and still is. */
@@ -242,12 +253,14 @@ export class Users {
     return createHmac('sha256', this.key).update(password).digest()
   }
 
-  /** A thousand clients that come at once with the same password cost one calculation, and its memory. */
-  private verify(password: string, stored: PasswordHash): Promise<boolean> {
-    const key = `${stored.hash} ${this.digest(password).toString('base64')}`
+  /** A thousand clients that come at once with the same name and password cost one calculation, and its memory. */
+  private verify(name: string, password: string, stored: PasswordHash | undefined): Promise<PasswordCheck> {
+    const key = `${stored?.hash ?? ''} ${this.digest(password).toString('base64')} ${name}`
     let result = this.verifying.get(key)
     if (result === undefined) {
-      result = passwordMatches(password, stored).finally(() => this.verifying.delete(key))
+      if (passwordPool.waiting >= LOGINS_WAITING_MAX)
+        throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
+      result = checkPassword(password, stored).finally(() => this.verifying.delete(key))
       this.verifying.set(key, result)
     }
     return result
@@ -261,18 +274,4 @@ export class Users {
   private remember(name: string, stored: PasswordHash, password: string): void {
     this.verified.set(name, { hash: stored.hash, digest: this.digest(password) })
   }
-
-  /** The password is known to be right: from now on a memory-hard hash of it is kept. */
-  /** Where it fails the old hash stays, and the next login tries again. */
-  private async upgrade(user: UserRecord, password: string): Promise<void> {
-    if (this.upgrading.has(user.name)) return
-    this.upgrading.add(user.name)
-    const stronger = await scryptHash(password).finally(() => this.upgrading.delete(user.name))
-    if (this.byName.get(user.name) !== user) return
-    this.set({ ...user, password: stronger })
-    this.remember(user.name, stronger, password)
-  }
 }
-
-/** For names that do not exist: checking takes as long as for one that does. */
-const decoy = rabbitHash(randomBytes(16).toString('base64'))

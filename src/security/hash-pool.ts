@@ -1,0 +1,121 @@
+/**
+ * Memory-hard hashes of passwords, in threads of their own: the threads of libuv, which scrypt would take, are where the
+ * store writes, and commits are not to wait behind logins. A thread is there only while there is something to do; its
+ * program is given as text, so that bundles and both kinds of module find it.
+ */
+import { Worker } from 'node:worker_threads'
+import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
+
+const PROGRAM = `
+const { parentPort } = require('node:worker_threads')
+const { scryptSync } = require('node:crypto')
+parentPort.on('message', ({ password, salt, octets, options }) => {
+  try {
+    parentPort.postMessage({ key: scryptSync(password, salt, octets, options) })
+  } catch (error) {
+    parentPort.postMessage({ error: String(error) })
+  }
+})`
+
+export interface HashRequest {
+  readonly password: string
+  readonly salt: Uint8Array
+  readonly octets: number
+  readonly options: { readonly N: number; readonly r: number; readonly p: number; readonly maxmem: number }
+}
+
+interface Job {
+  readonly request: HashRequest
+  resolve(key: Uint8Array): void
+  reject(error: Error): void
+}
+
+interface Thread {
+  readonly worker: Worker
+  job: Job | undefined
+}
+
+export class HashPool {
+  /** Hashes made so far. */
+  made = 0
+  private holders = 0
+  private readonly queue: Job[] = []
+  private readonly threads = new Set<Thread>()
+  private idle: NodeJS.Timeout | undefined
+
+  /** Hashes that wait for a thread. */
+  get waiting(): number {
+    return this.queue.length
+  }
+
+  /** @throws Error where there can be no thread, or the pool is closed meanwhile */
+  hash(request: HashRequest): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ request, resolve, reject })
+      this.next()
+    })
+  }
+
+  /** Whoever holds it lets go of it when done; without holders there are no threads. */
+  hold(): () => Promise<void> {
+    this.holders++
+    let released = false
+    return async () => {
+      if (released) return
+      released = true
+      if (--this.holders === 0) await this.close()
+    }
+  }
+
+  private next(): void {
+    clearTimeout(this.idle)
+    while (this.queue.length > 0) {
+      const thread = [...this.threads].find((t) => t.job === undefined) ?? this.start()
+      if (thread === undefined) return
+      const job = this.queue.shift() as Job
+      thread.job = job
+      // Somebody waits for it, even where nothing else keeps the process.
+      thread.worker.ref()
+      thread.worker.postMessage(job.request)
+    }
+    if ([...this.threads].every((t) => t.job === undefined))
+      this.idle = setTimeout(() => void this.close(), PASSWORD_THREAD_IDLE_MS).unref()
+  }
+
+  /** undefined where there are enough. */
+  private start(): Thread | undefined {
+    if (this.threads.size >= PASSWORD_THREADS_MAX) return undefined
+    const worker = new Worker(PROGRAM, { eval: true, execArgv: [], env: {}, name: 'password hashes' })
+    const thread: Thread = { worker, job: undefined }
+    this.threads.add(thread)
+    const ended = (error: Error): void => {
+      if (!this.threads.delete(thread)) return
+      thread.job?.reject(error)
+      this.next()
+    }
+    worker.on('message', (answer: { key?: Uint8Array; error?: string }) => {
+      const { job } = thread
+      thread.job = undefined
+      worker.unref()
+      this.made++
+      if (answer.key !== undefined) job?.resolve(answer.key)
+      else job?.reject(new Error(answer.error))
+      this.next()
+    })
+    worker.on('error', ended)
+    worker.on('exit', () => ended(new Error('the thread that hashes passwords has ended')))
+    return thread
+  }
+
+  private async close(): Promise<void> {
+    clearTimeout(this.idle)
+    const threads = [...this.threads]
+    this.threads.clear()
+    const jobs = [...this.queue.splice(0), ...threads.flatMap((t) => t.job ?? [])]
+    for (const job of jobs) job.reject(new Error('the broker is closing'))
+    await Promise.all(threads.map((t) => t.worker.terminate()))
+  }
+}
+
+/** Of the whole process, however many brokers it runs. */
+export const passwordPool = new HashPool()
