@@ -3,6 +3,7 @@
  * store writes, and commits are not to wait behind logins. A thread is there only while there is something to do; its
  * program is given as text, so that bundles and both kinds of module find it.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
 
@@ -41,7 +42,7 @@ export class HashPool {
   private holders = 0
   private readonly queue: Job[] = []
   private readonly threads = new Set<Thread>()
-  private idle: NodeJS.Timeout | undefined
+  private idle: AbortController | undefined
 
   /** Hashes that wait for a thread. */
   get waiting(): number {
@@ -68,7 +69,7 @@ export class HashPool {
   }
 
   private next(): void {
-    clearTimeout(this.idle)
+    this.idle?.abort()
     while (this.queue.length > 0) {
       const thread = [...this.threads].find((t) => t.job === undefined) ?? this.start()
       if (thread === undefined) return
@@ -78,8 +79,14 @@ export class HashPool {
       thread.worker.ref()
       thread.worker.postMessage(job.request)
     }
-    if ([...this.threads].every((t) => t.job === undefined))
-      this.idle = setTimeout(() => void this.close(), PASSWORD_THREAD_IDLE_MS).unref()
+    if ([...this.threads].every((t) => t.job === undefined)) this.endWhenIdle().catch(() => {})
+  }
+
+  /** Rejects where something comes meanwhile. */
+  private async endWhenIdle(): Promise<void> {
+    this.idle = new AbortController()
+    await pause(PASSWORD_THREAD_IDLE_MS, undefined, { ref: false, signal: this.idle.signal })
+    await this.close()
   }
 
   /** undefined where there are enough. */
@@ -108,7 +115,7 @@ export class HashPool {
   }
 
   private async close(): Promise<void> {
-    clearTimeout(this.idle)
+    this.idle?.abort()
     const threads = [...this.threads]
     this.threads.clear()
     const jobs = [...this.queue.splice(0), ...threads.flatMap((t) => t.job ?? [])]
