@@ -85,8 +85,9 @@ export class HashPool {
   /** Rejects where something comes meanwhile. */
   private async endWhenIdle(): Promise<void> {
     this.idle = new AbortController()
-    await pause(PASSWORD_THREAD_IDLE_MS, undefined, { ref: false, signal: this.idle.signal })
-    await this.close()
+    const { signal } = this.idle
+    await pause(PASSWORD_THREAD_IDLE_MS, undefined, { ref: false, signal })
+    if (!signal.aborted) await this.close()
   }
 
   /** undefined where there are enough. */
