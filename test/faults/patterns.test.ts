@@ -22,11 +22,9 @@ const name = (i: number): string => `${'a'.repeat(240)}.${i}`
 beforeAll(async () => {
   broker = await createBroker({ port: 0, managementPort: 0, metricsPort: 0 })
   api = `http://127.0.0.1:${broker.managementPort}/api`
-  await Promise.all(
-    Array.from({ length: QUEUES }, (_, i) =>
-      fetch(`${api}/queues/%2F/${name(i)}`, { method: 'PUT', headers, body: '{}' }),
-    ),
-  )
+  const queues = Array.from({ length: QUEUES }, (_, i) => ({ vhost: '/', name: name(i), durable: true }))
+  const body = JSON.stringify({ queues })
+  expect((await fetch(`${api}/definitions`, { method: 'POST', headers, body })).status).toBe(204)
 })
 afterAll(() => broker.close())
 
