@@ -21,6 +21,9 @@ import { Users } from './security/users.ts'
 import type { Settings, UserOptions } from './settings.ts'
 import { GroupCommit } from './storage/batch.ts'
 import { LmdbStorage } from './storage/lmdb/lmdb-storage.ts'
+import { Journal } from './storage/log/journal.ts'
+import { folderDisk } from './storage/log/journal-disk.ts'
+import { LoggedStorage, type OpenLog } from './storage/log/logged-storage.ts'
 import { MemoryStorage } from './storage/memory/memory-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { loadGently } from './util/load.ts'
@@ -87,6 +90,9 @@ export class Leveret {
     })
     this.commit.onFailure((error) =>
       logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
+    )
+    storage.onDamage?.((damage) =>
+      logger.error(damage, 'the data folder is damaged: what fails its check is left out and kept aside'),
     )
     this.parameters = new Parameters(this.broker.objects, this.commit)
     this.userStore = new UserStore(this.broker.objects, this.commit)
@@ -320,7 +326,14 @@ async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
 function openStorage({ storage, dataDir }: Settings, logger: Logger): Promise<Storage> | Storage {
   if (storage === 'memory') return new MemoryStorage()
   if (dataDir === undefined) throw new TypeError("storage 'lmdb' needs a dataDir")
-  return LmdbStorage.open(dataDir, { notice: (text) => logger.warn({}, text) })
+  return openFolder(dataDir, logger)
+}
+
+/** @throws StorageError */
+async function openFolder(dir: string, logger: Logger): Promise<Storage> {
+  const store = await LmdbStorage.open(dir, { notice: (text) => logger.warn({}, text) })
+  const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, () => performance.now())
+  return LoggedStorage.open(store, openJournal, systemClock)
 }
 
 /** What was known last where the system does not tell just now. */

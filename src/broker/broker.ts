@@ -36,9 +36,6 @@ import { type StoredExchange, TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
 import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
-/** Logs from this number on hold what was paged out of transient queues: they are dropped at start. */
-const SPILL_LOGS_FROM = 0x8000_0000
-
 const RANDOM_STEPS = 2 ** 32
 
 /** Seconds until the numbers come round. */
@@ -136,12 +133,12 @@ export class Broker {
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
-    this.nextSpill = SPILL_LOGS_FROM + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
+    this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
   }
 
   /** Brings back what the store holds; a new store gets the vhost `/`. */
   load(): void {
-    this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
+    this.commit.write({ op: 'drop-logs', from: this.commit.spillLogsFrom })
     restoreVhosts(this.topology, this)
     this.isNew = this.vhosts.size === 0 && this.objects.quarantined.length === 0
     if (this.vhosts.size === 0)
@@ -376,7 +373,7 @@ export class Broker {
   get overloaded(): boolean {
     return (
       this.commit.busy &&
-      (this.commit.pendingBytes > this.commitBytesMax || this.pager.excess > COMMIT_BYTES_MAX)
+      (this.commit.unsafeBytes > this.commitBytesMax || this.pager.excess > COMMIT_BYTES_MAX)
     )
   }
 

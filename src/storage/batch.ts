@@ -1,10 +1,12 @@
 /**
  * Group commit: collects what changed, writes it as one batch, and counts batches. One batch is on its way at a time;
  * what comes meanwhile is the next one. Whoever waits for the disk remembers a batch number, not a promise a message.
+ * There are two such numbers, since the store may take over later what is safe already: what was flushed may be
+ * confirmed, what was applied may leave memory.
  */
 import type { Clock, Timer } from '../broker/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
-import type { Storage, StorageWrite } from './storage.ts'
+import { SPILL_LOGS_FROM, type Storage, type StorageWrite } from './storage.ts'
 
 /** How long changes that nobody waits for may gather before they are written, in ms. */
 const LAZY_MS = 10
@@ -26,6 +28,10 @@ export class GroupCommit {
   number = 1
   /** All batches up to this one are on disk. */
   flushed = 0
+  /** All batches up to this one can be read from the store, and their octets may change. */
+  applied = 0
+  /** Logs from this number on need not outlive the process. */
+  readonly spillLogsFrom = SPILL_LOGS_FROM
   /** Octets of messages in the open batch and in the one on its way. */
   pendingBytes = 0
   /** Counts changes of metadata, so that a caller can tell whether it made one. */
@@ -47,6 +53,11 @@ export class GroupCommit {
   private readonly flushListeners: (() => void)[] = []
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
+  private applyFailure: unknown
+  /** Writes that have gone well. */
+  private writes = 0
+  /** Batches that are flushed but not applied, with how many writes there were up to them; in order. */
+  private unapplied: { number: number; writes: number }[] = []
 
   /** @param owner who is charged with what listeners throw */
   constructor(storage: Storage, clock: Clock, owner: Owner = rethrow) {
@@ -54,8 +65,10 @@ export class GroupCommit {
     this.owner = owner
     this.keeps = storage.keeps
     this.clock = clock
+    storage.onApplied?.(() => this.takenOver())
   }
 
+  /** Called when batches are on disk, and again when they are applied. */
   onFlushed(listener: () => void): void {
     this.flushListeners.push(listener)
   }
@@ -96,7 +109,17 @@ export class GroupCommit {
 
   /** A flush is to come. */
   get busy(): boolean {
-    return this.keeps && (this.inFlight !== undefined || this.dirty)
+    return this.keeps && (this.inFlight !== undefined || this.dirty || this.unapplied.length > 0)
+  }
+
+  /** Octets of messages that cannot leave memory. */
+  get unsafeBytes(): number {
+    return this.pendingBytes + (this.storage.unappliedBytes ?? 0)
+  }
+
+  /** Somebody waits for memory: what is flushed is applied soon. */
+  applySoon(): void {
+    if (this.unapplied.length > 0) this.storage.applySoon?.()
   }
 
   private changed(): void {
@@ -142,7 +165,7 @@ export class GroupCommit {
     const number = this.number++
     this.flightBytes = this.pendingBytes
     this.inFlight.then(
-      () => this.landed(number),
+      () => this.landed(number, batch.length),
       (error) => this.failed(error, batch, number),
     )
   }
@@ -157,10 +180,12 @@ export class GroupCommit {
     return failure
   }
 
-  private landed(number: number): void {
+  private landed(number: number, size: number): void {
     this.inFlight = undefined
     this.failure = undefined
     this.flushed = number
+    if (size > 0) this.writes++
+    this.noteUnapplied(number)
     this.pendingBytes -= this.flightBytes
     if (this.waiting.length > 0) {
       const ready = this.waiting.filter((w) => w.number <= number)
@@ -170,6 +195,32 @@ export class GroupCommit {
     for (const listener of this.flushListeners) charged(this.owner, listener)
     if (this.inFlight === undefined) this.maintain()
     this.proceed()
+  }
+
+  private noteUnapplied(number: number): void {
+    const last = this.unapplied.at(-1)
+    if (this.writes <= (this.storage.applied ?? this.writes)) this.applied = number
+    else if (last?.writes === this.writes) last.number = number
+    else this.unapplied.push({ number, writes: this.writes })
+  }
+
+  /** The store has taken over some of what was flushed. */
+  private takenOver(): void {
+    const applied = this.storage.applied ?? 0
+    const { applyFailure } = this.storage
+    if (applyFailure !== undefined && this.applyFailure === undefined)
+      for (const listener of this.failureListeners) listener(applyFailure)
+    this.applyFailure = applyFailure
+    let taken = 0
+    for (
+      let next = this.unapplied[0];
+      next !== undefined && next.writes <= applied;
+      next = this.unapplied[++taken]
+    )
+      this.applied = next.number
+    this.unapplied.splice(0, taken)
+    if (this.closed) return
+    for (const listener of this.flushListeners) charged(this.owner, listener)
   }
 
   /** What has gathered meanwhile is the next batch: at once where somebody waits for it. */
@@ -210,7 +261,7 @@ export class GroupCommit {
     this.clock.after(RETRY_MS, () => {
       if (this.closed) return
       this.storage.write(batch).then(
-        () => this.landed(number),
+        () => this.landed(number, batch.length),
         (e) => this.failed(e, batch, number),
       )
     })

@@ -70,7 +70,8 @@ export class DelayedMessages {
   /** Finds again what a former run has left. Targets must be registered by now. */
   restore(): void {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
-      const reserved = state.byteLength < 4 ? this.indexEnd(segment) : readReserved(state)
+      const reserved =
+        state === undefined || state.byteLength < 4 ? this.indexEnd(segment) : readReserved(state)
       this.addBucket(segment, { next: reserved, reserved, order: undefined })
     }
     this.arm()
@@ -140,8 +141,8 @@ export class DelayedMessages {
   }
 
   private flushed(): void {
-    const { flushed } = this.commit
-    const later = this.unflushed.findIndex((u) => u.batch > flushed)
+    const { applied } = this.commit
+    const later = this.unflushed.findIndex((u) => u.batch > applied)
     const done = this.unflushed.splice(0, later < 0 ? this.unflushed.length : later)
     for (const { second, index } of done) {
       const fresh = this.fresh.get(second)

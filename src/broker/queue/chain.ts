@@ -17,6 +17,7 @@ import {
   STATE_SETTLED,
   STATE_UNACKED,
 } from './segment.ts'
+import { residentBytes, segmentAt, soonestExpiry } from './segments.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
@@ -37,7 +38,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Opens the place to which segments of a queue without a log are paged out. */
   private readonly openSpill: () => QueueLog
   private spillLog: QueueLog | undefined
-  /** Position in `segments` and index in that segment of the first message never handed out. */
+  /** Where the first message never handed out is: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
   private nextNumber = 0
@@ -86,13 +87,12 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   get memory(): number {
-    return this.segments.reduce((n, s) => n + (s.bytes?.length ?? 0), 0)
+    return residentBytes(this.segments)
   }
 
   append(m: Incoming, expiresAt: number): void {
     const size = Segment.entryBytes(m, expiresAt !== 0)
-    const count = this.segments.length
-    let tail = count === 0 ? undefined : (this.segments[count - 1] as Segment)
+    let tail: Segment | undefined = this.segments[this.segments.length - 1]
     if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
     else {
       if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size)
@@ -143,7 +143,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     const cursor = this.segments[this.cursorAt]
     if (cursor === undefined || segment.base <= cursor.base || !segment.sealed) return 'forget'
     if (segment === this.segments[this.segments.length - 1]) return 'wait'
-    if (segment.spilling || segment.dirty || segment.batch > this.pager.flushed) return 'wait'
+    if (segment.spilling || segment.dirty || segment.batch > this.pager.applied) return 'wait'
     return segment.spilled || (this.log !== undefined && segment.persistent === segment.count)
       ? 'evict'
       : 'store'
@@ -156,24 +156,28 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   head(): boolean {
     if (this.ready === 0) return false
-    if (this.returned.size > 0) {
+    while (this.returned.size > 0) {
       const number = this.returned.first
       this.headSegment = this.locate(number)
       this.headIndex = number - this.headSegment.base
       this.load(this.headSegment)
-      return true
+      if (this.returned.first === number && this.returned.size > 0) return true
     }
     for (;;) {
       const segment = this.segments[this.cursorAt] as Segment
       if (this.cursorIndex < segment.count) {
-        if (segment.bytes === undefined) this.load(segment)
+        if (segment.bytes === undefined) {
+          this.load(segment)
+          if (this.ready === 0) return false
+        }
         if (segment.state(this.cursorIndex) === STATE_READY) {
           this.headSegment = segment
           this.headIndex = this.cursorIndex
           return true
         }
         this.cursorIndex++
-      } else {
+      } else if (segment.live === 0 && segment.sealed) this.dropSegment(segment)
+      else {
         this.cursorAt++
         this.cursorIndex = 0
       }
@@ -266,8 +270,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   *browse(after: number): Iterable<Browsed> {
     for (const segment of [...this.segments]) {
       if (segment.base + segment.count <= after + 1) continue
-      const wasLoaded = segment.bytes !== undefined
-      this.load(segment)
+      const wasLoaded = this.load(segment)
       yield* segment.browse(Math.max(0, after + 1 - segment.base))
       this.leave(segment, wasLoaded)
     }
@@ -281,8 +284,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   expired(now: number): number[] {
     for (const segment of this.segments) {
       if (segment.soonest === 0 || segment.soonest >= now) continue
-      const wasLoaded = segment.bytes !== undefined
-      this.load(segment)
+      const wasLoaded = this.load(segment)
       const found = segment.takeExpired(now)
       if (found.length > 0) return found.map((index) => segment.base + index)
       this.leave(segment, wasLoaded)
@@ -291,9 +293,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   soonestExpiry(): number {
-    let soonest = 0
-    for (const { soonest: at } of this.segments) if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
-    return soonest
+    return soonestExpiry(this.segments)
   }
 
   find(number: number): { segment: Segment; index: number } {
@@ -337,22 +337,14 @@ export class Chain implements MessageOrder, SegmentOwner {
     else if (at === this.cursorAt) this.cursorIndex = 0
     if (this.lastFound === segment) this.lastFound = undefined
     segment.gone = true
-    const log = this.log ?? this.spillLog
-    log?.drop(segment)
+    ;(this.log ?? this.spillLog)?.drop(segment)
     this.pager.release(segment)
   }
 
   private locate(number: number): Segment {
     const last = this.lastFound
     if (last !== undefined && number >= last.base && number < last.base + last.count) return last
-    let low = 0
-    let high = this.segments.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if ((this.segments[middle] as Segment).base <= number) low = middle
-      else high = middle - 1
-    }
-    const found = this.segments[low] as Segment
+    const found = segmentAt(this.segments, number)
     this.lastFound = found
     return found
   }
@@ -361,19 +353,28 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (segment.bytes === undefined) this.load(segment)
     return segment
   }
-
-  private load(segment: Segment): void {
-    if (segment.bytes !== undefined) return
+  /** True where it was loaded. */
+  private load(segment: Segment): boolean {
+    if (segment.bytes !== undefined) return true
     const log = (this.log ?? this.spillLog) as QueueLog
-    log.load(segment, (bytes) => this.pager.room(bytes))
+    const lost = log.load(segment, (bytes) => this.pager.room(bytes))
     this.pager.added(segment)
+    if (lost.length > 0) this.lose(segment, lost)
+    return false
+  }
+
+  /** What the disk has damaged is gone; how large it was, nobody knows. */
+  private lose(segment: Segment, lost: readonly number[]): void {
+    for (const index of lost) this.returned.remove(segment.base + index)
+    this.readyBytes = Math.round((this.readyBytes / this.ready) * (this.ready - lost.length))
+    this.ready -= lost.length
+    if (segment.persistent > 0) this.log?.touch(segment)
   }
 
   purge(): number {
     const count = this.ready
     // Behind the cursor's segment nothing has been handed out: those segments go as they are, loaded or not.
-    const untouched = this.takenAhead ? [] : this.segments.slice(this.cursorAt + 1)
-    for (const segment of untouched) {
+    for (const segment of this.takenAhead ? [] : this.segments.slice(this.cursorAt + 1)) {
       this.ready -= segment.live
       this.dropSegment(segment)
     }

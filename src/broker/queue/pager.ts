@@ -8,6 +8,8 @@ import { SEGMENT_BYTES, type Segment } from './segment.ts'
 
 /** Buffers kept for new segments. */
 const POOL_MAX = 16
+/** Octets of memory that is free once the store has taken over what was in it. */
+const LEAVING_BYTES_MAX = 2 * POOL_MAX * SEGMENT_BYTES
 /** Segments looked at in one go that cannot leave yet. */
 const WAITING_MAX = 256
 /** Entries of the list above which it is rid of those that are gone. */
@@ -36,6 +38,9 @@ export class Pager {
   readonly budget: number
   private readonly commit: GroupCommit
   private readonly pool: ArrayBuffer[] = []
+  /** Let go of by their queues, but the store has not taken over all that is in them. */
+  private leaving: { segment: Segment; memory: ArrayBuffer }[] = []
+  private leavingBytes = 0
   /** Octets to be written so that they can leave. */
   private storing = 0
   private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
@@ -46,6 +51,7 @@ export class Pager {
     this.commit = commit
     commit.onFlushed(() => {
       this.storing = 0
+      this.reclaim()
       this.relieve()
     })
   }
@@ -55,9 +61,9 @@ export class Pager {
     return this.resident - this.budget * UNWRITTEN_FACTOR
   }
 
-  /** Batches up to this one are on disk. */
-  get flushed(): number {
-    return this.commit.flushed
+  /** Batches up to this one can be read from the store. */
+  get applied(): number {
+    return this.commit.applied
   }
 
   /** Memory for a segment of that many octets. */
@@ -88,17 +94,36 @@ export class Pager {
     if (bytes === undefined) return
     this.resident -= bytes.length
     const memory = bytes.buffer as ArrayBuffer
-    if (segment.batch <= this.commit.flushed) {
-      if (segment.adopted && segment.pins > 0) segment.unpinned = () => giveMemoryBack(memory)
-      else if (segment.adopted) giveMemoryBack(memory)
-      else if (memory.byteLength === SEGMENT_BYTES && this.pool.length < POOL_MAX) this.pool.push(memory)
+    if (segment.batch <= this.commit.applied) this.useAgain(segment, memory)
+    else if (this.leavingBytes < LEAVING_BYTES_MAX) {
+      this.leaving.push({ segment, memory })
+      this.leavingBytes += memory.byteLength
     }
     segment.unload()
+  }
+
+  /** Nothing refers to its memory any more but, where it is pinned, a socket. */
+  private useAgain(segment: Segment, memory: ArrayBuffer): void {
+    if (segment.adopted && segment.pins > 0) segment.unpinned = () => giveMemoryBack(memory)
+    else if (segment.adopted) giveMemoryBack(memory)
+    else if (memory.byteLength === SEGMENT_BYTES && this.pool.length < POOL_MAX) this.pool.push(memory)
+  }
+
+  /** What segments have left becomes free when the store has taken over what was in it. */
+  private reclaim(): void {
+    const { applied } = this.commit
+    if (this.leaving.length === 0 || !this.leaving.some(({ segment }) => segment.batch <= applied)) return
+    const all = this.leaving
+    this.leaving = all.filter(({ segment }) => segment.batch > applied)
+    this.leavingBytes = this.leaving.reduce((n, { memory }) => n + memory.byteLength, 0)
+    for (const { segment, memory } of all) if (segment.batch <= applied) this.useAgain(segment, memory)
   }
 
   /** Nothing is kept for new segments any more. */
   forgetPool(): void {
     this.pool.length = 0
+    this.leaving = []
+    this.leavingBytes = 0
   }
 
   private get mayStore(): boolean {
@@ -125,6 +150,7 @@ export class Pager {
       }
     }
     if (stored) this.commit.hurry()
+    else if (waiting > 0) this.commit.applySoon()
     if (list.length > LIST_MAX && this.resident <= this.budget)
       this.sealedSegments = list.filter((s) => !s.segment.gone && s.segment.bytes !== undefined)
   }

@@ -5,8 +5,11 @@
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { SEGMENT_MESSAGES_MAX, type Segment, unpackStates } from './segment.ts'
+import { SEGMENT_MESSAGES_MAX, type Segment, STATE_READY, STATE_SETTLED, unpackStates } from './segment.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
+
+/** In place of where an entry begins. */
+const MISSING = 0xffff_ffff
 
 export interface Restored {
   readonly segments: Segment[]
@@ -101,7 +104,11 @@ export class QueueLog implements BatchSource {
       const end = (segment.offsets[range.last] as number) + segment.entryLength(range.last)
       const record = bytes.subarray(start, Math.min(bytes.length, (end + 3) & ~3))
       batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
-      segment.onDisk = true
+      segment.onDisk = segment.recorded = true
+    } else if (segment.live === 0 && segment.recorded) {
+      // Where the store does not have the records yet, it will never get them.
+      batch.push({ op: 'clear-segment', log: this.id, segment: segment.number })
+      segment.recorded = false
     }
     if (segment.onDisk)
       batch.push({ op: 'segment', log: this.id, segment: segment.number, state: encodeState(segment) })
@@ -116,7 +123,7 @@ export class QueueLog implements BatchSource {
     const bytes = (segment.bytes as Uint8Array).subarray(start, Math.max(used, start))
     batch.push({ op: 'record', log, segment: number, index: 0, bytes })
     batch.push({ op: 'segment', log, segment: number, state: encodeState(segment) })
-    segment.onDisk = true
+    segment.onDisk = segment.recorded = true
     segment.spilling = false
     segment.spilled = true
   }
@@ -130,19 +137,23 @@ export class QueueLog implements BatchSource {
     let ready = 0
     let readyBytes = 0
     const next = { segment: 1, message: 0 }
+    /** Messages that segments which cannot be read may have behind the last one that can. */
+    let unknown = 0
     for (const { segment: number, state } of this.storage.segments(this.id)) {
       next.segment = number + 1
       let decoded: ReturnType<typeof decodeState>
       try {
+        if (state === undefined) throw new RangeError('its checksum is wrong')
         decoded = decodeState(number, state)
         if (decoded.segment.base < next.message) throw new RangeError('its numbers belong to another one')
       } catch (error) {
         // Its numbers are not given to others.
-        next.message += SEGMENT_MESSAGES_MAX
+        unknown += SEGMENT_MESSAGES_MAX
         this.unreadable(number, error)
         continue
       }
       const { segment, liveBytes } = decoded
+      unknown = 0
       next.message = segment.base + segment.count
       if (segment.live === 0) {
         this.drop(segment)
@@ -152,15 +163,19 @@ export class QueueLog implements BatchSource {
       readyBytes += liveBytes
       segments.push(segment)
     }
+    next.message += unknown
     return { segments, ready, readyBytes, next }
   }
 
-  /** Reads the entries of a segment back into memory, for which `memory` finds the room. */
-  load(segment: Segment, memory: (bytes: number) => ArrayBuffer): void {
+  /**
+   * Reads the entries of a segment back into memory, for which `memory` finds the room. Returns the indexes of ready
+   * messages that the store has lost: they are settled from now on.
+   */
+  load(segment: Segment, memory: (bytes: number) => ArrayBuffer): number[] {
     const buffer = memory((segment.used + 3) & ~3)
     segment.bytes = new Uint8Array(buffer)
     segment.words = new Int32Array(buffer)
-    segment.offsets = new Uint32Array(Math.max(1, segment.count))
+    segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
     let at = 0
     for (const { index, bytes } of this.storage.records(this.id, segment.number)) {
       segment.bytes.set(bytes, at)
@@ -173,11 +188,26 @@ export class QueueLog implements BatchSource {
     segment.used = at
     segment.states = unpackStates(segment.packedStates, segment.count)
     segment.packedStates = undefined
+    return settleLost(segment)
   }
 }
 
 function rethrow(_segment: number, error: unknown): void {
   throw error
+}
+
+/** Messages without an entry: most were settled before they would have been written. */
+function settleLost(segment: Segment): number[] {
+  const lost: number[] = []
+  for (let i = 0; i < segment.count; i++) {
+    if (segment.offsets[i] !== MISSING) continue
+    segment.offsets[i] = 0
+    if (segment.state(i) !== STATE_READY) continue
+    segment.states[i] = STATE_SETTLED
+    segment.live--
+    lost.push(i)
+  }
+  return lost
 }
 
 /** The messages from `first` on that have to be written, from the first to the last one that needs it. */

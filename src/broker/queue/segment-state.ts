@@ -100,7 +100,7 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   segment.logged = segment.count
   segment.used = view.getUint32(24, true)
   segment.soonest = view.getUint32(28, true) * 1000
-  segment.onDisk = true
+  segment.onDisk = segment.recorded = true
   segment.spilled = true
   segment.sealed = true
   const tailAt = FIXED_BYTES + packedBytes(segment.count)

@@ -90,6 +90,8 @@ export class Segment {
   logged = 0
   /** Something of it is on disk or in a batch on its way there. */
   onDisk = false
+  /** The store has records of it, or gets them with a batch on its way. */
+  recorded = false
   /** Changed since the last batch: it is in the log's list. */
   dirty = false
   /** No further appends. */
@@ -253,6 +255,11 @@ export class Segment {
 
   wasDelivered(index: number): boolean {
     return ((this.states[index] as number) & STATE_DELIVERED) !== 0
+  }
+
+  /** The disk has damaged that message, or all that is known of its segment. */
+  lacks(index: number): boolean {
+    return index >= this.count || this.state(index) === STATE_SETTLED
   }
 
   entryLength(index: number): number {

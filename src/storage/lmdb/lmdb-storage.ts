@@ -1,20 +1,34 @@
 /**
  * The store on disk. Three databases: `meta` (text key, value), `segments` (log, segment: state) and `records` (log,
- * segment, index: packed entries). Numbers in keys are big-endian, so that the order of keys is their order.
+ * segment, index: packed entries), all with checksums (keys.ts); and `damaged`, what failed its check.
  */
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { areFree } from '../../util/descriptors.ts'
-import { type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import { PendingWrites } from '../log/pending-writes.ts'
+import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import { batchBytes } from './batch-bytes.ts'
+import { DamageList } from './damage.ts'
 import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
+import {
+  asBuffer,
+  type KeyRange,
+  logRange,
+  recordAt,
+  recordIsWhole,
+  recordKey,
+  recordRange,
+  sealed,
+  segmentKey,
+  segmentRange,
+  unsealed,
+} from './keys.ts'
+import { pagesOf, statsOf } from './tree-stats.ts'
 import { unreadable } from './unreadable.ts'
 
 /** Raised when the layout changes so that an older broker could not read it. */
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 const FORMAT_KEY = 'format'
-const SEGMENT_KEY_BYTES = 8
-const RECORD_KEY_BYTES = 12
-const KEY_NUMBER_MAX = 0xffffffff
 
 type Bytes = Database<Buffer, Buffer>
 
@@ -23,10 +37,6 @@ type Bytes = Database<Buffer, Buffer>
  * disk refuses, so such a write is never tried.
  */
 const DISK_RESERVE_BYTES = 8 * 1024 * 1024
-/** A batch rewrites pages on its way to the root of each tree: so much for itself and for each write, up to a bound. */
-const BATCH_OVERHEAD_BYTES = 64 * 1024
-const WRITE_OVERHEAD_BYTES = 3 * 4096
-const OVERHEAD_BYTES_MAX = 1024 * 1024
 /** At the start of the file. */
 const META_PAGES = 2
 
@@ -45,7 +55,7 @@ const MAPPED_BYTES_MAX = 32 * 1024 * 1024
 /** File descriptors that mapping takes, and some: without them the file stays mapped as it is. */
 const MAP_DESCRIPTORS = 8
 
-const DATABASES = ['meta', 'segments', 'records'] as const
+const DATABASES = ['meta', 'segments', 'records', 'damaged'] as const
 
 export interface LmdbOptions {
   /** Told what was mended while opening. */
@@ -60,6 +70,8 @@ export class LmdbStorage implements Storage {
   private meta!: Database<Buffer, string>
   private segmentStates!: Bytes
   private recordBytes!: Bytes
+  private setAside!: Database<Buffer, string>
+  private readonly damage = new DamageList()
   private readonly dir: string
   private readonly lock: FolderLock
   private readonly freeBytes: () => number
@@ -88,11 +100,25 @@ export class LmdbStorage implements Storage {
           dataFile(this.dir),
           `it is the store of another program, with ${JSON.stringify(name)} in it`,
         )
-    const [meta, segments, records] = DATABASES
+    const [meta, segments, records, damaged] = DATABASES
     this.meta = root.openDB({ name: meta, encoding: 'binary' })
     this.segmentStates = root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
     this.recordBytes = root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
+    this.setAside = root.openDB({ name: damaged, encoding: 'binary' })
     this.readBytes = 0
+  }
+
+  get damaged(): number {
+    return this.damage.count
+  }
+
+  onDamage(listener: (damage: Damage) => void): void {
+    this.damage.onDamage(listener)
+  }
+
+  /** What has been kept aside, in this run and in earlier ones. */
+  setAsideKeys(): string[] {
+    return [...this.setAside.getKeys({})]
   }
 
   get maintenanceDue(): boolean {
@@ -140,39 +166,59 @@ export class LmdbStorage implements Storage {
     }
   }
 
+  /** The version stands in the clear, so that every release can read it. */
   private async checkFormat(dir: string, isNew: boolean): Promise<void> {
     const found = this.meta.get(FORMAT_KEY)
-    if (found === undefined) {
-      if (!isNew) throw unreadable(dataFile(this.dir), `its record '${FORMAT_KEY}' is missing`)
-      await this.meta.put(
-        FORMAT_KEY,
-        Buffer.from(JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })),
+    if (found === undefined && !isNew)
+      throw unreadable(dataFile(this.dir), `its record '${FORMAT_KEY}' is missing`)
+    const { version } =
+      found === undefined ? { version: 0 } : (JSON.parse(found.toString()) as { version: number })
+    if (found !== undefined && isNew) markFolder(dir)
+    if (version === FORMAT_VERSION) return
+    if (version > FORMAT_VERSION)
+      throw new StorageError(
+        'VERSION',
+        `the data folder ${dir} has format ${version}, written by a newer release; this one reads up to ${FORMAT_VERSION}`,
       )
-      await this.root.flushed
-      markFolder(dir)
-      return
-    }
+    await this.root.batch(() => {
+      if (version > 0) this.sealAll()
+      const value = JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })
+      watch(this.meta.put(FORMAT_KEY, Buffer.from(value)))
+    })
+    await this.root.flushed
     if (isNew) markFolder(dir)
-    const { version } = JSON.parse(found.toString()) as { version: number }
-    if (version <= FORMAT_VERSION) return
-    throw new StorageError(
-      'VERSION',
-      `the data folder ${dir} has format ${version}, written by a newer release; this one reads up to ${FORMAT_VERSION}`,
-    )
+  }
+
+  /** Format 1 has no checksums. States and metadata get theirs, all at once; records are left as they are. */
+  private sealAll(): void {
+    for (const { key, value } of this.meta.getRange({}))
+      if (key !== FORMAT_KEY) watch(this.meta.put(key, sealed(Buffer.from(key), value)))
+    for (const { key, value } of this.segmentStates.getRange({})) {
+      const own = Buffer.from(key)
+      watch(this.segmentStates.put(own, sealed(own, value)))
+    }
+  }
+
+  /** @throws StorageError FULL unless there is room for the batch and for so many octets more */
+  ensureRoom(batch: readonly StorageWrite[], moreBytes = 0): void {
+    if (this.broken !== undefined) throw this.broken
+    if (this.freeBytes() < batchBytes(batch) + moreBytes + DISK_RESERVE_BYTES)
+      throw new StorageError('FULL', 'cannot write to the data folder: the disk is full')
   }
 
   async write(batch: readonly StorageWrite[]): Promise<void> {
-    if (this.broken !== undefined) throw this.broken
-    const needed = batchBytes(batch)
-    if (this.freeBytes() < needed + DISK_RESERVE_BYTES)
-      throw new StorageError('FULL', 'cannot write to the data folder: the disk is full')
+    this.ensureRoom(batch)
+    const merged = new PendingWrites()
+    merged.add(batch)
+    const writes = merged.writes()
     try {
       await this.root.batch(() => {
-        for (const w of batch) this.apply(w)
+        for (const w of writes) this.apply(w)
         this.sweep()
+        for (const { key, value } of this.damage.take()) watch(this.setAside.put(key, value))
       })
       await this.root.flushed
-      this.readBytes += COMMIT_READ_BYTES + batch.length * WRITE_READ_BYTES
+      this.readBytes += COMMIT_READ_BYTES + writes.length * WRITE_READ_BYTES
     } catch (error) {
       this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')
       throw this.broken
@@ -182,19 +228,29 @@ export class LmdbStorage implements Storage {
   private apply(w: StorageWrite): void {
     switch (w.op) {
       case 'put':
-        watch(this.meta.put(w.key, asBuffer(w.value)))
+        watch(
+          this.meta.put(
+            w.key,
+            w.key === FORMAT_KEY ? asBuffer(w.value) : sealed(Buffer.from(w.key), w.value),
+          ),
+        )
         break
       case 'delete':
         watch(this.meta.remove(w.key))
         break
       case 'record':
-        watch(this.recordBytes.put(recordKey(w.log, w.segment, w.index), asBuffer(w.bytes)))
+        watch(this.recordBytes.put(recordKey(w.log, w.segment, w.index, w.bytes), asBuffer(w.bytes)))
         break
-      case 'segment':
-        watch(this.segmentStates.put(segmentKey(w.log, w.segment), asBuffer(w.state)))
+      case 'segment': {
+        const key = segmentKey(w.log, w.segment)
+        watch(this.segmentStates.put(key, sealed(key, w.state)))
         break
+      }
       case 'drop-record':
-        watch(this.recordBytes.remove(recordKey(w.log, w.segment, w.index)))
+        removeKeys(this.recordBytes, recordAt(w.log, w.segment, w.index))
+        break
+      case 'clear-segment':
+        removeKeys(this.recordBytes, recordRange(w.log, w.segment))
         break
       case 'drop-segment':
         watch(this.segmentStates.remove(segmentKey(w.log, w.segment)))
@@ -218,7 +274,7 @@ export class LmdbStorage implements Storage {
   reusableBytes(): number {
     const { pageSize, lastPageNumber, free } = statsOf(this.root)
     let used = META_PAGES + pagesOf(free)
-    for (const db of [this.root, this.meta, this.segmentStates, this.recordBytes])
+    for (const db of [this.root, this.meta, this.segmentStates, this.recordBytes, this.setAside])
       used += pagesOf(statsOf(db))
     return Math.max(0, lastPageNumber + 1 - used) * pageSize
   }
@@ -226,7 +282,8 @@ export class LmdbStorage implements Storage {
   /** Only a mark: a log can be long, and a batch is not to wait until all of it is removed. */
   private dropLog(log: number): void {
     this.gone.add(log)
-    watch(this.meta.put(GONE_PREFIX + log, Buffer.alloc(0)))
+    const key = GONE_PREFIX + log
+    watch(this.meta.put(key, sealed(Buffer.from(key), Buffer.alloc(0))))
   }
 
   private firstLog(from: number): number | undefined {
@@ -238,11 +295,7 @@ export class LmdbStorage implements Storage {
   /** Removes some records of a dropped log, and with the last ones the mark. */
   private sweep(): void {
     for (const log of this.gone) {
-      const range = {
-        start: recordKey(log, 0, 0),
-        end: inclusive(recordKey(log, KEY_NUMBER_MAX, KEY_NUMBER_MAX)),
-      }
-      const count = removeKeys(this.recordBytes, { ...range, limit: SWEEP_RECORDS })
+      const count = removeKeys(this.recordBytes, { ...logRange(log), limit: SWEEP_RECORDS })
       this.readBytes += count * SWEEP_READ_BYTES
       if (count === SWEEP_RECORDS) return
       removeKeys(this.segmentStates, segmentRange(log))
@@ -254,33 +307,51 @@ export class LmdbStorage implements Storage {
   *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
     for (const { key, value } of this.meta.getRange({ start: prefix })) {
       if (!key.startsWith(prefix)) return
-      yield { key, value }
+      const whole = key === FORMAT_KEY ? value : unsealed(Buffer.from(key), value)
+      if (whole === undefined) this.damage.found({ kind: 'metadata', key }, value)
+      else yield { key, value: whole }
     }
   }
 
-  *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
+  *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {
     if (this.gone.has(log)) return
-    for (const { key, value } of this.segmentStates.getRange(segmentRange(log)))
-      yield { segment: key.readUInt32BE(4), state: value }
+    for (const { key, value } of this.segmentStates.getRange(segmentRange(log))) {
+      const segment = key.readUInt32BE(4)
+      const state = unsealed(key, value)
+      if (state === undefined) this.damage.found({ kind: 'state', log, segment }, value)
+      yield { segment, state }
+    }
   }
 
   *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
     if (this.gone.has(log)) return
     for (const key of this.recordBytes.getKeys(recordRange(log, segment))) {
-      // A view of memory that is used again for the next one: these octets are copied once, by whoever reads them.
-      const shared = this.recordBytes.getBinaryFast(key) as Buffer
-      // Its `length` is that of the value; as a typed array it is as long as the shared memory.
-      const bytes = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
-      this.readBytes += bytes.length
-      yield { index: key.readUInt32BE(8), bytes }
+      const index = key.readUInt32BE(8)
+      const bytes = this.wholeRecord(key, index)
+      if (bytes !== undefined) yield { index, bytes }
     }
+  }
+
+  /** A view of memory that is used again for the next one: these octets are copied once, by whoever reads them. */
+  private wholeRecord(key: Buffer, index: number): Uint8Array | undefined {
+    const shared = this.recordBytes.getBinaryFast(key) as Buffer | undefined
+    if (shared === undefined) return undefined
+    // Its `length` is that of the value; as a typed array it is as long as the shared memory.
+    const bytes = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
+    this.readBytes += bytes.length
+    if (recordIsWhole(key, bytes)) return bytes
+    this.damage.found(
+      { kind: 'record', log: key.readUInt32BE(0), segment: key.readUInt32BE(4), index },
+      bytes,
+    )
+    return undefined
   }
 
   record(log: number, segment: number, index: number): Uint8Array | undefined {
     if (this.gone.has(log)) return undefined
-    const bytes = this.recordBytes.getBinary(recordKey(log, segment, index))
-    this.readBytes += bytes?.length ?? 0
-    return bytes
+    for (const key of this.recordBytes.getKeys(recordAt(log, segment, index)))
+      return this.wholeRecord(key, index)?.slice()
+    return undefined
   }
 
   async close(): Promise<void> {
@@ -290,52 +361,11 @@ export class LmdbStorage implements Storage {
   }
 }
 
-/** Of one tree; its package does not describe them. */
-interface TreeStats {
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
-  readonly overflowPages: number
-}
-
-interface Stats extends TreeStats {
-  readonly pageSize: number
-  readonly lastPageNumber: number
-  readonly free: TreeStats
-}
-
-function statsOf(db: { getStats(): object }): Stats {
-  return db.getStats() as Stats
-}
-
-function pagesOf(t: TreeStats): number {
-  return t.treeBranchPageCount + t.treeLeafPageCount + t.overflowPages
-}
-
-/** Both ends are part of it. */
-interface KeyRange {
-  readonly start: Buffer
-  readonly end: Buffer
-  readonly limit?: number
-}
-
 /** Removes what is on disk in that range; returns how many. */
 function removeKeys(db: Bytes, range: KeyRange): number {
   const keys = Array.from(db.getKeys(range), (key) => Buffer.from(key))
   for (const key of keys) watch(db.remove(key))
   return keys.length
-}
-
-/** Ranges end in front of `end`, so one octet more takes it in. */
-function inclusive(key: Buffer): Buffer {
-  return Buffer.concat([key, Buffer.from([0])])
-}
-
-function segmentRange(log: number): KeyRange {
-  return { start: segmentKey(log, 0), end: inclusive(segmentKey(log, KEY_NUMBER_MAX)) }
-}
-
-function recordRange(log: number, segment: number): KeyRange {
-  return { start: recordKey(log, segment, 0), end: inclusive(recordKey(log, segment, KEY_NUMBER_MAX)) }
 }
 
 /** The batch as a whole reports a failure; the promises of its parts must not report it again. */
@@ -348,36 +378,7 @@ function reported(error: unknown): void {
   commitError?.catch(() => {})
 }
 
-function batchBytes(batch: readonly StorageWrite[]): number {
-  let bytes = Math.min(BATCH_OVERHEAD_BYTES + batch.length * WRITE_OVERHEAD_BYTES, OVERHEAD_BYTES_MAX)
-  for (const w of batch) {
-    if (w.op === 'record') bytes += w.bytes.length
-    else if (w.op === 'segment') bytes += w.state.length
-    else if (w.op === 'put') bytes += w.value.length
-  }
-  return bytes
-}
-
 function toStorageError(cause: unknown, what: string): StorageError {
   const text = cause instanceof Error ? cause.message : String(cause)
   return new StorageError('IO', `${what}: ${text}`, cause)
-}
-
-function asBuffer(b: Uint8Array): Buffer {
-  return Buffer.isBuffer(b) ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength)
-}
-
-function segmentKey(log: number, segment: number): Buffer {
-  const key = Buffer.allocUnsafe(SEGMENT_KEY_BYTES)
-  key.writeUInt32BE(log, 0)
-  key.writeUInt32BE(segment, 4)
-  return key
-}
-
-function recordKey(log: number, segment: number, index: number): Buffer {
-  const key = Buffer.allocUnsafe(RECORD_KEY_BYTES)
-  key.writeUInt32BE(log, 0)
-  key.writeUInt32BE(segment, 4)
-  key.writeUInt32BE(index, 8)
-  return key
 }

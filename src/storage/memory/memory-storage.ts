@@ -39,6 +39,9 @@ export class MemoryStorage implements Storage {
       case 'drop-segment':
         this.logs.get(w.log)?.delete(w.segment)
         break
+      case 'clear-segment':
+        this.logs.get(w.log)?.get(w.segment)?.records.clear()
+        break
       case 'drop-log':
         this.logs.delete(w.log)
         break

@@ -10,6 +10,7 @@ import type { Pager, SegmentOwner, Verdict } from '../pager.ts'
 import type { QueueSettings } from '../queue.ts'
 import type { QueueLog } from '../queue-log.ts'
 import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from '../segment.ts'
+import { lastWhere, residentBytes } from '../segments.ts'
 
 export class StreamLog implements SegmentOwner {
   /** Octets of all entries. */
@@ -120,23 +121,11 @@ export class StreamLog implements SegmentOwner {
   segmentOf(number: number): Segment {
     let found = this.lastFound
     if (found === undefined || number < found.base || number >= found.base + found.count) {
-      found = this.locate((s) => s.base <= number)
+      found = lastWhere(this.segments, (s) => s.base <= number)
       this.lastFound = found
     }
     if (found.bytes === undefined) this.load(found)
     return found
-  }
-
-  /** The last segment for which it holds; it holds for those in front too. */
-  private locate(holds: (s: Segment) => boolean): Segment {
-    let low = 0
-    let high = this.segments.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1
-      if (holds(this.segments[middle] as Segment)) low = middle
-      else high = middle - 1
-    }
-    return this.segments[low] as Segment
   }
 
   private load(segment: Segment): void {
@@ -151,13 +140,13 @@ export class StreamLog implements SegmentOwner {
   }
 
   get memory(): number {
-    return this.segments.reduce((n, s) => n + (s.bytes?.length ?? 0), 0)
+    return residentBytes(this.segments)
   }
 
   /** The offset of the first message that came at that time (ms since 1970) or later. */
   findTime(time: number): number {
     if (this.segments.length === 0) return this.end
-    const segment = this.locate((s) => s.soonest <= time)
+    const segment = lastWhere(this.segments, (s) => s.soonest <= time)
     this.lastFound = segment
     if (segment.bytes === undefined) this.load(segment)
     for (let i = 0; i < segment.count; i++) if (segment.expiresAt(i) >= time) return segment.base + i
@@ -168,6 +157,7 @@ export class StreamLog implements SegmentOwner {
     for (let number = Math.max(this.first, after + 1); number < this.end; number++) {
       const segment = this.segmentOf(number)
       const index = number - segment.base
+      if (segment.lacks(index)) continue
       yield { segment, index, number, unacked: false, arrivedAt: segment.expiresAt(index) }
     }
   }
@@ -176,7 +166,7 @@ export class StreamLog implements SegmentOwner {
     if (segment.gone || segment.bytes === undefined || this.log === undefined) return 'forget'
     // Whoever has asked for it last is still reading.
     if (segment === this.lastFound) return 'wait'
-    if (segment.dirty || segment.batch > this.pager.flushed || segment === this.segments.at(-1)) return 'wait'
+    if (segment.dirty || segment.batch > this.pager.applied || segment === this.segments.at(-1)) return 'wait'
     return 'evict'
   }
 

@@ -188,6 +188,7 @@ export class StreamQueue implements Queue {
       const number = reader.next++
       const segment = messages.segmentOf(number)
       const index = number - segment.base
+      if (segment.lacks(index)) continue
       try {
         if (filter !== undefined && !filter.matches(segment, index)) continue
         consumer.deliver(this, segment, index, number)

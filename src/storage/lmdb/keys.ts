@@ -1,0 +1,94 @@
+/**
+ * Keys and checksums of the store's databases. Numbers in keys are big-endian, so that the order of keys is their order.
+ * A checksum (CRC-32C) covers key and value: of a record it is the last part of its key, so that its octets need not be
+ * copied; of a state or of metadata it stands behind the value.
+ */
+import { crc32c } from '../../util/crc32c.ts'
+
+const SEGMENT_KEY_BYTES = 8
+const RECORD_KEY_BYTES = 12
+const CRC_BYTES = 4
+const KEY_NUMBER_MAX = 0xffffffff
+
+/** Both ends are part of it. */
+export interface KeyRange {
+  readonly start: Buffer
+  readonly end: Buffer
+  readonly limit?: number
+}
+
+export function asBuffer(b: Uint8Array): Buffer {
+  return Buffer.isBuffer(b) ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength)
+}
+
+export function segmentKey(log: number, segment: number): Buffer {
+  const key = Buffer.allocUnsafe(SEGMENT_KEY_BYTES)
+  key.writeUInt32BE(log, 0)
+  key.writeUInt32BE(segment, 4)
+  return key
+}
+
+/** Of format 1, and what a record's key begins with now. */
+function recordPlace(log: number, segment: number, index: number, more = 0): Buffer {
+  const key = Buffer.allocUnsafe(RECORD_KEY_BYTES + more)
+  key.writeUInt32BE(log, 0)
+  key.writeUInt32BE(segment, 4)
+  key.writeUInt32BE(index, 8)
+  return key
+}
+
+export function recordKey(log: number, segment: number, index: number, bytes: Uint8Array): Buffer {
+  const key = recordPlace(log, segment, index, CRC_BYTES)
+  key.writeUInt32BE(crc32c(bytes, 0, bytes.length, crc32c(key, 0, RECORD_KEY_BYTES)), RECORD_KEY_BYTES)
+  return key
+}
+
+/** Records that were written in format 1 have none, and pass. */
+export function recordIsWhole(key: Uint8Array, bytes: Uint8Array): boolean {
+  if (key.length === RECORD_KEY_BYTES) return true
+  if (key.length !== RECORD_KEY_BYTES + CRC_BYTES) return false
+  const crc = asBuffer(key).readUInt32BE(RECORD_KEY_BYTES)
+  return crc === crc32c(bytes, 0, bytes.length, crc32c(key, 0, RECORD_KEY_BYTES))
+}
+
+/** The value with its checksum. */
+export function sealed(key: Uint8Array, value: Uint8Array): Buffer {
+  const out = Buffer.allocUnsafe(value.length + CRC_BYTES)
+  out.set(value)
+  out.writeUInt32BE(crc32c(value, 0, value.length, crc32c(key)), value.length)
+  return out
+}
+
+/** The value without it; undefined where it has changed. */
+export function unsealed(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
+  const all = asBuffer(stored)
+  const end = all.length - CRC_BYTES
+  if (end < 0 || all.readUInt32BE(end) !== crc32c(all, 0, end, crc32c(key))) return undefined
+  return all.subarray(0, end)
+}
+
+/** Ranges end in front of `end`, so one octet more takes it in. */
+function inclusive(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.alloc(CRC_BYTES + 1, 0xff)])
+}
+
+export function segmentRange(log: number): KeyRange {
+  return { start: segmentKey(log, 0), end: inclusive(segmentKey(log, KEY_NUMBER_MAX)) }
+}
+
+export function recordRange(log: number, segment: number): KeyRange {
+  return { start: recordPlace(log, segment, 0), end: inclusive(recordPlace(log, segment, KEY_NUMBER_MAX)) }
+}
+
+/** Of one record, whatever its checksum. */
+export function recordAt(log: number, segment: number, index: number): KeyRange {
+  return { start: recordPlace(log, segment, index), end: inclusive(recordPlace(log, segment, index)) }
+}
+
+/** Of all records of a log. */
+export function logRange(log: number): KeyRange {
+  return {
+    start: recordPlace(log, 0, 0),
+    end: inclusive(recordPlace(log, KEY_NUMBER_MAX, KEY_NUMBER_MAX)),
+  }
+}

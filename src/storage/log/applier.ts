@@ -1,0 +1,140 @@
+/**
+ * Brings what the commit log has made safe into the store, some time behind and with the writes of many batches made
+ * one. Together with them goes the position up to which the store has everything, so that it always holds exactly what
+ * the log held up to some record.
+ */
+import type { Clock, Timer } from '../../broker/clock.ts'
+import type { StorageWrite } from '../storage.ts'
+import { PendingWrites } from './pending-writes.ts'
+
+/** ms from the first write that the store does not have until it gets it. */
+const APPLY_MS = 50
+/** Octets that are not waited with. */
+const APPLY_BYTES = 4 * 1024 * 1024
+const RETRY_MS = 500
+
+/** Where the store says how far it has the log. */
+export const APPLIED_KEY = 'applied'
+
+/** Takes writes all or none and resolves when they are on disk. @throws StorageError */
+export type Take = (writes: readonly StorageWrite[]) => Promise<void>
+
+export class Applier {
+  /** The store has everything up to this position. */
+  applied: number
+  /** And has it on disk, so that the log may forget it. */
+  flushed: number
+  /** Of the calls of `add`, the store has so many. */
+  done = 0
+  /** The last attempt failed. */
+  failure: unknown
+  /** On their way to the store; the next ones gather meanwhile. */
+  flight: PendingWrites | undefined
+  gathering = new PendingWrites()
+  private readonly take: Take
+  private readonly clock: Clock
+  private readonly moved: () => void
+  private position: number
+  private added = 0
+  private timer: Timer | undefined
+  private running: Promise<void> | undefined
+  private stopped = false
+  /** Ends the wait for the next attempt. */
+  private retry: () => void = () => {}
+
+  /**
+   * @param position up to which the store has everything
+   * @param moved called when it has more, or could not take it
+   */
+  constructor(take: Take, position: number, clock: Clock, moved: () => void) {
+    this.take = take
+    this.position = this.applied = this.flushed = position
+    this.clock = clock
+    this.moved = moved
+  }
+
+  /** Octets that the store does not have. */
+  get bytes(): number {
+    return this.gathering.bytes + (this.flight?.bytes ?? 0)
+  }
+
+  get idle(): boolean {
+    return this.running === undefined && this.gathering.empty && this.position === this.applied
+  }
+
+  /** The writes of one batch, which are safe; the log has them at that position. */
+  add(writes: readonly StorageWrite[], position: number): void {
+    this.gathering.add(writes)
+    this.position = position
+    this.added++
+    if (this.running !== undefined || this.stopped) return
+    if (this.gathering.bytes >= APPLY_BYTES) this.soon()
+    else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
+  }
+
+  /** What there is goes to the store now, or when what is on its way has arrived. */
+  soon(): void {
+    if (this.timer !== undefined && this.running === undefined) this.run()
+    else if (this.running === undefined && !this.gathering.empty && !this.stopped) this.run()
+  }
+
+  private run(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+    const flight = this.gathering
+    this.gathering = new PendingWrites()
+    this.flight = flight
+    const { position, added } = this
+    const value = Buffer.from(JSON.stringify({ position }))
+    const writes = flight.writes()
+    if (position > this.applied || writes.length > 0) writes.push({ op: 'put', key: APPLIED_KEY, value })
+    this.running = this.attempt(writes).then(() => {
+      this.running = undefined
+      this.flight = undefined
+      if (this.stopped && this.failure !== undefined) return
+      this.applied = this.flushed = position
+      this.done = added
+      this.goOn()
+      this.moved()
+    })
+  }
+
+  private goOn(): void {
+    if (this.gathering.empty || this.stopped) return
+    if (this.gathering.bytes >= APPLY_BYTES) this.run()
+    else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
+  }
+
+  /** Again and again: the log has it, so nothing is lost meanwhile. */
+  private async attempt(writes: readonly StorageWrite[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.take(writes)
+        this.failure = undefined
+        return
+      } catch (error) {
+        this.failure = error
+        this.moved()
+      }
+      if (this.stopped) return
+      await new Promise<void>((resolve) => {
+        this.retry = resolve
+        this.clock.after(RETRY_MS, resolve)
+      })
+    }
+  }
+
+  /** Brings everything there is into the store. @throws what the store says, and then nothing more is tried */
+  async drain(): Promise<void> {
+    this.stopped = true
+    this.timer?.cancel()
+    this.timer = undefined
+    this.retry()
+    await this.running
+    if (this.failure === undefined && !this.gathering.empty) {
+      this.run()
+      await this.running
+    }
+    if (this.failure !== undefined) throw this.failure
+  }
+}

@@ -1,0 +1,142 @@
+/** What a journal needs of a disk: the operating system's files, or in tests a disk that loses power. */
+import {
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  fsync,
+  open,
+  read,
+  readdirSync,
+  statfsSync,
+  unlink,
+  write,
+  writev,
+} from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+export interface JournalFile {
+  readonly name: string
+  /** Resolves when all of it is on disk. */
+  write(parts: readonly Uint8Array[], at: number): Promise<void>
+  /** Makes the file that long, with zeros that are on disk. */
+  allocate(bytes: number): Promise<void>
+  read(): Promise<Buffer>
+  close(): Promise<void>
+}
+
+export interface JournalDisk {
+  /** Names of the journal's files. */
+  list(): string[]
+  /** Makes it where it is not there; its name is on disk then. */
+  open(name: string): Promise<JournalFile>
+  remove(name: string): Promise<void>
+  /** Octets that are free. */
+  freeBytes(): number
+}
+
+const SUFFIX = '.journal'
+/** Zeros that are written at once, so that records come in between. */
+const ZERO_BYTES = 256 * 1024
+
+const opened = promisify(open)
+const closed = promisify(close)
+const written = promisify(write)
+const synced = promisify(fdatasync)
+const folderSynced = promisify(fsync)
+const stated = promisify(fstat)
+const removed = promisify(unlink)
+const reading = promisify(read)
+
+export function folderDisk(dir: string): JournalDisk {
+  return {
+    list: () => readdirSync(dir).filter((name) => name.endsWith(SUFFIX)),
+    open: (name) => openFile(dir, name),
+    remove: (name) => removed(join(dir, name)),
+    freeBytes: () => {
+      const { bavail, bsize } = statfsSync(dir)
+      return bavail * bsize
+    },
+  }
+}
+
+export function journalName(number: number): string {
+  return String(number).padStart(8, '0') + SUFFIX
+}
+
+/** With each write one trip to the disk, where the system has that; else two. */
+const DATA_SYNC = process.platform === 'win32' ? 0 : (constants.O_DSYNC ?? 0)
+
+async function openFile(dir: string, name: string): Promise<JournalFile> {
+  const fd = await opened(join(dir, name), constants.O_RDWR | constants.O_CREAT | DATA_SYNC, 0o644)
+  await syncFolder(dir)
+  return {
+    name,
+    write: (parts, at) => writeAll(fd, parts, at),
+    allocate: (bytes) => allocate(join(dir, name), bytes),
+    read: () => readAll(fd),
+    close: () => closed(fd),
+  }
+}
+
+async function syncFolder(dir: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const fd = await opened(dir, constants.O_RDONLY)
+  await folderSynced(fd).finally(() => closed(fd))
+}
+
+function writeAll(fd: number, parts: readonly Uint8Array[], at: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    writev(fd, parts as Uint8Array[], at, (error, count) => {
+      if (error !== null) {
+        reject(error)
+        return
+      }
+      const rest = DATA_SYNC === 0 || count < parts.reduce((n, p) => n + p.length, 0)
+      if (rest) finish(fd, parts, at, count).then(resolve, reject)
+      else resolve()
+    })
+  })
+}
+
+/** What the first call has left over. */
+async function finish(fd: number, parts: readonly Uint8Array[], start: number, count: number): Promise<void> {
+  let skip = count
+  let at = start + count
+  for (const part of parts) {
+    let from = Math.min(skip, part.length)
+    skip -= from
+    while (from < part.length) {
+      const { bytesWritten } = await written(fd, part, from, part.length - from, at)
+      from += bytesWritten
+      at += bytesWritten
+    }
+  }
+  if (DATA_SYNC === 0) await synced(fd)
+}
+
+/** Over a descriptor of its own, which waits for the disk only once. */
+async function allocate(path: string, bytes: number): Promise<void> {
+  const fd = await opened(path, constants.O_RDWR)
+  try {
+    const zeros = Buffer.alloc(Math.min(bytes, ZERO_BYTES))
+    for (let at = 0; at < bytes; at += zeros.length)
+      await written(fd, zeros, 0, Math.min(zeros.length, bytes - at), at)
+    await synced(fd)
+  } finally {
+    await closed(fd)
+  }
+}
+
+async function readAll(fd: number): Promise<Buffer> {
+  const { size } = await stated(fd)
+  const bytes = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  while (at < size) {
+    const { bytesRead } = await reading(fd, bytes, at, size - at, at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return bytes.subarray(0, at)
+}

@@ -1,0 +1,243 @@
+/**
+ * The commit log of one machine: files that are written once with zeros and then again and again with records, so that a
+ * record changes nothing but octets and costs one wait for the disk. A file whose records are all needed no more waits
+ * for its next use. The first file, and any for which no room could be made in time, grows with its records instead.
+ */
+import { randomBytes } from 'node:crypto'
+import { StorageError } from '../storage.ts'
+import type { CommitLog, LogRecord } from './commit-log.ts'
+import { type JournalDisk, type JournalFile, journalName } from './journal-disk.ts'
+import { frameBytes, makeFrame } from './journal-frame.ts'
+import { type FoundRecord, findRecords, recordAt } from './journal-recovery.ts'
+
+const MIB = 1024 * 1024
+/** The smallest file that is made in advance. */
+const FILE_BYTES_MIN = MIB
+/** Octets in the file that grows, from which on it is worth to make another in advance. */
+const BUSY_BYTES = 64 * 1024
+/** Octets of the first file that is made in advance; the next ones are larger where files fill fast. */
+const FILE_BYTES_FIRST = 4 * MIB
+const FILE_BYTES_MAX = 64 * MIB
+/** ms in which a file fills that is too small. */
+const FAST_MS = 2000
+/** A file made in advance takes at most this part of what is free on the disk. */
+const FREE_SHARE = 1 / 16
+const SPARES_MAX = 2
+
+interface LogFile {
+  readonly file: JournalFile
+  /** Octets that a record may fill without the file growing. */
+  bytes: number
+  /** Its last record. */
+  last: number
+  readonly grows: boolean
+}
+
+export class Journal implements CommitLog {
+  first: number
+  last: number
+  private readonly disk: JournalDisk
+  private readonly now: () => number
+  private readonly salt = randomBytes(4).readUInt32LE(0)
+  /** With records that are needed, the oldest first; the last one is written to. */
+  private files: LogFile[] = []
+  private spares: LogFile[] = []
+  private found: FoundRecord[]
+  /** Where the next record goes in the last file. */
+  private at = 0
+  private nextName: number
+  private fileBytes = FILE_BYTES_FIRST
+  private filledAt = 0
+  private making: Promise<void> | undefined
+  private failed: StorageError | undefined
+  private closed = false
+
+  private constructor(
+    disk: JournalDisk,
+    now: () => number,
+    files: LogFile[],
+    from: number,
+    nextName: number,
+  ) {
+    this.disk = disk
+    this.now = now
+    this.files = files
+    this.found = []
+    this.first = from
+    this.last = from - 1
+    this.nextName = nextName
+  }
+
+  /**
+   * @param from position of the first record that is needed, and of the next one where there is none
+   * @param now ms of any clock
+   * @throws StorageError DAMAGED
+   */
+  static async open(disk: JournalDisk, from: number, now: () => number): Promise<Journal> {
+    const names = disk.list().sort()
+    const files: JournalFile[] = []
+    try {
+      for (const name of names) files.push(await disk.open(name))
+      const { records, highest } = await findRecords(files, from)
+      const all = files.map((file) => ({ file, bytes: 0, last: highest, grows: true }))
+      const nextName = names.reduce((n, name) => Math.max(n, Number.parseInt(name, 10) + 1), 1)
+      const journal = new Journal(disk, now, all, from, nextName)
+      journal.found = records
+      journal.last = from + records.length - 1
+      return journal
+    } catch (error) {
+      for (const f of files) await f.close()
+      throw error
+    }
+  }
+
+  get bytes(): number {
+    return [...this.files, ...this.spares].reduce((n, f) => n + f.bytes, 0)
+  }
+
+  /** Records that were there when the journal was opened. */
+  async *read(from: number): AsyncIterable<LogRecord> {
+    let loaded: { file: JournalFile; bytes: Buffer } | undefined
+    for (const r of this.found) {
+      if (r.position < from) continue
+      if (loaded?.file !== r.file) loaded = { file: r.file, bytes: await r.file.read() }
+      const bytes = recordAt(loaded.bytes, r)
+      if (bytes === undefined)
+        throw new StorageError('DAMAGED', `record ${r.position} of ${r.file.name} has changed`)
+      yield { position: r.position, bytes }
+    }
+  }
+
+  async append(bytes: Uint8Array): Promise<number> {
+    if (this.failed !== undefined) throw this.failed
+    const position = this.last + 1
+    const size = frameBytes(bytes.length)
+    const target = this.fitting(size) ?? (await this.rotate(size))
+    try {
+      const frame = makeFrame({ salt: this.salt, position, length: bytes.length }, bytes)
+      await target.file.write(frame, this.at)
+      this.at += size
+      target.bytes = Math.max(target.bytes, this.at)
+      target.last = position
+      this.last = position
+      if (this.at > (target.grows ? BUSY_BYTES : target.bytes / 2)) this.makeSpare()
+    } catch (error) {
+      throw this.failure(error)
+    }
+    return position
+  }
+
+  /** Nobody knows what is on the disk after a failed write, so nothing is written any more; only a full one is sure. */
+  private failure(error: unknown): StorageError {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      return new StorageError('FULL', 'cannot write to the journal: the disk is full', error)
+    this.failed = new StorageError('IO', `cannot write to the journal, restart the broker: ${message}`, error)
+    return this.failed
+  }
+
+  /** The file that is written to, while there is room; one of an earlier run is not written to any more. */
+  private fitting(size: number): LogFile | undefined {
+    const file = this.files.at(-1)
+    if (file === undefined || file.bytes === 0) return undefined
+    const end = this.at + size
+    if (!file.grows) return end <= file.bytes ? file : undefined
+    return end <= this.fileBytes && this.spares.length === 0 ? file : undefined
+  }
+
+  private async rotate(size: number): Promise<LogFile> {
+    this.noteFilling()
+    const spare = this.spares.findIndex((s) => s.bytes >= size)
+    const next =
+      spare >= 0
+        ? (this.spares.splice(spare, 1)[0] as LogFile)
+        : { file: await this.openNext(), bytes: 0, last: 0, grows: true }
+    this.files.push(next)
+    this.at = 0
+    this.retire()
+    return next
+  }
+
+  /** Where that fails nothing has been written: the record may be appended again. */
+  private async openNext(): Promise<JournalFile> {
+    try {
+      return await this.disk.open(journalName(this.nextName++))
+    } catch (error) {
+      const text = `cannot open a file of the journal: ${(error as Error).message}`
+      throw new StorageError('FULL', text, error)
+    }
+  }
+
+  /** Files that fill fast are made larger. */
+  private noteFilling(): void {
+    if (this.files.at(-1)?.grows !== false) return
+    const now = this.now()
+    if (now - this.filledAt < FAST_MS) this.fileBytes = Math.min(FILE_BYTES_MAX, this.fileBytes * 4)
+    this.filledAt = now
+  }
+
+  /** Makes the next file in advance, while records go on. */
+  private makeSpare(): void {
+    if (this.making !== undefined || this.spares.length > 0 || this.closed) return
+    const bytes = Math.min(this.fileBytes, 2 ** Math.floor(Math.log2(this.disk.freeBytes() * FREE_SHARE)))
+    if (!(bytes >= FILE_BYTES_MIN)) return
+    const name = journalName(this.nextName++)
+    this.making = this.make(name, bytes).finally(() => {
+      this.making = undefined
+    })
+  }
+
+  /** What cannot be made in advance is not missed: files grow then. */
+  private async make(name: string, bytes: number): Promise<void> {
+    let file: JournalFile | undefined
+    try {
+      file = await this.disk.open(name)
+      await file.allocate(bytes)
+      this.spares.push({ file, bytes, last: 0, grows: false })
+    } catch {
+      await file?.close().catch(() => {})
+      await this.disk.remove(name).catch(() => {})
+    }
+  }
+
+  trim(below: number): void {
+    if (below <= this.first) return
+    this.first = Math.min(below, this.last + 1)
+    this.found = this.found.filter((r) => r.position >= this.first)
+    this.retire()
+  }
+
+  /** Files without a record that is needed wait for their next use, the largest ones; others go. */
+  private retire(): void {
+    const current = this.files.at(-1)
+    const done = this.files.filter((f) => f.last < this.first && f !== current)
+    if (done.length === 0) return
+    this.files = this.files.filter((f) => !done.includes(f))
+    for (const f of done) {
+      if (f.bytes >= FILE_BYTES_MIN) this.spares.push({ ...f, grows: false })
+      else this.drop(f)
+    }
+    this.spares.sort((a, b) => b.bytes - a.bytes)
+    for (const f of this.spares.splice(SPARES_MAX)) this.drop(f)
+  }
+
+  private drop(f: LogFile): void {
+    f.file
+      .close()
+      .then(() => this.disk.remove(f.file.name))
+      .catch(() => {})
+  }
+
+  /** A journal without records that are needed leaves no file behind. */
+  async close(): Promise<void> {
+    this.closed = true
+    await this.making
+    const empty = this.first > this.last && this.failed === undefined
+    for (const { file } of [...this.files, ...this.spares]) {
+      await file.close()
+      if (empty) await this.disk.remove(file.name)
+    }
+    this.files = []
+    this.spares = []
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * A store behind a commit log: a batch is safe as soon as the log has it, which costs one wait for the disk, and the
+ * store gets it some time later, together with others. What need not outlive the process does not go through the log.
+ */
+import type { Clock } from '../../broker/clock.ts'
+import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import { APPLIED_KEY, Applier } from './applier.ts'
+import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'
+import type { CommitLog } from './commit-log.ts'
+import { Overlay } from './overlay.ts'
+import { PendingWrites } from './pending-writes.ts'
+
+/** Octets of records that are brought into the store at once when it is opened. */
+const REPLAY_BYTES = 8 * 1024 * 1024
+
+/** There is one writer. */
+const EPOCH = 0
+
+/** What a store must do beyond the contract to stand behind a log. */
+export interface AppliedStorage extends Storage {
+  /** @throws StorageError FULL unless the disk has room for these writes and for so many octets more */
+  ensureRoom(batch: readonly StorageWrite[], moreBytes: number): void
+}
+
+/** Opens the log from a position on. @throws StorageError */
+export type OpenLog = (from: number) => Promise<CommitLog>
+
+export class LoggedStorage implements Storage {
+  readonly keeps = true
+  private readonly store: AppliedStorage
+  private readonly log: CommitLog
+  private readonly clock: Clock
+  private readonly applier: Applier
+  private readonly overlay: Overlay
+  private readonly encoder = new BatchEncoder()
+  private readonly listeners: (() => void)[] = []
+  /** What the store does, one thing behind the other. */
+  private working: Promise<void> = Promise.resolve()
+  private keepingHouse = false
+  private closed = false
+
+  private constructor(store: AppliedStorage, log: CommitLog, clock: Clock) {
+    this.store = store
+    this.log = log
+    this.clock = clock
+    this.applier = new Applier(
+      (writes) => this.inTurn(() => store.write(writes)),
+      log.last,
+      clock,
+      () => this.moved(),
+    )
+    this.overlay = new Overlay(store, () => {
+      const { flight, gathering } = this.applier
+      return flight === undefined ? [gathering] : [flight, gathering]
+    })
+  }
+
+  /**
+   * Brings what the log has into the store first. Closes both where that fails.
+   *
+   * @throws StorageError DAMAGED, VERSION or what store and log say
+   */
+  static async open(store: AppliedStorage, openLog: OpenLog, clock: Clock): Promise<LoggedStorage> {
+    let log: CommitLog | undefined
+    try {
+      const { position } = appliedOf(store)
+      log = await openLog(position + 1)
+      await replay(store, log, position)
+      log.trim(log.last + 1)
+      return new LoggedStorage(store, log, clock)
+    } catch (error) {
+      await log?.close()
+      await store.close()
+      throw error
+    }
+  }
+
+  async write(batch: readonly StorageWrite[]): Promise<void> {
+    this.store.ensureRoom(batch, this.applier.bytes)
+    const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
+    let position = this.log.last
+    if (kept.length > 0) position = await this.log.append(this.encoder.encode(EPOCH, position + 1, kept))
+    this.applier.add(batch, position)
+  }
+
+  /** Behind what the store is doing already. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.working.then(work)
+    this.working = done.catch(() => {})
+    return done
+  }
+
+  private moved(): void {
+    this.log.trim(this.applier.flushed + 1)
+    for (const listener of this.listeners) listener()
+    this.keepHouse()
+  }
+
+  /** A step at a time, so that writes come in between. */
+  private keepHouse(): void {
+    if (this.keepingHouse || this.closed || this.store.maintenanceDue !== true) return
+    this.keepingHouse = true
+    this.clock.defer(() => {
+      const done = this.closed ? undefined : this.inTurn(() => this.store.maintain?.() ?? Promise.resolve())
+      done?.then(
+        () => {
+          this.keepingHouse = false
+          this.keepHouse()
+        },
+        // The next write says what is wrong.
+        () => {
+          this.keepingHouse = false
+        },
+      )
+    })
+  }
+
+  get applied(): number {
+    return this.applier.done
+  }
+
+  get unappliedBytes(): number {
+    return this.applier.bytes
+  }
+
+  /** Why the store does not take over what the log has; undefined while it does. */
+  get applyFailure(): unknown {
+    return this.applier.failure
+  }
+
+  onApplied(listener: () => void): void {
+    this.listeners.push(listener)
+  }
+
+  applySoon(): void {
+    this.applier.soon()
+  }
+
+  scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    return this.overlay.scan(prefix)
+  }
+
+  segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {
+    return this.overlay.segments(log)
+  }
+
+  records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
+    return this.overlay.records(log, segment)
+  }
+
+  record(log: number, segment: number, index: number): Uint8Array | undefined {
+    return this.overlay.record(log, segment, index)
+  }
+
+  get damaged(): number {
+    return this.store.damaged ?? 0
+  }
+
+  onDamage(listener: (damage: Damage) => void): void {
+    this.store.onDamage?.(listener)
+  }
+
+  reusableBytes(): number {
+    return this.store.reusableBytes?.() ?? 0
+  }
+
+  /** Leaves an empty log, unless the store does not take over what is there. */
+  async close(): Promise<void> {
+    this.closed = true
+    try {
+      await this.applier.drain()
+      this.log.trim(this.log.last + 1)
+    } finally {
+      await this.working
+      await this.log.close()
+      await this.store.close()
+    }
+  }
+}
+
+function isSpill(w: StorageWrite): boolean {
+  return w.op === 'drop-logs' ? w.from >= SPILL_LOGS_FROM : 'log' in w && w.log >= SPILL_LOGS_FROM
+}
+
+function appliedOf(store: Storage): { position: number } {
+  for (const { key, value } of store.scan(APPLIED_KEY))
+    if (key === APPLIED_KEY) return JSON.parse(Buffer.from(value).toString()) as { position: number }
+  return { position: 0 }
+}
+
+async function replay(store: Storage, log: CommitLog, applied: number): Promise<void> {
+  let pending = new PendingWrites()
+  let last = applied
+  const apply = async (): Promise<void> => {
+    const value = Buffer.from(JSON.stringify({ position: last }))
+    await store.write([...pending.writes(), { op: 'put', key: APPLIED_KEY, value }])
+    pending = new PendingWrites()
+  }
+  for await (const { position, bytes } of log.read(applied + 1)) {
+    const batch = decode(bytes, position)
+    if (position !== last + 1 || batch.number !== position)
+      throw new StorageError('DAMAGED', `the commit log has batch ${batch.number} in place of ${last + 1}`)
+    pending.add(batch.writes)
+    last = position
+    if (pending.bytes >= REPLAY_BYTES) await apply()
+  }
+  if (!pending.empty || last > applied) await apply()
+}
+
+function decode(bytes: Uint8Array, position: number): ReturnType<typeof decodeBatch> {
+  try {
+    return decodeBatch(bytes)
+  } catch (error) {
+    if (!(error instanceof BatchError)) throw error
+    throw new StorageError('DAMAGED', `the commit log cannot be read at ${position}: ${error.message}`, error)
+  }
+}

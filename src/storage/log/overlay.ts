@@ -1,0 +1,112 @@
+/** A store as it will be once it has taken over what is pending: the reads of the contract, seen through both. */
+import type { Storage } from '../storage.ts'
+import type { PendingSegment, PendingWrites } from './pending-writes.ts'
+
+type Reads = Pick<Storage, 'scan' | 'segments' | 'records' | 'record'>
+type Layers = readonly PendingWrites[]
+
+/** What is pending for a segment, of all layers together. */
+interface Merged {
+  /** What the store has counts no more. */
+  hidden: boolean
+  state: Uint8Array | undefined
+  readonly records: Map<number, Uint8Array | undefined>
+}
+
+function mergeSegment(layers: Layers, log: number, segment: number): Merged | undefined {
+  let merged: Merged | undefined
+  for (const layer of layers) {
+    const hides = layer.hides(log)
+    const s = layer.segmentsOf(log)?.get(segment)
+    if (!hides && s === undefined) continue
+    merged ??= { hidden: false, state: undefined, records: new Map() }
+    addLayer(merged, s, hides)
+  }
+  return merged
+}
+
+function addLayer(merged: Merged, s: PendingSegment | undefined, hides: boolean): void {
+  if (hides || s?.cleared) {
+    merged.hidden = true
+    merged.records.clear()
+  }
+  if (hides || s?.dropped) merged.state = undefined
+  if (s?.state !== undefined) merged.state = s.state
+  for (const [index, bytes] of s?.records ?? []) merged.records.set(index, bytes)
+}
+
+/** Two sorted sequences as one; where both have a key, `over` counts, and undefined there hides it. */
+function* merge<K extends number | string, V>(
+  under: Iterable<readonly [K, V]>,
+  over: ReadonlyMap<K, V | undefined>,
+): Iterable<[K, V]> {
+  const keys = [...over.keys()].sort((a, b) => (a < b ? -1 : 1))
+  let next = 0
+  for (const [key, value] of under) {
+    for (; next < keys.length && (keys[next] as K) < key; next++) {
+      const v = over.get(keys[next] as K)
+      if (v !== undefined) yield [keys[next] as K, v]
+    }
+    if (!over.has(key)) yield [key, value]
+  }
+  for (; next < keys.length; next++) {
+    const v = over.get(keys[next] as K)
+    if (v !== undefined) yield [keys[next] as K, v]
+  }
+}
+
+function* pairs<T, K, V>(all: Iterable<T>, pair: (t: T) => readonly [K, V]): Iterable<readonly [K, V]> {
+  for (const t of all) yield pair(t)
+}
+
+export class Overlay implements Reads {
+  private readonly store: Reads
+  private readonly layers: () => Layers
+
+  /** @param layers the later ones count before the earlier ones */
+  constructor(store: Reads, layers: () => Layers) {
+    this.store = store
+    this.layers = layers
+  }
+
+  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    const over = new Map<string, Uint8Array | undefined>()
+    for (const layer of this.layers())
+      for (const [key, value] of layer.values) if (key.startsWith(prefix)) over.set(key, value)
+    const under = pairs(this.store.scan(prefix), (e) => [e.key, e.value] as const)
+    for (const [key, value] of merge(under, over)) yield { key, value }
+  }
+
+  *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {
+    const layers = this.layers()
+    const over = new Map<number, Uint8Array | undefined>()
+    let hidden = false
+    for (const layer of layers) {
+      if (layer.hides(log)) {
+        hidden = true
+        over.clear()
+      }
+      for (const [number, s] of layer.segmentsOf(log) ?? [])
+        if (s.dropped || s.state !== undefined) over.set(number, s.state)
+    }
+    const under = hidden ? [] : pairs(this.store.segments(log), (e) => [e.segment, e.state] as const)
+    for (const [segment, state] of merge(under, over)) yield { segment, state }
+  }
+
+  *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
+    const merged = mergeSegment(this.layers(), log, segment)
+    if (merged === undefined) {
+      yield* this.store.records(log, segment)
+      return
+    }
+    const all = this.store.records(log, segment)
+    const under = merged.hidden ? [] : pairs(all, (e) => [e.index, e.bytes] as const)
+    for (const [index, bytes] of merge(under, merged.records)) yield { index, bytes }
+  }
+
+  record(log: number, segment: number, index: number): Uint8Array | undefined {
+    const merged = mergeSegment(this.layers(), log, segment)
+    if (merged?.records.has(index)) return merged.records.get(index)?.slice()
+    return merged?.hidden ? undefined : this.store.record(log, segment, index)
+  }
+}
