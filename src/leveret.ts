@@ -209,6 +209,11 @@ export class Leveret {
     }
   }
 
+  /** Values in the store that were found damaged since the start. */
+  get storeDamaged(): number {
+    return this.storage.damaged ?? 0
+  }
+
   private freeMemory(): void {
     this.broker.forgetMemory()
     collectGarbage()

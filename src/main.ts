@@ -55,7 +55,7 @@ const rabbitNames = ['rabbitmqctl', 'rabbitmq-diagnostics']
 
 /** Names of commands have lower case and underscores; the broker's own are few. */
 function isCtl(name: string): boolean {
-  return /^[a-z][a-z_]*$/.test(name) && name !== 'start' && name !== 'config'
+  return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check'].includes(name)
 }
 
 /**
@@ -81,12 +81,33 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
     return
   }
   if (command.name === 'help') process.stdout.write(helpText)
+  else if (command.name === 'check') process.exitCode = await check(command.dir)
   else if (command.name === 'version') process.stdout.write(`${version}\n`)
   else {
     const loaded = load(command.options)
     if (loaded === undefined) return
     if (command.name === 'config') process.stdout.write(effectiveText(loaded))
     else await start(command.options, loaded, since)
+  }
+}
+
+/** Says what it finds; 0 where all is whole. */
+async function check(dir: string): Promise<number> {
+  const { checkFolder } = await import('./storage/check.ts')
+  const say = (text: string): void => void process.stdout.write(`${text}\n`)
+  try {
+    const { damage, setAside, values, segments, records, unchecked, batches } = await checkFolder(dir, say)
+    for (const d of damage) say(`damaged: ${JSON.stringify(d)}`)
+    for (const name of setAside) say(`kept aside by a broker: ${name}`)
+    say(
+      `${values} values, ${segments} segments, ${records} records, ${unchecked} of them without a checksum; ` +
+        `${batches} batches in the journal; ${damage.length === 0 ? 'nothing' : damage.length} damaged`,
+    )
+    return damage.length === 0 ? 0 : EXIT_FAILED
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    process.stderr.write(`leveret: ${error.message}\n`)
+    return EXIT_FAILED
   }
 }
 

@@ -23,6 +23,7 @@ export type Command =
   | { name: 'version' }
   | { name: 'start'; options: StartOptions }
   | { name: 'config'; options: StartOptions }
+  | { name: 'check'; dir: string }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const PORT_MAX = 65_535
@@ -32,6 +33,7 @@ export const helpText = `leveret: an AMQP 0-9-1 message broker
 Usage: leveret [start] [options]
        leveret [ctl] COMMAND ...               rabbitmqctl's commands; see leveret ctl --help
        leveret config --effective [options]    what is in force, and where it comes from
+       leveret check DIR                       look through a data folder that is not in use
 
 Options:
   --port PORT        TCP port for AMQP (default 5672; 0 = any free one)
@@ -70,6 +72,7 @@ export function parseArguments(args: readonly string[]): Command {
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
   const [command = 'start', ...rest] = positionals
+  if (command === 'check') return { name: 'check', dir: checkedFolder(rest) }
   if (command !== 'start' && command !== 'config') throw new UsageError(`unknown command '${command}'`)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
   if (command === 'config' && values.effective !== true) throw new UsageError("'config' takes --effective")
@@ -96,6 +99,12 @@ export function parseArguments(args: readonly string[]): Command {
       logLevel,
     },
   }
+}
+
+function checkedFolder([dir, more]: readonly string[]): string {
+  if (dir === undefined) throw new UsageError("'check' takes a data folder")
+  if (more !== undefined) throw new UsageError(`unexpected argument '${more}'`)
+  return resolve(dir)
 }
 
 function parse(args: readonly string[]) {

@@ -73,6 +73,7 @@ export function nodeJson(leveret: Leveret): Json {
     mem_alarm: alarms.memory,
     disk_free: alarms.diskFree ?? 0,
     disk_free_limit: alarms.limits.diskFree,
+    store_damaged: leveret.storeDamaged,
     disk_free_alarm: alarms.disk,
     fd_used: openFiles(),
     fd_total: FILES_MAX,

@@ -24,6 +24,7 @@ async function status(c: Context): Promise<Result> {
     ['Low free disk space watermark (bytes)', n['disk_free_limit']],
     ['Memory alarm', n['mem_alarm']],
     ['Disk alarm', n['disk_free_alarm']],
+    ['Damaged values in the store', n['store_damaged']],
     ...Object.entries(overview['object_totals'] as Row).map(([k, v]): [string, unknown] => [`Total ${k}`, v]),
     ...(overview['listeners'] as Row[]).map((l): [string, unknown] => [
       'Listener',

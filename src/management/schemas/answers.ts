@@ -155,6 +155,7 @@ export const answers = {
     mem_alarm: yesNo,
     disk_free: count,
     disk_free_limit: count,
+    store_damaged: count,
     disk_free_alarm: yesNo,
     fd_used: count,
     fd_total: count,

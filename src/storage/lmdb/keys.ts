@@ -43,6 +43,10 @@ export function recordKey(log: number, segment: number, index: number, bytes: Ui
   return key
 }
 
+export function hasChecksum(recordKey: Uint8Array): boolean {
+  return recordKey.length !== RECORD_KEY_BYTES
+}
+
 /** Records that were written in format 1 have none, and pass. */
 export function recordIsWhole(key: Uint8Array, bytes: Uint8Array): boolean {
   if (key.length === RECORD_KEY_BYTES) return true

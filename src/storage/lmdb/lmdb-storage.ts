@@ -12,7 +12,7 @@ import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import {
   asBuffer,
-  type KeyRange,
+  hasChecksum,
   logRange,
   recordAt,
   recordIsWhole,
@@ -23,6 +23,7 @@ import {
   segmentRange,
   unsealed,
 } from './keys.ts'
+import { removeKeys, watch } from './parts.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -114,6 +115,20 @@ export class LmdbStorage implements Storage {
 
   onDamage(listener: (damage: Damage) => void): void {
     this.damage.onDamage(listener)
+  }
+
+  /** Reads everything there is, and so finds what is damaged. */
+  checkAll(): { values: number; segments: number; records: number; unchecked: number } {
+    const counts = { values: 0, segments: 0, records: 0, unchecked: 0 }
+    for (const _ of this.scan('')) counts.values++
+    for (let log = this.firstLog(0); log !== undefined; log = this.firstLog(log + 1))
+      for (const _ of this.segments(log)) counts.segments++
+    for (const key of this.recordBytes.getKeys({})) {
+      const own = Buffer.from(key)
+      if (this.wholeRecord(own, own.readUInt32BE(8)) !== undefined) counts.records++
+      if (!hasChecksum(own)) counts.unchecked++
+    }
+    return counts
   }
 
   /** What has been kept aside, in this run and in earlier ones. */
@@ -359,23 +374,6 @@ export class LmdbStorage implements Storage {
     await this.root.close()
     await this.lock.release()
   }
-}
-
-/** Removes what is on disk in that range; returns how many. */
-function removeKeys(db: Bytes, range: KeyRange): number {
-  const keys = Array.from(db.getKeys(range), (key) => Buffer.from(key))
-  for (const key of keys) watch(db.remove(key))
-  return keys.length
-}
-
-/** The batch as a whole reports a failure; the promises of its parts must not report it again. */
-function watch(part: Promise<boolean>): void {
-  part.catch(reported)
-}
-
-function reported(error: unknown): void {
-  const { commitError } = error as { commitError?: Promise<never> }
-  commitError?.catch(() => {})
 }
 
 function toStorageError(cause: unknown, what: string): StorageError {

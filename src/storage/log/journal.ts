@@ -228,6 +228,11 @@ export class Journal implements CommitLog {
       .catch(() => {})
   }
 
+  /** Closes it and leaves its files as they are. */
+  async leave(): Promise<void> {
+    for (const { file } of this.files) await file.close()
+  }
+
   /** A journal without records that are needed leaves no file behind. */
   async close(): Promise<void> {
     this.closed = true

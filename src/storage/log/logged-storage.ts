@@ -182,7 +182,8 @@ function isSpill(w: StorageWrite): boolean {
   return w.op === 'drop-logs' ? w.from >= SPILL_LOGS_FROM : 'log' in w && w.log >= SPILL_LOGS_FROM
 }
 
-function appliedOf(store: Storage): { position: number } {
+/** How far the store has the log. */
+export function appliedOf(store: Storage): { position: number } {
   for (const { key, value } of store.scan(APPLIED_KEY))
     if (key === APPLIED_KEY) return JSON.parse(Buffer.from(value).toString()) as { position: number }
   return { position: 0 }
