@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commands } from '../src/cli/ctl/commands.ts'
+import { stateCommands } from '../src/cli/ctl/state.ts'
 import { keys } from '../src/config/keys.ts'
 
 const documents = [
@@ -53,7 +54,8 @@ describe.each(documents)('%s', (file) => {
   })
 
   it('names commands that are there', () => {
-    const known = new Set([...Object.keys(commands), 'start', 'ctl', 'config', 'completion'])
+    const all = [...Object.keys(commands), ...Object.keys(stateCommands)]
+    const known = new Set([...all, 'start', 'check', 'ctl', 'config', 'completion'])
     const named = [...(text.get(file) ?? '').matchAll(/(?:^|`)leveret (?:ctl )?([a-z][a-z_]+)/gm)]
     expect(named.map((m) => m[1] as string).filter((c) => !known.has(c) && c !== 'help')).toEqual([])
   })
