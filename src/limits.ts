@@ -102,8 +102,8 @@ export const SETTLED_PER_TURN_MAX = 20_000
 /** The same where it rejects them, and each may become a dead letter. */
 export const REJECTED_PER_TURN_MAX = 2_000
 
-/** Octets that a publish in a transaction counts beside its own. */
-export const TRANSACTION_PUBLISH_BYTES = 512
+/** Publishes of a transaction that is not committed yet, however small: 406 beyond. Each takes some 512 octets to remember. */
+export const TRANSACTION_PUBLISHES_MAX = 524_288
 
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
 export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024

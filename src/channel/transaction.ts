@@ -5,7 +5,7 @@
 import { Incoming } from '../broker/message.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
-import { TRANSACTION_PUBLISH_BYTES } from '../limits.ts'
+import { TRANSACTION_PUBLISHES_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 
@@ -28,13 +28,15 @@ export class Transaction {
   readonly settled = new Set<number>()
   /** Nothing below this tag is left to settle: acknowledging ever more with `multiple` looks at each delivery once. */
   private settledBelow = 0
-  /** Octets of the publishes, and what it takes to remember them. */
+  /** Octets of the publishes. */
   private bytes = 0
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
   addPublish(m: Incoming, route: Route, mandatory: boolean, max: number): void {
-    this.bytes += m.contentEnd - m.contentStart + TRANSACTION_PUBLISH_BYTES
+    this.bytes += m.contentEnd - m.contentStart
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
+    if (this.publishes.length >= TRANSACTION_PUBLISHES_MAX)
+      throw preconditionFailed(`transaction is larger than ${TRANSACTION_PUBLISHES_MAX} messages`)
     this.publishes.push({ message: Incoming.copyOf(m), route, mandatory })
   }
 
