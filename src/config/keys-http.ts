@@ -2,7 +2,7 @@
 import { octets } from '../util/sizes.ts'
 import type { Apply, Draft, HttpListenerDraft } from './draft.ts'
 import { tlsKeysOf } from './keys-tls.ts'
-import { boolean, integer, oneOf } from './values.ts'
+import { address, boolean, integer, oneOf } from './values.ts'
 
 const PORT_MAX = 65_535
 
@@ -64,12 +64,7 @@ export const httpKeys: Readonly<Record<string, Apply>> = {
   'management.headers.xss_protection': header('x-xss-protection'),
   'prometheus.tcp.listener': (d, v) => {
     if (v === 'none') d.metrics.port = undefined
-    else {
-      const match = /^(?:\[?(.*?)\]?:)?(\d+)$/.exec(v)
-      if (match === null) throw new Error(`expected none or address:port, found '${v}'`)
-      d.metrics.bind = match[1]
-      d.metrics.port = integer(match[2] as string, 0, PORT_MAX)
-    }
+    else Object.assign(d.metrics, address(v))
   },
   'prometheus.path': (d, v) => {
     d.metricsPath = prefixOf(v)
