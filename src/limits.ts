@@ -177,6 +177,9 @@ export const LOGIN_DELAY_MS_MAX = 5_000
 /** Internal errors that are logged one by one in a minute; the others are counted, and their number is logged. */
 export const FAILURES_LOGGED_PER_MINUTE = 100
 
+/** Samples of a number's history in one answer over the HTTP API, less one: refused beyond, as in RabbitMQ. */
+export const HISTORY_SAMPLES_MAX = 500
+
 /** Messages set aside that one answer lists: those that were set aside first. */
 export const PARKED_LISTED_MAX = 10_000
 

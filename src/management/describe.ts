@@ -8,20 +8,21 @@ import type { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import * as brief from '../definitions/shapes.ts'
 import { tableJson } from '../definitions/shapes.ts'
+import type { Leveret } from '../leveret.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { plainAddress } from '../util/address.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 import type { Json } from './listing.ts'
-import type { Rates } from './rates.ts'
+import type { Statistics } from './statistics.ts'
 
-export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
+export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
   const { memory } = q
   const { ready, unacked } = q.bytes
   const bytes = ready + unacked
   const { consumers } = q.counts
   const { policy, operator } = q.policies
-  const node = rates.leveret.nodeName
-  const now = rates.leveret.broker.clock.now()
+  const node = s.leveret.nodeName
+  const now = s.leveret.broker.clock.now()
   const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
   return {
     name: q.name,
@@ -33,7 +34,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     arguments: tableJson(q.arguments),
     node,
     state: 'running',
-    idle_since: rates.idleSince(q.counters),
+    idle_since: s.idleSince(q),
     policy: policy?.name ?? null,
     operator_policy: operator?.name ?? null,
     effective_policy_definition: { ...policy?.definition, ...operator?.definition },
@@ -43,7 +44,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     exclusive_consumer_tag: exclusiveTag ?? null,
     single_active_consumer_tag: q.activeConsumer?.tag ?? null,
     owner_pid_details: ownerOf(q),
-    ...rates.lengths([q]),
+    ...s.lengths(q),
     message_bytes: bytes,
     message_bytes_ready: ready,
     message_bytes_unacknowledged: unacked,
@@ -52,7 +53,7 @@ export function queueJson(rates: Rates, vhost: Vhost, q: Queue): Json {
     memory,
     head_message_timestamp: null,
     head_message_age: q.headArrivedAt === 0 ? null : Math.max(0, Math.floor((now - q.headArrivedAt) / 1000)),
-    message_stats: rates.ofQueue(q),
+    message_stats: s.ofQueue(q),
     ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
   }
 }
@@ -63,12 +64,12 @@ function ownerOf(q: Queue): Json | null {
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 
-export function exchangeJson(rates: Rates, vhost: Vhost, x: Exchange): Json {
+export function exchangeJson(s: Statistics, vhost: Vhost, x: Exchange): Json {
   return {
     ...brief.exchangeJson(x),
     vhost: vhost.name,
     policy: x.policies.policy?.name ?? null,
-    message_stats: rates.ofExchange(x),
+    message_stats: s.ofExchange(x),
   }
 }
 
@@ -100,14 +101,14 @@ export function implicitBindingJson(vhost: Vhost, q: Queue): Json {
   }
 }
 
-export function connectionJson(rates: Rates, c: Connection): Json {
+export function connectionJson(s: Statistics, c: Connection): Json {
   const given = c.clientProperties === undefined ? {} : tableJson(c.clientProperties)
   const properties = withoutPasswords(given) as Json
   return {
     name: c.name,
     user: c.caller?.user ?? '',
     vhost: c.caller?.vhost.name ?? '',
-    node: rates.leveret.nodeName,
+    node: s.leveret.nodeName,
     state: c.blocked ? 'blocked' : c.state === 'open' ? 'running' : c.state,
     type: 'network',
     protocol: 'AMQP 0-9-1',
@@ -124,7 +125,7 @@ export function connectionJson(rates: Rates, c: Connection): Json {
     client_properties: properties,
     user_provided_name: properties['connection_name'] ?? null,
     connected_at: c.connectedAt,
-    ...rates.ofConnection(c),
+    ...s.ofConnection(c),
     user_who_performed_action: c.caller?.user ?? '',
   }
 }
@@ -137,16 +138,16 @@ export function channelName(ch: Channel): string {
   return `${ch.connection.name} (${ch.number})`
 }
 
-export function channelJson(rates: Rates, ch: Channel): Json {
+export function channelJson(s: Statistics, ch: Channel): Json {
   return {
     name: channelName(ch),
     number: ch.number,
     connection_details: connectionDetails(ch.connection),
-    node: rates.leveret.nodeName,
+    node: s.leveret.nodeName,
     user: ch.caller.user,
     vhost: ch.caller.vhost.name,
     state: 'running',
-    idle_since: rates.idleSince(ch.counters),
+    idle_since: s.idleSince(ch),
     consumer_count: ch.consumers.size,
     messages_unacknowledged: ch.unsettled.count,
     messages_unconfirmed: ch.confirms?.open ?? 0,
@@ -157,11 +158,11 @@ export function channelJson(rates: Rates, ch: Channel): Json {
     confirm: ch.confirms !== undefined,
     transactional: ch.transaction !== undefined,
     user_who_performed_action: ch.caller.user,
-    message_stats: rates.ofChannel(ch),
+    message_stats: s.ofChannel(ch),
   }
 }
 
-export function consumerJson(rates: Rates, c: ChannelConsumer): Json {
+export function consumerJson(leveret: Leveret, c: ChannelConsumer): Json {
   const { channel, queue } = c
   const single = queue.settings.singleActiveConsumer
   const active = !single || queue.activeConsumer === c
@@ -170,7 +171,7 @@ export function consumerJson(rates: Rates, c: ChannelConsumer): Json {
     queue: { name: queue.name, vhost: channel.caller.vhost.name },
     channel_details: {
       ...connectionDetails(channel.connection),
-      node: rates.leveret.nodeName,
+      node: leveret.nodeName,
       connection_name: channel.connection.name,
       name: channelName(channel),
       number: channel.number,
@@ -192,7 +193,7 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
   return { vhost: vhost.name, ...brief.policyJson(p), ...(warning === undefined ? {} : { warning }) }
 }
 
-export function vhostJson(rates: Rates, v: Vhost): Json {
+export function vhostJson(s: Statistics, v: Vhost): Json {
   return {
     name: v.name,
     description: v.info.description,
@@ -205,8 +206,9 @@ export function vhostJson(rates: Rates, v: Vhost): Json {
     },
     tracing: v.tracer !== undefined,
     protected_from_deletion: v.info.protected,
-    cluster_state: { [rates.leveret.nodeName]: 'running' },
-    ...rates.lengths(v.queues.values()),
-    message_stats: rates.ofVhost(v),
+    cluster_state: { [s.leveret.nodeName]: 'running' },
+    ...s.lengthsOfVhost(v),
+    ...s.octetsOfVhost(v),
+    message_stats: s.ofVhost(v),
   }
 }

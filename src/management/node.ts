@@ -1,13 +1,12 @@
 /** The process as a node, and sums over everything. */
 
-import { readdirSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Leveret } from '../leveret.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
-import { residentMemory } from '../util/process-memory.ts'
 import type { Json } from './listing.ts'
+import type { Statistics } from './statistics.ts'
 
 export interface Totals {
   ready: number
@@ -37,15 +36,6 @@ export function totals({ broker, server }: Leveret): Totals {
   return t
 }
 
-/** File descriptors in use; 0 where the system does not tell. */
-export function openFiles(): number {
-  try {
-    return readdirSync('/proc/self/fd').length
-  } catch {
-    return 0
-  }
-}
-
 /** What the system allows; a usual number where it does not tell. */
 export const FILES_MAX = descriptorLimit() ?? 1_048_576
 
@@ -58,9 +48,9 @@ export function exchangeTypesJson(): Json[] {
   return exchangeTypes.map((name) => ({ name, description: '', enabled: true }))
 }
 
-export function nodeJson(leveret: Leveret): Json {
+export function nodeJson(s: Statistics): Json {
+  const { leveret } = s
   const { alarms, server, nodeName } = leveret
-  const usage = process.resourceUsage()
   return {
     name: nodeName,
     type: 'disc',
@@ -68,29 +58,19 @@ export function nodeJson(leveret: Leveret): Json {
     being_drained: false,
     os_pid: String(process.pid),
     uptime: leveret.broker.clock.now() - leveret.startedAt,
-    mem_used: residentMemory(),
     mem_limit: memoryLimit(leveret),
     mem_alarm: alarms.memory,
-    disk_free: alarms.diskFree ?? 0,
     disk_free_limit: alarms.limits.diskFree,
     store_damaged: leveret.storeDamaged,
     disk_free_alarm: alarms.disk,
-    fd_used: openFiles(),
     fd_total: FILES_MAX,
-    sockets_used: server.connections.size,
     sockets_total: FILES_MAX,
-    proc_used: 1,
     proc_total: 1,
     run_queue: 0,
     processors: availableParallelism(),
     partitions: [],
     rates_mode: 'basic',
-    gc_num: 0,
-    gc_bytes_reclaimed: 0,
-    context_switches: usage.voluntaryContextSwitches + usage.involuntaryContextSwitches,
-    io_read_count: usage.fsRead,
-    io_write_count: usage.fsWrite,
-    io_sync_count: 0,
+    ...s.ofNode(),
     applications: [],
     enabled_plugins: [],
     config_files: [],

@@ -7,16 +7,21 @@ import { channelJson, channelName, connectionJson, consumerJson } from '../descr
 import { type AddRoute, notFound, type Request } from '../http.ts'
 import { type Listed, listed } from '../listing.ts'
 import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
 
 export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const { server } = leveret
-  const connections: Listed<Connection> = {
+  const statistics = (r: Request): Statistics => new Statistics(rates, r.query)
+  const connections = (s: Statistics): Listed<Connection> => ({
     name: (c) => c.name,
-    describe: (c) => connectionJson(rates, c),
+    describe: (c) => connectionJson(s, c),
     keys: { channels: (c) => c.channels.size, user: (c) => c.caller?.user },
-  }
-  const channels: Listed<Channel> = { name: channelName, describe: (ch) => channelJson(rates, ch) }
-  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(rates, c) }
+  })
+  const channels = (s: Statistics): Listed<Channel> => ({
+    name: channelName,
+    describe: (ch) => channelJson(s, ch),
+  })
+  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(leveret, c) }
 
   const visible = (r: Request): Connection[] =>
     [...server.connections].filter(({ state, caller }) => {
@@ -32,9 +37,11 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
   const channelsOf = (list: Connection[]): Channel[] => list.flatMap((c) => [...c.channels])
 
   for (const path of ['connections', 'vhosts/:vhost/connections'])
-    add('GET', path, 'management', (r) => listed(visible(r), connections, r.query))
-  add('GET', 'connections/:name', 'management', (r) => connectionJson(rates, one(r)))
-  add('GET', 'connections/:name/channels', 'management', (r) => listed(one(r).channels, channels, r.query))
+    add('GET', path, 'management', (r) => listed(visible(r), connections(statistics(r)), r.query))
+  add('GET', 'connections/:name', 'management', (r) => connectionJson(statistics(r), one(r)))
+  add('GET', 'connections/:name/channels', 'management', (r) =>
+    listed(one(r).channels, channels(statistics(r)), r.query),
+  )
   add('DELETE', 'connections/:name', 'management', (r) => {
     close(one(r), r)
     return r.stored(false)
@@ -42,20 +49,20 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
   add('GET', 'connections/username/:user', 'management', (r) =>
     visible(r)
       .filter((c) => c.caller?.user === r.params['user'])
-      .map((c) => connectionJson(rates, c)),
+      .map((c) => connectionJson(statistics(r), c)),
   )
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
     for (const c of visible(r)) if (c.caller?.user === r.params['user']) close(c, r)
     return r.stored(false)
   })
   for (const path of ['channels', 'vhosts/:vhost/channels'])
-    add('GET', path, 'management', (r) => listed(channelsOf(visible(r)), channels, r.query))
+    add('GET', path, 'management', (r) => listed(channelsOf(visible(r)), channels(statistics(r)), r.query))
   add('GET', 'channels/:name', 'management', (r) => {
     const ch = channelsOf(visible(r)).find((x) => channelName(x) === r.params['name'])
     if (ch === undefined) throw notFound()
     return {
-      ...channelJson(rates, ch),
-      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(rates, c)),
+      ...channelJson(statistics(r), ch),
+      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(leveret, c)),
     }
   })
   for (const path of ['consumers', 'consumers/:vhost'])

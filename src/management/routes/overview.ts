@@ -7,18 +7,19 @@ import { type AddRoute, badRequest, HttpError, notFound, type Request } from '..
 import type { Json } from '../listing.ts'
 import { exchangeTypesJson, nodeJson, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
 
 export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
-  add('GET', 'overview', 'management', () => overview(leveret, rates))
+  add('GET', 'overview', 'management', (r) => overview(leveret, new Statistics(rates, r.query)))
   add('GET', 'cluster-name', 'management', () => ({ name: leveret.server.identity.clusterName }))
   add('PUT', 'cluster-name', 'administrator', (r) => {
     leveret.setClusterName(r.text('name'))
     return r.stored(false)
   })
-  add('GET', 'nodes', 'monitoring', () => [nodeJson(leveret)])
+  add('GET', 'nodes', 'monitoring', (r) => [nodeJson(new Statistics(rates, r.query))])
   add('GET', 'nodes/:node', 'monitoring', (r) => {
     if (r.params['node'] !== leveret.nodeName) throw notFound()
-    return nodeJson(leveret)
+    return nodeJson(new Statistics(rates, r.query))
   })
   add('PUT', 'nodes/:node/limits', 'administrator', (r) => {
     if (r.params['node'] !== leveret.nodeName) throw notFound()
@@ -64,11 +65,10 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
   healthRoutes(add, leveret)
 }
 
-function overview(leveret: Leveret, rates: Rates): Json {
-  const { server, broker, nodeName } = leveret
+function overview(leveret: Leveret, s: Statistics): Json {
+  const { server, nodeName } = leveret
   const { version: rabbitVersion, product } = server.identity
   const t = totals(leveret)
-  const { counters } = broker
   return {
     management_version: rabbitVersion,
     rabbitmq_version: rabbitVersion,
@@ -82,8 +82,8 @@ function overview(leveret: Leveret, rates: Rates): Json {
     exchange_types: exchangeTypesJson(),
     listeners: listeners(leveret),
     contexts: contexts(leveret),
-    churn_rates: rates.churn(counters),
-    queue_totals: rates.lengths(t.queueList),
+    churn_rates: s.churn(),
+    queue_totals: s.lengthsOfBroker(),
     object_totals: {
       channels: t.channels,
       connections: server.connections.size,
@@ -91,7 +91,7 @@ function overview(leveret: Leveret, rates: Rates): Json {
       exchanges: t.exchanges,
       queues: t.queues,
     },
-    message_stats: rates.ofBroker(t.queueList, counters),
+    message_stats: s.ofBroker(),
     statistics_db_event_queue: 0,
   }
 }

@@ -12,6 +12,7 @@ import { type Json, type Listed, listed } from '../listing.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
 import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
 
 const ackModes = new Map<string, Settlement>([
   ['ack_requeue_true', 'return'],
@@ -29,9 +30,9 @@ function existing(r: Request): Queue {
 
 export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   type Item = { vhost: Vhost; q: Queue }
-  const kind: Listed<Item> = {
+  const kind = (s: Statistics): Listed<Item> => ({
     name: (i) => i.q.name,
-    describe: (i) => queueJson(rates, i.vhost, i.q),
+    describe: (i) => queueJson(s, i.vhost, i.q),
     keys: {
       messages: ({ q }) => q.counts.ready + q.counts.unacked,
       messages_ready: ({ q }) => q.counts.ready,
@@ -40,13 +41,13 @@ export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
       vhost: ({ vhost }) => vhost.name,
       type: ({ q }) => q.kind.name,
     },
-  }
+  })
   const items = (r: Request): Item[] => {
     leveret.broker.turn.pumpNow()
     return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
-    add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
+    add('GET', path, 'management', (r) => listed(items(r), kind(new Statistics(rates, r.query)), r.query))
   oneQueueRoutes(add, leveret, rates)
 }
 
@@ -54,11 +55,12 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const one = 'queues/:vhost/:name'
   add('GET', one, 'management', (r) => {
     const q = existing(r)
+    const s = new Statistics(rates, r.query)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
     return {
-      ...queueJson(rates, r.vhost(), q),
+      ...queueJson(s, r.vhost(), q),
       head_message_timestamp: headTimestamp(q),
-      consumer_details: consumers.map((c) => consumerJson(rates, c)),
+      consumer_details: consumers.map((c) => consumerJson(leveret, c)),
     }
   })
   add('PUT', one, 'management', (r) => {

@@ -11,6 +11,7 @@ import { type AddRoute, flag, notFound, type Request, withCode } from '../http.t
 import { type Json, type Listed, listed } from '../listing.ts'
 import { payloadOf, propertiesFrom } from '../message.ts'
 import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
 
 export function topologyRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   exchangeRoutes(add, leveret, rates)
@@ -26,13 +27,16 @@ function existing(r: Request): Exchange {
 
 function exchangeRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   type Item = { vhost: Vhost; x: Exchange }
-  const kind: Listed<Item> = { name: (i) => i.x.name, describe: (i) => exchangeJson(rates, i.vhost, i.x) }
+  const kind = (r: Request): Listed<Item> => {
+    const s = new Statistics(rates, r.query)
+    return { name: (i) => i.x.name, describe: (i) => exchangeJson(s, i.vhost, i.x) }
+  }
   const items = (r: Request): Item[] =>
     r.vhostsOfPath().flatMap((vhost) => [...vhost.exchanges.values()].map((x) => ({ vhost, x })))
   for (const path of ['exchanges', 'exchanges/:vhost'])
-    add('GET', path, 'management', (r) => listed(items(r), kind, r.query))
+    add('GET', path, 'management', (r) => listed(items(r), kind(r), r.query))
   const one = 'exchanges/:vhost/:name'
-  add('GET', one, 'management', (r) => exchangeJson(rates, r.vhost(), existing(r)))
+  add('GET', one, 'management', (r) => exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r)))
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
     const name = r.params['name'] as string

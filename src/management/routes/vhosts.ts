@@ -4,15 +4,19 @@ import type { Leveret } from '../../leveret.ts'
 import { allowAll } from '../../operations/users.ts'
 import { deleteVhost, putVhost, setTracing, setVhostLimit } from '../../operations/vhosts.ts'
 import { vhostJson } from '../describe.ts'
-import { type AddRoute, badRequest, flag, notFound } from '../http.ts'
+import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
 
 export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
   const { broker, users } = leveret
-  const kind: Listed<Vhost> = { name: (v) => v.name, describe: (v) => vhostJson(rates, v) }
-  add('GET', 'vhosts', 'management', (r) => listed(r.vhosts(), kind, r.query))
-  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(rates, r.vhost()))
+  const kind = (r: Request): Listed<Vhost> => {
+    const s = new Statistics(rates, r.query)
+    return { name: (v) => v.name, describe: (v) => vhostJson(s, v) }
+  }
+  add('GET', 'vhosts', 'management', (r) => listed(r.vhosts(), kind(r), r.query))
+  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(new Statistics(rates, r.query), r.vhost()))
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
     const isNew = putVhost(broker, name, vhostRequest(r.body))

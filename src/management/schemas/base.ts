@@ -54,9 +54,10 @@ export function request(
   }
 }
 
-/** Counters, each with its rate. */
+/** Numbers, each with its rate, and its samples where the query asks for them. */
 export function rated(...names: readonly string[]): Schema {
-  const rate = object({ rate: number })
+  const sample = object({ sample: number, timestamp: time })
+  const rate = object({ rate: number }, { samples: list(sample), avg: number, avg_rate: number })
   return object(
     Object.fromEntries(names.flatMap((n) => [[n, count] as const, [`${n}_details`, rate] as const])),
   )

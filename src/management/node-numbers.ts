@@ -1,0 +1,86 @@
+/** What is measured of the process as a node, by RabbitMQ's names. What only Erlang has is 0: tools expect the names. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { PerformanceObserver } from 'node:perf_hooks'
+import type { Leveret } from '../leveret.ts'
+import { residentMemory } from '../util/process-memory.ts'
+
+let collections = 0
+const observer = new PerformanceObserver((list) => {
+  collections += list.getEntries().length
+})
+observer.observe({ entryTypes: ['gc'] })
+
+/** Garbage collections since the HTTP API or the metrics were loaded. */
+export function garbageCollections(): number {
+  return collections
+}
+
+/** File descriptors in use; 0 where the system does not tell. */
+export function openFiles(): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return 0
+  }
+}
+
+/** System calls that read and write, and octets from and to the disk; empty where the system does not tell. */
+function inputOutput(): ReadonlyMap<string, number> {
+  try {
+    const lines = readFileSync('/proc/self/io', 'latin1').trim().split('\n')
+    return new Map(lines.map((l) => [l.split(':')[0] as string, Number(l.split(':')[1])]))
+  } catch {
+    return new Map()
+  }
+}
+
+export const nodeNumberNames = [
+  'mem_used',
+  'fd_used',
+  'sockets_used',
+  'proc_used',
+  'disk_free',
+  'gc_num',
+  'gc_bytes_reclaimed',
+  'context_switches',
+  'io_read_count',
+  'io_read_bytes',
+  'io_read_avg_time',
+  'io_write_count',
+  'io_write_bytes',
+  'io_write_avg_time',
+  'io_sync_count',
+  'io_sync_avg_time',
+  'io_seek_count',
+  'io_seek_avg_time',
+  'io_reopen_count',
+  'mnesia_ram_tx_count',
+  'mnesia_disk_tx_count',
+  'msg_store_read_count',
+  'msg_store_write_count',
+  'queue_index_write_count',
+  'queue_index_read_count',
+] as const
+
+/** In the order of their names. */
+export function nodeNumbers({ server, alarms, commit }: Leveret): number[] {
+  const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage()
+  const io = inputOutput()
+  const known: { readonly [N in (typeof nodeNumberNames)[number]]?: number } = {
+    mem_used: residentMemory(),
+    fd_used: openFiles(),
+    sockets_used: server.connections.size,
+    proc_used: 1,
+    disk_free: alarms.diskFree ?? 0,
+    gc_num: collections,
+    context_switches: voluntaryContextSwitches + involuntaryContextSwitches,
+    io_read_count: io.get('syscr') ?? 0,
+    io_read_bytes: io.get('read_bytes') ?? 0,
+    io_write_count: io.get('syscw') ?? 0,
+    io_write_bytes: io.get('write_bytes') ?? 0,
+    // Each batch is one write that is synced.
+    io_sync_count: commit.keeps ? commit.flushed : 0,
+    mnesia_disk_tx_count: commit.keeps ? commit.flushed : 0,
+  }
+  return nodeNumberNames.map((n) => known[n] ?? 0)
+}

@@ -1,0 +1,172 @@
+/** The numbers of one answer: what is counted, how fast it grows, and what it was where the query asks for that. */
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Leveret } from '../leveret.ts'
+import { HISTORY_SAMPLES_MAX } from '../limits.ts'
+import { Refusal } from '../operations/refusal.ts'
+import type { Range, Series } from './history.ts'
+import type { Json } from './listing.ts'
+import { nodeNumberNames } from './node-numbers.ts'
+import type { Rates } from './rates.ts'
+import {
+  channelStats,
+  channelSubject,
+  churnStats,
+  connectionSubject,
+  exchangeStats,
+  exchangeSubject,
+  lengthStats,
+  nodeSubject,
+  octetStats,
+  octetsSubject,
+  queueStats,
+  queueSubject,
+  type Subject,
+  type Table,
+  vhostStats,
+  vhostSubject,
+  wholeStats,
+  wholeSubject,
+} from './subjects.ts'
+
+/** As the parameters of a query begin: `lengths_age=600&lengths_incr=5`, both in seconds. */
+type Part = 'lengths' | 'msg_rates' | 'data_rates' | 'node_stats'
+
+export type Query = { readonly [name: string]: string | undefined }
+
+const nodeStats: Table = Object.fromEntries(nodeNumberNames.map((n) => [n, [n]]))
+
+function whole(text: string | undefined): number | undefined {
+  return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** undefined where the query asks for no samples. @throws Refusal */
+function rangeOf(part: Part, query: Query, now: number): Range | undefined {
+  const [age, step] = [whole(query[`${part}_age`]), whole(query[`${part}_incr`])]
+  if (age === undefined || step === undefined) return undefined
+  if (age <= 0 || step <= 0 || Math.floor(age / step) > HISTORY_SAMPLES_MAX)
+    throw new Refusal(`Invalid range parameters: age ${age}, incr ${step}`)
+  // Aligned, so that answers that are asked for again and again agree.
+  const end = Math.round(now / 1000 / step) * step
+  const count = Math.floor(age / step) + 1
+  return { last: end - age + (count - 1) * step, step, count }
+}
+
+export class Statistics {
+  readonly leveret: Leveret
+  private readonly rates: Rates
+  private readonly ranges: { readonly [P in Part]: Range | undefined }
+
+  /** @throws Refusal for samples that cannot be had */
+  constructor(rates: Rates, query: Query) {
+    this.rates = rates
+    this.leveret = rates.leveret
+    const now = this.leveret.broker.clock.now()
+    this.ranges = {
+      lengths: rangeOf('lengths', query, now),
+      msg_rates: rangeOf('msg_rates', query, now),
+      data_rates: rangeOf('data_rates', query, now),
+      node_stats: rangeOf('node_stats', query, now),
+    }
+  }
+
+  private stats<T>(
+    series: Series | undefined,
+    owner: T,
+    subject: Subject<T>,
+    table: Table,
+    part?: Part,
+  ): Json {
+    const values = subject.read(owner)
+    const range = part === undefined ? undefined : this.ranges[part]
+    const out: Json = {}
+    for (const [stat, names] of Object.entries(table)) {
+      const columns = names.map((n) => subject.names.indexOf(n))
+      out[stat] = columns.reduce((n, c) => n + (values[c] as number), 0)
+      out[`${stat}_details`] = {
+        rate: columns.reduce((n, c) => n + (series?.rates[c] ?? 0), 0),
+        ...(range === undefined ? {} : samplesOf(series, names, range)),
+      }
+    }
+    return out
+  }
+
+  idleSince(key: object): string | null {
+    return this.rates.idleSince(key)
+  }
+
+  ofQueue(q: Queue): Json {
+    return this.stats(this.rates.of(q), q, queueSubject, queueStats, 'msg_rates')
+  }
+
+  ofChannel(ch: Channel): Json {
+    return this.stats(this.rates.of(ch), ch, channelSubject, channelStats, 'msg_rates')
+  }
+
+  ofExchange(x: Exchange): Json {
+    return this.stats(this.rates.of(x), x, exchangeSubject, exchangeStats, 'msg_rates')
+  }
+
+  ofConnection(c: Connection): Json {
+    return this.stats(this.rates.of(c), c, connectionSubject, octetStats, 'data_rates')
+  }
+
+  ofVhost(v: Vhost): Json {
+    return this.stats(this.rates.of(v), v, vhostSubject, vhostStats, 'msg_rates')
+  }
+
+  octetsOfVhost(v: Vhost): Json {
+    const octets = this.rates.vhostOctets(v)
+    return this.stats(this.rates.of(octets), octets, octetsSubject, octetStats, 'data_rates')
+  }
+
+  ofBroker(): Json {
+    return this.ofWhole(wholeStats, 'msg_rates')
+  }
+
+  churn(part?: Part): Json {
+    return this.ofWhole(churnStats, part)
+  }
+
+  lengthsOfBroker(): Json {
+    return this.ofWhole(lengthStats, 'lengths')
+  }
+
+  private ofWhole(table: Table, part?: Part): Json {
+    return this.stats(this.rates.of(this.leveret), this.leveret, wholeSubject, table, part)
+  }
+
+  /** messages, messages_ready and messages_unacknowledged, with how fast they become more or fewer. */
+  lengths(q: Queue): Json {
+    return this.stats(this.rates.of(q), q, queueSubject, lengthStats, 'lengths')
+  }
+
+  /** RabbitMQ takes the parameters of the rates here. */
+  lengthsOfVhost(v: Vhost): Json {
+    const part = this.ranges.msg_rates === undefined ? 'lengths' : 'msg_rates'
+    return this.stats(this.rates.of(v), v, vhostSubject, lengthStats, part)
+  }
+
+  /** What is measured of the process, and the churn. */
+  ofNode(): Json {
+    return {
+      ...this.stats(this.rates.ofNode, this.leveret, nodeSubject, nodeStats, 'node_stats'),
+      ...this.churn('node_stats'),
+    }
+  }
+}
+
+/** The newest first. `avg` is of the values, `avg_rate` of the growth over the whole range, a second. */
+function samplesOf(series: Series | undefined, names: readonly string[], range: Range): Json {
+  const { last, step, count } = range
+  const values = series?.samples(names, range) ?? new Array<number>(count).fill(0)
+  const [newest = 0, oldest = 0] = [values[0], values.at(-1)]
+  return {
+    samples: values.map((sample, i) => ({ sample, timestamp: (last - i * step) * 1000 })),
+    avg: values.reduce((n, v) => n + v, 0) / count,
+    avg_rate: count < 2 ? 0 : (newest - oldest) / ((count - 1) * step),
+  }
+}

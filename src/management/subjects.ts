@@ -1,0 +1,132 @@
+/** What is counted of each kind of object, and how RabbitMQ's numbers come about from that. */
+import { channelCounterNames, queueCounterNames } from '../broker/counters.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { Leveret } from '../leveret.ts'
+import type { Kind } from './history.ts'
+import { nodeNumberNames, nodeNumbers } from './node-numbers.ts'
+
+export interface Subject<T> extends Kind {
+  read(owner: T): number[]
+}
+
+/** The numbers of an answer, each as the sum of some of a kind's. */
+export type Table = { readonly [stat: string]: readonly string[] }
+
+const lengthNames = ['ready', 'unacked'] as const
+const octetNames = ['octetsReceived', 'octetsSent'] as const
+const exchangeNames = ['published', 'publishedOut'] as const
+const trafficNames = ['received', 'confirmed', 'unroutableReturned', 'unroutableDropped'] as const
+const churnNames = [
+  'connectionsOpened',
+  'connectionsClosed',
+  'channelsOpened',
+  'channelsClosed',
+  'queuesDeclared',
+  'queuesCreated',
+  'queuesDeleted',
+] as const
+const queueNames = [...queueCounterNames, ...lengthNames] as const
+const vhostNames = ['received', ...queueNames] as const
+
+function of<T>(names: readonly string[], read: (owner: T) => number[], more: Partial<Kind> = {}): Subject<T> {
+  return { names, wide: false, long: false, ...more, read }
+}
+
+function add(to: number[], from: readonly number[], start: number): void {
+  for (let i = 0; i < from.length; i++) to[start + i] = (to[start + i] as number) + (from[i] as number)
+}
+
+export const queueSubject = of<Queue>(queueNames, ({ counters, counts }) => {
+  const out: number[] = []
+  for (const name of queueCounterNames) out.push(counters[name])
+  out.push(counts.ready, counts.unacked)
+  return out
+})
+
+export const exchangeSubject = of<Exchange>(exchangeNames, (x) => [x.published, x.publishedOut])
+
+export const channelSubject = of<Channel>(channelCounterNames, ({ counters }) =>
+  channelCounterNames.map((n) => counters[n]),
+)
+
+export const connectionSubject = of<Connection>(octetNames, (c) => [c.octetsReceived, c.octetsSent], {
+  wide: true,
+})
+
+/** Of its queues and exchanges that are there now. */
+export const vhostSubject = of<Vhost>(vhostNames, (v) => {
+  const out = new Array<number>(vhostNames.length).fill(0)
+  for (const x of v.exchanges.values()) add(out, [x.published], 0)
+  for (const q of v.queues.values()) add(out, queueSubject.read(q), 1)
+  return out
+})
+
+/** Octets of a vhost's connections, as they have been added up at the readings. */
+export class VhostOctets {
+  octetsReceived = 0
+  octetsSent = 0
+}
+
+export const octetsSubject = of<VhostOctets>(octetNames, (o) => [o.octetsReceived, o.octetsSent], {
+  wide: true,
+})
+
+/** Of everything; of queues that are gone, too. */
+export const wholeSubject = of<Leveret>(
+  [...trafficNames, ...churnNames, ...queueNames],
+  ({ broker }) => {
+    const { counters } = broker
+    const sums = [...queueCounterNames.map((n) => counters.goneQueues[n]), 0, 0]
+    for (const v of broker.vhosts.values())
+      for (const q of v.queues.values()) add(sums, queueSubject.read(q), 0)
+    return [...trafficNames.map((n) => counters[n]), ...churnNames.map((n) => counters[n]), ...sums]
+  },
+  { long: true },
+)
+
+export const nodeSubject = of<Leveret>(nodeNumberNames, nodeNumbers, { wide: true, long: true })
+
+const deliveries = {
+  deliver: ['delivered'],
+  deliver_no_ack: ['deliveredNoAck'],
+  get: ['got'],
+  get_no_ack: ['gotNoAck'],
+  get_empty: ['gotEmpty'],
+  ack: ['acknowledged'],
+  redeliver: ['redelivered'],
+  deliver_get: ['delivered', 'deliveredNoAck', 'got', 'gotNoAck'],
+} as const
+export const lengthStats = {
+  messages: ['ready', 'unacked'],
+  messages_ready: ['ready'],
+  messages_unacknowledged: ['unacked'],
+} as const
+export const queueStats = { publish: ['published'], ...deliveries } as const
+export const channelStats = {
+  ...queueStats,
+  confirm: ['confirmed'],
+  return_unroutable: ['returned'],
+} as const
+export const exchangeStats = { publish_in: ['published'], publish_out: ['publishedOut'] } as const
+export const octetStats = { recv_oct: ['octetsReceived'], send_oct: ['octetsSent'] } as const
+export const vhostStats = { publish: ['received'], ...deliveries } as const
+export const wholeStats = {
+  publish: ['received'],
+  confirm: ['confirmed'],
+  return_unroutable: ['unroutableReturned'],
+  drop_unroutable: ['unroutableDropped'],
+  ...deliveries,
+} as const
+export const churnStats = {
+  connection_created: ['connectionsOpened'],
+  connection_closed: ['connectionsClosed'],
+  channel_created: ['channelsOpened'],
+  channel_closed: ['channelsClosed'],
+  queue_declared: ['queuesDeclared'],
+  queue_created: ['queuesCreated'],
+  queue_deleted: ['queuesDeleted'],
+} as const
