@@ -2,7 +2,7 @@
 
 import { createHash, randomInt } from 'node:crypto'
 import { COMMIT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
-import { FieldTable, fieldEntry, integerOf, toField } from '../protocol/field-table.ts'
+import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { forgetMemory } from '../util/large-memory.ts'
@@ -12,7 +12,7 @@ import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
 import { DelayedMessages } from './delay/delayed-messages.ts'
-import { DELAY_HEADER } from './exchange/delayed.ts'
+import { DELAY_HEADER, delayOf } from './exchange/delayed.ts'
 import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
@@ -250,7 +250,7 @@ export class Broker {
     this.delays.register(x.log, (m, keys) => {
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
       const entries = (content.properties.headers ?? FieldTable.empty).entries.map((e) => {
-        const delay = e.name === DELAY_HEADER ? integerOf(e.value) : undefined
+        const delay = e.name === DELAY_HEADER ? delayOf(e.value) : undefined
         return delay === undefined ? e : fieldEntry(DELAY_HEADER, toField(-delay))
       })
       const properties = { ...content.properties, headers: FieldTable.of(entries) }

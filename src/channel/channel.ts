@@ -62,6 +62,8 @@ export class Channel implements Confirming, TraceOrigin {
   /** The turn in which the time of deliveries was noted last. */
   deliveryTurn = 0
   private confirming = false
+  /** A publish for nobody waits for its confirm, which comes before the next reply. */
+  owesConfirm = false
   private awaitsFlush = false
 
   constructor(connection: Connection, number: number, caller: Caller) {
@@ -209,8 +211,10 @@ export class Channel implements Confirming, TraceOrigin {
   consumerCancelled(c: ChannelConsumer): void {
     this.forget(c)
     c.stop()
-    if (this.connection.clientHas('consumer_cancel_notify') && !this.closing)
-      this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
+    if (!this.connection.clientHas('consumer_cancel_notify')) return
+    this.connection.intake.tell(() => {
+      if (!this.closing) this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
+    })
   }
 
   /** When the shared limit lets the next delivery through, it is the turn of the others. */
@@ -264,6 +268,7 @@ export class Channel implements Confirming, TraceOrigin {
   /** Acknowledges whatever is safe by now, with one method where nothing was refused. */
   sendConfirms(): void {
     this.confirming = false
+    this.owesConfirm = false
     if (this.confirms === undefined || this.closing) return
     for (let again = true; again; ) {
       const { upTo, count, more } = this.confirms.take(this.broker.commit.flushed)

@@ -21,5 +21,6 @@ const handlers = {
 export function dispatch(ch: Channel, m: AnyMethod): void {
   const handler = (handlers as Record<number, (ch: Channel, m: ClientMethod) => void>)[m.id]
   if (handler === undefined) throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
+  if (ch.owesConfirm) ch.sendConfirms()
   handler(ch, m as ClientMethod)
 }

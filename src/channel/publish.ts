@@ -65,7 +65,10 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
     transaction.addPublish(m, route, mandatory, ch.connection.server.admission.limits.transactionBytes)
     return
   }
-  if (nobody && mandatory) returnMessage(ch, m)
+  if (nobody) {
+    if (mandatory) returnMessage(ch, m)
+    ch.owesConfirm = ch.confirms !== undefined
+  }
   deliverTo(ch, m, route)
 }
 

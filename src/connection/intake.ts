@@ -43,6 +43,8 @@ export class Intake {
   /** ms that were spent on it in this turn, in calls before the one that began at `began`. */
   private turnMs = 0
   private began = 0
+  /** What the operation under way has to tell the connection's channels. */
+  private notices: (() => void)[] | undefined
 
   /** @param chunksAreReused what `received` is given is valid only during the call */
   constructor(connection: Connection, chunksAreReused: boolean) {
@@ -216,14 +218,27 @@ export class Intake {
     const { commit, turn } = this.connection.broker
     turn.pumpNow()
     const before = commit.changes
-    const reply = operation()
-    if (reply === undefined) return
+    const notices: (() => void)[] = []
+    this.notices = notices
+    let reply: ServerMethod | undefined
+    try {
+      reply = operation()
+    } finally {
+      this.notices = undefined
+    }
+    const answer = (): void => {
+      if (reply !== undefined && !ch.closing) ch.send(reply)
+      for (const notice of notices) notice()
+    }
     const waits = anyChange ? commit.dirty : commit.changes !== before
-    if (!waits) ch.send(reply)
-    else
-      this.suspendUntilFlushed(() => {
-        if (!ch.closing) ch.send(reply)
-      })
+    if (reply === undefined || !waits) answer()
+    else this.suspendUntilFlushed(answer)
+  }
+
+  /** Tells a channel what has happened: behind the reply, where an operation of this connection is the reason. */
+  tell(notice: () => void): void {
+    if (this.notices === undefined) notice()
+    else this.notices.push(notice)
   }
 
   private suspendUntilFlushed(action: (() => void) | undefined): void {

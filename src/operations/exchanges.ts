@@ -20,9 +20,11 @@ import { checkArguments } from './equivalence.ts'
 
 const ALTERNATE = 'alternate-exchange'
 
-/** Only existence counts. @throws AmqpError 404 */
-export function declareExchangePassive(c: Caller, name: string): void {
-  existingExchange(c, cleanName(name))
+/** Only existence counts. @throws AmqpError 403 for the default exchange, 404 */
+export function declareExchangePassive(c: Caller, rawName: string): void {
+  const name = cleanName(rawName)
+  refuseDefault(name)
+  existingExchange(c, name)
 }
 
 /** @throws AmqpError 403, 406 */

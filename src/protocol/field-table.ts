@@ -73,7 +73,6 @@ export class FieldTable {
   }
 
   /** @throws EncodeError for what has no form on the wire, and for values nested deeper than TABLE_DEPTH_MAX */
-
   static from(plain: { [name: string]: PlainValue }, depth = 0): FieldTable {
     return FieldTable.of(Object.entries(plain).map(([name, v]) => fieldEntry(name, toField(v, depth))))
   }
@@ -104,6 +103,12 @@ export class FieldTable {
   text(name: string): string | undefined {
     const v = this.get(name)
     return v?.type === 'S' ? octetText(v.value) : undefined
+  }
+
+  /** An integer field of any width; undefined where it is absent or of another type. */
+  integer(name: string): number | undefined {
+    const v = this.get(name)
+    return v === undefined ? undefined : integerOf(v)
   }
 
   /** Tables and arrays within each other: 0 where no field holds any. */
@@ -137,23 +142,18 @@ export function integerOf(v: FieldValue): number | undefined {
   }
 }
 
-/** Equal as RabbitMQ compares arguments: integer widths are one class, every other type only equals itself. */
+/**
+ * Equal as RabbitMQ compares arguments: integers of all widths are one class, floating-point numbers another; every other
+ * type only equals itself.
+ */
 export function fieldsEqual(a: FieldValue | undefined, b: FieldValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   const x = integerOf(a)
   if (x !== undefined) return x === integerOf(b)
-  if (a.type !== b.type) return false
-  if (Buffer.isBuffer(a.value)) return a.value.equals(b.value as Buffer)
-  if (a.type === 'F') return a.value.bytes.equals((b.value as FieldTable).bytes)
-  if (a.type === 'A') {
-    const other = b.value as FieldValue[]
-    return a.value.length === other.length && a.value.every((v, i) => fieldsEqual(v, other[i]))
-  }
-  if (a.type === 'D') {
-    const other = b.value as { scale: number; digits: number }
-    return a.value.scale === other.scale && a.value.digits === other.digits
-  }
-  return a.value === b.value
+  if (a.type === 'f' || a.type === 'd') return (b.type === 'f' || b.type === 'd') && a.value === b.value
+  if (a.type === 'A' && b.type === 'A')
+    return a.value.length === b.value.length && a.value.every((v, i) => fieldsEqual(v, b.value[i]))
+  return a.type === b.type && encodeField(a).equals(encodeField(b))
 }
 
 function depthOf(values: readonly FieldValue[]): number {

@@ -50,9 +50,9 @@ describe('exchange.declare', () => {
     expect(r.method).toMatchObject({ replyText: expect.stringContaining("unknown exchange type 'nosuch'") })
   }, 30_000)
 
-  it('of the default exchange is 403', async () => {
+  it.each([false, true])('of the default exchange is 403, passive: %s', async (passive) => {
     const w = await session(t)
-    w.send(CH, MethodId.ExchangeDeclare, { exchange: '', type: 'direct', durable: true })
+    w.send(CH, MethodId.ExchangeDeclare, { exchange: '', type: 'direct', durable: true, passive })
     expect(await refused(w)).toEqual([
       403,
       'ACCESS_REFUSED - operation not permitted on the default exchange',

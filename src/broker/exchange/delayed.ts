@@ -1,11 +1,39 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
-import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
+import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
 import type { DelayedMessages } from '../delay/delayed-messages.ts'
 import type { Incoming } from '../message.ts'
 import { PUBLISH_DURABLE, PUBLISH_STORED } from '../queue/queue.ts'
 import type { Binding, Effect, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
 export const DELAY_HEADER = 'x-delay'
+
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
+
+/**
+ * The delay that a header asks for, in whole ms: integers of any width, floating-point numbers, decimals, and texts
+ * that hold a number. undefined for anything else.
+ */
+export function delayOf(v: FieldValue | undefined): number | undefined {
+  const ms = v === undefined ? undefined : numberIn(v)
+  if (ms === undefined || !Number.isFinite(ms)) return undefined
+  return Math.trunc(Math.max(Number.MIN_SAFE_INTEGER, Math.min(ms, Number.MAX_SAFE_INTEGER)))
+}
+
+function numberIn(v: FieldValue): number | undefined {
+  switch (v.type) {
+    case 'f':
+    case 'd':
+      return v.value
+    case 'D':
+      return v.value.digits / 10 ** v.value.scale
+    case 'S': {
+      const text = v.value.toString('latin1').trim()
+      return NUMBER.test(text) ? Number(text) : undefined
+    }
+    default:
+      return integerOf(v)
+  }
+}
 
 /** What a delayed exchange needs. */
 export interface DelayParts {
@@ -50,8 +78,7 @@ export class DelayedRouting implements ExchangeRouting {
   }
 
   intercept(messages: readonly RoutedMessage[], matches: Matches): boolean {
-    const v = messages[0]?.headers().get(DELAY_HEADER)
-    const delay = v === undefined ? undefined : integerOf(v)
+    const delay = delayOf(messages[0]?.headers().get(DELAY_HEADER))
     if (delay === undefined || delay <= 0) return false
     const due = this.parts.now() + delay
     matches.effect(

@@ -1,5 +1,5 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
-import { type FieldTable, type FieldValue, fieldsEqual } from '../../protocol/field-table.ts'
+import { encodeField, type FieldTable, type FieldValue } from '../../protocol/field-table.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
 const MODES = ['all', 'any', 'all-with-x', 'any-with-x']
@@ -54,8 +54,24 @@ export class HeadersRouting implements ExchangeRouting {
 function holds(rule: Rule, headers: FieldTable): boolean {
   for (const { name, value } of rule.fields) {
     const actual = headers.get(name)
-    const equal = actual !== undefined && (value.type === 'V' || fieldsEqual(value, actual))
+    const equal = actual !== undefined && (value.type === 'V' || valuesEqual(value, actual))
     if (equal === rule.any) return equal
   }
   return !rule.any
+}
+
+/**
+ * Numbers and timestamps by value, texts by octets, whatever their types: 5 is 5.0. Arrays and tables with the types of
+ * what they hold.
+ */
+function valuesEqual(a: FieldValue, b: FieldValue): boolean {
+  if (a.type === 'S' || a.type === 'x') return (b.type === 'S' || b.type === 'x') && a.value.equals(b.value)
+  return sameNumber(a.value, b.value) || (a.type === b.type && encodeField(a).equals(encodeField(b)))
+}
+
+/** Without loss: 2^53 + 1 is not 2^53. */
+function sameNumber(a: unknown, b: unknown): boolean {
+  const numbers = [a, b].every((v) => typeof v === 'number' || typeof v === 'bigint')
+  // Neither `===` nor Object.is compares a number with a bigint.
+  return numbers && (a as number) <= (b as number) && (a as number) >= (b as number)
 }

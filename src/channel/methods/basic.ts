@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { typeName } from '../../broker/arguments/rules.ts'
+import { checkConsumerArguments } from '../../broker/arguments/consumer.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Incoming } from '../../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../../broker/queue/queue.ts'
@@ -9,7 +9,6 @@ import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
 import { accessRefused, describeQueue } from '../../operations/caller.ts'
 import { gettableQueue, readableQueue } from '../../operations/messages.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.ts'
-import { integerOf } from '../../protocol/field-table.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
 import { octetText } from '../../util/octet-text.ts'
@@ -20,17 +19,6 @@ import { queueName } from './queue.ts'
 
 function notAllowed(text: string): AmqpError {
   return new AmqpError(ReplyCode.NotAllowed, text)
-}
-
-/** An integer among the arguments of a consumer; undefined where it is absent. @throws AmqpError 406 */
-function integerArgument(ch: Channel, m: BasicConsume, queue: string, name: string): number | undefined {
-  const v = m.arguments.get(name)
-  if (v === undefined) return undefined
-  const n = integerOf(v)
-  if (n !== undefined) return n
-  throw preconditionFailed(
-    `invalid arg '${name}' for ${describeQueue(ch.caller, queue)}: "expected integer, got ${typeName(v)}"`,
-  )
 }
 
 function consume(ch: Channel, m: BasicConsume): void {
@@ -58,8 +46,9 @@ function consume(ch: Channel, m: BasicConsume): void {
     (exclusive && (queue.counts.consumers > 0 || queue.settings.singleActiveConsumer))
   )
     throw accessRefused(`${what} in exclusive use`)
-  const priority = integerArgument(ch, m, queue.name, 'x-priority') ?? 0
-  const timeout = integerArgument(ch, m, queue.name, 'x-consumer-timeout')
+  checkConsumerArguments(m.arguments, queue.kind, what)
+  const priority = m.arguments.integer('x-priority') ?? 0
+  const timeout = m.arguments.integer('x-consumer-timeout')
   if (queue.kind.log) checkReadable(ch, m, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
@@ -79,7 +68,7 @@ function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
       `automatic acknowledgement not supported by stream queues ${what}`,
     )
   if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
-  streamOffset(m.arguments, 0)
+  streamOffset(m.arguments, 0, what)
 }
 
 /** Consuming from the name that stands for direct reply-to. @throws AmqpError 406 */

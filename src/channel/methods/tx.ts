@@ -49,6 +49,8 @@ function commit(ch: Channel): ServerMethod {
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!deliverTo(ch, p.message, route)) accepted = false
   }
+  // What the channel's own consumers get of it comes before commit-ok.
+  if (t.publishes.length > 0) ch.broker.turn.pumpNow()
   settleAll(ch, t, false)
   t.clear()
   if (!accepted) throw preconditionFailed('partial tx completion')

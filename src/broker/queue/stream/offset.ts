@@ -1,7 +1,7 @@
 /** x-stream-offset of a consumer: where in a stream it begins (behaviour.md section 14). */
 import { preconditionFailed } from '../../../protocol/errors.ts'
-import { type FieldTable, integerOf } from '../../../protocol/field-table.ts'
-import { ageMs } from '../../arguments/rules.ts'
+import { type FieldTable, integerOf, toPlain } from '../../../protocol/field-table.ts'
+import { ageMs, typeName } from '../../arguments/rules.ts'
 
 export type StreamOffset =
   | { readonly from: 'first' | 'last' | 'next' }
@@ -10,8 +10,8 @@ export type StreamOffset =
   /** ms since 1970 */
   | { readonly from: 'time'; readonly time: number }
 
-/** @throws AmqpError 406 */
-export function streamOffset(args: FieldTable, now: number): StreamOffset {
+/** @param what `queue 'q' in vhost '/'`. @throws AmqpError 406 */
+export function streamOffset(args: FieldTable, now: number, what: string): StreamOffset {
   const v = args.get('x-stream-offset')
   if (v === undefined) return { from: 'next' }
   const number = integerOf(v)
@@ -21,7 +21,8 @@ export function streamOffset(args: FieldTable, now: number): StreamOffset {
   if (text === 'first' || text === 'last' || text === 'next') return { from: text }
   const age = ageMs(text)
   if (age !== undefined) return { from: 'time', time: now - age }
+  const shown = v.type === 'S' ? `<<${JSON.stringify(text)}>>` : String(toPlain(v))
   throw preconditionFailed(
-    `invalid arg 'x-stream-offset': {invalid_stream_offset_arg,${JSON.stringify(text)}}`,
+    `invalid arg 'x-stream-offset' for ${what}: {invalid_stream_offset_arg,{${typeName(v)},${shown}}}`,
   )
 }

@@ -122,7 +122,7 @@ export class StreamQueue implements Queue {
   consume(c: Consumer): void {
     const now = this.env.turn.now()
     this.messages.retain(now)
-    const next = this.positionOf(streamOffset(c.arguments, now))
+    const next = this.positionOf(streamOffset(c.arguments, now, `queue '${this.name}'`))
     this.readers.set(c, { consumer: c, filter: StreamFilter.of(c.arguments), next })
     this.wake()
   }
