@@ -21,11 +21,11 @@ function run(command, args) {
 }
 
 /** Runs the step unless it has already run on the same input. */
-function once(stamp, input, done, step) {
+async function once(stamp, input, done, step) {
   const file = join(root, stamp)
   if (done() && existsSync(file) && readFileSync(file, 'utf8') === input) return
   rmSync(file, { force: true })
-  step()
+  await step()
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, input)
 }
@@ -43,10 +43,10 @@ function filesBelow(dir) {
     .sort()
 }
 
-function install() {
+async function install() {
   const lock = join(root, 'package-lock.json')
   const modules = join(root, 'node_modules')
-  once(
+  await once(
     'node_modules/.leveret-install',
     digest([lock]),
     () => existsSync(join(modules, 'lmdb')),
@@ -55,61 +55,68 @@ function install() {
   )
 }
 
-function build() {
+async function build() {
   const inputs = [
     join(root, 'tsconfig.json'),
     join(root, 'tsconfig.build.json'),
+    join(root, 'package-lock.json'),
+    join(root, 'bin', 'vendor.js'),
     ...filesBelow(join(root, 'src')),
   ]
-  once(
+  await once(
     'dist/.leveret-build',
     digest(inputs),
     () => existsSync(join(root, 'dist', 'main.js')),
-    () => {
+    async () => {
       rmSync(join(root, 'dist'), { recursive: true, force: true })
       run('tsc', ['-p', 'tsconfig.build.json'])
+      const { useVendored, vendor } = await import('./vendor.js')
+      await vendor(root)
+      useVendored(root, join(root, 'dist'), 'mjs')
     },
   )
 }
 
 /** The same for programs that call require(), such as tests under jest. */
-function buildForRequire() {
+async function buildForRequire() {
   const target = join(root, 'dist', 'cjs')
-  once(
+  await once(
     'dist/cjs/.leveret-build',
     digest([join(root, 'tsconfig.cjs.json'), join(root, 'dist', '.leveret-build')]),
     () => existsSync(join(target, 'index.js')),
-    () => {
+    async () => {
       run('tsc', ['-p', 'tsconfig.cjs.json'])
+      const { useVendored } = await import('./vendor.js')
+      useVendored(root, target, 'cjs')
       writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
     },
   )
 }
 
-install()
+await install()
 switch (task) {
   case 'start': {
-    build()
+    await build()
     const built = performance.now()
     const { main } = await import('../dist/main.js')
     await main(['start', ...rest], built)
     break
   }
   case 'test':
-    build()
-    buildForRequire()
+    await build()
+    await buildForRequire()
     run('vitest', ['run', ...rest])
     break
   case 'oracle':
-    build()
+    await build()
     run('vitest', ['run', '--config', 'test/oracle.config.ts', ...rest])
     break
   case 'interop':
-    build()
+    await build()
     run('vitest', ['run', '--config', 'test/interop.config.ts', ...rest])
     break
   case 'bench':
-    build()
+    await build()
     run('tsc', ['-p', 'test/bench/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-bench/test/bench/run.js', ...rest])
     break
@@ -121,6 +128,6 @@ switch (task) {
     run('node', ['node_modules/.cache/leveret-spec/generate.js'])
     break
   default:
-    build()
-    buildForRequire()
+    await build()
+    await buildForRequire()
 }

@@ -1,0 +1,142 @@
+// Bundles the packages that a user's package manager would complain about into dist/vendor, and makes dist use them:
+// lmdb has an install script, and what fastify and pino-pretty need has releases that want a newer Node than we do.
+// Their versions are then those of package-lock.json, which the tests check, for everybody.
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, sep } from 'node:path'
+
+/** Bundled, and the packages in them that stay packages of their own. */
+export const bundled = ['lmdb', 'fastify', '@fastify/multipart', 'pino-pretty']
+const external = ['pino', 'msgpackr-extract', /^@lmdb\//, /^node:/]
+
+const LICENCE_FILE = /^(licen[cs]e|copying)(\.|-|$)/i
+
+/** Writes dist/vendor: a folder each, the licences of all that is in them, and the software bill of materials. */
+export async function vendor(root) {
+  const { rolldown } = await import('rolldown')
+  const out = join(root, 'dist', 'vendor')
+  rmSync(out, { recursive: true, force: true })
+  const require = createRequire(join(root, 'package.json'))
+  const inside = new Set()
+  for (const name of bundled) {
+    const dir = join(out, name)
+    const bundle = await rolldown({
+      input: require.resolve(name),
+      platform: 'node',
+      external,
+      logLevel: 'silent',
+    })
+    const { output } = await bundle.write({
+      file: join(dir, 'index.cjs'),
+      format: 'cjs',
+      codeSplitting: false,
+    })
+    await bundle.close()
+    for (const file of output.flatMap((o) => Object.keys(o.modules ?? {}))) inside.add(packageOf(root, file))
+    inside.delete(undefined)
+    // Native builds are looked for by this name.
+    writeFileSync(join(dir, 'package.json'), `${JSON.stringify({ name, type: 'commonjs' })}\n`)
+    const names = Object.keys(require(join(dir, 'index.cjs'))).filter((n) => /^[a-z_$][\w$]*$/i.test(n))
+    const named = names.filter((n) => n !== 'default').map((n) => `export const ${n} = all.${n}\n`)
+    writeFileSync(
+      join(dir, 'index.mjs'),
+      `import all from './index.cjs'\n\n${named.join('')}export default all.default ?? all\n`,
+    )
+  }
+  const packages = [...inside].sort()
+  writeFileSync(join(out, 'LICENSES.txt'), licences(root, packages))
+  const sbom = billOfMaterials(root, packages)
+  writeFileSync(join(root, 'dist', 'sbom.cdx.json'), `${JSON.stringify(sbom, null, 2)}\n`)
+}
+
+/** As package-lock.json names it: `node_modules/a/node_modules/b`. */
+function packageOf(root, file) {
+  const path = relative(root, file.replace(/^\0/, '').replace(/\?.*$/, '')).split(sep)
+  const at = path.lastIndexOf('node_modules')
+  if (at < 0) return undefined
+  return path.slice(0, at + (path[at + 1].startsWith('@') ? 3 : 2)).join('/')
+}
+
+function manifest(root, path) {
+  return JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
+}
+
+/** @throws Error where a package has no licence to pass on */
+function licences(root, packages) {
+  const parts = packages.map((path) => {
+    const { name, version, license, author } = manifest(root, path)
+    const file = readdirSync(join(root, path)).find((f) => LICENCE_FILE.test(f))
+    if (file === undefined && license === undefined) throw new Error(`${path} has no licence`)
+    const holder = typeof author === 'object' ? author.name : author
+    const text =
+      file === undefined
+        ? `Licence: ${license}. Author: ${holder ?? 'see its repository'}`
+        : readFileSync(join(root, path, file), 'utf8').trim()
+    return `${name} ${version} (${license})\n\n${text}\n`
+  })
+  return parts.join(`\n${'-'.repeat(80)}\n\n`)
+}
+
+/** CycloneDX 1.5: what an installation has on the disk, of packages and of what is bundled. */
+function billOfMaterials(root, packages) {
+  const own = manifest(root, '.')
+  const { packages: locked } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const component = (path, isBundled) => {
+    const { version, license, integrity, optional } = locked[path]
+    const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+    const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`
+    const [algorithm, digest] = integrity?.split('-') ?? []
+    return {
+      type: 'library',
+      'bom-ref': `${purl}${isBundled ? '#bundled' : ''}`,
+      name,
+      version,
+      purl,
+      scope: optional ? 'optional' : 'required',
+      licenses: [license.includes(' ') ? { expression: license } : { license: { id: license } }],
+      ...(algorithm === 'sha512'
+        ? { hashes: [{ alg: 'SHA-512', content: Buffer.from(digest, 'base64').toString('hex') }] }
+        : {}),
+      ...(isBundled ? { properties: [{ name: 'leveret:bundled', value: 'dist/vendor' }] } : {}),
+    }
+  }
+  const production = Object.keys(locked).filter((p) => p !== '' && !locked[p].dev && !locked[p].devOptional)
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.5',
+    version: 1,
+    metadata: {
+      component: {
+        type: 'application',
+        'bom-ref': `pkg:npm/${own.name}@${own.version}`,
+        name: own.name,
+        version: own.version,
+        licenses: [{ license: { id: own.license } }],
+      },
+    },
+    components: [...production.map((p) => component(p, false)), ...packages.map((p) => component(p, true))],
+  }
+}
+
+/** Makes the modules in that folder, and in those below but the vendored ones, import what is bundled. */
+export function useVendored(root, dir, extension) {
+  const vendored = join(root, 'dist', 'vendor')
+  const of = bundled.join('|')
+  const pattern = new RegExp(
+    `(\\bfrom |\\bimport |\\bimport\\(|\\brequire\\)?\\(|\\)\\()(['"])(${of})\\2`,
+    'g',
+  )
+  for (const f of readdirSync(dir, { recursive: true })) {
+    const file = join(dir, f)
+    if (!/\.(js|d\.ts)$/.test(file) || file.startsWith(vendored) || !statSync(file).isFile()) continue
+    const text = readFileSync(file, 'utf8')
+    const used = file.endsWith('.d.ts')
+      ? text
+      : text.replace(pattern, (_, before, quote, name) => {
+          const kind = before.endsWith('(') && before !== 'import(' ? 'cjs' : extension
+          const target = relative(dirname(file), join(vendored, name, `index.${kind}`))
+          return `${before}${quote}${target.startsWith('.') ? '' : './'}${target.split(sep).join('/')}${quote}`
+        })
+    if (used !== text) writeFileSync(file, used)
+  }
+}
