@@ -1,10 +1,12 @@
 /** The library: a broker inside of a Node process. */
-import { type Administration, administrationOf } from './administration.ts'
+import type { Broker } from './broker/broker.ts'
+import { defaultSettings } from './config/default-settings.ts'
+import type { UserOptions } from './config/settings.ts'
 import type { NodeLimits } from './connection/admission.ts'
-import { defaultSettings } from './default-settings.ts'
-import { Leveret } from './leveret.ts'
+import type { BrokerNode } from './node/node.ts'
+import { startNode } from './node/start.ts'
+import { type Administration, administrationOf } from './operations/administration.ts'
 import type { Permission } from './security/access.ts'
-import type { UserOptions } from './settings.ts'
 import { StorageError, type StorageErrorCode } from './storage/storage.ts'
 import { discreet, type Logger, oneForAll, silent } from './util/logger.ts'
 
@@ -89,7 +91,7 @@ export interface RunningBroker extends Administration {
 export async function createBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   const bind = options.bind ?? '127.0.0.1'
   const { product, productVersion, users } = options
-  const leveret = await Leveret.start(
+  const node = await startNode(
     {
       ...defaultSettings,
       listeners: [{ port: options.port ?? 5672, bind }],
@@ -113,16 +115,16 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     },
     oneForAll(options.logger === undefined ? silent : discreet(options.logger)),
   )
-  const port = leveret.ports[0] as number
+  const port = node.ports[0] as number
   return {
     port,
-    managementPort: leveret.managementPort,
-    metricsPort: leveret.metricsPort,
+    managementPort: node.managementPort,
+    metricsPort: node.metricsPort,
     url: urlOf(users?.[0] ?? defaultSettings.defaultUser, bind, port),
-    queues: () => queueStates(leveret),
-    connections: () => leveret.server.connections.size,
-    ...administrationOf(leveret.broker),
-    close: () => leveret.close(),
+    queues: () => queueStates(node),
+    connections: () => node.active?.server.connections.size ?? 0,
+    ...administrationOf(() => brokerOf(node)),
+    close: () => node.close(),
   }
 }
 
@@ -133,7 +135,15 @@ function urlOf(user: UserOptions | undefined, bind: string, port: number): strin
   return `amqp://${login}${host}:${port}`
 }
 
-function queueStates({ broker }: Leveret): QueueState[] {
+/** @throws Error while there is none */
+function brokerOf({ active }: BrokerNode): Broker {
+  if (active === undefined) throw new Error('the broker is closed')
+  return active.model.broker
+}
+
+function queueStates({ active }: BrokerNode): QueueState[] {
+  if (active === undefined) return []
+  const { broker } = active.model
   broker.turn.pumpNow()
   return [...broker.vhosts.values()].flatMap((v) =>
     [...v.queues.values()].map((q) => ({ vhost: v.name, name: q.name, ...q.counts })),

@@ -8,7 +8,8 @@ import { helpText, parseArguments, type StartOptions, UsageError } from './cli/a
 import type { Draft } from './config/draft.ts'
 import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
-import { Leveret } from './leveret.ts'
+import type { BrokerNode } from './node/node.ts'
+import { startNode } from './node/start.ts'
 import { StorageError } from './storage/storage.ts'
 import { type Loggers, logCategories } from './util/logger.ts'
 import { StoreFailure } from './util/owner.ts'
@@ -160,10 +161,10 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
   sayMessageOfTheDay(draft.motdFile, logger)
   const settings = draft.settings()
   try {
-    const leveret = await Leveret.start(settings, loggers)
-    const startMs = Math.round(leveret.listeningAt - since)
-    const [port] = leveret.ports
-    const { managementPort, metricsPort } = leveret
+    const node = await startNode(settings, loggers)
+    const startMs = Math.round(node.listeningAt - since)
+    const [port] = node.ports
+    const { managementPort, metricsPort } = node
     const { bind } = settings.listeners[0] ?? { bind: undefined }
     const address = bind ?? '0.0.0.0'
     logger.info(
@@ -172,10 +173,10 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
     )
     const service = new Service(process.env)
     service.ready()
-    stopOnSignal(leveret, logger, service)
-    leveret.shutDown = () => void process.kill(process.pid, 'SIGTERM')
-    reloadOnSignal(leveret, logger, options, setLevels)
-    surviveFailures(leveret, logger)
+    stopOnSignal(node, logger, service)
+    node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
+    reloadOnSignal(node, logger, options, setLevels)
+    surviveFailures(node, logger)
   } catch (error) {
     logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
     process.exitCode = EXIT_FAILED
@@ -192,7 +193,7 @@ function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
 }
 
 function reloadOnSignal(
-  leveret: Leveret,
+  node: BrokerNode,
   logger: Pino,
   options: StartOptions,
   setLevels: (d: Draft) => void,
@@ -200,7 +201,7 @@ function reloadOnSignal(
   process.on('SIGHUP', () => {
     try {
       const { draft } = configuration(options)
-      leveret.reload(draft.settings())
+      node.reload(draft.settings())
       setLevels(draft)
       logger.info({}, 'configuration and certificates read again')
     } catch (error) {
@@ -226,13 +227,13 @@ function startError(error: unknown): string {
  * The last resort: whatever fails has an owner, and what comes here has slipped past. Everybody else goes on, but where the
  * store is concerned: what was confirmed is on disk, so ending is safe and going on is not.
  */
-function surviveFailures(leveret: Leveret, logger: Pino): void {
+function surviveFailures(node: BrokerNode, logger: Pino): void {
   process.on('uncaughtException', (err) => {
     if (err instanceof StoreFailure) {
       logger.fatal({ err }, 'the store cannot be trusted, stopping')
       process.exit(EXIT_FAILED)
     }
-    leveret.owner.failed(err)
+    node.owner.failed(err)
   })
 }
 

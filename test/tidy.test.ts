@@ -20,13 +20,14 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   storage: { any: ['util'], types: ['broker'] },
   security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
+  model: { any: ['broker', 'security', 'storage', 'util'] },
   operations: { any: ['broker', 'security', 'protocol', 'util'] },
   channel: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'connection', 'limits'] },
-  connection: { any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
-  definitions: {
-    any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'],
-    types: ['leveret', 'storage'],
+  connection: {
+    any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'],
+    types: ['model'],
   },
+  definitions: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'], types: ['model'] },
   management: {
     any: [
       'definitions',
@@ -35,15 +36,32 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
       'connection',
       'broker',
       'security',
+      'storage',
       'protocol',
       'util',
       'limits',
     ],
-    types: ['leveret', 'settings'],
+    types: ['model', 'config'],
   },
-  metrics: { any: ['management', 'broker', 'util'], types: ['leveret', 'settings'] },
-  config: { any: ['connection', 'security', 'util', 'limits', 'default-settings'], types: ['settings'] },
+  metrics: { any: ['management', 'broker', 'util'], types: ['config'] },
+  config: { any: ['connection', 'security', 'operations', 'util', 'limits'], types: ['model'] },
   cli: { any: ['util'], types: ['config'] },
+  node: {
+    any: [
+      'metrics',
+      'management',
+      'definitions',
+      'model',
+      'operations',
+      'connection',
+      'broker',
+      'security',
+      'storage',
+      'util',
+      'limits',
+    ],
+    types: ['config'],
+  },
 }
 
 function imports(file: string): { from: string; typeOnly: boolean }[] {

@@ -1,14 +1,17 @@
 /** Settings while they are read, key by key, and what they come to. */
 import { defaultLimits, type NodeLimits } from '../connection/admission.ts'
 import type { AlternativeName, CertificateLogin } from '../connection/login.ts'
-import type { Identity } from '../connection/server-properties.ts'
-import { defaultSettings } from '../default-settings.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.ts'
+import type { Identity } from '../model/identity.ts'
+import type { ModelLimits } from '../model/model.ts'
+import type { VhostDefaults } from '../operations/vhost-defaults.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
-import type { ListenerSettings, ModelLimits, PasswordRule, Settings, VhostDefaults } from '../settings.ts'
+import type { PasswordRule } from '../security/users.ts'
 import { availableMemory } from '../util/sizes.ts'
+import { defaultSettings } from './default-settings.ts'
 import { ConfigError } from './parse.ts'
+import type { ListenerSettings, Settings } from './settings.ts'
 import { TlsDraft } from './tls-draft.ts'
 
 interface Address {

@@ -60,16 +60,22 @@ class Counts {
 }
 
 export class Admission {
-  limits = defaultLimits
   private readonly users: Users
+  private readonly node: { readonly limits: NodeLimits }
   private open = 0
   private channels = 0
   private readonly byVhost = new Counts()
   private readonly byUser = new Counts()
   private readonly channelsByUser = new Counts()
 
-  constructor(users: Users) {
+  /** @param node whose limits hold, as they are at the time */
+  constructor(users: Users, node: { readonly limits: NodeLimits }) {
     this.users = users
+    this.node = node
+  }
+
+  get limits(): NodeLimits {
+    return this.node.limits
   }
 
   /** Connections that are counted in. */

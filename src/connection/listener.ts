@@ -9,41 +9,53 @@ import type { Unopened } from './unopened.ts'
 
 const BACKLOG = 4096
 
-export type Accept = (socket: Socket, listener: NetServer) => void
 export type OnError = (error: Error) => void
+
+/** Where accepted sockets go. */
+export interface Acceptor {
+  accept(socket: Socket, net: NetServer): void
+  /** Asked before any TLS; false = go on to `accept`. */
+  relayed(socket: Socket, listener: Listener): boolean
+}
 
 export class Listener {
   readonly secure: boolean
   readonly net: NetServer
-  private readonly tls: TlsSettings | undefined
+  private readonly settings: TlsSettings | undefined
+  /** Does the handshakes; it listens on no port itself. */
+  private readonly tls: TlsServer | undefined
 
   /**
    * @param unopened where sockets are counted whose TLS handshake is on its way
    * @throws the error of reading a certificate or key, or of using it
    */
-  constructor(tls: TlsSettings | undefined, accept: Accept, onError: OnError, unopened: Unopened) {
-    this.tls = tls
+  constructor(tls: TlsSettings | undefined, acceptor: Acceptor, onError: OnError, unopened: Unopened) {
+    this.settings = tls
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
     if (tls === undefined) {
-      this.net = createServer({ ...common, pauseOnConnect: true }, (socket) => accept(socket, this.net))
+      this.net = createServer({ ...common, pauseOnConnect: true }, (socket) => {
+        if (!acceptor.relayed(socket, this)) acceptor.accept(socket, this.net)
+      })
       return
     }
-    const server = createTlsServer({
-      ...common,
-      ...contextOf(tls),
-    })
+    const server = createTlsServer(contextOf(tls))
     addHosts(server, tls)
-    const handshakes = countHandshakes(server, unopened)
+    const handshakes = new Handshakes(unopened)
     server.on('secureConnection', (socket) => {
       handshakes.ended(socket)
-      accept(socket, server)
+      acceptor.accept(socket, server)
     })
     server.on('tlsClientError', (error, socket) => {
       onError(error)
       socket.destroy()
     })
-    this.net = server
+    this.tls = server
+    this.net = createServer(common, (socket) => {
+      if (acceptor.relayed(socket, this)) return
+      handshakes.began(socket)
+      server.emit('connection', socket)
+    })
   }
 
   /** Resolves with the port. @throws the error of listen, such as EADDRINUSE */
@@ -58,10 +70,9 @@ export class Listener {
 
   /** Reads certificate and key again; connections that are open keep theirs. @throws where they cannot be used */
   reload(): void {
-    if (this.tls === undefined) return
-    const server = this.net as TlsServer
-    server.setSecureContext(contextOf(this.tls))
-    addHosts(server, this.tls)
+    if (this.tls === undefined || this.settings === undefined) return
+    this.tls.setSecureContext(contextOf(this.settings))
+    addHosts(this.tls, this.settings)
   }
 
   close(): Promise<void> {
@@ -69,27 +80,35 @@ export class Listener {
   }
 }
 
-/** The sockets beneath TLS; these and the ones above have address and port in common. */
-function countHandshakes(server: TlsServer, unopened: Unopened): { ended(secure: Socket): void } {
-  const sockets = new Map<string, Socket>()
-  const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
-  server.on('connection', (socket: Socket) => {
-    const key = keyOf(socket)
-    sockets.set(key, socket)
-    unopened.add(socket, plainAddress(socket.remoteAddress))
-    socket.once('close', () => {
-      unopened.remove(socket)
-      if (sockets.get(key) === socket) sockets.delete(key)
-    })
-  })
-  return {
-    ended: (secure) => {
-      const key = keyOf(secure)
-      const socket = sockets.get(key)
-      if (socket !== undefined) unopened.remove(socket)
-      sockets.delete(key)
-    },
+/** The sockets beneath TLS until it is agreed on; these and the ones above have address and port in common. */
+class Handshakes {
+  private readonly unopened: Unopened
+  private readonly sockets = new Map<string, Socket>()
+
+  constructor(unopened: Unopened) {
+    this.unopened = unopened
   }
+
+  began(socket: Socket): void {
+    const key = keyOf(socket)
+    this.sockets.set(key, socket)
+    this.unopened.add(socket, plainAddress(socket.remoteAddress))
+    socket.once('close', () => {
+      this.unopened.remove(socket)
+      if (this.sockets.get(key) === socket) this.sockets.delete(key)
+    })
+  }
+
+  ended(secure: Socket): void {
+    const key = keyOf(secure)
+    const socket = this.sockets.get(key)
+    if (socket !== undefined) this.unopened.remove(socket)
+    this.sockets.delete(key)
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 /** Later contexts of the same host come before earlier ones. */

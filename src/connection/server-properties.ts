@@ -1,16 +1,7 @@
 /** What connection.start says about the server; clients choose their behaviour by it (behaviour.md section 22). */
+import type { Identity } from '../model/identity.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { version } from '../util/version.ts'
-
-export interface Identity {
-  /** The product and version that clients are told: their libraries look for RabbitMQ's. */
-  readonly product: string
-  readonly version: string
-  readonly clusterName: string
-}
-
-/** 3.13: transient queues, real global qos and the delivery rules that Leveret follows. */
-export const defaultIdentity: Omit<Identity, 'clusterName'> = { product: 'RabbitMQ', version: '3.13.7' }
 
 const capabilities = {
   publisher_confirms: true,

@@ -1,17 +1,17 @@
 /** Definitions in RabbitMQ's JSON (behaviour.md section 19): what exists, without messages. */
 import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { Leveret } from '../leveret.ts'
+import type { Model } from '../model/model.ts'
 import { version } from '../util/version.ts'
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 
 type Json = { [key: string]: unknown }
 
-export function exportDefinitions(leveret: Leveret): Json {
-  const { broker, users, parameters } = leveret
+export function exportDefinitions(model: Model): Json {
+  const { broker, users, parameters } = model
   const vhosts = [...broker.vhosts.values()]
   return {
-    ...heading(leveret, 'cluster'),
+    ...heading(model, 'cluster'),
     users: [...users].map(userDefinition),
     vhosts: vhosts.map(({ name, info }) => ({
       name,
@@ -37,7 +37,7 @@ export function exportDefinitions(leveret: Leveret): Json {
     })),
     parameters: [...vhosts.flatMap((v) => vhostParameters(v, true)), ...parameters.list()],
     global_parameters: [
-      { name: 'cluster_name', value: leveret.server.identity.clusterName },
+      { name: 'cluster_name', value: model.identity.clusterName },
       ...parameters.listGlobal().filter((p) => p.name !== 'cluster_name'),
     ],
     ...objects(vhosts, true),
@@ -45,13 +45,13 @@ export function exportDefinitions(leveret: Leveret): Json {
 }
 
 /** One vhost, whose name its objects do not carry. */
-export function exportVhost(leveret: Leveret, vhost: Vhost): Json {
+export function exportVhost(model: Model, vhost: Vhost): Json {
   return {
-    ...heading(leveret, 'single_virtual_host'),
+    ...heading(model, 'single_virtual_host'),
     description: vhost.info.description,
     parameters: [
       ...vhostParameters(vhost, false),
-      ...leveret.parameters
+      ...model.parameters
         .list()
         .filter((p) => p.vhost === vhost.name)
         .map(({ component, name, value }) => ({ component, name, value })),
@@ -60,8 +60,8 @@ export function exportVhost(leveret: Leveret, vhost: Vhost): Json {
   }
 }
 
-function heading(leveret: Leveret, format: string): Json {
-  const { identity } = leveret.server
+function heading(model: Model, format: string): Json {
+  const { identity } = model
   return {
     rabbit_version: identity.version,
     rabbitmq_version: identity.version,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Leveret } from '../leveret.ts'
+import type { Model } from '../model/model.ts'
 import { importDefinitions } from './import.ts'
 import { readDefinitions } from './json.ts'
 
@@ -14,27 +14,23 @@ const HASH = 'imported_definition_hash_value'
  * @param skipUnchanged what was loaded at the last start, octet for octet, is not loaded again
  * @throws Error that names the file; what that file defines is not there then
  */
-export async function loadDefinitionFiles(
-  leveret: Leveret,
-  path: string,
-  skipUnchanged: boolean,
-): Promise<void> {
+export async function loadDefinitionFiles(model: Model, path: string, skipUnchanged: boolean): Promise<void> {
   const texts = definitionFiles(path).map((file) => ({ file, text: read(file) }))
   const hash = createHash('sha256')
   for (const { text } of texts) hash.update(text).update('\0')
   const digest = hash.digest('base64')
-  if (skipUnchanged && leveret.parameters.global(HASH) === digest) {
-    leveret.logger.info({ path }, 'definitions are as they were at the last start: not loaded again')
+  if (skipUnchanged && model.parameters.global(HASH) === digest) {
+    model.logger.info({ path }, 'definitions are as they were at the last start: not loaded again')
     return
   }
   for (const { file, text } of texts) {
     try {
-      await importDefinitions(leveret, await readDefinitions(text))
+      await importDefinitions(model, await readDefinitions(text))
     } catch (error) {
       throw failed(file, error)
     }
   }
-  if (skipUnchanged) leveret.parameters.setGlobal(HASH, digest)
+  if (skipUnchanged) model.parameters.setGlobal(HASH, digest)
 }
 
 function definitionFiles(path: string): string[] {

@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { Leveret } from '../leveret.ts'
+import type { Model } from '../model/model.ts'
 import { bind } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
@@ -47,17 +47,17 @@ function textOr(o: Json, name: string, usual: string): string {
 }
 
 /** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; nothing has changed then */
-export async function importDefinitions(leveret: Leveret, definitions: unknown, only?: Vhost): Promise<void> {
+export async function importDefinitions(model: Model, definitions: unknown, only?: Vhost): Promise<void> {
   if (definitions === null || typeof definitions !== 'object' || Array.isArray(definitions))
     throw new Refusal('definitions must be an object')
   const d = definitions as Json
-  await leveret.onCopy(async (copy) => {
+  await model.dryRun(async (copy) => {
     const patience = new Patience()
-    await apply(copy, exportDefinitions(leveret), undefined, patience)
+    await apply(copy, exportDefinitions(model), undefined, patience)
     await apply(copy, d, only && copy.broker.vhosts.get(only.name), patience)
   })
-  await apply(leveret, d, only)
-  await leveret.commit.settled()
+  await apply(model, d, only)
+  await model.commit.settled()
 }
 
 /** Lets others have their turn every so often. */
@@ -70,19 +70,14 @@ class Patience {
 }
 
 /** @param rehearsal given where it does not count: then nobody needs the hashes of passwords */
-async function apply(
-  leveret: Leveret,
-  d: Json,
-  only: Vhost | undefined,
-  rehearsal?: Patience,
-): Promise<void> {
-  const { broker, users } = leveret
+async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal?: Patience): Promise<void> {
+  const { broker, users } = model
   if (only === undefined) {
     for (const u of list(d, 'users')) {
       const request = userRequest(text(u, 'name'), u)
       await putUser(users, rehearsal === undefined ? request : { ...request, password: undefined })
     }
-    for (const v of list(d, 'vhosts')) importVhost(leveret, v)
+    for (const v of list(d, 'vhosts')) importVhost(model, v)
   }
   const vhostOf = (o: Json): Vhost => {
     const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
@@ -104,23 +99,23 @@ async function apply(
       })
     for (const p of list(d, 'global_parameters')) {
       const name = text(p, 'name')
-      if (name !== 'cluster_name') leveret.parameters.setGlobal(name, p['value'])
-      else if (typeof p['value'] === 'string') leveret.setClusterName(p['value'])
+      if (name !== 'cluster_name') model.parameters.setGlobal(name, p['value'])
+      else if (typeof p['value'] === 'string') model.setClusterName(p['value'])
     }
   }
-  for (const p of list(d, 'parameters')) importParameter(leveret, vhostOf(p), p)
+  for (const p of list(d, 'parameters')) importParameter(model, vhostOf(p), p)
   for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyRequest(text(p, 'name'), p), false)
-  await importObjects(leveret, d, vhostOf, rehearsal)
+  await importObjects(model, d, vhostOf, rehearsal)
 }
 
-function importVhost({ broker }: Leveret, v: Json): void {
+function importVhost({ broker }: Model, v: Json): void {
   const name = text(v, 'name')
   putVhost(broker, name, vhostRequest(v))
   const vhost = broker.vhosts.get(name) as Vhost
   for (const [limit, n] of Object.entries(pairs(v['limits']))) setVhostLimit(broker, vhost, limit, Number(n))
 }
 
-function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
+function importParameter(model: Model, vhost: Vhost, p: Json): void {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
   const isOwn = component === 'operator_policy' || component === 'vhost-limits'
@@ -129,10 +124,10 @@ function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
   if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, pairs(value)), true)
   else if (component === 'vhost-limits')
     for (const [limit, n] of Object.entries(pairs(value)))
-      setVhostLimit(leveret.broker, vhost, limit, Number(n))
+      setVhostLimit(model.broker, vhost, limit, Number(n))
   else {
-    leveret.parameters.set({ vhost: vhost.name, component, name, value })
-    leveret.logger.warn(
+    model.parameters.set({ vhost: vhost.name, component, name, value })
+    model.logger.warn(
       { component, name, vhost: vhost.name },
       'parameter of a feature that is not there: kept',
     )
@@ -140,19 +135,19 @@ function importParameter(leveret: Leveret, vhost: Vhost, p: Json): void {
 }
 
 async function importObjects(
-  leveret: Leveret,
+  model: Model,
   d: Json,
   vhostOf: (o: Json) => Vhost,
   rehearsal: Patience | undefined,
 ): Promise<void> {
-  const { broker } = leveret
-  const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, leveret)
+  const { broker } = model
+  const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, model)
   for (const x of list(d, 'exchanges')) {
     const vhost = vhostOf(x)
     const [name, type] = [text(x, 'name'), textOr(x, 'type', 'direct')]
     if (vhost.exchanges.has(name)) continue
     if (!isExchangeType(type)) {
-      leveret.logger.warn({ exchange: name, type }, 'exchange of a type that is not there: left out')
+      model.logger.warn({ exchange: name, type }, 'exchange of a type that is not there: left out')
       continue
     }
     declareExchange(broker, caller(vhost), {
@@ -186,7 +181,7 @@ async function importObjects(
     if (source === '') continue
     const ends = destinationType === 'exchange' ? vhost.exchanges : vhost.queues
     if (!vhost.exchanges.has(source) || !ends.has(destination)) {
-      leveret.logger.warn(
+      model.logger.warn(
         { vhost: vhost.name, source, destination, destinationType },
         'binding to or from something that is not there: left out',
       )

@@ -8,11 +8,11 @@ import type { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import * as brief from '../definitions/shapes.ts'
 import { tableJson } from '../definitions/shapes.ts'
-import type { Leveret } from '../leveret.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { plainAddress } from '../util/address.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 import type { Json } from './listing.ts'
+import type { ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 
 export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
@@ -21,8 +21,8 @@ export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
   const bytes = ready + unacked
   const { consumers } = q.counts
   const { policy, operator } = q.policies
-  const node = s.leveret.nodeName
-  const now = s.leveret.broker.clock.now()
+  const node = s.node.nodeName
+  const now = s.node.clock.now()
   const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
   return {
     name: q.name,
@@ -108,7 +108,7 @@ export function connectionJson(s: Statistics, c: Connection): Json {
     name: c.name,
     user: c.caller?.user ?? '',
     vhost: c.caller?.vhost.name ?? '',
-    node: s.leveret.nodeName,
+    node: s.node.nodeName,
     state: c.blocked ? 'blocked' : c.state === 'open' ? 'running' : c.state,
     type: 'network',
     protocol: 'AMQP 0-9-1',
@@ -143,7 +143,7 @@ export function channelJson(s: Statistics, ch: Channel): Json {
     name: channelName(ch),
     number: ch.number,
     connection_details: connectionDetails(ch.connection),
-    node: s.leveret.nodeName,
+    node: s.node.nodeName,
     user: ch.caller.user,
     vhost: ch.caller.vhost.name,
     state: 'running',
@@ -162,7 +162,7 @@ export function channelJson(s: Statistics, ch: Channel): Json {
   }
 }
 
-export function consumerJson(leveret: Leveret, c: ChannelConsumer): Json {
+export function consumerJson(node: ManagedNode, c: ChannelConsumer): Json {
   const { channel, queue } = c
   const single = queue.settings.singleActiveConsumer
   const active = !single || queue.activeConsumer === c
@@ -171,7 +171,7 @@ export function consumerJson(leveret: Leveret, c: ChannelConsumer): Json {
     queue: { name: queue.name, vhost: channel.caller.vhost.name },
     channel_details: {
       ...connectionDetails(channel.connection),
-      node: leveret.nodeName,
+      node: node.nodeName,
       connection_name: channel.connection.name,
       name: channelName(channel),
       number: channel.number,
@@ -206,7 +206,7 @@ export function vhostJson(s: Statistics, v: Vhost): Json {
     },
     tracing: v.tracer !== undefined,
     protected_from_deletion: v.info.protected,
-    cluster_state: { [s.leveret.nodeName]: 'running' },
+    cluster_state: { [s.node.nodeName]: 'running' },
     ...s.lengthsOfVhost(v),
     ...s.octetsOfVhost(v),
     message_stats: s.ofVhost(v),

@@ -1,15 +1,20 @@
 /** What all routes of the HTTP API share: who asks, in which vhost, and what errors look like. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Broker } from '../broker/broker.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { Leveret } from '../leveret.ts'
+import type { Server } from '../connection/server.ts'
+import type { Model } from '../model/model.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
+import type { Users } from '../security/users.ts'
+import { Abandoned } from '../storage/batch.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import type { Json, ListQuery } from './listing.ts'
+import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 
 /** Messages that one request may take or look at. */
 export const MESSAGES_MAX = 1000
@@ -60,6 +65,14 @@ export function flag(body: Json, name: string, usual = false): boolean {
   return v === undefined ? usual : v === true || v === 'true'
 }
 
+const notActive = new HttpError(503, 'service_unavailable', 'there is no broker on this node just now')
+
+/** @throws HttpError 503 */
+export function activeOn({ active }: ManagedNode): ManagedBroker {
+  if (active === undefined) throw notActive
+  return active
+}
+
 /** Where what would close a channel comes as 400 with its code, whatever the code. @throws HttpError 400 */
 export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   try {
@@ -78,6 +91,7 @@ function answerTo(thrown: unknown): HttpError {
     if (thrown.code === ReplyCode.NotFound) return new HttpError(404, 'not_found', thrown.replyText)
     return badRequest(`${thrown.code} ${thrown.replyText}`)
   }
+  if (thrown instanceof Abandoned) return notActive
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
   if (thrown instanceof Refusal) return badRequest(thrown.message)
   const { statusCode = 500, message = '' } = thrown as { statusCode?: number; message?: string }
@@ -104,7 +118,7 @@ export function notAuthorised(reason: string): HttpError {
 
 /** One request: parameters, query and body as they came, and who sent it. */
 export class Request {
-  readonly leveret: Leveret
+  readonly node: ManagedNode
   readonly user: Principal
   readonly params: Record<string, string>
   readonly query: ListQuery & Record<string, string | undefined>
@@ -112,14 +126,35 @@ export class Request {
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
 
-  constructor(leveret: Leveret, user: Principal, raw: FastifyRequest, reply: FastifyReply) {
-    this.leveret = leveret
+  constructor(node: ManagedNode, user: Principal, raw: FastifyRequest, reply: FastifyReply) {
+    this.node = node
     this.user = user
     this.raw = raw
     this.reply = reply
     this.params = (raw.params ?? {}) as Record<string, string>
     this.query = firstOfEach((raw.query ?? {}) as Record<string, string | string[]>)
     this.body = (raw.body ?? {}) as Json
+  }
+
+  /** The broker of the moment. @throws HttpError 503 */
+  get active(): ManagedBroker {
+    return activeOn(this.node)
+  }
+
+  get model(): Model {
+    return this.active.model
+  }
+
+  get broker(): Broker {
+    return this.model.broker
+  }
+
+  get users(): Users {
+    return this.model.users
+  }
+
+  get server(): Server {
+    return this.active.server
   }
 
   is(tag: Tag): boolean {
@@ -132,12 +167,12 @@ export class Request {
 
   /** The vhosts that the user may look into. */
   vhosts(): Vhost[] {
-    return [...this.leveret.broker.vhosts.values()].filter((v) => this.sees(v))
+    return [...this.broker.vhosts.values()].filter((v) => this.sees(v))
   }
 
   /** Of the path. @throws HttpError 404, 401 */
   vhost(): Vhost {
-    const vhost = this.leveret.broker.vhosts.get(this.params['vhost'] ?? '')
+    const vhost = this.broker.vhosts.get(this.params['vhost'] ?? '')
     if (vhost === undefined) throw notFound()
     if (!this.sees(vhost)) throw notAuthorised('User not authorised to access virtual host')
     return vhost
@@ -164,7 +199,7 @@ export class Request {
 
   /** Resolves once what has been changed is on disk; 201 where something is new, 204 otherwise. */
   async stored(isNew: boolean): Promise<undefined> {
-    await this.leveret.commit.settled()
+    await this.model.commit.settled()
     this.reply.code(isNew ? 201 : 204)
     return undefined
   }

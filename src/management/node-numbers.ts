@@ -1,8 +1,8 @@
 /** What is measured of the process as a node, by RabbitMQ's names. What only Erlang has is 0: tools expect the names. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { PerformanceObserver } from 'node:perf_hooks'
-import type { Leveret } from '../leveret.ts'
 import { residentMemory } from '../util/process-memory.ts'
+import type { ManagedNode } from './managed-node.ts'
 
 let collections = 0
 const observer = new PerformanceObserver((list) => {
@@ -63,13 +63,14 @@ export const nodeNumberNames = [
 ] as const
 
 /** In the order of their names. */
-export function nodeNumbers({ server, alarms, commit }: Leveret): number[] {
+export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
   const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage()
   const io = inputOutput()
+  const { keeps, flushed } = active?.model.commit ?? { keeps: false, flushed: 0 }
   const known: { readonly [N in (typeof nodeNumberNames)[number]]?: number } = {
     mem_used: residentMemory(),
     fd_used: openFiles(),
-    sockets_used: server.connections.size,
+    sockets_used: active?.server.connections.size ?? 0,
     proc_used: 1,
     disk_free: alarms.diskFree ?? 0,
     gc_num: collections,
@@ -79,8 +80,8 @@ export function nodeNumbers({ server, alarms, commit }: Leveret): number[] {
     io_write_count: io.get('syscw') ?? 0,
     io_write_bytes: io.get('write_bytes') ?? 0,
     // Each batch is one write that is synced.
-    io_sync_count: commit.keeps ? commit.flushed : 0,
-    mnesia_disk_tx_count: commit.keeps ? commit.flushed : 0,
+    io_sync_count: keeps ? flushed : 0,
+    mnesia_disk_tx_count: keeps ? flushed : 0,
   }
   return nodeNumberNames.map((n) => known[n] ?? 0)
 }

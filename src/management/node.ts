@@ -3,9 +3,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import type { Leveret } from '../leveret.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
 import type { Json } from './listing.ts'
+import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 
 export interface Totals {
@@ -18,7 +18,7 @@ export interface Totals {
   readonly queueList: Queue[]
 }
 
-export function totals({ broker, server }: Leveret): Totals {
+export function totals({ model: { broker }, server }: ManagedBroker): Totals {
   const sums = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0 }
   const t: Totals = { ...sums, queueList: [] }
   for (const v of broker.vhosts.values()) {
@@ -40,7 +40,7 @@ export function totals({ broker, server }: Leveret): Totals {
 export const FILES_MAX = descriptorLimit() ?? 1_048_576
 
 /** What a limit that is not set is shown as. */
-export function memoryLimit({ alarms }: Leveret): number {
+export function memoryLimit({ alarms }: ManagedNode): number {
   return Number.isFinite(alarms.limits.memory) ? alarms.limits.memory : totalmem()
 }
 
@@ -49,19 +49,19 @@ export function exchangeTypesJson(): Json[] {
 }
 
 export function nodeJson(s: Statistics): Json {
-  const { leveret } = s
-  const { alarms, server, nodeName } = leveret
+  const { node } = s
+  const { alarms, nodeName, active } = node
   return {
     name: nodeName,
     type: 'disc',
     running: true,
     being_drained: false,
     os_pid: String(process.pid),
-    uptime: leveret.broker.clock.now() - leveret.startedAt,
-    mem_limit: memoryLimit(leveret),
+    uptime: node.clock.now() - node.startedAt,
+    mem_limit: memoryLimit(node),
     mem_alarm: alarms.memory,
     disk_free_limit: alarms.limits.diskFree,
-    store_damaged: leveret.storeDamaged,
+    store_damaged: active?.storeDamaged ?? 0,
     disk_free_alarm: alarms.disk,
     fd_total: FILES_MAX,
     sockets_total: FILES_MAX,
@@ -75,9 +75,13 @@ export function nodeJson(s: Statistics): Json {
     enabled_plugins: [],
     config_files: [],
     log_files: [],
-    db_dir: leveret.settings.dataDir ?? '',
+    db_dir: node.settings.dataDir ?? '',
     net_ticktime: 60,
     exchange_types: exchangeTypesJson(),
-    auth_mechanisms: server.login.mechanisms.map((name) => ({ name, description: '', enabled: true })),
+    auth_mechanisms: (active?.server.login.mechanisms ?? []).map((name) => ({
+      name,
+      description: '',
+      enabled: true,
+    })),
   }
 }

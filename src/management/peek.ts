@@ -5,10 +5,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Browsed } from '../broker/queue/order.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import type { Leveret } from '../leveret.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
 import type { Json, ListQuery } from './listing.ts'
+import type { ManagedBroker } from './managed-node.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 
 /** Messages looked at before others have their turn. */
@@ -61,12 +61,12 @@ class Look {
   private position = -1
   private fitting = 0
   private holders: Map<number, Json> | undefined
-  private readonly leveret: Leveret
+  private readonly active: ManagedBroker
   private readonly queue: Queue
   private readonly question: Question
 
-  constructor(leveret: Leveret, queue: Queue, question: Question) {
-    this.leveret = leveret
+  constructor(active: ManagedBroker, queue: Queue, question: Question) {
+    this.active = active
     this.queue = queue
     this.question = question
     this.done = question.count === 0
@@ -87,7 +87,8 @@ class Look {
   private consider(b: Browsed): void {
     const { state, olderThan, newerThan, offset } = this.question
     if (state !== undefined && (state === 'unacked') !== b.unacked) return
-    const age = b.arrivedAt === 0 ? 0 : Math.max(0, (this.leveret.broker.clock.now() - b.arrivedAt) / 1000)
+    const age =
+      b.arrivedAt === 0 ? 0 : Math.max(0, (this.active.model.broker.clock.now() - b.arrivedAt) / 1000)
     if (age < olderThan || age > newerThan) return
     const message = this.read(b)
     if (message === undefined || this.fitting++ < offset) return
@@ -116,13 +117,13 @@ class Look {
   }
 
   private holder(number: number): Json | null {
-    this.holders ??= holdersOf(this.leveret, this.queue)
+    this.holders ??= holdersOf(this.active, this.queue)
     return this.holders.get(number) ?? null
   }
 }
 
-export async function peek(leveret: Leveret, queue: Queue, question: Question): Promise<Json[]> {
-  const look = new Look(leveret, queue, question)
+export async function peek(active: ManagedBroker, queue: Queue, question: Question): Promise<Json[]> {
+  const look = new Look(active, queue, question)
   while (!look.done && !queue.deleted) {
     look.piece()
     if (!look.done) await nextTurn()
@@ -131,7 +132,7 @@ export async function peek(leveret: Leveret, queue: Queue, question: Question): 
 }
 
 /** Who has which message of the queue, and since when. */
-function holdersOf({ server }: Leveret, q: Queue): Map<number, Json> {
+function holdersOf({ server }: ManagedBroker, q: Queue): Map<number, Json> {
   const out = new Map<number, Json>()
   for (const c of server.connections)
     for (const ch of c.channels)

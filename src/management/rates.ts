@@ -6,8 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Timer } from '../broker/clock.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { Leveret } from '../leveret.ts'
 import { Series } from './history.ts'
+import type { ManagedNode } from './managed-node.ts'
 import {
   channelSubject,
   connectionSubject,
@@ -25,23 +25,23 @@ import {
 const PIECE = 500
 
 export class Rates {
-  readonly leveret: Leveret
+  readonly node: ManagedNode
   private readonly series = new Map<object, Series>()
   private readonly octets = new Map<Vhost, VhostOctets>()
   /** The node has two: one of the process, one of its messages and clients. */
-  private readonly node = {}
+  private readonly process = {}
   private round = 0
   private timer: Timer
   private stopped = false
 
-  constructor(leveret: Leveret) {
-    this.leveret = leveret
+  constructor(node: ManagedNode) {
+    this.node = node
     this.timer = this.later()
   }
 
   private later(): Timer {
-    const { broker, settings, owner } = this.leveret
-    return broker.clock.after(settings.statisticsInterval, () => {
+    const { clock, settings, owner } = this.node
+    return clock.after(settings.statisticsInterval, () => {
       this.sample()
         .catch((error) => owner.failed(error))
         .finally(() => {
@@ -57,9 +57,12 @@ export class Rates {
 
   /** Each step reads one object. */
   private *readings(): Iterable<void> {
-    const { broker, server } = this.leveret
-    yield this.note(this.leveret, this.leveret, wholeSubject)
-    yield this.note(this.node, this.leveret, nodeSubject)
+    const { node } = this
+    yield this.note(node, node, wholeSubject)
+    yield this.note(this.process, node, nodeSubject)
+    if (node.active === undefined) return
+    const { model, server } = node.active
+    const { broker } = model
     for (const c of server.connections) {
       yield this.noteConnection(c)
       for (const ch of c.channels) yield this.note(ch, ch, channelSubject)
@@ -74,7 +77,7 @@ export class Rates {
   }
 
   private note<T>(key: object, owner: T, subject: Subject<T>): void {
-    const now = this.leveret.broker.clock.now()
+    const now = this.node.clock.now()
     const values = subject.read(owner)
     let series = this.series.get(key)
     if (series === undefined) {
@@ -113,7 +116,7 @@ export class Rates {
     }
     for (const [key, { round }] of this.series) if (round !== this.round) this.series.delete(key)
     for (const v of this.octets.keys())
-      if (this.leveret.broker.vhosts.get(v.name) !== v) this.octets.delete(v)
+      if (this.node.active?.model.broker.vhosts.get(v.name) !== v) this.octets.delete(v)
   }
 
   /** undefined for what has not been seen yet. */
@@ -122,7 +125,7 @@ export class Rates {
   }
 
   get ofNode(): Series | undefined {
-    return this.series.get(this.node)
+    return this.series.get(this.process)
   }
 
   vhostOctets(v: Vhost): VhostOctets {

@@ -15,17 +15,17 @@ import {
   type FastifySchemaValidationError,
   fastify,
 } from 'fastify'
+import type { HttpSettings } from '../config/settings.ts'
 import { passwordLogin } from '../connection/login.ts'
-import type { Leveret } from '../leveret.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { Principal } from '../security/principal.ts'
-import type { HttpSettings } from '../settings.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { parseBody, parseDefinitions } from './body.ts'
 import {
   type AddRoute,
+  activeOn,
   badRequest,
   errorReply,
   HttpError,
@@ -37,6 +37,7 @@ import {
   type Tag,
 } from './http.ts'
 import { HttpConnections } from './http-connections.ts'
+import type { ManagedNode } from './managed-node.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
@@ -56,7 +57,7 @@ import { serveWebSockets } from './websocket.ts'
 export class ManagementServer {
   readonly rates: Rates
   private readonly app: FastifyInstance
-  private readonly leveret: Leveret
+  private readonly node: ManagedNode
   private readonly servers: Server[] = []
   private handler: RequestListener = () => {}
   private readonly localSockets = new WeakSet<object>()
@@ -65,9 +66,9 @@ export class ManagementServer {
   private readonly routes: DescribedRoute[] = []
 
   /** @throws the error of reading the certificate or key */
-  constructor(leveret: Leveret, settings: HttpSettings) {
-    this.leveret = leveret
-    this.rates = new Rates(leveret)
+  constructor(node: ManagedNode, settings: HttpSettings) {
+    this.node = node
+    this.rates = new Rates(node)
     const { pathPrefix, headers, bodyBytesMax } = settings
     this.app = fastify({
       // Listeners, several perhaps, with TLS or without, hand it their requests.
@@ -86,7 +87,7 @@ export class ManagementServer {
     })
     this.app.setErrorHandler((error, request, reply) => {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
-      if (status >= 500) leveret.logger.error({ err: error }, 'HTTP request failed')
+      if (status >= 500 && status !== 503) node.logger.error({ err: error }, 'HTTP request failed')
     })
     this.app.setNotFoundHandler((_request, reply) =>
       errorReply(new HttpError(404, 'Object Not Found', 'Not Found'), reply),
@@ -116,7 +117,7 @@ export class ManagementServer {
       definitionRoutes,
       faultRoutes,
     ])
-      routes(this.add, leveret, this.rates)
+      routes(this.add, node, this.rates)
     if (Object.keys(headers).length > 0)
       this.app.addHook('onRequest', async (_request, reply) => {
         reply.headers(headers)
@@ -151,7 +152,7 @@ export class ManagementServer {
       // The body may have taken its time.
       preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
       handler: async (raw, reply) => {
-        const r = new Request(this.leveret, this.principals.get(raw) as Principal, raw, reply)
+        const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
         if (answer instanceof Readable) return reply.type('application/json; charset=utf-8').send(answer)
         return answer === undefined ? reply.send() : answer
@@ -161,11 +162,11 @@ export class ManagementServer {
 
   /** By the tags that the user has now. @throws HttpError 401 */
   private checkTag(user: Principal, tag: Tag, raw: FastifyRequest): void {
-    const now = this.leveret.broker.clock.now()
+    const now = this.node.clock.now()
     if (user.expires !== undefined && user.expires <= now) throw notLoggedIn
     if (hasTag(user, tag)) return
     const { method, url: path } = raw
-    this.leveret.logger.warn({ user: user.name, method, path }, 'HTTP request refused')
+    this.node.logger.warn({ user: user.name, method, path }, 'HTTP request refused')
     throw notAuthorised('User not authorised to access object')
   }
 
@@ -173,12 +174,14 @@ export class ManagementServer {
   private async authenticate(raw: FastifyRequest): Promise<Principal> {
     if (this.localSockets.has(raw.raw.socket)) return owner
     const [scheme = '', credentials = ''] = (raw.headers.authorization ?? '').split(' ')
-    const { users, server, broker } = this.leveret
+    const { model, server } = activeOn(this.node)
+    const { users } = model
     const { throttle, login } = server
-    const now = broker.clock.now()
+    const { clock } = this.node
+    const now = clock.now()
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> =>
-      new Promise((resolve) => broker.clock.after(throttle.delay(address, broker.clock.now()), resolve))
+      new Promise((resolve) => clock.after(throttle.delay(address, clock.now()), resolve))
     let user: Principal | undefined
     if (scheme.toLowerCase() === 'bearer') {
       await wait()
@@ -189,13 +192,13 @@ export class ManagementServer {
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
       user = await passwordLogin(users, login.oauth, name, password, address, wait).catch((error) => {
         if (!(error instanceof AmqpError)) throw error
-        this.leveret.logger.warn({ address }, 'HTTP login refused: too many are waiting')
+        this.node.logger.warn({ address }, 'HTTP login refused: too many are waiting')
         throw new HttpError(503, 'busy', error.message)
       })
     } else throw notLoggedIn
     if (user === undefined) {
       throttle.refused(address, now)
-      this.leveret.logger.warn({ address }, 'HTTP login refused')
+      this.node.logger.warn({ address }, 'HTTP login refused')
       throw notLoggedIn
     }
     throttle.succeeded(address)
@@ -215,9 +218,9 @@ export class ManagementServer {
     const server =
       tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
     this.servers.push(server)
-    dropSlowClients(server, this.leveret.server.admission.limits.sendTimeoutMs)
-    const connections = new HttpConnections(server, this.leveret.server.descriptors)
-    serveWebSockets(server, this.leveret.server, (socket) => connections.release(socket))
+    dropSlowClients(server, this.node.limits.sendTimeoutMs)
+    const connections = new HttpConnections(server, this.node.listeners.descriptors)
+    serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))
     await listen(server, { port, host: host ?? anyAddress() })
     const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port

@@ -4,11 +4,11 @@ import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { Leveret } from '../leveret.ts'
 import { HISTORY_SAMPLES_MAX } from '../limits.ts'
 import { Refusal } from '../operations/refusal.ts'
 import type { Range, Series } from './history.ts'
 import type { Json } from './listing.ts'
+import type { ManagedNode } from './managed-node.ts'
 import { nodeNumberNames } from './node-numbers.ts'
 import type { Rates } from './rates.ts'
 import {
@@ -56,15 +56,15 @@ function rangeOf(part: Part, query: Query, now: number): Range | undefined {
 }
 
 export class Statistics {
-  readonly leveret: Leveret
+  readonly node: ManagedNode
   private readonly rates: Rates
   private readonly ranges: { readonly [P in Part]: Range | undefined }
 
   /** @throws Refusal for samples that cannot be had */
   constructor(rates: Rates, query: Query) {
     this.rates = rates
-    this.leveret = rates.leveret
-    const now = this.leveret.broker.clock.now()
+    this.node = rates.node
+    const now = this.node.clock.now()
     this.ranges = {
       lengths: rangeOf('lengths', query, now),
       msg_rates: rangeOf('msg_rates', query, now),
@@ -136,7 +136,7 @@ export class Statistics {
   }
 
   private ofWhole(table: Table, part?: Part): Json {
-    return this.stats(this.rates.of(this.leveret), this.leveret, wholeSubject, table, part)
+    return this.stats(this.rates.of(this.node), this.node, wholeSubject, table, part)
   }
 
   /** messages, messages_ready and messages_unacknowledged, with how fast they become more or fewer. */
@@ -153,7 +153,7 @@ export class Statistics {
   /** What is measured of the process, and the churn. */
   ofNode(): Json {
     return {
-      ...this.stats(this.rates.ofNode, this.leveret, nodeSubject, nodeStats, 'node_stats'),
+      ...this.stats(this.rates.ofNode, this.node, nodeSubject, nodeStats, 'node_stats'),
       ...this.churn('node_stats'),
     }
   }

@@ -5,8 +5,8 @@ import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
-import type { Leveret } from '../leveret.ts'
 import type { Kind } from './history.ts'
+import type { ManagedNode } from './managed-node.ts'
 import { nodeNumberNames, nodeNumbers } from './node-numbers.ts'
 
 export interface Subject<T> extends Kind {
@@ -75,10 +75,14 @@ export const octetsSubject = of<VhostOctets>(octetNames, (o) => [o.octetsReceive
   wide: true,
 })
 
+const wholeNames = [...trafficNames, ...churnNames, ...queueNames]
+
 /** Of everything; of queues that are gone, too. */
-export const wholeSubject = of<Leveret>(
-  [...trafficNames, ...churnNames, ...queueNames],
-  ({ broker }) => {
+export const wholeSubject = of<ManagedNode>(
+  wholeNames,
+  ({ active }) => {
+    if (active === undefined) return new Array<number>(wholeNames.length).fill(0)
+    const { broker } = active.model
     const { counters } = broker
     const sums = [...queueCounterNames.map((n) => counters.goneQueues[n]), 0, 0]
     for (const v of broker.vhosts.values())
@@ -88,7 +92,7 @@ export const wholeSubject = of<Leveret>(
   { long: true },
 )
 
-export const nodeSubject = of<Leveret>(nodeNumberNames, nodeNumbers, { wide: true, long: true })
+export const nodeSubject = of<ManagedNode>(nodeNumberNames, nodeNumbers, { wide: true, long: true })
 
 const deliveries = {
   deliver: ['delivered'],

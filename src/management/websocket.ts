@@ -2,15 +2,21 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
-import type { Server as AmqpServer } from '../connection/server.ts'
+import type { Receiver } from '../connection/listeners.ts'
 import { WEBSOCKET_MESSAGE_BYTES_MAX } from '../limits.ts'
+import type { Logger } from '../util/logger.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { hearErrors } from '../util/sockets.ts'
 
 const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 
 /** @param taken told of sockets that are connections of AMQP from now on */
-export function serveWebSockets(http: Server, amqp: AmqpServer, taken: (socket: Socket) => void): void {
+export function serveWebSockets(
+  http: Server,
+  amqp: Receiver,
+  logger: Logger,
+  taken: (socket: Socket) => void,
+): void {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: WEBSOCKET_MESSAGE_BYTES_MAX,
@@ -31,7 +37,7 @@ export function serveWebSockets(http: Server, amqp: AmqpServer, taken: (socket: 
       // HTTP's sockets stay half open: without an end of ours they would wait for the client's.
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy())
     } catch (error) {
-      amqp.logger.warn({ err: error }, 'WebSocket refused')
+      logger.warn({ err: error }, 'WebSocket refused')
       socket.destroy()
     }
   })

@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { QueueCounters } from '../broker/counters.ts'
 import { ownerKinds } from '../broker/failures.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import type { Leveret } from '../leveret.ts'
+import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
 import { FILES_MAX, memoryLimit, totals } from '../management/node.ts'
 import { openFiles } from '../management/node-numbers.ts'
 import { heapMemory, residentMemory } from '../util/process-memory.ts'
@@ -30,20 +30,22 @@ function one(name: string, type: Family['type'], value: number, help = name): Fa
   return { name: `rabbitmq_${name}`, type, help, samples: [{ value }] }
 }
 
-/** Of the broker as a whole. */
-export function nodeFamilies(leveret: Leveret): Family[] {
+/** Of the process, and of the broker as a whole where there is one. */
+export function nodeFamilies(node: ManagedNode): Family[] {
+  const { active } = node
+  if (active === undefined) return [...process_(node), ...runtime()]
   return [
-    ...identity(leveret),
-    ...process_(leveret),
-    ...objects(leveret),
-    ...messages(leveret),
-    ...faults(leveret),
-    ...node(),
+    ...identity(node, active),
+    ...process_(node),
+    ...objects(active),
+    ...messages(active),
+    ...faults(active),
+    ...runtime(),
   ]
 }
 
-function identity({ server, nodeName }: Leveret): Family[] {
-  const { version: rabbitmq, product, clusterName } = server.identity
+function identity({ nodeName }: ManagedNode, { model }: ManagedBroker): Family[] {
+  const { version: rabbitmq, product, clusterName } = model.identity
   const build = { rabbitmq_version: rabbitmq, prometheus_client_version: version, erlang_version: '0' }
   const who = {
     rabbitmq_node: nodeName,
@@ -67,15 +69,16 @@ function identity({ server, nodeName }: Leveret): Family[] {
   ]
 }
 
-function process_(leveret: Leveret): Family[] {
-  const { alarms } = leveret
-  const seconds = (leveret.broker.clock.now() - leveret.startedAt) / 1000
+function process_(node: ManagedNode): Family[] {
+  const { alarms } = node
+  const sockets = node.active?.server.connections.size ?? 0
+  const seconds = (node.clock.now() - node.startedAt) / 1000
   return [
     one('process_resident_memory_bytes', 'gauge', residentMemory(), 'Memory used in bytes'),
-    one('resident_memory_limit_bytes', 'gauge', memoryLimit(leveret), 'Memory high watermark in bytes'),
+    one('resident_memory_limit_bytes', 'gauge', memoryLimit(node), 'Memory high watermark in bytes'),
     one('process_open_fds', 'gauge', openFiles(), 'Open file descriptors'),
     one('process_max_fds', 'gauge', FILES_MAX, 'Open file descriptors limit'),
-    one('process_open_tcp_sockets', 'gauge', leveret.server.connections.size, 'Open TCP sockets'),
+    one('process_open_tcp_sockets', 'gauge', sockets, 'Open TCP sockets'),
     one('process_max_tcp_sockets', 'gauge', FILES_MAX, 'Open TCP sockets limit'),
     one('disk_space_available_bytes', 'gauge', alarms.diskFree ?? 0, 'Disk space available in bytes'),
     one('disk_space_available_limit_bytes', 'gauge', alarms.limits.diskFree, 'Free disk space low watermark'),
@@ -86,11 +89,11 @@ function process_(leveret: Leveret): Family[] {
   ]
 }
 
-function objects(leveret: Leveret): Family[] {
-  const t = totals(leveret)
-  const { counters } = leveret.broker
+function objects(active: ManagedBroker): Family[] {
+  const t = totals(active)
+  const { counters } = active.model.broker
   return [
-    one('connections', 'gauge', leveret.server.connections.size, 'Connections currently open'),
+    one('connections', 'gauge', active.server.connections.size, 'Connections currently open'),
     one('channels', 'gauge', t.channels, 'Channels currently open'),
     one('consumers', 'gauge', t.consumers, 'Consumers currently connected'),
     one('queues', 'gauge', t.queues, 'Queues available'),
@@ -113,16 +116,16 @@ function objects(leveret: Leveret): Family[] {
   ]
 }
 
-function messages(leveret: Leveret): Family[] {
-  const { counters } = leveret.broker
-  const t = totals(leveret)
+function messages(active: ManagedBroker): Family[] {
+  const { counters } = active.model.broker
+  const t = totals(active)
   const sum = (name: keyof QueueCounters & string): number =>
     [...t.queueList.map((q) => q.counters), counters.goneQueues].reduce(
       (n, c) => n + (c[name as 'published'] as number),
       0,
     )
   let publishers = 0
-  for (const c of leveret.server.connections)
+  for (const c of active.server.connections)
     for (const ch of c.channels) if (ch.counters.published > 0) publishers++
   const protocol = labels({ protocol: 'amqp091' })
   const byQueueType = labels({ protocol: 'amqp091', queue_type: 'all' })
@@ -161,7 +164,7 @@ function messages(leveret: Leveret): Family[] {
 }
 
 /** What should be 0: RabbitMQ has no names for it. */
-function faults({ broker }: Leveret): Family[] {
+function faults({ model: { broker } }: ManagedBroker): Family[] {
   let parked = broker.delays.aside.size
   for (const v of broker.vhosts.values()) for (const q of v.queues.values()) parked += q.aside.size
   return [
@@ -190,7 +193,7 @@ function faults({ broker }: Leveret): Family[] {
 }
 
 /** What Node itself says of its health. */
-function node(): Family[] {
+function runtime(): Family[] {
   const heap = heapMemory()
   const plain = (name: string, value: number, help: string): Family => ({
     name,

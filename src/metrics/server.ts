@@ -8,10 +8,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { Leveret } from '../leveret.ts'
+import type { MetricsFormat } from '../config/settings.ts'
 import { HttpConnections } from '../management/http-connections.ts'
+import type { ManagedNode } from '../management/managed-node.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
-import type { MetricsFormat } from '../settings.ts'
 import { listen } from '../util/listen.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
@@ -38,18 +38,18 @@ interface Selection {
 }
 
 export class MetricsServer {
-  private readonly leveret: Leveret
+  private readonly node: ManagedNode
   private readonly format: MetricsFormat
   private readonly servers: Server[] = []
 
-  constructor(leveret: Leveret, format: MetricsFormat) {
-    this.leveret = leveret
+  constructor(node: ManagedNode, format: MetricsFormat) {
+    this.node = node
     this.format = format
   }
 
   private readonly request = (request: IncomingMessage, response: ServerResponse): void => {
     this.answer(request, response).catch((error) => {
-      this.leveret.logger.error({ err: error }, 'metrics failed')
+      this.node.logger.error({ err: error }, 'metrics failed')
       response.destroy()
     })
   }
@@ -66,7 +66,7 @@ export class MetricsServer {
       return
     }
     if (path === this.format.path && !this.format.perObject) {
-      response.writeHead(200, { 'content-type': TYPE }).end(text(nodeFamilies(this.leveret)))
+      response.writeHead(200, { 'content-type': TYPE }).end(text(nodeFamilies(this.node)))
       return
     }
     const selection = select(this.below(path), url.searchParams)
@@ -85,7 +85,7 @@ export class MetricsServer {
     response.writeHead(200, { 'content-type': TYPE })
     if (this.below(path) === '/per-object') {
       const names = new Set(queueMetrics.map(([name]) => `rabbitmq_${name}`))
-      response.write(text(nodeFamilies(this.leveret).filter((f) => !names.has(f.name))))
+      response.write(text(nodeFamilies(this.node).filter((f) => !names.has(f.name))))
     }
     await this.perQueue(response, selection, chosen)
     if (selection.metric('exchange_messages_published_total'))
@@ -101,11 +101,13 @@ export class MetricsServer {
   }
 
   private vhosts({ vhosts }: Selection): Vhost[] {
-    return [...this.leveret.broker.vhosts.values()].filter((v) => vhosts?.has(v.name) !== false)
+    return [...(this.node.active?.model.broker.vhosts.values() ?? [])].filter(
+      (v) => vhosts?.has(v.name) !== false,
+    )
   }
 
   private async perQueue(response: ServerResponse, s: Selection, chosen: Chosen): Promise<void> {
-    this.leveret.broker.turn.pumpNow()
+    this.node.active?.model.broker.turn.pumpNow()
     const queues = chosen.queues.map(({ v, o: q }) => ({ q, l: labels({ vhost: v.name, queue: q.name }) }))
     for (const [name, type, value] of queueMetrics) {
       if (!s.metric(name)) continue
@@ -150,8 +152,8 @@ export class MetricsServer {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
-    dropSlowClients(server, this.leveret.server.admission.limits.sendTimeoutMs)
-    new HttpConnections(server, this.leveret.server.descriptors)
+    dropSlowClients(server, this.node.limits.sendTimeoutMs)
+    new HttpConnections(server, this.node.listeners.descriptors)
     await listen(server, { port, host })
     const address = server.address()
     return address !== null && typeof address === 'object' ? address.port : port

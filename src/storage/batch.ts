@@ -17,6 +17,13 @@ export interface BatchSource {
   collect(batch: StorageWrite[]): void
 }
 
+/** What somebody waited for will not be written: the broker has been closed, or another node has it now. */
+export class Abandoned extends Error {
+  constructor() {
+    super('the broker has been closed before this was written')
+  }
+}
+
 const rethrow: Owner = {
   failed(error) {
     throw error
@@ -49,10 +56,11 @@ export class GroupCommit {
   private urgent = false
   private maintaining = false
   private lazy: Timer | undefined
-  private waiting: { number: number; resolve: () => void }[] = []
+  private waiting: { number: number; resolve: () => void; reject: (error: Error) => void }[] = []
   private readonly flushListeners: (() => void)[] = []
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
+  private readonly stopListening: (() => void) | undefined
   private applyFailure: unknown
   /** Writes that have gone well. */
   private writes = 0
@@ -65,7 +73,7 @@ export class GroupCommit {
     this.owner = owner
     this.keeps = storage.keeps
     this.clock = clock
-    storage.onApplied?.(() => this.takenOver())
+    this.stopListening = storage.onApplied?.(() => this.takenOver())
   }
 
   /** Called when batches are on disk, and again when they are applied. */
@@ -132,12 +140,13 @@ export class GroupCommit {
     }
   }
 
-  /** Resolves when everything changed so far is on disk. */
+  /** Resolves when everything changed so far is on disk. @throws Abandoned where it never will be */
   async settled(): Promise<void> {
     if (!this.dirty && this.inFlight === undefined) return
+    if (this.closed) throw new Abandoned()
     const number = this.dirty ? this.number : this.number - 1
     this.hurry()
-    const done = new Promise<void>((resolve) => this.waiting.push({ number, resolve }))
+    const done = new Promise<void>((resolve, reject) => this.waiting.push({ number, resolve, reject }))
     this.turnEnd()
     await done
   }
@@ -182,6 +191,7 @@ export class GroupCommit {
 
   private landed(number: number, size: number): void {
     this.inFlight = undefined
+    if (this.closed) return
     this.failure = undefined
     this.flushed = number
     if (size > 0) this.writes++
@@ -267,13 +277,20 @@ export class GroupCommit {
     })
   }
 
-  /** Forgets what is left, for a start that has failed. */
+  /** Forgets what is left. Resolves when the write that is on its way has ended, whatever has become of it. */
   async abandon(): Promise<void> {
-    this.closed = true
-    this.lazy?.cancel()
+    this.end()
     this.sources = []
     this.metadata = []
+    for (const w of this.waiting.splice(0)) w.reject(new Abandoned())
     await this.inFlight?.catch(() => {})
+  }
+
+  /** The store is somebody else's from now on. */
+  private end(): void {
+    this.closed = true
+    this.lazy?.cancel()
+    this.stopListening?.()
   }
 
   /** Writes what is left. @throws where the store refuses it */
@@ -286,8 +303,7 @@ export class GroupCommit {
     try {
       await Promise.race([done, failed])
     } finally {
-      this.closed = true
-      this.lazy?.cancel()
+      this.end()
     }
   }
 }

@@ -64,8 +64,8 @@ export interface Storage {
   readonly unappliedBytes?: number
   /** Why nothing is taken over at the moment; undefined while all is well. It is tried again. */
   readonly applyFailure?: unknown
-  /** Told each time `applied` has moved, or could not. */
-  onApplied?(listener: () => void): void
+  /** Told each time `applied` has moved, or could not. @returns how to stop listening */
+  onApplied?(listener: () => void): () => void
   /** Somebody waits for memory: what is not taken over yet is, soon. */
   applySoon?(): void
   /** House-keeping is due. */

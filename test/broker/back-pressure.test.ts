@@ -1,30 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Alarms } from '../../src/broker/alarm/alarms.ts'
 import { Broker } from '../../src/broker/broker.ts'
 import { systemClock } from '../../src/broker/clock.ts'
-import { Server } from '../../src/connection/server.ts'
 import { createBroker } from '../../src/index.ts'
 import { COMMIT_BYTES_MAX, MESSAGE_MEMORY_BYTES, OUTPUT_BYTES_HIGH } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { rabbitHash } from '../../src/security/passwords.ts'
-import { Users } from '../../src/security/users.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
-import { oneForAll, silent } from '../../src/util/logger.ts'
+import { serverOf } from '../support/server.ts'
 import { bindQueue, CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
 import { quietMoment, until } from '../support/until.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
-
-/** With the user guest and no alarms. */
-function makeServer(broker: Broker): Server {
-  const users = new Users(undefined, [])
-  users.set({ name: 'guest', password: rabbitHash('guest'), tags: [], limits: {} })
-  users.setPermission('guest', '/', { configure: '.*', write: '.*', read: '.*' })
-  const limits = { memory: Number.POSITIVE_INFINITY, diskFree: 0 }
-  const alarms = new Alarms(limits, { memoryUsed: () => 0, diskFree: () => undefined }, systemClock)
-  return new Server(broker, users, alarms, oneForAll(silent), {})
-}
 
 /** A disk that takes nothing until it is told to. */
 class StuckStorage extends MemoryStorage {
@@ -95,11 +81,15 @@ describe('back-pressure', () => {
     const storage = new StuckStorage({ keeps: true })
     const commit = new GroupCommit(storage, systemClock)
     const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
-    const server = makeServer(broker)
+    const { server, listeners } = serverOf(broker)
     broker.load()
     await commit.settled()
-    const url = `amqp://guest:guest@127.0.0.1:${await server.listen(0, '127.0.0.1')}`
-    onTestFinished(() => server.close())
+    const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
+    onTestFinished(async () => {
+      const closed = listeners.close()
+      await server.close()
+      await closed
+    })
     const w = await Wire.open(url)
     onTestFinished(() => void w.socket.destroy())
     await w.channel(CH)
@@ -126,10 +116,14 @@ describe('paging', () => {
     const storage = new MemoryStorage({ keeps: true })
     const commit = new GroupCommit(storage, systemClock)
     const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 1024 * 1024 })
-    const server = makeServer(broker)
+    const { server, listeners } = serverOf(broker)
     broker.load()
-    const target = { url: `amqp://guest:guest@127.0.0.1:${await server.listen(0, '127.0.0.1')}` }
-    onTestFinished(() => server.close())
+    const target = { url: `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}` }
+    onTestFinished(async () => {
+      const closed = listeners.close()
+      await server.close()
+      await closed
+    })
     const w = await session(target)
     const queue = await declareQueue(w)
     const count = 20_000

@@ -6,30 +6,30 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import { alternativeName } from '../../src/connection/login.ts'
-import { Leveret } from '../../src/leveret.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-effects-'))
-const running: Leveret[] = []
+const running: RunningNode[] = []
 let folders = 0
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 afterEach(async () => {
   for (const l of running.splice(0)) await l.close()
 })
 
-async function start(text: string, dataDir = join(dir, `data-${folders++}`)): Promise<Leveret> {
+async function start(text: string, dataDir = join(dir, `data-${folders++}`)): Promise<RunningNode> {
   const ports = 'listeners.tcp.1 = 127.0.0.1:0\nmanagement.tcp.port = 0\nprometheus.tcp.port = 0\n'
   const { draft } = loadConfig(undefined, {}, parseConfig(ports + text, 'f'))
   draft.bind = '127.0.0.1'
   draft.dataDir = dataDir
-  const leveret = await Leveret.start(draft.settings(), oneForAll(silent))
+  const leveret = await RunningNode.start(draft.settings(), oneForAll(silent))
   running.push(leveret)
   return leveret
 }
 
-async function http(leveret: Leveret, path: string, options: RequestInit = {}): Promise<Response> {
+async function http(leveret: RunningNode, path: string, options: RequestInit = {}): Promise<Response> {
   const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`
   return await fetch(`http://127.0.0.1:${leveret.managementPort}${path}`, {
     ...options,
@@ -109,7 +109,7 @@ describe('each new vhost', () => {
     expect(l.users.get('ops')).toBeUndefined()
     expect((await http(l, '/api/vhosts/team-a', put({}))).status).toBe(201)
     expect((await http(l, '/api/vhosts/other', put({}))).status).toBe(201)
-    const check = (on: Leveret): void => {
+    const check = (on: RunningNode): void => {
       expect(on.broker.vhosts.get('team-a')?.limits).toEqual({ 'max-queues': 3, 'max-connections': 4 })
       expect(on.broker.vhosts.get('other')?.limits).toEqual({})
       expect(on.users.get('ops')?.tags).toEqual(['monitoring', 'policymaker'])
@@ -157,11 +157,11 @@ describe('definitions', () => {
     writeFileSync(join(folder, 'notes.txt'), 'nonsense')
     const text = `management.load_definitions = ${folder}\ndefinitions.skip_if_unchanged = true`
     const data = join(dir, 'skips')
-    const restart = async (): Promise<Leveret> => {
+    const restart = async (): Promise<RunningNode> => {
       for (const l of running.splice(0)) await l.close()
       return await start(text, data)
     }
-    const queues = (l: Leveret): string[] => [...(l.broker.vhosts.get('/')?.queues.keys() ?? [])].sort()
+    const queues = (l: RunningNode): string[] => [...(l.broker.vhosts.get('/')?.queues.keys() ?? [])].sort()
     let l = await restart()
     expect(queues(l)).toEqual(['one', 'two'])
     await http(l, '/api/queues/%2F/one', { method: 'DELETE' })

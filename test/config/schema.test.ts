@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { effectiveText, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Entry, parseConfig } from '../../src/config/parse.ts'
-import type { Settings } from '../../src/settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { octets } from '../../src/util/sizes.ts'
 
 const file = 'test/config/rabbitmq-keys.conf'

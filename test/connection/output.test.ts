@@ -1,10 +1,10 @@
 /** What waits for a client that does not read. */
 import { expect, it, onTestFinished } from 'vitest'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { OUTPUT_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { CH, declareQueue, holds } from '../support/session.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
@@ -14,7 +14,7 @@ const BODY = 2_000_000
 
 it('is bounded, however much a few octets ask for', async () => {
   const listeners = [{ port: 0, bind: '127.0.0.1' }]
-  const leveret = await Leveret.start({ ...defaultSettings, listeners }, oneForAll(silent))
+  const leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(silent))
   onTestFinished(() => leveret.close())
   const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${leveret.ports[0]}`)
   onTestFinished(() => void w.socket.destroy())

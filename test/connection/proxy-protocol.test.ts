@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { readProxyHeader, trustedList } from '../../src/connection/proxy-protocol.ts'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
@@ -52,13 +52,13 @@ describe('trusted addresses', () => {
 })
 
 describe('a broker behind a balancer', () => {
-  async function start(proxies: string[]): Promise<Leveret> {
+  async function start(proxies: string[]): Promise<RunningNode> {
     const listeners = [{ port: 0, bind: '127.0.0.1' }]
-    const leveret = await Leveret.start({ ...defaultSettings, listeners, proxies }, oneForAll(silent))
+    const leveret = await RunningNode.start({ ...defaultSettings, listeners, proxies }, oneForAll(silent))
     onTestFinished(() => leveret.close())
     return leveret
   }
-  async function open(leveret: Leveret, first?: Buffer): Promise<Socket> {
+  async function open(leveret: RunningNode, first?: Buffer): Promise<Socket> {
     const socket = connect(leveret.ports[0] as number, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import type { Settings } from '../../src/settings.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import type { TlsSettings } from '../../src/util/tls.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
@@ -23,14 +23,14 @@ const server: TlsSettings = {
 const ca = readFileSync(at('ca.pem'))
 const client = { cert: readFileSync(at('client.pem')), key: readFileSync(at('client.key')) }
 
-async function start(tls: TlsSettings, more: Partial<Settings> = {}): Promise<Leveret> {
+async function start(tls: TlsSettings, more: Partial<Settings> = {}): Promise<RunningNode> {
   const listeners = [{ port: 0, bind: '127.0.0.1', tls }]
-  const leveret = await Leveret.start({ ...defaultSettings, ...more, listeners }, oneForAll(silent))
+  const leveret = await RunningNode.start({ ...defaultSettings, ...more, listeners }, oneForAll(silent))
   onTestFinished(() => leveret.close())
   return leveret
 }
 
-function open(leveret: Leveret, options: ConnectionOptions = {}): Promise<TLSSocket> {
+function open(leveret: RunningNode, options: ConnectionOptions = {}): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port: leveret.ports[0] as number, ca, ...options }, () =>
       resolve(socket),
@@ -70,8 +70,8 @@ describe('a TLS listener', () => {
   })
 
   it.each([
-    ['AMQP', (l: Leveret) => l.ports[0]],
-    ['HTTP', (l: Leveret) => l.managementPort],
+    ['AMQP', (l: RunningNode) => l.ports[0]],
+    ['HTTP', (l: RunningNode) => l.managementPort],
   ])('of %s gives up a client whose handshake does not end', async (_, portOf) => {
     const quick = { ...server, handshakeMs: 100 }
     const leveret = await start(quick, { management: [{ port: 0, bind: '127.0.0.1', tls: quick }] })

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { Unopened, type Waiting } from '../../src/connection/unopened.ts'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
@@ -113,14 +113,14 @@ async function open(port: number, localAddress: string, first?: Buffer): Promise
 }
 
 describe('a broker to which idle connections come without end', () => {
-  async function start(proxies?: string[]): Promise<{ leveret: Leveret; port: number }> {
+  async function start(proxies?: string[]): Promise<{ leveret: RunningNode; port: number }> {
     const settings = {
       ...defaultSettings,
       listeners: [{ port: 0, bind: '127.0.0.1' }],
       limits: { ...defaultSettings.limits, unauthenticated: 40 },
       proxies,
     }
-    const leveret = await Leveret.start(settings, oneForAll(silent))
+    const leveret = await RunningNode.start(settings, oneForAll(silent))
     onTestFinished(() => leveret.close())
     return { leveret, port: leveret.ports[0] as number }
   }

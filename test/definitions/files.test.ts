@@ -3,24 +3,24 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { defaultSettings } from '../../src/default-settings.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { exportDefinitions } from '../../src/definitions/export.ts'
 import { loadDefinitionFiles } from '../../src/definitions/files.ts'
 import { importDefinitions } from '../../src/definitions/import.ts'
-import { Leveret } from '../../src/leveret.ts'
 import { SCRYPT } from '../../src/security/passwords.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-definitions-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-let leveret: Leveret
+let leveret: RunningNode
 const warnings: object[] = []
 beforeEach(async () => {
   warnings.length = 0
   const logger = { ...silent, warn: (fields: object) => void warnings.push(fields) }
   const listeners = [{ port: 0, bind: '127.0.0.1' }]
-  leveret = await Leveret.start({ ...defaultSettings, listeners }, oneForAll(logger))
+  leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(logger))
 })
 afterEach(() => leveret.close())
 
@@ -29,7 +29,7 @@ const vhost = () => leveret.broker.vhosts.get('/')
 async function load(text: string): Promise<void> {
   const file = join(dir, 'definitions.json')
   writeFileSync(file, text)
-  await loadDefinitionFiles(leveret, file, false)
+  await loadDefinitionFiles(leveret.model, file, false)
 }
 
 describe('a file', () => {
@@ -67,7 +67,7 @@ describe('a file', () => {
 
 describe('members', () => {
   it('are lists of pairs where rabbitmqctl writes them so', async () => {
-    await importDefinitions(leveret, {
+    await importDefinitions(leveret.model, {
       vhosts: [
         { name: 'a', limits: [['max-queues', 5]], metadata: [] },
         { name: 'b', limits: [{ name: 'max-connections', value: 6 }] },
@@ -96,7 +96,7 @@ describe('members', () => {
   })
 
   it('have defaults', async () => {
-    await importDefinitions(leveret, {
+    await importDefinitions(leveret.model, {
       exchanges: [{ name: 'x', vhost: '/' }],
       queues: [{ name: 'q', vhost: '/' }],
       bindings: [{ source: 'x', vhost: '/', destination: 'q' }],
@@ -109,14 +109,14 @@ describe('members', () => {
   })
 
   it('name the cluster', async () => {
-    await importDefinitions(leveret, { global_parameters: [{ name: 'cluster_name', value: 'prod' }] })
+    await importDefinitions(leveret.model, { global_parameters: [{ name: 'cluster_name', value: 'prod' }] })
     expect(leveret.server.identity.clusterName).toBe('prod')
   })
 })
 
 describe('bindings', () => {
   it('to or from what is not there are left out and named; the rest is made', async () => {
-    await importDefinitions(leveret, {
+    await importDefinitions(leveret.model, {
       queues: [{ name: 'q', vhost: '/' }],
       bindings: [
         {
@@ -155,7 +155,7 @@ describe('exported users', () => {
       tags: [],
       limits: {},
     })
-    const { users } = exportDefinitions(leveret) as { users: { [key: string]: unknown }[] }
+    const { users } = exportDefinitions(leveret.model) as { users: { [key: string]: unknown }[] }
     for (const u of users) expect(u['password_hash']).not.toBe('')
     expect(users.find((u) => u['name'] === 'own')).not.toHaveProperty('password_hash')
     expect(users.find((u) => u['name'] === 'guest')).toHaveProperty('password_hash')

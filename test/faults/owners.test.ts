@@ -4,9 +4,8 @@ import { clockOf } from '../../src/broker/clock.ts'
 import { Failures } from '../../src/broker/failures.ts'
 import { Turn } from '../../src/broker/turn.ts'
 import { vhostInfo } from '../../src/broker/vhost.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import type { Connection } from '../../src/connection/connection.ts'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
 import { FAILURES_LOGGED_PER_MINUTE } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -14,6 +13,7 @@ import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { oneForAll } from '../../src/util/logger.ts'
 import { charged, StoreFailure } from '../../src/util/owner.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { CH, confirmSelect, consume, declareQueue, deliveries } from '../support/session.ts'
 import { until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
@@ -28,7 +28,7 @@ interface Line {
   readonly message: string
 }
 
-async function start(): Promise<{ leveret: Leveret; url: string; errors: Line[] }> {
+async function start(): Promise<{ leveret: RunningNode; url: string; errors: Line[] }> {
   const errors: Line[] = []
   const none = (): void => {}
   const logger = {
@@ -39,7 +39,7 @@ async function start(): Promise<{ leveret: Leveret; url: string; errors: Line[] 
       void errors.push({ fields: fields as Line['fields'], message }),
   }
   const listeners = [{ port: 0, bind: '127.0.0.1' }]
-  const leveret = await Leveret.start({ ...defaultSettings, listeners }, oneForAll(logger))
+  const leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(logger))
   onTestFinished(() => leveret.close())
   return { leveret, url: `amqp://guest:guest@127.0.0.1:${leveret.ports[0]}`, errors }
 }
@@ -53,7 +53,7 @@ async function open(url: string): Promise<Wire> {
 
 /** Two clients: what is done to the first one must not reach the second. */
 async function pair(): Promise<{
-  leveret: Leveret
+  leveret: RunningNode
   errors: Line[]
   victim: Wire
   broken: Connection

@@ -10,13 +10,13 @@ import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { Segment } from '../../src/broker/queue/segment.ts'
 import { ChannelConsumer } from '../../src/channel/consumer.ts'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import type { Settings } from '../../src/settings.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { Http } from '../management/target.ts'
 import { runCli } from '../support/process.ts'
+import { RunningNode } from '../support/running-node.ts'
 import {
   bindQueue,
   CH,
@@ -47,31 +47,31 @@ function poisonSegments(): void {
 }
 afterEach(() => void vi.restoreAllMocks())
 
-async function start(more: Partial<Settings> = {}): Promise<Leveret> {
+async function start(more: Partial<Settings> = {}): Promise<RunningNode> {
   const listeners = [{ port: 0, bind: '127.0.0.1' }]
-  return Leveret.start({ ...defaultSettings, ...more, listeners }, oneForAll(silent))
+  return RunningNode.start({ ...defaultSettings, ...more, listeners }, oneForAll(silent))
 }
 
-async function open(leveret: Leveret, o: HandshakeOptions = {}): Promise<Wire> {
+async function open(leveret: RunningNode, o: HandshakeOptions = {}): Promise<Wire> {
   const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${leveret.ports[0]}`, o)
   onTestFinished(() => void w.socket.destroy())
   await w.channel(CH)
   return w
 }
 
-async function setUp(): Promise<{ leveret: Leveret; w: Wire }> {
+async function setUp(): Promise<{ leveret: RunningNode; w: Wire }> {
   poisonSegments()
   const leveret = await start()
   onTestFinished(() => leveret.close())
   return { leveret, w: await open(leveret) }
 }
 
-function queueOf(leveret: Leveret, name: string): Queue {
+function queueOf(leveret: RunningNode, name: string): Queue {
   return leveret.broker.vhosts.get('/')?.queues.get(name) as Queue
 }
 
 /** What was being done with each message that has been set aside. */
-function parked(leveret: Leveret, name: string): string[] {
+function parked(leveret: RunningNode, name: string): string[] {
   return [...queueOf(leveret, name).aside].map((m) => m.during)
 }
 
@@ -86,7 +86,7 @@ async function bodies(w: Wire, count: number): Promise<string[]> {
 }
 
 /** It is an ordinary broker for everybody else. */
-async function stillWorks(leveret: Leveret): Promise<void> {
+async function stillWorks(leveret: RunningNode): Promise<void> {
   const w = await open(leveret)
   const queue = await declareQueue(w)
   await consume(w, queue, { noAck: true })

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { vhostInfo } from '../../src/broker/vhost.ts'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { rabbitHash } from '../../src/security/passwords.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { Http } from '../management/target.ts'
 import { runCli } from '../support/process.ts'
+import { RunningNode } from '../support/running-node.ts'
 import {
   bindQueue,
   CH,
@@ -26,7 +26,7 @@ import {
 import { table, Wire } from '../support/wire.ts'
 
 let dir: string
-let leveret: Leveret | undefined
+let leveret: RunningNode | undefined
 let lines: string[]
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'leveret-quarantine-'))
@@ -37,13 +37,13 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-async function start(): Promise<Leveret> {
+async function start(): Promise<RunningNode> {
   const at = { port: 0, bind: '127.0.0.1' }
   const storage = { storage: 'lmdb', dataDir: dir } as const
   const settings = { ...defaultSettings, ...storage, listeners: [at], management: [at], metrics: [at] }
   const error = (fields: object, message: string): void =>
     void lines.push(`${message} ${JSON.stringify(fields)}`)
-  leveret = await Leveret.start(settings, oneForAll({ ...silent, error }))
+  leveret = await RunningNode.start(settings, oneForAll({ ...silent, error }))
   return leveret
 }
 
@@ -52,7 +52,7 @@ async function stop(): Promise<void> {
   leveret = undefined
 }
 
-async function open(l: Leveret): Promise<Wire> {
+async function open(l: RunningNode): Promise<Wire> {
   const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${l.ports[0]}`)
   await w.channel(CH)
   return w
@@ -67,7 +67,7 @@ async function fill(): Promise<void> {
   l.users.set({ name: 'ann', password: rabbitHash('a'), tags: [], limits: {} })
   l.users.setPermission('ann', '/', { configure: '.*', write: '.*', read: '.*' })
   l.users.setTopicPermission('ann', '/', { exchange: 'amq.topic', write: '.*', read: '.*' })
-  l.parameters.setGlobal('site', 'here')
+  l.model.parameters.setGlobal('site', 'here')
   const w = await open(l)
   const delayed = { ...durable, arguments: table({ 'x-delayed-type': 'fanout' }) }
   await declareExchange(w, 'x-delayed-message', { ...delayed, exchange: 'later' })
@@ -128,7 +128,7 @@ function edit(prefix: string, including: string, fields: object): Change {
       })
 }
 
-function kinds(l: Leveret): string[] {
+function kinds(l: RunningNode): string[] {
   return l.broker.objects.quarantined.map((o) => o.kind)
 }
 

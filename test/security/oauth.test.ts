@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultSettings } from '../../src/default-settings.ts'
-import { Leveret } from '../../src/leveret.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import { CH } from '../support/session.ts'
 import { Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-oauth-'))
 let keys: GenerateKeyPairResult
-let leveret: Leveret
+let leveret: RunningNode
 let url: string
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
     jwks,
     JSON.stringify({ keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' }] }),
   )
-  leveret = await Leveret.start(
+  leveret = await RunningNode.start(
     {
       ...defaultSettings,
       listeners: [{ port: 0, bind: '127.0.0.1' }],

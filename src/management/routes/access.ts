@@ -1,6 +1,5 @@
 import { tagList, userRequest } from '../../definitions/requests.ts'
 import { userJson as withHash } from '../../definitions/shapes.ts'
-import type { Leveret } from '../../leveret.ts'
 import {
   deleteUser,
   putPermission,
@@ -16,10 +15,10 @@ import { type AddRoute, badRequest, type Handler, notFound, type Request } from 
 import { type Json, type Listed, listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
-export function accessRoutes(add: AddRoute, leveret: Leveret): void {
-  userRoutes(add, leveret.users)
-  permissionRoutes(add, leveret.users)
-  limitRoutes(add, leveret.users)
+export function accessRoutes(add: AddRoute): void {
+  userRoutes(add)
+  permissionRoutes(add)
+  limitRoutes(add)
 }
 
 /** A hash of Leveret's own leaves the broker in definitions only. */
@@ -28,51 +27,51 @@ function userJson(u: UserRecord): Json {
   return shown
 }
 
-function existingUser(users: Users, r: Request): UserRecord {
-  const user = users.get(r.params['user'] as string)
+function existingUser(r: Request): UserRecord {
+  const user = r.users.get(r.params['user'] as string)
   if (user === undefined) throw notFound()
   return user
 }
 
-function userRoutes(add: AddRoute, users: Users): void {
+function userRoutes(add: AddRoute): void {
   const kind: Listed<UserRecord> = { name: (u) => u.name, describe: userJson }
-  add('GET', 'users', 'administrator', (r) => listed(users, kind, r.query))
-  add('GET', 'users/without-permissions', 'administrator', () => {
-    const used = new Set([...users.permissions()].map((p) => p.user))
-    return [...users].filter((u) => !used.has(u.name)).map(userJson)
+  add('GET', 'users', 'administrator', (r) => listed(r.users, kind, r.query))
+  add('GET', 'users/without-permissions', 'administrator', (r) => {
+    const used = new Set([...r.users.permissions()].map((p) => p.user))
+    return [...r.users].filter((u) => !used.has(u.name)).map(userJson)
   })
   add('POST', 'users/bulk-delete', 'administrator', (r) => {
     const names = r.body['users']
     if (!Array.isArray(names)) throw badRequest('key_missing: users')
-    for (const name of names) deleteUser(users, String(name))
+    for (const name of names) deleteUser(r.users, String(name))
     return r.stored(false)
   })
   add('POST', 'users/tags', 'administrator', (r) => {
-    if (!setTags(users, r.text('user'), tagList(r.body['tags']))) throw notFound()
+    if (!setTags(r.users, r.text('user'), tagList(r.body['tags']))) throw notFound()
     return r.stored(false)
   })
   add('POST', 'users/:user/authenticate', 'administrator', async (r) => {
-    const user = await users.login(existingUser(users, r).name, r.text('password'), true)
+    const user = await r.users.login(existingUser(r).name, r.text('password'), true)
     return { authenticated: user !== undefined }
   })
-  add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(users, r)))
+  add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(r)))
   add('PUT', 'users/:user', 'administrator', async (r) =>
-    r.stored(await putUser(users, userRequest(r.params['user'] as string, r.body))),
+    r.stored(await putUser(r.users, userRequest(r.params['user'] as string, r.body))),
   )
   add('DELETE', 'users/:user', 'administrator', (r) => {
-    if (!deleteUser(users, r.params['user'] as string)) throw notFound()
+    if (!deleteUser(r.users, r.params['user'] as string)) throw notFound()
     return r.stored(false)
   })
 }
 
-function permissionRoutes(add: AddRoute, users: Users): void {
+function permissionRoutes(add: AddRoute): void {
   type Row = { user: string; vhost: string; permission: object }
   const show = ({ user, vhost, permission }: Row): Json => ({ user, vhost, ...permission })
-  const table = (path: string, rows: () => Iterable<Row>): void => {
+  const table = (path: string, rows: (users: Users) => Iterable<Row>): void => {
     const rowsOf =
       (keep: (r: Request, row: Row) => boolean): Handler =>
       (r) =>
-        [...rows()].filter((row) => keep(r, row)).map(show)
+        [...rows(r.users)].filter((row) => keep(r, row)).map(show)
     add(
       'GET',
       path,
@@ -89,29 +88,29 @@ function permissionRoutes(add: AddRoute, users: Users): void {
       'GET',
       `users/:user/${path}`,
       'administrator',
-      rowsOf((r, row) => row.user === existingUser(users, r).name),
+      rowsOf((r, row) => row.user === existingUser(r).name),
     )
   }
-  table('permissions', () => users.permissions())
-  table('topic-permissions', () => users.topicPermissions())
+  table('permissions', (users) => users.permissions())
+  table('topic-permissions', (users) => users.topicPermissions())
   const one = 'permissions/:vhost/:user'
   add('GET', one, 'administrator', (r) => {
     const [user, vhost] = [r.params['user'] as string, r.vhost().name]
-    const permission = users.permission(user, vhost)
+    const permission = r.users.permission(user, vhost)
     if (permission === undefined) throw notFound()
     return show({ user, vhost, permission })
   })
   add('PUT', one, 'administrator', (r) => {
     const p = { configure: r.text('configure'), write: r.text('write'), read: r.text('read') }
-    return r.stored(putPermission(users, r.params['user'] as string, r.vhost(), p))
+    return r.stored(putPermission(r.users, r.params['user'] as string, r.vhost(), p))
   })
   add('DELETE', one, 'administrator', (r) => {
-    if (!removePermission(users, r.params['user'] as string, r.vhost())) throw notFound()
+    if (!removePermission(r.users, r.params['user'] as string, r.vhost())) throw notFound()
     return r.stored(false)
   })
   const topics = 'topic-permissions/:vhost/:user'
   const rowsOf = (r: Request): Json[] =>
-    [...users.topicPermissions()]
+    [...r.users.topicPermissions()]
       .filter((row) => row.user === r.params['user'] && row.vhost === r.vhost().name)
       .map(show)
   add('GET', topics, 'administrator', (r) => {
@@ -122,33 +121,33 @@ function permissionRoutes(add: AddRoute, users: Users): void {
   add('PUT', topics, 'administrator', (r) => {
     const isNew = rowsOf(r).every((row) => row['exchange'] !== r.body['exchange'])
     const p = { exchange: r.text('exchange'), write: r.text('write'), read: r.text('read') }
-    putTopicPermission(users, r.params['user'] as string, r.vhost(), p)
+    putTopicPermission(r.users, r.params['user'] as string, r.vhost(), p)
     return r.stored(isNew)
   })
   for (const path of [topics, `${topics}/:exchange`])
     add('DELETE', path, 'administrator', (r) => {
       const user = r.params['user'] as string
-      if (!removeTopicPermissions(users, user, r.vhost(), r.params['exchange'])) throw notFound()
+      if (!removeTopicPermissions(r.users, user, r.vhost(), r.params['exchange'])) throw notFound()
       return r.stored(false)
     })
 }
 
-function limitRoutes(add: AddRoute, users: Users): void {
+function limitRoutes(add: AddRoute): void {
   for (const path of ['user-limits', 'user-limits/:user'])
     add('GET', path, 'administrator', (r) =>
-      [...users]
+      [...r.users]
         .filter((u) => Object.keys(u.limits).length > 0)
         .filter((u) => r.params['user'] === undefined || u.name === r.params['user'])
         .map((u) => ({ user: u.name, value: u.limits })),
     )
   add('PUT', 'user-limits/:user/:name', 'administrator', (r) => {
-    setUserLimit(users, existingUser(users, r).name, r.params['name'] as string, limitValue(r.body))
+    setUserLimit(r.users, existingUser(r).name, r.params['name'] as string, limitValue(r.body))
     return r.stored(false)
   })
   add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
-    const user = existingUser(users, r)
+    const user = existingUser(r)
     if (!Object.hasOwn(user.limits, r.params['name'] as string)) throw notFound()
-    setUserLimit(users, user.name, r.params['name'] as string, undefined)
+    setUserLimit(r.users, user.name, r.params['name'] as string, undefined)
     return r.stored(false)
   })
 }

@@ -1,16 +1,15 @@
 import type { Channel } from '../../channel/channel.ts'
 import type { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
-import type { Leveret } from '../../leveret.ts'
 import { ReplyCode } from '../../protocol/errors.ts'
 import { channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
 import { type Listed, listed } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
 
-export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
-  const { server } = leveret
+export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const statistics = (r: Request): Statistics => new Statistics(rates, r.query)
   const connections = (s: Statistics): Listed<Connection> => ({
     name: (c) => c.name,
@@ -21,10 +20,10 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
     name: channelName,
     describe: (ch) => channelJson(s, ch),
   })
-  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(leveret, c) }
+  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(node, c) }
 
   const visible = (r: Request): Connection[] =>
-    [...server.connections].filter(({ state, caller }) => {
+    [...r.server.connections].filter(({ state, caller }) => {
       if (state !== 'open' || caller === undefined) return false
       if (r.params['vhost'] !== undefined && caller.vhost.name !== r.params['vhost']) return false
       return r.is('monitoring') || caller.user === r.user.name
@@ -62,13 +61,13 @@ export function clientRoutes(add: AddRoute, leveret: Leveret, rates: Rates): voi
     if (ch === undefined) throw notFound()
     return {
       ...channelJson(statistics(r), ch),
-      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(leveret, c)),
+      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(node, c)),
     }
   })
   for (const path of ['consumers', 'consumers/:vhost'])
     add('GET', path, 'management', (r) =>
       listed(
-        channelsOf([...server.connections])
+        channelsOf([...r.server.connections])
           .filter((ch) => r.vhostsOfPath().includes(ch.caller.vhost))
           .flatMap((ch) => [...ch.consumers.values()]),
         consumers,

@@ -1,12 +1,11 @@
 /** What the broker has set aside: messages that it cannot handle, and stored objects that it cannot read. */
 import type { ParkedMessage } from '../../broker/queue/aside.ts'
-import type { Leveret } from '../../leveret.ts'
 import { PARKED_LISTED_MAX } from '../../limits.ts'
 import { releaseParked } from '../../operations/messages.ts'
 import type { AddRoute, Request } from '../http.ts'
 import type { Json } from '../listing.ts'
 
-function parkedMessages(leveret: Leveret, r: Request): Json[] {
+function parkedMessages(r: Request): Json[] {
   const out: Json[] = []
   for (const v of r.vhostsOfPath())
     for (const q of v.queues.values())
@@ -16,7 +15,7 @@ function parkedMessages(leveret: Leveret, r: Request): Json[] {
       }
   if (r.params['vhost'] !== undefined || !r.is('monitoring')) return out
   // Those that a delayed exchange holds belong to no queue yet.
-  for (const m of leveret.broker.delays.aside) {
+  for (const m of r.broker.delays.aside) {
     if (out.length === PARKED_LISTED_MAX) return out
     out.push({ vhost: '', queue: '', ...json(m) })
   }
@@ -27,10 +26,10 @@ function json({ number, during, reason, parkedAt }: ParkedMessage): Json {
   return { number, during, reason, parked_at: parkedAt }
 }
 
-export function faultRoutes(add: AddRoute, leveret: Leveret): void {
+export function faultRoutes(add: AddRoute): void {
   for (const path of ['parked-messages', 'parked-messages/:vhost'])
-    add('GET', path, 'management', (r) => parkedMessages(leveret, r))
-  add('GET', 'quarantined-objects', 'monitoring', () => leveret.broker.objects.quarantined)
+    add('GET', path, 'management', (r) => parkedMessages(r))
+  add('GET', 'quarantined-objects', 'monitoring', (r) => r.broker.objects.quarantined)
   add('POST', 'queues/:vhost/:name/release', 'management', (r) => ({
     released: releaseParked(r.caller(r.vhost()), r.params['name'] ?? ''),
   }))

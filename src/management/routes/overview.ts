@@ -1,48 +1,48 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Leveret } from '../../leveret.ts'
 import { anyAddress } from '../../util/address.ts'
 import { version } from '../../util/version.ts'
 import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
+import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
 import { exchangeTypesJson, nodeJson, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
 
-export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
-  add('GET', 'overview', 'management', (r) => overview(leveret, new Statistics(rates, r.query)))
-  add('GET', 'cluster-name', 'management', () => ({ name: leveret.server.identity.clusterName }))
+export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
+  add('GET', 'overview', 'management', (r) => overview(node, r.active, new Statistics(rates, r.query)))
+  add('GET', 'cluster-name', 'management', (r) => ({ name: r.model.identity.clusterName }))
   add('PUT', 'cluster-name', 'administrator', (r) => {
-    leveret.setClusterName(r.text('name'))
+    r.model.setClusterName(r.text('name'))
     return r.stored(false)
   })
   add('GET', 'nodes', 'monitoring', (r) => [nodeJson(new Statistics(rates, r.query))])
   add('GET', 'nodes/:node', 'monitoring', (r) => {
-    if (r.params['node'] !== leveret.nodeName) throw notFound()
+    if (r.params['node'] !== node.nodeName) throw notFound()
     return nodeJson(new Statistics(rates, r.query))
   })
   add('PUT', 'nodes/:node/limits', 'administrator', (r) => {
-    if (r.params['node'] !== leveret.nodeName) throw notFound()
+    if (r.params['node'] !== node.nodeName) throw notFound()
     const { memory, disk } = r.body
-    const { limits } = leveret.alarms
+    const { limits } = node.alarms
     for (const n of [memory, disk])
       if (n !== undefined && (typeof n !== 'number' || n < 0))
         throw badRequest('limits are numbers of octets')
     if (typeof memory === 'number') limits.memory = memory
     if (typeof disk === 'number') limits.diskFree = disk
-    leveret.alarms.check()
+    node.alarms.check()
     return r.stored(false)
   })
   add('POST', 'nodes/:node/stop_app', 'administrator', async (r) => {
-    await leveret.closeListeners()
+    await node.closeListeners()
     return r.stored(false)
   })
   add('POST', 'nodes/:node/start_app', 'administrator', async (r) => {
-    await leveret.openListeners()
+    await node.openListeners()
     return r.stored(false)
   })
   add('POST', 'nodes/:node/shutdown', 'administrator', (r) => {
-    const { shutDown } = leveret
+    const { shutDown } = node
     if (shutDown === undefined) throw badRequest('this broker runs inside another program')
     r.reply.raw.once('finish', shutDown)
     r.reply.code(204)
@@ -51,8 +51,8 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
   add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
   add('GET', 'extensions', 'management', () => [])
   add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))
-  add('GET', 'version', 'management', () => ({
-    version: leveret.server.identity.version,
+  add('GET', 'version', 'management', (r) => ({
+    version: r.model.identity.version,
     leveret_version: version,
   }))
   add('GET', 'feature-flags', 'administrator', () => [])
@@ -62,13 +62,13 @@ export function overviewRoutes(add: AddRoute, leveret: Leveret, rates: Rates): v
     r.vhost()
     return { status: 'ok' }
   })
-  healthRoutes(add, leveret)
+  healthRoutes(add, node)
 }
 
-function overview(leveret: Leveret, s: Statistics): Json {
-  const { server, nodeName } = leveret
-  const { version: rabbitVersion, product } = server.identity
-  const t = totals(leveret)
+function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json {
+  const { server, model } = active
+  const { version: rabbitVersion, product, clusterName } = model.identity
+  const t = totals(active)
   return {
     management_version: rabbitVersion,
     rabbitmq_version: rabbitVersion,
@@ -76,12 +76,12 @@ function overview(leveret: Leveret, s: Statistics): Json {
     product_version: rabbitVersion,
     leveret_version: version,
     erlang_version: '0',
-    cluster_name: server.identity.clusterName,
-    node: nodeName,
+    cluster_name: clusterName,
+    node: node.nodeName,
     rates_mode: 'basic',
     exchange_types: exchangeTypesJson(),
-    listeners: listeners(leveret),
-    contexts: contexts(leveret),
+    listeners: listeners(node),
+    contexts: contexts(node),
     churn_rates: s.churn(),
     queue_totals: s.lengthsOfBroker(),
     object_totals: {
@@ -104,13 +104,13 @@ interface ListenerRow {
 }
 
 function listeners({
-  server,
+  listeners: { open },
   nodeName: node,
   settings,
   managementPort,
   metricsPort,
-}: Leveret): ListenerRow[] {
-  const amqp = server.listeners.map(({ secure, address }) => ({
+}: ManagedNode): ListenerRow[] {
+  const amqp = open.map(({ secure, address }) => ({
     node,
     protocol: secure ? 'amqp/ssl' : 'amqp',
     ip_address: address.address,
@@ -128,12 +128,12 @@ function listeners({
   ]
 }
 
-function contexts(leveret: Leveret): Json[] {
+function contexts(node: ManagedNode): Json[] {
   const about = new Map([
     ['http', 'RabbitMQ Management'],
     ['http/prometheus', 'RabbitMQ Prometheus'],
   ])
-  return listeners(leveret)
+  return listeners(node)
     .filter((l) => about.has(l.protocol))
     .map((l) => ({
       node: l.node,
@@ -162,30 +162,30 @@ function failed(r: Request, reason: string): Json {
   return { status: 'failed', reason }
 }
 
-function healthRoutes(add: AddRoute, leveret: Leveret): void {
+function healthRoutes(add: AddRoute, node: ManagedNode): void {
   const check = (path: string, handler: (r: Request) => Json): void =>
     add('GET', `health/checks/${path}`, 'management', handler)
   const alarms = (r: Request): Json =>
-    leveret.alarms.active ? failed(r, `There are alarms in effect: ${leveret.alarms.reason}`) : ok
+    node.alarms.active ? failed(r, `There are alarms in effect: ${node.alarms.reason}`) : ok
   check('alarms', alarms)
   check('local-alarms', alarms)
   check('port-listener/:port', (r) => {
     const port = Number(r.params['port'])
     if (!Number.isSafeInteger(port)) throw new HttpError(400, 'bad_request', 'Invalid port')
-    const found = listeners(leveret).some((l) => l.port === port)
+    const found = listeners(node).some((l) => l.port === port)
     return found ? { ...ok, port } : failed(r, 'No active listener')
   })
   check('protocol-listener/:protocol', (r) => {
     const protocol = (r.params['protocol'] ?? '').toLowerCase()
-    const found = listeners(leveret).some((l) => l.protocol === (protocols.get(protocol) ?? protocol))
+    const found = listeners(node).some((l) => l.protocol === (protocols.get(protocol) ?? protocol))
     return found ? { ...ok, protocol } : failed(r, 'No active listener')
   })
   check('below-node-connection-limit', (r) => {
-    const { admission } = leveret.server
+    const { admission } = r.server
     return admission.openCount < admission.limits.connections ? ok : failed(r, 'connection limit is reached')
   })
   check('ready-to-serve-clients', (r) =>
-    leveret.server.listeners.length > 0 ? ok : failed(r, 'no listener is open'),
+    node.active !== undefined && node.listeners.open.length > 0 ? ok : failed(r, 'no listener is open'),
   )
   for (const path of [
     'virtual-hosts',
@@ -202,8 +202,8 @@ function healthRoutes(add: AddRoute, leveret: Leveret): void {
     const within = Number(r.params['within'])
     if (days === undefined || !Number.isFinite(within))
       throw new HttpError(400, 'bad_request', 'Invalid expiration')
-    const end = leveret.broker.clock.now() + within * days * 86_400_000
-    const soon = leveret.settings.listeners.filter(
+    const end = node.clock.now() + within * days * 86_400_000
+    const soon = node.settings.listeners.filter(
       ({ tls }) =>
         tls !== undefined && Date.parse(new X509Certificate(readFileSync(tls.certfile)).validTo) < end,
     )

@@ -1,11 +1,10 @@
 import type { PolicyInfo } from '../../broker/policy/policy.ts'
 import { policyRequest } from '../../definitions/requests.ts'
-import type { Leveret } from '../../leveret.ts'
 import { removePolicy, setPolicy } from '../../operations/policies.ts'
 import { policyJson } from '../describe.ts'
 import { type AddRoute, notFound } from '../http.ts'
 
-export function policyRoutes(add: AddRoute, _leveret: Leveret): void {
+export function policyRoutes(add: AddRoute): void {
   for (const [resource, operator] of [
     ['policies', false],
     ['operator-policies', true],

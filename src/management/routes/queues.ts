@@ -2,13 +2,13 @@ import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
 import { queueArguments } from '../../definitions/requests.ts'
-import type { Leveret } from '../../leveret.ts'
 import { readableQueue, takeMessages } from '../../operations/messages.ts'
 import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
 import type { Rates } from '../rates.ts'
@@ -22,13 +22,13 @@ const ackModes = new Map<string, Settlement>([
 ])
 
 function existing(r: Request): Queue {
-  r.leveret.broker.turn.pumpNow()
+  r.broker.turn.pumpNow()
   const q = r.vhost().queues.get(r.params['name'] as string)
   if (q === undefined) throw notFound()
   return q
 }
 
-export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   type Item = { vhost: Vhost; q: Queue }
   const kind = (s: Statistics): Listed<Item> => ({
     name: (i) => i.q.name,
@@ -43,15 +43,15 @@ export function queueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
     },
   })
   const items = (r: Request): Item[] => {
-    leveret.broker.turn.pumpNow()
+    r.broker.turn.pumpNow()
     return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
     add('GET', path, 'management', (r) => listed(items(r), kind(new Statistics(rates, r.query)), r.query))
-  oneQueueRoutes(add, leveret, rates)
+  oneQueueRoutes(add, node, rates)
 }
 
-function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const one = 'queues/:vhost/:name'
   add('GET', one, 'management', (r) => {
     const q = existing(r)
@@ -60,20 +60,20 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     return {
       ...queueJson(s, r.vhost(), q),
       head_message_timestamp: headTimestamp(q),
-      consumer_details: consumers.map((c) => consumerJson(leveret, c)),
+      consumer_details: consumers.map((c) => consumerJson(node, c)),
     }
   })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
     const name = r.params['name'] as string
     const isNew = !vhost.queues.has(name)
-    declareQueue(leveret.broker, r.caller(vhost), {
+    declareQueue(r.broker, r.caller(vhost), {
       name,
       durable: flag(r.body, 'durable', true),
       // As RabbitMQ does: there is no connection that it could belong to.
       exclusive: false,
       autoDelete: flag(r.body, 'auto_delete'),
-      arguments: queueArguments(r.body, defaultKind(leveret.broker, vhost)),
+      arguments: queueArguments(r.body, defaultKind(r.broker, vhost)),
     })
     return r.stored(isNew)
   })
@@ -83,7 +83,7 @@ function oneQueueRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     deleteQueue(r.caller(r.vhost()), q.name, unused, empty)
     return r.stored(false)
   })
-  contentRoutes(add, leveret, one)
+  contentRoutes(add, one)
 }
 
 /** The timestamp that its publisher has given the first ready message. */
@@ -103,7 +103,7 @@ function headTimestamp(q: Queue): number | null {
   return null
 }
 
-function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
+function contentRoutes(add: AddRoute, one: string): void {
   add('GET', `${one}/bindings`, 'management', (r) => {
     const [vhost, q] = [r.vhost(), existing(r)]
     return [implicitBindingJson(vhost, q), ...vhost.bindings.to(q).map((b) => bindingJson(vhost, b))]
@@ -120,12 +120,12 @@ function contentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
   add('POST', `${one}/get`, 'management', (r) => getMessages(r))
   add('GET', `${one}/peek`, 'management', (r) => {
     const q = readableQueue(r.caller(r.vhost()), existing(r).name)
-    return peek(leveret, q, peekQuestion(r.query))
+    return peek(r.active, q, peekQuestion(r.query))
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
     const { rate, limit, from, reason } = r.body as RedriveOptions
     const options = { rate, limit, from, reason }
-    return redrive(r.caller(r.vhost()), existing(r).name, leveret.broker.clock, options)
+    return redrive(r.caller(r.vhost()), existing(r).name, r.broker.clock, options)
   })
 }
 

@@ -2,19 +2,19 @@ import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { argumentsOf } from '../../definitions/requests.ts'
 import { destinationType as destinationTypeOf } from '../../definitions/shapes.ts'
-import type { Leveret } from '../../leveret.ts'
 import { bind, unbind } from '../../operations/bindings.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
 import { payloadOf, propertiesFrom } from '../message.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
 
-export function topologyRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
-  exchangeRoutes(add, leveret, rates)
+export function topologyRoutes(add: AddRoute, _node: ManagedNode, rates: Rates): void {
+  exchangeRoutes(add, rates)
   bindingRoutes(add)
 }
 
@@ -25,7 +25,7 @@ function existing(r: Request): Exchange {
   return x
 }
 
-function exchangeRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
+function exchangeRoutes(add: AddRoute, rates: Rates): void {
   type Item = { vhost: Vhost; x: Exchange }
   const kind = (r: Request): Listed<Item> => {
     const s = new Statistics(rates, r.query)
@@ -41,7 +41,7 @@ function exchangeRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     const vhost = r.vhost()
     const name = r.params['name'] as string
     const isNew = !vhost.exchanges.has(name)
-    declareExchange(leveret.broker, r.caller(vhost), {
+    declareExchange(r.broker, r.caller(vhost), {
       name,
       type: r.text('type'),
       durable: flag(r.body, 'durable', true),
@@ -56,10 +56,10 @@ function exchangeRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
     deleteExchange(r.caller(r.vhost()), x.name, r.query['if-unused'] === 'true')
     return r.stored(false)
   })
-  exchangeContentRoutes(add, leveret, one)
+  exchangeContentRoutes(add, one)
 }
 
-function exchangeContentRoutes(add: AddRoute, leveret: Leveret, one: string): void {
+function exchangeContentRoutes(add: AddRoute, one: string): void {
   add('GET', `${one}/bindings/source`, 'management', (r) => {
     const [vhost, x] = [r.vhost(), existing(r)]
     return vhost.bindings.from(x).map((b) => bindingJson(vhost, b))
@@ -72,8 +72,8 @@ function exchangeContentRoutes(add: AddRoute, leveret: Leveret, one: string): vo
     const properties = propertiesFrom((r.body['properties'] ?? {}) as Json)
     const body = payloadOf(r.text('payload'), r.text('payload_encoding'))
     const message = { exchange: existing(r).name, routingKey: r.text('routing_key'), properties, body }
-    const routed = await withCode(() => publishMessage(leveret.broker, r.caller(r.vhost()), message))
-    await leveret.commit.settled()
+    const routed = await withCode(() => publishMessage(r.broker, r.caller(r.vhost()), message))
+    await r.model.commit.settled()
     return { routed }
   })
 }

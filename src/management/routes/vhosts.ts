@@ -1,16 +1,15 @@
 import type { Vhost } from '../../broker/vhost.ts'
 import { vhostRequest } from '../../definitions/requests.ts'
-import type { Leveret } from '../../leveret.ts'
 import { allowAll } from '../../operations/users.ts'
 import { deleteVhost, putVhost, setTracing, setVhostLimit } from '../../operations/vhosts.ts'
 import { vhostJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
 
-export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void {
-  const { broker, users } = leveret
+export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const kind = (r: Request): Listed<Vhost> => {
     const s = new Statistics(rates, r.query)
     return { name: (v) => v.name, describe: (v) => vhostJson(s, v) }
@@ -19,25 +18,25 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
   add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(new Statistics(rates, r.query), r.vhost()))
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
-    const isNew = putVhost(broker, name, vhostRequest(r.body))
-    if (isNew) allowAll(users, r.user.name, name)
+    const isNew = putVhost(r.broker, name, vhostRequest(r.body))
+    if (isNew) allowAll(r.users, r.user.name, name)
     const { tracing } = r.body
-    const vhost = broker.vhosts.get(name)
+    const vhost = r.broker.vhosts.get(name)
     if (tracing !== undefined && vhost !== undefined)
-      setTracing(vhost, flag(r.body, 'tracing'), leveret.nodeName, broker.failures)
+      setTracing(vhost, flag(r.body, 'tracing'), node.nodeName, r.broker.failures)
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {
-    if (!deleteVhost(broker, users, leveret.server, r.params['vhost'] as string)) throw notFound()
+    if (!deleteVhost(r.broker, r.users, r.server, r.params['vhost'] as string)) throw notFound()
     return r.stored(false)
   })
   const protection = 'vhosts/:vhost/deletion/protection'
   add('POST', protection, 'administrator', (r) => {
-    putVhost(broker, r.vhost().name, { protected: true })
+    putVhost(r.broker, r.vhost().name, { protected: true })
     return r.stored(false)
   })
   add('DELETE', protection, 'administrator', (r) => {
-    putVhost(broker, r.vhost().name, { protected: false })
+    putVhost(r.broker, r.vhost().name, { protected: false })
     return r.stored(false)
   })
   add('POST', 'vhosts/:vhost/start/:node', 'administrator', (r) => {
@@ -52,13 +51,13 @@ export function vhostRoutes(add: AddRoute, leveret: Leveret, rates: Rates): void
         .map((v) => ({ vhost: v.name, value: v.limits })),
     )
   add('PUT', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
-    setVhostLimit(broker, r.vhost(), r.params['name'] as string, limitValue(r.body))
+    setVhostLimit(r.broker, r.vhost(), r.params['name'] as string, limitValue(r.body))
     return r.stored(false)
   })
   add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
     const vhost = r.vhost()
     if (!Object.hasOwn(vhost.limits, r.params['name'] as string)) throw notFound()
-    setVhostLimit(broker, vhost, r.params['name'] as string, undefined)
+    setVhostLimit(r.broker, vhost, r.params['name'] as string, undefined)
     return r.stored(false)
   })
 }

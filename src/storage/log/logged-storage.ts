@@ -33,7 +33,7 @@ export class LoggedStorage implements Storage {
   private readonly applier: Applier
   private readonly overlay: Overlay
   private readonly encoder = new BatchEncoder()
-  private readonly listeners: (() => void)[] = []
+  private readonly listeners = new Set<() => void>()
   /** What the store does, one thing behind the other. */
   private working: Promise<void> = Promise.resolve()
   private keepingHouse = false
@@ -128,8 +128,9 @@ export class LoggedStorage implements Storage {
     return this.applier.failure
   }
 
-  onApplied(listener: () => void): void {
-    this.listeners.push(listener)
+  onApplied(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => void this.listeners.delete(listener)
   }
 
   applySoon(): void {

@@ -1,16 +1,12 @@
 /** Everything that can be set, as one value: the library's options and the configuration file both come to this. */
-import type { NodeLimits } from './connection/admission.ts'
-import type { Tuning } from './connection/handshake.ts'
-
-import type { LoginSettings } from './connection/login.ts'
-import type { Identity } from './connection/server-properties.ts'
-import type { VhostDefaults } from './operations/vhost-defaults.ts'
-import type { Permission } from './security/access.ts'
-import type { OAuthSettings } from './security/oauth.ts'
-import type { PasswordRule } from './security/users.ts'
-import type { TlsSettings } from './util/tls.ts'
-
-export type { PasswordRule, VhostDefaults }
+import type { NodeLimits } from '../connection/admission.ts'
+import type { Tuning } from '../connection/handshake.ts'
+import type { LoginSettings } from '../connection/login.ts'
+import type { ModelSettings } from '../model/model.ts'
+import type { VhostDefaults } from '../operations/vhost-defaults.ts'
+import type { Permission } from '../security/access.ts'
+import type { OAuthSettings } from '../security/oauth.ts'
+import type { TlsSettings } from '../util/tls.ts'
 
 export interface ListenerSettings {
   readonly port: number
@@ -43,14 +39,7 @@ export interface MetricsFormat {
   readonly perObject: boolean
 }
 
-/** Of the node as a whole; Infinity = no limit. */
-export interface ModelLimits {
-  readonly vhosts: number
-  readonly queues: number
-  readonly exchanges: number
-}
-
-export interface Settings {
+export interface Settings extends ModelSettings {
   readonly listeners: readonly ListenerSettings[]
   /** Of the HTTP API; empty = none. */
   readonly management: readonly ListenerSettings[]
@@ -60,22 +49,12 @@ export interface Settings {
   readonly metricsFormat: MetricsFormat
   readonly storage: 'memory' | 'lmdb'
   readonly dataDir: string | undefined
-  /** Octets of messages that stay in memory. */
-  readonly messageMemory: number
-  /** Octets of a message's body, at most. */
-  readonly maxMessageSize: number
   /** Further vhosts. */
   readonly vhosts: readonly string[]
-  /** The vhost of a new store. */
-  readonly defaultVhost: string
-  /** For declarations that do not say. */
-  readonly defaultQueueType: string
   /** Made, or given these passwords, at each start. */
   readonly users: readonly UserOptions[] | undefined
   /** Made in a new store. */
   readonly defaultUser: UserOptions | undefined
-  readonly loopbackUsers: readonly string[]
-  readonly identity: Partial<Identity>
   readonly tuning: Partial<Tuning>
   readonly login: Partial<LoginSettings>
   /** Load balancers that speak the PROXY protocol: addresses or networks; undefined = none. */
@@ -87,17 +66,12 @@ export interface Settings {
   readonly memoryLimit: number
   /** Octets of free disk below which publishers are blocked; 0 = never. */
   readonly diskFreeLimit: number
-  /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
-  readonly consumerTimeout: number
   /** ms between two readings of the counters from which rates are made. */
   readonly statisticsInterval: number
   /** A definitions file, or a folder of them, that is loaded at each start. */
   readonly definitions: string | undefined
   /** Definitions that are as they were at the last start are not loaded again. */
   readonly skipUnchangedDefinitions: boolean
-  readonly modelLimits: ModelLimits
-  /** undefined = any password that is not empty. */
-  readonly passwordRule: PasswordRule | undefined
   /** What each new vhost begins with. */
   readonly vhostDefaults: VhostDefaults
 }

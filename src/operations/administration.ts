@@ -1,10 +1,10 @@
 /** What a program that embeds the broker can do beside AMQP: policies, tracing, redrive. */
-import type { Broker } from './broker/broker.ts'
-import type { Vhost } from './broker/vhost.ts'
-import { type PolicyRequest, removePolicy, setPolicy } from './operations/policies.ts'
-import { Redrive, type RedriveOptions, type RedriveResult } from './operations/redrive.ts'
-import { setTracing } from './operations/vhosts.ts'
-import { nodeName } from './util/node-name.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { nodeName } from '../util/node-name.ts'
+import { type PolicyRequest, removePolicy, setPolicy } from './policies.ts'
+import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.ts'
+import { setTracing } from './vhosts.ts'
 
 export interface InVhost {
   /** Default `/`. */
@@ -30,30 +30,31 @@ export interface Administration {
   redrive(queue: string, options?: RedriveOptions & InVhost): Promise<RedriveResult>
 }
 
-export function administrationOf(broker: Broker): Administration {
+/** @param current gives the broker of the moment. @throws its error, where there is none */
+export function administrationOf(current: () => Broker): Administration {
   const vhostOf = (o: InVhost): Vhost => {
-    const vhost = broker.vhosts.get(o.vhost ?? '/')
+    const vhost = current().vhosts.get(o.vhost ?? '/')
     if (vhost === undefined) throw new Error(`vhost '${o.vhost}' does not exist`)
     return vhost
   }
   return {
     async setPolicy(policy, o = {}) {
       setPolicy(vhostOf(o), policy, o.operator === true)
-      await broker.commit.settled()
+      await current().commit.settled()
     },
     async removePolicy(name, o = {}) {
       const removed = removePolicy(vhostOf(o), name, o.operator === true)
-      await broker.commit.settled()
+      await current().commit.settled()
       return removed
     },
     trace(on, o = {}) {
-      setTracing(vhostOf(o), on, nodeName, broker.failures)
+      setTracing(vhostOf(o), on, nodeName, current().failures)
     },
     async redrive(name, o = {}) {
       const vhost = vhostOf(o)
       const queue = vhost.queues.get(name)
       if (queue === undefined) throw new Error(`queue '${name}' in vhost '${vhost.name}' does not exist`)
-      return await new Redrive(vhost, queue, broker.clock, o).done
+      return await new Redrive(vhost, queue, current().clock, o).done
     },
   }
 }

@@ -1,6 +1,6 @@
-import { defaultLimits } from './connection/admission.ts'
-import { HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from './limits.ts'
-import { noVhostDefaults } from './operations/vhost-defaults.ts'
+import { defaultLimits } from '../connection/admission.ts'
+import { HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from '../limits.ts'
+import { noVhostDefaults } from '../operations/vhost-defaults.ts'
 import type { Settings } from './settings.ts'
 
 /** What holds where nothing is set. */

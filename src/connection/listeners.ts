@@ -1,0 +1,113 @@
+/**
+ * The sockets that accept AMQP. They belong to the process and outlive the broker: whoever is in charge at the moment gets
+ * what they accept.
+ */
+import type { Server as NetServer, Socket } from 'node:net'
+import type { Clock } from '../broker/clock.ts'
+import { UNAUTHENTICATED_SHARE } from '../limits.ts'
+import type { Descriptors } from '../util/descriptors.ts'
+import type { Loggers } from '../util/logger.ts'
+import type { TlsSettings } from '../util/tls.ts'
+import type { NodeLimits } from './admission.ts'
+import { Listener } from './listener.ts'
+import { Unopened } from './unopened.ts'
+
+/** ms between two lines of the log about connections that had to make room. */
+const LOG_MS = 10_000
+
+/** Takes clients over from the listeners. */
+export interface Receiver {
+  /**
+   * A client has come, through TLS where its listener has that.
+   * @param net the server that has accepted it, where the socket is a plain one of `node:net`; undefined for a WebSocket
+   */
+  accept(socket: Socket, net?: NetServer): void
+  /**
+   * Where there is this method it gets the sockets as they were accepted, TLS untouched, and `accept` only gets what comes
+   * over WebSockets or was in its TLS handshake at the change. A plain socket is paused.
+   */
+  relay?(socket: Socket, listener: Listener): void
+}
+
+/** What can be changed while running. */
+export interface LimitsNow {
+  readonly limits: NodeLimits
+}
+
+export class Listeners implements Receiver {
+  /** Nobody has logged in there yet. */
+  readonly unopened: Unopened
+  readonly descriptors: Descriptors
+  /** Those that are open, in the order of the settings. */
+  readonly open: Listener[] = []
+  /** Who is in charge; undefined = nobody, and what is accepted is closed at once. */
+  receiver: Receiver | undefined
+  private readonly node: LimitsNow
+  private readonly clock: Clock
+  private readonly loggers: Loggers
+  private roomLogged = 0
+
+  constructor(node: LimitsNow, descriptors: Descriptors, clock: Clock, loggers: Loggers) {
+    this.node = node
+    this.clock = clock
+    this.loggers = loggers
+    this.descriptors = descriptors
+    this.unopened = new Unopened(
+      () => this.bounds(),
+      () => clock.now(),
+      (address) => this.madeRoom(address),
+    )
+    descriptors.add(this.unopened)
+  }
+
+  /**
+   * Resolves with the port.
+   * @throws the error of listen, such as EADDRINUSE, or that of a certificate that cannot be used
+   */
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+    const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
+    const listener = new Listener(tls, this, onError, this.unopened)
+    this.descriptors.guard(listener.net)
+    const actual = await listener.listen(port, host, onError)
+    this.open.push(listener)
+    return actual
+  }
+
+  accept(socket: Socket, net?: NetServer): void {
+    if (this.receiver === undefined) socket.destroy()
+    else this.receiver.accept(socket, net)
+  }
+
+  /** False where the socket is to be brought to `accept`. */
+  relayed(socket: Socket, listener: Listener): boolean {
+    const { receiver } = this
+    if (receiver?.relay === undefined) return false
+    receiver.relay(socket, listener)
+    return true
+  }
+
+  /** Certificates are read again. @throws where one cannot be used; the old one stays then */
+  reload(): void {
+    for (const l of this.open) l.reload()
+  }
+
+  /** No new clients; resolves when those that came here have gone. */
+  async close(): Promise<void> {
+    await Promise.all(this.open.splice(0).map((l) => l.close()))
+  }
+
+  private bounds(): { all: number; perAddress: number } {
+    const { unauthenticated } = this.node.limits
+    return { all: unauthenticated, perAddress: Math.ceil(unauthenticated * UNAUTHENTICATED_SHARE) }
+  }
+
+  private madeRoom(address: string): void {
+    const now = this.clock.now()
+    if (now - this.roomLogged < LOG_MS) return
+    this.roomLogged = now
+    this.loggers.connection.warn(
+      { address, waiting: this.unopened.size },
+      'too many connections that are not open yet: the oldest are closed',
+    )
+  }
+}

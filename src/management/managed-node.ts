@@ -1,0 +1,47 @@
+/**
+ * What the HTTP API, the metrics and the control socket know of the process that they are in. The process outlives its
+ * broker: `active` is asked for each time, and never kept.
+ */
+import type { Alarms } from '../broker/alarm/alarms.ts'
+import type { Clock } from '../broker/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import type { NodeLimits } from '../connection/admission.ts'
+import type { Listeners } from '../connection/listeners.ts'
+import type { Server } from '../connection/server.ts'
+import type { Model } from '../model/model.ts'
+import type { Logger } from '../util/logger.ts'
+import type { Owner } from '../util/owner.ts'
+
+/** A broker that is open. */
+export interface ManagedBroker {
+  readonly model: Model
+  readonly server: Server
+  /** Values in the store that were found damaged since it was opened. */
+  readonly storeDamaged: number
+}
+
+export interface ManagedNode {
+  /** As RabbitMQ names nodes. */
+  readonly nodeName: string
+  /** In ms since 1970. */
+  readonly startedAt: number
+  readonly settings: Settings
+  readonly logger: Logger
+  /** Whom what belongs to nobody else is charged to. */
+  readonly owner: Owner
+  readonly clock: Clock
+  readonly alarms: Alarms
+  /** As they are now. */
+  readonly limits: NodeLimits
+  readonly listeners: Listeners
+  readonly managementPort: number | undefined
+  readonly metricsPort: number | undefined
+  /** The broker of the moment; undefined while there is none. */
+  readonly active: ManagedBroker | undefined
+  /** Ends the process; undefined in a process that is somebody else's. */
+  readonly shutDown: (() => void) | undefined
+  /** On the ports of the last time, where there was one. @throws the error of listen */
+  openListeners(): Promise<void>
+  /** Clients are told and come back only after `openListeners`; the HTTP API goes on. */
+  closeListeners(): Promise<void>
+}

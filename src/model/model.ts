@@ -1,0 +1,143 @@
+/**
+ * What a store holds, in memory: the broker's vhosts, users and parameters, and the group commit that writes what changes.
+ * Definitions and operations work on it. It knows no sockets and no ports, and there may be several in one process.
+ */
+import { Broker, type BrokerSettings } from '../broker/broker.ts'
+import { clockOf, systemClock } from '../broker/clock.ts'
+import { Failures } from '../broker/failures.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { UserStore } from '../security/user-store.ts'
+import { type PasswordRule, Users } from '../security/users.ts'
+import { GroupCommit } from '../storage/batch.ts'
+import { MemoryStorage } from '../storage/memory/memory-storage.ts'
+import type { Storage } from '../storage/storage.ts'
+import { type Logger, type Loggers, oneForAll, silent } from '../util/logger.ts'
+import { nodeName } from '../util/node-name.ts'
+import type { Owner } from '../util/owner.ts'
+import { defaultIdentity, type Identity } from './identity.ts'
+import { Parameters } from './parameters.ts'
+
+/** Of the node as a whole; Infinity = no limit. */
+export interface ModelLimits {
+  readonly vhosts: number
+  readonly queues: number
+  readonly exchanges: number
+}
+
+export interface ModelSettings {
+  /** Octets of messages that stay in memory. */
+  readonly messageMemory: number
+  /** Octets of a message's body, at most. */
+  readonly maxMessageSize: number
+  /** The vhost of a new store. */
+  readonly defaultVhost: string
+  /** For declarations that do not say. */
+  readonly defaultQueueType: string
+  /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
+  readonly consumerTimeout: number
+  readonly modelLimits: ModelLimits
+  readonly loopbackUsers: readonly string[]
+  readonly identity: Partial<Identity>
+  /** undefined = any password that is not empty. */
+  readonly passwordRule: PasswordRule | undefined
+}
+
+/** Told of each vhost that did not come from the store. */
+export type VhostMade = (model: Model, vhost: Vhost) => void
+
+export class Model {
+  readonly settings: ModelSettings
+  readonly broker: Broker
+  readonly users: Users
+  readonly parameters: Parameters
+  readonly commit: GroupCommit
+  readonly logger: Logger
+  /** Whom what belongs to nobody else is charged to. */
+  readonly owner: Owner
+  identity: Identity
+  private readonly userStore: UserStore
+  private restored = false
+
+  constructor(storage: Storage, settings: ModelSettings, loggers: Loggers, vhostMade: VhostMade = () => {}) {
+    this.settings = settings
+    const logger = loggers.other
+    this.logger = logger
+    const failures = new Failures(systemClock, (fields, message) => logger.error(fields, message))
+    this.owner = failures.owner('broker', {})
+    const clock = clockOf(this.owner, systemClock)
+    this.commit = new GroupCommit(storage, clock, this.owner)
+    this.broker = new Broker(storage, this.commit, clock, {
+      ...brokerSettings(settings, loggers),
+      failures,
+      vhostMade: (vhost) => {
+        if (this.restored) vhostMade(this, vhost)
+      },
+    })
+    this.commit.onFailure((error) =>
+      logger.error({ err: error }, 'cannot write to the store; trying again, nothing is confirmed meanwhile'),
+    )
+    this.identity = { ...defaultIdentity, clusterName: nodeName, ...settings.identity }
+    this.parameters = new Parameters(this.broker.objects, this.commit)
+    this.userStore = new UserStore(this.broker.objects, this.commit)
+    this.users = new Users(this.userStore, settings.loopbackUsers)
+    this.users.permissionWarning = (w) => logger.warn(w, 'a permission allows nothing: see its pattern')
+    this.users.passwordRule = settings.passwordRule
+  }
+
+  /** Brings back what the store holds; a new store gets the default vhost. */
+  restore(): void {
+    this.broker.load()
+    this.users.restore(this.userStore.load())
+    this.parameters.restore()
+    this.restored = true
+    const name = this.parameters.global('cluster_name')
+    if (typeof name === 'string') this.identity = { ...this.identity, clusterName: name }
+  }
+
+  /** A name that was set while running comes before the configured one. */
+  setClusterName(name: string): void {
+    this.parameters.setGlobal('cluster_name', name)
+    this.identity = { ...this.identity, clusterName: name }
+  }
+
+  /** Runs something on an empty model with the same settings that is thrown away. */
+  async dryRun(action: (model: Model) => Promise<void>): Promise<void> {
+    const copy = new Model(new MemoryStorage(), this.settings, oneForAll(silent))
+    copy.broker.load()
+    try {
+      await action(copy)
+    } finally {
+      await copy.abandon()
+    }
+  }
+
+  /** Writes what is left; the store stays open. @throws StorageError where it refuses what is left */
+  async close(): Promise<void> {
+    this.broker.stop()
+    await this.commit.close()
+  }
+
+  /** Forgets what is not written yet; the store stays open. */
+  async abandon(): Promise<void> {
+    this.broker.stop()
+    await this.commit.abandon()
+  }
+}
+
+function brokerSettings(settings: ModelSettings, loggers: Loggers): BrokerSettings {
+  return {
+    messageMemoryBytes: settings.messageMemory,
+    messageBytesMax: settings.maxMessageSize,
+    defaultVhost: settings.defaultVhost,
+    defaultQueueType: settings.defaultQueueType,
+    consumerTimeout: settings.consumerTimeout,
+    limits: settings.modelLimits,
+    policyWarning: (vhost, policy, reason) =>
+      loggers.other.warn(
+        { vhost, policy, reason },
+        'a policy is left out where its pattern cannot be decided',
+      ),
+    queueGone: (vhost, queue) =>
+      loggers.queue.debug({ vhost, queue }, 'queue removed: it has expired or lost its last consumer'),
+  }
+}

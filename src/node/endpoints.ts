@@ -1,0 +1,75 @@
+/** What answers operators rather than AMQP clients: the HTTP API, the metrics, the control socket in the data folder. */
+import { join } from 'node:path'
+import type { ControlSocket } from '../management/control-socket.ts'
+import type { ManagedNode } from '../management/managed-node.ts'
+import type { ManagementServer } from '../management/server.ts'
+import type { MetricsServer } from '../metrics/server.ts'
+import { loadGently } from '../util/load.ts'
+
+export class Endpoints {
+  managementPort: number | undefined
+  metricsPort: number | undefined
+  private readonly node: ManagedNode
+  private management: Promise<ManagementServer> | undefined
+  private control: ControlSocket | undefined
+  private metrics: MetricsServer | undefined
+
+  constructor(node: ManagedNode) {
+    this.node = node
+  }
+
+  /** @throws the error of listen, or of a certificate */
+  async open(): Promise<void> {
+    const { management, metrics, metricsFormat, dataDir } = this.node.settings
+    for (const { port, bind, tls } of management) {
+      const actual = await (await this.loadManagement()).listen(port, bind, tls)
+      this.managementPort ??= actual
+    }
+    if (dataDir !== undefined) await this.openControlSocket(join(dataDir, 'control.sock'))
+    if (metrics.length > 0) {
+      const { MetricsServer } = await import('../metrics/server.ts')
+      this.metrics = new MetricsServer(this.node, metricsFormat)
+    }
+    for (const { port, bind, tls } of metrics) {
+      const actual = await this.metrics?.listen(port, bind, tls)
+      this.metricsPort ??= actual
+    }
+  }
+
+  /** A server that could not be loaded has said so where it was wanted. */
+  async close(): Promise<void> {
+    this.control?.close()
+    await (await this.management?.catch(() => undefined))?.close()
+    await this.metrics?.close()
+  }
+
+  /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
+  private loadManagement(): Promise<ManagementServer> {
+    this.management ??= this.newManagement()
+    this.management.catch(() => {
+      // The next one may find what was missing.
+      this.management = undefined
+    })
+    return this.management
+  }
+
+  private async newManagement(): Promise<ManagementServer> {
+    await loadGently('management/server')
+    const { ManagementServer } = await import('../management/server.ts')
+    return new ManagementServer(this.node, this.node.settings.http)
+  }
+
+  /** Where the path is too long for a socket, or there are no such sockets, the port is all there is. */
+  private async openControlSocket(path: string): Promise<void> {
+    try {
+      const { ControlSocket } = await import('../management/control-socket.ts')
+      this.control = await ControlSocket.open(
+        path,
+        async (request, response) => (await this.loadManagement()).serveLocally(request, response),
+        this.node.listeners.descriptors,
+      )
+    } catch (error) {
+      this.node.logger.warn({ err: error }, 'no control socket in the data folder')
+    }
+  }
+}

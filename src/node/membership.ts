@@ -1,0 +1,34 @@
+/** Decides when a node has the broker: always, where it is alone. */
+import type { Settings } from '../config/settings.ts'
+import type { Listeners } from '../connection/listeners.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Loggers } from '../util/logger.ts'
+
+/** What a membership does with its node. One call at a time; each waits for the one before to resolve. */
+export interface BrokerHost {
+  readonly settings: Settings
+  readonly loggers: Loggers
+  /** `receiver` is the membership's to set while no broker is open. */
+  readonly listeners: Listeners
+  /**
+   * Opens the broker on what the store holds, and gives it the clients that come. The store stays the caller's. Nothing is
+   * open where it fails.
+   * @throws StorageError; Error for definitions that cannot be loaded
+   */
+  openBroker(storage: Storage): Promise<void>
+  /** Tells the clients and writes what is left. @throws StorageError where the store refuses that; it is closed then too */
+  closeBroker(): Promise<void>
+  /**
+   * Somebody else has the broker from now on: nothing more is written or confirmed, clients are told (320), what is in
+   * memory is forgotten. A write that is on its way is waited for: the store sees to it that it resolves or fails.
+   * @param reason as clients see it
+   */
+  deposeBroker(reason: string): Promise<void>
+}
+
+export interface Membership {
+  /** Resolves when the listeners may open. @throws StorageError and what else keeps the node from starting */
+  start(host: BrokerHost): Promise<void>
+  /** Closes the broker, where this node has it, and the store. Called once, also where `start` has failed. */
+  close(): Promise<void>
+}

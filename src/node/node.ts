@@ -1,0 +1,242 @@
+/**
+ * The process: listeners, HTTP API, metrics, control socket, alarms. A broker is opened on them and closed, once or several
+ * times, as the node's membership decides.
+ */
+import { statfsSync } from 'node:fs'
+import { Alarms } from '../broker/alarm/alarms.ts'
+import { type Clock, clockOf, systemClock } from '../broker/clock.ts'
+import type { Settings } from '../config/settings.ts'
+import type { NodeLimits } from '../connection/admission.ts'
+import { Listeners } from '../connection/listeners.ts'
+import type { ManagedNode } from '../management/managed-node.ts'
+import { passwordPool } from '../security/hash-pool.ts'
+import type { OAuth } from '../security/oauth.ts'
+import type { Storage } from '../storage/storage.ts'
+import { Descriptors } from '../util/descriptors.ts'
+import type { Logger, Loggers } from '../util/logger.ts'
+import { nodeName } from '../util/node-name.ts'
+import type { Owner } from '../util/owner.ts'
+import { collectGarbage, memoryUsed } from '../util/process-memory.ts'
+import { ActiveBroker } from './active-broker.ts'
+import { Endpoints } from './endpoints.ts'
+import type { BrokerHost, Membership } from './membership.ts'
+
+export class BrokerNode implements ManagedNode, BrokerHost {
+  /** What can be changed while running is as it was set last. */
+  settings: Settings
+  readonly loggers: Loggers
+  readonly logger: Logger
+  readonly nodeName = nodeName
+  readonly startedAt = systemClock.now()
+  readonly owner: Owner
+  readonly clock: Clock
+  readonly alarms: Alarms
+  readonly listeners: Listeners
+  active: ActiveBroker | undefined
+  /** The ports of the listeners, in the order of the settings. */
+  ports: number[] = []
+  /** When AMQP clients could come for the first time, in ms since the process began. */
+  listeningAt = 0
+  shutDown: (() => void) | undefined
+  private readonly membership: Membership
+  private readonly oauth: OAuth | undefined
+  private readonly endpoints: Endpoints
+  private releasePasswords: (() => Promise<void>) | undefined
+  private closing: Promise<void> | undefined
+
+  private constructor(
+    settings: Settings,
+    loggers: Loggers,
+    membership: Membership,
+    oauth: OAuth | undefined,
+  ) {
+    this.settings = settings
+    this.loggers = loggers
+    this.logger = loggers.other
+    this.membership = membership
+    this.oauth = oauth
+    this.owner = { failed: (error) => this.failed(error) }
+    this.clock = clockOf(this.owner, systemClock)
+    this.listeners = new Listeners(this, new Descriptors(loggers.other), this.clock, loggers)
+    this.endpoints = new Endpoints(this)
+    this.alarms = new Alarms(
+      { memory: settings.memoryLimit, diskFree: settings.diskFreeLimit },
+      {
+        memoryUsed,
+        freeMemory: () => this.freeMemory(),
+        diskFree: () => diskFree(settings.dataDir, this.alarms.diskFree),
+        reusable: () => this.active?.reusableBytes ?? 0,
+      },
+      this.clock,
+    )
+    this.alarms.onChange(() => this.alarmChanged())
+  }
+
+  /**
+   * @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate
+   */
+  static async start(settings: Settings, loggers: Loggers, membership: Membership): Promise<BrokerNode> {
+    const oauth = await openOAuth(settings)
+    const node = new BrokerNode(settings, loggers, membership, oauth)
+    node.releasePasswords = passwordPool.hold()
+    try {
+      await membership.start(node)
+      await node.openListeners()
+      node.listeningAt = performance.now()
+      await node.endpoints.open()
+    } catch (error) {
+      await node.giveUp()
+      throw error
+    }
+    node.alarms.start()
+    return node
+  }
+
+  get limits(): NodeLimits {
+    return this.settings.limits
+  }
+
+  get managementPort(): number | undefined {
+    return this.endpoints.managementPort
+  }
+
+  get metricsPort(): number | undefined {
+    return this.endpoints.metricsPort
+  }
+
+  // --- the broker, as the membership wants it ---
+
+  async openBroker(storage: Storage): Promise<void> {
+    const { settings, loggers, alarms, oauth } = this
+    const node = this
+    const host = {
+      alarms,
+      unopened: this.listeners.unopened,
+      get limits() {
+        return node.limits
+      },
+    }
+    const active = await ActiveBroker.open(storage, { settings, loggers, host, oauth })
+    this.active = active
+    this.listeners.receiver = active.server
+  }
+
+  async closeBroker(): Promise<void> {
+    const { active } = this
+    if (active === undefined) return
+    this.listeners.receiver = undefined
+    try {
+      await active.close()
+    } finally {
+      this.active = undefined
+    }
+  }
+
+  async deposeBroker(reason: string): Promise<void> {
+    const { active } = this
+    if (active === undefined) return
+    this.active = undefined
+    this.listeners.receiver = undefined
+    await active.depose(reason)
+  }
+
+  // --- clients ---
+
+  async openListeners(): Promise<void> {
+    if (this.listeners.open.length > 0) return
+    const before = this.ports
+    this.ports = []
+    for (const [i, l] of this.settings.listeners.entries())
+      this.ports.push(await this.listeners.listen(before[i] ?? l.port, l.bind, l.tls))
+  }
+
+  async closeListeners(): Promise<void> {
+    await this.closeClients()
+    await this.active?.model.commit.settled()
+  }
+
+  /** No new ones, before those that are there are told. */
+  private async closeClients(): Promise<void> {
+    const closed = this.listeners.close()
+    await this.active?.server.close()
+    await closed
+  }
+
+  private alarmChanged(): void {
+    const { memory, disk, active, reason } = this.alarms
+    this.logger.warn({ memory, disk }, active ? `alarm: ${reason}` : 'alarms cleared')
+    this.active?.server.alarmChanged()
+  }
+
+  private freeMemory(): void {
+    this.active?.model.broker.forgetMemory()
+    collectGarbage()
+  }
+
+  private failed(error: unknown): void {
+    if (this.active !== undefined) this.active.model.owner.failed(error)
+    else this.logger.error({ err: error }, 'internal error')
+  }
+
+  /**
+   * Certificates are read again, and what can be changed while running is: limits of memory, disk and connections, users
+   * that may come from this machine only. Listeners and the rest stay until a restart.
+   * @throws where a certificate cannot be used; the old one stays then
+   */
+  reload(settings: Settings): void {
+    const { limits, loopbackUsers, memoryLimit, diskFreeLimit } = settings
+    this.settings = { ...this.settings, limits, loopbackUsers, memoryLimit, diskFreeLimit }
+    this.alarms.limits.memory = memoryLimit
+    this.alarms.limits.diskFree = diskFreeLimit
+    this.alarms.check()
+    if (this.active !== undefined) this.active.model.users.loopbackOnly = new Set(loopbackUsers)
+    this.listeners.reload()
+  }
+
+  /** Tells the clients, writes what is left and lets go of the ports and the folder. @throws StorageError */
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    this.alarms.stop()
+    // Together: clients over WebSocket are on the port of the HTTP API, which waits until they have gone.
+    await Promise.all([this.endpoints.close(), this.closeClients()])
+    await this.releasePasswords?.()
+    await this.membership.close()
+  }
+
+  /** A start that has failed leaves nothing open, and nothing in the store that was not there before. */
+  private async giveUp(): Promise<void> {
+    await this.endpoints.close()
+    await this.closeClients()
+    await this.releasePasswords?.()
+    await this.deposeBroker('shutdown')
+    await this.membership.close()
+  }
+}
+
+/** Loaded only where it is wanted. @throws Error where the keys cannot be read */
+async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
+  if (oauth === undefined) return undefined
+  const { OAuth: Verifier } = await import('../security/oauth.ts')
+  try {
+    return new Verifier(oauth)
+  } catch (error) {
+    throw new Error(`cannot read the signing keys in ${oauth.jwks}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+/** What was known last where the system does not tell just now. */
+function diskFree(dataDir: string | undefined, last: number | undefined): number | undefined {
+  if (dataDir === undefined) return undefined
+  try {
+    const { bavail, bsize } = statfsSync(dataDir)
+    return bavail * bsize
+  } catch {
+    return last
+  }
+}

@@ -1,0 +1,32 @@
+/** What the settings want beside what the store brings back: vhosts, users, definitions. */
+
+import { vhostInfo } from '../broker/vhost.ts'
+import type { Settings, UserOptions } from '../config/settings.ts'
+import type { Model } from '../model/model.ts'
+import { applyVhostDefaults } from '../operations/vhost-defaults.ts'
+import { rabbitHash } from '../security/passwords.ts'
+
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
+
+/** Resolves when it is on disk. @throws Error that names the file of definitions that cannot be loaded */
+export async function seed(model: Model, settings: Settings): Promise<void> {
+  const { broker, users } = model
+  if (broker.isNew)
+    for (const v of broker.vhosts.values()) applyVhostDefaults(settings.vhostDefaults, broker, users, v)
+  for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
+  if (settings.users !== undefined) for (const u of settings.users) setUser(model, u)
+  else if (broker.isNew && settings.defaultUser !== undefined) setUser(model, settings.defaultUser)
+  if (settings.definitions !== undefined) {
+    const { loadDefinitionFiles } = await import('../definitions/files.ts')
+    await loadDefinitionFiles(model, settings.definitions, settings.skipUnchangedDefinitions)
+  }
+  await model.commit.settled()
+}
+
+/** The quick hash at first: it is replaced at the first login, which keeps the start short. */
+function setUser({ broker, users }: Model, { name, password, tags = [], permissions }: UserOptions): void {
+  users.set({ name, password: rabbitHash(password), tags, limits: {} })
+  const all = [...broker.vhosts.keys()].map((v) => [v, EVERYTHING] as const)
+  for (const [vhost, p] of permissions === undefined ? all : Object.entries(permissions))
+    users.setPermission(name, vhost, p)
+}
