@@ -39,7 +39,13 @@ function makeLogger(level: string, draft: Draft): Pino {
     // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
     const colorize = output.isTTY === true
-    const options = { ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', sync: true, colorize }
+    const options = {
+      ignore: 'pid,hostname',
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+      sync: true,
+      colorize,
+    }
     streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
   } else if (logConsole) streams.push({ stream: output })
   for (const s of streams) s.level = 'trace'
@@ -178,7 +184,9 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
     reloadOnSignal(node, logger, options, setLevels)
     surviveFailures(node, logger)
   } catch (error) {
-    logger.fatal(error instanceof StorageError ? { code: error.code } : { err: error }, startError(error))
+    // What the system says of a port, a file or the store needs no stack.
+    const { code } = error as { code?: unknown }
+    logger.fatal(typeof code === 'string' ? { code } : { err: error }, startError(error))
     process.exitCode = EXIT_FAILED
   }
 }

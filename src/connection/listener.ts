@@ -4,7 +4,9 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
+import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { logTlsRefusals } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
 
 const BACKLOG = 4096
@@ -29,7 +31,7 @@ export class Listener {
    * @param unopened where sockets are counted whose TLS handshake is on its way
    * @throws the error of reading a certificate or key, or of using it
    */
-  constructor(tls: TlsSettings | undefined, acceptor: Acceptor, onError: OnError, unopened: Unopened) {
+  constructor(tls: TlsSettings | undefined, acceptor: Acceptor, logger: Logger, unopened: Unopened) {
     this.settings = tls
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
@@ -46,10 +48,8 @@ export class Listener {
       handshakes.ended(socket)
       acceptor.accept(socket, server)
     })
-    server.on('tlsClientError', (error, socket) => {
-      onError(error)
-      socket.destroy()
-    })
+    logTlsRefusals(server, 'AMQP', logger)
+    server.on('tlsClientError', (_, socket) => socket.destroy())
     this.tls = server
     this.net = createServer(common, (socket) => {
       if (acceptor.relayed(socket, this)) return

@@ -66,7 +66,7 @@ export class Listeners implements Receiver {
    */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
     const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
-    const listener = new Listener(tls, this, onError, this.unopened)
+    const listener = new Listener(tls, this, this.loggers.connection, this.unopened)
     this.descriptors.guard(listener.net)
     const actual = await listener.listen(port, host, onError)
     this.open.push(listener)

@@ -22,6 +22,7 @@ import type { Principal } from '../security/principal.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { parseBody, parseDefinitions } from './body.ts'
 import {
   type AddRoute,
@@ -218,6 +219,7 @@ export class ManagementServer {
     const server =
       tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
     this.servers.push(server)
+    if (tls !== undefined) logTlsRefusals(server, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     const connections = new HttpConnections(server, this.node.listeners.descriptors)
     serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))

@@ -16,6 +16,7 @@ import { listen } from '../util/listen.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
 
 /** Queues or exchanges described before others have their turn. */
@@ -152,6 +153,7 @@ export class MetricsServer {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
+    if (tls !== undefined) logTlsRefusals(server, 'the metrics', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     new HttpConnections(server, this.node.listeners.descriptors)
     await listen(server, { port, host })

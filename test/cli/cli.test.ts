@@ -84,6 +84,8 @@ describe('the command line', () => {
     ])
     expect(port.code).toBe(1)
     expect(port.stdout).toContain(`port ${p.port} on 127.0.0.1 is in use`)
+    expect(port.stdout.trim().split('\n')).toHaveLength(1)
+    expect(port.stdout).not.toContain('stack')
     await p.stop('SIGTERM')
     writeFileSync(join(dir, 'file'), '')
     const unreadable = await runCli(['--port', '0', '--data-dir', join(dir, 'file')])

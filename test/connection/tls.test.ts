@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { oneForAll, silent } from '../../src/util/logger.ts'
+import { type Logger, oneForAll, silent } from '../../src/util/logger.ts'
 import type { TlsSettings } from '../../src/util/tls.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
@@ -149,6 +149,85 @@ describe('a TLS listener', () => {
     writeFileSync(certfile, 'nonsense')
     expect(() => leveret.reload(leveret.settings)).toThrow()
     expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+  })
+})
+
+describe('a client whose TLS handshake fails', () => {
+  const told = (lines: string[]): Logger => ({
+    ...silent,
+    warn: (_, text) => void (text.startsWith('TLS') && lines.push(text)),
+  })
+  const from = /^TLS client (127\.0\.0\.1:\d+) refused by AMQP: (.*)$/
+
+  it.each<[string, Partial<TlsSettings>, (port: number) => { destroy(): void }, RegExp]>([
+    [
+      'speaks no TLS',
+      {},
+      (port) =>
+        connectPlain(port, '127.0.0.1')
+          .on('error', () => {})
+          .end('AMQP\0\0\x09\x01'),
+      /does not speak TLS/,
+    ],
+    [
+      'speaks HTTP',
+      {},
+      (port) =>
+        connectPlain(port, '127.0.0.1')
+          .on('error', () => {})
+          .end('GET / HTTP/1.1\r\n\r\n'),
+      /plain HTTP/,
+    ],
+    [
+      'hangs up',
+      {},
+      (port) =>
+        connectPlain(port, '127.0.0.1')
+          .on('error', () => {})
+          .end(),
+      /hung up/,
+    ],
+    [
+      'is too slow',
+      { handshakeMs: 50 },
+      (port) => connectPlain(port, '127.0.0.1').on('error', () => {}),
+      /did not finish in time/,
+    ],
+    [
+      'offers an old version',
+      { minVersion: 'TLSv1.3' },
+      (port) => connect({ port, host: '127.0.0.1', ca, maxVersion: 'TLSv1.2' }).on('error', () => {}),
+      /no version of TLS/,
+    ],
+    [
+      'shows no certificate',
+      { verifyPeer: true, failIfNoPeerCert: true },
+      (port) => connect({ port, host: '127.0.0.1', ca }).on('error', () => {}),
+      /shows no certificate/,
+    ],
+    [
+      'shows one of somebody else',
+      { verifyPeer: true, failIfNoPeerCert: true, cacertfile: at('client.pem') },
+      (port) =>
+        connect({
+          port,
+          host: '127.0.0.1',
+          ca,
+          cert: readFileSync(at('server.pem')),
+          key: readFileSync(at('server.key')),
+        }).on('error', () => {}),
+      /certificate is not trusted here \([A-Z_]+\)/,
+    ],
+  ])('that %s is logged with its address and a sentence', async (_, more, knock, sentence) => {
+    const lines: string[] = []
+    const listeners = [{ port: 0, bind: '127.0.0.1', tls: { ...server, ...more } }]
+    const leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(told(lines)))
+    onTestFinished(() => leveret.close())
+    const socket = knock(leveret.ports[0] as number)
+    onTestFinished(() => socket.destroy())
+    await until(() => lines.length === 1, 'the line')
+    expect(lines[0]).toMatch(from)
+    expect(from.exec(lines[0] as string)?.[2]).toMatch(sentence)
   })
 })
 

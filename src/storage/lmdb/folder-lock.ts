@@ -3,7 +3,7 @@
  * when its process dies, however it dies, so a stale file is told from a live one by trying to connect.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, linkSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, linkSync, openSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { listen } from '../../util/listen.ts'
@@ -60,6 +60,7 @@ async function acquire(own: string, path: string, dir: string): Promise<void> {
 async function listenAt(path: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy())
   await listen(server, { path })
+  if (process.platform !== 'win32') chmodSync(path, 0o600)
   return server.unref()
 }
 

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, writeFileSync
 import { join } from 'node:path'
 import { StorageError } from '../storage.ts'
 import { checkDataFile } from './data-file.ts'
+import { FOLDER_MODE } from './folder-rights.ts'
 import { unreadable } from './unreadable.ts'
 
 /** In a folder that has, or had, a store: there its file has to be. */
@@ -17,7 +18,7 @@ export function dataFile(dir: string): string {
 /** @throws StorageError UNREADABLE */
 export function makeFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true })
+    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE })
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
@@ -40,7 +41,7 @@ export function hasStore(dir: string, notice: (text: string) => void): boolean {
 /** Where that is not possible, such as on a full disk, the next start tries again. */
 export function markFolder(dir: string): void {
   try {
-    writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT)
+    writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT, { mode: 0o600 })
   } catch {}
 }
 

@@ -10,6 +10,7 @@ import { batchBytes } from './batch-bytes.ts'
 import { DamageList } from './damage.ts'
 import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { hasOthersFiles, keepToOwner } from './folder-rights.ts'
 import {
   asBuffer,
   hasChecksum,
@@ -165,10 +166,15 @@ export class LmdbStorage implements Storage {
     makeFolder(dir)
     const lock = await lockFolder(dir)
     let storage: LmdbStorage | undefined
+    const notice = options.notice ?? (() => {})
     try {
       storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
-      const isNew = !hasStore(dir, options.notice ?? (() => {}))
+      const isNew = !hasStore(dir, notice)
+      const foreign = hasOthersFiles(dir)
+      if (!isNew) keepToOwner(dir, foreign, notice)
       storage.map()
+      // What has just been made is nobody's business to hear of.
+      keepToOwner(dir, foreign, () => {})
       await storage.checkFormat(dir, isNew)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage

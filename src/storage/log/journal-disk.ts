@@ -69,7 +69,7 @@ export function journalName(number: number): string {
 const DATA_SYNC = process.platform === 'win32' ? 0 : (constants.O_DSYNC ?? 0)
 
 async function openFile(dir: string, name: string): Promise<JournalFile> {
-  const fd = await opened(join(dir, name), constants.O_RDWR | constants.O_CREAT | DATA_SYNC, 0o644)
+  const fd = await opened(join(dir, name), constants.O_RDWR | constants.O_CREAT | DATA_SYNC, 0o600)
   await syncFolder(dir)
   return {
     name,

@@ -1,0 +1,52 @@
+/** Says in the log why a client's TLS handshake has failed, and where the client is. */
+import type { Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { plainAddress } from './address.ts'
+import type { Logger } from './logger.ts'
+
+/** By OpenSSL's and Node's codes. */
+const sentences: Readonly<Record<string, string>> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: plain AMQP belongs to another port',
+  ERR_SSL_HTTP_REQUEST: 'it does not speak TLS, but plain HTTP',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it offers no version of TLS that is allowed here',
+  ERR_SSL_VERSION_TOO_LOW: 'it offers no version of TLS that is allowed here',
+  ERR_SSL_NO_SHARED_CIPHER: 'it offers no cipher that is allowed here',
+  ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: 'it takes no signature that the certificate here can make',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it shows no certificate, and has to (fail_if_no_peer_cert)',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust the certificate here: its authority is unknown to it',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'it does not trust the certificate here',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it does not take the certificate here',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the certificate here has expired, it says',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it takes no version of TLS that is allowed here',
+  ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'it has given up with an error of its own',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'it did not finish in time (ssl_handshake_timeout)',
+  ECONNRESET: 'it hung up: it may not trust the certificate here, or only test the port',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+}
+
+/** What has been refused, in words. */
+export function refusalOf(error: NodeJS.ErrnoException, socket: TLSSocket): string {
+  // Node keeps what was wrong with a certificate to the socket.
+  const verdict = socket.authorizationError as unknown as string | null | undefined
+  if (verdict !== null && verdict !== undefined)
+    return sentences[verdict] ?? `its certificate is not trusted here (${verdict})`
+  return sentences[error.code ?? ''] ?? `${error.code ?? error.message}`
+}
+
+/** @param what is spoken there, such as AMQP */
+export function logTlsRefusals(server: Server, what: string, logger: Logger): void {
+  // The socket has lost its address where the client has gone: it is kept from the beginning.
+  const peers = new WeakMap<object, string>()
+  const peerOf = (s: Socket): string => `${plainAddress(s.remoteAddress)}:${s.remotePort}`
+  server.on('connection', (socket: Socket) => void peers.set(socket, peerOf(socket)))
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const below = (socket as { _parent?: object })._parent
+    const peer = socket.remoteAddress === undefined ? below && peers.get(below) : peerOf(socket)
+    const fields = { peer, code: error.code, reason: (error as { reason?: string }).reason }
+    logger.warn(
+      fields,
+      `TLS client ${peer ?? 'of unknown address'} refused by ${what}: ${refusalOf(error, socket)}`,
+    )
+  })
+}
