@@ -11,6 +11,7 @@ import { ConfigError } from './config/parse.ts'
 import type { BrokerNode } from './node/node.ts'
 import { startNode } from './node/start.ts'
 import { StorageError } from './storage/storage.ts'
+import { listeningText } from './util/listening.ts'
 import { type Loggers, logCategories } from './util/logger.ts'
 import { StoreFailure } from './util/owner.ts'
 import { Service } from './util/service.ts'
@@ -171,11 +172,12 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
     const startMs = Math.round(node.listeningAt - since)
     const [port] = node.ports
     const { managementPort, metricsPort } = node
-    const { bind } = settings.listeners[0] ?? { bind: undefined }
-    const address = bind ?? '0.0.0.0'
+    const { listening } = node
+    const paths = { http: `${settings.http.pathPrefix}/`, metrics: settings.metricsFormat.path }
+    const bind = listening[0]?.address
     logger.info(
-      { version, port, managementPort, metricsPort, bind: address, dataDir: settings.dataDir, startMs },
-      `Leveret ${version} ready: amqp://${address}:${port}`,
+      { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
+      `Leveret ${version} ready: ${listeningText(listening, paths) || 'nothing listens'}`,
     )
     const service = new Service(process.env)
     service.ready()

@@ -9,6 +9,7 @@ import type { NodeLimits } from '../connection/admission.ts'
 import type { Listeners } from '../connection/listeners.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
+import type { Listening } from '../util/listening.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
 
@@ -34,8 +35,8 @@ export interface ManagedNode {
   /** As they are now. */
   readonly limits: NodeLimits
   readonly listeners: Listeners
-  readonly managementPort: number | undefined
-  readonly metricsPort: number | undefined
+  /** All sockets that listen: AMQP, HTTP API, metrics. */
+  readonly listening: readonly Listening[]
   /** The broker of the moment; undefined while there is none. */
   readonly active: ManagedBroker | undefined
   /** Ends the process; undefined in a process that is somebody else's. */

@@ -21,6 +21,7 @@ import { AmqpError } from '../protocol/errors.ts'
 import type { Principal } from '../security/principal.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
+import { type Listening, listeningAt } from '../util/listening.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { parseBody, parseDefinitions } from './body.ts'
@@ -214,7 +215,7 @@ export class ManagementServer {
   }
 
   /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
-  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
     await this.app.ready()
     const server =
       tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
@@ -224,8 +225,7 @@ export class ManagementServer {
     const connections = new HttpConnections(server, this.node.listeners.descriptors)
     serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))
     await listen(server, { port, host: host ?? anyAddress() })
-    const address = server.address()
-    return address !== null && typeof address === 'object' ? address.port : port
+    return listeningAt(tls === undefined ? 'http' : 'https', server)
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import { HttpConnections } from '../management/http-connections.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
 import { listen } from '../util/listen.ts'
+import { type Listening, listeningAt } from '../util/listening.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
@@ -149,7 +150,7 @@ export class MetricsServer {
   }
 
   /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
-  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
+  async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
@@ -157,8 +158,7 @@ export class MetricsServer {
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     new HttpConnections(server, this.node.listeners.descriptors)
     await listen(server, { port, host })
-    const address = server.address()
-    return address !== null && typeof address === 'object' ? address.port : port
+    return listeningAt(tls === undefined ? 'http/prometheus' : 'https/prometheus', server)
   }
 
   async close(): Promise<void> {

@@ -4,11 +4,12 @@ import type { ControlSocket } from '../management/control-socket.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import type { ManagementServer } from '../management/server.ts'
 import type { MetricsServer } from '../metrics/server.ts'
+import type { Listening } from '../util/listening.ts'
 import { loadGently } from '../util/load.ts'
 
 export class Endpoints {
-  managementPort: number | undefined
-  metricsPort: number | undefined
+  /** In the order in which they were opened. */
+  readonly listening: Listening[] = []
   private readonly node: ManagedNode
   private management: Promise<ManagementServer> | undefined
   private control: ControlSocket | undefined
@@ -22,18 +23,22 @@ export class Endpoints {
   async open(): Promise<void> {
     const { management, metrics, metricsFormat, dataDir } = this.node.settings
     for (const { port, bind, tls } of management) {
-      const actual = await (await this.loadManagement()).listen(port, bind, tls)
-      this.managementPort ??= actual
+      this.listening.push(await (await this.loadManagement()).listen(port, bind, tls))
     }
     if (dataDir !== undefined) await this.openControlSocket(join(dataDir, 'control.sock'))
-    if (metrics.length > 0) {
-      const { MetricsServer } = await import('../metrics/server.ts')
-      this.metrics = new MetricsServer(this.node, metricsFormat)
-    }
-    for (const { port, bind, tls } of metrics) {
-      const actual = await this.metrics?.listen(port, bind, tls)
-      this.metricsPort ??= actual
-    }
+    if (metrics.length === 0) return
+    const { MetricsServer } = await import('../metrics/server.ts')
+    this.metrics = new MetricsServer(this.node, metricsFormat)
+    for (const { port, bind, tls } of metrics) this.listening.push(await this.metrics.listen(port, bind, tls))
+  }
+
+  /** The port of the first one. */
+  get managementPort(): number | undefined {
+    return this.listening.find((l) => l.protocol === 'http' || l.protocol === 'https')?.port
+  }
+
+  get metricsPort(): number | undefined {
+    return this.listening.find((l) => l.protocol.endsWith('/prometheus'))?.port
   }
 
   /** A server that could not be loaded has said so where it was wanted. */

@@ -13,6 +13,7 @@ import { passwordPool } from '../security/hash-pool.ts'
 import type { OAuth } from '../security/oauth.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Descriptors } from '../util/descriptors.ts'
+import { type Listening, listeningAt } from '../util/listening.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
@@ -94,6 +95,11 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   get limits(): NodeLimits {
     return this.settings.limits
+  }
+
+  get listening(): readonly Listening[] {
+    const amqp = this.listeners.open.map(({ secure, net }) => listeningAt(secure ? 'amqp/ssl' : 'amqp', net))
+    return [...amqp, ...this.endpoints.listening]
   }
 
   get managementPort(): number | undefined {

@@ -69,6 +69,33 @@ describe('the command line', () => {
     }
   })
 
+  it('names in that line all that listens, where it does', async () => {
+    const config = join(dir, 'listeners.conf')
+    const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
+    writeFileSync(
+      config,
+      `listeners.ssl.default = 127.0.0.1:0
+ssl_options.certfile = ${at('server.pem')}
+ssl_options.keyfile = ${at('server.key')}
+management.path_prefix = /mq
+prometheus.path = /numbers
+`,
+    )
+    const args = ['--config', config, '--management-port', '0', '--metrics-port', '0']
+    const p = await startProcess(join(dir, 'listeners'), 0, args)
+    const { msg } = JSON.parse(p.lines.at(-1) as string) as { msg: string }
+    const any = '127\\.0\\.0\\.1:\\d+'
+    expect(msg).toMatch(
+      new RegExp(
+        `ready: amqp://127\\.0\\.0\\.1:${p.port}, amqps://${any}, management http://${any}/mq/, metrics http://${any}/numbers$`,
+      ),
+    )
+    await p.stop('SIGTERM')
+    const everywhere = await startProcess(join(dir, 'everywhere'), 0, ['--bind', '::'])
+    expect(everywhere.lines.at(-1)).toContain(`ready: amqp://[::]:${everywhere.port}"`)
+    await everywhere.stop('SIGTERM')
+  })
+
   it('says what is wrong when it cannot start', async () => {
     const p = await startProcess(join(dir, 'busy'))
     const locked = await runCli(['--port', '0', '--data-dir', join(dir, 'busy')])

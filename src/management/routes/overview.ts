@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { anyAddress } from '../../util/address.ts'
 import { version } from '../../util/version.ts'
 import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
@@ -103,35 +102,16 @@ interface ListenerRow {
   readonly port: number
 }
 
-function listeners({
-  listeners: { open },
-  nodeName: node,
-  settings,
-  managementPort,
-  metricsPort,
-}: ManagedNode): ListenerRow[] {
-  const amqp = open.map(({ secure, address }) => ({
-    node,
-    protocol: secure ? 'amqp/ssl' : 'amqp',
-    ip_address: address.address,
-    port: address.port,
-  }))
-  const http = [
-    ['http', managementPort, settings.management],
-    ['http/prometheus', metricsPort, settings.metrics],
-  ] as const
-  return [
-    ...amqp,
-    ...http.flatMap(([protocol, port, l]) =>
-      port === undefined ? [] : [{ node, protocol, ip_address: l[0]?.bind ?? anyAddress(), port }],
-    ),
-  ]
+function listeners({ listening, nodeName: node }: ManagedNode): ListenerRow[] {
+  return listening.map(({ protocol, address, port }) => ({ node, protocol, ip_address: address, port }))
 }
 
 function contexts(node: ManagedNode): Json[] {
   const about = new Map([
     ['http', 'RabbitMQ Management'],
+    ['https', 'RabbitMQ Management'],
     ['http/prometheus', 'RabbitMQ Prometheus'],
+    ['https/prometheus', 'RabbitMQ Prometheus'],
   ])
   return listeners(node)
     .filter((l) => about.has(l.protocol))
