@@ -61,8 +61,10 @@ export class Descriptors {
       get: () => (this.hasRoom(Math.ceil(this.reserve * reserved)) ? max : -1),
     })
     server.on('drop', () => this.count('turnedAway'))
-    // Such as a connection that could not be accepted.
-    server.on('error', () => this.count('turnedAway'))
+    // A connection that could not be accepted; what keeps it from listening at all is told otherwise.
+    server.on('error', () => {
+      if (server.listening) this.count('turnedAway')
+    })
   }
 
   /** @returns how to take them away again */
