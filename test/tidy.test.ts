@@ -22,9 +22,10 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   model: { any: ['broker', 'security', 'storage', 'util'] },
   operations: { any: ['broker', 'security', 'protocol', 'util'] },
-  channel: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'connection', 'limits'] },
+  output: { any: ['broker', 'protocol', 'util', 'limits'] },
+  channel: { any: ['output', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
   connection: {
-    any: ['channel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'],
+    any: ['channel', 'output', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'],
     types: ['model'],
   },
   definitions: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'], types: ['model'] },

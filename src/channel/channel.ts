@@ -7,7 +7,6 @@ import { ChannelCounters } from '../broker/counters.ts'
 import type { TraceOrigin } from '../broker/firehose.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Confirming } from '../broker/turn.ts'
-import type { Connection } from '../connection/connection.ts'
 import { REJECTED_PER_TURN_MAX, SETTLED_PER_TURN_MAX, TIMED_OUT_TAGS_MAX } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
@@ -15,6 +14,7 @@ import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import type { Access } from '../security/access.ts'
 import { charge } from '../util/owner.ts'
+import type { Client } from './client.ts'
 import type { Confirms } from './confirms.ts'
 import type { ChannelConsumer } from './consumer.ts'
 import { ContentAssembly } from './content-assembly.ts'
@@ -32,7 +32,7 @@ const SHARES: Record<Settlement, number> = {
 
 export class Channel implements Confirming, TraceOrigin {
   readonly number: number
-  readonly connection: Connection
+  readonly client: Client
   readonly broker: Broker
   caller: Caller
   readonly unsettled = new Unsettled()
@@ -66,9 +66,9 @@ export class Channel implements Confirming, TraceOrigin {
   owesConfirm = false
   private awaitsFlush = false
 
-  constructor(connection: Connection, number: number, caller: Caller) {
-    this.connection = connection
-    this.broker = connection.broker
+  constructor(client: Client, number: number, caller: Caller) {
+    this.client = client
+    this.broker = client.broker
     this.number = number
     this.caller = caller
   }
@@ -79,18 +79,15 @@ export class Channel implements Confirming, TraceOrigin {
     this.routes = new RouteCache()
     for (const c of [...this.consumers.values()]) {
       if (c.tag === this.replyConsumer?.tag || access.allows('read', c.queue.name)) continue
-      const fields = { connection: this.connection.name, channel: this.number, queue: c.queue.name }
-      this.connection.server.loggers.channel.info(
-        fields,
-        'consumer cancelled: its user may not read the queue',
-      )
+      const fields = { connection: this.client.name, channel: this.number, queue: c.queue.name }
+      this.client.channelLogger.info(fields, 'consumer cancelled: its user may not read the queue')
       this.consumerCancelled(c)
       c.queue.cancel(c)
     }
   }
 
   get connectionName(): string {
-    return this.connection.name
+    return this.client.name
   }
 
   get userName(): string {
@@ -98,11 +95,11 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   failed(error: unknown): void {
-    this.connection.failed(error, this.number)
+    this.client.failed(error, this.number)
   }
 
   send(m: ServerMethod): void {
-    this.connection.output.method(this.number, m)
+    this.client.output.method(this.number, m)
   }
 
   /** Before the first delivery of a turn that will be settled. */
@@ -124,7 +121,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.handOutBefore(how)
     let next = this.settleRange(multiple ? u.first : tag, last, how, SHARES[how])
     if (next > last) return
-    this.connection.intake.work(() => {
+    this.client.pace.work(() => {
       next = this.settleRange(next, last, how, SHARES[how])
       return next > last
     })
@@ -175,7 +172,7 @@ export class Channel implements Confirming, TraceOrigin {
     const last = u.nextTag - 1
     this.handOutBefore('return')
     let tag = u.first
-    this.connection.intake.work(() => {
+    this.client.pace.work(() => {
       let left = SHARES.return
       for (tag = u.nextFrom(tag, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
         if (left-- === 0) return false
@@ -211,8 +208,8 @@ export class Channel implements Confirming, TraceOrigin {
   consumerCancelled(c: ChannelConsumer): void {
     this.forget(c)
     c.stop()
-    if (!this.connection.clientHas('consumer_cancel_notify')) return
-    this.connection.intake.tell(() => {
+    if (!this.client.has('consumer_cancel_notify')) return
+    this.client.notify(() => {
       if (!this.closing) this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })
     })
   }
@@ -238,7 +235,7 @@ export class Channel implements Confirming, TraceOrigin {
       this.broker.turn.schedule()
       if (!this.awaitsFlush) {
         this.awaitsFlush = true
-        this.connection.server.awaitFlush(this)
+        this.client.awaitFlush(this)
       }
     } else if (!confirms.waits) this.confirmLater()
   }

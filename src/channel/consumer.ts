@@ -5,8 +5,8 @@ import type { Consumer } from '../broker/queue/consumers.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Segment } from '../broker/queue/segment.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { writeContent } from '../connection/content-writer.ts'
-import type { Output } from '../connection/output.ts'
+import { writeContent } from '../output/content-writer.ts'
+import type { Output } from '../output/output.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
@@ -51,7 +51,7 @@ export class ChannelConsumer implements Consumer {
 
   constructor(channel: Channel, queue: Queue, options: ConsumerOptions) {
     this.channel = channel
-    this.output = channel.connection.output
+    this.output = channel.client.output
     this.queue = queue
     this.tag = options.tag
     this.noAck = options.noAck
@@ -67,7 +67,7 @@ export class ChannelConsumer implements Consumer {
 
   hasCredit(): boolean {
     if (this.output.congested) {
-      this.channel.connection.congested()
+      this.channel.client.congested()
       return false
     }
     const channel = this.channel
@@ -89,7 +89,7 @@ export class ChannelConsumer implements Consumer {
       }
       // The client has got a part of it, or there was no room for it: the message is not to blame yet.
       queue.aside.broke(number)
-      this.channel.connection.broke(error)
+      this.channel.client.broke(error)
     }
   }
 
@@ -144,7 +144,7 @@ export class ChannelConsumer implements Consumer {
     const contentStart = segment.contentStart(index)
     const bytes = segment.bytes as Uint8Array
     const prefix = this.prefix
-    const max = channel.connection.frameBytesMax
+    const max = channel.client.frameBytesMax
     const size = end - namesStart
     const direct =
       size <= DIRECT_ENTRY_BYTES_MAX && !segment.adopted && (max === 0 || segment.bodySize(index) <= max - 8)
@@ -183,16 +183,8 @@ export class ChannelConsumer implements Consumer {
     const { exchange, routingKey } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
     const names = { consumerTag: this.tag, exchange, routingKey }
     this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })
-    const { number, connection } = this.channel
-    writeContent(
-      this.output,
-      number,
-      m.source,
-      m.contentStart,
-      m.contentEnd,
-      connection.frameBytesMax,
-      undefined,
-    )
+    const { number, client } = this.channel
+    writeContent(this.output, number, m.source, m.contentStart, m.contentEnd, client.frameBytesMax, undefined)
   }
 
   /** One of its deliveries is settled. */
@@ -215,7 +207,7 @@ export class ChannelConsumer implements Consumer {
       const { unsettled } = this.channel
       this.timeout = new ConsumerTimeout(
         ms,
-        this.channel.connection.clock,
+        this.channel.client.clock,
         (tag) => unsettled.isOutstanding(tag),
         (tag) => this.channel.timeOut(tag),
       )

@@ -6,9 +6,9 @@ import type { Effect } from '../broker/exchange/exchange.ts'
 import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
-import { writeContent } from '../connection/content-writer.ts'
 import { existingExchange } from '../operations/caller.ts'
 import { allKeys, checkUserId, expirationMs, writableExchange } from '../operations/publish.ts'
+import { writeContent } from '../output/content-writer.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { HAS_BCC } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -62,7 +62,7 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   else counters.unroutableDropped++
   const transaction = ch.transaction
   if (transaction !== undefined) {
-    transaction.addPublish(m, route, mandatory, ch.connection.server.admission.limits.transactionBytes)
+    transaction.addPublish(m, route, mandatory, ch.client.limits.transactionBytes)
     return
   }
   if (nobody) {
@@ -84,7 +84,7 @@ export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
   }
   for (let i = 0; i < effects.length; i++)
     if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
-  if (queues.length > 1) ch.connection.intake.fannedOut(queues.length)
+  if (queues.length > 1) ch.client.pace.fannedOut(queues.length)
   const commit = ch.broker.commit
   if (durable) commit.pendingBytes += m.contentEnd - m.contentStart
   if (refused) ch.refused()
@@ -103,7 +103,7 @@ function resolve(ch: Channel, m: Incoming): Route {
   exchange.published++
   const message = new PropertiesOnDemand(key, m)
   const route = caller.vhost.route(exchange, [message])
-  ch.connection.intake.handled()
+  ch.client.pace.handled()
   exchange.publishedOut += route.queues.length
   if (route.byKeyOnly) {
     const names = m.source.slice(m.namesStart, m.namesEnd)
@@ -173,7 +173,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
     exchange,
     keys.map((k) => new PlainMessage(k, content.properties)),
   )
-  ch.connection.intake.handled()
+  ch.client.pace.handled()
   if (scan.special & HAS_BCC) {
     const kept = headers.without('BCC')
     const { ttl } = m
@@ -201,6 +201,6 @@ export function returnMessage(ch: Channel, m: Incoming): void {
     exchange: octetText(b, m.namesStart + 1, xEnd),
     routingKey: octetText(b, xEnd + 1, m.namesEnd),
   })
-  const { output, frameBytesMax } = ch.connection
+  const { output, frameBytesMax } = ch.client
   writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, undefined)
 }

@@ -5,30 +5,36 @@ import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
 import { type Clock, clockOf } from '../broker/clock.ts'
 import type { Channel } from '../channel/channel.ts'
+import type { ChannelLimits, Client, FlushWaiter } from '../channel/client.ts'
 import { CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
+import { Output } from '../output/output.ts'
+import { type Sending, SendTimeout } from '../output/send-timeout.ts'
 import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
+import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { noAccess } from '../security/access.ts'
+import type { Logger } from '../util/logger.ts'
 import { charged } from '../util/owner.ts'
 import { announces } from './capabilities.ts'
 import { ChannelTable } from './channel-table.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Intake } from './intake.ts'
 import { Negotiation } from './negotiation.ts'
-import { Output } from './output.ts'
+import { PAUSE_ALARM, Pauses } from './pauses.ts'
 import { Peer } from './peer.ts'
 import { readShared } from './reading.ts'
-import { type Sending, SendTimeout } from './send-timeout.ts'
+import { Replies } from './replies.ts'
 import type { Server } from './server.ts'
+import { TurnShare } from './turn-share.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
 
 /** `closing`: the server has sent connection.close and waits for the answer. */
 export type ConnectionState = 'negotiating' | 'open' | 'closing' | 'closed'
 
-export class Connection implements HeartbeatPeer, Sending {
+export class Connection implements Client, HeartbeatPeer, Sending {
   readonly server: Server
   readonly broker: Broker
   readonly output: Output
@@ -54,6 +60,9 @@ export class Connection implements HeartbeatPeer, Sending {
   readonly negotiation: Negotiation
   private readonly sendTimeout: SendTimeout
   readonly channels = new ChannelTable()
+  private readonly pauses: Pauses
+  readonly pace: TurnShare
+  readonly replies: Replies
   readonly intake: Intake
   /** It counts no more. */
   private released = false
@@ -71,7 +80,10 @@ export class Connection implements HeartbeatPeer, Sending {
     const sending = { watch: () => this.sendTimeout.watch() }
     this.output = new Output(socket, server.broker.turn, { failed: (error) => this.broke(error) }, sending)
     this.sendTimeout = new SendTimeout(server.admission.limits.sendTimeoutMs, this.clock, this)
-    this.intake = new Intake(this, reused)
+    this.pauses = new Pauses(socket)
+    this.pace = new TurnShare(this, this.pauses)
+    this.replies = new Replies(this, this.pauses)
+    this.intake = new Intake(this, this.pauses, this.pace, reused)
     this.negotiation = new Negotiation(this)
     socket.on('drain', () => charged(this, () => this.drained()))
     socket.on('error', (error) =>
@@ -89,11 +101,11 @@ export class Connection implements HeartbeatPeer, Sending {
   }
 
   get blocked(): boolean {
-    return this.intake.blocked
+    return this.pauses.has(PAUSE_ALARM)
   }
 
   get readingPaused(): boolean {
-    return this.intake.paused
+    return this.pauses.framesWait
   }
 
   private afterProxyHeader(chunk: Buffer): Buffer | undefined {
@@ -314,8 +326,29 @@ export class Connection implements HeartbeatPeer, Sending {
     this.socket.destroy()
   }
 
-  /** What the client has announced in its capabilities. */
-  clientHas(capability: string): boolean {
+  // --- what its channels need ---
+
+  get limits(): ChannelLimits {
+    return this.server.admission.limits
+  }
+
+  get channelLogger(): Logger {
+    return this.server.loggers.channel
+  }
+
+  replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined, anyChange = false): void {
+    this.replies.whenDurable(ch, operation, anyChange)
+  }
+
+  notify(send: () => void): void {
+    this.replies.notify(send)
+  }
+
+  awaitFlush(w: FlushWaiter): void {
+    this.server.awaitFlush(w)
+  }
+
+  has(capability: string): boolean {
     return announces(this.clientProperties, capability)
   }
 }

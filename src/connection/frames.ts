@@ -11,6 +11,7 @@ import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.t
 import type { AnyMethod } from '../protocol/generated/methods.ts'
 import { plainView } from '../util/copy.ts'
 import type { Connection } from './connection.ts'
+import type { Pauses } from './pauses.ts'
 import type { Server } from './server.ts'
 
 /** Acknowledgements are little work, and many: the clock is looked at after so many. */
@@ -19,18 +20,22 @@ const ACKS_BETWEEN_LOOKS = 16
 const none = new Uint8Array(0)
 
 export class Frames implements FrameHandler {
-  /** No frames are handled until an operation is on disk. */
-  suspended = false
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
+  private readonly pauses: Pauses
   /** The chunk that is being read, and the same as a plain array. */
   private chunk: Buffer | undefined
   private chunkView: Uint8Array = none
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, pauses: Pauses) {
     this.connection = connection
+    this.pauses = pauses
     this.server = connection.server
+  }
+
+  get suspended(): boolean {
+    return this.pauses.framesWait
   }
 
   /** An alarm is on. */
@@ -130,14 +135,14 @@ export class Frames implements FrameHandler {
     const args = buffer.subarray(start + 4, end)
     if (id === MethodId.BasicAck) {
       dispatch(ch, this.decode(id, buffer, start, end))
-      if (++this.acks % ACKS_BETWEEN_LOOKS === 0) this.connection.intake.handled()
+      if (++this.acks % ACKS_BETWEEN_LOOKS === 0) this.connection.pace.handled()
     } else if (id === MethodId.BasicPublish) {
       ch.assembly.begin(decodeBasicPublish(args), args)
       if (this.server.blocking) this.connection.intake.block()
     } else {
       dispatch(ch, this.decode(id, buffer, start, end))
       this.connection.intake.holdWhileOutputIsFull()
-      this.connection.intake.handled()
+      this.connection.pace.handled()
     }
   }
 

@@ -114,7 +114,7 @@ export class Negotiation {
     const { connection } = this
     connection.server.logger.warn({ connection: connection.name, mechanism }, 'login refused')
     this.step = 'refused'
-    if (connection.clientHas('authentication_failure_close'))
+    if (connection.has('authentication_failure_close'))
       connection.close(
         ReplyCode.AccessRefused,
         `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,

@@ -4,6 +4,7 @@ import type { Alarms } from '../broker/alarm/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import type { FlushWaiter } from '../channel/client.ts'
 import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import type { Identity } from '../model/identity.ts'
 import { ReplyCode } from '../protocol/errors.ts'
@@ -11,7 +12,7 @@ import { defaultMechanisms } from '../security/sasl.ts'
 import { LoginThrottle } from '../security/throttle.ts'
 import type { Users } from '../security/users.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
-import { charge, charged, type Owner } from '../util/owner.ts'
+import { charge, charged } from '../util/owner.ts'
 import { Admission } from './admission.ts'
 import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
@@ -21,11 +22,6 @@ import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
 import { LiveRights } from './rights.ts'
 import type { Unopened } from './unopened.ts'
-
-/** Asked after every flush, until it answers false. */
-export interface FlushWaiter extends Owner {
-  flushed(): boolean
-}
 
 /** The model that clients work on. */
 export interface Served {

@@ -4,6 +4,7 @@ import type { PolicyInfo } from '../broker/policy/policy.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
+import type { Client } from '../channel/client.ts'
 import type { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import * as brief from '../definitions/shapes.ts'
@@ -130,19 +131,19 @@ export function connectionJson(s: Statistics, c: Connection): Json {
   }
 }
 
-export function connectionDetails(c: Connection): Json {
+export function connectionDetails(c: Client): Json {
   return { name: c.name, peer_host: c.peer.address, peer_port: c.peer.port }
 }
 
 export function channelName(ch: Channel): string {
-  return `${ch.connection.name} (${ch.number})`
+  return `${ch.client.name} (${ch.number})`
 }
 
 export function channelJson(s: Statistics, ch: Channel): Json {
   return {
     name: channelName(ch),
     number: ch.number,
-    connection_details: connectionDetails(ch.connection),
+    connection_details: connectionDetails(ch.client),
     node: s.node.nodeName,
     user: ch.caller.user,
     vhost: ch.caller.vhost.name,
@@ -170,9 +171,9 @@ export function consumerJson(node: ManagedNode, c: ChannelConsumer): Json {
     consumer_tag: c.tag,
     queue: { name: queue.name, vhost: channel.caller.vhost.name },
     channel_details: {
-      ...connectionDetails(channel.connection),
+      ...connectionDetails(channel.client),
       node: node.nodeName,
-      connection_name: channel.connection.name,
+      connection_name: channel.client.name,
       name: channelName(channel),
       number: channel.number,
       user: channel.caller.user,

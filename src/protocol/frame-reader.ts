@@ -15,7 +15,7 @@ const HEADER_FIXED_BYTES = 14
 /** What a reader hands on. Ranges point into `buffer` and are valid only during the call. */
 export interface FrameHandler {
   /** Set by a call below to stop the walk behind the current frame; the reader returns how far it came. */
-  suspended: boolean
+  readonly suspended: boolean
   /** A publish may have to wait behind its method frame: none is handed on whole. */
   readonly holdsPublishes?: boolean
   /** The payload of a method frame: class id, method id, arguments. */

@@ -4,10 +4,10 @@ import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
 import type { Incoming } from '../../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
-import { writeContent } from '../../connection/content-writer.ts'
 import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
 import { accessRefused, describeQueue } from '../../operations/caller.ts'
 import { gettableQueue, readableQueue } from '../../operations/messages.ts'
+import { writeContent } from '../../output/content-writer.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
@@ -24,7 +24,7 @@ function notAllowed(text: string): AmqpError {
 function consume(ch: Channel, m: BasicConsume): void {
   const tag = m.consumerTag === '' ? `amq.ctag-${randomBytes(16).toString('base64url')}` : m.consumerTag
   if (ch.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`)
-  const { consumersPerChannel } = ch.connection.server.admission.limits
+  const { consumersPerChannel } = ch.client.limits
   if (ch.consumers.size >= consumersPerChannel)
     throw notAllowed(`reached maximum (${consumersPerChannel}) of consumers per channel`)
   if (ch.consumerArgumentsBytes + m.arguments.bytes.length > CONSUMER_ARGUMENTS_BYTES_MAX)
@@ -144,7 +144,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     routingKey,
     messageCount: queue.counts.ready - 1,
   })
-  const { output, frameBytesMax } = ch.connection
+  const { output, frameBytesMax } = ch.client
   if (decorated !== undefined) {
     const { source, contentStart, contentEnd } = decorated
     writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)

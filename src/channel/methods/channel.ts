@@ -8,7 +8,7 @@ export const channelMethods = {
   },
 
   [MethodId.ChannelClose](ch) {
-    ch.connection.closeChannel(ch)
+    ch.client.closeChannel(ch)
     ch.send({ id: MethodId.ChannelCloseOk })
   },
 

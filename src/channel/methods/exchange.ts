@@ -11,32 +11,32 @@ function toRequest(m: ExchangeBind | ExchangeUnbind): BindingRequest {
 
 export const exchangeMethods = {
   [MethodId.ExchangeDeclare](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       if (m.passive) declareExchangePassive(ch.caller, m.exchange)
       else declareExchange(ch.broker, ch.caller, { ...m, name: m.exchange })
       if (!m.nowait) return { id: MethodId.ExchangeDeclareOk }
       return undefined
-    }, ch)
+    })
   },
 
   [MethodId.ExchangeDelete](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       deleteExchange(ch.caller, m.exchange, m.ifUnused)
       return m.nowait ? undefined : { id: MethodId.ExchangeDeleteOk }
-    }, ch)
+    })
   },
 
   [MethodId.ExchangeBind](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       bind(ch.caller, toRequest(m))
       return m.nowait ? undefined : { id: MethodId.ExchangeBindOk }
-    }, ch)
+    })
   },
 
   [MethodId.ExchangeUnbind](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       unbind(ch.caller, toRequest(m))
       return m.nowait ? undefined : { id: MethodId.ExchangeUnbindOk }
-    }, ch)
+    })
   },
 } satisfies Partial<Handlers>

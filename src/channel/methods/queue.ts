@@ -49,34 +49,34 @@ function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
 
 export const queueMethods = {
   [MethodId.QueueDeclare](ch, m) {
-    ch.connection.intake.stored(() => declare(ch, m), ch)
+    ch.client.replyWhenDurable(ch, () => declare(ch, m))
   },
 
   [MethodId.QueueBind](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       bind(ch.caller, toRequest(ch, m))
       return m.nowait ? undefined : { id: MethodId.QueueBindOk }
-    }, ch)
+    })
   },
 
   [MethodId.QueueUnbind](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       unbind(ch.caller, toRequest(ch, m))
       return { id: MethodId.QueueUnbindOk }
-    }, ch)
+    })
   },
 
   [MethodId.QueuePurge](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       const messageCount = purgeQueue(ch.caller, queueName(ch, m.queue))
       return m.nowait ? undefined : { id: MethodId.QueuePurgeOk, messageCount }
-    }, ch)
+    })
   },
 
   [MethodId.QueueDelete](ch, m) {
-    ch.connection.intake.stored(() => {
+    ch.client.replyWhenDurable(ch, () => {
       const messageCount = deleteQueue(ch.caller, queueName(ch, m.queue), m.ifUnused, m.ifEmpty)
       return m.nowait ? undefined : { id: MethodId.QueueDeleteOk, messageCount }
-    }, ch)
+    })
   },
 } satisfies Partial<Handlers>

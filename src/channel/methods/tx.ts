@@ -71,7 +71,7 @@ export const txMethods = {
   },
 
   [MethodId.TxCommit](ch) {
-    ch.connection.intake.stored(() => commit(ch), ch, true)
+    ch.client.replyWhenDurable(ch, () => commit(ch), true)
   },
 
   /** The acknowledgements are undone too: their deliveries are outstanding as before, and not sent again. */

@@ -1,0 +1,76 @@
+/** Replies that wait for the disk, and what else a connection may tell its client only once something is safe. */
+import type { Channel } from '../channel/channel.ts'
+import type { FlushWaiter } from '../channel/client.ts'
+import type { ServerMethod } from '../protocol/generated/methods.ts'
+import type { Connection } from './connection.ts'
+import { PAUSE_DISK, type Pauses } from './pauses.ts'
+
+export class Replies implements FlushWaiter {
+  private readonly connection: Connection
+  private readonly pauses: Pauses
+  /** What the operation under way has to tell the connection's channels. */
+  private notices: (() => void)[] | undefined
+  private onFlushed: (() => void) | undefined
+  private flushNumber = 0
+
+  constructor(connection: Connection, pauses: Pauses) {
+    this.connection = connection
+    this.pauses = pauses
+  }
+
+  failed(error: unknown): void {
+    this.connection.failed(error)
+  }
+
+  /** See Client. */
+  whenDurable(ch: Channel, operation: () => ServerMethod | undefined, anyChange: boolean): void {
+    const { commit, turn } = this.connection.broker
+    turn.pumpNow()
+    const before = commit.changes
+    const notices: (() => void)[] = []
+    this.notices = notices
+    let reply: ServerMethod | undefined
+    try {
+      reply = operation()
+    } finally {
+      this.notices = undefined
+    }
+    const answer = (): void => {
+      if (reply !== undefined && !ch.closing) ch.send(reply)
+      for (const notice of notices) notice()
+    }
+    const waits = anyChange ? commit.dirty : commit.changes !== before
+    if (reply === undefined || !waits) answer()
+    else this.holdUntilFlushed(answer)
+  }
+
+  notify(send: () => void): void {
+    if (this.notices === undefined) send()
+    else this.notices.push(send)
+  }
+
+  /** Frames wait until all that has changed so far is on disk. */
+  holdUntilFlushed(action: (() => void) | undefined): void {
+    const { commit, turn } = this.connection.broker
+    this.pauses.add(PAUSE_DISK)
+    this.onFlushed = action
+    this.flushNumber = commit.dirty ? commit.number : commit.number - 1
+    commit.hurry()
+    turn.schedule()
+    this.connection.server.awaitFlush(this)
+  }
+
+  /** A batch is on disk. False where the connection waits for no further one. */
+  flushed(): boolean {
+    const { connection } = this
+    if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false
+    if (connection.broker.commit.flushed < this.flushNumber) return true
+    const action = this.onFlushed
+    this.onFlushed = undefined
+    this.pauses.remove(PAUSE_DISK)
+    if (action !== undefined) action()
+    // Should it hold itself again, it has put itself on the list again.
+    connection.intake.goOn()
+    return false
+  }
+}
