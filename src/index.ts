@@ -51,7 +51,7 @@ export interface BrokerOptions {
   readonly users?: readonly UserOptions[]
   /** Where the broker writes what it does; pino fits. Default: nowhere. */
   readonly logger?: Logger
-  /** What clients are told the server is. Default: RabbitMQ 3.13.7, which decides how their libraries behave. */
+  /** What clients are told the server is. Default: RabbitMQ 4.2.4, which decides how their libraries behave. */
   readonly product?: string
   readonly productVersion?: string
 }

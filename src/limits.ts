@@ -48,8 +48,11 @@ export const SOCKET_END_MS = 1_000
 /** ms that connections have to say goodbye when the broker stops; then their sockets are closed. */
 export const SHUTDOWN_MS_MAX = 3_000
 
-/** Octets of a message's body as announced: 406 beyond (RabbitMQ 3.13's default). */
-export const MESSAGE_BYTES_MAX = 134_217_728
+/** Octets of a message's body where nothing is set: 406 beyond. RabbitMQ 4's default. */
+export const MESSAGE_BYTES_MAX = 16_777_216
+
+/** The same where a version of RabbitMQ before 4.0 is announced. */
+export const MESSAGE_BYTES_MAX_BEFORE_4 = 134_217_728
 
 /** Octets of a body that no setting allows: 501 beyond. */
 export const CONTENT_BYTES_MAX = 536_870_912

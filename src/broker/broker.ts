@@ -1,11 +1,12 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
 import { createHash, randomInt } from 'node:crypto'
-import { COMMIT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
+import { COMMIT_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { forgetMemory } from '../util/large-memory.ts'
+import { defaultSemantics, type Semantics } from '../util/rabbitmq-version.ts'
 import { messageOf, StoredObjects } from '../util/stored-objects.ts'
 import { type Clock, clockOf } from './clock.ts'
 import { BrokerCounters } from './counters.ts'
@@ -21,6 +22,7 @@ import type { PolicyInfo } from './policy/policy.ts'
 import { publishContent } from './publish-content.ts'
 import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
+import { withOwnHistory } from './queue/death-history.ts'
 import type { QueueEnvironment } from './queue/environment.ts'
 import { classic } from './queue/kinds/kinds.ts'
 import type { MessageOrder } from './queue/order.ts'
@@ -59,6 +61,8 @@ export interface BrokerSettings {
   readonly consumerTimeout?: number | undefined
   /** Octets of a body, at most. */
   readonly messageBytesMax?: number | undefined
+  /** Of the version that is announced. */
+  readonly semantics?: Semantics | undefined
   /** 0 up to 1, exclusive. Default: chance. */
   readonly random?: (() => number) | undefined
   /** Infinity = no limit. */
@@ -90,6 +94,8 @@ export class Broker {
   /** Of the store, those that could not be brought back among them. */
   readonly objects: StoredObjects
   readonly commit: GroupCommit
+  /** Of the version of RabbitMQ that is announced. */
+  readonly semantics: Semantics
   /** Octets of a body, at most: 406 beyond. */
   readonly messageBytesMax: number
   /** Octets that may be on their way to the disk. */
@@ -125,7 +131,8 @@ export class Broker {
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
     this.consumerTimeout = settings.consumerTimeout ?? 0
     this.defaultVhost = settings.defaultVhost ?? '/'
-    this.messageBytesMax = settings.messageBytesMax ?? MESSAGE_BYTES_MAX
+    this.semantics = settings.semantics ?? defaultSemantics
+    this.messageBytesMax = settings.messageBytesMax ?? this.semantics.messageBytesMax
     this.delays = new DelayedMessages(storage, commit, clock, this.failures)
     this.queueGone = settings.queueGone ?? (() => {})
     this.policyWarning = settings.policyWarning ?? (() => {})
@@ -176,7 +183,9 @@ export class Broker {
 
   makeVhost(info: VhostInfo): Vhost {
     const warn = (p: PolicyInfo, text: string): void => this.policyWarning(info.name, p.name, text)
-    const v = new Vhost(info, this.topology, this.clock, this.counters, this.consumerTimeout, warn)
+    const { consumerTimeout, semantics } = this
+    const usual = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
+    const v = new Vhost(info, this.topology, this.clock, this.counters, usual, warn)
     this.vhosts.set(info.name, v)
     return v
   }
@@ -254,7 +263,7 @@ export class Broker {
         return delay === undefined ? e : fieldEntry(DELAY_HEADER, toField(-delay))
       })
       const properties = { ...content.properties, headers: FieldTable.of(entries) }
-      publishContent(vhost, x, keys, { ...content, properties }, m.ttl)
+      publishContent(vhost, x, keys, { ...content, properties, died: m.died }, m.ttl)
     })
   }
 
@@ -317,7 +326,7 @@ export class Broker {
       turn: this.turn,
       deadLetter: (q, content, reason, done) => {
         this.counters[deadLettered[reason]]++
-        return deadLetter(vhost, q, content, reason, this.turn.now(), done)
+        return deadLetter(vhost, q, withOwnHistory(content, this.semantics), reason, this.turn.now(), done)
       },
       remove,
     }

@@ -5,7 +5,7 @@
  *     offset  size  what
  *     0       4     octets of the entry, this header included (little-endian, like the next three)
  *     4       4     octets of the body
- *     8       1     flags: FLAG_PERSISTENT, FLAG_EXPIRES
+ *     8       1     flags: FLAG_PERSISTENT, FLAG_EXPIRES, FLAG_DIED
  *     9       1     priority as published, 0 where absent
  *     10      2     where the content begins, counted from 0 = start of the entry
  *     12      8     only with FLAG_EXPIRES: when it expires, in ms since 1970 (low word, high word)
@@ -27,6 +27,8 @@ export const ENTRY_HEADER_BYTES = 12
 export const ENTRY_EXPIRY_BYTES = 8
 export const FLAG_PERSISTENT = 1
 export const FLAG_EXPIRES = 2
+/** Its x-death header is the broker's own. */
+export const FLAG_DIED = 4
 
 export const FRAME_OVERHEAD_BYTES = 8
 /** The payload of a full body frame. */
@@ -52,6 +54,8 @@ export class Incoming {
   priority = 0
   /** The expiration property in ms; -1 = none. */
   ttl = -1
+  /** It has been dead-lettered: its x-death header is the broker's own. */
+  died = false
   /**
    * `source` holds this message alone, with ADOPT_ROOM_BYTES free in front of the names, and nobody else will use it:
    * one segment may take it over instead of copying.
@@ -73,6 +77,7 @@ export class Incoming {
     copy.persistent = m.persistent
     copy.priority = m.priority
     copy.ttl = m.ttl
+    copy.died = m.died
     return copy
   }
 }
@@ -89,6 +94,8 @@ export interface Content {
   /** flags and property list as they stand in the header frame */
   propertyBytes: Buffer
   body: Buffer
+  /** It has been dead-lettered: its x-death header is the broker's own. */
+  died?: boolean
 }
 
 export function bodyFramesBytes(bodySize: number): number {

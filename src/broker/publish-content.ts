@@ -14,7 +14,7 @@ export function publishContent(
   vhost: Vhost,
   exchange: Exchange,
   keys: readonly string[],
-  { exchange: exchangeName, routingKey, properties, body }: Omit<Content, 'propertyBytes'>,
+  { exchange: exchangeName, routingKey, properties, body, died }: Omit<Content, 'propertyBytes'>,
   ttl = -1,
 ): boolean {
   const { queues, effects } = vhost.routeOwn(
@@ -26,6 +26,7 @@ export function publishContent(
   encodeContent(exchangeName, routingKey, properties, body, m)
   m.adoptable = queues.length === 1 && effects.length === 0
   m.ttl = ttl
+  m.died = died === true
   for (const q of queues) q.publish(m)
   for (const e of effects) e.published(m)
   return true

@@ -4,7 +4,7 @@
  */
 import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
-import { effectiveSettings } from './arguments/effective.ts'
+import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
 import type { Clock } from './clock.ts'
 import type { BrokerCounters } from './counters.ts'
@@ -78,7 +78,7 @@ export class Vhost {
   private readonly journal: VhostJournal
   private readonly counters: BrokerCounters
   /** Where a queue does not say, in ms; 0 = none. */
-  private readonly consumerTimeout: number
+  private readonly usual: UsualSettings
   private readonly routeContext: RouteContext
 
   constructor(
@@ -86,13 +86,13 @@ export class Vhost {
     journal: VhostJournal,
     clock: Clock,
     counters: BrokerCounters,
-    consumerTimeout: number,
+    usual: UsualSettings,
     policyWarning?: PolicyWarning,
   ) {
     this.policies = new Policies(policyWarning)
     this.name = info.name
     this.info = info
-    this.consumerTimeout = consumerTimeout
+    this.usual = usual
     this.counters = counters
     this.journal = journal
     this.routeContext = { findExchange: (x) => this.exchanges.get(x), now: () => clock.now() }
@@ -244,8 +244,7 @@ export class Vhost {
   }
 
   settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
-    const settings = effectiveSettings(q.arguments, q.kind, applied)
-    return settings.consumerTimeout > 0 ? settings : { ...settings, consumerTimeout: this.consumerTimeout }
+    return effectiveSettings(q.arguments, q.kind, applied, this.usual)
   }
 
   /** @throws SyntaxError for a pattern that is no regular expression */

@@ -1,5 +1,5 @@
 import { defaultLimits } from '../connection/admission.ts'
-import { HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_MEMORY_BYTES } from '../limits.ts'
+import { HTTP_BODY_BYTES_MAX, MESSAGE_MEMORY_BYTES } from '../limits.ts'
 import { noVhostDefaults } from '../operations/vhost-defaults.ts'
 import type { Settings } from './settings.ts'
 
@@ -13,7 +13,7 @@ export const defaultSettings: Settings = {
   storage: 'memory',
   dataDir: undefined,
   messageMemory: MESSAGE_MEMORY_BYTES,
-  maxMessageSize: MESSAGE_BYTES_MAX,
+  maxMessageSize: undefined,
   vhosts: [],
   defaultVhost: '/',
   defaultQueueType: 'classic',

@@ -19,7 +19,7 @@ interface Address {
   bind: string | undefined
 }
 
-/** RabbitMQ 3.13's default. */
+/** RabbitMQ's default. */
 const DISK_FREE_LIMIT = 50_000_000
 const MEMORY_SHARE = 0.6
 const AMQP_PORT = 5672

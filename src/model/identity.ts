@@ -1,4 +1,5 @@
 /** What clients and tools are told this is: their libraries look for RabbitMQ's name (behaviour.md section 22). */
+import { RABBITMQ_VERSION } from '../util/rabbitmq-version.ts'
 
 export interface Identity {
   readonly product: string
@@ -6,5 +7,7 @@ export interface Identity {
   readonly clusterName: string
 }
 
-/** 3.13: transient queues, real global qos and the delivery rules that Leveret follows. */
-export const defaultIdentity: Omit<Identity, 'clusterName'> = { product: 'RabbitMQ', version: '3.13.7' }
+export const defaultIdentity: Omit<Identity, 'clusterName'> = {
+  product: 'RabbitMQ',
+  version: RABBITMQ_VERSION,
+}

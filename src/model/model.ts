@@ -14,6 +14,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type Logger, type Loggers, oneForAll, silent } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
+import { semanticsOf } from '../util/rabbitmq-version.ts'
 import { defaultIdentity, type Identity } from './identity.ts'
 import { Parameters } from './parameters.ts'
 
@@ -27,8 +28,8 @@ export interface ModelLimits {
 export interface ModelSettings {
   /** Octets of messages that stay in memory. */
   readonly messageMemory: number
-  /** Octets of a message's body, at most. */
-  readonly maxMessageSize: number
+  /** Octets of a message's body, at most; undefined = as the version that is announced. */
+  readonly maxMessageSize: number | undefined
   /** The vhost of a new store. */
   readonly defaultVhost: string
   /** For declarations that do not say. */
@@ -128,6 +129,7 @@ function brokerSettings(settings: ModelSettings, loggers: Loggers): BrokerSettin
   return {
     messageMemoryBytes: settings.messageMemory,
     messageBytesMax: settings.maxMessageSize,
+    semantics: semanticsOf(settings.identity),
     defaultVhost: settings.defaultVhost,
     defaultQueueType: settings.defaultQueueType,
     consumerTimeout: settings.consumerTimeout,

@@ -3,7 +3,7 @@ import { shortText, typeName } from '../broker/arguments/rules.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Exchange, ExchangeInfo } from '../broker/exchange/exchange.ts'
 import { isExchangeType } from '../broker/exchange/registry.ts'
-import { preconditionFailed } from '../protocol/errors.ts'
+import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { octetText } from '../util/octet-text.ts'
 import {
   accessRefused,
@@ -32,7 +32,7 @@ export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo)
   const name = cleanName(wanted.name)
   const what = describeExchange(c, name)
   checkShort('exchange', name)
-  if (!isExchangeType(wanted.type)) throw preconditionFailed(`unknown exchange type '${wanted.type}'`)
+  if (!isExchangeType(wanted.type)) throw unknownType(broker, wanted.type)
   refuseDefault(name)
   checkAccess(c, 'configure', 'exchange', name)
   const existing = c.vhost.exchanges.get(name)
@@ -58,6 +58,11 @@ export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo)
   if (exchanges !== Number.POSITIVE_INFINITY && broker.count('exchanges') >= exchanges)
     throw preconditionFailed(`cannot declare ${what}: exchange limit of ${exchanges} is reached`)
   return broker.createExchange(c.vhost, { ...pick(wanted), name })
+}
+
+function unknownType({ semantics }: Broker, type: string): AmqpError {
+  const code = semantics.unknownTypeClosesChannel ? ReplyCode.PreconditionFailed : ReplyCode.CommandInvalid
+  return new AmqpError(code, `unknown exchange type '${type}'`)
 }
 
 function pick(x: ExchangeInfo): ExchangeInfo {

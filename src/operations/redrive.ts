@@ -192,6 +192,7 @@ export class Redrive {
   private move(f: Found): void {
     const m = new Incoming()
     encodeContent(f.exchange, f.key, f.content.properties, f.content.body, m)
+    m.died = f.content.died === true
     if (f.target.publish(m) === PUBLISH_REFUSED) {
       this.skipped++
       return

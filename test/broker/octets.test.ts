@@ -274,7 +274,7 @@ describe('x-death of a client’s own', () => {
       ],
     })
 
-  it('with the largest count is counted on', async () => {
+  it('with the largest count does no harm', async () => {
     const { x, q: dead } = await behindFanout()
     const args = table({ 'x-dead-letter-exchange': x })
     await declareQueue(w, { queue: 'q', arguments: args })
@@ -285,7 +285,7 @@ describe('x-death of a client’s own', () => {
     await holds(w, dead, 1)
     const deaths = (await get(w, dead))?.properties?.headers?.get('x-death')
     const first = deaths?.type === 'A' ? (deaths.value[0]?.value as FieldTable) : FieldTable.empty
-    expect(integerOf(first.get('count') ?? { type: 'V', value: undefined })).toBeGreaterThan(2 ** 52)
+    expect(integerOf(first.get('count') ?? { type: 'V', value: undefined })).toBe(1)
   })
 
   it('with names that are too long stays where it is', async () => {

@@ -78,17 +78,26 @@ class Sources {
   }
 }
 
+/** Of queues that say nothing. */
+export interface UsualSettings {
+  /** ms; 0 = none */
+  readonly consumerTimeout: number
+  /** Of kinds that have a limit; -1 = none. */
+  readonly deliveryLimit: number
+}
+
 export function effectiveSettings(
   args: FieldTable,
   kind: QueueKind,
   applied: AppliedPolicies,
+  usual: UsualSettings,
 ): QueueSettings {
   const from = new Sources(args, applied)
   const overflow = (kind.policyOverflowWins ? from.policyText('overflow') : from.firstText('overflow')) as
     | Overflow
     | undefined
   const deadLetterExchange = from.firstShortText('dead-letter-exchange')
-  const limit = from.leastLimit('delivery-limit') ?? kind.deliveryLimit
+  const limit = from.leastLimit('delivery-limit') ?? (kind.limitsDeliveries ? usual.deliveryLimit : -1)
   return {
     messageTtl: from.least('message-ttl') ?? -1,
     expires: from.least('expires') ?? -1,
@@ -103,13 +112,17 @@ export function effectiveSettings(
     singleActiveConsumer: from.flag('single-active-consumer'),
     deliveryLimit: Number.isFinite(limit) ? limit : -1,
     maxPriority: from.firstNumber('max-priority') ?? 0,
-    consumerTimeout: from.least('consumer-timeout') ?? 0,
+    consumerTimeout: positive(from.least('consumer-timeout')) ?? usual.consumerTimeout,
     retry: retryOf(from),
     expireAnywhere: from.flag('expire-anywhere'),
     maxAge: from.least('max-age', (v) => (v.type === 'S' ? ageMs(v.value.toString()) : undefined)) ?? -1,
     segmentBytes: from.firstNumber('stream-max-segment-size-bytes') ?? Number.POSITIVE_INFINITY,
     maxBytes: from.least('max-length-bytes') ?? -1,
   }
+}
+
+function positive(n: number | undefined): number | undefined {
+  return n !== undefined && n > 0 ? n : undefined
 }
 
 function lengthLimit(from: Sources, overflow: Overflow): LengthLimit | undefined {

@@ -20,8 +20,8 @@ export function ageMs(age: string): number | undefined {
 /** Returns what is wrong with a value, as RabbitMQ prints it, or undefined. */
 export type Rule = (v: FieldValue, all: FieldTable) => string | undefined
 
-/** 100 years in ms, the longest that RabbitMQ's timers take. */
-const MS_MAX = 3_153_600_000_000
+/** Ten years in ms, the longest that RabbitMQ's timers take. */
+const MS_MAX = 315_360_000_000
 
 /** What a type letter is called in error texts. */
 const typeNames: Record<FieldValue['type'], string> = {
@@ -49,27 +49,24 @@ export function typeName(v: FieldValue): string {
   return typeNames[v.type]
 }
 
-export function integer(check: (n: number) => string | undefined): Rule {
+/** @param check is given the number, and how it is shown: large ones are not exact as a number */
+export function integer(check: (n: number, shown: string) => string | undefined): Rule {
   return (v) => {
     const n = integerOf(v)
-    return n === undefined ? `"expected integer, got ${typeName(v)}"` : check(n)
+    return n === undefined ? `"expected integer, got ${typeName(v)}"` : check(n, String(v.value))
   }
 }
-export const atLeastZero = integer((n) => (n < 0 ? `{value_negative,${n}}` : undefined))
-export const milliseconds = integer((n) =>
-  n < 0 ? `{value_negative,${n}}` : n > MS_MAX ? `{value_too_large,${n}}` : undefined,
-)
-export const positiveMilliseconds = integer((n) =>
-  n < 0
-    ? `{value_negative,${n}}`
-    : n === 0
-      ? `{value_zero,0}`
-      : n > MS_MAX
-        ? `{value_too_large,${n}}`
-        : undefined,
-)
-export const positive = integer((n) => (n <= 0 ? `{value_zero,${n}}` : undefined))
-export const bool: Rule = (v) => (v.type === 't' ? undefined : `"expected boolean, got ${typeName(v)}"`)
+const negative = (n: number, shown: string): string | undefined =>
+  n < 0 ? `{value_negative,${shown}}` : undefined
+const zero = (n: number): string | undefined => (n === 0 ? '{value_zero,0}' : undefined)
+const tooLong = (n: number, shown: string): string | undefined =>
+  n > MS_MAX ? `{value_too_large,${shown}}` : undefined
+
+export const atLeastZero = integer(negative)
+export const milliseconds = integer((n, shown) => negative(n, shown) ?? tooLong(n, shown))
+export const positiveMilliseconds = integer((n, shown) => negative(n, shown) ?? zero(n) ?? tooLong(n, shown))
+export const positive = integer((n, shown) => negative(n, shown) ?? zero(n))
+export const bool: Rule = (v) => (v.type === 't' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 export const text: Rule = (v) => (v.type === 'S' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 
 /** A text that will stand in a short string: a name or a routing key. */
@@ -79,6 +76,8 @@ export const shortText: Rule = (v, all) => {
   return wrong ?? (octets > SHORT_STRING_BYTES_MAX ? `{value_too_long,${octets}}` : undefined)
 }
 
+/** @param error `%s` in it stands for the value */
 export function oneOf(values: readonly string[], error: string): Rule {
-  return (v, all) => text(v, all) ?? (values.includes(String(v.value)) ? undefined : error)
+  return (v, all) =>
+    text(v, all) ?? (values.includes(String(v.value)) ? undefined : error.replace('%s', String(v.value)))
 }

@@ -31,7 +31,16 @@ export interface ArgumentRow {
   readonly kinds: readonly QueueKindName[]
   readonly rule: Rule
   readonly policy?: PolicyKey
+  /** As an argument it may be anything, as in RabbitMQ, which looks at it only where it can use it. */
+  readonly unchecked?: true
+  /** Redeclaring a queue with another value is no error. */
+  readonly notCompared?: true
+  /** Kinds that have no use for it take it all the same. */
+  readonly takenByAll?: true
 }
+
+/** Octets of a stream's segment; RabbitMQ takes no more. */
+const SEGMENT_BYTES_MAX = 3_000_000_000
 
 const both = ['classic', 'quorum'] as const
 const every = ['classic', 'quorum', 'stream'] as const
@@ -102,8 +111,8 @@ export const rows: readonly ArgumentRow[] = [
   {
     name: 'x-max-priority',
     kinds: ['classic'],
-    rule: integer((n) =>
-      n < 0 ? `{value_negative,${n}}` : n > 255 ? `{max_value_exceeded,${n}}` : undefined,
+    rule: integer((n, shown) =>
+      n < 0 ? `{value_negative,${shown}}` : n > 255 ? `{max_value_exceeded,${shown}}` : undefined,
     ),
   },
   {
@@ -115,45 +124,56 @@ export const rows: readonly ArgumentRow[] = [
   {
     name: 'x-queue-mode',
     kinds: ['classic'],
-    rule: oneOf(['default', 'lazy'], 'invalid_queue_mode'),
+    rule: oneOf(['default', 'lazy'], `"unsupported queue mode '%s'"`),
     policy: policy('queue-mode', 'queue-mode value'),
   },
   {
     name: 'x-queue-version',
     kinds: ['classic'],
-    rule: atLeastZero,
+    rule: integer((n, shown) =>
+      n < 0
+        ? `{value_negative,${shown}}`
+        : n !== 1 && n !== 2
+          ? `"unsupported queue version '${shown}'"`
+          : undefined,
+    ),
     policy: operatorPolicy('queue-version', 'queue-version value'),
   },
   { name: 'x-single-active-consumer', kinds: both, rule: bool },
-  { name: 'x-quorum-initial-group-size', kinds: ['quorum'], rule: atLeastZero },
+  { name: 'x-quorum-initial-group-size', kinds: ['quorum'], rule: positive },
   {
     name: 'x-max-age',
     kinds: ['stream'],
-    rule: (v, all) => text(v, all) ?? (ageMs(String(v.value)) === undefined ? 'invalid_max_age' : undefined),
+    rule: (v, all) => text(v, all) ?? (ageMs(String(v.value)) ? undefined : 'invalid_max_age'),
     policy: policy('max-age', 'max age'),
   },
   {
     name: 'x-stream-max-segment-size-bytes',
     kinds: ['stream'],
-    rule: atLeastZero,
+    rule: integer((n, shown) =>
+      n < 0 ? `{value_negative,${shown}}` : n > SEGMENT_BYTES_MAX ? `{value_too_large,${shown}}` : undefined,
+    ),
     policy: policy('stream-max-segment-size-bytes', 'segment size'),
   },
   {
     name: 'x-stream-filter-size-bytes',
     kinds: ['stream'],
-    rule: integer((n) => (n < 16 || n > 255 ? `{value_out_of_range,${n}}` : undefined)),
+    rule: integer((n, shown) => (n < 16 || n > 255 ? `{value_out_of_range,${shown}}` : undefined)),
+    notCompared: true,
+    takenByAll: true,
   },
-  { name: 'x-initial-cluster-size', kinds: ['stream'], rule: atLeastZero },
+  { name: 'x-initial-cluster-size', kinds: ['stream'], rule: positive },
   {
     name: 'x-queue-leader-locator',
     kinds: every,
-    rule: text,
+    rule: oneOf(['client-local', 'balanced', 'random', 'least-leaders'], 'invalid_queue_locator_arg'),
     policy: policy('queue-leader-locator', 'queue leader locator value'),
   },
   {
     name: 'x-queue-master-locator',
     kinds: ['classic'],
     rule: text,
+    unchecked: true,
     policy: policy('queue-master-locator', 'queue master locator value'),
   },
   // On classic queues a wish of users that RabbitMQ does not grant.
@@ -161,12 +181,15 @@ export const rows: readonly ArgumentRow[] = [
     name: 'x-delivery-limit',
     kinds: both,
     rule: integer(() => undefined),
+    unchecked: true,
     policy: operatorPolicy('delivery-limit', 'delivery limit'),
   },
   {
     name: 'x-consumer-timeout',
-    kinds: both,
+    kinds: every,
     rule: atLeastZero,
+    unchecked: true,
+    notCompared: true,
     policy: policy('consumer-timeout', 'consumer timeout'),
   },
   // A wish of users: back-off between the deliveries of a message that comes back (RabbitMQ has it from 4.3, on quorum).

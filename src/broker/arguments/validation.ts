@@ -56,7 +56,7 @@ export function kindOf(args: FieldTable, what: string, usual: QueueKind = classi
   const v = args.get('x-queue-type')
   if (v === undefined) return usual
   if (v.type !== 'S')
-    throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: "expected longstr, got ${typeName(v)}"`)
+    throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: {unacceptable_type,${typeName(v)}}`)
   const kind = queueKind(v.value.toString())
   if (kind === undefined)
     throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: "unsupported queue type '${v.value}'"`)
@@ -65,7 +65,8 @@ export function kindOf(args: FieldTable, what: string, usual: QueueKind = classi
 
 /** Whether redeclaring a queue of that kind compares this argument; unknown ones are stored and never compared. */
 function isCompared(name: string, kind: QueueKind): boolean {
-  return byName.get(name)?.kinds.includes(kind.name) ?? false
+  const row = byName.get(name)
+  return row !== undefined && row.notCompared !== true && row.kinds.includes(kind.name)
 }
 
 export function comparedArguments(kind: QueueKind, wanted: QueueKind): string[] {
@@ -80,12 +81,17 @@ export function comparedArguments(kind: QueueKind, wanted: QueueKind): string[] 
  * @throws AmqpError 406 for the first argument that the kind does not take or whose value is wrong
  */
 export function validateArguments(args: FieldTable, kind: QueueKind, what: string): void {
+  const deadLetterExchange = args.get('x-dead-letter-exchange')
+  if (deadLetterExchange !== undefined && deadLetterExchange.type !== 'S')
+    throw preconditionFailed(
+      `invalid type '${typeName(deadLetterExchange)}' for arg 'x-dead-letter-exchange' in ${what}`,
+    )
   for (const { name, value } of args.entries) {
     const row = byName.get(name)
-    if (row === undefined) continue
+    if (row === undefined || (row.takenByAll && !row.kinds.includes(kind.name))) continue
     if (!row.kinds.includes(kind.name))
       throw preconditionFailed(`invalid arg '${name}' for ${what} of queue type ${kind.module}`)
-    const wrong = row.rule(value, args) ?? missingExchange(name, args)
+    const wrong = (row.unchecked ? undefined : row.rule(value, args)) ?? missingExchange(name, args)
     if (wrong !== undefined) throw preconditionFailed(`invalid arg '${name}' for ${what}: ${wrong}`)
   }
 }

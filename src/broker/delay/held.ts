@@ -18,15 +18,17 @@ interface Head extends Held {
   readonly priority: number
   readonly ttl: number
   readonly bodySize: number
+  /** Absent = false. */
+  readonly died?: boolean
   /** Octets of exchange and routing key. */
   readonly names: number
 }
 
 export function encodeHeld(held: Held, m: Incoming): Uint8Array {
-  const { persistent, priority, ttl, bodySize } = m
+  const { persistent, priority, ttl, bodySize, died } = m
   const names = m.namesEnd - m.namesStart
   const head = Buffer.from(
-    JSON.stringify({ ...held, persistent, priority, ttl, bodySize, names } satisfies Head),
+    JSON.stringify({ ...held, persistent, priority, ttl, bodySize, died, names } satisfies Head),
   )
   const out = Buffer.alloc(4 + head.length + names + m.contentEnd - m.contentStart)
   out.writeUInt32LE(head.length, 0)
@@ -51,5 +53,6 @@ export function decodeHeld(bytes: Uint8Array): { held: Held; message: Incoming }
   m.priority = head.priority
   m.ttl = head.ttl
   m.bodySize = head.bodySize
+  m.died = head.died === true
   return { held: head, message: m }
 }

@@ -47,7 +47,10 @@ export function deadLetter(
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)
   const m = new Incoming()
-  const encode = (): void => encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
+  const encode = (): void => {
+    encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
+    m.died = true
+  }
   let complete = !isUnroutable(route)
   for (const target of queues) {
     if (done?.has(target) || (reason !== 'rejected' && (tooMany || cycles.has(target.name)))) continue
@@ -124,9 +127,9 @@ function counted(death: FieldTable): FieldTable {
   const before = death.get('count')
   // A client may have written any number there.
   const count = BigInt(Math.min((before && integerOf(before)) ?? 0, COUNT_MAX)) + 1n
-  return FieldTable.of(
-    death.entries.map((e) => (e.name === 'count' ? fieldEntry('count', { type: 'l', value: count }) : e)),
-  )
+  const entry = fieldEntry('count', { type: 'l', value: count })
+  if (before === undefined) return FieldTable.of([entry, ...death.entries])
+  return FieldTable.of(death.entries.map((e) => (e.name === 'count' ? entry : e)))
 }
 
 function firstDeath(

@@ -63,7 +63,7 @@ export class Deaths {
     if (this.queue.settings.deadLetterExchange === undefined) return
     charged(this.queue, () => {
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-      this.deadLetter(this.queue, content, 'maxlen')
+      this.deadLetter(this.queue, { ...content, died: m.died }, 'maxlen')
     })
   }
 

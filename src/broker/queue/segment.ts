@@ -9,6 +9,7 @@ import {
   type Content,
   ENTRY_EXPIRY_BYTES,
   ENTRY_HEADER_BYTES,
+  FLAG_DIED,
   FLAG_EXPIRES,
   FLAG_PERSISTENT,
   type Incoming,
@@ -189,6 +190,7 @@ export class Segment {
     const index = this.count
     if (index === this.offsets.length) this.grow()
     let flags = m.persistent ? FLAG_PERSISTENT : 0
+    if (m.died) flags |= FLAG_DIED
     const word = start >> 2
     if (expiresAt !== 0) {
       flags |= FLAG_EXPIRES
@@ -289,7 +291,14 @@ export class Segment {
   /** The message taken apart; its buffers are views of the segment. */
   content(index: number): Content {
     const end = (this.offsets[index] as number) + this.entryLength(index)
-    return readContent(this.bytes as Uint8Array, this.namesStart(index), this.contentStart(index), end)
+    const content = readContent(
+      this.bytes as Uint8Array,
+      this.namesStart(index),
+      this.contentStart(index),
+      end,
+    )
+    content.died = ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) & FLAG_DIED) !== 0
+    return content
   }
 
   /** Index and end of each wait; a transient message did not outlive the process, and its wait is forgotten. */

@@ -14,8 +14,8 @@ export interface QueueKind {
   readonly policyTarget: ApplyTo
   /** False where a queue of this kind must be durable, shared and named. */
   readonly transient: boolean
-  /** How often a message may come back where x-delivery-limit does not say; -1 = without end. */
-  readonly deliveryLimit: number
+  /** A message may come back only so often, also where x-delivery-limit does not say. */
+  readonly limitsDeliveries: boolean
   /** Messages that come back go out again in the order of their return, not at their original place. */
   readonly returnOrder: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
@@ -31,7 +31,7 @@ export interface QueueKind {
 }
 
 const work = {
-  deliveryLimit: -1,
+  limitsDeliveries: false,
   returnOrder: false,
   atLeastOnce: false,
   activeConsumerYields: false,
@@ -53,7 +53,7 @@ const rows: readonly QueueKind[] = [
     module: 'rabbit_quorum_queue',
     policyTarget: 'quorum_queues',
     transient: false,
-    deliveryLimit: 20,
+    limitsDeliveries: true,
     returnOrder: true,
     atLeastOnce: true,
     activeConsumerYields: true,
