@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       'test/conformance/**/*.test.ts',
       'test/oracle/**/*.test.ts',
-      'test/management/{http,definitions,tools}.test.ts',
+      'test/management/{http,definitions,parity,tools}.test.ts',
     ],
     globalSetup: ['test/support/oracle.ts'],
     // RabbitMQ's queues run beside its channels: a count can be asked for before a publish has arrived there. What a test

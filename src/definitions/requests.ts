@@ -1,5 +1,5 @@
 /** What requests and definitions files say in the same words. */
-import { classic, type QueueKind } from '../broker/queue/kinds/kinds.ts'
+import { classic, type QueueKind, queueKind } from '../broker/queue/kinds/kinds.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import type { PolicyRequest } from '../operations/policies.ts'
 import { Refusal } from '../operations/refusal.ts'
@@ -50,7 +50,9 @@ export function tableFrom(what: string, plain: { [name: string]: PlainValue }): 
 export function queueArguments(body: Json, usual: QueueKind): FieldTable {
   const args = argumentsOf(body)
   const { type } = body
-  if (typeof type !== 'string' || args.get('x-queue-type') !== undefined) return args
+  // Clients send an empty one, and more; RabbitMQ looks at the arguments only.
+  if (typeof type !== 'string' || queueKind(type) === undefined) return args
+  if (args.get('x-queue-type') !== undefined) return args
   const asUsual = type === usual.name && usual === classic
   return asUsual ? args : FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
 }

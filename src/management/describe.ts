@@ -1,4 +1,6 @@
 /** Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always there: tools expect them. */
+import { createHash } from 'node:crypto'
+import { keysWithoutEffect } from '../broker/arguments/validation.ts'
 import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
 import type { Queue } from '../broker/queue/queue.ts'
@@ -74,11 +76,21 @@ export function exchangeJson(s: Statistics, vhost: Vhost, x: Exchange): Json {
   }
 }
 
-/** `~` for an empty key without arguments, otherwise the key, escaped, and a hash of the arguments. */
+/** As RabbitMQ writes keys into addresses: like a form, but for the tilde. */
+export function quoted(text: string): string {
+  return encodeURIComponent(text.toWellFormed())
+    .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+')
+}
+
+const ARGUMENTS_HASH_BYTES = 9
+
+/** `~` for an empty key without arguments, otherwise the key, quoted, and a hash of the arguments. */
 export function propertiesKey(routingKey: string, args: FieldTable): string {
-  const key = encodeURIComponent(routingKey).replaceAll('~', '%7E')
+  const key = quoted(routingKey).replaceAll('~', '%7E')
   if (args.entries.length === 0) return routingKey === '' ? '~' : key
-  return `${key}~${Buffer.from(args.bytes).toString('base64url')}`
+  const hash = createHash('sha256').update(args.bytes).digest().subarray(0, ARGUMENTS_HASH_BYTES)
+  return `${key}~${hash.toString('base64url')}`
 }
 
 export function bindingJson(vhost: Vhost, b: Binding): Json {
@@ -188,10 +200,18 @@ export function consumerJson(node: ManagedNode, c: ChannelConsumer): Json {
   }
 }
 
+/** What a policy says of features that are not there; undefined where it says nothing of them. */
+export function withoutEffect({ definition }: PolicyInfo): string | undefined {
+  const keys = keysWithoutEffect(definition)
+  return keys.length === 0 ? undefined : `${keys.join(', ')}: kept, without effect`
+}
+
 export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
   const { user, operator } = vhost.policies
-  const warning = (user.get(p.name) === p ? user : operator).warning(p.name)
-  return { vhost: vhost.name, ...brief.policyJson(p), ...(warning === undefined ? {} : { warning }) }
+  const undecided = (user.get(p.name) === p ? user : operator).warning(p.name)
+  const warnings = [undecided, withoutEffect(p)].filter((w) => w !== undefined)
+  const warning = warnings.length === 0 ? {} : { warning: warnings.join('; ') }
+  return { vhost: vhost.name, ...brief.policyJson(p), ...warning }
 }
 
 export function vhostJson(s: Statistics, v: Vhost): Json {

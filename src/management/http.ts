@@ -83,13 +83,19 @@ export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
+/** `NOT_FOUND - no queue 'q'` as `no queue 'q'`, as RabbitMQ has it where no channel is involved. */
+function withoutName(replyText: string): string {
+  return replyText.replace(/^[A-Z_]+ - /, '')
+}
+
 /** Whatever is thrown, as RabbitMQ's API answers it. */
 function answerTo(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof AmqpError) {
     if (thrown.code === ReplyCode.AccessRefused) return notAuthorised(thrown.replyText)
-    if (thrown.code === ReplyCode.NotFound) return new HttpError(404, 'not_found', thrown.replyText)
-    return badRequest(`${thrown.code} ${thrown.replyText}`)
+    if (thrown.code === ReplyCode.NotFound)
+      return new HttpError(404, 'not_found', withoutName(thrown.replyText))
+    return badRequest(withoutName(thrown.replyText))
   }
   if (thrown instanceof Abandoned) return notActive
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
@@ -168,6 +174,16 @@ export class Request {
   /** The vhosts that the user may look into. */
   vhosts(): Vhost[] {
     return [...this.broker.vhosts.values()].filter((v) => this.sees(v))
+  }
+
+  /** @throws HttpError 401 */
+  need(tag: Tag): void {
+    if (!this.is(tag)) throw notAuthorised('User not authorised to access object')
+  }
+
+  /** In a header, since the answer has RabbitMQ's shape. */
+  warn(text: string): void {
+    this.reply.header('warning', `299 leveret "${text}"`)
   }
 
   /** Of the path. @throws HttpError 404, 401 */

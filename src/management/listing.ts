@@ -21,11 +21,17 @@ const PAGE_SIZE = 100
 /** Objects described before others have their turn. */
 const PIECE = 250
 const PAGE_SIZE_MAX = 500
+/** Longer lists come in the order of their making, unless the query says how to sort. */
+const SORTED_MAX = 10_000
+/** Columns have been chosen. */
+const chosen = new WeakSet<object>()
 
 /** One kind of object in lists: what it is called, and how it is described. */
 export interface Listed<T> {
   name(item: T): string
   describe(item: T): Json
+  /** Where there are such, lists have their order, and the names' within it. */
+  vhost?(item: T): string
   /** Values to sort by without describing the whole object. */
   readonly keys?: { readonly [column: string]: (item: T) => unknown }
 }
@@ -69,20 +75,24 @@ export async function listed<T>(
 ): Promise<Json[] | Json | LongAnswer> {
   const all = [...items]
   const filtered = q.name === undefined || q.name === '' ? all : await filterByName(all, kind, q)
+  const reverse = q.sort_reverse === 'true'
   const sorted =
-    q.sort === undefined ? filtered : await sortBy(filtered, kind, q.sort, q.sort_reverse === 'true')
+    q.sort === undefined || q.sort === ''
+      ? usualOrder(filtered, kind, reverse)
+      : await sortBy(filtered, kind, q.sort, reverse)
   const columns = q.columns?.split(',')
   const show = (item: T): Json => {
     const full = kind.describe(item)
     return columns === undefined ? full : pick(full, columns)
   }
-  if (q.page === undefined) return sorted.length > PIECE ? longAnswer(sorted, show) : sorted.map(show)
+  if (q.page === undefined) return sorted.length > PIECE ? longAnswer(sorted, show) : marked(sorted.map(show))
   const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
-  const pageCount = Math.max(1, Math.ceil(sorted.length / pageSize))
-  if (page > pageCount) throw new Refusal(`page out of range, page: ${page} page count: ${pageCount}`)
+  const pageCount = Math.ceil(sorted.length / pageSize)
+  if (page > Math.max(1, pageCount))
+    throw new Refusal(`page out of range, page: ${page} page count: ${pageCount}`)
   const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
-  return {
+  return marked({
     filtered_count: sorted.length,
     item_count: shown.length,
     items: shown.map(show),
@@ -90,7 +100,28 @@ export async function listed<T>(
     page_count: pageCount,
     page_size: pageSize,
     total_count: all.length,
-  }
+  })
+}
+
+function marked<T extends object>(answer: T): T {
+  chosen.add(answer)
+  return answer
+}
+
+/** By vhost and name, as in RabbitMQ. */
+function usualOrder<T>(items: readonly T[], kind: Listed<T>, reverse: boolean): readonly T[] {
+  if (items.length > SORTED_MAX) return items
+  const sign = reverse ? -1 : 1
+  const keyed = items.map((item) => ({ item, vhost: kind.vhost?.(item) ?? '', name: kind.name(item) }))
+  keyed.sort((a, b) => sign * (compare(a.vhost, b.vhost) || compare(a.name, b.name)))
+  return keyed.map((k) => k.item)
+}
+
+/** What the query asks for of an answer that is no list with pages: an object, or a list of them. */
+export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
+  if (columns === undefined || answer === null || typeof answer !== 'object' || chosen.has(answer))
+    return answer
+  return pickAll(answer, columns.split(','))
 }
 
 function longAnswer<T>(items: readonly T[], show: (item: T) => Json): LongAnswer {
@@ -140,19 +171,24 @@ async function sortBy<T>(
   return keyed.map((k) => k.item)
 }
 
+/** Of objects within lists, too. */
+function pickAll(value: unknown, columns: readonly string[]): unknown {
+  if (Array.isArray(value)) return value.map((v) => pickAll(v, columns))
+  return value !== null && typeof value === 'object' ? pick(value as Json, columns) : value
+}
+
 function pick(object: Json, columns: readonly string[]): Json {
   const out: Json = Object.create(null)
+  const below = new Map<string, string[]>()
   for (const path of columns) {
-    const value = valueAt(object, path)
+    const dot = path.indexOf('.')
+    const name = dot < 0 ? path : path.slice(0, dot)
+    const value = own(object, name)
     if (value === undefined) continue
-    const parts = path.split('.')
-    const last = parts.pop() as string
-    let at = out
-    for (const part of parts) {
-      at[part] ??= Object.create(null)
-      at = at[part] as Json
-    }
-    at[last] = value
+    if (dot < 0) out[name] = value
+    else below.set(name, [...(below.get(name) ?? []), path.slice(dot + 1)])
   }
+  for (const [name, paths] of below)
+    if (!Object.hasOwn(out, name)) out[name] = pickAll(own(object, name), paths)
   return out
 }

@@ -1,9 +1,13 @@
 /** The process as a node, and sums over everything. */
 
+import { randomBytes } from 'node:crypto'
 import { availableParallelism, totalmem } from 'node:os'
+import { getHeapCodeStatistics, getHeapStatistics } from 'node:v8'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Queue } from '../broker/queue/queue.ts'
+import type { Model } from '../model/model.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
+import { residentMemory } from '../util/process-memory.ts'
 import type { Json } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
@@ -84,4 +88,88 @@ export function nodeJson(s: Statistics): Json {
       enabled: true,
     })),
   }
+}
+
+interface ListenerRow {
+  readonly node: string
+  readonly protocol: string
+  readonly ip_address: string
+  readonly port: number
+}
+
+export function listeners({ listening, nodeName: node }: ManagedNode): ListenerRow[] {
+  return listening.map(({ protocol, address, port }) => ({ node, protocol, ip_address: address, port }))
+}
+
+export function contexts(node: ManagedNode): Json[] {
+  const about = new Map([
+    ['http', 'RabbitMQ Management'],
+    ['https', 'RabbitMQ Management'],
+    ['http/prometheus', 'RabbitMQ Prometheus'],
+    ['https/prometheus', 'RabbitMQ Prometheus'],
+  ])
+  return listeners(node)
+    .filter((l) => about.has(l.protocol))
+    .map((l) => ({
+      node: l.node,
+      description: about.get(l.protocol),
+      path: '/',
+      ip: l.ip_address,
+      port: l.port,
+    }))
+}
+
+/** What memory is for, by RabbitMQ's names, in octets; what only Erlang has is 0. */
+export function memoryJson({ active }: ManagedNode) {
+  const heap = getHeapStatistics()
+  const code = getHeapCodeStatistics()
+  const rss = residentMemory()
+  let [queues, writers] = [0, 0]
+  for (const v of active?.model.broker.vhosts.values() ?? [])
+    for (const q of v.queues.values()) queues += q.memory
+  for (const c of active?.server.connections ?? []) writers += c.socket.writableLength
+  const codeBytes = code.code_and_metadata_size + code.bytecode_and_metadata_size
+  const allocated = heap.total_heap_size + heap.external_memory
+  return {
+    connection_readers: 0,
+    connection_writers: writers,
+    connection_channels: 0,
+    connection_other: 0,
+    queue_procs: queues,
+    queue_slave_procs: 0,
+    quorum_queue_procs: 0,
+    quorum_queue_dlx_procs: 0,
+    stream_queue_procs: 0,
+    stream_queue_replica_reader_procs: 0,
+    stream_queue_coordinator_procs: 0,
+    plugins: 0,
+    metadata_store: 0,
+    other_proc: Math.max(0, heap.used_heap_size - codeBytes),
+    metrics: 0,
+    mgmt_db: 0,
+    mnesia: 0,
+    quorum_ets: 0,
+    metadata_store_ets: 0,
+    other_ets: 0,
+    binary: Math.max(0, heap.external_memory - queues - writers),
+    msg_index: 0,
+    code: codeBytes,
+    atom: 0,
+    other_system: heap.malloced_memory,
+    allocated_unused: Math.max(0, heap.total_heap_size - heap.used_heap_size),
+    reserved_unallocated: Math.max(0, rss - allocated),
+    strategy: 'rss',
+    total: { erlang: heap.used_heap_size + heap.external_memory, rss, allocated },
+  }
+}
+
+const CLUSTER_ID = 'internal_cluster_id'
+
+/** Made once, and kept, as RabbitMQ does. */
+export function clusterId({ parameters }: Model): string {
+  const known = parameters.global(CLUSTER_ID)
+  if (typeof known === 'string') return known
+  const id = `rabbitmq-cluster-id-${randomBytes(16).toString('base64url')}`
+  parameters.setGlobal(CLUSTER_ID, id)
+  return id
 }

@@ -119,6 +119,11 @@ export class Rates {
       if (this.node.active?.model.broker.vhosts.get(v.name) !== v) this.octets.delete(v)
   }
 
+  /** Forgets what was. */
+  reset(): void {
+    this.series.clear()
+  }
+
   /** undefined for what has not been seen yet. */
   of(key: object): Series | undefined {
     return this.series.get(key)

@@ -39,13 +39,20 @@ import {
   type Tag,
 } from './http.ts'
 import { HttpConnections } from './http-connections.ts'
+import { columnsOf } from './listing.ts'
+import { loginRoute } from './login.ts'
 import type { ManagedNode } from './managed-node.ts'
+import { otherMethods, unknownPath } from './methods.ts'
+import { servePages } from './pages.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { definitionRoutes } from './routes/definitions.ts'
 import { faultRoutes } from './routes/faults.ts'
+import { healthRoutes } from './routes/health.ts'
+import { nodeRoutes } from './routes/nodes.ts'
 import { overviewRoutes } from './routes/overview.ts'
+import { parameterRoutes } from './routes/parameters.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { topologyRoutes } from './routes/topology.ts'
@@ -66,6 +73,7 @@ export class ManagementServer {
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
   /** Every route, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
+  private readonly methods = new Map<string, Set<string>>()
 
   /** @throws the error of reading the certificate or key */
   constructor(node: ManagedNode, settings: HttpSettings) {
@@ -91,16 +99,14 @@ export class ManagementServer {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
       if (status >= 500 && status !== 503) node.logger.error({ err: error }, 'HTTP request failed')
     })
-    this.app.setNotFoundHandler((_request, reply) =>
-      errorReply(new HttpError(404, 'Object Not Found', 'Not Found'), reply),
-    )
+    this.app.setNotFoundHandler(unknownPath)
     // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
     this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
       ['application/json', '*'],
       { parseAs: 'string' },
       async (request: FastifyRequest, text: string | Buffer) =>
-        request.routeOptions.url?.startsWith('/api/definitions') === true
+        /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
           ? await parseDefinitions(text as string)
           : parseBody(text as string),
     )
@@ -110,6 +116,8 @@ export class ManagementServer {
     })
     for (const routes of [
       overviewRoutes,
+      nodeRoutes,
+      healthRoutes,
       vhostRoutes,
       accessRoutes,
       queueRoutes,
@@ -117,6 +125,7 @@ export class ManagementServer {
       policyRoutes,
       clientRoutes,
       definitionRoutes,
+      parameterRoutes,
       faultRoutes,
     ])
       routes(this.add, node, this.rates)
@@ -125,6 +134,10 @@ export class ManagementServer {
         reply.headers(headers)
       })
     this.app.get('/api/openapi.json', () => openApi(this.routes))
+    loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
+    this.methods.set('/api/login', new Set(['POST']))
+    servePages(this.app, this.routes, pathPrefix)
+    otherMethods(this.app, this.methods)
   }
 
   /** Whoever comes over the control socket knows of no prefix. */
@@ -138,6 +151,9 @@ export class ManagementServer {
   private readonly add: AddRoute = (method, path, tag, handler) => {
     const doc = routeDoc(method, path)
     this.routes.push({ method, path, tag, doc })
+    const methods = this.methods.get(`/api/${path}`)
+    if (methods === undefined) this.methods.set(`/api/${path}`, new Set([method]))
+    else methods.add(method)
     this.app.route({
       method,
       url: `/api/${path}`,
@@ -157,7 +173,7 @@ export class ManagementServer {
         const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
         if (answer instanceof Readable) return reply.type('application/json; charset=utf-8').send(answer)
-        return answer === undefined ? reply.send() : answer
+        return answer === undefined ? reply.send() : columnsOf(answer, r.query)
       },
     })
   }
@@ -173,9 +189,12 @@ export class ManagementServer {
   }
 
   /** @throws HttpError 401 */
-  private async authenticate(raw: FastifyRequest): Promise<Principal> {
+  private async authenticate(
+    raw: FastifyRequest,
+    authorization = raw.headers.authorization ?? '',
+  ): Promise<Principal> {
     if (this.localSockets.has(raw.raw.socket)) return owner
-    const [scheme = '', credentials = ''] = (raw.headers.authorization ?? '').split(' ')
+    const [scheme = '', credentials = ''] = authorization.split(' ')
     const { model, server } = activeOn(this.node)
     const { users } = model
     const { throttle, login } = server
@@ -199,11 +218,11 @@ export class ManagementServer {
       })
     } else throw notLoggedIn
     if (user === undefined) {
-      throttle.refused(address, now)
+      throttle.refused(address, now, 'http')
       this.node.logger.warn({ address }, 'HTTP login refused')
       throw notLoggedIn
     }
-    throttle.succeeded(address)
+    throttle.succeeded(address, 'http')
     return user
   }
 

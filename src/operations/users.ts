@@ -22,7 +22,7 @@ const userLimitNames = ['max-connections', 'max-channels']
 export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const algorithm = r.hashingAlgorithm ?? SHA256
   if (r.name === '') throw new Refusal('user name must not be empty')
-  if (!isKnownAlgorithm(algorithm)) throw new Refusal(`unknown hashing algorithm '${algorithm}'`)
+  checkHash(r, algorithm)
   const existing = users.get(r.name)
   checkPassword(users, r.password)
   const password: UserRecord['password'] =
@@ -34,6 +34,17 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
     limits = withLimit(limits, userLimitNames, name, value)
   users.set({ name: r.name, password, tags: r.tags, limits })
   return existing === undefined
+}
+
+/** @throws Refusal in RabbitMQ's words */
+function checkHash({ password = '', passwordHash = '' }: UserRequest, algorithm: string): void {
+  if (password !== '') {
+    if (passwordHash !== '') throw new Refusal('both_password_and_password_hash_are_provided')
+    return
+  }
+  if (!isKnownAlgorithm(algorithm)) throw new Refusal(`unknown hashing algorithm '${algorithm}'`)
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(passwordHash))
+    throw new Refusal(`not_base64: ${passwordHash.slice(0, 100)}`)
 }
 
 /** @throws Refusal in RabbitMQ's words */

@@ -6,11 +6,15 @@ const FORGET_MS = 60_000
 /** Failures that cost no more than the usual pause. */
 const FREE_FAILURES = 3
 
+export type LoginProtocol = 'amqp091' | 'http'
+
 export class LoginThrottle {
+  readonly attempts = { amqp091: { succeeded: 0, failed: 0 }, http: { succeeded: 0, failed: 0 } }
   private readonly failures = new Map<string, { count: number; last: number }>()
 
   /** How long the refusal of a login from there takes, in ms; counts it. */
-  refused(address: string, now: number): number {
+  refused(address: string, now: number, protocol: LoginProtocol = 'amqp091'): number {
+    this.attempts[protocol].failed++
     const known = this.failures.get(address)
     const count = known === undefined || now - known.last > FORGET_MS ? 1 : known.count + 1
     this.failures.delete(address)
@@ -31,7 +35,8 @@ export class LoginThrottle {
     return Math.max(0, known.last + wait - now)
   }
 
-  succeeded(address: string): void {
+  succeeded(address: string, protocol: LoginProtocol = 'amqp091'): void {
+    this.attempts[protocol].succeeded++
     this.failures.delete(address)
   }
 }

@@ -23,6 +23,16 @@ const legacyKeys = new Set([
   'target-group-size',
   'initial-cluster-size',
 ])
+/** Taken, as RabbitMQ takes them; they say how something is kept that is kept in one way here. */
+const ignoredKeys = new Set([
+  ...legacyKeys,
+  'queue-mode',
+  'queue-version',
+  'max-in-memory-length',
+  'max-in-memory-bytes',
+  'queue-leader-locator',
+  'queue-master-locator',
+])
 /** The only key that exchanges know. */
 const ALTERNATE_KEY = 'alternate-exchange'
 
@@ -30,6 +40,11 @@ export function isPolicyKey(key: string, operator: boolean): boolean {
   const row = byKey.get(key)
   if (operator) return row?.policy?.operator === true || key === 'target-group-size'
   return row !== undefined || key === ALTERNATE_KEY || legacyKeys.has(key)
+}
+
+/** The keys of a policy that change nothing. */
+export function keysWithoutEffect(definition: object): string[] {
+  return Object.keys(definition).filter((key) => ignoredKeys.has(key))
 }
 
 /** What is wrong with the value, in RabbitMQ's words, or undefined. */

@@ -99,7 +99,7 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     usage: '',
     help: 'prints the version that clients are told',
     args: [0, 0],
-    run: async (c) => ({ text: `${(await c.client.get<Row>('version'))['version']}\n` }),
+    run: async (c) => ({ text: `${await c.client.get<string>('version')}\n` }),
   },
   check_running: check('', 'fails where no listener is open', () => running),
   check_local_alarms: check('', 'fails where an alarm is on', () => 'local-alarms'),

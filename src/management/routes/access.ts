@@ -1,3 +1,4 @@
+import type { Vhost } from '../../broker/vhost.ts'
 import { tagList, userRequest } from '../../definitions/requests.ts'
 import { userJson as withHash } from '../../definitions/shapes.ts'
 import {
@@ -11,7 +12,7 @@ import {
   setUserLimit,
 } from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
-import { type AddRoute, badRequest, type Handler, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
@@ -55,9 +56,10 @@ function userRoutes(add: AddRoute): void {
     return { authenticated: user !== undefined }
   })
   add('GET', 'users/:user', 'administrator', (r) => userJson(existingUser(r)))
-  add('PUT', 'users/:user', 'administrator', async (r) =>
-    r.stored(await putUser(r.users, userRequest(r.params['user'] as string, r.body))),
-  )
+  add('PUT', 'users/:user', 'administrator', async (r) => {
+    if (r.body['tags'] === undefined) throw badRequest('tags_not_present')
+    return r.stored(await putUser(r.users, userRequest(r.params['user'] as string, r.body)))
+  })
   add('DELETE', 'users/:user', 'administrator', (r) => {
     if (!deleteUser(r.users, r.params['user'] as string)) throw notFound()
     return r.stored(false)
@@ -68,32 +70,27 @@ function permissionRoutes(add: AddRoute): void {
   type Row = { user: string; vhost: string; permission: object }
   const show = ({ user, vhost, permission }: Row): Json => ({ user, vhost, ...permission })
   const table = (path: string, rows: (users: Users) => Iterable<Row>): void => {
-    const rowsOf =
-      (keep: (r: Request, row: Row) => boolean): Handler =>
-      (r) =>
-        [...rows(r.users)].filter((row) => keep(r, row)).map(show)
-    add(
-      'GET',
-      path,
-      'administrator',
-      rowsOf(() => true),
-    )
-    add(
-      'GET',
-      `vhosts/:vhost/${path}`,
-      'administrator',
-      rowsOf((r, row) => row.vhost === r.vhost().name),
-    )
-    add(
-      'GET',
-      `users/:user/${path}`,
-      'administrator',
-      rowsOf((r, row) => row.user === existingUser(r).name),
-    )
+    add('GET', path, 'administrator', (r) => Array.from(rows(r.users), show))
+    // Whether it exists comes before what there is of it.
+    add('GET', `vhosts/:vhost/${path}`, 'administrator', (r) => {
+      const { name } = r.vhost()
+      return [...rows(r.users)].filter((row) => row.vhost === name).map(show)
+    })
+    add('GET', `users/:user/${path}`, 'administrator', (r) => {
+      const { name } = existingUser(r)
+      return [...rows(r.users)].filter((row) => row.user === name).map(show)
+    })
   }
   table('permissions', (users) => users.permissions())
   table('topic-permissions', (users) => users.topicPermissions())
   const one = 'permissions/:vhost/:user'
+  // RabbitMQ's words and its status: not 404.
+  const target: Target = (r) => {
+    const vhost = r.broker.vhosts.get(r.params['vhost'] as string)
+    const user = r.users.get(r.params['user'] as string)
+    if (vhost === undefined || user === undefined) throw badRequest('vhost_or_user_not_found')
+    return [user.name, r.vhost()]
+  }
   add('GET', one, 'administrator', (r) => {
     const [user, vhost] = [r.params['user'] as string, r.vhost().name]
     const permission = r.users.permission(user, vhost)
@@ -102,44 +99,55 @@ function permissionRoutes(add: AddRoute): void {
   })
   add('PUT', one, 'administrator', (r) => {
     const p = { configure: r.text('configure'), write: r.text('write'), read: r.text('read') }
-    return r.stored(putPermission(r.users, r.params['user'] as string, r.vhost(), p))
+    return r.stored(putPermission(r.users, ...target(r), p))
   })
   add('DELETE', one, 'administrator', (r) => {
     if (!removePermission(r.users, r.params['user'] as string, r.vhost())) throw notFound()
     return r.stored(false)
   })
+  topicRoutes(add, target)
+}
+
+type Target = (r: Request) => [user: string, vhost: Vhost]
+
+function topicRoutes(add: AddRoute, target: Target): void {
   const topics = 'topic-permissions/:vhost/:user'
-  const rowsOf = (r: Request): Json[] =>
-    [...r.users.topicPermissions()]
-      .filter((row) => row.user === r.params['user'] && row.vhost === r.vhost().name)
-      .map(show)
-  add('GET', topics, 'administrator', (r) => {
-    const rows = rowsOf(r)
-    if (rows.length === 0) throw notFound()
-    return rows
-  })
-  add('PUT', topics, 'administrator', (r) => {
-    const isNew = rowsOf(r).every((row) => row['exchange'] !== r.body['exchange'])
-    const p = { exchange: r.text('exchange'), write: r.text('write'), read: r.text('read') }
-    putTopicPermission(r.users, r.params['user'] as string, r.vhost(), p)
-    return r.stored(isNew)
-  })
-  for (const path of [topics, `${topics}/:exchange`])
+  const rowsOf = (r: Request, exchange = r.params['exchange']): Json[] => {
+    const { name } = r.vhost()
+    return [...r.users.topicPermissions()]
+      .filter((row) => row.user === r.params['user'] && row.vhost === name)
+      .map(({ user, vhost, permission }) => ({ user, vhost, ...permission }))
+      .filter((row) => exchange === undefined || row.exchange === exchange)
+  }
+  for (const path of [topics, `${topics}/:exchange`]) {
+    add('GET', path, 'administrator', (r) => {
+      const rows = rowsOf(r)
+      if (rows.length === 0) throw notFound()
+      return rows
+    })
+    add('PUT', path, 'administrator', (r) => {
+      const p = { exchange: r.text('exchange'), write: r.text('write'), read: r.text('read') }
+      const [user, vhost] = target(r)
+      const isNew = rowsOf(r, p.exchange).length === 0
+      putTopicPermission(r.users, user, vhost, p)
+      return r.stored(isNew)
+    })
     add('DELETE', path, 'administrator', (r) => {
       const user = r.params['user'] as string
       if (!removeTopicPermissions(r.users, user, r.vhost(), r.params['exchange'])) throw notFound()
       return r.stored(false)
     })
+  }
 }
 
 function limitRoutes(add: AddRoute): void {
   for (const path of ['user-limits', 'user-limits/:user'])
-    add('GET', path, 'administrator', (r) =>
-      [...r.users]
+    add('GET', path, 'administrator', (r) => {
+      const chosen = r.params['user'] === undefined ? [...r.users] : [existingUser(r)]
+      return chosen
         .filter((u) => Object.keys(u.limits).length > 0)
-        .filter((u) => r.params['user'] === undefined || u.name === r.params['user'])
-        .map((u) => ({ user: u.name, value: u.limits })),
-    )
+        .map((u) => ({ user: u.name, value: u.limits }))
+    })
   add('PUT', 'user-limits/:user/:name', 'administrator', (r) => {
     setUserLimit(r.users, existingUser(r).name, r.params['name'] as string, limitValue(r.body))
     return r.stored(false)

@@ -45,11 +45,15 @@ export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): vo
     close(one(r), r)
     return r.stored(false)
   })
-  add('GET', 'connections/username/:user', 'management', (r) =>
-    visible(r)
-      .filter((c) => c.caller?.user === r.params['user'])
-      .map((c) => connectionJson(statistics(r), c)),
-  )
+  add('GET', 'connections/username/:user', 'management', (r) => {
+    const own = visible(r).filter((c) => c.caller?.user === r.params['user'])
+    return listed(own, connections(statistics(r)), r.query)
+  })
+  // Sessions are AMQP 1.0's.
+  add('GET', 'connections/:name/sessions', 'management', (r) => {
+    one(r)
+    return []
+  })
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
     for (const c of visible(r)) if (c.caller?.user === r.params['user']) close(c, r)
     return r.stored(false)

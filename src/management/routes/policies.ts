@@ -1,10 +1,11 @@
 import type { PolicyInfo } from '../../broker/policy/policy.ts'
 import { policyRequest } from '../../definitions/requests.ts'
 import { removePolicy, setPolicy } from '../../operations/policies.ts'
-import { policyJson } from '../describe.ts'
+import { policyJson, withoutEffect } from '../describe.ts'
 import { type AddRoute, notFound } from '../http.ts'
+import type { ManagedNode } from '../managed-node.ts'
 
-export function policyRoutes(add: AddRoute): void {
+export function policyRoutes(add: AddRoute, { logger }: ManagedNode): void {
   for (const [resource, operator] of [
     ['policies', false],
     ['operator-policies', true],
@@ -26,6 +27,12 @@ export function policyRoutes(add: AddRoute): void {
       const name = r.params['name'] as string
       const isNew = setOf(vhost, operator).get(name) === undefined
       setPolicy(vhost, policyRequest(name, r.body), operator)
+      const policy = setOf(vhost, operator).get(name)
+      const warning = policy === undefined ? undefined : withoutEffect(policy)
+      if (warning !== undefined) {
+        logger.warn({ vhost: vhost.name, policy: name }, warning)
+        r.warn(warning)
+      }
       return r.stored(isNew)
     })
     add('DELETE', one, right, (r) => {

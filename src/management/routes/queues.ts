@@ -1,6 +1,7 @@
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
+import type { Connection } from '../../connection/connection.ts'
 import { queueArguments } from '../../definitions/requests.ts'
 import { readableQueue, takeMessages } from '../../operations/messages.ts'
 import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
@@ -32,6 +33,7 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   type Item = { vhost: Vhost; q: Queue }
   const kind = (s: Statistics): Listed<Item> => ({
     name: (i) => i.q.name,
+    vhost: (i) => i.vhost.name,
     describe: (i) => queueJson(s, i.vhost, i.q),
     keys: {
       messages: ({ q }) => q.counts.ready + q.counts.unacked,
@@ -48,6 +50,13 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
     add('GET', path, 'management', (r) => listed(items(r), kind(new Statistics(rates, r.query)), r.query))
+  // Who has declared the others is not kept.
+  add('GET', 'users/:user/queues', 'administrator', (r) => {
+    const { user = '' } = r.params
+    if (r.users.get(user) === undefined) throw notFound()
+    const own = items(r).filter(({ q }) => (q.owner as Connection | undefined)?.caller?.user === user)
+    return listed(own, kind(new Statistics(rates, r.query)), r.query)
+  })
   oneQueueRoutes(add, node, rates)
 }
 

@@ -5,7 +5,7 @@ import { destinationType as destinationTypeOf } from '../../definitions/shapes.t
 import { bind, unbind } from '../../operations/bindings.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
-import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey } from '../describe.ts'
+import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
 import { type Json, type Listed, listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
@@ -18,9 +18,13 @@ export function topologyRoutes(add: AddRoute, _node: ManagedNode, rates: Rates):
   bindingRoutes(add)
 }
 
+/** The default exchange has a name in addresses. */
+function exchangeName(name: string | undefined): string {
+  return name === undefined || name === 'amq.default' ? '' : name
+}
+
 function existing(r: Request): Exchange {
-  const name = r.params['name'] as string
-  const x = r.vhost().exchanges.get(name === 'amq.default' ? '' : name)
+  const x = r.vhost().exchanges.get(exchangeName(r.params['name']))
   if (x === undefined) throw notFound()
   return x
 }
@@ -29,7 +33,11 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
   type Item = { vhost: Vhost; x: Exchange }
   const kind = (r: Request): Listed<Item> => {
     const s = new Statistics(rates, r.query)
-    return { name: (i) => i.x.name, describe: (i) => exchangeJson(s, i.vhost, i.x) }
+    return {
+      name: (i) => i.x.name,
+      vhost: (i) => i.vhost.name,
+      describe: (i) => exchangeJson(s, i.vhost, i.x),
+    }
   }
   const items = (r: Request): Item[] =>
     r.vhostsOfPath().flatMap((vhost) => [...vhost.exchanges.values()].map((x) => ({ vhost, x })))
@@ -60,22 +68,36 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
 }
 
 function exchangeContentRoutes(add: AddRoute, one: string): void {
+  // What is not there has no bindings, as in RabbitMQ.
   add('GET', `${one}/bindings/source`, 'management', (r) => {
-    const [vhost, x] = [r.vhost(), existing(r)]
-    return vhost.bindings.from(x).map((b) => bindingJson(vhost, b))
+    const vhost = r.vhost()
+    const x = vhost.exchanges.get(exchangeName(r.params['name']))
+    if (x?.name === '') return Array.from(vhost.queues.values(), (q) => implicitBindingJson(vhost, q))
+    return x === undefined ? [] : vhost.bindings.from(x).map((b) => bindingJson(vhost, b))
   })
   add('GET', `${one}/bindings/destination`, 'management', (r) => {
-    const [vhost, x] = [r.vhost(), existing(r)]
-    return vhost.bindings.to(x).map((b) => bindingJson(vhost, b))
+    const vhost = r.vhost()
+    const x = vhost.exchanges.get(exchangeName(r.params['name']))
+    return x === undefined ? [] : vhost.bindings.to(x).map((b) => bindingJson(vhost, b))
   })
   add('POST', `${one}/publish`, 'management', async (r) => {
     const properties = propertiesFrom((r.body['properties'] ?? {}) as Json)
     const body = payloadOf(r.text('payload'), r.text('payload_encoding'))
-    const message = { exchange: existing(r).name, routingKey: r.text('routing_key'), properties, body }
-    const routed = await withCode(() => publishMessage(r.broker, r.caller(r.vhost()), message))
+    const exchange = exchangeName(r.params['name'])
+    const message = { exchange, routingKey: r.text('routing_key'), properties, body }
+    const caller = r.caller(r.vhost())
+    const routed = await withCode(() => publishMessage(r.broker, caller, message))
     await r.model.commit.settled()
     return { routed }
   })
+}
+
+/** Every queue is bound to the default exchange. */
+function implicitOf(r: Request, destinationType: 'queue' | 'exchange'): Json | undefined {
+  const vhost = r.vhost()
+  if (exchangeName(r.params['source']) !== '' || destinationType !== 'queue') return undefined
+  const q = vhost.queues.get(r.params['destination'] as string)
+  return q === undefined ? undefined : implicitBindingJson(vhost, q)
 }
 
 function bindingRoutes(add: AddRoute): void {
@@ -83,7 +105,11 @@ function bindingRoutes(add: AddRoute): void {
     ...Array.from(vhost.queues.values(), (q) => implicitBindingJson(vhost, q)),
     ...Array.from(vhost.bindings, (b: Binding) => bindingJson(vhost, b)),
   ]
-  const kind: Listed<Json> = { name: (b) => String(b['source']), describe: (b) => b }
+  const kind: Listed<Json> = {
+    name: (b) => String(b['source']),
+    vhost: (b) => String(b['vhost']),
+    describe: (b) => b,
+  }
   for (const path of ['bindings', 'bindings/:vhost'])
     add('GET', path, 'management', (r) => listed(r.vhostsOfPath().flatMap(all), kind, r.query))
   for (const [letter, destinationType] of [
@@ -93,8 +119,8 @@ function bindingRoutes(add: AddRoute): void {
     const between = `bindings/:vhost/e/:source/${letter}/:destination`
     const list = (r: Request): Binding[] => {
       const vhost = r.vhost()
-      const source = vhost.exchanges.get(r.params['source'] as string)
-      if (source === undefined) throw notFound()
+      const source = vhost.exchanges.get(exchangeName(r.params['source']))
+      if (source === undefined) return []
       return vhost.bindings
         .from(source)
         .filter(
@@ -103,30 +129,33 @@ function bindingRoutes(add: AddRoute): void {
     }
     const one = (r: Request): Binding => {
       const wanted = r.params['props'] as string
-      const keys = [wanted, encodeURIComponent(wanted)]
+      const keys = [wanted, quoted(wanted).replaceAll('~', '%7E')]
       const found = list(r).find((b) => keys.includes(propertiesKey(b.routingKey, b.arguments)))
       if (found === undefined) throw notFound()
       return found
     }
     add('GET', between, 'management', (r) => {
       const vhost = r.vhost()
-      if (r.params['source'] === 'amq.default') {
-        const q = vhost.queues.get(r.params['destination'] as string)
-        return q === undefined ? [] : [implicitBindingJson(vhost, q)]
-      }
-      return list(r).map((b) => bindingJson(vhost, b))
+      const implicit = implicitOf(r, destinationType)
+      return [...(implicit === undefined ? [] : [implicit]), ...list(r).map((b) => bindingJson(vhost, b))]
     })
     add('POST', between, 'management', async (r) => {
-      const [source, destination] = [r.params['source'] as string, r.params['destination'] as string]
+      const [source, destination] = [exchangeName(r.params['source']), r.params['destination'] as string]
       const key = r.body['routing_key'] === undefined ? '' : r.text('routing_key')
       const args = argumentsOf(r.body)
       const request = { source, destination, destinationType, routingKey: key, arguments: args }
       bind(r.caller(r.vhost()), request)
-      const parts = [r.params['vhost'] as string, 'e', source, letter, destination].map(encodeURIComponent)
-      r.reply.header('location', `${parts.slice(1).join('/')}/${propertiesKey(key, args)}`)
+      // The key of the properties is quoted once more than what clients send: they unescape it once.
+      r.reply.header('location', `${quoted(destination)}/${quoted(propertiesKey(key, args))}`)
       return r.stored(true)
     })
-    add('GET', `${between}/:props`, 'management', (r) => bindingJson(r.vhost(), one(r)))
+    add('GET', `${between}/:props`, 'management', (r) => {
+      const implicit = implicitOf(r, destinationType)
+      const { props } = r.params
+      const isIt =
+        implicit !== undefined && [props, quoted(props ?? '')].includes(implicit['properties_key'] as string)
+      return isIt ? implicit : bindingJson(r.vhost(), one(r))
+    })
     add('DELETE', `${between}/:props`, 'management', (r) => {
       const b = one(r)
       const { routingKey } = b

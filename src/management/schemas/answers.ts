@@ -44,7 +44,20 @@ const churn = [
   'queue_deleted',
 ]
 const peer = { name: text, peer_host: text, peer_port: count }
-const limit = object({ status: text }, { reason: text, port: count, protocol: text })
+const limit = object(
+  { status: text },
+  {
+    reason: text,
+    port: count,
+    protocol: text,
+    missing: { type: ['string', 'number'] },
+    ports: list(count),
+    protocols: texts,
+    alarms: list(object({ node: text, resource: text })),
+    expired: list(anything),
+  },
+)
+const feature = { name: text, desc: text, doc_url: text, provided_by: text }
 
 const queueProperties = {
   name: text,
@@ -120,7 +133,19 @@ export const answers = {
   Nothing: list(anything),
   Whoami: object({ name: text, tags: texts }),
   Auth: object({ oauth_enabled: yesNo }),
-  Version: object({ version: text, leveret_version: text }),
+  Version: text,
+  HashedPassword: object({ ok: text }),
+  FeatureFlag: object({ ...feature, state: text, stability: text }),
+  DeprecatedFeature: object({ ...feature, deprecation_phase: text }),
+  LoginAttempts: object({
+    protocol: text,
+    auth_attempts: count,
+    auth_attempts_failed: count,
+    auth_attempts_succeeded: count,
+  }),
+  NodeMemory: object({ memory: table }),
+  NoTables: object({ ets_tables_memory: text }),
+  Replica: table,
   Overview: object({
     management_version: text,
     rabbitmq_version: text,

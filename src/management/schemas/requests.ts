@@ -22,8 +22,9 @@ export const requests = {
     },
   ),
   UserRequest: request(
-    { tags },
+    {},
     {
+      tags,
       password: text,
       password_hash: text,
       hashing_algorithm: text,
@@ -38,7 +39,7 @@ export const requests = {
   LimitRequest: request({ value: { type: 'integer' } }),
   QueueRequest: request(
     {},
-    { durable: flag, auto_delete: flag, exclusive: flag, type: text, arguments: table, node: text },
+    { durable: flag, auto_delete: flag, exclusive: flag, type: anything, arguments: table, node: anything },
   ),
   QueueAction: request({ action: { enum: ['sync', 'cancel_sync'] } }),
   GetRequest: request(
@@ -76,5 +77,9 @@ export const requests = {
   NameRequest: request({ name: text }),
   PasswordRequest: request({ password: text }),
   NodeLimits: request({}, { memory: { ...number, minimum: 0 }, disk: { ...number, minimum: 0 } }),
+  LoginRequest: request({ username: text, password: text }),
+  ReplicaRequest: request({}, { node: text }),
+  GrowRequest: request({ vhost_pattern: text, queue_pattern: text, strategy: text }),
+  EmptyRequest: request({}),
   DefinitionsRequest: { type: 'object', minProperties: 1 },
 } as const satisfies Record<string, Schema>

@@ -1,0 +1,48 @@
+/** What a path answers to methods that it does not have, as RabbitMQ's web server does: before any login. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { errorReply, notFound } from './http.ts'
+
+type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'PATCH' | 'TRACE'
+
+/** In the order in which RabbitMQ names them. */
+const order: readonly Method[] = ['HEAD', 'GET', 'PUT', 'POST', 'DELETE', 'OPTIONS']
+const all: readonly Method[] = [...order, 'PATCH', 'TRACE']
+
+function allow(methods: ReadonlySet<string>): string {
+  return order.filter((m) => m === 'OPTIONS' || methods.has(m === 'HEAD' ? 'GET' : m)).join(', ')
+}
+
+function refuse(reply: FastifyReply, allowed: string): FastifyReply {
+  return reply.code(405).header('allow', allowed).send()
+}
+
+/** OPTIONS, and 405 with Allow for the rest, of paths that have these methods. */
+export function otherMethods(app: FastifyInstance, paths: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, methods] of paths) {
+    const allowed = allow(methods)
+    app.route({
+      method: 'OPTIONS',
+      url,
+      onRequest: async (_request, reply) => reply.code(200).header('allow', allowed).send(),
+      handler: noHandler,
+    })
+    const others = all.filter((m) => m !== 'OPTIONS' && !allowed.split(', ').includes(m))
+    // Before the body is read.
+    app.route({
+      method: others,
+      url,
+      onRequest: async (_request, reply) => refuse(reply, allowed),
+      handler: noHandler,
+    })
+  }
+}
+
+const noHandler = (): undefined => undefined
+
+/** Where there is nothing, as where RabbitMQ looks for a file. */
+export function unknownPath(request: FastifyRequest, reply: FastifyReply): void {
+  const allowed = allow(new Set(['GET']))
+  if (request.method === 'OPTIONS') void reply.code(200).header('allow', allowed).send()
+  else if (request.method === 'GET' || request.method === 'HEAD') errorReply(notFound(), reply)
+  else void refuse(reply, allowed)
+}

@@ -1,0 +1,126 @@
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { type AddRoute, HttpError, notFound, type Request } from '../http.ts'
+import type { Json } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
+import { listeners } from '../node.ts'
+
+const DAYS = new Map([
+  ['days', 1],
+  ['weeks', 7],
+  ['months', 30],
+  ['years', 365],
+])
+const protocols = new Map([
+  ['amqps', 'amqp/ssl'],
+  ['amqp-ssl', 'amqp/ssl'],
+  ['amqp091', 'amqp'],
+  ['amqp0.9.1', 'amqp'],
+])
+const ok = { status: 'ok' }
+
+function failed(r: Request, reason: string, more: Json = {}): Json {
+  r.reply.code(503)
+  return { status: 'failed', reason, ...more }
+}
+
+export function healthRoutes(add: AddRoute, node: ManagedNode): void {
+  const check = (path: string, handler: (r: Request) => Json): void =>
+    add('GET', `health/checks/${path}`, 'management', handler)
+  const alarms = (r: Request): Json =>
+    node.alarms.active
+      ? failed(r, `There are alarms in effect: ${node.alarms.reason}`, { alarms: alarmRows(node) })
+      : ok
+  check('alarms', alarms)
+  check('local-alarms', alarms)
+  listenerChecks(check, node)
+  check('below-node-connection-limit', (r) => {
+    const { admission } = r.server
+    return admission.openCount < admission.limits.connections ? ok : failed(r, 'connection limit is reached')
+  })
+  check('ready-to-serve-clients', (r) =>
+    node.active !== undefined && node.listeners.open.length > 0 ? ok : failed(r, 'no listener is open'),
+  )
+  for (const path of ['node-is-quorum-critical', 'node-is-mirror-sync-critical'])
+    check(path, () => ({ ...ok, reason: 'single node cluster' }))
+  for (const path of [
+    'virtual-hosts',
+    'metadata-store/initialized',
+    'metadata-store/initialized/with-data',
+    'reached-target-cluster-size',
+    'quorum-queues-without-elected-leaders/all-vhosts',
+    'quorum-queues-without-elected-leaders/all-vhosts/pattern/:pattern',
+    'is-in-service',
+  ])
+    check(path, () => ok)
+  for (const path of ['vhost/:vhost', 'vhost/:vhost/pattern/:pattern'])
+    check(`quorum-queues-without-elected-leaders/${path}`, (r) => {
+      r.vhost()
+      return ok
+    })
+  certificateCheck(check, node)
+  nodeChecks(add, node)
+}
+
+type AddCheck = (path: string, handler: (r: Request) => Json) => void
+
+function alarmRows({ alarms, nodeName }: ManagedNode): Json[] {
+  const resources = { memory: alarms.memory, disk: alarms.disk }
+  return Object.entries(resources).flatMap(([resource, on]) => (on ? [{ node: nodeName, resource }] : []))
+}
+
+function listenerChecks(check: AddCheck, node: ManagedNode): void {
+  check('port-listener/:port', (r) => {
+    const port = Number(r.params['port'])
+    if (!Number.isSafeInteger(port)) throw new HttpError(400, 'bad_request', 'Invalid port')
+    const ports = listeners(node).map((l) => l.port)
+    return ports.includes(port) ? { ...ok, port } : failed(r, 'No active listener', { missing: port, ports })
+  })
+  check('protocol-listener/:protocol', (r) => {
+    const wanted = (r.params['protocol'] ?? '').toLowerCase()
+    const names = [...new Set(listeners(node).map((l) => l.protocol))]
+    // Several may be given, with commas: one of them is enough, as in RabbitMQ.
+    const found = wanted.split(',').find((p) => names.includes(protocols.get(p) ?? p))
+    return found !== undefined
+      ? { ...ok, protocol: found }
+      : failed(r, 'No active listener', { missing: wanted, protocols: names })
+  })
+}
+
+function certificateCheck(check: AddCheck, node: ManagedNode): void {
+  check('certificate-expiration/:within/:unit', (r) => {
+    const days = DAYS.get(r.params['unit'] ?? '')
+    const within = Number(r.params['within'])
+    if (days === undefined)
+      throw new HttpError(
+        400,
+        'bad_request',
+        'Time unit not recognised. Supported units: days, weeks, months, years.',
+      )
+    if (!Number.isFinite(within)) throw new HttpError(400, 'bad_request', 'Invalid expiration')
+    const { listeners: amqp, management, metrics } = node.settings
+    const end = node.clock.now() + within * days * 86_400_000
+    const soon = [...amqp, ...management, ...metrics].flatMap(({ tls, port }) => {
+      if (tls === undefined) return []
+      const until = new X509Certificate(readFileSync(tls.certfile)).validTo
+      return Date.parse(until) < end ? [{ port, certfile: tls.certfile, certfile_expires_on: until }] : []
+    })
+    return soon.length === 0 ? ok : failed(r, 'Certificates expiring', { expired: soon })
+  })
+}
+
+/** The checks of old, which some tools still ask for. */
+function nodeChecks(add: AddRoute, node: ManagedNode): void {
+  for (const path of ['healthchecks/node', 'healthchecks/node/:node'])
+    add('GET', path, 'monitoring', (r) => {
+      const { node: name } = r.params
+      if (name !== undefined && name !== node.nodeName) throw notFound()
+      return node.alarms.active
+        ? { status: 'failed', reason: `resource alarm(s) in effect: ${node.alarms.reason}` }
+        : ok
+    })
+  add('GET', 'aliveness-test/:vhost', 'management', (r) => {
+    r.vhost()
+    return ok
+  })
+}

@@ -1,0 +1,110 @@
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import type { Json } from '../listing.ts'
+import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
+import { memoryJson, nodeJson } from '../node.ts'
+import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
+
+function checkNode(managed: ManagedNode, r: Request): void {
+  if (r.params['node'] !== managed.nodeName) throw notFound()
+}
+
+export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): void {
+  const node = (r: Request): Json => ({
+    ...nodeJson(new Statistics(rates, r.query)),
+    ...(r.query['memory'] === 'true' ? { memory: memoryJson(managed) } : {}),
+    ...(r.query['binary'] === 'true' ? { binary: binaryJson() } : {}),
+  })
+  add('GET', 'nodes', 'monitoring', (r) => [node(r)])
+  add('GET', 'nodes/:node', 'monitoring', (r) => {
+    checkNode(managed, r)
+    return node(r)
+  })
+  add('PUT', 'nodes/:node/limits', 'administrator', (r) => {
+    checkNode(managed, r)
+    const { memory, disk } = r.body
+    const { limits } = managed.alarms
+    for (const n of [memory, disk])
+      if (n !== undefined && (typeof n !== 'number' || n < 0))
+        throw badRequest('limits are numbers of octets')
+    if (typeof memory === 'number') limits.memory = memory
+    if (typeof disk === 'number') limits.diskFree = disk
+    managed.alarms.check()
+    return r.stored(false)
+  })
+  lifeRoutes(add, managed)
+  memoryRoutes(add, managed)
+  add('GET', 'auth/attempts/:node', 'monitoring', (r) => {
+    checkNode(managed, r)
+    return attempts(r.active)
+  })
+  // Sources are not counted, as in RabbitMQ unless it is asked to.
+  add('GET', 'auth/attempts/:node/source', 'monitoring', (r) => {
+    checkNode(managed, r)
+    return []
+  })
+  for (const path of ['auth/attempts/:node', 'auth/attempts/:node/source'])
+    add('DELETE', path, 'monitoring', (r) => {
+      checkNode(managed, r)
+      for (const counts of Object.values(r.server.throttle.attempts)) counts.succeeded = counts.failed = 0
+      return r.stored(false)
+    })
+  for (const path of ['reset', 'reset/:node'])
+    add('DELETE', path, 'administrator', (r) => {
+      if (r.params['node'] !== undefined) checkNode(managed, r)
+      rates.reset()
+      return r.stored(false)
+    })
+}
+
+function lifeRoutes(add: AddRoute, managed: ManagedNode): void {
+  add('POST', 'nodes/:node/stop_app', 'administrator', async (r) => {
+    await managed.closeListeners()
+    return r.stored(false)
+  })
+  add('POST', 'nodes/:node/start_app', 'administrator', async (r) => {
+    await managed.openListeners()
+    return r.stored(false)
+  })
+  add('POST', 'nodes/:node/shutdown', 'administrator', (r) => {
+    const { shutDown } = managed
+    if (shutDown === undefined) throw badRequest('this broker runs inside another program')
+    r.reply.raw.once('finish', shutDown)
+    r.reply.code(204)
+    return undefined
+  })
+}
+
+function memoryRoutes(add: AddRoute, managed: ManagedNode): void {
+  const memory = 'nodes/:node/memory'
+  add('GET', memory, 'monitoring', (r) => {
+    checkNode(managed, r)
+    return { memory: memoryJson(managed) }
+  })
+  add('GET', `${memory}/relative`, 'monitoring', (r) => {
+    checkNode(managed, r)
+    const { total, strategy: _, ...parts } = memoryJson(managed)
+    const percent = Object.entries(parts).map(([k, v]) => [k, Math.ceil((100 * Number(v)) / total.rss)])
+    return { memory: { total: 100, ...Object.fromEntries(percent) } }
+  })
+  for (const path of ['ets', 'ets/relative', 'ets/:filter', 'ets/:filter/relative'])
+    add('GET', `${memory}/${path}`, 'monitoring', (r) => {
+      checkNode(managed, r)
+      return { ets_tables_memory: 'no_tables' }
+    })
+}
+
+/** By whom octets outside of the heap are held is not known. */
+function binaryJson(): Json {
+  const { arrayBuffers } = process.memoryUsage()
+  return { queue_procs: 0, connection_readers: 0, connection_writers: 0, other: arrayBuffers }
+}
+
+function attempts({ server }: ManagedBroker): Json[] {
+  return Object.entries(server.throttle.attempts).map(([protocol, { succeeded, failed }]) => ({
+    protocol,
+    auth_attempts: succeeded + failed,
+    auth_attempts_failed: failed,
+    auth_attempts_succeeded: succeeded,
+  }))
+}

@@ -1,0 +1,114 @@
+/** Runtime parameters: those that are something else here, and those of features that are not there. */
+import { policyRequest } from '../../definitions/requests.ts'
+import { policyJson } from '../../definitions/shapes.ts'
+import type { GlobalParameter, Parameter, ParameterName } from '../../model/parameters.ts'
+import { isComponent, NO_EFFECT, setVhostLimits, UnknownComponent } from '../../operations/parameters.ts'
+import { removePolicy, setPolicy } from '../../operations/policies.ts'
+import type { Logger } from '../../util/logger.ts'
+import { withoutPasswords } from '../../util/without-passwords.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import type { Json } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
+import { clusterId } from '../node.ts'
+
+const LIMITS = 'vhost-limits'
+const POLICY = 'policy'
+const OPERATOR_POLICY = 'operator_policy'
+
+export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
+  for (const path of ['parameters', 'parameters/:component', 'parameters/:component/:vhost'])
+    add('GET', path, 'policymaker', (r) => rows(r).map((p) => withoutPasswords(p)))
+  const one = 'parameters/:component/:vhost/:name'
+  const found = (r: Request): Parameter => {
+    r.vhost()
+    const p = rows(r).find((o) => o.name === r.params['name'])
+    if (p === undefined) throw notFound()
+    return p
+  }
+  add('GET', one, 'policymaker', (r) => withoutPasswords(found(r)))
+  add('PUT', one, 'policymaker', (r) => {
+    const vhost = r.vhost()
+    const { component = '', name = '' } = r.params
+    checkComponent(r, component)
+    const isNew = rows(r).every((p) => p.name !== name)
+    const { value } = r.body
+    if (component === LIMITS) setVhostLimits(r.broker, vhost, value)
+    else if (component === OPERATOR_POLICY) setPolicy(vhost, policyRequest(name, (value ?? {}) as Json), true)
+    else keep(logger, r, { vhost: vhost.name, component, name, value })
+    return r.stored(isNew)
+  })
+  add('DELETE', one, 'policymaker', (r) => {
+    const vhost = r.vhost()
+    const { component = '' } = r.params
+    checkComponent(r, component)
+    const p = found(r)
+    if (component === LIMITS) setVhostLimits(r.broker, vhost, {})
+    else if (component === OPERATOR_POLICY) removePolicy(vhost, p.name, true)
+    else r.model.parameters.remove(p)
+    return r.stored(false)
+  })
+  globalParameterRoutes(add)
+}
+
+/** @throws HttpError 400, 401 */
+function checkComponent(r: Request, component: string): void {
+  if (component === POLICY) throw badRequest('policies may not be set using this method')
+  if (component === LIMITS || component === OPERATOR_POLICY) r.need('administrator')
+}
+
+/** What is kept without effect says so. @throws UnknownComponent */
+function keep(logger: Logger, r: Request, p: Parameter): void {
+  if (!isComponent(p.component)) throw new UnknownComponent(p.component)
+  const { vhost, component, name }: ParameterName = p
+  logger.warn({ vhost, component, name }, 'a parameter of a feature that is not there: kept, without effect')
+  r.warn(NO_EFFECT)
+  r.model.parameters.set(p)
+}
+
+/** Policies are there only by their own component, as in RabbitMQ. */
+function rows(r: Request): Parameter[] {
+  const vhosts = r.vhostsOfPath()
+  const { component } = r.params
+  const visible = new Set(vhosts.map((v) => v.name))
+  const wanted = (c: string): boolean => component === undefined || component === c
+  const own = vhosts.flatMap((v): Parameter[] => {
+    const policies = (set: Iterable<Parameters<typeof policyJson>[0]>, c: string): Parameter[] =>
+      Array.from(set, (p) => {
+        const { name, ...value } = policyJson(p)
+        return { value, vhost: v.name, component: c, name: p.name }
+      })
+    return [
+      ...(wanted(LIMITS) && Object.keys(v.limits).length > 0
+        ? [{ value: v.limits, vhost: v.name, component: LIMITS, name: 'limits' }]
+        : []),
+      ...(wanted(OPERATOR_POLICY) ? policies(v.policies.operator, OPERATOR_POLICY) : []),
+      ...(component === POLICY ? policies(v.policies.user, POLICY) : []),
+    ]
+  })
+  return [...own, ...r.model.parameters.list().filter((p) => visible.has(p.vhost) && wanted(p.component))]
+}
+
+function globalParameterRoutes(add: AddRoute): void {
+  const all = ({ model }: Request): GlobalParameter[] => [
+    { name: 'cluster_name', value: model.identity.clusterName },
+    { name: 'internal_cluster_id', value: clusterId(model) },
+    ...model.parameters.listGlobal().filter((p) => !['cluster_name', 'internal_cluster_id'].includes(p.name)),
+  ]
+  const known = (r: Request): GlobalParameter => {
+    const p = all(r).find((g) => g.name === r.params['name'])
+    if (p === undefined) throw notFound()
+    return p
+  }
+  add('GET', 'global-parameters', 'policymaker', (r) => withoutPasswords(all(r)))
+  add('GET', 'global-parameters/:name', 'policymaker', (r) => withoutPasswords(known(r)))
+  add('PUT', 'global-parameters/:name', 'administrator', (r) => {
+    const name = r.params['name'] as string
+    const isNew = r.model.parameters.listGlobal().every((g) => g.name !== name)
+    r.model.parameters.setGlobal(name, r.body['value'])
+    return r.stored(isNew)
+  })
+  add('DELETE', 'global-parameters/:name', 'administrator', (r) => {
+    r.model.parameters.removeGlobal(known(r).name)
+    return r.stored(false)
+  })
+}

@@ -1,0 +1,42 @@
+/** Runtime parameters that are not policies (behaviour.md section 19). */
+import type { Broker } from '../broker/broker.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { Refusal } from './refusal.ts'
+import { setVhostLimit } from './vhosts.ts'
+
+/** Of features that RabbitMQ has and Leveret has not: kept and given back. */
+const components = [
+  'shovel',
+  'federation',
+  'federation-upstream',
+  'federation-upstream-set',
+  'tracing',
+  'mqtt',
+]
+
+export const NO_EFFECT = 'a parameter of a feature that is not there: kept, without effect'
+
+export class UnknownComponent extends Refusal {
+  constructor(component: string) {
+    super(`Validation failed\n\ncomponent ${component} not found\n`)
+  }
+}
+
+export function isComponent(name: string): boolean {
+  return components.includes(name)
+}
+
+/** All at once; what is not given is no longer limited. @throws Refusal; nothing is changed then */
+export function setVhostLimits(broker: Broker, vhost: Vhost, value: unknown): void {
+  if (value === null || typeof value !== 'object')
+    throw new Refusal('Validation failed\n\nlimits should be a map\n')
+  const wanted = Object.entries(value)
+  const before = vhost.limits
+  try {
+    for (const name of Object.keys(before)) setVhostLimit(broker, vhost, name, undefined)
+    for (const [name, limit] of wanted) setVhostLimit(broker, vhost, name, limit)
+  } catch (error) {
+    broker.setVhost({ ...vhost.info, limits: before })
+    throw error
+  }
+}
