@@ -68,12 +68,24 @@ async function build() {
     digest(inputs),
     () => existsSync(join(root, 'dist', 'main.js')),
     async () => {
-      rmSync(join(root, 'dist'), { recursive: true, force: true })
+      // The page has a build of its own.
+      for (const f of existsSync(join(root, 'dist')) ? readdirSync(join(root, 'dist')) : [])
+        if (f !== 'web') rmSync(join(root, 'dist', f), { recursive: true, force: true })
       run('tsc', ['-p', 'tsconfig.build.json'])
       const { useVendored, vendor } = await import('./vendor.js')
       await vendor(root)
       useVendored(root, join(root, 'dist'), 'mjs')
     },
+  )
+}
+
+/** The operators' page. */
+async function buildWeb() {
+  await once(
+    'dist/web/.leveret-build',
+    digest([join(root, 'package-lock.json'), ...filesBelow(join(root, 'web'))]),
+    () => existsSync(join(root, 'dist', 'web', 'index.html')),
+    () => run('vite', ['build', 'web']),
   )
 }
 
@@ -88,7 +100,14 @@ async function buildForRequire() {
       run('tsc', ['-p', 'tsconfig.cjs.json'])
       const { useVendored } = await import('./vendor.js')
       useVendored(root, target, 'cjs')
-      writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
+      writeFileSync(
+        join(target, 'package.json'),
+        '{ "type": "commonjs", "imports": { "#web-folder": "./web-folder.js" } }\n',
+      )
+      writeFileSync(
+        join(target, 'web-folder.js'),
+        "exports.webFolder = new URL('../web/', require('node:url').pathToFileURL(__filename))\n",
+      )
     },
   )
 }
@@ -97,6 +116,7 @@ await install()
 switch (task) {
   case 'start': {
     await build()
+    await buildWeb()
     const built = performance.now()
     const { main } = await import('../dist/main.js')
     await main(['start', ...rest], built)
@@ -104,6 +124,7 @@ switch (task) {
   }
   case 'test':
     await build()
+    await buildWeb()
     await buildForRequire()
     run('vitest', ['run', ...rest])
     break
@@ -127,7 +148,13 @@ switch (task) {
     run('tsc', ['-p', 'spec/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-spec/generate.js'])
     break
+  case 'web':
+    await build()
+    await buildWeb()
+    run('vitest', ['run', '--config', 'test/web.config.ts', ...rest])
+    break
   default:
     await build()
+    await buildWeb()
     await buildForRequire()
 }

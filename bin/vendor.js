@@ -47,6 +47,8 @@ export async function vendor(root) {
       `import { createRequire } from 'node:module'\n\nconst all = createRequire(import.meta.url)('./index.cjs')\n${named.join('')}export default all.default ?? all\n`,
     )
   }
+  // The operators' page is made with it.
+  inside.add('node_modules/preact')
   const packages = [...inside].sort()
   writeFileSync(join(out, 'LICENSES.txt'), licences(root, packages))
   const sbom = billOfMaterials(root, packages)

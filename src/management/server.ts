@@ -61,6 +61,7 @@ import { type DescribedRoute, openApi } from './schemas/openapi.ts'
 import { requests } from './schemas/requests.ts'
 import { routeDoc } from './schemas/routes.ts'
 import { dropSlowClients } from './slow-clients.ts'
+import { webRoutes } from './web.ts'
 import { serveWebSockets } from './websocket.ts'
 
 export class ManagementServer {
@@ -137,6 +138,7 @@ export class ManagementServer {
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
     this.methods.set('/api/login', new Set(['POST']))
     servePages(this.app, this.routes, pathPrefix)
+    webRoutes(this.app, pathPrefix)
     otherMethods(this.app, this.methods)
   }
 

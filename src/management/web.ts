@@ -1,0 +1,144 @@
+/**
+ * The operators' page: the files of `dist/web`, as they were built, at `/`. They know the HTTP API and nothing else. They
+ * are read and compressed when somebody asks for them, and then kept.
+ */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { notFound } from './http.ts'
+
+const types = new Map([
+  ['html', 'text/html; charset=utf-8'],
+  ['js', 'text/javascript; charset=utf-8'],
+  ['css', 'text/css; charset=utf-8'],
+  ['svg', 'image/svg+xml'],
+])
+
+interface WebFile {
+  readonly type: string
+  readonly plain: Buffer
+  readonly gzipped: Buffer
+  readonly etag: string
+}
+
+const compress = promisify(gzip)
+
+export class WebFiles {
+  private readonly files = new Map<string, Promise<WebFile | undefined>>()
+  private names: ReturnType<typeof builtFiles> | undefined
+
+  /** Only what was built is there, whatever the name. */
+  get(name: string): Promise<WebFile | undefined> {
+    let file = this.files.get(name)
+    if (file !== undefined) return file
+    file = this.read(name)
+    file.then(
+      (found) => {
+        if (found !== undefined) this.files.set(name, file as Promise<WebFile>)
+      },
+      () => {},
+    )
+    return file
+  }
+
+  private async read(name: string): Promise<WebFile | undefined> {
+    this.names ??= builtFiles()
+    const { root, all } = await this.names
+    if (root === undefined || !all.has(name)) return undefined
+    const plain = await readFile(new URL(name, root))
+    const type = types.get(name.split('.').at(-1) ?? '') ?? 'application/octet-stream'
+    const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
+    return { type, plain, gzipped: await compress(plain, { level: 9 }), etag }
+  }
+}
+
+/** What is not there is no page: a bundle of the program may come without it. */
+async function builtFiles(): Promise<{ root: URL | undefined; all: ReadonlySet<string> }> {
+  try {
+    const { webFolder: root } = await import('#web-folder')
+    const assets = await readdir(new URL('assets/', root))
+    return { root, all: new Set(['index.html', ...assets.map((f) => `assets/${f}`)]) }
+  } catch {
+    return { root: undefined, all: new Set() }
+  }
+}
+
+/** @param origins that the page may speak to beside the broker: the issuer of its tokens */
+export function contentSecurityPolicy(origins: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    `connect-src ${["'self'", ...origins].join(' ')}`,
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+/** @param prefix of all addresses, or empty */
+export function webRoutes(app: FastifyInstance, prefix: string, origins: readonly string[] = []): void {
+  const files = new WebFiles()
+  const policy = contentSecurityPolicy(origins)
+  const send = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    name: string,
+    caching: string,
+  ): Promise<unknown> => {
+    const file = await files.get(name)
+    if (file === undefined) throw notFound()
+    secure(reply, policy)
+    void reply.headers({ etag: file.etag, 'cache-control': caching, vary: 'accept-encoding' })
+    if (sameTag(request.headers['if-none-match'], file.etag)) return reply.code(304).send()
+    const small = accepts(request.headers['accept-encoding'], 'gzip')
+    if (small) void reply.header('content-encoding', 'gzip')
+    return reply.type(file.type).send(small ? file.gzipped : file.plain)
+  }
+  app.get('/', (request, reply) => {
+    const [path, query] = request.originalUrl.split(/(?=\?)/)
+    // The page's own addresses are relative to it.
+    if (prefix !== '' && path === prefix) return reply.redirect(`${prefix}/${query ?? ''}`, 308)
+    return send(request, reply, 'index.html', 'no-cache')
+  })
+  // Their names change with what is in them.
+  app.get('/assets/:file', (request, reply) =>
+    send(
+      request,
+      reply,
+      `assets/${(request.params as { file: string }).file}`,
+      'public, max-age=31536000, immutable',
+    ),
+  )
+}
+
+/** Headers that the configuration has set stay. */
+function secure(reply: FastifyReply, policy: string): void {
+  const all = {
+    'content-security-policy': policy,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+  }
+  for (const [name, value] of Object.entries(all)) if (!reply.hasHeader(name)) void reply.header(name, value)
+}
+
+function sameTag(asked: string | undefined, etag: string): boolean {
+  const tags = asked?.split(',').map((t) => t.trim().replace(/^W\//, '')) ?? []
+  return tags.includes(etag) || tags.includes('*')
+}
+
+/** Whether the header Accept-Encoding has it, with a weight above 0. */
+function accepts(header: string | string[] | undefined, encoding: string): boolean {
+  return String(header ?? '')
+    .toLowerCase()
+    .split(',')
+    .some((part) => {
+      const [name = '', ...parameters] = part.split(';').map((p) => p.trim())
+      return name === encoding && !parameters.some((p) => /^q=0(\.0*)?$/.test(p))
+    })
+}

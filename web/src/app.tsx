@@ -1,0 +1,187 @@
+/** The frame around all pages: who is logged in, where one can go, and whether the broker answers. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { leave, lostSince, may, session } from './api.ts'
+import { Login } from './login.tsx'
+import { Channels, OneChannel } from './pages/channels.tsx'
+import { Connections, OneConnection } from './pages/connections.tsx'
+import { Definitions } from './pages/definitions.tsx'
+import { OneExchange } from './pages/exchange.tsx'
+import { Exchanges } from './pages/exchanges.tsx'
+import { OverviewPage } from './pages/overview.tsx'
+import { Policies } from './pages/policies.tsx'
+import { OneQueue } from './pages/queue.tsx'
+import { Queues } from './pages/queues.tsx'
+import { Users } from './pages/users.tsx'
+import { Vhosts } from './pages/vhosts.tsx'
+import { type Place, to, usePlace } from './router.ts'
+import { useStore } from './store.ts'
+import { nextTheme, theme } from './theme.ts'
+import { Dialogs } from './ui/dialog.tsx'
+import { Hare, Icon } from './ui/icons.tsx'
+
+const places = [
+  ['', 'Overview'],
+  ['queues', 'Queues'],
+  ['exchanges', 'Exchanges'],
+  ['connections', 'Connections'],
+  ['channels', 'Channels'],
+  ['policies', 'Policies'],
+  ['users', 'Users'],
+  ['vhosts', 'Virtual hosts'],
+  ['definitions', 'Definitions'],
+] as const
+
+/** What only an administrator sees. */
+const administrators = ['users', 'definitions']
+
+function pageOf({ parts }: Place): ComponentChildren {
+  const [section = '', first, second] = parts
+  switch (section) {
+    case '':
+      return <OverviewPage />
+    case 'queues':
+      return first !== undefined && second !== undefined ? (
+        <OneQueue key={`${first}\n${second}`} vhost={first} name={second} />
+      ) : (
+        <Queues />
+      )
+    case 'exchanges':
+      return first !== undefined && second !== undefined ? (
+        <OneExchange key={`${first}\n${second}`} vhost={first} name={second} />
+      ) : (
+        <Exchanges />
+      )
+    case 'connections':
+      return first === undefined ? <Connections /> : <OneConnection key={first} name={first} />
+    case 'channels':
+      return first === undefined ? <Channels /> : <OneChannel key={first} name={first} />
+    case 'policies':
+      return <Policies />
+    case 'users':
+      return <Users />
+    case 'vhosts':
+      return <Vhosts />
+    case 'definitions':
+      return <Definitions />
+    default:
+      return <p class="empty">There is no such page.</p>
+  }
+}
+
+export function App() {
+  const me = useStore(session)
+  return (
+    <>
+      {me === undefined ? <Login /> : <Frame user={me.name} />}
+      <Dialogs />
+    </>
+  )
+}
+
+function Frame({ user }: { user: string }) {
+  const place = usePlace()
+  const [open, setOpen] = useState(false)
+  const main = useRef<HTMLElement>(null)
+  const where = place.parts.join('\n')
+  const before = useRef(where)
+  useEffect(() => {
+    setOpen(false)
+    if (before.current === where) return
+    before.current = where
+    // Whoever uses the keyboard goes on at the beginning of the new page.
+    main.current?.querySelector('h1')?.focus({ preventScroll: true })
+    scrollTo(0, 0)
+  }, [where])
+  useEffect(() => {
+    document.title = place.parts.length === 0 ? 'Leveret' : `${place.parts.at(-1)} · Leveret`
+  }, [where])
+  const section = place.parts[0] ?? ''
+  return (
+    <div class="frame">
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        To the content
+      </button>
+      <header class="side">
+        <div class="side-head">
+          <a class="brand" href={to([])}>
+            <Hare />
+            Leveret
+          </a>
+          <button
+            type="button"
+            class="button quiet menu"
+            aria-expanded={open}
+            aria-controls="places"
+            onClick={() => setOpen(!open)}
+          >
+            <Icon name="menu" /> Menu
+          </button>
+        </div>
+        <div id="places" class={open ? 'places open' : 'places'}>
+          <nav aria-label="Pages">
+            {places
+              .filter(([key]) => may('administrator') || !administrators.includes(key))
+              .map(([key, label]) => (
+                <a
+                  key={key}
+                  href={to(key === '' ? [] : [key])}
+                  aria-current={section === key ? 'page' : undefined}
+                >
+                  <Icon name={key === '' ? 'overview' : key} />
+                  {label}
+                </a>
+              ))}
+          </nav>
+          <div class="side-foot">
+            <ThemeButton />
+            <span class="who" title="Who is logged in">
+              <bdi>{user}</bdi>
+            </span>
+            <button type="button" class="button quiet" onClick={() => leave()}>
+              Log out
+            </button>
+          </div>
+        </div>
+      </header>
+      <main id="main" ref={main} tabIndex={-1}>
+        <Lost />
+        {pageOf(place)}
+      </main>
+    </div>
+  )
+}
+
+function ThemeButton() {
+  const t = useStore(theme)
+  return (
+    <button
+      type="button"
+      class="button quiet"
+      onClick={nextTheme}
+      title="Light, dark, or as the system has it"
+    >
+      <Icon name={t === 'system' ? 'auto' : t} /> {t === 'system' ? 'Auto' : t === 'light' ? 'Light' : 'Dark'}
+    </button>
+  )
+}
+
+/** Comes with the first request that fails, and goes with the next one that does not. */
+function Lost() {
+  const since = useStore(lostSince)
+  const [now, setNow] = useState(Date.now())
+  useEffect(() => {
+    if (since === undefined) return undefined
+    setNow(Date.now())
+    const timer = setInterval(() => setNow(Date.now()), 1000)
+    return () => clearInterval(timer)
+  }, [since])
+  if (since === undefined) return null
+  const seconds = Math.max(0, Math.round((now - since) / 1000))
+  return (
+    <div class="lost" role="alert">
+      <strong>The broker does not answer</strong> since {seconds} s. What is shown here is from before; this
+      page goes on by itself when the broker is back.
+    </div>
+  )
+}

@@ -1,0 +1,79 @@
+/**
+ * What charts show: the samples of the broker where its answers have them, and otherwise what this page has seen since it
+ * was opened.
+ */
+
+import type { Details, Sample, Stats } from './types.ts'
+import type { Point } from './ui/chart.tsx'
+
+export const RANGES = [
+  ['60', '1 min'],
+  ['600', '10 min'],
+  ['3600', '1 h'],
+  ['28800', '8 h'],
+  ['86400', '1 day'],
+] as const
+
+/** Points of a chart, about. */
+const POINTS = 120
+/** Readings kept per number: an hour of them. */
+const SEEN_MAX = 720
+const STEP_SECONDS_MIN = 5
+
+/** What asks for samples of that many seconds, as RabbitMQ's page does. */
+export function samplesQuery(seconds: number, ...kinds: readonly string[]): string {
+  const step = Math.max(STEP_SECONDS_MIN, Math.round(seconds / POINTS))
+  return kinds.map((k) => `${k}_age=${seconds}&${k}_incr=${step}`).join('&')
+}
+
+const seen = new Map<string, Sample[]>()
+
+/** Notes a number that came at some time. @param of whose it is */
+export function note(of: string, name: string, value: number | undefined, at: number): void {
+  if (value === undefined || at === 0) return
+  const key = `${of}\n${name}`
+  let list = seen.get(key)
+  if (list === undefined) {
+    list = []
+    seen.set(key, list)
+  }
+  if (list.at(-1)?.timestamp === at) return
+  list.push({ sample: value, timestamp: at })
+  if (list.length > SEEN_MAX) list.shift()
+}
+
+export function noteAll(of: string, stats: Stats | undefined, at: number): void {
+  for (const [name, v] of Object.entries(stats ?? {})) if (typeof v === 'number') note(of, name, v, at)
+}
+
+function samplesOf(of: string, name: string, stats: Stats | undefined): readonly Sample[] {
+  const details = stats?.[`${name}_details`] as Details | undefined
+  const given = details?.samples
+  if (given !== undefined && given.length > 1) return [...given].sort((a, b) => a.timestamp - b.timestamp)
+  return seen.get(`${of}\n${name}`) ?? []
+}
+
+/** Of a number that goes up and down. */
+export function levels(of: string, name: string, stats?: Stats): Point[] {
+  return samplesOf(of, name, stats).map((s) => [s.timestamp, s.sample])
+}
+
+/** Of a counter: its growth a second. */
+export function rates(of: string, name: string, stats?: Stats): Point[] {
+  const all = samplesOf(of, name, stats)
+  const out: Point[] = []
+  for (let i = 1; i < all.length; i++) {
+    const [a, b] = [all[i - 1] as Sample, all[i] as Sample]
+    const seconds = (b.timestamp - a.timestamp) / 1000
+    // A counter that begins anew belongs to a broker that has been started again.
+    if (seconds > 0) out.push([b.timestamp, Math.max(0, (b.sample - a.sample) / seconds)])
+  }
+  return out
+}
+
+/** Of several counters, together. */
+export function ratesOfAll(of: string, names: readonly string[], stats?: Stats): Point[] {
+  const sums = new Map<number, number>()
+  for (const name of names) for (const [t, v] of rates(of, name, stats)) sums.set(t, (sums.get(t) ?? 0) + v)
+  return [...sums].sort((a, b) => a[0] - b[0])
+}

@@ -1,0 +1,94 @@
+/** x-death, the history of a dead letter, in sentences, with the way back to who rejected it. */
+import { path } from '../api.ts'
+import { plural, visible, when } from '../format.ts'
+import { usePoll } from '../poll.ts'
+import { to } from '../router.ts'
+import type { Queue, Table } from '../types.ts'
+import { ConnectionLink, ExchangeLink, Name, QueueLink } from '../ui/basic.tsx'
+
+export interface Death {
+  readonly queue: string
+  readonly reason: string
+  readonly count: number
+  readonly exchange: string
+  readonly keys: readonly string[]
+  /** ms since 1970; NaN where nobody knows */
+  readonly at: number
+}
+
+/** Latest first. Clients can write an x-death of their own: nothing is relied upon. */
+export function deathsOf(headers: Table | undefined): readonly Death[] {
+  const list = headers?.['x-death']
+  if (!Array.isArray(list)) return []
+  return list
+    .filter((d): d is Table => d !== null && typeof d === 'object')
+    .map((d) => ({
+      queue: String(d['queue'] ?? ''),
+      reason: String(d['reason'] ?? ''),
+      count: Number(d['count'] ?? 1),
+      exchange: String(d['exchange'] ?? ''),
+      keys: Array.isArray(d['routing-keys']) ? d['routing-keys'].map(String) : [],
+      at: Number(d['time']) * 1000,
+    }))
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  rejected: 'was rejected by a consumer of',
+  expired: 'expired in',
+  maxlen: 'had to leave because there were too many in',
+  delivery_limit: 'came back too often in',
+}
+
+export function Deaths({ of, vhost }: { of: readonly Death[]; vhost: string }) {
+  const latest = of[0]
+  return (
+    <div class="deaths">
+      <ol aria-label="What happened to this message">
+        {of.map((d) => (
+          <li key={`${d.queue}\n${d.reason}`}>
+            It {reasons[d.reason] ?? `died (${visible(d.reason)}) in`}{' '}
+            <QueueLink vhost={vhost} name={d.queue} />
+            {d.count > 1 ? ` ${plural(d.count, 'time')}` : ''}
+            {Number.isNaN(d.at) ? '' : `, first at ${when(d.at)}`}. It had come through{' '}
+            <ExchangeLink vhost={vhost} name={d.exchange} />
+            {d.keys.length === 0 ? '' : ` with the key ${visible(d.keys.join(', '))}`}.
+          </li>
+        ))}
+      </ol>
+      {latest?.reason === 'rejected' || latest?.reason === 'delivery_limit' ? (
+        <Rejectors vhost={vhost} queue={latest.queue} />
+      ) : null}
+    </div>
+  )
+}
+
+/** Who consumes from the queue that it was rejected in. */
+function Rejectors({ vhost, queue }: { vhost: string; queue: string }) {
+  const { data } = usePoll<Queue>(`queues/${path(vhost, queue)}?columns=consumer_details,consumers`)
+  const consumers = data?.consumer_details
+  if (consumers === undefined) return null
+  if (consumers.length === 0)
+    return (
+      <p class="muted">
+        Nobody consumes from <QueueLink vhost={vhost} name={queue} /> now.
+      </p>
+    )
+  return (
+    <p>
+      {consumers.length === 1 ? 'Its consumer now: ' : 'Its consumers now: '}
+      {consumers.slice(0, 3).map((c, i) => (
+        <span key={c.consumer_tag + c.channel_details.name}>
+          {i > 0 ? ', ' : ''}
+          <Name of={c.consumer_tag} /> of user {visible(c.channel_details.user)} on{' '}
+          <ConnectionLink name={c.channel_details.connection_name} />
+        </span>
+      ))}
+      {consumers.length > 3 ? (
+        <>
+          {' '}
+          and <a href={to(['queues', vhost, queue], { tab: 'consumers' })}>{consumers.length - 3} more</a>
+        </>
+      ) : null}
+    </p>
+  )
+}

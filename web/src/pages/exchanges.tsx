@@ -1,0 +1,135 @@
+/** All exchanges. */
+import { useState } from 'preact/hooks'
+import { change, enc, path } from '../api.ts'
+import { rate } from '../format.ts'
+import { usePoll } from '../poll.ts'
+import { go, usePlace } from '../router.ts'
+import { type Exchange, type Overview, rateOf } from '../types.ts'
+import { Badge, Card, ExchangeLink, Heading } from '../ui/basic.tsx'
+import { say } from '../ui/dialog.tsx'
+import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { type Column, Count, Filter, Grid, useOrder } from '../ui/grid.tsx'
+import { useRemoteRows } from '../ui/remote.ts'
+import { useVhosts, VhostChoice } from '../ui/vhost-choice.tsx'
+
+const columns: readonly Column<Exchange>[] = [
+  {
+    key: 'name',
+    title: 'Name',
+    sort: 'name',
+    render: (x) => <ExchangeLink vhost={x.vhost} name={x.name} />,
+  },
+  { key: 'vhost', title: 'Vhost', sort: 'vhost', width: '8rem', hide: 'tablet', render: (x) => x.vhost },
+  { key: 'type', title: 'Type', sort: 'type', width: '10rem', render: (x) => <Badge>{x.type}</Badge> },
+  {
+    key: 'features',
+    title: 'Features',
+    width: '14rem',
+    hide: 'tablet',
+    render: (x) => (
+      <>
+        {x.durable ? <Badge>durable</Badge> : null}
+        {x.internal ? <Badge>internal</Badge> : null}
+        {x.auto_delete ? <Badge>auto-delete</Badge> : null}
+        {x.policy === null ? null : <Badge kind="info">{x.policy}</Badge>}
+      </>
+    ),
+  },
+  {
+    key: 'in',
+    title: 'In',
+    sort: 'message_stats.publish_in_details.rate',
+    numeric: true,
+    width: '6rem',
+    render: (x) => rate(rateOf(x.message_stats, 'publish_in')),
+  },
+  {
+    key: 'out',
+    title: 'Out',
+    sort: 'message_stats.publish_out_details.rate',
+    numeric: true,
+    width: '6rem',
+    hide: 'phone',
+    render: (x) => rate(rateOf(x.message_stats, 'publish_out')),
+  },
+]
+
+export function Exchanges() {
+  const vhost = usePlace().query.get('vhost') ?? ''
+  const order = useOrder()
+  const rows = useRemoteRows<Exchange>(vhost === '' ? 'exchanges' : `exchanges/${enc(vhost)}`, columns, order)
+  const [adding, setAdding] = useState(false)
+  return (
+    <>
+      <Heading title="Exchanges">
+        <button
+          type="button"
+          class="button primary"
+          aria-expanded={adding}
+          onClick={() => setAdding(!adding)}
+        >
+          Add exchange
+        </button>
+      </Heading>
+      {adding ? <AddExchange vhost={vhost} /> : null}
+      <div class="tools">
+        <Filter label="Filter by name" regex />
+        <VhostChoice value={vhost} />
+        <Count rows={rows} what="exchanges" />
+      </div>
+      <Grid
+        label="Exchanges"
+        columns={columns}
+        rows={rows}
+        order={order}
+        id={(x) => `${x.vhost}\n${x.name}`}
+        empty="There are no exchanges."
+      />
+    </>
+  )
+}
+
+function AddExchange({ vhost: usual }: { vhost: string }) {
+  const vhosts = useVhosts()
+  const types = usePoll<Overview>('overview', 60_000).data?.exchange_types.map((t) => t.name) ?? ['direct']
+  const [vhost, setVhost] = useState(usual)
+  const [name, setName] = useState('')
+  const [type, setType] = useState('direct')
+  const [durable, setDurable] = useState(true)
+  const [internal, setInternal] = useState(false)
+  const [args, setArgs] = useState('')
+  const target = vhost === '' ? (vhosts[0] ?? '/') : vhost
+  const add = async (): Promise<void> => {
+    const body = { type, durable, internal, arguments: jsonObject(args, 'Arguments') }
+    await change('PUT', `exchanges/${path(target, name)}`, body)
+    say(`Exchange ${name} is there.`)
+    go(['exchanges', target, name])
+  }
+  return (
+    <Card title="Add exchange">
+      <Form submit="Add exchange" run={add}>
+        <Field label="Name" value={name} change={setName} required autoFocus />
+        <Choice
+          label="Virtual host"
+          value={target}
+          change={setVhost}
+          of={vhosts.map((v) => [v, v] as const)}
+        />
+        <Choice label="Type" value={type} change={setType} of={types.map((t) => [t, t] as const)} />
+        <Check label="Durable" value={durable} change={setDurable} />
+        <Check label="Internal: only other exchanges publish to it" value={internal} change={setInternal} />
+        <TextArea
+          label="Arguments"
+          value={args}
+          change={setArgs}
+          rows={2}
+          hint={
+            <>
+              JSON, such as <code>{'{"alternate-exchange": "unrouted"}'}</code>
+            </>
+          }
+        />
+      </Form>
+    </Card>
+  )
+}

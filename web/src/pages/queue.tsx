@@ -1,0 +1,248 @@
+/** One queue: how it is and why, what is in it, and what can be done with it. */
+import { change, path } from '../api.ts'
+import { bytes, count, duration, growth, plural, rate, when } from '../format.ts'
+import { levels, noteAll, rates, ratesOfAll, samplesQuery } from '../history.ts'
+import { usePoll } from '../poll.ts'
+import { go, to, usePlace } from '../router.ts'
+import { type Binding, type Queue, rateOf } from '../types.ts'
+import {
+  Badge,
+  Card,
+  ConnectionLink,
+  Facts,
+  Failure,
+  Figure,
+  Heading,
+  Loading,
+  Name,
+  TableValue,
+  Tabs,
+} from '../ui/basic.tsx'
+import { Chart } from '../ui/chart.tsx'
+import { ask } from '../ui/dialog.tsx'
+import { Bindings } from './bindings.tsx'
+import { ConsumerTable } from './consumers.tsx'
+import { DiagnosisCard } from './diagnosis.tsx'
+import { LiveTail } from './live.tsx'
+import { Messages } from './messages.tsx'
+import { RangeChoice, useRange } from './overview.tsx'
+import { Publish } from './publish.tsx'
+import { Redrive } from './redrive.tsx'
+import { DELIVERIES } from './stats.ts'
+
+export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
+  const range = useRange()
+  const tab = usePlace().query.get('tab') ?? 'state'
+  const target = `queues/${path(vhost, name)}`
+  const { data: q, error, at } = usePoll<Queue>(`${target}?${samplesQuery(range, 'lengths', 'msg_rates')}`)
+  const bindings = usePoll<readonly Binding[]>(`${target}/bindings`)
+  if (q === undefined) return error === undefined ? <Loading /> : <Gone error={error} />
+  const stats = { ...(q as unknown as Queue['message_stats']), ...q.message_stats }
+  noteAll(target, stats, at)
+  const tabs = [
+    ['state', 'State'],
+    ['messages', 'Messages'],
+    ['publish', 'Publish'],
+    ['bindings', `Bindings ${bindings.data === undefined ? '' : `(${bindings.data.length})`}`],
+    ['consumers', `Consumers (${q.consumers})`],
+    ['live', 'Live'],
+  ] as const
+  return (
+    <>
+      <Heading title={<Name of={name} />} crumbs={[['Queues', to(['queues'])]]}>
+        <Purge queue={q} target={target} />
+        <Delete queue={q} target={target} bindings={bindings.data} />
+      </Heading>
+      <p class="badges">
+        <Badge>{q.vhost}</Badge>
+        <Badge>{q.type}</Badge>
+        {q.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
+        {q.exclusive ? <Badge>exclusive</Badge> : null}
+        {q.auto_delete ? <Badge>auto-delete</Badge> : null}
+        {q.policy === null ? null : <Badge kind="info">policy {q.policy}</Badge>}
+        {q.operator_policy === null ? null : <Badge kind="info">operator policy {q.operator_policy}</Badge>}
+      </p>
+      <Failure error={error} />
+      <DiagnosisCard target={target} />
+      <QueueFigures of={q} />
+      <Tabs names={tabs} chosen={tab} href={(key) => to(['queues', vhost, name], { tab: key })} />
+      {tab === 'state' ? <State of={q} target={target} at={at} range={range} stats={stats} /> : null}
+      {tab === 'messages' ? (
+        <>
+          <Messages queue={q} target={target} />
+          <Redrive queue={q} target={target} />
+        </>
+      ) : null}
+      {tab === 'publish' ? <Publish vhost={vhost} exchange="" routingKey={name} fixed /> : null}
+      {tab === 'bindings' ? (
+        <Bindings vhost={vhost} list={bindings.data} error={bindings.error} destination={name} />
+      ) : null}
+      {tab === 'consumers' ? <ConsumerTable list={q.consumer_details} /> : null}
+      {tab === 'live' ? <LiveTail target={`${target}/tail`} what={`queue ${name}`} /> : null}
+    </>
+  )
+}
+
+function Gone({ error }: { error: unknown }) {
+  return (
+    <>
+      <Heading title="Queue" crumbs={[['Queues', to(['queues'])]]} />
+      <Failure error={error} />
+      <p class="empty">
+        There may be no such queue any more. <a href={to(['queues'])}>All queues</a>
+      </p>
+    </>
+  )
+}
+
+function QueueFigures({ of: q }: { of: Queue }) {
+  const m = q.message_stats
+  const details = q as unknown as Queue['message_stats']
+  return (
+    <div class="figures">
+      <Figure
+        label="Ready"
+        value={count(q.messages_ready)}
+        note={growth(rateOf(details, 'messages_ready'))}
+      />
+      <Figure
+        label="Unacked"
+        value={count(q.messages_unacknowledged)}
+        note={growth(rateOf(details, 'messages_unacknowledged'))}
+      />
+      <Figure label="Published" value={rate(rateOf(m, 'publish'))} />
+      <Figure label="Delivered" value={rate(rateOf(m, 'deliver_get'))} />
+      <Figure label="Acknowledged" value={rate(rateOf(m, 'ack'))} />
+      <Figure
+        label="Consumers"
+        value={q.consumers}
+        tone={q.consumers === 0 && q.messages > 0 ? 'warn' : undefined}
+      />
+      <Figure
+        label="First message"
+        value={q.head_message_age === null ? '–' : duration(q.head_message_age)}
+        note={q.head_message_age === null ? undefined : 'old'}
+      />
+      <Figure label="Size" value={bytes(q.message_bytes)} note={`${bytes(q.memory)} in memory`} />
+    </div>
+  )
+}
+
+interface StateProps {
+  of: Queue
+  target: string
+  at: number
+  range: number
+  stats: Queue['message_stats']
+}
+
+function State({ of: q, target, at, range, stats }: StateProps) {
+  const axis = { span: range * 1000, until: at }
+  return (
+    <>
+      <div class="row-end">
+        <RangeChoice />
+      </div>
+      <div class="charts">
+        <Chart
+          title="Messages in the queue"
+          format={count}
+          {...axis}
+          series={[
+            { name: 'ready', colour: 1, points: levels(target, 'messages_ready', stats) },
+            { name: 'unacked', colour: 5, points: levels(target, 'messages_unacknowledged', stats) },
+          ]}
+        />
+        <Chart
+          title="Messages a second"
+          format={rate}
+          {...axis}
+          series={[
+            { name: 'published', colour: 1, points: rates(target, 'publish', stats) },
+            { name: 'delivered', colour: 2, points: ratesOfAll(target, DELIVERIES, stats) },
+            { name: 'acknowledged', colour: 3, points: rates(target, 'ack', stats) },
+            { name: 'redelivered', colour: 4, points: rates(target, 'redeliver', stats) },
+          ]}
+        />
+      </div>
+      <Card title="Settings">
+        <Facts
+          of={[
+            ['Arguments', <TableValue key="a" of={q.arguments} />],
+            ['From policies', <TableValue key="p" of={q.effective_policy_definition} />],
+            ['Idle since', q.idle_since === null ? 'busy' : when(Date.parse(q.idle_since))],
+            ...(q.owner_pid_details
+              ? ([['Belongs to', <ConnectionLink key="o" name={q.owner_pid_details.name} />]] as const)
+              : []),
+            ...(q.single_active_consumer_tag
+              ? ([['Active consumer', <Name key="s" of={q.single_active_consumer_tag} />]] as const)
+              : []),
+          ]}
+        />
+      </Card>
+    </>
+  )
+}
+
+function Purge({ queue: q, target }: { queue: Queue; target: string }) {
+  return (
+    <button
+      type="button"
+      class="button"
+      onClick={() =>
+        ask({
+          title: `Purge ${q.name}?`,
+          text: (
+            <p>
+              {plural(q.messages_ready, 'ready message')} of the queue <Name of={q.name} /> in {q.vhost} will
+              be destroyed for good.
+              {q.messages_unacknowledged > 0
+                ? ` ${plural(q.messages_unacknowledged, 'message')} that consumers hold will stay.`
+                : ''}
+            </p>
+          ),
+          verb: 'Purge',
+          run: () => change('DELETE', `${target}/contents`),
+          done: `${q.name} is purged.`,
+        })
+      }
+    >
+      Purge
+    </button>
+  )
+}
+
+interface DeleteProps {
+  queue: Queue
+  target: string
+  bindings: readonly Binding[] | undefined
+}
+
+function Delete({ queue: q, target, bindings }: DeleteProps) {
+  const bound = bindings?.filter((b) => b.source !== '').length ?? 0
+  return (
+    <button
+      type="button"
+      class="button danger"
+      onClick={() =>
+        ask({
+          title: `Delete ${q.name}?`,
+          text: (
+            <p>
+              The queue <Name of={q.name} /> in {q.vhost} will be destroyed with{' '}
+              {plural(q.messages, 'message')}
+              {bound > 0 ? `, ${plural(bound, 'binding')}` : ''}
+              {q.consumers > 0 ? ` and ${plural(q.consumers, 'consumer')}, who are told` : ''}.
+            </p>
+          ),
+          verb: 'Delete queue',
+          run: () => change('DELETE', target),
+          done: `${q.name} is deleted.`,
+          after: () => go(['queues']),
+        })
+      }
+    >
+      Delete
+    </button>
+  )
+}

@@ -1,0 +1,87 @@
+/** Numbers that refresh by themselves: not in a hidden tab, and at once when somebody looks again. */
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { changes, get, lostSince } from './api.ts'
+
+export const POLL_MS = 5000
+/** While the broker does not answer. */
+const RETRY_MS = 2000
+
+export interface Polled<T> {
+  readonly data: T | undefined
+  readonly error: unknown
+  /** When `data` came, in ms since 1970. */
+  readonly at: number
+  refresh(): void
+}
+
+interface State<T> {
+  readonly data: T | undefined
+  readonly error: unknown
+  readonly at: number
+  readonly key: string | undefined
+}
+
+/** @param read is called again for another `key`; undefined: nothing is read */
+export function usePolling<T>(
+  key: string | undefined,
+  read: (signal: AbortSignal) => Promise<T>,
+  everyMs = POLL_MS,
+): Polled<T> {
+  const [state, setState] = useState<State<T>>({ data: undefined, error: undefined, at: 0, key })
+  const reader = useRef(read)
+  reader.current = read
+  const again = useRef(() => {})
+  useEffect(() => {
+    if (key === undefined) return undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let stop = new AbortController()
+    let ended = false
+    const run = async (): Promise<void> => {
+      clearTimeout(timer)
+      stop.abort()
+      stop = new AbortController()
+      const { signal } = stop
+      try {
+        const data = await reader.current(signal)
+        if (!signal.aborted) setState({ data, error: undefined, at: Date.now(), key })
+      } catch (error) {
+        if (!signal.aborted)
+          setState((before) => ({
+            ...before,
+            key,
+            error,
+            ...(before.key === key ? {} : { data: undefined }),
+          }))
+      }
+      if (!signal.aborted && !ended && !document.hidden)
+        timer = setTimeout(run, lostSince.get() === undefined ? everyMs : RETRY_MS)
+    }
+    again.current = () => void run()
+    const look = (): void => {
+      clearTimeout(timer)
+      if (!document.hidden) void run()
+    }
+    document.addEventListener('visibilitychange', look)
+    const changed = changes.subscribe(() => void run())
+    void run()
+    return () => {
+      ended = true
+      clearTimeout(timer)
+      stop.abort()
+      document.removeEventListener('visibilitychange', look)
+      changed()
+    }
+  }, [key, everyMs])
+  const refresh = useCallback(() => again.current(), [])
+  const current = state.key === key
+  return {
+    data: current ? state.data : undefined,
+    error: current ? state.error : undefined,
+    at: current ? state.at : 0,
+    refresh,
+  }
+}
+
+export function usePoll<T>(target: string | undefined, everyMs = POLL_MS): Polled<T> {
+  return usePolling<T>(target, (signal) => get<T>(target as string, signal), everyMs)
+}

@@ -1,0 +1,210 @@
+/** Small parts that all pages share. */
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import { reasonOf } from '../api.ts'
+import { visible } from '../format.ts'
+import { to } from '../router.ts'
+
+/** A name from outside: it cannot turn the direction of what stands beside it, and hides nothing. */
+export function Name({ of, empty = '(empty)' }: { of: string; empty?: string }) {
+  return of === '' ? <span class="muted">{empty}</span> : <bdi title={visible(of)}>{visible(of)}</bdi>
+}
+
+export function QueueLink({ vhost, name, tab }: { vhost: string; name: string; tab?: string }) {
+  return (
+    <a href={to(['queues', vhost, name], { tab })}>
+      <Name of={name} />
+    </a>
+  )
+}
+
+/** As RabbitMQ writes the name of the exchange without one. */
+export function exchangeName(name: string): string {
+  return name === '' ? 'amq.default' : name
+}
+
+export function ExchangeLink({ vhost, name }: { vhost: string; name: string }) {
+  return (
+    <a href={to(['exchanges', vhost, exchangeName(name)])}>
+      {name === '' ? <span>(default exchange)</span> : <Name of={name} />}
+    </a>
+  )
+}
+
+export function ConnectionLink({ name }: { name: string }) {
+  return (
+    <a href={to(['connections', name])}>
+      <Name of={name} />
+    </a>
+  )
+}
+
+export function Badge({ kind = 'plain', children, title }: BadgeProps) {
+  return (
+    <span class={`badge ${kind}`} title={title}>
+      {children}
+    </span>
+  )
+}
+
+interface BadgeProps {
+  kind?: 'plain' | 'good' | 'warn' | 'bad' | 'info' | undefined
+  title?: string
+  children: ComponentChildren
+}
+
+export function Failure({ error }: { error: unknown }) {
+  if (error === undefined) return null
+  return (
+    <p class="failure" role="alert">
+      {visible(reasonOf(error))}
+    </p>
+  )
+}
+
+/** What takes a while, by a click; it cannot be clicked again meanwhile. */
+export function Action({ run, kind = '', children, ...rest }: ActionProps) {
+  const [busy, setBusy] = useState(false)
+  const click = async (): Promise<void> => {
+    setBusy(true)
+    try {
+      await run()
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <button type="button" class={`button ${kind}`} disabled={busy} onClick={() => void click()} {...rest}>
+      {children}
+    </button>
+  )
+}
+
+interface ActionProps {
+  run(): unknown
+  kind?: 'primary' | 'danger' | 'quiet' | ''
+  children: ComponentChildren
+  title?: string
+  'aria-label'?: string
+}
+
+export function Card({ title, children, aside, id }: CardProps) {
+  return (
+    <section class="card" id={id}>
+      {title === undefined ? null : (
+        <header class="card-head">
+          <h2>{title}</h2>
+          {aside === undefined ? null : <div class="card-aside">{aside}</div>}
+        </header>
+      )}
+      {children}
+    </section>
+  )
+}
+
+interface CardProps {
+  title?: ComponentChildren
+  children: ComponentChildren
+  aside?: ComponentChildren
+  id?: string
+}
+
+export function Figure({ label, value, note, tone }: FigureProps) {
+  return (
+    <div class={`figure ${tone ?? ''}`}>
+      <span class="figure-label">{label}</span>
+      <span class="figure-value">{value}</span>
+      {note === undefined ? null : <span class="figure-note">{note}</span>}
+    </div>
+  )
+}
+
+interface FigureProps {
+  label: ComponentChildren
+  value: ComponentChildren
+  note?: ComponentChildren
+  tone?: 'warn' | 'bad' | undefined
+}
+
+/** Names and values under each other. */
+export function Facts({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) {
+  return (
+    <dl class="facts">
+      {of.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** Arguments, headers, definitions. */
+export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | undefined }) {
+  const entries = Object.entries(of ?? {})
+  if (entries.length === 0) return <span class="muted">none</span>
+  return (
+    <span class="table-value">
+      {entries.map(([name, v]) => (
+        <span key={name} class="pair">
+          <Name of={name} />
+          <span class="muted">=</span>
+          <code>{visible(typeof v === 'string' ? v : JSON.stringify(v))}</code>
+        </span>
+      ))}
+    </span>
+  )
+}
+
+export function Tabs({ names, chosen, href }: TabsProps) {
+  return (
+    <nav class="tabs" aria-label="Parts of this page">
+      {names.map(([key, label]) => (
+        <a key={key} href={href(key)} aria-current={key === chosen ? 'page' : undefined}>
+          {label}
+        </a>
+      ))}
+    </nav>
+  )
+}
+
+interface TabsProps {
+  names: readonly (readonly [string, ComponentChildren])[]
+  chosen: string
+  href(key: string): string
+}
+
+export function Loading({ of = 'Reading …' }: { of?: string }) {
+  return (
+    <p class="muted loading" aria-live="polite">
+      {of}
+    </p>
+  )
+}
+
+export function Heading({ title, crumbs = [], children }: HeadingProps) {
+  return (
+    <div class="heading">
+      <div>
+        {crumbs.length === 0 ? null : (
+          <nav class="crumbs" aria-label="Where this is">
+            {crumbs.map(([label, href]) => (
+              <a key={href} href={href}>
+                {label}
+              </a>
+            ))}
+          </nav>
+        )}
+        <h1 tabIndex={-1}>{title}</h1>
+      </div>
+      <div class="heading-actions">{children}</div>
+    </div>
+  )
+}
+
+interface HeadingProps {
+  title: ComponentChildren
+  crumbs?: readonly (readonly [string, string])[]
+  children?: ComponentChildren
+}

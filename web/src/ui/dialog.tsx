@@ -1,0 +1,110 @@
+/** Questions before something is destroyed, and short notes about what has been done. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { Store, useStore } from '../store.ts'
+import { Failure } from './basic.tsx'
+
+interface Question {
+  readonly title: string
+  /** What will be destroyed, and what becomes of it. */
+  readonly text: ComponentChildren
+  /** On the button. */
+  readonly verb: string
+  readonly run: () => Promise<unknown>
+  /** Said when it is done. */
+  readonly done: string
+  readonly after?: (() => void) | undefined
+}
+
+const question = new Store<Question | undefined>(undefined)
+const notes = new Store<readonly { id: number; text: string }[]>([])
+let lastNote = 0
+const NOTE_MS = 5000
+
+/** Asks once. */
+export function ask(q: Question): void {
+  question.set(q)
+}
+
+export function say(text: string): void {
+  const id = ++lastNote
+  notes.set([...notes.get().slice(-3), { id, text }])
+  setTimeout(() => notes.set(notes.get().filter((n) => n.id !== id)), NOTE_MS)
+}
+
+export function Dialog({ title, close, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const d = element.current
+    if (d !== null && !d.open) d.showModal()
+  }, [])
+  return (
+    <dialog
+      ref={element}
+      aria-label={title}
+      onCancel={(e) => {
+        e.preventDefault()
+        close()
+      }}
+    >
+      <h2>{title}</h2>
+      {children}
+    </dialog>
+  )
+}
+
+interface DialogProps {
+  title: string
+  close(): void
+  children: ComponentChildren
+}
+
+function AskedQuestion({ of }: { of: Question }) {
+  const [error, setError] = useState<unknown>()
+  const [busy, setBusy] = useState(false)
+  const close = (): void => question.set(undefined)
+  const run = async (): Promise<void> => {
+    setBusy(true)
+    setError(undefined)
+    try {
+      await of.run()
+      close()
+      say(of.done)
+      of.after?.()
+    } catch (e) {
+      setError(e)
+    }
+    setBusy(false)
+  }
+  return (
+    <Dialog title={of.title} close={close}>
+      <div class="dialog-text">{of.text}</div>
+      <Failure error={error} />
+      <div class="dialog-foot">
+        <button type="button" class="button" onClick={close}>
+          Cancel
+        </button>
+        <button type="button" class="button danger" disabled={busy} onClick={() => void run()}>
+          {of.verb}
+        </button>
+      </div>
+    </Dialog>
+  )
+}
+
+export function Dialogs() {
+  const asked = useStore(question)
+  const all = useStore(notes)
+  return (
+    <>
+      {asked === undefined ? null : <AskedQuestion of={asked} />}
+      <output class="notes" aria-live="polite">
+        {all.map((n) => (
+          <span class="note" key={n.id}>
+            {n.text}
+          </span>
+        ))}
+      </output>
+    </>
+  )
+}
