@@ -1,5 +1,23 @@
 /** Every bound of the broker: its unit, and what happens when it is hit. */
 
+/** Those who watch messages as they pass, over HTTP, at once: 429 beyond. */
+export const TAILS_MAX = 20
+
+/** Messages a second that one of them is shown; more are counted and left out. */
+export const TAIL_PER_SECOND_MAX = 200
+
+/** Seconds that one of them may watch; then it is over. */
+export const TAIL_SECONDS_MAX = 600
+
+/** Octets of a message that one of them is shown, at most. */
+export const TAIL_PAYLOAD_BYTES_MAX = 65_536
+
+/** Octets that wait for one of them; what comes meanwhile is counted and left out. */
+export const TAIL_WAITING_BYTES_MAX = 1024 * 1024
+
+/** Outstanding deliveries that one diagnosis of a queue looks at; what lies behind is not named. */
+export const DIAGNOSIS_DELIVERIES_MAX = 100_000
+
 /** ms from the TCP connection to connection.open; then the socket is closed. */
 export const HANDSHAKE_MS_MAX = 10_000
 

@@ -21,7 +21,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   storage: { any: ['util'], types: ['broker'] },
   security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   model: { any: ['broker', 'security', 'storage', 'util'] },
-  operations: { any: ['broker', 'security', 'protocol', 'util'] },
+  operations: { any: ['broker', 'security', 'protocol', 'util', 'limits'] },
   output: { any: ['broker', 'protocol', 'util', 'limits'] },
   channel: { any: ['output', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
   connection: {

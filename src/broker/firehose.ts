@@ -13,18 +13,12 @@ import { carbonCopyKeys } from './queue/dead-letter.ts'
 import type { Queue } from './queue/queue.ts'
 import type { Segment } from './queue/segment.ts'
 import type { Route } from './router.ts'
+import type { TraceOrigin, Tracer } from './tracer.ts'
 import type { Vhost } from './vhost.ts'
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace'
 
-/** Who publishes or is delivered to. */
-export interface TraceOrigin {
-  readonly number: number
-  readonly connectionName: string
-  readonly userName: string
-}
-
-export class Firehose {
+export class Firehose implements Tracer {
   private readonly vhost: Vhost
   private readonly node: string
   private readonly owner: Owner

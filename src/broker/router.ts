@@ -84,7 +84,9 @@ class Search implements Matches, Route {
   readonly queues: Queue[] = []
   effects: Effect[] | typeof noEffects = noEffects
   byKeyOnly = true
-  private readonly stamp = ++stamps
+  protected readonly stamp = ++stamps
+  /** Where the message is. */
+  protected at: Exchange | undefined
   private readonly open: Exchange[] = []
   private found = 0
   private stepsLeft = ROUTING_STEPS_MAX
@@ -118,6 +120,7 @@ class Search implements Matches, Route {
   run(from: Exchange, messages: readonly RoutedMessage[]): void {
     this.add(from)
     for (let x = this.open.pop(); x !== undefined; x = this.open.pop()) {
+      this.at = x
       if (!x.routing.byKeyOnly) this.byKeyOnly = false
       if (x.deduplication !== undefined && !this.passes(x.deduplication, messages[0])) continue
       if (x.routing.intercept?.(messages, this)) continue
@@ -152,4 +155,36 @@ export function route(from: Exchange, messages: readonly RoutedMessage[], contex
   const search = new Search(context)
   search.run(from, messages)
   return search
+}
+
+/** Remembers from which exchange each destination was reached first. */
+class RememberingSearch extends Search {
+  readonly from = new Map<Destination, Exchange | undefined>()
+
+  override add(d: Destination): void {
+    if (d.routeStamp !== this.stamp) this.from.set(d, this.at)
+    super.add(d)
+  }
+}
+
+/** A queue, and the exchanges on the way to it, in their order. */
+export interface Way {
+  readonly queue: Queue
+  readonly via: readonly Exchange[]
+}
+
+/** As `route`, with the ways; nothing is published, and what exchanges do beside routing is not done. @throws AmqpError 406 */
+export function waysOf(
+  from: Exchange,
+  messages: readonly RoutedMessage[],
+  context: RouteContext,
+): { readonly route: Route; readonly ways: readonly Way[] } {
+  const search = new RememberingSearch(context)
+  search.run(from, messages)
+  const ways = search.queues.map((queue): Way => {
+    const via: Exchange[] = []
+    for (let x = search.from.get(queue); x !== undefined; x = search.from.get(x)) via.unshift(x)
+    return { queue, via }
+  })
+  return { route: search, ways }
 }

@@ -19,7 +19,6 @@ import {
   type RoutedMessage,
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
-import type { Firehose } from './firehose.ts'
 import {
   type AppliedPolicies,
   Policies,
@@ -29,7 +28,8 @@ import {
   type PolicyWarning,
 } from './policy/policy.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
-import { nowhere, type Route, type RouteContext, route } from './router.ts'
+import { nowhere, type Route, type RouteContext, route, type Way, waysOf } from './router.ts'
+import { type Tracer, Tracers } from './tracer.ts'
 
 /** Told of every change that has to outlive the process. */
 export interface VhostJournal {
@@ -73,8 +73,8 @@ export class Vhost {
   version = 1
   readonly policies: Policies
   info: VhostInfo
-  /** Copies what passes, while the vhost is traced. */
-  tracer: Firehose | undefined
+  /** Those who watch what passes. */
+  readonly tracers = new Tracers()
   private readonly journal: VhostJournal
   private readonly counters: BrokerCounters
   /** Where a queue does not say, in ms; 0 = none. */
@@ -121,6 +121,14 @@ export class Vhost {
     return route(from, messages, this.routeContext)
   }
 
+  /** Where a message would go, and on which ways. @throws AmqpError 406 where it takes too many steps */
+  waysOf(
+    from: Exchange,
+    messages: readonly RoutedMessage[],
+  ): { readonly route: Route; readonly ways: readonly Way[] } {
+    return waysOf(from, messages, this.routeContext)
+  }
+
   /** For what the broker itself publishes: too many steps lead nowhere. */
   routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route {
     try {
@@ -129,6 +137,11 @@ export class Vhost {
       if (error instanceof AmqpError) return nowhere
       throw error
     }
+  }
+
+  /** Told of what passes; undefined where nobody watches. */
+  get tracer(): Tracer | undefined {
+    return this.tracers.all
   }
 
   /** An exchange that does not exist yet. */

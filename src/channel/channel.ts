@@ -4,8 +4,8 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
-import type { TraceOrigin } from '../broker/firehose.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
+import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
 import { REJECTED_PER_TURN_MAX, SETTLED_PER_TURN_MAX, TIMED_OUT_TAGS_MAX } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'

@@ -225,7 +225,7 @@ export function vhostJson(s: Statistics, v: Vhost): Json {
       tags: v.info.tags,
       ...(v.info.defaultQueueType === 'undefined' ? {} : { default_queue_type: v.info.defaultQueueType }),
     },
-    tracing: v.tracer !== undefined,
+    tracing: v.tracers.hasFirehose,
     protected_from_deletion: v.info.protected,
     cluster_state: { [s.node.nodeName]: 'running' },
     ...s.lengthsOfVhost(v),

@@ -1,6 +1,6 @@
 /** What is measured of the process as a node, by RabbitMQ's names. What only Erlang has is 0: tools expect the names. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { PerformanceObserver } from 'node:perf_hooks'
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { residentMemory } from '../util/process-memory.ts'
 import type { ManagedNode } from './managed-node.ts'
 
@@ -13,6 +13,23 @@ observer.observe({ entryTypes: ['gc'] })
 /** Garbage collections since the HTTP API or the metrics were loaded. */
 export function garbageCollections(): number {
   return collections
+}
+
+const LAG_RESOLUTION_MS = 20
+const LAG_INTERVAL_MS = 5000
+const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
+lag.enable()
+let lagSince = performance.now()
+let lastLag = 0
+
+/** How late timers came in the last seconds: the 99th percentile, in microseconds. */
+function eventLoopLag(): number {
+  const now = performance.now()
+  if (now - lagSince < LAG_INTERVAL_MS - LAG_RESOLUTION_MS) return lastLag
+  if (lag.count > 0) lastLag = Math.max(0, Math.round(lag.percentile(99) / 1000 - LAG_RESOLUTION_MS * 1000))
+  lag.reset()
+  lagSince = now
+  return lastLag
 }
 
 /** File descriptors in use; 0 where the system does not tell. */
@@ -40,6 +57,7 @@ export const nodeNumberNames = [
   'sockets_used',
   'proc_used',
   'disk_free',
+  'event_loop_lag_us',
   'gc_num',
   'gc_bytes_reclaimed',
   'context_switches',
@@ -73,6 +91,7 @@ export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
     sockets_used: active?.server.connections.size ?? 0,
     proc_used: 1,
     disk_free: alarms.diskFree ?? 0,
+    event_loop_lag_us: eventLoopLag(),
     gc_num: collections,
     context_switches: voluntaryContextSwitches + involuntaryContextSwitches,
     io_read_count: io.get('syscr') ?? 0,

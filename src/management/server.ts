@@ -50,6 +50,7 @@ import { clientRoutes } from './routes/clients.ts'
 import { definitionRoutes } from './routes/definitions.ts'
 import { faultRoutes } from './routes/faults.ts'
 import { healthRoutes } from './routes/health.ts'
+import { insightRoutes } from './routes/insight.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { overviewRoutes } from './routes/overview.ts'
 import { parameterRoutes } from './routes/parameters.ts'
@@ -122,6 +123,7 @@ export class ManagementServer {
       vhostRoutes,
       accessRoutes,
       queueRoutes,
+      insightRoutes,
       topologyRoutes,
       policyRoutes,
       clientRoutes,
@@ -174,7 +176,10 @@ export class ManagementServer {
       handler: async (raw, reply) => {
         const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
-        if (answer instanceof Readable) return reply.type('application/json; charset=utf-8').send(answer)
+        if (answer instanceof Readable) {
+          if (!reply.hasHeader('content-type')) void reply.type('application/json; charset=utf-8')
+          return reply.send(answer)
+        }
         return answer === undefined ? reply.send() : columnsOf(answer, r.query)
       },
     })

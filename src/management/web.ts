@@ -100,6 +100,7 @@ export function webRoutes(app: FastifyInstance, prefix: string, origins: readonl
   }
   app.get('/', (request, reply) => {
     const [path, query] = request.originalUrl.split(/(?=\?)/)
+    if (path?.endsWith('//')) throw notFound()
     // The page's own addresses are relative to it.
     if (prefix !== '' && path === prefix) return reply.redirect(`${prefix}/${query ?? ''}`, 308)
     return send(request, reply, 'index.html', 'no-cache')

@@ -23,6 +23,8 @@ export interface RedriveOptions {
   readonly limit?: number | undefined
   /** Only those that came from this queue. */
   readonly from?: string | undefined
+  /** Only the message with that number in the queue. */
+  readonly message?: number | undefined
   /** Only those that died for this reason. */
   readonly reason?: string | undefined
 }
@@ -90,6 +92,8 @@ export class Redrive {
     this.queue = queue
     this.clock = clock
     this.options = options
+    // Straight to the only one that is asked for.
+    if (options.message !== undefined) this.after = options.message - 1
     this.began = clock.now()
     let resolve: (result: RedriveResult) => void = () => {}
     let reject: (error: unknown) => void = () => {}
@@ -117,7 +121,7 @@ export class Redrive {
   }
 
   private next(): void {
-    const { rate, limit = Number.POSITIVE_INFINITY } = this.options
+    const { rate, message, limit = message === undefined ? Number.POSITIVE_INFINITY : 1 } = this.options
     const seconds = (this.clock.now() - this.began) / 1000
     const due = rate === undefined ? STEP_MESSAGES : Math.floor(rate * seconds) + 1 - this.moved
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
@@ -144,6 +148,7 @@ export class Redrive {
       }
       looked++
       this.after = number
+      if (!this.isAskedFor(number)) continue
       if (unacked) continue
       const content = contentOf(segment, index)
       if (content === undefined) {
@@ -157,6 +162,11 @@ export class Redrive {
     }
     for (const f of found) this.move(f)
     return atEnd
+  }
+
+  private isAskedFor(number: number): boolean {
+    const { message } = this.options
+    return message === undefined || message === number
   }
 
   private originOf({ properties }: Content): Omit<Found, 'number' | 'content'> | undefined {

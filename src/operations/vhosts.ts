@@ -65,5 +65,5 @@ export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value:
 /** Turns the firehose on or off. @param node its name in the copies */
 export function setTracing(vhost: Vhost, on: boolean, node: string, failures: Failures): void {
   const owner = failures.owner('message', { tracing: vhost.name })
-  vhost.tracer = on ? new Firehose(vhost, node, owner) : undefined
+  vhost.tracers.setFirehose(on ? new Firehose(vhost, node, owner) : undefined)
 }

@@ -197,7 +197,7 @@ describe('tracing', () => {
     const { Firehose } = await import('../../src/broker/firehose.ts')
     const vhost = leveret.broker.vhosts.get('/')
     if (vhost === undefined) return
-    vhost.tracer = new Firehose(vhost, 'n', leveret.broker.failures.owner('message', {}))
+    vhost.tracers.setFirehose(new Firehose(vhost, 'n', leveret.broker.failures.owner('message', {})))
     ;(vhost.tracer as unknown as { trace(): void }).trace = fail
     const queue = await declareQueue(victim)
     await consume(victim, queue)

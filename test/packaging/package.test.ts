@@ -58,6 +58,8 @@ describe('the tarball', () => {
       'packaging/Dockerfile',
       'packaging/compose.yaml',
       'packaging/leveret.service',
+      'bin/web-folder.js',
+      'dist/web/index.html',
       'dist/sbom.cdx.json',
       'dist/vendor/LICENSES.txt',
     ])
@@ -66,7 +68,10 @@ describe('the tarball', () => {
 
   it('has nothing else: no sources, no tests, no stamps of the build, no source maps', () => {
     const rest = packed.filter(
-      (f) => !/^(dist\/.*\.(js|cjs|mjs|d\.ts|json|txt)|packaging\/[^.].*|bin\/leveret\.js)$/.test(f),
+      (f) =>
+        !/^(dist\/.*\.(js|cjs|mjs|d\.ts|json|txt)|dist\/web\/.*\.(html|css|svg)|packaging\/[^.].*|bin\/(leveret|web-folder)\.js)$/.test(
+          f,
+        ),
     )
     expect(rest.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'])
     const named = packed

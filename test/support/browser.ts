@@ -45,7 +45,8 @@ export class View {
         this.complaints.push(m.text())
     })
     page.on('request', (r) => {
-      if (!r.url().startsWith(base) && !/^(data|blob):/.test(r.url())) this.complaints.push(`request to ${r.url()}`)
+      if (!r.url().startsWith(base) && !/^(data|blob):/.test(r.url()))
+        this.complaints.push(`request to ${r.url()}`)
     })
   }
 

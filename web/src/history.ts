@@ -49,8 +49,15 @@ export function noteAll(of: string, stats: Stats | undefined, at: number): void 
 function samplesOf(of: string, name: string, stats: Stats | undefined): readonly Sample[] {
   const details = stats?.[`${name}_details`] as Details | undefined
   const given = details?.samples
-  if (given !== undefined && given.length > 1) return [...given].sort((a, b) => a.timestamp - b.timestamp)
+  if (given !== undefined && given.length > 1) return sinceKnown(given)
   return seen.get(`${of}\n${name}`) ?? []
+}
+
+/** Oldest first. Before anything was known there are zeros: of those only the last one stays. */
+function sinceKnown(given: readonly Sample[]): readonly Sample[] {
+  const all = [...given].sort((a, b) => a.timestamp - b.timestamp)
+  const first = all.findIndex((s) => s.sample !== 0)
+  return first > 1 ? all.slice(first - 1) : all
 }
 
 /** Of a number that goes up and down. */

@@ -60,7 +60,7 @@ export interface Node {
   readonly sockets_used: number
   readonly store_damaged: number
   readonly processors: number
-  readonly event_loop_lag?: number
+  readonly event_loop_lag_us?: number
 }
 
 export interface Queue {

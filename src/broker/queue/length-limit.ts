@@ -15,6 +15,20 @@ export class LengthLimit {
     this.overflow = overflow
   }
 
+  /** One more message would exceed it, an empty one even. */
+  isFull(ready: number, readyBytes: number): boolean {
+    return ready >= this.maxMessages || readyBytes >= this.maxBytes
+  }
+
+  /** `at most 1000 messages and 5000 octets` */
+  describe(): string {
+    const parts = [
+      ...(Number.isFinite(this.maxMessages) ? [`${this.maxMessages} messages`] : []),
+      ...(Number.isFinite(this.maxBytes) ? [`${this.maxBytes} octets`] : []),
+    ]
+    return `at most ${parts.join(' and ')}`
+  }
+
   /** There are more ready messages than allowed, and the first have to go. Where publishes are refused, what comes back stays. */
   exceeded(order: MessageOrder): boolean {
     return (

@@ -40,6 +40,8 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
       messages_ready: ({ q }) => q.counts.ready,
       messages_unacknowledged: ({ q }) => q.counts.unacked,
       consumers: ({ q }) => q.counts.consumers,
+      message_bytes: ({ q }) => q.bytes.ready + q.bytes.unacked,
+      ...rateKeys(s),
       vhost: ({ vhost }) => vhost.name,
       type: ({ q }) => q.kind.name,
     },
@@ -58,6 +60,16 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     return listed(own, kind(new Statistics(rates, r.query)), r.query)
   })
   oneQueueRoutes(add, node, rates)
+}
+
+/** Rates that lists of many queues are sorted by. */
+function rateKeys(s: Statistics): { readonly [column: string]: (i: { q: Queue }) => number } {
+  const rate = (stats: Json, name: string): number => (stats[`${name}_details`] as { rate: number }).rate
+  return {
+    'messages_details.rate': ({ q }) => rate(s.lengths(q), 'messages'),
+    'message_stats.publish_details.rate': ({ q }) => rate(s.ofQueue(q), 'publish'),
+    'message_stats.deliver_get_details.rate': ({ q }) => rate(s.ofQueue(q), 'deliver_get'),
+  }
 }
 
 function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
@@ -132,8 +144,8 @@ function contentRoutes(add: AddRoute, one: string): void {
     return peek(r.active, q, peekQuestion(r.query))
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
-    const { rate, limit, from, reason } = r.body as RedriveOptions
-    const options = { rate, limit, from, reason }
+    const { rate, limit, from, reason, message } = r.body as RedriveOptions
+    const options = { rate, limit, from, reason, message }
     return redrive(r.caller(r.vhost()), existing(r).name, r.broker.clock, options)
   })
 }

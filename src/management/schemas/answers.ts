@@ -1,4 +1,5 @@
 /** What answers look like; a test holds the broker's answers against it. */
+import { severities } from '../diagnosis.ts'
 import { nodeNumberNames } from '../node-numbers.ts'
 import {
   anything,
@@ -248,6 +249,36 @@ export const answers = {
       ),
     },
   ),
+  Diagnosis: object({
+    vhost: text,
+    queue: text,
+    findings: list(
+      object(
+        { code: text, severity: { enum: severities }, sentence: text },
+        { connection: text, since: time },
+      ),
+    ),
+  }),
+  Tail: object({
+    messages: list(
+      object({
+        ...message,
+        event: { enum: ['published', 'delivered'] },
+        at: time,
+        queues: texts,
+        connection: text,
+        channel: count,
+        user: text,
+      }),
+    ),
+    reason: { enum: ['limit', 'time', 'gone', 'rights'] },
+    missed: count,
+  }),
+  Trial: object({
+    routed: yesNo,
+    queues: list(object({ name: text, via: texts })),
+    notes: texts,
+  }),
   Redriven: object({ moved: count, skipped: count }),
   Exchange: object({
     name: text,

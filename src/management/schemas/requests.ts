@@ -57,6 +57,7 @@ export const requests = {
     {
       rate: { ...number, exclusiveMinimum: 0, description: 'messages a second' },
       limit: { ...count, description: 'messages at most' },
+      message: { ...count, description: 'only that message: its number, as peek shows it' },
       from: { ...text, description: 'only what came from that queue' },
       reason: { ...text, description: 'only what died of that: rejected, expired, maxlen, delivery_limit' },
     },
@@ -71,6 +72,7 @@ export const requests = {
     payload: text,
     payload_encoding: encoding,
   }),
+  RouteRequest: request({}, { routing_key: text, properties: table }),
   BindingRequest: request({}, { routing_key: text, arguments: table }),
   PolicyRequest: policy,
   ParameterRequest: request({ value: anything }),

@@ -38,6 +38,19 @@ export const queries = {
     encoding: 'auto or base64',
     truncate: 'octets of the payload, at most',
   },
+  tail: {
+    limit: 'messages, 1 to 1000; 100 where it is absent',
+    seconds: 'at most, 1 to 600; where it is absent 1, and 600 of events',
+    encoding: 'auto or base64',
+    truncate: 'octets of the payload, at most',
+  },
+  exchangeTail: {
+    key: 'as a binding of a topic exchange: words, * and #',
+    limit: 'messages, 1 to 1000; 100 where it is absent',
+    seconds: 'at most, 1 to 600; where it is absent 1, and 600 of events',
+    encoding: 'auto or base64',
+    truncate: 'octets of the payload, at most',
+  },
 } as const
 
 const docs: { readonly [route: string]: RouteDoc } = {
@@ -256,6 +269,16 @@ const docs: { readonly [route: string]: RouteDoc } = {
     body: 'RedriveRequest',
     answer: 'Redriven',
   },
+  'GET queues/:vhost/:name/diagnosis': {
+    summary: 'How a queue is, and why, in sentences with codes; the most urgent first',
+    answer: 'Diagnosis',
+  },
+  'GET queues/:vhost/:name/tail': {
+    summary:
+      'Messages of a queue as they are published and delivered; as server-sent events to whoever accepts text/event-stream',
+    query: queries.tail,
+    answer: 'Tail',
+  },
   'GET exchanges': { summary: 'Exchanges', answer: 'Exchange', list: 'pages' },
   'GET exchanges/:vhost': { summary: 'Exchanges of a vhost', answer: 'Exchange', list: 'pages' },
   'GET exchanges/:vhost/:name': { summary: 'One exchange', answer: 'Exchange' },
@@ -275,6 +298,17 @@ const docs: { readonly [route: string]: RouteDoc } = {
     summary: 'Publishes a message',
     body: 'PublishRequest',
     answer: 'Routed',
+  },
+  'POST exchanges/:vhost/:name/route': {
+    summary: 'Which queues a message would go to, and through which exchanges; nothing is published',
+    body: 'RouteRequest',
+    answer: 'Trial',
+  },
+  'GET exchanges/:vhost/:name/tail': {
+    summary:
+      'Messages of an exchange as they are published; as server-sent events to whoever accepts text/event-stream',
+    query: queries.exchangeTail,
+    answer: 'Tail',
   },
   'GET bindings': { summary: 'Bindings', answer: 'Binding', list: 'pages' },
   'GET bindings/:vhost': { summary: 'Bindings of a vhost', answer: 'Binding', list: 'pages' },

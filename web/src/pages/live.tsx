@@ -69,7 +69,12 @@ export function LiveTail({
     const query = `limit=${enc(limit)}${withKey ? `&key=${enc(key)}` : ''}&truncate=2000`
     try {
       // No time limit: it may take long until something passes.
-      const response = await request('GET', `${target}?${query}`, {}, abort.signal)
+      const response = await request(
+        'GET',
+        `${target}?${query}`,
+        { headers: { accept: 'text/event-stream' } },
+        abort.signal,
+      )
       if (!response.ok) throw await errorOf(response)
       for await (const { event, data } of events(response)) {
         const json = JSON.parse(data) as Seen & { missed?: number; reason?: string }

@@ -201,7 +201,8 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
   const { at } = nodes
   const node = nodes.data?.[0]
   if (node === undefined) return null
-  for (const name of ['mem_used', 'disk_free', 'event_loop_lag'] as const) note('node', name, node[name], at)
+  for (const name of ['mem_used', 'disk_free', 'event_loop_lag_us'] as const)
+    note('node', name, node[name], at)
   const axis = { span: range * 1000, until: at }
   const stats = node as unknown as Overview['message_stats']
   return (
@@ -220,13 +221,13 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
         least={2 ** 27}
         series={[{ name: 'free', colour: 3, points: levels('node', 'disk_free', stats) }]}
       />
-      {node.event_loop_lag === undefined ? null : (
+      {node.event_loop_lag_us === undefined ? null : (
         <Chart
           title="Event loop"
-          format={ms}
+          format={(us) => ms(us / 1000)}
           {...axis}
-          least={10}
-          series={[{ name: 'lag', colour: 5, points: levels('node', 'event_loop_lag', stats) }]}
+          least={10_000}
+          series={[{ name: 'lag', colour: 5, points: levels('node', 'event_loop_lag_us', stats) }]}
         />
       )}
     </>

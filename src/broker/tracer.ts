@@ -1,0 +1,65 @@
+/** Who watches the messages that pass through a vhost: the firehose, and those who look for a while. */
+import type { Incoming } from './message.ts'
+import type { Queue } from './queue/queue.ts'
+import type { Segment } from './queue/segment.ts'
+import type { Route } from './router.ts'
+
+/** Who publishes or is delivered to. */
+export interface TraceOrigin {
+  readonly number: number
+  readonly connectionName: string
+  readonly userName: string
+}
+
+/** Neither call may throw, or change what it is shown. */
+export interface Tracer {
+  published(origin: TraceOrigin, m: Incoming, route: Route): void
+  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void
+}
+
+class Several implements Tracer {
+  private readonly list: readonly Tracer[]
+
+  constructor(list: readonly Tracer[]) {
+    this.list = list
+  }
+
+  published(origin: TraceOrigin, m: Incoming, route: Route): void {
+    for (const t of this.list) t.published(origin, m, route)
+  }
+
+  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
+    for (const t of this.list) t.delivered(origin, queue, segment, index)
+  }
+}
+
+export class Tracers {
+  /** All of them as one; undefined where there is none, which is what the paths of messages look at. */
+  all: Tracer | undefined
+  private firehose: Tracer | undefined
+  private readonly watching = new Set<Tracer>()
+
+  get hasFirehose(): boolean {
+    return this.firehose !== undefined
+  }
+
+  setFirehose(firehose: Tracer | undefined): void {
+    this.firehose = firehose
+    this.update()
+  }
+
+  watch(t: Tracer): void {
+    this.watching.add(t)
+    this.update()
+  }
+
+  unwatch(t: Tracer): void {
+    this.watching.delete(t)
+    this.update()
+  }
+
+  private update(): void {
+    const list = [...(this.firehose === undefined ? [] : [this.firehose]), ...this.watching]
+    this.all = list.length > 1 ? new Several(list) : list[0]
+  }
+}

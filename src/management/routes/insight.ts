@@ -1,0 +1,131 @@
+/** What helps to understand: how a queue is, where a message would go, and messages as they pass. */
+import type { Queue } from '../../broker/queue/queue.ts'
+import { TAILS_MAX } from '../../limits.ts'
+import type { Caller } from '../../operations/caller.ts'
+import { tryRoute } from '../../operations/routing.ts'
+import { type Tail, type TailBounds, type Watcher, watchExchange, watchQueue } from '../../operations/tail.ts'
+import { diagnose } from '../diagnosis.ts'
+import { type AddRoute, HttpError, notFound, type Request, withCode } from '../http.ts'
+import type { Json } from '../listing.ts'
+import type { ManagedNode } from '../managed-node.ts'
+import { type PayloadOptions, propertiesFrom } from '../message.ts'
+import type { Rates } from '../rates.ts'
+import { Statistics } from '../statistics.ts'
+import { TailAnswer, TailStream, tailQuestion } from '../tail.ts'
+
+export function insightRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
+  add('GET', 'queues/:vhost/:name/diagnosis', 'management', (r) =>
+    diagnose(new Statistics(rates, {}), r.active, r.vhost(), existingQueue(r)),
+  )
+  add('POST', 'exchanges/:vhost/:name/route', 'management', (r) => route(r))
+  const tails = new Tails(node)
+  add('GET', 'queues/:vhost/:name/tail', 'management', (r) => {
+    const { name } = existingQueue(r)
+    const owner = r.broker.failures.owner('message', { watched: name })
+    return tails.open(r, (c, stream, limit) => watchQueue(c, name, r.broker.clock, stream, limit, owner))
+  })
+  add('GET', 'exchanges/:vhost/:name/tail', 'management', (r) => {
+    const name = exchangeName(r)
+    const owner = r.broker.failures.owner('message', { watched: name })
+    const key = r.query['key'] ?? '#'
+    return tails.open(r, (c, watcher, bounds) =>
+      watchExchange(c, name, key, r.broker.clock, watcher, bounds, owner),
+    )
+  })
+}
+
+function existingQueue(r: Request): Queue {
+  r.broker.turn.pumpNow()
+  const q = r.vhost().queues.get(r.params['name'] as string)
+  if (q === undefined) throw notFound()
+  return q
+}
+
+function exchangeName(r: Request): string {
+  const given = r.params['name'] as string
+  const name = given === 'amq.default' ? '' : given
+  if (!r.vhost().exchanges.has(name)) throw notFound()
+  return name
+}
+
+async function route(r: Request): Promise<Json> {
+  const properties = propertiesFrom((r.body['properties'] ?? {}) as Json)
+  const key = r.body['routing_key'] === undefined ? '' : r.text('routing_key')
+  const { routed, ways, kept } = await withCode(() =>
+    tryRoute(r.caller(r.vhost()), exchangeName(r), key, properties),
+  )
+  return {
+    routed,
+    queues: ways.map(({ queue, via }) => ({ name: queue.name, via: via.map((x) => x.name) })),
+    notes: kept
+      ? ['An exchange on the way keeps the message for now, because it is delayed, or has seen it before.']
+      : [],
+  }
+}
+
+type Watch = (c: Caller, watcher: Watcher, bounds: TailBounds) => Tail
+
+/** Those who watch at present. */
+class Tails {
+  private readonly node: ManagedNode
+  private count = 0
+
+  constructor(node: ManagedNode) {
+    this.node = node
+  }
+
+  /** @throws HttpError 400, 429; AmqpError */
+  open(r: Request, watch: Watch): TailStream | Promise<Json> {
+    if (this.count >= TAILS_MAX)
+      throw new HttpError(429, 'too_many_requests', `${TAILS_MAX} others watch messages at present`)
+    const live = (r.raw.headers.accept ?? '').includes('text/event-stream')
+    const { bounds, payload } = tailQuestion(r.query, live)
+    const c = r.caller(r.vhost())
+    return live ? this.stream(r, c, watch, bounds, payload) : this.answer(r, c, watch, bounds, payload)
+  }
+
+  private stream(
+    r: Request,
+    c: Caller,
+    watch: Watch,
+    bounds: TailBounds,
+    payload: PayloadOptions,
+  ): TailStream {
+    const stream = new TailStream(payload, this.node.clock)
+    let tail: Tail
+    try {
+      tail = watch(c, stream, bounds)
+    } catch (error) {
+      stream.destroy()
+      throw error
+    }
+    this.count++
+    stream.once('close', () => {
+      this.count--
+      tail.stop()
+    })
+    r.reply.type('text/event-stream').header('cache-control', 'no-store')
+    return stream
+  }
+
+  /** Whoever does not wait for the answer ends it. */
+  private async answer(
+    r: Request,
+    c: Caller,
+    watch: Watch,
+    bounds: TailBounds,
+    payload: PayloadOptions,
+  ): Promise<Json> {
+    const answer = new TailAnswer(payload)
+    const tail = watch(c, answer, bounds)
+    const gone = (): void => tail.end('time')
+    this.count++
+    r.raw.raw.socket.once('close', gone)
+    try {
+      return await answer.done
+    } finally {
+      this.count--
+      r.raw.raw.socket.off('close', gone)
+    }
+  }
+}

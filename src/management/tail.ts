@@ -1,0 +1,135 @@
+/**
+ * Watched messages: as server-sent events, one for each message, named after what happens to it, and one called `end`; or all
+ * in one answer, at the end.
+ */
+import { Readable } from 'node:stream'
+import type { Clock, Timer } from '../broker/clock.ts'
+import { TAIL_PAYLOAD_BYTES_MAX, TAIL_SECONDS_MAX, TAIL_WAITING_BYTES_MAX } from '../limits.ts'
+import type { Passed, TailBounds, TailEnd, Watcher } from '../operations/tail.ts'
+import { badRequest, MESSAGES_MAX } from './http.ts'
+import type { Json, ListQuery } from './listing.ts'
+import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
+
+const LIMIT = 100
+/** Of an answer that comes at the end. */
+const SECONDS = 1
+/** Something goes out so often, so that nobody in between takes the connection for dead. */
+const KEEP_ALIVE_MS = 15_000
+
+export interface TailQuestion {
+  readonly bounds: TailBounds
+  readonly payload: PayloadOptions
+}
+
+function whole(text: string, what: string, max: number): number {
+  const n = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (n < 1 || n > max) throw badRequest(`${what} must be a number from 1 to ${max}, not '${text}'`)
+  return n
+}
+
+/** @param live as server-sent events. @throws HttpError 400, Refusal */
+export function tailQuestion(q: ListQuery & Record<string, string | undefined>, live: boolean): TailQuestion {
+  const limit = whole(q['limit'] ?? String(LIMIT), 'limit', MESSAGES_MAX)
+  const seconds = whole(
+    q['seconds'] ?? String(live ? TAIL_SECONDS_MAX : SECONDS),
+    'seconds',
+    TAIL_SECONDS_MAX,
+  )
+  const { encoding, truncate = TAIL_PAYLOAD_BYTES_MAX } = payloadOptions(
+    q['encoding'] ?? 'auto',
+    q['truncate'],
+  )
+  return {
+    bounds: { limit, seconds },
+    payload: { encoding, truncate: Math.min(truncate, TAIL_PAYLOAD_BYTES_MAX) },
+  }
+}
+
+function passedJson(
+  { event, content, origin, at, queues, redelivered }: Passed,
+  payload: PayloadOptions,
+): Json {
+  return {
+    ...messageJson(content, payload),
+    event,
+    at,
+    queues,
+    redelivered,
+    connection: origin.connectionName,
+    channel: origin.number,
+    user: origin.userName,
+  }
+}
+
+/** All in one answer. */
+export class TailAnswer implements Watcher {
+  readonly done: Promise<Json>
+  private readonly messages: Json[] = []
+  private readonly payload: PayloadOptions
+  private bytes = 0
+  private resolve: (answer: Json) => void = () => {}
+
+  constructor(payload: PayloadOptions) {
+    this.payload = payload
+    this.done = new Promise((resolve) => {
+      this.resolve = resolve
+    })
+  }
+
+  see(message: Passed): boolean {
+    if (this.bytes >= TAIL_WAITING_BYTES_MAX) return false
+    this.bytes += Math.min(message.content.body.length, TAIL_PAYLOAD_BYTES_MAX)
+    this.messages.push(passedJson(message, this.payload))
+    return true
+  }
+
+  ended(reason: TailEnd, missed: number): void {
+    this.resolve({ messages: this.messages, reason, missed })
+  }
+}
+
+export class TailStream extends Readable implements Watcher {
+  private readonly payload: PayloadOptions
+  private readonly clock: Clock
+  private timer: Timer | undefined
+
+  constructor(payload: PayloadOptions, clock: Clock) {
+    super({ highWaterMark: TAIL_WAITING_BYTES_MAX })
+    this.payload = payload
+    this.clock = clock
+    // The headers go out with it.
+    this.push(': watching\n\n')
+    this.keepAlive()
+  }
+
+  private keepAlive(): void {
+    this.timer = this.clock.after(KEEP_ALIVE_MS, () => {
+      if (this.readableLength === 0) this.push(': still watching\n\n')
+      this.keepAlive()
+    })
+  }
+
+  override _read(): void {}
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.timer?.cancel()
+    done(error)
+  }
+
+  private event(name: string, data: Json): void {
+    this.push(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+
+  see(message: Passed): boolean {
+    if (this.destroyed || this.readableLength >= TAIL_WAITING_BYTES_MAX) return false
+    this.event(message.event, passedJson(message, this.payload))
+    return true
+  }
+
+  ended(reason: TailEnd, missed: number): void {
+    this.timer?.cancel()
+    if (this.destroyed) return
+    this.event('end', { reason, missed })
+    this.push(null)
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Watching messages as they pass, of one queue or of one exchange: copies go to whoever watches, up to a limit, and nothing
+ * is taken, delayed or marked. Who may read the queue, or bind a queue to the exchange, may watch.
+ */
+import type { Clock, Timer } from '../broker/clock.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import { type Content, type Incoming, readContent } from '../broker/message.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Segment } from '../broker/queue/segment.ts'
+import type { Route } from '../broker/router.ts'
+import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
+import { TAIL_PER_SECOND_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
+import { AmqpError } from '../protocol/errors.ts'
+import { charged, type Owner } from '../util/owner.ts'
+import { type Caller, checkAccess, checkTopicAccess, existingExchange } from './caller.ts'
+import { readableQueue } from './messages.ts'
+import { topicFits } from './topic-fits.ts'
+
+export interface Passed {
+  readonly event: 'published' | 'delivered'
+  readonly content: Content
+  readonly origin: TraceOrigin
+  /** ms since 1970 */
+  readonly at: number
+  /** The queues that get it, of those that the watcher may read; where it is delivered, that one. */
+  readonly queues: readonly string[]
+  readonly redelivered: boolean
+}
+
+/** Why it is over: as many as were asked for, too long, the queue or exchange is gone, or the right to see it. */
+export type TailEnd = 'limit' | 'time' | 'gone' | 'rights'
+
+export interface Watcher {
+  /** False: it has no room for more; what comes meanwhile is counted and left out. */
+  see(message: Passed): boolean
+  ended(why: TailEnd, missed: number): void
+}
+
+const TICK_MS = 1000
+
+/** When it is over, whatever passes. */
+export interface TailBounds {
+  /** Messages. */
+  readonly limit: number
+  readonly seconds: number
+}
+
+/** What is watched, and whether the rights to see it are there. */
+interface Subject {
+  /** @throws AmqpError where the caller may not, or it is gone */
+  check(): void
+  wantsPublished(m: Incoming, route: Route): boolean
+  wantsDelivered(queue: Queue): boolean
+  /** Once more, with the message read. */
+  fits(content: Content, route: Route): boolean
+}
+
+export class Tail implements Tracer {
+  private readonly caller: Caller
+  private readonly clock: Clock
+  private readonly subject: Subject
+  private readonly watcher: Watcher
+  private readonly owner: Owner
+  private readonly until: number
+  private left: number
+  private missed = 0
+  private second = 0
+  private inSecond = 0
+  private timer: Timer | undefined
+  private over = false
+
+  /** @param owner who is charged with what fails here: the messages go their way */
+  constructor(
+    caller: Caller,
+    clock: Clock,
+    subject: Subject,
+    watcher: Watcher,
+    bounds: TailBounds,
+    owner: Owner,
+  ) {
+    this.caller = caller
+    this.clock = clock
+    this.subject = subject
+    this.watcher = watcher
+    this.owner = owner
+    this.left = bounds.limit
+    this.until = clock.now() + Math.min(bounds.seconds, TAIL_SECONDS_MAX) * 1000
+    caller.vhost.tracers.watch(this)
+    this.tick()
+  }
+
+  private tick(): void {
+    const wait = Math.min(TICK_MS, this.until - this.clock.now())
+    this.timer = this.clock.after(Math.max(0, wait), () => {
+      if (this.clock.now() >= this.until) this.end('time')
+      else if (this.allowed()) this.tick()
+    })
+  }
+
+  /** Rights that have gone end it. */
+  private allowed(): boolean {
+    try {
+      this.subject.check()
+      return true
+    } catch (error) {
+      this.end(error instanceof AmqpError && error.code === 403 ? 'rights' : 'gone')
+      return false
+    }
+  }
+
+  /** Nobody watches any more. */
+  stop(): void {
+    this.over = true
+    this.timer?.cancel()
+    this.caller.vhost.tracers.unwatch(this)
+  }
+
+  /** Ends it and says so. */
+  end(why: TailEnd): void {
+    if (this.over) return
+    this.stop()
+    this.watcher.ended(why, this.missed)
+  }
+
+  published(origin: TraceOrigin, m: Incoming, route: Route): void {
+    charged(this.owner, () => {
+      if (!this.subject.wantsPublished(m, route) || !this.hasRoom()) return
+      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      if (!this.subject.fits(content, route) || !this.allowed()) return
+      const queues = route.queues.filter((q) => mayRead(this.caller, q)).map((q) => q.name)
+      this.pass({ event: 'published', content, origin, at: this.clock.now(), queues, redelivered: false })
+    })
+  }
+
+  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
+    charged(this.owner, () => {
+      if (!this.subject.wantsDelivered(queue) || !this.hasRoom() || !this.allowed()) return
+      const content = segment.content(index)
+      const redelivered = segment.wasDelivered(index)
+      this.pass({
+        event: 'delivered',
+        content,
+        origin,
+        at: this.clock.now(),
+        queues: [queue.name],
+        redelivered,
+      })
+    })
+  }
+
+  /** So many a second, however many there are: the broker has its own work. */
+  private hasRoom(): boolean {
+    const second = Math.floor(this.clock.now() / 1000)
+    if (second !== this.second) {
+      this.second = second
+      this.inSecond = 0
+    }
+    if (this.inSecond < TAIL_PER_SECOND_MAX) return !this.over
+    this.missed++
+    return false
+  }
+
+  private pass(message: Passed): void {
+    this.inSecond++
+    if (!this.watcher.see(message)) {
+      this.missed++
+      return
+    }
+    if (--this.left === 0) this.end('limit')
+  }
+}
+
+function mayRead(c: Caller, q: Queue): boolean {
+  return (
+    c.vhost.queues.get(q.name) === q &&
+    (!q.exclusive || q.owner === c.owner) &&
+    c.access.allows('read', q.name)
+  )
+}
+
+/** @throws AmqpError 403, 404, 405 */
+export function watchQueue(
+  c: Caller,
+  name: string,
+  clock: Clock,
+  watcher: Watcher,
+  bounds: TailBounds,
+  owner: Owner,
+): Tail {
+  const queue = readableQueue(c, name)
+  const subject: Subject = {
+    check: () => {
+      if (readableQueue(c, name) !== queue) throw new Error('it is another queue now')
+    },
+    wantsPublished: (_, route) => route.queues.includes(queue),
+    wantsDelivered: (q) => q === queue,
+    fits: () => true,
+  }
+  return new Tail(c, clock, subject, watcher, bounds, owner)
+}
+
+/** @param key as a binding of a topic exchange has it. @throws AmqpError 403, 404 */
+export function watchExchange(
+  c: Caller,
+  name: string,
+  key: string,
+  clock: Clock,
+  watcher: Watcher,
+  bounds: TailBounds,
+  owner: Owner,
+): Tail {
+  const readable = (): Exchange => {
+    checkAccess(c, 'read', 'exchange', name)
+    return existingExchange(c, name)
+  }
+  const exchange = readable()
+  const subject: Subject = {
+    check: () => {
+      if (readable() !== exchange) throw new Error('it is another exchange now')
+    },
+    wantsPublished: () => true,
+    wantsDelivered: () => false,
+    fits: (content, route) =>
+      content.exchange === name && topicFits(key, content.routingKey) && maySee(c, exchange, content, route),
+  }
+  return new Tail(c, clock, subject, watcher, bounds, owner)
+}
+
+/** Nobody can bind a queue to the default exchange: there the rights of the queues count. */
+function maySee(c: Caller, exchange: Exchange, content: Content, route: Route): boolean {
+  if (exchange.name === '') return route.queues.length > 0 && route.queues.every((q) => mayRead(c, q))
+  try {
+    checkTopicAccess(c, 'read', exchange, content.routingKey)
+    return true
+  } catch (error) {
+    if (error instanceof AmqpError) return false
+    throw error
+  }
+}
