@@ -3,7 +3,7 @@ import { version } from '../../util/version.ts'
 import { answers } from './answers.ts'
 import { list, ref, type Schema, text } from './base.ts'
 import { requests } from './requests.ts'
-import { queries, type RouteDoc } from './routes.ts'
+import { queries, type RouteDoc } from './route-doc.ts'
 
 export interface DescribedRoute {
   readonly method: string
