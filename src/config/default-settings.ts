@@ -1,6 +1,7 @@
 import { defaultLimits } from '../connection/admission.ts'
 import { HTTP_BODY_BYTES_MAX, MESSAGE_MEMORY_BYTES } from '../limits.ts'
 import { noVhostDefaults } from '../operations/vhost-defaults.ts'
+import { SHA256 } from '../security/passwords.ts'
 import type { Settings } from './settings.ts'
 
 /** What holds where nothing is set. */
@@ -38,5 +39,6 @@ export const defaultSettings: Settings = {
     exchanges: Number.POSITIVE_INFINITY,
   },
   passwordRule: undefined,
+  passwordHashing: SHA256,
   vhostDefaults: noVhostDefaults,
 }

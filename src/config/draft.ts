@@ -135,6 +135,7 @@ export class Draft {
   readonly modelLimits: { -readonly [K in keyof ModelLimits]: ModelLimits[K] } = {
     ...defaultSettings.modelLimits,
   }
+  passwordHashing = defaultSettings.passwordHashing
   readonly passwordRule: { validator: PasswordValidator; minLength: number; pattern: string } = {
     validator: 'accept_everything',
     minLength: 8,
@@ -203,6 +204,7 @@ export class Draft {
       limits: this.limits,
       modelLimits: this.modelLimits,
       passwordRule: this.passwordRuleOf(),
+      passwordHashing: this.passwordHashing,
       vhostDefaults: this.vhostDefaults(),
       memoryLimit: this.octetsOf(this.memoryLimit),
       diskFreeLimit: this.octetsOf(this.diskFreeLimit),

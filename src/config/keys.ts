@@ -4,6 +4,7 @@
  */
 import { trustedList } from '../connection/proxy-protocol.ts'
 import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.ts'
+import { newPasswordAlgorithms } from '../security/passwords.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import { octets } from '../util/sizes.ts'
 import type { Apply, PasswordValidator } from './draft.ts'
@@ -124,6 +125,12 @@ export const keys: Readonly<Record<string, Apply>> = {
           `found '${v}'`,
       )
     d.passwordRule.validator = validator as PasswordValidator
+  },
+  password_hashing_module: (d, v) => {
+    const known = newPasswordAlgorithms.find((a) => a === v)
+    if (known === undefined)
+      throw new Error(`expected ${newPasswordAlgorithms.join(', ')}: ${v} is not for new passwords`)
+    d.passwordHashing = known
   },
   'credential_validator.min_length': (d, v) => {
     d.passwordRule.minLength = integer(v)

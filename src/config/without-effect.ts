@@ -46,7 +46,6 @@ export const withoutEffect: readonly string[] = [
   'quorum_queue.initial_cluster_size',
   'quorum_queue.property_equivalence.relaxed_checks_on_redeclaration',
   'quorum_queue.target_group_size',
-  'password_hashing_module',
   'socket_writer.gc_threshold',
   'vhost_restart_strategy',
   'vm_memory_calculation_strategy',

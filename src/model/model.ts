@@ -6,6 +6,7 @@ import { Broker, type BrokerSettings } from '../broker/broker.ts'
 import { clockOf, systemClock } from '../broker/clock.ts'
 import { Failures } from '../broker/failures.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import type { NewPasswordAlgorithm } from '../security/passwords.ts'
 import { UserStore } from '../security/user-store.ts'
 import { type PasswordRule, Users } from '../security/users.ts'
 import { GroupCommit } from '../storage/batch.ts'
@@ -41,6 +42,8 @@ export interface ModelSettings {
   readonly identity: Partial<Identity>
   /** undefined = any password that is not empty. */
   readonly passwordRule: PasswordRule | undefined
+  /** What new passwords are kept as. */
+  readonly passwordHashing: NewPasswordAlgorithm
 }
 
 /** Told of each vhost that did not come from the store. */
@@ -83,6 +86,7 @@ export class Model {
     this.users = new Users(this.userStore, settings.loopbackUsers)
     this.users.permissionWarning = (w) => logger.warn(w, 'a permission allows nothing: see its pattern')
     this.users.passwordRule = settings.passwordRule
+    this.users.hashing = settings.passwordHashing
   }
 
   /** Brings back what the store holds; a new store gets the default vhost. */

@@ -4,7 +4,7 @@ import { vhostInfo } from '../broker/vhost.ts'
 import type { Settings, UserOptions } from '../config/settings.ts'
 import type { Model } from '../model/model.ts'
 import { applyVhostDefaults } from '../operations/vhost-defaults.ts'
-import { rabbitHash } from '../security/passwords.ts'
+import { newPasswordHashSync } from '../security/passwords.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
@@ -23,9 +23,8 @@ export async function seed(model: Model, settings: Settings): Promise<void> {
   await model.commit.settled()
 }
 
-/** The quick hash at first: it is replaced at the first login, which keeps the start short. */
 function setUser({ broker, users }: Model, { name, password, tags = [], permissions }: UserOptions): void {
-  users.set({ name, password: rabbitHash(password), tags, limits: {} })
+  users.set({ name, password: newPasswordHashSync(password, users.hashing), tags, limits: {} })
   const all = [...broker.vhosts.keys()].map((v) => [v, EVERYTHING] as const)
   for (const [vhost, p] of permissions === undefined ? all : Object.entries(permissions))
     users.setPermission(name, vhost, p)

@@ -1,7 +1,7 @@
 /** Users, their permissions and limits, as HTTP, the command line and definitions change them. */
 import type { Vhost } from '../broker/vhost.ts'
 import type { Permission, TopicPermission } from '../security/access.ts'
-import { isKnownAlgorithm, SHA256, scryptHash } from '../security/passwords.ts'
+import { isKnownAlgorithm, newPasswordHash, SHA256 } from '../security/passwords.ts'
 import type { UserLimits, UserRecord, Users } from '../security/users.ts'
 import { Pattern } from '../util/pattern.ts'
 import { Refusal } from './refusal.ts'
@@ -28,7 +28,7 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const password: UserRecord['password'] =
     r.password === undefined || r.password === ''
       ? { hash: r.passwordHash ?? '', algorithm }
-      : await scryptHash(r.password)
+      : await newPasswordHash(r.password, users.hashing)
   let limits: UserLimits = r.limits === undefined ? (existing?.limits ?? {}) : {}
   for (const [name, value] of Object.entries(r.limits ?? {}))
     limits = withLimit(limits, userLimitNames, name, value)

@@ -2,7 +2,7 @@
 import type { Broker } from '../broker/broker.ts'
 import type { PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost, VhostInfo } from '../broker/vhost.ts'
-import { rabbitHash, randomPassword } from '../security/passwords.ts'
+import { newPasswordHashSync, randomPassword } from '../security/passwords.ts'
 import type { Users } from '../security/users.ts'
 import { Pattern } from '../util/pattern.ts'
 import { setPolicy } from './policies.ts'
@@ -46,7 +46,12 @@ export function applyVhostDefaults(
   for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
     if (!matches(vhostPattern)) continue
     if (users.get(name) === undefined)
-      users.set({ name, password: rabbitHash(password ?? randomPassword()), tags, limits: {} })
+      users.set({
+        name,
+        password: newPasswordHashSync(password ?? randomPassword(), users.hashing),
+        tags,
+        limits: {},
+      })
     users.setPermission(name, vhost.name, { configure, write, read })
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Password hashes: RabbitMQ's salted ones, which definitions files carry, and scrypt, which is what is stored. A login
- * with one of the former is the occasion to replace it.
+ * Password hashes: RabbitMQ's salted ones, which any RabbitMQ can read, and scrypt. A hash stays as it is until the
+ * password is set anew: whoever moves back to RabbitMQ can log in there (docs/security.md has the reasons).
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { passwordPool } from './hash-pool.ts'
 
 export interface PasswordHash {
@@ -48,20 +48,29 @@ export async function scryptHash(
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
-export interface PasswordCheck {
-  readonly matches: boolean
-  /** The same password as it is to be stored. */
-  readonly scrypt: PasswordHash
+/** What new passwords may be kept as; MD5 is only read. */
+export const newPasswordAlgorithms = [SHA256, SHA512, SCRYPT] as const
+export type NewPasswordAlgorithm = (typeof newPasswordAlgorithms)[number]
+
+/** As a new password is kept. */
+export async function newPasswordHash(password: string, how: NewPasswordAlgorithm): Promise<PasswordHash> {
+  return how === SCRYPT ? await scryptHash(password) : rabbitHash(password, how)
+}
+
+/** The same at once, which scrypt takes tens of milliseconds for: at a start, or where a vhost is made. */
+export function newPasswordHashSync(password: string, how: NewPasswordAlgorithm): PasswordHash {
+  if (how !== SCRYPT) return rabbitHash(password, how)
+  const salt = randomBytes(SCRYPT_SALT_BYTES)
+  const key = scryptSync(password, salt, SCRYPT_BYTES, SCRYPT_OPTIONS)
+  return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
 /**
- * The same work for every password and every kind of hash, and where there is none: how long it takes tells nothing.
+ * The same work for every password and every kind of hash, and where there is none: how long it takes tells nothing. What
+ * is memory-hard is calculated also where the kept hash is not, and thrown away.
  * @param stored undefined where there is no such user
  */
-export async function checkPassword(
-  password: string,
-  stored: PasswordHash | undefined,
-): Promise<PasswordCheck> {
+export async function passwordMatches(password: string, stored: PasswordHash | undefined): Promise<boolean> {
   const { hash, algorithm } = stored ?? { hash: '', algorithm: SCRYPT }
   const bytes = Buffer.from(hash, 'base64')
   const isScrypt = algorithm === SCRYPT
@@ -73,11 +82,7 @@ export async function checkPassword(
   const quick = usable && !isScrypt ? rabbitHash(password, algorithm, salt) : rabbitHash(password)
   const computed = Buffer.from((isScrypt ? scrypt : quick).hash, 'base64')
   const equal = computed.length === bytes.length && timingSafeEqual(computed, bytes)
-  return { matches: usable && equal, scrypt }
-}
-
-export async function passwordMatches(password: string, stored: PasswordHash): Promise<boolean> {
-  return (await checkPassword(password, stored)).matches
+  return usable && equal
 }
 
 /** One that nobody knows, until somebody sets another. */

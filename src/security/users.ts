@@ -10,7 +10,7 @@ import {
   type TopicPermission,
 } from './access.ts'
 import { passwordPool } from './hash-pool.ts'
-import { checkPassword, type PasswordCheck, type PasswordHash, SCRYPT } from './passwords.ts'
+import { type NewPasswordAlgorithm, type PasswordHash, passwordMatches, SHA256 } from './passwords.ts'
 
 /** What a new password must satisfy: so many characters, or a regular expression. */
 export type PasswordRule = { readonly minLength: number } | { readonly pattern: string }
@@ -66,15 +66,17 @@ export class Users {
   watcher: RightsWatcher | undefined
   /** Told once, until they change, of permissions that allow nothing because of their pattern. */
   permissionWarning: (w: { user: string; vhost: string; pattern: string; reason: string }) => void = () => {}
-  /** Users that may only come from this machine. */
   /** What a new password must satisfy; undefined = nothing. */
   passwordRule: PasswordRule | undefined
+  /** What new passwords are kept as. */
+  hashing: NewPasswordAlgorithm = SHA256
+  /** Users that may only come from this machine. */
   loopbackOnly: ReadonlySet<string>
   /** Passwords that were right lately, as keyed digests: checking them again costs no memory-hard function. */
   private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()
   private readonly key = randomBytes(32)
   /** Calculations that are under way. */
-  private readonly verifying = new Map<string, Promise<PasswordCheck>>()
+  private readonly verifying = new Map<string, Promise<boolean>>()
 
   constructor(journal: UserJournal | undefined, loopbackOnly: readonly string[]) {
     this.journal = journal
@@ -227,20 +229,13 @@ export class Users {
     const user = this.byName.get(name)
     if (user !== undefined && this.wasVerified(name, user.password, password))
       return fromLoopback || !this.loopbackOnly.has(name) ? user : undefined
-    const { matches, scrypt } = await this.verify(name, password, user?.password)
+    const matches = await this.verify(name, password, user?.password)
     if (user === undefined || !matches) return undefined
-    // The user was changed meanwhile, if only by a better hash of the same password: what is there now counts.
+    // The user was changed meanwhile: what is there now counts.
     if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
-    if (user.password.algorithm === SCRYPT) {
-      this.remember(name, user.password, password)
-      return user
-    }
-    // From now on a memory-hard hash of it is kept.
-    const stronger = { ...user, password: scrypt }
-    this.set(stronger)
-    this.remember(name, scrypt, password)
-    return stronger
+    this.remember(name, user.password, password)
+    return user
   }
 
   /** The password was right lately, and still is. */
@@ -254,13 +249,13 @@ export class Users {
   }
 
   /** A thousand clients that come at once with the same name and password cost one calculation, and its memory. */
-  private verify(name: string, password: string, stored: PasswordHash | undefined): Promise<PasswordCheck> {
+  private verify(name: string, password: string, stored: PasswordHash | undefined): Promise<boolean> {
     const key = `${stored?.hash ?? ''} ${this.digest(password).toString('base64')} ${name}`
     let result = this.verifying.get(key)
     if (result === undefined) {
       if (passwordPool.waiting >= LOGINS_WAITING_MAX)
         throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
-      result = checkPassword(password, stored).finally(() => this.verifying.delete(key))
+      result = passwordMatches(password, stored).finally(() => this.verifying.delete(key))
       this.verifying.set(key, result)
     }
     return result

@@ -140,6 +140,36 @@ describe('passwords', () => {
   })
 })
 
+describe('password_hashing_module', () => {
+  it.each([
+    ['', 'rabbit_password_hashing_sha256'],
+    ['password_hashing_module = rabbit_password_hashing_sha256', 'rabbit_password_hashing_sha256'],
+    ['password_hashing_module = rabbit_password_hashing_sha512', 'rabbit_password_hashing_sha512'],
+    ['password_hashing_module = leveret_scrypt', 'leveret_scrypt'],
+  ])('%j: new passwords, those of the configuration among them, are kept as %s', async (text, algorithm) => {
+    const l = await start(`${text}\ndefault_user = ann\ndefault_pass = secret`)
+    expect(l.users.get('ann')?.password.algorithm).toBe(algorithm)
+    const authorization = { headers: { authorization: `Basic ${btoa('ann:secret')}` } }
+    const body = put({ password: 'letters', tags: '' })
+    expect((await http(l, '/api/users/joe', { ...body, ...authorization })).status).toBe(201)
+    expect(l.users.get('joe')?.password.algorithm).toBe(algorithm)
+    const definitions = (await (await http(l, '/api/definitions', authorization)).json()) as {
+      users: object[]
+    }
+    expect(definitions.users).toContainEqual(
+      algorithm === 'leveret_scrypt'
+        ? expect.not.objectContaining({ password_hash: expect.anything() })
+        : expect.objectContaining({ name: 'joe', hashing_algorithm: algorithm }),
+    )
+  })
+
+  it.each(['rabbit_password_hashing_md5', 'nosuch'])('%s is refused', async (value) => {
+    await expect(start(`password_hashing_module = ${value}`)).rejects.toThrow(
+      /password_hashing_module.*expected rabbit_password_hashing_sha256/s,
+    )
+  })
+})
+
 describe('definitions', () => {
   const folder = join(dir, 'definitions')
   mkdirSync(folder)

@@ -24,6 +24,7 @@ async function manyUsers(): Promise<Users> {
     scrypt: own,
     sha256: rabbitHash('secret'),
     sha512: rabbitHash('secret', 'rabbit_password_hashing_sha512'),
+    md5: rabbitHash('secret', 'rabbit_password_hashing_md5'),
     none: { hash: '', algorithm: 'rabbit_password_hashing_sha256' },
     foreign: { hash: 'abcdefgh', algorithm: 'bcrypt' },
     local: own,
@@ -33,7 +34,7 @@ async function manyUsers(): Promise<Users> {
 }
 
 describe('refusing a login', () => {
-  it.each(['scrypt', 'sha256', 'sha512', 'none', 'foreign', 'local', 'nobody', 'constructor', ''])(
+  it.each(['scrypt', 'sha256', 'sha512', 'md5', 'none', 'foreign', 'local', 'nobody', 'constructor', ''])(
     'takes one hash, whoever it is: %j',
     async (name) => {
       const users = await manyUsers()
@@ -60,7 +61,7 @@ describe('refusing a login', () => {
 
   it('that was let in takes one too, and none the next time', async () => {
     const users = await manyUsers()
-    for (const name of ['scrypt', 'sha256', 'sha512']) {
+    for (const name of ['scrypt', 'sha256', 'sha512', 'md5']) {
       const login = async () => expect((await users.login(name, 'secret', true))?.name).toBe(name)
       expect([await work(login), await work(login)]).toEqual([1, 0])
     }

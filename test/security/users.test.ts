@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { passwordMatches, rabbitHash, SCRYPT, scryptHash } from '../../src/security/passwords.ts'
+import { putUser } from '../../src/operations/users.ts'
+import {
+  newPasswordAlgorithms,
+  newPasswordHashSync,
+  passwordMatches,
+  rabbitHash,
+  SCRYPT,
+  SHA256,
+  scryptHash,
+} from '../../src/security/passwords.ts'
 import { LoginThrottle } from '../../src/security/throttle.ts'
 import { Users } from '../../src/security/users.ts'
-import { until } from '../support/until.ts'
 
 function usersWith(password = rabbitHash('secret')): Users {
   const users = new Users(undefined, ['local'])
@@ -33,6 +41,39 @@ describe('passwords', () => {
   })
 })
 
+describe('a new password', () => {
+  it('is kept as RabbitMQ keeps it where nothing is said', async () => {
+    const users = new Users(undefined, [])
+    await putUser(users, { name: 'ann', password: 'secret', tags: [] })
+    const { hash, algorithm } = users.get('ann')?.password ?? { hash: '', algorithm: '' }
+    expect(algorithm).toBe(SHA256)
+    const salt = Buffer.from(hash, 'base64').subarray(0, 4)
+    expect(rabbitHash('secret', SHA256, salt).hash).toBe(hash)
+  })
+
+  it.each(newPasswordAlgorithms)('is kept as it is set to be: %s', async (hashing) => {
+    const users = new Users(undefined, [])
+    users.hashing = hashing
+    await putUser(users, { name: 'ann', password: 'secret', tags: [] })
+    expect(users.get('ann')?.password.algorithm).toBe(hashing)
+    for (const hash of [users.get('ann')?.password, newPasswordHashSync('secret', hashing)]) {
+      expect(hash?.algorithm).toBe(hashing)
+      expect([await passwordMatches('secret', hash), await passwordMatches('other', hash)]).toEqual([
+        true,
+        false,
+      ])
+    }
+  })
+
+  it('set anew takes the place of whatever hash there was', async () => {
+    const users = usersWith(await scryptHash('old'))
+    await putUser(users, { name: 'remote', password: 'new', tags: [] })
+    expect(users.get('remote')?.password.algorithm).toBe(SHA256)
+    expect(await users.login('remote', 'old', true)).toBeUndefined()
+    expect((await users.login('remote', 'new', true))?.name).toBe('remote')
+  })
+})
+
 describe('logging in', () => {
   it('checks name, password and origin', async () => {
     const users = usersWith()
@@ -43,13 +84,17 @@ describe('logging in', () => {
     expect((await users.login('local', 'secret', true))?.name).toBe('local')
   })
 
-  it('replaces a weak hash, while others log in with it', async () => {
-    const users = usersWith()
+  it.each([
+    rabbitHash('secret'),
+    rabbitHash('secret', 'rabbit_password_hashing_sha512'),
+    rabbitHash('secret', 'rabbit_password_hashing_md5'),
+  ])('keeps the hash as it is, so that RabbitMQ can read it: $algorithm', async (hash) => {
+    const users = usersWith(hash)
     for (let round = 0; round < 3; round++) {
       const all = await Promise.all(Array.from({ length: 20 }, () => users.login('remote', 'secret', true)))
       expect(all.every((u) => u?.name === 'remote')).toBe(true)
     }
-    await until(() => users.get('remote')?.password.algorithm === SCRYPT, 'the better hash')
+    expect(users.get('remote')?.password).toEqual(hash)
     expect(await users.login('remote', 'wrong', true)).toBeUndefined()
     expect((await users.login('remote', 'secret', true))?.name).toBe('remote')
   })
