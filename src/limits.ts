@@ -81,10 +81,13 @@ export const OUTPUT_BYTES_HIGH = 1024 * 1024
 /** Octets waiting for a client's socket above which its requests are not read until it has drained. */
 export const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 
-/** Octets published but not yet on disk, or waiting to leave memory, above which connections are not read. */
+/** Octets published but not yet on disk above which connections are not read. */
 export const COMMIT_BYTES_MAX = 32 * 1024 * 1024
 
-/** The same while the disk is low: what is on its way when the alarm goes on has to fit. */
+/** Octets of messages that have to leave memory and have not yet, above which connections are not read. */
+export const LEAVING_BYTES_MAX = 8 * 1024 * 1024
+
+/** Octets published but not yet on disk, while the disk is low: what is on its way when the alarm goes on has to fit. */
 export const COMMIT_BYTES_MAX_LOW_DISK = 4 * 1024 * 1024
 
 /** Octets of free disk above the limit of the alarm below which the disk counts as low. */

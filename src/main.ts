@@ -14,6 +14,7 @@ import { StorageError } from './storage/storage.ts'
 import { listeningText } from './util/listening.ts'
 import { type Loggers, logCategories } from './util/logger.ts'
 import { StoreFailure } from './util/owner.ts'
+import { keepYoungHeap } from './util/process-memory.ts'
 import { Service } from './util/service.ts'
 import { hearErrors } from './util/sockets.ts'
 import { version } from './util/version.ts'
@@ -151,6 +152,7 @@ function levelOf(name: string): string {
 }
 
 async function start(options: StartOptions, { draft, ignored }: Loaded, since: number): Promise<void> {
+  keepYoungHeap()
   const logger = makeLogger('info', draft)
   const categories = logCategories.map((category) => [category, logger.child({ category })] as const)
   const setLevels = (d: Draft): void => {

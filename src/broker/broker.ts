@@ -1,7 +1,7 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
 import { createHash, randomInt } from 'node:crypto'
-import { COMMIT_BYTES_MAX } from '../limits.ts'
+import { COMMIT_BYTES_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -53,6 +53,8 @@ const deadLettered = {
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
+  /** Told when much memory has become garbage and little goes on. */
+  readonly memoryFreed?: (() => void) | undefined
   /** The vhost of a new store. Default `/`. */
   readonly defaultVhost?: string | undefined
   /** The kind of queues whose declaration does not say. Default classic. */
@@ -127,7 +129,10 @@ export class Broker {
       this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
     )
     this.topology = new TopologyStore(storage, commit, this.objects)
-    this.pager = new Pager(settings.messageMemoryBytes, commit)
+    this.pager = new Pager(settings.messageMemoryBytes, commit, clock, () => {
+      forgetMemory()
+      settings.memoryFreed?.()
+    })
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
     this.consumerTimeout = settings.consumerTimeout ?? 0
     this.defaultVhost = settings.defaultVhost ?? '/'
@@ -382,13 +387,14 @@ export class Broker {
   get overloaded(): boolean {
     return (
       this.commit.busy &&
-      (this.commit.unsafeBytes > this.commitBytesMax || this.pager.excess > COMMIT_BYTES_MAX)
+      (this.commit.unsafeBytes > this.commitBytesMax || this.pager.excess > LEAVING_BYTES_MAX)
     )
   }
 
   /** Stops all timers; what is stored stays. */
   stop(): void {
     this.delays.stop()
+    this.pager.stop()
     for (const v of this.vhosts.values()) for (const q of v.queues.values()) q.stop()
   }
 }

@@ -66,6 +66,8 @@ export class Replies implements FlushWaiter {
     if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false
     if (connection.broker.commit.flushed < this.flushNumber) return true
     const action = this.onFlushed
+    // Then a further flush is to come.
+    if (action === undefined && connection.broker.overloaded) return true
     this.onFlushed = undefined
     this.pauses.remove(PAUSE_DISK)
     if (action !== undefined) action()

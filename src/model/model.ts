@@ -15,6 +15,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type Logger, type Loggers, oneForAll, silent } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
+import { collectGarbageIfQuick } from '../util/process-memory.ts'
 import { semanticsOf } from '../util/rabbitmq-version.ts'
 import { defaultIdentity, type Identity } from './identity.ts'
 import { Parameters } from './parameters.ts'
@@ -132,6 +133,7 @@ export class Model {
 function brokerSettings(settings: ModelSettings, loggers: Loggers): BrokerSettings {
   return {
     messageMemoryBytes: settings.messageMemory,
+    memoryFreed: collectGarbageIfQuick,
     messageBytesMax: settings.maxMessageSize,
     semantics: semanticsOf(settings.identity),
     defaultVhost: settings.defaultVhost,

@@ -43,6 +43,11 @@ export function memoryUsed(): number {
   return resident - shared
 }
 
+/** Octets of mapped files that are in memory; undefined where the system does not say. */
+export function mappedMemory(): number | undefined {
+  return statm === undefined ? undefined : look().shared
+}
+
 /** Octets of memory, mapped files included. */
 export function residentMemory(): number {
   return look().resident
@@ -52,6 +57,22 @@ export function residentMemory(): number {
 export function heapMemory(): { used: number; total: number; external: number } {
   const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics()
   return { used: used_heap_size, total: total_heap_size, external: external_memory }
+}
+
+/**
+ * The part of the heap for new objects stays as large as it is. It would grow to 32 MiB in the first flood and stay so,
+ * since V8 makes it smaller only where next to nothing happens; messages are not objects and do not need it.
+ */
+export function keepYoungHeap(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
+}
+
+/** Octets of objects that are looked through in some 50 ms. */
+const QUICK_HEAP_BYTES = 64 * 1024 * 1024
+
+/** Collects garbage now where that takes a moment only: what is left to the collector of a quiet process may lie for hours. */
+export function collectGarbageIfQuick(): void {
+  if (heapMemory().used <= QUICK_HEAP_BYTES) collectGarbage()
 }
 
 let collector: (() => void) | undefined

@@ -182,7 +182,7 @@ describe('while an alarm is on', () => {
   it('a broker under ten publishers stays in its bounds, and takes up again when consumers have come', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'leveret-alarm-'))
     const config = join(dir, 'rabbitmq.conf')
-    const limit = 110
+    const limit = 70
     writeFileSync(config, `vm_memory_high_watermark.absolute = ${limit}MiB\n`)
     // As in packaging/: memory that is freed goes back to the system.
     const environment = { MALLOC_MMAP_THRESHOLD_: '131072' }

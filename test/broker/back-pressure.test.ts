@@ -103,7 +103,7 @@ describe('back-pressure', () => {
     })
     for (let i = 0; i < count; i++) w.write(frames)
     const ready = (): number => broker.vhosts.get('/')?.queues.get('q')?.counts.ready ?? 0
-    await until(() => commit.pendingBytes > COMMIT_BYTES_MAX || ready() * bytes > COMMIT_BYTES_MAX)
+    await until(() => broker.overloaded, 'the broker to be overloaded')
     await quietMoment()
     expect(ready() * bytes).toBeLessThan(3 * COMMIT_BYTES_MAX)
     storage.goOn()

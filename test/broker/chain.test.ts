@@ -12,7 +12,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 
 type Step =
   | { do: 'append'; size: number; persistent: boolean }
-  | { do: 'take' | 'remove' | 'commit' | 'restart' | 'purge' }
+  | { do: 'take' | 'remove' | 'commit' | 'restart' | 'purge' | 'quiet' }
   | { do: 'ack' | 'requeue' | 'pull' | 'wait'; which: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -35,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('commit' as const, 'restart' as const, 'purge' as const) }),
+    arbitrary: fc.record({ do: fc.constantFrom('commit', 'restart', 'purge', 'quiet') }),
   },
 )
 
@@ -55,7 +55,7 @@ class Harness {
   commit = new GroupCommit(this.storage, this.clock)
   log = new QueueLog(1, this.commit, this.storage)
   /** So little that everything sealed leaves memory as soon as it can. */
-  pager = new Pager(1, this.commit)
+  pager = new Pager(1, this.commit, this.clock)
   chain: Chain
   ready: Model[] = []
   unacked: (Model & { number: number })[] = []
@@ -100,6 +100,9 @@ class Harness {
         break
       case 'commit':
         await this.commit.settled()
+        break
+      case 'quiet':
+        for (let i = 0; i < 3; i++) this.clock.pass(2500)
         break
       case 'purge':
         expect(this.chain.purge()).toBe(this.ready.length)
@@ -180,7 +183,7 @@ class Harness {
     await this.commit.settled()
     this.commit = new GroupCommit(this.storage, this.clock)
     this.log = new QueueLog(1, this.commit, this.storage)
-    this.pager = new Pager(1, this.commit)
+    this.pager = new Pager(1, this.commit, this.clock)
     this.chain = this.open()
     this.returned = []
     this.chain.restore()

@@ -12,7 +12,7 @@ encodeContent('', 'a.queue', { deliveryMode: 1 }, Buffer.alloc(100), m)
 m.adoptable = false
 
 function newChain(): Chain {
-  const pager = new Pager(1e9, new GroupCommit(new MemoryStorage(), systemClock))
+  const pager = new Pager(1e9, new GroupCommit(new MemoryStorage(), systemClock), systemClock)
   return new Chain(undefined, pager, () => {
     throw new Error('nothing is paged out here')
   })

@@ -355,7 +355,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
   /** True where it was loaded. */
   private load(segment: Segment): boolean {
-    if (segment.bytes !== undefined) return true
+    if (segment.bytes !== undefined || segment.count === 0) return true
     const log = (this.log ?? this.spillLog) as QueueLog
     const lost = log.load(segment, (bytes) => this.pager.room(bytes))
     this.pager.added(segment)

@@ -4,24 +4,24 @@
  */
 import type { GroupCommit } from '../../storage/batch.ts'
 import { giveMemoryBack } from '../../util/large-memory.ts'
+import type { Clock, Timer } from '../clock.ts'
 import { SEGMENT_BYTES, type Segment } from './segment.ts'
+import { SegmentMemory } from './segment-memory.ts'
 
-/** Buffers kept for new segments. */
-const POOL_MAX = 16
-/** Octets of memory that is free once the store has taken over what was in it. */
-const LEAVING_BYTES_MAX = 2 * POOL_MAX * SEGMENT_BYTES
+/** ms without a new segment after which memory that is only kept for the next ones is given back. */
+const QUIET_MS = 2_000
 /** Segments looked at in one go that cannot leave yet. */
 const WAITING_MAX = 256
 /** Entries of the list above which it is rid of those that are gone. */
 const LIST_MAX = 4096
-/** Octets written in one batch for the sake of memory: the store needs as much again while it writes them. */
+/** Octets on their way to the store, beyond which no more are written for the sake of memory: it needs as much again. */
 const STORING_BYTES_MAX = 8 * 1024 * 1024
 
 /**
  * Segments that are on disk anyway leave at the budget; those that would have to be written for it stay until there are
  * this many times as many octets: a consumer that is only a moment behind costs no writing.
  */
-const UNWRITTEN_FACTOR = 4
+const UNWRITTEN_FACTOR = 2
 
 /** What the pager may do with a segment right now. */
 export type Verdict = 'evict' | 'store' | 'wait' | 'forget'
@@ -37,18 +37,32 @@ export class Pager {
   resident = 0
   readonly budget: number
   private readonly commit: GroupCommit
-  private readonly pool: ArrayBuffer[] = []
+  private readonly clock: Clock
+  private readonly memories = new SegmentMemory()
+  /** Those whose memory is a piece of a slab. */
+  private readonly inSlabs = new Set<Segment>()
   /** Let go of by their queues, but the store has not taken over all that is in them. */
-  private leaving: { segment: Segment; memory: ArrayBuffer }[] = []
-  private leavingBytes = 0
+  private leaving: { segment: Segment; memory: Uint8Array }[] = []
+  private quiet: Timer | undefined
+  /** Pieces taken when it was looked last. */
+  private taken = 0
+  /** Told when slabs were let go of, which the garbage collector can free. */
+  private readonly freed: () => void
   /** Octets to be written so that they can leave. */
   private storing = 0
+  /** Octets of the segments that are listed. */
+  private sealedBytes = 0
   private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
 
-  /** @param budget octets of segments that may stay in memory */
-  constructor(budget: number, commit: GroupCommit) {
+  /**
+   * @param budget octets of segments that may stay in memory
+   * @param freed told when much memory has become garbage while nothing else goes on
+   */
+  constructor(budget: number, commit: GroupCommit, clock: Clock, freed: () => void = () => {}) {
     this.budget = budget
     this.commit = commit
+    this.clock = clock
+    this.freed = freed
     commit.onFlushed(() => {
       this.storing = 0
       this.reclaim()
@@ -56,9 +70,9 @@ export class Pager {
     })
   }
 
-  /** Octets in memory beyond what should be. */
+  /** Octets beyond what should be in memory which can leave it. */
   get excess(): number {
-    return this.resident - this.budget * UNWRITTEN_FACTOR
+    return Math.min(this.resident - this.budget * UNWRITTEN_FACTOR, this.sealedBytes)
   }
 
   /** Batches up to this one can be read from the store. */
@@ -67,46 +81,58 @@ export class Pager {
   }
 
   /** Memory for a segment of that many octets. */
-  memory(bytes: number): number | ArrayBuffer {
-    return bytes === SEGMENT_BYTES ? (this.pool.pop() ?? bytes) : bytes
+  memory(bytes: number): Uint8Array {
+    if (bytes !== SEGMENT_BYTES) return new Uint8Array((bytes + 3) & ~3)
+    this.quiet ??= this.clock.after(QUIET_MS, () => this.beQuiet())
+    return this.memories.take()
   }
 
   /** Memory for at least that many octets. */
-  room(bytes: number): ArrayBuffer {
-    const memory = this.memory(bytes > SEGMENT_BYTES / 2 && bytes <= SEGMENT_BYTES ? SEGMENT_BYTES : bytes)
-    return typeof memory === 'number' ? new ArrayBuffer(memory) : memory
+  room(bytes: number): Uint8Array {
+    return this.memory(bytes > SEGMENT_BYTES / 2 && bytes <= SEGMENT_BYTES ? SEGMENT_BYTES : bytes)
   }
 
   added(segment: Segment): void {
-    this.resident += segment.bytes?.length ?? 0
+    const { bytes } = segment
+    if (bytes === undefined) return
+    this.resident += bytes.length
+    if (bytes.length === SEGMENT_BYTES && this.memories.has(bytes)) this.inSlabs.add(segment)
   }
 
   /** No more appends to it: from now on it may leave. */
   sealed(segment: Segment, owner: SegmentOwner): void {
     if (!this.commit.keeps) return
+    this.list(segment, true)
     this.sealedSegments.push({ segment, owner })
     if (this.resident > this.budget) this.relieve()
+  }
+
+  private list(segment: Segment, listed: boolean): void {
+    if (segment.listed === listed) return
+    segment.listed = listed
+    this.sealedBytes += (listed ? 1 : -1) * (segment.bytes?.length ?? 0)
   }
 
   /** The segment's memory is needed no more. */
   release(segment: Segment): void {
     const { bytes } = segment
     if (bytes === undefined) return
+    this.list(segment, false)
     this.resident -= bytes.length
-    const memory = bytes.buffer as ArrayBuffer
-    if (segment.batch <= this.commit.applied) this.useAgain(segment, memory)
-    else if (this.leavingBytes < LEAVING_BYTES_MAX) {
-      this.leaving.push({ segment, memory })
-      this.leavingBytes += memory.byteLength
-    }
+    this.inSlabs.delete(segment)
+    if (segment.batch <= this.commit.applied) this.useAgain(segment, bytes)
+    else this.leaving.push({ segment, memory: bytes })
     segment.unload()
   }
 
   /** Nothing refers to its memory any more but, where it is pinned, a socket. */
-  private useAgain(segment: Segment, memory: ArrayBuffer): void {
-    if (segment.adopted && segment.pins > 0) segment.unpinned = () => giveMemoryBack(memory)
-    else if (segment.adopted) giveMemoryBack(memory)
-    else if (memory.byteLength === SEGMENT_BYTES && this.pool.length < POOL_MAX) this.pool.push(memory)
+  private useAgain(segment: Segment, memory: Uint8Array): void {
+    if (segment.pins > 0) segment.unpinned = () => this.give(segment, memory)
+    else this.give(segment, memory)
+  }
+
+  private give(segment: Segment, memory: Uint8Array): void {
+    if (!this.memories.give(memory) && segment.adopted) giveMemoryBack(memory.buffer as ArrayBuffer)
   }
 
   /** What segments have left becomes free when the store has taken over what was in it. */
@@ -115,19 +141,34 @@ export class Pager {
     if (this.leaving.length === 0 || !this.leaving.some(({ segment }) => segment.batch <= applied)) return
     const all = this.leaving
     this.leaving = all.filter(({ segment }) => segment.batch > applied)
-    this.leavingBytes = this.leaving.reduce((n, { memory }) => n + memory.byteLength, 0)
     for (const { segment, memory } of all) if (segment.batch <= applied) this.useAgain(segment, memory)
   }
 
   /** Nothing is kept for new segments any more. */
   forgetPool(): void {
-    this.pool.length = 0
-    this.leaving = []
-    this.leavingBytes = 0
+    this.memories.forget()
+  }
+
+  /** When no segment has been made for a while, those at the end of empty queues need no memory either. */
+  private beQuiet(): void {
+    this.quiet = undefined
+    const { taken } = this.memories
+    if (taken === this.taken) {
+      for (const s of this.inSlabs)
+        if (s.live === 0 && !s.dirty && !s.spilling && s.batch <= this.commit.applied) this.release(s)
+      if (this.memories.forget() > 0) this.freed()
+    }
+    this.taken = taken
+    if (this.memories.bytes > 0) this.quiet = this.clock.after(QUIET_MS, () => this.beQuiet())
+  }
+
+  stop(): void {
+    this.quiet?.cancel()
   }
 
   private get mayStore(): boolean {
-    return this.resident > this.budget * UNWRITTEN_FACTOR && this.storing < STORING_BYTES_MAX
+    const under = this.storing + this.commit.unsafeBytes
+    return this.resident > this.budget * UNWRITTEN_FACTOR && under < STORING_BYTES_MAX
   }
 
   /** Evicts what can go, and has written what has to be before it can. */
@@ -147,6 +188,7 @@ export class Pager {
       } else {
         list.splice(i, 1)
         if (verdict === 'evict') this.release(segment)
+        else this.list(segment, false)
       }
     }
     if (stored) this.commit.hurry()

@@ -171,14 +171,13 @@ export class QueueLog implements BatchSource {
    * Reads the entries of a segment back into memory, for which `memory` finds the room. Returns the indexes of ready
    * messages that the store has lost: they are settled from now on.
    */
-  load(segment: Segment, memory: (bytes: number) => ArrayBuffer): number[] {
-    const buffer = memory((segment.used + 3) & ~3)
-    segment.bytes = new Uint8Array(buffer)
-    segment.words = new Int32Array(buffer)
+  load(segment: Segment, memory: (bytes: number) => Uint8Array): number[] {
+    const room = memory((segment.used + 3) & ~3)
+    segment.load(room)
     segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
     let at = 0
     for (const { index, bytes } of this.storage.records(this.id, segment.number)) {
-      segment.bytes.set(bytes, at)
+      room.set(bytes, at)
       const end = at + bytes.length
       for (let i = index; at < end && i < segment.count; i++) {
         segment.offsets[i] = at

@@ -69,6 +69,10 @@ export function unpackStates(packed: Uint8Array | undefined, count: number): Uin
   return states
 }
 
+function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length >> 2)
+}
+
 export class Segment {
   /** Number of the segment in its queue, from 1; also its key on disk. */
   readonly number: number
@@ -99,6 +103,8 @@ export class Segment {
   sealed = false
   /** The states as the store keeps them, until the segment is loaded for the first time. */
   packedStates: Uint8Array | undefined
+  /** Its memory counts among what may leave. */
+  listed = false
   /** The queue has let go of it. */
   gone = false
   /** The batch that took it up last; its octets must not change before that is on disk. */
@@ -121,10 +127,10 @@ export class Segment {
   spilled = false
 
   /**
-   * @param memory its size in octets, or memory to take over (its length a multiple of four); undefined = the messages
+   * @param memory where entries go: its length and its place in its buffer are multiples of four; undefined = the messages
    * are on disk only
    */
-  constructor(number: number, base: number, memory: number | ArrayBuffer | undefined) {
+  constructor(number: number, base: number, memory: Uint8Array | undefined) {
     this.number = number
     this.base = base
     if (memory === undefined) {
@@ -133,11 +139,16 @@ export class Segment {
       this.states = noStates
       return
     }
-    const buffer = typeof memory === 'number' ? new ArrayBuffer((memory + 3) & ~3) : memory
-    this.bytes = new Uint8Array(buffer)
-    this.words = new Int32Array(buffer)
+    this.bytes = memory
+    this.words = wordsOf(memory)
     this.offsets = new Uint32Array(INITIAL_CAPACITY)
     this.states = new Uint8Array(INITIAL_CAPACITY)
+  }
+
+  /** Gets memory again, or other memory. */
+  load(memory: Uint8Array): void {
+    this.bytes = memory
+    this.words = wordsOf(memory)
   }
 
   static entryBytes(m: Incoming, expires: boolean): number {
@@ -171,7 +182,7 @@ export class Segment {
 
   /** A sealed segment around the memory of an adoptable message. */
   static adopt(number: number, base: number, m: Incoming, entryBytes: number, expiresAt: number): Segment {
-    const segment = new Segment(number, base, m.source.buffer as ArrayBuffer)
+    const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
     const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
     segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
     segment.sealed = true

@@ -24,6 +24,7 @@ import {
   segmentRange,
   unsealed,
 } from './keys.ts'
+import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
 import { removeKeys, watch } from './parts.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { unreadable } from './unreadable.ts'
@@ -46,14 +47,6 @@ const META_PAGES = 2
 const GONE_PREFIX = 'gone:'
 /** Records of dropped logs that one write removes. */
 const SWEEP_RECORDS = 256
-/** What removing a record maps: its first page, and what the kernel maps around it. */
-const SWEEP_READ_BYTES = 64 * 1024
-/** What a commit reads of the trees, about: pages that it replaces by copies elsewhere in the file. */
-const COMMIT_READ_BYTES = 6 * 4096
-/** What one write of a batch reads more: the page that it changes. */
-const WRITE_READ_BYTES = 4096
-/** Octets read from the mapped file after which it is mapped anew. */
-const MAPPED_BYTES_MAX = 32 * 1024 * 1024
 /** File descriptors that mapping takes, and some: without them the file stays mapped as it is. */
 const MAP_DESCRIPTORS = 8
 
@@ -82,8 +75,7 @@ export class LmdbStorage implements Storage {
   /** Dropped logs whose records are still being removed, some with each write. */
   private readonly gone = new Set<number>()
 
-  /** Octets read since the file was mapped. */
-  private readBytes = 0
+  private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
 
   private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
@@ -107,7 +99,7 @@ export class LmdbStorage implements Storage {
     this.segmentStates = root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
     this.recordBytes = root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
     this.setAside = root.openDB({ name: damaged, encoding: 'binary' })
-    this.readBytes = 0
+    this.mapped.restart()
   }
 
   get damaged(): number {
@@ -138,12 +130,12 @@ export class LmdbStorage implements Storage {
   }
 
   get maintenanceDue(): boolean {
-    return (this.readBytes >= MAPPED_BYTES_MAX || this.gone.size > 0) && this.broken === undefined
+    return this.broken === undefined && (this.gone.size > 0 || this.mapped.areMany)
   }
 
   /** Maps the file anew, or else removes some of what dropped logs have left. */
   maintain(): Promise<void> {
-    this.maintenance = (this.readBytes >= MAPPED_BYTES_MAX ? this.mapAnew() : this.write([])).finally(() => {
+    this.maintenance = (this.mapped.areMany ? this.mapAnew() : this.write([])).finally(() => {
       this.maintenance = undefined
     })
     return this.maintenance
@@ -155,7 +147,7 @@ export class LmdbStorage implements Storage {
    */
   private mapAnew(): Promise<void> {
     if (!areFree(MAP_DESCRIPTORS)) {
-      this.readBytes = 0
+      this.mapped.restart()
       return Promise.resolve()
     }
     return this.root.close().then(() => this.map())
@@ -239,7 +231,7 @@ export class LmdbStorage implements Storage {
         for (const { key, value } of this.damage.take()) watch(this.setAside.put(key, value))
       })
       await this.root.flushed
-      this.readBytes += COMMIT_READ_BYTES + writes.length * WRITE_READ_BYTES
+      this.mapped.read(COMMIT_READ_BYTES + writes.length * WRITE_READ_BYTES)
     } catch (error) {
       this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')
       throw this.broken
@@ -317,7 +309,7 @@ export class LmdbStorage implements Storage {
   private sweep(): void {
     for (const log of this.gone) {
       const count = removeKeys(this.recordBytes, { ...logRange(log), limit: SWEEP_RECORDS })
-      this.readBytes += count * SWEEP_READ_BYTES
+      this.mapped.read(count * SWEEP_READ_BYTES)
       if (count === SWEEP_RECORDS) return
       removeKeys(this.segmentStates, segmentRange(log))
       watch(this.meta.remove(GONE_PREFIX + log))
@@ -359,7 +351,7 @@ export class LmdbStorage implements Storage {
     if (shared === undefined) return undefined
     // Its `length` is that of the value; as a typed array it is as long as the shared memory.
     const bytes = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
-    this.readBytes += bytes.length
+    this.mapped.read(bytes.length)
     if (recordIsWhole(key, bytes)) return bytes
     this.damage.found(
       { kind: 'record', log: key.readUInt32BE(0), segment: key.readUInt32BE(4), index },

@@ -11,6 +11,8 @@ import { PendingWrites } from './pending-writes.ts'
 const APPLY_MS = 50
 /** Octets that are not waited with. */
 const APPLY_BYTES = 4 * 1024 * 1024
+/** Octets that the store takes in one transaction, about: it needs as much memory again, of which malloc keeps a part. */
+const PIECE_BYTES = 4 * 1024 * 1024
 const RETRY_MS = 500
 
 /** Where the store says how far it has the log. */
@@ -18,6 +20,26 @@ export const APPLIED_KEY = 'applied'
 
 /** Takes writes all or none and resolves when they are on disk. @throws StorageError */
 export type Take = (writes: readonly StorageWrite[]) => Promise<void>
+
+/**
+ * What goes into one transaction each. The last one says how far the store has the log: after a crash in between, all of
+ * it is taken once more from the log, which comes to the same.
+ */
+function piecesOf(writes: StorageWrite[]): StorageWrite[][] {
+  const pieces: StorageWrite[][] = [[]]
+  let bytes = 0
+  for (const w of writes) {
+    if (w.op === 'record') {
+      if (bytes >= PIECE_BYTES) {
+        pieces.push([])
+        bytes = 0
+      }
+      bytes += w.bytes.length
+    }
+    pieces.at(-1)?.push(w)
+  }
+  return pieces
+}
 
 export class Applier {
   /** The store has everything up to this position. */
@@ -88,7 +110,7 @@ export class Applier {
     const value = Buffer.from(JSON.stringify({ position }))
     const writes = flight.writes()
     if (position > this.applied || writes.length > 0) writes.push({ op: 'put', key: APPLIED_KEY, value })
-    this.running = this.attempt(writes).then(() => {
+    this.running = this.attempt(piecesOf(writes)).then(() => {
       this.running = undefined
       this.flight = undefined
       if (this.stopped && this.failure !== undefined) return
@@ -106,10 +128,11 @@ export class Applier {
   }
 
   /** Again and again: the log has it, so nothing is lost meanwhile. */
-  private async attempt(writes: readonly StorageWrite[]): Promise<void> {
+  private async attempt(pieces: StorageWrite[][]): Promise<void> {
+    let taken = 0
     for (;;) {
       try {
-        await this.take(writes)
+        for (; taken < pieces.length; taken++) await this.take(pieces[taken] as StorageWrite[])
         this.failure = undefined
         return
       } catch (error) {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { encodeContent } from '../../src/broker/content.ts'
+import { Incoming } from '../../src/broker/message.ts'
+import { Chain } from '../../src/broker/queue/chain.ts'
+import { Pager } from '../../src/broker/queue/pager.ts'
+import { SEGMENT_BYTES } from '../../src/broker/queue/segment.ts'
+import { SegmentMemory } from '../../src/broker/queue/segment-memory.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+describe('memory of segments', () => {
+  it('is never in two hands, comes from few slabs, and those that are free are let go of', () => {
+    const memories = new SegmentMemory()
+    const held: Uint8Array[] = []
+    let seed = 7
+    for (let step = 0; step < 5000; step++) {
+      seed = (seed * 1103515245 + 12345) % 2147483648
+      if (held.length > 0 && (seed >> 8) % 3 === 0) {
+        const [piece] = held.splice((seed >> 12) % held.length, 1) as [Uint8Array]
+        expect(piece[0], `step ${step}`).toBe(piece[SEGMENT_BYTES - 1])
+        expect(memories.give(piece)).toBe(true)
+      } else if (held.length < 300) {
+        const piece = memories.take()
+        expect(piece.length).toBe(SEGMENT_BYTES)
+        expect(held.some((h) => h.buffer === piece.buffer && h.byteOffset === piece.byteOffset)).toBe(false)
+        piece[0] = piece[SEGMENT_BYTES - 1] = step & 255
+        held.push(piece)
+      }
+    }
+    expect(memories.bytes).toBeLessThanOrEqual(4 * 132 * SEGMENT_BYTES)
+    expect(memories.give(new Uint8Array(SEGMENT_BYTES))).toBe(false)
+    for (const piece of held) memories.give(piece)
+    const { bytes } = memories
+    expect(memories.forget()).toBe(bytes)
+    expect(memories.bytes).toBe(0)
+  })
+})
+
+function messageOf(bytes: number): Incoming {
+  const m = new Incoming()
+  encodeContent('', 'q', { deliveryMode: 1 }, Buffer.alloc(bytes), m)
+  m.adoptable = false
+  return m
+}
+
+describe('after a flood', () => {
+  it('empty queues hold no segments, and queues go on as before', () => {
+    const clock = new ManualClock()
+    let freed = 0
+    const commit = new GroupCommit(new MemoryStorage(), clock)
+    const pager = new Pager(1e9, commit, clock, () => freed++)
+    const chains = Array.from(
+      { length: 200 },
+      () =>
+        new Chain(undefined, pager, () => {
+          throw new Error('nothing is paged out here')
+        }),
+    )
+    const m = messageOf(30_000)
+    for (const chain of chains) for (let i = 0; i < 12; i++) chain.append(m, 0)
+    for (const chain of chains.slice(1)) while (chain.head()) chain.removeHead()
+    expect(pager.resident).toBeGreaterThan(200 * SEGMENT_BYTES)
+    for (let i = 0; i < 3; i++) clock.pass(2500)
+    expect(freed).toBe(1)
+    // The one that still has messages, and nothing else.
+    expect(pager.resident).toBe(chains[0]?.memory)
+    for (const chain of chains) {
+      const before = chain.ready
+      expect([...chain.browse(-1)]).toHaveLength(before)
+      expect(chain.expired(clock.now())).toEqual([])
+      for (let i = 0; i < 3; i++) chain.append(m, 0)
+      expect(chain.ready).toBe(before + 3)
+      while (chain.head()) chain.removeHead()
+      expect(chain.ready).toBe(0)
+    }
+    for (let i = 0; i < 3; i++) clock.pass(2500)
+    for (const chain of chains) expect(chain.memory).toBeLessThan(SEGMENT_BYTES)
+    pager.stop()
+  })
+})
