@@ -24,6 +24,9 @@ export const HANDSHAKE_MS_MAX = 10_000
 /** Octets of a frame before the client has logged in; beyond: 501 and the socket is closed. */
 export const FRAME_BYTES_MAX_BEFORE_LOGIN = 8192
 
+/** The same where a version of RabbitMQ before 4.1 is announced. */
+export const FRAME_BYTES_MAX_BEFORE_LOGIN_3 = 4096
+
 /** Octets of a frame, and so of a table of headers or arguments: 501 beyond, and frame_max may not be set higher. */
 export const FRAME_BYTES_MAX = 131_072
 
@@ -120,11 +123,26 @@ export const ROUTING_STEPS_MAX = 2_000_000
 /** Messages that a queue drops in one turn, expired or too many; those that are dead-lettered count 25 times. */
 export const DISCARDED_PER_TURN_MAX = 50_000
 
-/** Deliveries that one command of a client settles or returns in one turn; its connection waits for the rest. */
-export const SETTLED_PER_TURN_MAX = 20_000
+/** Steps of one long job in one turn; all jobs together have TURN_MS. */
+export const JOB_STEPS_PER_TURN = 40
 
-/** The same where it rejects them, and each may become a dead letter. */
-export const REJECTED_PER_TURN_MAX = 2_000
+/** Deliveries that are settled or returned in one step; the connection of the client that asked waits for the rest. */
+export const SETTLED_PER_STEP = 500
+
+/** The same where they are rejected, and each may become a dead letter. */
+export const REJECTED_PER_STEP = 50
+
+/** Copies of messages that the commit of a transaction makes in one step. */
+export const COMMITTED_PER_STEP = 250
+
+/** Consumers that are cancelled in one step. */
+export const CANCELLED_PER_STEP = 50
+
+/** Channels of a connection that ends which are closed in one step, where they have nothing. */
+export const CHANNELS_PER_STEP = 50
+
+/** Queues, exchanges and bindings that are made, changed or removed in one step. */
+export const OBJECTS_PER_STEP = 10
 
 /** Publishes of a transaction that is not committed yet, however small: 406 beyond. Each takes some 512 octets to remember. */
 export const TRANSACTION_PUBLISHES_MAX = 524_288

@@ -6,6 +6,7 @@
 import { COPIES_PER_TURN } from '../limits.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import type { Clock } from './clock.ts'
+import { Jobs } from './jobs.ts'
 
 /** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */
 const ROUNDS_MAX = 1000
@@ -32,6 +33,7 @@ export class Turn {
   private time = 0
   /** Copies of messages that a connection may put into queues this turn: more where fewer connections do so much. */
   copiesShare = COPIES_PER_TURN
+  readonly jobs: Jobs
   private readonly clock: Clock
   private queues: Pumped[] = []
   private postponed: Pumped[] = []
@@ -46,6 +48,7 @@ export class Turn {
   /** @param owner who is charged with what `atEnd` throws */
   constructor(clock: Clock, atEnd: () => void, owner: Owner) {
     this.clock = clock
+    this.jobs = new Jobs(clock, () => this.schedule())
     this.owner = owner
     this.atEnd = atEnd
   }
@@ -114,6 +117,7 @@ export class Turn {
       for (const q of this.postponed) this.queues.push(q)
       this.postponed = []
     }
+    this.jobs.run()
     this.pumpNow()
     const confirming = this.confirming
     if (confirming.length > 0) {

@@ -2,6 +2,7 @@
  * A virtual host: its exchanges, queues and bindings, and what follows when one of them goes. Checks of names,
  * permissions and equivalence are the business of `operations/`.
  */
+import { OBJECTS_PER_STEP } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
@@ -19,6 +20,7 @@ import {
   type RoutedMessage,
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
+import type { Steps } from './jobs.ts'
 import {
   type AppliedPolicies,
   Policies,
@@ -191,8 +193,15 @@ export class Vhost {
   }
 
   /** The connection has ended, and its exclusive queues with it. */
-  removeOwned(owner: object): void {
-    for (const q of this.owned.get(owner) ?? []) this.removeQueue(q)
+  *removingOwned(owner: object): Steps {
+    let left = OBJECTS_PER_STEP
+    for (const q of this.owned.get(owner) ?? []) {
+      if (left-- === 0) {
+        left = OBJECTS_PER_STEP
+        yield
+      }
+      this.removeQueue(q)
+    }
     this.owned.delete(owner)
   }
 

@@ -4,10 +4,11 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
+import type { Steps } from '../broker/jobs.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
-import { REJECTED_PER_TURN_MAX, SETTLED_PER_TURN_MAX, TIMED_OUT_TAGS_MAX } from '../limits.ts'
+import { CANCELLED_PER_STEP, REJECTED_PER_STEP, SETTLED_PER_STEP, TIMED_OUT_TAGS_MAX } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -22,12 +23,12 @@ import { RouteCache } from './route-cache.ts'
 import type { Transaction } from './transaction.ts'
 import { Unsettled } from './unsettled.ts'
 
-/** Deliveries that one command settles in one turn. */
+/** Deliveries that are settled in one step. */
 const SHARES: Record<Settlement, number> = {
-  ack: SETTLED_PER_TURN_MAX,
-  return: SETTLED_PER_TURN_MAX,
-  fail: SETTLED_PER_TURN_MAX,
-  reject: REJECTED_PER_TURN_MAX,
+  ack: SETTLED_PER_STEP,
+  return: SETTLED_PER_STEP,
+  fail: SETTLED_PER_STEP,
+  reject: REJECTED_PER_STEP,
 }
 
 export class Channel implements Confirming, TraceOrigin {
@@ -119,12 +120,23 @@ export class Channel implements Confirming, TraceOrigin {
       if (!multiple) return
     }
     this.handOutBefore(how)
-    let next = this.settleRange(multiple ? u.first : tag, last, how, SHARES[how])
-    if (next > last) return
-    this.client.pace.work(() => {
-      next = this.settleRange(next, last, how, SHARES[how])
-      return next > last
-    })
+    const next = this.settleRange(multiple ? u.first : tag, last, how, SHARES[how])
+    if (next <= last) this.client.pace.work(this.settling(next, last, how))
+  }
+
+  /** Until all have come back their queues hand nothing out: what is behind them would overtake them. */
+  private *settling(first: number, last: number, how: Settlement): Steps {
+    const queues = how === 'return' || how === 'fail' ? this.unsettled.queuesFrom(first, last) : []
+    for (const q of queues) q.hold()
+    try {
+      for (let next = first; ; ) {
+        next = this.settleRange(next, last, how, SHARES[how])
+        if (next > last) return
+        yield
+      }
+    } finally {
+      for (const q of queues) q.letGo()
+    }
   }
 
   /** Settles so many, at most; returns the tag to go on with, or Infinity. */
@@ -150,9 +162,16 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /** Settles what is outstanding of the tags that one command was about. */
-  settleEach(tags: readonly number[], how: Settlement): void {
+  *settlingEach(tags: readonly number[], how: Settlement): Steps {
     this.handOutBefore(how)
-    for (const tag of tags) this.settleRange(tag, tag, how)
+    let left = SHARES[how]
+    for (const tag of tags) {
+      if (left-- === 0) {
+        left = SHARES[how]
+        yield
+      }
+      this.settleRange(tag, tag, how)
+    }
   }
 
   /**
@@ -171,16 +190,25 @@ export class Channel implements Confirming, TraceOrigin {
     const u = this.unsettled
     const last = u.nextTag - 1
     this.handOutBefore('return')
-    let tag = u.first
-    this.client.pace.work(() => {
-      let left = SHARES.return
-      for (tag = u.nextFrom(tag, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
-        if (left-- === 0) return false
-        if (this.transaction?.settled.has(tag) !== true) this.settleRange(tag, tag, 'return')
-      }
+    this.client.pace.work(this.recovering(last), () => {
       if (!this.closing) done()
-      return true
     })
+  }
+
+  private *recovering(last: number): Steps {
+    const u = this.unsettled
+    if (this.transaction === undefined) {
+      yield* this.settling(u.first, last, 'return')
+      return
+    }
+    let left = SHARES.return
+    for (let tag = u.nextFrom(u.first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
+      if (left-- === 0) {
+        left = SHARES.return
+        yield
+      }
+      if (!this.transaction?.settled.has(tag)) this.settleRange(tag, tag, 'return')
+    }
   }
 
   /** The delivery has been with its consumer for too long. The client may still settle it, in vain. */
@@ -276,10 +304,33 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
+  /** No deliveries from now on, and no answers. */
+  close(): void {
+    this.broker.turn.pumpNow()
+    this.sendConfirms()
+    this.closing = true
+    this.assembly.reset()
+  }
+
   /** Ends the channel: consumers first, so that what goes back is not handed out here again. */
-  release(): void {
-    for (const tag of [...this.consumers.keys()]) this.removeConsumer(tag)
+  *releasing(): Steps {
+    yield* this.cancelling()
+    yield* this.returning()
+  }
+
+  *cancelling(): Steps {
+    let left = CANCELLED_PER_STEP
+    for (const tag of [...this.consumers.keys()]) {
+      if (left-- === 0) {
+        left = CANCELLED_PER_STEP
+        yield
+      }
+      this.removeConsumer(tag)
+    }
+  }
+
+  *returning(): Steps {
     this.transaction = undefined
-    this.settleRange(this.unsettled.first, this.unsettled.nextTag - 1, 'fail')
+    yield* this.settling(this.unsettled.first, this.unsettled.nextTag - 1, 'fail')
   }
 }

@@ -1,7 +1,9 @@
 /** What a channel knows of the client at its other end. The connection implements it; a channel knows no sockets. */
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../broker/clock.ts'
+import type { Steps } from '../broker/jobs.ts'
 import type { Output } from '../output/output.ts'
+import type { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
@@ -25,8 +27,11 @@ export interface Pace {
   fannedOut(copies: number): void
   /** Something that may have been much work is done. */
   handled(): void
-  /** Does what may take several turns, until `step` returns true; the client's next frames wait. */
-  work(step: () => boolean): void
+  /**
+   * Does what may take several turns; the client's next frames wait. It is done to its end, whatever becomes of the client.
+   * @param ch closed with what a step throws, as the answer to method `id`
+   */
+  work<T>(steps: Steps<T>, done?: (result: T) => void, ch?: Channel, id?: number): void
 }
 
 export interface Client {
@@ -48,16 +53,20 @@ export interface Client {
   /**
    * Runs an operation and sends its reply, where it changed something durable only once that is on disk; until then the
    * client's next frames wait.
-   * @param anyChange wait for whatever is on its way to the disk, not just for changes of metadata
    */
-  replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined, anyChange?: boolean): void
+  replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined): void
+  /**
+   * The same of what may take several turns and comes to the disk together: all of it or nothing outlives a crash. The
+   * reply waits for whatever is on its way to the disk, not just for changes of metadata.
+   */
+  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void
   /** Sends a notification: behind the reply, where an operation of this client is the reason for it. */
   notify(send: () => void): void
   awaitFlush(w: FlushWaiter): void
   /** It takes no more octets just now: no deliveries until its channels are resumed. */
   congested(): void
-  /** The client has closed the channel: its number is free as soon as it has been told. */
-  closeChannel(ch: Channel): void
+  /** The client has closed the channel: its number is free when it is told, once all is given back. */
+  closeChannel(ch: Channel, tell: () => void): void
   /** Closes the channel or the connection with what is wrong. */
   failed(error: unknown, channel: number): void
   /** Its state or its output is not what the client expects: it ends without a word. */

@@ -71,6 +71,7 @@ export class ChannelConsumer implements Consumer {
       return false
     }
     const channel = this.channel
+    if (channel.closing) return false
     // Those without acknowledgements wait for the others of their channel too, as in RabbitMQ.
     if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch)
       return channel.replyConsumer?.tag === this.tag

@@ -124,6 +124,21 @@ export class Unsettled {
     return this.consumers[this.placeFrom(tag) & (this.slots - 1)]
   }
 
+  /** The queues of outstanding deliveries from `tag` to `last`. */
+  queuesFrom(tag: number, last: number): Queue[] {
+    const found = new Set<Queue>()
+    const mask = this.slots - 1
+    let before: Queue | undefined
+    for (let place = this.placeFrom(tag); place < this.nextPlace; place++) {
+      const queue = this.queues[place & mask]
+      if (queue === undefined || queue === before) continue
+      if ((this.tags[place & mask] as number) > last) break
+      before = queue
+      found.add(queue)
+    }
+    return [...found]
+  }
+
   /** Outstanding deliveries of one queue. */
   *of(queue: Queue): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
     const last = this.nextTag - 1

@@ -124,7 +124,7 @@ export class Draft {
   } = {}
   proxyProtocol = false
   readonly proxies: string[] = []
-  readonly limits: { -readonly [K in keyof NodeLimits]: number } = { ...defaultLimits }
+  readonly limits: { -readonly [K in keyof NodeLimits]: NodeLimits[K] } = { ...defaultLimits }
   maxMessageSize = defaultSettings.maxMessageSize
   consumerTimeout = 0
   defaultQueueType = 'classic'

@@ -2,7 +2,6 @@
 import type { Vhost } from '../broker/vhost.ts'
 import {
   CONSUMERS_PER_CHANNEL_MAX,
-  FRAME_BYTES_MAX_BEFORE_LOGIN,
   HANDSHAKE_MS_MAX,
   SEND_MS_MAX,
   TRANSACTION_BYTES_MAX,
@@ -28,8 +27,8 @@ export interface NodeLimits {
   readonly consumersPerChannel: number
   /** Open channels of all connections; Infinity = no limit. */
   readonly channels: number
-  /** Octets of a frame before the client has logged in. */
-  readonly initialFrameMax: number
+  /** Octets of a frame before the client has logged in; undefined = as the version that is announced. */
+  readonly initialFrameMax: number | undefined
   /** Octets published in a transaction that is not committed yet. */
   readonly transactionBytes: number
 }
@@ -41,7 +40,7 @@ export const defaultLimits: NodeLimits = {
   sendTimeoutMs: SEND_MS_MAX,
   consumersPerChannel: CONSUMERS_PER_CHANNEL_MAX,
   channels: Number.POSITIVE_INFINITY,
-  initialFrameMax: FRAME_BYTES_MAX_BEFORE_LOGIN,
+  initialFrameMax: undefined,
   transactionBytes: TRANSACTION_BYTES_MAX,
 }
 

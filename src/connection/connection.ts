@@ -4,9 +4,10 @@ import type { Server as NetServer, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
 import { type Clock, clockOf } from '../broker/clock.ts'
+import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelLimits, Client, FlushWaiter } from '../channel/client.ts'
-import { CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
+import { CHANNELS_PER_STEP, CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Output } from '../output/output.ts'
 import { type Sending, SendTimeout } from '../output/send-timeout.ts'
@@ -22,7 +23,7 @@ import { ChannelTable } from './channel-table.ts'
 import type { Heartbeat, HeartbeatPeer } from './heartbeat.ts'
 import { Intake } from './intake.ts'
 import { Negotiation } from './negotiation.ts'
-import { PAUSE_ALARM, Pauses } from './pauses.ts'
+import { PAUSE_ALARM, PAUSE_WORK, Pauses } from './pauses.ts'
 import { Peer } from './peer.ts'
 import { readShared } from './reading.ts'
 import { Replies } from './replies.ts'
@@ -30,6 +31,8 @@ import type { Server } from './server.ts'
 import { TurnShare } from './turn-share.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
+
+function* nothing(): Steps {}
 
 /** `closing`: the server has sent connection.close and waits for the answer. */
 export type ConnectionState = 'negotiating' | 'open' | 'closing' | 'closed'
@@ -204,11 +207,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   }
 
   private closeChannelWith(ch: Channel, e: AmqpError, id: number): void {
-    this.broker.turn.pumpNow()
-    ch.sendConfirms()
-    ch.closing = true
-    ch.assembly.reset()
-    ch.release()
+    ch.close()
+    this.inBackground(this.afterWork(() => ch.releasing()))
     ch.send({
       id: MethodId.ChannelClose,
       replyCode: e.code,
@@ -218,20 +218,32 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     })
   }
 
-  /** The client has closed the channel: its number is free as soon as it has been told. */
-  closeChannel(ch: Channel): void {
-    this.broker.turn.pumpNow()
-    ch.sendConfirms()
-    ch.closing = true
-    ch.release()
-    this.channelGone(ch)
+  /** The client has closed the channel: its number is free when it is told. */
+  closeChannel(ch: Channel, tell: () => void): void {
+    ch.close()
+    this.pace.work(ch.releasing(), () => {
+      if (!this.channelGone(ch)) return
+      tell()
+    })
   }
 
-  /** Its number is free. */
-  channelGone(ch: Channel): void {
+  /** Its number is free. False where it has gone with its connection. */
+  channelGone(ch: Channel): boolean {
+    if (this.channels.find(ch.number) !== ch) return false
     this.channels.remove(ch)
     this.broker.counters.channelsClosed++
     if (this.caller !== undefined) this.server.admission.leaveChannels(this.caller.user, 1)
+    return true
+  }
+
+  private inBackground(steps: Steps, done?: () => void): void {
+    this.broker.turn.jobs.begin(steps, { failed: (error) => this.note(error) }, done)
+  }
+
+  /** What the client has asked for before is done first. */
+  private *afterWork(steps: () => Steps): Steps {
+    while (this.pauses.has(PAUSE_WORK)) yield
+    yield* steps()
   }
 
   /** Sends connection.close and waits for the answer, for a while. */
@@ -263,13 +275,16 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.closeSocketAfter(SOCKET_END_MS)
   }
 
-  /** Channels end, what was unacked goes back, exclusive queues go. */
-  releaseAll(): void {
+  /**
+   * Channels end, what was unacked goes back, exclusive queues go.
+   * @param done called once that is so, which may take several turns
+   */
+  releaseAll(done?: () => void): void {
     const owner = { failed: (error: unknown) => this.note(error) }
-    for (const ch of this.channels) {
+    const channels = [...this.channels]
+    for (const ch of channels) {
       charged(owner, () => ch.sendConfirms())
       ch.closing = true
-      charged(owner, () => ch.release())
     }
     const { caller } = this
     const { user } = this.negotiation
@@ -282,8 +297,29 @@ export class Connection implements Client, HeartbeatPeer, Sending {
       this.server.admission.leave(caller.user, caller.vhost.name)
     }
     this.channels.clear()
-    charged(owner, () => caller?.vhost.removeOwned(this))
     this.heartbeat?.stop()
+    this.inBackground(
+      this.afterWork(() => this.releasing(channels)),
+      done,
+    )
+  }
+
+  /** One that fails does not keep the others from their end. Consumers first: what goes back is not for them. */
+  private *releasing(channels: readonly Channel[]): Steps {
+    const { caller } = this
+    const endings = [
+      ...channels.map((ch) => () => ch.cancelling()),
+      ...channels.map((ch) => () => ch.returning()),
+      () => caller?.vhost.removingOwned(this) ?? nothing(),
+    ]
+    for (const [i, ending] of endings.entries()) {
+      if (i > 0 && i % CHANNELS_PER_STEP === 0) yield
+      try {
+        yield* ending()
+      } catch (error) {
+        this.note(error)
+      }
+    }
   }
 
   private ended(): void {
@@ -336,8 +372,12 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     return this.server.loggers.channel
   }
 
-  replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined, anyChange = false): void {
-    this.replies.whenDurable(ch, operation, anyChange)
+  replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined): void {
+    this.replies.whenDurable(ch, operation)
+  }
+
+  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void {
+    this.replies.whenAllDurable(ch, steps, id)
   }
 
   notify(send: () => void): void {

@@ -31,7 +31,9 @@ export class Intake {
     this.share = share
     this.chunksAreReused = chunksAreReused
     this.frames = new Frames(connection, pauses)
-    this.reader = new FrameReader(this.frames, connection.server.admission.limits.initialFrameMax)
+    const { broker, server } = connection
+    const frameMax = server.admission.limits.initialFrameMax ?? broker.semantics.initialFrameMax
+    this.reader = new FrameReader(this.frames, frameMax)
   }
 
   received(chunk: Buffer): void {

@@ -196,11 +196,13 @@ export class Negotiation {
   /** The connection's exclusive queues are gone before the client hears close-ok. */
   private closedByClient(): void {
     const { connection } = this
-    connection.releaseAll()
-    connection.output.method(0, { id: MethodId.ConnectionCloseOk })
     connection.state = 'closing'
     connection.endReason = 'the client closed the connection'
-    connection.endSocket()
+    connection.releaseAll(() => {
+      if (connection.state !== 'closing') return
+      connection.output.method(0, { id: MethodId.ConnectionCloseOk })
+      connection.endSocket()
+    })
   }
 
   ended(): void {

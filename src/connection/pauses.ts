@@ -3,7 +3,7 @@
 
 /** Nothing has to be handled, but the socket has brought as much as a turn reads. */
 export const PAUSE_TURN = 1
-/** It has had its share of the turn otherwise: copies of messages, time, or an operation that goes on. */
+/** It has had its share of the turn otherwise: copies of messages, or time. */
 export const PAUSE_SHARE = 2
 /** An operation, or too much of everything, has to reach the disk first. */
 export const PAUSE_DISK = 4
@@ -11,9 +11,11 @@ export const PAUSE_DISK = 4
 export const PAUSE_OUTPUT = 8
 /** An alarm is on, and the client has tried to publish since. */
 export const PAUSE_ALARM = 16
+/** What it has asked for takes several turns, and is not done. */
+export const PAUSE_WORK = 32
 
 /** For these, frames that have been read already wait too. */
-const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM
+const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK
 
 /** What is paused. */
 export interface Readable {

@@ -1,6 +1,8 @@
 /** Replies that wait for the disk, and what else a connection may tell its client only once something is safe. */
+import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { FlushWaiter } from '../channel/client.ts'
+import type { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import type { Connection } from './connection.ts'
 import { PAUSE_DISK, type Pauses } from './pauses.ts'
@@ -23,7 +25,7 @@ export class Replies implements FlushWaiter {
   }
 
   /** See Client. */
-  whenDurable(ch: Channel, operation: () => ServerMethod | undefined, anyChange: boolean): void {
+  whenDurable(ch: Channel, operation: () => ServerMethod | undefined): void {
     const { commit, turn } = this.connection.broker
     turn.pumpNow()
     const before = commit.changes
@@ -39,9 +41,22 @@ export class Replies implements FlushWaiter {
       if (reply !== undefined && !ch.closing) ch.send(reply)
       for (const notice of notices) notice()
     }
-    const waits = anyChange ? commit.dirty : commit.changes !== before
-    if (reply === undefined || !waits) answer()
+    if (reply === undefined || commit.changes === before) answer()
     else this.holdUntilFlushed(answer)
+  }
+
+  /** See Client. */
+  whenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void {
+    const { commit, turn } = this.connection.broker
+    turn.pumpNow()
+    const done = (reply: ServerMethod): void => {
+      const answer = (): void => {
+        if (!ch.closing) ch.send(reply)
+      }
+      if (commit.dirty) this.holdUntilFlushed(answer)
+      else answer()
+    }
+    this.connection.pace.work(together(steps, commit), done, ch, id)
   }
 
   notify(send: () => void): void {
@@ -74,5 +89,14 @@ export class Replies implements FlushWaiter {
     // Should it hold itself again, it has put itself on the list again.
     connection.intake.goOn()
     return false
+  }
+}
+
+function* together<T>(steps: Steps<T>, commit: { hold(): void; letGo(): void }): Steps<T> {
+  commit.hold()
+  try {
+    return yield* steps
+  } finally {
+    commit.letGo()
   }
 }

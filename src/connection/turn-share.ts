@@ -1,15 +1,15 @@
 // hot: per message
 /** A connection's share of a turn of the event loop: nobody reads without end while others wait. */
+import type { Steps } from '../broker/jobs.ts'
+import type { Channel } from '../channel/channel.ts'
 import type { Pace } from '../channel/client.ts'
 import { READ_BYTES_PER_TURN, TURN_MS } from '../limits.ts'
 import type { Connection } from './connection.ts'
-import { PAUSE_SHARE, PAUSE_TURN, type Pauses } from './pauses.ts'
+import { PAUSE_SHARE, PAUSE_TURN, PAUSE_WORK, type Pauses } from './pauses.ts'
 
 export class TurnShare implements Pace {
   private readonly connection: Connection
   private readonly pauses: Pauses
-  /** What it has begun and goes on with in the next turn. */
-  private step: (() => boolean) | undefined
   private number = 0
   private octets = 0
   private copies = 0
@@ -53,18 +53,26 @@ export class TurnShare implements Pace {
     this.spent()
   }
 
-  work(step: () => boolean): void {
-    if (step()) return
-    this.step = step
-    this.spent()
+  work<T>(steps: Steps<T>, done: (result: T) => void = () => {}, ch?: Channel, id = 0): void {
+    const { connection, pauses } = this
+    let isOver = false
+    let waited = false
+    const over = (action: () => void): void => {
+      isOver = true
+      pauses.remove(PAUSE_WORK)
+      action()
+      if (waited) connection.intake.goOn()
+    }
+    const failed = (error: unknown): void => over(() => connection.failed(error, ch?.number, id))
+    connection.broker.turn.jobs.begin(steps, { failed }, (result) => over(() => done(result)))
+    if (isOver) return
+    waited = true
+    pauses.add(PAUSE_WORK)
   }
 
-  /** The next turn has come: what was begun goes on. */
+  /** The next turn has come. */
   resumed(): void {
     this.pauses.remove(PAUSE_TURN | PAUSE_SHARE)
-    const { step } = this
-    this.step = undefined
-    if (step !== undefined && this.connection.state === 'open') this.work(step)
   }
 
   private noteTurn(): void {

@@ -61,6 +61,8 @@ export class GroupCommit {
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
   private readonly stopListening: (() => void) | undefined
+  /** Changes that belong together are not complete yet. */
+  private holds = 0
   private applyFailure: unknown
   /** Writes that have gone well. */
   private writes = 0
@@ -104,6 +106,16 @@ export class GroupCommit {
     this.metadata.push(op)
     this.changes++
     this.changed()
+  }
+
+  /** What changes from now on until `letGo` comes to the disk together, in however many turns it is made. */
+  hold(): void {
+    this.holds++
+  }
+
+  letGo(): void {
+    this.holds--
+    if (this.holds === 0 && this.inFlight === undefined && this.dirty) this.changed()
   }
 
   /** Somebody waits for the open batch: it goes out at the end of the turn. */
@@ -157,7 +169,7 @@ export class GroupCommit {
   }
 
   private start(): void {
-    if (this.inFlight !== undefined || this.maintaining || this.closed) return
+    if (this.inFlight !== undefined || this.maintaining || this.closed || this.holds > 0) return
     this.lazy?.cancel()
     this.lazy = undefined
     this.urgent = false

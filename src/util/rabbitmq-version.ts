@@ -2,7 +2,12 @@
  * The version of RabbitMQ that is announced to clients, over HTTP, in metrics and by the command line, and what follows
  * from it. docs/compatibility.md has the reasons for this one.
  */
-import { MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX_BEFORE_4 } from '../limits.ts'
+import {
+  FRAME_BYTES_MAX_BEFORE_LOGIN,
+  FRAME_BYTES_MAX_BEFORE_LOGIN_3,
+  MESSAGE_BYTES_MAX,
+  MESSAGE_BYTES_MAX_BEFORE_4,
+} from '../limits.ts'
 
 export const RABBITMQ_VERSION = '4.2.4'
 
@@ -16,6 +21,8 @@ export interface Semantics {
   readonly quorumDeliveryLimit: number
   /** Octets of a message's body where nothing is set. */
   readonly messageBytesMax: number
+  /** Octets of a frame before the login where nothing is set. */
+  readonly initialFrameMax: number
 }
 
 /** Those of the version that is announced; of the default one where the product is another, or the version is unreadable. */
@@ -30,6 +37,7 @@ export function semanticsOf(announced: { readonly product?: string; readonly ver
     publishedDeathsCount: !from(4, 0),
     quorumDeliveryLimit: from(4, 0) ? 20 : -1,
     messageBytesMax: from(4, 0) ? MESSAGE_BYTES_MAX : MESSAGE_BYTES_MAX_BEFORE_4,
+    initialFrameMax: from(4, 1) ? FRAME_BYTES_MAX_BEFORE_LOGIN : FRAME_BYTES_MAX_BEFORE_LOGIN_3,
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { FieldTable, type PlainValue } from '../../src/protocol/field-table.ts'
+import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { MethodId, PROTOCOL_HEADER } from '../../src/protocol/generated/constants.ts'
 import { RABBITMQ_VERSION, semanticsOf } from '../../src/util/rabbitmq-version.ts'
 import { CH, declareQueue, get, holds, session } from '../support/session.ts'
@@ -211,5 +212,39 @@ describe('defaults', () => {
       { version: '1.2' },
     ])
       expect(semanticsOf(announced)).toEqual(semanticsOf({}))
+  })
+})
+
+describe('a frame before the login', () => {
+  const startOk = (filler: number): Buffer =>
+    encodeMethodFrame(0, {
+      id: MethodId.ConnectionStartOk,
+      clientProperties: table({ filler: 'f'.repeat(filler) }),
+      mechanism: 'PLAIN',
+      response: Buffer.from('\0guest\0guest'),
+      locale: 'en_US',
+    })
+
+  it.each([
+    [undefined, 8192],
+    ['4.1.0', 8192],
+    ['4.0.5', 4096],
+    ['3.13.7', 4096],
+  ])('%s: has %i octets at most, and 501 is the answer to more', async (version, max) => {
+    const b = await announcing(version)
+    const least = startOk(0).length - 8
+    const answer = async (octets: number): Promise<Wire> => {
+      const w = await Wire.socket(b.url)
+      w.write(PROTOCOL_HEADER)
+      await w.expect(0, MethodId.ConnectionStart)
+      w.write(startOk(octets - least))
+      return w
+    }
+    const taken = await answer(max)
+    await taken.expect(0, MethodId.ConnectionTune)
+    taken.socket.destroy()
+    const refused = await answer(max + 1)
+    expect((await refused.expect(0, MethodId.ConnectionClose)).replyCode).toBe(501)
+    refused.socket.destroy()
   })
 })

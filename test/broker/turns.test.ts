@@ -1,18 +1,24 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import type { Channel } from '../../src/channel/channel.ts'
 import { Transaction } from '../../src/channel/transaction.ts'
 import { Unsettled } from '../../src/channel/unsettled.ts'
-import { SETTLED_PER_TURN_MAX } from '../../src/limits.ts'
+import { defaultSettings } from '../../src/config/default-settings.ts'
+import { COMMITTED_PER_STEP, JOB_STEPS_PER_TURN, SETTLED_PER_STEP } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
 import {
   bindQueue,
+  bodies,
   CH,
   consume,
+  counts,
   declareExchange,
   declareQueue,
   deliveries,
   get,
+  holds,
   session,
 } from '../support/session.ts'
 import { useTarget } from '../support/target.ts'
@@ -82,7 +88,7 @@ describe('acknowledgements in a transaction', () => {
 })
 
 describe('a command about very many deliveries', () => {
-  const MANY = 2 * SETTLED_PER_TURN_MAX + 10
+  const MANY = 2 * JOB_STEPS_PER_TURN * SETTLED_PER_STEP + 10
 
   /** So many deliveries, all of them unsettled. */
   async function taken(args: Parameters<typeof table>[0] = {}): Promise<{ w: Wire; queue: string }> {
@@ -119,5 +125,109 @@ describe('a command about very many deliveries', () => {
     expect(answers).toEqual(['other', 'after'])
     expect(String((await get(w, queue))?.body)).toBe('0')
     expect(String((await get(w, queue))?.body)).toBe('1')
+  })
+})
+
+/** Looks after each turn of the event loop: what takes several of them is seen. */
+async function seen(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('what outlives a turn', () => {
+  const TURNS = 3
+  const DELIVERIES = TURNS * JOB_STEPS_PER_TURN * SETTLED_PER_STEP
+  const PUBLISHES = TURNS * JOB_STEPS_PER_TURN * COMMITTED_PER_STEP
+  let leveret: RunningNode
+  const target = { url: '' }
+
+  beforeAll(async () => {
+    const listeners = [{ port: 0, bind: '127.0.0.1' }]
+    leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(silent))
+    target.url = `amqp://guest:guest@127.0.0.1:${leveret.ports[0]}`
+  })
+  afterAll(() => leveret.close())
+
+  const begun = (): Promise<void> => seen(() => leveret.broker.turn.jobs.size > 0)
+  const over = (): Promise<void> => seen(() => leveret.broker.turn.jobs.size === 0)
+
+  async function taken(): Promise<{ w: Wire; queue: string }> {
+    const w = await session(target)
+    const queue = await declareQueue(w, { exclusive: false })
+    for (let i = 0; i < DELIVERIES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
+    await consume(w, queue)
+    await deliveries(w, DELIVERIES)
+    return { w, queue }
+  }
+
+  const close = { replyCode: 200 }
+  it.each<[string, (w: Wire) => Promise<unknown>]>([
+    ['channel.close', (w) => w.call(CH, MethodId.ChannelClose, close, MethodId.ChannelCloseOk)],
+    ['connection.close', (w) => w.call(0, MethodId.ConnectionClose, close, MethodId.ConnectionCloseOk)],
+    [
+      'a channel error',
+      (w) => w.call(CH, MethodId.BasicAck, { deliveryTag: 0xffffff }, MethodId.ChannelClose),
+    ],
+    ['the end of the socket', async (w) => w.socket.destroy()],
+  ])('%s gives very many deliveries back, in their order', async (_, end) => {
+    const { w, queue } = await taken()
+    const [reader, other] = [await session(target), await session(target)]
+    await consume(reader, queue, { noAck: true })
+    const ended = end(w)
+    await begun()
+    // Nobody gets it before those in front of it are back.
+    other.publish(CH, { routingKey: queue, body: 'behind' })
+    await ended
+    const all = await bodies(reader, DELIVERIES + 1)
+    expect(all.findIndex((body, i) => body !== (i < DELIVERIES ? String(i) : 'behind'))).toBe(-1)
+  })
+
+  it.each<[string, (w: Wire) => Promise<unknown>]>([
+    ['channel.close', (w) => w.call(CH, MethodId.ChannelClose, close, MethodId.ChannelCloseOk)],
+    ['connection.close', (w) => w.call(0, MethodId.ConnectionClose, close, MethodId.ConnectionCloseOk)],
+  ])('%s is answered when all are back', async (_, end) => {
+    const { w, queue } = await taken()
+    const [ended] = [end(w), await begun()]
+    await ended
+    const { ready } = leveret.broker.vhosts.get('/')?.queues.get(queue)?.counts ?? {}
+    expect(ready).toBe(DELIVERIES)
+  })
+
+  it('an acknowledgement that has come is done, though the connection ends meanwhile', async () => {
+    const { w, queue } = await taken()
+    w.send(CH, MethodId.BasicAck, { deliveryTag: DELIVERIES - 1, multiple: true })
+    await begun()
+    w.socket.destroy()
+    await over()
+    const { ready } = leveret.broker.vhosts.get('/')?.queues.get(queue)?.counts ?? {}
+    const other = await session(target)
+    await holds(other, queue, 1)
+    expect(ready).toBeLessThanOrEqual(1)
+    expect(String((await get(other, queue))?.body)).toBe(String(DELIVERIES - 1))
+  })
+
+  async function pending(): Promise<{ w: Wire; queue: string }> {
+    const w = await session(target)
+    const queue = await declareQueue(w, { exclusive: false })
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    for (let i = 0; i < PUBLISHES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    return { w, queue }
+  }
+
+  it('tx.commit of very many publishes is answered when all are there', async () => {
+    const { w, queue } = await pending()
+    const committed = w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    await begun()
+    await committed
+    expect((await counts(w, queue)).messages).toBe(PUBLISHES)
+    expect(String((await get(w, queue))?.body)).toBe('0')
+  })
+
+  it('tx.commit is brought to its end though its connection ends', async () => {
+    const { w, queue } = await pending()
+    w.send(CH, MethodId.TxCommit, {})
+    await begun()
+    w.socket.destroy()
+    await holds(await session(target), queue, PUBLISHES)
   })
 })

@@ -149,7 +149,7 @@ describe('a connection that fails', () => {
       (c) => Object.assign(c.intake, { received: fail }),
       (w) => w.send(CH, MethodId.BasicQos, {}),
     ],
-    ['at its end', (c) => Object.assign(channel(c), { release: fail }), (w) => w.socket.destroy()],
+    ['at its end', (c) => Object.assign(channel(c), { cancelling: fail }), (w) => w.socket.destroy()],
     [
       'in a channel',
       (c) => Object.assign(channel(c), { settle: fail }),

@@ -116,6 +116,40 @@ describe('group commit', () => {
   })
 })
 
+describe('changes that belong together', () => {
+  it('are one batch, in however many turns they are made and whoever waits meanwhile', async () => {
+    const batches: string[][] = []
+    const storage = new MemoryStorage({ keeps: true })
+    const write = storage.write.bind(storage)
+    storage.write = (batch) => {
+      batches.push(batch.map((w) => ('key' in w ? w.key : w.op)))
+      return write(batch)
+    }
+    const clock = new ManualClock()
+    const commit = new GroupCommit(storage, clock)
+    commit.hold()
+    commit.put('a', Buffer.from('1'))
+    const settled = commit.settled()
+    commit.turnEnd()
+    clock.pass(1000)
+    commit.put('b', Buffer.from('1'))
+    commit.turnEnd()
+    expect(batches).toEqual([])
+    commit.letGo()
+    commit.turnEnd()
+    await settled
+    expect(batches).toEqual([['a', 'b']])
+    commit.hold()
+    commit.put('c', Buffer.from('1'))
+    clock.pass(1000)
+    commit.letGo()
+    clock.pass(1000)
+    await commit.settled()
+    expect(batches).toEqual([['a', 'b'], ['c']])
+    await commit.close()
+  })
+})
+
 describe('house-keeping of the LMDB store', () => {
   it('is due after much reading, and changes nothing', async () => {
     const s = await LmdbStorage.open(folder())

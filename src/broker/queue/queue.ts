@@ -111,6 +111,9 @@ export interface Queue extends QueueInfo, Owner {
   cancel(c: Consumer): void
   /** The consumer has credit again. */
   resume(c: Consumer): void
+  /** Consumers get nothing until `letGo`: messages are coming back to their places. */
+  hold(): void
+  letGo(): void
   /** Finds the first ready message; `takeGot` takes it once it has been copied out. @throws AmqpError 405, 540 */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void

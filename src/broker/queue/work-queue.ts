@@ -61,6 +61,7 @@ export class WorkQueue implements Queue {
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private awake = false
+  private holds = 0
   private readonly discards: Discards
   /** The turn in which the time of arrivals was noted last. */
   private arrivalTurn = 0
@@ -187,8 +188,7 @@ export class WorkQueue implements Queue {
 
   /** A consumer would take the message at once. */
   private canHandOver(): boolean {
-    const c = this.order.ready === 0 ? this.consumers.next() : undefined
-    return c !== undefined
+    return this.order.ready === 0 && this.consumers.next() !== undefined
   }
 
   wake(): void {
@@ -205,7 +205,7 @@ export class WorkQueue implements Queue {
   pump(): void {
     this.awake = false
     if (this.deleted) return
-    if (this.consumers.size > 0) this.handOut()
+    if (this.consumers.size > 0 && this.holds === 0) this.handOut()
     const { ttl, order } = this
     if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discards.head('expired'))
     if (this.settings.expireAnywhere) ttl.takeAll(order, this.env.turn.now(), this.discards)
@@ -289,6 +289,15 @@ export class WorkQueue implements Queue {
   resume(c: Consumer): void {
     this.consumers.resume(c)
     if (this.order.ready > 0) this.wake()
+  }
+
+  hold(): void {
+    this.holds++
+  }
+
+  letGo(): void {
+    this.holds--
+    this.wake()
   }
 
   get activeConsumer(): Consumer | undefined {

@@ -8,8 +8,7 @@ export const channelMethods = {
   },
 
   [MethodId.ChannelClose](ch) {
-    ch.client.closeChannel(ch)
-    ch.send({ id: MethodId.ChannelCloseOk })
+    ch.client.closeChannel(ch, () => ch.send({ id: MethodId.ChannelCloseOk }))
   },
 
   /** Only sensible as an answer to the server's close, which the connection handles. */

@@ -1,6 +1,8 @@
+import type { Steps } from '../../broker/jobs.ts'
 import { type Incoming, readContent } from '../../broker/message.ts'
 import { carbonCopyKeys } from '../../broker/queue/dead-letter.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
+import { COMMITTED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
@@ -32,26 +34,32 @@ function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
   return { queues: [...all], effects: route.effects, byKeyOnly: false }
 }
 
-function settleAll(ch: Channel, t: Transaction, acks: boolean): void {
+function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   for (const { tags, how } of t.settles) {
-    if ((how === 'ack') === acks) ch.settleEach(tags, how)
+    if ((how === 'ack') === acks) yield* ch.settlingEach(tags, how)
+    yield
   }
 }
 
-/** One turn, hence one batch on disk: all of it or nothing outlives a crash. */
-function commit(ch: Channel): ServerMethod {
+/** Whatever becomes of the connection meanwhile, it is brought to its end. @throws AmqpError 406 */
+function* committing(ch: Channel): Steps<ServerMethod> {
   const t = transactionOf(ch)
   // First what makes room: a consumer that may have more takes from a full queue.
-  settleAll(ch, t, true)
+  yield* settlingAll(ch, t, true)
   let accepted = true
+  let copies = 0
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!deliverTo(ch, p.message, route)) accepted = false
+    copies += 1 + route.queues.length
+    if (copies < COMMITTED_PER_STEP) continue
+    copies = 0
+    yield
   }
   // What the channel's own consumers get of it comes before commit-ok.
   if (t.publishes.length > 0) ch.broker.turn.pumpNow()
-  settleAll(ch, t, false)
+  yield* settlingAll(ch, t, false)
   t.clear()
   if (!accepted) throw preconditionFailed('partial tx completion')
   return { id: MethodId.TxCommitOk }
@@ -71,7 +79,7 @@ export const txMethods = {
   },
 
   [MethodId.TxCommit](ch) {
-    ch.client.replyWhenDurable(ch, () => commit(ch), true)
+    ch.client.replyWhenAllDurable(ch, committing(ch), MethodId.TxCommit)
   },
 
   /** The acknowledgements are undone too: their deliveries are outstanding as before, and not sent again. */

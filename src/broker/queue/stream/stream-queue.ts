@@ -210,6 +210,10 @@ export class StreamQueue implements Queue {
     this.counters.acknowledged++
   }
 
+  /** What comes back stays where it is. */
+  hold(): void {}
+  letGo(): void {}
+
   browse(after = -1): Iterable<Browsed> {
     return this.messages.browse(after)
   }
