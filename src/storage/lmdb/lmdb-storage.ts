@@ -163,11 +163,10 @@ export class LmdbStorage implements Storage {
       storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
       const isNew = !hasStore(dir, notice)
       const foreign = hasOthersFiles(dir)
-      if (!isNew) keepToOwner(dir, foreign, notice)
       storage.map()
-      // What has just been made is nobody's business to hear of.
-      keepToOwner(dir, foreign, () => {})
       await storage.checkFormat(dir, isNew)
+      // Not before it is known to be a store of ours. What has just been made is nobody's business to hear of.
+      keepToOwner(dir, foreign, isNew ? () => {} : notice)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage
     } catch (error) {
