@@ -5,7 +5,7 @@ import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../proto
 import { bufferView } from '../util/copy.ts'
 import { encodeContent } from './content.ts'
 import { Incoming, propertiesOffset, readContent } from './message.ts'
-import type { Segment } from './queue/segment.ts'
+import type { Segment } from './messages/segment.ts'
 
 /**
  * @param name of the header; one of that name which is there already goes

@@ -5,10 +5,10 @@ import { COMMIT_BYTES_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
+import { type Clock, clockOf } from '../util/clock.ts'
 import { forgetMemory } from '../util/large-memory.ts'
 import { defaultSemantics, type Semantics } from '../util/rabbitmq-version.ts'
 import { messageOf, StoredObjects } from '../util/stored-objects.ts'
-import { type Clock, clockOf } from './clock.ts'
 import { BrokerCounters } from './counters.ts'
 import { Deduplication, wantsDeduplication } from './deduplication.ts'
 import { StoredDeduplication } from './deduplication-store.ts'
@@ -18,19 +18,19 @@ import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
 import { readContent } from './message.ts'
+import { Chain } from './messages/chain.ts'
+import type { MessageOrder } from './messages/order.ts'
+import { Pager } from './messages/pager.ts'
+import { Priorities } from './messages/priorities.ts'
+import { SegmentStore } from './messages/segment-store.ts'
+import { StreamLog } from './messages/stream-log.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import { publishContent } from './publish-content.ts'
-import { Chain } from './queue/chain.ts'
 import { deadLetter } from './queue/dead-letter.ts'
 import { withOwnHistory } from './queue/death-history.ts'
 import type { QueueEnvironment } from './queue/environment.ts'
 import { classic } from './queue/kinds/kinds.ts'
-import type { MessageOrder } from './queue/order.ts'
-import { Pager } from './queue/pager.ts'
-import { Priorities } from './queue/priorities.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
-import { QueueLog } from './queue/queue-log.ts'
-import { StreamLog } from './queue/stream/stream-log.ts'
 import { StreamQueue } from './queue/stream/stream-queue.ts'
 import { WorkQueue } from './queue/work-queue.ts'
 import { restoreObjects, restoreVhosts } from './restore.ts'
@@ -299,8 +299,8 @@ export class Broker {
     return queue
   }
 
-  private openLog(id: number): QueueLog {
-    return new QueueLog(id, this.commit, this.storage, (segment, error) => {
+  private openLog(id: number): SegmentStore {
+    return new SegmentStore(id, this.commit, this.storage, (segment, error) => {
       const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${id}`, key: '' }
       this.objects.note({ ...object, reason: messageOf(error) }, error)
     })

@@ -3,8 +3,8 @@
  * minute each, the rest as a number, so that a failure that comes again and again does not fill the disk.
  */
 import { FAILURES_LOGGED_PER_MINUTE } from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
 import type { Owner } from '../util/owner.ts'
-import type { Clock } from './clock.ts'
 
 export const ownerKinds = [
   'message',

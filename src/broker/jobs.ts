@@ -3,8 +3,8 @@
  * has their turn in between. A job that is short is done before `begin` returns.
  */
 import { JOB_STEPS_PER_TURN, TURN_MS } from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
-import type { Clock } from './clock.ts'
 
 /** Yields after each step, which is some 100 us of work at most. */
 export type Steps<T = void> = Generator<undefined, T>

@@ -1,7 +1,7 @@
 /** Who watches the messages that pass through a vhost: the firehose, and those who look for a while. */
 import type { Incoming } from './message.ts'
+import type { Segment } from './messages/segment.ts'
 import type { Queue } from './queue/queue.ts'
-import type { Segment } from './queue/segment.ts'
 import type { Route } from './router.ts'
 
 /** Who publishes or is delivered to. */

@@ -4,8 +4,8 @@
  * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
  */
 import { COPIES_PER_TURN } from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
-import type { Clock } from './clock.ts'
 import { Jobs } from './jobs.ts'
 
 /** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */

@@ -5,9 +5,9 @@
 import { OBJECTS_PER_STEP } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
+import type { Clock } from '../util/clock.ts'
 import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
-import type { Clock } from './clock.ts'
 import type { BrokerCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
 import {

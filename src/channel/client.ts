@@ -1,10 +1,10 @@
 /** What a channel knows of the client at its other end. The connection implements it; a channel knows no sockets. */
 import type { Broker } from '../broker/broker.ts'
-import type { Clock } from '../broker/clock.ts'
 import type { Steps } from '../broker/jobs.ts'
 import type { Output } from '../output/output.ts'
 import type { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
+import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
 import type { Channel } from './channel.ts'

@@ -2,7 +2,7 @@
  * x-consumer-timeout: deliveries that stay unsettled for too long go back to their queue, one by one; the channel and
  * its other deliveries go on. Exists only for consumers that have such a time. One timer, for the oldest delivery.
  */
-import type { Clock, Timer } from '../broker/clock.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 
 const LENGTH_MIN = 4096
 

@@ -1,9 +1,9 @@
 // hot: per message
 /** A consumer of a channel: its credit, and the writing of its deliveries. */
 import { type Incoming, readContent } from '../broker/message.ts'
+import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import type { Segment } from '../broker/queue/segment.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { writeContent } from '../output/content-writer.ts'
 import type { Output } from '../output/output.ts'

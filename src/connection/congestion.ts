@@ -3,8 +3,9 @@
  * of waiting keeps the surplus in memory; without it the surplus would be paged out and read again, which costs both
  * sides more than the pause. Consumers that are slow for longer are not waited for.
  */
-import type { Clock, Timer } from '../broker/clock.ts'
+
 import { CONGESTION_PAUSE_MS, CONGESTION_RETRY_MS } from '../limits.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
 
 export interface Paused extends Owner {

@@ -1,5 +1,5 @@
 /** Heartbeats of one connection, both ways (behaviour.md section 3). */
-import type { Clock, Timer } from '../broker/clock.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 
 /** Looks within one interval, of which heartbeats have half. */
 const LOOKS = 4

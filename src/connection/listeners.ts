@@ -3,8 +3,8 @@
  * what they accept.
  */
 import type { Server as NetServer, Socket } from 'node:net'
-import type { Clock } from '../broker/clock.ts'
 import { UNAUTHENTICATED_SHARE } from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import type { Loggers } from '../util/logger.ts'
 import type { TlsSettings } from '../util/tls.ts'

@@ -1,5 +1,5 @@
 /** The connection class of methods: the handshake in its order, then close and update-secret. */
-import type { Timer } from '../broker/clock.ts'
+
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
 import type {
@@ -9,6 +9,7 @@ import type {
   ConnectionTuneOk,
 } from '../protocol/generated/methods.ts'
 import type { Principal } from '../security/principal.ts'
+import type { Timer } from '../util/clock.ts'
 import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'

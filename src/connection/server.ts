@@ -1,6 +1,6 @@
 /** The connections of one broker, and what they share. */
 import type { Server as NetServer, Socket } from 'node:net'
-import type { Alarms } from '../broker/alarm/alarms.ts'
+import type { Alarms } from '../alarms/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { Incoming } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'

@@ -2,13 +2,13 @@
  * What the HTTP API, the metrics and the control socket know of the process that they are in. The process outlives its
  * broker: `active` is asked for each time, and never kept.
  */
-import type { Alarms } from '../broker/alarm/alarms.ts'
-import type { Clock } from '../broker/clock.ts'
+import type { Alarms } from '../alarms/alarms.ts'
 import type { Settings } from '../config/settings.ts'
 import type { NodeLimits } from '../connection/admission.ts'
 import type { Listeners } from '../connection/listeners.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
+import type { Clock } from '../util/clock.ts'
 import type { Listening } from '../util/listening.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'

@@ -3,7 +3,7 @@
  * piece, so that the broker does its work in between.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Browsed } from '../broker/queue/order.ts'
+import type { Browsed } from '../broker/messages/order.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'

@@ -3,9 +3,9 @@
  * objects at a time; the rate is the growth since the reading before, in events a second.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Timer } from '../broker/clock.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Connection } from '../connection/connection.ts'
+import type { Timer } from '../util/clock.ts'
 import { Series } from './history.ts'
 import type { ManagedNode } from './managed-node.ts'
 import {

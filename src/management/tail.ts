@@ -3,9 +3,9 @@
  * in one answer, at the end.
  */
 import { Readable } from 'node:stream'
-import type { Clock, Timer } from '../broker/clock.ts'
 import { TAIL_PAYLOAD_BYTES_MAX, TAIL_SECONDS_MAX, TAIL_WAITING_BYTES_MAX } from '../limits.ts'
 import type { Passed, TailBounds, TailEnd, Watcher } from '../operations/tail.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
 import type { Json, ListQuery } from './listing.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'

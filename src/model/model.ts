@@ -3,7 +3,6 @@
  * Definitions and operations work on it. It knows no sockets and no ports, and there may be several in one process.
  */
 import { Broker, type BrokerSettings } from '../broker/broker.ts'
-import { clockOf, systemClock } from '../broker/clock.ts'
 import { Failures } from '../broker/failures.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { NewPasswordAlgorithm } from '../security/passwords.ts'
@@ -12,6 +11,7 @@ import { type PasswordRule, Users } from '../security/users.ts'
 import { GroupCommit } from '../storage/batch.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
+import { clockOf, systemClock } from '../util/clock.ts'
 import { type Logger, type Loggers, oneForAll, silent } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'

@@ -1,5 +1,5 @@
 /** The broker on one machine: it is open as long as its node is. */
-import { systemClock } from '../broker/clock.ts'
+
 import type { Settings } from '../config/settings.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../storage/log/journal.ts'
@@ -7,6 +7,7 @@ import { folderDisk } from '../storage/log/journal-disk.ts'
 import { LoggedStorage, type OpenLog } from '../storage/log/logged-storage.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
+import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import type { BrokerHost, Membership } from './membership.ts'
 

@@ -3,8 +3,7 @@
  * times, as the node's membership decides.
  */
 import { statfsSync } from 'node:fs'
-import { Alarms } from '../broker/alarm/alarms.ts'
-import { type Clock, clockOf, systemClock } from '../broker/clock.ts'
+import { Alarms } from '../alarms/alarms.ts'
 import type { Settings } from '../config/settings.ts'
 import type { NodeLimits } from '../connection/admission.ts'
 import { Listeners } from '../connection/listeners.ts'
@@ -12,6 +11,7 @@ import type { ManagedNode } from '../management/managed-node.ts'
 import { passwordPool } from '../security/hash-pool.ts'
 import type { OAuth } from '../security/oauth.ts'
 import type { Storage } from '../storage/storage.ts'
+import { type Clock, clockOf, systemClock } from '../util/clock.ts'
 import { Descriptors } from '../util/descriptors.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import type { Logger, Loggers } from '../util/logger.ts'

@@ -3,15 +3,16 @@
  * exchange and key that they had there. A message enters one queue and leaves the other in the same batch on disk, so a
  * broker that dies half-way has it in exactly one of them.
  */
-import type { Clock } from '../broker/clock.ts'
+
 import { encodeContent } from '../broker/content.ts'
 import { type Content, Incoming } from '../broker/message.ts'
+import type { Segment } from '../broker/messages/segment.ts'
 import { deathsOf } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
-import type { Segment } from '../broker/queue/segment.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
+import type { Clock } from '../util/clock.ts'
 import { fitsShortString, octetText } from '../util/octet-text.ts'
 import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts'
 import { readableQueue } from './messages.ts'

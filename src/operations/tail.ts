@@ -2,15 +2,16 @@
  * Watching messages as they pass, of one queue or of one exchange: copies go to whoever watches, up to a limit, and nothing
  * is taken, delayed or marked. Who may read the queue, or bind a queue to the exchange, may watch.
  */
-import type { Clock, Timer } from '../broker/clock.ts'
+
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { type Content, type Incoming, readContent } from '../broker/message.ts'
+import type { Segment } from '../broker/messages/segment.ts'
 import type { Queue } from '../broker/queue/queue.ts'
-import type { Segment } from '../broker/queue/segment.ts'
 import type { Route } from '../broker/router.ts'
 import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
 import { TAIL_PER_SECOND_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
 import { type Caller, checkAccess, checkTopicAccess, existingExchange } from './caller.ts'
 import { readableQueue } from './messages.ts'

@@ -3,7 +3,7 @@
  * Whoever reads, however slowly, stays.
  */
 import type { Socket } from 'node:net'
-import type { Clock, Timer } from '../broker/clock.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 
 /** Looks at the socket within the time that it has. */
 const LOOKS = 4

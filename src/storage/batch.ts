@@ -4,7 +4,7 @@
  * There are two such numbers, since the store may take over later what is safe already: what was flushed may be
  * confirmed, what was applied may leave memory.
  */
-import type { Clock, Timer } from '../broker/clock.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
 import { SPILL_LOGS_FROM, type Storage, type StorageWrite } from './storage.ts'
 

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { Incoming, readContent } from '../../src/broker/message.ts'
-import { Chain } from '../../src/broker/queue/chain.ts'
-import { DeliveryCounts } from '../../src/broker/queue/delivery-limit.ts'
-import { Pager } from '../../src/broker/queue/pager.ts'
-import { QueueLog } from '../../src/broker/queue/queue-log.ts'
+import { Chain } from '../../src/broker/messages/chain.ts'
+import { DeliveryCounts } from '../../src/broker/messages/delivery-counts.ts'
+import { Pager } from '../../src/broker/messages/pager.ts'
+import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -53,7 +53,7 @@ class Harness {
   readonly storage = new MemoryStorage({ keeps: true })
   readonly clock = new ManualClock()
   commit = new GroupCommit(this.storage, this.clock)
-  log = new QueueLog(1, this.commit, this.storage)
+  log = new SegmentStore(1, this.commit, this.storage)
   /** So little that everything sealed leaves memory as soon as it can. */
   pager = new Pager(1, this.commit, this.clock)
   chain: Chain
@@ -182,7 +182,7 @@ class Harness {
   private async restart(): Promise<void> {
     await this.commit.settled()
     this.commit = new GroupCommit(this.storage, this.clock)
-    this.log = new QueueLog(1, this.commit, this.storage)
+    this.log = new SegmentStore(1, this.commit, this.storage)
     this.pager = new Pager(1, this.commit, this.clock)
     this.chain = this.open()
     this.returned = []

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../src/broker/clock.ts'
+import type { Clock, Timer } from '../../src/util/clock.ts'
 
 /** Time that passes only when told to. */
 export class ManualClock implements Clock {

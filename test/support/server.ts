@@ -1,5 +1,5 @@
 /** A server over listeners of its own, for tests that bring their own broker. */
-import { Alarms } from '../../src/broker/alarm/alarms.ts'
+import { Alarms } from '../../src/alarms/alarms.ts'
 import type { Broker } from '../../src/broker/broker.ts'
 import { defaultLimits } from '../../src/connection/admission.ts'
 import { Listeners } from '../../src/connection/listeners.ts'

@@ -1,8 +1,8 @@
 // hot: per message
 /** The consumers of a queue and whose turn it is. Knows credit, not messages. */
 import type { FieldTable } from '../../protocol/field-table.ts'
+import type { Segment } from '../messages/segment.ts'
 import type { Queue } from './queue.ts'
-import type { Segment } from './segment.ts'
 
 /** What a queue needs of a consumer; a channel implements it. */
 export interface Consumer {

@@ -4,11 +4,11 @@
  * (behaviour.md section 12). A restart makes it ready again.
  */
 import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
+import type { Clock, Timer } from '../../util/clock.ts'
 import { charged } from '../../util/owner.ts'
-import type { Clock, Timer } from '../clock.ts'
 import { type Content, type Incoming, readContent } from '../message.ts'
+import type { MessageOrder } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
-import type { MessageOrder } from './order.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
 /** Attempts in vain of one round. */

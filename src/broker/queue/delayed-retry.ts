@@ -3,8 +3,9 @@
  * (min times the number of returns, at most max). Meanwhile they stand in their queue as unacked ones do. One timer, for
  * the first that is due.
  */
+
+import type { Clock, Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
-import type { Clock, Timer } from '../clock.ts'
 import type { RetrySettings } from './queue.ts'
 
 /**

@@ -4,9 +4,9 @@
  * once. The queue goes on with the others in the next turn.
  */
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
+import type { MessageOrder } from '../messages/order.ts'
 import type { Pumped, Turn } from '../turn.ts'
 import type { Deaths } from './deaths.ts'
-import type { MessageOrder } from './order.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
 /** Passing on a dead letter is so many times the work of dropping a message. */

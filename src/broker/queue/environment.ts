@@ -1,11 +1,12 @@
 /** What a queue is made of, and what it needs of its surroundings. */
+
+import type { Clock } from '../../util/clock.ts'
 import type { Owner } from '../../util/owner.ts'
-import type { Clock } from '../clock.ts'
 import type { Deduplication } from '../deduplication.ts'
+import type { MessageOrder } from '../messages/order.ts'
 import type { Turn } from '../turn.ts'
 import type { AsideEnvironment } from './aside.ts'
 import type { DeadLetter } from './deaths.ts'
-import type { MessageOrder } from './order.ts'
 import type { Queue } from './queue.ts'
 
 /** Where the messages of a queue are. */

@@ -1,5 +1,5 @@
 /** x-max-length, x-max-length-bytes and x-overflow: what a queue may hold ready (behaviour.md section 11). */
-import type { MessageOrder } from './order.ts'
+import type { MessageOrder } from '../messages/order.ts'
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
 

@@ -1,7 +1,7 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../../util/clock.ts'
+import type { MessageOrder } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
-import type { MessageOrder } from './order.ts'
 
 export class MessageTtl {
   /** x-message-ttl in ms; -1 = none. */

@@ -1,5 +1,5 @@
 /** x-expires: the queue goes when nobody has used it for that long (behaviour.md section 11). */
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../../util/clock.ts'
 
 export class QueueExpiry {
   private readonly clock: Clock

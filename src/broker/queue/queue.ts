@@ -3,13 +3,13 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
 import type { Incoming } from '../message.ts'
+import type { Browsed } from '../messages/order.ts'
+import type { Segment } from '../messages/segment.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Aside } from './aside.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
-import type { Browsed } from './order.ts'
-import type { Segment } from './segment.ts'
 
 /** The message is in the queue; nothing to wait for. */
 export const PUBLISH_STORED = 0

@@ -1,10 +1,10 @@
 /** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../util/clock.ts'
+import { DeliveryCounts } from '../messages/delivery-counts.ts'
+import type { MessageOrder } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
 import type { Deaths } from './deaths.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
-import { DeliveryCounts } from './delivery-limit.ts'
-import type { MessageOrder } from './order.ts'
 import type { Queue } from './queue.ts'
 
 export class Returns {

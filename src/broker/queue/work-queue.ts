@@ -9,6 +9,7 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
 import type { Incoming } from '../message.ts'
+import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import { Aside } from './aside.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
@@ -19,7 +20,6 @@ import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
-import type { Browsed, MessageOrder } from './order.ts'
 import {
   type Delivery,
   PUBLISH_DURABLE,

@@ -3,7 +3,7 @@
  * one. Together with them goes the position up to which the store has everything, so that it always holds exactly what
  * the log held up to some record.
  */
-import type { Clock, Timer } from '../../broker/clock.ts'
+import type { Clock, Timer } from '../../util/clock.ts'
 import type { StorageWrite } from '../storage.ts'
 import { PendingWrites } from './pending-writes.ts'
 

@@ -2,7 +2,7 @@
  * A store behind a commit log: a batch is safe as soon as the log has it, which costs one wait for the disk, and the
  * store gets it some time later, together with others. What need not outlive the process does not go through the log.
  */
-import type { Clock } from '../../broker/clock.ts'
+import type { Clock } from '../../util/clock.ts'
 import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { APPLIED_KEY, Applier } from './applier.ts'
 import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'

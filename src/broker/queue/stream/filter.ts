@@ -1,7 +1,7 @@
 /** x-stream-filter of a consumer: only messages whose x-stream-filter-value is among these (behaviour.md section 14). */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { octetText } from '../../../util/octet-text.ts'
-import type { Segment } from '../segment.ts'
+import type { Segment } from '../../messages/segment.ts'
 
 export class StreamFilter {
   private readonly values: ReadonlySet<string>

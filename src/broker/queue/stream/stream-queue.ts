@@ -9,12 +9,13 @@ import type { Owner } from '../../../util/owner.ts'
 import { withHeader } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
 import type { Incoming } from '../../message.ts'
+import type { Browsed } from '../../messages/order.ts'
+import type { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Turn } from '../../turn.ts'
 import { Aside, type AsideEnvironment } from '../aside.ts'
 import type { Consumer } from '../consumers.ts'
 import type { QueueKind } from '../kinds/kinds.ts'
-import type { Browsed } from '../order.ts'
 import {
   type Delivery,
   PUBLISH_DURABLE,
@@ -25,7 +26,6 @@ import {
 } from '../queue.ts'
 import { StreamFilter } from './filter.ts'
 import { type StreamOffset, streamOffset } from './offset.ts'
-import type { StreamLog } from './stream-log.ts'
 
 const OFFSET_HEADER = 'x-stream-offset'
 /** Messages that one consumer gets before the next one has its turn. */

@@ -4,13 +4,20 @@
  * where other queues keep its deadline; the first one of a segment is kept with the segment's state. Segments that are
  * on disk leave memory when the pager says so, and are loaded for whoever reads there.
  */
-import type { Incoming } from '../../message.ts'
-import type { Browsed } from '../order.ts'
-import type { Pager, SegmentOwner, Verdict } from '../pager.ts'
-import type { QueueSettings } from '../queue.ts'
-import type { QueueLog } from '../queue-log.ts'
-import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from '../segment.ts'
-import { lastWhere, residentBytes } from '../segments.ts'
+import type { Incoming } from '../message.ts'
+import type { Browsed } from './order.ts'
+import type { Pager, SegmentOwner, Verdict } from './pager.ts'
+import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from './segment.ts'
+import type { SegmentStore } from './segment-store.ts'
+import { lastWhere, residentBytes } from './segments.ts'
+
+/** -1 = no limit. */
+export interface Retention {
+  readonly maxBytes: number
+  /** ms */
+  readonly maxAge: number
+  readonly segmentBytes: number
+}
 
 export class StreamLog implements SegmentOwner {
   /** Octets of all entries. */
@@ -21,7 +28,7 @@ export class StreamLog implements SegmentOwner {
   lastChunk = 0
   private chunkTurn = 0
   private readonly segments: Segment[] = []
-  private readonly log: QueueLog | undefined
+  private readonly log: SegmentStore | undefined
   private readonly pager: Pager
   private nextSegment = 1
   private lastFound: Segment | undefined
@@ -30,7 +37,7 @@ export class StreamLog implements SegmentOwner {
   private segmentBytes = SEGMENT_BYTES
 
   /** @param log undefined where nothing outlives the process */
-  constructor(log: QueueLog | undefined, pager: Pager) {
+  constructor(log: SegmentStore | undefined, pager: Pager) {
     this.log = log
     this.pager = pager
   }
@@ -44,7 +51,7 @@ export class StreamLog implements SegmentOwner {
     return this.segments[0]?.base ?? this.end
   }
 
-  limit({ maxBytes, maxAge, segmentBytes }: QueueSettings): void {
+  limit({ maxBytes, maxAge, segmentBytes }: Retention): void {
     this.maxBytes = maxBytes
     this.maxAge = maxAge
     this.segmentBytes = Math.max(SEGMENT_BYTES_FIRST, Math.min(SEGMENT_BYTES, segmentBytes))

@@ -1,5 +1,5 @@
 /** Time, injected so that tests decide how it passes. */
-import { charged, type Owner } from '../util/owner.ts'
+import { charged, type Owner } from './owner.ts'
 
 export interface Timer {
   cancel(): void

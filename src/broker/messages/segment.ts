@@ -15,7 +15,7 @@ import {
   type Incoming,
   readContent,
 } from '../message.ts'
-import type { DeliveryCounts } from './delivery-limit.ts'
+import type { DeliveryCounts } from './delivery-counts.ts'
 import type { Browsed } from './order.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
@@ -230,7 +230,7 @@ export class Segment {
     this.states = states
   }
 
-  /** Gives up its memory; `QueueLog.load` brings the messages back. */
+  /** Gives up its memory; `SegmentStore.load` brings the messages back. */
   unload(): void {
     if (!this.gone) this.packedStates = packStates(this)
     this.bytes = undefined

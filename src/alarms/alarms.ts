@@ -2,8 +2,8 @@
  * Memory and disk alarms (behaviour.md section 17): while one is on, connections that publish are not read any more;
  * consumers go on. Resources are asked for once in a while, and by whoever is about to use much.
  */
-import { DISK_FREE_MIN, DISK_LOW_BYTES } from '../../limits.ts'
-import type { Clock, Timer } from '../clock.ts'
+import { DISK_FREE_MIN, DISK_LOW_BYTES } from '../limits.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 
 export interface Resources {
   /** Octets that the process uses. */

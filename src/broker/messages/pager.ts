@@ -3,8 +3,8 @@
  * most recently, never the head of a queue or its tail. What of them is not on disk yet is stored before it leaves.
  */
 import type { GroupCommit } from '../../storage/batch.ts'
+import type { Clock, Timer } from '../../util/clock.ts'
 import { giveMemoryBack } from '../../util/large-memory.ts'
-import type { Clock, Timer } from '../clock.ts'
 import { SEGMENT_BYTES, type Segment } from './segment.ts'
 import { SegmentMemory } from './segment-memory.ts'
 

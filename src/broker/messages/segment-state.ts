@@ -4,7 +4,7 @@
  * messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how often the
  * message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the items.
  */
-import { DeliveryCounts } from './delivery-limit.ts'
+import { DeliveryCounts } from './delivery-counts.ts'
 import { BIT_DELIVERED, BIT_SETTLED, SEGMENT_MESSAGES_MAX, Segment, STATE_SETTLED } from './segment.ts'
 
 const FIXED_BYTES = 32

@@ -18,7 +18,7 @@ export interface Restored {
   readonly next: { readonly segment: number; readonly message: number }
 }
 
-export class QueueLog implements BatchSource {
+export class SegmentStore implements BatchSource {
   readonly id: number
   /** Told when a batch has taken up a segment. */
   cleaned: (segment: Segment) => void = () => {}

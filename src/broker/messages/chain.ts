@@ -6,7 +6,6 @@
 import type { Incoming } from '../message.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
-import type { QueueLog } from './queue-log.ts'
 import { ReturnedMessages } from './returned.ts'
 import {
   SEGMENT_BYTES,
@@ -17,6 +16,7 @@ import {
   STATE_SETTLED,
   STATE_UNACKED,
 } from './segment.ts'
+import type { SegmentStore } from './segment-store.ts'
 import { residentBytes, segmentAt, soonestExpiry } from './segments.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
@@ -33,11 +33,11 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Where `head()` found the first ready message. */
   headSegment!: Segment
   headIndex = 0
-  private readonly log: QueueLog | undefined
+  private readonly log: SegmentStore | undefined
   private readonly pager: Pager
   /** Opens the place to which segments of a queue without a log are paged out. */
-  private readonly openSpill: () => QueueLog
-  private spillLog: QueueLog | undefined
+  private readonly openSpill: () => SegmentStore
+  private spillLog: SegmentStore | undefined
   /** Where the first message never handed out is: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
@@ -49,9 +49,9 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Messages behind the cursor have been taken out of their turn. */
   private takenAhead = false
 
-  /** @param inOrderOfReturn what comes back goes out in that order, not at its original place */
-  constructor(log: QueueLog | undefined, pager: Pager, openSpill: () => QueueLog, inOrderOfReturn = false) {
-    this.returned = new ReturnedMessages(inOrderOfReturn)
+  /** @param byReturn what comes back goes out in the order of its return, not at its original place */
+  constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SegmentStore, byReturn = false) {
+    this.returned = new ReturnedMessages(byReturn)
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
@@ -356,7 +356,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** True where it was loaded. */
   private load(segment: Segment): boolean {
     if (segment.bytes !== undefined || segment.count === 0) return true
-    const log = (this.log ?? this.spillLog) as QueueLog
+    const log = (this.log ?? this.spillLog) as SegmentStore
     const lost = log.load(segment, (bytes) => this.pager.room(bytes))
     this.pager.added(segment)
     if (lost.length > 0) this.lose(segment, lost)

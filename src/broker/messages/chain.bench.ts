@@ -1,7 +1,7 @@
 import { bench, describe } from 'vitest'
 import { GroupCommit } from '../../storage/batch.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../util/clock.ts'
 import { encodeContent } from '../content.ts'
 import { Incoming } from '../message.ts'
 import { Chain } from './chain.ts'
