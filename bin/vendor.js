@@ -1,13 +1,30 @@
 // Bundles the packages that a user's package manager would complain about into dist/vendor, and makes dist use them:
 // lmdb has an install script, and what fastify and pino-pretty need has releases that want a newer Node than we do.
 // Their versions are then those of package-lock.json, which the tests check, for everybody.
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 
 /** Bundled, and the packages in them that stay packages of their own. */
 export const bundled = ['lmdb', 'fastify', '@fastify/multipart', 'pino-pretty']
 const external = ['pino', 'msgpackr-extract', /^@lmdb\//, /^node:/]
+
+/** What the bundles use in the place of the globals, which tests of programs put fakes in: src/util/timers.ts. */
+const REAL = `'use strict'
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = require('node:timers')
+const global = globalThis.process
+const fail = (error) => void setImmediate(() => { throw error })
+const queueMicrotask = (action) => void Promise.resolve().then(() => action()).catch(fail)
+// Fakes that were there before us are known by their clock.
+const isFake = global.nextTick.clock !== undefined
+const nextTick = isFake ? (action, ...args) => queueMicrotask(() => action(...args)) : global.nextTick
+const process = Object.create(global, { nextTick: { value: nextTick } })
+module.exports = {
+  setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, process,
+}
+`
+const intro = (name) =>
+  `const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, process } = require('${'../'.repeat(name.split('/').length)}real.cjs')`
 
 const LICENCE_FILE = /^(licen[cs]e|copying)(\.|-|$)/i
 
@@ -18,6 +35,8 @@ export async function vendor(root) {
   rmSync(out, { recursive: true, force: true })
   const require = createRequire(join(root, 'package.json'))
   const inside = new Set()
+  mkdirSync(out, { recursive: true })
+  writeFileSync(join(out, 'real.cjs'), REAL)
   for (const name of bundled) {
     const dir = join(out, name)
     const bundle = await rolldown({
@@ -30,6 +49,7 @@ export async function vendor(root) {
       file: join(dir, 'index.cjs'),
       format: 'cjs',
       codeSplitting: false,
+      intro: intro(name),
       // Not to be small, but to load as fast as the packages themselves: comments go, names stay.
       minify: { compress: false, mangle: false, codegen: true },
       comments: false,

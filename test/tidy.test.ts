@@ -48,6 +48,10 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   metrics: { any: ['management', 'broker', 'util'], types: ['config'] },
   config: { any: ['connection', 'security', 'operations', 'util', 'limits'], types: ['model'] },
   cli: { any: ['util'], types: ['config'] },
+  embedding: {
+    any: ['node', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
+    types: ['broker', 'storage', 'security'],
+  },
   node: {
     any: [
       'metrics',
@@ -178,6 +182,14 @@ describe('habits', () => {
   it('the model asks its clock, not the system', () => {
     const model = sources.filter((f) => f.startsWith('src/broker/'))
     expect(lines(/Date\.now|setTimeout|setInterval|setImmediate|Math\.random/, model)).toEqual([])
+  })
+
+  it('nobody asks the globals for time, in whose place a program under test may have put fakes', () => {
+    const own = ['src/util/timers.ts', 'src/util/service.ts', 'src/main.ts']
+    const broker = sources.filter((f) => !own.includes(f) && !f.startsWith('src/cli/'))
+    const timers =
+      /\b(set|clear)(Timeout|Interval|Immediate)\(|\bDate\.now\b|new Date\(\)|\bperformance\.now|nextTick|queueMicrotask|'node:timers/
+    expect(lines(timers, broker)).toEqual([])
   })
 
   it('the HTTP API and the command line change nothing but through operations', () => {

@@ -253,6 +253,19 @@ export class Vhost {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
     for (const q of [...this.queues.values()]) this.removeQueue(q)
     for (const x of [...this.exchanges.values()]) this.removeExchange(x)
+    this.removePolicies()
+  }
+
+  /** As it was when it was made. */
+  empty(): void {
+    for (const q of [...this.queues.values()]) this.removeQueue(q)
+    for (const x of [...this.exchanges.values()])
+      if (x.name !== '' && !predeclared.some((p) => p.name === x.name)) this.removeExchange(x)
+    this.unbound([...this.bindings])
+    this.removePolicies()
+  }
+
+  private removePolicies(): void {
     for (const p of [...this.policies.user]) this.removePolicy(p.name, false)
     for (const p of [...this.policies.operator]) this.removePolicy(p.name, true)
   }

@@ -3,7 +3,7 @@
  * other. Users, permissions and policies are replaced. All of it or nothing: it is done first on a copy of what exists,
  * without messages, that is thrown away.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Model } from '../model/model.ts'
@@ -15,6 +15,7 @@ import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
+import { nextTurn } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 

@@ -1,8 +1,10 @@
 /** Bounds of an HTTP server's connections: how many there are, and how many of them without a request. */
+
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX } from '../limits.ts'
 import type { Closable, Descriptors } from '../util/descriptors.ts'
+import { now } from '../util/timers.ts'
 
 export class HttpConnections implements Closable {
   /** By address and port, which a TLS socket and the one beneath it have in common; the oldest first. */
@@ -44,7 +46,7 @@ export class HttpConnections implements Closable {
   }
 
   private rest(key: string, socket: Socket): void {
-    this.idle.set(key, { socket, since: Date.now() })
+    this.idle.set(key, { socket, since: now() })
     if (this.idle.size > HTTP_IDLE_MAX) this.closeOldest()
   }
 

@@ -1,8 +1,8 @@
 /** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
 import { Readable } from 'node:stream'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Refusal } from '../operations/refusal.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
+import { nextTurn } from '../util/timers.ts'
 
 export interface ListQuery {
   readonly page?: string

@@ -2,9 +2,9 @@
  * Looking at the messages of a queue where they are: nothing is taken, reordered or marked. A long look is done piece by
  * piece, so that the broker does its work in between.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Browsed } from '../broker/messages/order.ts'
 import type { Queue } from '../broker/queue/queue.ts'
+import { nextTurn } from '../util/timers.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
 import type { Json, ListQuery } from './listing.ts'

@@ -2,10 +2,10 @@
  * How fast counters grow, and what they were. Every few seconds, whether anybody asks or not, each counter is read, some
  * objects at a time; the rate is the growth since the reading before, in events a second.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { Timer } from '../util/clock.ts'
+import { nextTurn } from '../util/timers.ts'
 import { Series } from './history.ts'
 import type { ManagedNode } from './managed-node.ts'
 import {

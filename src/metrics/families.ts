@@ -1,4 +1,5 @@
 /** What is measured, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
+
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { QueueCounters } from '../broker/counters.ts'
 import { ownerKinds } from '../broker/failures.ts'
@@ -7,6 +8,7 @@ import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
 import { FILES_MAX, memoryLimit, totals } from '../management/node.ts'
 import { openFiles } from '../management/node-numbers.ts'
 import { heapMemory, residentMemory } from '../util/process-memory.ts'
+import { now } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 
 export interface Family {
@@ -230,7 +232,7 @@ export const queueMetrics: readonly QueueMetric[] = [
   [
     'queue_head_message_age_seconds',
     'gauge',
-    (q) => (q.headArrivedAt === 0 ? 0 : Math.max(0, (Date.now() - q.headArrivedAt) / 1000)),
+    (q) => (q.headArrivedAt === 0 ? 0 : Math.max(0, (now() - q.headArrivedAt) / 1000)),
   ],
   ['queue_get_total', 'counter', (q) => q.counters.got + q.counters.gotNoAck],
 ]

@@ -9,6 +9,7 @@ import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { elapsed } from '../util/timers.ts'
 import type { BrokerHost, Membership } from './membership.ts'
 
 export class Alone implements Membership {
@@ -43,6 +44,6 @@ function openStorage({ storage, dataDir }: Settings, logger: Logger): Promise<St
 /** @throws StorageError */
 async function openFolder(dir: string, logger: Logger): Promise<Storage> {
   const store = await LmdbStorage.open(dir, { notice: (text) => logger.warn({}, text) })
-  const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, () => performance.now())
+  const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, elapsed)
   return LoggedStorage.open(store, openJournal, systemClock)
 }

@@ -2,6 +2,7 @@
  * The process: listeners, HTTP API, metrics, control socket, alarms. A broker is opened on them and closed, once or several
  * times, as the node's membership decides.
  */
+
 import { statfsSync } from 'node:fs'
 import { Alarms } from '../alarms/alarms.ts'
 import type { Settings } from '../config/settings.ts'
@@ -18,6 +19,7 @@ import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
 import { collectGarbage, memoryUsed } from '../util/process-memory.ts'
+import { elapsed } from '../util/timers.ts'
 import { ActiveBroker } from './active-broker.ts'
 import { Endpoints } from './endpoints.ts'
 import type { BrokerHost, Membership } from './membership.ts'
@@ -83,7 +85,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     try {
       await membership.start(node)
       await node.openListeners()
-      node.listeningAt = performance.now()
+      node.listeningAt = elapsed()
       await node.endpoints.open()
     } catch (error) {
       await node.giveUp()

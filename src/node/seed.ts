@@ -8,14 +8,18 @@ import { newPasswordHashSync } from '../security/passwords.ts'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
-/** Resolves when it is on disk. @throws Error that names the file of definitions that cannot be loaded */
-export async function seed(model: Model, settings: Settings): Promise<void> {
+/**
+ * Resolves when it is on disk.
+ * @param isNew nothing has been there before
+ * @throws Error that names the file of definitions that cannot be loaded
+ */
+export async function seed(model: Model, settings: Settings, isNew = model.broker.isNew): Promise<void> {
   const { broker, users } = model
-  if (broker.isNew)
+  if (isNew)
     for (const v of broker.vhosts.values()) applyVhostDefaults(settings.vhostDefaults, broker, users, v)
   for (const name of settings.vhosts) if (!broker.vhosts.has(name)) broker.setVhost(vhostInfo({ name }))
   if (settings.users !== undefined) for (const u of settings.users) setUser(model, u)
-  else if (broker.isNew && settings.defaultUser !== undefined) setUser(model, settings.defaultUser)
+  else if (isNew && settings.defaultUser !== undefined) setUser(model, settings.defaultUser)
   if (settings.definitions !== undefined) {
     const { loadDefinitionFiles } = await import('../definitions/files.ts')
     await loadDefinitionFiles(model, settings.definitions, settings.skipUnchangedDefinitions)
@@ -23,7 +27,10 @@ export async function seed(model: Model, settings: Settings): Promise<void> {
   await model.commit.settled()
 }
 
-function setUser({ broker, users }: Model, { name, password, tags = [], permissions }: UserOptions): void {
+export function setUser(
+  { broker, users }: Model,
+  { name, password, tags = [], permissions }: UserOptions,
+): void {
   users.set({ name, password: newPasswordHashSync(password, users.hashing), tags, limits: {} })
   const all = [...broker.vhosts.keys()].map((v) => [v, EVERYTHING] as const)
   for (const [vhost, p] of permissions === undefined ? all : Object.entries(permissions))

@@ -3,9 +3,9 @@
  * store writes, and commits are not to wait behind logins. A thread is there only while there is something to do; its
  * program is given as text, so that bundles and both kinds of module find it.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
+import { pause } from '../util/timers.ts'
 
 const PROGRAM = `
 const { parentPort } = require('node:worker_threads')
@@ -86,7 +86,7 @@ export class HashPool {
   private async endWhenIdle(): Promise<void> {
     this.idle = new AbortController()
     const { signal } = this.idle
-    await pause(PASSWORD_THREAD_IDLE_MS, undefined, { ref: false, signal })
+    await pause(PASSWORD_THREAD_IDLE_MS, { ref: false, signal })
     if (!signal.aborted) await this.close()
   }
 

@@ -1,5 +1,6 @@
 /** Time, injected so that tests decide how it passes. */
 import { charged, type Owner } from './owner.ts'
+import { elapsed, now, soon, startTimer, stopTimer, type Timeout } from './timers.ts'
 
 export interface Timer {
   cancel(): void
@@ -20,18 +21,18 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Nobody is charged with what its timers throw: they go to whoever asks for a clock by `clockOf`. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
+  now,
+  elapsed,
   after(ms, action) {
-    let timer: NodeJS.Timeout
+    let timer: Timeout
     const wait = (left: number): void => {
       const step = Math.min(left, TIMER_MS_MAX)
-      timer = setTimeout(() => (left > step ? wait(left - step) : action()), step)
+      timer = startTimer(() => (left > step ? wait(left - step) : action()), step)
     }
     wait(Math.max(0, ms))
-    return { cancel: () => clearTimeout(timer) }
+    return { cancel: () => stopTimer(timer) }
   },
-  defer: (action) => void setImmediate(action),
+  defer: soon,
 }
 
 /** The same time for one owner, who is charged with what its timers throw. */

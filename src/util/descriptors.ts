@@ -6,6 +6,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Logger } from './logger.ts'
+import { now } from './timers.ts'
 
 /** ms between two lines of the log about connections that were turned away. */
 const LOG_MS = 10_000
@@ -87,14 +88,14 @@ export class Descriptors {
 
   private count(what: 'turnedAway' | 'closed'): void {
     this[what]++
-    const now = Date.now()
-    if (now - this.loggedAt < LOG_MS) return
+    const at = now()
+    if (at - this.loggedAt < LOG_MS) return
     const { turnedAway, closed, limit } = this
     this.logger.warn(
       { turnedAway, closed, limit },
       'no file descriptors to spare: connections are turned away, and those closed that have not logged in',
     )
-    this.loggedAt = now
+    this.loggedAt = at
     this.turnedAway = 0
     this.closed = 0
   }

@@ -2,11 +2,12 @@
  * Regular expressions from outside: of permissions, policies and requests. Unanchored and in PCRE's syntax, as RabbitMQ
  * reads them. The only place where they are decided: none of them can hold up the process (`pattern/run.ts`).
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_REQUEST_MAX, PATTERN_STEPS_PER_TURN } from '../limits.ts'
 import { compilePattern, type Program } from './pattern/compile.ts'
 import { parsePattern } from './pattern/parse.ts'
 import { runPattern } from './pattern/run.ts'
+import { nextTurn } from './timers.ts'
 
 /** What it takes to begin with a name, in steps. */
 const NAME_STEPS = 100

@@ -1,6 +1,6 @@
 /** The folder of the store, and the file in it that says whether it has had one. */
-import { accessSync, constants, existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { StorageError } from '../storage.ts'
 import { checkDataFile } from './data-file.ts'
 import { FOLDER_MODE } from './folder-rights.ts'
@@ -18,11 +18,22 @@ export function dataFile(dir: string): string {
 /** @throws StorageError UNREADABLE */
 export function makeFolder(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true, mode: FOLDER_MODE })
+    makeAll(resolve(dir))
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     throw new StorageError('UNREADABLE', `cannot read and write the data folder ${dir} (${code})`, cause)
+  }
+}
+
+/** One after the other: Node's own way of making those above does not end where the system refuses it by ENOENT. */
+function makeAll(dir: string): void {
+  const above = dirname(dir)
+  if (above !== dir && !existsSync(above)) makeAll(above)
+  try {
+    mkdirSync(dir, { mode: FOLDER_MODE })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(dir).isDirectory()) throw error
   }
 }
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it } from 'vitest'
-import { createBroker, version } from '../src/index.ts'
-import { anyAddress } from '../src/util/address.ts'
-import { until } from './support/until.ts'
+import { createBroker, version } from '../../src/index.ts'
+import { anyAddress } from '../../src/util/address.ts'
+import { until } from '../support/until.ts'
 
 describe('createBroker', () => {
   it('carries messages of a real client, and tells what it holds', async () => {

@@ -1,0 +1,48 @@
+/** A broker as it was when it was new, on the same ports: what tests do between each other. */
+import { vhostInfo } from '../broker/vhost.ts'
+import type { Settings } from '../config/settings.ts'
+import type { ActiveBroker } from './active-broker.ts'
+import { seed } from './seed.ts'
+
+/**
+ * Removes queues, exchanges, bindings, policies, users, vhosts and parameters that the settings do not name, and with them
+ * all messages; resolves when that is on disk.
+ *
+ * @param keepConnections those in a vhost and of a user that stay are not closed: they only lose their queues
+ */
+export async function resetBroker(
+  { model, server }: ActiveBroker,
+  settings: Settings,
+  keepConnections: boolean,
+): Promise<void> {
+  const { broker, users, parameters } = model
+  if (!keepConnections) await server.close('reset')
+  const own = new Set([settings.defaultVhost, ...settings.vhosts])
+  for (const vhost of [...broker.vhosts.values()]) {
+    vhost.tracers.setFirehose(undefined)
+    if (own.has(vhost.name)) vhost.empty()
+    else {
+      server.closeVhost(vhost)
+      users.vhostRemoved(vhost.name)
+      broker.removeVhost(vhost.name)
+    }
+  }
+  for (const name of own) {
+    const description = name === settings.defaultVhost ? 'Default virtual host' : ''
+    broker.setVhost(vhostInfo({ name, description }))
+  }
+  const { defaultUser } = settings
+  const stay = new Set(
+    (settings.users ?? (defaultUser === undefined ? [] : [defaultUser])).map((u) => u.name),
+  )
+  for (const { name } of [...users]) {
+    if (!stay.has(name)) users.remove(name)
+    for (const vhost of own) {
+      users.removePermission(name, vhost)
+      users.removeTopicPermissions(name, vhost)
+    }
+  }
+  for (const p of parameters.list()) parameters.remove(p)
+  for (const { name } of parameters.listGlobal()) parameters.removeGlobal(name)
+  await seed(model, settings, true)
+}
