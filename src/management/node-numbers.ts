@@ -1,7 +1,9 @@
 /** What is measured of the process as a node, by RabbitMQ's names. What only Erlang has is 0: tools expect the names. */
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { residentMemory } from '../util/process-memory.ts'
+import { elapsed } from '../util/timers.ts'
 import type { ManagedNode } from './managed-node.ts'
 
 let collections = 0
@@ -19,12 +21,12 @@ const LAG_RESOLUTION_MS = 20
 const LAG_INTERVAL_MS = 5000
 const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS })
 lag.enable()
-let lagSince = performance.now()
+let lagSince = elapsed()
 let lastLag = 0
 
 /** How late timers came in the last seconds: the 99th percentile, in microseconds. */
 function eventLoopLag(): number {
-  const now = performance.now()
+  const now = elapsed()
   if (now - lagSince < LAG_INTERVAL_MS - LAG_RESOLUTION_MS) return lastLag
   if (lag.count > 0) lastLag = Math.max(0, Math.round(lag.percentile(99) / 1000 - LAG_RESOLUTION_MS * 1000))
   lag.reset()
