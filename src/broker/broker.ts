@@ -1,54 +1,35 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
-import { createHash, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { COMMIT_BYTES_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
-import { type Clock, clockOf } from '../util/clock.ts'
+import type { Clock } from '../util/clock.ts'
 import { forgetMemory } from '../util/large-memory.ts'
 import { defaultSemantics, type Semantics } from '../util/rabbitmq-version.ts'
-import { messageOf, StoredObjects } from '../util/stored-objects.ts'
+import { StoredObjects } from '../util/stored-objects.ts'
 import { BrokerCounters } from './counters.ts'
-import { Deduplication, wantsDeduplication } from './deduplication.ts'
-import { StoredDeduplication } from './deduplication-store.ts'
+import { wantsDeduplication } from './deduplication.ts'
+import { deduplicationOf } from './deduplication-store.ts'
 import { DelayedMessages } from './delay/delayed-messages.ts'
 import { DELAY_HEADER, delayOf } from './exchange/delayed.ts'
 import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
 import { readContent } from './message.ts'
-import { Chain } from './messages/chain.ts'
-import type { MessageOrder } from './messages/order.ts'
 import { Pager } from './messages/pager.ts'
-import { Priorities } from './messages/priorities.ts'
-import { SegmentStore } from './messages/segment-store.ts'
-import { StreamLog } from './messages/stream-log.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import { publishContent } from './publish-content.ts'
-import { deadLetter } from './queue/dead-letter.ts'
-import { withOwnHistory } from './queue/death-history.ts'
-import type { QueueEnvironment } from './queue/environment.ts'
+import { QueueFactory, type QueueOptions } from './queue/kinds/factory.ts'
 import { classic } from './queue/kinds/kinds.ts'
-import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
-import { StreamQueue } from './queue/stream/stream-queue.ts'
-import { WorkQueue } from './queue/work-queue.ts'
+import type { Queue, QueueInfo } from './queue/queue.ts'
 import { restoreObjects, restoreVhosts } from './restore.ts'
 import { type StoredExchange, TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
 import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
 const RANDOM_STEPS = 2 ** 32
-
-/** Seconds until the numbers come round. */
-const SPILL_STARTS = 0x4000_0000
-
-const deadLettered = {
-  rejected: 'deadLetteredRejected',
-  expired: 'deadLetteredExpired',
-  maxlen: 'deadLetteredMaxlen',
-  delivery_limit: 'deadLetteredDeliveryLimit',
-} as const
 
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
@@ -117,7 +98,7 @@ export class Broker {
   private readonly vhostMade: (vhost: Vhost) => void
   /** Of the node as a whole. */
   readonly limits: NonNullable<BrokerSettings['limits']>
-  private nextSpill: number
+  private readonly queues: QueueFactory
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
     this.storage = storage
@@ -144,8 +125,17 @@ export class Broker {
     this.vhostMade = settings.vhostMade ?? (() => {})
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
-    // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
-    this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
+    this.queues = new QueueFactory({
+      storage,
+      commit,
+      clock,
+      turn: this.turn,
+      pager: this.pager,
+      failures: this.failures,
+      objects: this.objects,
+      counters: this.counters,
+      semantics: this.semantics,
+    })
   }
 
   /** Brings back what the store holds; a new store gets the vhost `/`. */
@@ -176,7 +166,11 @@ export class Broker {
   }
 
   restoreQueue(vhost: Vhost, info: QueueInfo, log: number): Queue {
-    const queue = this.makeQueue(vhost, info, undefined, () => log)
+    const queue = this.queues.make(
+      vhost,
+      info,
+      this.options(vhost, undefined, () => log),
+    )
     try {
       queue.restore()
       return queue
@@ -242,20 +236,10 @@ export class Broker {
     }
     const routing = exchangeRouting(info.type, info.arguments, { random: this.random, delay: () => delay })
     const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
-    const deduplication = wanted ? this.deduplication('exchange', vhost, info) : undefined
+    const deduplication = wanted
+      ? deduplicationOf(['exchange', vhost.name, info.name], info, this.storage, this.commit)
+      : undefined
     return { routing, deduplication, log }
-  }
-
-  private deduplication(
-    what: 'exchange' | 'queue',
-    vhost: Vhost,
-    { name, durable, arguments: args }: { name: string; durable: boolean; arguments: FieldTable },
-  ): Deduplication {
-    if (!durable || !this.commit.keeps) return new Deduplication(args, undefined)
-    const owner = createHash('sha256')
-      .update(JSON.stringify([what, vhost.name, name]))
-      .digest('base64url')
-    return new Deduplication(args, new StoredDeduplication(owner, this.storage, this.commit))
   }
 
   /** What an exchange has held back comes to it again when its time has come, marked so that it is not held again. */
@@ -276,9 +260,9 @@ export class Broker {
   createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): Queue {
     // An exclusive queue ends with its connection, so there is nothing to keep.
     const info = { ...wanted, durable: wanted.durable && !wanted.exclusive }
-    const queue = this.makeQueue(vhost, info, owner, (levels) =>
-      info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined,
-    )
+    const firstLog = (levels: number): number | undefined =>
+      info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
+    const queue = this.queues.make(vhost, info, this.options(vhost, owner, firstLog))
     vhost.addQueue(queue)
     this.counters.queuesCreated++
     return queue
@@ -288,83 +272,24 @@ export class Broker {
   createReplyQueue(vhost: Vhost, name: string, owner: object): Queue {
     const args = FieldTable.empty
     const info = { name, durable: false, exclusive: true, autoDelete: true, kind: classic, arguments: args }
-    const queue = this.makeQueue(
-      vhost,
-      info,
+    const queue = this.queues.make(vhost, info, {
       owner,
-      () => undefined,
-      (q) => vhost.removeReplyQueue(q),
-    )
+      firstLog: () => undefined,
+      remove: (q) => vhost.removeReplyQueue(q),
+    })
     vhost.addReplyQueue(queue)
     return queue
   }
 
-  private openLog(id: number): SegmentStore {
-    return new SegmentStore(id, this.commit, this.storage, (segment, error) => {
-      const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${id}`, key: '' }
-      this.objects.note({ ...object, reason: messageOf(error) }, error)
-    })
-  }
-
-  /** @param firstLog gives the number of the log of the first level, for so many levels */
-  private makeQueue(
-    vhost: Vhost,
-    info: QueueInfo,
-    owner: object | undefined,
-    firstLog: (levels: number) => number | undefined,
-    remove = (q: Queue): void => {
-      this.queueGone(vhost.name, q.name)
-      vhost.removeQueue(q)
-    },
-  ): Queue {
-    const failing = this.failures.owner('queue', { vhost: vhost.name, queue: info.name })
-    const env: QueueEnvironment = {
-      clock: clockOf(failing, this.clock),
-      failed: (error) => failing.failed(error),
-      parked: ({ number, during }, error) =>
-        this.failures.note(
-          'message',
-          { vhost: vhost.name, queue: info.name, message: number, during },
-          error,
-          'message set aside: it cannot be handled',
-        ),
-      turn: this.turn,
-      deadLetter: (q, content, reason, done) => {
-        this.counters[deadLettered[reason]]++
-        return deadLetter(vhost, q, withOwnHistory(content, this.semantics), reason, this.turn.now(), done)
+  private options(vhost: Vhost, owner: object | undefined, firstLog: QueueOptions['firstLog']): QueueOptions {
+    return {
+      owner,
+      firstLog,
+      remove: (q) => {
+        this.queueGone(vhost.name, q.name)
+        vhost.removeQueue(q)
       },
-      remove,
     }
-    const policies = vhost.policiesOfQueue(info)
-    const settings = vhost.settingsOfQueue(info, policies)
-    const log = firstLog(settings.maxPriority + 1)
-    if (info.kind.log) {
-      const messages = new StreamLog(log === undefined ? undefined : this.openLog(log), this.pager)
-      return new StreamQueue(info, policies, settings, messages, env)
-    }
-    const contents = {
-      order: this.makeOrder(info, settings, log),
-      log,
-      deduplication: wantsDeduplication(info.arguments)
-        ? this.deduplication('queue', vhost, info)
-        : undefined,
-    }
-    return new WorkQueue(info, policies, settings, owner, contents, env)
-  }
-
-  /** @param firstLog the logs of the levels are numbered from there */
-  private makeOrder(
-    { kind }: QueueInfo,
-    { maxPriority }: QueueSettings,
-    firstLog: number | undefined,
-  ): MessageOrder {
-    const chain = (level: number): Chain => {
-      const log = firstLog === undefined ? undefined : this.openLog(firstLog + level)
-      return new Chain(log, this.pager, () => this.openLog(this.nextSpill++), kind.returnOrder)
-    }
-    return maxPriority === 0
-      ? chain(0)
-      : new Priorities(Array.from({ length: maxPriority + 1 }, (_, level) => chain(level)))
   }
 
   /** Octets of messages in memory. */

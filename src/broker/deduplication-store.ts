@@ -1,7 +1,9 @@
 /** The caches of deduplication.ts as metadata: one small value for each entry, in the batch of its message. */
+import { createHash } from 'node:crypto'
+import type { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { DeduplicationStore } from './deduplication.ts'
+import { Deduplication, type DeduplicationStore } from './deduplication.ts'
 
 const NUMBER_DIGITS = 14
 
@@ -52,4 +54,16 @@ function parse(value: Uint8Array): [text: string, until: number] | undefined {
   } catch {
     return undefined
   }
+}
+
+/** @param whose its owner: what it is, its vhost and its name */
+export function deduplicationOf(
+  whose: readonly ['exchange' | 'queue', string, string],
+  { durable, arguments: args }: { readonly durable: boolean; readonly arguments: FieldTable },
+  storage: Storage,
+  commit: GroupCommit,
+): Deduplication {
+  if (!durable || !commit.keeps) return new Deduplication(args, undefined)
+  const owner = createHash('sha256').update(JSON.stringify(whose)).digest('base64url')
+  return new Deduplication(args, new StoredDeduplication(owner, storage, commit))
 }

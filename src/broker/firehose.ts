@@ -7,24 +7,27 @@ import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import { cutToOctets, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { charged, type Owner } from '../util/owner.ts'
+import { carbonCopyKeys } from './carbon-copies.ts'
 import { type Content, type Incoming, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 import { publishContent } from './publish-content.ts'
-import { carbonCopyKeys } from './queue/dead-letter.ts'
 import type { Queue } from './queue/queue.ts'
-import type { Route } from './router.ts'
+import type { Route, Routing } from './router.ts'
 import type { TraceOrigin, Tracer } from './tracer.ts'
-import type { Vhost } from './vhost.ts'
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace'
 
+export interface TracedVhost extends Routing {
+  readonly name: string
+}
+
 export class Firehose implements Tracer {
-  private readonly vhost: Vhost
+  private readonly vhost: TracedVhost
   private readonly node: string
   private readonly owner: Owner
 
   /** @param owner who is charged with copies that cannot be made: what is copied goes its way */
-  constructor(vhost: Vhost, node: string, owner: Owner) {
+  constructor(vhost: TracedVhost, node: string, owner: Owner) {
     this.vhost = vhost
     this.owner = owner
     this.node = node

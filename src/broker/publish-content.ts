@@ -2,8 +2,7 @@
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { type Content, Incoming } from './message.ts'
-import { PlainMessage } from './router.ts'
-import type { Vhost } from './vhost.ts'
+import { PlainMessage, type Routing } from './router.ts'
 
 /**
  * @param keys under which it is routed; its own routing key stays
@@ -11,13 +10,13 @@ import type { Vhost } from './vhost.ts'
  * @returns whether a queue was found
  */
 export function publishContent(
-  vhost: Vhost,
+  routing: Routing,
   exchange: Exchange,
   keys: readonly string[],
   { exchange: exchangeName, routingKey, properties, body, died }: Omit<Content, 'propertyBytes'>,
   ttl = -1,
 ): boolean {
-  const { queues, effects } = vhost.routeOwn(
+  const { queues, effects } = routing.routeOwn(
     exchange,
     keys.map((k) => new PlainMessage(k, properties)),
   )

@@ -48,6 +48,13 @@ export class PlainMessage implements RoutedMessage {
   }
 }
 
+/** What the broker itself publishes by: exchanges, and the way from one of them into queues. */
+export interface Routing {
+  findExchange(name: string): Exchange | undefined
+  /** Too many steps lead nowhere. */
+  routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route
+}
+
 /** Where the search happens: exchanges by name, and the time in ms since 1970. */
 export interface RouteContext {
   readonly findExchange: (name: string) => Exchange | undefined

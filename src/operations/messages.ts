@@ -15,9 +15,9 @@ export function readableQueue(c: Caller, name: string): Queue {
 export function gettableQueue(c: Caller, name: string): Queue {
   const q = readableQueue(c, name)
   const what = describeQueue(c, q.name)
-  if (q.kind.log)
+  if (!q.kind.takesOut)
     throw new AmqpError(ReplyCode.NotImplemented, `basic.get not supported by stream queues ${what}`)
-  if (q.kind.strict && q.settings.singleActiveConsumer)
+  if (!q.kind.getBesideSingleActive && q.settings.singleActiveConsumer)
     throw new AmqpError(
       ReplyCode.ResourceLocked,
       `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,

@@ -1,10 +1,10 @@
 /** What every publish has to pass, and the whole way of those that come over no channel (behaviour.md section 7). */
 import type { Broker } from '../broker/broker.ts'
+import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { Incoming } from '../broker/message.ts'
-import { carbonCopyKeys } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage } from '../broker/router.ts'
 import { preconditionFailed } from '../protocol/errors.ts'

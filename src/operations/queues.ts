@@ -154,7 +154,7 @@ export function purgeQueue(c: Caller, rawName: string): number {
   const name = cleanName(rawName)
   checkAccess(c, 'read', 'queue', name)
   const q = existingQueue(c, name)
-  if (q.kind.log)
+  if (!q.kind.takesOut)
     throw new AmqpError(
       ReplyCode.NotImplemented,
       `queue.purge not supported by stream queues ${describeQueue(c, name)}`,

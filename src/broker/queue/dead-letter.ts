@@ -9,11 +9,10 @@ import {
   toField,
 } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
-import { octetText } from '../../util/octet-text.ts'
+import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
 import { type Content, Incoming } from '../message.ts'
-import { isUnroutable, PlainMessage } from '../router.ts'
-import type { Vhost } from '../vhost.ts'
+import { isUnroutable, PlainMessage, type Routing } from '../router.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue } from './queue.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
@@ -24,14 +23,14 @@ const COUNT_MAX = Number.MAX_SAFE_INTEGER
  * @returns whether there are targets and all of them have it
  */
 export function deadLetter(
-  vhost: Vhost,
+  routing: Routing,
   queue: Queue,
   content: Content,
   reason: DeathReason,
   nowMs: number,
   done?: Set<Queue>,
 ): boolean {
-  const exchange = vhost.findExchange(queue.settings.deadLetterExchange as string)
+  const exchange = routing.findExchange(queue.settings.deadLetterExchange as string)
   if (exchange === undefined) return false
   const fixedKey = queue.settings.deadLetterRoutingKey
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
@@ -41,7 +40,7 @@ export function deadLetter(
   const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
-  const route = vhost.routeOwn(exchange, messages)
+  const route = routing.routeOwn(exchange, messages)
   const { queues, effects } = route
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
@@ -61,12 +60,6 @@ export function deadLetter(
   if (effects.length > 0) encode()
   for (const effect of effects) effect.published(m)
   return complete
-}
-
-/** The texts of a CC or BCC header; empty where it is absent or no array of texts. */
-export function carbonCopyKeys(headers: FieldTable | undefined, name: 'CC' | 'BCC'): string[] {
-  const v = headers?.get(name)
-  return v?.type === 'A' ? v.value.flatMap((k) => (k.type === 'S' ? [octetText(k.value)] : [])) : []
 }
 
 /** The entries of x-death, newest first. */

@@ -345,7 +345,7 @@ export class WorkQueue implements Queue {
   decorated({ segment, index }: Delivery): Incoming | undefined {
     return segment.deliveryCounts === undefined
       ? undefined
-      : countedMessage(segment, index, this.kind.returnOrder)
+      : countedMessage(segment, index, this.kind.requeuesInOrder)
   }
 
   browse(after = -1): Iterable<Browsed> {

@@ -38,8 +38,8 @@ function consume(ch: Channel, m: BasicConsume): void {
   const queue = readableQueue(ch.caller, queueName(ch, m.queue))
   const what = describeQueue(ch.caller, queue.name)
   const { noAck } = m
-  const exclusive = m.exclusive && !queue.kind.strict
-  if (queue.kind.strict && ch.sharedPrefetch > 0)
+  const exclusive = m.exclusive && queue.kind.exclusiveConsumers
+  if (!queue.kind.sharedPrefetch && ch.sharedPrefetch > 0)
     throw new AmqpError(ReplyCode.NotImplemented, `${what} does not support global qos`)
   if (
     queue.hasExclusiveConsumer ||
@@ -49,7 +49,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   checkConsumerArguments(m.arguments, queue.kind, what)
   const priority = m.arguments.integer('x-priority') ?? 0
   const timeout = m.arguments.integer('x-consumer-timeout')
-  if (queue.kind.log) checkReadable(ch, m, what)
+  if (queue.kind.positions) checkReadable(ch, m, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
   // What was published before belongs to those who were there before.

@@ -1,6 +1,6 @@
+import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type Incoming, readContent } from '../../broker/message.ts'
-import { carbonCopyKeys } from '../../broker/queue/dead-letter.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
 import { COMMITTED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'

@@ -17,26 +17,39 @@ export interface QueueKind {
   /** A message may come back only so often, also where x-delivery-limit does not say. */
   readonly limitsDeliveries: boolean
   /** Messages that come back go out again in the order of their return, not at their original place. */
-  readonly returnOrder: boolean
+  readonly requeuesInOrder: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
   /** A single active consumer makes room for one of a higher priority, once its deliveries are settled. */
   readonly activeConsumerYields: boolean
   /** A policy's overflow comes before that of the declaration. */
   readonly policyOverflowWins: boolean
-  /** Ignores the exclusive flag of consumers, refuses basic.get with a single active consumer, and a shared prefetch. */
-  readonly strict: boolean
-  /** Messages stay when they are read; consumers have positions. */
-  readonly log: boolean
+  /** basic.get and queue.purge. */
+  readonly takesOut: boolean
+  /** basic.get beside a single active consumer. */
+  readonly getBesideSingleActive: boolean
+  /** The exclusive flag of consumers counts. */
+  readonly exclusiveConsumers: boolean
+  /** A prefetch limit that the consumers of a channel share. */
+  readonly sharedPrefetch: boolean
+  /** Consumers have positions: they acknowledge, have a prefetch limit, and say where they begin. */
+  readonly positions: boolean
+  /** Messages stay when they are read. Asked for in this folder only. */
+  readonly isStream: boolean
 }
 
 const work = {
   limitsDeliveries: false,
-  returnOrder: false,
+  requeuesInOrder: false,
   atLeastOnce: false,
   activeConsumerYields: false,
   policyOverflowWins: false,
-  log: false,
+  takesOut: true,
+  getBesideSingleActive: true,
+  exclusiveConsumers: true,
+  sharedPrefetch: true,
+  positions: false,
+  isStream: false,
 }
 
 const rows: readonly QueueKind[] = [
@@ -46,20 +59,21 @@ const rows: readonly QueueKind[] = [
     module: 'rabbit_classic_queue',
     policyTarget: 'classic_queues',
     transient: true,
-    strict: false,
   },
   {
+    ...work,
     name: 'quorum',
     module: 'rabbit_quorum_queue',
     policyTarget: 'quorum_queues',
     transient: false,
     limitsDeliveries: true,
-    returnOrder: true,
+    requeuesInOrder: true,
     atLeastOnce: true,
     activeConsumerYields: true,
     policyOverflowWins: true,
-    strict: true,
-    log: false,
+    getBesideSingleActive: false,
+    exclusiveConsumers: false,
+    sharedPrefetch: false,
   },
   {
     ...work,
@@ -67,8 +81,12 @@ const rows: readonly QueueKind[] = [
     module: 'rabbit_stream_queue',
     policyTarget: 'streams',
     transient: false,
-    strict: true,
-    log: true,
+    takesOut: false,
+    getBesideSingleActive: false,
+    exclusiveConsumers: false,
+    sharedPrefetch: false,
+    positions: true,
+    isStream: true,
   },
 ]
 
