@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/interop/**', 'test/oracle/**', 'test/web/**'],
     benchmark: { include: ['src/**/*.bench.ts'] },
+    // All invariants, the dear ones too.
+    env: { LEVERET_CHECKS: 'all' },
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

@@ -13,11 +13,10 @@ import {
   Segment,
   STATE_DELIVERED,
   STATE_READY,
-  STATE_SETTLED,
   STATE_UNACKED,
 } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { residentBytes, segmentAt, soonestExpiry } from './segments.ts'
+import { checkSum, residentBytes, segmentAt, soonestExpiry } from './segments.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
@@ -126,9 +125,10 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   private push(segment: Segment): void {
+    checkSum(this.segments, this.ready, this.unacked)
     const tail = this.segments.at(-1)
     if (tail !== undefined) {
-      tail.sealed = true
+      tail.seal()
       // Dropped only now: an empty tail on disk waits for its successor.
       if (tail.live === 0) this.dropSegment(tail)
       else this.pager.sealed(tail, this)
@@ -302,9 +302,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   private settled(segment: Segment, index: number): void {
-    segment.states[index] = STATE_SETTLED
-    segment.live--
-    if (segment.deliveryCounts !== undefined) segment.deliveryCounts.forget(index)
+    segment.settle(index)
     if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
     if (segment.live === 0) this.emptied(segment)
   }
@@ -336,7 +334,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (at < this.cursorAt) this.cursorAt--
     else if (at === this.cursorAt) this.cursorIndex = 0
     if (this.lastFound === segment) this.lastFound = undefined
-    segment.gone = true
+    segment.letGo()
     ;(this.log ?? this.spillLog)?.drop(segment)
     this.pager.release(segment)
   }
@@ -385,7 +383,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   destroy(): void {
     for (const segment of this.segments) {
-      segment.gone = true
+      segment.letGo()
       this.pager.release(segment)
     }
     this.segments.length = 0

@@ -108,8 +108,8 @@ export class Pager {
   }
 
   private list(segment: Segment, listed: boolean): void {
-    if (segment.listed === listed) return
-    segment.listed = listed
+    if (segment.mayLeave === listed) return
+    segment.mayLeave = listed
     this.sealedBytes += (listed ? 1 : -1) * (segment.bytes?.length ?? 0)
   }
 

@@ -97,12 +97,9 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   segment.count = view.getUint32(8, true)
   segment.live = view.getUint32(12, true)
   segment.persistent = segment.live
-  segment.logged = segment.count
   segment.used = view.getUint32(24, true)
   segment.soonest = view.getUint32(28, true) * 1000
-  segment.onDisk = segment.recorded = true
-  segment.spilled = true
-  segment.sealed = true
+  segment.restored()
   const tailAt = FIXED_BYTES + packedBytes(segment.count)
   const { base, count, live } = segment
   if (

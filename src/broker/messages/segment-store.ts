@@ -5,7 +5,7 @@
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { SEGMENT_MESSAGES_MAX, type Segment, STATE_READY, STATE_SETTLED, unpackStates } from './segment.ts'
+import { SEGMENT_MESSAGES_MAX, type Segment, STATE_READY, unpackStates } from './segment.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 /** In place of where an entry begins. */
@@ -45,12 +45,12 @@ export class SegmentStore implements BatchSource {
 
   /** Has the whole segment written, transient messages too, so that it can leave memory. */
   spill(segment: Segment): void {
-    segment.spilling = true
-    if (!segment.dirty) this.touch(segment)
+    segment.askWhole()
+    this.touch(segment)
   }
 
   touch(segment: Segment): void {
-    segment.dirty = true
+    if (!segment.touch()) return
     this.changed.push(segment)
     this.list()
   }
@@ -82,7 +82,8 @@ export class SegmentStore implements BatchSource {
     const changed = this.changed
     this.changed = []
     for (const segment of changed) {
-      segment.dirty = false
+      segment.listed()
+      segment.check()
       if (!segment.gone) this.collectSegment(segment, batch)
     }
     for (const segment of changed) this.cleaned(segment)
@@ -90,8 +91,7 @@ export class SegmentStore implements BatchSource {
 
   private collectSegment(segment: Segment, batch: StorageWrite[]): void {
     const first = segment.logged
-    segment.logged = segment.count
-    segment.batch = this.commit.number
+    segment.takenUp(this.commit.number)
     if (segment.spilling) {
       this.collectWhole(segment, batch)
       return
@@ -104,11 +104,11 @@ export class SegmentStore implements BatchSource {
       const end = (segment.offsets[range.last] as number) + segment.entryLength(range.last)
       const record = bytes.subarray(start, Math.min(bytes.length, (end + 3) & ~3))
       batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
-      segment.onDisk = segment.recorded = true
+      segment.written()
     } else if (segment.live === 0 && segment.recorded) {
       // Where the store does not have the records yet, it will never get them.
       batch.push({ op: 'clear-segment', log: this.id, segment: segment.number })
-      segment.recorded = false
+      segment.cleared()
     }
     if (segment.onDisk)
       batch.push({ op: 'segment', log: this.id, segment: segment.number, state: encodeState(segment) })
@@ -123,9 +123,7 @@ export class SegmentStore implements BatchSource {
     const bytes = (segment.bytes as Uint8Array).subarray(start, Math.max(used, start))
     batch.push({ op: 'record', log, segment: number, index: 0, bytes })
     batch.push({ op: 'segment', log, segment: number, state: encodeState(segment) })
-    segment.onDisk = segment.recorded = true
-    segment.spilling = false
-    segment.spilled = true
+    segment.writtenWhole()
   }
 
   /**
@@ -202,8 +200,7 @@ function settleLost(segment: Segment): number[] {
     if (segment.offsets[i] !== MISSING) continue
     segment.offsets[i] = 0
     if (segment.state(i) !== STATE_READY) continue
-    segment.states[i] = STATE_SETTLED
-    segment.live--
+    segment.settle(i)
     lost.push(i)
   }
   return lost

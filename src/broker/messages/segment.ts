@@ -4,6 +4,7 @@
  * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
  */
 import { copyBytes } from '../../util/copy.ts'
+import { checksDear, invariant } from '../../util/invariant.ts'
 import { TimeMarks } from '../../util/time-marks.ts'
 import {
   type Content,
@@ -17,6 +18,7 @@ import {
 } from '../message.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
 import type { Browsed } from './order.ts'
+import { SegmentLifecycle } from './segment-lifecycle.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
 export const SEGMENT_BYTES_FIRST = 4 * 1024
@@ -73,7 +75,7 @@ function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
   return new Int32Array(buffer, byteOffset, length >> 2)
 }
 
-export class Segment {
+export class Segment extends SegmentLifecycle {
   /** Number of the segment in its queue, from 1; also its key on disk. */
   readonly number: number
   /** The queue's number of the message at index 0. */
@@ -91,24 +93,10 @@ export class Segment {
   /** Where each entry begins. */
   offsets: Uint32Array
   states: Uint8Array
-  /** How far the log has taken it over: indexes below are in an earlier batch or need none. */
-  logged = 0
-  /** Something of it is on disk or in a batch on its way there. */
-  onDisk = false
-  /** The store has records of it, or gets them with a batch on its way. */
-  recorded = false
-  /** Changed since the last batch: it is in the log's list. */
-  dirty = false
-  /** No further appends. */
-  sealed = false
   /** The states as the store keeps them, until the segment is loaded for the first time. */
   packedStates: Uint8Array | undefined
   /** Its memory counts among what may leave. */
-  listed = false
-  /** The queue has let go of it. */
-  gone = false
-  /** The batch that took it up last; its octets must not change before that is on disk. */
-  batch = 0
+  mayLeave = false
   /** Made around the memory of one message, which may be on its way to a socket. */
   adopted = false
   /** How often messages have come back, in queues with a delivery limit. */
@@ -121,16 +109,13 @@ export class Segment {
   soonest = 0
   /** Called when the last pin goes, for memory that is free from then on. */
   unpinned: (() => void) | undefined
-  /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
-  spilling = false
-  /** Written whole. */
-  spilled = false
 
   /**
    * @param memory where entries go: its length and its place in its buffer are multiples of four; undefined = the messages
    * are on disk only
    */
   constructor(number: number, base: number, memory: Uint8Array | undefined) {
+    super()
     this.number = number
     this.base = base
     if (memory === undefined) {
@@ -185,7 +170,7 @@ export class Segment {
     const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
     const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
     segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
-    segment.sealed = true
+    segment.seal()
     segment.adopted = true
     m.adoptable = false
     return segment
@@ -232,6 +217,7 @@ export class Segment {
 
   /** Gives up its memory; `SegmentStore.load` brings the messages back. */
   unload(): void {
+    invariant(this.gone || this.live === 0 || !this.dirty, 'the store has what leaves memory')
     if (!this.gone) this.packedStates = packStates(this)
     this.bytes = undefined
     this.words = noWords
@@ -241,11 +227,11 @@ export class Segment {
 
   /** Starts over with an empty buffer; only for a segment without live messages that is not on disk. */
   reset(base: number): void {
+    this.startOver()
     this.base = base
     this.used = 0
     this.count = 0
     this.persistent = 0
-    this.logged = 0
     this.soonest = 0
     this.deliveryCounts = undefined
     this.arrivals.restart()
@@ -260,6 +246,22 @@ export class Segment {
     if (--this.pins > 0 || this.unpinned === undefined) return
     this.unpinned()
     this.unpinned = undefined
+  }
+
+  /** The message leaves for good. */
+  settle(index: number): void {
+    invariant(this.state(index) !== STATE_SETTLED, 'a message is settled once')
+    this.states[index] = STATE_SETTLED
+    this.live--
+    this.deliveryCounts?.forget(index)
+  }
+
+  /** Dear: the number of live messages is that of the states. */
+  check(): void {
+    if (!checksDear || this.bytes === undefined) return
+    let live = 0
+    for (let i = 0; i < this.count; i++) if (this.state(i) !== STATE_SETTLED) live++
+    invariant(live === this.live, `of a segment's messages ${live} are there, not ${this.live}`)
   }
 
   state(index: number): number {

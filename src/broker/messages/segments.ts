@@ -1,4 +1,5 @@
 /** What is found in a list of segments, which are in the order of their messages. */
+import { checksDear, invariant } from '../../util/invariant.ts'
 import type { Segment } from './segment.ts'
 
 /** The last segment for which it holds; it holds for those in front too. */
@@ -30,6 +31,13 @@ export function soonestExpiry(segments: readonly Segment[]): number {
   let soonest = 0
   for (const { soonest: at } of segments) if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
   return soonest
+}
+
+/** Dear: every message that is not settled is ready or unacked. */
+export function checkSum(segments: readonly Segment[], ready: number, unacked: number): void {
+  if (!checksDear) return
+  const live = segments.reduce((n, s) => n + s.live, 0)
+  invariant(live === ready + unacked, `${live} messages are there, ${ready} ready and ${unacked} unacked`)
 }
 
 /** Octets of segments in memory. */

@@ -94,7 +94,7 @@ export class StreamLog implements SegmentOwner {
     const size = Math.max(entryBytes, Math.min(this.segmentBytes, wanted))
     const segment = new Segment(this.nextSegment++, this.end, this.pager.memory(size))
     if (tail !== undefined) {
-      tail.sealed = true
+      tail.seal()
       this.pager.sealed(tail, this)
     }
     this.segments.push(segment)
@@ -119,7 +119,7 @@ export class StreamLog implements SegmentOwner {
     const segment = this.segments.shift() as Segment
     this.bytes -= segment.used
     if (this.lastFound === segment) this.lastFound = undefined
-    segment.gone = true
+    segment.letGo()
     this.log?.drop(segment)
     this.pager.release(segment)
   }
@@ -182,7 +182,7 @@ export class StreamLog implements SegmentOwner {
 
   destroy(): void {
     for (const segment of this.segments) {
-      segment.gone = true
+      segment.letGo()
       this.pager.release(segment)
     }
     this.segments.length = 0

@@ -1,0 +1,142 @@
+// hot: per message
+/**
+ * The life of a segment, between its queue and the store: open, then sealed, then gone; and, independent of that, how far
+ * the store has it. All changes of state are made here, each with what must hold for it.
+ *
+ * With the store: nothing on disk -> records and state on disk -> state only, once all of a segment's messages are settled.
+ * A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave memory with
+ * transient messages in it is written whole, once.
+ */
+import { invariant } from '../../util/invariant.ts'
+
+export abstract class SegmentLifecycle {
+  /** All messages, settled ones included. */
+  abstract count: number
+  /** Messages not settled. */
+  abstract live: number
+  private isSealed = false
+  private isGone = false
+  private isDirty = false
+  private hasState = false
+  private hasRecords = false
+  private wantsWhole = false
+  private isWhole = false
+  private takenUpIn = 0
+  private takenUpTo = 0
+
+  /** No further appends. */
+  get sealed(): boolean {
+    return this.isSealed
+  }
+
+  /** The queue has let go of it. */
+  get gone(): boolean {
+    return this.isGone
+  }
+
+  /** Changed since the last batch: it is in the store's list. */
+  get dirty(): boolean {
+    return this.isDirty
+  }
+
+  /** Something of it is on disk or in a batch on its way there. */
+  get onDisk(): boolean {
+    return this.hasState
+  }
+
+  /** The store has records of it, or gets them with a batch on its way. */
+  get recorded(): boolean {
+    return this.hasRecords
+  }
+
+  /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
+  get spilling(): boolean {
+    return this.wantsWhole
+  }
+
+  /** Written whole. */
+  get spilled(): boolean {
+    return this.isWhole
+  }
+
+  /** The batch that took it up last; its octets must not change before that is on disk. */
+  get batch(): number {
+    return this.takenUpIn
+  }
+
+  /** How far the store has taken it over: indexes below are in an earlier batch or need none. */
+  get logged(): number {
+    return this.takenUpTo
+  }
+
+  seal(): void {
+    this.isSealed = true
+  }
+
+  /** The queue forgets it. */
+  letGo(): void {
+    invariant(!this.isGone, 'a segment is let go of once')
+    this.isGone = true
+  }
+
+  /** True where it has to go on the store's list. */
+  touch(): boolean {
+    if (this.isDirty) return false
+    invariant(!this.isGone, 'nothing changes in a segment that is gone')
+    this.isDirty = true
+    return true
+  }
+
+  askWhole(): void {
+    invariant(this.isSealed, 'an open segment does not leave memory')
+    this.wantsWhole = true
+  }
+
+  /** It leaves the store's list. */
+  listed(): void {
+    invariant(this.isDirty, 'what is on the list has changed')
+    this.isDirty = false
+  }
+
+  /** A batch takes it up. */
+  takenUp(batch: number): void {
+    invariant(batch >= this.takenUpIn, 'batches take up segments in their order')
+    this.takenUpTo = this.count
+    this.takenUpIn = batch
+  }
+
+  /** The batch has records of it. */
+  written(): void {
+    this.hasState = this.hasRecords = true
+  }
+
+  /** The batch has all of it. */
+  writtenWhole(): void {
+    invariant(this.wantsWhole, 'only what was asked for is written whole')
+    this.written()
+    this.wantsWhole = false
+    this.isWhole = true
+  }
+
+  /** The batch removes its records; its state stays. */
+  cleared(): void {
+    invariant(this.hasRecords && this.live === 0, 'records of messages that are not settled stay')
+    this.hasRecords = false
+  }
+
+  /** It comes from the store. */
+  restored(): void {
+    this.hasState = this.hasRecords = this.isWhole = this.isSealed = true
+    this.takenUpTo = this.count
+  }
+
+  /** It starts over in the same memory. */
+  protected startOver(): void {
+    invariant(this.live === 0, 'a segment with messages goes on')
+    invariant(
+      !this.isSealed && !this.isDirty && !this.hasState,
+      'only a segment that the store does not have',
+    )
+    this.takenUpTo = 0
+  }
+}
