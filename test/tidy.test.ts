@@ -13,22 +13,30 @@ const files = (dir: string): string[] =>
 const sources = files('src').filter((f) => !f.endsWith('.bench.ts'))
 const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 
-/** Which folders of src may import which; `types` marks imports of types only. */
+/**
+ * Which folders of src may import which; `types` marks imports of types only. From the bottom to the top: a folder may only
+ * name those above it in this list, so there is no way back.
+ */
 const allowed: Record<string, { any: string[]; types?: string[] }> = {
+  limits: { any: [] },
   util: { any: ['limits'] },
   protocol: { any: ['util', 'limits'] },
-  broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   storage: { any: ['util'] },
-  alarms: { any: ['util', 'limits'] },
+  alarms: { any: ['limits'], types: ['util'] },
   security: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
+  broker: { any: ['protocol', 'util', 'limits'], types: ['storage'] },
   model: { any: ['broker', 'security', 'storage', 'util'] },
   operations: { any: ['broker', 'security', 'protocol', 'util', 'limits'] },
   output: { any: ['broker', 'protocol', 'util', 'limits'] },
-  channel: { any: ['output', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'] },
-  connection: {
-    any: ['channel', 'output', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'],
-    types: ['model', 'alarms'],
+  channel: {
+    any: ['output', 'operations', 'broker', 'protocol', 'util', 'limits'],
+    types: ['security'],
   },
+  connection: {
+    any: ['channel', 'output', 'broker', 'security', 'protocol', 'util', 'limits'],
+    types: ['operations', 'model', 'alarms'],
+  },
+  config: { any: ['connection', 'security', 'operations', 'util', 'limits'], types: ['model'] },
   definitions: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'], types: ['model'] },
   management: {
     any: [
@@ -46,12 +54,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     types: ['model', 'alarms', 'config'],
   },
   metrics: { any: ['management', 'broker', 'util'], types: ['config'] },
-  config: { any: ['connection', 'security', 'operations', 'util', 'limits'], types: ['model'] },
   cli: { any: ['util'], types: ['config'] },
-  embedding: {
-    any: ['node', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
-    types: ['broker', 'storage', 'security'],
-  },
   node: {
     any: [
       'metrics',
@@ -69,27 +72,43 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     ],
     types: ['config'],
   },
+  embedding: {
+    any: ['node', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
+    types: ['broker'],
+  },
+  main: { any: ['node', 'cli', 'config', 'storage', 'util'] },
+  index: {
+    any: ['embedding', 'node', 'config', 'storage', 'util'],
+    types: ['operations', 'connection', 'security'],
+  },
 }
 
+/** What a file imports, at the start or later. */
 function imports(file: string): { from: string; typeOnly: boolean }[] {
-  return [...(text.get(file) ?? '').matchAll(/^import (type )?[^'"]*?['"]([^'"]+)['"]/gms)].map((m) => ({
-    typeOnly: m[1] !== undefined,
-    from: m[2] as string,
-  }))
+  const source = text.get(file) ?? ''
+  const atStart = [...source.matchAll(/^(?:import|export) (type )?[^'"]*?from ['"]([^'"]+)['"]/gms)]
+  const later = [...source.matchAll(/\bimport\(['"]([^'"]+)['"]\)/g)]
+  return [
+    ...atStart.map((m) => ({ typeOnly: m[1] !== undefined, from: m[2] as string })),
+    ...later.map((m) => ({ typeOnly: false, from: m[1] as string })),
+  ]
+}
+
+/** The part of src that a file belongs to: a folder, or a file at its root. */
+function partOf(path: string): string {
+  return (path.split('/')[1] as string).replace(/\.ts$/, '')
 }
 
 function folderOf(file: string, target: string): string {
-  const path = join(file, '..', target).replaceAll('\\', '/')
-  return (path.split('/')[1] as string).replace(/\.ts$/, '')
+  return partOf(join(file, '..', target).replaceAll('\\', '/'))
 }
 
 describe('imports', () => {
   it('point one way', () => {
     const wrong: string[] = []
     for (const f of sources) {
-      const folder = f.split('/')[1] as string
-      const rule = allowed[folder]
-      if (rule === undefined) continue
+      const folder = partOf(f)
+      const rule = allowed[folder] ?? { any: [] }
       for (const { from, typeOnly } of imports(f)) {
         if (!from.startsWith('.')) continue
         const to = folderOf(f, from)
@@ -97,6 +116,28 @@ describe('imports', () => {
         wrong.push(`${f} -> ${from}`)
       }
     }
+    expect(wrong).toEqual([])
+  })
+
+  it('have a direction, types included: nothing leads back', () => {
+    const order = Object.keys(allowed)
+    expect(new Set(sources.map(partOf))).toEqual(new Set(order))
+    const back = Object.entries(allowed).flatMap(([part, { any, types = [] }]) =>
+      [...any, ...types]
+        .filter((to) => order.indexOf(to) >= order.indexOf(part))
+        .map((to) => `${part} -> ${to}`),
+    )
+    expect(back).toEqual([])
+  })
+
+  it('of what holds messages: it knows no rules of queues', () => {
+    const holders = sources.filter((f) => f.startsWith('src/broker/messages/'))
+    expect(holders.length).toBeGreaterThan(8)
+    const wrong = holders.flatMap((f) =>
+      imports(f)
+        .filter((i) => /^\.\.\/(?!message\.ts|content\.ts|\.\.\/)/.test(i.from))
+        .map((i) => `${f} -> ${i.from}`),
+    )
     expect(wrong).toEqual([])
   })
 
@@ -221,7 +262,9 @@ describe('habits', () => {
 
   it('only the rows of kinds know a queue kind by name', () => {
     const others = sources.filter((f) => !f.startsWith('src/broker/queue/kinds/'))
-    expect(lines(/kind(\.name)? === '/, others)).toEqual([])
+    expect(
+      lines(/\b[kK]ind(\.name|\.module)? [!=]==? '|\.isStream\b|\[?'(quorum|stream)'\]?\.includes/, others),
+    ).toEqual([])
   })
 
   it('hot files make no closure, promise, spread or log line a message', () => {

@@ -66,7 +66,7 @@ function quorumRoutes(add: AddRoute, node: ManagedNode): void {
 function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DELETE'): unknown {
   const q = r.vhost().queues.get(r.params['name'] as string)
   if (q === undefined) throw notFound()
-  if (q.kind.name !== 'quorum') {
+  if (!q.kind.replicated) {
     const reason = `${q.kind.name}_queue_not_supported`
     if (method !== 'GET') throw new HttpError(503, 'service_unavailable', reason)
     r.reply.code(503)

@@ -34,6 +34,8 @@ export interface QueueKind {
   readonly sharedPrefetch: boolean
   /** Consumers have positions: they acknowledge, have a prefetch limit, and say where they begin. */
   readonly positions: boolean
+  /** Its replicas can be told to grow, shrink and move. */
+  readonly replicated: boolean
   /** Messages stay when they are read. Asked for in this folder only. */
   readonly isStream: boolean
 }
@@ -49,6 +51,7 @@ const work = {
   exclusiveConsumers: true,
   sharedPrefetch: true,
   positions: false,
+  replicated: false,
   isStream: false,
 }
 
@@ -74,6 +77,7 @@ const rows: readonly QueueKind[] = [
     getBesideSingleActive: false,
     exclusiveConsumers: false,
     sharedPrefetch: false,
+    replicated: true,
   },
   {
     ...work,
