@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/interop/**', 'test/oracle/**', 'test/web/**'],
+    exclude: ['test/interop/**', 'test/oracle/**', 'test/web/**', 'test/cluster/engine/**'],
     benchmark: { include: ['src/**/*.bench.ts'] },
     // All invariants, the dear ones too.
     env: { LEVERET_CHECKS: 'all' },

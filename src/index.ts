@@ -12,20 +12,24 @@ import {
   type WaitOptions,
 } from './embedding/administration.ts'
 import { BrokerError, type BrokerErrorCode } from './embedding/broker-error.ts'
+import { type ClusterOptions, checkClusterOptions } from './embedding/cluster-options.ts'
 import { type BrokerOptions, checkOptions, OptionError, settingsOf } from './embedding/options.ts'
+import type { TestCluster } from './embedding/test-cluster.ts'
 import { startNode } from './node/start.ts'
 import type { PolicyRequest } from './operations/policies.ts'
 import type { RedriveOptions, RedriveResult } from './operations/redrive.ts'
 import type { Permission } from './security/access.ts'
 import { StorageError, type StorageErrorCode } from './storage/storage.ts'
-import { discreet, type Logger, oneForAll, silent } from './util/logger.ts'
+import { discreet, type Logger, type Loggers, oneForAll, silent } from './util/logger.ts'
 
+export type { TestCluster, TestNode } from './embedding/test-cluster.ts'
 export { version } from './util/version.ts'
 export {
   type Administration,
   BrokerError,
   type BrokerErrorCode,
   type BrokerOptions,
+  type ClusterOptions,
   type InVhost,
   type Logger,
   type NodeLimits,
@@ -82,8 +86,7 @@ const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.f
 export async function createBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   checkOptions(options)
   const settings = settingsOf(options)
-  const logger = oneForAll(options.logger === undefined ? silent : discreet(options.logger))
-  const node = await startNode(settings, logger)
+  const node = await startNode(settings, loggersOf(options))
   const port = node.ports[0] as number
   const { defaultUser } = defaultSettings
   const users = settings.users ?? (defaultUser === undefined ? [] : [defaultUser])
@@ -108,6 +111,29 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     close,
     [asyncDispose]: close,
   }
+}
+
+function loggersOf({ logger }: { readonly logger?: Logger }): Loggers {
+  return oneForAll(logger === undefined ? silent : discreet(logger))
+}
+
+/**
+ * Starts a cluster in this process, with a log in memory: for tests of how programs take it when a node fails. Resolves
+ * when one of the nodes is active.
+ * @throws OptionError
+ */
+export async function createCluster(options: ClusterOptions = {}): Promise<TestCluster> {
+  checkClusterOptions(options)
+  const { nodes = 3, management = false, failoverAfter = 1000, ...more } = options
+  const settings = settingsOf({ ...more, port: 0, ...(management ? { managementPort: 0 } : {}) })
+  const { TestCluster: Cluster } = await import('./embedding/test-cluster.ts')
+  const names = typeof nodes === 'number' ? Array.from({ length: nodes }, (_, i) => `node-${i + 1}`) : nodes
+  const user = (settings.users ?? [defaultSettings.defaultUser])[0]
+  return await Cluster.start(
+    names,
+    { settings, loggers: loggersOf(options), failoverAfterMs: failoverAfter },
+    (port) => urlOf(user, settings.listeners[0]?.bind ?? '', port),
+  )
 }
 
 function urlOf(user: UserOptions | undefined, bind: string, port: number): string {

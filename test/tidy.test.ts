@@ -54,9 +54,11 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     types: ['model', 'alarms', 'config'],
   },
   metrics: { any: ['management', 'broker', 'util'], types: ['config'] },
-  cli: { any: ['util'], types: ['config'] },
+  cluster: { any: ['connection', 'storage', 'util'], types: ['config', 'management'] },
+  cli: { any: ['util', 'cluster'], types: ['config', 'management'] },
   node: {
     any: [
+      'cluster',
       'metrics',
       'management',
       'definitions',
@@ -73,7 +75,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     types: ['config'],
   },
   embedding: {
-    any: ['node', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
+    any: ['node', 'cluster', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
     types: ['broker'],
   },
   main: { any: ['node', 'cli', 'config', 'storage', 'util'] },

@@ -41,6 +41,11 @@ export class Turn {
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
   private scheduled = false
+  /**
+   * Whether clients may be served at this moment; undefined = always. While it says no, nothing is handed out, and turns
+   * wait until somebody calls `run`.
+   */
+  gate: (() => boolean) | undefined
   private readonly atEnd: () => void
   private readonly owner: Owner
   private readonly runBound = (): void => this.run()
@@ -94,8 +99,14 @@ export class Turn {
     this.clock.defer(this.runBound)
   }
 
+  /** Nobody may be served at this moment. */
+  get isShut(): boolean {
+    return this.gate !== undefined && !this.gate()
+  }
+
   /** Hands out what can be handed out now, so that counts are exact for what comes next. */
   pumpNow(): void {
+    if (this.isShut) return
     for (let round = 0; this.queues.length > 0 && round < ROUNDS_MAX; round++) {
       const queues = this.queues
       this.queues = []
@@ -111,6 +122,10 @@ export class Turn {
   }
 
   run(): void {
+    if (this.isShut) {
+      this.scheduled = true
+      return
+    }
     this.scheduled = false
     this.number++
     if (this.postponed.length > 0) {

@@ -44,6 +44,8 @@ Options:
   --bind ADDRESS     address to listen on (default: every address, IPv4 and IPv6)
   --data-dir DIR     folder of the store (default ./leveret-data)
   --config FILE      configuration in the format of rabbitmq.conf; options come before it
+  --cluster-name NAME, --node-name NAME, --cluster-urls URL,URL
+                     one node of several: names, and the NATS servers; see docs/cluster.md
   --log-level LEVEL  ${LOG_LEVELS.join(', ')} (default info)
   --version          print the version
   --help             print this text
@@ -59,12 +61,22 @@ const options = {
   'management-port': { type: 'string' },
   'metrics-port': { type: 'string' },
   config: { type: 'string' },
+  'cluster-name': { type: 'string' },
+  'node-name': { type: 'string' },
+  'cluster-urls': { type: 'string' },
   effective: { type: 'boolean' },
   'data-dir': { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
+
+/** Options that are keys of rabbitmq.conf. */
+const clusterOptions = [
+  ['cluster-name', 'cluster.name'],
+  ['node-name', 'cluster.node'],
+  ['cluster-urls', 'cluster.urls'],
+] as const
 
 /** @throws UsageError */
 export function parseArguments(args: readonly string[]): Command {
@@ -87,6 +99,10 @@ export function parseArguments(args: readonly string[]): Command {
       value: `${bind === undefined ? '' : `${bind.includes(':') ? `[${bind}]` : bind}:`}${portOf(port, '--port')}`,
       origin: '--port',
     })
+  for (const [option, key] of clusterOptions) {
+    const value = values[option]
+    if (value !== undefined) overrides.push({ key, value, origin: `--${option}` })
+  }
   return {
     name: command,
     options: {

@@ -12,6 +12,7 @@ export const defaultSettings: Settings = {
   metrics: [],
   metricsFormat: { path: '/metrics', perObject: false },
   storage: 'memory',
+  cluster: undefined,
   dataDir: undefined,
   messageMemory: MESSAGE_MEMORY_BYTES,
   maxMessageSize: undefined,

@@ -9,6 +9,7 @@ import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
 import type { PasswordRule } from '../security/users.ts'
 import { availableMemory } from '../util/sizes.ts'
+import { ClusterDraft } from './cluster-draft.ts'
 import { defaultSettings } from './default-settings.ts'
 import { ConfigError } from './parse.ts'
 import type { ListenerSettings, Settings } from './settings.ts'
@@ -167,6 +168,7 @@ export class Draft {
   metricsPath = defaultSettings.metricsFormat.path
   metricsPerObject = false
   dataDir = 'leveret-data'
+  readonly cluster = new ClusterDraft()
 
   /** @throws ConfigError where what is set does not fit together */
   settings(): Settings {
@@ -181,6 +183,7 @@ export class Draft {
       metricsFormat: { path: this.metricsPath, perObject: this.metricsPerObject },
       storage: 'lmdb',
       dataDir: this.dataDir,
+      cluster: this.cluster.settings(this.bind),
       maxMessageSize: this.maxMessageSize,
       defaultVhost: this.defaultVhost,
       defaultQueueType: this.defaultQueueType,

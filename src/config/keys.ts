@@ -8,6 +8,7 @@ import { newPasswordAlgorithms } from '../security/passwords.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import { octets } from '../util/sizes.ts'
 import type { Apply, PasswordValidator } from './draft.ts'
+import { clusterKeys } from './keys-cluster.ts'
 import { defaultsKeys } from './keys-defaults.ts'
 import { httpKeys } from './keys-http.ts'
 import { logKeys } from './keys-log.ts'
@@ -210,6 +211,7 @@ export const keys: Readonly<Record<string, Apply>> = {
   cluster_name: (d, v) => {
     d.identity.clusterName = v
   },
+  ...clusterKeys,
   ...tlsKeys,
   ...defaultsKeys,
   ...httpKeys,

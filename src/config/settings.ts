@@ -1,4 +1,5 @@
 /** Everything that can be set, as one value: the library's options and the configuration file both come to this. */
+
 import type { NodeLimits } from '../connection/admission.ts'
 import type { Tuning } from '../connection/handshake.ts'
 import type { LoginSettings } from '../connection/login.ts'
@@ -7,6 +8,7 @@ import type { VhostDefaults } from '../operations/vhost-defaults.ts'
 import type { Permission } from '../security/access.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { TlsSettings } from '../util/tls.ts'
+import type { ClusterSettings } from './cluster-settings.ts'
 
 export interface ListenerSettings {
   readonly port: number
@@ -48,6 +50,8 @@ export interface Settings extends ModelSettings {
   readonly metrics: readonly ListenerSettings[]
   readonly metricsFormat: MetricsFormat
   readonly storage: 'memory' | 'lmdb'
+  /** undefined = a broker on this machine alone */
+  readonly cluster: ClusterSettings | undefined
   readonly dataDir: string | undefined
   /** Further vhosts. */
   readonly vhosts: readonly string[]

@@ -5,7 +5,7 @@ import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { Connection } from './connection.ts'
 import { Frames } from './frames.ts'
-import { PAUSE_ALARM, PAUSE_DISK, PAUSE_OUTPUT, PAUSE_SHARE, type Pauses } from './pauses.ts'
+import { PAUSE_ALARM, PAUSE_DISK, PAUSE_FENCE, PAUSE_OUTPUT, PAUSE_SHARE, type Pauses } from './pauses.ts'
 import type { TurnShare } from './turn-share.ts'
 
 const PROTOCOL_HEADER_BYTES = 8
@@ -38,6 +38,7 @@ export class Intake {
 
   received(chunk: Buffer): void {
     this.octets += chunk.length
+    if (this.connection.broker.turn.isShut) this.fence()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
     else this.consume(chunk, this.chunksAreReused)
     this.share.read(chunk.length)
@@ -91,7 +92,19 @@ export class Intake {
 
   /** The connection is closing: what comes now is the answer to that, and not held back by anything. */
   closing(): void {
-    this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE)
+    this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE | PAUSE_FENCE)
+    this.goOn()
+  }
+
+  /** Nobody may be served: what comes waits for `unfence`. */
+  fence(): void {
+    const { state } = this.connection
+    if (state !== 'closing' && state !== 'closed') this.pauses.add(PAUSE_FENCE)
+  }
+
+  unfence(): void {
+    if (!this.pauses.has(PAUSE_FENCE)) return
+    this.pauses.remove(PAUSE_FENCE)
     this.goOn()
   }
 

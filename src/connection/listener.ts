@@ -26,6 +26,8 @@ export class Listener {
   private readonly settings: TlsSettings | undefined
   /** Does the handshakes; it listens on no port itself. */
   private readonly tls: TlsServer | undefined
+  private readonly acceptor: Acceptor
+  private readonly handshakes: Handshakes
 
   /**
    * @param unopened where sockets are counted whose TLS handshake is on its way
@@ -33,6 +35,8 @@ export class Listener {
    */
   constructor(tls: TlsSettings | undefined, acceptor: Acceptor, logger: Logger, unopened: Unopened) {
     this.settings = tls
+    this.acceptor = acceptor
+    this.handshakes = new Handshakes(unopened)
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
     if (tls === undefined) {
@@ -43,9 +47,9 @@ export class Listener {
     }
     const server = createTlsServer(contextOf(tls))
     addHosts(server, tls)
-    const handshakes = new Handshakes(unopened)
     server.on('secureConnection', (socket) => {
-      handshakes.ended(socket)
+      const client = this.handshakes.ended(socket)
+      if (client !== undefined) showAs(socket, client)
       acceptor.accept(socket, server)
     })
     logTlsRefusals(server, 'AMQP', logger)
@@ -53,7 +57,7 @@ export class Listener {
     this.tls = server
     this.net = createServer(common, (socket) => {
       if (acceptor.relayed(socket, this)) return
-      handshakes.began(socket)
+      this.handshakes.began(socket)
       server.emit('connection', socket)
     })
   }
@@ -62,6 +66,20 @@ export class Listener {
   async listen(port: number, host: string | undefined, onError: OnError): Promise<number> {
     await listen(this.net, { port, host, backlog: BACKLOG }, onError)
     return this.address.port
+  }
+
+  /**
+   * Takes a socket that was accepted before or elsewhere, as if it had just come here.
+   * @param client who is at the other end, where that is not the socket's address
+   */
+  take(socket: Socket, client?: ClientAddress): void {
+    if (this.tls === undefined) {
+      if (client !== undefined) showAs(socket, client)
+      this.acceptor.accept(socket, this.net)
+    } else {
+      this.handshakes.began(socket, client)
+      this.tls.emit('connection', socket)
+    }
   }
 
   get address(): AddressInfo {
@@ -80,30 +98,45 @@ export class Listener {
   }
 }
 
+export interface ClientAddress {
+  readonly address: string
+  readonly port: number
+}
+
+/** Whoever asks the socket is told the client's address. */
+export function showAs(socket: Socket, { address, port }: ClientAddress): void {
+  Object.defineProperties(socket, {
+    remoteAddress: { value: address, configurable: true },
+    remotePort: { value: port, configurable: true },
+  })
+}
+
 /** The sockets beneath TLS until it is agreed on; these and the ones above have address and port in common. */
 class Handshakes {
   private readonly unopened: Unopened
-  private readonly sockets = new Map<string, Socket>()
+  private readonly sockets = new Map<string, { socket: Socket; client: ClientAddress | undefined }>()
 
   constructor(unopened: Unopened) {
     this.unopened = unopened
   }
 
-  began(socket: Socket): void {
+  began(socket: Socket, client?: ClientAddress): void {
     const key = keyOf(socket)
-    this.sockets.set(key, socket)
-    this.unopened.add(socket, plainAddress(socket.remoteAddress))
+    this.sockets.set(key, { socket, client })
+    this.unopened.add(socket, plainAddress(client?.address ?? socket.remoteAddress))
     socket.once('close', () => {
       this.unopened.remove(socket)
-      if (this.sockets.get(key) === socket) this.sockets.delete(key)
+      if (this.sockets.get(key)?.socket === socket) this.sockets.delete(key)
     })
   }
 
-  ended(secure: Socket): void {
+  /** Returns who is there, where that was said. */
+  ended(secure: Socket): ClientAddress | undefined {
     const key = keyOf(secure)
-    const socket = this.sockets.get(key)
-    if (socket !== undefined) this.unopened.remove(socket)
+    const found = this.sockets.get(key)
+    if (found !== undefined) this.unopened.remove(found.socket)
     this.sockets.delete(key)
+    return found?.client
   }
 }
 

@@ -13,9 +13,11 @@ export const PAUSE_OUTPUT = 8
 export const PAUSE_ALARM = 16
 /** What it has asked for takes several turns, and is not done. */
 export const PAUSE_WORK = 32
+/** Nobody may be served at the moment: another node may be the active one. */
+export const PAUSE_FENCE = 64
 
 /** For these, frames that have been read already wait too. */
-const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK
+const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK | PAUSE_FENCE
 
 /** What is paused. */
 export interface Readable {

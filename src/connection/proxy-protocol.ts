@@ -51,6 +51,40 @@ export function readProxyHeader(b: Buffer): ProxyReading {
   return readV1(b)
 }
 
+/** A header of version 2 for a client there; in front of its octets it says who that is. */
+export function writeProxyHeader({ address, port }: ProxyPeer): Buffer {
+  const version = isIP(address)
+  const addressBytes = version === 6 ? 16 : 4
+  const b = Buffer.alloc(V2_FIXED_BYTES + 2 * addressBytes + 4)
+  SIGNATURE.copy(b)
+  b[12] = (2 << 4) | PROXY_COMMAND
+  b[13] = version === 6 ? 0x21 : 0x11
+  b.writeUInt16BE(b.length - V2_FIXED_BYTES, 14)
+  addressOctets(address).copy(b, V2_FIXED_BYTES)
+  b.writeUInt16BE(port, V2_FIXED_BYTES + 2 * addressBytes)
+  return b
+}
+
+function addressOctets(address: string): Buffer {
+  if (isIP(address) !== 6) return Buffer.from(address.split('.').map(Number))
+  const [head = '', tail] = address.replace(/%.*$/, '').split('::')
+  const words = (text: string): number[] =>
+    text === ''
+      ? []
+      : text.split(':').flatMap((w) => {
+          if (!w.includes('.')) return [Number.parseInt(w, 16)]
+          const [a = 0, b = 0, c = 0, d = 0] = w.split('.').map(Number)
+          return [(a << 8) | b, (c << 8) | d]
+        })
+  const [before, after] = [words(head), tail === undefined ? [] : words(tail)]
+  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
+  const out = Buffer.alloc(16)
+  all.forEach((w, i) => {
+    out.writeUInt16BE(w, 2 * i)
+  })
+  return out
+}
+
 function readV1(b: Buffer): ProxyReading {
   const start = 'PROXY '
   const text = b.toString('latin1', 0, V1_BYTES_MAX)

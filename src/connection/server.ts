@@ -125,6 +125,17 @@ export class Server implements Receiver {
     if (!this.blocking) for (const c of this.connections) charged(c, () => c.intake.unblock())
   }
 
+  /** Nobody may be served from now on, or everybody again. */
+  fence(fenced: boolean): void {
+    for (const c of this.connections) charged(c, () => (fenced ? c.intake.fence() : c.intake.unfence()))
+    if (!fenced) this.broker.turn.run()
+  }
+
+  /** Another node serves now: those whose output was held back are closed without a word, since it must not reach them. */
+  dropHeld(): void {
+    for (const c of this.connections) if (c.output.holds) c.socket.destroy()
+  }
+
   awaitFlush(w: FlushWaiter): void {
     this.waiters.push(w)
   }

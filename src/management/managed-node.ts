@@ -12,6 +12,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Listening } from '../util/listening.ts'
 import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
+import type { ClusterView } from './cluster-view.ts'
 
 /** A broker that is open. */
 export interface ManagedBroker {
@@ -39,6 +40,8 @@ export interface ManagedNode {
   readonly listening: readonly Listening[]
   /** The broker of the moment; undefined while there is none. */
   readonly active: ManagedBroker | undefined
+  /** The cluster that the node is one of. */
+  readonly cluster: ClusterView | undefined
   /** Ends the process; undefined in a process that is somebody else's. */
   readonly shutDown: (() => void) | undefined
   /** On the ports of the last time, where there was one. @throws the error of listen */

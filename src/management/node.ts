@@ -8,6 +8,7 @@ import type { Queue } from '../broker/queue/queue.ts'
 import type { Model } from '../model/model.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
 import { residentMemory } from '../util/process-memory.ts'
+import type { ClusterView } from './cluster-view.ts'
 import type { Json } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
@@ -73,6 +74,7 @@ export function nodeJson(s: Statistics): Json {
     run_queue: 0,
     processors: availableParallelism(),
     partitions: [],
+    ...(node.cluster === undefined ? {} : { cluster_state: ownState(node.cluster) }),
     rates_mode: 'basic',
     ...s.ofNode(),
     applications: [],
@@ -88,6 +90,11 @@ export function nodeJson(s: Statistics): Json {
       enabled: true,
     })),
   }
+}
+
+function ownState(cluster: ClusterView): string {
+  const { nodes, node } = cluster.status()
+  return nodes.find((n) => n.name === node)?.state ?? 'joining'
 }
 
 interface ListenerRow {

@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
@@ -16,12 +17,17 @@ import {
   fastify,
 } from 'fastify'
 import type { HttpSettings } from '../config/settings.ts'
+import { type ClientAddress, showAs } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
 import { AmqpError } from '../protocol/errors.ts'
+import type { OAuth } from '../security/oauth.ts'
 import type { Principal } from '../security/principal.ts'
+import { LoginThrottle } from '../security/throttle.ts'
+import type { Users } from '../security/users.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
+import { hearErrorsOfServer } from '../util/sockets.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { parseBody, parseDefinitions } from './body.ts'
@@ -47,6 +53,7 @@ import { servePages } from './pages.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clientRoutes } from './routes/clients.ts'
+import { clusterRoutes } from './routes/cluster.ts'
 import { definitionRoutes } from './routes/definitions.ts'
 import { faultRoutes } from './routes/faults.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -62,8 +69,12 @@ import { type DescribedRoute, openApi } from './schemas/openapi.ts'
 import { requests } from './schemas/requests.ts'
 import { routeDoc } from './schemas/routes.ts'
 import { dropSlowClients } from './slow-clients.ts'
+import { StandbyUsers } from './standby-users.ts'
 import { webRoutes } from './web.ts'
 import { serveWebSockets } from './websocket.ts'
+
+/** Without a broker too, and each for itself. */
+const answeredByEveryNode = /^\/api\/(cluster|health|healthchecks|nodes)\b/
 
 export class ManagementServer {
   readonly rates: Rates
@@ -71,6 +82,12 @@ export class ManagementServer {
   private readonly node: ManagedNode
   private readonly servers: Server[] = []
   private handler: RequestListener = () => {}
+  private readonly onRequest: RequestListener = (request, response) => this.serve(request, response)
+  /** Listens on no port: it gets what other nodes pass on. */
+  private readonly relayed = createServer((request, response) => this.handler(request, response))
+  private readonly throttle = new LoginThrottle()
+  private readonly standbyUsers: StandbyUsers
+  private readonly pathPrefix: string
   private readonly localSockets = new WeakSet<object>()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
   /** Every route, for the description of the API. */
@@ -82,6 +99,9 @@ export class ManagementServer {
     this.node = node
     this.rates = new Rates(node)
     const { pathPrefix, headers, bodyBytesMax } = settings
+    this.pathPrefix = pathPrefix
+    this.standbyUsers = new StandbyUsers(node.settings.loopbackUsers)
+    hearErrorsOfServer(this.relayed)
     this.app = fastify({
       // Listeners, several perhaps, with TLS or without, hand it their requests.
       serverFactory: (handler) => {
@@ -130,6 +150,7 @@ export class ManagementServer {
       definitionRoutes,
       parameterRoutes,
       faultRoutes,
+      clusterRoutes,
     ])
       routes(this.add, node, this.rates)
     if (Object.keys(headers).length > 0)
@@ -202,23 +223,21 @@ export class ManagementServer {
   ): Promise<Principal> {
     if (this.localSockets.has(raw.raw.socket)) return owner
     const [scheme = '', credentials = ''] = authorization.split(' ')
-    const { model, server } = activeOn(this.node)
-    const { users } = model
-    const { throttle, login } = server
     const { clock } = this.node
     const now = clock.now()
+    const { users, throttle, oauth } = this.loginParts(now)
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> =>
       new Promise((resolve) => clock.after(throttle.delay(address, clock.now()), resolve))
     let user: Principal | undefined
     if (scheme.toLowerCase() === 'bearer') {
       await wait()
-      user = await login.oauth?.verify(credentials)
+      user = await oauth?.verify(credentials)
     } else if (scheme.toLowerCase() === 'basic') {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users, login.oauth, name, password, address, wait).catch((error) => {
+      user = await passwordLogin(users, oauth, name, password, address, wait).catch((error) => {
         if (!(error instanceof AmqpError)) throw error
         this.node.logger.warn({ address }, 'HTTP login refused: too many are waiting')
         throw new HttpError(503, 'busy', error.message)
@@ -233,9 +252,40 @@ export class ManagementServer {
     return user
   }
 
+  /** A node without a broker knows the users that its store has. @throws HttpError 503 */
+  private loginParts(now: number): { users: Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
+    const { active, cluster } = this.node
+    if (active === undefined && cluster !== undefined)
+      return { users: this.standbyUsers.read(cluster, now), throttle: this.throttle, oauth: undefined }
+    const { model, server } = activeOn(this.node)
+    return { users: model.users, throttle: server.throttle, oauth: server.login.oauth }
+  }
+
+  /** What needs a broker is answered by the node of the cluster that has it. */
+  private passedOn(request: IncomingMessage, response: ServerResponse, local: boolean): boolean {
+    const { active, cluster } = this.node
+    if (active !== undefined || cluster === undefined || !cluster.canForward) return false
+    const path = (local ? request.url : this.withoutPrefix(request, this.pathPrefix)) ?? '/'
+    if (!path.startsWith('/api/') || answeredByEveryNode.test(path)) return false
+    cluster.forward(request, response, local)
+    return true
+  }
+
+  private serve(request: IncomingMessage, response: ServerResponse): void {
+    if (!this.passedOn(request, response, false)) this.handler(request, response)
+  }
+
+  /** A client that another node has passed on. */
+  take(socket: Socket, client: ClientAddress, owner: boolean): void {
+    showAs(socket, client)
+    if (owner) this.localSockets.add(socket)
+    this.relayed.emit('connection', socket)
+  }
+
   /** For the owner of the data folder, without a password: only its user can open the socket it comes over. */
   async serveLocally(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.localSockets.add(request.socket)
+    if (this.passedOn(request, response, true)) return
     await this.app.ready()
     this.app.routing(request, response)
   }
@@ -244,7 +294,7 @@ export class ManagementServer {
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
     await this.app.ready()
     const server =
-      tls === undefined ? createServer(this.handler) : createTlsServer(contextOf(tls), this.handler)
+      tls === undefined ? createServer(this.onRequest) : createTlsServer(contextOf(tls), this.onRequest)
     this.servers.push(server)
     if (tls !== undefined) logTlsRefusals(server, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
@@ -256,6 +306,7 @@ export class ManagementServer {
 
   async close(): Promise<void> {
     this.rates.stop()
+    this.relayed.closeAllConnections()
     await Promise.all(
       this.servers.map((server) => {
         server.closeAllConnections()

@@ -10,6 +10,7 @@ import { openFiles } from '../management/node-numbers.ts'
 import { heapMemory, residentMemory } from '../util/process-memory.ts'
 import { now } from '../util/timers.ts'
 import { version } from '../util/version.ts'
+import { clusterFamilies } from './cluster.ts'
 
 export interface Family {
   readonly name: string
@@ -35,13 +36,14 @@ function one(name: string, type: Family['type'], value: number, help = name): Fa
 /** Of the process, and of the broker as a whole where there is one. */
 export function nodeFamilies(node: ManagedNode): Family[] {
   const { active } = node
-  if (active === undefined) return [...process_(node), ...runtime()]
+  if (active === undefined) return [...process_(node), ...clusterFamilies(node), ...runtime()]
   return [
     ...identity(node, active),
     ...process_(node),
     ...objects(active),
     ...messages(active),
     ...faults(active),
+    ...clusterFamilies(node),
     ...runtime(),
   ]
 }

@@ -69,10 +69,25 @@ export class ActiveBroker implements ManagedBroker {
     await this.model.close()
   }
 
+  /** @param serves whether clients may be served at a moment; `fence` is called when that has changed */
+  set gate(serves: () => boolean) {
+    this.model.broker.turn.gate = serves
+  }
+
+  fence(fenced: boolean): void {
+    this.server.fence(fenced)
+  }
+
   /** Nothing more is written or confirmed; clients are told why. */
   async depose(reason: string): Promise<void> {
+    const { turn } = this.model.broker
+    if (turn.isShut) this.server.dropHeld()
+    turn.gate = undefined
     const forgotten = this.model.abandon()
-    await this.server.close(reason)
+    const closed = this.server.close(reason)
+    // What was held back waits for this; nobody is left who could be served by it.
+    turn.run()
+    await closed
     await forgotten
   }
 }

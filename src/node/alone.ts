@@ -1,5 +1,6 @@
 /** The broker on one machine: it is open as long as its node is. */
 
+import type { BrokerHost, Membership } from '../cluster/membership.ts'
 import type { Settings } from '../config/settings.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../storage/log/journal.ts'
@@ -10,7 +11,6 @@ import type { Storage } from '../storage/storage.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { elapsed } from '../util/timers.ts'
-import type { BrokerHost, Membership } from './membership.ts'
 
 export class Alone implements Membership {
   private host: BrokerHost | undefined

@@ -1,5 +1,7 @@
 /** What answers operators rather than AMQP clients: the HTTP API, the metrics, the control socket in the data folder. */
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
+import type { ClientAddress } from '../connection/listener.ts'
 import type { ControlSocket } from '../management/control-socket.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import type { ManagementServer } from '../management/server.ts'
@@ -46,6 +48,17 @@ export class Endpoints {
     this.control?.close()
     await (await this.management?.catch(() => undefined))?.close()
     await this.metrics?.close()
+  }
+
+  /** Another node has passed it on. */
+  takeHttp(socket: Socket, client: ClientAddress, owner: boolean): void {
+    this.loadManagement().then(
+      (server) => server.take(socket, client, owner),
+      (error) => {
+        this.node.logger.error({ err: error }, 'an HTTP client cannot be taken')
+        socket.destroy()
+      },
+    )
   }
 
   /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */

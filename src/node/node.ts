@@ -4,10 +4,14 @@
  */
 
 import { statfsSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { Alarms } from '../alarms/alarms.ts'
+import type { BrokerHost, Membership } from '../cluster/membership.ts'
 import type { Settings } from '../config/settings.ts'
 import type { NodeLimits } from '../connection/admission.ts'
+import type { ClientAddress } from '../connection/listener.ts'
 import { Listeners } from '../connection/listeners.ts'
+import type { ClusterView } from '../management/cluster-view.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { passwordPool } from '../security/hash-pool.ts'
 import type { OAuth } from '../security/oauth.ts'
@@ -22,14 +26,13 @@ import { collectGarbage, memoryUsed } from '../util/process-memory.ts'
 import { elapsed } from '../util/timers.ts'
 import { ActiveBroker } from './active-broker.ts'
 import { Endpoints } from './endpoints.ts'
-import type { BrokerHost, Membership } from './membership.ts'
 
 export class BrokerNode implements ManagedNode, BrokerHost {
   /** What can be changed while running is as it was set last. */
   settings: Settings
   readonly loggers: Loggers
   readonly logger: Logger
-  readonly nodeName = nodeName
+  readonly nodeName: string
   readonly startedAt = systemClock.now()
   readonly owner: Owner
   readonly clock: Clock
@@ -57,6 +60,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     this.loggers = loggers
     this.logger = loggers.other
     this.membership = membership
+    this.nodeName = settings.cluster === undefined ? nodeName : `leveret@${settings.cluster.node}`
     this.oauth = oauth
     this.owner = { failed: (error) => this.failed(error) }
     this.clock = clockOf(this.owner, systemClock)
@@ -95,6 +99,10 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     return node
   }
 
+  get cluster(): ClusterView | undefined {
+    return this.membership.cluster
+  }
+
   get limits(): NodeLimits {
     return this.settings.limits
   }
@@ -114,7 +122,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   // --- the broker, as the membership wants it ---
 
-  async openBroker(storage: Storage): Promise<void> {
+  async openBroker(storage: Storage, serves?: () => boolean): Promise<void> {
     const { settings, loggers, alarms, oauth } = this
     const node = this
     const host = {
@@ -125,6 +133,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
       },
     }
     const active = await ActiveBroker.open(storage, { settings, loggers, host, oauth })
+    if (serves !== undefined) active.gate = serves
     this.active = active
     this.listeners.receiver = active.server
   }
@@ -146,6 +155,14 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     this.active = undefined
     this.listeners.receiver = undefined
     await active.depose(reason)
+  }
+
+  takeHttp(socket: Socket, client: ClientAddress, owner: boolean): void {
+    this.endpoints.takeHttp(socket, client, owner)
+  }
+
+  cutOff(): void {
+    for (const c of this.active?.server.connections ?? []) c.socket.destroy()
   }
 
   // --- clients ---

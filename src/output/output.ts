@@ -76,6 +76,11 @@ export class Output {
     return this.socket.writableLength + this.at
   }
 
+  /** Something waits for the end of the turn. */
+  get holds(): boolean {
+    return this.at > 0
+  }
+
   /** Room for `size` octets in `bytes`, in one piece; returns where it begins. The caller fills it at once. */
   reserve(size: number): number {
     let at = this.at

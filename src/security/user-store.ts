@@ -31,9 +31,9 @@ function isTopicPermission(stored: Fields): boolean {
 
 export class UserStore implements UserJournal {
   private readonly objects: StoredObjects
-  private readonly commit: GroupCommit
+  private readonly commit: Pick<GroupCommit, 'put' | 'delete'>
 
-  constructor(objects: StoredObjects, commit: GroupCommit) {
+  constructor(objects: StoredObjects, commit: Pick<GroupCommit, 'put' | 'delete'>) {
     this.objects = objects
     this.commit = commit
   }

@@ -6,7 +6,7 @@
  */
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
-import { SPILL_LOGS_FROM, type Storage, type StorageWrite } from './storage.ts'
+import { SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from './storage.ts'
 
 /** How long changes that nobody waits for may gather before they are written, in ms. */
 const LAZY_MS = 10
@@ -276,6 +276,10 @@ export class GroupCommit {
 
   /** The same batch is tried again until it is taken: nothing in it has been confirmed to anybody. */
   private failed(error: unknown, batch: StorageWrite[], number: number): void {
+    if (error instanceof StorageError && error.code === 'ENDED') {
+      this.abandon().catch(() => {})
+      return
+    }
     const first = this.failure === undefined
     this.failure = error
     if (first) for (const listener of this.failureListeners) listener(error)

@@ -49,6 +49,8 @@ export interface Storage {
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
   /** One record, with octets of its own; undefined where there is none. */
   record(log: number, segment: number, index: number): Uint8Array | undefined
+  /** The broker that wrote it last may have delivered messages without a note of it. */
+  readonly deliveriesUnknown?: boolean
   /** Damaged values met since the store was opened. */
   readonly damaged?: number
   /** Told once of each. */
@@ -75,7 +77,8 @@ export interface Storage {
   close(): Promise<void>
 }
 
-export type StorageErrorCode = 'LOCKED' | 'VERSION' | 'UNREADABLE' | 'FULL' | 'IO' | 'DAMAGED'
+/** ENDED: another node writes from now on. */
+export type StorageErrorCode = 'LOCKED' | 'VERSION' | 'UNREADABLE' | 'FULL' | 'IO' | 'DAMAGED' | 'ENDED'
 
 /** What an operator is told: the message says what is wrong and what to do. */
 export class StorageError extends StoreFailure {

@@ -5,7 +5,7 @@
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { SEGMENT_MESSAGES_MAX, type Segment, STATE_READY, unpackStates } from './segment.ts'
+import { SEGMENT_MESSAGES_MAX, type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 /** In place of where an entry begins. */
@@ -157,6 +157,7 @@ export class SegmentStore implements BatchSource {
         this.drop(segment)
         continue
       }
+      segment.deliveriesUnknown = this.storage.deliveriesUnknown === true
       ready += segment.live
       readyBytes += liveBytes
       segments.push(segment)
@@ -185,12 +186,20 @@ export class SegmentStore implements BatchSource {
     segment.used = at
     segment.states = unpackStates(segment.packedStates, segment.count)
     segment.packedStates = undefined
+    if (segment.deliveriesUnknown) markDelivered(segment)
     return settleLost(segment)
   }
 }
 
 function rethrow(_segment: number, error: unknown): void {
   throw error
+}
+
+/** They may have been, and are delivered with `redelivered` then. */
+function markDelivered(segment: Segment): void {
+  segment.deliveriesUnknown = false
+  for (let i = 0; i < segment.count; i++)
+    if (segment.state(i) === STATE_READY) segment.states[i] = STATE_READY | STATE_DELIVERED
 }
 
 /** Messages without an entry: most were settled before they would have been written. */

@@ -97,6 +97,8 @@ export class Segment extends SegmentLifecycle {
   packedStates: Uint8Array | undefined
   /** Its memory counts among what may leave. */
   mayLeave = false
+  /** A broker that is gone may have delivered its messages without a note of it in the store. */
+  deliveriesUnknown = false
   /** Made around the memory of one message, which may be on its way to a socket. */
   adopted = false
   /** How often messages have come back, in queues with a delivery limit. */

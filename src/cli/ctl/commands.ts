@@ -1,4 +1,5 @@
 /** The commands by rabbitmqctl's names: what each asks of the HTTP API, and what it prints. */
+import { clusterCommands } from './cluster.ts'
 import type { Command } from './command.ts'
 import { definitions } from './definitions.ts'
 import { lists } from './lists.ts'
@@ -18,4 +19,5 @@ export const commands: Readonly<Record<string, Command>> = {
   ...messages,
   ...parameters,
   ...nodeCommands,
+  ...clusterCommands,
 }

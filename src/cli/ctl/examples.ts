@@ -19,6 +19,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   clear_vhost_limits: ['clear_vhost_limits -p orders'],
   close_all_connections: ['close_all_connections -p orders "moving house"'],
   close_connection: ['close_connection "10.0.0.7:50122 -> 10.0.0.1:5672" "too many"'],
+  cluster: ['cluster status', 'cluster promote b', 'cluster nats-config a.example b.example c.example'],
   delete_queue: ['delete_queue -p orders --if-empty old'],
   delete_user: ['delete_user ann'],
   delete_vhost: ['delete_vhost orders'],

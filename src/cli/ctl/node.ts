@@ -19,9 +19,12 @@ function check(usage: string, help: string, path: (c: Context) => string): Comma
 async function clusterStatus(c: Context): Promise<Result> {
   const overview = await c.client.get<Row>('overview')
   const { cluster_name, node, rabbitmq_version, leveret_version } = overview
+  const nodes = await c.client.get<{ name: string; running: boolean }[]>('nodes')
+  const disk = nodes.map((n) => n.name)
+  const running = nodes.filter((n) => n.running).map((n) => n.name)
   if (c.options['formatter'] === 'json')
-    return { text: `${JSON.stringify({ cluster_name, running_nodes: [node], disk_nodes: [node] })}\n` }
-  const text = `Cluster name: ${cluster_name}\n\nDisk Nodes\n\n${node}\n\nRunning Nodes\n\n${node}\n\nVersions\n\n${node}: RabbitMQ ${rabbitmq_version} (Leveret ${leveret_version})\n`
+    return { text: `${JSON.stringify({ cluster_name, running_nodes: running, disk_nodes: disk })}\n` }
+  const text = `Cluster name: ${cluster_name}\n\nDisk Nodes\n\n${disk.join('\n')}\n\nRunning Nodes\n\n${running.join('\n')}\n\nVersions\n\n${node}: RabbitMQ ${rabbitmq_version} (Leveret ${leveret_version})\n`
   return { text }
 }
 
@@ -39,7 +42,7 @@ const running = 'ready-to-serve-clients'
 export const nodeCommands: Readonly<Record<string, Command>> = {
   cluster_status: {
     usage: '',
-    help: 'shows the nodes: one',
+    help: 'shows the nodes',
     args: [0, 0],
     banner: () => 'Cluster status of the broker ...',
     run: clusterStatus,

@@ -38,16 +38,20 @@ export function healthRoutes(add: AddRoute, node: ManagedNode): void {
     const { admission } = r.server
     return admission.openCount < admission.limits.connections ? ok : failed(r, 'connection limit is reached')
   })
-  check('ready-to-serve-clients', (r) =>
-    node.active !== undefined && node.listeners.open.length > 0 ? ok : failed(r, 'no listener is open'),
-  )
+  check('ready-to-serve-clients', (r) => {
+    const why = notReady(node)
+    return why === undefined ? ok : failed(r, why)
+  })
   for (const path of ['node-is-quorum-critical', 'node-is-mirror-sync-critical'])
-    check(path, () => ({ ...ok, reason: 'single node cluster' }))
+    check(path, (r) => lastNode(node, r))
+  check('reached-target-cluster-size', (r) => {
+    const away = (node.cluster?.status().nodes ?? []).filter((n) => !n.running).map((n) => n.name)
+    return away.length === 0 ? ok : failed(r, `nodes are away: ${away.join(', ')}`)
+  })
   for (const path of [
     'virtual-hosts',
     'metadata-store/initialized',
     'metadata-store/initialized/with-data',
-    'reached-target-cluster-size',
     'quorum-queues-without-elected-leaders/all-vhosts',
     'quorum-queues-without-elected-leaders/all-vhosts/pattern/:pattern',
     'is-in-service',
@@ -60,6 +64,25 @@ export function healthRoutes(add: AddRoute, node: ManagedNode): void {
     })
   certificateCheck(check, node)
   nodeChecks(add, node)
+}
+
+/** Why clients would not be served here: by the broker, or by the active node to which they are passed on. */
+function notReady({ active, cluster, listeners: { open } }: ManagedNode): string | undefined {
+  if (open.length === 0) return 'no listener is open'
+  if (active === undefined && cluster === undefined) return 'there is no broker'
+  if (cluster === undefined) return undefined
+  const { nodes, problem } = cluster.status()
+  const serving = nodes.find((n) => n.active)
+  if (serving?.state === 'serving') return undefined
+  return problem === '' ? 'no node of the cluster serves clients at the moment' : problem
+}
+
+/** Whether clients would be left without a node when this one stops. */
+function lastNode({ cluster }: ManagedNode, r: Request): Json {
+  if (cluster === undefined) return { ...ok, reason: 'single node cluster' }
+  const { nodes, node } = cluster.status()
+  const others = nodes.filter((n) => n.name !== node && n.running && n.state !== 'joining')
+  return others.length > 0 ? ok : failed(r, 'no other node could take over')
 }
 
 type AddCheck = (path: string, handler: (r: Request) => Json) => void

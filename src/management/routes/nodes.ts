@@ -15,7 +15,7 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
     ...(r.query['memory'] === 'true' ? { memory: memoryJson(managed) } : {}),
     ...(r.query['binary'] === 'true' ? { binary: binaryJson() } : {}),
   })
-  add('GET', 'nodes', 'monitoring', (r) => [node(r)])
+  add('GET', 'nodes', 'monitoring', (r) => [node(r), ...otherNodes(managed)])
   add('GET', 'nodes/:node', 'monitoring', (r) => {
     checkNode(managed, r)
     return node(r)
@@ -55,6 +55,22 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
       rates.reset()
       return r.stored(false)
     })
+}
+
+/** What is known here of the other nodes of the cluster. */
+function otherNodes({ cluster }: ManagedNode): Json[] {
+  if (cluster === undefined) return []
+  const { nodes, node } = cluster.status()
+  return nodes
+    .filter((n) => n.name !== node)
+    .map((n) => ({
+      name: `leveret@${n.name}`,
+      type: 'disc',
+      running: n.running,
+      being_drained: false,
+      partitions: [],
+      cluster_state: n.state,
+    }))
 }
 
 function lifeRoutes(add: AddRoute, managed: ManagedNode): void {

@@ -130,6 +130,7 @@ const message = {
 export const answers = {
   Error: object({ error: text, reason: text }),
   Status: limit,
+  ClusterStatus: table,
   Name: object({ name: text }),
   Nothing: list(anything),
   Whoami: object({ name: text, tags: texts }),

@@ -5,7 +5,13 @@ const docs: { readonly [route: string]: RouteDoc } = {
   'GET overview': { summary: 'What the broker is and does', answer: 'Overview' },
   'GET cluster-name': { summary: 'The name of the cluster', answer: 'Name' },
   'PUT cluster-name': { summary: 'Names the cluster', body: 'NameRequest' },
-  'GET nodes': { summary: 'The nodes: one', answer: 'Node', list: 'all' },
+  'GET cluster/status': {
+    summary: 'The nodes of the cluster, its log and its engine',
+    answer: 'ClusterStatus',
+  },
+  'POST cluster/promote/:node': { summary: 'Makes that node the active one' },
+  'DELETE cluster/nodes/:node': { summary: 'Forgets a node that will not come back' },
+  'GET nodes': { summary: 'The nodes', answer: 'Node', list: 'all' },
   'GET nodes/:node': { summary: 'One node', answer: 'Node' },
   'PUT nodes/:node/limits': {
     summary: 'Sets the limits of memory and free disk, until the next start',

@@ -7,6 +7,7 @@ import { areFree } from '../../util/descriptors.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
 import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
+import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
 import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -27,7 +28,7 @@ import {
 import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
 import { removeKeys, watch } from './parts.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
-import { unreadable } from './unreadable.ts'
+import { checkNames, toStorageError, unreadable } from './unreadable.ts'
 
 /** Raised when the layout changes so that an older broker could not read it. */
 export const FORMAT_VERSION = 2
@@ -77,7 +78,9 @@ export class LmdbStorage implements Storage {
 
   private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
-
+  /** Readers of all its contents: the file stays mapped as it is. */
+  private readers = 0
+  private closed = false
   private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
     this.dir = dir
     this.lock = lock
@@ -86,19 +89,13 @@ export class LmdbStorage implements Storage {
 
   private map(): void {
     // Said outright, since a dot in the folder's name would pass for a file's extension.
-    const root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
-    this.root = root
-    for (const name of root.getKeys())
-      if (!(DATABASES as readonly unknown[]).includes(name))
-        throw unreadable(
-          dataFile(this.dir),
-          `it is the store of another program, with ${JSON.stringify(name)} in it`,
-        )
+    this.root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
+    checkNames(this.root.getKeys(), DATABASES, dataFile(this.dir))
     const [meta, segments, records, damaged] = DATABASES
-    this.meta = root.openDB({ name: meta, encoding: 'binary' })
-    this.segmentStates = root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
-    this.recordBytes = root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
-    this.setAside = root.openDB({ name: damaged, encoding: 'binary' })
+    this.meta = this.root.openDB({ name: meta, encoding: 'binary' })
+    this.segmentStates = this.root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
+    this.recordBytes = this.root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
+    this.setAside = this.root.openDB({ name: damaged, encoding: 'binary' })
     this.mapped.restart()
   }
 
@@ -146,7 +143,7 @@ export class LmdbStorage implements Storage {
    * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between.
    */
   private mapAnew(): Promise<void> {
-    if (!areFree(MAP_DESCRIPTORS)) {
+    if (!areFree(MAP_DESCRIPTORS) || this.readers > 0) {
       this.mapped.restart()
       return Promise.resolve()
     }
@@ -366,14 +363,29 @@ export class LmdbStorage implements Storage {
     return undefined
   }
 
+  /** What outlives the process, as writes; to be read to its end, or `return` has to be called. */
+  contents(): IterableIterator<StorageWrite> {
+    const transaction = this.root.useReadTransaction()
+    this.readers++
+    return contentsOf({
+      meta: this.meta,
+      segments: this.segmentStates,
+      records: this.recordBytes,
+      transaction,
+      skips: (key) => key === FORMAT_KEY || key.startsWith(GONE_PREFIX),
+      gone: new Set(this.gone),
+      closed: () => this.closed,
+      done: () => {
+        this.readers--
+        if (!this.closed) transaction.done()
+      },
+    })
+  }
+
   async close(): Promise<void> {
+    this.closed = true
     await this.maintenance
     await this.root.close()
     await this.lock.release()
   }
-}
-
-function toStorageError(cause: unknown, what: string): StorageError {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return new StorageError('IO', `${what}: ${text}`, cause)
 }

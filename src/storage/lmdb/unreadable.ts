@@ -8,3 +8,15 @@ export function unreadable(file: string, what: string, cause?: unknown): Storage
     cause,
   )
 }
+
+export function toStorageError(cause: unknown, what: string): StorageError {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError('IO', `${what}: ${text}`, cause)
+}
+
+/** @throws StorageError for the databases of another program */
+export function checkNames(names: Iterable<unknown>, ours: readonly unknown[], file: string): void {
+  for (const name of names)
+    if (!ours.includes(name))
+      throw unreadable(file, `it is the store of another program, with ${JSON.stringify(name)} in it`)
+}

@@ -21,6 +21,9 @@ export const APPLIED_KEY = 'applied'
 /** Takes writes all or none and resolves when they are on disk. @throws StorageError */
 export type Take = (writes: readonly StorageWrite[]) => Promise<void>
 
+/** What else the store is told about how far it has the log, such as from where it has to be read again. */
+export type Mark = (position: number) => object
+
 /**
  * What goes into one transaction each. The last one says how far the store has the log: after a crash in between, all of
  * it is taken once more from the log, which comes to the same.
@@ -56,7 +59,10 @@ export class Applier {
   private readonly take: Take
   private readonly clock: Clock
   private readonly moved: () => void
+  private readonly mark: Mark
   private position: number
+  /** What the store says. */
+  private written = ''
   private added = 0
   private timer: Timer | undefined
   private running: Promise<void> | undefined
@@ -68,8 +74,9 @@ export class Applier {
    * @param position up to which the store has everything
    * @param moved called when it has more, or could not take it
    */
-  constructor(take: Take, position: number, clock: Clock, moved: () => void) {
+  constructor(take: Take, position: number, clock: Clock, moved: () => void, mark: Mark = () => ({})) {
     this.take = take
+    this.mark = mark
     this.position = this.applied = this.flushed = position
     this.clock = clock
     this.moved = moved
@@ -94,6 +101,12 @@ export class Applier {
     else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
+  /** The store is told the mark again, which may have changed. */
+  touch(): void {
+    if (this.running === undefined && !this.stopped)
+      this.timer ??= this.clock.after(APPLY_MS, () => this.run())
+  }
+
   /** What there is goes to the store now, or when what is on its way has arrived. */
   soon(): void {
     if (this.timer !== undefined && this.running === undefined) this.run()
@@ -107,9 +120,11 @@ export class Applier {
     this.gathering = new PendingWrites()
     this.flight = flight
     const { position, added } = this
-    const value = Buffer.from(JSON.stringify({ position }))
+    const text = JSON.stringify({ position, ...this.mark(position) })
     const writes = flight.writes()
-    if (position > this.applied || writes.length > 0) writes.push({ op: 'put', key: APPLIED_KEY, value })
+    if (position > this.applied || writes.length > 0 || text !== this.written)
+      writes.push({ op: 'put', key: APPLIED_KEY, value: Buffer.from(text) })
+    this.written = text
     this.running = this.attempt(piecesOf(writes)).then(() => {
       this.running = undefined
       this.flight = undefined

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../util/clock.ts'
 import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
-import { APPLIED_KEY, Applier } from './applier.ts'
+import { APPLIED_KEY, Applier, type Mark } from './applier.ts'
 import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'
 import type { CommitLog } from './commit-log.ts'
 import { Overlay } from './overlay.ts'
@@ -27,6 +27,7 @@ export type OpenLog = (from: number) => Promise<CommitLog>
 
 export class LoggedStorage implements Storage {
   readonly keeps = true
+  deliveriesUnknown = false
   private readonly store: AppliedStorage
   private readonly log: CommitLog
   private readonly clock: Clock
@@ -39,7 +40,7 @@ export class LoggedStorage implements Storage {
   private keepingHouse = false
   private closed = false
 
-  private constructor(store: AppliedStorage, log: CommitLog, clock: Clock) {
+  private constructor(store: AppliedStorage, log: CommitLog, clock: Clock, mark?: Mark) {
     this.store = store
     this.log = log
     this.clock = clock
@@ -48,6 +49,7 @@ export class LoggedStorage implements Storage {
       log.last,
       clock,
       () => this.moved(),
+      mark,
     )
     this.overlay = new Overlay(store, () => {
       const { flight, gathering } = this.applier
@@ -58,16 +60,22 @@ export class LoggedStorage implements Storage {
   /**
    * Brings what the log has into the store first. Closes both where that fails.
    *
+   * @param mark what the store keeps about a position beside its number
    * @throws StorageError DAMAGED, VERSION or what store and log say
    */
-  static async open(store: AppliedStorage, openLog: OpenLog, clock: Clock): Promise<LoggedStorage> {
+  static async open(
+    store: AppliedStorage,
+    openLog: OpenLog,
+    clock: Clock,
+    mark?: Mark,
+  ): Promise<LoggedStorage> {
     let log: CommitLog | undefined
     try {
       const { position } = appliedOf(store)
       log = await openLog(position + 1)
       await replay(store, log, position)
       log.trim(log.last + 1)
-      return new LoggedStorage(store, log, clock)
+      return new LoggedStorage(store, log, clock, mark)
     } catch (error) {
       await log?.close()
       await store.close()
@@ -131,6 +139,11 @@ export class LoggedStorage implements Storage {
   onApplied(listener: () => void): () => void {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
+  }
+
+  /** The store is told the mark again, which may have changed though nothing was written. */
+  touch(): void {
+    this.applier.touch()
   }
 
   applySoon(): void {

@@ -22,16 +22,16 @@ export class MemoryStorage implements Storage {
   private apply(w: StorageWrite): void {
     switch (w.op) {
       case 'put':
-        this.metadata.set(w.key, w.value.slice())
+        this.metadata.set(w.key, new Uint8Array(w.value))
         break
       case 'delete':
         this.metadata.delete(w.key)
         break
       case 'record':
-        this.segment(w.log, w.segment).records.set(w.index, w.bytes.slice())
+        this.segment(w.log, w.segment).records.set(w.index, new Uint8Array(w.bytes))
         break
       case 'segment':
-        this.segment(w.log, w.segment).state = w.state.slice()
+        this.segment(w.log, w.segment).state = new Uint8Array(w.state)
         break
       case 'drop-record':
         this.logs.get(w.log)?.get(w.segment)?.records.delete(w.index)
@@ -88,6 +88,20 @@ export class MemoryStorage implements Storage {
 
   record(log: number, segment: number, index: number): Uint8Array | undefined {
     return this.logs.get(log)?.get(segment)?.records.get(index)
+  }
+
+  /** Writes that make an empty store equal, as it is at this moment. @param wanted which logs */
+  protected everything(wanted: (log: number) => boolean): IterableIterator<StorageWrite> {
+    const writes: StorageWrite[] = []
+    for (const [key, value] of this.metadata) writes.push({ op: 'put', key, value })
+    for (const [log, segments] of this.logs) {
+      if (!wanted(log)) continue
+      for (const [segment, { state, records }] of segments) {
+        writes.push({ op: 'segment', log, segment, state })
+        for (const [index, bytes] of records) writes.push({ op: 'record', log, segment, index, bytes })
+      }
+    }
+    return writes.values()
   }
 
   async close(): Promise<void> {}

@@ -1,0 +1,40 @@
+/** A planned switch: the active node stops serving, and writes the record by which another one takes over. */
+import type { Clock } from '../util/clock.ts'
+import type { Roles } from './roles.ts'
+
+/** ms between two records, while the log does not answer. */
+const RETRY_MS = 300
+const LOOK_MS = 5
+
+/** @throws Error with what stands against that node as the active one */
+export function checkTarget(node: string, self: string, roles: Roles, now: number): void {
+  if (node === self) throw new Error(`node ${node} is the active one`)
+  const { heartbeat } = roles.others.get(node) ?? {}
+  if (heartbeat === undefined || !roles.isAlive(node, now)) throw new Error(`node ${node} cannot be heard`)
+  if (heartbeat.state !== 'standby') throw new Error(`node ${node} is not ready: it is ${heartbeat.state}`)
+}
+
+/** The standby that has most; undefined where none can be heard. */
+export function bestStandby(roles: Roles, now: number): string | undefined {
+  const ready = roles.heardNow(now).filter((h) => h.state === 'standby')
+  return ready.sort((a, b) => b.applied - a.applied || (a.node < b.node ? -1 : 1))[0]?.node
+}
+
+/**
+ * Writes the record until the epoch has changed. A record that is late may still count, so when it takes too long this
+ * node takes over from itself, and serves again under its own new epoch.
+ */
+export async function handOver(
+  roles: Roles,
+  clock: Clock,
+  msMax: number,
+  claim: (inTime: boolean) => void,
+): Promise<void> {
+  const { epoch } = roles
+  const until = clock.elapsed() + msMax
+  while (roles.epoch === epoch && clock.elapsed() < 2 * msMax + until) {
+    claim(clock.elapsed() < until)
+    for (let waited = 0; roles.epoch === epoch && waited < RETRY_MS; waited += LOOK_MS)
+      await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve))
+  }
+}

@@ -1,0 +1,150 @@
+/** How a node comes to a store that the shared log goes on from: its own, or a copy of another node's. */
+
+import { StorageError } from '../storage/storage.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { type Engine, EngineError, type LogBounds } from './engine.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import { type ReplicaStore, type ReplicaStores, type StoredPlace, storedPlace } from './replica-store.ts'
+
+const RETRY_MS_MIN = 50
+const RETRY_MS_MAX = 1000
+
+/** Copies the store of one of these nodes, the best first. @throws Error where none of them gives it */
+export type Copy = (from: readonly Heartbeat[], into: ReplicaStore, signal: AbortSignal) => Promise<void>
+
+export interface JoinOptions {
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly stores: ReplicaStores
+  readonly logger: Logger
+  readonly copy: Copy
+  /** Other nodes that can be heard and have a store. */
+  readonly sources: () => readonly Heartbeat[]
+  /** What keeps it waiting; undefined = nothing any more. */
+  readonly problem: (text: string | undefined) => void
+}
+
+export interface Joined {
+  readonly store: ReplicaStore
+  readonly place: StoredPlace
+  /** Which log it is. */
+  readonly log: string
+}
+
+export class Joining {
+  private readonly options: JoinOptions
+  private readonly abort = new AbortController()
+  private wake: () => void = () => {}
+  /** The store has to be made anew; what it has, where that may be more than the others have. */
+  private copyOver: { readonly number: number } | undefined
+
+  constructor(options: JoinOptions) {
+    this.options = options
+  }
+
+  stop(): void {
+    this.abort.abort()
+    this.wake()
+  }
+
+  private get stopped(): boolean {
+    return this.abort.signal.aborted
+  }
+
+  /** The next time the store is another node's. @throws StorageError where that would give up what only this node has */
+  demandCopy(place: StoredPlace, log: string, why: string): void {
+    if (place.log === undefined && place.number > 0) throw ownData(why)
+    this.options.logger.warn({ why }, 'copying the data of another node')
+    this.copyOver = { number: place.log === log ? 0 : place.number }
+  }
+
+  /**
+   * Waits until the engine answers, and for another node where one is needed; undefined where it was stopped meanwhile.
+   * @throws StorageError; EngineError UNFIT
+   */
+  async join(): Promise<Joined | undefined> {
+    while (!this.stopped) {
+      const bounds = await this.askBounds()
+      if (bounds === undefined) return undefined
+      if (this.copyOver !== undefined) await this.takeCopy(this.copyOver.number)
+      if (this.stopped) return undefined
+      const store = await this.options.stores.open()
+      try {
+        const place = placeIn(storedPlace(store), bounds.identity)
+        if (place.sequence + 1 >= bounds.first) return { store, place, log: bounds.identity }
+        this.demandCopy(place, bounds.identity, 'the log no longer has what this node has missed')
+      } catch (error) {
+        await store.close()
+        throw error
+      }
+      await store.close()
+    }
+    return undefined
+  }
+
+  /** Again and again until the engine answers. */
+  private async askBounds(): Promise<LogBounds | undefined> {
+    for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
+      try {
+        const bounds = await this.options.engine.bounds()
+        this.options.problem(undefined)
+        return bounds
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code === 'UNFIT') throw error
+        this.options.problem(error.message)
+      }
+      await this.pause(wait)
+    }
+    return undefined
+  }
+
+  private async takeCopy(number: number): Promise<void> {
+    const { stores, copy, sources, logger, problem } = this.options
+    for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
+      const from = [...sources()].sort(
+        (a, b) => Number(a.state !== 'standby') - Number(b.state !== 'standby') || b.flushed - a.flushed,
+      )
+      if (from.length === 0) problem('no other node can be heard whose data could be copied')
+      else if (from.every((h) => h.applied < number))
+        throw ownData(`this node has ${number} batches of an earlier log, more than the others have`)
+      else
+        try {
+          await stores.replace((store) => copy(from, store, this.abort.signal))
+          this.copyOver = undefined
+          return problem(undefined)
+        } catch (error) {
+          if (this.stopped) return
+          problem(`cannot copy the data of another node: ${(error as Error).message}`)
+          logger.warn({ err: error }, 'cannot copy the data of another node; trying again')
+        }
+      await this.pause(wait)
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    if (this.stopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = this.options.clock.after(ms, resolve)
+      this.wake = () => {
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+function ownData(why: string): StorageError {
+  return new StorageError(
+    'UNREADABLE',
+    `the data folder has data that is not of this cluster: ${why}. The node with the data has to be the first one of a ` +
+      'new cluster; to give up what is in this folder, move it away, and the node copies the data of the cluster',
+  )
+}
+
+/** What it has of another log, or of none, counts where this log begins with it. */
+function placeIn(stored: StoredPlace, log: string): StoredPlace {
+  return stored.log === log
+    ? stored
+    : { sequence: 0, epoch: 0, owner: '', number: stored.number, log: stored.log }
+}

@@ -1,0 +1,71 @@
+/** A node's store in its data folder, and how a copy of another node's takes its place. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
+import { Journal } from '../storage/log/journal.ts'
+import { folderDisk } from '../storage/log/journal-disk.ts'
+import { LoggedStorage } from '../storage/log/logged-storage.ts'
+import type { Damage } from '../storage/storage.ts'
+import type { Clock } from '../util/clock.ts'
+import type { ReplicaStore, ReplicaStores } from './replica-store.ts'
+
+const INCOMING = 'incoming'
+const DATA_FILE = 'data.mdb'
+
+export interface LmdbStoresOptions {
+  readonly dir: string
+  readonly clock: Clock
+  readonly notice: (text: string) => void
+  readonly damaged: (damage: Damage) => void
+}
+
+export class LmdbStores implements ReplicaStores {
+  private readonly options: LmdbStoresOptions
+
+  constructor(options: LmdbStoresOptions) {
+    this.options = options
+  }
+
+  async open(): Promise<ReplicaStore> {
+    await this.takeOverJournal()
+    const store = await this.openAt(this.options.dir)
+    store.onDamage(this.options.damaged)
+    return store
+  }
+
+  private openAt(dir: string): Promise<LmdbStorage> {
+    return LmdbStorage.open(dir, { notice: this.options.notice })
+  }
+
+  /** A broker on this machine alone has left what is in its journal; it comes into the store first. */
+  private async takeOverJournal(): Promise<void> {
+    const { dir, clock } = this.options
+    if (!existsSync(dir) || folderDisk(dir).list().length === 0) return
+    const open = (from: number): Promise<Journal> =>
+      Journal.open(folderDisk(dir), from, () => clock.elapsed())
+    await (await LoggedStorage.open(await this.openAt(dir), open, clock)).close()
+  }
+
+  /** It is complete before the file that was there is replaced, in one step. */
+  async replace(fill: (store: ReplicaStore) => Promise<void>): Promise<void> {
+    const { dir } = this.options
+    const incoming = join(dir, INCOMING)
+    rmSync(incoming, { recursive: true, force: true })
+    mkdirSync(incoming, { recursive: true })
+    const store = await this.openAt(incoming)
+    try {
+      await fill(store)
+    } finally {
+      await store.close()
+    }
+    // What belongs to the old file and to no other.
+    for (const name of readdirSync(dir))
+      if (name === 'lock.mdb' || name.endsWith('.journal')) rmSync(join(dir, name))
+    // The store has been opened in this folder: its marker comes with it.
+    for (const name of readdirSync(incoming))
+      if (name !== DATA_FILE && !existsSync(join(dir, name)) && name === 'leveret.store')
+        renameSync(join(incoming, name), join(dir, name))
+    renameSync(join(incoming, DATA_FILE), join(dir, DATA_FILE))
+    rmSync(incoming, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,62 @@
+/** Configurations of nats-server as the cluster needs it. */
+
+export interface NatsServer {
+  readonly name: string
+  /** Where the other servers reach it. */
+  readonly host: string
+  readonly port: number
+  readonly routePort: number
+  readonly storeDir: string
+}
+
+export interface NatsConfigOptions {
+  /** Of the servers, and of the brokers' cluster. */
+  readonly cluster: string
+  readonly servers: readonly NatsServer[]
+  /** Of brokers; undefined = whoever reaches the client port may use it, which is on loopback. */
+  readonly password: string | undefined
+  /** Between the servers. */
+  readonly routePassword: string | undefined
+  /** Address of the client port. */
+  readonly bind: string
+}
+
+const USER = 'leveret'
+
+/** The configuration of one of the servers. */
+export function natsConfig(server: NatsServer, options: NatsConfigOptions): string {
+  const { cluster, servers, password, routePassword, bind } = options
+  const login = routePassword === undefined ? '' : `${USER}:${encodeURIComponent(routePassword)}@`
+  const routes = servers
+    .filter((s) => s !== server)
+    .map((s) => `    nats://${login}${s.host}:${s.routePort}`)
+    .join('\n')
+  const auth = (secret: string, indent: string): string =>
+    `${indent}authorization { user: ${USER}, password: ${JSON.stringify(secret)} }\n`
+  return `# nats-server of ${server.name}, for the cluster ${cluster} of Leveret.
+server_name: ${JSON.stringify(server.name)}
+# Brokers on this machine only.
+listen: ${JSON.stringify(`${bind}:${server.port}`)}
+max_payload: 1MB
+# Slow readers are told to wait long before that.
+max_pending: 256MB
+${password === undefined ? '' : auth(password, '')}
+jetstream {
+  store_dir: ${JSON.stringify(server.storeDir)}
+  # A record counts as stored once it is on the disk, not in the system's memory.
+  sync_interval: always
+}
+${
+  servers.length < 2
+    ? ''
+    : `
+cluster {
+  name: ${JSON.stringify(cluster)}
+  listen: ${JSON.stringify(`0.0.0.0:${server.routePort}`)}
+${routePassword === undefined ? '' : auth(routePassword, '  ')}  routes: [
+${routes}
+  ]
+}
+`
+}`
+}

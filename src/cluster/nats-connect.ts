@@ -1,0 +1,100 @@
+/** How NATS is reached, and with which credentials. */
+import { readFileSync } from 'node:fs'
+import {
+  AuthorizationError,
+  connect as connectNats,
+  credsAuthenticator,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { EngineError } from './engine.ts'
+
+const RECONNECT_MS = 100
+const CONNECT_MS_MAX = 2000
+const PING_MS = 2000
+const RETRY_MS = 500
+/** Between two lines of the log while no server answers. */
+const LOG_MS = 10_000
+
+export interface NatsSettings {
+  readonly urls: readonly string[]
+  readonly cluster: string
+  readonly node: string
+  /** Copies of the log, on as many servers. */
+  readonly replicas: number
+  /** A credentials file; undefined where the addresses say user and password, or nothing is needed. */
+  readonly credentials: string | undefined
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined
+}
+
+/** Goes on trying while no server can be reached. @throws EngineError UNFIT where it is refused, AWAY where it is told to stop */
+export async function connectPatiently(
+  settings: NatsSettings,
+  clock: Clock,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<NatsConnection> {
+  const where = shown(settings.urls)
+  const options = optionsOf(settings)
+  let logged = Number.NEGATIVE_INFINITY
+  for (;;) {
+    try {
+      return await connectNats(options)
+    } catch (error) {
+      const { message } = error as Error
+      if (error instanceof AuthorizationError || !isConnecting(error))
+        throw new EngineError('UNFIT', `cannot connect to NATS at ${where}: ${message}`, error)
+      if (signal.aborted) throw new EngineError('AWAY', `NATS cannot be reached at ${where}`, error)
+      if (clock.elapsed() - logged > LOG_MS) logger.warn({ err: message }, `waiting for NATS at ${where}`)
+      logged = Math.max(logged, clock.elapsed())
+    }
+    await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+  }
+}
+
+/** Nobody answers there, at the moment. */
+function isConnecting(error: unknown): boolean {
+  const { name, code } = error as { name?: string; code?: string }
+  return (
+    name === 'ConnectionError' ||
+    name === 'TimeoutError' ||
+    name === 'ClosedConnectionError' ||
+    code !== undefined
+  )
+}
+
+function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnectionOptions {
+  const options: NodeConnectionOptions = {
+    servers: urls.map((u) => new URL(u).host),
+    name: `leveret ${node}`,
+    // The first address is the one on this machine.
+    noRandomize: true,
+    ignoreClusterUpdates: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_MS,
+    reconnectJitter: RECONNECT_MS,
+    timeout: CONNECT_MS_MAX,
+    pingInterval: PING_MS,
+    maxPingOut: 2,
+  }
+  const { username = '', password = '' } = urls.map((u) => new URL(u))[0] ?? {}
+  if (credentials !== undefined) options.authenticator = credsAuthenticator(readFileSync(credentials))
+  else if (password !== '') {
+    options.user = decodeURIComponent(username)
+    options.pass = decodeURIComponent(password)
+  } else if (username !== '') options.token = decodeURIComponent(username)
+  if (tls !== undefined || urls.some((u) => u.startsWith('tls:')))
+    options.tls = {
+      ...(tls?.ca === undefined ? {} : { caFile: tls.ca }),
+      ...(tls?.cert === undefined ? {} : { certFile: tls.cert }),
+      ...(tls?.key === undefined ? {} : { keyFile: tls.key }),
+    }
+  return options
+}
+
+/** Without passwords. */
+export function shown(urls: readonly string[]): string {
+  return urls.map((u) => new URL(u).host).join(', ')
+}

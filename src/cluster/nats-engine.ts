@@ -1,0 +1,300 @@
+/**
+ * NATS JetStream as the engine: a stream with replicas holds the log, plain messages carry the calls. Of JetStream only
+ * this is used: append with acknowledgement, a reader in order, purge below a sequence. Everything else it can do has lost
+ * something under kill -9 (docs/cluster.md).
+ */
+import { type Msg, type NatsConnection, nuid } from '@nats-io/transport-node'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { type Engine, EngineError, type LogBounds, type LogListener, type Unsubscribe } from './engine.ts'
+import {
+  type ApiError,
+  ApiErrorCode,
+  consumerConfig,
+  type PubAck,
+  type StreamInfo,
+  streamConfig,
+  unfitStream,
+  versionProblem,
+} from './nats-api.ts'
+import { connectPatiently, type NatsSettings, shown } from './nats-connect.ts'
+import { NatsReader } from './nats-reader.ts'
+import { PART_BYTES_MAX } from './record.ts'
+
+/** ms until an append that was not answered counts as failed. */
+const APPEND_MS_MAX = 1500
+const REQUEST_MS_MAX = 3000
+const NO_RESPONDERS = 503
+/** Octets around a part of a batch. */
+const RECORD_EXTRA_BYTES = 1024
+
+export class NatsEngine implements Engine {
+  connected = true
+  private readonly connection: NatsConnection
+  private readonly settings: NatsSettings
+  private readonly clock: Clock
+  private readonly logger: Logger
+  private readonly subject: string
+  private readonly stream: string
+  private readonly callSubject: string
+  /** Acknowledgements come to one subscription: a request of its own for each append takes three times as long. */
+  private readonly inbox: string
+  private readonly pending = new Map<string, { resolve(): void; reject(error: EngineError): void }>()
+  private readonly readers = new Set<NatsReader>()
+  private count = 0
+  private closed = false
+  private unfit: string | undefined
+
+  private constructor(connection: NatsConnection, settings: NatsSettings, clock: Clock, logger: Logger) {
+    this.connection = connection
+    this.settings = settings
+    this.clock = clock
+    this.logger = logger
+    this.stream = `leveret-${settings.cluster}`
+    this.subject = `leveret.${settings.cluster}.log`
+    this.callSubject = `leveret.${settings.cluster}.calls`
+    this.inbox = `_INBOX.${nuid.next()}`
+    connection.subscribe(`${this.inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.acknowledged(message)
+      },
+    })
+    this.watch().catch(() => {})
+  }
+
+  /** Goes on trying while no server can be reached. @throws EngineError UNFIT: refused, or of a release that may not be used */
+  static async open(
+    settings: NatsSettings,
+    clock: Clock,
+    logger: Logger,
+    signal: AbortSignal,
+  ): Promise<NatsEngine> {
+    const connection = await connectPatiently(settings, clock, logger, signal)
+    const engine = new NatsEngine(connection, settings, clock, logger)
+    try {
+      engine.checkServer()
+    } catch (error) {
+      await engine.close()
+      throw error
+    }
+    return engine
+  }
+
+  /** @throws EngineError UNFIT */
+  private checkServer(): void {
+    const { info } = this.connection
+    if (info === undefined) return
+    const problem = versionProblem(info.version)
+    const room = PART_BYTES_MAX + RECORD_EXTRA_BYTES
+    this.unfit =
+      problem?.refused === true
+        ? problem.why
+        : info.max_payload < room
+          ? `nats-server ${info.server_name} takes messages of ${info.max_payload} octets: set max_payload: 1MB in its configuration`
+          : undefined
+    if (this.unfit !== undefined) throw new EngineError('UNFIT', this.unfit)
+    if (problem !== undefined) this.logger.warn({ server: info.server_name }, problem.why)
+  }
+
+  private async watch(): Promise<void> {
+    for await (const { type } of this.connection.status())
+      if (type === 'disconnect') this.disconnected()
+      else if (type === 'reconnect') this.reconnected()
+  }
+
+  private disconnected(): void {
+    this.connected = false
+    if (!this.closed) this.logger.warn({}, 'the connection to NATS is lost')
+    for (const { reject } of this.pending.values())
+      reject(new EngineError('AWAY', 'the connection to NATS is lost'))
+    this.pending.clear()
+  }
+
+  private reconnected(): void {
+    this.logger.info({ server: this.connection.getServer() }, 'connected to NATS')
+    try {
+      this.checkServer()
+    } catch (error) {
+      this.logger.error({ err: error }, 'this server may not be used')
+    }
+    this.connected = this.unfit === undefined
+    for (const r of this.readers) r.remake()
+  }
+
+  /** Name of the server that this node is connected to. */
+  get server(): string {
+    return this.connection.info?.server_name ?? ''
+  }
+
+  append(bytes: Uint8Array): Promise<void> {
+    if (!this.connected) return Promise.reject(this.away())
+    return new Promise((resolve, reject) => {
+      const id = String(++this.count)
+      const timer = this.clock.after(APPEND_MS_MAX, () => {
+        this.pending.delete(id)
+        reject(new EngineError('AWAY', 'the log has not answered'))
+      })
+      this.pending.set(id, {
+        resolve: () => {
+          timer.cancel()
+          resolve()
+        },
+        reject: (error) => {
+          timer.cancel()
+          reject(error)
+        },
+      })
+      try {
+        this.connection.publish(this.subject, bytes, { reply: `${this.inbox}.${id}` })
+      } catch (error) {
+        this.pending.get(id)?.reject(new EngineError('AWAY', (error as Error).message, error))
+        this.pending.delete(id)
+      }
+    })
+  }
+
+  private away(): EngineError {
+    return new EngineError('AWAY', this.unfit ?? `NATS cannot be reached at ${shown(this.settings.urls)}`)
+  }
+
+  private acknowledged(message: Msg): void {
+    const id = message.subject.slice(this.inbox.length + 1)
+    const waiting = this.pending.get(id)
+    if (waiting === undefined) return
+    this.pending.delete(id)
+    if (message.headers?.code === NO_RESPONDERS) {
+      waiting.reject(new EngineError('AWAY', 'the log has no leader at the moment'))
+      return
+    }
+    const { error, seq, duplicate } = message.json<PubAck>()
+    if (error !== undefined) waiting.reject(apiError(error))
+    else if (seq === undefined || seq === 0 || duplicate === true)
+      waiting.reject(new EngineError('AWAY', 'the answer says that nothing was stored'))
+    else waiting.resolve()
+  }
+
+  read(from: number, listener: LogListener): Unsubscribe {
+    const reader = new NatsReader(from, {
+      connection: this.connection,
+      clock: this.clock,
+      newName: () => `${this.settings.node}-${nuid.next()}`,
+      inbox: () => `_INBOX.${nuid.next()}`,
+      make: async (name, deliverTo, start) => {
+        await this.api(`CONSUMER.CREATE.${this.stream}.${name}`, {
+          stream_name: this.stream,
+          config: consumerConfig(name, deliverTo, start),
+        })
+      },
+      remove: (name) => {
+        if (this.closed) return
+        this.api(`CONSUMER.DELETE.${this.stream}.${name}`).catch(() => {
+          // It ends by itself.
+        })
+      },
+      bounds: () => this.bounds(),
+      listener,
+    })
+    this.readers.add(reader)
+    return () => {
+      this.readers.delete(reader)
+      reader.stop()
+    }
+  }
+
+  async purge(below: number): Promise<void> {
+    await this.api(`STREAM.PURGE.${this.stream}`, { seq: below })
+  }
+
+  async bounds(): Promise<LogBounds> {
+    const { created, state, cluster = {}, config } = await this.streamInfo()
+    const problem = unfitStream({ created, state, cluster, config })
+    if (problem !== undefined)
+      throw new EngineError('UNFIT', `the stream ${this.stream} cannot hold the log: ${problem}`)
+    return {
+      first: state.first_seq === 0 ? 1 : Math.max(1, state.first_seq),
+      last: state.last_seq,
+      bytes: state.bytes,
+      identity: `${this.stream} ${created}`,
+      leader: cluster.leader ?? this.server,
+      replicas: (cluster.replicas ?? []).map(({ name, current, lag = 0 }) => ({ name, current, lag })),
+    }
+  }
+
+  /** The stream is made where it is missing. */
+  private async streamInfo(): Promise<StreamInfo> {
+    const found = await this.ask<StreamInfo>(`STREAM.INFO.${this.stream}`)
+    if (found.error === undefined) return found
+    if (found.error.err_code !== ApiErrorCode.streamNotFound) throw apiError(found.error)
+    const { replicas } = this.settings
+    const made = await this.ask<StreamInfo>(
+      `STREAM.CREATE.${this.stream}`,
+      streamConfig(this.stream, this.subject, replicas),
+    )
+    if (made.error === undefined) return made
+    if (made.error.err_code === ApiErrorCode.replicasNeedACluster)
+      throw new EngineError(
+        'UNFIT',
+        `the log is to have ${replicas} copies, and the NATS servers are no cluster: give them routes to each other ` +
+          "(leveret cluster nats-config prints a configuration), or set cluster.replicas = 1 where losing the server's disk may lose everything",
+      )
+    throw apiError(made.error)
+  }
+
+  /** @throws EngineError */
+  private async api(what: string, body?: object): Promise<void> {
+    const { error } = await this.ask<{ error?: ApiError }>(what, body)
+    if (error !== undefined) throw apiError(error)
+  }
+
+  private async ask<T>(what: string, body?: object): Promise<T> {
+    if (!this.connected) throw this.away()
+    try {
+      const answer = await this.connection.request(
+        `$JS.API.${what}`,
+        body === undefined ? undefined : JSON.stringify(body),
+        { timeout: REQUEST_MS_MAX },
+      )
+      return answer.json<T>()
+    } catch (error) {
+      throw new EngineError('AWAY', `JetStream does not answer: ${(error as Error).message}`, error)
+    }
+  }
+
+  say(bytes: Uint8Array): void {
+    if (this.connected) this.connection.publish(this.callSubject, bytes)
+  }
+
+  hear(listener: (bytes: Uint8Array) => void): Unsubscribe {
+    const subscription = this.connection.subscribe(this.callSubject, {
+      callback: (error, message) => {
+        if (error === null) listener(message.data)
+      },
+    })
+    return () => subscription.unsubscribe()
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    for (const r of this.readers) r.stop()
+    this.readers.clear()
+    await this.connection.close()
+    this.disconnected()
+  }
+}
+
+function apiError({ err_code, description = 'JetStream refuses' }: ApiError): EngineError {
+  const full: readonly (number | undefined)[] = [
+    ApiErrorCode.insufficientResources,
+    ApiErrorCode.storageExceeded,
+    ApiErrorCode.streamStoreFailed,
+  ]
+  if (full.includes(err_code)) return new EngineError('FULL', description)
+  const unfit: readonly (number | undefined)[] = [ApiErrorCode.notEnabledForAccount, ApiErrorCode.notEnabled]
+  if (unfit.includes(err_code))
+    return new EngineError(
+      'UNFIT',
+      `${description}: JetStream has to be enabled in the configuration of nats-server`,
+    )
+  return new EngineError('AWAY', description)
+}

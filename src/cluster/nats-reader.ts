@@ -1,0 +1,146 @@
+/**
+ * Reads a stream in order, with a consumer that is made anew wherever something is missing: at a gap, when a heartbeat of
+ * the server says that there is more, and when nothing has come for a while.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
+import type { Clock } from '../util/clock.ts'
+import { EngineError, type LogBounds, type LogListener } from './engine.ts'
+import { sequenceOf } from './nats-api.ts'
+
+/** ms without a record or a heartbeat, which come every second. */
+const SILENCE_MS_MAX = 2200
+const LOOK_MS = 300
+const RETRY_MS_MIN = 50
+const RETRY_MS_MAX = 1000
+const STATUS = 100
+
+/** Makes a consumer that delivers there, from that record on. @throws EngineError */
+export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
+
+export interface NatsReaderOptions {
+  readonly connection: NatsConnection
+  readonly clock: Clock
+  readonly newName: () => string
+  readonly inbox: () => string
+  readonly make: MakeConsumer
+  readonly remove: (name: string) => void
+  readonly bounds: () => Promise<LogBounds>
+  readonly listener: LogListener
+}
+
+export class NatsReader {
+  private readonly options: NatsReaderOptions
+  private next: number
+  private subscription: Subscription | undefined
+  private name = ''
+  private heard = 0
+  private making = false
+  private again = false
+  private wait = RETRY_MS_MIN
+  private stopped = false
+  private identity: string | undefined
+
+  constructor(from: number, options: NatsReaderOptions) {
+    this.next = from
+    this.options = options
+    this.remake()
+    this.look()
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.drop()
+  }
+
+  /** The connection is another one: what was sent meanwhile is lost. */
+  remake(): void {
+    this.again = true
+    if (this.making || this.stopped) return
+    this.making = true
+    this.makeAll().catch(() => {})
+  }
+
+  private async makeAll(): Promise<void> {
+    const { clock } = this.options
+    while (this.again && !this.stopped) {
+      this.again = false
+      try {
+        await this.make()
+        this.wait = RETRY_MS_MIN
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error
+        this.again = true
+        await new Promise<void>((resolve) => clock.after(this.wait, resolve))
+        this.wait = Math.min(RETRY_MS_MAX, this.wait * 2)
+      }
+    }
+    this.making = false
+  }
+
+  private drop(): void {
+    const { subscription, name } = this
+    this.subscription = undefined
+    if (subscription === undefined) return
+    if (!subscription.isClosed()) subscription.unsubscribe()
+    this.options.remove(name)
+  }
+
+  private async make(): Promise<void> {
+    const { connection, newName, inbox, make, bounds, listener, clock } = this.options
+    this.drop()
+    const { first, identity } = await bounds()
+    this.identity ??= identity
+    if (this.stopped) return
+    if (first > this.next || identity !== this.identity) {
+      this.stopped = true
+      listener.gone(first)
+      return
+    }
+    const name = newName()
+    const deliverTo = inbox()
+    const subscription = connection.subscribe(deliverTo, {
+      callback: (error, message) => {
+        if (this.subscription !== subscription) return
+        if (error === null) this.received(message)
+        else this.remake()
+      },
+    })
+    this.name = name
+    this.subscription = subscription
+    this.heard = clock.elapsed()
+    await make(name, deliverTo, this.next)
+    this.heard = clock.elapsed()
+  }
+
+  private received(message: Msg): void {
+    this.heard = this.options.clock.elapsed()
+    const sequence = message.reply === undefined ? undefined : sequenceOf(message.reply)
+    if (sequence === undefined) this.status(message)
+    else if (sequence === this.next) {
+      this.next++
+      this.options.listener.record(sequence, message.data)
+    } else if (sequence > this.next) this.remake()
+  }
+
+  private status({ headers, reply }: Msg): void {
+    if (headers === undefined) return
+    if (headers.code !== STATUS) {
+      this.remake()
+      return
+    }
+    const stalled = headers.get('Nats-Consumer-Stalled')
+    if (reply !== undefined && reply !== '') this.options.connection.publish(reply)
+    else if (stalled !== '') this.options.connection.publish(stalled)
+    const last = Number(headers.get('Nats-Last-Stream'))
+    if (last >= this.next) this.remake()
+  }
+
+  private look(): void {
+    const { clock } = this.options
+    clock.after(LOOK_MS, () => {
+      if (this.stopped) return
+      if (this.subscription !== undefined && clock.elapsed() - this.heard > SILENCE_MS_MAX) this.remake()
+      this.look()
+    })
+  }
+}

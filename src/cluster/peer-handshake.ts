@@ -1,0 +1,104 @@
+/**
+ * How two nodes begin to talk over the peer port: each shows that it knows the secret of the cluster without saying it.
+ *
+ * Who connects sends a mark and 32 random octets; the other answers with 32 of its own and an HMAC-SHA-256 over both; who
+ * connects sends an HMAC over both and its request, and the request as JSON behind its length (u32, little-endian). The
+ * answer is an octet 0, and what was asked for; or 1, and why not, behind its length.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+
+const MARK = Buffer.from('LVPEER1\n')
+const NONCE_BYTES = 32
+const TAG_BYTES = 32
+const REQUEST_BYTES_MAX = 4096
+
+export type PeerRequest =
+  | { readonly want: 'snapshot' }
+  /** A client of that listener, counted among those of the same kind; a PROXY header and its octets follow. */
+  | { readonly want: 'relay'; readonly to: 'amqp' | 'amqps' | 'http' | 'control'; readonly index: number }
+
+export class PeerError extends Error {
+  override readonly name = 'PeerError'
+}
+
+/** As many octets as are asked for; the rest stays in the stream. @throws PeerError where it ends before */
+export async function readExactly(stream: Duplex, count: number): Promise<Buffer> {
+  if (count === 0) return Buffer.alloc(0)
+  for (;;) {
+    const bytes = stream.read(count) as Buffer | null
+    if (bytes !== null) {
+      if (bytes.length < count) throw new PeerError('the connection has ended early')
+      return bytes
+    }
+    if (stream.readableEnded || stream.destroyed) throw new PeerError('the connection has ended early')
+    await changed(stream)
+  }
+}
+
+/** There is more to read, or there never will be. */
+async function changed(stream: Duplex): Promise<void> {
+  const over = new AbortController()
+  try {
+    await Promise.race(
+      ['readable', 'end', 'close'].map((event) =>
+        once(stream, event, { signal: over.signal }).catch(() => {}),
+      ),
+    )
+  } finally {
+    over.abort()
+  }
+}
+
+function tagOf(secret: string, who: string, ...parts: readonly Buffer[]): Buffer {
+  const hmac = createHmac('sha256', secret).update(who)
+  for (const p of parts) hmac.update(p)
+  return hmac.digest()
+}
+
+/** @throws PeerError where the other node does not know the secret, or refuses */
+export async function askPeer(stream: Duplex, secret: string, request: PeerRequest): Promise<void> {
+  const mine = randomBytes(NONCE_BYTES)
+  stream.write(Buffer.concat([MARK, mine]))
+  const answer = await readExactly(stream, NONCE_BYTES + TAG_BYTES)
+  const theirs = answer.subarray(0, NONCE_BYTES)
+  if (!timingSafeEqual(answer.subarray(NONCE_BYTES), tagOf(secret, 'server', mine, theirs)))
+    throw new PeerError('the other node has another secret (cluster.secret)')
+  const body = Buffer.from(JSON.stringify(request))
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(body.length)
+  stream.write(Buffer.concat([tagOf(secret, 'client', mine, theirs, body), length, body]))
+  const [status] = await readExactly(stream, 1)
+  if (status === 0) return
+  const size = (await readExactly(stream, 4)).readUInt32LE()
+  throw new PeerError((await readExactly(stream, Math.min(size, REQUEST_BYTES_MAX))).toString())
+}
+
+/** The other side of `askPeer`, as far as the request. @throws PeerError */
+export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequest> {
+  const hello = await readExactly(stream, MARK.length + NONCE_BYTES)
+  if (!hello.subarray(0, MARK.length).equals(MARK)) throw new PeerError('it is no node of a cluster')
+  const theirs = hello.subarray(MARK.length)
+  const mine = randomBytes(NONCE_BYTES)
+  stream.write(Buffer.concat([mine, tagOf(secret, 'server', theirs, mine)]))
+  const head = await readExactly(stream, TAG_BYTES + 4)
+  const size = head.readUInt32LE(TAG_BYTES)
+  if (size > REQUEST_BYTES_MAX) throw new PeerError('its request is too large')
+  const body = await readExactly(stream, size)
+  if (!timingSafeEqual(head.subarray(0, TAG_BYTES), tagOf(secret, 'client', theirs, mine, body)))
+    throw new PeerError('it has another secret (cluster.secret)')
+  return JSON.parse(body.toString()) as PeerRequest
+}
+
+export function accept(stream: Duplex): void {
+  stream.write(Buffer.from([0]))
+}
+
+export function refuse(stream: Duplex, why: string): void {
+  const text = Buffer.from(why)
+  const head = Buffer.alloc(5)
+  head[0] = 1
+  head.writeUInt32LE(text.length, 1)
+  stream.end(Buffer.concat([head, text]))
+}

@@ -1,0 +1,184 @@
+/** The port by which nodes reach each other: for copies of the store, and for the clients that standbys relay. */
+
+import { readFileSync } from 'node:fs'
+import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
+import { readProxyHeader } from '../connection/proxy-protocol.ts'
+import { anyAddress } from '../util/address.ts'
+import type { Clock } from '../util/clock.ts'
+import { listen } from '../util/listen.ts'
+import type { Logger } from '../util/logger.ts'
+import { hearErrors } from '../util/sockets.ts'
+import { contextOf, type TlsSettings } from '../util/tls.ts'
+import {
+  accept,
+  askPeer,
+  hearPeer,
+  PeerError,
+  type PeerRequest,
+  readExactly,
+  refuse,
+} from './peer-handshake.ts'
+
+const HANDSHAKE_MS_MAX = 5000
+const CONNECT_MS_MAX = 2000
+/** Connections that have not shown yet that they know the secret; further ones are closed. */
+const STRANGERS_MAX = 256
+
+export interface PeerSettings {
+  readonly secret: string
+  readonly tls: TlsSettings | undefined
+}
+
+export interface RelayedClient {
+  readonly to: 'amqp' | 'amqps' | 'http' | 'control'
+  readonly index: number
+  readonly address: string
+  readonly port: number
+}
+
+export interface PeerListener {
+  /** Sends the contents of the store there. @throws Error where there is none at the moment */
+  snapshot(socket: Socket): Promise<void>
+  /** Why no client can be taken; undefined where one can. */
+  refusesClients(): string | undefined
+  /** A client that a standby has passed on. */
+  client(socket: Socket, client: RelayedClient): void
+}
+
+export class PeerPort {
+  port = 0
+  private readonly settings: PeerSettings
+  private readonly clock: Clock
+  private readonly logger: Logger
+  private readonly listener: PeerListener
+  private readonly sockets = new Set<Socket>()
+  private server: Server | undefined
+  private strangers = 0
+
+  constructor(settings: PeerSettings, clock: Clock, logger: Logger, listener: PeerListener) {
+    this.settings = settings
+    this.clock = clock
+    this.logger = logger
+    this.listener = listener
+  }
+
+  /** Resolves with the port. @throws the error of listen, or of a certificate */
+  async listen(port: number, host: string | undefined): Promise<number> {
+    const { tls } = this.settings
+    const taken = (socket: Socket): void => this.came(socket)
+    this.server =
+      tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(contextOf(tls), taken)
+    if (tls !== undefined) this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
+    await listen(this.server, { port, host: host ?? anyAddress() }, (error) =>
+      this.logger.warn({ err: error.message }, 'peer port error'),
+    )
+    const address = this.server.address()
+    this.port = address !== null && typeof address === 'object' ? address.port : port
+    return this.port
+  }
+
+  private came(socket: Socket): void {
+    hearErrors(socket)
+    if (this.strangers >= STRANGERS_MAX) {
+      socket.destroy()
+      return
+    }
+    this.strangers++
+    this.sockets.add(socket)
+    socket.once('close', () => this.sockets.delete(socket))
+    const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
+    hearPeer(socket, this.settings.secret)
+      .finally(() => {
+        timer.cancel()
+        this.strangers--
+      })
+      .then((request) => this.serve(socket, request))
+      .catch((error) => {
+        this.logger.warn({ address: socket.remoteAddress, err: (error as Error).message }, 'peer refused')
+        socket.destroy()
+      })
+  }
+
+  private async serve(socket: Socket, request: PeerRequest): Promise<void> {
+    if (request.want === 'snapshot') {
+      accept(socket)
+      await this.listener.snapshot(socket)
+      socket.end()
+      return
+    }
+    const refusal = this.listener.refusesClients()
+    if (refusal !== undefined) {
+      refuse(socket, refusal)
+      return
+    }
+    accept(socket)
+    const { address, port } = await readClient(socket)
+    this.sockets.delete(socket)
+    this.listener.client(socket, { to: request.to, index: request.index, address, port })
+  }
+
+  /** A connection to another node, on which what is asked for comes next. @throws Error */
+  async ask(host: string, port: number, request: PeerRequest): Promise<Socket> {
+    const socket = await this.connect(host, port)
+    const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
+    try {
+      await askPeer(socket, this.settings.secret, request)
+      return socket
+    } catch (error) {
+      socket.destroy()
+      throw error
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  private connect(host: string, port: number): Promise<Socket> {
+    const { tls } = this.settings
+    const socket =
+      tls === undefined
+        ? netConnect({ host, port, noDelay: true })
+        : tlsConnect({
+            host,
+            port,
+            ...(tls.cacertfile === undefined ? {} : { ca: readFileSync(tls.cacertfile) }),
+            cert: readFileSync(tls.certfile),
+            key: readFileSync(tls.keyfile),
+            // Certificates are of the cluster's authority; which node it is says the address.
+            checkServerIdentity: () => undefined,
+          })
+    hearErrors(socket)
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(CONNECT_MS_MAX, () => {
+        socket.destroy()
+        reject(new PeerError(`node at ${host}:${port} does not answer`))
+      })
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+        timer.cancel()
+        resolve(socket)
+      })
+      socket.once('error', (error) => {
+        timer.cancel()
+        reject(error)
+      })
+    })
+  }
+
+  async close(): Promise<void> {
+    const { server } = this
+    if (server === undefined) return
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const s of this.sockets) s.destroy()
+    await closed
+  }
+}
+
+/** Reads the PROXY header in front of a client's octets, and nothing behind it. */
+async function readClient(socket: Socket): Promise<{ address: string; port: number }> {
+  const fixed = await readExactly(socket, 16)
+  const all = Buffer.concat([fixed, await readExactly(socket, fixed.readUInt16BE(14))])
+  const reading = readProxyHeader(all)
+  if (reading === 'more' || reading === 'wrong' || reading.peer === undefined)
+    throw new PeerError('no PROXY protocol header in front of a client')
+  return reading.peer
+}

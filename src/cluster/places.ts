@@ -1,0 +1,37 @@
+/** Where in the shared log each batch ends, for as long as the store does not have it on disk. */
+import type { Place } from './ledger.ts'
+
+export class Places {
+  /** Of what the store has on disk: the log is needed from the record behind it on. */
+  flushed: Place
+  private readonly log: string
+  private places: Place[] = []
+  /** What the store was told, and may not have on disk yet. */
+  private marks: Place[] = []
+
+  constructor(flushed: Place, log: string) {
+    this.flushed = flushed
+    this.log = log
+  }
+
+  /** The log was read that far. */
+  add(place: Place): void {
+    if (this.places.at(-1)?.number === place.number) this.places.pop()
+    this.places.push(place)
+  }
+
+  /** What the store is told about that batch, so that the log can be read again from there. */
+  mark(number: number): object {
+    const place = this.places.findLast((p) => p.number <= number) ?? this.flushed
+    this.marks.push(place)
+    const { sequence, epoch, owner } = place
+    return { sequence, epoch, owner, log: this.log }
+  }
+
+  /** The store has everything up to that batch on disk. */
+  flush(number: number): void {
+    this.flushed = this.marks.findLast((p) => p.number <= number) ?? this.flushed
+    this.marks = this.marks.filter((p) => p.number > number)
+    this.places = this.places.filter((p) => p.number >= number)
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Takes the clients of a node that is not the active one, and passes their octets on to the same listener of the active
+ * node, TLS untouched. Who comes while there is no active node waits for a while.
+ */
+import type { Socket } from 'node:net'
+import type { Listener } from '../connection/listener.ts'
+import type { Listeners, Receiver } from '../connection/listeners.ts'
+import { writeProxyHeader } from '../connection/proxy-protocol.ts'
+import { plainAddress } from '../util/address.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Logger } from '../util/logger.ts'
+import { hearErrors } from '../util/sockets.ts'
+import type { PeerRequest } from './peer-handshake.ts'
+
+/** ms that a client waits for an active node. */
+const WAIT_MS_MAX = 5000
+const RETRY_MS = 50
+/** Clients that wait; further ones are closed. */
+const WAITING_MAX = 4096
+
+export interface ActiveNode {
+  readonly node: string
+  readonly host: string
+  readonly peerPort: number
+}
+
+export type RelayRequest = Extract<PeerRequest, { want: 'relay' }>
+
+export interface RelayOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly listeners: Listeners
+  /** The node that has the broker; undefined while there is none, or nobody knows. */
+  readonly active: () => ActiveNode | undefined
+  /** A connection to its peer port. @throws Error */
+  readonly ask: (host: string, port: number, request: PeerRequest) => Promise<Socket>
+}
+
+/** Has a client found its place? */
+type Attempt = () => Promise<boolean>
+
+export class Relay implements Receiver {
+  private readonly options: RelayOptions
+  private readonly passed = new Set<Socket>()
+  private waiting = 0
+
+  constructor(options: RelayOptions) {
+    this.options = options
+  }
+
+  /** Ends all that are passed on. */
+  cutOff(): void {
+    for (const socket of this.passed) socket.destroy()
+  }
+
+  /** Clients that are passed on at the moment. */
+  get relayed(): number {
+    return this.passed.size
+  }
+
+  /** Over a WebSocket, or in its TLS handshake when this node stopped being the active one: plain octets of AMQP. */
+  accept(socket: Socket): void {
+    const request: RelayRequest = { want: 'relay', to: 'amqp', index: 0 }
+    this.place(socket, request, (here) => here.accept(socket))
+  }
+
+  relay(socket: Socket, listener: Listener): void {
+    const { open } = this.options.listeners
+    const index = open.filter((l) => l.secure === listener.secure).indexOf(listener)
+    const request: RelayRequest = { want: 'relay', to: listener.secure ? 'amqps' : 'amqp', index }
+    this.place(socket, request, () => listener.take(socket))
+  }
+
+  /** @param here gives it to the broker of this node, where it has become the active one meanwhile */
+  private place(socket: Socket, request: RelayRequest, here: (receiver: Receiver) => void): void {
+    hearErrors(socket)
+    if (this.waiting >= WAITING_MAX) {
+      socket.destroy()
+      return
+    }
+    this.waiting++
+    const { receiver } = this.options.listeners
+    const attempt: Attempt = async () => {
+      const now = this.options.listeners.receiver
+      if (now !== undefined && now !== this && now !== receiver) {
+        here(now)
+        return true
+      }
+      const target = this.options.active()
+      return target !== undefined && (await this.pass(socket, request, target))
+    }
+    this.keepTrying(socket, attempt)
+      .catch((error) => this.options.logger.error({ err: error }, 'a client cannot be passed on'))
+      .finally(() => {
+        this.waiting--
+      })
+  }
+
+  private async keepTrying(socket: Socket, attempt: Attempt): Promise<void> {
+    const { clock, logger } = this.options
+    const until = clock.elapsed() + WAIT_MS_MAX
+    while (!socket.destroyed && clock.elapsed() < until) {
+      if (await attempt()) return
+      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+    }
+    if (socket.destroyed) return
+    logger.warn({ client: plainAddress(socket.remoteAddress) }, 'a client is closed: there is no active node')
+    socket.destroy()
+  }
+
+  private async pass(socket: Socket, request: RelayRequest, target: ActiveNode): Promise<boolean> {
+    const client = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
+    let peer: Socket
+    try {
+      peer = await this.options.ask(target.host, target.peerPort, request)
+    } catch (error) {
+      this.options.logger.debug(
+        { err: (error as Error).message, node: target.node },
+        'cannot pass a client on',
+      )
+      return false
+    }
+    if (socket.destroyed) {
+      peer.destroy()
+      return true
+    }
+    peer.write(writeProxyHeader(client))
+    this.passed.add(socket)
+    peer.once('close', () => {
+      this.passed.delete(socket)
+      socket.destroy()
+    })
+    socket.once('close', () => peer.destroy())
+    socket.pipe(peer)
+    peer.pipe(socket)
+    return true
+  }
+}

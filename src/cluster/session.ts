@@ -1,0 +1,213 @@
+/**
+ * One stretch of a node's life on the shared log, from the opening of its store to its closing: it reads the log, brings
+ * what counts into the store, and while the node is the active one, gives the broker a log to write to.
+ */
+
+import { Applier } from '../storage/log/applier.ts'
+import { BatchError, decodeBatch } from '../storage/log/batch-codec.ts'
+import { LoggedStorage } from '../storage/log/logged-storage.ts'
+import { StorageError } from '../storage/storage.ts'
+import type { Clock } from '../util/clock.ts'
+import type { Engine, Unsubscribe } from './engine.ts'
+import { Ledger, type Place, type Reading } from './ledger.ts'
+import { Places } from './places.ts'
+import { RecordError } from './record.ts'
+import type { ReplicaStore, StoredPlace } from './replica-store.ts'
+import { ReplicatedLog } from './replicated-log.ts'
+
+/** Octets that the store has not taken over, from which on the log is not read, and below which it is again. */
+const BEHIND_BYTES_MAX = 64 * 1024 * 1024
+const BEHIND_BYTES_LOW = 16 * 1024 * 1024
+/** Records without a batch after which the store is told how far the log was read. */
+const TOUCH_RECORDS = 500
+
+export interface SessionListener {
+  /** What the log says, record by record. */
+  read(reading: Reading): void
+  /** The log no longer has what comes next. */
+  gone(): void
+  /** The log cannot be read, and nothing makes that better. */
+  failed(error: StorageError): void
+}
+
+export interface SessionOptions {
+  readonly store: ReplicaStore
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly place: StoredPlace
+  /** Which log it is. */
+  readonly log: string
+  readonly listener: SessionListener
+  /** A batch was read back that was appended at that time. */
+  readonly renewed: (sentAt: number) => void
+}
+
+export class Session {
+  readonly ledger: Ledger
+  readonly store: ReplicaStore
+  private readonly options: SessionOptions
+  private readonly places: Places
+  private readonly applier: Applier
+  private readonly stored: StoredPlace
+  private stopReading: Unsubscribe | undefined
+  private storage: LoggedStorage | undefined
+  /** Set while this node is the active one. */
+  private activeLog: ReplicatedLog | undefined
+  private touched: number
+  private ended = false
+  private working: Promise<void> = Promise.resolve()
+
+  constructor(options: SessionOptions) {
+    const { place, store, clock, log } = options
+    this.options = options
+    this.store = store
+    this.stored = place
+    this.ledger = new Ledger(place)
+    this.places = new Places(place, log)
+    this.touched = place.sequence
+    this.applier = new Applier(
+      (writes) => this.inTurn(() => store.write(writes)),
+      place.number,
+      clock,
+      () => this.applied(),
+      (number) => this.places.mark(number),
+    )
+  }
+
+  /** What is not in the store yet is needed from the record behind that one on. */
+  get flushed(): Place {
+    return this.places.flushed
+  }
+
+  /** Octets of batches that the store does not have. */
+  get behindBytes(): number {
+    return this.storage?.unappliedBytes ?? this.applier.bytes
+  }
+
+  /** Why the store takes nothing; undefined while it does. */
+  get failure(): unknown {
+    return this.storage === undefined ? this.applier.failure : this.storage.applyFailure
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.activeLog?.roundTripMs
+  }
+
+  start(): void {
+    if (this.stopReading !== undefined || this.ended) return
+    this.stopReading = this.options.engine.read(this.ledger.sequence + 1, {
+      record: (sequence, bytes) => this.record(sequence, bytes),
+      gone: () => this.options.listener.gone(),
+    })
+  }
+
+  private record(sequence: number, bytes: Uint8Array): void {
+    if (this.ended) return
+    let reading: Reading
+    try {
+      reading = this.ledger.read(sequence, bytes)
+      this.places.add(this.ledger.place)
+      if (reading.what === 'batch') this.batch(reading)
+    } catch (error) {
+      this.stop()
+      this.options.listener.failed(unreadable(sequence, error))
+      return
+    }
+    this.options.listener.read(reading)
+    if (this.ledger.place.sequence - this.touched >= TOUCH_RECORDS) this.touch()
+  }
+
+  private batch(reading: Extract<Reading, { what: 'batch' }>): void {
+    if (this.activeLog !== undefined) {
+      this.activeLog.readBack(reading)
+      return
+    }
+    this.applier.add(decodeBatch(reading.bytes).writes, reading.number)
+    if (this.behindBytes > BEHIND_BYTES_MAX) this.stop()
+  }
+
+  private touch(): void {
+    this.touched = this.ledger.place.sequence
+    if (this.storage === undefined) this.applier.touch()
+    else this.storage.touch()
+  }
+
+  private applied(): void {
+    if (this.applier.failure === undefined) this.places.flush(this.applier.flushed)
+    if (this.behindBytes < BEHIND_BYTES_LOW && this.activeLog === undefined) this.start()
+    if (this.store.maintenanceDue === true && this.activeLog === undefined && !this.ended)
+      this.inTurn(() => this.store.maintain?.() ?? Promise.resolve()).catch(() => {
+        // The next write says what is wrong.
+      })
+  }
+
+  /** What the store does, one thing behind the other. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.working.then(work)
+    this.working = done.catch(() => {})
+    return done
+  }
+
+  /** This node is the active one: what the broker works on. @throws StorageError where the store does not take what there is */
+  async openStorage(epoch: number): Promise<LoggedStorage> {
+    const { engine, clock, renewed } = this.options
+    const log = new ReplicatedLog({
+      engine,
+      clock,
+      ledger: this.ledger,
+      epoch,
+      renewed,
+      trimmed: (below) => this.places.flush(below - 1),
+    })
+    this.activeLog = log
+    await this.applier.drain()
+    await this.working
+    this.storage = await LoggedStorage.open(
+      this.store,
+      async () => log,
+      clock,
+      (number) => this.places.mark(number),
+    )
+    this.storage.deliveriesUnknown = true
+    return this.storage
+  }
+
+  /** Another node is the active one: nothing is appended any more. */
+  endWriting(): void {
+    this.activeLog?.end('another node of the cluster is active now')
+  }
+
+  private stop(): void {
+    this.stopReading?.()
+    this.stopReading = undefined
+  }
+
+  /** Brings what there is into the store and closes that. */
+  async close(): Promise<void> {
+    this.ended = true
+    this.stop()
+    this.endWriting()
+    try {
+      if (this.storage === undefined) await this.applier.drain()
+    } finally {
+      await this.working
+      await (this.storage ?? this.store).close()
+    }
+  }
+
+  /** What the store had when it was opened. */
+  get begin(): StoredPlace {
+    return this.stored
+  }
+}
+
+function unreadable(sequence: number, error: unknown): StorageError {
+  if (!(error instanceof RecordError || error instanceof BatchError))
+    return new StorageError('DAMAGED', `record ${sequence} of the cluster's log cannot be dealt with`, error)
+  const code = error.message.includes('newer release') ? 'VERSION' : 'DAMAGED'
+  return new StorageError(
+    code,
+    `record ${sequence} of the cluster's log cannot be read: ${error.message}`,
+    error,
+  )
+}

@@ -1,0 +1,187 @@
+/** The cluster as this node sees it, for the HTTP API, the metrics and the command line. */
+import {
+  request as httpRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { ClusterSettings } from '../config/cluster-settings.ts'
+import { writeProxyHeader } from '../connection/proxy-protocol.ts'
+import type { ClusterNodeStatus, ClusterStatus, ClusterView } from '../management/cluster-view.ts'
+import { plainAddress } from '../util/address.ts'
+import type { Clock } from '../util/clock.ts'
+import { hearErrors } from '../util/sockets.ts'
+import type { Engine } from './engine.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import type { Member } from './member.ts'
+import type { PeerPort } from './peer-port.ts'
+import type { ActiveNode, Relay } from './relay.ts'
+import type { Trimming } from './trimming.ts'
+
+export interface ViewParts {
+  readonly settings: ClusterSettings
+  readonly clock: Clock
+  readonly peers: PeerPort
+  readonly relay: Relay
+  /** Undefined until the engine is there. */
+  readonly running: () => { member: Member; trimming: Trimming; engine: Engine } | undefined
+  readonly active: () => ActiveNode | undefined
+}
+
+export class View implements ClusterView {
+  private readonly parts: ViewParts
+  /** When each node last had everything that the active one had. */
+  private readonly caughtUp = new Map<string, number>()
+
+  constructor(parts: ViewParts) {
+    this.parts = parts
+  }
+
+  /** A heartbeat was heard. */
+  heard({ node, applied }: Heartbeat): void {
+    if (applied >= this.appliedByActive) this.caughtUp.set(node, this.parts.clock.elapsed())
+  }
+
+  private get appliedByActive(): number {
+    const { member } = this.parts.running() ?? {}
+    if (member === undefined) return 0
+    const { roles, session } = member
+    if (roles.isOwner) return session?.ledger.number ?? 0
+    return roles.others.get(roles.owner)?.heartbeat.applied ?? 0
+  }
+
+  status(): ClusterStatus {
+    const { settings, relay } = this.parts
+    const running = this.parts.running()
+    const { member, trimming, engine } = running ?? {}
+    const { bounds } = trimming ?? {}
+    return {
+      cluster: settings.name,
+      node: settings.node,
+      active: this.activeName,
+      epoch: member?.roles.epoch ?? 0,
+      takeovers: member?.takeovers ?? 0,
+      relayed: relay.relayed,
+      problem: member === undefined ? 'NATS cannot be reached' : (member.problem ?? ''),
+      nodes: this.nodes(),
+      log: {
+        first: bounds?.first ?? 0,
+        last: bounds?.last ?? 0,
+        bytes: bounds?.bytes ?? 0,
+        limit: settings.logBytesMax,
+      },
+      engine: {
+        connected: engine?.connected ?? false,
+        leader: bounds?.leader ?? '',
+        replicas: bounds?.replicas ?? [],
+        round_trip_ms: Math.round((member?.session?.roundTripMs ?? 0) * 10) / 10,
+      },
+    }
+  }
+
+  private get activeName(): string {
+    const { member } = this.parts.running() ?? {}
+    if (member === undefined) return ''
+    if (member.roles.isOwner) return this.parts.settings.node
+    const { owner } = member.roles
+    return member.roles.isAlive(owner, this.parts.clock.elapsed()) ? owner : ''
+  }
+
+  private nodes(): ClusterNodeStatus[] {
+    const { member, trimming } = this.parts.running() ?? {}
+    if (member === undefined || trimming === undefined) return []
+    const own = member.heartbeat
+    const heard = new Map([...member.roles.others].map(([name, { heartbeat }]) => [name, heartbeat]))
+    heard.set(own.node, own)
+    const names = new Set([...heard.keys(), ...trimming.known.map((k) => k.node)])
+    const active = this.activeName
+    const now = this.parts.clock.elapsed()
+    return [...names].sort().map((name) => {
+      const running = name === own.node || member.roles.isAlive(name, now)
+      return this.node(name, heard.get(name), running, name === active)
+    })
+  }
+
+  private node(name: string, h: Heartbeat | undefined, running: boolean, active: boolean): ClusterNodeStatus {
+    const lag = active ? 0 : Math.max(0, this.appliedByActive - (h?.applied ?? 0))
+    const since = this.caughtUp.get(name)
+    const ms = lag === 0 || since === undefined ? 0 : this.parts.clock.elapsed() - since
+    return {
+      name,
+      state: running && h !== undefined ? h.state : 'away',
+      active,
+      running,
+      host: h?.host ?? '',
+      listeners: h?.listeners ?? [],
+      version: h?.version ?? '',
+      applied: h?.applied ?? 0,
+      lag_records: lag,
+      lag_seconds: Math.round(ms / 100) / 10,
+    }
+  }
+
+  async promote(node: string): Promise<void> {
+    const { member } = this.parts.running() ?? {}
+    if (member === undefined) throw new Error('NATS cannot be reached')
+    await member.promote(node)
+  }
+
+  async forget(node: string): Promise<void> {
+    const { trimming } = this.parts.running() ?? {}
+    if (trimming === undefined) throw new Error('NATS cannot be reached')
+    trimming.forget(node)
+  }
+
+  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    const { member } = this.parts.running() ?? {}
+    if (member?.session !== undefined && member.state !== 'joining') yield* member.session.store.scan(prefix)
+  }
+
+  get canForward(): boolean {
+    return this.parts.active() !== undefined
+  }
+
+  forward(request: IncomingMessage, response: ServerResponse, owner: boolean): void {
+    this.pass(request, response, owner).catch((error) => {
+      if (response.headersSent) response.destroy()
+      else {
+        response.writeHead(503, { 'content-type': 'application/json' })
+        const reason = `the active node cannot be reached: ${(error as Error).message}`
+        response.end(JSON.stringify({ error: 'service_unavailable', reason }))
+      }
+    })
+  }
+
+  private async pass(request: IncomingMessage, response: ServerResponse, owner: boolean): Promise<void> {
+    const target = this.parts.active()
+    if (target === undefined) throw new Error('there is none')
+    const socket = await this.parts.peers.ask(target.host, target.peerPort, {
+      want: 'relay',
+      to: owner ? 'control' : 'http',
+      index: 0,
+    })
+    socket.write(writeProxyHeader(clientOf(request.socket)))
+    const { method = 'GET', url = '/' } = request
+    const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' }
+    const passed = httpRequest({ method, path: url, headers, createConnection: () => socket })
+    hearErrors(response)
+    response.once('close', () => socket.destroy())
+    await new Promise<void>((resolve, reject) => {
+      passed.once('error', reject)
+      passed.once('response', (answer) => {
+        const { connection: _, 'keep-alive': __, ...rest } = answer.headers
+        response.writeHead(answer.statusCode ?? 502, rest)
+        answer.pipe(response)
+        answer.once('error', reject)
+        answer.once('end', resolve)
+      })
+      request.pipe(passed)
+    })
+  }
+}
+
+function clientOf(socket: Socket): { address: string; port: number } {
+  const address = plainAddress(socket.remoteAddress)
+  return { address: address === '' ? '127.0.0.1' : address, port: socket.remotePort ?? 0 }
+}

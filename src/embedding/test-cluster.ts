@@ -1,0 +1,193 @@
+/** Several nodes in one process on a log in memory, for tests of users: real ports, and nodes that can be killed. */
+import { randomBytes } from 'node:crypto'
+import { ClusterMembership } from '../cluster/cluster-membership.ts'
+import { MemoryEngine, MemoryEngineHub } from '../cluster/memory-engine.ts'
+import { memoryStores } from '../cluster/memory-store.ts'
+import type { ReplicaStores } from '../cluster/replica-store.ts'
+import type { Settings } from '../config/settings.ts'
+import { BrokerNode } from '../node/node.ts'
+import { systemClock } from '../util/clock.ts'
+import type { Loggers } from '../util/logger.ts'
+
+const HOST = '127.0.0.1'
+const LOOK_MS = 5
+
+/** One node of a cluster in this process. */
+export interface TestNode {
+  readonly name: string
+  /** The same after it was started again. */
+  readonly port: number
+  readonly managementPort: number | undefined
+  readonly url: string
+  readonly running: boolean
+  /** It has the broker; the others pass their clients on to it. */
+  readonly active: boolean
+}
+
+export interface TestClusterParts {
+  readonly settings: Settings
+  readonly loggers: Loggers
+  readonly failoverAfterMs: number
+}
+
+/** What is kept of a node while it does not run. */
+class Member implements TestNode {
+  readonly name: string
+  readonly stores: ReplicaStores = memoryStores()
+  node: BrokerNode | undefined
+  membership: ClusterMembership | undefined
+  port = 0
+  managementPort: number | undefined
+  cut = false
+  private readonly urlOf: (port: number) => string
+
+  constructor(name: string, urlOf: (port: number) => string) {
+    this.name = name
+    this.urlOf = urlOf
+  }
+
+  get url(): string {
+    return this.urlOf(this.port)
+  }
+
+  get running(): boolean {
+    return this.node !== undefined
+  }
+
+  get active(): boolean {
+    return this.membership?.member?.state === 'serving'
+  }
+}
+
+export class TestCluster {
+  private readonly parts: TestClusterParts
+  private readonly members: Member[]
+  private readonly hub: MemoryEngineHub
+  private readonly secret = randomBytes(16).toString('hex')
+
+  private constructor(names: readonly string[], parts: TestClusterParts, urlOf: (port: number) => string) {
+    this.parts = parts
+    this.members = names.map((n) => new Member(n, urlOf))
+    const find = (name: string): Member | undefined => this.members.find((m) => m.name === name)
+    this.hub = new MemoryEngineHub(systemClock, { cut: (name) => find(name)?.cut === true })
+  }
+
+  static async start(
+    names: readonly string[],
+    parts: TestClusterParts,
+    urlOf: (port: number) => string,
+  ): Promise<TestCluster> {
+    const cluster = new TestCluster(names, parts, urlOf)
+    try {
+      for (const m of cluster.members) await cluster.run(m)
+      await cluster.untilActive()
+      return cluster
+    } catch (error) {
+      await cluster.close()
+      throw error
+    }
+  }
+
+  get nodes(): readonly TestNode[] {
+    return this.members
+  }
+
+  /** Of all nodes: a client may be given any of them, or all. */
+  get urls(): string[] {
+    return this.members.map((m) => m.url)
+  }
+
+  /** The node that has the broker; undefined while none has. */
+  get active(): TestNode | undefined {
+    return this.members.find((m) => m.active)
+  }
+
+  /** Resolves with the active node as soon as there is one. */
+  async untilActive(): Promise<TestNode> {
+    for (;;) {
+      const { active } = this
+      if (active !== undefined) return active
+      await new Promise<void>((resolve) => systemClock.after(LOOK_MS, resolve))
+    }
+  }
+
+  /** As when its process is killed or its machine fails: nothing is said to clients, nothing more is written. */
+  async kill(name: string): Promise<void> {
+    const m = this.member(name)
+    const { node, membership } = m
+    m.node = m.membership = undefined
+    if (node === undefined || membership === undefined) return
+    m.cut = true
+    await membership.kill()
+    await node.close()
+    m.cut = false
+  }
+
+  /** As when its process is told to stop: clients are told, and another node takes over at once. */
+  async stop(name: string): Promise<void> {
+    const m = this.member(name)
+    const { node } = m
+    m.node = m.membership = undefined
+    await node?.close()
+  }
+
+  /** Runs a node again that was killed or stopped, with what it had. */
+  async restart(name: string): Promise<void> {
+    const m = this.member(name)
+    if (!m.running) await this.run(m)
+  }
+
+  /** Makes that node the active one. @throws Error with what stands against it */
+  async promote(name: string): Promise<void> {
+    const { membership } = this.member(name)
+    if (membership?.member === undefined) throw new Error(`node ${name} does not run`)
+    await membership.member.promote(name)
+    while (this.active?.name !== name)
+      await new Promise<void>((resolve) => systemClock.after(LOOK_MS, resolve))
+  }
+
+  /** The standbys first, so that nobody takes over. */
+  async close(): Promise<void> {
+    const last = this.active?.name
+    for (const m of this.members) if (m.name !== last) await this.stop(m.name)
+    if (last !== undefined) await this.stop(last)
+  }
+
+  private member(name: string): Member {
+    const found = this.members.find((m) => m.name === name)
+    if (found === undefined) throw new Error(`there is no node ${name}`)
+    return found
+  }
+
+  private async run(m: Member): Promise<void> {
+    const { settings, loggers, failoverAfterMs } = this.parts
+    const cluster = {
+      name: 'test',
+      node: m.name,
+      engine: { urls: [], replicas: 1, credentials: undefined, tls: undefined },
+      peer: { port: 0, bind: HOST, host: HOST, tls: undefined },
+      secret: this.secret,
+      failoverAfterMs,
+      logBytesMax: Number.POSITIVE_INFINITY,
+    }
+    const membership = new ClusterMembership(cluster, {
+      openEngine: async () => new MemoryEngine(this.hub, m.name),
+      stores: () => m.stores,
+      fatal: (error) => loggers.other.error({ err: error }, 'a node of the cluster has failed'),
+    })
+    const again = (l: Settings['listeners'][number], port: number | undefined): typeof l => ({
+      ...l,
+      port: port ?? l.port,
+    })
+    const own = {
+      ...settings,
+      cluster,
+      listeners: settings.listeners.map((l) => again(l, m.port)),
+      management: settings.management.map((l) => again(l, m.managementPort)),
+    }
+    m.node = await BrokerNode.start(own, loggers, membership)
+    m.membership = membership
+    m.port = m.node.ports[0] as number
+    m.managementPort = m.node.managementPort
+  }
+}
