@@ -37,7 +37,7 @@ export class ClusterMembership implements Membership {
   private readonly parts: ClusterParts
   private readonly clock = systemClock
   private readonly abort = new AbortController()
-  private readonly startedAt = Date.now()
+  private readonly startedAt = systemClock.now()
   private host!: BrokerHost
   private logger!: Logger
   private peers!: PeerPort
