@@ -11,23 +11,10 @@ import { heapMemory, residentMemory } from '../util/process-memory.ts'
 import { now } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 import { clusterFamilies } from './cluster.ts'
-
-export interface Family {
-  readonly name: string
-  readonly type: 'counter' | 'gauge'
-  readonly help: string
-  readonly samples: readonly { readonly labels?: string; readonly value: number }[]
-}
+import { type Family, labels } from './family.ts'
 
 const delay = monitorEventLoopDelay({ resolution: 20 })
 delay.enable()
-
-export function labels(pairs: { readonly [name: string]: string }): string {
-  const escaped = (s: string): string => s.replace(/["\\\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))
-  return `{${Object.entries(pairs)
-    .map(([n, v]) => `${n}="${escaped(v)}"`)
-    .join(',')}}`
-}
 
 function one(name: string, type: Family['type'], value: number, help = name): Family {
   return { name: `rabbitmq_${name}`, type, help, samples: [{ value }] }

@@ -18,7 +18,8 @@ import { requestUrl } from '../util/request-url.ts'
 import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
-import { type Family, labels, nodeFamilies, queueMetrics } from './families.ts'
+import { nodeFamilies, queueMetrics } from './families.ts'
+import { type Family, labels } from './family.ts'
 
 /** Queues or exchanges described before others have their turn. */
 const PIECE = 500
