@@ -141,6 +141,12 @@ export const CANCELLED_PER_STEP = 50
 /** Channels of a connection that ends which are closed in one step, where they have nothing. */
 export const CHANNELS_PER_STEP = 50
 
+/** Objects of definitions that are described or made in one turn. */
+export const DEFINITIONS_PER_TURN = 250
+
+/** Objects of imported definitions that come to the disk together: of more, a crash may leave the first ones. */
+export const DEFINITIONS_PER_BATCH = 10_000
+
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10
 
@@ -245,6 +251,9 @@ export const PATTERN_STEPS_MAX = 1_048_576
 
 /** Steps of choosing names by a regular expression in one turn of the event loop; then others come first. */
 export const PATTERN_STEPS_PER_TURN = 262_144
+
+/** The same in one step of a long job. */
+export const PATTERN_STEPS_PER_STEP = 8_192
 
 /** Steps of one request that chooses among names, or of a new policy over those that exist: refused beyond. */
 export const PATTERN_STEPS_PER_REQUEST_MAX = 33_554_432

@@ -17,6 +17,7 @@ import { DELAY_HEADER, delayOf } from './exchange/delayed.ts'
 import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
+import type { Steps } from './jobs.ts'
 import { readContent } from './message.ts'
 import { Pager } from './messages/pager.ts'
 import type { PolicyInfo } from './policy/policy.ts'
@@ -70,6 +71,8 @@ function throwOn(clock: Clock): Failures {
 
 export class Broker {
   readonly vhosts = new Map<string, Vhost>()
+  /** Names of vhosts that are being removed. */
+  readonly going = new Set<string>()
   readonly clock: Clock
   readonly turn: Turn
   readonly counters = new BrokerCounters()
@@ -148,6 +151,9 @@ export class Broker {
     restoreObjects(this.topology, this)
     this.delays.targetsMissing = this.objects.lacks('exchange')
     this.delays.restore()
+    const owner = this.failures.owner('broker', {})
+    for (const { name, info } of [...this.vhosts.values()])
+      if (info.going === true) this.turn.jobs.begin(this.removingVhost(name), owner)
   }
 
   get vhostsMissing(): boolean {
@@ -206,13 +212,19 @@ export class Broker {
     return n
   }
 
-  /** Everything in it goes. Whoever calls has ended its connections. False where there is none. */
-  removeVhost(name: string): boolean {
+  /**
+   * Everything in it goes; nobody can use it from now on. Whoever calls has ended its connections. Where the process ends
+   * before that is done, the next start goes on with it. Comes to false where there is none.
+   */
+  *removingVhost(name: string): Steps<boolean> {
     const v = this.vhosts.get(name)
     if (v === undefined) return false
-    v.clear()
     this.vhosts.delete(name)
+    this.going.add(name)
+    this.topology.vhostSet({ ...v.info, going: true })
+    yield* v.clearing()
     this.topology.vhostRemoved(name)
+    this.going.delete(name)
     return true
   }
 

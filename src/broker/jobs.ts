@@ -51,6 +51,11 @@ export class Jobs {
     this.schedule()
   }
 
+  /** The same, for whoever awaits it. Rejects with what a step throws. */
+  finished<T>(steps: Steps<T>): Promise<T> {
+    return new Promise((resolve, reject) => this.begin(steps, { failed: reject }, resolve))
+  }
+
   /** A share of each, while there is time in this turn. */
   run(): void {
     this.spent = 0
@@ -88,5 +93,13 @@ export class Jobs {
   /** Resolves when all are done. */
   async settled(): Promise<void> {
     if (this.jobs.length > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+  }
+}
+
+/** All of it now, where there are no others to have their turn. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
   }
 }

@@ -129,11 +129,12 @@ export class TopologyStore implements VhostJournal {
 
   bindingAdded(v: Vhost, b: Binding): void {
     const stored = describe(v, b)
-    this.commit.put(bindingKey(stored), toBytes({ ...stored, arguments: text(b.arguments) }))
+    b.storeKey = bindingKey(stored)
+    this.commit.put(b.storeKey, toBytes({ ...stored, arguments: text(b.arguments) }))
   }
 
   bindingRemoved(v: Vhost, b: Binding): void {
-    this.commit.delete(bindingKey(describe(v, b)))
+    this.commit.delete(b.storeKey ?? bindingKey(describe(v, b)))
   }
 
   /** A number for each level of a queue; the first of them. */

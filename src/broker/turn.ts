@@ -3,7 +3,7 @@
  * What is left for the end of a turn, once all input that was waiting has been read: queues that have something to
  * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
  */
-import { COPIES_PER_TURN } from '../limits.ts'
+import { COPIES_PER_TURN, TURN_MS } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { Jobs } from './jobs.ts'
@@ -36,7 +36,13 @@ export class Turn {
   readonly jobs: Jobs
   private readonly clock: Clock
   private queues: Pumped[] = []
+  /** For the next turn: those that could do nothing in this one, and those that have had a share. */
   private postponed: Pumped[] = []
+  private served: Pumped[] = []
+  /** When the time is over that queues have together for what goes on from queue to queue; 0 outside of `pumpNow`. */
+  private pumpUntil = 0
+  /** ms that they have had in this turn. */
+  private pumped = 0
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
@@ -71,9 +77,10 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /** It has had its share of this turn, and goes on in the next. */
-  pumpNextTurn(queue: Pumped): void {
-    this.postponed.push(queue)
+  /** It has had its share of this turn, or could have none, and goes on in the next. */
+  pumpNextTurn(queue: Pumped, hadShare: boolean): void {
+    if (hadShare) this.served.push(queue)
+    else this.postponed.push(queue)
     if (!this.scheduled) this.schedule()
   }
 
@@ -106,8 +113,25 @@ export class Turn {
 
   /** Hands out what can be handed out now, so that counts are exact for what comes next. */
   pumpNow(): void {
-    if (this.isShut) return
+    if (this.isShut || this.queues.length === 0) return
+    const began = this.clock.elapsed()
+    this.pumpUntil = began + Math.max(0, TURN_MS - this.pumped)
+    try {
+      this.pumpRounds()
+    } finally {
+      this.pumpUntil = 0
+      this.pumped += this.clock.elapsed() - began
+    }
+  }
+
+  /** What goes from queue to queue without end, or is much work each time, has used up this turn's time. */
+  get isLate(): boolean {
+    return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil
+  }
+
+  private pumpRounds(): void {
     for (let round = 0; this.queues.length > 0 && round < ROUNDS_MAX; round++) {
+      if (round > 0 && this.isLate) return
       const queues = this.queues
       this.queues = []
       for (let i = 0; i < queues.length; i++) {
@@ -128,9 +152,12 @@ export class Turn {
     }
     this.scheduled = false
     this.number++
-    if (this.postponed.length > 0) {
-      for (const q of this.postponed) this.queues.push(q)
+    this.pumped = 0
+    if (this.postponed.length + this.served.length > 0) {
+      // Those that could do nothing come first now.
+      this.queues = [...this.postponed, ...this.queues, ...this.served]
       this.postponed = []
+      this.served = []
     }
     this.jobs.run()
     this.pumpNow()
@@ -174,6 +201,7 @@ export class Turn {
     }
     // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
     this.time = 0
-    if (this.queues.length + this.postponed.length + this.confirming.length > 0) this.schedule()
+    if (this.queues.length + this.postponed.length + this.served.length + this.confirming.length > 0)
+      this.schedule()
   }
 }

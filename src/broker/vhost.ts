@@ -10,6 +10,7 @@ import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
 import type { BrokerCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
+import { DefaultRouting } from './exchange/default.ts'
 import {
   type Binding,
   type Destination,
@@ -17,10 +18,11 @@ import {
   type ExchangeInfo,
   type ExchangeParts,
   type ExchangeRouting,
+  isExchange,
   type RoutedMessage,
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
-import type { Steps } from './jobs.ts'
+import { atOnce, type Steps } from './jobs.ts'
 import {
   type AppliedPolicies,
   Policies,
@@ -60,6 +62,8 @@ export interface VhostInfo {
   readonly limits: VhostLimits
   /** It cannot be deleted. */
   readonly protected: boolean
+  /** It is being deleted: a start goes on with that. */
+  readonly going?: boolean
 }
 
 export class Vhost {
@@ -154,14 +158,18 @@ export class Vhost {
     return x
   }
 
+  /** With its bindings, and exchanges that were kept alive by them, and so on: as many as there are, one behind the other. */
   removeExchange(x: Exchange): void {
-    if (this.exchanges.get(x.name) !== x) return
-    this.exchanges.delete(x.name)
-    this.version++
-    if (x.durable) this.journal.exchangeRemoved(this, x)
-    for (const b of this.bindings.from(x)) this.dropBinding(b)
-    this.removeBindingsTo(x)
-    x.destroy()
+    const going = [x]
+    for (let next = going.pop(); next !== undefined; next = going.pop()) {
+      if (this.exchanges.get(next.name) !== next) continue
+      this.exchanges.delete(next.name)
+      this.version++
+      if (next.durable) this.journal.exchangeRemoved(this, next)
+      for (const b of this.bindings.from(next)) this.dropBinding(b)
+      for (const source of this.unbound(this.bindings.to(next))) going.push(source)
+      next.destroy()
+    }
   }
 
   /** What the store brings back; nothing is written. */
@@ -226,7 +234,7 @@ export class Vhost {
     this.counters.goneQueues.add(q.counters)
     const ready = q.destroy()
     if (q.durable) this.journal.queueRemoved(this, q)
-    this.removeBindingsTo(q)
+    this.removeBindings(this.bindings.to(q))
     return ready
   }
 
@@ -245,15 +253,27 @@ export class Vhost {
 
   unbind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): void {
     const b = this.bindings.find(source, destination, routingKey, args)
-    if (b !== undefined) this.unbound([b])
+    if (b !== undefined) this.removeBindings([b])
   }
 
   /** Ends all that is in it, as if one by one. */
-  clear(): void {
+  *clearing(): Steps {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
-    for (const q of [...this.queues.values()]) this.removeQueue(q)
-    for (const x of [...this.exchanges.values()]) this.removeExchange(x)
-    this.removePolicies()
+    const removals: Iterable<() => void>[] = [
+      Array.from(this.queues.values(), (q) => () => this.removeQueue(q)),
+      Array.from(this.exchanges.values(), (x) => () => this.removeExchange(x)),
+      Array.from(this.policies.user, (p) => () => this.forgetPolicy(p, false)),
+      Array.from(this.policies.operator, (p) => () => this.forgetPolicy(p, true)),
+    ]
+    let left = OBJECTS_PER_STEP
+    for (const some of removals)
+      for (const remove of some) {
+        if (left-- === 0) {
+          left = OBJECTS_PER_STEP
+          yield
+        }
+        remove()
+      }
   }
 
   /** As it was when it was made. */
@@ -261,13 +281,9 @@ export class Vhost {
     for (const q of [...this.queues.values()]) this.removeQueue(q)
     for (const x of [...this.exchanges.values()])
       if (x.name !== '' && !predeclared.some((p) => p.name === x.name)) this.removeExchange(x)
-    this.unbound([...this.bindings])
-    this.removePolicies()
-  }
-
-  private removePolicies(): void {
-    for (const p of [...this.policies.user]) this.removePolicy(p.name, false)
-    for (const p of [...this.policies.operator]) this.removePolicy(p.name, true)
+    this.removeBindings([...this.bindings])
+    for (const p of [...this.policies.user]) atOnce(this.removingPolicy(p.name, false))
+    for (const p of [...this.policies.operator]) atOnce(this.removingPolicy(p.name, true))
   }
 
   private policiesOfExchange(x: Exchange): AppliedPolicies {
@@ -283,53 +299,66 @@ export class Vhost {
   }
 
   /** @throws SyntaxError for a pattern that is no regular expression */
-  setPolicy(p: PolicyInfo, operator: boolean): void {
+  *settingPolicy(p: PolicyInfo, operator: boolean): Steps {
     this.policySet(operator).set(p)
     this.journal.policySet(this, p, operator)
-    this.applyPolicy(p, operator)
+    yield* this.applying(p, operator)
   }
 
   restorePolicy(p: PolicyInfo, operator: boolean): void {
     this.policySet(operator).set(p)
   }
 
-  /** False where there is none of that name. */
-  removePolicy(name: string, operator: boolean): boolean {
-    const set = this.policySet(operator)
-    const policy = set.get(name)
+  /** Comes to false where there is none of that name. */
+  *removingPolicy(name: string, operator: boolean): Steps<boolean> {
+    const policy = this.policySet(operator).get(name)
     if (policy === undefined) return false
-    set.remove(name)
-    this.journal.policyRemoved(this, name, operator)
-    this.applyPolicy(policy, operator)
+    this.forgetPolicy(policy, operator)
+    yield* this.applying(policy, operator)
     return true
+  }
+
+  private forgetPolicy({ name }: PolicyInfo, operator: boolean): void {
+    this.policySet(operator).remove(name)
+    this.journal.policyRemoved(this, name, operator)
   }
 
   private policySet(operator: boolean): PolicySet {
     return operator ? this.policies.operator : this.policies.user
   }
 
-  /** What exists follows the policy as it is now; what it no longer sets is as it was declared. */
-  private applyPolicy(p: PolicyInfo, operator: boolean): void {
+  /** What exists follows the policy as it is now; what it no longer sets is as it was declared. What is new does anyway. */
+  private *applying(p: PolicyInfo, operator: boolean): Steps {
     this.version++
     const set = this.policySet(operator)
     const current = (a: AppliedPolicies): PolicyInfo | undefined => (operator ? a.operator : a.policy)
-    for (const x of this.exchanges.values())
-      if (set.concerns(p, exchangeSubject(x.name), current(x.policies)))
+    let left = OBJECTS_PER_STEP
+    for (const x of [...this.exchanges.values(), ...this.queues.values()]) {
+      if (left-- === 0) {
+        left = OBJECTS_PER_STEP
+        yield
+      }
+      if (!set.concerns(p, isExchange(x) ? exchangeSubject(x.name) : queueSubject(x), current(x.policies)))
+        continue
+      if (isExchange(x)) {
         x.configure(this.policiesOfExchange(x))
-    for (const q of this.queues.values()) {
-      if (!set.concerns(p, queueSubject(q), current(q.policies))) continue
-      const applied = this.policiesOfQueue(q)
-      q.configure(applied, this.settingsOfQueue(q, applied))
+        this.version++
+      } else if (!x.deleted) {
+        const applied = this.policiesOfQueue(x)
+        x.configure(applied, this.settingsOfQueue(x, applied))
+      }
     }
   }
 
-  private removeBindingsTo(d: Destination): void {
-    this.unbound(this.bindings.to(d))
+  private removeBindings(list: readonly Binding[]): void {
+    for (const source of this.unbound(list)) this.removeExchange(source)
   }
 
-  private unbound(list: readonly Binding[]): void {
+  /** @returns the sources that nothing keeps alive any more */
+  private unbound(list: readonly Binding[]): Exchange[] {
     for (const b of list) this.dropBinding(b)
-    for (const { source } of list) if (source.autoDelete && source.outgoing === 0) this.removeExchange(source)
+    const unused = list.map((b) => b.source).filter((x) => x.autoDelete && x.outgoing === 0)
+    return [...new Set(unused)]
   }
 
   private dropBinding(b: Binding): void {
@@ -352,24 +381,4 @@ function queueSubject({ name, kind }: Pick<QueueInfo, 'name' | 'kind'>): PolicyS
 /** With what is usual for what is not given. */
 export function vhostInfo(given: Partial<VhostInfo> & { name: string }): VhostInfo {
   return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, protected: false, ...given }
-}
-
-/** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */
-class DefaultRouting implements ExchangeRouting {
-  readonly byKeyOnly = true
-  private readonly queues: Map<string, Queue>
-  private readonly replyQueues: Map<string, Queue>
-
-  constructor(queues: Map<string, Queue>, replyQueues: Map<string, Queue>) {
-    this.queues = queues
-    this.replyQueues = replyQueues
-  }
-
-  add(): void {}
-  remove(): void {}
-
-  route(message: RoutedMessage, matches: { add(d: Destination): void }): void {
-    const q = this.queues.get(message.routingKey) ?? this.replyQueues.get(message.routingKey)
-    if (q !== undefined) matches.add(q)
-  }
 }

@@ -4,9 +4,11 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Model } from '../model/model.ts'
 import { version } from '../util/version.ts'
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
+import { Many } from './written.ts'
 
 type Json = { [key: string]: unknown }
 
+/** Lists of very many are made when they are written: see written.ts. */
 export function exportDefinitions(model: Model): Json {
   const { broker, users, parameters } = model
   const vhosts = [...broker.vhosts.values()]
@@ -90,20 +92,31 @@ function vhostParameters(v: Vhost, named: boolean): Json[] {
 
 function objects(vhosts: readonly Vhost[], named: boolean): Json {
   const named_ = (v: Vhost): Json => (named ? { vhost: v.name } : {})
+  const many = (count: (v: Vhost) => number, describe: (v: Vhost) => Iterable<Json>): Many =>
+    new Many(
+      vhosts.reduce((n, v) => n + count(v), 0),
+      function* () {
+        for (const v of vhosts) for (const json of describe(v)) yield { ...named_(v), ...json }
+      },
+    )
   return {
     policies: vhosts.flatMap((v) => Array.from(v.policies.user, (p) => ({ ...named_(v), ...policyJson(p) }))),
-    queues: vhosts.flatMap((v) =>
-      [...v.queues.values()].filter((q) => !q.exclusive).map((q) => ({ ...named_(v), ...queueJsonBrief(q) })),
-    ),
-    exchanges: vhosts.flatMap((v) =>
-      [...v.exchanges.values()]
-        .filter((x) => x.name !== '' && !x.name.startsWith('amq.'))
-        .map((x) => ({ ...named_(v), ...exchangeJson(x) })),
-    ),
-    bindings: vhosts.flatMap((v) =>
-      [...v.bindings]
-        .filter((b) => isExchange(b.destination) || !b.destination.exclusive)
-        .map((b) => ({ ...named_(v), ...bindingJson(b), arguments: tableJson(b.arguments) })),
-    ),
+    queues: many((v) => v.queues.size, queuesOf),
+    exchanges: many((v) => v.exchanges.size, exchangesOf),
+    bindings: many((v) => v.bindings.size, bindingsOf),
   }
+}
+
+function* queuesOf(v: Vhost): Iterable<Json> {
+  for (const q of v.queues.values()) if (!q.exclusive) yield queueJsonBrief(q)
+}
+
+function* exchangesOf(v: Vhost): Iterable<Json> {
+  for (const x of v.exchanges.values()) if (x.name !== '' && !x.name.startsWith('amq.')) yield exchangeJson(x)
+}
+
+function* bindingsOf(v: Vhost): Iterable<Json> {
+  for (const b of v.bindings)
+    if (isExchange(b.destination) || !b.destination.exclusive)
+      yield { ...bindingJson(b), arguments: tableJson(b.arguments) }
 }

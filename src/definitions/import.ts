@@ -6,6 +6,7 @@
 
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { DEFINITIONS_PER_BATCH, DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Model } from '../model/model.ts'
 import { bind } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
@@ -18,11 +19,9 @@ import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { nextTurn } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
+import { listed } from './written.ts'
 
 type Json = { [key: string]: unknown }
-
-/** Objects made before others have their turn. */
-const STEPS = 250
 
 function list(d: Json, name: string): Json[] {
   const v = d[name]
@@ -53,30 +52,43 @@ export async function importDefinitions(model: Model, definitions: unknown, only
     throw new Refusal('definitions must be an object')
   const d = definitions as Json
   await model.dryRun(async (copy) => {
-    const patience = new Patience()
-    await apply(copy, exportDefinitions(model), undefined, patience)
-    await apply(copy, d, only && copy.broker.vhosts.get(only.name), patience)
+    await apply(copy, await listed(exportDefinitions(model)), undefined, true)
+    await apply(copy, d, only && copy.broker.vhosts.get(only.name), true)
   })
   await apply(model, d, only)
   await model.commit.settled()
 }
 
-/** Lets others have their turn every so often. */
+/** Lets others have their turn every so often; what has been made by then comes to the disk with what follows. */
 class Patience {
+  private readonly commit: Model['commit']
   private steps = 0
 
+  constructor(commit: Model['commit']) {
+    this.commit = commit
+    commit.hold()
+  }
+
   async step(): Promise<void> {
-    if (++this.steps % STEPS === 0) await nextTurn()
+    if (++this.steps % DEFINITIONS_PER_BATCH === 0) {
+      this.commit.letGo()
+      await this.commit.settled()
+      this.commit.hold()
+    } else if (this.steps % DEFINITIONS_PER_TURN === 0) await nextTurn()
+  }
+
+  end(): void {
+    this.commit.letGo()
   }
 }
 
 /** @param rehearsal given where it does not count: then nobody needs the hashes of passwords */
-async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal?: Patience): Promise<void> {
+async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal = false): Promise<void> {
   const { broker, users } = model
   if (only === undefined) {
     for (const u of list(d, 'users')) {
       const request = userRequest(text(u, 'name'), u)
-      await putUser(users, rehearsal === undefined ? request : { ...request, password: undefined })
+      await putUser(users, rehearsal ? { ...request, password: undefined } : request)
     }
     for (const v of list(d, 'vhosts')) importVhost(model, v)
   }
@@ -104,9 +116,15 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal?:
       else if (typeof p['value'] === 'string') model.setClusterName(p['value'])
     }
   }
-  for (const p of list(d, 'parameters')) importParameter(model, vhostOf(p), p)
-  for (const p of list(d, 'policies')) setPolicy(vhostOf(p), policyRequest(text(p, 'name'), p), false)
-  await importObjects(model, d, vhostOf, rehearsal)
+  for (const p of list(d, 'parameters')) await importParameter(model, vhostOf(p), p)
+  for (const p of list(d, 'policies'))
+    await setPolicy(broker, vhostOf(p), policyRequest(text(p, 'name'), p), false)
+  const patience = new Patience(model.commit)
+  try {
+    await importObjects(model, d, vhostOf, patience)
+  } finally {
+    patience.end()
+  }
 }
 
 function importVhost({ broker }: Model, v: Json): void {
@@ -116,13 +134,14 @@ function importVhost({ broker }: Model, v: Json): void {
   for (const [limit, n] of Object.entries(pairs(v['limits']))) setVhostLimit(broker, vhost, limit, Number(n))
 }
 
-function importParameter(model: Model, vhost: Vhost, p: Json): void {
+async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<void> {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
   const isOwn = component === 'operator_policy' || component === 'vhost-limits'
   if (isOwn && (value === null || typeof value !== 'object'))
     throw new Refusal(`the value of ${component} must be an object`)
-  if (component === 'operator_policy') setPolicy(vhost, policyRequest(name, pairs(value)), true)
+  if (component === 'operator_policy')
+    await setPolicy(model.broker, vhost, policyRequest(name, pairs(value)), true)
   else if (component === 'vhost-limits')
     for (const [limit, n] of Object.entries(pairs(value)))
       setVhostLimit(model.broker, vhost, limit, Number(n))
@@ -139,11 +158,12 @@ async function importObjects(
   model: Model,
   d: Json,
   vhostOf: (o: Json) => Vhost,
-  rehearsal: Patience | undefined,
+  patience: Patience,
 ): Promise<void> {
   const { broker } = model
   const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, model)
   for (const x of list(d, 'exchanges')) {
+    await patience.step()
     const vhost = vhostOf(x)
     const [name, type] = [text(x, 'name'), textOr(x, 'type', 'direct')]
     if (vhost.exchanges.has(name)) continue
@@ -161,7 +181,7 @@ async function importObjects(
     })
   }
   for (const q of list(d, 'queues')) {
-    if (rehearsal !== undefined) await rehearsal.step()
+    await patience.step()
     const vhost = vhostOf(q)
     const name = text(q, 'name')
     if (vhost.queues.has(name)) continue
@@ -174,7 +194,7 @@ async function importObjects(
     })
   }
   for (const b of list(d, 'bindings')) {
-    if (rehearsal !== undefined) await rehearsal.step()
+    await patience.step()
     const vhost = vhostOf(b)
     const [source, destination] = [text(b, 'source'), text(b, 'destination')]
     const destinationType = b['destination_type'] === 'exchange' ? 'exchange' : 'queue'

@@ -150,11 +150,17 @@ export function administrationOf(
     async setPolicy(policy, o = {}) {
       if (policy === null || typeof policy !== 'object')
         throw new OptionError('policy', "option 'policy' must be an object")
-      checked(() => setPolicy(vhostOf(o), policy, o.operator === true))
+      const { broker } = current().model
+      await setPolicy(broker, vhostOf(o), policy, o.operator === true).catch((error) =>
+        checked(() => {
+          throw error
+        }),
+      )
       await settled()
     },
     async removePolicy(name, o = {}) {
-      const removed = removePolicy(vhostOf(o), name, o.operator === true)
+      const { broker } = current().model
+      const removed = await removePolicy(broker, vhostOf(o), name, o.operator === true)
       await settled()
       return removed
     },

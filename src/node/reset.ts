@@ -24,7 +24,7 @@ export async function resetBroker(
     else {
       server.closeVhost(vhost)
       users.vhostRemoved(vhost.name)
-      broker.removeVhost(vhost.name)
+      await broker.turn.jobs.finished(broker.removingVhost(vhost.name))
     }
   }
   for (const name of own) {

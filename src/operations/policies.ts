@@ -1,8 +1,11 @@
 /** Setting and removing policies and operator policies (behaviour.md section 10). */
 import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Steps } from '../broker/jobs.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { Pattern, PatternTooSlow, StepsLeft } from '../util/pattern.ts'
+import { PATTERN_STEPS_PER_STEP } from '../limits.ts'
+import { NAME_STEPS, Pattern, PatternTooSlow, StepsLeft } from '../util/pattern.ts'
 import { Refusal } from './refusal.ts'
 
 export interface PolicyRequest {
@@ -16,24 +19,45 @@ export interface PolicyRequest {
   readonly applyTo?: string | undefined
 }
 
-/** @throws Refusal with RabbitMQ's text; nothing is changed then */
-export function setPolicy(vhost: Vhost, request: PolicyRequest, operator: boolean): void {
+/** Done once it applies to all that is there. @throws Refusal with RabbitMQ's text; nothing is changed then */
+export function setPolicy(
+  { turn }: Broker,
+  vhost: Vhost,
+  request: PolicyRequest,
+  operator: boolean,
+): Promise<void> {
+  return turn.jobs.finished(settingPolicy(vhost, request, operator))
+}
+
+/** See setPolicy. */
+export function* settingPolicy(vhost: Vhost, request: PolicyRequest, operator: boolean): Steps {
   const policy = checkedPolicy(request, operator)
-  checkDecided(vhost, new Pattern(policy.pattern))
-  vhost.setPolicy(policy, operator)
+  yield* checkDecided(vhost, new Pattern(policy.pattern))
+  yield* vhost.settingPolicy(policy, operator)
 }
 
 /** False where there is none of that name. */
-export function removePolicy(vhost: Vhost, name: string, operator: boolean): boolean {
-  return vhost.removePolicy(name, operator)
+export function removePolicy(
+  { turn }: Broker,
+  vhost: Vhost,
+  name: string,
+  operator: boolean,
+): Promise<boolean> {
+  return turn.jobs.finished(vhost.removingPolicy(name, operator))
 }
 
 /** For every name that there is, and in good time. @throws Refusal */
-function checkDecided(vhost: Vhost, pattern: Pattern): void {
+function* checkDecided(vhost: Vhost, pattern: Pattern): Steps {
   const left = new StepsLeft()
+  let steps = 0
   try {
-    for (const name of vhost.queues.keys()) left.decide(pattern, name)
-    for (const name of vhost.exchanges.keys()) left.decide(pattern, name)
+    for (const name of [...vhost.queues.keys(), ...vhost.exchanges.keys()]) {
+      left.decide(pattern, name)
+      steps += pattern.steps + NAME_STEPS
+      if (steps < PATTERN_STEPS_PER_STEP) continue
+      steps = 0
+      yield
+    }
   } catch (error) {
     throw error instanceof PatternTooSlow ? failed(error.message) : error
   }

@@ -1,11 +1,12 @@
 /** What every new vhost begins with where the configuration says so: limits, operator policies, users with rights. */
 import type { Broker } from '../broker/broker.ts'
+import { atOnce } from '../broker/jobs.ts'
 import type { PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost, VhostInfo } from '../broker/vhost.ts'
 import { newPasswordHashSync, randomPassword } from '../security/passwords.ts'
 import type { Users } from '../security/users.ts'
 import { Pattern } from '../util/pattern.ts'
-import { setPolicy } from './policies.ts'
+import { settingPolicy } from './policies.ts'
 
 export interface VhostDefaults {
   /** The first whose pattern matches the vhost's name applies. */
@@ -42,7 +43,9 @@ export function applyVhostDefaults(
   const limits = defaults.limits.find((l) => matches(l.pattern))?.limits
   if (limits !== undefined) broker.setVhost({ ...vhost.info, limits: { ...limits, ...vhost.info.limits } })
   for (const { name, vhostPattern, pattern, definition } of defaults.operatorPolicies)
-    if (matches(vhostPattern)) setPolicy(vhost, { name, pattern, definition, applyTo: 'queues' }, true)
+    if (matches(vhostPattern))
+      // A new vhost has few names that it could apply to.
+      atOnce(settingPolicy(vhost, { name, pattern, definition, applyTo: 'queues' }, true))
   for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
     if (!matches(vhostPattern)) continue
     if (users.get(name) === undefined)

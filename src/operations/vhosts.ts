@@ -31,6 +31,7 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   const type = r.defaultQueueType ?? 'undefined'
   if (type !== 'undefined' && queueKind(type) === undefined)
     throw new Refusal(`Unsupported default queue type '${type}'`)
+  if (broker.going.has(name)) throw new Refusal(`virtual host '${name}' is being deleted`)
   const existing = broker.vhosts.get(name)
   const { vhosts } = broker.limits
   if (existing === undefined && broker.vhosts.size >= vhosts)
@@ -40,19 +41,19 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   return existing === undefined
 }
 
-/** False where there is none. @throws ProtectedVhost */
-export function deleteVhost(
+/** With all that is in it, in steps. False where there is none. @throws ProtectedVhost */
+export async function deleteVhost(
   broker: Broker,
   users: Users,
   connections: ConnectionsOfVhost,
   name: string,
-): boolean {
+): Promise<boolean> {
   const vhost = broker.vhosts.get(name)
   if (vhost === undefined) return false
   if (vhost.info.protected) throw new ProtectedVhost(name)
   connections.closeVhost(vhost)
   users.vhostRemoved(name)
-  return broker.removeVhost(name)
+  return broker.turn.jobs.finished(broker.removingVhost(name))
 }
 
 const vhostLimitNames = ['max-connections', 'max-queues']

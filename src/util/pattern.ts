@@ -10,7 +10,7 @@ import { runPattern } from './pattern/run.ts'
 import { nextTurn } from './timers.ts'
 
 /** What it takes to begin with a name, in steps. */
-const NAME_STEPS = 100
+export const NAME_STEPS = 100
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(1024)
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
+import { atOnce } from '../../src/broker/jobs.ts'
 import { Incoming } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
@@ -87,9 +88,11 @@ describe('messages that leave a queue all at once', () => {
 
   it('and when a policy leaves less room than they take', () => {
     const { clock, vhost, queue, dead, passed } = filled({})
-    vhost.setPolicy(
-      { name: 'p', pattern: '^q$', applyTo: 'queues', priority: 0, definition: { 'max-length': 10 } },
-      false,
+    atOnce(
+      vhost.settingPolicy(
+        { name: 'p', pattern: '^q$', applyTo: 'queues', priority: 0, definition: { 'max-length': 10 } },
+        false,
+      ),
     )
     clock.runDeferred()
     expect(passed).toEqual([PER_TURN, PER_TURN, PER_TURN, MESSAGES - 10 - 3 * PER_TURN])

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { atOnce } from '../../src/broker/jobs.ts'
 import { vhostInfo } from '../../src/broker/vhost.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { rabbitHash } from '../../src/security/passwords.ts'
@@ -93,7 +94,8 @@ async function fill(): Promise<void> {
   })
   await confirmed(w, 5)
   const policy = { pattern: '.*', applyTo: 'queues', definition: { 'max-length': 100 }, priority: 0 } as const
-  l.broker.vhosts.get('/')?.setPolicy({ ...policy, name: 'bad' }, false)
+  const vhost = l.broker.vhosts.get('/')
+  if (vhost !== undefined) atOnce(vhost.settingPolicy({ ...policy, name: 'bad' }, false))
   w.socket.destroy()
   await l.commit.settled()
   await stop()

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
+import { DEFINITIONS_PER_TURN } from '../../src/limits.ts'
 import { differs, fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { Http, useHttp } from './target.ts'
@@ -199,5 +200,49 @@ describe('definitions', () => {
     expect((await mine.post('definitions', { parameters: [shovel] })).status).toBe(204)
     expect((await mine.get('definitions')).json.parameters).toContainEqual(shovel)
     expect((await mine.get('parameters/shovel')).json).toEqual([shovel])
+  })
+
+  it('of very many objects come and go bit by bit', async () => {
+    const [from, to] = [await other(), await other()]
+    const count = 4 * DEFINITIONS_PER_TURN
+    const names = Array.from({ length: count }, (_, i) => `q${i}`)
+    const bindings = names.map((name) => ({
+      source: 'amq.topic',
+      vhost: '/',
+      destination: name,
+      destination_type: 'queue',
+      routing_key: `${name}.#`,
+      arguments: {},
+    }))
+    let turns = 0
+    let counting = true
+    const tick = (): void => {
+      turns++
+      if (counting) setImmediate(tick)
+    }
+    const during = async <T>(action: Promise<T>): Promise<T> => {
+      turns = 0
+      return await action
+    }
+    tick()
+    const queues = names.map((name) => ({
+      name,
+      vhost: '/',
+      durable: true,
+      auto_delete: false,
+      arguments: {},
+    }))
+    const loaded = await during(from.post('definitions', { queues, bindings }))
+    expect(loaded.status).toBe(204)
+    expect(turns).toBeGreaterThan((2 * count) / DEFINITIONS_PER_TURN)
+    const exported = await during(from.get('definitions'))
+    expect(turns).toBeGreaterThan((2 * count) / DEFINITIONS_PER_TURN)
+    counting = false
+    expect(exported.json.queues.map((q: Json) => q['name'])).toEqual(names)
+    expect(exported.json.bindings.map((b: Json) => b['destination'])).toEqual(names)
+    expect((await to.post('definitions', exported.json)).status).toBe(204)
+    const copied = (await to.get('definitions')).json
+    expect([copied.queues, copied.bindings]).toEqual([exported.json.queues, exported.json.bindings])
+    expect((await to.get('definitions/%2F')).json.queues.length).toBe(count)
   })
 })

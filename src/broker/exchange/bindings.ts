@@ -9,6 +9,7 @@ function identity(d: Destination, routingKey: string, args: FieldTable): string 
 export class Bindings {
   private readonly bySource = new Map<Exchange, Map<string, Binding>>()
   private readonly byDestination = new Map<Destination, Set<Binding>>()
+  size = 0
 
   /** False where the same binding is there already. */
   add(b: Binding): boolean {
@@ -20,6 +21,7 @@ export class Bindings {
     const id = identity(b.destination, b.routingKey, b.arguments)
     if (out.has(id)) return false
     out.set(id, b)
+    this.size++
     const into = this.byDestination.get(b.destination)
     if (into === undefined) this.byDestination.set(b.destination, new Set([b]))
     else into.add(b)
@@ -32,7 +34,7 @@ export class Bindings {
 
   remove(b: Binding): void {
     const out = this.bySource.get(b.source)
-    out?.delete(identity(b.destination, b.routingKey, b.arguments))
+    if (out?.delete(identity(b.destination, b.routingKey, b.arguments))) this.size--
     if (out?.size === 0) this.bySource.delete(b.source)
     const into = this.byDestination.get(b.destination)
     into?.delete(b)

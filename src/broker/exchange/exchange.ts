@@ -15,6 +15,8 @@ export interface Binding {
   readonly routingKey: string
   readonly arguments: FieldTable
   readonly durable: boolean
+  /** Its key in the store, once that is known. */
+  storeKey?: string
 }
 
 /** What an exchange does with a message beside routing it, once the message is really published. */

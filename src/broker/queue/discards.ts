@@ -20,6 +20,8 @@ export class Discards {
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
+  /** All queues together have had their time for dead letters. */
+  private late = false
 
   constructor(turn: Turn, queue: Queue & Pumped, order: MessageOrder, deaths: Deaths) {
     this.turn = turn
@@ -34,20 +36,25 @@ export class Discards {
     if (this.turnNumber !== number) {
       this.turnNumber = number
       this.left = DISCARDED_PER_TURN_MAX
+      this.late = this.deadLetters && this.turn.isLate
     }
-    if (this.left > 0) return true
+    if (this.left > 0 && !this.late) return true
     if (this.postponedTurn !== number) {
       this.postponedTurn = number
-      this.turn.pumpNextTurn(this.queue)
+      this.turn.pumpNextTurn(this.queue, this.left < DISCARDED_PER_TURN_MAX)
     }
     return false
+  }
+
+  private get deadLetters(): boolean {
+    return this.queue.settings.deadLetterExchange !== undefined
   }
 
   /** The first ready message, which `order.head()` has found. False where it has to wait for the next turn. */
   head(reason: DeathReason): boolean {
     if (!this.mayGoOn()) return false
     const { order } = this
-    if (this.queue.settings.deadLetterExchange === undefined) {
+    if (!this.deadLetters) {
       this.left--
       order.removeHead()
       return true
@@ -62,5 +69,6 @@ export class Discards {
   expired(number: number, reason: DeathReason = 'expired'): void {
     this.left -= DEAD_LETTER_COST
     this.deaths.die(number, reason)
+    this.late = this.turn.isLate
   }
 }

@@ -1,11 +1,19 @@
+import { Readable } from 'node:stream'
 import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
+import { areFew, listed, written } from '../../definitions/written.ts'
 import { type AddRoute, badRequest, type Request, withCode } from '../http.ts'
+import type { Json, LongAnswer } from '../listing.ts'
+
+/** Of very many objects it is made while it is sent. */
+async function answer(definitions: Json): Promise<Json | LongAnswer> {
+  return areFew(definitions) ? await listed(definitions) : Readable.from(written(definitions))
+}
 
 export function definitionRoutes(add: AddRoute): void {
   for (const path of ['definitions', 'all-configuration'])
-    add('GET', path, 'administrator', (r) => exportDefinitions(r.model))
-  add('GET', 'definitions/:vhost', 'administrator', (r) => exportVhost(r.model, r.vhost()))
+    add('GET', path, 'administrator', (r) => answer(exportDefinitions(r.model)))
+  add('GET', 'definitions/:vhost', 'administrator', (r) => answer(exportVhost(r.model, r.vhost())))
   const load = async (r: Request): Promise<undefined> => {
     if (Array.isArray(r.body)) throw badRequest('not_json')
     const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()

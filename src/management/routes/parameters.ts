@@ -26,24 +26,25 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
     return p
   }
   add('GET', one, 'policymaker', (r) => withoutPasswords(found(r)))
-  add('PUT', one, 'policymaker', (r) => {
+  add('PUT', one, 'policymaker', async (r) => {
     const vhost = r.vhost()
     const { component = '', name = '' } = r.params
     checkComponent(r, component)
     const isNew = rows(r).every((p) => p.name !== name)
     const { value } = r.body
     if (component === LIMITS) setVhostLimits(r.broker, vhost, value)
-    else if (component === OPERATOR_POLICY) setPolicy(vhost, policyRequest(name, (value ?? {}) as Json), true)
+    else if (component === OPERATOR_POLICY)
+      await setPolicy(r.broker, vhost, policyRequest(name, (value ?? {}) as Json), true)
     else keep(logger, r, { vhost: vhost.name, component, name, value })
     return r.stored(isNew)
   })
-  add('DELETE', one, 'policymaker', (r) => {
+  add('DELETE', one, 'policymaker', async (r) => {
     const vhost = r.vhost()
     const { component = '' } = r.params
     checkComponent(r, component)
     const p = found(r)
     if (component === LIMITS) setVhostLimits(r.broker, vhost, {})
-    else if (component === OPERATOR_POLICY) removePolicy(vhost, p.name, true)
+    else if (component === OPERATOR_POLICY) await removePolicy(r.broker, vhost, p.name, true)
     else r.model.parameters.remove(p)
     return r.stored(false)
   })

@@ -22,11 +22,11 @@ export function policyRoutes(add: AddRoute, { logger }: ManagedNode): void {
       if (p === undefined) throw notFound()
       return policyJson(vhost, p)
     })
-    add('PUT', one, right, (r) => {
+    add('PUT', one, right, async (r) => {
       const vhost = r.vhost()
       const name = r.params['name'] as string
       const isNew = setOf(vhost, operator).get(name) === undefined
-      setPolicy(vhost, policyRequest(name, r.body), operator)
+      await setPolicy(r.broker, vhost, policyRequest(name, r.body), operator)
       const policy = setOf(vhost, operator).get(name)
       const warning = policy === undefined ? undefined : withoutEffect(policy)
       if (warning !== undefined) {
@@ -35,14 +35,15 @@ export function policyRoutes(add: AddRoute, { logger }: ManagedNode): void {
       }
       return r.stored(isNew)
     })
-    add('DELETE', one, right, (r) => {
-      if (!removePolicy(r.vhost(), r.params['name'] as string, operator)) throw notFound()
+    add('DELETE', one, right, async (r) => {
+      const name = r.params['name'] as string
+      if (!(await removePolicy(r.broker, r.vhost(), name, operator))) throw notFound()
       return r.stored(false)
     })
   }
 }
 
-type Vhost = Parameters<typeof removePolicy>[0]
+type Vhost = Parameters<typeof removePolicy>[1]
 
 function setOf(v: Vhost, operator: boolean): Vhost['policies']['user'] {
   return operator ? v.policies.operator : v.policies.user

@@ -26,8 +26,8 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
       setTracing(vhost, flag(r.body, 'tracing'), node.nodeName, r.broker.failures)
     return r.stored(isNew)
   })
-  add('DELETE', 'vhosts/:vhost', 'administrator', (r) => {
-    if (!deleteVhost(r.broker, r.users, r.server, r.params['vhost'] as string)) throw notFound()
+  add('DELETE', 'vhosts/:vhost', 'administrator', async (r) => {
+    if (!(await deleteVhost(r.broker, r.users, r.server, r.params['vhost'] as string))) throw notFound()
     return r.stored(false)
   })
   const protection = 'vhosts/:vhost/deletion/protection'

@@ -1,0 +1,69 @@
+/** Definitions of very many objects, which are made and written bit by bit while the broker does its work in between. */
+import { DEFINITIONS_PER_TURN } from '../limits.ts'
+import { nextTurn } from '../util/timers.ts'
+
+type Json = { [key: string]: unknown }
+
+/** Objects that are described when they are come to. */
+export class Many implements Iterable<Json> {
+  /** How many there are at most. */
+  readonly size: number
+  private readonly objects: () => Iterable<Json>
+
+  constructor(size: number, objects: () => Iterable<Json>) {
+    this.size = size
+    this.objects = objects
+  }
+
+  [Symbol.iterator](): Iterator<Json> {
+    return this.objects()[Symbol.iterator]()
+  }
+}
+
+/** So few that they may be described in one turn. */
+export function areFew(definitions: Json): boolean {
+  const sizes = Object.values(definitions).map((v) => (v instanceof Many ? v.size : 0))
+  return sizes.reduce((sum, n) => sum + n, 0) <= DEFINITIONS_PER_TURN
+}
+
+/** With lists in place of what is described when it is come to. */
+export async function listed(definitions: Json): Promise<Json> {
+  const out: Json = {}
+  for (const [name, value] of Object.entries(definitions)) {
+    if (!(value instanceof Many)) {
+      out[name] = value
+      continue
+    }
+    const list: Json[] = []
+    for (const object of value) if (list.push(object) % DEFINITIONS_PER_TURN === 0) await nextTurn()
+    out[name] = list
+  }
+  return out
+}
+
+/** As JSON. */
+export async function* written(definitions: Json): AsyncGenerator<string> {
+  let before = '{'
+  for (const [name, value] of Object.entries(definitions)) {
+    if (value === undefined) continue
+    yield `${before}${JSON.stringify(name)}:`
+    before = ','
+    if (value instanceof Many) yield* writtenList(value)
+    else yield JSON.stringify(value)
+  }
+  yield '}'
+}
+
+async function* writtenList(objects: Many): AsyncGenerator<string> {
+  let piece: string[] = []
+  let before = '['
+  for (const object of objects) {
+    piece.push(JSON.stringify(object))
+    if (piece.length < DEFINITIONS_PER_TURN) continue
+    yield `${before}${piece.join(',')}`
+    before = ','
+    piece = []
+    await nextTurn()
+  }
+  yield piece.length > 0 ? `${before}${piece.join(',')}]` : before === '[' ? '[]' : ']'
+}

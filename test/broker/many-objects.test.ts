@@ -1,0 +1,184 @@
+/** Operations on very many objects: they take several turns, and a start goes on where the process ended. */
+import { describe, expect, it } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { encodeContent } from '../../src/broker/content.ts'
+import type { Exchange } from '../../src/broker/exchange/exchange.ts'
+import { atOnce } from '../../src/broker/jobs.ts'
+import { Incoming } from '../../src/broker/message.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
+import { type Vhost, vhostInfo } from '../../src/broker/vhost.ts'
+import { JOB_STEPS_PER_TURN, OBJECTS_PER_STEP, TURN_MS } from '../../src/limits.ts'
+import { putVhost } from '../../src/operations/vhosts.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+const none = FieldTable.empty
+
+/** Each look at the clock takes a while. */
+class SlowClock extends ManualClock {
+  private spent = 0
+  override elapsed(): number {
+    this.spent += TURN_MS / 4
+    return this.spent
+  }
+}
+
+/** Runs turn after turn until nothing is left to do; returns how many there were. */
+class Turns {
+  count = 0
+  private next: (() => void) | undefined
+  readonly clock: ManualClock
+
+  constructor(clock: ManualClock) {
+    this.clock = clock
+    clock.defer = (action) => {
+      this.next = action
+    }
+  }
+
+  one(): boolean {
+    const action = this.next
+    this.next = undefined
+    action?.()
+    if (action !== undefined) this.count++
+    return action !== undefined
+  }
+
+  all(): void {
+    while (this.one());
+  }
+}
+
+function start(storage = new MemoryStorage({ keeps: true }), clock = new ManualClock()) {
+  const turns = new Turns(clock)
+  const commit = new GroupCommit(storage, clock)
+  const broker = new Broker(storage, commit, clock, { messageMemoryBytes: 2 ** 24 })
+  broker.load()
+  const vhost = broker.vhosts.get('/') as Vhost
+  return { storage, clock, turns, commit, broker, vhost }
+}
+
+function queue(broker: Broker, vhost: Vhost, name: string, args: FieldTable = none, durable = false): Queue {
+  const info = { name, durable, exclusive: false, autoDelete: false, kind: classic, arguments: args }
+  return broker.createQueue(vhost, info, undefined)
+}
+
+function exchange(broker: Broker, vhost: Vhost, name: string, autoDelete: boolean): Exchange {
+  const info = { name, type: 'fanout', durable: false, autoDelete, internal: false, arguments: none }
+  return broker.createExchange(vhost, info)
+}
+
+describe('exchanges that keep each other alive', () => {
+  it('go all together, however many there are in a row', () => {
+    const { broker, vhost } = start()
+    const before = vhost.exchanges.size
+    const row = Array.from({ length: 20_000 }, (_, i) => exchange(broker, vhost, `x${i}`, true))
+    row.reduce((source, destination) => {
+      vhost.bind(source, destination, '', none)
+      return destination
+    })
+    const q = queue(broker, vhost, 'q')
+    vhost.bind(row.at(-1) as Exchange, q, '', none)
+    vhost.removeQueue(q)
+    expect(vhost.exchanges.size).toBe(before)
+    expect(vhost.bindings.size).toBe(0)
+  })
+
+  it('and a circle of them goes when nothing else needs it', () => {
+    const { broker, vhost } = start()
+    const before = vhost.exchanges.size
+    const [a, b] = [exchange(broker, vhost, 'a', true), exchange(broker, vhost, 'b', true)]
+    vhost.bind(a, b, '', none)
+    vhost.bind(b, a, '', none)
+    vhost.removeExchange(a)
+    expect(vhost.exchanges.size).toBe(before)
+  })
+})
+
+describe('dead letters that go from queue to queue', () => {
+  const [QUEUES, MESSAGES] = [40, 25]
+
+  it('take many turns where they take long, and arrive in their order', () => {
+    const { turns, broker, vhost } = start(undefined, new SlowClock())
+    const to = (name: string): FieldTable =>
+      FieldTable.from({
+        'x-dead-letter-exchange': '',
+        'x-dead-letter-routing-key': name,
+        'x-message-ttl': 0,
+      })
+    const row = Array.from({ length: QUEUES }, (_, i) => queue(broker, vhost, `q${i}`, to(`q${i + 1}`)))
+    const last = queue(broker, vhost, `q${QUEUES}`)
+    const m = new Incoming()
+    for (let i = 0; i < MESSAGES; i++) {
+      encodeContent('', 'q0', {}, Buffer.from(String(i)), m)
+      row[0]?.publish(m)
+    }
+    turns.all()
+    expect(turns.count).toBeGreaterThan((QUEUES * MESSAGES) / 10)
+    const bodies = [...last.browse()].map(({ segment, index }) => String(segment.content(index).body))
+    expect(bodies).toEqual(Array.from({ length: MESSAGES }, (_, i) => String(i)))
+  })
+})
+
+const OBJECTS = 3 * JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
+
+describe('a policy over very many queues', () => {
+  const limit = {
+    name: 'p',
+    pattern: '^q',
+    applyTo: 'queues',
+    priority: 0,
+    definition: { 'max-length': 3 },
+  } as const
+
+  it('is in force for new ones at once, and for the others turn by turn', async () => {
+    const { turns, broker, vhost } = start()
+    const queues = Array.from({ length: OBJECTS }, (_, i) => queue(broker, vhost, `q${i}`))
+    const done = broker.turn.jobs.finished(vhost.settingPolicy(limit, false))
+    const followers = (): number => queues.filter((q) => q.policies.policy !== undefined).length
+    expect([followers() > 0, followers() < OBJECTS]).toEqual([true, true])
+    expect(queue(broker, vhost, 'q-new').policies.policy?.name).toBe('p')
+    vhost.removeQueue(queues.at(-1) as Queue)
+    turns.all()
+    await done
+    expect(followers()).toBe(OBJECTS - 1)
+    const gone = broker.turn.jobs.finished(vhost.removingPolicy('p', false))
+    turns.all()
+    expect(await gone).toBe(true)
+    expect(followers()).toBe(0)
+  })
+})
+
+describe('the removal of a vhost with very many objects', () => {
+  it('goes on with the next start where the process ended in the middle', async () => {
+    const first = start()
+    const v = first.broker.setVhost(vhostInfo({ name: 'v' }))
+    for (let i = 0; i < OBJECTS; i++) queue(first.broker, v, `q${i}`, none, true)
+    queue(first.broker, first.vhost, 'kept', none, true)
+    await first.commit.settled()
+    first.broker.turn.jobs.begin(first.broker.removingVhost('v'), { failed: expect.unreachable })
+    first.turns.one()
+    expect(first.broker.vhosts.has('v')).toBe(false)
+    expect(() => putVhost(first.broker, 'v', {})).toThrow('is being deleted')
+    expect([v.queues.size > 0, v.queues.size < OBJECTS]).toEqual([true, true])
+    await first.commit.settled()
+    const second = start(first.storage)
+    second.turns.all()
+    await second.commit.settled()
+    expect([...second.broker.vhosts.keys()]).toEqual(['/'])
+    expect([...second.vhost.queues.keys()]).toEqual(['kept'])
+    expect([...first.storage.scan('queue:')].length).toBe(1)
+    expect([...first.storage.scan('vhost:')].length).toBe(1)
+    expect(second.broker.going.size).toBe(0)
+  })
+
+  it('that has none is done at once', () => {
+    const { broker } = start()
+    broker.setVhost(vhostInfo({ name: 'v' }))
+    expect(atOnce(broker.removingVhost('v'))).toBe(true)
+    expect(atOnce(broker.removingVhost('v'))).toBe(false)
+  })
+})
