@@ -32,9 +32,68 @@ export class ChannelCounters extends QueueCounters {
   /** Acknowledged to the publisher. */
   confirmed = 0
   returned = 0
+  /** Unroutable, and not mandatory. */
+  dropped = 0
+
+  addChannel(o: ChannelCounters): void {
+    for (const k of channelCounterNames) this[k] += o[k]
+  }
 }
 
-export const channelCounterNames = [...queueCounterNames, 'confirmed', 'returned'] as const
+export const channelCounterNames = [...queueCounterNames, 'confirmed', 'returned', 'dropped'] as const
+
+interface CountedConnection {
+  readonly channels: Iterable<{ readonly counters: ChannelCounters }>
+  readonly octetsReceived: number
+  readonly octetsSent: number
+}
+
+/** Of what a vhost had and has no more: its numbers only grow. */
+export class GoneCounters {
+  readonly queues = new QueueCounters()
+  readonly channels = new ChannelCounters()
+  /** Into exchanges. */
+  published = 0
+  octetsReceived = 0
+  octetsSent = 0
+
+  addConnection(c: CountedConnection): void {
+    for (const ch of c.channels) this.channels.addChannel(ch.counters)
+    this.octetsReceived += c.octetsReceived
+    this.octetsSent += c.octetsSent
+  }
+}
+
+/** Upper bounds in octets, but for the last one. */
+export const messageSizeBounds = [100, 1e3, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8] as const
+
+const SUM = messageSizeBounds.length + 1
+
+/** How large the bodies of published messages are. Asked once per message: some 1 ns. */
+export class MessageSizes {
+  /** By the first bound that is not exceeded, then those above all; the sum of octets is the last. */
+  private readonly numbers = new Float64Array(messageSizeBounds.length + 2)
+
+  note(size: number): void {
+    const { numbers } = this
+    const i = size <= 100 ? 0 : size <= 1000 ? 1 : size <= 10_000 ? 2 : above(size)
+    numbers[i] = (numbers[i] as number) + 1
+    numbers[SUM] = (numbers[SUM] as number) + size
+  }
+
+  get counts(): Float64Array {
+    return this.numbers.subarray(0, SUM)
+  }
+
+  get octets(): number {
+    return this.numbers[SUM] as number
+  }
+}
+
+function above(size: number): number {
+  const i = messageSizeBounds.findIndex((bound) => size <= bound)
+  return i < 0 ? messageSizeBounds.length : i
+}
 
 /** Of the whole broker. */
 export class BrokerCounters {
@@ -44,6 +103,8 @@ export class BrokerCounters {
   routed = 0
   unroutableReturned = 0
   unroutableDropped = 0
+  /** Publishes of which something goes to the disk. */
+  persisted = 0
   connectionsOpened = 0
   connectionsClosed = 0
   channelsOpened = 0
@@ -55,8 +116,21 @@ export class BrokerCounters {
   deadLetteredExpired = 0
   deadLetteredMaxlen = 0
   deadLetteredDeliveryLimit = 0
+  readonly sizes = new MessageSizes()
   /** Of queues that are gone. */
   readonly goneQueues = new QueueCounters()
+  /** The same, by the kind of the queue. */
+  readonly goneKinds = new Map<string, QueueCounters>()
+
+  queueGone(kind: string, counters: QueueCounters): void {
+    this.goneQueues.add(counters)
+    let ofKind = this.goneKinds.get(kind)
+    if (ofKind === undefined) {
+      ofKind = new QueueCounters()
+      this.goneKinds.set(kind, ofKind)
+    }
+    ofKind.add(counters)
+  }
 }
 
 export const brokerCounterNames = [

@@ -8,7 +8,7 @@ import { FieldTable } from '../protocol/field-table.ts'
 import type { Clock } from '../util/clock.ts'
 import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
-import type { BrokerCounters } from './counters.ts'
+import { type BrokerCounters, GoneCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
 import { DefaultRouting } from './exchange/default.ts'
 import {
@@ -73,6 +73,7 @@ export class Vhost {
   /** Behind direct reply-to: reached by the default exchange, otherwise invisible. */
   readonly replyQueues = new Map<string, Queue>()
   readonly bindings = new Bindings()
+  readonly gone = new GoneCounters()
   /** Exclusive queues by the connection that they belong to. */
   private readonly owned = new Map<object, Set<Queue>>()
   /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
@@ -164,6 +165,7 @@ export class Vhost {
     for (let next = going.pop(); next !== undefined; next = going.pop()) {
       if (this.exchanges.get(next.name) !== next) continue
       this.exchanges.delete(next.name)
+      this.gone.published += next.published
       this.version++
       if (next.durable) this.journal.exchangeRemoved(this, next)
       for (const b of this.bindings.from(next)) this.dropBinding(b)
@@ -231,7 +233,8 @@ export class Vhost {
     if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
     this.version++
     this.counters.queuesDeleted++
-    this.counters.goneQueues.add(q.counters)
+    this.counters.queueGone(q.kind.name, q.counters)
+    this.gone.queues.add(q.counters)
     const ready = q.destroy()
     if (q.durable) this.journal.queueRemoved(this, q)
     this.removeBindings(this.bindings.to(q))

@@ -54,12 +54,16 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
   const { counters } = ch.broker
   ch.counters.published++
   counters.received++
+  counters.sizes.note(m.bodySize)
   if (ch.confirms !== undefined) counters.receivedConfirm++
   const nobody = route.queues.length === 0 && isUnroutable(route)
   const mandatory = (bits & BIT_MANDATORY) !== 0
   if (!nobody) counters.routed++
   else if (mandatory) counters.unroutableReturned++
-  else counters.unroutableDropped++
+  else {
+    counters.unroutableDropped++
+    ch.counters.dropped++
+  }
   const transaction = ch.transaction
   if (transaction !== undefined) {
     transaction.addPublish(m, route, mandatory, ch.client.limits.transactionBytes)
@@ -86,7 +90,10 @@ export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
     if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
   if (queues.length > 1) ch.client.pace.fannedOut(queues.length)
   const commit = ch.broker.commit
-  if (durable) commit.pendingBytes += m.contentEnd - m.contentStart
+  if (durable) {
+    commit.pendingBytes += m.contentEnd - m.contentStart
+    ch.broker.counters.persisted++
+  }
   if (refused) ch.refused()
   else ch.published(durable ? commit.number : 0)
   return !refused

@@ -232,6 +232,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     if (this.channels.find(ch.number) !== ch) return false
     this.channels.remove(ch)
     this.broker.counters.channelsClosed++
+    this.caller?.vhost.gone.channels.addChannel(ch.counters)
     if (this.caller !== undefined) this.server.admission.leaveChannels(this.caller.user, 1)
     return true
   }
@@ -294,6 +295,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
       this.server.admission.leaveChannels(caller.user, this.channels.size)
       this.broker.counters.channelsClosed += this.channels.size
       this.broker.counters.connectionsClosed++
+      caller.vhost.gone.addConnection(this)
       this.server.admission.leave(caller.user, caller.vhost.name)
     }
     this.channels.clear()

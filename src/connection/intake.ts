@@ -12,6 +12,8 @@ const PROTOCOL_HEADER_BYTES = 8
 
 export class Intake {
   octets = 0
+  /** Pieces in which they came. */
+  chunks = 0
   readonly reader: FrameReader
   private readonly connection: Connection
   private readonly pauses: Pauses
@@ -38,6 +40,7 @@ export class Intake {
 
   received(chunk: Buffer): void {
     this.octets += chunk.length
+    this.chunks++
     if (this.connection.broker.turn.isShut) this.fence()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
     else this.consume(chunk, this.chunksAreReused)

@@ -1,5 +1,6 @@
 /** Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always there: tools expect them. */
 import { createHash } from 'node:crypto'
+import { TLSSocket } from 'node:tls'
 import { keysWithoutEffect } from '../broker/arguments/validation.ts'
 import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
@@ -16,12 +17,12 @@ import { plainAddress } from '../util/address.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 import type { Json } from './listing.ts'
 import type { ManagedNode } from './managed-node.ts'
+import { garbageCollectionJson } from './node-numbers.ts'
+import { headTimestamp, queueNumbers } from './queue-numbers.ts'
 import type { Statistics } from './statistics.ts'
 
 export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
-  const { memory } = q
-  const { ready, unacked } = q.bytes
-  const bytes = ready + unacked
+  const n = queueNumbers(q)
   const { consumers } = q.counts
   const { policy, operator } = q.policies
   const node = s.node.nodeName
@@ -48,16 +49,64 @@ export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
     single_active_consumer_tag: q.activeConsumer?.tag ?? null,
     owner_pid_details: ownerOf(q),
     ...s.lengths(q),
-    message_bytes: bytes,
-    message_bytes_ready: ready,
-    message_bytes_unacknowledged: unacked,
-    message_bytes_ram: Math.min(memory, bytes),
-    message_bytes_persistent: q.durable ? bytes : 0,
-    memory,
-    head_message_timestamp: null,
+    message_bytes: n.bytes,
+    message_bytes_ready: q.bytes.ready,
+    message_bytes_unacknowledged: q.bytes.unacked,
+    message_bytes_ram: n.ramBytes,
+    message_bytes_persistent: n.persistentBytes,
+    message_bytes_paged_out: n.pagedOutBytes,
+    messages_ram: n.ram,
+    messages_ready_ram: n.readyRam,
+    messages_unacknowledged_ram: n.unackedRam,
+    messages_persistent: n.persistent,
+    messages_paged_out: n.pagedOut,
+    memory: n.memory,
+    garbage_collection: garbageCollectionJson(),
+    head_message_timestamp: headTimestamp(q),
     head_message_age: q.headArrivedAt === 0 ? null : Math.max(0, Math.floor((now - q.headArrivedAt) / 1000)),
     message_stats: s.ofQueue(q),
-    ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
+    ...kindJson(s, q),
+  }
+}
+
+/** What only some kinds of queues have. */
+function kindJson(s: Statistics, q: Queue): Json {
+  const node = s.node.nodeName
+  if (q.kind.transient)
+    return {
+      storage_version: 2,
+      backing_queue_status: backingQueueJson(s, q),
+      slave_nodes: [],
+      synchronised_slave_nodes: [],
+      recoverable_slaves: null,
+    }
+  const replicas = { leader: node, members: [node], online: [node], open_files: { [node]: 0 } }
+  if (q.kind.positions) return { ...replicas, readers: { [node]: q.counts.consumers } }
+  return {
+    ...replicas,
+    delivery_limit: q.settings.deliveryLimit ?? -1,
+    messages_dlx: 0,
+    message_bytes_dlx: 0,
+    messages_ready_high: 0,
+    messages_ready_normal: q.counts.ready,
+    messages_ready_returned: 0,
+    publishers: 0,
+    single_active_consumer_ctag: q.activeConsumer?.tag ?? null,
+  }
+}
+
+/** As RabbitMQ 3.x has it: some monitoring reads rates there. */
+function backingQueueJson(s: Statistics, q: Queue): Json {
+  const rate = (...names: string[]): number => s.rateOf(q, names)
+  return {
+    mode: 'default',
+    version: 2,
+    len: q.counts.ready,
+    next_seq_id: q.counters.published,
+    avg_ingress_rate: rate('published'),
+    avg_egress_rate: rate('delivered', 'deliveredNoAck', 'got', 'gotNoAck'),
+    avg_ack_ingress_rate: rate('delivered', 'got'),
+    avg_ack_egress_rate: rate('acknowledged'),
   }
 }
 
@@ -139,7 +188,35 @@ export function connectionJson(s: Statistics, c: Connection): Json {
     user_provided_name: properties['connection_name'] ?? null,
     connected_at: c.connectedAt,
     ...s.ofConnection(c),
+    recv_cnt: c.intake.chunks,
+    send_cnt: c.output.writes,
+    send_pend: c.output.waiting,
+    garbage_collection: garbageCollectionJson(),
+    ...tlsJson(c),
     user_who_performed_action: c.caller?.user ?? '',
+  }
+}
+
+/** null where there is no TLS, or no certificate of the client. */
+function tlsJson({ socket }: Connection): Json {
+  const tls = socket instanceof TLSSocket ? socket : undefined
+  const cipher = tls?.getCipher()
+  const certificate = tls?.getPeerCertificate()
+  const names = (who: object | undefined): string | null =>
+    who === undefined
+      ? null
+      : Object.entries(who)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(',')
+  return {
+    ssl_protocol: tls?.getProtocol() ?? null,
+    ssl_key_exchange: cipher === undefined ? null : cipher.standardName.replace(/_WITH_.*|^TLS_/g, ''),
+    ssl_cipher: cipher?.name ?? null,
+    ssl_hash: cipher === undefined ? null : (/SHA\d*$/.exec(cipher.standardName)?.[0].toLowerCase() ?? null),
+    peer_cert_subject: names(certificate?.subject),
+    peer_cert_issuer: names(certificate?.issuer),
+    peer_cert_validity:
+      certificate?.valid_from === undefined ? null : `${certificate.valid_from} - ${certificate.valid_to}`,
   }
 }
 
@@ -172,6 +249,8 @@ export function channelJson(s: Statistics, ch: Channel): Json {
     transactional: ch.transaction !== undefined,
     user_who_performed_action: ch.caller.user,
     message_stats: s.ofChannel(ch),
+    pending_raft_commands: 0,
+    garbage_collection: garbageCollectionJson(),
   }
 }
 
@@ -215,16 +294,15 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
 }
 
 export function vhostJson(s: Statistics, v: Vhost): Json {
+  const { defaultQueueType: own } = v.info
+  // The node's, where the vhost has none of its own, as RabbitMQ 4 shows it.
+  const type = own === 'undefined' ? s.node.settings.defaultQueueType : own
   return {
     name: v.name,
     description: v.info.description,
     tags: v.info.tags,
-    default_queue_type: v.info.defaultQueueType,
-    metadata: {
-      description: v.info.description,
-      tags: v.info.tags,
-      ...(v.info.defaultQueueType === 'undefined' ? {} : { default_queue_type: v.info.defaultQueueType }),
-    },
+    default_queue_type: type,
+    metadata: { description: v.info.description, tags: v.info.tags, default_queue_type: type },
     tracing: v.tracers.hasFirehose,
     protected_from_deletion: v.info.protected,
     cluster_state: { [s.node.nodeName]: 'running' },

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
 import { residentMemory } from '../util/process-memory.ts'
 import { elapsed } from '../util/timers.ts'
 import type { ManagedNode } from './managed-node.ts'
@@ -12,9 +13,15 @@ const observer = new PerformanceObserver((list) => {
 })
 observer.observe({ entryTypes: ['gc'] })
 
-/** Garbage collections since the HTTP API or the metrics were loaded. */
-export function garbageCollections(): number {
-  return collections
+/** As RabbitMQ has it of each of its processes; here it is one and the same for all. */
+export function garbageCollectionJson(): { [name: string]: number } {
+  return {
+    fullsweep_after: 0,
+    max_heap_size: getHeapStatistics().heap_size_limit,
+    min_bin_vheap_size: 0,
+    min_heap_size: 0,
+    minor_gcs: collections,
+  }
 }
 
 const LAG_RESOLUTION_MS = 20

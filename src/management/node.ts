@@ -53,12 +53,29 @@ export function exchangeTypesJson(): Json[] {
   return exchangeTypes.map((name) => ({ name, description: '', enabled: true }))
 }
 
+/** Of RabbitMQ's statistics database: there is none. */
+const emptyQueues = {
+  connection_closed: 0,
+  channel_closed: 0,
+  consumer_deleted: 0,
+  exchange_deleted: 0,
+  queue_deleted: 0,
+  vhost_deleted: 0,
+  node_node_deleted: 0,
+  channel_consumer_deleted: 0,
+}
+
 export function nodeJson(s: Statistics): Json {
   const { node } = s
   const { alarms, nodeName, active } = node
   return {
     name: nodeName,
     type: 'disc',
+    cluster_links: [],
+    contexts: contexts(node).map(({ node: _, ssl_opts: __, ...c }) => c),
+    mem_calculation_strategy: 'rss',
+    metrics_gc_queue_length: emptyQueues,
+    ra_open_file_metrics: { ra_log_wal: 0, ra_log_segment_writer: 0 },
     running: true,
     being_drained: false,
     os_pid: String(process.pid),
@@ -102,10 +119,18 @@ interface ListenerRow {
   readonly protocol: string
   readonly ip_address: string
   readonly port: number
+  /** As RabbitMQ names options of its own web server and of sockets. */
+  readonly socket_opts: object
 }
 
 export function listeners({ listening, nodeName: node }: ManagedNode): ListenerRow[] {
-  return listening.map(({ protocol, address, port }) => ({ node, protocol, ip_address: address, port }))
+  return listening.map(({ protocol, address, port }) => ({
+    node,
+    protocol,
+    ip_address: address,
+    port,
+    socket_opts: {},
+  }))
 }
 
 export function contexts(node: ManagedNode): Json[] {
@@ -122,7 +147,11 @@ export function contexts(node: ManagedNode): Json[] {
       description: about.get(l.protocol),
       path: '/',
       ip: l.ip_address,
-      port: l.port,
+      // A text, as in RabbitMQ.
+      port: String(l.port),
+      protocol: l.protocol,
+      cowboy_opts: '[]',
+      ssl_opts: [],
     }))
 }
 
@@ -133,7 +162,7 @@ export function memoryJson({ active }: ManagedNode) {
   const rss = residentMemory()
   let [queues, writers] = [0, 0]
   for (const v of active?.model.broker.vhosts.values() ?? [])
-    for (const q of v.queues.values()) queues += q.memory
+    for (const q of v.queues.values()) queues += q.holding.memory
   for (const c of active?.server.connections ?? []) writers += c.socket.writableLength
   const codeBytes = code.code_and_metadata_size + code.bytecode_and_metadata_size
   const allocated = heap.total_heap_size + heap.external_memory

@@ -13,10 +13,8 @@ import {
   connectionSubject,
   exchangeSubject,
   nodeSubject,
-  octetsSubject,
   queueSubject,
   type Subject,
-  VhostOctets,
   vhostSubject,
   wholeSubject,
 } from './subjects.ts'
@@ -27,7 +25,6 @@ const PIECE = 500
 export class Rates {
   readonly node: ManagedNode
   private readonly series = new Map<object, Series>()
-  private readonly octets = new Map<Vhost, VhostOctets>()
   /** The node has two: one of the process, one of its messages and clients. */
   private readonly process = {}
   private round = 0
@@ -63,14 +60,13 @@ export class Rates {
     if (node.active === undefined) return
     const { model, server } = node.active
     const { broker } = model
+    const byVhost = connectionsByVhost(server.connections)
     for (const c of server.connections) {
-      yield this.noteConnection(c)
+      yield this.note(c, c, connectionSubject)
       for (const ch of c.channels) yield this.note(ch, ch, channelSubject)
     }
     for (const v of broker.vhosts.values()) {
-      yield this.note(v, v, vhostSubject)
-      const octets = this.octetsOf(v)
-      this.note(octets, octets, octetsSubject)
+      yield this.note(v, { vhost: v, connections: byVhost.get(v) ?? [] }, vhostSubject)
       for (const x of v.exchanges.values()) yield this.note(x, x, exchangeSubject)
       for (const q of v.queues.values()) yield this.note(q, q, queueSubject)
     }
@@ -87,26 +83,6 @@ export class Rates {
     series.round = this.round
   }
 
-  private noteConnection(c: Connection): void {
-    const before = this.series.get(c)?.current ?? [0, 0]
-    this.note(c, c, connectionSubject)
-    const { vhost } = c.caller ?? {}
-    if (vhost === undefined) return
-    const octets = this.octetsOf(vhost)
-    const [received = 0, sent = 0] = this.series.get(c)?.current ?? []
-    octets.octetsReceived += received - (before[0] ?? 0)
-    octets.octetsSent += sent - (before[1] ?? 0)
-  }
-
-  private octetsOf(v: Vhost): VhostOctets {
-    let octets = this.octets.get(v)
-    if (octets === undefined) {
-      octets = new VhostOctets()
-      this.octets.set(v, octets)
-    }
-    return octets
-  }
-
   private async sample(): Promise<void> {
     this.round++
     let count = 0
@@ -115,8 +91,6 @@ export class Rates {
       if (this.stopped) return
     }
     for (const [key, { round }] of this.series) if (round !== this.round) this.series.delete(key)
-    for (const v of this.octets.keys())
-      if (this.node.active?.model.broker.vhosts.get(v.name) !== v) this.octets.delete(v)
   }
 
   /** Forgets what was. */
@@ -133,10 +107,6 @@ export class Rates {
     return this.series.get(this.process)
   }
 
-  vhostOctets(v: Vhost): VhostOctets {
-    return this.octets.get(v) ?? new VhostOctets()
-  }
-
   /** Octets that the histories take. */
   get bytes(): number {
     let bytes = 0
@@ -150,4 +120,16 @@ export class Rates {
     if (series === undefined || series.changedAt === series.at) return null
     return new Date(series.changedAt).toISOString().replace('Z', '+00:00')
   }
+}
+
+/** Each with those to it. */
+export function connectionsByVhost(connections: Iterable<Connection>): Map<Vhost, Connection[]> {
+  const out = new Map<Vhost, Connection[]>()
+  for (const c of connections) {
+    if (c.caller === undefined) continue
+    const list = out.get(c.caller.vhost)
+    if (list === undefined) out.set(c.caller.vhost, [c])
+    else list.push(c)
+  }
+  return out
 }

@@ -10,7 +10,7 @@ import type { Range, Series } from './history.ts'
 import type { Json } from './listing.ts'
 import type { ManagedNode } from './managed-node.ts'
 import { nodeNumberNames } from './node-numbers.ts'
-import type { Rates } from './rates.ts'
+import { connectionsByVhost, type Rates } from './rates.ts'
 import {
   channelStats,
   channelSubject,
@@ -21,7 +21,6 @@ import {
   lengthStats,
   nodeSubject,
   octetStats,
-  octetsSubject,
   queueStats,
   queueSubject,
   type Subject,
@@ -58,6 +57,7 @@ function rangeOf(part: Part, query: Query, now: number): Range | undefined {
 export class Statistics {
   readonly node: ManagedNode
   private readonly rates: Rates
+  private byVhost: Map<Vhost, Connection[]> | undefined
   private readonly ranges: { readonly [P in Part]: Range | undefined }
 
   /** @throws Refusal for samples that cannot be had */
@@ -98,6 +98,12 @@ export class Statistics {
     return this.rates.idleSince(key)
   }
 
+  /** Of some counters of a queue, a second. */
+  rateOf(q: Queue, names: readonly string[]): number {
+    const rates = this.rates.of(q)?.rates ?? []
+    return names.reduce((n, name) => n + (rates[queueSubject.names.indexOf(name)] ?? 0), 0)
+  }
+
   ofQueue(q: Queue): Json {
     return this.stats(this.rates.of(q), q, queueSubject, queueStats, 'msg_rates')
   }
@@ -114,13 +120,18 @@ export class Statistics {
     return this.stats(this.rates.of(c), c, connectionSubject, octetStats, 'data_rates')
   }
 
+  private vhostStats(v: Vhost, table: Table, part: Part): Json {
+    this.byVhost ??= connectionsByVhost(this.node.active?.server.connections ?? [])
+    const sums = { vhost: v, connections: this.byVhost.get(v) ?? [] }
+    return this.stats(this.rates.of(v), sums, vhostSubject, table, part)
+  }
+
   ofVhost(v: Vhost): Json {
-    return this.stats(this.rates.of(v), v, vhostSubject, vhostStats, 'msg_rates')
+    return this.vhostStats(v, vhostStats, 'msg_rates')
   }
 
   octetsOfVhost(v: Vhost): Json {
-    const octets = this.rates.vhostOctets(v)
-    return this.stats(this.rates.of(octets), octets, octetsSubject, octetStats, 'data_rates')
+    return this.vhostStats(v, octetStats, 'data_rates')
   }
 
   ofBroker(): Json {
@@ -146,8 +157,7 @@ export class Statistics {
 
   /** RabbitMQ takes the parameters of the rates here. */
   lengthsOfVhost(v: Vhost): Json {
-    const part = this.ranges.msg_rates === undefined ? 'lengths' : 'msg_rates'
-    return this.stats(this.rates.of(v), v, vhostSubject, lengthStats, part)
+    return this.vhostStats(v, lengthStats, this.ranges.msg_rates === undefined ? 'lengths' : 'msg_rates')
   }
 
   /** What is measured of the process, and the churn. */

@@ -19,7 +19,13 @@ export type Table = { readonly [stat: string]: readonly string[] }
 const lengthNames = ['ready', 'unacked'] as const
 const octetNames = ['octetsReceived', 'octetsSent'] as const
 const exchangeNames = ['published', 'publishedOut'] as const
-const trafficNames = ['received', 'confirmed', 'unroutableReturned', 'unroutableDropped'] as const
+const trafficNames = [
+  'received',
+  'confirmed',
+  'unroutableReturned',
+  'unroutableDropped',
+  'persisted',
+] as const
 const churnNames = [
   'connectionsOpened',
   'connectionsClosed',
@@ -30,7 +36,7 @@ const churnNames = [
   'queuesDeleted',
 ] as const
 const queueNames = [...queueCounterNames, ...lengthNames] as const
-const vhostNames = ['received', ...queueNames] as const
+const vhostNames = ['received', 'confirmed', 'returned', 'dropped', ...octetNames, ...queueNames] as const
 
 function of<T>(names: readonly string[], read: (owner: T) => number[], more: Partial<Kind> = {}): Subject<T> {
   return { names, wide: false, long: false, ...more, read }
@@ -57,23 +63,39 @@ export const connectionSubject = of<Connection>(octetNames, (c) => [c.octetsRece
   wide: true,
 })
 
-/** Of its queues and exchanges that are there now. */
-export const vhostSubject = of<Vhost>(vhostNames, (v) => {
-  const out = new Array<number>(vhostNames.length).fill(0)
-  for (const x of v.exchanges.values()) add(out, [x.published], 0)
-  for (const q of v.queues.values()) add(out, queueSubject.read(q), 1)
-  return out
-})
-
-/** Octets of a vhost's connections, as they have been added up at the readings. */
-export class VhostOctets {
-  octetsReceived = 0
-  octetsSent = 0
+export interface VhostSums {
+  readonly vhost: Vhost
+  /** Those to the vhost. */
+  readonly connections: readonly Connection[]
 }
 
-export const octetsSubject = of<VhostOctets>(octetNames, (o) => [o.octetsReceived, o.octetsSent], {
-  wide: true,
-})
+/** Of what is in it, and was. */
+export const vhostSubject = of<VhostSums>(
+  vhostNames,
+  ({ vhost, connections }) => {
+    const { gone } = vhost
+    const out = [
+      gone.published,
+      gone.channels.confirmed,
+      gone.channels.returned,
+      gone.channels.dropped,
+      gone.octetsReceived,
+      gone.octetsSent,
+      ...queueCounterNames.map((n) => gone.queues[n]),
+      0,
+      0,
+    ]
+    for (const x of vhost.exchanges.values()) add(out, [x.published], 0)
+    for (const c of connections) {
+      for (const { counters } of c.channels)
+        add(out, [counters.confirmed, counters.returned, counters.dropped], 1)
+      add(out, [c.octetsReceived, c.octetsSent], 4)
+    }
+    for (const q of vhost.queues.values()) add(out, queueSubject.read(q), 6)
+    return out
+  },
+  { wide: true },
+)
 
 const wholeNames = [...trafficNames, ...churnNames, ...queueNames]
 
@@ -114,15 +136,23 @@ export const channelStats = {
   ...queueStats,
   confirm: ['confirmed'],
   return_unroutable: ['returned'],
+  drop_unroutable: ['dropped'],
 } as const
 export const exchangeStats = { publish_in: ['published'], publish_out: ['publishedOut'] } as const
 export const octetStats = { recv_oct: ['octetsReceived'], send_oct: ['octetsSent'] } as const
-export const vhostStats = { publish: ['received'], ...deliveries } as const
+export const vhostStats = {
+  publish: ['received'],
+  confirm: ['confirmed'],
+  return_unroutable: ['returned'],
+  drop_unroutable: ['dropped'],
+  ...deliveries,
+} as const
 export const wholeStats = {
   publish: ['received'],
   confirm: ['confirmed'],
   return_unroutable: ['unroutableReturned'],
   drop_unroutable: ['unroutableDropped'],
+  disk_writes: ['persisted'],
   ...deliveries,
 } as const
 export const churnStats = {

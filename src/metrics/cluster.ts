@@ -1,6 +1,6 @@
 /** What is measured of a cluster, on every node of it. */
 import type { ManagedNode } from '../management/managed-node.ts'
-import { type Family, labels } from './family.ts'
+import { type Family, labels } from './text.ts'
 
 export function clusterFamilies({ cluster }: ManagedNode): Family[] {
   if (cluster === undefined) return []

@@ -1,157 +1,267 @@
-/** What is measured, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
+/** What is measured of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
 
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { QueueCounters } from '../broker/counters.ts'
+import {
+  ChannelCounters,
+  messageSizeBounds,
+  QueueCounters,
+  type queueCounterNames,
+} from '../broker/counters.ts'
 import { ownerKinds } from '../broker/failures.ts'
-import type { Queue } from '../broker/queue/queue.ts'
 import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
-import { FILES_MAX, memoryLimit, totals } from '../management/node.ts'
-import { openFiles } from '../management/node-numbers.ts'
-import { heapMemory, residentMemory } from '../util/process-memory.ts'
-import { now } from '../util/timers.ts'
+import { clusterId, totals } from '../management/node.ts'
+import { nextTurn } from '../util/timers.ts'
 import { version } from '../util/version.ts'
-import { clusterFamilies } from './cluster.ts'
-import { type Family, labels } from './family.ts'
+import { channelCounterMetrics, channelFamilies, connectionFamilies } from './clients.ts'
+import { nodeFamilies, runtimeFamilies, stateFamilies } from './node.ts'
+import {
+  exchangeFamilies,
+  forgetNumbers,
+  headMetricNames,
+  type Metric,
+  queueCounterMetrics,
+  summedQueueMetrics,
+} from './objects.ts'
+import { type Family, family, labels } from './text.ts'
 
-const delay = monitorEventLoopDelay({ resolution: 20 })
-delay.enable()
+/** Queues read before others have their turn. */
+const PIECE = 500
 
-function one(name: string, type: Family['type'], value: number, help = name): Family {
-  return { name: `rabbitmq_${name}`, type, help, samples: [{ value }] }
-}
+/** Where an answer comes from, as dashboards choose by it. */
+export type Endpoint = 'aggregated' | 'per-object' | 'detailed'
 
-/** Of the process, and of the broker as a whole where there is one. */
-export function nodeFamilies(node: ManagedNode): Family[] {
-  const { active } = node
-  if (active === undefined) return [...process_(node), ...clusterFamilies(node), ...runtime()]
-  return [
-    ...identity(node, active),
-    ...process_(node),
-    ...objects(active),
-    ...messages(active),
-    ...faults(active),
-    ...clusterFamilies(node),
-    ...runtime(),
-  ]
-}
-
-function identity({ nodeName }: ManagedNode, { model }: ManagedBroker): Family[] {
+/** Which node and which version this is: in every answer. */
+export function identityFamilies(
+  { nodeName }: ManagedNode,
+  { model }: ManagedBroker,
+  endpoint: Endpoint,
+): Family[] {
   const { version: rabbitmq, product, clusterName } = model.identity
-  const build = { rabbitmq_version: rabbitmq, prometheus_client_version: version, erlang_version: '0' }
+  const build = {
+    rabbitmq_version: rabbitmq,
+    prometheus_plugin_version: rabbitmq,
+    prometheus_client_version: version,
+    erlang_version: '0',
+    product_name: product,
+    product_version: rabbitmq,
+    leveret_version: version,
+  }
   const who = {
     rabbitmq_node: nodeName,
     rabbitmq_cluster: clusterName,
-    rabbitmq_cluster_permanent_id: clusterName,
+    rabbitmq_cluster_permanent_id: clusterId(model),
+    rabbitmq_endpoint: endpoint,
   }
-  const info = (name: string, l: Record<string, string>): Family => ({
-    name: `rabbitmq_${name}`,
-    type: 'gauge',
-    help: name,
-    samples: [{ labels: labels(l), value: 1 }],
-  })
   return [
-    info('build_info', {
-      ...build,
-      product_name: product,
-      product_version: rabbitmq,
-      leveret_version: version,
-    }),
-    info('identity_info', who),
+    family('rabbitmq_build_info', 'untyped', 'RabbitMQ & Erlang/OTP version info', 1, build),
+    family('rabbitmq_identity_info', 'untyped', 'RabbitMQ node & cluster identity info', 1, who),
   ]
 }
 
-function process_(node: ManagedNode): Family[] {
-  const { alarms } = node
-  const sockets = node.active?.server.connections.size ?? 0
-  const seconds = (node.clock.now() - node.startedAt) / 1000
-  return [
-    one('process_resident_memory_bytes', 'gauge', residentMemory(), 'Memory used in bytes'),
-    one('resident_memory_limit_bytes', 'gauge', memoryLimit(node), 'Memory high watermark in bytes'),
-    one('process_open_fds', 'gauge', openFiles(), 'Open file descriptors'),
-    one('process_max_fds', 'gauge', FILES_MAX, 'Open file descriptors limit'),
-    one('process_open_tcp_sockets', 'gauge', sockets, 'Open TCP sockets'),
-    one('process_max_tcp_sockets', 'gauge', FILES_MAX, 'Open TCP sockets limit'),
-    one('disk_space_available_bytes', 'gauge', alarms.diskFree ?? 0, 'Disk space available in bytes'),
-    one('disk_space_available_limit_bytes', 'gauge', alarms.limits.diskFree, 'Free disk space low watermark'),
-    one('erlang_uptime_seconds', 'gauge', seconds, 'Node uptime'),
-    one('alarms_memory_used_watermark', 'gauge', Number(alarms.memory), 'is 1 if the memory alarm is on'),
-    one('alarms_free_disk_space_watermark', 'gauge', Number(alarms.disk), 'is 1 if the disk alarm is on'),
-    one('alarms_file_descriptor_limit', 'gauge', 0, 'is 1 if the file descriptor limit is reached'),
-  ]
-}
-
-function objects(active: ManagedBroker): Family[] {
+/** What is not of one object, without the families of the node. */
+export function wholeFamilies(active: ManagedBroker): Family[] {
   const t = totals(active)
-  const { counters } = active.model.broker
+  const one = (name: string, help: string, value: number): Family =>
+    family(`rabbitmq_${name}`, 'gauge', help, value)
   return [
-    one('connections', 'gauge', active.server.connections.size, 'Connections currently open'),
-    one('channels', 'gauge', t.channels, 'Channels currently open'),
-    one('consumers', 'gauge', t.consumers, 'Consumers currently connected'),
-    one('queues', 'gauge', t.queues, 'Queues available'),
-    one('connections_opened_total', 'counter', counters.connectionsOpened),
-    one('connections_closed_total', 'counter', counters.connectionsClosed),
-    one('channels_opened_total', 'counter', counters.channelsOpened),
-    one('channels_closed_total', 'counter', counters.channelsClosed),
-    one('queues_declared_total', 'counter', counters.queuesDeclared),
-    one('queues_created_total', 'counter', counters.queuesCreated),
-    one('queues_deleted_total', 'counter', counters.queuesDeleted),
-    one('queue_messages_ready', 'gauge', t.ready, 'Messages ready to be delivered to consumers'),
-    one(
-      'queue_messages_unacked',
-      'gauge',
-      t.unacked,
-      'Messages delivered to consumers but not yet acknowledged',
+    one('connections', 'Connections currently open', active.server.connections.size),
+    one('channels', 'Channels currently open', t.channels),
+    one('consumers', 'Consumers currently connected', t.consumers),
+    one('queues', 'Queues available', t.queues),
+    ...messages(active, t.consumers),
+    messageSizes(active),
+    ...faults(active),
+  ]
+}
+
+/** The answer of `/metrics`: sums over all objects, made in pieces. */
+export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
+  const { active } = node
+  const own = [...Object.values(nodeFamilies(node)).flat(), ...stateFamilies(node), ...runtimeFamilies()]
+  if (active === undefined) return own
+  return [
+    ...identityFamilies(node, active, 'aggregated'),
+    ...own,
+    ...wholeFamilies(active),
+    ...(await queueSums(active)),
+    ...clientSums(active),
+    exchangeSum(active),
+  ]
+}
+
+async function queueSums({ model: { broker } }: ManagedBroker): Promise<Family[]> {
+  broker.turn.pumpNow()
+  const sums = summedQueueMetrics.map(() => 0)
+  let count = 0
+  for (const v of broker.vhosts.values())
+    for (const q of v.queues.values()) {
+      for (const [i, m] of summedQueueMetrics.entries()) sums[i] = (sums[i] as number) + (m[3](q) ?? 0)
+      if (++count % PIECE === 0) await nextTurn()
+    }
+  forgetNumbers()
+  const counters = queueTotals(broker)
+  return [
+    ...summedQueueMetrics.map(([name, type, help], i) =>
+      family(`rabbitmq_${name}`, type, help, sums[i] as number),
     ),
-    one('queue_messages', 'gauge', t.ready + t.unacked, 'Sum of ready and unacknowledged messages'),
-    one('queue_consumers', 'gauge', t.consumers, 'Consumers on queues'),
+    ...queueCounterMetrics.map((m) => sum(m, [{ counters }])),
+    // Sums would say nothing: as in RabbitMQ, they are named and have no value.
+    ...headMetricNames.map(({ name, type, help }) => ({ name: `rabbitmq_${name}`, type, help, samples: [] })),
   ]
 }
 
-function messages(active: ManagedBroker): Family[] {
-  const { counters } = active.model.broker
-  const t = totals(active)
-  const sum = (name: keyof QueueCounters & string): number =>
-    [...t.queueList.map((q) => q.counters), counters.goneQueues].reduce(
-      (n, c) => n + (c[name as 'published'] as number),
-      0,
-    )
-  let publishers = 0
-  for (const c of active.server.connections)
-    for (const ch of c.channels) if (ch.counters.published > 0) publishers++
-  const protocol = labels({ protocol: 'amqp091' })
-  const byQueueType = labels({ protocol: 'amqp091', queue_type: 'all' })
-  const global = (name: string, value: number, type: Family['type'] = 'counter', l = protocol): Family => ({
-    name: `rabbitmq_global_${name}`,
-    type,
-    help: name.replaceAll('_', ' '),
-    samples: [{ labels: l, value }],
-  })
-  const delivered = sum('delivered')
-  const auto = sum('deliveredNoAck')
-  const [got, gotAuto] = [sum('got'), sum('gotNoAck')]
-  const queueType = (name: string, value: number): Family => global(name, value, 'counter', byQueueType)
+function sum<T>([name, type, help, value]: Metric<T>, objects: Iterable<T>): Family {
+  let n = 0
+  for (const o of objects) n += value(o) ?? 0
+  return family(`rabbitmq_${name}`, type, help, n)
+}
+
+/** Counters of channels go on when channels go: they are those of queues and of the broker. */
+function clientSums({ server, model: { broker } }: ManagedBroker): Family[] {
+  const connections = [...server.connections]
+  const channels = connections.flatMap((c) => [...c.channels])
+  const { received, confirmed, unroutableReturned, unroutableDropped } = broker.counters
+  const counters = new ChannelCounters()
+  counters.add(queueTotals(broker))
+  counters.published = received
+  counters.confirmed = confirmed
+  counters.returned = unroutableReturned
+  counters.dropped = unroutableDropped
   return [
-    global('messages_received_total', counters.received),
-    global('messages_received_confirm_total', counters.receivedConfirm),
-    global('messages_confirmed_total', counters.confirmed),
-    global('messages_routed_total', counters.routed),
-    global('messages_unroutable_returned_total', counters.unroutableReturned),
-    global('messages_unroutable_dropped_total', counters.unroutableDropped),
-    queueType('messages_delivered_total', delivered + auto + got + gotAuto),
-    queueType('messages_delivered_consume_manual_ack_total', delivered),
-    queueType('messages_delivered_consume_auto_ack_total', auto),
-    queueType('messages_delivered_get_manual_ack_total', got),
-    queueType('messages_delivered_get_auto_ack_total', gotAuto),
-    queueType('messages_get_empty_total', sum('gotEmpty')),
-    queueType('messages_redelivered_total', sum('redelivered')),
-    queueType('messages_acknowledged_total', sum('acknowledged')),
-    global('publishers', publishers, 'gauge'),
-    global('consumers', t.consumers, 'gauge'),
-    queueType('messages_dead_lettered_rejected_total', counters.deadLetteredRejected),
-    queueType('messages_dead_lettered_expired_total', counters.deadLetteredExpired),
-    queueType('messages_dead_lettered_maxlen_total', counters.deadLetteredMaxlen),
-    queueType('messages_dead_lettered_delivery_limit_total', counters.deadLetteredDeliveryLimit),
+    ...connectionFamilies.flatMap((f) => f.metrics.map((m) => sum(m, connections))),
+    ...channelFamilies
+      .filter((f) => f.family === 'channel_metrics')
+      .flatMap((f) => f.metrics.map((m) => sum(m, channels))),
+    ...channelCounterMetrics.map((m) => sum(m, [{ counters }])),
   ]
+}
+
+function exchangeSum({ model: { broker } }: ManagedBroker): Family {
+  const exchanges = [...broker.vhosts.values()].flatMap((v) => [...v.exchanges.values()])
+  const [published] = exchangeFamilies.flatMap((f) => f.metrics)
+  return sum(published as Metric<(typeof exchanges)[number]>, exchanges)
+}
+
+/** Of queues that are there and of those that are gone; of one kind, or of all. */
+function queueTotals(broker: ManagedBroker['model']['broker'], kind?: string): QueueCounters {
+  const out = new QueueCounters()
+  const { goneQueues, goneKinds } = broker.counters
+  const gone = kind === undefined ? goneQueues : goneKinds.get(kind)
+  if (gone !== undefined) out.add(gone)
+  for (const v of broker.vhosts.values())
+    for (const q of v.queues.values()) if (kind === undefined || q.kind.name === kind) out.add(q.counters)
+  return out
+}
+
+const kinds = ['classic', 'quorum', 'stream'] as const
+
+function messages({ model, server }: ManagedBroker, consumers: number): Family[] {
+  const { counters } = model.broker
+  let publishers = 0
+  for (const c of server.connections) for (const ch of c.channels) if (ch.counters.published > 0) publishers++
+  const protocol = { protocol: 'amqp091' }
+  const global = (name: string, help: string, value: number, type: Family['type'] = 'counter'): Family =>
+    family(`rabbitmq_global_${name}`, type, help, value, protocol)
+  const dead = (name: string, help: string, value: number): Family =>
+    family(`rabbitmq_global_messages_dead_lettered_${name}_total`, 'counter', help, value, {
+      queue_type: 'all',
+      dead_letter_strategy: 'all',
+    })
+  const died = 'Total number of messages dead-lettered due to'
+  return [
+    global('messages_received_total', 'Total number of messages received from publishers', counters.received),
+    global(
+      'messages_received_confirm_total',
+      'Total number of messages received from publishers expecting confirmations',
+      counters.receivedConfirm,
+    ),
+    global(
+      'messages_confirmed_total',
+      'Total number of messages confirmed to publishers',
+      counters.confirmed,
+    ),
+    global('messages_routed_total', 'Total number of messages routed to queues or streams', counters.routed),
+    global(
+      'messages_unroutable_returned_total',
+      'Total number of messages published as mandatory into an exchange and returned to the publisher as unroutable',
+      counters.unroutableReturned,
+    ),
+    global(
+      'messages_unroutable_dropped_total',
+      'Total number of messages published as non-mandatory into an exchange and dropped as unroutable',
+      counters.unroutableDropped,
+    ),
+    global('publishers', 'Current number of publishers', publishers, 'gauge'),
+    global('consumers', 'Current number of consumers', consumers, 'gauge'),
+    ...deliveries(model.broker),
+    dead('rejected', `${died} basic.reject or basic.nack`, counters.deadLetteredRejected),
+    dead('expired', `${died} message TTL exceeded`, counters.deadLetteredExpired),
+    dead('maxlen', `${died} overflow drop-head or reject-publish-dlx`, counters.deadLetteredMaxlen),
+    dead('delivery_limit', `${died} delivery-limit exceeded`, counters.deadLetteredDeliveryLimit),
+  ]
+}
+
+const deliveryTable: readonly (readonly [
+  name: string,
+  help: string,
+  parts: readonly (typeof queueCounterNames)[number][],
+])[] = [
+  ['delivered', 'delivered to consumers', ['delivered', 'deliveredNoAck', 'got', 'gotNoAck']],
+  [
+    'delivered_consume_manual_ack',
+    'delivered to consumers using basic.consume with manual acknowledgment',
+    ['delivered'],
+  ],
+  [
+    'delivered_consume_auto_ack',
+    'delivered to consumers using basic.consume with automatic acknowledgment',
+    ['deliveredNoAck'],
+  ],
+  ['delivered_get_manual_ack', 'delivered to consumers using basic.get with manual acknowledgment', ['got']],
+  [
+    'delivered_get_auto_ack',
+    'delivered to consumers using basic.get with automatic acknowledgment',
+    ['gotNoAck'],
+  ],
+  ['get_empty', 'of basic.get operations that fetched no message', ['gotEmpty']],
+  ['redelivered', 'redelivered to consumers', ['redelivered']],
+  ['acknowledged', 'acknowledged by consumers', ['acknowledged']],
+]
+
+function deliveries(broker: ManagedBroker['model']['broker']): Family[] {
+  const byKind = kinds.map((kind) => ({
+    labels: labels({ protocol: 'amqp091', queue_type: `rabbit_${kind}_queue` }),
+    counters: queueTotals(broker, kind),
+  }))
+  return deliveryTable.map(([name, help, parts]) => ({
+    name: `rabbitmq_global_messages_${name}_total`,
+    type: 'counter',
+    help: `Total number of messages ${help}`.replace('messages of', 'times'),
+    samples: byKind.map(({ labels: l, counters }) => ({
+      labels: l,
+      value: parts.reduce((n, part) => n + counters[part], 0),
+    })),
+  }))
+}
+
+function messageSizes({ model }: ManagedBroker): Family {
+  const { counts, octets } = model.broker.counters.sizes
+  const protocol = 'amqp091'
+  let all = 0
+  const buckets = Array.from(counts, (n, i) => {
+    all += n
+    const le = String(messageSizeBounds[i] ?? '+Inf')
+    return { suffix: '_bucket', labels: labels({ protocol, le }), value: all }
+  })
+  return {
+    name: 'rabbitmq_message_size_bytes',
+    type: 'histogram',
+    help: 'Size of messages received from publishers',
+    samples: [
+      ...buckets,
+      { suffix: '_count', labels: labels({ protocol }), value: all },
+      { suffix: '_sum', labels: labels({ protocol }), value: octets },
+    ],
+  }
 }
 
 /** What should be 0: RabbitMQ has no names for it. */
@@ -159,18 +269,13 @@ function faults({ model: { broker } }: ManagedBroker): Family[] {
   let parked = broker.delays.aside.size
   for (const v of broker.vhosts.values()) for (const q of v.queues.values()) parked += q.aside.size
   return [
-    {
-      name: 'leveret_messages_parked',
-      type: 'gauge',
-      help: 'Messages that cannot be handled and were set aside',
-      samples: [{ value: parked }],
-    },
-    {
-      name: 'leveret_objects_quarantined',
-      type: 'gauge',
-      help: 'Stored objects that could not be read or used at the start',
-      samples: [{ value: broker.objects.quarantined.length }],
-    },
+    family('leveret_messages_parked', 'gauge', 'Messages that cannot be handled and were set aside', parked),
+    family(
+      'leveret_objects_quarantined',
+      'gauge',
+      'Stored objects that could not be read or used at the start',
+      broker.objects.quarantined.length,
+    ),
     {
       name: 'leveret_failures_total',
       type: 'counter',
@@ -182,46 +287,3 @@ function faults({ model: { broker } }: ManagedBroker): Family[] {
     },
   ]
 }
-
-/** What Node itself says of its health. */
-function runtime(): Family[] {
-  const heap = heapMemory()
-  const plain = (name: string, value: number, help: string): Family => ({
-    name,
-    type: 'gauge',
-    help,
-    samples: [{ value }],
-  })
-  const families = [
-    plain('nodejs_eventloop_lag_p50_seconds', delay.percentile(50) / 1e9, 'Median lag of the event loop'),
-    plain('nodejs_eventloop_lag_p99_seconds', delay.percentile(99) / 1e9, '99th percentile of the lag'),
-    plain('nodejs_heap_size_used_bytes', heap.used, 'Heap in use'),
-    plain('nodejs_heap_size_total_bytes', heap.total, 'Heap'),
-    plain('nodejs_external_memory_bytes', heap.external, 'Memory outside of the heap'),
-  ]
-  delay.reset()
-  return families
-}
-
-type QueueMetric = readonly [name: string, type: Family['type'], value: (q: Queue) => number]
-
-/** Of one queue each; counters carry no channel, so that rates need no sum over channels that come and go. */
-export const queueMetrics: readonly QueueMetric[] = [
-  ['queue_messages_ready', 'gauge', (q) => q.counts.ready],
-  ['queue_messages_unacked', 'gauge', (q) => q.counts.unacked],
-  ['queue_messages', 'gauge', (q) => q.counts.ready + q.counts.unacked],
-  ['queue_messages_bytes', 'gauge', (q) => q.bytes.ready + q.bytes.unacked],
-  ['queue_messages_ready_bytes', 'gauge', (q) => q.bytes.ready],
-  ['queue_messages_unacked_bytes', 'gauge', (q) => q.bytes.unacked],
-  ['queue_consumers', 'gauge', (q) => q.counts.consumers],
-  ['queue_messages_published_total', 'counter', (q) => q.counters.published],
-  ['queue_messages_delivered_total', 'counter', (q) => q.counters.delivered + q.counters.deliveredNoAck],
-  ['queue_messages_acked_total', 'counter', (q) => q.counters.acknowledged],
-  ['queue_messages_redelivered_total', 'counter', (q) => q.counters.redelivered],
-  [
-    'queue_head_message_age_seconds',
-    'gauge',
-    (q) => (q.headArrivedAt === 0 ? 0 : Math.max(0, (now() - q.headArrivedAt) / 1000)),
-  ],
-  ['queue_get_total', 'counter', (q) => q.counters.got + q.counters.gotNoAck],
-]

@@ -111,6 +111,7 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
   exchange.published++
   exchange.publishedOut += route.queues.length
   counters.received++
+  counters.sizes.note(p.body.length)
   vhost.tracer?.published({ number: 0, connectionName: 'HTTP', userName: c.user }, m, route)
   if (isUnroutable(route)) {
     counters.unroutableReturned++

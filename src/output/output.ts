@@ -35,6 +35,8 @@ export class Output {
   bytes: Uint8Array = none
   /** Octets handed to the socket in all. */
   written = 0
+  /** Pieces in which they went. */
+  writes = 0
   private at = 0
   private listed = false
   private closed = false
@@ -112,6 +114,7 @@ export class Output {
     this.writeOut()
     if (this.closed) return
     this.written += octets.length
+    this.writes++
     owner.pin()
     this.socket.write(octets, () => owner.unpin())
   }
@@ -146,6 +149,7 @@ export class Output {
       return
     }
     this.written += size
+    this.writes++
     this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => release(chunk))
   }
 

@@ -64,7 +64,7 @@ describe('after a flood', () => {
     for (let i = 0; i < 3; i++) clock.pass(2500)
     expect(freed).toBe(1)
     // The one that still has messages, and nothing else.
-    expect(pager.resident).toBe(chains[0]?.memory)
+    expect(pager.resident).toBe(chains[0]?.holding.memory)
     for (const chain of chains) {
       const before = chain.ready
       expect([...chain.browse(-1)]).toHaveLength(before)
@@ -75,7 +75,7 @@ describe('after a flood', () => {
       expect(chain.ready).toBe(0)
     }
     for (let i = 0; i < 3; i++) clock.pass(2500)
-    for (const chain of chains) expect(chain.memory).toBeLessThan(SEGMENT_BYTES)
+    for (const chain of chains) expect(chain.holding.memory).toBeLessThan(SEGMENT_BYTES)
     pager.stop()
   })
 })

@@ -16,7 +16,7 @@ import {
   STATE_UNACKED,
 } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { checkSum, residentBytes, segmentAt, soonestExpiry } from './segments.ts'
+import { checkSum, type Holding, holdingOf, segmentAt, soonestExpiry } from './segments.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
@@ -85,8 +85,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     return segment.arrivals.at(number - segment.base)
   }
 
-  get memory(): number {
-    return residentBytes(this.segments)
+  get holding(): Holding {
+    return holdingOf(this.segments)
   }
 
   append(m: Incoming, expiresAt: number): void {

@@ -1,6 +1,8 @@
 /** In which order a queue holds its messages, and what it can do with them. */
+
 import type { Incoming } from '../message.ts'
 import type { Segment } from './segment.ts'
+import type { Holding } from './segments.ts'
 
 /** A message met while browsing; its segment is loaded until the next step. */
 export interface Browsed {
@@ -24,8 +26,7 @@ export interface MessageOrder {
   readonly headNumber: number
   /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
   readonly headSecond: number
-  /** Octets of messages in memory. */
-  readonly memory: number
+  readonly holding: Holding
   append(m: Incoming, expiresAt: number): void
   /** What is appended from now on comes in that second since 1970. */
   arriving(second: number): void

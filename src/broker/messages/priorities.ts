@@ -1,9 +1,11 @@
 // hot: per message
 /** x-max-priority: one chain a level, the highest level that holds something first (behaviour.md section 11). */
+
 import type { Incoming } from '../message.ts'
 import type { Chain } from './chain.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Segment } from './segment.ts'
+import { addHolding, type Holding } from './segments.ts'
 
 /** A message's number carries its level in the lowest octet. */
 const LEVELS = 256
@@ -69,8 +71,8 @@ export class Priorities implements MessageOrder {
     return seconds.length === 0 ? 0 : Math.min(...seconds)
   }
 
-  get memory(): number {
-    return this.chains.reduce((n, c) => n + c.memory, 0)
+  get holding(): Holding {
+    return this.chains.map((c) => c.holding).reduce(addHolding)
   }
 
   arriving(second: number): void {

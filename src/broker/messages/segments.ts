@@ -40,7 +40,32 @@ export function checkSum(segments: readonly Segment[], ready: number, unacked: n
   invariant(live === ready + unacked, `${live} messages are there, ${ready} ready and ${unacked} unacked`)
 }
 
-/** Octets of segments in memory. */
-export function residentBytes(segments: readonly Segment[]): number {
-  return segments.reduce((n, s) => n + (s.bytes?.length ?? 0), 0)
+/** How a queue's messages are kept. */
+export interface Holding {
+  /** Octets of segments in memory. */
+  memory: number
+  /** Messages in memory, ready and unacked. */
+  messages: number
+  /** Persistent messages; near enough where a segment has both kinds and some of it is settled. */
+  persistent: number
+}
+
+export function holdingOf(segments: readonly Segment[]): Holding {
+  const sum: Holding = { memory: 0, messages: 0, persistent: 0 }
+  for (const { bytes, live, persistent, count } of segments) {
+    if (bytes !== undefined) {
+      sum.memory += bytes.length
+      sum.messages += live
+    }
+    if (persistent > 0) sum.persistent += Math.round((live * persistent) / count)
+  }
+  return sum
+}
+
+export function addHolding(a: Holding, b: Holding): Holding {
+  return {
+    memory: a.memory + b.memory,
+    messages: a.messages + b.messages,
+    persistent: a.persistent + b.persistent,
+  }
 }

@@ -9,7 +9,7 @@ import type { Browsed } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { lastWhere, residentBytes } from './segments.ts'
+import { type Holding, holdingOf, lastWhere } from './segments.ts'
 
 /** -1 = no limit. */
 export interface Retention {
@@ -146,8 +146,8 @@ export class StreamLog implements SegmentOwner {
     return this.segments[0]?.soonest ?? 0
   }
 
-  get memory(): number {
-    return residentBytes(this.segments)
+  get holding(): Holding {
+    return holdingOf(this.segments)
   }
 
   /** The offset of the first message that came at that time (ms since 1970) or later. */

@@ -1,10 +1,12 @@
 /** What exchanges, channels and operations see of a queue, whatever its kind. */
+
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
 import type { Incoming } from '../message.ts'
 import type { Browsed } from '../messages/order.ts'
 import type { Segment } from '../messages/segment.ts'
+import type { Holding } from '../messages/segments.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Aside } from './aside.ts'
 import type { Consumer } from './consumers.ts'
@@ -95,8 +97,7 @@ export interface Queue extends QueueInfo, Owner {
   readonly bytes: { readonly ready: number; readonly unacked: number }
   /** When the first ready message came, in ms since 1970, to the second; 0 = unknown, or there is none. */
   readonly headArrivedAt: number
-  /** Octets of messages in memory. */
-  readonly memory: number
+  readonly holding: Holding
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean

@@ -148,8 +148,8 @@ export class WorkQueue implements Queue {
     return this.order.headSecond * 1000
   }
 
-  get memory(): number {
-    return this.order.memory
+  get holding(): MessageOrder['holding'] {
+    return this.order.holding
   }
 
   publish(m: Incoming): number {

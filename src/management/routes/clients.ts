@@ -11,73 +11,91 @@ import { Statistics } from '../statistics.ts'
 
 export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const statistics = (r: Request): Statistics => new Statistics(rates, r.query)
+  connectionRoutes(add, statistics)
+  channelRoutes(add, node, statistics)
+  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(node, c) }
+  for (const path of ['consumers', 'consumers/:vhost'])
+    add('GET', path, 'management', (r) => {
+      const vhosts = new Set(r.vhostsOfPath())
+      const list = channelsOf([...r.server.connections]).filter((ch) => vhosts.has(ch.caller.vhost))
+      return listed(
+        list.flatMap((ch) => [...ch.consumers.values()]),
+        consumers,
+        r.query,
+      )
+    })
+}
+
+/** Those that are open, of the vhost of the path, and that the user may see. */
+function visible(r: Request): Connection[] {
+  const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()
+  return [...r.server.connections].filter(({ state, caller }) => {
+    if (state !== 'open' || caller === undefined) return false
+    if (vhost !== undefined && caller.vhost !== vhost) return false
+    return r.is('monitoring') || caller.user === r.user.name
+  })
+}
+
+function channelsOf(list: readonly Connection[]): Channel[] {
+  return list.flatMap((c) => [...c.channels])
+}
+
+function channelList(s: Statistics): Listed<Channel> {
+  return { name: channelName, describe: (ch) => channelJson(s, ch) }
+}
+
+type StatisticsOf = (r: Request) => Statistics
+
+function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
   const connections = (s: Statistics): Listed<Connection> => ({
     name: (c) => c.name,
     describe: (c) => connectionJson(s, c),
     keys: { channels: (c) => c.channels.size, user: (c) => c.caller?.user },
   })
-  const channels = (s: Statistics): Listed<Channel> => ({
-    name: channelName,
-    describe: (ch) => channelJson(s, ch),
-  })
-  const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(node, c) }
-
-  const visible = (r: Request): Connection[] =>
-    [...r.server.connections].filter(({ state, caller }) => {
-      if (state !== 'open' || caller === undefined) return false
-      if (r.params['vhost'] !== undefined && caller.vhost.name !== r.params['vhost']) return false
-      return r.is('monitoring') || caller.user === r.user.name
-    })
   const one = (r: Request): Connection => {
     const c = visible(r).find((x) => x.name === r.params['name'])
     if (c === undefined) throw notFound()
     return c
   }
-  const channelsOf = (list: Connection[]): Channel[] => list.flatMap((c) => [...c.channels])
+  const ofUser = (r: Request): Connection[] => visible(r).filter((c) => c.caller?.user === r.params['user'])
 
   for (const path of ['connections', 'vhosts/:vhost/connections'])
     add('GET', path, 'management', (r) => listed(visible(r), connections(statistics(r)), r.query))
   add('GET', 'connections/:name', 'management', (r) => connectionJson(statistics(r), one(r)))
   add('GET', 'connections/:name/channels', 'management', (r) =>
-    listed(one(r).channels, channels(statistics(r)), r.query),
+    listed(one(r).channels, channelList(statistics(r)), r.query),
   )
-  add('DELETE', 'connections/:name', 'management', (r) => {
-    close(one(r), r)
-    return r.stored(false)
-  })
-  add('GET', 'connections/username/:user', 'management', (r) => {
-    const own = visible(r).filter((c) => c.caller?.user === r.params['user'])
-    return listed(own, connections(statistics(r)), r.query)
-  })
   // Sessions are AMQP 1.0's.
   add('GET', 'connections/:name/sessions', 'management', (r) => {
     one(r)
     return []
   })
-  add('DELETE', 'connections/username/:user', 'administrator', (r) => {
-    for (const c of visible(r)) if (c.caller?.user === r.params['user']) close(c, r)
+  add('DELETE', 'connections/:name', 'management', (r) => {
+    close(one(r), r)
     return r.stored(false)
   })
+  add('GET', 'connections/username/:user', 'management', (r) =>
+    listed(ofUser(r), connections(statistics(r)), r.query),
+  )
+  add('DELETE', 'connections/username/:user', 'administrator', (r) => {
+    for (const c of ofUser(r)) close(c, r)
+    return r.stored(false)
+  })
+}
+
+function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsOf): void {
   for (const path of ['channels', 'vhosts/:vhost/channels'])
-    add('GET', path, 'management', (r) => listed(channelsOf(visible(r)), channels(statistics(r)), r.query))
+    add('GET', path, 'management', (r) => listed(channelsOf(visible(r)), channelList(statistics(r)), r.query))
   add('GET', 'channels/:name', 'management', (r) => {
     const ch = channelsOf(visible(r)).find((x) => channelName(x) === r.params['name'])
     if (ch === undefined) throw notFound()
     return {
       ...channelJson(statistics(r), ch),
+      publishes: [],
+      deliveries: [],
       consumer_details: [...ch.consumers.values()].map((c) => consumerJson(node, c)),
     }
   })
-  for (const path of ['consumers', 'consumers/:vhost'])
-    add('GET', path, 'management', (r) =>
-      listed(
-        channelsOf([...r.server.connections])
-          .filter((ch) => r.vhostsOfPath().includes(ch.caller.vhost))
-          .flatMap((ch) => [...ch.consumers.values()]),
-        consumers,
-        r.query,
-      ),
-    )
 }
 
 /** As an operator does it, with the reason that clients are told. */

@@ -13,7 +13,11 @@ async function answer(definitions: Json): Promise<Json | LongAnswer> {
 export function definitionRoutes(add: AddRoute): void {
   for (const path of ['definitions', 'all-configuration'])
     add('GET', path, 'administrator', (r) => answer(exportDefinitions(r.model)))
-  add('GET', 'definitions/:vhost', 'administrator', (r) => answer(exportVhost(r.model, r.vhost())))
+  add('GET', 'definitions/:vhost', 'administrator', (r) => {
+    // As in RabbitMQ, not 404.
+    if (!r.broker.vhosts.has(r.params['vhost'] as string)) throw badRequest('vhost_not_found')
+    return answer(exportVhost(r.model, r.vhost()))
+  })
   const load = async (r: Request): Promise<undefined> => {
     if (Array.isArray(r.body)) throw badRequest('not_json')
     const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()

@@ -15,7 +15,11 @@ export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): 
     r.model.setClusterName(r.text('name'))
     return r.stored(false)
   })
-  add('GET', 'whoami', 'management', (r) => ({ name: r.user.name, tags: r.user.tags }))
+  add('GET', 'whoami', 'management', (r) => ({
+    name: r.user.name,
+    tags: r.user.tags,
+    is_internal_user: !r.user.byToken,
+  }))
   add('GET', 'extensions', 'management', () => [])
   add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))
   add('GET', 'version', 'management', (r) => {
@@ -93,6 +97,9 @@ function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DE
   ]
 }
 
+/** Seconds for which samples are kept: of the node and the sums, and of each object. */
+const retention = { global: [600, 3600, 28_800, 86_400], basic: [600, 3600], detailed: [600, 3600] }
+
 function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json {
   const { server, model } = active
   const { version: rabbitVersion, product, clusterName } = model.identity
@@ -104,6 +111,15 @@ function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json
     product_version: rabbitVersion,
     leveret_version: version,
     erlang_version: '0',
+    erlang_full_version: `Node.js ${process.versions.node}`,
+    release_series_support_status: 'supported',
+    is_op_policy_updating_enabled: true,
+    disable_stats: false,
+    enable_queue_totals: false,
+    sample_retention_policies: retention,
+    default_queue_type: model.settings.defaultQueueType,
+    cluster_tags: {},
+    node_tags: {},
     cluster_name: clusterName,
     node: node.nodeName,
     rates_mode: 'basic',
@@ -119,7 +135,7 @@ function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json
       exchanges: t.exchanges,
       queues: t.queues,
     },
-    message_stats: s.ofBroker(),
+    message_stats: { ...s.ofBroker(), disk_reads: 0, disk_reads_details: { rate: 0 } },
     statistics_db_event_queue: 0,
   }
 }

@@ -80,7 +80,9 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
     return {
       ...queueJson(s, r.vhost(), q),
-      head_message_timestamp: headTimestamp(q),
+      // By exchange and by channel nothing is counted.
+      incoming: [],
+      deliveries: [],
       consumer_details: consumers.map((c) => consumerJson(node, c)),
     }
   })
@@ -105,23 +107,6 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     return r.stored(false)
   })
   contentRoutes(add, one)
-}
-
-/** The timestamp that its publisher has given the first ready message. */
-function headTimestamp(q: Queue): number | null {
-  let looked = 0
-  for (const { segment, index, unacked } of q.browse()) {
-    if (!unacked) {
-      try {
-        const { timestamp } = segment.content(index).properties
-        return timestamp === undefined ? null : Number(timestamp)
-      } catch {
-        return null
-      }
-    }
-    if (++looked === MESSAGES_MAX) break
-  }
-  return null
 }
 
 function contentRoutes(add: AddRoute, one: string): void {

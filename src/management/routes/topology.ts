@@ -44,7 +44,12 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
   for (const path of ['exchanges', 'exchanges/:vhost'])
     add('GET', path, 'management', (r) => listed(items(r), kind(r), r.query))
   const one = 'exchanges/:vhost/:name'
-  add('GET', one, 'management', (r) => exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r)))
+  add('GET', one, 'management', (r) => ({
+    ...exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r)),
+    // By channel and queue nothing is counted.
+    incoming: [],
+    outgoing: [],
+  }))
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
     const name = r.params['name'] as string

@@ -5,7 +5,6 @@ import {
   anything,
   count,
   list,
-  number,
   object,
   orNull,
   rated,
@@ -18,23 +17,13 @@ import {
   time,
   yesNo,
 } from './base.ts'
+import { deliveries, lengths, ofKind, peer, queueProperties } from './queues.ts'
 
 function merged(...parts: readonly Schema[]): Schema {
   return object(Object.assign({}, ...parts.map((p) => p['properties'])))
 }
 
-const lengths = rated('messages', 'messages_ready', 'messages_unacknowledged')
 const octets = rated('recv_oct', 'send_oct')
-const deliveries = [
-  'deliver',
-  'deliver_no_ack',
-  'get',
-  'get_no_ack',
-  'get_empty',
-  'ack',
-  'redeliver',
-  'deliver_get',
-]
 const churn = [
   'connection_created',
   'connection_closed',
@@ -44,7 +33,8 @@ const churn = [
   'queue_created',
   'queue_deleted',
 ]
-const peer = { name: text, peer_host: text, peer_port: count }
+const garbageCollection = table
+const details = { description: text, path: text, ip: text, port: text, protocol: text, cowboy_opts: text }
 const limit = object(
   { status: text },
   {
@@ -59,39 +49,6 @@ const limit = object(
   },
 )
 const feature = { name: text, desc: text, doc_url: text, provided_by: text }
-
-const queueProperties = {
-  name: text,
-  vhost: text,
-  type: text,
-  durable: yesNo,
-  auto_delete: yesNo,
-  exclusive: yesNo,
-  arguments: table,
-  node: text,
-  state: text,
-  idle_since: { type: ['string', 'null'], description: 'since when nothing has happened, in UTC' },
-  policy: textOrNull,
-  operator_policy: textOrNull,
-  effective_policy_definition: table,
-  consumers: count,
-  consumer_capacity: number,
-  consumer_utilisation: number,
-  exclusive_consumer_tag: textOrNull,
-  single_active_consumer_tag: textOrNull,
-  owner_pid_details: orNull(object(peer)),
-  ...(lengths['properties'] as Record<string, Schema>),
-  message_bytes: count,
-  message_bytes_ready: count,
-  message_bytes_unacknowledged: count,
-  message_bytes_ram: count,
-  message_bytes_persistent: count,
-  memory: count,
-  head_message_timestamp: orNull(count),
-  head_message_age: { ...orNull(count), description: 'seconds since the first message came' },
-  message_stats: rated('publish', ...deliveries),
-}
-const replicas = { leader: text, members: texts, online: texts }
 
 const channelDetails = object({ ...peer, node: text, connection_name: text, number: count, user: text })
 
@@ -114,7 +71,21 @@ const channelProperties = {
   confirm: yesNo,
   transactional: yesNo,
   user_who_performed_action: text,
-  message_stats: rated('publish', ...deliveries, 'confirm', 'return_unroutable'),
+  message_stats: rated('publish', ...deliveries, 'confirm', 'return_unroutable', 'drop_unroutable'),
+  pending_raft_commands: count,
+  garbage_collection: garbageCollection,
+}
+
+const exchangeProperties = {
+  name: text,
+  vhost: text,
+  type: text,
+  durable: yesNo,
+  auto_delete: yesNo,
+  internal: yesNo,
+  arguments: table,
+  policy: textOrNull,
+  message_stats: rated('publish_in', 'publish_out'),
 }
 
 const message = {
@@ -133,7 +104,7 @@ export const answers = {
   ClusterStatus: table,
   Name: object({ name: text }),
   Nothing: list(anything),
-  Whoami: object({ name: text, tags: texts }),
+  Whoami: object({ name: text, tags: texts, is_internal_user: yesNo }),
   Auth: object({ oauth_enabled: yesNo }),
   Version: text,
   HashedPassword: object({ ok: text }),
@@ -159,8 +130,19 @@ export const answers = {
     node: text,
     rates_mode: text,
     exchange_types: list(object({ name: text, description: text, enabled: yesNo })),
-    listeners: list(object({ node: text, protocol: text, ip_address: text, port: count })),
-    contexts: list(object({ node: text, description: text, path: text, ip: text, port: count })),
+    listeners: list(
+      object({ node: text, protocol: text, ip_address: text, port: count, socket_opts: table }),
+    ),
+    contexts: list(object({ node: text, ...details, ssl_opts: list(anything) })),
+    erlang_full_version: text,
+    release_series_support_status: text,
+    is_op_policy_updating_enabled: yesNo,
+    disable_stats: yesNo,
+    enable_queue_totals: yesNo,
+    sample_retention_policies: table,
+    default_queue_type: text,
+    cluster_tags: table,
+    node_tags: table,
     churn_rates: rated(...churn),
     queue_totals: lengths,
     object_totals: object({
@@ -170,7 +152,15 @@ export const answers = {
       exchanges: count,
       queues: count,
     }),
-    message_stats: rated('publish', 'confirm', 'return_unroutable', 'drop_unroutable', ...deliveries),
+    message_stats: rated(
+      'publish',
+      'confirm',
+      'return_unroutable',
+      'drop_unroutable',
+      'disk_reads',
+      'disk_writes',
+      ...deliveries,
+    ),
     statistics_db_event_queue: count,
   }),
   Node: merged(
@@ -200,6 +190,11 @@ export const answers = {
       db_dir: text,
       net_ticktime: count,
       exchange_types: list(object({ name: text, description: text, enabled: yesNo })),
+      cluster_links: list(anything),
+      contexts: list(object(details)),
+      mem_calculation_strategy: text,
+      metrics_gc_queue_length: table,
+      ra_open_file_metrics: table,
       auth_mechanisms: list(object({ name: text, description: text, enabled: yesNo })),
     }),
     rated(...nodeNumberNames, ...churn),
@@ -214,7 +209,7 @@ export const answers = {
       tracing: yesNo,
       protected_from_deletion: yesNo,
       cluster_state: table,
-      message_stats: rated('publish', ...deliveries),
+      message_stats: rated('publish', 'confirm', 'return_unroutable', 'drop_unroutable', ...deliveries),
     }),
     lengths,
     octets,
@@ -225,8 +220,16 @@ export const answers = {
   UserLimits: object({ user: text, value: table }),
   Permission: object({ user: text, vhost: text, configure: text, write: text, read: text }),
   TopicPermission: object({ user: text, vhost: text, exchange: text, write: text, read: text }),
-  Queue: object(queueProperties, replicas),
-  QueueDetails: object({ ...queueProperties, consumer_details: list(ref('Consumer')) }, replicas),
+  Queue: object(queueProperties, ofKind),
+  QueueDetails: object(
+    {
+      ...queueProperties,
+      consumer_details: list(ref('Consumer')),
+      incoming: list(anything),
+      deliveries: list(anything),
+    },
+    ofKind,
+  ),
   Message: object({ ...message, message_count: count }),
   PeekedMessage: object(
     {
@@ -281,17 +284,8 @@ export const answers = {
     notes: texts,
   }),
   Redriven: object({ moved: count, skipped: count }),
-  Exchange: object({
-    name: text,
-    vhost: text,
-    type: text,
-    durable: yesNo,
-    auto_delete: yesNo,
-    internal: yesNo,
-    arguments: table,
-    policy: textOrNull,
-    message_stats: rated('publish_in', 'publish_out'),
-  }),
+  Exchange: object(exchangeProperties),
+  ExchangeDetails: object({ ...exchangeProperties, incoming: list(anything), outgoing: list(anything) }),
   Routed: object({ routed: yesNo }),
   Binding: object({
     source: text,
@@ -338,11 +332,27 @@ export const answers = {
       user_provided_name: textOrNull,
       connected_at: time,
       user_who_performed_action: text,
+      recv_cnt: count,
+      send_cnt: count,
+      send_pend: count,
+      garbage_collection: garbageCollection,
+      ssl_protocol: textOrNull,
+      ssl_key_exchange: textOrNull,
+      ssl_cipher: textOrNull,
+      ssl_hash: textOrNull,
+      peer_cert_subject: textOrNull,
+      peer_cert_issuer: textOrNull,
+      peer_cert_validity: textOrNull,
     }),
     octets,
   ),
   Channel: object(channelProperties),
-  ChannelDetails: object({ ...channelProperties, consumer_details: list(ref('Consumer')) }),
+  ChannelDetails: object({
+    ...channelProperties,
+    consumer_details: list(ref('Consumer')),
+    publishes: list(anything),
+    deliveries: list(anything),
+  }),
   Consumer: object({
     consumer_tag: text,
     queue: object({ name: text, vhost: text }),

@@ -235,7 +235,7 @@ const docs: { readonly [route: string]: RouteDoc } = {
   },
   'GET exchanges': { summary: 'Exchanges', answer: 'Exchange', list: 'pages' },
   'GET exchanges/:vhost': { summary: 'Exchanges of a vhost', answer: 'Exchange', list: 'pages' },
-  'GET exchanges/:vhost/:name': { summary: 'One exchange', answer: 'Exchange' },
+  'GET exchanges/:vhost/:name': { summary: 'One exchange', answer: 'ExchangeDetails' },
   'PUT exchanges/:vhost/:name': { summary: 'Declares an exchange', body: 'ExchangeRequest' },
   'DELETE exchanges/:vhost/:name': { summary: 'Deletes an exchange', query: queries.exchangeDeletion },
   'GET exchanges/:vhost/:name/bindings/source': {

@@ -3,6 +3,7 @@
  * A stream: an append-only log that any number of consumers read, each from its own place. Messages go only when the
  * stream as a whole is too long or too old, a segment at a time, without being read (behaviour.md section 14).
  */
+
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
 import type { Owner } from '../../../util/owner.ts'
@@ -10,6 +11,7 @@ import { withHeader } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
 import type { Incoming } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
+import type { Holding } from '../../messages/segments.ts'
 import type { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Turn } from '../../turn.ts'
@@ -107,8 +109,8 @@ export class StreamQueue implements Queue {
     return this.messages.firstAt
   }
 
-  get memory(): number {
-    return this.messages.memory
+  get holding(): Holding {
+    return this.messages.holding
   }
 
   publish(m: Incoming): number {

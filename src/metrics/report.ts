@@ -1,0 +1,144 @@
+/** The metrics of single objects, family by family, in pieces. */
+
+import type { Exchange } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import type { ManagedNode } from '../management/managed-node.ts'
+import { namesThatMatch } from '../util/pattern.ts'
+import { nextTurn } from '../util/timers.ts'
+import { channelFamilies, channelKind, connectionFamilies, connectionKind } from './clients.ts'
+import { identityFamilies, wholeFamilies } from './families.ts'
+import { nodeFamilies, runtimeFamilies, stateFamilies } from './node.ts'
+import {
+  exchangeFamilies,
+  exchangeKind,
+  forgetNumbers,
+  type Kind,
+  type Metric,
+  type ObjectFamily,
+  queueFamilies,
+  queueKind,
+  vhostFamilies,
+  vhostKind,
+} from './objects.ts'
+import type { Selection } from './selection.ts'
+import { type Family, head, labels, text } from './text.ts'
+
+/** Objects described before others have their turn. */
+const PIECE = 500
+
+interface Found<T> {
+  readonly vhost: string
+  readonly o: T
+}
+
+/** Each metric once, though two families have it, with the name it has in the answer. */
+type Named<T> = readonly [name: string, metric: Metric<T>, family: ObjectFamily<T>]
+
+export class Report {
+  private readonly node: ManagedNode
+  private readonly selection: Selection
+  private readonly queues: readonly Found<Queue>[]
+  private readonly exchanges: readonly Found<Exchange>[]
+  private readonly vhosts: readonly Found<Vhost>[]
+
+  private constructor(
+    node: ManagedNode,
+    selection: Selection,
+    vhosts: readonly Vhost[],
+    queues: readonly Found<Queue>[],
+    exchanges: readonly Found<Exchange>[],
+  ) {
+    this.node = node
+    this.selection = selection
+    this.vhosts = vhosts.map((o) => ({ vhost: o.name, o }))
+    this.queues = queues
+    this.exchanges = exchanges
+  }
+
+  /** @throws PatternTooSlow */
+  static async of(node: ManagedNode, selection: Selection): Promise<Report> {
+    const { vhosts: chosen, pattern } = selection
+    const all = [...(node.active?.model.broker.vhosts.values() ?? [])].filter(
+      (v) => chosen?.has(v.name) !== false,
+    )
+    const matching = async <T extends { readonly name: string }>(found: Found<T>[]): Promise<Found<T>[]> =>
+      pattern === undefined ? found : await namesThatMatch(pattern, found, ({ o }) => o.name)
+    const in_ = <T>(v: Vhost, objects: Iterable<T>): Found<T>[] =>
+      Array.from(objects, (o) => ({ vhost: v.name, o }))
+    const queues = await matching(all.flatMap((v) => in_(v, v.queues.values())))
+    const exchanges = await matching(all.flatMap((v) => in_(v, v.exchanges.values())))
+    return new Report(node, selection, all, queues, exchanges)
+  }
+
+  private chooses({ family }: { readonly family: string }): boolean {
+    return this.selection.families?.has(family) !== false
+  }
+
+  async *pieces(): AsyncGenerator<string> {
+    const { node, selection } = this
+    const { active } = node
+    if (active !== undefined) yield text(identityFamilies(node, active, selection.endpoint))
+    yield text(this.ofNode())
+    if (active === undefined) return
+    active.model.broker.turn.pumpNow()
+    yield* this.each(queueFamilies, this.queues, queueKind)
+    forgetNumbers()
+    yield* this.each(exchangeFamilies, this.exchanges, exchangeKind)
+    yield* this.each(vhostFamilies, this.vhosts, vhostKind)
+    const connections = [...active.server.connections]
+    const found = <T>(objects: readonly T[]): Found<T>[] => objects.map((o) => ({ vhost: '', o }))
+    yield* this.each(connectionFamilies, found(connections), connectionKind)
+    const channels = connections.flatMap((c) => [...c.channels])
+    yield* this.each(channelFamilies, found(channels), channelKind)
+  }
+
+  /** Of the node as a whole: by family, or all. */
+  private ofNode(): Family[] {
+    const { node } = this
+    const families = Object.entries(nodeFamilies(node)).filter(([family]) => this.chooses({ family }))
+    const own = families.flatMap(([, list]) => list)
+    if (this.selection.endpoint === 'detailed')
+      return own.map((f) => ({ ...f, name: f.name.replace(/^rabbitmq_/, 'rabbitmq_detailed_') }))
+    const whole = node.active === undefined ? [] : wholeFamilies(node.active)
+    return [...own, ...stateFamilies(node), ...runtimeFamilies(), ...whole]
+  }
+
+  private async *each<T>(
+    families: readonly ObjectFamily<T>[],
+    objects: readonly Found<T>[],
+    kind: Kind<T>,
+  ): AsyncGenerator<string> {
+    const labelled = new Map<unknown, string[]>()
+    for (const [name, [, type, help, value], family] of this.named(families)) {
+      yield head(name, type, help)
+      let labelsOf = labelled.get(family.labels)
+      if (labelsOf === undefined) {
+        labelsOf = objects.map(({ vhost, o }) => labels({ ...kind.labels(o, vhost), ...family.labels?.(o) }))
+        labelled.set(family.labels, labelsOf)
+      }
+      for (let at = 0; at < objects.length; at += PIECE) {
+        let piece = ''
+        for (let i = at; i < Math.min(at + PIECE, objects.length); i++) {
+          const v = value((objects[i] as Found<T>).o)
+          if (v !== undefined) piece += `${name}${labelsOf[i]} ${v}\n`
+        }
+        yield piece
+        await nextTurn()
+      }
+    }
+  }
+
+  private named<T>(families: readonly ObjectFamily<T>[]): Named<T>[] {
+    const prefix = this.selection.endpoint === 'detailed' ? 'rabbitmq_detailed_' : 'rabbitmq_'
+    const out = new Map<string, Named<T>>()
+    for (const family of families) {
+      if (!this.chooses(family)) continue
+      for (const metric of family.metrics) {
+        const name = `${family.cluster === true ? 'rabbitmq_cluster_' : prefix}${metric[0]}`
+        if (!out.has(name)) out.set(name, [name, metric, family])
+      }
+    }
+    return [...out.values()]
+  }
+}
