@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Settings } from '../config/settings.ts'
 import type { ClientAddress } from '../connection/listener.ts'
 import type { Listeners } from '../connection/listeners.ts'
+import type { Talkers } from '../connection/talkers.ts'
 import type { ClusterView } from '../management/cluster-view.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -21,6 +22,7 @@ export interface BrokerHost {
   readonly loggers: Loggers
   /** `receiver` is the membership's to set while no broker is open. */
   readonly listeners: Listeners
+  readonly talkers: Talkers
   /**
    * Opens the broker on what the store holds, and gives it the clients that come. The store stays the caller's. Nothing is
    * open where it fails.

@@ -21,6 +21,7 @@ import type { LimitsNow, Receiver } from './listeners.ts'
 import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
 import { LiveRights } from './rights.ts'
+import type { Talkers } from './talkers.ts'
 import type { Unopened } from './unopened.ts'
 
 /** The model that clients work on. */
@@ -35,6 +36,7 @@ export interface ServerHost extends LimitsNow {
   readonly alarms: Alarms
   /** Where clients are counted that have not logged in yet. */
   readonly unopened: Unopened
+  readonly talkers: Talkers
 }
 
 export interface ServerOptions {
@@ -68,6 +70,7 @@ export class Server implements Receiver {
   readonly rights = new LiveRights()
   readonly tuning: Tuning
   readonly unopened: Unopened
+  readonly talkers: Talkers
   /** Whether a load balancer at that address is to be believed. */
   readonly proxies: ((address: string) => boolean) | undefined
   readonly alarms: Alarms
@@ -87,6 +90,7 @@ export class Server implements Receiver {
     this.alarms = host.alarms
     this.blocking = host.alarms.active
     this.unopened = host.unopened
+    this.talkers = host.talkers
     this.admission = new Admission(users, host)
     users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
@@ -157,6 +161,7 @@ export class Server implements Receiver {
   ended(c: Connection): void {
     this.unopened.remove(c.socket)
     this.connections.delete(c)
+    this.talkers.gone(c)
     this.logger.info({ connection: c.name, user: c.caller?.user, reason: c.endReason }, 'connection closed')
     if (this.connections.size === 0) this.whenEmpty?.()
   }

@@ -26,6 +26,7 @@ export class TurnShare implements Pace {
   begin(): void {
     this.noteTurn()
     this.began = this.connection.broker.clock.elapsed()
+    this.connection.server.talkers.heard(this.connection, this.began)
   }
 
   end(): void {

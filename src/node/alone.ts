@@ -1,8 +1,9 @@
 /** The broker on one machine: it is open as long as its node is. */
 
 import type { BrokerHost, Membership } from '../cluster/membership.ts'
-import type { Settings } from '../config/settings.ts'
+import type { Talkers } from '../connection/talkers.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
+import { BriefWrites, processSurroundings } from '../storage/log/brief-writes.ts'
 import { Journal } from '../storage/log/journal.ts'
 import { folderDisk } from '../storage/log/journal-disk.ts'
 import { LoggedStorage, type OpenLog } from '../storage/log/logged-storage.ts'
@@ -19,7 +20,7 @@ export class Alone implements Membership {
   async start(host: BrokerHost): Promise<void> {
     this.host = host
     const logger = host.loggers.other
-    this.storage = await openStorage(host.settings, logger)
+    this.storage = await openStorage(host, logger)
     this.storage.onDamage?.((damage) =>
       logger.error(damage, 'the data folder is damaged: what fails its check is left out and kept aside'),
     )
@@ -35,15 +36,17 @@ export class Alone implements Membership {
   }
 }
 
-function openStorage({ storage, dataDir }: Settings, logger: Logger): Promise<Storage> | Storage {
+function openStorage({ settings, talkers }: BrokerHost, logger: Logger): Promise<Storage> | Storage {
+  const { storage, dataDir } = settings
   if (storage === 'memory') return new MemoryStorage()
   if (dataDir === undefined) throw new TypeError("storage 'lmdb' needs a dataDir")
-  return openFolder(dataDir, logger)
+  return openFolder(dataDir, talkers, logger)
 }
 
 /** @throws StorageError */
-async function openFolder(dir: string, logger: Logger): Promise<Storage> {
+async function openFolder(dir: string, talkers: Talkers, logger: Logger): Promise<Storage> {
   const store = await LmdbStorage.open(dir, { notice: (text) => logger.warn({}, text) })
-  const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, elapsed)
+  const brief = new BriefWrites(processSurroundings((now) => talkers.areFew(now)))
+  const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, elapsed, brief)
   return LoggedStorage.open(store, openJournal, systemClock)
 }

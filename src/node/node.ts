@@ -11,6 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import type { NodeLimits } from '../connection/admission.ts'
 import type { ClientAddress } from '../connection/listener.ts'
 import { Listeners } from '../connection/listeners.ts'
+import { Talkers } from '../connection/talkers.ts'
 import type { ClusterView } from '../management/cluster-view.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { passwordPool } from '../security/hash-pool.ts'
@@ -38,6 +39,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   readonly clock: Clock
   readonly alarms: Alarms
   readonly listeners: Listeners
+  readonly talkers = new Talkers()
   active: ActiveBroker | undefined
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
@@ -128,6 +130,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     const host = {
       alarms,
       unopened: this.listeners.unopened,
+      talkers: this.talkers,
       get limits() {
         return node.limits
       },

@@ -4,6 +4,7 @@ import type { Broker } from '../../src/broker/broker.ts'
 import { defaultLimits } from '../../src/connection/admission.ts'
 import { Listeners } from '../../src/connection/listeners.ts'
 import { Server, type ServerOptions } from '../../src/connection/server.ts'
+import { Talkers } from '../../src/connection/talkers.ts'
 import { defaultIdentity } from '../../src/model/identity.ts'
 import { rabbitHash } from '../../src/security/passwords.ts'
 import { Users } from '../../src/security/users.ts'
@@ -24,7 +25,7 @@ export function serverOf(
   const node = { limits: defaultLimits }
   const listeners = new Listeners(node, new Descriptors(silent), clock, oneForAll(silent))
   const served = { broker, users, identity: { ...defaultIdentity, clusterName: 'test' } }
-  const host = { ...node, alarms, unopened: listeners.unopened }
+  const host = { ...node, alarms, unopened: listeners.unopened, talkers: new Talkers() }
   const server = new Server(served, host, oneForAll(silent), options)
   listeners.receiver = server
   return { server, listeners }

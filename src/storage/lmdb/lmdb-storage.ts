@@ -12,6 +12,7 @@ import { DamageList } from './damage.ts'
 import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { hasOthersFiles, keepToOwner } from './folder-rights.ts'
+import { FreeSpace } from './free-space.ts'
 import {
   asBuffer,
   hasChecksum,
@@ -70,7 +71,7 @@ export class LmdbStorage implements Storage {
   private readonly damage = new DamageList()
   private readonly dir: string
   private readonly lock: FolderLock
-  private readonly freeBytes: () => number
+  private readonly free: FreeSpace
   /** Set when the native part has failed: nothing more is written until the next start. */
   private broken: StorageError | undefined
   /** Dropped logs whose records are still being removed, some with each write. */
@@ -84,7 +85,7 @@ export class LmdbStorage implements Storage {
   private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
     this.dir = dir
     this.lock = lock
-    this.freeBytes = freeBytes
+    this.free = new FreeSpace(freeBytes)
   }
 
   private map(): void {
@@ -211,7 +212,8 @@ export class LmdbStorage implements Storage {
   /** @throws StorageError FULL unless there is room for the batch and for so many octets more */
   ensureRoom(batch: readonly StorageWrite[], moreBytes = 0): void {
     if (this.broken !== undefined) throw this.broken
-    if (this.freeBytes() < batchBytes(batch) + moreBytes + DISK_RESERVE_BYTES)
+    const bytes = batchBytes(batch)
+    if (!this.free.has(bytes, moreBytes + DISK_RESERVE_BYTES))
       throw new StorageError('FULL', 'cannot write to the data folder: the disk is full')
   }
 

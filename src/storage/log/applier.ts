@@ -7,8 +7,8 @@ import type { Clock, Timer } from '../../util/clock.ts'
 import type { StorageWrite } from '../storage.ts'
 import { PendingWrites } from './pending-writes.ts'
 
-/** ms from the first write that the store does not have until it gets it. */
-const APPLY_MS = 50
+/** ms from the first write that the store does not have until it gets it: until then much of it is settled already. */
+const APPLY_MS = 500
 /** Octets that are not waited with. */
 const APPLY_BYTES = 4 * 1024 * 1024
 /** Octets that the store takes in one transaction, about: it needs as much memory again, of which malloc keeps a part. */

@@ -12,6 +12,7 @@ import {
   unlink,
   write,
   writev,
+  writevSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -20,6 +21,8 @@ export interface JournalFile {
   readonly name: string
   /** Resolves when all of it is on disk. */
   write(parts: readonly Uint8Array[], at: number): Promise<void>
+  /** The same, with everything else waiting for it. False where that is not possible: not all of it is there then. */
+  writeNow?(parts: readonly Uint8Array[], at: number): boolean
   /** Makes the file that long, with zeros that are on disk. */
   allocate(bytes: number): Promise<void>
   read(): Promise<Buffer>
@@ -74,6 +77,7 @@ async function openFile(dir: string, name: string): Promise<JournalFile> {
   return {
     name,
     write: (parts, at) => writeAll(fd, parts, at),
+    writeNow: (parts, at) => DATA_SYNC !== 0 && writevSync(fd, parts, at) === bytesOf(parts),
     allocate: (bytes) => allocate(join(dir, name), bytes),
     read: () => readAll(fd),
     close: () => closed(fd),
@@ -86,6 +90,10 @@ async function syncFolder(dir: string): Promise<void> {
   await folderSynced(fd).finally(() => closed(fd))
 }
 
+function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((n, p) => n + p.length, 0)
+}
+
 function writeAll(fd: number, parts: readonly Uint8Array[], at: number): Promise<void> {
   return new Promise((resolve, reject) => {
     writev(fd, parts as Uint8Array[], at, (error, count) => {
@@ -93,7 +101,7 @@ function writeAll(fd: number, parts: readonly Uint8Array[], at: number): Promise
         reject(error)
         return
       }
-      const rest = DATA_SYNC === 0 || count < parts.reduce((n, p) => n + p.length, 0)
+      const rest = DATA_SYNC === 0 || count < bytesOf(parts)
       if (rest) finish(fd, parts, at, count).then(resolve, reject)
       else resolve()
     })

@@ -1,0 +1,79 @@
+/**
+ * Decides whether the event loop writes a record itself, instead of leaving that to a thread. It saves two changes of
+ * threads, which take about as long as a fast disk does, but nothing else happens meanwhile. So it does only where the
+ * record is small, the disk has been fast, few clients are there to be held up and the event loop has time to spare.
+ */
+import { performance } from 'node:perf_hooks'
+import { elapsed } from '../../util/timers.ts'
+
+/** Octets of a record; more of them take the disk longer. */
+const BYTES_MAX = 16 * 1024
+/** ms of a write from which on the disk is slow, and is left to threads for a while. */
+const SLOW_MS = 5
+/** ms of that while: twice as long each time, and shorter again with each write that is not slow. */
+const PAUSE_MS_MIN = 50
+const PAUSE_MS_MAX = 1_000
+const PAUSE_DECAY = 0.5
+/** The part of the time that the event loop has nothing to do, at least. */
+const IDLE_SHARE = 0.05
+/** ms over which that is measured. */
+const SAMPLE_MS = 20
+
+export interface Surroundings {
+  /** ms of any clock. */
+  now(): number
+  /** ms that the event loop has had nothing to do, in all. */
+  idle(): number
+  /** Few clients are talking just now. */
+  areFew(): boolean
+}
+
+export class BriefWrites {
+  private readonly around: Surroundings
+  private pause = PAUSE_MS_MIN
+  private slowUntil = Number.NEGATIVE_INFINITY
+  private sampledAt: number
+  private sampledIdle: number
+  private idleShare = 0
+
+  constructor(around: Surroundings) {
+    this.around = around
+    this.sampledAt = around.now()
+    this.sampledIdle = around.idle()
+  }
+
+  allowed(bytes: number): boolean {
+    if (bytes > BYTES_MAX) return false
+    const now = this.around.now()
+    this.sample(now)
+    return now >= this.slowUntil && this.idleShare >= IDLE_SHARE && this.around.areFew()
+  }
+
+  private sample(now: number): void {
+    const ms = now - this.sampledAt
+    if (ms < SAMPLE_MS) return
+    const idle = this.around.idle()
+    this.idleShare = (idle - this.sampledIdle) / ms
+    this.sampledAt = now
+    this.sampledIdle = idle
+  }
+
+  /** The event loop has written a record in so many ms. */
+  took(ms: number): void {
+    if (ms < SLOW_MS) {
+      this.pause = Math.max(PAUSE_MS_MIN, this.pause * PAUSE_DECAY)
+      return
+    }
+    this.slowUntil = this.around.now() + this.pause
+    this.pause = Math.min(PAUSE_MS_MAX, this.pause * 2)
+  }
+}
+
+/** @param areFew few clients are talking at that time, in ms of `elapsed` */
+export function processSurroundings(areFew: (now: number) => boolean): Surroundings {
+  return {
+    now: elapsed,
+    idle: () => performance.eventLoopUtilization().idle,
+    areFew: () => areFew(elapsed()),
+  }
+}
