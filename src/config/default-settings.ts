@@ -8,7 +8,7 @@ import type { Settings } from './settings.ts'
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
   management: [],
-  http: { pathPrefix: '', headers: {}, bodyBytesMax: HTTP_BODY_BYTES_MAX },
+  http: { pathPrefix: '', headers: {}, bodyBytesMax: HTTP_BODY_BYTES_MAX, oauthLogin: undefined },
   metrics: [],
   metricsFormat: { path: '/metrics', perObject: false },
   storage: 'memory',

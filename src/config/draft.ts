@@ -12,7 +12,7 @@ import { availableMemory } from '../util/sizes.ts'
 import { ClusterDraft } from './cluster-draft.ts'
 import { defaultSettings } from './default-settings.ts'
 import { ConfigError } from './parse.ts'
-import type { ListenerSettings, Settings } from './settings.ts'
+import type { ListenerSettings, OAuthLogin, Settings } from './settings.ts'
 import { TlsDraft } from './tls-draft.ts'
 
 interface Address {
@@ -159,6 +159,13 @@ export class Draft {
   logDir: string | undefined
   /** Of the plain listener that the command line names. */
   bind: string | undefined
+  readonly oauthLogin: {
+    enabled?: boolean
+    clientId?: string
+    providerUrl?: string
+    scopes?: string
+    tokenEndpoint?: string
+  } = {}
   readonly http: { pathPrefix: string; headers: Record<string, string>; bodyBytesMax: number } = {
     ...defaultSettings.http,
     headers: {},
@@ -178,7 +185,7 @@ export class Draft {
       ...defaultSettings,
       listeners: this.allListeners(),
       management: this.management.settings('management', this.bind),
-      http: this.http,
+      http: { ...this.http, oauthLogin: this.oauthLoginOf() },
       metrics: this.metrics.settings('prometheus', this.bind),
       metricsFormat: { path: this.metricsPath, perObject: this.metricsPerObject },
       storage: 'lmdb',
@@ -234,6 +241,25 @@ export class Draft {
       resourceServerId,
       jwks,
     }
+  }
+
+  /** @throws ConfigError where it is asked for and something is missing */
+  private oauthLoginOf(): OAuthLogin | undefined {
+    const {
+      enabled = false,
+      clientId,
+      providerUrl = this.oauth.issuer,
+      scopes,
+      tokenEndpoint,
+    } = this.oauthLogin
+    if (!enabled) return undefined
+    if (clientId === undefined || providerUrl === undefined)
+      throw new ConfigError(
+        'management.oauth_enabled needs management.oauth_client_id, and management.oauth_provider_url or auth_oauth2.issuer',
+      )
+    if (this.oauth.jwks === undefined)
+      throw new ConfigError('management.oauth_enabled needs auth_oauth2: nobody could check the tokens')
+    return { clientId, providerUrl, scopes: scopes ?? 'openid profile', tokenEndpoint }
   }
 
   private octetsOf(amount: Amount): number {

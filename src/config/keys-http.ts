@@ -30,6 +30,12 @@ const header =
     d.http.headers[name] = v
   }
 
+/** @throws Error */
+function url(text: string): string {
+  if (!/^https?:/.test(text) || !URL.canParse(text)) throw new Error(`expected a URL, found '${text}'`)
+  return text
+}
+
 /** `/rabbit` for `rabbit/`, `/rabbit` and so on. */
 function prefixOf(text: string): string {
   const path = text.replace(/^\/+|\/+$/g, '')
@@ -56,6 +62,21 @@ export const httpKeys: Readonly<Record<string, Apply>> = {
   },
   'management.http.max_body_size': (d, v) => {
     d.http.bodyBytesMax = octets(v)
+  },
+  'management.oauth_enabled': (d, v) => {
+    d.oauthLogin.enabled = boolean(v)
+  },
+  'management.oauth_client_id': (d, v) => {
+    d.oauthLogin.clientId = v
+  },
+  'management.oauth_provider_url': (d, v) => {
+    d.oauthLogin.providerUrl = url(v)
+  },
+  'management.oauth_scopes': (d, v) => {
+    d.oauthLogin.scopes = v
+  },
+  'auth_oauth2.token_endpoint': (d, v) => {
+    d.oauthLogin.tokenEndpoint = url(v)
   },
   'management.csp.policy': header('content-security-policy'),
   'management.hsts.policy': header('strict-transport-security'),

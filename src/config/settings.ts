@@ -32,6 +32,18 @@ export interface HttpSettings {
   readonly headers: { readonly [name: string]: string }
   /** Octets of a request's body: 413 beyond. */
   readonly bodyBytesMax: number
+  /** How people get a token for the operators' page; undefined: by password only. */
+  readonly oauthLogin: OAuthLogin | undefined
+}
+
+/** The authorization code flow with PKCE, of a public client. */
+export interface OAuthLogin {
+  readonly clientId: string
+  /** The page looks below it for `.well-known/openid-configuration`. */
+  readonly providerUrl: string
+  readonly scopes: string
+  /** Where it is on another host than the provider: the page may speak to no other. */
+  readonly tokenEndpoint: string | undefined
 }
 
 export interface MetricsFormat {

@@ -140,7 +140,6 @@ export const withoutEffect: readonly string[] = [
   'auth_oauth2.discovery_endpoint_params.*',
   'auth_oauth2.discovery_endpoint_path',
   'auth_oauth2.end_session_endpoint',
-  'auth_oauth2.token_endpoint',
   // Plugins and protocols that are not there. Their listeners do not open, so nobody gets in by them.
   'amqp1_0.*',
   'anonymous_login_pass',

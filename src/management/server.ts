@@ -161,7 +161,7 @@ export class ManagementServer {
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
     this.methods.set('/api/login', new Set(['POST']))
     servePages(this.app, this.routes, pathPrefix)
-    webRoutes(this.app, pathPrefix)
+    webRoutes(this.app, settings)
     otherMethods(this.app, this.methods)
   }
 

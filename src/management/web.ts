@@ -7,7 +7,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { HttpSettings, OAuthLogin } from '../config/settings.ts'
 import { notFound } from './http.ts'
+import type { Json } from './listing.ts'
 
 const types = new Map([
   ['html', 'text/html; charset=utf-8'],
@@ -79,10 +81,26 @@ export function contentSecurityPolicy(origins: readonly string[]): string {
   ].join('; ')
 }
 
-/** @param prefix of all addresses, or empty */
-export function webRoutes(app: FastifyInstance, prefix: string, origins: readonly string[] = []): void {
+/** By RabbitMQ's names. */
+export function authJson(login: OAuthLogin | undefined): Json {
+  if (login === undefined) return { oauth_enabled: false }
+  return {
+    oauth_enabled: true,
+    oauth_client_id: login.clientId,
+    oauth_provider_url: login.providerUrl,
+    oauth_scopes: login.scopes,
+  }
+}
+
+function originsOf(login: OAuthLogin | undefined): string[] {
+  if (login === undefined) return []
+  const urls = [login.providerUrl, ...(login.tokenEndpoint === undefined ? [] : [login.tokenEndpoint])]
+  return [...new Set(urls.map((u) => new URL(u).origin))]
+}
+
+export function webRoutes(app: FastifyInstance, { pathPrefix: prefix, oauthLogin }: HttpSettings): void {
   const files = new WebFiles()
-  const policy = contentSecurityPolicy(origins)
+  const policy = contentSecurityPolicy(originsOf(oauthLogin))
   const send = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -104,6 +122,11 @@ export function webRoutes(app: FastifyInstance, prefix: string, origins: readonl
     // The page's own addresses are relative to it.
     if (prefix !== '' && path === prefix) return reply.redirect(`${prefix}/${query ?? ''}`, 308)
     return send(request, reply, 'index.html', 'no-cache')
+  })
+  // Before anybody has logged in; `/api/auth` has it too.
+  app.get('/login.json', (_request, reply) => {
+    secure(reply, policy)
+    return reply.header('cache-control', 'no-store').send(authJson(oauthLogin))
   })
   // Their names change with what is in them.
   app.get('/assets/:file', (request, reply) =>

@@ -1,5 +1,5 @@
 /** The operators' page in headless Chromium, against a broker of the test's own. */
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { Http } from '../management/target.ts'
@@ -14,6 +14,9 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+/** Longer than the pauses between two readings of a number, on a busy machine too. */
+const WAIT_MS = 20_000
 
 export const CHROMIUM = process.env['LEVERET_TEST_CHROMIUM'] ?? '/usr/bin/chromium'
 
@@ -53,7 +56,14 @@ export class View {
   /** One click of a task; others are not counted. */
   async click(role: 'link' | 'button' | 'tab', name: string | RegExp): Promise<void> {
     this.clicks++
-    await this.page.getByRole(role, { name }).first().click()
+    // What the last click has opened is drawn by then.
+    await this.page.evaluate('new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))')
+    await this.scope().getByRole(role, { name, exact: true }).first().click()
+  }
+
+  /** The dialog that is open, which keeps everything else away, or the page. */
+  private scope(): Locator {
+    return this.page.locator('dialog[open], body:not(:has(dialog[open]))').first()
   }
 
   async fill(label: string, value: string): Promise<void> {
@@ -84,6 +94,7 @@ export class Web {
 
   async view({ width = 1280, height = 800, theme = 'light' }: ViewOptions = {}): Promise<View> {
     const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme })
+    context.setDefaultTimeout(WAIT_MS)
     return new View(await context.newPage(), context, this.base)
   }
 
@@ -94,7 +105,7 @@ export class Web {
     await view.fill('User', user)
     await view.fill('Password', password)
     await view.page.getByRole('button', { name: 'Log in', exact: true }).click()
-    await view.page.locator('.frame h1').first().waitFor()
+    await view.page.locator('.frame main > *').first().waitFor()
     return view
   }
 }

@@ -1,9 +1,10 @@
 /** The frame around all pages: who is logged in, where one can go, and whether the broker answers. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { leave, lostSince, may, session } from './api.ts'
+import { ApiError, get, leave, lostSince, may, session } from './api.ts'
 import { Login } from './login.tsx'
 import { Channels, OneChannel } from './pages/channels.tsx'
+import { type Cluster, ClusterPage } from './pages/cluster.tsx'
 import { Connections, OneConnection } from './pages/connections.tsx'
 import { Definitions } from './pages/definitions.tsx'
 import { OneExchange } from './pages/exchange.tsx'
@@ -12,8 +13,10 @@ import { OverviewPage } from './pages/overview.tsx'
 import { Policies } from './pages/policies.tsx'
 import { OneQueue } from './pages/queue.tsx'
 import { Queues } from './pages/queues.tsx'
+import { Shovels } from './pages/shovels.tsx'
 import { Users } from './pages/users.tsx'
 import { Vhosts } from './pages/vhosts.tsx'
+import { usePolling } from './poll.ts'
 import { type Place, to, usePlace } from './router.ts'
 import { useStore } from './store.ts'
 import { nextTheme, theme } from './theme.ts'
@@ -27,13 +30,16 @@ const places = [
   ['connections', 'Connections'],
   ['channels', 'Channels'],
   ['policies', 'Policies'],
+  ['shovels', 'Shovels'],
   ['users', 'Users'],
   ['vhosts', 'Virtual hosts'],
   ['definitions', 'Definitions'],
+  ['cluster', 'Cluster'],
 ] as const
 
 /** What only an administrator sees. */
 const administrators = ['users', 'definitions']
+const optional = ['shovels', 'cluster']
 
 function pageOf({ parts }: Place): ComponentChildren {
   const [section = '', first, second] = parts
@@ -56,6 +62,10 @@ function pageOf({ parts }: Place): ComponentChildren {
       return first === undefined ? <Connections /> : <OneConnection key={first} name={first} />
     case 'channels':
       return first === undefined ? <Channels /> : <OneChannel key={first} name={first} />
+    case 'shovels':
+      return <Shovels />
+    case 'cluster':
+      return <ClusterPage />
     case 'policies':
       return <Policies />
     case 'users':
@@ -67,6 +77,31 @@ function pageOf({ parts }: Place): ComponentChildren {
     default:
       return <p class="empty">There is no such page.</p>
   }
+}
+
+const FEATURES_POLL_MS = 60_000
+
+/** Pages of what not every broker has; a broker alone is no cluster. */
+function useFeatures(): readonly string[] {
+  const asked = may('monitoring')
+  const { data } = usePolling(asked ? 'features' : undefined, findFeatures, FEATURES_POLL_MS)
+  return data ?? []
+}
+
+async function findFeatures(signal: AbortSignal): Promise<readonly string[]> {
+  const is = async (target: string, good: (answer: unknown) => boolean): Promise<boolean> => {
+    try {
+      return good(await get(target, signal))
+    } catch (error) {
+      if (error instanceof ApiError) return false
+      throw error
+    }
+  }
+  const [shovels, cluster] = await Promise.all([
+    is('shovels', Array.isArray),
+    is('cluster/status', (c) => (c as Cluster).cluster !== ''),
+  ])
+  return [...(shovels ? ['shovels'] : []), ...(cluster ? ['cluster'] : [])]
 }
 
 export function App() {
@@ -96,6 +131,7 @@ function Frame({ user }: { user: string }) {
   useEffect(() => {
     document.title = place.parts.length === 0 ? 'Leveret' : `${place.parts.at(-1)} · Leveret`
   }, [where])
+  const features = useFeatures()
   const section = place.parts[0] ?? ''
   return (
     <div class="frame">
@@ -122,6 +158,7 @@ function Frame({ user }: { user: string }) {
           <nav aria-label="Pages">
             {places
               .filter(([key]) => may('administrator') || !administrators.includes(key))
+              .filter(([key]) => features.includes(key) || !optional.includes(key))
               .map(([key, label]) => (
                 <a
                   key={key}

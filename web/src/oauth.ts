@@ -2,7 +2,7 @@
  * Login with a token of the configured issuer: the authorization code flow with PKCE (RFC 7636). Only the verifier of a login
  * that is under way outlives the way to the issuer and back, and it is used once.
  */
-import { get, logInWithToken } from './api.ts'
+import { logInWithToken } from './api.ts'
 
 export interface OAuthOffer {
   readonly issuer: string
@@ -26,10 +26,19 @@ const KEY = 'leveret-oauth'
 
 /** undefined: the broker is not configured for it. */
 export async function oauthOffer(): Promise<OAuthOffer | undefined> {
-  const auth = await get<Auth>('auth').catch(() => undefined)
+  const auth = await loginSettings()
   if (auth?.oauth_enabled !== true || auth.oauth_client_id === undefined) return undefined
   const { oauth_provider_url: issuer, oauth_client_id: client, oauth_scopes: scopes = 'openid' } = auth
   return issuer === undefined ? undefined : { issuer, client, scopes }
+}
+
+async function loginSettings(): Promise<Auth | undefined> {
+  try {
+    const response = await fetch('login.json', { credentials: 'omit', cache: 'no-store' })
+    return response.ok ? ((await response.json()) as Auth) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function providerOf({ issuer }: OAuthOffer): Promise<Provider> {

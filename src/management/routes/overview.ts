@@ -7,6 +7,7 @@ import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
 import { contexts, exchangeTypesJson, listeners, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
+import { authJson } from '../web.ts'
 
 export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   add('GET', 'overview', 'management', (r) => overview(node, r.active, new Statistics(rates, r.query)))
@@ -21,7 +22,7 @@ export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): 
     is_internal_user: !r.user.byToken,
   }))
   add('GET', 'extensions', 'management', () => [])
-  add('GET', 'auth', 'management', () => ({ oauth_enabled: false }))
+  add('GET', 'auth', 'management', () => authJson(node.settings.http.oauthLogin))
   add('GET', 'version', 'management', (r) => {
     r.reply.type('application/json; charset=utf-8')
     return JSON.stringify(r.model.identity.version)

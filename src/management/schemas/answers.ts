@@ -105,7 +105,10 @@ export const answers = {
   Name: object({ name: text }),
   Nothing: list(anything),
   Whoami: object({ name: text, tags: texts, is_internal_user: yesNo }),
-  Auth: object({ oauth_enabled: yesNo }),
+  Auth: object(
+    { oauth_enabled: yesNo },
+    { oauth_client_id: text, oauth_provider_url: text, oauth_scopes: text },
+  ),
   Version: text,
   HashedPassword: object({ ok: text }),
   FeatureFlag: object({ ...feature, state: text, stability: text }),

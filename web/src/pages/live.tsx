@@ -121,11 +121,12 @@ export function LiveTail({
         </div>
         <div class="form-foot">
           {state.running ? (
-            <button type="button" class="button" onClick={() => stop.current?.abort()}>
+            // Other keys: a button that turned into one that submits would do so with this very click.
+            <button key="stop" type="button" class="button" onClick={() => stop.current?.abort()}>
               Stop
             </button>
           ) : (
-            <button type="submit" class="button primary">
+            <button key="watch" type="submit" class="button primary">
               Watch
             </button>
           )}
