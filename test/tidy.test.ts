@@ -10,6 +10,9 @@ const files = (dir: string): string[] =>
   readdirSync(dir, { recursive: true })
     .map((f) => join(dir, String(f)).replaceAll('\\', '/'))
     .filter((f) => f.endsWith('.ts') && !f.includes('/generated/'))
+const webSources = readdirSync('web/src', { recursive: true })
+  .map((f) => join('web/src', String(f)).replaceAll('\\', '/'))
+  .filter((f) => /\.tsx?$/.test(f))
 const sources = files('src').filter((f) => !f.endsWith('.bench.ts'))
 const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 
@@ -174,7 +177,7 @@ describe('imports', () => {
 
 describe('size', () => {
   it(`no file over ${FILE_LINES_MAX} lines`, () => {
-    const all = [...sources, ...files('test')]
+    const all = [...sources, ...files('test'), ...webSources]
     const long = all.filter((f) => readFileSync(f, 'utf8').split('\n').length - 1 > FILE_LINES_MAX)
     expect(long).toEqual([])
   })
@@ -207,6 +210,16 @@ describe('habits', () => {
 
   it('no escape from the type system', () => {
     expect(lines(/\bas any\b|: any\b|@ts-ignore|@ts-expect-error/, sources)).toEqual([])
+  })
+
+  it('the page has no way around the text that it shows, and no address of others', () => {
+    const page = new Map(webSources.map((f) => [f, readFileSync(f, 'utf8')]))
+    const wrong =
+      /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function|\bas any\b|: any\b|@ts-|https?:\/\//
+    const found = [...page].flatMap(([f, source]) =>
+      source.split('\n').flatMap((l, i) => (wrong.test(l) ? [`${f}:${i + 1}`] : [])),
+    )
+    expect(found).toEqual([])
   })
 
   it('regular expressions from outside are decided by Pattern alone', () => {

@@ -176,6 +176,28 @@ describe('commands of rabbitmqctl', () => {
     expect((await ctl('delete_queue', q)).code).toBe(65)
   })
 
+  it('say how a queue is, and where a message would go', async () => {
+    const w = await session(broker)
+    const q = await declareQueue(w, { exclusive: false, autoDelete: false })
+    expect(await out('diagnose_queue', '-s', q)).toContain(
+      'no_consumer\tIt has no consumer, and no ready message.',
+    )
+    expect(await out('route_message', '-s', q)).toBe(`${q}\tamq.default\n`)
+    const routed = await out(
+      'route_message',
+      '-s',
+      '--exchange',
+      'amq.topic',
+      '--properties',
+      '{"headers":{}}',
+      'x',
+    )
+    expect(routed).not.toContain(q)
+    expect((await ctl('route_message', '--properties', '{', 'x')).code).toBe(65)
+    expect((await ctl('diagnose_queue', 'no-such')).code).toBe(65)
+    await out('delete_queue', q)
+  })
+
   it('run by the names of rabbitmqctl and rabbitmq-diagnostics', async () => {
     for (const name of ['rabbitmqctl', 'rabbitmq-diagnostics']) {
       const link = join(dir, name)

@@ -28,6 +28,8 @@ export interface ViewOptions {
   readonly width?: number
   readonly height?: number
   readonly theme?: 'light' | 'dark'
+  /** Of another broker than the file's. */
+  readonly base?: string
 }
 
 /** A page of the browser that counts clicks and notes what the page complains about. */
@@ -92,10 +94,15 @@ export class Web {
     return this.http.base
   }
 
-  async view({ width = 1280, height = 800, theme = 'light' }: ViewOptions = {}): Promise<View> {
+  async view({
+    width = 1280,
+    height = 800,
+    theme = 'light',
+    base = this.base,
+  }: ViewOptions = {}): Promise<View> {
     const context = await this.browser.newContext({ viewport: { width, height }, colorScheme: theme })
     context.setDefaultTimeout(WAIT_MS)
-    return new View(await context.newPage(), context, this.base)
+    return new View(await context.newPage(), context, base)
   }
 
   /** Logged in, at that place, such as `#/queues`. */

@@ -59,9 +59,9 @@ function pageOf({ parts }: Place): ComponentChildren {
         <Exchanges />
       )
     case 'connections':
-      return first === undefined ? <Connections /> : <OneConnection key={first} name={first} />
+      return first === undefined ? <Connections /> : <OneConnection key={`one ${first}`} name={first} />
     case 'channels':
-      return first === undefined ? <Channels /> : <OneChannel key={first} name={first} />
+      return first === undefined ? <Channels /> : <OneChannel key={`one ${first}`} name={first} />
     case 'shovels':
       return <Shovels />
     case 'cluster':
@@ -125,7 +125,8 @@ function Frame({ user }: { user: string }) {
     if (before.current === where) return
     before.current = where
     // Whoever uses the keyboard goes on at the beginning of the new page.
-    main.current?.querySelector('h1')?.focus({ preventScroll: true })
+    const heading = main.current?.querySelector('h1') ?? main.current
+    heading?.focus({ preventScroll: true })
     scrollTo(0, 0)
   }, [where])
   useEffect(() => {

@@ -44,6 +44,7 @@ const options = {
   'newer-than': { type: 'string' },
   requeue: { type: 'boolean' },
   exchange: { type: 'string' },
+  properties: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 

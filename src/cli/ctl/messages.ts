@@ -1,6 +1,6 @@
 /** Messages of queues. */
 import { CtlError } from './client.ts'
-import { action, arg, type Command, enc } from './command.ts'
+import { action, arg, type Command, enc, json } from './command.ts'
 import type { Row } from './output.ts'
 
 export const messages: Record<string, Command> = {
@@ -63,6 +63,39 @@ export const messages: Record<string, Command> = {
       })) as Row[],
       columns: ['exchange', 'routing_key', 'redelivered', 'payload_bytes', 'payload'],
     }),
+  },
+  diagnose_queue: {
+    usage: '[-p VHOST] QUEUE',
+    help: 'says in sentences how a queue is and why: who consumes, who holds its messages, what is in the way',
+    args: [1, 1],
+    banner: (c) => `Diagnosing queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
+    run: async (c) => {
+      const { findings } = await c.client.get<{ findings: Row[] }>(
+        `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/diagnosis`,
+      )
+      return { rows: findings, columns: ['severity', 'code', 'sentence'] }
+    },
+  },
+  route_message: {
+    usage: '[-p VHOST] [--exchange NAME] [--properties JSON] ROUTING-KEY',
+    help: 'says which queues a message would go to, and through which exchanges, without publishing it',
+    args: [1, 1],
+    banner: (c) => `Routing a message with the key "${arg(c, 0)}" ...`,
+    run: async (c) => {
+      const x = String(c.options['exchange'] ?? 'amq.default')
+      const properties = json(String(c.options['properties'] ?? '{}'), 'properties')
+      const { queues } = (await c.client.call('POST', `exchanges/${enc(c.vhost)}/${enc(x)}/route`, {
+        routing_key: arg(c, 0),
+        properties,
+      })) as { queues: { name: string; via: string[] }[] }
+      return {
+        rows: queues.map(({ name, via }) => ({
+          queue: name,
+          via: via.map((v) => v || 'amq.default').join(' -> '),
+        })),
+        columns: ['queue', 'via'],
+      }
+    },
   },
   peek: {
     usage:

@@ -273,7 +273,7 @@ function Matches({ kind, vhost, pattern, typed }: MatchesProps) {
       </b>{' '}
       {kind} {typed ? '(of all types) ' : ''}fit the pattern{data.items.length > 0 ? ': ' : '.'}
       {data.items.map((q, i) => (
-        <span key={q.name}>
+        <span key={`name ${q.name}`}>
           {i > 0 ? ', ' : ''}
           <Name of={q.name} empty="(default)" />
         </span>

@@ -77,7 +77,11 @@ export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
       {tab === 'bindings' ? (
         <Bindings vhost={vhost} list={bindings.data} error={bindings.error} destination={name} />
       ) : null}
-      {tab === 'consumers' ? <ConsumerTable list={q.consumer_details} /> : null}
+      {tab === 'consumers' ? (
+        <Card title="Consumers">
+          <ConsumerTable list={q.consumer_details} />
+        </Card>
+      ) : null}
       {tab === 'live' ? <LiveTail target={`${target}/tail`} what={`queue ${name}`} /> : null}
     </>
   )

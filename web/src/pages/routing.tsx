@@ -58,17 +58,17 @@ export function RoutingTester({ vhost, exchange, type }: { vhost: string; exchan
           </p>
           <ul>
             {route.queues.map((q) => (
-              <li key={q.name}>
+              <li key={`queue ${q.name}`}>
                 <QueueLink vhost={vhost} name={q.name} />
                 {q.via.length > 1 ? (
                   <span class="muted">
                     {' '}
                     through{' '}
                     {q.via.slice(1).map((x, i) => (
-                      <>
+                      <span key={`via ${x}`}>
                         {i > 0 ? ', ' : ''}
                         <ExchangeLink vhost={vhost} name={x} />
-                      </>
+                      </span>
                     ))}
                   </span>
                 ) : null}

@@ -35,7 +35,7 @@ function userColumns(permissions: readonly Permission[] | undefined): readonly C
       key: 'tags',
       title: 'Tags',
       sort: (u) => u.tags.join(),
-      render: (u) => u.tags.map((t) => <Badge key={t}>{visible(t)}</Badge>),
+      render: (u) => u.tags.map((t) => <Badge key={`tag ${t}`}>{visible(t)}</Badge>),
     },
     {
       key: 'vhosts',
@@ -46,7 +46,7 @@ function userColumns(permissions: readonly Permission[] | undefined): readonly C
         return own.length === 0 ? (
           <span class="muted">no virtual host</span>
         ) : (
-          own.map((p) => <Badge key={p.vhost}>{visible(p.vhost)}</Badge>)
+          own.map((p) => <Badge key={`vhost ${p.vhost}`}>{visible(p.vhost)}</Badge>)
         )
       },
     },
@@ -88,7 +88,7 @@ export function Users() {
   if (chosen !== undefined)
     return (
       <OneUser
-        key={chosen}
+        key={`user ${chosen}`}
         name={chosen}
         user={data?.find((u) => u.name === chosen)}
         permissions={permissions.data}
@@ -232,7 +232,7 @@ function OneUser({ name, user, permissions }: OneUserProps) {
       </Heading>
       <p class="badges">
         {user?.tags.map((t) => (
-          <Badge key={t}>{visible(t)}</Badge>
+          <Badge key={`tag ${t}`}>{visible(t)}</Badge>
         ))}
       </p>
       <Card title="Permissions">
@@ -253,7 +253,7 @@ function PermissionList({ name, of }: { name: string; of: readonly Permission[] 
   return (
     <ul class="rules" aria-label="Permissions">
       {of?.map((p) => (
-        <li key={p.vhost}>
+        <li key={`vhost ${p.vhost}`}>
           <b>
             <Name of={p.vhost} />
           </b>

@@ -1,6 +1,6 @@
 /** Small parts that all pages share. */
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { reasonOf } from '../api.ts'
 import { visible } from '../format.ts'
 import { to } from '../router.ts'
@@ -147,7 +147,8 @@ export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | und
   return (
     <span class="table-value">
       {entries.map(([name, v]) => (
-        <span key={name} class="pair">
+        // A key of its own kind: names such as __proto__ are taken for something else.
+        <span key={`pair ${name}`} class="pair">
           <Name of={name} />
           <span class="muted">=</span>
           <code>{visible(typeof v === 'string' ? v : JSON.stringify(v))}</code>
@@ -184,6 +185,13 @@ export function Loading({ of = 'Reading …' }: { of?: string }) {
 }
 
 export function Heading({ title, crumbs = [], children }: HeadingProps) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  // Whoever uses the keyboard goes on at the beginning of a page that took a while to come.
+  useEffect(() => {
+    const { activeElement, body } = document
+    if (activeElement === body || activeElement?.id === 'main')
+      heading.current?.focus({ preventScroll: true })
+  }, [])
   return (
     <div class="heading">
       <div>
@@ -196,7 +204,9 @@ export function Heading({ title, crumbs = [], children }: HeadingProps) {
             ))}
           </nav>
         )}
-        <h1 tabIndex={-1}>{title}</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          {title}
+        </h1>
       </div>
       <div class="heading-actions">{children}</div>
     </div>

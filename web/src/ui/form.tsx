@@ -77,7 +77,7 @@ export function Choice({ label, value, change, of, hint }: ChoiceProps) {
       <label for={id}>{label}</label>
       <select id={id} value={value} onChange={(e) => change(e.currentTarget.value)}>
         {of.map(([v, text]) => (
-          <option key={v} value={v} selected={v === value}>
+          <option key={`value ${v}`} value={v} selected={v === value}>
             {text}
           </option>
         ))}

@@ -147,7 +147,8 @@ export function Grid<T>({ columns, rows, order, prefix = '', label, id, empty, l
             {shown.map((i) => {
               const row = rows.at(i)
               return (
-                <tr key={row === undefined ? i : id(row)} aria-rowindex={i + 2}>
+                // A key of its own kind: names such as __proto__ are taken for something else.
+                <tr key={row === undefined ? i : `row ${id(row)}`} aria-rowindex={i + 2}>
                   {columns.map((c) => (
                     <td key={c.key} class={cellClass(c)}>
                       {row === undefined ? '…' : c.render(row)}

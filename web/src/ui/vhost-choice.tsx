@@ -28,7 +28,7 @@ export function VhostChoice({ value }: { value: string }) {
     >
       <option value="">All virtual hosts</option>
       {all.map((v) => (
-        <option key={v} value={v} selected={v === value}>
+        <option key={`vhost ${v}`} value={v} selected={v === value}>
           {v}
         </option>
       ))}

@@ -1,0 +1,329 @@
+/** Hostile names, themes, small screens, keyboards, lost brokers, hidden tabs, ten thousand queues. */
+import type { Page } from 'playwright-core'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
+import { createBroker } from '../../src/index.ts'
+import { useWeb, type View, type ViewOptions } from '../support/browser.ts'
+import { fresh } from '../support/target.ts'
+import { until } from '../support/until.ts'
+
+const web = useWeb()
+let view: View | undefined
+
+afterEach(async () => {
+  const complaints = view?.complaints
+  await view?.close()
+  view = undefined
+  expect(complaints ?? []).toEqual([])
+})
+
+async function open(hash = '', options: ViewOptions = {}): Promise<View> {
+  view = await web.open(hash, options)
+  return view
+}
+
+async function go(page: Page, hash: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+  await page.locator('main h1, main .empty').first().waitFor()
+}
+
+const hostile = [
+  '<img src=x onerror="window.pwned=1">',
+  '"><script>window.pwned=2</script>',
+  "' onmouseover='window.pwned=3",
+  'javascript:window.pwned=4',
+  '../../etc/passwd',
+  'a?b#c&d=e%2F%zz',
+  '\u202egnp.exe\u200b\u0007',
+  '{{constructor.constructor("window.pwned=5")()}}',
+  '__proto__',
+  'constructor',
+  '🐇 ünïcödé 队列',
+  'x'.repeat(255),
+]
+
+describe('hostile', () => {
+  it.each(hostile)('%s as a queue’s name, its messages and their headers is shown as text', async (name) => {
+    const encoded = encodeURIComponent(name)
+    expect((await web.http.put(`queues/%2F/${encoded}`)).status).toBeLessThan(300)
+    onTestFinished(async () => {
+      await web.http.delete(`queues/%2F/${encoded}`)
+    })
+    await web.http.post('exchanges/%2F/amq.default/publish', {
+      properties: { headers: { [name.slice(0, 100)]: name, 'x-death': [{ queue: name, reason: name }] } },
+      routing_key: name,
+      payload: name,
+      payload_encoding: 'string',
+    })
+    await web.http.post(`bindings/%2F/e/amq.topic/q/${encoded}`, { routing_key: name })
+    const v = await open('#/queues')
+    await v.page.locator('tbody a').first().click()
+    const heading = v.page.locator('h1')
+    await heading.waitFor()
+    const shown = (await heading.textContent()) ?? ''
+    if (/^[\x20-\x7e]+$/.test(name)) expect(shown).toBe(name)
+    else expect(['\u202e', '\u200b', '\u0007'].filter((c) => shown.includes(c))).toEqual([])
+    for (const tab of ['Messages', /^Bindings/, 'Publish', /^Consumers/, 'Live', 'State'] as const) {
+      await v.click('link', tab)
+      await v.page.locator('main .card').first().waitFor()
+    }
+    await v.click('link', 'Messages')
+    await v.page.locator('.payload').first().waitFor()
+    expect(
+      await v.page.evaluate('[window.pwned, document.querySelectorAll("main img, main script").length]'),
+    ).toEqual([undefined, 0])
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete queue')
+    await until(async () => (await web.http.get(`queues/%2F/${encoded}`)).status === 404)
+  })
+
+  it('users, policies and virtual hosts are shown as text', async () => {
+    const name = hostile[0] as string
+    const encoded = encodeURIComponent(name)
+    await web.http.put(`users/${encoded}`, { password: 'p', tags: `management,${name.replaceAll(',', '')}` })
+    await web.http.put(`vhosts/${encoded}`, { description: name })
+    await web.http.put(`policies/%2F/${encoded}`, { pattern: '^no-such$', definition: { 'max-length': 1 } })
+    const v = await open()
+    for (const hash of ['#/users', `#/users/${encoded}`, '#/vhosts', '#/policies']) {
+      await go(v.page, hash)
+      await v.see(name)
+    }
+    await go(v.page, `#/queues?vhost=${encoded}`)
+    const choice = v.page.getByRole('combobox', { name: 'Virtual host' })
+    await until(async () => (await choice.inputValue()) === name, 'the choice')
+    expect(await v.page.evaluate('window.pwned')).toBe(undefined)
+    await web.http.delete(`users/${encoded}`)
+    await web.http.delete(`vhosts/${encoded}`)
+    await web.http.delete(`policies/%2F/${encoded}`)
+  })
+
+  it('addresses lead to no page of others, and to no script', async () => {
+    const v = await open()
+    for (const hash of [
+      '#/queues/%FF/%zz',
+      '#//evil.example',
+      '#/queues/../users',
+      '#javascript:window.pwned=1',
+    ]) {
+      await go(v.page, hash)
+      expect(v.page.url().startsWith(web.base)).toBe(true)
+    }
+    expect(await v.page.evaluate('window.pwned')).toBe(undefined)
+  })
+})
+
+const pages = [
+  '#/',
+  '#/queues',
+  '#/queues/%2F/phone-queue',
+  '#/queues/%2F/phone-queue?tab=messages',
+  '#/queues/%2F/phone-queue?tab=publish',
+  '#/queues/%2F/phone-queue?tab=bindings',
+  '#/exchanges',
+  '#/exchanges/%2F/amq.topic',
+  '#/connections',
+  '#/channels',
+  '#/policies',
+  '#/users',
+  '#/users/guest',
+  '#/vhosts',
+  '#/definitions',
+]
+
+/** The contrast between two colours, as WCAG 2 has it. */
+function contrast(a: string, b: string): number {
+  const light = (colour: string): number => {
+    const [r = 0, g = 0, bl = 0] = (colour.match(/[\d.]+/g) ?? []).map((n) => Number(n) / 255)
+    const line = (c: number): number => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * line(r) + 0.7152 * line(g) + 0.0722 * line(bl)
+  }
+  const [x, y] = [light(a), light(b)].sort((m, n) => n - m) as [number, number]
+  return (x + 0.05) / (y + 0.05)
+}
+
+const LOOK = `(() => {
+  const back = (e) => {
+    for (let at = e; at; at = at.parentElement) {
+      const c = getComputedStyle(at).backgroundColor
+      if (!/rgba\\(.*, 0\\)|transparent/.test(c)) return c
+    }
+    return 'rgb(255, 255, 255)'
+  }
+  return ['h1', '.muted', '.badge', 'a', '.button.primary', '.button', '.figure-label', 'th button', 'td a', '.diagnosis li'].flatMap((s) =>
+    [...document.querySelectorAll('main ' + s)].slice(0, 3).map((e) => [s, getComputedStyle(e).color, back(e)]))
+})()`
+
+describe('themes', () => {
+  it.each(['light', 'dark'] as const)('%s: as the system has it, and readable', async (theme) => {
+    await web.http.put('queues/%2F/phone-queue')
+    const v = await open('', { theme })
+    for (const hash of pages) {
+      await go(v.page, hash)
+      const pairs = (await v.page.evaluate(LOOK)) as [string, string, string][]
+      for (const [what, colour, back] of pairs)
+        expect([hash, what, contrast(colour, back) >= 4.5 ? 'readable' : `${colour} on ${back}`]).toEqual([
+          hash,
+          what,
+          'readable',
+        ])
+    }
+    const back = (await v.page.evaluate(
+      'getComputedStyle(document.documentElement).backgroundColor',
+    )) as string
+    expect(contrast(back, 'rgb(0, 0, 0)') > 10).toBe(theme === 'light')
+  })
+
+  it('are chosen by a button, and remembered', async () => {
+    const v = await open('', { theme: 'light' })
+    const back = (): Promise<string> =>
+      v.page.evaluate('getComputedStyle(document.documentElement).backgroundColor') as Promise<string>
+    const light = await back()
+    await v.click('button', 'Auto')
+    expect(await back()).toBe(light)
+    await v.click('button', 'Light')
+    await v.page.getByRole('button', { name: 'Dark' }).waitFor()
+    expect(await back()).not.toBe(light)
+    await v.page.reload()
+    await v.page.getByLabel('Password').waitFor()
+    expect(await back()).not.toBe(light)
+  })
+})
+
+describe('a phone', () => {
+  it('shows every page without scrolling sideways, and has a menu', async () => {
+    await web.http.put('queues/%2F/phone-queue')
+    const v = await open('', { width: 360, height: 740 })
+    for (const hash of pages) {
+      await go(v.page, hash)
+      const width = await v.page.evaluate('document.documentElement.scrollWidth')
+      expect([hash, width]).toEqual([hash, 360])
+    }
+    await v.click('button', 'Menu')
+    await v.click('link', 'Queues')
+    await v.page.getByRole('heading', { name: 'Queues' }).waitFor()
+    expect(await v.page.getByRole('link', { name: 'Definitions' }).isVisible()).toBe(false)
+  })
+})
+
+describe('a keyboard', () => {
+  it('is enough: to log in, to go to a queue, to purge it, to leave a question', async () => {
+    const q = fresh('keys')
+    await web.http.put(`queues/%2F/${q}`)
+    const v = await web.view()
+    view = v
+    await v.page.goto(`${web.base}/#/queues?q=${q}`)
+    await v.page.getByLabel('User').waitFor()
+    await v.page.keyboard.type('guest')
+    await v.page.keyboard.press('Tab')
+    await v.page.keyboard.type('guest')
+    await v.page.keyboard.press('Enter')
+    await v.page.getByRole('link', { name: q }).waitFor()
+    const focused = (): Promise<string> =>
+      v.page.evaluate('document.activeElement.textContent') as Promise<string>
+    const tabTo = async (text: string): Promise<void> => {
+      for (let i = 0; i < 60 && (await focused()) !== text; i++) await v.page.keyboard.press('Tab')
+      expect(await focused()).toBe(text)
+    }
+    await tabTo(q)
+    await v.page.keyboard.press('Enter')
+    await v.page.getByRole('heading', { name: q }).waitFor()
+    await until(async () => (await focused()) === q, 'the focus in the new page')
+    await tabTo('Purge')
+    await v.page.keyboard.press('Enter')
+    await v.page.locator('dialog[open]').waitFor()
+    await v.page.keyboard.press('Escape')
+    await v.page.locator('dialog').waitFor({ state: 'detached' })
+    await until(async () => (await focused()) === 'Purge', 'the focus back where it was')
+  })
+})
+
+describe('a broker that is lost', () => {
+  it('is said in a banner, which goes when the broker is back', async () => {
+    const first = await createBroker({ port: 0, managementPort: 0 })
+    const { managementPort = 0 } = first
+    const base = `http://127.0.0.1:${managementPort}`
+    const v = await web.view({ base })
+    view = v
+    await v.page.goto(`${base}/#/queues`)
+    await v.fill('User', 'guest')
+    await v.fill('Password', 'guest')
+    await v.page.keyboard.press('Enter')
+    await v.see('Nothing is here yet')
+    await first.close()
+    await v.see('The broker does not answer')
+    const second = await createBroker({ port: 0, managementPort })
+    onTestFinished(() => second.close())
+    await v.page.locator('.lost').waitFor({ state: 'detached' })
+    await v.see('Nothing is here yet')
+  })
+})
+
+describe('numbers', () => {
+  it('refresh by themselves, and not in a hidden tab', async () => {
+    const v = await open('#/queues')
+    await v.page.clock.install()
+    let requests = 0
+    v.page.on('request', () => requests++)
+    const hide = (hidden: boolean): Promise<unknown> =>
+      v.page.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))`,
+      )
+    await hide(false)
+    await until(() => requests > 0, 'a request when the tab is looked at')
+    // The timers of the requests before the clock was taken over have no part in it.
+    await v.page.waitForLoadState('networkidle')
+    requests = 0
+    await v.page.clock.runFor(6000)
+    await until(() => requests > 0, 'a request by itself')
+    await hide(true)
+    await v.page.waitForLoadState('networkidle')
+    requests = 0
+    await v.page.clock.runFor(60_000)
+    expect(requests).toBe(0)
+    await hide(false)
+    await until(() => requests > 0, 'a request when the tab is looked at again')
+  })
+})
+
+describe('ten thousand queues', () => {
+  it('are read page by page, as far as they are in sight, and only those are drawn', {
+    timeout: 120_000,
+  }, async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0 })
+    onTestFinished(() => broker.close())
+    const base = `http://127.0.0.1:${broker.managementPort}`
+    const queues = Array.from({ length: 10_000 }, (_, i) => ({
+      vhost: '/',
+      name: `queue-${String(i).padStart(5, '0')}`,
+      durable: true,
+      auto_delete: false,
+      arguments: {},
+    }))
+    const authorization = `Basic ${btoa('guest:guest')}`
+    const loaded = await fetch(`${base}/api/definitions`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ queues }),
+    })
+    expect(loaded.status).toBe(204)
+    const v = await web.view({ base })
+    view = v
+    const asked: string[] = []
+    v.page.on('request', (r) => asked.push(r.url()))
+    await v.page.goto(`${base}/#/queues?sort=name`)
+    await v.fill('User', 'guest')
+    await v.fill('Password', 'guest')
+    await v.page.keyboard.press('Enter')
+    await v.see('10,000 queues')
+    const rows = v.page.locator('.grid tbody tr:not(.gap)')
+    expect(await rows.count()).toBeLessThan(60)
+    await v.page.evaluate('document.querySelector(".grid").scrollTop = 5000 * 40')
+    await v.page.getByRole('link', { name: 'queue-05005' }).waitFor()
+    expect(await rows.count()).toBeLessThan(60)
+    await v.page.evaluate('document.querySelector(".grid").scrollTop = 1e9')
+    await v.page.getByRole('link', { name: 'queue-09999' }).waitFor()
+    await v.page.getByLabel('Filter by name').fill('queue-012')
+    await v.see('100 of 10,000 queues')
+    const lists = asked.filter((u) => u.includes('/api/queues'))
+    expect(lists.filter((u) => !u.includes('page_size=100'))).toEqual([])
+  })
+})
