@@ -85,7 +85,7 @@ describe('hostile', () => {
     const v = await open()
     for (const hash of ['#/users', `#/users/${encoded}`, '#/vhosts', '#/policies']) {
       await go(v.page, hash)
-      await v.see(name)
+      await v.page.locator('main bdi, main code', { hasText: name }).first().waitFor()
     }
     await go(v.page, `#/queues?vhost=${encoded}`)
     const choice = v.page.getByRole('combobox', { name: 'Virtual host' })

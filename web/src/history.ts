@@ -55,7 +55,9 @@ function samplesOf(of: string, name: string, stats: Stats | undefined): readonly
 
 /** Oldest first. Before anything was known there are zeros: of those only the last one stays. */
 function sinceKnown(given: readonly Sample[]): readonly Sample[] {
-  const all = [...given].sort((a, b) => a.timestamp - b.timestamp)
+  const now = Date.now()
+  // The newest may be of a moment that is still to come: times are rounded.
+  const all = given.filter((s) => s.timestamp <= now).sort((a, b) => a.timestamp - b.timestamp)
   const first = all.findIndex((s) => s.sample !== 0)
   return first > 1 ? all.slice(first - 1) : all
 }

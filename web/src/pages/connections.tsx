@@ -58,7 +58,7 @@ const columns: readonly Column<Connection>[] = [
     title: 'Channels',
     sort: 'channels',
     numeric: true,
-    width: '6rem',
+    width: '7rem',
     hide: 'phone',
     render: (c) => c.channels,
   },
@@ -164,6 +164,7 @@ export function OneConnection({ name }: { name: string }) {
         <Chart
           title="Octets a second"
           format={(v) => perSecond(v)}
+          binary
           span={range * 1000}
           until={at}
           least={1024}

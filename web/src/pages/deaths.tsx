@@ -32,12 +32,13 @@ export function deathsOf(headers: Table | undefined): readonly Death[] {
     }))
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  rejected: 'was rejected by a consumer of',
-  expired: 'expired in',
-  maxlen: 'had to leave because there were too many in',
-  delivery_limit: 'came back too often in',
-}
+/** A map: clients can write anything here. */
+const reasons = new Map([
+  ['rejected', 'was rejected by a consumer of'],
+  ['expired', 'expired in'],
+  ['maxlen', 'had to leave because there were too many in'],
+  ['delivery_limit', 'came back too often in'],
+])
 
 export function Deaths({ of, vhost }: { of: readonly Death[]; vhost: string }) {
   const latest = of[0]
@@ -46,7 +47,7 @@ export function Deaths({ of, vhost }: { of: readonly Death[]; vhost: string }) {
       <ol aria-label="What happened to this message">
         {of.map((d) => (
           <li key={`${d.queue}\n${d.reason}`}>
-            It {reasons[d.reason] ?? `died (${visible(d.reason)}) in`}{' '}
+            It {reasons.get(d.reason) ?? `died (${visible(d.reason)}) in`}{' '}
             <QueueLink vhost={vhost} name={d.queue} />
             {d.count > 1 ? ` ${plural(d.count, 'time')}` : ''}
             {Number.isNaN(d.at) ? '' : `, first at ${when(d.at)}`}. It had come through{' '}

@@ -56,8 +56,10 @@ export function OverviewPage() {
       {quiet ? <ConnectHelp overview={data} /> : <Growing />}
       <Charts of={data} at={at} range={range} nodes={nodes} />
       <p class="muted small">
-        Leveret {data.leveret_version}, which tells clients that it is RabbitMQ {data.rabbitmq_version}.
-        Listens on {data.listeners.map((l) => `${l.port} (${l.protocol})`).join(', ')}. Logged in as{' '}
+        Leveret {data.leveret_version}
+        {node === undefined ? '' : `, up for ${duration(node.uptime / 1000)}`}, which tells clients that it is
+        RabbitMQ {data.rabbitmq_version}. Listens on{' '}
+        {data.listeners.map((l) => `${l.port} (${l.protocol})`).join(', ')}. Logged in as{' '}
         <bdi>{session.get()?.name}</bdi>.
       </p>
     </>
@@ -109,7 +111,6 @@ function Figures({ of, node }: { of: Overview; node: Node | undefined }) {
           tone={node.mem_alarm ? 'bad' : undefined}
         />
       )}
-      {node === undefined ? null : <Figure label="Up" value={duration(node.uptime / 1000)} />}
     </div>
   )
 }
@@ -210,6 +211,7 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
       <Chart
         title="Memory"
         format={bytes}
+        binary
         {...axis}
         least={2 ** 27}
         series={[{ name: 'used', colour: 4, points: levels('node', 'mem_used', stats) }]}
@@ -217,6 +219,7 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
       <Chart
         title="Free disk"
         format={bytes}
+        binary
         {...axis}
         least={2 ** 27}
         series={[{ name: 'free', colour: 3, points: levels('node', 'disk_free', stats) }]}

@@ -22,6 +22,8 @@ interface ChartProps {
   until: number
   /** The scale reaches at least so far. */
   least?: number
+  /** Octets: the scale has powers of two. */
+  binary?: boolean
   /** A line across, such as a limit. */
   limit?: number | undefined
 }
@@ -31,19 +33,32 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [58, 6, 8, 20]
 
 /** What is known of a span, a minute at least: a line that has just begun fills the chart. */
 function known(series: readonly Series[], span: number, until: number): number {
-  const first = Math.min(...series.map((s) => s.points[0]?.[0] ?? until))
+  const starts = series.map(({ points }) => {
+    const busy = points.findIndex((p) => p[1] !== 0)
+    return points[Math.max(0, busy - 1)]?.[0] ?? until
+  })
+  const first = Math.min(until, ...starts.filter((_, i) => series[i]?.points.some((p) => p[1] !== 0)))
   return Math.min(span, Math.max(60_000, until - first))
 }
 
-export function Chart({ title, series, format, span: asked, until, least = 1, limit }: ChartProps) {
+export function Chart({
+  title,
+  series,
+  format,
+  span: asked,
+  until,
+  least = 1,
+  binary = false,
+  limit,
+}: ChartProps) {
   const span = known(series, asked, until)
   const box = useRef<HTMLDivElement>(null)
   const width = useWidth(box)
   const [at, setAt] = useState<number | undefined>()
   const inner = Math.max(10, width - LEFT - RIGHT)
   const top = useMemo(
-    () => ceiling(Math.max(least, limit ?? 0, ...series.flatMap((s) => s.points.map((p) => p[1])))),
-    [series, least, limit],
+    () => ceiling(Math.max(least, limit ?? 0, ...series.flatMap((s) => s.points.map((p) => p[1]))), binary),
+    [series, least, limit, binary],
   )
   const x = (t: number): number => LEFT + ((t - (until - span)) / span) * inner
   const y = (v: number): number => TOP + (1 - v / top) * (HEIGHT - TOP - BOTTOM)
@@ -116,8 +131,9 @@ function useWidth(box: { current: HTMLDivElement | null }): number {
   return width
 }
 
-/** 1, 2 or 5 times a power of ten. */
-function ceiling(v: number): number {
+/** 1, 2 or 5 times a power of ten, or a power of two. */
+function ceiling(v: number, binary: boolean): number {
+  if (binary) return 2 ** Math.ceil(Math.log2(v) - 0.001)
   const power = 10 ** Math.floor(Math.log10(v))
   return ([1, 2, 5, 10].find((m) => m * power >= v * 0.999) ?? 10) * power
 }

@@ -271,12 +271,16 @@ export function useLocalRows<T>(
 
 function nothing(): void {}
 
+function one(what: string): string {
+  return what === 'policies' ? 'policy' : what.replace(/s$/, '')
+}
+
 export function Count({ rows, what }: { rows: Rows<never> | Rows<unknown>; what: string }) {
   const { total, all } = rows
   const text = all === undefined || all === total ? count(total) : `${count(total)} of ${count(all)}`
   return (
     <span class="muted count" aria-live="polite">
-      {text} {what}
+      {text} {(all ?? total) === 1 ? one(what) : what}
     </span>
   )
 }
