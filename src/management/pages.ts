@@ -1,5 +1,6 @@
 /** What is there for people: a list of the routes, and the command-line tool that works over HTTP. */
 import type { FastifyInstance } from 'fastify'
+import { adminScript } from './admin-script.ts'
 import type { DescribedRoute } from './schemas/openapi.ts'
 
 const TYPE = 'text/html; charset=utf-8'
@@ -14,12 +15,16 @@ export function servePages(app: FastifyInstance, routes: readonly DescribedRoute
   ] as const)
     app.get(from, async (_request, reply) => reply.code(301).header('location', `${prefix}${to}`).send())
   app.get('/api/index.html', async (_request, reply) => reply.type(TYPE).send(listOfRoutes(routes)))
+  app.get('/cli/rabbitmqadmin', async (_request, reply) =>
+    reply.type('application/octet-stream').send(adminScript),
+  )
   app.get('/cli/index.html', async (_request, reply) => reply.type(TYPE).send(page('Command line', cliText)))
 }
 
 const cliText = `
 <p><code>npx leveret ctl --url http://USER:PASSWORD@HOST:15672 list_queues</code> runs rabbitmqctl's commands over HTTP, and
-<code>leveret ctl help</code> lists them. RabbitMQ's <code>rabbitmqadmin</code> works too.</p>
+<code>leveret ctl help</code> lists them. Where there is only Python, <a href="rabbitmqadmin"><code>rabbitmqadmin</code></a> does
+what RabbitMQ's program of that name does most; that works, too.</p>
 `
 
 function escaped(text: string): string {

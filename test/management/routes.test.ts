@@ -161,4 +161,10 @@ describe.skipIf(onOracle)('pages', () => {
       expect(await r.text()).toContain('<h1>')
     }
   })
+
+  it('offer rabbitmqadmin, as one file', async () => {
+    const r = await fetch(`${http.base}/cli/rabbitmqadmin`)
+    expect([r.status, r.headers.get('content-type')]).toEqual([200, 'application/octet-stream'])
+    expect(await r.text()).toMatch(/^#!\/usr\/bin\/env python3\n/)
+  })
 })
