@@ -11,7 +11,7 @@ import { carbonCopyKeys } from './carbon-copies.ts'
 import { type Content, type Incoming, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 import { publishContent } from './publish-content.ts'
-import type { Queue } from './queue/queue.ts'
+import type { ConsumedQueue } from './queue/queue.ts'
 import type { Route, Routing } from './router.ts'
 import type { TraceOrigin, Tracer } from './tracer.ts'
 
@@ -40,7 +40,7 @@ export class Firehose implements Tracer {
     })
   }
 
-  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
+  delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void {
     const redelivered = segment.wasDelivered(index) ? 1 : 0
     charged(this.owner, () =>
       this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),

@@ -1,7 +1,7 @@
 /** Who watches the messages that pass through a vhost: the firehose, and those who look for a while. */
 import type { Incoming } from './message.ts'
 import type { Segment } from './messages/segment.ts'
-import type { Queue } from './queue/queue.ts'
+import type { ConsumedQueue } from './queue/queue.ts'
 import type { Route } from './router.ts'
 
 /** Who publishes or is delivered to. */
@@ -14,7 +14,7 @@ export interface TraceOrigin {
 /** Neither call may throw, or change what it is shown. */
 export interface Tracer {
   published(origin: TraceOrigin, m: Incoming, route: Route): void
-  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void
+  delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void
 }
 
 class Several implements Tracer {
@@ -28,7 +28,7 @@ class Several implements Tracer {
     for (const t of this.list) t.published(origin, m, route)
   }
 
-  delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
+  delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void {
     for (const t of this.list) t.delivered(origin, queue, segment, index)
   }
 }

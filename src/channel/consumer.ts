@@ -3,7 +3,7 @@
 import { type Incoming, readContent } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { ConsumedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { writeContent } from '../output/content-writer.ts'
 import type { Output } from '../output/output.ts'
@@ -36,7 +36,7 @@ export class ChannelConsumer implements Consumer {
   readonly exclusive: boolean
   readonly priority: number
   readonly prefetch: number
-  readonly queue: Queue
+  readonly queue: ConsumedQueue
   readonly arguments: FieldTable
   parked = false
   readonly channel: Channel
@@ -49,7 +49,7 @@ export class ChannelConsumer implements Consumer {
   /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
   private readonly prefix: Uint8Array
 
-  constructor(channel: Channel, queue: Queue, options: ConsumerOptions) {
+  constructor(channel: Channel, queue: ConsumedQueue, options: ConsumerOptions) {
     this.channel = channel
     this.output = channel.client.output
     this.queue = queue
@@ -78,7 +78,7 @@ export class ChannelConsumer implements Consumer {
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
   }
 
-  deliver(queue: Queue, segment: Segment, index: number, number: number): void {
+  deliver(queue: ConsumedQueue, segment: Segment, index: number, number: number): void {
     const before = this.output.position
     const tag = this.count(queue, number)
     try {
@@ -95,7 +95,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   /** A delivery begins; returns its tag. */
-  private count(queue: Queue, number: number): number {
+  private count(queue: ConsumedQueue, number: number): number {
     const channel = this.channel
     let tag: number
     const { counters } = channel
@@ -126,7 +126,7 @@ export class ChannelConsumer implements Consumer {
     this.channel.sharedUnacked--
   }
 
-  private write(queue: Queue, segment: Segment, index: number, number: number, tag: number): void {
+  private write(queue: ConsumedQueue, segment: Segment, index: number, number: number, tag: number): void {
     const channel = this.channel
     const redelivered = segment.wasDelivered(index)
     if (redelivered) channel.counters.redelivered++

@@ -4,7 +4,7 @@
  * tags. Deliveries without acknowledgement take tags but no room, and what is settled makes room however old the first
  * outstanding one is: the ring is as long as what is outstanding.
  */
-import type { Queue } from '../broker/queue/queue.ts'
+import type { ConsumedQueue } from '../broker/queue/queue.ts'
 import { TimeMarks } from '../util/time-marks.ts'
 import type { ChannelConsumer } from './consumer.ts'
 
@@ -28,7 +28,7 @@ export class Unsettled {
   private tags = new Float64Array(INITIAL_SLOTS)
   /** The message's number in its queue. */
   private numbers = new Float64Array(INITIAL_SLOTS)
-  private queues: (Queue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
+  private queues: (ConsumedQueue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
   /** undefined for a basic.get. */
   private consumers: (ChannelConsumer | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
 
@@ -44,7 +44,7 @@ export class Unsettled {
   }
 
   /** A delivery that will be settled; returns its tag. */
-  add(queue: Queue, number: number, consumer: ChannelConsumer | undefined): number {
+  add(queue: ConsumedQueue, number: number, consumer: ChannelConsumer | undefined): number {
     const tag = this.nextTag
     if (this.nextPlace - this.firstPlace === this.slots) this.makeRoom()
     const place = this.nextPlace
@@ -112,8 +112,8 @@ export class Unsettled {
     return low
   }
 
-  queueOf(tag: number): Queue {
-    return this.queues[this.placeFrom(tag) & (this.slots - 1)] as Queue
+  queueOf(tag: number): ConsumedQueue {
+    return this.queues[this.placeFrom(tag) & (this.slots - 1)] as ConsumedQueue
   }
 
   numberOf(tag: number): number {
@@ -125,10 +125,10 @@ export class Unsettled {
   }
 
   /** The queues of outstanding deliveries from `tag` to `last`. */
-  queuesFrom(tag: number, last: number): Queue[] {
-    const found = new Set<Queue>()
+  queuesFrom(tag: number, last: number): ConsumedQueue[] {
+    const found = new Set<ConsumedQueue>()
     const mask = this.slots - 1
-    let before: Queue | undefined
+    let before: ConsumedQueue | undefined
     for (let place = this.placeFrom(tag); place < this.nextPlace; place++) {
       const queue = this.queues[place & mask]
       if (queue === undefined || queue === before) continue
@@ -140,7 +140,7 @@ export class Unsettled {
   }
 
   /** Outstanding deliveries of one queue. */
-  *of(queue: Queue): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
+  *of(queue: object): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
     const last = this.nextTag - 1
     for (let tag = this.nextFrom(0, last); tag <= last; tag = this.nextFrom(tag + 1, last))
       if (this.queueOf(tag) === queue)
@@ -179,7 +179,7 @@ export class Unsettled {
     const outstanding = new Uint8Array(slots)
     const tags = new Float64Array(slots)
     const numbers = new Float64Array(slots)
-    const queues = new Array<Queue | undefined>(slots).fill(undefined)
+    const queues = new Array<ConsumedQueue | undefined>(slots).fill(undefined)
     const consumers = new Array<ChannelConsumer | undefined>(slots).fill(undefined)
     let to = 0
     for (let place = this.firstPlace; place < this.nextPlace; place++) {

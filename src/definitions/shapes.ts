@@ -1,7 +1,7 @@
 /** Objects as definitions files have them, without their vhost. */
 import { type Binding, type Exchange, isExchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { QueueInfo } from '../broker/queue/queue.ts'
 import { type FieldTable, type FieldValue, toPlain } from '../protocol/field-table.ts'
 import { SCRYPT, SHA256 } from '../security/passwords.ts'
 import type { UserRecord } from '../security/users.ts'
@@ -24,7 +24,7 @@ export function tableJson(t: FieldTable): Json {
   return out
 }
 
-export function queueJsonBrief(q: Queue): Json {
+export function queueJsonBrief(q: QueueInfo): Json {
   return {
     name: q.name,
     type: q.kind.name,

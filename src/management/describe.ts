@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls'
 import { keysWithoutEffect } from '../broker/arguments/validation.ts'
 import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Client } from '../channel/client.ts'
@@ -21,7 +21,7 @@ import { garbageCollectionJson } from './node-numbers.ts'
 import { headTimestamp, queueNumbers } from './queue-numbers.ts'
 import type { Statistics } from './statistics.ts'
 
-export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
+export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json {
   const n = queueNumbers(q)
   const { consumers } = q.counts
   const { policy, operator } = q.policies
@@ -70,7 +70,7 @@ export function queueJson(s: Statistics, vhost: Vhost, q: Queue): Json {
 }
 
 /** What only some kinds of queues have. */
-function kindJson(s: Statistics, q: Queue): Json {
+function kindJson(s: Statistics, q: InspectedQueue): Json {
   const node = s.node.nodeName
   if (q.kind.transient)
     return {
@@ -96,7 +96,7 @@ function kindJson(s: Statistics, q: Queue): Json {
 }
 
 /** As RabbitMQ 3.x has it: some monitoring reads rates there. */
-function backingQueueJson(s: Statistics, q: Queue): Json {
+function backingQueueJson(s: Statistics, q: InspectedQueue): Json {
   const rate = (...names: string[]): number => s.rateOf(q, names)
   return {
     mode: 'default',
@@ -110,7 +110,7 @@ function backingQueueJson(s: Statistics, q: Queue): Json {
   }
 }
 
-function ownerOf(q: Queue): Json | null {
+function ownerOf(q: InspectedQueue): Json | null {
   const owner = q.owner as Connection | undefined
   if (owner?.peer === undefined) return null
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
@@ -151,7 +151,7 @@ export function bindingJson(vhost: Vhost, b: Binding): Json {
 }
 
 /** Every queue is bound to the default exchange by its name. */
-export function implicitBindingJson(vhost: Vhost, q: Queue): Json {
+export function implicitBindingJson(vhost: Vhost, q: InspectedQueue): Json {
   return {
     source: '',
     vhost: vhost.name,

@@ -3,7 +3,7 @@
  * piece, so that the broker does its work in between.
  */
 import type { Browsed } from '../broker/messages/order.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { InspectedQueue } from '../broker/queue/queue.ts'
 import { nextTurn } from '../util/timers.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
@@ -62,10 +62,10 @@ class Look {
   private fitting = 0
   private holders: Map<number, Json> | undefined
   private readonly active: ManagedBroker
-  private readonly queue: Queue
+  private readonly queue: InspectedQueue
   private readonly question: Question
 
-  constructor(active: ManagedBroker, queue: Queue, question: Question) {
+  constructor(active: ManagedBroker, queue: InspectedQueue, question: Question) {
     this.active = active
     this.queue = queue
     this.question = question
@@ -122,7 +122,11 @@ class Look {
   }
 }
 
-export async function peek(active: ManagedBroker, queue: Queue, question: Question): Promise<Json[]> {
+export async function peek(
+  active: ManagedBroker,
+  queue: InspectedQueue,
+  question: Question,
+): Promise<Json[]> {
   const look = new Look(active, queue, question)
   while (!look.done && !queue.deleted) {
     look.piece()
@@ -132,7 +136,7 @@ export async function peek(active: ManagedBroker, queue: Queue, question: Questi
 }
 
 /** Who has which message of the queue, and since when. */
-function holdersOf({ server }: ManagedBroker, q: Queue): Map<number, Json> {
+function holdersOf({ server }: ManagedBroker, q: InspectedQueue): Map<number, Json> {
   const out = new Map<number, Json>()
   for (const c of server.connections)
     for (const ch of c.channels)

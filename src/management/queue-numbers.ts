@@ -1,5 +1,5 @@
 /** What a queue holds, in memory and on disk. */
-import type { Queue } from '../broker/queue/queue.ts'
+import type { InspectedQueue } from '../broker/queue/queue.ts'
 
 export interface QueueNumbers {
   readonly messages: number
@@ -18,7 +18,7 @@ export interface QueueNumbers {
   readonly memory: number
 }
 
-export function queueNumbers(q: Queue): QueueNumbers {
+export function queueNumbers(q: InspectedQueue): QueueNumbers {
   const { ready, unacked } = q.counts
   const messages = ready + unacked
   const bytes = q.bytes.ready + q.bytes.unacked
@@ -46,7 +46,7 @@ export function queueNumbers(q: Queue): QueueNumbers {
 const LOOKED_AT_MAX = 1000
 
 /** The timestamp that its publisher has given the first ready message, in seconds since 1970; null where there is none. */
-export function headTimestamp(q: Queue): number | null {
+export function headTimestamp(q: InspectedQueue): number | null {
   if (q.counts.ready === 0) return null
   let looked = 0
   for (const { segment, index, unacked } of q.browse()) {

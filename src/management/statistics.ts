@@ -1,6 +1,6 @@
 /** The numbers of one answer: what is counted, how fast it grows, and what it was where the query asks for that. */
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -99,12 +99,12 @@ export class Statistics {
   }
 
   /** Of some counters of a queue, a second. */
-  rateOf(q: Queue, names: readonly string[]): number {
+  rateOf(q: InspectedQueue, names: readonly string[]): number {
     const rates = this.rates.of(q)?.rates ?? []
     return names.reduce((n, name) => n + (rates[queueSubject.names.indexOf(name)] ?? 0), 0)
   }
 
-  ofQueue(q: Queue): Json {
+  ofQueue(q: InspectedQueue): Json {
     return this.stats(this.rates.of(q), q, queueSubject, queueStats, 'msg_rates')
   }
 
@@ -151,7 +151,7 @@ export class Statistics {
   }
 
   /** messages, messages_ready and messages_unacknowledged, with how fast they become more or fewer. */
-  lengths(q: Queue): Json {
+  lengths(q: InspectedQueue): Json {
     return this.stats(this.rates.of(q), q, queueSubject, lengthStats, 'lengths')
   }
 

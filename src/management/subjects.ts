@@ -1,7 +1,7 @@
 /** What is counted of each kind of object, and how RabbitMQ's numbers come about from that. */
 import { channelCounterNames, queueCounterNames } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -46,7 +46,7 @@ function add(to: number[], from: readonly number[], start: number): void {
   for (let i = 0; i < from.length; i++) to[start + i] = (to[start + i] as number) + (from[i] as number)
 }
 
-export const queueSubject = of<Queue>(queueNames, ({ counters, counts }) => {
+export const queueSubject = of<InspectedQueue>(queueNames, ({ counters, counts }) => {
   const out: number[] = []
   for (const name of queueCounterNames) out.push(counters[name])
   out.push(counts.ready, counts.unacked)

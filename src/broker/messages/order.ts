@@ -1,5 +1,4 @@
 /** In which order a queue holds its messages, and what it can do with them. */
-
 import type { Incoming } from '../message.ts'
 import type { Segment } from './segment.ts'
 import type { Holding } from './segments.ts'
@@ -14,28 +13,30 @@ export interface Browsed {
   readonly arrivedAt: number
 }
 
-export interface MessageOrder {
+export interface MessageCounts {
   readonly ready: number
   readonly unacked: number
   /** Octets of the bodies. */
   readonly readyBytes: number
   readonly unackedBytes: number
+}
+
+/** For handing out, expiring and dropping what is next. */
+export interface OrderHead extends MessageCounts {
   /** Where `head()` found the first ready message, and the number by which it is settled. */
   readonly headSegment: Segment
   readonly headIndex: number
   readonly headNumber: number
-  /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
-  readonly headSecond: number
-  readonly holding: Holding
-  append(m: Incoming, expiresAt: number): void
-  /** What is appended from now on comes in that second since 1970. */
-  arriving(second: number): void
   /** Finds the first ready message; false where there is none. */
   head(): boolean
   /** The head goes out and waits for its settlement. */
   takeHead(): void
   /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
   removeHead(): void
+}
+
+/** For what becomes of messages that are out. */
+export interface UnackedMessages {
   /** An unacked message leaves for good. */
   settle(number: number): void
   /** An unacked message goes back to its place. */
@@ -48,15 +49,28 @@ export interface MessageOrder {
   takeWaiting(): { number: number; until: number }[]
   /** Where a message lies; loaded. */
   find(number: number): { segment: Segment; index: number }
+}
+
+/** For messages that expire wherever they stand. */
+export interface ExpiringMessages extends Pick<UnackedMessages, 'take'> {
+  /** Numbers of ready messages whose time was over before `now`, some at a time; empty where there are no more. */
+  expired(now: number): number[]
+  /** When the next message anywhere expires, in ms since 1970; 0 = never. */
+  soonestExpiry(): number
+}
+
+export interface MessageOrder extends OrderHead, UnackedMessages, ExpiringMessages {
+  /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
+  readonly headSecond: number
+  readonly holding: Holding
+  append(m: Incoming, expiresAt: number): void
+  /** What is appended from now on comes in that second since 1970. */
+  arriving(second: number): void
   /**
    * All messages behind number `after`, ready and unacked, without touching them. Nothing may change the order between
    * two steps.
    */
   browse(after: number): Iterable<Browsed>
-  /** Numbers of ready messages whose time was over before `now`, some at a time; empty where there are no more. */
-  expired(now: number): number[]
-  /** When the next message anywhere expires, in ms since 1970; 0 = never. */
-  soonestExpiry(): number
   /** Takes back what the logs kept; returns how many messages are ready. */
   restore(): number
   /** Drops every ready message; returns how many. */

@@ -2,7 +2,7 @@
 /** The consumers of a queue and whose turn it is. Knows credit, not messages. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Segment } from '../messages/segment.ts'
-import type { Queue } from './queue.ts'
+import type { ConsumedQueue } from './queue.ts'
 
 /** What a queue needs of a consumer; a channel implements it. */
 export interface Consumer {
@@ -22,7 +22,7 @@ export interface Consumer {
    * `number` is the message's number in its queue, by which it is settled later.
    * @throws where the message cannot be read; nothing has gone out then
    */
-  deliver(queue: Queue, segment: Segment, index: number, number: number): void
+  deliver(queue: ConsumedQueue, segment: Segment, index: number, number: number): void
   /** The queue's settings are others now. */
   settingsChanged(): void
   /** The queue is gone: tell the client. */

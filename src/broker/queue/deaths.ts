@@ -7,7 +7,7 @@ import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
 import { charged } from '../../util/owner.ts'
 import { type Content, type Incoming, readContent } from '../message.ts'
-import type { MessageOrder } from '../messages/order.ts'
+import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
@@ -28,14 +28,14 @@ type Fate = 'gone' | 'kept' | 'parked'
 export class Deaths {
   private readonly retained = new Map<number, RetainedMessage>()
   private readonly queue: Queue
-  private readonly order: MessageOrder
+  private readonly order: UnackedMessages
   private readonly clock: Clock
   private readonly deadLetter: DeadLetter
   private readonly aside: Aside
   private timer: Timer | undefined
 
   /** @param aside takes messages that cannot be dead-lettered */
-  constructor(queue: Queue, order: MessageOrder, clock: Clock, deadLetter: DeadLetter, aside: Aside) {
+  constructor(queue: Queue, order: UnackedMessages, clock: Clock, deadLetter: DeadLetter, aside: Aside) {
     this.queue = queue
     this.aside = aside
     this.order = order

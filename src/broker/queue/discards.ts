@@ -4,7 +4,7 @@
  * once. The queue goes on with the others in the next turn.
  */
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
-import type { MessageOrder } from '../messages/order.ts'
+import type { OrderHead } from '../messages/order.ts'
 import type { Pumped, Turn } from '../turn.ts'
 import type { Deaths } from './deaths.ts'
 import type { DeathReason, Queue } from './queue.ts'
@@ -15,7 +15,7 @@ const DEAD_LETTER_COST = 25
 export class Discards {
   private readonly turn: Turn
   private readonly queue: Queue & Pumped
-  private readonly order: MessageOrder
+  private readonly order: OrderHead
   private readonly deaths: Deaths
   private left = 0
   private turnNumber = 0
@@ -23,7 +23,7 @@ export class Discards {
   /** All queues together have had their time for dead letters. */
   private late = false
 
-  constructor(turn: Turn, queue: Queue & Pumped, order: MessageOrder, deaths: Deaths) {
+  constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, deaths: Deaths) {
     this.turn = turn
     this.queue = queue
     this.order = order

@@ -1,5 +1,5 @@
 /** x-max-length, x-max-length-bytes and x-overflow: what a queue may hold ready (behaviour.md section 11). */
-import type { MessageOrder } from '../messages/order.ts'
+import type { MessageCounts } from '../messages/order.ts'
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
 
@@ -30,14 +30,14 @@ export class LengthLimit {
   }
 
   /** There are more ready messages than allowed, and the first have to go. Where publishes are refused, what comes back stays. */
-  exceeded(order: MessageOrder): boolean {
+  exceeded(order: MessageCounts): boolean {
     return (
       this.overflow === 'drop-head' && (order.ready > this.maxMessages || order.readyBytes > this.maxBytes)
     )
   }
 
   /** One more message with that body would exceed the limit. */
-  wouldExceed(order: MessageOrder, bodySize: number): boolean {
+  wouldExceed(order: MessageCounts, bodySize: number): boolean {
     return order.ready + 1 > this.maxMessages || order.readyBytes + bodySize > this.maxBytes
   }
 }

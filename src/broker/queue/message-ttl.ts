@@ -1,6 +1,6 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
 import type { Clock, Timer } from '../../util/clock.ts'
-import type { MessageOrder } from '../messages/order.ts'
+import type { ExpiringMessages, OrderHead } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
 
 export class MessageTtl {
@@ -28,7 +28,7 @@ export class MessageTtl {
   }
 
   /** Strictly in the past: a TTL of 0 lets a message reach a consumer that is ready in the same turn. */
-  headExpired(order: MessageOrder, now: number): boolean {
+  headExpired(order: OrderHead, now: number): boolean {
     const at = order.headSegment.expiresAt(order.headIndex)
     return at !== 0 && at < now
   }
@@ -37,7 +37,7 @@ export class MessageTtl {
    * Drops what has expired at the head, and wakes for the next.
    * @param drop false where it has not dropped the head: the rest has to wait
    */
-  dropHeads(order: MessageOrder, now: number, drop: () => boolean): void {
+  dropHeads(order: OrderHead, now: number, drop: () => boolean): void {
     while (order.head()) {
       const at = order.headSegment.expiresAt(order.headIndex)
       if (at === 0) return
@@ -50,7 +50,7 @@ export class MessageTtl {
   }
 
   /** Takes out what has expired wherever it stands, by the index of deadlines, as many as may go. */
-  takeAll(order: MessageOrder, now: number, discards: Discards): void {
+  takeAll(order: ExpiringMessages, now: number, discards: Discards): void {
     for (;;) {
       if (!discards.mayGoOn()) return
       const found = order.expired(now)

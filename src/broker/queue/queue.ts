@@ -1,5 +1,4 @@
 /** What exchanges, channels and operations see of a queue, whatever its kind. */
-
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
@@ -8,7 +7,7 @@ import type { Browsed } from '../messages/order.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { Holding } from '../messages/segments.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import type { Aside } from './aside.ts'
+import type { Aside, ParkedMessage } from './aside.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
@@ -80,34 +79,27 @@ export interface RetrySettings {
   readonly max: number
 }
 
-export interface Queue extends QueueInfo, Owner {
-  readonly owner: object | undefined
-  readonly log: number | undefined
-  readonly settings: QueueSettings
-  /** The policies that apply at present. */
-  readonly policies: AppliedPolicies
+/** A queue as publishers and routing see it. */
+export interface RoutedQueue {
+  readonly name: string
   readonly deleted: boolean
-  readonly counters: QueueCounters
-  /** The consumers, in the order of their arrival. */
-  readonly consumerList: Iterable<Consumer>
   /** Marks the queue as reached by the routing pass of that number. */
   routeStamp: number
-  /** Messages ready, messages unacked, consumers. */
-  readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
-  readonly bytes: { readonly ready: number; readonly unacked: number }
-  /** When the first ready message came, in ms since 1970, to the second; 0 = unknown, or there is none. */
-  readonly headArrivedAt: number
-  readonly holding: Holding
+  publish(m: Incoming): number
+}
+
+/** As those see it who take messages out of it. */
+export interface ConsumedQueue extends QueueInfo, Owner {
+  readonly settings: QueueSettings
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
   /** Deliveries may differ from what was published: `decorated` says how. */
   readonly decorates: boolean
+  /** What has been set aside. */
+  readonly aside: Aside
   /** The message as it goes out; undefined where it goes out as it is. */
   decorated(d: Delivery): Incoming | undefined
-  /** New policies, and what they come to. */
-  configure(policies: AppliedPolicies, settings: QueueSettings): void
-  publish(m: Incoming): number
   consume(c: Consumer): void
   cancel(c: Consumer): void
   /** The consumer has credit again. */
@@ -119,29 +111,62 @@ export interface Queue extends QueueInfo, Owner {
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
   settle(number: number, how: Settlement): void
-  /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
-  browse(after?: number): Iterable<Browsed>
   /**
    * A ready message cannot be handled: it is set aside, so that those behind it go on.
    * @param during what was being done with it
    */
   setAside(number: number, during: string, error: unknown): void
-  /** What has been set aside. */
+}
+
+/** As operators see it: nothing is changed. */
+export interface InspectedQueue extends QueueInfo {
+  readonly owner: object | undefined
+  readonly settings: QueueSettings
+  /** The policies that apply at present. */
+  readonly policies: AppliedPolicies
+  readonly deleted: boolean
+  readonly counters: QueueCounters
+  /** Messages ready, messages unacked, consumers. */
+  readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
+  readonly bytes: { readonly ready: number; readonly unacked: number }
+  /** When the first ready message came, in ms since 1970, to the second; 0 = unknown, or there is none. */
+  readonly headArrivedAt: number
+  readonly holding: Holding
+  /** The consumers, in the order of their arrival. */
+  readonly consumerList: Iterable<Consumer>
+  /** With x-single-active-consumer, the one that gets the messages. */
+  readonly activeConsumer: Consumer | undefined
+  readonly aside: Iterable<ParkedMessage> & { readonly size: number }
+  /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
+  browse(after?: number): Iterable<Browsed>
+}
+
+/** Its life, from the store or a declaration to its end. */
+export interface QueueLifetime {
+  readonly log: number | undefined
+  /** New policies, and what they come to. */
+  configure(policies: AppliedPolicies, settings: QueueSettings): void
+  /** A declare that found the queue as it is. */
+  redeclared(): void
+  /** Takes back what the log kept. */
+  restore(): void
+  /** No more timers; the messages stay where they are. */
+  stop(): void
+  /** @throws AmqpError 406 where a condition of queue.delete does not hold */
+  checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
+  /** Ends the queue's life; returns how many messages were ready. */
+  destroy(): number
+}
+
+export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, QueueLifetime {
+  readonly name: string
+  readonly settings: QueueSettings
+  readonly deleted: boolean
   readonly aside: Aside
-  /** Makes it ready again; returns how many there were. */
+  /** Makes what was set aside ready again; returns how many there were. */
   releaseParked(): number
   /** Takes a ready message out of the queue, for good. */
   removeReady(number: number): void
   /** @throws AmqpError 540 where the kind does not allow it */
   purge(): number
-  /** A declare that found the queue as it is. */
-  redeclared(): void
-  /** @throws AmqpError 406 where a condition of queue.delete does not hold */
-  checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
-  /** Takes back what the log kept. */
-  restore(): void
-  /** No more timers; the messages stay where they are. */
-  stop(): void
-  /** Ends the queue's life; returns how many messages were ready. */
-  destroy(): number
 }

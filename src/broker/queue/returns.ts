@@ -1,7 +1,7 @@
 /** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
 import type { Clock } from '../../util/clock.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
-import type { MessageOrder } from '../messages/order.ts'
+import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
 import type { Deaths } from './deaths.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
@@ -9,7 +9,7 @@ import type { Queue } from './queue.ts'
 
 export class Returns {
   private readonly queue: Queue
-  private readonly order: MessageOrder
+  private readonly order: UnackedMessages
   private readonly deaths: Deaths
   private readonly aside: Aside
   private readonly clock: Clock
@@ -19,7 +19,7 @@ export class Returns {
   /** @param wake called when a message is ready again */
   constructor(
     queue: Queue,
-    order: MessageOrder,
+    order: UnackedMessages,
     deaths: Deaths,
     aside: Aside,
     clock: Clock,
