@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { basename, resolve } from 'node:path'
 import { type LogFn, type Logger as Pino, pino, type StreamEntry } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
-import type { Draft } from './config/draft.ts'
+import type { ConfigBuilder } from './config/config-builder.ts'
 import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
 import type { BrokerNode } from './node/node.ts'
@@ -24,7 +24,7 @@ const EXIT_USAGE = 64
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
 
-function makeLogger(level: string, draft: Draft): Pino {
+function makeLogger(level: string, draft: ConfigBuilder): Pino {
   const { logConsole, logStderr, logFormat } = draft
   const logFile = draft.logFile && resolve(draft.logDir ?? '', draft.logFile)
   const streams: StreamEntry[] = []
@@ -155,12 +155,12 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
   keepYoungHeap()
   const logger = makeLogger('info', draft)
   const categories = logCategories.map((category) => [category, logger.child({ category })] as const)
-  const setLevels = (d: Draft): void => {
-    const usual = options.logLevel ?? levelOf(d.logLevel)
-    logger.level = usual
+  const setLevels = (d: ConfigBuilder): void => {
+    const byDefault = options.logLevel ?? levelOf(d.logLevel)
+    logger.level = byDefault
     for (const [category, child] of categories) {
       const own = d.logLevels.get(category)
-      child.level = own === undefined ? usual : levelOf(own)
+      child.level = own === undefined ? byDefault : levelOf(own)
     }
   }
   setLevels(draft)
@@ -208,7 +208,7 @@ function reloadOnSignal(
   node: BrokerNode,
   logger: Pino,
   options: StartOptions,
-  setLevels: (d: Draft) => void,
+  setLevels: (d: ConfigBuilder) => void,
 ): void {
   process.on('SIGHUP', () => {
     try {

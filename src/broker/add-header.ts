@@ -4,14 +4,14 @@ import { FieldTable } from '../protocol/field-table.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
 import { encodeContent } from './content.ts'
-import { Incoming, propertiesOffset, readContent } from './message.ts'
+import { InboundMessage, propertiesOffset, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 
 /**
  * @param name of the header; one of that name which is there already goes
  * @param field name, type letter and value as they stand on the wire
  */
-export function withHeader(segment: Segment, index: number, name: string, field: Buffer): Incoming {
+export function withHeader(segment: Segment, index: number, name: string, field: Buffer): InboundMessage {
   const source = bufferView(segment.bytes as Uint8Array)
   const namesStart = segment.namesStart(index)
   const contentStart = segment.contentStart(index)
@@ -35,7 +35,7 @@ export function withHeader(segment: Segment, index: number, name: string, field:
   out.writeUInt32BE(tableBytes + field.length, shift(at))
   field.copy(out, shift(at) + 4)
   source.copy(out, shift(at) + 4 + field.length, rest, end)
-  const m = new Incoming()
+  const m = new InboundMessage()
   m.source = new Uint8Array(out.buffer, out.byteOffset, out.length)
   m.namesEnd = shift(contentStart)
   m.contentStart = shift(contentStart)
@@ -44,7 +44,7 @@ export function withHeader(segment: Segment, index: number, name: string, field:
   return m
 }
 
-function rewritten(segment: Segment, index: number, name: string, field: Buffer): Incoming {
+function rewritten(segment: Segment, index: number, name: string, field: Buffer): InboundMessage {
   const { exchange, routingKey, properties, body } = readContent(
     segment.bytes as Uint8Array,
     segment.namesStart(index),
@@ -53,7 +53,7 @@ function rewritten(segment: Segment, index: number, name: string, field: Buffer)
   )
   const others = (properties.headers ?? FieldTable.empty).without(name)
   const headers = FieldTable.decode(Buffer.concat([field, others.bytes]), TABLE_DEPTH_INSIDE_MAX)
-  const m = new Incoming()
+  const m = new InboundMessage()
   encodeContent(exchange, routingKey, { ...properties, headers }, body, m)
   return m
 }

@@ -189,8 +189,8 @@ export class Broker {
   makeVhost(info: VhostInfo): Vhost {
     const warn = (p: PolicyInfo, text: string): void => this.policyWarning(info.name, p.name, text)
     const { consumerTimeout, semantics } = this
-    const usual = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
-    const v = new Vhost(info, this.topology, this.clock, this.counters, usual, warn)
+    const defaults = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
+    const v = new Vhost(info, this.topology, this.clock, this.counters, defaults, warn)
     this.vhosts.set(info.name, v)
     return v
   }

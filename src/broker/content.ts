@@ -3,7 +3,7 @@ import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FrameWriter } from '../protocol/frame-writer.ts'
 import { encodeProperties, type Properties } from '../protocol/generated/properties.ts'
 import { EncodeError } from '../util/octet-text.ts'
-import { ContentBuilder, encodeNames, type Incoming } from './message.ts'
+import { ContentBuilder, encodeNames, type InboundMessage } from './message.ts'
 
 const PERSISTENT = 2
 
@@ -16,7 +16,7 @@ export function encodeContent(
   routingKey: string,
   properties: Properties,
   body: Uint8Array,
-  m: Incoming,
+  m: InboundMessage,
 ): void {
   if (properties.headers !== undefined && properties.headers.depth > TABLE_DEPTH_INSIDE_MAX)
     throw new EncodeError(`headers nested deeper than ${TABLE_DEPTH_INSIDE_MAX}`)

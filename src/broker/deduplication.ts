@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
-import { type Incoming, readContent } from './message.ts'
+import { type InboundMessage, readContent } from './message.ts'
 
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
@@ -72,7 +72,7 @@ export class Deduplication {
 
   /** Remembers the message's value from now on. */
   /** False where the same message has been here before; `admits` says whether one that is new will be kept. */
-  isFirst(m: Incoming, now: number, admits: () => boolean): boolean {
+  isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
     const headers = headersOf(m)
     if (this.isDuplicate(headers, now)) return false
     if (admits()) this.admit(headers, now)
@@ -112,7 +112,7 @@ export function wantsDeduplication(args: FieldTable): boolean {
   return args.get('x-message-deduplication')?.value === true
 }
 
-export function headersOf(m: Incoming): FieldTable | undefined {
+export function headersOf(m: InboundMessage): FieldTable | undefined {
   return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd).properties.headers
 }
 

@@ -8,7 +8,7 @@ import type { Properties } from '../protocol/generated/properties.ts'
 import { cutToOctets, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { charged, type Owner } from '../util/owner.ts'
 import { carbonCopyKeys } from './carbon-copies.ts'
-import { type Content, type Incoming, readContent } from './message.ts'
+import { type Content, type InboundMessage, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 import { publishContent } from './publish-content.ts'
 import type { ConsumedQueue } from './queue/queue.ts'
@@ -33,7 +33,7 @@ export class Firehose implements Tracer {
     this.node = node
   }
 
-  published(origin: TraceOrigin, m: Incoming, { queues }: Route): void {
+  published(origin: TraceOrigin, m: InboundMessage, { queues }: Route): void {
     charged(this.owner, () => {
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
       this.trace(origin, content, `publish.${content.exchange}`, { routed_queues: queues.map((q) => q.name) })

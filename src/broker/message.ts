@@ -41,7 +41,7 @@ const CONTENT_HEADER_FIXED = 12
  * A message on its way into queues. One struct is filled again and again: whoever wants to keep the message copies it
  * (a segment does). The ranges point into `source`.
  */
-export class Incoming {
+export class InboundMessage {
   source: Uint8Array = new Uint8Array(0)
   /** exchange and routing key as two short strings */
   namesStart = 0
@@ -63,8 +63,8 @@ export class Incoming {
   adoptable = false
 
   /** A copy with memory of its own. */
-  static copyOf(m: Incoming): Incoming {
-    const copy = new Incoming()
+  static copyOf(m: InboundMessage): InboundMessage {
+    const copy = new InboundMessage()
     const namesBytes = m.namesEnd - m.namesStart
     const bytes = new Uint8Array(namesBytes + m.contentEnd - m.contentStart)
     bytes.set(m.source.subarray(m.namesStart, m.namesEnd), 0)
@@ -176,7 +176,7 @@ export class ContentBuilder {
   }
 
   /** Points `m` at the finished content. */
-  fill(m: Incoming): void {
+  fill(m: InboundMessage): void {
     m.source = this.bytes
     m.namesStart = ADOPT_ROOM_BYTES
     m.namesEnd = this.namesEnd

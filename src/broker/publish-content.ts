@@ -1,7 +1,7 @@
 /** Publishing what the broker itself has to publish, outside of any channel: traces, messages whose delay is over. */
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
-import { type Content, Incoming } from './message.ts'
+import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
 /**
@@ -21,7 +21,7 @@ export function publishContent(
     keys.map((k) => new PlainMessage(k, properties)),
   )
   if (queues.length + effects.length === 0) return false
-  const m = new Incoming()
+  const m = new InboundMessage()
   encodeContent(exchangeName, routingKey, properties, body, m)
   m.adoptable = queues.length === 1 && effects.length === 0
   m.ttl = ttl

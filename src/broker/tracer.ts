@@ -1,5 +1,5 @@
 /** Who watches the messages that pass through a vhost: the firehose, and those who look for a while. */
-import type { Incoming } from './message.ts'
+import type { InboundMessage } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 import type { ConsumedQueue } from './queue/queue.ts'
 import type { Route } from './router.ts'
@@ -13,7 +13,7 @@ export interface TraceOrigin {
 
 /** Neither call may throw, or change what it is shown. */
 export interface Tracer {
-  published(origin: TraceOrigin, m: Incoming, route: Route): void
+  published(origin: TraceOrigin, m: InboundMessage, route: Route): void
   delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void
 }
 
@@ -24,7 +24,7 @@ class Several implements Tracer {
     this.list = list
   }
 
-  published(origin: TraceOrigin, m: Incoming, route: Route): void {
+  published(origin: TraceOrigin, m: InboundMessage, route: Route): void {
     for (const t of this.list) t.published(origin, m, route)
   }
 

@@ -6,7 +6,7 @@ import { OBJECTS_PER_STEP } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Clock } from '../util/clock.ts'
-import { effectiveSettings, type UsualSettings } from './arguments/effective.ts'
+import { type DefaultSettings, effectiveSettings } from './arguments/effective.ts'
 import { kindSupports } from './arguments/validation.ts'
 import { type BrokerCounters, GoneCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
@@ -85,7 +85,7 @@ export class Vhost {
   private readonly journal: VhostJournal
   private readonly counters: BrokerCounters
   /** Where a queue does not say, in ms; 0 = none. */
-  private readonly usual: UsualSettings
+  private readonly defaults: DefaultSettings
   private readonly routeContext: RouteContext
 
   constructor(
@@ -93,13 +93,13 @@ export class Vhost {
     journal: VhostJournal,
     clock: Clock,
     counters: BrokerCounters,
-    usual: UsualSettings,
+    defaults: DefaultSettings,
     policyWarning?: PolicyWarning,
   ) {
     this.policies = new Policies(policyWarning)
     this.name = info.name
     this.info = info
-    this.usual = usual
+    this.defaults = defaults
     this.counters = counters
     this.journal = journal
     this.routeContext = { findExchange: (x) => this.exchanges.get(x), now: () => clock.now() }
@@ -298,7 +298,7 @@ export class Vhost {
   }
 
   settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
-    return effectiveSettings(q.arguments, q.kind, applied, this.usual)
+    return effectiveSettings(q.arguments, q.kind, applied, this.defaults)
   }
 
   /** @throws SyntaxError for a pattern that is no regular expression */

@@ -259,7 +259,7 @@ export class Channel implements Confirming, TraceOrigin {
     if (confirms === undefined) return
     confirms.add(batch)
     if (batch !== 0) {
-      this.broker.commit.hurry()
+      this.broker.commit.requestFlush()
       this.broker.turn.schedule()
       if (!this.awaitsFlush) {
         this.awaitsFlush = true

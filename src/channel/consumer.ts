@@ -1,6 +1,6 @@
 // hot: per message
 /** A consumer of a channel: its credit, and the writing of its deliveries. */
-import { type Incoming, readContent } from '../broker/message.ts'
+import { type InboundMessage, readContent } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
 import type { ConsumedQueue } from '../broker/queue/queue.ts'
@@ -132,10 +132,10 @@ export class ChannelConsumer implements Consumer {
     if (redelivered) channel.counters.redelivered++
     if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
     if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
-    if (queue.decorates) {
-      const decorated = queue.decorated({ segment, index, number })
-      if (decorated !== undefined) {
-        this.deliverDecorated(decorated, tag, redelivered)
+    if (queue.rewritesOnDelivery) {
+      const rewritten = queue.asDelivered({ segment, index, sequence: number })
+      if (rewritten !== undefined) {
+        this.deliverRewritten(rewritten, tag, redelivered)
         return
       }
     }
@@ -180,7 +180,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   /** What differs from what was published goes out as a message of its own making. */
-  private deliverDecorated(m: Incoming, deliveryTag: number, redelivered: boolean): void {
+  private deliverRewritten(m: InboundMessage, deliveryTag: number, redelivered: boolean): void {
     const { exchange, routingKey } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
     const names = { consumerTag: this.tag, exchange, routingKey }
     this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })

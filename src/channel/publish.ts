@@ -3,7 +3,7 @@
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
-import { type Content, type Incoming, propertiesOffset, readContent } from '../broker/message.ts'
+import { type Content, type InboundMessage, propertiesOffset, readContent } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { existingExchange } from '../operations/caller.ts'
@@ -30,7 +30,7 @@ const scan = new PropertyScan()
  * @param bits mandatory and immediate, as on the wire
  * @throws AmqpError what is wrong with it; nothing is published then
  */
-export function publish(ch: Channel, m: Incoming, bits: number): void {
+export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   if (bits & BIT_IMMEDIATE) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
   const { messageBytesMax } = ch.broker
   if (m.bodySize > messageBytesMax)
@@ -77,7 +77,7 @@ export function publish(ch: Channel, m: Incoming, bits: number): void {
 }
 
 /** Into the queues, and into the account of the channel's confirms. Returns false where a queue refused it. */
-export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
+export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean {
   const { queues, effects } = route
   let durable = false
   let refused = false
@@ -100,7 +100,7 @@ export function deliverTo(ch: Channel, m: Incoming, route: Route): boolean {
 }
 
 /** Checks rights and existence, finds the queues, and remembers them where exchange and key alone decide. */
-function resolve(ch: Channel, m: Incoming): Route {
+function resolve(ch: Channel, m: InboundMessage): Route {
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
   const exchangeName = octetText(b, m.namesStart + 1, xEnd)
@@ -121,10 +121,10 @@ function resolve(ch: Channel, m: Incoming): Route {
 
 class PropertiesOnDemand {
   readonly routingKey: string
-  private readonly m: Incoming
+  private readonly m: InboundMessage
   private list: Properties | undefined
 
-  constructor(routingKey: string, m: Incoming) {
+  constructor(routingKey: string, m: InboundMessage) {
     this.routingKey = routingKey
     this.m = m
   }
@@ -139,12 +139,12 @@ class PropertiesOnDemand {
   }
 }
 
-function contentOf(m: Incoming): Content {
+function contentOf(m: InboundMessage): Content {
   return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
 }
 
 /** What the properties mean for the broker. @throws AmqpError 406, 501 */
-function readProperties(ch: Channel, m: Incoming): void {
+function readProperties(ch: Channel, m: InboundMessage): void {
   const b = m.source
   const start = propertiesOffset(m.contentStart)
   const headerSize = readU32(b, m.contentStart + 4)
@@ -160,7 +160,7 @@ function text(b: Uint8Array, start: number, end: number): string {
 }
 
 /** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
-function nameReplyQueue(ch: Channel, m: Incoming): void {
+function nameReplyQueue(ch: Channel, m: InboundMessage): void {
   if (scan.replyToStart === 0 || text(m.source, scan.replyToStart, scan.replyToEnd) !== REPLY_TO) return
   if (ch.replyConsumer === undefined) throw preconditionFailed('fast reply consumer does not exist')
   const content = contentOf(m)
@@ -171,7 +171,7 @@ function nameReplyQueue(ch: Channel, m: Incoming): void {
 }
 
 /** Routes under the CC and BCC keys too; the BCC header is taken out of `m`. @throws AmqpError 406 */
-function withCarbonCopies(ch: Channel, m: Incoming): Route {
+function withCarbonCopies(ch: Channel, m: InboundMessage): Route {
   const content = contentOf(m)
   const headers = content.properties.headers ?? FieldTable.empty
   const exchange = existingExchange(ch.caller, content.exchange)
@@ -197,7 +197,7 @@ function withCarbonCopies(ch: Channel, m: Incoming): Route {
 }
 
 /** Back to the publisher: nobody wanted it. */
-export function returnMessage(ch: Channel, m: Incoming): void {
+export function returnMessage(ch: Channel, m: InboundMessage): void {
   ch.counters.returned++
   const b = bufferView(m.source)
   const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)

@@ -2,7 +2,7 @@
  * A tx channel's open transaction: publishes already routed, and settlements already checked. Committing applies all
  * of them in one turn, so they reach the disk in one batch, all or none, across queues.
  */
-import { Incoming } from '../broker/message.ts'
+import { InboundMessage } from '../broker/message.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import { TRANSACTION_PUBLISHES_MAX } from '../limits.ts'
@@ -10,7 +10,7 @@ import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 
 export interface PendingPublish {
-  readonly message: Incoming
+  readonly message: InboundMessage
   readonly route: Route
   readonly mandatory: boolean
 }
@@ -32,12 +32,12 @@ export class Transaction {
   private bytes = 0
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
-  addPublish(m: Incoming, route: Route, mandatory: boolean, max: number): void {
+  addPublish(m: InboundMessage, route: Route, mandatory: boolean, max: number): void {
     this.bytes += m.contentEnd - m.contentStart
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     if (this.publishes.length >= TRANSACTION_PUBLISHES_MAX)
       throw preconditionFailed(`transaction is larger than ${TRANSACTION_PUBLISHES_MAX} messages`)
-    this.publishes.push({ message: Incoming.copyOf(m), route, mandatory })
+    this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory })
   }
 
   /** Checks the tags now, settles them at commit. @throws AmqpError 406, nothing changed */

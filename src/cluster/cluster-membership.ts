@@ -119,7 +119,7 @@ export class ClusterMembership implements Membership {
         close: () => host.closeBroker(),
         depose: (reason) => this.depose(reason),
         cutOff: () => host.cutOff(),
-        settle: async () => host.active?.model.commit.settled(),
+        settle: async () => host.active?.model.commit.flush(),
         fence: (fenced) => host.active?.fence(fenced),
         failed: (error) => this.parts.fatal(error),
       },

@@ -124,7 +124,7 @@ export class Trimming {
     this.told.delete(node)
     this.options.member.roles.forget(node)
     commit.delete(NODE_PREFIX + node)
-    commit.hurry()
+    commit.requestFlush()
   }
 
   private async trim({ first, bytes }: LogBounds): Promise<void> {

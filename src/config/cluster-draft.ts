@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { ConfigError } from './parse.ts'
-import { TlsDraft } from './tls-draft.ts'
+import { TlsBuilder } from './tls-builder.ts'
 
 const PEER_PORT = 25_672
 const REPLICAS = 3
@@ -23,7 +23,7 @@ export class ClusterDraft {
   port = PEER_PORT
   bind: string | undefined
   host: string | undefined
-  readonly tls = new TlsDraft()
+  readonly tls = new TlsBuilder()
   failoverAfterMs = FAILOVER_AFTER_MS
   logBytesMax = LOG_BYTES_MAX
   /** Keys that mean nothing without a name. */

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import { octets } from '../util/sizes.ts'
 import type { ClusterDraft } from './cluster-draft.ts'
-import type { Apply } from './draft.ts'
+import type { Apply } from './config-builder.ts'
 import { tlsKeysOf } from './keys-tls.ts'
 import { address, duration, integer, oneOf, secret } from './values.ts'
 

@@ -1,6 +1,6 @@
 /** Keys of what a new data folder, and each new vhost, begins with. */
 import { octets } from '../util/sizes.ts'
-import type { Apply } from './draft.ts'
+import type { Apply } from './config-builder.ts'
 import { boolean, duration, integer, secret } from './values.ts'
 
 const right =

@@ -1,12 +1,12 @@
 /** Keys of the HTTP API and of the metrics. */
 import { octets } from '../util/sizes.ts'
-import type { Apply, Draft, HttpListenerDraft } from './draft.ts'
+import type { Apply, ConfigBuilder, HttpListenerDraft } from './config-builder.ts'
 import { tlsKeysOf } from './keys-tls.ts'
 import { address, boolean, integer, oneOf } from './values.ts'
 
 const PORT_MAX = 65_535
 
-function listenerKeys(prefix: string, where: (d: Draft) => HttpListenerDraft): Record<string, Apply> {
+function listenerKeys(prefix: string, where: (d: ConfigBuilder) => HttpListenerDraft): Record<string, Apply> {
   return {
     [`${prefix}.tcp.port`]: (d, v) => {
       where(d).port = integer(v, 0, PORT_MAX)

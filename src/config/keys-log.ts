@@ -1,6 +1,6 @@
 /** Keys of logging. */
 import { logCategories } from '../util/logger.ts'
-import type { Apply } from './draft.ts'
+import type { Apply } from './config-builder.ts'
 import { boolean, oneOf } from './values.ts'
 
 /** RabbitMQ's levels, and the one of ours that each is. */

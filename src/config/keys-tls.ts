@@ -1,13 +1,13 @@
 /** Keys of TLS: `ssl_options.*`, and the same below the HTTP listeners. */
-import type { Apply, Draft } from './draft.ts'
-import type { TlsDraft } from './tls-draft.ts'
+import type { Apply, ConfigBuilder } from './config-builder.ts'
+import type { TlsBuilder } from './tls-builder.ts'
 import { boolean, integer, oneOf, secret } from './values.ts'
 
 const versions = ['tlsv1.3', 'tlsv1.2', 'tlsv1.1', 'tlsv1'] as const
 
 /** @param where which listener's TLS a draft's key is about */
-export function tlsKeysOf(prefix: string, where: (d: Draft) => TlsDraft): Record<string, Apply> {
-  const keys: Record<string, (tls: TlsDraft, value: string) => void> = {
+export function tlsKeysOf(prefix: string, where: (d: ConfigBuilder) => TlsBuilder): Record<string, Apply> {
+  const keys: Record<string, (tls: TlsBuilder, value: string) => void> = {
     cacertfile: (t, v) => {
       t.cacertfile = v
     },

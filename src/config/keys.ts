@@ -7,7 +7,7 @@ import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.t
 import { newPasswordAlgorithms } from '../security/passwords.ts'
 import { mechanismNames } from '../security/sasl.ts'
 import { octets } from '../util/sizes.ts'
-import type { Apply, PasswordValidator } from './draft.ts'
+import type { Apply, PasswordValidator } from './config-builder.ts'
 import { clusterKeys } from './keys-cluster.ts'
 import { defaultsKeys } from './keys-defaults.ts'
 import { httpKeys } from './keys-http.ts'

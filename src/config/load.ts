@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { withoutPassword } from '../util/without-passwords.ts'
-import { type Apply, Draft } from './draft.ts'
+import { type Apply, ConfigBuilder } from './config-builder.ts'
 import { matchesKey } from './key-pattern.ts'
 import { keys } from './keys.ts'
 import { ConfigError, type Entry, parseConfig } from './parse.ts'
@@ -19,7 +19,7 @@ const variables: Readonly<Record<string, string>> = {
 }
 
 export interface Loaded {
-  readonly draft: Draft
+  readonly draft: ConfigBuilder
   /** What is in force, with where it comes from. */
   readonly entries: readonly Entry[]
   /** Keys that are known and do nothing here. */
@@ -41,7 +41,7 @@ export function loadConfig(
     if (value !== undefined && value !== '') entries.push({ key, value, origin: `environment ${name}` })
   }
   entries.push(...overrides)
-  const draft = new Draft()
+  const draft = new ConfigBuilder()
   const ignored: Entry[] = []
   const inForce = new Map<string, Entry>()
   for (const e of entries) {
@@ -95,7 +95,7 @@ function readConfig(file: string): string {
 }
 
 /** False where the key has no effect. @throws ConfigError */
-function apply(draft: Draft, { key, value, origin }: Entry): boolean {
+function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
   const found = setterOf(key)
   if (found === undefined) {
     const reason = refused.find((r) => matchesKey(r.key, key))

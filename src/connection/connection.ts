@@ -157,11 +157,11 @@ export class Connection implements Client, HeartbeatPeer, Sending {
 
   /** It gets no deliveries until its socket has drained. */
   congested(): void {
-    this.server.congestion.began(this)
+    this.server.backpressure.began(this)
   }
 
   private drained(): void {
-    this.server.congestion.ended(this)
+    this.server.backpressure.ended(this)
     for (const ch of this.channels) ch.resumeConsumers()
     this.intake.drained()
   }
@@ -327,7 +327,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   private ended(): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    this.server.congestion.ended(this)
+    this.server.backpressure.ended(this)
     this.releaseAll()
     this.intake.ended()
     this.sendTimeout.stop()

@@ -70,7 +70,7 @@ export class Replies implements FlushWaiter {
     this.pauses.add(PAUSE_DISK)
     this.onFlushed = action
     this.flushNumber = commit.dirty ? commit.number : commit.number - 1
-    commit.hurry()
+    commit.requestFlush()
     turn.schedule()
     this.connection.server.awaitFlush(this)
   }

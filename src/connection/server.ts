@@ -2,7 +2,7 @@
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Alarms } from '../alarms/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
-import { Incoming } from '../broker/message.ts'
+import { InboundMessage } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { FlushWaiter } from '../channel/client.ts'
 import { SHUTDOWN_MS_MAX } from '../limits.ts'
@@ -14,8 +14,8 @@ import type { Users } from '../security/users.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { charge, charged } from '../util/owner.ts'
 import { Admission } from './admission.ts'
-import { Congestion } from './congestion.ts'
 import { Connection } from './connection.ts'
+import { ConsumerBackpressure } from './consumer-backpressure.ts'
 import { defaultTuning, type Tuning } from './handshake.ts'
 import type { LimitsNow, Receiver } from './listeners.ts'
 import type { LoginSettings } from './login.ts'
@@ -62,9 +62,9 @@ export class Server implements Receiver {
   readonly loggers: Loggers
   readonly connections = new Set<Connection>()
   /** The message being published: one at a time is on its way from the wire into queues. */
-  readonly incoming = new Incoming()
+  readonly incoming = new InboundMessage()
   readonly login: LoginSettings
-  readonly congestion: Congestion
+  readonly backpressure: ConsumerBackpressure
   readonly admission: Admission
   readonly throttle = new LoginThrottle()
   readonly rights = new LiveRights()
@@ -94,7 +94,7 @@ export class Server implements Receiver {
     this.admission = new Admission(users, host)
     users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
-    this.congestion = new Congestion(broker.clock, broker)
+    this.backpressure = new ConsumerBackpressure(broker.clock, broker)
     this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
     this.login = { ...defaultLogin, ...options.login }
     broker.commit.onFlushed(() => this.afterFlush())

@@ -94,6 +94,6 @@ export class TurnShare implements Pace {
     if (this.pauses.has(PAUSE_TURN)) return
     const { connection } = this
     this.pauses.add(PAUSE_TURN)
-    if (!connection.server.congestion.pause(connection)) connection.broker.turn.resumeLater(connection)
+    if (!connection.server.backpressure.pause(connection)) connection.broker.turn.resumeLater(connection)
   }
 }

@@ -11,9 +11,9 @@ import type { Model } from '../model/model.ts'
 import { bind } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
-import { Refusal } from '../operations/refusal.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { nextTurn } from '../util/timers.ts'
@@ -27,7 +27,7 @@ function list(d: Json, name: string): Json[] {
   const v = d[name]
   // Some tools write an empty list as an object.
   if (v === undefined || v === null || (isObject(v) && Object.keys(v).length === 0)) return []
-  if (!Array.isArray(v) || !v.every(isObject)) throw new Refusal(`${name} must be a list of objects`)
+  if (!Array.isArray(v) || !v.every(isObject)) throw new InvalidRequest(`${name} must be a list of objects`)
   return v
 }
 
@@ -38,25 +38,25 @@ function isObject(v: unknown): v is Json {
 function text(o: Json, name: string): string {
   const v = o[name]
   // Without the values: a password may be among them.
-  if (typeof v !== 'string') throw new Refusal(`${name} missing beside ${Object.keys(o).join(', ')}`)
+  if (typeof v !== 'string') throw new InvalidRequest(`${name} missing beside ${Object.keys(o).join(', ')}`)
   return v
 }
 
-function textOr(o: Json, name: string, usual: string): string {
-  return o[name] === undefined || o[name] === null ? usual : text(o, name)
+function textOr(o: Json, name: string, byDefault: string): string {
+  return o[name] === undefined || o[name] === null ? byDefault : text(o, name)
 }
 
-/** @param only the vhost of definitions that name none. @throws Refusal, AmqpError; nothing has changed then */
+/** @param only the vhost of definitions that name none. @throws InvalidRequest, AmqpError; nothing has changed then */
 export async function importDefinitions(model: Model, definitions: unknown, only?: Vhost): Promise<void> {
   if (definitions === null || typeof definitions !== 'object' || Array.isArray(definitions))
-    throw new Refusal('definitions must be an object')
+    throw new InvalidRequest('definitions must be an object')
   const d = definitions as Json
   await model.dryRun(async (copy) => {
     await apply(copy, await listed(exportDefinitions(model)), undefined, true)
     await apply(copy, d, only && copy.broker.vhosts.get(only.name), true)
   })
   await apply(model, d, only)
-  await model.commit.settled()
+  await model.commit.flush()
 }
 
 /** Lets others have their turn every so often; what has been made by then comes to the disk with what follows. */
@@ -72,7 +72,7 @@ class Patience {
   async step(): Promise<void> {
     if (++this.steps % DEFINITIONS_PER_BATCH === 0) {
       this.commit.letGo()
-      await this.commit.settled()
+      await this.commit.flush()
       this.commit.hold()
     } else if (this.steps % DEFINITIONS_PER_TURN === 0) await nextTurn()
   }
@@ -94,7 +94,7 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal =
   }
   const vhostOf = (o: Json): Vhost => {
     const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
-    if (vhost === undefined) throw new Refusal(`vhost '${text(o, 'vhost')}' does not exist`)
+    if (vhost === undefined) throw new InvalidRequest(`vhost '${text(o, 'vhost')}' does not exist`)
     return vhost
   }
   if (only === undefined) {
@@ -139,7 +139,7 @@ async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<voi
   const value = p['value']
   const isOwn = component === 'operator_policy' || component === 'vhost-limits'
   if (isOwn && (value === null || typeof value !== 'object'))
-    throw new Refusal(`the value of ${component} must be an object`)
+    throw new InvalidRequest(`the value of ${component} must be an object`)
   if (component === 'operator_policy')
     await setPolicy(model.broker, vhost, policyRequest(name, pairs(value)), true)
   else if (component === 'vhost-limits')

@@ -1,8 +1,8 @@
 /** What requests and definitions files say in the same words. */
 import { classic, type QueueKind, queueKind } from '../broker/queue/kinds/kinds.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { PolicyRequest } from '../operations/policies.ts'
-import { Refusal } from '../operations/refusal.ts'
 import type { UserRequest } from '../operations/users.ts'
 import type { VhostRequest } from '../operations/vhosts.ts'
 import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
@@ -26,35 +26,37 @@ export function pairs(v: unknown): Json {
   return Object.fromEntries(entries)
 }
 
-/** @throws Refusal for arguments that AMQP could not carry */
+/** @throws InvalidRequest for arguments that AMQP could not carry */
 export function argumentsOf(body: Json): FieldTable {
   return tableFrom('arguments', pairs(body['arguments']) as { [name: string]: PlainValue })
 }
 
-/** @param what arguments or headers. @throws Refusal for what AMQP could not carry */
+/** @param what arguments or headers. @throws InvalidRequest for what AMQP could not carry */
 export function tableFrom(what: string, plain: { [name: string]: PlainValue }): FieldTable {
   let table: FieldTable
   try {
     table = FieldTable.from(plain)
   } catch (error) {
-    if (error instanceof RangeError) throw new Refusal(`invalid ${what}: ${error.message}`)
+    if (error instanceof RangeError) throw new InvalidRequest(`invalid ${what}: ${error.message}`)
     throw error
   }
   const octets = table.bytes.length
   if (octets > FRAME_BYTES_MAX)
-    throw new Refusal(`invalid ${what}: ${octets} octets are more than a frame holds, ${FRAME_BYTES_MAX}`)
+    throw new InvalidRequest(
+      `invalid ${what}: ${octets} octets are more than a frame holds, ${FRAME_BYTES_MAX}`,
+    )
   return table
 }
 
 /** A type beside the arguments counts as one of them, unless it is what is usual anyway. */
-export function queueArguments(body: Json, usual: QueueKind): FieldTable {
+export function queueArguments(body: Json, byDefault: QueueKind): FieldTable {
   const args = argumentsOf(body)
   const { type } = body
   // Clients send an empty one, and more; RabbitMQ looks at the arguments only.
   if (typeof type !== 'string' || queueKind(type) === undefined) return args
   if (args.get('x-queue-type') !== undefined) return args
-  const asUsual = type === usual.name && usual === classic
-  return asUsual ? args : FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
+  const isDefault = type === byDefault.name && byDefault === classic
+  return isDefault ? args : FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
 }
 
 /** Tags come as a list or as a text with commas. */

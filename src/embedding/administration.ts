@@ -5,10 +5,10 @@ import type { UserOptions } from '../config/settings.ts'
 import type { ActiveBroker } from '../node/active-broker.ts'
 import { setUser } from '../node/seed.ts'
 import { trusted } from '../operations/caller.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import { type PolicyRequest, removePolicy, setPolicy } from '../operations/policies.ts'
 import { purgeQueue } from '../operations/queues.ts'
 import { Redrive, type RedriveOptions, type RedriveResult } from '../operations/redrive.ts'
-import { Refusal } from '../operations/refusal.ts'
 import { allowAll } from '../operations/users.ts'
 import { putVhost, setTracing } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
@@ -99,7 +99,7 @@ export function administrationOf(
     if (vhost === undefined) throw new BrokerError('NOT_FOUND', `vhost '${name}' does not exist`)
     return vhost
   }
-  const settled = (): Promise<void> => current().model.commit.settled()
+  const settled = (): Promise<void> => current().model.commit.flush()
   const stateOf = (name: string, o: InVhost): QueueState | undefined => {
     const { broker } = current().model
     broker.turn.pumpNow()
@@ -204,7 +204,7 @@ function checked<T>(operation: () => T): T {
         error.explanation,
         error,
       )
-    if (error instanceof Refusal) throw new BrokerError('REFUSED', error.message.trim(), error)
+    if (error instanceof InvalidRequest) throw new BrokerError('REFUSED', error.message.trim(), error)
     throw error
   }
 }

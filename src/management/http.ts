@@ -5,7 +5,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
 import type { Caller } from '../operations/caller.ts'
-import { Refusal } from '../operations/refusal.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
@@ -60,9 +60,9 @@ export function badRequest(reason: string): HttpError {
   return new HttpError(400, 'bad_request', reason)
 }
 
-export function flag(body: Json, name: string, usual = false): boolean {
+export function flag(body: Json, name: string, byDefault = false): boolean {
   const v = body[name]
-  return v === undefined ? usual : v === true || v === 'true'
+  return v === undefined ? byDefault : v === true || v === 'true'
 }
 
 const notActive = new HttpError(503, 'service_unavailable', 'there is no broker on this node just now')
@@ -99,7 +99,7 @@ function answerTo(thrown: unknown): HttpError {
   }
   if (thrown instanceof Abandoned) return notActive
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
-  if (thrown instanceof Refusal) return badRequest(thrown.message)
+  if (thrown instanceof InvalidRequest) return badRequest(thrown.message)
   const { statusCode = 500, message = '' } = thrown as { statusCode?: number; message?: string }
   if (statusCode === 404) return new HttpError(404, 'Object Not Found', message)
   if (statusCode < 500) return new HttpError(statusCode, 'bad_request', message)
@@ -215,7 +215,7 @@ export class Request {
 
   /** Resolves once what has been changed is on disk; 201 where something is new, 204 otherwise. */
   async stored(isNew: boolean): Promise<undefined> {
-    await this.model.commit.settled()
+    await this.model.commit.flush()
     this.reply.code(isNew ? 201 : 204)
     return undefined
   }

@@ -1,6 +1,6 @@
 /** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
 import { Readable } from 'node:stream'
-import { Refusal } from '../operations/refusal.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { nextTurn } from '../util/timers.ts'
 
@@ -57,7 +57,7 @@ function compare(a: unknown, b: unknown): number {
 
 function positive(text: string, what: string, max: number): number {
   const n = /^\d+$/.test(text) ? Number(text) : 0
-  if (n < 1 || n > max) throw new Refusal(`invalid ${what}: ${text}`)
+  if (n < 1 || n > max) throw new InvalidRequest(`invalid ${what}: ${text}`)
   return n
 }
 
@@ -66,7 +66,7 @@ export type LongAnswer = Readable
 
 /**
  * Only what the answer shows is described. What takes long, a list without pages or the order of a column that has to be
- * described first, is done bit by bit, so that the broker does its work in between. @throws Refusal
+ * described first, is done bit by bit, so that the broker does its work in between. @throws InvalidRequest
  */
 export async function listed<T>(
   items: Iterable<T>,
@@ -90,7 +90,7 @@ export async function listed<T>(
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
   const pageCount = Math.ceil(sorted.length / pageSize)
   if (page > Math.max(1, pageCount))
-    throw new Refusal(`page out of range, page: ${page} page count: ${pageCount}`)
+    throw new InvalidRequest(`page out of range, page: ${page} page count: ${pageCount}`)
   const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
   return marked({
     filtered_count: sorted.length,
@@ -146,12 +146,12 @@ async function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): Promise
   try {
     pattern = new Pattern(wanted)
   } catch {
-    throw new Refusal(`invalid regular expression: ${wanted}`)
+    throw new InvalidRequest(`invalid regular expression: ${wanted}`)
   }
   try {
     return await namesThatMatch(pattern, all, kind.name)
   } catch (error) {
-    throw error instanceof PatternTooSlow ? new Refusal(error.message) : error
+    throw error instanceof PatternTooSlow ? new InvalidRequest(error.message) : error
   }
 }
 

@@ -3,7 +3,7 @@ import type { Content } from '../broker/message.ts'
 import { tableFrom } from '../definitions/requests.ts'
 import { tableJson } from '../definitions/shapes.ts'
 import { checkShort } from '../operations/caller.ts'
-import { Refusal } from '../operations/refusal.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { FieldTable, PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Json } from './listing.ts'
@@ -21,7 +21,7 @@ const texts = {
   cluster_id: 'clusterId',
 } as const
 
-/** Unknown ones do not count, as in RabbitMQ. @throws Refusal for a value of the wrong type */
+/** Unknown ones do not count, as in RabbitMQ. @throws InvalidRequest for a value of the wrong type */
 export function propertiesFrom(json: Json): Properties {
   const properties: Properties = {}
   for (const [name, value] of Object.entries(json)) {
@@ -35,34 +35,34 @@ export function propertiesFrom(json: Json): Properties {
 }
 
 function shortText(name: string, value: unknown): string {
-  if (typeof value !== 'string') throw new Refusal(`${name} must be a string`)
+  if (typeof value !== 'string') throw new InvalidRequest(`${name} must be a string`)
   checkShort(name, value)
   return value
 }
 
 function headersFrom(value: unknown): FieldTable {
   if (value === null || typeof value !== 'object' || (Array.isArray(value) && value.length > 0))
-    throw new Refusal('headers must be an object')
+    throw new InvalidRequest('headers must be an object')
   return tableFrom('headers', value as { [name: string]: PlainValue })
 }
 
 function octet(name: string, value: unknown): number {
   const n = integer(name, value)
-  if (n > 255) throw new Refusal(`${name} must be at most 255, not ${n}`)
+  if (n > 255) throw new InvalidRequest(`${name} must be at most 255, not ${n}`)
   return n
 }
 
-/** @throws Refusal */
+/** @throws InvalidRequest */
 export function payloadOf(text: string, encoding: string): Buffer {
   if (encoding === 'string') return Buffer.from(text)
   const plain = text.replace(/\s/g, '')
-  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw new Refusal('not_base64')
+  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw new InvalidRequest('not_base64')
   return Buffer.from(plain, 'base64')
 }
 
 function integer(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new Refusal(`${name} must be a whole number`)
+  throw new InvalidRequest(`${name} must be a whole number`)
 }
 
 /** JSON knows no octets: what is not UTF-8 is shown as U+FFFD, as RabbitMQ does. */
@@ -83,9 +83,9 @@ export interface PayloadOptions {
   readonly truncate: number | undefined
 }
 
-/** @throws Refusal */
+/** @throws InvalidRequest */
 export function payloadOptions(encoding: unknown, truncate: unknown): PayloadOptions {
-  if (encoding !== 'auto' && encoding !== 'base64') throw new Refusal('invalid_encoding')
+  if (encoding !== 'auto' && encoding !== 'base64') throw new InvalidRequest('invalid_encoding')
   if (truncate === undefined) return { encoding, truncate }
   return { encoding, truncate: integer('truncate', Number(truncate)) }
 }

@@ -27,8 +27,8 @@ interface Question {
   readonly payload: PayloadOptions
 }
 
-function number(text: string | undefined, what: string, usual: number): number {
-  if (text === undefined) return usual
+function number(text: string | undefined, what: string, byDefault: number): number {
+  if (text === undefined) return byDefault
   const n = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
   if (Number.isNaN(n)) throw badRequest(`${what} must be a number, not '${text}'`)
   return n
@@ -75,7 +75,7 @@ class Look {
   piece(): void {
     let looked = 0
     for (const b of this.queue.browse(this.at)) {
-      this.at = b.number
+      this.at = b.sequence
       this.position++
       this.consider(b)
       if (this.out.length >= this.question.count) break
@@ -95,12 +95,12 @@ class Look {
     this.out.push({
       ...message,
       position: this.position,
-      number: b.number,
+      number: b.sequence,
       state: b.unacked ? 'unacked' : 'ready',
       redelivered: b.segment.wasDelivered(b.index),
       arrived_at: b.arrivedAt === 0 ? null : b.arrivedAt,
       age: Math.floor(age),
-      ...(b.unacked ? { held_by: this.holder(b.number) } : {}),
+      ...(b.unacked ? { held_by: this.holder(b.sequence) } : {}),
     })
   }
 

@@ -5,7 +5,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
 import { HISTORY_SAMPLES_MAX } from '../limits.ts'
-import { Refusal } from '../operations/refusal.ts'
+import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { Range, Series } from './history.ts'
 import type { Json } from './listing.ts'
 import type { ManagedNode } from './managed-node.ts'
@@ -42,12 +42,12 @@ function whole(text: string | undefined): number | undefined {
   return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** undefined where the query asks for no samples. @throws Refusal */
+/** undefined where the query asks for no samples. @throws InvalidRequest */
 function rangeOf(part: Part, query: Query, now: number): Range | undefined {
   const [age, step] = [whole(query[`${part}_age`]), whole(query[`${part}_incr`])]
   if (age === undefined || step === undefined) return undefined
   if (age <= 0 || step <= 0 || Math.floor(age / step) > HISTORY_SAMPLES_MAX)
-    throw new Refusal(`Invalid range parameters: age ${age}, incr ${step}`)
+    throw new InvalidRequest(`Invalid range parameters: age ${age}, incr ${step}`)
   // Aligned, so that answers that are asked for again and again agree.
   const end = Math.round(now / 1000 / step) * step
   const count = Math.floor(age / step) + 1
@@ -60,7 +60,7 @@ export class Statistics {
   private byVhost: Map<Vhost, Connection[]> | undefined
   private readonly ranges: { readonly [P in Part]: Range | undefined }
 
-  /** @throws Refusal for samples that cannot be had */
+  /** @throws InvalidRequest for samples that cannot be had */
   constructor(rates: Rates, query: Query) {
     this.rates = rates
     this.node = rates.node

@@ -27,7 +27,7 @@ function whole(text: string, what: string, max: number): number {
   return n
 }
 
-/** @param live as server-sent events. @throws HttpError 400, Refusal */
+/** @param live as server-sent events. @throws HttpError 400, InvalidRequest */
 export function tailQuestion(q: ListQuery & Record<string, string | undefined>, live: boolean): TailQuestion {
   const limit = whole(q['limit'] ?? String(LIMIT), 'limit', MESSAGES_MAX)
   const seconds = whole(

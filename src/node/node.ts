@@ -180,7 +180,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   async closeListeners(): Promise<void> {
     await this.closeClients()
-    await this.active?.model.commit.settled()
+    await this.active?.model.commit.flush()
   }
 
   /** No new ones, before those that are there are told. */

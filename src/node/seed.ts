@@ -24,7 +24,7 @@ export async function seed(model: Model, settings: Settings, isNew = model.broke
     const { loadDefinitionFiles } = await import('../definitions/files.ts')
     await loadDefinitionFiles(model, settings.definitions, settings.skipUnchangedDefinitions)
   }
-  await model.commit.settled()
+  await model.commit.flush()
 }
 
 export function setUser(

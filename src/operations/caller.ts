@@ -5,7 +5,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
 import { type Access, fullAccess, type Right } from '../security/access.ts'
 import { fitsShortString, octetLength } from '../util/octet-text.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 
 export interface Caller {
   readonly user: string
@@ -21,10 +21,10 @@ export function trusted(user: string, vhost: Vhost, owner: object): Caller {
   return { user, tags: [], access: fullAccess, vhost, owner }
 }
 
-/** Names and routing keys have to fit a short string. @throws Refusal in RabbitMQ's words */
+/** Names and routing keys have to fit a short string. @throws InvalidRequest in RabbitMQ's words */
 export function checkShort(what: string, text: string): void {
   if (fitsShortString(text)) return
-  throw new Refusal(`${what} should be less than 255 bytes, actually was ${octetLength(text)}`)
+  throw new InvalidRequest(`${what} should be less than 255 bytes, actually was ${octetLength(text)}`)
 }
 
 export const EXCLUSIVE_TEXT =

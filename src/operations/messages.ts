@@ -40,12 +40,12 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
   while (out.length < most) {
     const found = q.get()
     if (found === undefined) break
-    const { segment, index, number } = found
+    const { segment, index, sequence } = found
     let content: Content
     try {
       content = contentOf(q, found)
     } catch (error) {
-      q.setAside(number, 'get', error)
+      q.setAside(sequence, 'get', error)
       continue
     }
     out.push({
@@ -54,15 +54,15 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
       left: q.counts.ready - 1,
     })
     q.takeGot(false)
-    numbers.push(number)
+    numbers.push(sequence)
   }
-  for (const number of numbers) q.settle(number, how)
+  for (const sequence of numbers) q.settle(sequence, how)
   return out
 }
 
 /** As it goes out, in memory of its own. */
 function contentOf(q: Queue, d: Delivery): Content {
-  const m = q.decorates ? q.decorated(d) : undefined
+  const m = q.rewritesOnDelivery ? q.asDelivered(d) : undefined
   const content =
     m === undefined
       ? d.segment.content(d.index)

@@ -1,7 +1,7 @@
 /** Runtime parameters that are not policies (behaviour.md section 19). */
 import type { Broker } from '../broker/broker.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 import { setVhostLimit } from './vhosts.ts'
 
 /** Of features that RabbitMQ has and Leveret has not: kept and given back. */
@@ -16,7 +16,7 @@ const components = [
 
 export const NO_EFFECT = 'a parameter of a feature that is not there: kept, without effect'
 
-export class UnknownComponent extends Refusal {
+export class UnknownComponent extends InvalidRequest {
   constructor(component: string) {
     super(`Validation failed\n\ncomponent ${component} not found\n`)
   }
@@ -26,10 +26,10 @@ export function isComponent(name: string): boolean {
   return components.includes(name)
 }
 
-/** All at once; what is not given is no longer limited. @throws Refusal; nothing is changed then */
+/** All at once; what is not given is no longer limited. @throws InvalidRequest; nothing is changed then */
 export function setVhostLimits(broker: Broker, vhost: Vhost, value: unknown): void {
   if (value === null || typeof value !== 'object')
-    throw new Refusal('Validation failed\n\nlimits should be a map\n')
+    throw new InvalidRequest('Validation failed\n\nlimits should be a map\n')
   const wanted = Object.entries(value)
   const before = vhost.limits
   try {

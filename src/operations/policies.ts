@@ -6,7 +6,7 @@ import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '.
 import type { Vhost } from '../broker/vhost.ts'
 import { PATTERN_STEPS_PER_STEP } from '../limits.ts'
 import { NAME_STEPS, Pattern, PatternTooSlow, StepsLeft } from '../util/pattern.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 
 export interface PolicyRequest {
   readonly name: string
@@ -19,7 +19,7 @@ export interface PolicyRequest {
   readonly applyTo?: string | undefined
 }
 
-/** Done once it applies to all that is there. @throws Refusal with RabbitMQ's text; nothing is changed then */
+/** Done once it applies to all that is there. @throws InvalidRequest with RabbitMQ's text; nothing is changed then */
 export function setPolicy(
   { turn }: Broker,
   vhost: Vhost,
@@ -46,7 +46,7 @@ export function removePolicy(
   return turn.jobs.finished(vhost.removingPolicy(name, operator))
 }
 
-/** For every name that there is, and in good time. @throws Refusal */
+/** For every name that there is, and in good time. @throws InvalidRequest */
 function* checkDecided(vhost: Vhost, pattern: Pattern): Steps {
   const left = new StepsLeft()
   let steps = 0
@@ -63,8 +63,8 @@ function* checkDecided(vhost: Vhost, pattern: Pattern): Steps {
   }
 }
 
-function failed(what: string): Refusal {
-  return new Refusal(`Validation failed\n\n${what}\n`)
+function failed(what: string): InvalidRequest {
+  return new InvalidRequest(`Validation failed\n\n${what}\n`)
 }
 
 function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {

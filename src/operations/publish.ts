@@ -4,7 +4,7 @@ import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import { Incoming } from '../broker/message.ts'
+import { InboundMessage } from '../broker/message.ts'
 import { PUBLISH_REFUSED } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage } from '../broker/router.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
@@ -19,7 +19,7 @@ import {
   describeExchange,
   existingExchange,
 } from './caller.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 
 /** The longest expiration in ms. */
 const EXPIRATION_MS_MAX = 315_360_000_000
@@ -83,7 +83,7 @@ export interface Publication {
 
 /**
  * Publishes a message as a channel in confirm mode does.
- * @returns whether a queue was found. @throws AmqpError 403, 404, 406; Refusal where a queue refuses it. It is confirmed
+ * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest where a queue refuses it. It is confirmed
  * once the open batch is on disk
  */
 export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean {
@@ -104,7 +104,7 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
   const sent =
     headers.get('BCC') === undefined ? properties : { ...properties, headers: headers.without('BCC') }
   const { counters } = broker
-  const m = new Incoming()
+  const m = new InboundMessage()
   encodeContent(exchange.name, p.routingKey, sent, p.body, m)
   if (properties.expiration !== undefined) m.ttl = expirationMs(properties.expiration)
   m.adoptable = route.queues.length === 1 && route.effects.length === 0
@@ -121,7 +121,7 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
   let refused = false
   for (const q of route.queues) if (q.publish(m) === PUBLISH_REFUSED) refused = true
   for (const e of route.effects) e.published(m)
-  if (refused) throw new Refusal('rejected Unable to publish message. Check queue limits.')
+  if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
   return true
 }
 

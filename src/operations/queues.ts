@@ -54,7 +54,7 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   broker.counters.queuesDeclared++
   const named = cleanName(wanted.name)
   checkShort('queue', named)
-  const kind = kindOf(wanted.arguments, describeQueue(c, named), usualKind(broker, c, wanted))
+  const kind = kindOf(wanted.arguments, describeQueue(c, named), kindFor(broker, c, wanted))
   if (named === '' && !kind.transient)
     throw preconditionFailed(`Cannot declare a server-named queue for type ${kind.module}`)
   if (hasReservedPrefix(named)) throw accessRefused(`queue name '${named}' contains reserved prefix 'amq.*'`)
@@ -99,10 +99,10 @@ export function defaultKind(broker: Broker, vhost: Vhost): QueueKind {
 }
 
 /** Of a declaration that does not say: what is usual, where that suits it. */
-function usualKind(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
-  const usual = defaultKind(broker, vhost)
+function kindFor(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
+  const byDefault = defaultKind(broker, vhost)
   const suits = wanted.durable && !wanted.exclusive && !wanted.autoDelete && wanted.name !== ''
-  return usual.transient || suits ? usual : classic
+  return byDefault.transient || suits ? byDefault : classic
 }
 
 /** A kind that was not asked for stands among the arguments all the same, so that a redeclaration can tell. */

@@ -5,7 +5,7 @@
  */
 
 import { encodeContent } from '../broker/content.ts'
-import { type Content, Incoming } from '../broker/message.ts'
+import { type Content, InboundMessage } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import { deathsOf } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
@@ -142,14 +142,14 @@ export class Redrive {
     const found: Found[] = []
     let looked = 0
     let atEnd = true
-    for (const { segment, index, number, unacked } of this.queue.browse(this.after)) {
+    for (const { segment, index, sequence, unacked } of this.queue.browse(this.after)) {
       if (found.length === most || looked === STEP_MESSAGES) {
         atEnd = false
         break
       }
       looked++
-      this.after = number
-      if (!this.isAskedFor(number)) continue
+      this.after = sequence
+      if (!this.isAskedFor(sequence)) continue
       if (unacked) continue
       const content = contentOf(segment, index)
       if (content === undefined) {
@@ -159,15 +159,16 @@ export class Redrive {
       const origin = this.originOf(content)
       if (origin === undefined || !this.mayWrite(origin)) this.skipped++
       // The segment may leave memory before the message is published.
-      else found.push({ number, ...origin, content: { ...content, body: Buffer.from(content.body) } })
+      else
+        found.push({ number: sequence, ...origin, content: { ...content, body: Buffer.from(content.body) } })
     }
     for (const f of found) this.move(f)
     return atEnd
   }
 
-  private isAskedFor(number: number): boolean {
+  private isAskedFor(sequence: number): boolean {
     const { message } = this.options
-    return message === undefined || message === number
+    return message === undefined || message === sequence
   }
 
   private originOf({ properties }: Content): Omit<Found, 'number' | 'content'> | undefined {
@@ -201,7 +202,7 @@ export class Redrive {
   }
 
   private move(f: Found): void {
-    const m = new Incoming()
+    const m = new InboundMessage()
     encodeContent(f.exchange, f.key, f.content.properties, f.content.body, m)
     m.died = f.content.died === true
     if (f.target.publish(m) === PUBLISH_REFUSED) {

@@ -22,7 +22,7 @@ function triedExchange(c: Caller, name: string, routingKey: string): Exchange {
   return exchange
 }
 
-/** For whom the rights of a publish count. @throws AmqpError 403, 404, 406; Refusal */
+/** For whom the rights of a publish count. @throws AmqpError 403, 404, 406; InvalidRequest */
 export function tryRoute(c: Caller, exchangeName: string, routingKey: string, properties: Properties): Trial {
   checkShort('routing_key', routingKey)
   const exchange = triedExchange(c, exchangeName, routingKey)

@@ -4,7 +4,7 @@
  */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import { type Content, type Incoming, readContent } from '../broker/message.ts'
+import { type Content, type InboundMessage, readContent } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
@@ -50,7 +50,7 @@ export interface TailBounds {
 interface Subject {
   /** @throws AmqpError where the caller may not, or it is gone */
   check(): void
-  wantsPublished(m: Incoming, route: Route): boolean
+  wantsPublished(m: InboundMessage, route: Route): boolean
   wantsDelivered(queue: Queue): boolean
   /** Once more, with the message read. */
   fits(content: Content, route: Route): boolean
@@ -123,7 +123,7 @@ export class Tail implements Tracer {
     this.watcher.ended(why, this.missed)
   }
 
-  published(origin: TraceOrigin, m: Incoming, route: Route): void {
+  published(origin: TraceOrigin, m: InboundMessage, route: Route): void {
     charged(this.owner, () => {
       if (!this.subject.wantsPublished(m, route) || !this.hasRoom()) return
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)

@@ -4,7 +4,7 @@ import type { Permission, TopicPermission } from '../security/access.ts'
 import { isKnownAlgorithm, newPasswordHash, SHA256 } from '../security/passwords.ts'
 import type { UserLimits, UserRecord, Users } from '../security/users.ts'
 import { Pattern } from '../util/pattern.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 
 export interface UserRequest {
   readonly name: string
@@ -18,10 +18,10 @@ export interface UserRequest {
 
 const userLimitNames = ['max-connections', 'max-channels']
 
-/** @returns whether the user is new. @throws Refusal */
+/** @returns whether the user is new. @throws InvalidRequest */
 export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const algorithm = r.hashingAlgorithm ?? SHA256
-  if (r.name === '') throw new Refusal('user name must not be empty')
+  if (r.name === '') throw new InvalidRequest('user name must not be empty')
   checkHash(r, algorithm)
   const existing = users.get(r.name)
   checkPassword(users, r.password)
@@ -36,25 +36,25 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   return existing === undefined
 }
 
-/** @throws Refusal in RabbitMQ's words */
+/** @throws InvalidRequest in RabbitMQ's words */
 function checkHash({ password = '', passwordHash = '' }: UserRequest, algorithm: string): void {
   if (password !== '') {
-    if (passwordHash !== '') throw new Refusal('both_password_and_password_hash_are_provided')
+    if (passwordHash !== '') throw new InvalidRequest('both_password_and_password_hash_are_provided')
     return
   }
-  if (!isKnownAlgorithm(algorithm)) throw new Refusal(`unknown hashing algorithm '${algorithm}'`)
+  if (!isKnownAlgorithm(algorithm)) throw new InvalidRequest(`unknown hashing algorithm '${algorithm}'`)
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(passwordHash))
-    throw new Refusal(`not_base64: ${passwordHash.slice(0, 100)}`)
+    throw new InvalidRequest(`not_base64: ${passwordHash.slice(0, 100)}`)
 }
 
-/** @throws Refusal in RabbitMQ's words */
+/** @throws InvalidRequest in RabbitMQ's words */
 function checkPassword({ passwordRule: rule }: Users, password: string | undefined): void {
   if (rule === undefined || password === undefined || password === '') return
   if ('minLength' in rule) {
     if (password.length < rule.minLength)
-      throw new Refusal(`minimum required password length: ${rule.minLength}`)
+      throw new InvalidRequest(`minimum required password length: ${rule.minLength}`)
   } else if (!new Pattern(rule.pattern).matches(password))
-    throw new Refusal('provided password does not match the validator regular expression')
+    throw new InvalidRequest('provided password does not match the validator regular expression')
 }
 
 /** False where there is none. */
@@ -91,47 +91,49 @@ export function removeTopicPermissions(
 }
 
 function checkPattern(what: string, pattern: unknown): void {
-  if (typeof pattern !== 'string') throw new Refusal(`${what} must be a regular expression in a string`)
+  if (typeof pattern !== 'string')
+    throw new InvalidRequest(`${what} must be a regular expression in a string`)
   try {
     new Pattern(pattern)
   } catch {
-    throw new Refusal(`invalid regular expression in ${what}: ${pattern}`)
+    throw new InvalidRequest(`invalid regular expression in ${what}: ${pattern}`)
   }
 }
 
-/** @returns whether it is new. @throws Refusal */
+/** @returns whether it is new. @throws InvalidRequest */
 export function putPermission(users: Users, user: string, vhost: Vhost, p: Permission): boolean {
-  if (users.get(user) === undefined) throw new Refusal(`no such user: ${user}`)
+  if (users.get(user) === undefined) throw new InvalidRequest(`no such user: ${user}`)
   for (const right of ['configure', 'write', 'read'] as const) checkPattern(right, p[right])
   const isNew = users.permission(user, vhost.name) === undefined
   users.setPermission(user, vhost.name, p)
   return isNew
 }
 
-/** @throws Refusal */
+/** @throws InvalidRequest */
 export function putTopicPermission(users: Users, user: string, vhost: Vhost, p: TopicPermission): void {
-  if (users.get(user) === undefined) throw new Refusal(`no such user: ${user}`)
+  if (users.get(user) === undefined) throw new InvalidRequest(`no such user: ${user}`)
   for (const right of ['write', 'read'] as const) checkPattern(right, p[right])
   users.setTopicPermission(user, vhost.name, p)
 }
 
-/** @param value undefined removes it. @throws Refusal */
+/** @param value undefined removes it. @throws InvalidRequest */
 export function setUserLimit(users: Users, user: string, name: string, value: number | undefined): void {
   const record = users.get(user)
-  if (record === undefined) throw new Refusal(`no such user: ${user}`)
+  if (record === undefined) throw new InvalidRequest(`no such user: ${user}`)
   users.set({ ...record, limits: withLimit(record.limits, userLimitNames, name, value) })
 }
 
-/** @throws Refusal for a limit that does not exist or is no whole number */
+/** @throws InvalidRequest for a limit that does not exist or is no whole number */
 export function withLimit<T extends object>(
   limits: T,
   names: readonly string[],
   name: string,
   value: number | undefined,
 ): T {
-  if (!names.includes(name)) throw new Refusal(`unrecognised limit '${name}'; there are ${names.join(', ')}`)
+  if (!names.includes(name))
+    throw new InvalidRequest(`unrecognised limit '${name}'; there are ${names.join(', ')}`)
   if (value !== undefined && !Number.isSafeInteger(value))
-    throw new Refusal(`${name} must be a whole number, not ${value}`)
+    throw new InvalidRequest(`${name} must be a whole number, not ${value}`)
   const rest = Object.fromEntries(Object.entries(limits).filter(([n]) => n !== name))
   return { ...rest, ...(value === undefined ? {} : { [name]: value }) } as T
 }

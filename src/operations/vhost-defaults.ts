@@ -32,7 +32,7 @@ export interface VhostDefaults {
 
 export const noVhostDefaults: VhostDefaults = { limits: [], operatorPolicies: [], users: [] }
 
-/** A user who is there already keeps password and tags. @throws Refusal for a policy that cannot be */
+/** A user who is there already keeps password and tags. @throws InvalidRequest for a policy that cannot be */
 export function applyVhostDefaults(
   defaults: VhostDefaults,
   broker: Broker,

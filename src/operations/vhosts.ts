@@ -6,11 +6,11 @@ import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
 import type { Users } from '../security/users.ts'
 import { fitsShortString, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
-import { Refusal } from './refusal.ts'
+import { InvalidRequest } from './invalid-request.ts'
 import { withLimit } from './users.ts'
 
 /** It has to be unprotected first. */
-export class ProtectedVhost extends Refusal {
+export class ProtectedVhost extends InvalidRequest {
   constructor(name: string) {
     super(`Refusing to delete virtual host '${name}' because it is protected from deletion`)
   }
@@ -23,19 +23,19 @@ export interface ConnectionsOfVhost {
   closeVhost(vhost: Vhost): void
 }
 
-/** What is not given stays as it is. @returns whether it is new. @throws Refusal */
+/** What is not given stays as it is. @returns whether it is new. @throws InvalidRequest */
 export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean {
   // connection.open could not name it.
   if (!fitsShortString(name))
-    throw new Refusal(`virtual host name is longer than ${SHORT_STRING_BYTES_MAX} octets`)
+    throw new InvalidRequest(`virtual host name is longer than ${SHORT_STRING_BYTES_MAX} octets`)
   const type = r.defaultQueueType ?? 'undefined'
   if (type !== 'undefined' && queueKind(type) === undefined)
-    throw new Refusal(`Unsupported default queue type '${type}'`)
-  if (broker.going.has(name)) throw new Refusal(`virtual host '${name}' is being deleted`)
+    throw new InvalidRequest(`Unsupported default queue type '${type}'`)
+  if (broker.going.has(name)) throw new InvalidRequest(`virtual host '${name}' is being deleted`)
   const existing = broker.vhosts.get(name)
   const { vhosts } = broker.limits
   if (existing === undefined && broker.vhosts.size >= vhosts)
-    throw new Refusal(`cannot create vhost '${name}': vhost limit of ${vhosts} is reached`)
+    throw new InvalidRequest(`cannot create vhost '${name}': vhost limit of ${vhosts} is reached`)
   const given = Object.fromEntries(Object.entries(r).filter(([, v]) => v !== undefined))
   broker.setVhost(vhostInfo({ ...existing?.info, ...given, name }))
   return existing === undefined
@@ -58,7 +58,7 @@ export async function deleteVhost(
 
 const vhostLimitNames = ['max-connections', 'max-queues']
 
-/** @param value undefined removes it. @throws Refusal */
+/** @param value undefined removes it. @throws InvalidRequest */
 export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value: number | undefined): void {
   broker.setVhost({ ...vhost.info, limits: withLimit(vhost.limits, vhostLimitNames, name, value) })
 }

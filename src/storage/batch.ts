@@ -119,7 +119,7 @@ export class GroupCommit {
   }
 
   /** Somebody waits for the open batch: it goes out at the end of the turn. */
-  hurry(): void {
+  requestFlush(): void {
     this.urgent = true
   }
 
@@ -153,11 +153,11 @@ export class GroupCommit {
   }
 
   /** Resolves when everything changed so far is on disk. @throws Abandoned where it never will be */
-  async settled(): Promise<void> {
+  async flush(): Promise<void> {
     if (!this.dirty && this.inFlight === undefined) return
     if (this.closed) throw new Abandoned()
     const number = this.dirty ? this.number : this.number - 1
-    this.hurry()
+    this.requestFlush()
     const done = new Promise<void>((resolve, reject) => this.waiting.push({ number, resolve, reject }))
     this.turnEnd()
     await done
@@ -311,7 +311,7 @@ export class GroupCommit {
 
   /** Writes what is left. @throws where the store refuses it */
   async close(): Promise<void> {
-    const done = this.settled()
+    const done = this.flush()
     const failed = new Promise<never>((_, reject) => {
       if (this.failure !== undefined) reject(this.failure)
       this.onFailure(reject)

@@ -83,7 +83,7 @@ describe('back-pressure', () => {
     const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
     const { server, listeners } = serverOf(broker)
     broker.load()
-    await commit.settled()
+    await commit.flush()
     const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
     onTestFinished(async () => {
       const closed = listeners.close()
@@ -136,7 +136,7 @@ describe('paging', () => {
     expect(list.every((d, i) => Number(d.body) === i)).toBe(true)
     await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
     await w.call(CH, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
-    await commit.settled()
+    await commit.flush()
     expect(broker.residentBytes).toBe(0)
   })
 })

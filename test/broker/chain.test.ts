@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Incoming, readContent } from '../../src/broker/message.ts'
+import { InboundMessage, readContent } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { DeliveryCounts } from '../../src/broker/messages/delivery-counts.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
@@ -99,7 +99,7 @@ class Harness {
         this.wait(s.which)
         break
       case 'commit':
-        await this.commit.settled()
+        await this.commit.flush()
         break
       case 'quiet':
         for (let i = 0; i < 3; i++) this.clock.pass(2500)
@@ -117,7 +117,7 @@ class Harness {
   }
 
   private append(size: number, persistent: boolean): void {
-    const m = new Incoming()
+    const m = new InboundMessage()
     const id = this.next++
     const body = Buffer.alloc(size, id & 0xff)
     encodeContent('x', String(id), { deliveryMode: persistent ? 2 : 1 }, body, m)
@@ -134,7 +134,7 @@ class Harness {
     }
     const { segment, index } = this.chain.find(m.number)
     segment.deliveryCounts?.waits.delete(index)
-    this.chain.giveBack(m.number)
+    this.chain.requeue(m.number)
     this.ready.push({ ...m, waits: false })
     if (this.inOrderOfReturn) this.returned.push(m.id)
     this.ready.sort((a, b) => a.id - b.id)
@@ -144,7 +144,7 @@ class Harness {
   private pull(which: number): void {
     if (this.ready.length === 0) return
     const at = which % this.ready.length
-    const numbers = [...this.chain.browse(-1)].filter((b) => !b.unacked).map((b) => b.number)
+    const numbers = [...this.chain.browse(-1)].filter((b) => !b.unacked).map((b) => b.sequence)
     const number = numbers[at] as number
     const [m] = this.ready.splice(at, 1) as [Model]
     this.returned = this.returned.filter((id) => id !== m.id)
@@ -180,7 +180,7 @@ class Harness {
   }
 
   private async restart(): Promise<void> {
-    await this.commit.settled()
+    await this.commit.flush()
     this.commit = new GroupCommit(this.storage, this.clock)
     this.log = new SegmentStore(1, this.commit, this.storage)
     this.pager = new Pager(1, this.commit, this.clock)
@@ -209,9 +209,9 @@ describe('chain', () => {
         await h.run({ do: 'restart' })
         while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
         while (h.ready.length > 0) await h.run({ do: 'remove' })
-        await h.commit.settled()
+        await h.commit.flush()
         await h.run({ do: 'restart' })
-        await h.commit.settled()
+        await h.commit.flush()
         expect([...h.storage.segments(1)]).toEqual([])
       }),
       { numRuns: 3000 },
@@ -239,7 +239,7 @@ describe('chain', () => {
       await h.run({ do: 'append', size: 100, persistent: true })
       await h.run({ do: 'remove' })
     }
-    await h.commit.settled()
+    await h.commit.flush()
     expect([...h.storage.segments(1)]).toEqual([])
   })
 
@@ -247,7 +247,7 @@ describe('chain', () => {
     const h = new Harness(false)
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 10; i++) await h.run({ do: 'append', size: 10, persistent: true })
-      await h.commit.settled()
+      await h.commit.flush()
     }
     const segments = [...h.storage.segments(1)]
     expect(segments).toHaveLength(1)

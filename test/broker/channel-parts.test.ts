@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
-import { ReturnedMessages } from '../../src/broker/messages/returned.ts'
+import { RequeuedMessages } from '../../src/broker/messages/requeued.ts'
 import { type Consumer, Consumers } from '../../src/broker/queue/consumers.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { SingleActiveConsumer } from '../../src/broker/queue/single-active-consumer.ts'
@@ -139,7 +139,7 @@ describe('returned messages', () => {
   it('come out lowest first', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.nat(1000), fc.constant(-1)), { maxLength: 300 }), (ops) => {
-        const r = new ReturnedMessages(false)
+        const r = new RequeuedMessages(false)
         let model: number[] = []
         for (const n of ops) {
           if (n >= 0 && !model.includes(n)) {
@@ -159,7 +159,7 @@ describe('returned messages', () => {
     const op = fc.record({ do: fc.constantFrom('add', 'first', 'take'), n: fc.nat(40) })
     fc.assert(
       fc.property(fc.array(op, { maxLength: 200 }), (ops) => {
-        const r = new ReturnedMessages(inOrder)
+        const r = new RequeuedMessages(inOrder)
         let model: number[] = []
         for (const { do: what, n } of ops) {
           if (what === 'add' && !model.includes(n)) {
@@ -180,7 +180,7 @@ describe('returned messages', () => {
   })
 
   it('come back in any order at the same cost', () => {
-    const r = new ReturnedMessages(false)
+    const r = new RequeuedMessages(false)
     const count = 400_000
     for (const odd of [1, 0]) for (let n = odd; n < count; n += 2) r.add(n)
     for (let n = 0; n < count; n++) {

@@ -15,7 +15,7 @@ function setUp() {
   const commit = new GroupCommit(storage, new ManualClock())
   const open = () => new Deduplication(table({}), new StoredDeduplication('queue:q', storage, commit))
   const sizes = async (): Promise<number[]> => {
-    await commit.settled()
+    await commit.flush()
     return [...storage.scan('dedup:')].map((e) => e.value.length)
   }
   return { storage, open, sizes }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
-import { Incoming } from '../../src/broker/message.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
@@ -47,7 +47,7 @@ function filled(args: Parameters<typeof FieldTable.from>[0]) {
     )
   const dead = make('dead', {})
   const queue = make('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead', ...args })
-  const m = new Incoming()
+  const m = new InboundMessage()
   for (let i = 0; i < MESSAGES; i++) {
     encodeContent('', 'q', {}, Buffer.from(String(i)), m)
     queue.publish(m)

@@ -4,7 +4,7 @@ import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
-import { Incoming } from '../../src/broker/message.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { type Vhost, vhostInfo } from '../../src/broker/vhost.ts'
@@ -111,7 +111,7 @@ describe('dead letters that go from queue to queue', () => {
       })
     const row = Array.from({ length: QUEUES }, (_, i) => queue(broker, vhost, `q${i}`, to(`q${i + 1}`)))
     const last = queue(broker, vhost, `q${QUEUES}`)
-    const m = new Incoming()
+    const m = new InboundMessage()
     for (let i = 0; i < MESSAGES; i++) {
       encodeContent('', 'q0', {}, Buffer.from(String(i)), m)
       row[0]?.publish(m)
@@ -158,16 +158,16 @@ describe('the removal of a vhost with very many objects', () => {
     const v = first.broker.setVhost(vhostInfo({ name: 'v' }))
     for (let i = 0; i < OBJECTS; i++) queue(first.broker, v, `q${i}`, none, true)
     queue(first.broker, first.vhost, 'kept', none, true)
-    await first.commit.settled()
+    await first.commit.flush()
     first.broker.turn.jobs.begin(first.broker.removingVhost('v'), { failed: expect.unreachable })
     first.turns.one()
     expect(first.broker.vhosts.has('v')).toBe(false)
     expect(() => putVhost(first.broker, 'v', {})).toThrow('is being deleted')
     expect([v.queues.size > 0, v.queues.size < OBJECTS]).toEqual([true, true])
-    await first.commit.settled()
+    await first.commit.flush()
     const second = start(first.storage)
     second.turns.all()
-    await second.commit.settled()
+    await second.commit.flush()
     expect([...second.broker.vhosts.keys()]).toEqual(['/'])
     expect([...second.vhost.queues.keys()]).toEqual(['kept'])
     expect([...first.storage.scan('queue:')].length).toBe(1)

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Incoming } from '../../src/broker/message.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { createBroker } from '../../src/index.ts'
@@ -84,17 +84,17 @@ describe('redrive', () => {
     const [dead, back] = [queue('dead'), queue('back')]
     const death = { queue: 'back', reason: 'rejected', count: 1n, exchange: '', 'routing-keys': ['back'] }
     const headers = FieldTable.from({ 'x-death': [death] })
-    const m = new Incoming()
+    const m = new InboundMessage()
     for (let i = 0; i < MESSAGES; i++) {
       encodeContent('dlx', 'key', { headers, deliveryMode: 2 }, Buffer.from(String(i)), m)
       dead.publish(m)
     }
-    await broker.commit.settled()
+    await broker.commit.flush()
     history.snapshots.length = 0
     const vhost = broker.vhosts.get('/')
     if (vhost === undefined) throw new Error('no vhost')
     const result = await new Redrive(vhost, dead, systemClock, {}).done
-    await broker.commit.settled()
+    await broker.commit.flush()
     expect(result).toEqual({ moved: MESSAGES, skipped: 0 })
     expect([dead.counts.ready, back.counts.ready]).toEqual([0, MESSAGES])
     broker.stop()

@@ -5,7 +5,7 @@ import { type Binding, type Destination, Exchange, type Matches } from '../../sr
 import { HeadersRouting } from '../../src/broker/exchange/headers.ts'
 import { RecentHistoryRouting } from '../../src/broker/exchange/recent-history.ts'
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
-import { Incoming } from '../../src/broker/message.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
 import { PlainMessage, route } from '../../src/broker/router.ts'
 import { HISTORY_BYTES_MAX, ROUTING_STEPS_MAX } from '../../src/limits.ts'
 import { type FieldEntry, FieldTable, fieldEntry, toField } from '../../src/protocol/field-table.ts'
@@ -156,7 +156,7 @@ describe('x-recent-history', () => {
   it('keeps so many octets, whatever the number of messages', () => {
     const routing = new RecentHistoryRouting(table({ 'x-recent-history-length': 10_000 }))
     const size = HISTORY_BYTES_MAX / 16
-    const m = new Incoming()
+    const m = new InboundMessage()
     encodeContent('', 'k', {}, Buffer.alloc(size - 1000), m)
     for (let i = 0; i < 100; i++) routing.published(m)
     let bound = 0

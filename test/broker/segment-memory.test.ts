@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Incoming } from '../../src/broker/message.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
 import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
@@ -37,8 +37,8 @@ describe('memory of segments', () => {
   })
 })
 
-function messageOf(bytes: number): Incoming {
-  const m = new Incoming()
+function messageOf(bytes: number): InboundMessage {
+  const m = new InboundMessage()
   encodeContent('', 'q', { deliveryMode: 1 }, Buffer.alloc(bytes), m)
   m.adoptable = false
   return m

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { Congestion } from '../../src/connection/congestion.ts'
+import { ConsumerBackpressure } from '../../src/connection/consumer-backpressure.ts'
 import { CONGESTION_PAUSE_MS, CONGESTION_RETRY_MS } from '../../src/limits.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 function setUp(residentBytes = 100) {
   const clock = new ManualClock()
   const memory = { residentBytes, memoryBytes: 50 }
-  const congestion = new Congestion(clock, memory)
+  const congestion = new ConsumerBackpressure(clock, memory)
   let resumed = 0
   const publisher = {
     resumeReading: () => void resumed++,

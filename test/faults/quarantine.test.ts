@@ -97,7 +97,7 @@ async function fill(): Promise<void> {
   const vhost = l.broker.vhosts.get('/')
   if (vhost !== undefined) atOnce(vhost.settingPolicy({ ...policy, name: 'bad' }, false))
   w.socket.destroy()
-  await l.commit.settled()
+  await l.commit.flush()
   await stop()
 }
 

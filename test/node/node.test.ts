@@ -118,7 +118,7 @@ describe('a broker', () => {
     const { writes } = storage
     w.publish(CH, { routingKey: 'kept', body: 'lost', properties: { deliveryMode: 2 } })
     await until(() => storage.writes > writes, 'the write')
-    const waiting = expect(node.active?.model.commit.settled()).rejects.toThrow(Abandoned)
+    const waiting = expect(node.active?.model.commit.flush()).rejects.toThrow(Abandoned)
     const deposed = host.deposeBroker('another node is active')
     expect(node.active).toBeUndefined()
     storage.open()

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Incoming, readContent } from '../../src/broker/message.ts'
+import { InboundMessage, readContent } from '../../src/broker/message.ts'
 import { TABLE_DEPTH_INSIDE_MAX, TABLE_DEPTH_MAX } from '../../src/limits.ts'
 import { AmqpError } from '../../src/protocol/errors.ts'
 import { FieldTable, type FieldValue, fieldEntry, type PlainValue } from '../../src/protocol/field-table.ts'
@@ -165,7 +165,7 @@ const properties: fc.Arbitrary<Properties> = fc.record(
   { requiredKeys: [] },
 )
 
-function read(m: Incoming): ReturnType<typeof readContent> {
+function read(m: InboundMessage): ReturnType<typeof readContent> {
   return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
 }
 
@@ -173,7 +173,7 @@ describe('a message', () => {
   it('reads back equal, whatever the octets of its names and properties', () => {
     fc.assert(
       fc.property(anyShort, anyShort, properties, octets(60), (exchange, routingKey, p, body) => {
-        const m = new Incoming()
+        const m = new InboundMessage()
         encodeContent(exchange, routingKey, p, body, m)
         const c = read(m)
         expect([c.exchange, c.routingKey, c.body.equals(body)]).toEqual([exchange, routingKey, true])
@@ -187,7 +187,7 @@ describe('a message', () => {
   })
 
   it('has headers that can be read, or is not made', () => {
-    const m = new Incoming()
+    const m = new InboundMessage()
     const make = (p: Properties, key = 'k', exchange = 'x'): void =>
       encodeContent(exchange, key, p, Buffer.alloc(0), m)
     make({ headers: nested(TABLE_DEPTH_INSIDE_MAX) })

@@ -79,7 +79,7 @@ class Sources {
 }
 
 /** Of queues that say nothing. */
-export interface UsualSettings {
+export interface DefaultSettings {
   /** ms; 0 = none */
   readonly consumerTimeout: number
   /** Of kinds that have a limit; -1 = none. */
@@ -90,14 +90,14 @@ export function effectiveSettings(
   args: FieldTable,
   kind: QueueKind,
   applied: AppliedPolicies,
-  usual: UsualSettings,
+  defaults: DefaultSettings,
 ): QueueSettings {
   const from = new Sources(args, applied)
   const overflow = (kind.policyOverflowWins ? from.policyText('overflow') : from.firstText('overflow')) as
     | Overflow
     | undefined
   const deadLetterExchange = from.firstShortText('dead-letter-exchange')
-  const limit = from.leastLimit('delivery-limit') ?? (kind.limitsDeliveries ? usual.deliveryLimit : -1)
+  const limit = from.leastLimit('delivery-limit') ?? (kind.limitsDeliveries ? defaults.deliveryLimit : -1)
   return {
     messageTtl: from.least('message-ttl') ?? -1,
     expires: from.least('expires') ?? -1,
@@ -112,7 +112,7 @@ export function effectiveSettings(
     singleActiveConsumer: from.flag('single-active-consumer'),
     deliveryLimit: Number.isFinite(limit) ? limit : -1,
     maxPriority: from.firstNumber('max-priority') ?? 0,
-    consumerTimeout: positive(from.least('consumer-timeout')) ?? usual.consumerTimeout,
+    consumerTimeout: positive(from.least('consumer-timeout')) ?? defaults.consumerTimeout,
     retry: retryOf(from),
     expireAnywhere: from.flag('expire-anywhere'),
     maxAge: from.least('max-age', (v) => (v.type === 'S' ? ageMs(v.value.toString()) : undefined)) ?? -1,

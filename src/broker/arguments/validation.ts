@@ -66,10 +66,10 @@ export function kindSupports(kind: QueueKind, key: string): boolean {
   return byKey.get(key)?.kinds.includes(kind.name) ?? true
 }
 
-/** @param usual where the arguments do not say. @throws AmqpError 406 where x-queue-type names no kind */
-export function kindOf(args: FieldTable, what: string, usual: QueueKind = classic): QueueKind {
+/** @param byDefault where the arguments do not say. @throws AmqpError 406 where x-queue-type names no kind */
+export function kindOf(args: FieldTable, what: string, byDefault: QueueKind = classic): QueueKind {
   const v = args.get('x-queue-type')
-  if (v === undefined) return usual
+  if (v === undefined) return byDefault
   if (v.type !== 'S')
     throw preconditionFailed(`invalid arg 'x-queue-type' for ${what}: {unacceptable_type,${typeName(v)}}`)
   const kind = queueKind(v.value.toString())

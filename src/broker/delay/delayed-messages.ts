@@ -9,7 +9,7 @@ import type { Storage } from '../../storage/storage.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { Failures } from '../failures.ts'
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import { Aside } from '../queue/aside.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
@@ -32,7 +32,7 @@ interface Bucket {
 }
 
 /** Takes a message whose time has come; `keys` are those under which it is routed. */
-export type Deliver = (m: Incoming, keys: readonly string[]) => void
+export type Deliver = (m: InboundMessage, keys: readonly string[]) => void
 
 export class DelayedMessages {
   private readonly storage: Storage
@@ -100,7 +100,7 @@ export class DelayedMessages {
   }
 
   /** @param due in ms since 1970 */
-  add(target: number, due: number, keys: readonly string[], m: Incoming): void {
+  add(target: number, due: number, keys: readonly string[], m: InboundMessage): void {
     const second = Math.min(SECOND_MAX, Math.floor(due / 1000))
     let bucket = this.buckets.get(second)
     if (bucket === undefined) {
@@ -223,7 +223,7 @@ export class DelayedMessages {
   }
 
   private handOver(bytes: Uint8Array): void {
-    const { held, message }: { held: Held; message: Incoming } = decodeHeld(bytes)
+    const { held, message }: { held: Held; message: InboundMessage } = decodeHeld(bytes)
     const target = this.targets.get(held.target)
     if (target === undefined && this.targetsMissing)
       throw new Error('its exchange is not there, or could not be read')

@@ -2,7 +2,7 @@
  * A delayed message as it is stored: octets of the head u32, the head in JSON, exchange and routing key as two short
  * strings, the content as in message.ts.
  */
-import { Incoming } from '../message.ts'
+import { InboundMessage } from '../message.ts'
 
 export interface Held {
   /** The exchange that holds it. */
@@ -24,7 +24,7 @@ interface Head extends Held {
   readonly names: number
 }
 
-export function encodeHeld(held: Held, m: Incoming): Uint8Array {
+export function encodeHeld(held: Held, m: InboundMessage): Uint8Array {
   const { persistent, priority, ttl, bodySize, died } = m
   const names = m.namesEnd - m.namesStart
   const head = Buffer.from(
@@ -39,11 +39,11 @@ export function encodeHeld(held: Held, m: Incoming): Uint8Array {
 }
 
 /** The message's octets are those of `bytes`, copied. */
-export function decodeHeld(bytes: Uint8Array): { held: Held; message: Incoming } {
+export function decodeHeld(bytes: Uint8Array): { held: Held; message: InboundMessage } {
   const own = Buffer.from(bytes)
   const headBytes = own.readUInt32LE(0)
   const head = JSON.parse(own.toString('utf8', 4, 4 + headBytes)) as Head
-  const m = new Incoming()
+  const m = new InboundMessage()
   m.source = new Uint8Array(own.buffer, own.byteOffset, own.length)
   m.namesStart = 4 + headBytes
   m.namesEnd = m.namesStart + head.names

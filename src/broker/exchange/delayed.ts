@@ -1,7 +1,7 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
 import type { DelayedMessages } from '../delay/delayed-messages.ts'
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import { PUBLISH_DURABLE, PUBLISH_STORED } from '../queue/queue.ts'
 import type { Binding, Effect, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
@@ -113,7 +113,7 @@ class Hold implements Effect {
     this.keys = keys
   }
 
-  published(m: Incoming): number {
+  published(m: InboundMessage): number {
     const { messages, target, durable } = this.parts
     messages.add(target, this.due, this.keys, m)
     return durable ? PUBLISH_DURABLE : PUBLISH_STORED

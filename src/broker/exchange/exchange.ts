@@ -2,7 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
 import type { Deduplication } from '../deduplication.ts'
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import { type AppliedPolicies, noPolicies } from '../policy/policy.ts'
 import type { Queue } from '../queue/queue.ts'
 
@@ -24,7 +24,7 @@ export interface Effect {
   /** The message counts as routed even where no queue gets it now. */
   readonly takes: boolean
   /** One of the outcomes in queue.ts. The message's octets are not there any more after the call. */
-  published(m: Incoming): number
+  published(m: InboundMessage): number
 }
 
 /** Collects what a type finds; the same destination may come several times. */

@@ -2,7 +2,7 @@ import { HISTORY_BYTES_MAX } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
 import { headersOf } from '../deduplication.ts'
-import { Incoming } from '../message.ts'
+import { InboundMessage } from '../message.ts'
 import { PUBLISH_STORED } from '../queue/queue.ts'
 import { type Binding, type Effect, type ExchangeRouting, isExchange, type Matches } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
@@ -16,7 +16,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   override readonly byKeyOnly = false
   readonly takes = false
   private readonly length: number
-  private readonly messages: Incoming[] = []
+  private readonly messages: InboundMessage[] = []
   private bytes = 0
 
   /** @throws AmqpError 406 */
@@ -39,18 +39,18 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
     matches.effect(this)
   }
 
-  published(m: Incoming): number {
+  published(m: InboundMessage): number {
     if (headersOf(m)?.get(NO_STORE)?.value === true) return PUBLISH_STORED
     const bytes = octetsOf(m)
     if (bytes > HISTORY_BYTES_MAX) return PUBLISH_STORED
-    this.messages.push(Incoming.copyOf(m))
+    this.messages.push(InboundMessage.copyOf(m))
     this.bytes += bytes
     while (this.messages.length > this.length || this.bytes > HISTORY_BYTES_MAX)
-      this.bytes -= octetsOf(this.messages.shift() as Incoming)
+      this.bytes -= octetsOf(this.messages.shift() as InboundMessage)
     return PUBLISH_STORED
   }
 }
 
-function octetsOf(m: Incoming): number {
+function octetsOf(m: InboundMessage): number {
   return m.namesEnd - m.namesStart + m.contentEnd - m.contentStart
 }

@@ -3,11 +3,11 @@ import { GroupCommit } from '../../storage/batch.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { systemClock } from '../../util/clock.ts'
 import { encodeContent } from '../content.ts'
-import { Incoming } from '../message.ts'
+import { InboundMessage } from '../message.ts'
 import { Chain } from './chain.ts'
 import { Pager } from './pager.ts'
 
-const m = new Incoming()
+const m = new InboundMessage()
 encodeContent('', 'a.queue', { deliveryMode: 1 }, Buffer.alloc(100), m)
 m.adoptable = false
 

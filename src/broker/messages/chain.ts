@@ -3,10 +3,10 @@
  * The messages of a queue in order: a list of segments, a cursor at the first message that was never handed out, and
  * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
  */
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
-import { ReturnedMessages } from './returned.ts'
+import { RequeuedMessages } from './requeued.ts'
 import {
   SEGMENT_BYTES,
   SEGMENT_BYTES_FIRST,
@@ -23,7 +23,7 @@ const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
   private readonly segments: Segment[] = []
-  private readonly returned: ReturnedMessages
+  private readonly requeued: RequeuedMessages
   ready = 0
   unacked = 0
   /** Octets of the bodies of ready and of unacked messages. */
@@ -40,7 +40,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Where the first message never handed out is: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
-  private nextNumber = 0
+  private nextSequence = 0
   private nextSegment = 1
   private lastFound: Segment | undefined
   /** In which messages arrive. */
@@ -50,7 +50,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   /** @param byReturn what comes back goes out in the order of its return, not at its original place */
   constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SegmentStore, byReturn = false) {
-    this.returned = new ReturnedMessages(byReturn)
+    this.requeued = new RequeuedMessages(byReturn)
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
@@ -63,33 +63,33 @@ export class Chain implements MessageOrder, SegmentOwner {
     for (const s of segments) this.segments.push(s)
     this.ready = ready
     this.readyBytes = readyBytes
-    this.nextNumber = next.message
+    this.nextSequence = next.message
     this.nextSegment = next.segment
     return ready
   }
 
-  get headNumber(): number {
+  get headSequence(): number {
     return this.headSegment.base + this.headIndex
   }
 
   /** The first message that was never handed out: what is behind it, the cursor finds in its turn. */
-  private get cursorNumber(): number {
+  private get cursorSequence(): number {
     const segment = this.segments[this.cursorAt]
-    return segment === undefined ? this.nextNumber : segment.base + this.cursorIndex
+    return segment === undefined ? this.nextSequence : segment.base + this.cursorIndex
   }
 
   get headSecond(): number {
     if (this.ready === 0) return 0
-    const number = this.returned.size > 0 ? this.returned.first : this.cursorNumber
-    const segment = this.locate(number)
-    return segment.arrivals.at(number - segment.base)
+    const sequence = this.requeued.size > 0 ? this.requeued.first : this.cursorSequence
+    const segment = this.locate(sequence)
+    return segment.arrivals.at(sequence - segment.base)
   }
 
   get holding(): Holding {
     return holdingOf(this.segments)
   }
 
-  append(m: Incoming, expiresAt: number): void {
+  append(m: InboundMessage, expiresAt: number): void {
     const size = Segment.entryBytes(m, expiresAt !== 0)
     let tail: Segment | undefined = this.segments[this.segments.length - 1]
     if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
@@ -97,7 +97,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size)
       tail.append(m, size, expiresAt)
     }
-    this.nextNumber++
+    this.nextSequence++
     this.ready++
     this.readyBytes += m.bodySize
     if (m.persistent && !tail.dirty && this.log !== undefined) this.log.touch(tail)
@@ -109,8 +109,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (tail !== undefined) tail.arrivals.note(tail.count, second)
   }
 
-  private adopt(m: Incoming, size: number, expiresAt: number): Segment {
-    const segment = Segment.adopt(this.nextSegment++, this.nextNumber, m, size, expiresAt)
+  private adopt(m: InboundMessage, size: number, expiresAt: number): Segment {
+    const segment = Segment.adopt(this.nextSegment++, this.nextSequence, m, size, expiresAt)
     this.push(segment)
     return segment
   }
@@ -119,7 +119,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   private extend(tail: Segment | undefined, entryBytes: number): Segment {
     const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
     const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
-    const segment = new Segment(this.nextSegment++, this.nextNumber, this.pager.memory(size))
+    const segment = new Segment(this.nextSegment++, this.nextSequence, this.pager.memory(size))
     this.push(segment)
     return segment
   }
@@ -156,12 +156,12 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   head(): boolean {
     if (this.ready === 0) return false
-    while (this.returned.size > 0) {
-      const number = this.returned.first
-      this.headSegment = this.locate(number)
-      this.headIndex = number - this.headSegment.base
+    while (this.requeued.size > 0) {
+      const sequence = this.requeued.first
+      this.headSegment = this.locate(sequence)
+      this.headIndex = sequence - this.headSegment.base
       this.load(this.headSegment)
-      if (this.returned.first === number && this.returned.size > 0) return true
+      if (this.requeued.first === sequence && this.requeued.size > 0) return true
     }
     for (;;) {
       const segment = this.segments[this.cursorAt] as Segment
@@ -186,7 +186,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   /** Steps over the message that `head()` found. */
   private leaveHead(): void {
-    if (this.returned.size > 0) this.returned.removeFirst()
+    if (this.requeued.size > 0) this.requeued.removeFirst()
     else this.cursorIndex++
     const size = this.headSegment.bodySize(this.headIndex)
     this.ready--
@@ -210,24 +210,24 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.settled(segment, index)
   }
 
-  settle(number: number): void {
-    const segment = this.locate(number)
-    const index = number - segment.base
+  settle(sequence: number): void {
+    const segment = this.locate(sequence)
+    const index = sequence - segment.base
     this.unacked--
     this.unackedBytes -= this.loaded(segment).bodySize(index)
     this.settled(segment, index)
   }
 
-  giveBack(number: number): void {
-    const segment = this.locate(number)
-    const index = number - segment.base
+  requeue(sequence: number): void {
+    const segment = this.locate(sequence)
+    const index = sequence - segment.base
     const size = this.loaded(segment).bodySize(index)
     segment.states[index] = STATE_READY | STATE_DELIVERED
     this.unacked--
     this.unackedBytes -= size
     this.ready++
     this.readyBytes += size
-    if (this.returned.inOrderOfReturn || number < this.cursorNumber) this.returned.add(number)
+    if (this.requeued.inOrderOfReturn || sequence < this.cursorSequence) this.requeued.add(sequence)
     const at = segment.expiresAt(index)
     const sooner = at !== 0 && (segment.soonest === 0 || at < segment.soonest)
     if (sooner) segment.soonest = at
@@ -235,10 +235,10 @@ export class Chain implements MessageOrder, SegmentOwner {
       this.log?.touch(segment)
   }
 
-  take(number: number): void {
-    const segment = this.loaded(this.locate(number))
-    const index = number - segment.base
-    if (!this.returned.remove(number)) this.takenAhead = true
+  take(sequence: number): void {
+    const segment = this.loaded(this.locate(sequence))
+    const index = sequence - segment.base
+    if (!this.requeued.remove(sequence)) this.takenAhead = true
     const size = segment.bodySize(index)
     segment.states[index] = STATE_UNACKED | (segment.wasDelivered(index) ? STATE_DELIVERED : 0)
     this.ready--
@@ -247,8 +247,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.unackedBytes += size
   }
 
-  changed(number: number): void {
-    const segment = this.locate(number)
+  changed(sequence: number): void {
+    const segment = this.locate(sequence)
     if (!segment.dirty && segment.persistent > 0) this.log?.touch(segment)
   }
 
@@ -258,9 +258,9 @@ export class Chain implements MessageOrder, SegmentOwner {
       if ((segment.deliveryCounts?.waits.size ?? 0) === 0) continue
       this.load(segment)
       for (const [index, until] of segment.readyWaits()) {
-        const number = segment.base + index
-        this.take(number)
-        all.push({ number, until })
+        const sequence = segment.base + index
+        this.take(sequence)
+        all.push({ number: sequence, until })
       }
       this.leave(segment, false)
     }
@@ -296,9 +296,9 @@ export class Chain implements MessageOrder, SegmentOwner {
     return soonestExpiry(this.segments)
   }
 
-  find(number: number): { segment: Segment; index: number } {
-    const segment = this.loaded(this.locate(number))
-    return { segment, index: number - segment.base }
+  find(sequence: number): { segment: Segment; index: number } {
+    const segment = this.loaded(this.locate(sequence))
+    return { segment, index: sequence - segment.base }
   }
 
   private settled(segment: Segment, index: number): void {
@@ -319,7 +319,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       this.cursorAt = tail
       this.cursorIndex = 0
     }
-    segment.reset(this.nextNumber)
+    segment.reset(this.nextSequence)
   }
 
   /** A batch has taken up the segment; if it turned out empty, its memory is free for use. */
@@ -339,10 +339,10 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.pager.release(segment)
   }
 
-  private locate(number: number): Segment {
+  private locate(sequence: number): Segment {
     const last = this.lastFound
-    if (last !== undefined && number >= last.base && number < last.base + last.count) return last
-    const found = segmentAt(this.segments, number)
+    if (last !== undefined && sequence >= last.base && sequence < last.base + last.count) return last
+    const found = segmentAt(this.segments, sequence)
     this.lastFound = found
     return found
   }
@@ -363,7 +363,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   /** What the disk has damaged is gone; how large it was, nobody knows. */
   private lose(segment: Segment, lost: readonly number[]): void {
-    for (const index of lost) this.returned.remove(segment.base + index)
+    for (const index of lost) this.requeued.remove(segment.base + index)
     this.readyBytes = Math.round((this.readyBytes / this.ready) * (this.ready - lost.length))
     this.ready -= lost.length
     if (segment.persistent > 0) this.log?.touch(segment)
@@ -387,7 +387,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       this.pager.release(segment)
     }
     this.segments.length = 0
-    this.returned.clear()
+    this.requeued.clear()
     this.ready = this.unacked = this.readyBytes = this.unackedBytes = 0
     this.cursorAt = this.cursorIndex = 0
     this.lastFound = undefined

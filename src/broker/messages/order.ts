@@ -1,5 +1,5 @@
 /** In which order a queue holds its messages, and what it can do with them. */
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Segment } from './segment.ts'
 import type { Holding } from './segments.ts'
 
@@ -7,7 +7,7 @@ import type { Holding } from './segments.ts'
 export interface Browsed {
   readonly segment: Segment
   readonly index: number
-  readonly number: number
+  readonly sequence: number
   readonly unacked: boolean
   /** In ms since 1970, to the second; 0 = unknown. */
   readonly arrivedAt: number
@@ -26,7 +26,7 @@ export interface OrderHead extends MessageCounts {
   /** Where `head()` found the first ready message, and the number by which it is settled. */
   readonly headSegment: Segment
   readonly headIndex: number
-  readonly headNumber: number
+  readonly headSequence: number
   /** Finds the first ready message; false where there is none. */
   head(): boolean
   /** The head goes out and waits for its settlement. */
@@ -38,17 +38,17 @@ export interface OrderHead extends MessageCounts {
 /** For what becomes of messages that are out. */
 export interface UnackedMessages {
   /** An unacked message leaves for good. */
-  settle(number: number): void
+  settle(sequence: number): void
   /** An unacked message goes back to its place. */
-  giveBack(number: number): void
+  requeue(sequence: number): void
   /** A ready message, wherever it stands, becomes an unacked one. */
-  take(number: number): void
+  take(sequence: number): void
   /** What is kept beside the message has changed: the store gets to know. */
-  changed(number: number): void
+  changed(sequence: number): void
   /** After `restore`: the messages that waited (see delivery-limit.ts) become unacked ones again. */
   takeWaiting(): { number: number; until: number }[]
   /** Where a message lies; loaded. */
-  find(number: number): { segment: Segment; index: number }
+  find(sequence: number): { segment: Segment; index: number }
 }
 
 /** For messages that expire wherever they stand. */
@@ -63,7 +63,7 @@ export interface MessageOrder extends OrderHead, UnackedMessages, ExpiringMessag
   /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
   readonly headSecond: number
   readonly holding: Holding
-  append(m: Incoming, expiresAt: number): void
+  append(m: InboundMessage, expiresAt: number): void
   /** What is appended from now on comes in that second since 1970. */
   arriving(second: number): void
   /**

@@ -191,7 +191,7 @@ export class Pager {
         else this.list(segment, false)
       }
     }
-    if (stored) this.commit.hurry()
+    if (stored) this.commit.requestFlush()
     else if (waiting > 0) this.commit.applySoon()
     if (list.length > LIST_MAX && this.resident <= this.budget)
       this.sealedSegments = list.filter((s) => !s.segment.gone && s.segment.bytes !== undefined)

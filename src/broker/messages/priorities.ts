@@ -1,7 +1,7 @@
 // hot: per message
 /** x-max-priority: one chain a level, the highest level that holds something first (behaviour.md section 11). */
 
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Chain } from './chain.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Segment } from './segment.ts'
@@ -53,15 +53,15 @@ export class Priorities implements MessageOrder {
     return this.headChain.headIndex
   }
 
-  get headNumber(): number {
-    return this.headChain.headNumber * LEVELS + this.headLevel
+  get headSequence(): number {
+    return this.headChain.headSequence * LEVELS + this.headLevel
   }
 
-  private chainOf(number: number): Chain {
-    return this.chains[number % LEVELS] as Chain
+  private chainOf(sequence: number): Chain {
+    return this.chains[sequence % LEVELS] as Chain
   }
 
-  append(m: Incoming, expiresAt: number): void {
+  append(m: InboundMessage, expiresAt: number): void {
     const level = Math.min(m.priority, this.chains.length - 1)
     ;(this.chains[level] as Chain).append(m, expiresAt)
   }
@@ -95,25 +95,25 @@ export class Priorities implements MessageOrder {
     this.headChain.removeHead()
   }
 
-  settle(number: number): void {
-    this.chainOf(number).settle(Math.floor(number / LEVELS))
+  settle(sequence: number): void {
+    this.chainOf(sequence).settle(Math.floor(sequence / LEVELS))
   }
 
-  giveBack(number: number): void {
-    this.chainOf(number).giveBack(Math.floor(number / LEVELS))
+  requeue(sequence: number): void {
+    this.chainOf(sequence).requeue(Math.floor(sequence / LEVELS))
   }
 
-  take(number: number): void {
-    this.chainOf(number).take(Math.floor(number / LEVELS))
+  take(sequence: number): void {
+    this.chainOf(sequence).take(Math.floor(sequence / LEVELS))
   }
 
-  changed(number: number): void {
-    this.chainOf(number).changed(Math.floor(number / LEVELS))
+  changed(sequence: number): void {
+    this.chainOf(sequence).changed(Math.floor(sequence / LEVELS))
   }
 
   takeWaiting(): { number: number; until: number }[] {
     return this.chains.flatMap((c, level) =>
-      c.takeWaiting().map(({ number, until }) => ({ number: number * LEVELS + level, until })),
+      c.takeWaiting().map(({ number: sequence, until }) => ({ number: sequence * LEVELS + level, until })),
     )
   }
 
@@ -123,7 +123,7 @@ export class Priorities implements MessageOrder {
     for (let level = first; level >= 0; level--) {
       const within = after >= 0 && level === first ? Math.floor(after / LEVELS) : -1
       for (const b of (this.chains[level] as Chain).browse(within))
-        yield { ...b, number: b.number * LEVELS + level }
+        yield { ...b, sequence: b.sequence * LEVELS + level }
     }
   }
 
@@ -144,8 +144,8 @@ export class Priorities implements MessageOrder {
     return soonest
   }
 
-  find(number: number): { segment: Segment; index: number } {
-    return this.chainOf(number).find(Math.floor(number / LEVELS))
+  find(sequence: number): { segment: Segment; index: number } {
+    return this.chainOf(sequence).find(Math.floor(sequence / LEVELS))
   }
 
   restore(): number {

@@ -13,7 +13,7 @@ import {
   FLAG_DIED,
   FLAG_EXPIRES,
   FLAG_PERSISTENT,
-  type Incoming,
+  type InboundMessage,
   readContent,
 } from '../message.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
@@ -138,7 +138,7 @@ export class Segment extends SegmentLifecycle {
     this.words = wordsOf(memory)
   }
 
-  static entryBytes(m: Incoming, expires: boolean): number {
+  static entryBytes(m: InboundMessage, expires: boolean): number {
     return (
       ENTRY_HEADER_BYTES +
       (expires ? ENTRY_EXPIRY_BYTES : 0) +
@@ -157,7 +157,7 @@ export class Segment extends SegmentLifecycle {
   }
 
   /** Copies the message in; it must fit. `expiresAt` in ms since 1970, 0 = never. */
-  append(m: Incoming, entryBytes: number, expiresAt: number): void {
+  append(m: InboundMessage, entryBytes: number, expiresAt: number): void {
     const bytes = this.bytes as Uint8Array
     const start = this.used
     const namesAt = start + ENTRY_HEADER_BYTES + (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
@@ -168,7 +168,13 @@ export class Segment extends SegmentLifecycle {
   }
 
   /** A sealed segment around the memory of an adoptable message. */
-  static adopt(number: number, base: number, m: Incoming, entryBytes: number, expiresAt: number): Segment {
+  static adopt(
+    number: number,
+    base: number,
+    m: InboundMessage,
+    entryBytes: number,
+    expiresAt: number,
+  ): Segment {
     const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
     const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
     segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
@@ -179,7 +185,7 @@ export class Segment extends SegmentLifecycle {
   }
 
   private enter(
-    m: Incoming,
+    m: InboundMessage,
     start: number,
     entryBytes: number,
     contentOffset: number,
@@ -342,7 +348,7 @@ export class Segment extends SegmentLifecycle {
       if (state === STATE_SETTLED) continue
       const number = this.base + index
       const arrivedAt = this.arrivals.at(index) * 1000
-      yield { segment: this, index, number, unacked: state === STATE_UNACKED, arrivedAt }
+      yield { segment: this, index, sequence: number, unacked: state === STATE_UNACKED, arrivedAt }
     }
   }
 

@@ -15,12 +15,12 @@ export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => b
 }
 
 /** The segment of that message. */
-export function segmentAt(segments: readonly Segment[], number: number): Segment {
+export function segmentAt(segments: readonly Segment[], sequence: number): Segment {
   let low = 0
   let high = segments.length - 1
   while (low < high) {
     const middle = (low + high + 1) >>> 1
-    if ((segments[middle] as Segment).base <= number) low = middle
+    if ((segments[middle] as Segment).base <= sequence) low = middle
     else high = middle - 1
   }
   return segments[low] as Segment

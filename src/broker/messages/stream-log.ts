@@ -4,7 +4,7 @@
  * where other queues keep its deadline; the first one of a segment is kept with the segment's state. Segments that are
  * on disk leave memory when the pager says so, and are loaded for whoever reads there.
  */
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Browsed } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from './segment.ts'
@@ -70,7 +70,7 @@ export class StreamLog implements SegmentOwner {
   }
 
   /** @param now ms since 1970; @param turn what is published in one turn is one chunk */
-  append(m: Incoming, now: number, turn: number): void {
+  append(m: InboundMessage, now: number, turn: number): void {
     if (turn !== this.chunkTurn) {
       this.chunkTurn = turn
       this.lastChunk = this.end
@@ -125,10 +125,10 @@ export class StreamLog implements SegmentOwner {
   }
 
   /** The segment of a message between `first` and `end`, loaded. */
-  segmentOf(number: number): Segment {
+  segmentOf(sequence: number): Segment {
     let found = this.lastFound
-    if (found === undefined || number < found.base || number >= found.base + found.count) {
-      found = lastWhere(this.segments, (s) => s.base <= number)
+    if (found === undefined || sequence < found.base || sequence >= found.base + found.count) {
+      found = lastWhere(this.segments, (s) => s.base <= sequence)
       this.lastFound = found
     }
     if (found.bytes === undefined) this.load(found)
@@ -161,11 +161,11 @@ export class StreamLog implements SegmentOwner {
   }
 
   *browse(after: number): Iterable<Browsed> {
-    for (let number = Math.max(this.first, after + 1); number < this.end; number++) {
-      const segment = this.segmentOf(number)
-      const index = number - segment.base
+    for (let sequence = Math.max(this.first, after + 1); sequence < this.end; sequence++) {
+      const segment = this.segmentOf(sequence)
+      const index = sequence - segment.base
       if (segment.lacks(index)) continue
-      yield { segment, index, number, unacked: false, arrivedAt: segment.expiresAt(index) }
+      yield { segment, index, sequence: sequence, unacked: false, arrivedAt: segment.expiresAt(index) }
     }
   }
 

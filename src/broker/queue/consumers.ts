@@ -22,7 +22,7 @@ export interface Consumer {
    * `number` is the message's number in its queue, by which it is settled later.
    * @throws where the message cannot be read; nothing has gone out then
    */
-  deliver(queue: ConsumedQueue, segment: Segment, index: number, number: number): void
+  deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void
   /** The queue's settings are others now. */
   settingsChanged(): void
   /** The queue is gone: tell the client. */

@@ -11,7 +11,7 @@ import {
 import type { Properties } from '../../protocol/generated/properties.ts'
 import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
-import { type Content, Incoming } from '../message.ts'
+import { type Content, InboundMessage } from '../message.ts'
 import { isUnroutable, PlainMessage, type Routing } from '../router.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue } from './queue.ts'
 
@@ -45,7 +45,7 @@ export function deadLetter(
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)
-  const m = new Incoming()
+  const m = new InboundMessage()
   const encode = (): void => {
     encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
     m.died = true

@@ -20,14 +20,14 @@ export function retryDelay(count: number, { min, max }: RetrySettings): number {
 export class DelayedRetry {
   private readonly waiting = new Heap()
   private readonly clock: Clock
-  private readonly giveBack: (number: number) => void
+  private readonly requeue: (sequence: number) => void
   private timer: Timer | undefined
   private timerAt = 0
 
-  /** @param giveBack makes the message ready again */
-  constructor(clock: Clock, giveBack: (number: number) => void) {
+  /** @param requeue makes the message ready again */
+  constructor(clock: Clock, requeue: (sequence: number) => void) {
     this.clock = clock
-    this.giveBack = giveBack
+    this.requeue = requeue
   }
 
   /** Messages that wait. */
@@ -36,8 +36,8 @@ export class DelayedRetry {
   }
 
   /** @param until in ms since 1970 */
-  add(number: number, until: number): void {
-    this.waiting.push(until, number)
+  add(sequence: number, until: number): void {
+    this.waiting.push(until, sequence)
     this.arm()
   }
 
@@ -55,7 +55,7 @@ export class DelayedRetry {
   private due(): void {
     this.timer = undefined
     const now = this.clock.now()
-    while (this.waiting.size > 0 && this.waiting.firstKey <= now) this.giveBack(this.waiting.pop())
+    while (this.waiting.size > 0 && this.waiting.firstKey <= now) this.requeue(this.waiting.pop())
     this.arm()
   }
 

@@ -1,7 +1,7 @@
 /** x-delivery-limit: how often a message has come back is told to consumers as x-delivery-count (behaviour.md section 13). */
 import { FieldTable, fieldEntry } from '../../protocol/field-table.ts'
 import { encodeContent } from '../content.ts'
-import { Incoming } from '../message.ts'
+import { InboundMessage } from '../message.ts'
 import type { Segment } from '../messages/segment.ts'
 
 const COUNT_HEADER = 'x-delivery-count'
@@ -11,7 +11,11 @@ const ACQUIRED_HEADER = 'x-acquired-count'
  * A message that has come back, as it goes out: with x-delivery-count among its headers, and x-acquired-count where the
  * queue tells that too. undefined where it has not come back.
  */
-export function countedMessage(segment: Segment, index: number, acquired: boolean): Incoming | undefined {
+export function countedMessage(
+  segment: Segment,
+  index: number,
+  acquired: boolean,
+): InboundMessage | undefined {
   const count = segment.deliveryCounts?.get(index) ?? 0
   if (count === 0) return undefined
   const content = segment.content(index)
@@ -19,7 +23,7 @@ export function countedMessage(segment: Segment, index: number, acquired: boolea
   const others = (content.properties.headers ?? FieldTable.empty).without(...names)
   const counts = names.map((n) => fieldEntry(n, { type: 'l', value: BigInt(count) }))
   const properties = { ...content.properties, headers: FieldTable.of([...others.entries, ...counts]) }
-  const m = new Incoming()
+  const m = new InboundMessage()
   encodeContent(content.exchange, content.routingKey, properties, content.body, m)
   return m
 }

@@ -6,7 +6,7 @@
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
 import type { OrderHead } from '../messages/order.ts'
 import type { Pumped, Turn } from '../turn.ts'
-import type { Deaths } from './deaths.ts'
+import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
 /** Passing on a dead letter is so many times the work of dropping a message. */
@@ -16,18 +16,18 @@ export class Discards {
   private readonly turn: Turn
   private readonly queue: Queue & Pumped
   private readonly order: OrderHead
-  private readonly deaths: Deaths
+  private readonly outbox: DeadLetterOutbox
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
   /** All queues together have had their time for dead letters. */
   private late = false
 
-  constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, deaths: Deaths) {
+  constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, outbox: DeadLetterOutbox) {
     this.turn = turn
     this.queue = queue
     this.order = order
-    this.deaths = deaths
+    this.outbox = outbox
   }
 
   /** Where no more may go in this turn, the queue goes on in the next. */
@@ -59,16 +59,16 @@ export class Discards {
       order.removeHead()
       return true
     }
-    const number = order.headNumber
+    const sequence = order.headSequence
     order.takeHead()
-    this.expired(number, reason)
+    this.expired(sequence, reason)
     return true
   }
 
   /** An unacked message. */
-  expired(number: number, reason: DeathReason = 'expired'): void {
+  expired(sequence: number, reason: DeathReason = 'expired'): void {
     this.left -= DEAD_LETTER_COST
-    this.deaths.die(number, reason)
+    this.outbox.die(sequence, reason)
     this.late = this.turn.isLate
   }
 }

@@ -6,7 +6,7 @@ import type { Deduplication } from '../deduplication.ts'
 import type { MessageOrder } from '../messages/order.ts'
 import type { Turn } from '../turn.ts'
 import type { AsideEnvironment } from './aside.ts'
-import type { DeadLetter } from './deaths.ts'
+import type { DeadLetter } from './dead-letter-outbox.ts'
 import type { Queue } from './queue.ts'
 
 /** Where the messages of a queue are. */

@@ -55,9 +55,9 @@ export class MessageTtl {
       if (!discards.mayGoOn()) return
       const found = order.expired(now)
       if (found.length === 0) break
-      for (const number of found) {
-        order.take(number)
-        discards.expired(number)
+      for (const sequence of found) {
+        order.take(sequence)
+        discards.expired(sequence)
       }
     }
     const next = order.soonestExpiry()

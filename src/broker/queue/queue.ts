@@ -2,7 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Browsed } from '../messages/order.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { Holding } from '../messages/segments.ts'
@@ -31,7 +31,7 @@ export interface Delivery {
   readonly segment: Segment
   readonly index: number
   /** By which the message is settled. */
-  readonly number: number
+  readonly sequence: number
 }
 
 export interface QueueInfo {
@@ -85,7 +85,7 @@ export interface RoutedQueue {
   readonly deleted: boolean
   /** Marks the queue as reached by the routing pass of that number. */
   routeStamp: number
-  publish(m: Incoming): number
+  publish(m: InboundMessage): number
 }
 
 /** As those see it who take messages out of it. */
@@ -94,12 +94,12 @@ export interface ConsumedQueue extends QueueInfo, Owner {
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
-  /** Deliveries may differ from what was published: `decorated` says how. */
-  readonly decorates: boolean
+  /** Deliveries may differ from what was published: `asDelivered` says how. */
+  readonly rewritesOnDelivery: boolean
   /** What has been set aside. */
   readonly aside: Aside
   /** The message as it goes out; undefined where it goes out as it is. */
-  decorated(d: Delivery): Incoming | undefined
+  asDelivered(d: Delivery): InboundMessage | undefined
   consume(c: Consumer): void
   cancel(c: Consumer): void
   /** The consumer has credit again. */
@@ -110,12 +110,12 @@ export interface ConsumedQueue extends QueueInfo, Owner {
   /** Finds the first ready message; `takeGot` takes it once it has been copied out. @throws AmqpError 405, 540 */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
-  settle(number: number, how: Settlement): void
+  settle(sequence: number, how: Settlement): void
   /**
    * A ready message cannot be handled: it is set aside, so that those behind it go on.
    * @param during what was being done with it
    */
-  setAside(number: number, during: string, error: unknown): void
+  setAside(sequence: number, during: string, error: unknown): void
 }
 
 /** As operators see it: nothing is changed. */
@@ -166,7 +166,7 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   /** Makes what was set aside ready again; returns how many there were. */
   releaseParked(): number
   /** Takes a ready message out of the queue, for good. */
-  removeReady(number: number): void
+  removeReady(sequence: number): void
   /** @throws AmqpError 540 where the kind does not allow it */
   purge(): number
 }

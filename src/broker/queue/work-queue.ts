@@ -8,12 +8,12 @@ import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
-import type { Incoming } from '../message.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import { Aside } from './aside.ts'
 import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
-import { Deaths } from './deaths.ts'
+import { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { countedMessage } from './delivery-limit.ts'
 import { Discards } from './discards.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
@@ -31,7 +31,7 @@ import {
   type Settlement,
 } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
-import { Returns } from './returns.ts'
+import { Requeues } from './requeues.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 export class WorkQueue implements Queue {
@@ -50,13 +50,13 @@ export class WorkQueue implements Queue {
   readonly aside: Aside
   deleted = false
   routeStamp = 0
-  decorates = false
+  rewritesOnDelivery = false
   private readonly env: QueueEnvironment
   private readonly order: MessageOrder
   private readonly consumers: ConsumerRound
   private readonly ttl: MessageTtl
-  private readonly deaths: Deaths
-  private readonly returns: Returns
+  private readonly outbox: DeadLetterOutbox
+  private readonly requeues: Requeues
   private readonly deduplication: Deduplication | undefined
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
@@ -92,9 +92,9 @@ export class WorkQueue implements Queue {
       : new Consumers()
     this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
     this.aside = new Aside({ now: () => env.clock.now(), parked: env.parked })
-    this.deaths = new Deaths(this, contents.order, env.clock, env.deadLetter, this.aside)
-    this.discards = new Discards(env.turn, this, contents.order, this.deaths)
-    this.returns = new Returns(this, contents.order, this.deaths, this.aside, env.clock, () =>
+    this.outbox = new DeadLetterOutbox(this, contents.order, env.clock, env.deadLetter, this.aside)
+    this.discards = new Discards(env.turn, this, contents.order, this.outbox)
+    this.requeues = new Requeues(this, contents.order, this.outbox, this.aside, env.clock, () =>
       this.cameBack(),
     )
     this.apply(settings)
@@ -119,19 +119,19 @@ export class WorkQueue implements Queue {
     this.settings = settings
     this.ttl.queueTtl = settings.messageTtl
     this.limit = settings.limit
-    this.decorates = settings.deliveryLimit >= 0 || settings.retry !== undefined
+    this.rewritesOnDelivery = settings.deliveryLimit >= 0 || settings.retry !== undefined
   }
 
   restore(): void {
     const ready = this.order.restore()
-    this.returns.restore()
+    this.requeues.restore()
     // Any of them may carry a deadline: the first look at the head tells.
     this.ttl.active = ready > 0
     if (ready > 0) this.wake()
   }
 
   get counts(): { ready: number; unacked: number; consumers: number } {
-    const hidden = this.returns.size + this.deaths.size + this.aside.size
+    const hidden = this.requeues.size + this.outbox.size + this.aside.size
     return {
       ready: this.order.ready,
       unacked: this.order.unacked - hidden,
@@ -152,7 +152,7 @@ export class WorkQueue implements Queue {
     return this.order.holding
   }
 
-  publish(m: Incoming): number {
+  publish(m: InboundMessage): number {
     const limit = this.limit
     if (this.deduplication !== undefined) {
       const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
@@ -175,14 +175,14 @@ export class WorkQueue implements Queue {
   }
 
   /** False where the queue has to refuse the message; consumers get their chance first. */
-  private hasRoom(limit: LengthLimit, m: Incoming): boolean {
+  private hasRoom(limit: LengthLimit, m: InboundMessage): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.pump()
     return !limit.wouldExceed(this.order, m.bodySize) || this.canHandOver()
   }
 
-  private refuse(limit: LengthLimit, m: Incoming): number {
-    if (limit.overflow === 'reject-publish-dlx') this.deaths.refused(m)
+  private refuse(limit: LengthLimit, m: InboundMessage): number {
+    if (limit.overflow === 'reject-publish-dlx') this.outbox.refused(m)
     return PUBLISH_REFUSED
   }
 
@@ -251,23 +251,23 @@ export class WorkQueue implements Queue {
     const { order } = this
     const { headSegment: segment, headIndex: index } = order
     try {
-      c.deliver(this, segment, index, order.headNumber)
+      c.deliver(this, segment, index, order.headSequence)
     } catch (error) {
-      this.setAside(order.headNumber, 'delivery', error)
+      this.setAside(order.headSequence, 'delivery', error)
       return false
     }
     if (segment.wasDelivered(index)) this.counters.redelivered++
     return true
   }
 
-  setAside(number: number, during: string, error: unknown): void {
-    this.order.take(number)
-    this.aside.park(number, during, error)
+  setAside(sequence: number, during: string, error: unknown): void {
+    this.order.take(sequence)
+    this.aside.park(sequence, during, error)
   }
 
   releaseParked(): number {
     const numbers = this.aside.release()
-    for (const n of numbers) this.order.giveBack(n)
+    for (const n of numbers) this.order.requeue(n)
     this.wake()
     return numbers.length
   }
@@ -320,8 +320,8 @@ export class WorkQueue implements Queue {
       this.counters.gotEmpty++
       return undefined
     }
-    const { headSegment: segment, headIndex: index, headNumber: number } = this.order
-    return { segment, index, number }
+    const { headSegment: segment, headIndex: index, headSequence: sequence } = this.order
+    return { segment, index, sequence: sequence }
   }
 
   takeGot(noAck: boolean): void {
@@ -333,16 +333,16 @@ export class WorkQueue implements Queue {
     else this.order.takeHead()
   }
 
-  settle(number: number, how: Settlement): void {
+  settle(sequence: number, how: Settlement): void {
     if (this.deleted) return
     if (how === 'ack') {
       this.counters.acknowledged++
-      this.order.settle(number)
-    } else if (how === 'reject') this.deaths.die(number, 'rejected')
-    else this.returns.comeBack(number, how)
+      this.order.settle(sequence)
+    } else if (how === 'reject') this.outbox.die(sequence, 'rejected')
+    else this.requeues.requeue(sequence, how)
   }
 
-  decorated({ segment, index }: Delivery): Incoming | undefined {
+  asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
     return segment.deliveryCounts === undefined
       ? undefined
       : countedMessage(segment, index, this.kind.requeuesInOrder)
@@ -353,9 +353,9 @@ export class WorkQueue implements Queue {
     return this.order.browse(after)
   }
 
-  removeReady(number: number): void {
-    this.order.take(number)
-    this.order.settle(number)
+  removeReady(sequence: number): void {
+    this.order.take(sequence)
+    this.order.settle(sequence)
   }
 
   purge(): number {
@@ -385,8 +385,8 @@ export class WorkQueue implements Queue {
   stop(): void {
     this.ttl.stop()
     this.expiry?.stop()
-    this.returns.stop()
-    this.deaths.stop()
+    this.requeues.stop()
+    this.outbox.stop()
   }
 
   /** @throws AmqpError 406 where a condition of queue.delete does not hold */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkConsumerArguments } from '../../broker/arguments/consumer.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
-import type { Incoming } from '../../broker/message.ts'
+import type { InboundMessage } from '../../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
@@ -88,7 +88,7 @@ interface Readable extends Delivery {
   readonly exchange: string
   readonly routingKey: string
   /** In place of what was published. */
-  readonly decorated: Incoming | undefined
+  readonly rewritten: InboundMessage | undefined
 }
 
 /** The first ready message, with all that has to be read of it. What cannot be read is set aside. */
@@ -97,7 +97,7 @@ function nextReadable(queue: Queue): Readable | undefined {
     try {
       return readable(queue, found)
     } catch (error) {
-      queue.setAside(found.number, 'get', error)
+      queue.setAside(found.sequence, 'get', error)
     }
   return undefined
 }
@@ -114,7 +114,7 @@ function readable(queue: Queue, found: Delivery): Readable {
     ...found,
     exchange: octetText(names, 1, 1 + x),
     routingKey: octetText(names, 2 + x),
-    decorated: queue.decorates ? queue.decorated(found) : undefined,
+    rewritten: queue.rewritesOnDelivery ? queue.asDelivered(found) : undefined,
   }
 }
 
@@ -127,7 +127,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
     return
   }
-  const { segment, index, number, exchange, routingKey, decorated } = found
+  const { segment, index, sequence, exchange, routingKey, rewritten } = found
   if (noAck) counters.gotNoAck++
   else {
     counters.got++
@@ -138,15 +138,15 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   ch.caller.vhost.tracer?.delivered(ch, queue, segment, index)
   ch.send({
     id: MethodId.BasicGetOk,
-    deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, number, undefined),
+    deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, sequence, undefined),
     redelivered,
     exchange,
     routingKey,
     messageCount: queue.counts.ready - 1,
   })
   const { output, frameBytesMax } = ch.client
-  if (decorated !== undefined) {
-    const { source, contentStart, contentEnd } = decorated
+  if (rewritten !== undefined) {
+    const { source, contentStart, contentEnd } = rewritten
     writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)
   } else {
     const bytes = segment.bytes as Uint8Array

@@ -1,6 +1,6 @@
 import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
 import type { Steps } from '../../broker/jobs.ts'
-import { type Incoming, readContent } from '../../broker/message.ts'
+import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
 import { COMMITTED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
@@ -19,7 +19,7 @@ function transactionOf(ch: Channel): Transaction {
 }
 
 /** Under the default exchange, the names of the queues that the message is for. */
-function namesOf({ source, namesStart, contentStart, contentEnd }: Incoming): string[] {
+function namesOf({ source, namesStart, contentStart, contentEnd }: InboundMessage): string[] {
   if (source[namesStart] !== 0) return []
   const { routingKey, properties } = readContent(source, namesStart, contentStart, contentEnd)
   return [routingKey, ...carbonCopyKeys(properties.headers, 'CC')]

@@ -35,7 +35,7 @@ export const enc = encodeURIComponent
 export function list(
   what: string,
   path: (c: Context) => string,
-  usual: readonly string[],
+  defaultColumns: readonly string[],
   row: (o: Row, c: Context) => Row = (o) => o,
 ): Command {
   return {
@@ -46,7 +46,7 @@ export function list(
     args: [0, 50],
     run: async (c) => {
       const found = await c.client.get<Row[]>(path(c))
-      return { rows: found.map((o) => row(o, c)), columns: c.args.length > 0 ? c.args : usual }
+      return { rows: found.map((o) => row(o, c)), columns: c.args.length > 0 ? c.args : defaultColumns }
     },
   }
 }

@@ -92,12 +92,12 @@ async function application(c: Context, what: 'stop_app' | 'start_app'): Promise<
 function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   const [first = '', second = ''] = args
   const word = what === 'memory' ? 'absolute' : 'mem_relative'
-  const usual = args.length === 1 && first !== word
-  if (!usual && first !== word)
+  const isValueOnly = args.length === 1 && first !== word
+  if (!isValueOnly && first !== word)
     throw new CtlError(`expected '${word}' before '${second}', found '${first}'`, 64)
-  const value = usual ? first : second
+  const value = isValueOnly ? first : second
   try {
-    if (usual !== (what === 'memory')) return octets(value)
+    if (isValueOnly !== (what === 'memory')) return octets(value)
     if (!/^\d*\.?\d+$/.test(value)) throw new Error(`expected a share such as 0.6, found '${value}'`)
     return Math.floor(Number(value) * availableMemory())
   } catch (error) {

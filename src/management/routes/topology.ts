@@ -92,7 +92,7 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
     const message = { exchange, routingKey: r.text('routing_key'), properties, body }
     const caller = r.caller(r.vhost())
     const routed = await withCode(() => publishMessage(r.broker, caller, message))
-    await r.model.commit.settled()
+    await r.model.commit.flush()
     return { routed }
   })
 }

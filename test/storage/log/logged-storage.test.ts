@@ -186,9 +186,9 @@ describe('a store behind a commit log', () => {
     const failures: unknown[] = []
     commit.onFailure((e) => failures.push(e))
     commit.put('a', bytes(1))
-    await commit.settled()
+    await commit.flush()
     commit.put('b', bytes(1))
-    commit.settled()
+    commit.flush()
     await until(() => failures.length > 0)
     for (let i = 0; i < 5; i++) {
       clock.pass(500)
@@ -205,7 +205,7 @@ describe('group commit over a log', () => {
     let told = 0
     commit.onFlushed(() => told++)
     commit.put('a', bytes(1))
-    await commit.settled()
+    await commit.flush()
     expect([commit.flushed, commit.applied, commit.busy, told]).toEqual([1, 0, true, 1])
     clock.pass(500)
     await until(() => commit.applied === 1)

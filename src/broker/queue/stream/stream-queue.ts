@@ -9,7 +9,7 @@ import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
 import type { Owner } from '../../../util/owner.ts'
 import { withHeader } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
-import type { Incoming } from '../../message.ts'
+import type { InboundMessage } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
 import type { Holding } from '../../messages/segments.ts'
 import type { StreamLog } from '../../messages/stream-log.ts'
@@ -55,7 +55,7 @@ export class StreamQueue implements Queue {
   readonly log: number | undefined
   readonly activeConsumer = undefined
   readonly hasExclusiveConsumer = false
-  readonly decorates = true
+  readonly rewritesOnDelivery = true
   settings: QueueSettings
   policies: AppliedPolicies
   readonly counters = new QueueCounters()
@@ -113,7 +113,7 @@ export class StreamQueue implements Queue {
     return this.messages.holding
   }
 
-  publish(m: Incoming): number {
+  publish(m: InboundMessage): number {
     const { turn } = this.env
     this.messages.append(m, turn.now(), turn.number)
     this.counters.published++
@@ -187,23 +187,23 @@ export class StreamQueue implements Queue {
         consumer.parked = true
         return
       }
-      const number = reader.next++
-      const segment = messages.segmentOf(number)
-      const index = number - segment.base
+      const sequence = reader.next++
+      const segment = messages.segmentOf(sequence)
+      const index = sequence - segment.base
       if (segment.lacks(index)) continue
       try {
         if (filter !== undefined && !filter.matches(segment, index)) continue
-        consumer.deliver(this, segment, index, number)
+        consumer.deliver(this, segment, index, sequence)
         this.counters.delivered++
       } catch (error) {
         // Other readers pass over it too, when they come to it.
-        this.aside.park(number, 'delivery', error)
+        this.aside.park(sequence, 'delivery', error)
       }
     }
   }
 
-  decorated({ segment, index, number }: Delivery): Incoming {
-    const field = fieldEntry(OFFSET_HEADER, { type: 'l', value: BigInt(number) })
+  asDelivered({ segment, index, sequence }: Delivery): InboundMessage {
+    const field = fieldEntry(OFFSET_HEADER, { type: 'l', value: BigInt(sequence) })
     return withHeader(segment, index, OFFSET_HEADER, field.bytes)
   }
 
@@ -236,8 +236,8 @@ export class StreamQueue implements Queue {
     throw this.unsupported('queue.purge')
   }
 
-  setAside(number: number, during: string, error: unknown): void {
-    this.aside.park(number, during, error)
+  setAside(sequence: number, during: string, error: unknown): void {
+    this.aside.park(sequence, during, error)
   }
 
   /** They are where they were: whoever reads from there again meets them. */

@@ -13,7 +13,7 @@ import { ClusterDraft } from './cluster-draft.ts'
 import { defaultSettings } from './default-settings.ts'
 import { ConfigError } from './parse.ts'
 import type { ListenerSettings, OAuthLogin, Settings } from './settings.ts'
-import { TlsDraft } from './tls-draft.ts'
+import { TlsBuilder } from './tls-builder.ts'
 
 interface Address {
   port: number
@@ -29,7 +29,7 @@ const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
 
 /** @param parts what stands for each `*` of the key */
-export type Apply = (d: Draft, value: string, parts: readonly string[]) => void
+export type Apply = (d: ConfigBuilder, value: string, parts: readonly string[]) => void
 
 export type PasswordValidator = 'accept_everything' | 'min_password_length' | 'password_regexp'
 
@@ -38,7 +38,7 @@ type Amount = { readonly relative: number } | { readonly absolute: number }
 
 /** Listeners of the HTTP API or of the metrics: a plain one, one with TLS, or both. */
 export class HttpListenerDraft {
-  readonly tls = new TlsDraft()
+  readonly tls = new TlsBuilder()
   tlsPort: number | undefined
   tlsBind: string | undefined
   /** Of the older form, where one listener is plain or not. */
@@ -88,10 +88,10 @@ export class HttpListenerDraft {
   }
 }
 
-export class Draft {
+export class ConfigBuilder {
   readonly listeners = { tcp: new Map<string, Address>(), ssl: new Map<string, Address>() }
   noTcp = false
-  readonly tls = new TlsDraft()
+  readonly tls = new TlsBuilder()
   certificateLogin: CertificateLogin = 'distinguished_name'
   readonly alternativeName: { -readonly [K in keyof AlternativeName]: AlternativeName[K] } = {
     type: 'dns',

@@ -3,14 +3,14 @@ import type { Clock } from '../../util/clock.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
-import type { Deaths } from './deaths.ts'
+import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
 import type { Queue } from './queue.ts'
 
-export class Returns {
+export class Requeues {
   private readonly queue: Queue
   private readonly order: UnackedMessages
-  private readonly deaths: Deaths
+  private readonly outbox: DeadLetterOutbox
   private readonly aside: Aside
   private readonly clock: Clock
   private readonly wake: () => void
@@ -20,7 +20,7 @@ export class Returns {
   constructor(
     queue: Queue,
     order: UnackedMessages,
-    deaths: Deaths,
+    outbox: DeadLetterOutbox,
     aside: Aside,
     clock: Clock,
     wake: () => void,
@@ -28,7 +28,7 @@ export class Returns {
     this.queue = queue
     this.aside = aside
     this.order = order
-    this.deaths = deaths
+    this.outbox = outbox
     this.clock = clock
     this.wake = wake
   }
@@ -39,29 +39,29 @@ export class Returns {
   }
 
   /** One that has come back too often leaves instead. */
-  comeBack(number: number, how: 'return' | 'fail'): void {
-    if (this.aside.condemns(number)) {
-      this.aside.park(number, 'delivery', new Error('its delivery has broken two connections'))
+  requeue(sequence: number, how: 'return' | 'fail'): void {
+    if (this.aside.condemns(sequence)) {
+      this.aside.park(sequence, 'delivery', new Error('its delivery has broken two connections'))
       return
     }
     const { deliveryLimit, retry } = this.queue.settings
     if (deliveryLimit < 0 && retry === undefined) {
-      this.giveBack(number)
+      this.makeReady(sequence)
       return
     }
-    const { segment, index } = this.order.find(number)
+    const { segment, index } = this.order.find(sequence)
     segment.deliveryCounts ??= new DeliveryCounts()
     const count = segment.deliveryCounts.add(index)
-    if (deliveryLimit >= 0 && count > deliveryLimit) this.deaths.die(number, 'delivery_limit')
+    if (deliveryLimit >= 0 && count > deliveryLimit) this.outbox.die(sequence, 'delivery_limit')
     else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned)) {
       const until = this.clock.now() + retryDelay(count, retry)
       segment.deliveryCounts.waits.set(index, until)
-      this.order.changed(number)
-      this.wait(number, until)
-    } else this.giveBack(number)
+      this.order.changed(sequence)
+      this.wait(sequence, until)
+    } else this.makeReady(sequence)
   }
 
-  private wait(number: number, until: number): void {
+  private wait(sequence: number, until: number): void {
     this.delayed ??= new DelayedRetry(this.clock, (n) => {
       try {
         this.waited(n)
@@ -69,23 +69,23 @@ export class Returns {
         this.aside.park(n, 'retry', error)
       }
     })
-    this.delayed.add(number, until)
+    this.delayed.add(sequence, until)
   }
 
-  private waited(number: number): void {
-    const { segment, index } = this.order.find(number)
+  private waited(sequence: number): void {
+    const { segment, index } = this.order.find(sequence)
     segment.deliveryCounts?.waits.delete(index)
-    this.giveBack(number)
+    this.makeReady(sequence)
   }
 
   /** What waited when the process ended goes on to wait. */
   restore(): void {
-    for (const { number, until } of this.order.takeWaiting()) this.wait(number, until)
+    for (const { number: sequence, until } of this.order.takeWaiting()) this.wait(sequence, until)
   }
 
   /** Back to its place. */
-  private giveBack(number: number): void {
-    this.order.giveBack(number)
+  private makeReady(sequence: number): void {
+    this.order.requeue(sequence)
     this.wake()
   }
 

@@ -2,7 +2,7 @@ import type { HostCertificate, TlsSettings } from '../util/tls.ts'
 import { ConfigError } from './parse.ts'
 
 /** What the keys of one listener's TLS come to. */
-export class TlsDraft {
+export class TlsBuilder {
   certfile: string | undefined
   keyfile: string | undefined
   cacertfile: string | undefined

@@ -3,7 +3,7 @@
  * order of their return. Whatever the order in which they come back, each costs no more than the logarithm of how many
  * there are: a connection that ends gives back what it had, channel by channel.
  */
-export class ReturnedMessages {
+export class RequeuedMessages {
   /** A heap, or, in the order of return, a list that begins at `head`. */
   private numbers: number[] = []
   private head = 0

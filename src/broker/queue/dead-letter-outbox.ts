@@ -6,7 +6,7 @@
 import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
 import { charged } from '../../util/owner.ts'
-import { type Content, type Incoming, readContent } from '../message.ts'
+import { type Content, type InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
 import type { DeathReason, Queue } from './queue.ts'
@@ -25,7 +25,7 @@ interface RetainedMessage {
 
 type Fate = 'gone' | 'kept' | 'parked'
 
-export class Deaths {
+export class DeadLetterOutbox {
   private readonly retained = new Map<number, RetainedMessage>()
   private readonly queue: Queue
   private readonly order: UnackedMessages
@@ -49,17 +49,17 @@ export class Deaths {
   }
 
   /** An unacked message leaves. */
-  die(number: number, reason: DeathReason): void {
+  die(sequence: number, reason: DeathReason): void {
     const { deadLetterAtLeastOnce } = this.queue.settings
     const message: RetainedMessage = { reason, done: new Set() }
-    const fate = this.passOn(number, message, deadLetterAtLeastOnce)
+    const fate = this.passOn(sequence, message, deadLetterAtLeastOnce)
     if (fate !== 'kept') return
-    this.retained.set(number, message)
+    this.retained.set(sequence, message)
     this.retryLater()
   }
 
   /** A message that the queue has refused. */
-  refused(m: Incoming): void {
+  refused(m: InboundMessage): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
     charged(this.queue, () => {
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
@@ -67,28 +67,28 @@ export class Deaths {
     })
   }
 
-  private contentOf(number: number): Content {
-    const { segment, index } = this.order.find(number)
+  private contentOf(sequence: number): Content {
+    const { segment, index } = this.order.find(sequence)
     return segment.content(index)
   }
 
   /** Where the targets have it, it leaves the queue in the same batch. */
-  private passOn(number: number, { reason, done }: RetainedMessage, confirmed: boolean): Fate {
+  private passOn(sequence: number, { reason, done }: RetainedMessage, confirmed: boolean): Fate {
     if (this.queue.settings.deadLetterExchange !== undefined) {
       try {
         const passed = this.deadLetter(
           this.queue,
-          this.contentOf(number),
+          this.contentOf(sequence),
           reason,
           confirmed ? done : undefined,
         )
         if (confirmed && !passed) return 'kept'
       } catch (error) {
-        this.aside.park(number, reason, error)
+        this.aside.park(sequence, reason, error)
         return 'parked'
       }
     }
-    this.order.settle(number)
+    this.order.settle(sequence)
     return 'gone'
   }
 
@@ -99,11 +99,11 @@ export class Deaths {
   private retry(): void {
     this.timer = undefined
     let failed = 0
-    for (const [number, message] of [...this.retained]) {
-      this.retained.delete(number)
-      if (this.passOn(number, message, true) !== 'kept') continue
+    for (const [sequence, message] of [...this.retained]) {
+      this.retained.delete(sequence)
+      if (this.passOn(sequence, message, true) !== 'kept') continue
       // Behind the others, so that one that has nowhere to go does not keep them.
-      this.retained.set(number, message)
+      this.retained.set(sequence, message)
       if (++failed === FAILURES_MAX) break
     }
     if (this.retained.size > 0) this.retryLater()

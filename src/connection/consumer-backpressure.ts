@@ -12,7 +12,7 @@ export interface Paused extends Owner {
   resumeReading(): void
 }
 
-export class Congestion {
+export class ConsumerBackpressure {
   /** Connections whose client does not take what is ready for it. */
   private readonly full = new Set<object>()
   private waiting: Paused[] = []

@@ -1,4 +1,4 @@
 /** A request that cannot be carried out as it is: what HTTP answers with 400 and the command line prints. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest'
 }
