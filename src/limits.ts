@@ -228,6 +228,9 @@ export const FAILURES_LOGGED_PER_MINUTE = 100
 /** Samples of a number's history in one answer over the HTTP API, less one: refused beyond, as in RabbitMQ. */
 export const HISTORY_SAMPLES_MAX = 500
 
+/** Lines of the log in a minute about each thing that clients can do before they log in; further ones are counted. */
+export const DOOR_LINES_PER_MINUTE = 60
+
 /** Messages set aside that one answer lists: those that were set aside first. */
 export const PARKED_LISTED_MAX = 10_000
 

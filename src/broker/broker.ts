@@ -147,7 +147,13 @@ export class Broker {
     restoreVhosts(this.topology, this)
     this.isNew = this.vhosts.size === 0 && this.objects.quarantined.length === 0
     if (this.vhosts.size === 0)
-      this.setVhost(vhostInfo({ name: this.defaultVhost, description: 'Default virtual host' }))
+      this.setVhost(
+        vhostInfo({
+          name: this.defaultVhost,
+          description: 'Default virtual host',
+          ...(this.vhostsMissing ? { down: true } : {}),
+        }),
+      )
     restoreObjects(this.topology, this)
     this.delays.targetsMissing = this.objects.lacks('exchange')
     this.delays.restore()

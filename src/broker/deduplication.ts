@@ -38,6 +38,8 @@ export class Deduplication {
   private readonly store: DeduplicationStore | undefined
   /** Oldest first. */
   private readonly entries = new Map<string, Entry>()
+  /** Goes on where it stopped: what it has passed is gone, and what is new comes behind. */
+  private oldest = this.entries.keys()
   private next = 0
 
   /** @param store undefined where nothing outlives the process */
@@ -70,7 +72,6 @@ export class Deduplication {
     return entry !== undefined && (entry.until === 0 || entry.until >= now)
   }
 
-  /** Remembers the message's value from now on. */
   /** False where the same message has been here before; `admits` says whether one that is new will be kept. */
   isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
     const headers = headersOf(m)
@@ -79,6 +80,7 @@ export class Deduplication {
     return true
   }
 
+  /** Remembers the message's value from now on. */
   admit(headers: FieldTable | undefined, now: number): void {
     const value = cacheKey(headers)
     if (value === undefined) return
@@ -89,10 +91,16 @@ export class Deduplication {
     this.entries.set(value, { number: this.next, until })
     this.store?.put(this.next, value, until)
     this.next++
-    for (const oldest of this.entries.keys()) {
-      if (this.entries.size <= this.size) break
-      this.forget(oldest)
+    while (this.entries.size > this.size) this.forgetOldest()
+  }
+
+  private forgetOldest(): void {
+    let { value, done } = this.oldest.next()
+    if (done === true) {
+      this.oldest = this.entries.keys()
+      ;({ value, done } = this.oldest.next())
     }
+    if (value !== undefined) this.forget(value)
   }
 
   private forget(value: string): void {

@@ -55,7 +55,7 @@ function vhostOf(into: RestoredInto, name: string): Vhost {
   const found = into.vhosts.get(name)
   if (found !== undefined) return found
   if (!into.vhostsMissing) throw new Error('its vhost is not there')
-  return into.setVhost(vhostInfo({ name: text(name) }))
+  return into.setVhost(vhostInfo({ name: text(name), down: true }))
 }
 
 function text(name: unknown): string {

@@ -62,6 +62,8 @@ export interface VhostInfo {
   readonly limits: VhostLimits
   /** It cannot be deleted. */
   readonly protected: boolean
+  /** What was stored of it could not be read, its limits among that: it is not served until it is set anew. */
+  readonly down?: boolean
   /** It is being deleted: a start goes on with that. */
   readonly going?: boolean
 }

@@ -7,7 +7,7 @@ import {
   TRANSACTION_BYTES_MAX,
   UNAUTHENTICATED_MAX,
 } from '../limits.ts'
-import type { AmqpError } from '../protocol/errors.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { Access } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
@@ -90,6 +90,11 @@ export class Admission {
     if (this.open >= connections)
       throw notAllowed(`connection refused: node connection limit (${connections}) is reached`)
     if (vhost === undefined) throw notAllowed(`vhost ${vhostName} not found`)
+    if (vhost.info.down === true)
+      throw new AmqpError(
+        ReplyCode.InternalError,
+        `access to vhost '${vhostName}' refused for user '${user}': vhost '${vhostName}' is down`,
+      )
     const perVhost = vhost.limits['max-connections'] ?? -1
     if (perVhost >= 0 && this.byVhost.get(vhostName) >= perVhost)
       throw notAllowed(

@@ -115,7 +115,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     try {
       return this.peer.read(chunk)
     } catch (error) {
-      this.server.logger.warn({ connection: this.name, err: error }, 'connection refused')
+      this.server.doorLines.warn({ connection: this.name, err: error }, 'connection refused')
       this.socket.destroy()
       return undefined
     } finally {
@@ -198,7 +198,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
       this.server.loggers.channel.warn(fields, 'channel error')
       this.closeChannelWith(ch, e, id)
     } else {
-      this.server.logger.warn(fields, 'connection error')
+      const lines = this.state === 'negotiating' ? this.server.doorLines : this.server.logger
+      lines.warn(fields, 'connection error')
       this.close(e.code, e.replyText, id)
     }
     if (e.code !== ReplyCode.FrameError) return

@@ -34,7 +34,7 @@ export class Negotiation {
     this.connection = connection
     const { handshakeMs } = connection.server.admission.limits
     this.timer = connection.clock.after(handshakeMs, () => {
-      connection.server.logger.warn({ connection: connection.name, step: this.step }, 'handshake timeout')
+      connection.server.doorLines.warn({ connection: connection.name, step: this.step }, 'handshake timeout')
       connection.socket.destroy()
     })
   }
@@ -44,7 +44,7 @@ export class Negotiation {
     const header = Buffer.from(octets)
     const { connection } = this
     if (!header.equals(PROTOCOL_HEADER) && !header.equals(OLD_HEADER)) {
-      connection.server.logger.warn({ connection: connection.name }, 'not an AMQP 0-9-1 protocol header')
+      connection.server.doorLines.warn({ connection: connection.name }, 'not an AMQP 0-9-1 protocol header')
       connection.output.put(new Uint8Array(PROTOCOL_HEADER))
       connection.endSocket()
       return false
@@ -113,7 +113,7 @@ export class Negotiation {
   /** Told to those who can be told; the others see their connection end after a while. */
   private refuse(mechanism: string): void {
     const { connection } = this
-    connection.server.logger.warn({ connection: connection.name, mechanism }, 'login refused')
+    connection.server.doorLines.warn({ connection: connection.name, mechanism }, 'login refused')
     this.step = 'refused'
     if (connection.has('authentication_failure_close'))
       connection.close(

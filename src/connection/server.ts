@@ -20,6 +20,7 @@ import { defaultTuning, type Tuning } from './handshake.ts'
 import type { LimitsNow, Receiver } from './listeners.ts'
 import type { LoginSettings } from './login.ts'
 import { trustedList } from './proxy-protocol.ts'
+import { RepeatedLines } from './repeated-lines.ts'
 import { LiveRights } from './rights.ts'
 import type { Talkers } from './talkers.ts'
 import type { Unopened } from './unopened.ts'
@@ -66,6 +67,8 @@ export class Server implements Receiver {
   readonly login: LoginSettings
   readonly backpressure: ConsumerBackpressure
   readonly admission: Admission
+  /** What anybody can bring about who reaches the port. */
+  readonly doorLines: RepeatedLines
   readonly throttle = new LoginThrottle()
   readonly rights = new LiveRights()
   readonly tuning: Tuning
@@ -92,6 +95,7 @@ export class Server implements Receiver {
     this.unopened = host.unopened
     this.talkers = host.talkers
     this.admission = new Admission(users, host)
+    this.doorLines = new RepeatedLines(this.logger, () => broker.clock.now())
     users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
     this.backpressure = new ConsumerBackpressure(broker.clock, broker)

@@ -37,7 +37,8 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   if (existing === undefined && broker.vhosts.size >= vhosts)
     throw new InvalidRequest(`cannot create vhost '${name}': vhost limit of ${vhosts} is reached`)
   const given = Object.fromEntries(Object.entries(r).filter(([, v]) => v !== undefined))
-  broker.setVhost(vhostInfo({ ...existing?.info, ...given, name }))
+  const { down: _, ...info } = existing?.info ?? {}
+  broker.setVhost(vhostInfo({ ...info, ...given, name }))
   return existing === undefined
 }
 

@@ -50,4 +50,34 @@ describe('deduplication', () => {
     expect(Math.max(...(await sizes()))).toBeLessThan(80)
     expect(open().isDuplicate(headers(LONG), 0)).toBe(true)
   })
+
+  it('forgets what was admitted longest ago, one that came again last counts as new', () => {
+    const d = new Deduplication(table({ 'x-cache-size': 3 }), undefined)
+    const remembered = (): number[] => [1, 2, 3, 4, 5, 6].filter((n) => d.isDuplicate(headers(n), 0))
+    for (const n of [1, 2, 3]) d.admit(headers(n), 0)
+    d.admit(headers(1), 0)
+    d.admit(headers(4), 0)
+    expect(remembered()).toEqual([1, 3, 4])
+    d.admit(headers(5), 0)
+    d.admit(headers(6), 0)
+    expect(remembered()).toEqual([4, 5, 6])
+    d.destroy()
+    for (const n of [1, 2, 3, 4]) d.admit(headers(n), 0)
+    expect(remembered()).toEqual([2, 3, 4])
+  })
+
+  it('looks at no more values than it forgets', () => {
+    const d = new Deduplication(table({ 'x-cache-size': 20_000 }), undefined)
+    let looks = 0
+    const { entries } = d as unknown as { entries: Map<string, unknown> }
+    const next = entries.keys.bind(entries)
+    entries.keys = () => {
+      looks++
+      return next()
+    }
+    for (let n = 0; n < 100_000; n++) d.admit(headers(n), 0)
+    expect(d.count).toBe(20_000)
+    // Each new walk begins with what the map has not closed up yet.
+    expect(looks).toBeLessThan(10)
+  })
 })

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { atOnce } from '../../src/broker/jobs.ts'
 import { vhostInfo } from '../../src/broker/vhost.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
+import { putVhost } from '../../src/operations/vhosts.ts'
 import { rabbitHash } from '../../src/security/passwords.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
@@ -174,6 +175,8 @@ describe('a start', () => {
       expect(lines.join('\n')).toContain(
         `stored object set aside: it cannot be read or used ${JSON.stringify({ kind: o.kind }).slice(0, -1)}`,
       )
+    // Not served before somebody has said what its limits are.
+    if (l.broker.vhosts.get('/')?.info.down === true) putVhost(l.broker, '/', {})
     let w = await open(l)
     expect((await counts(w, 'good')).messages).toBe(2)
     expect(String((await get(w, 'good'))?.body)).toBe('good 1')
@@ -188,6 +191,28 @@ describe('a start', () => {
     w = await open(again)
     expect((await counts(w, 'good')).messages).toBe(1)
     w.socket.destroy()
+  })
+
+  it('serves no vhost without the limits that it had', async () => {
+    await fill()
+    await change(overwrite('vhost:', '"/"'))
+    const refusal = "INTERNAL_ERROR - access to vhost '/' refused for user 'guest': vhost '/' is down"
+    let l = await start()
+    await expect(open(l)).rejects.toThrow(refusal)
+    await stop()
+    l = await start()
+    await expect(open(l)).rejects.toThrow(refusal)
+    const http = new Http()
+    http.base = `http://127.0.0.1:${l.managementPort}`
+    expect((await http.put('vhosts/%2F', {})).status).toBe(204)
+    expect((await http.put('vhost-limits/%2F/max-queues', { value: 2 })).status).toBe(204)
+    const w = await open(l)
+    expect((await counts(w, 'good')).messages).toBe(2)
+    w.socket.destroy()
+    await stop()
+    l = await start()
+    expect(l.broker.vhosts.get('/')?.limits).toEqual({ 'max-queues': 2 })
+    ;(await open(l)).socket.destroy()
   })
 
   it('brings back what can be read again, with its messages', async () => {

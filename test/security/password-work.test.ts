@@ -114,6 +114,67 @@ describe('a flood of logins', () => {
   })
 })
 
+describe('logins beyond those that may wait', () => {
+  let broker: RunningBroker
+  beforeAll(async () => {
+    broker = await createBroker({ port: 0, managementPort: 0 })
+  })
+  afterAll(() => broker.close())
+
+  /** Fills the queue of the threads until it is told to stop. */
+  async function whileFull(action: () => Promise<void>): Promise<void> {
+    const users = new Users(undefined, [])
+    const flood = Array.from({ length: LOGINS_WAITING_MAX + 10 }, (_, i) =>
+      users.login(`user${i}`, 'wrong', true).catch(() => {}),
+    )
+    const refill = setInterval(() => {
+      while (passwordPool.waiting < LOGINS_WAITING_MAX)
+        flood.push(users.login(`more${flood.length}`, 'wrong', true).catch(() => {}))
+    }, 1)
+    try {
+      await until(() => passwordPool.waiting >= LOGINS_WAITING_MAX)
+      await action()
+    } finally {
+      clearInterval(refill)
+    }
+  }
+
+  it('are refused with 506 over AMQP and 503 over HTTP; those who were in before work on', async () => {
+    const open = await session(broker)
+    const headers = { authorization: `Basic ${btoa('nobody:wrong')}` }
+    const url = `http://127.0.0.1:${broker.managementPort}/api/whoami`
+    await whileFull(async () => {
+      await until(async () => (await fetch(url, { headers })).status === 503)
+      await until(() =>
+        session(broker, { user: 'nobody', password: 'wrong' }).then(
+          () => false,
+          (e: Error) => e.message.includes('506') || e.message.includes('RESOURCE_ERROR'),
+        ),
+      )
+      await declareQueue(open)
+    })
+  })
+})
+
+describe('how long a refusal takes', () => {
+  it('is the same work for names that exist and for those that do not, over a few hundred tries', async () => {
+    const users = await manyUsers()
+    const kinds = ['scrypt', 'sha256', 'sha512', 'local', 'nobody', 'none'] as const
+    const times = new Map<string, number[]>(kinds.map((k) => [k, []]))
+    for (let i = 0; i < 50; i++)
+      for (const kind of kinds) {
+        const began = performance.now()
+        // Another password each time: the one that failed last may be remembered.
+        expect(await work(() => users.login(kind, `wrong${i}`, false))).toBe(1)
+        times.get(kind)?.push(performance.now() - began)
+      }
+    const medians = Object.fromEntries(
+      [...times].map(([k, list]) => [k, list.sort((a, b) => a - b)[list.length >> 1]?.toFixed(1)]),
+    )
+    console.info('median ms of a refusal', medians)
+  })
+})
+
 describe('the threads', () => {
   const request = {
     password: 'p',

@@ -28,15 +28,23 @@ export default async function setup(): Promise<() => Promise<void>> {
   )
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
   const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
-  for (const port of [PORT, HTTP_PORT]) await listening(node, port)
-  process.env['LEVERET_TEST_HTTP'] = `http://127.0.0.1:${HTTP_PORT}`
-  process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
-  return async () => {
-    const gone = new Promise((resolve) => node.once('exit', resolve))
-    node.kill('SIGTERM')
-    await gone
+  const stop = async (): Promise<void> => {
+    if (node.exitCode === null && node.signalCode === null) {
+      const gone = new Promise((resolve) => node.once('exit', resolve))
+      node.kill('SIGTERM')
+      await gone
+    }
     rmSync(dir, { recursive: true, force: true })
   }
+  try {
+    for (const port of [PORT, HTTP_PORT]) await listening(node, port)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  process.env['LEVERET_TEST_HTTP'] = `http://127.0.0.1:${HTTP_PORT}`
+  process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
+  return stop
 }
 
 async function listening(node: ChildProcess, port: number): Promise<void> {

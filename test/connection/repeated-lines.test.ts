@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { RepeatedLines } from '../../src/connection/repeated-lines.ts'
+import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
+import { timedServer } from '../support/timed-server.ts'
+import { until } from '../support/until.ts'
+import { Wire } from '../support/wire.ts'
+
+const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
+
+it('of each kind so many lines a minute are logged, and the others are counted', () => {
+  const lines: [object, string][] = []
+  let now = 0
+  const repeated = new RepeatedLines({ warn: (fields, text) => void lines.push([fields, text]) }, () => now)
+  for (let i = 0; i < DOOR_LINES_PER_MINUTE + 5; i++) repeated.warn({ i }, 'a')
+  repeated.warn({}, 'b')
+  expect(lines.length).toBe(DOOR_LINES_PER_MINUTE + 1)
+  now += 60_000
+  repeated.warn({ again: true }, 'a')
+  repeated.warn({ again: true }, 'b')
+  expect(lines.slice(-3)).toEqual([
+    [{ leftOut: 5 }, 'a: lines left out'],
+    [{ again: true }, 'a'],
+    [{ again: true }, 'b'],
+  ])
+})
+
+it('a flood of connections that say nothing leaves few lines', async () => {
+  const t = await timedServer({ certfile: at('server.pem'), keyfile: at('server.key') })
+  const lines: string[] = []
+  const { warn } = t.server.logger
+  onTestFinished(() => {
+    t.server.logger.warn = warn
+  })
+  t.server.logger.warn = (_fields: unknown, text?: string) => void lines.push(text ?? '')
+  const count = DOOR_LINES_PER_MINUTE + 20
+  const silent = await Promise.all(Array.from({ length: count }, () => Wire.socket(t.url)))
+  await until(() => t.server.connections.size === count)
+  t.clock.pass(10_000)
+  await Promise.all(silent.map((w) => w.over()))
+  expect(lines.filter((l) => l === 'handshake timeout').length).toBe(DOOR_LINES_PER_MINUTE)
+})
