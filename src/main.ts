@@ -64,7 +64,7 @@ const rabbitNames = ['rabbitmqctl', 'rabbitmq-diagnostics']
 
 /** Names of commands have lower case and underscores; the broker's own are few. */
 function isCtl(name: string): boolean {
-  return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check'].includes(name)
+  return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check', 'restore'].includes(name)
 }
 
 /**
@@ -91,6 +91,7 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
   }
   if (command.name === 'help') process.stdout.write(helpText)
   else if (command.name === 'check') process.exitCode = await check(command.dir)
+  else if (command.name === 'restore') process.exitCode = await restore(command.from, command.dataDir)
   else if (command.name === 'version') process.stdout.write(`${version}\n`)
   else {
     const loaded = load(command.options)
@@ -113,6 +114,25 @@ async function check(dir: string): Promise<number> {
         `${batches} batches in the journal; ${damage.length === 0 ? 'nothing' : damage.length} damaged`,
     )
     return damage.length === 0 ? 0 : EXIT_FAILED
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    process.stderr.write(`leveret: ${error.message}\n`)
+    return EXIT_FAILED
+  }
+}
+
+async function restore(from: string, dataDir: string): Promise<number> {
+  const { restoreFolder } = await import('./storage/backup.ts')
+  try {
+    const { values, records, batches } = await restoreFolder(
+      from,
+      dataDir,
+      (text) => void process.stdout.write(`${text}\n`),
+    )
+    process.stdout.write(
+      `${dataDir} is restored: ${values} values, ${records} records, ${batches} batches in the journal, nothing damaged\n`,
+    )
+    return 0
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
     process.stderr.write(`leveret: ${error.message}\n`)

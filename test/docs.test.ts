@@ -55,7 +55,7 @@ describe.each(documents)('%s', (file) => {
 
   it('names commands that are there', () => {
     const all = [...Object.keys(commands), ...Object.keys(stateCommands)]
-    const known = new Set([...all, 'start', 'check', 'ctl', 'config', 'completion'])
+    const known = new Set([...all, 'start', 'check', 'restore', 'ctl', 'config', 'completion'])
     const named = [...(text.get(file) ?? '').matchAll(/(?:^|`)leveret (?:ctl )?([a-z][a-z_]+)/gm)]
     expect(named.map((m) => m[1] as string).filter((c) => !known.has(c) && c !== 'help')).toEqual([])
   })

@@ -24,6 +24,7 @@ export type Command =
   | { name: 'start'; options: StartOptions }
   | { name: 'config'; options: StartOptions }
   | { name: 'check'; dir: string }
+  | { name: 'restore'; from: string; dataDir: string }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 const PORT_MAX = 65_535
@@ -34,6 +35,7 @@ Usage: leveret [start] [options]
        leveret [ctl] COMMAND ...               rabbitmqctl's commands; see leveret ctl --help
        leveret config --effective [options]    what is in force, and where it comes from
        leveret check DIR                       look through a data folder that is not in use
+       leveret restore BACKUP [--data-dir DIR] put a backup where the broker finds it
 
 Options:
   --port PORT        TCP port for AMQP (default 5672; 0 = any free one)
@@ -84,7 +86,13 @@ export function parseArguments(args: readonly string[]): Command {
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
   const [command = 'start', ...rest] = positionals
-  if (command === 'check') return { name: 'check', dir: checkedFolder(rest) }
+  if (command === 'check') return { name: 'check', dir: folderOf(command, 'a data folder', rest) }
+  if (command === 'restore')
+    return {
+      name: 'restore',
+      from: folderOf(command, 'the folder of a backup', rest),
+      dataDir: resolve(values['data-dir'] ?? 'leveret-data'),
+    }
   if (command !== 'start' && command !== 'config') throw new UsageError(`unknown command '${command}'`)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
   if (command === 'config' && values.effective !== true) throw new UsageError("'config' takes --effective")
@@ -117,8 +125,8 @@ export function parseArguments(args: readonly string[]): Command {
   }
 }
 
-function checkedFolder([dir, more]: readonly string[]): string {
-  if (dir === undefined) throw new UsageError("'check' takes a data folder")
+function folderOf(command: string, what: string, [dir, more]: readonly string[]): string {
+  if (dir === undefined) throw new UsageError(`'${command}' takes ${what}`)
   if (more !== undefined) throw new UsageError(`unexpected argument '${more}'`)
   return resolve(dir)
 }

@@ -20,6 +20,8 @@ export interface ManagedBroker {
   readonly server: Server
   /** Values in the store that were found damaged since it was opened. */
   readonly storeDamaged: number
+  /** Copies the data folder into one that is empty or not there yet. @throws StorageError */
+  backUp(dir: string): Promise<void>
 }
 
 export interface ManagedNode {

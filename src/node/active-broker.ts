@@ -58,6 +58,11 @@ export class ActiveBroker implements ManagedBroker {
     return this.storage.damaged ?? 0
   }
 
+  async backUp(dir: string): Promise<void> {
+    const { backUp } = await import('../storage/backup.ts')
+    await backUp(this.storage, dir)
+  }
+
   /** Octets on the disk that are the store's already and free to be used. */
   get reusableBytes(): number {
     return this.storage.reusableBytes?.() ?? 0

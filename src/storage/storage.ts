@@ -74,6 +74,12 @@ export interface Storage {
   readonly maintenanceDue?: boolean
   /** Keeps house for a moment. Called between writes; the next write waits for it, reads need not. */
   maintain?(): Promise<void>
+  /**
+   * Writes a copy into an empty folder that another broker can start from: everything that was safe when it was called, and
+   * some of what came meanwhile. Writes and reads go on.
+   * @throws StorageError, also where a copy is being made already
+   */
+  copyTo?(dir: string): Promise<void>
   close(): Promise<void>
 }
 

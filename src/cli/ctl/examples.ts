@@ -5,6 +5,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   authenticate_user: ['authenticate_user ann s3cret'],
   await_online_nodes: ['await_online_nodes 1'],
   await_startup: ['await_startup --timeout 60'],
+  backup: ['backup /srv/backup/2026-11-26'],
   change_password: ['change_password ann b3tter'],
   check_port_listener: ['check_port_listener 5672'],
   check_protocol_listener: ['check_protocol_listener amqp'],

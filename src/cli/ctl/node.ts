@@ -1,4 +1,5 @@
 /** Commands about the node and its health, those of rabbitmq-diagnostics among them. */
+import { resolve } from 'node:path'
 import { CtlError } from './client.ts'
 import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
 import type { Row } from './output.ts'
@@ -66,6 +67,16 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     args: [1, 1],
     run: awaitStartup,
   },
+  backup: action(
+    'FOLDER',
+    'copies the data folder of the running broker into a folder that is empty or not there yet',
+    [1, 1],
+    (c) => `Copying the data folder into "${resolve(arg(c, 0))}" ...`,
+    async (c) => {
+      const { node } = await c.client.get<Row>('overview')
+      await c.client.call('POST', `nodes/${enc(String(node))}/backup`, { path: resolve(arg(c, 0)) })
+    },
+  ),
   stop: action(
     '',
     'ends the broker process, as SIGTERM does',

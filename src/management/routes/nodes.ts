@@ -1,4 +1,6 @@
-import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { isAbsolute } from 'node:path'
+import { StorageError } from '../../storage/storage.ts'
+import { type AddRoute, badRequest, notAuthorised, notFound, owner, type Request } from '../http.ts'
 import type { Json } from '../listing.ts'
 import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
 import { memoryJson, nodeJson } from '../node.ts'
@@ -33,6 +35,22 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
     return r.stored(false)
   })
   lifeRoutes(add, managed)
+  add('POST', 'nodes/:node/backup', 'administrator', async (r) => {
+    checkNode(managed, r)
+    // Whoever may write files here as the broker does it anyway; an administrator over the network may not.
+    if (r.user !== owner) throw notAuthorised('a backup is made over the control socket only')
+    const { path } = r.body
+    if (typeof path !== 'string' || !isAbsolute(path))
+      throw badRequest('path must be that of a folder, from / on')
+    try {
+      await r.active.backUp(path)
+    } catch (error) {
+      if (error instanceof StorageError) throw badRequest(error.message)
+      throw error
+    }
+    managed.logger.info({ path }, 'backup made')
+    return r.stored(false)
+  })
   memoryRoutes(add, managed)
   add('GET', 'auth/attempts/:node', 'monitoring', (r) => {
     checkNode(managed, r)

@@ -82,6 +82,7 @@ export const requests = {
   LoginRequest: request({ username: text, password: text }),
   ReplicaRequest: request({}, { node: text }),
   GrowRequest: request({ vhost_pattern: text, queue_pattern: text, strategy: text }),
+  BackupRequest: request({ path: text }),
   EmptyRequest: request({}),
   DefinitionsRequest: { type: 'object', minProperties: 1 },
 } as const satisfies Record<string, Schema>

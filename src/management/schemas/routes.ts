@@ -17,6 +17,10 @@ const docs: { readonly [route: string]: RouteDoc } = {
     summary: 'Sets the limits of memory and free disk, until the next start',
     body: 'NodeLimits',
   },
+  'POST nodes/:node/backup': {
+    summary: 'Copies the data folder, over the control socket only',
+    body: 'BackupRequest',
+  },
   'POST nodes/:node/stop_app': { summary: 'Closes the listeners of AMQP' },
   'POST nodes/:node/start_app': { summary: 'Opens them again' },
   'POST nodes/:node/shutdown': { summary: 'Ends the process of the broker' },

@@ -1,6 +1,8 @@
 /** The folder of the store, and the file in it that says whether it has had one. */
 import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { pause } from '../../util/timers.ts'
 import { StorageError } from '../storage.ts'
 import { checkDataFile } from './data-file.ts'
 import { FOLDER_MODE } from './folder-rights.ts'
@@ -54,6 +56,38 @@ export function markFolder(dir: string): void {
   try {
     writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT, { mode: 0o600 })
   } catch {}
+}
+
+/** ms between two times that a copy under way is brought to the disk. */
+const COPY_SYNC_MS = 20
+
+/**
+ * LMDB leaves it to the system when the file that it copies reaches the disk: all at once at the end, which would hold up
+ * the writes of others. So it is brought there while it grows.
+ * @param copied resolves when LMDB has done its part
+ */
+export async function syncCopy(dir: string, copied: Promise<void>): Promise<void> {
+  const progress = { done: false }
+  const ended = copied.finally(() => {
+    progress.done = true
+  })
+  ended.catch(() => {})
+  const flags = constants.O_RDWR | constants.O_CREAT
+  while (!progress.done && !existsSync(dataFile(dir))) await Promise.race([pause(COPY_SYNC_MS), ended])
+  const file = await open(dataFile(dir), flags)
+  try {
+    await file.chmod(0o600)
+    while (!progress.done) {
+      await Promise.race([pause(COPY_SYNC_MS), ended])
+      await file.datasync()
+    }
+    await ended
+    await file.sync()
+  } finally {
+    await file.close()
+    await ended
+  }
+  markFolder(dir)
 }
 
 /** Octets free on the disk. */

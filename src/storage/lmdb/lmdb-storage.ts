@@ -9,7 +9,7 @@ import { type Damage, type Storage, StorageError, type StorageWrite } from '../s
 import { batchBytes } from './batch-bytes.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
-import { dataFile, freeOn, hasStore, makeFolder, markFolder } from './folder.ts'
+import { dataFile, freeOn, hasStore, makeFolder, markFolder, syncCopy } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { hasOthersFiles, keepToOwner } from './folder-rights.ts'
 import { FreeSpace } from './free-space.ts'
@@ -79,9 +79,10 @@ export class LmdbStorage implements Storage {
 
   private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
-  /** Readers of all its contents: the file stays mapped as it is. */
+  /** Readers of all its contents, copies among them: the file stays mapped as it is. */
   private readers = 0
   private closed = false
+
   private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
     this.dir = dir
     this.lock = lock
@@ -125,6 +126,17 @@ export class LmdbStorage implements Storage {
   /** What has been kept aside, in this run and in earlier ones. */
   setAsideKeys(): string[] {
     return [...this.setAside.getKeys({})]
+  }
+
+  /** By LMDB in threads of its own, from one moment on and without the pages that are free. */
+  async copyTo(dir: string): Promise<void> {
+    await this.maintenance
+    this.readers++
+    try {
+      await syncCopy(dir, this.root.backup(dir, true))
+    } finally {
+      this.readers--
+    }
   }
 
   get maintenanceDue(): boolean {

@@ -28,6 +28,10 @@ export interface CommitLog {
   read(from: number): AsyncIterable<LogRecord>
   /** Records below that position are needed no more. */
   trim(below: number): void
+  /** From now on until the function that it returns is called, `trim` forgets nothing. */
+  hold?(): () => void
+  /** Writes files there that hold every record that is here by now, on disk. A disk that is full rejects. */
+  copyTo?(dir: string): Promise<void>
   close(): Promise<void>
 }
 

@@ -35,6 +35,8 @@ export interface JournalDisk {
   /** Makes it where it is not there; its name is on disk then. */
   open(name: string): Promise<JournalFile>
   remove(name: string): Promise<void>
+  /** Writes the first octets of a file there under the same name, where it was not before; they are on disk then. */
+  copy(name: string, bytes: number, dir: string): Promise<void>
   /** Octets that are free. */
   freeBytes(): number
 }
@@ -57,6 +59,7 @@ export function folderDisk(dir: string): JournalDisk {
     list: () => readdirSync(dir).filter((name) => name.endsWith(SUFFIX)),
     open: (name) => openFile(dir, name),
     remove: (name) => removed(join(dir, name)),
+    copy: (name, bytes, target) => copyFile(join(dir, name), bytes, join(target, name)),
     freeBytes: () => {
       const { bavail, bsize } = statfsSync(dir)
       return bavail * bsize
@@ -81,6 +84,29 @@ async function openFile(dir: string, name: string): Promise<JournalFile> {
     allocate: (bytes) => allocate(join(dir, name), bytes),
     read: () => readAll(fd),
     close: () => closed(fd),
+  }
+}
+
+async function copyFile(from: string, bytes: number, to: string): Promise<void> {
+  const source = await opened(from, constants.O_RDONLY)
+  try {
+    const target = await opened(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    try {
+      const piece = Buffer.allocUnsafe(Math.min(bytes, ZERO_BYTES))
+      for (let at = 0; at < bytes; ) {
+        const { bytesRead } = await reading(source, piece, 0, Math.min(piece.length, bytes - at), at)
+        if (bytesRead === 0) break
+        let done = 0
+        while (done < bytesRead)
+          done += (await written(target, piece, done, bytesRead - done, at + done)).bytesWritten
+        at += bytesRead
+      }
+      await folderSynced(target)
+    } finally {
+      await closed(target)
+    }
+  } finally {
+    await closed(source)
   }
 }
 

@@ -53,6 +53,9 @@ export class Journal implements CommitLog {
   private making: Promise<void> | undefined
   private failed: StorageError | undefined
   private closed = false
+  private holders = 0
+  /** The highest position that `trim` was asked for. */
+  private wanted = 0
 
   private constructor(
     disk: JournalDisk,
@@ -223,8 +226,23 @@ export class Journal implements CommitLog {
     }
   }
 
+  hold(): () => void {
+    this.holders++
+    return () => {
+      if (--this.holders === 0) this.trim(this.wanted)
+    }
+  }
+
+  /** The last file ends where no record is on its way: what may be torn elsewhere would be damage in the middle. */
+  async copyTo(dir: string): Promise<void> {
+    const current = this.files.at(-1)
+    const files = this.files.map((f) => ({ name: f.file.name, bytes: f === current ? this.at : f.bytes }))
+    for (const { name, bytes } of files) if (bytes > 0) await this.disk.copy(name, bytes, dir)
+  }
+
   trim(below: number): void {
-    if (below <= this.first) return
+    this.wanted = Math.max(this.wanted, below)
+    if (this.holders > 0 || below <= this.first) return
     this.first = Math.min(below, this.last + 1)
     this.found = this.found.filter((r) => r.position >= this.first)
     this.retire()

@@ -39,6 +39,7 @@ export class LoggedStorage implements Storage {
   private working: Promise<void> = Promise.resolve()
   private keepingHouse = false
   private closed = false
+  private copying: Promise<void> | undefined
 
   private constructor(store: AppliedStorage, log: CommitLog, clock: Clock, mark?: Mark) {
     this.store = store
@@ -178,9 +179,35 @@ export class LoggedStorage implements Storage {
     return this.store.reusableBytes?.() ?? 0
   }
 
+  /**
+   * The store is copied while it takes over what the log has, a part of a batch perhaps; so the log goes with it, from
+   * before that copy on, and a start makes of both what it makes of them after a crash.
+   */
+  async copyTo(dir: string): Promise<void> {
+    if (this.store.copyTo === undefined || this.log.hold === undefined || this.log.copyTo === undefined)
+      throw new StorageError(
+        'IO',
+        'the log of this store is not in the folder alone: a copy of one node is no backup of a cluster',
+      )
+    if (this.copying !== undefined)
+      throw new StorageError('LOCKED', 'a copy of the store is being made already')
+    const release = this.log.hold()
+    this.copying = this.store.copyTo(dir).then(() => this.log.copyTo?.(dir))
+    try {
+      await this.copying
+    } catch (error) {
+      if (error instanceof StorageError) throw error
+      throw new StorageError('IO', `cannot copy the data folder: ${(error as Error).message}`, error)
+    } finally {
+      this.copying = undefined
+      release()
+    }
+  }
+
   /** Leaves an empty log, unless the store does not take over what is there. */
   async close(): Promise<void> {
     this.closed = true
+    await this.copying?.catch(() => {})
     try {
       await this.applier.drain()
       this.log.trim(this.log.last + 1)

@@ -64,6 +64,11 @@ export class SimulatedDisk implements JournalDisk {
     this.random = random
   }
 
+  /** There is no folder to copy into. */
+  copy(): Promise<void> {
+    return Promise.reject(new Error('not simulated'))
+  }
+
   list(): string[] {
     return [...this.content.keys()]
   }

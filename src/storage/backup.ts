@@ -1,0 +1,84 @@
+/** Copies of data folders: of one that a broker is using, made by that broker, and of a copy into a folder for a broker. */
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
+import { copyFile, open, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { checkFolder, type FolderCheck } from './check.ts'
+import { makeFolder } from './lmdb/folder.ts'
+import { type Storage, StorageError } from './storage.ts'
+
+/** Beside the folder that it becomes once it is whole; one that was left behind is replaced. */
+const PARTIAL = '.partial'
+
+/** What belongs to a store; locks and sockets are made anew. */
+const KEPT = /^(data\.mdb|leveret\.store|.*\.journal)$/
+
+/**
+ * A copy of the broker's folder, whole or not at all.
+ * @param dir that is empty or not there
+ * @throws StorageError
+ */
+export async function backUp(storage: Storage, dir: string): Promise<void> {
+  if (storage.copyTo === undefined) throw new StorageError('IO', 'this broker keeps nothing on disk')
+  await whole(dir, (partial) => (storage.copyTo as (to: string) => Promise<void>)(partial))
+}
+
+/**
+ * Puts a copy, or the folder of a broker that has ended, where a broker is to find it.
+ * @param to that is empty or not there
+ * @throws StorageError, also where what was copied is damaged
+ */
+export async function restoreFolder(
+  from: string,
+  to: string,
+  notice: (text: string) => void,
+): Promise<FolderCheck> {
+  if (!existsSync(join(from, 'data.mdb')))
+    throw new StorageError('UNREADABLE', `there is no data.mdb in ${from}: it is no backup`)
+  let found: FolderCheck | undefined
+  await whole(to, async (partial) => {
+    for (const name of readdirSync(from))
+      if (KEPT.test(name)) await copyFile(join(from, name), join(partial, name))
+    found = await checkFolder(partial, notice)
+    const [damage] = found.damage
+    if (damage !== undefined)
+      throw new StorageError(
+        'DAMAGED',
+        `the copy is damaged: ${JSON.stringify(damage)}; nothing was restored`,
+      )
+    for (const name of readdirSync(partial)) {
+      if (!KEPT.test(name)) rmSync(join(partial, name), { force: true })
+      else await synced(join(partial, name))
+    }
+  })
+  return found as FolderCheck
+}
+
+async function whole(dir: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  if (existsSync(dir) && (!lstatSync(dir).isDirectory() || readdirSync(dir).length > 0))
+    throw new StorageError('UNREADABLE', `${dir} is not empty; choose a folder that is, or is not there yet`)
+  const partial = dir + PARTIAL
+  try {
+    rmSync(partial, { recursive: true, force: true })
+    makeFolder(partial)
+    await fill(partial)
+    await synced(partial)
+    // Over the empty folder, if there is one.
+    await rename(partial, dir)
+    await synced(dirname(dir))
+  } catch (error) {
+    if (existsSync(partial)) rmSync(partial, { recursive: true, force: true })
+    if (error instanceof StorageError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new StorageError(code === 'ENOSPC' ? 'FULL' : 'IO', `cannot write to ${dir}: ${message}`, error)
+  }
+}
+
+async function synced(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
