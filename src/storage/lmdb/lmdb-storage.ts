@@ -28,6 +28,7 @@ import {
 } from './keys.ts'
 import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
 import { removeKeys, watch } from './parts.ts'
+import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { checkNames, toStorageError, unreadable } from './unreadable.ts'
 
@@ -203,22 +204,12 @@ export class LmdbStorage implements Storage {
         `the data folder ${dir} has format ${version}, written by a newer release; this one reads up to ${FORMAT_VERSION}`,
       )
     await this.root.batch(() => {
-      if (version > 0) this.sealAll()
+      if (version > 0) sealAll(this.meta, this.segmentStates, FORMAT_KEY)
       const value = JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })
       watch(this.meta.put(FORMAT_KEY, Buffer.from(value)))
     })
     await this.root.flushed
     if (isNew) markFolder(dir)
-  }
-
-  /** Format 1 has no checksums. States and metadata get theirs, all at once; records are left as they are. */
-  private sealAll(): void {
-    for (const { key, value } of this.meta.getRange({}))
-      if (key !== FORMAT_KEY) watch(this.meta.put(key, sealed(Buffer.from(key), value)))
-    for (const { key, value } of this.segmentStates.getRange({})) {
-      const own = Buffer.from(key)
-      watch(this.segmentStates.put(own, sealed(own, value)))
-    }
   }
 
   /** @throws StorageError FULL unless there is room for the batch and for so many octets more */
