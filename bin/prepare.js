@@ -132,6 +132,25 @@ switch (task) {
     await build()
     run('vitest', ['run', '--config', 'test/oracle.config.ts', ...rest])
     break
+  case 'cluster':
+    await build()
+    run('vitest', ['run', '--config', 'test/cluster.config.ts', ...rest])
+    break
+  case 'torture':
+    await build()
+    process.env.ROUNDS ??= '20'
+    run('vitest', [
+      'run',
+      '--config',
+      'test/cluster.config.ts',
+      'test/cluster/engine/torture.test.ts',
+      ...rest,
+    ])
+    break
+  case 'demo':
+    await build()
+    await import('./cluster-demo.js')
+    break
   case 'interop':
     await build()
     run('vitest', ['run', '--config', 'test/interop.config.ts', ...rest])

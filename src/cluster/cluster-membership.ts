@@ -230,7 +230,7 @@ export class ClusterMembership implements Membership {
   /** As if the process had ended here: nothing is said to anybody, nothing more is written. */
   async kill(): Promise<void> {
     this.trimming?.stop()
-    this.relay.cutOff()
+    this.relay.endRelays()
     await this.member?.kill()
   }
 

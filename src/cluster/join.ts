@@ -10,6 +10,9 @@ import { type ReplicaStore, type ReplicaStores, type StoredPlace, storedPlace } 
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 
+/** Why a copy is needed. */
+export const MISSED = 'the log no longer has what this node has missed'
+
 /** Copies the store of one of these nodes, the best first. @throws Error where none of them gives it */
 export type Copy = (from: readonly Heartbeat[], into: ReplicaStore, signal: AbortSignal) => Promise<void>
 
@@ -48,6 +51,13 @@ export class Joining {
     this.wake()
   }
 
+  /** The log begins with the data of another node than this one's. @param begin what this one has */
+  demandApart(begin: StoredPlace, { node, number }: { node: string; number: number }, log: string): void {
+    const why = `the log was begun by node ${node} with ${number} batches in its store, and this one has ${begin.number}`
+    const isOld = begin.number === 0 || (begin.log !== undefined && begin.number <= number)
+    this.demandCopy({ ...begin, log: isOld ? (begin.log ?? log) : undefined }, log, why)
+  }
+
   private get stopped(): boolean {
     return this.abort.signal.aborted
   }
@@ -73,7 +83,7 @@ export class Joining {
       try {
         const place = placeIn(storedPlace(store), bounds.identity)
         if (place.sequence + 1 >= bounds.first) return { store, place, log: bounds.identity }
-        this.demandCopy(place, bounds.identity, 'the log no longer has what this node has missed')
+        this.demandCopy(place, bounds.identity, MISSED)
       } catch (error) {
         await store.close()
         throw error

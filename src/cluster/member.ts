@@ -6,7 +6,7 @@ import { Beats } from './beats.ts'
 import { Calls } from './calls.ts'
 import { bestStandby, checkTarget, handOver } from './hand-over.ts'
 import type { Heartbeat, NodeState } from './heartbeat.ts'
-import { Joining } from './join.ts'
+import { Joining, MISSED } from './join.ts'
 import type { Reading } from './ledger.ts'
 import type { MemberOptions } from './member-options.ts'
 import { encodeOwn } from './record.ts'
@@ -120,7 +120,8 @@ export class Member {
       renewed: (sentAt) => this.roles.renewed(sentAt),
       listener: {
         read: (reading) => this.read(reading),
-        gone: () => this.copyAnew(session.ledger.number, 'the log no longer has what this node has missed'),
+        gone: () =>
+          this.copyAnew(() => this.joining.demandCopy({ ...session.ledger.place, log }, log, MISSED)),
         failed: (error) => this.fail(error),
       },
     })
@@ -134,10 +135,10 @@ export class Member {
     session.start()
   }
 
-  /** @param number what it has; of this log, unless `log` says otherwise */
-  private copyAnew(number: number, why: string, log: string | undefined = this.log): void {
+  /** The store is to be a copy of another node's, unless that would give up what only this one has. */
+  private copyAnew(demand: () => void): void {
     try {
-      this.joining.demandCopy({ sequence: 0, epoch: 0, owner: '', number, log }, this.log, why)
+      demand()
     } catch (error) {
       this.fail(error as Error)
       return
@@ -183,24 +184,13 @@ export class Member {
         this.act(this.roles.tookOver(reading, now))
         break
       case 'apart':
-        this.apart(reading)
+        this.copyAnew(() => this.joining.demandApart(this.session?.begin ?? startOfStore, reading, this.log))
         break
       case 'nothing':
         break
       default:
         reading satisfies never
     }
-  }
-
-  private apart({ node, number }: Extract<Reading, { what: 'apart' }>): void {
-    const begin = this.session?.begin ?? startOfStore
-    const why = `the log was begun by node ${node} with ${number} batches in its store, and this one has ${begin.number}`
-    const isMore = begin.number > number
-    this.copyAnew(
-      begin.number,
-      why,
-      isMore ? undefined : (begin.log ?? (begin.number === 0 ? this.log : undefined)),
-    )
   }
 
   private beatRead(number: number): void {
@@ -277,6 +267,14 @@ export class Member {
     if (now - this.lastCall >= every) this.call()
     this.act(this.roles.tick(now))
     this.checkFence()
+    if (this.roles.isCutOff(now)) this.cutOff()
+  }
+
+  /** Its clients are told, so that they go to another node. */
+  private cutOff(): void {
+    this.options.logger.warn({}, 'this node is cut off from the log and from the other nodes')
+    this.roles.giveUp()
+    this.endSession('this node is cut off from the cluster')
   }
 
   private checkFence(): void {

@@ -41,16 +41,16 @@ type Attempt = () => Promise<boolean>
 
 export class Relay implements Receiver {
   private readonly options: RelayOptions
-  private readonly passed = new Set<Socket>()
-  private waiting = 0
+  /** Each with the socket to the active node. */
+  private readonly passed = new Map<Socket, Socket>()
+  private readonly waiting = new Set<Socket>()
 
   constructor(options: RelayOptions) {
     this.options = options
   }
 
-  /** Ends all that are passed on. */
-  cutOff(): void {
-    for (const socket of this.passed) socket.destroy()
+  endRelays(): void {
+    for (const socket of [...this.passed.keys(), ...this.waiting]) socket.destroy()
   }
 
   /** Clients that are passed on at the moment. */
@@ -74,11 +74,11 @@ export class Relay implements Receiver {
   /** @param here gives it to the broker of this node, where it has become the active one meanwhile */
   private place(socket: Socket, request: RelayRequest, here: (receiver: Receiver) => void): void {
     hearErrors(socket)
-    if (this.waiting >= WAITING_MAX) {
+    if (this.waiting.size >= WAITING_MAX) {
       socket.destroy()
       return
     }
-    this.waiting++
+    this.waiting.add(socket)
     const { receiver } = this.options.listeners
     const attempt: Attempt = async () => {
       const now = this.options.listeners.receiver
@@ -92,7 +92,7 @@ export class Relay implements Receiver {
     this.keepTrying(socket, attempt)
       .catch((error) => this.options.logger.error({ err: error }, 'a client cannot be passed on'))
       .finally(() => {
-        this.waiting--
+        this.waiting.delete(socket)
       })
   }
 
@@ -125,7 +125,7 @@ export class Relay implements Receiver {
       return true
     }
     peer.write(writeProxyHeader(client))
-    this.passed.add(socket)
+    this.passed.set(socket, peer)
     peer.once('close', () => {
       this.passed.delete(socket)
       socket.destroy()

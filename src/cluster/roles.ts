@@ -16,6 +16,8 @@ const LEASE_SHARE = 0.7
 const HEARD_SHARE = 1
 /** A node that opens its broker may be silent so many times longer. */
 const OPENING_FACTOR = 10
+/** Of the same: how long clients of a node that is cut off wait for it. */
+const CUT_OFF_FACTOR = 2
 /** ms between the first and the next node that may take over. */
 const RANK_MS = 150
 /** ms until the log is begun, so that the nodes have heard each other. */
@@ -179,6 +181,17 @@ export class Roles {
   /** What was heard last of the others; `at` in the time that `heard` was told. */
   get others(): ReadonlyMap<string, Known> {
     return this.known
+  }
+
+  /** It can neither show that it is the active one nor hear anybody: whoever waits for it waits in vain. */
+  isCutOff(now: number): boolean {
+    return this.active && this.isDeaf(now) && now - this.leaseEnd > this.failoverAfterMs * CUT_OFF_FACTOR
+  }
+
+  /** It is not the active one any more, whatever the log says: it would have to take over again. */
+  giveUp(): void {
+    this.active = false
+    this.isMine = false
   }
 
   /** What was heard of those that can be heard. */

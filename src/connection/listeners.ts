@@ -27,6 +27,8 @@ export interface Receiver {
    * over WebSockets or was in its TLS handshake at the change. A plain socket is paused.
    */
   relay?(socket: Socket, listener: Listener): void
+  /** The listeners close: ends what it has passed on, and what waits. */
+  endRelays?(): void
 }
 
 /** What can be changed while running. */

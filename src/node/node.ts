@@ -186,6 +186,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   /** No new ones, before those that are there are told. */
   private async closeClients(): Promise<void> {
     const closed = this.listeners.close()
+    this.listeners.receiver?.endRelays?.()
     await this.active?.server.close()
     await closed
   }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
+import { parseArguments } from '../../src/cli/arguments.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -27,6 +29,30 @@ describe('the container', () => {
     expect(Object.keys(volumes)).toContain(mounts[0]?.split(':')[0])
     for (const p of ports)
       expect(read('Dockerfile')).toMatch(new RegExp(`EXPOSE.*\\b${p.split(':').at(-1)}\\b`))
+  })
+})
+
+describe('a cluster of three hosts', () => {
+  it('has a compose file with a nats-server and a broker, and settings that are taken', () => {
+    const { services, volumes } = parse(read('cluster/compose.yaml')) as {
+      services: { [name: string]: { command: string[]; volumes: string[]; build?: { dockerfile: string } } }
+      volumes: object
+    }
+    expect(Object.keys(services)).toEqual(['nats', 'leveret'])
+    expect(existsSync(services['leveret']?.build?.dockerfile ?? '')).toBe(true)
+    for (const s of Object.values(services))
+      expect(Object.keys(volumes)).toContain(s.volumes.at(-1)?.split(':')[0])
+    const args = services['leveret']?.command.map((a) => a.replace(/\$\{[A-Z_]+[^}]*\}/, 'x')) ?? []
+    const command = parseArguments(args)
+    if (command.name !== 'start') throw new Error('no start')
+    const loaded = loadConfig('packaging/cluster/leveret.conf', {}, command.options.overrides)
+    expect(loaded.draft.settings().cluster).toMatchObject({ name: 'x', node: 'x', failoverAfterMs: 1000 })
+  })
+
+  it('has units that name the files of each other', () => {
+    expect(read('cluster/leveret.service')).toContain('nats-server.service')
+    expect(read('cluster/leveret.service')).toContain('/etc/leveret/leveret.conf')
+    expect(read('cluster/nats-server.service')).toContain('/etc/nats-server.conf')
   })
 })
 
