@@ -142,9 +142,10 @@ function topicRoutes(add: AddRoute, target: Target): void {
 
 function limitRoutes(add: AddRoute): void {
   for (const path of ['user-limits', 'user-limits/:user'])
-    add('GET', path, 'administrator', (r) => {
+    add('GET', path, 'management', (r) => {
       const chosen = r.params['user'] === undefined ? [...r.users] : [existingUser(r)]
       return chosen
+        .filter((u) => r.is('monitoring') || u.name === r.user.name)
         .filter((u) => Object.keys(u.limits).length > 0)
         .map((u) => ({ user: u.name, value: u.limits }))
     })

@@ -135,7 +135,7 @@ function certificateCheck(check: AddCheck, node: ManagedNode): void {
 /** The checks of old, which some tools still ask for. */
 function nodeChecks(add: AddRoute, node: ManagedNode): void {
   for (const path of ['healthchecks/node', 'healthchecks/node/:node'])
-    add('GET', path, 'monitoring', (r) => {
+    add('GET', path, 'management', (r) => {
       const { node: name } = r.params
       if (name !== undefined && name !== node.nodeName) throw notFound()
       return node.alarms.active

@@ -36,13 +36,13 @@ export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): 
 }
 
 function featureRoutes(add: AddRoute): void {
-  add('GET', 'feature-flags', 'administrator', () => featureFlags())
+  add('GET', 'feature-flags', 'management', () => featureFlags())
   add('PUT', 'feature-flags/:name/enable', 'administrator', (r) => {
     if (!isFeatureFlag(r.params['name'] as string)) throw badRequest('unsupported')
     return r.stored(false)
   })
-  add('GET', 'deprecated-features', 'administrator', (r) => deprecatedFeatures(r.active, false))
-  add('GET', 'deprecated-features/used', 'administrator', (r) => deprecatedFeatures(r.active, true))
+  add('GET', 'deprecated-features', 'management', (r) => deprecatedFeatures(r.active, false))
+  add('GET', 'deprecated-features/used', 'management', (r) => deprecatedFeatures(r.active, true))
 }
 
 function quorumRoutes(add: AddRoute, node: ManagedNode): void {
