@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { systemClock } from '../../src/util/clock.ts'
 import {
   bindQueue,
   CH,
@@ -40,6 +41,13 @@ afterEach(async () => {
   await stop()
   rmSync(dir, { recursive: true, force: true })
 })
+
+/** Nothing becomes due, however long a restart takes. @returns lets time go on */
+function stopTime(): () => void {
+  const now = vi.spyOn(systemClock, 'now').mockReturnValue(systemClock.now())
+  onTestFinished(() => now.mockRestore())
+  return () => now.mockRestore()
+}
 
 const durable = { durable: true, autoDelete: false }
 const persistent = { deliveryMode: 2 }
@@ -153,12 +161,14 @@ describe('expiry anywhere', () => {
       arguments: table({ 'x-expire-anywhere': true }),
     })
     await confirmSelect(w)
+    const goOn = stopTime()
     for (const expiration of ['3600000', '700', '3600000'])
       w.publish(CH, { routingKey: q, properties: { ...persistent, expiration } })
     await confirmed(w, 3)
     await stop()
     await start()
     expect((await counts(w, q)).messages).toBe(3)
+    goOn()
     await holds(w, q, 2)
   })
 })
@@ -171,6 +181,7 @@ describe('delayed retry', () => {
       await confirmSelect(w)
       for (const body of ['a', 'b', 'c']) w.publish(CH, { routingKey: q, body, properties: persistent })
       await confirmed(w, 3)
+      const goOn = stopTime()
       for (let i = 0; i < 2; i++) {
         const d = await get(w, q, false)
         w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: true })
@@ -179,6 +190,7 @@ describe('delayed retry', () => {
       await stop()
       await start()
       expect((await counts(w, q)).messages).toBe(1)
+      goOn()
       await holds(w, q, 3)
       const seen: unknown[] = []
       for (let i = 0; i < 3; i++) {

@@ -196,7 +196,11 @@ describe('a token as the password', () => {
         headers: { authorization: `Bearer ${bearer}` },
       })
     const monitor = await token(['broker.tag:monitoring', 'broker.read:*/*'])
-    expect(await (await get(monitor, 'whoami')).json()).toEqual({ name: 'app', tags: ['monitoring'] })
+    expect(await (await get(monitor, 'whoami')).json()).toEqual({
+      name: 'app',
+      tags: ['monitoring'],
+      is_internal_user: false,
+    })
     expect((await get(monitor, 'queues')).status).toBe(200)
     expect((await get(monitor, 'users')).status).toBe(401)
     expect((await get('nonsense', 'whoami')).status).toBe(401)
