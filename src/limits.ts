@@ -269,3 +269,9 @@ export const PASSWORD_THREAD_IDLE_MS = 10_000
 
 /** Logins that wait for their password's hash, some ten seconds of work: 506 beyond, over HTTP 503. */
 export const LOGINS_WAITING_MAX = 400
+
+/** Lines of the log that are kept for those who ask for them; the oldest go. */
+export const LOG_LINES_MAX = 1000
+
+/** Characters of those lines; the oldest go. */
+export const LOG_LINES_BYTES_MAX = 1_048_576

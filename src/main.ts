@@ -1,69 +1,42 @@
 /** The command line's broker: options in, a process that runs until it is told to stop. */
 
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { basename, resolve } from 'node:path'
-import { type LogFn, type Logger as Pino, pino, type StreamEntry } from 'pino'
+import { basename } from 'node:path'
+import type { Logger as Pino } from 'pino'
 import { helpText, parseArguments, type StartOptions, UsageError } from './cli/arguments.ts'
+import { parseCommandLine } from './cli/ctl/options.ts'
+import { rabbitTools } from './cli/tool-names.ts'
 import type { ConfigBuilder } from './config/config-builder.ts'
-import { effectiveText, type Loaded, loadConfig } from './config/load.ts'
+import { effectiveText, type Loaded, loadConfig, shownEntries } from './config/load.ts'
 import { ConfigError } from './config/parse.ts'
 import type { BrokerNode } from './node/node.ts'
+import { ProcessLog } from './node/process-log.ts'
 import { startNode } from './node/start.ts'
 import { StorageError } from './storage/storage.ts'
 import { listeningText } from './util/listening.ts'
-import { type Loggers, logCategories } from './util/logger.ts'
 import { StoreFailure } from './util/owner.ts'
 import { keepYoungHeap } from './util/process-memory.ts'
 import { Service } from './util/service.ts'
-import { hearErrors } from './util/sockets.ts'
 import { version } from './util/version.ts'
-import { withoutPasswords } from './util/without-passwords.ts'
 
 const EXIT_USAGE = 64
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
 
-function makeLogger(level: string, draft: ConfigBuilder): Pino {
-  const { logConsole, logStderr, logFormat } = draft
-  const logFile = draft.logFile && resolve(draft.logDir ?? '', draft.logFile)
-  const streams: StreamEntry[] = []
-  // A log that cannot be written, on a full disk or to a reader that has gone, is no reason to stop.
-  hearErrors(process.stdout)
-  hearErrors(process.stderr)
-  if (logFile !== undefined) {
-    const file = pino.destination({ dest: logFile, mkdir: true, sync: true })
-    hearErrors(file)
-    streams.push({ stream: file })
+/** The first word on the line that is no option. */
+function firstWord(args: readonly string[]): string {
+  try {
+    return parseCommandLine(args).positionals[0] ?? ''
+  } catch {
+    return ''
   }
-  const output = logStderr ? process.stderr : process.stdout
-  if (logConsole && (logFormat === 'plaintext' || (logFormat === undefined && output.isTTY))) {
-    // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
-    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
-    const colorize = output.isTTY === true
-    const options = {
-      ignore: 'pid,hostname',
-      translateTime: 'HH:MM:ss.l',
-      singleLine: true,
-      sync: true,
-      colorize,
-    }
-    streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
-  } else if (logConsole) streams.push({ stream: output })
-  for (const s of streams) s.level = 'trace'
-  return pino({ level, hooks: { logMethod: discreetly } }, pino.multistream(streams))
 }
-
-/** No line shows the password of an address. */
-function discreetly(this: Pino, args: Parameters<LogFn>, method: LogFn): void {
-  method.apply(this, args.map((a) => withoutPasswords(a)) as Parameters<LogFn>)
-}
-
-/** A link to the program by one of these takes commands only. */
-const rabbitNames = ['rabbitmqctl', 'rabbitmq-diagnostics']
 
 /** Names of commands have lower case and underscores; the broker's own are few. */
-function isCtl(name: string): boolean {
+function isCtl(args: readonly string[]): boolean {
+  const [first = ''] = args
+  // The options in front of a command are those of commands; the broker's stand behind its own.
+  const name = first.startsWith('-') ? firstWord(args) : first
   return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check', 'restore'].includes(name)
 }
 
@@ -74,15 +47,16 @@ function isCtl(name: string): boolean {
  */
 export async function main(args: readonly string[], since = 0): Promise<void> {
   const called = basename(process.argv[1] ?? '').replace(/\.js$/, '')
-  const [first = ''] = args
-  if (first === 'ctl' || rabbitNames.includes(called) || isCtl(first)) {
+  const isTool = rabbitTools.includes(called)
+  if (isTool || isCtl(args)) {
     const { ctl } = await import('./cli/ctl/ctl.ts')
-    process.exitCode = await ctl(first === 'ctl' ? args.slice(1) : args)
+    const [first] = args
+    process.exitCode = await ctl(first === 'ctl' ? args.slice(1) : args, isTool ? called : undefined)
     return
   }
   let command: ReturnType<typeof parseArguments>
   try {
-    command = parseArguments(args)
+    command = parseArguments(args, process.env)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     process.stderr.write(`leveret: ${error.message}\nTry 'leveret --help'.\n`)
@@ -164,27 +138,13 @@ function load(options: StartOptions): Loaded | undefined {
   }
 }
 
-/** By RabbitMQ's names of levels. */
-const pinoLevels: Record<string, string> = { warning: 'warn', critical: 'fatal', none: 'silent' }
-
-function levelOf(name: string): string {
-  return pinoLevels[name] ?? name
-}
-
-async function start(options: StartOptions, { draft, ignored }: Loaded, since: number): Promise<void> {
+async function start(options: StartOptions, loaded: Loaded, since: number): Promise<void> {
+  const { draft, ignored } = loaded
   keepYoungHeap()
-  const logger = makeLogger('info', draft)
-  const categories = logCategories.map((category) => [category, logger.child({ category })] as const)
-  const setLevels = (d: ConfigBuilder): void => {
-    const byDefault = options.logLevel ?? levelOf(d.logLevel)
-    logger.level = byDefault
-    for (const [category, child] of categories) {
-      const own = d.logLevels.get(category)
-      child.level = own === undefined ? byDefault : levelOf(own)
-    }
-  }
+  const log = new ProcessLog(draft)
+  const { logger, loggers } = log
+  const setLevels = (d: ConfigBuilder): void => log.configure(d, options.logLevel)
   setLevels(draft)
-  const loggers = { other: logger, ...Object.fromEntries(categories) } as unknown as Loggers
   for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
   for (const note of draft.notes) logger.warn({}, note)
   sayMessageOfTheDay(draft.motdFile, logger)
@@ -205,6 +165,7 @@ async function start(options: StartOptions, { draft, ignored }: Loaded, since: n
     service.ready()
     stopOnSignal(node, logger, service)
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
+    node.process = { configuration: () => shownEntries(loaded), log: log.access }
     reloadOnSignal(node, logger, options, setLevels)
     surviveFailures(node, logger)
   } catch (error) {

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Entry } from '../config/parse.ts'
+import { DATA_DIR_VARIABLE } from './ctl/find-broker.ts'
 
 export class UsageError extends Error {}
 
@@ -44,7 +45,7 @@ Options:
   --metrics-port PORT
                      TCP port of Prometheus' metrics (default 15692; 0 = any free one; none = no metrics)
   --bind ADDRESS     address to listen on (default: every address, IPv4 and IPv6)
-  --data-dir DIR     folder of the store (default ./leveret-data)
+  --data-dir DIR     folder of the store (default LEVERET_DATA_DIR, else ./leveret-data)
   --config FILE      configuration in the format of rabbitmq.conf; options come before it
   --cluster-name NAME, --node-name NAME, --cluster-urls URL,URL
                      one node of several: names, and the NATS servers; see docs/cluster.md
@@ -81,7 +82,10 @@ const clusterOptions = [
 ] as const
 
 /** @throws UsageError */
-export function parseArguments(args: readonly string[]): Command {
+export function parseArguments(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Command {
   const { values, positionals } = parse(args)
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
@@ -119,7 +123,7 @@ export function parseArguments(args: readonly string[]): Command {
       managementPort: optionalPort(values['management-port'], '--management-port'),
       metricsPort: optionalPort(values['metrics-port'], '--metrics-port'),
       bind,
-      dataDir: resolve(values['data-dir'] ?? 'leveret-data'),
+      dataDir: resolve(values['data-dir'] ?? (environment[DATA_DIR_VARIABLE] || 'leveret-data')),
       logLevel,
     },
   }

@@ -160,6 +160,11 @@ function shown(key: string, value: string): string {
 }
 
 /** Secrets are not shown. */
+/** What is in force, with secrets masked. */
+export function shownEntries({ entries }: Loaded): { key: string; value: string; origin: string }[] {
+  return entries.map(({ key, value, origin }) => ({ key, value: shown(key, value), origin }))
+}
+
 export function effectiveText({ entries, ignored }: Loaded): string {
   const show = ({ key, value, origin }: Entry, note = ''): string =>
     `${key} = ${shown(key, value)}  # ${origin}${note}\n`

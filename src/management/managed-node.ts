@@ -24,6 +24,22 @@ export interface ManagedBroker {
   backUp(dir: string): Promise<void>
 }
 
+/** What can be asked of a process that is the broker's own. */
+export interface OwnProcess {
+  /** What is in force and where it comes from; secrets are masked. */
+  configuration(): readonly { readonly key: string; readonly value: string; readonly origin: string }[]
+  readonly log: {
+    /** undefined = the standard output, or the standard error output. */
+    readonly file: string | undefined
+    readonly categories: readonly string[]
+    last(lines: number): readonly string[]
+    /** @param level one of RabbitMQ's names; @param category undefined = all */
+    setLevel(level: string, category: string | undefined): void
+    /** After somebody has moved the file away. */
+    reopen(): void
+  }
+}
+
 export interface ManagedNode {
   /** As RabbitMQ names nodes. */
   readonly nodeName: string
@@ -46,6 +62,8 @@ export interface ManagedNode {
   readonly cluster: ClusterView | undefined
   /** Ends the process; undefined in a process that is somebody else's. */
   readonly shutDown: (() => void) | undefined
+  /** undefined in a process that is somebody else's. */
+  readonly process: OwnProcess | undefined
   /** On the ports of the last time, where there was one. @throws the error of listen */
   openListeners(): Promise<void>
   /** Clients are told and come back only after `openListeners`; the HTTP API goes on. */

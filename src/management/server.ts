@@ -62,6 +62,7 @@ import { nodeRoutes } from './routes/nodes.ts'
 import { overviewRoutes } from './routes/overview.ts'
 import { parameterRoutes } from './routes/parameters.ts'
 import { policyRoutes } from './routes/policies.ts'
+import { processRoutes } from './routes/process.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { vhostRoutes } from './routes/vhosts.ts'
@@ -139,6 +140,7 @@ export class ManagementServer {
     for (const routes of [
       overviewRoutes,
       nodeRoutes,
+      processRoutes,
       healthRoutes,
       vhostRoutes,
       accessRoutes,

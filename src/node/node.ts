@@ -13,7 +13,7 @@ import type { ClientAddress } from '../connection/listener.ts'
 import { Listeners } from '../connection/listeners.ts'
 import { Talkers } from '../connection/talkers.ts'
 import type { ClusterView } from '../management/cluster-view.ts'
-import type { ManagedNode } from '../management/managed-node.ts'
+import type { ManagedNode, OwnProcess } from '../management/managed-node.ts'
 import { passwordPool } from '../security/hash-pool.ts'
 import type { OAuth } from '../security/oauth.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -46,6 +46,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   /** When AMQP clients could come for the first time, in ms since the process began. */
   listeningAt = 0
   shutDown: (() => void) | undefined
+  process: OwnProcess | undefined
   private readonly membership: Membership
   private readonly oauth: OAuth | undefined
   private readonly endpoints: Endpoints

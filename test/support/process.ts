@@ -24,9 +24,14 @@ export interface Finished {
 }
 
 /** Runs a command line to its end. */
-export function runCli(args: readonly string[], program = 'bin/leveret.js'): Promise<Finished> {
+export function runCli(
+  args: readonly string[],
+  program = 'bin/leveret.js',
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
   })
   let stdout = ''
   let stderr = ''

@@ -6,17 +6,22 @@ export interface Target {
   /** `http://user:password@host:15672`; undefined = the socket in `dataDir` */
   readonly url: string | undefined
   readonly dataDir: string
+  /** For an answer; undefined = without end. */
+  readonly timeoutMs?: number | undefined
 }
 
 export class CtlError extends Error {
   readonly exitCode: number
 
-  /** Exit codes as rabbitmqctl's: 64 usage, 65 data, 69 unavailable, 70 software. */
+  /** Exit codes as rabbitmqctl's: 64 usage, 65 data, 67 no user, 69 unavailable, 70 software, 75 time is over. */
   constructor(message: string, exitCode: number) {
     super(message)
     this.exitCode = exitCode
   }
 }
+
+/** Another try may succeed. */
+const EXIT_TEMPORARY = 75
 
 export const CONTROL_SOCKET = 'control.sock'
 
@@ -33,7 +38,7 @@ export class Client {
 
   /** @throws CtlError */
   call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<unknown> {
-    const { url, dataDir } = this.target
+    const { url, dataDir, timeoutMs } = this.target
     const u = url === undefined ? undefined : new URL(url)
     const login = u === undefined ? '' : `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}`
     const where =
@@ -48,6 +53,7 @@ export class Client {
           method,
           path: `/api/${path}`,
           headers: { 'content-type': 'application/json', ...headers },
+          ...(timeoutMs !== undefined && { signal: AbortSignal.timeout(timeoutMs) }),
         },
         (response) => {
           let answer = ''
@@ -75,14 +81,18 @@ export class Client {
           })
         },
       )
-      r.on('error', (error) =>
+      r.on('error', (error) => {
+        if (['AbortError', 'TimeoutError'].includes(error.name)) {
+          reject(new CtlError(`operation ${method} ${path} timed out after ${timeoutMs} ms`, EXIT_TEMPORARY))
+          return
+        }
         reject(
           new CtlError(
             `no broker answers at ${u === undefined ? join(dataDir, CONTROL_SOCKET) : u.host} (${(error as NodeJS.ErrnoException).code}); is it running, and is --data-dir right?`,
             69,
           ),
-        ),
-      )
+        )
+      })
       r.end(text)
     })
   }

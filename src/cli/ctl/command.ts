@@ -1,5 +1,6 @@
 /** What a command is, and what most of them share. */
 import { type Client, CtlError } from './client.ts'
+import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
 export interface Context {
@@ -8,6 +9,8 @@ export interface Context {
   readonly vhost: string
   readonly args: readonly string[]
   readonly options: { readonly [name: string]: string | boolean | undefined }
+  /** The name by which the program was called. */
+  readonly tool: string
 }
 
 /** Rows for a table, or a text. */
@@ -15,6 +18,8 @@ export interface Result {
   readonly rows?: readonly Row[]
   readonly columns?: readonly string[]
   readonly text?: string
+  /** One object, in place of rows: as a line for each member, or as JSON. */
+  readonly object?: Row
   /** For people: on the standard error output. */
   readonly notes?: readonly string[]
 }
@@ -27,15 +32,36 @@ export interface Command {
   readonly banner?: (c: Context) => string | undefined
   /** How many arguments, at least and at most. */
   readonly args: readonly [number, number]
+  /** Beside those that all commands take. */
+  readonly options?: readonly OptionName[]
+  /** The arguments are names of columns, and these are what there is. */
+  readonly columns?: readonly string[]
+  /** --timeout is how long it waits by itself, not for each answer. */
+  readonly waits?: true
   readonly run: (c: Context) => Promise<Result>
 }
 
 export const enc = encodeURIComponent
 
+/** Exit codes as rabbitmqctl's. */
+export const EXIT_USAGE = 64
+export const EXIT_DATA = 65
+export const EXIT_NO_USER = 67
+export const EXIT_UNAVAILABLE = 69
+export const EXIT_SOFTWARE = 70
+
+/** Wrong use of a command, said before anything is done. */
+export class ArgumentError extends CtlError {
+  constructor(message: string) {
+    super(message, EXIT_USAGE)
+  }
+}
+
 export function list(
   what: string,
   path: (c: Context) => string,
   defaultColumns: readonly string[],
+  columns: readonly string[],
   row: (o: Row, c: Context) => Row = (o) => o,
 ): Command {
   return {
@@ -43,7 +69,8 @@ export function list(
     help: `lists ${what}`,
     banner: (c) =>
       `Listing ${what}${path(c).split(/[/?]/).includes(enc(c.vhost)) ? ` for vhost ${c.vhost}` : ''} ...`,
-    args: [0, 50],
+    args: [0, 100],
+    columns,
     run: async (c) => {
       const found = await c.client.get<Row[]>(path(c))
       return { rows: found.map((o) => row(o, c)), columns: c.args.length > 0 ? c.args : defaultColumns }
@@ -57,26 +84,44 @@ export function action(
   args: readonly [number, number],
   banner: (c: Context) => string,
   run: (c: Context) => Promise<unknown>,
+  options: readonly OptionName[] = [],
 ): Command {
   return {
     usage,
     help,
     args,
     banner,
+    options,
     run: async (c) => {
-      await run(c)
-      return {}
+      const text = await run(c)
+      return typeof text === 'string' ? { text } : {}
     },
   }
 }
 
 export const arg = (c: Context, i: number): string => c.args[i] as string
 
+/** @throws ArgumentError for an option that is no number */
+export function numberOption(c: Context, name: OptionName | 'timeout'): number | undefined {
+  const v = c.options[name]
+  if (v === undefined) return undefined
+  const n = Number(v)
+  if (typeof v !== 'string' || v.trim() === '' || !Number.isFinite(n) || n < 0)
+    throw new ArgumentError(`--${name} takes a number, not '${String(v)}'`)
+  return n
+}
+
+/** The name of the node, which some routes have in them. */
+export async function nodeOf(c: Context): Promise<string> {
+  const [node] = await c.client.get<Row[]>('nodes')
+  return enc(String(node?.['name']))
+}
+
 export function json(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     // Without the text: a password may be in it.
-    throw new CtlError(`${what} is not JSON`, 65)
+    throw new CtlError(`${what} is not JSON`, EXIT_DATA)
   }
 }

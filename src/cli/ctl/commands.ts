@@ -2,22 +2,29 @@
 import { clusterCommands } from './cluster.ts'
 import type { Command } from './command.ts'
 import { definitions } from './definitions.ts'
+import { diagnostics } from './diagnostics.ts'
 import { lists } from './lists.ts'
 import { messages } from './messages.ts'
 import { nodeCommands } from './node.ts'
 import { objects, policy } from './objects.ts'
 import { parameters } from './parameters.ts'
+import { listenerCommands, queueCommands } from './tools.ts'
+import { unavailable } from './unavailable.ts'
 import { users } from './users.ts'
 
 export const commands: Readonly<Record<string, Command>> = {
+  ...unavailable,
   ...lists,
   ...users,
-  ...policy('policies', 'policy'),
-  ...policy('operator-policies', 'operator_policy'),
+  ...policy('policies', 'policy', 'policy'),
+  ...policy('operator-policies', 'operator_policy', 'operator policy override'),
   ...objects,
   ...definitions,
   ...messages,
   ...parameters,
   ...nodeCommands,
+  ...diagnostics,
+  ...queueCommands,
+  ...listenerCommands,
   ...clusterCommands,
 }

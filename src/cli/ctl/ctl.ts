@@ -1,54 +1,27 @@
-/** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program by the name rabbitmqctl. */
-import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+/** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program by the names of RabbitMQ's tools. */
 import { Client, CtlError } from './client.ts'
-import type { Command } from './command.ts'
+import {
+  ArgumentError,
+  type Command,
+  type Context,
+  EXIT_SOFTWARE,
+  EXIT_USAGE,
+  numberOption,
+} from './command.ts'
 import { commands } from './commands.ts'
 import { examples } from './examples.ts'
-import { type Formatter, format, formatters } from './output.ts'
+import { brokerFolder } from './find-broker.ts'
+import { nearest } from './nearest.ts'
+import { commonOptions, optionLines, type Parsed, parseCommandLine } from './options.ts'
+import { type Formatter, format, formatObject, formatters, machineFormatters } from './output.ts'
 import { stateCommands } from './state.ts'
+import { toolCommands } from './tools.ts'
 
-const all: Readonly<Record<string, Command>> = { ...commands, ...stateCommands }
+function commandsOf(tool: string): Readonly<Record<string, Command>> {
+  return { ...commands, ...stateCommands, ...toolCommands[tool] }
+}
 
-const EXIT_USAGE = 64
-const EXIT_SOFTWARE = 70
-
-const options = {
-  vhost: { type: 'string', short: 'p' },
-  quiet: { type: 'boolean', short: 'q' },
-  silent: { type: 'boolean', short: 's' },
-  formatter: { type: 'string' },
-  'no-table-headers': { type: 'boolean' },
-  // Taken and without a meaning here: there is one node.
-  node: { type: 'string', short: 'n' },
-  longnames: { type: 'boolean', short: 'l' },
-  timeout: { type: 'string', short: 't' },
-  url: { type: 'string' },
-  'data-dir': { type: 'string' },
-  priority: { type: 'string' },
-  'apply-to': { type: 'string' },
-  'if-empty': { type: 'boolean' },
-  'if-unused': { type: 'boolean' },
-  description: { type: 'string' },
-  'default-queue-type': { type: 'string' },
-  from: { type: 'string' },
-  reason: { type: 'string' },
-  rate: { type: 'string' },
-  limit: { type: 'string' },
-  count: { type: 'string' },
-  pid: { type: 'string' },
-  offset: { type: 'string' },
-  state: { type: 'string' },
-  header: { type: 'string' },
-  'older-than': { type: 'string' },
-  'newer-than': { type: 'string' },
-  requeue: { type: 'boolean' },
-  exchange: { type: 'string' },
-  properties: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const
-
-function commandsText(): string {
+function commandsText(all: Readonly<Record<string, Command>>): string {
   const width = Math.max(...Object.keys(all).map((n) => n.length))
   return Object.entries(all)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -58,90 +31,174 @@ function commandsText(): string {
 
 /** Words that complete a command line, for shells. */
 function completionText(shell: string): string {
-  const words = ['start', 'config', 'ctl', 'completion', ...Object.keys(all)].join(' ')
+  const words = ['start', 'config', 'ctl', 'completion', ...Object.keys(commandsOf('leveret'))].join(' ')
   if (shell === 'bash') return `complete -W "${words}" leveret\n`
   if (shell === 'zsh') return `compdef '_arguments "1: :(${words})"' leveret\n`
   if (shell === 'fish') return `complete -c leveret -f -a "${words}"\n`
   throw new CtlError(`no completion for '${shell}'; there are bash, zsh and fish`, EXIT_USAGE)
 }
 
-const helpText = `rabbitmqctl's commands, and some more
+function helpText(tool: string): string {
+  const called = tool === 'leveret' ? 'leveret [ctl]' : tool
+  // What a tool has of its own comes first; the others work too.
+  const own = toolCommands[tool]
+  return `rabbitmqctl's commands, and some more
 
-Usage: leveret [ctl] COMMAND [options] [arguments]
+Usage: ${called} [options] COMMAND [options] [arguments]
 
-They talk to the broker over a socket in its data folder, as the owner of the files, or to --url.
+The commands talk to the broker over a socket in its data folder, as the owner of the files, or to --url. The folder is
+--data-dir, LEVERET_DATA_DIR, or the first of ./leveret-data, /data and /var/lib/leveret with a broker in it.
 
-Options:
-  -p VHOST           the vhost (default /)
-  --data-dir DIR     folder of the broker's store (default ./leveret-data)
-  --url URL          http://user:password@host:15672 instead
-  --formatter WHAT   ${formatters.join(', ')}
-  -q, -s             no banner; no banner and no names of columns
-
+Options of all commands:
+${optionLines(commonOptions)}
 Examples:
   leveret list_queues -p / name messages consumers
   leveret set_policy --apply-to queues limits '^work' '{"max-length":10000}'
   leveret redrive --reason rejected dead-letters
   leveret completion bash
-
+${own === undefined ? '' : `\nCommands of ${tool}:\n${commandsText(own)}`}
 Commands:
+${commandsText({ ...commands, ...stateCommands })}
+'${tool} COMMAND --help' shows how a command is used.
 `
+}
 
-/** Runs one command; returns the exit code. */
-export async function ctl(args: readonly string[]): Promise<number> {
+/** Runs one command; returns the exit code. @param tool the name by which the program was called */
+export async function ctl(args: readonly string[], tool = 'leveret'): Promise<number> {
   try {
-    process.stdout.write(await run(args))
+    await run(args, tool)
     return 0
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`Error:\n${message}\n`)
+    const heading =
+      error instanceof UnknownCommand
+        ? ''
+        : error instanceof ArgumentError
+          ? 'Error (argument validation): '
+          : 'Error:\n'
+    process.stderr.write(`${heading}${message}\n`)
     return error instanceof CtlError ? error.exitCode : EXIT_SOFTWARE
   }
 }
 
-async function run(args: readonly string[]): Promise<string> {
-  let parsed: ReturnType<typeof parse>
+const print = (text: string): void => void process.stdout.write(text)
+
+async function run(args: readonly string[], tool: string): Promise<void> {
+  const parsed = parse(args, tool)
+  const { values } = parsed
+  let [name = '', ...rest] = parsed.positionals
+  const all = commandsOf(tool)
+  if (name === 'completion') return print(completionText(rest[0] ?? ''))
+  if (name === 'autocomplete') return print(beginningWith(all, rest[0] ?? ''))
+  if (name === '' || (name === 'help' && rest.length === 0)) return print(helpText(tool))
+  const asksForHelp = name === 'help' || values['help'] === true
+  if (name === 'help') [name = '', ...rest] = rest
+  const command = Object.hasOwn(all, name) ? (all[name] as Command) : undefined
+  if (command === undefined) throw notFound(name, all, tool)
+  if (asksForHelp) return print(helpOf(name, command, tool))
+  const how = check(name, command, { values, positionals: rest }, tool)
+  await runCommand(command, how, contextOf(command, values, rest, tool))
+}
+
+function parse(args: readonly string[], tool: string): Parsed {
   try {
-    parsed = parse(args)
+    return parseCommandLine(args)
   } catch (error) {
-    throw new CtlError((error as Error).message, EXIT_USAGE)
+    const { code, message } = error as { code?: string; message: string }
+    const option = /'(-{1,2}[^' ]*)/.exec(message)?.[1]
+    if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || option === undefined)
+      throw new ArgumentError(message.split('. ')[0] as string)
+    throw new ArgumentError(`Invalid options for this command: ${option}\nTry '${tool} help'.`)
   }
-  const { values, positionals } = parsed
-  const [name = '', ...rest] = positionals
-  if (name === 'completion') return completionText(rest[0] ?? '')
-  if (name === '' || name === 'help') return helpText + commandsText()
-  const command = Object.hasOwn(all, name) ? all[name] : undefined
-  if (command === undefined)
-    throw new CtlError(`Command '${name}' not found. Commands:\n${commandsText()}`, EXIT_USAGE)
-  const usage = `Usage: leveret ${name} ${command.usage}\n`
-  if (values.help === true) return `${usage}\n${command.help}\n${exampleText(name)}`
-  const [least, most] = command.args
-  if (rest.length < least || rest.length > most)
-    throw new CtlError(`wrong number of arguments\n${usage}`, EXIT_USAGE)
-  const how = (values.formatter ?? 'table') as Formatter
-  if (!formatters.includes(how))
-    throw new CtlError(`--formatter takes one of ${formatters.join(', ')}`, EXIT_USAGE)
-  const context = {
-    client: new Client({ url: values.url, dataDir: resolve(values['data-dir'] ?? 'leveret-data') }),
-    vhost: values.vhost ?? '/',
-    args: rest,
-    options: values,
-  }
-  const quiet = values.quiet === true || values.silent === true || how === 'json' || how === 'csv'
-  const { rows, columns, text, notes = [] } = await command.run(context)
-  for (const note of notes) process.stderr.write(`${note}\n`)
-  const said = quiet ? undefined : command.banner?.(context)
-  const banner = said === undefined ? '' : `${said}\n`
-  if (rows === undefined) return banner + (text ?? '')
-  const headers = values.silent !== true && values['no-table-headers'] !== true
-  return banner + format(rows, columns ?? [], how, headers)
 }
 
-function exampleText(name: string): string {
+class UnknownCommand extends CtlError {}
+
+function notFound(name: string, all: Readonly<Record<string, Command>>, tool: string): CtlError {
+  const meant = nearest(name, Object.keys(all))
+  const hint = meant === undefined ? `Try '${tool} help'.` : `Did you mean '${meant}'?`
+  return new UnknownCommand(`Command '${name}' not found. ${hint}`, EXIT_USAGE)
+}
+
+function beginningWith(all: Readonly<Record<string, Command>>, prefix: string): string {
+  const names = Object.keys(all).filter((n) => n.startsWith(prefix))
+  return names
+    .sort()
+    .map((n) => `${n}\n`)
+    .join('')
+}
+
+function helpOf(name: string, command: Command, tool: string): string {
+  const { columns = [], options = [], usage, help } = command
+  const own = options.length === 0 ? '' : `\nOptions:\n${optionLines(options)}`
   const lines = (examples[name] ?? [name]).map((e) => (e.includes('leveret ') ? e : `leveret ${e}`))
-  return `\nExamples:\n${lines.map((l) => `  ${l}\n`).join('')}`
+  return [
+    `Usage: ${tool} ${name} ${usage}\n`,
+    `\n${help}\n`,
+    own,
+    `\nOptions of all commands:\n${optionLines(commonOptions)}`,
+    columns.length === 0 ? '' : `\nColumns:\n  ${columns.join(', ')}\n`,
+    `\nExamples:\n${lines.map((l) => `  ${l}\n`).join('')}`,
+  ].join('')
 }
 
-function parse(args: readonly string[]) {
-  return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+/** What can be said before anything is done. @returns the formatter. @throws ArgumentError */
+function check(name: string, command: Command, { values, positionals }: Parsed, tool: string): Formatter {
+  const usage = `\n\nUsage: ${tool} ${name} ${command.usage}`
+  const takes = [...commonOptions, ...(command.options ?? [])]
+  const foreign = Object.keys(values).filter((o) => !takes.includes(o))
+  if (foreign.length > 0)
+    throw new ArgumentError(
+      `Invalid options for this command: ${foreign.map((o) => `--${o}`).join(', ')}${usage}`,
+    )
+  const [least, most] = command.args
+  if (positionals.length < least) throw new ArgumentError(`not enough arguments.${usage}`)
+  if (positionals.length > most) throw new ArgumentError(`too many arguments.${usage}`)
+  const { columns } = command
+  const unknown = columns === undefined ? [] : positionals.filter((c) => !columns.includes(c))
+  if (unknown.length > 0)
+    throw new ArgumentError(`Info key(s) ${unknown.join(',')} are not supported${usage}`)
+  const how = values['formatter'] ?? 'table'
+  const known = formatters.find((f) => f === how)
+  if (known === undefined)
+    throw new ArgumentError(`--formatter takes one of ${formatters.join(', ')}, not '${String(how)}'`)
+  return known
+}
+
+function contextOf(
+  command: Command,
+  values: Context['options'],
+  args: readonly string[],
+  tool: string,
+): Context {
+  const text = (name: string): string | undefined => {
+    const v = values[name]
+    return typeof v === 'string' ? v : undefined
+  }
+  const options = { options: values } as Context
+  const timeout = values['timeout'] === 'infinity' ? undefined : numberOption(options, 'timeout')
+  return {
+    client: new Client({
+      url: text('url'),
+      dataDir: brokerFolder(text('data-dir'), process.env),
+      timeoutMs: command.waits || timeout === undefined ? undefined : timeout * 1000,
+    }),
+    vhost: text('vhost') ?? '/',
+    args,
+    options: values,
+    tool,
+  }
+}
+
+async function runCommand(command: Command, how: Formatter, context: Context): Promise<void> {
+  const { options } = context
+  const quiet = options['quiet'] === true || options['silent'] === true || machineFormatters.includes(how)
+  const said = quiet ? undefined : command.banner?.(context)
+  if (said !== undefined) print(`${said}\n`)
+  const { rows, columns = [], object, text = '', notes = [] } = await command.run(context)
+  for (const note of notes) process.stderr.write(`${note}\n`)
+  const headers = options['silent'] !== true && options['no-table-headers'] !== true
+  if (rows !== undefined) print(format(rows, columns, how, headers))
+  else if (object !== undefined) print(formatObject(object, how))
+  else print(text)
 }

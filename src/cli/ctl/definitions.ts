@@ -1,8 +1,9 @@
 /** Definitions from and to files. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { readJson } from '../../util/lenient-json.ts'
 import { CtlError } from './client.ts'
-import { action, arg, type Command } from './command.ts'
+import { ArgumentError, action, arg, type Command, type Context } from './command.ts'
 
 const EXIT_DATA = 65
 const STANDARD_INPUT = 0
@@ -14,6 +15,7 @@ interface ExportedUser {
 }
 
 async function definitionsIn(file: string): Promise<unknown> {
+  if (file !== '-' && !existsSync(file)) throw new CtlError(`File ${file} does not exist`, EXIT_DATA)
   const text = readFileSync(file === '-' ? STANDARD_INPUT : file, 'utf8')
   try {
     return await readJson(text)
@@ -34,22 +36,53 @@ function notesOn(users: readonly ExportedUser[]): string[] {
     )
 }
 
+/** A global parameter. */
+const IMPORTED = 'imported_definitions_hash'
+
+async function lastHash(c: Context): Promise<unknown> {
+  try {
+    return (await c.client.get<{ value: unknown }>(`global-parameters/${IMPORTED}`)).value
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws ArgumentError */
+function onlyJson(c: Context): void {
+  const { format = 'json' } = c.options
+  if (format !== 'json') throw new ArgumentError(`--format takes json, not '${format}'`)
+}
+
 export const definitions: Readonly<Record<string, Command>> = {
   import_definitions: action(
     'FILE',
     'loads definitions; - reads them from the standard input',
     [1, 1],
     (c) => `Importing definitions in JSON from a file at "${arg(c, 0)}" ...`,
-    async (c) => c.client.call('POST', 'definitions', await definitionsIn(arg(c, 0))),
+    async (c) => {
+      onlyJson(c)
+      const { skipUnchanged, definitions } = {
+        skipUnchanged: c.options['skip-if-unchanged'] === true,
+        definitions: await definitionsIn(arg(c, 0)),
+      }
+      const hash = createHash('sha256').update(JSON.stringify(definitions)).digest('hex')
+      if (skipUnchanged && (await lastHash(c)) === hash) return 'These definitions have been loaded already\n'
+      await c.client.call('POST', 'definitions', definitions)
+      if (skipUnchanged) await c.client.call('PUT', `global-parameters/${IMPORTED}`, { value: hash })
+      return undefined
+    },
+    ['format', 'skip-if-unchanged'],
   ),
   export_definitions: {
     usage: 'FILE',
     help: 'writes definitions; - writes them to the standard output',
     args: [1, 1],
+    options: ['format'],
     // The standard output has the definitions and nothing else.
     banner: (c) =>
       arg(c, 0) === '-' ? undefined : `Exporting definitions in JSON to a file at "${arg(c, 0)}" ...`,
     run: async (c) => {
+      onlyJson(c)
       const all = (await c.client.get('definitions')) as { users?: ExportedUser[] }
       const text = `${JSON.stringify(all, null, 2)}\n`
       const notes = notesOn(all.users ?? [])

@@ -8,6 +8,7 @@ export const messages: Record<string, Command> = {
     usage: '[-p VHOST] [--from QUEUE] [--reason REASON] [--rate N] [--limit N] QUEUE',
     help: 'moves dead letters back to where they came from',
     args: [1, 1],
+    options: ['from', 'reason', 'rate', 'limit'],
     banner: (c) => `Redriving messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
       const number = (name: string): number | undefined =>
@@ -50,11 +51,13 @@ export const messages: Record<string, Command> = {
       )) as { routed: boolean }
       if (!routed) throw new CtlError('the message was not routed to any queue', 70)
     },
+    ['exchange'],
   ),
   get: {
     usage: '[-p VHOST] [--count N] [--requeue] QUEUE',
     help: 'takes messages out of a queue',
     args: [1, 1],
+    options: ['count', 'requeue'],
     run: async (c) => ({
       rows: (await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/get`, {
         count: Number(c.options['count'] ?? 1),
@@ -80,6 +83,7 @@ export const messages: Record<string, Command> = {
     usage: '[-p VHOST] [--exchange NAME] [--properties JSON] ROUTING-KEY',
     help: 'says which queues a message would go to, and through which exchanges, without publishing it',
     args: [1, 1],
+    options: ['exchange', 'properties'],
     banner: (c) => `Routing a message with the key "${arg(c, 0)}" ...`,
     run: async (c) => {
       const x = String(c.options['exchange'] ?? 'amq.default')
@@ -102,6 +106,7 @@ export const messages: Record<string, Command> = {
       '[-p VHOST] [--count N] [--offset N] [--state ready|unacked] [--header NAME=VALUE] [--older-than SECONDS] [--newer-than SECONDS] QUEUE',
     help: 'shows messages without taking them, and who holds those that are unacknowledged, since when',
     args: [1, 1],
+    options: ['count', 'offset', 'state', 'header', 'older-than', 'newer-than'],
     run: async (c) => {
       const query = new URLSearchParams()
       for (const name of ['count', 'offset', 'state', 'header', 'older-than', 'newer-than']) {

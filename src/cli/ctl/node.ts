@@ -1,7 +1,19 @@
 /** Commands about the node and its health, those of rabbitmq-diagnostics among them. */
 import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CtlError } from './client.ts'
-import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
+import { columns } from './columns.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  enc,
+  list,
+  nodeOf,
+  numberOption,
+  type Result,
+} from './command.ts'
 import type { Row } from './output.ts'
 import { awaitStartup } from './state.ts'
 
@@ -38,6 +50,27 @@ async function authenticate(c: Context): Promise<Result> {
   return { text: 'Success\n' }
 }
 
+async function shutDown(c: Context): Promise<void> {
+  await c.client.call('POST', `nodes/${await nodeOf(c)}/shutdown`, {})
+}
+
+/** Asks until nobody answers. @throws CtlError when the time is over */
+async function awaitEnd(c: Context): Promise<void> {
+  if (c.options['no-wait'] === true) return
+  const until = Date.now() + (numberOption(c, 'timeout') ?? SHUTDOWN_SECONDS) * 1000
+  while (Date.now() < until) {
+    try {
+      await c.client.get('whoami')
+    } catch {
+      return
+    }
+    await sleep(AWAIT_MS)
+  }
+  throw new CtlError('the broker is still there', 75)
+}
+
+const AWAIT_MS = 100
+const SHUTDOWN_SECONDS = 60
 const running = 'ready-to-serve-clients'
 
 export const nodeCommands: Readonly<Record<string, Command>> = {
@@ -59,12 +92,15 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     usage: '[--pid PID | PIDFILE] [--timeout SECONDS]',
     help: 'waits until the broker serves clients',
     args: [0, 1],
+    options: ['pid'],
+    waits: true,
     run: awaitStartup,
   },
   await_online_nodes: {
     usage: 'COUNT',
     help: 'waits until the broker serves clients',
     args: [1, 1],
+    waits: true,
     run: awaitStartup,
   },
   backup: action(
@@ -78,32 +114,56 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     },
   ),
   stop: action(
-    '',
+    '[PIDFILE]',
     'ends the broker process, as SIGTERM does',
     [0, 1],
     () => 'Stopping the broker ...',
-    async (c) => {
-      const { node } = await c.client.get<Row>('overview')
-      await c.client.call('POST', `nodes/${enc(String(node))}/shutdown`, {})
-    },
+    shutDown,
   ),
-  list_feature_flags: {
-    usage: '[COLUMN ...]',
-    help: 'lists feature flags: none, since there is nothing to switch',
-    args: [0, 10],
-    run: async (c) => ({ rows: await c.client.get<Row[]>('feature-flags'), columns: ['name', 'state'] }),
+  shutdown: action(
+    '[--timeout SECONDS]',
+    'ends the broker process, and waits until it is gone',
+    [0, 0],
+    () => 'Shutting the broker down ...',
+    async (c) => {
+      await shutDown(c)
+      await awaitEnd(c)
+    },
+    ['wait', 'no-wait'],
+  ),
+  list_feature_flags: list('feature flags', () => 'feature-flags', ['name', 'state'], columns.featureFlags),
+  list_deprecated_features: {
+    ...list(
+      'deprecated features',
+      () => 'deprecated-features',
+      ['name', 'deprecation_phase'],
+      columns.deprecatedFeatures,
+    ),
+    usage: '[--used] [COLUMN ...]',
+    options: ['used'],
+    run: async (c) => ({
+      rows: await c.client.get<Row[]>(`deprecated-features${c.options['used'] === true ? '/used' : ''}`),
+      columns: c.args.length > 0 ? c.args : ['name', 'deprecation_phase'],
+    }),
   },
   enable_feature_flag: action(
     'NAME',
     'nothing to do: all features are on',
     [1, 1],
-    (c) => `Enabling feature flag "${arg(c, 0)}" ...`,
-    (c) => c.client.get('whoami'),
+    (c) =>
+      arg(c, 0) === 'all' ? 'Enabling all feature flags ...' : `Enabling feature flag "${arg(c, 0)}" ...`,
+    async (c) => {
+      const known = await c.client.get<Row[]>('feature-flags')
+      if (arg(c, 0) !== 'all' && !known.some((f) => f['name'] === arg(c, 0)))
+        throw new CtlError('This feature flag is not supported by the broker', 64)
+    },
+    ['experimental'],
   ),
   listeners: {
     usage: '',
     help: 'lists what the broker listens on',
     args: [0, 0],
+    banner: () => 'Asking the broker to report its protocol listeners ...',
     run: async (c) => ({
       rows: (await c.client.get<Row>('overview'))['listeners'] as Row[],
       columns: ['ip_address', 'port', 'protocol'],

@@ -1,52 +1,139 @@
-import { action, arg, type Command, enc, json } from './command.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CtlError } from './client.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  EXIT_DATA,
+  EXIT_UNAVAILABLE,
+  enc,
+  json,
+  numberOption,
+} from './command.ts'
 import type { Row } from './output.ts'
 
-export function policy(resource: string, what: string): Record<string, Command> {
+/** @param said in the banner of the command that sets it */
+export function policy(resource: string, what: string, said: string): Record<string, Command> {
   return {
     [`set_${what}`]: action(
       '[-p VHOST] [--priority N] [--apply-to WHAT] NAME PATTERN DEFINITION',
-      `sets a ${what}`,
+      `sets a ${what.replace('_', ' ')}`,
       [3, 3],
       (c) =>
-        `Setting ${what} "${arg(c, 0)}" for pattern "${arg(c, 1)}" to "${arg(c, 2)}" with priority "${c.options['priority'] ?? 0}" for vhost "${c.vhost}" ...`,
+        `Setting ${said} "${arg(c, 0)}" for pattern "${arg(c, 1)}" to "${arg(c, 2)}" with priority "${c.options['priority'] ?? 0}" for vhost "${c.vhost}" ...`,
       (c) =>
         c.client.call('PUT', `${resource}/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
           pattern: arg(c, 1),
           definition: json(arg(c, 2), 'the definition'),
-          priority: Number(c.options['priority'] ?? 0),
+          priority: priorityOf(c),
           'apply-to': c.options['apply-to'] ?? 'all',
         }),
+      ['priority', 'apply-to'],
     ),
     [`clear_${what}`]: action(
       '[-p VHOST] NAME',
-      `removes a ${what}`,
+      `removes a ${what.replace('_', ' ')}`,
       [1, 1],
-      (c) => `Clearing ${what} "${arg(c, 0)}" on vhost "${c.vhost}" ...`,
-      (c) => c.client.call('DELETE', `${resource}/${enc(c.vhost)}/${enc(arg(c, 0))}`),
+      (c) => `Clearing ${what.replace('_', ' ')} "${arg(c, 0)}" on vhost "${c.vhost}" ...`,
+      (c) =>
+        orElse(
+          c.client.call('DELETE', `${resource}/${enc(c.vhost)}/${enc(arg(c, 0))}`),
+          'Parameter does not exist',
+          EXIT_UNAVAILABLE,
+        ),
     ),
   }
 }
 
+function priorityOf(c: Context): number {
+  const text = c.options['priority'] ?? '0'
+  if (!/^-?\d+$/.test(String(text))) throw new CtlError(`--priority takes a whole number, not '${text}'`, 64)
+  return Number(text)
+}
+
+/** @throws CtlError with that text and code where the answer is that there is none */
+export async function orElse<T>(answer: Promise<T>, text: string, exitCode: number): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw error instanceof CtlError && error.exitCode === EXIT_DATA ? new CtlError(text, exitCode) : error
+  }
+}
+
+async function addVhost(c: Context): Promise<unknown> {
+  const { description, tags } = c.options
+  return await c.client.call('PUT', `vhosts/${enc(arg(c, 0))}`, {
+    ...(description === undefined ? {} : { description }),
+    ...(typeof tags === 'string' ? { tags: tags.split(',') } : {}),
+    ...(c.options['default-queue-type'] === undefined
+      ? {}
+      : { default_queue_type: c.options['default-queue-type'] }),
+  })
+}
+
+function conditions(c: Context): string {
+  const { options } = c
+  const both = [
+    options['if-empty'] === true && 'if queue is empty',
+    options['if-unused'] === true && 'if queue is unused',
+  ]
+  return both.filter((t) => t !== false).join(' and ')
+}
+
+async function deleteQueue(c: Context): Promise<string> {
+  const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
+  const q = await orElse(c.client.get<{ messages_ready?: number }>(path), 'Queue not found', EXIT_DATA)
+  const { options } = c
+  await c.client.call(
+    'DELETE',
+    `${path}?if-empty=${options['if-empty'] === true}&if-unused=${options['if-unused'] === true}`,
+  )
+  return `Queue was successfully deleted with ${q.messages_ready ?? 0} ready messages\n`
+}
+
+/** Those that `wanted` picks; so many at once, with a pause between them. */
+async function closeConnections(
+  c: Context,
+  reason: string,
+  wanted: (o: Readonly<Record<string, unknown>>) => boolean,
+): Promise<string> {
+  const all = (await c.client.get<Readonly<Record<string, unknown>>[]>('connections')).filter(wanted)
+  const limit = numberOption(c, 'limit')
+  const chosen = limit === undefined || limit === 0 ? all : all.slice(0, limit)
+  const pause = numberOption(c, 'per-connection-delay') ?? 0
+  for (const o of chosen) {
+    await c.client.call('DELETE', `connections/${enc(String(o['name']))}`, undefined, { 'x-reason': reason })
+    if (pause > 0) await sleep(pause)
+  }
+  return `Closed ${chosen.length} connections\n`
+}
+
+async function trace(c: Context, tracing: boolean): Promise<string> {
+  await c.client.call('PUT', `vhosts/${enc(c.vhost)}`, { tracing })
+  return `Trace ${tracing ? 'enabled' : 'disabled'} for vhost ${c.vhost}\n`
+}
+
 export const objects: Record<string, Command> = {
   add_vhost: action(
-    'VHOST',
+    '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] VHOST',
     'makes a vhost',
     [1, 1],
     (c) => `Adding vhost "${arg(c, 0)}" ...`,
-    (c) =>
-      c.client.call('PUT', `vhosts/${enc(arg(c, 0))}`, {
-        ...(c.options['description'] === undefined ? {} : { description: c.options['description'] }),
-        ...(c.options['default-queue-type'] === undefined
-          ? {}
-          : { default_queue_type: c.options['default-queue-type'] }),
-      }),
+    addVhost,
+    ['description', 'tags', 'default-queue-type'],
   ),
   delete_vhost: action(
     'VHOST',
     'removes a vhost and all that is in it',
     [1, 1],
     (c) => `Deleting vhost "${arg(c, 0)}" ...`,
-    (c) => c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}`),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}`),
+        `Virtual host '${arg(c, 0)}' does not exist`,
+        EXIT_DATA,
+      ),
   ),
   set_vhost_limits: action(
     '[-p VHOST] JSON',
@@ -80,12 +167,9 @@ export const objects: Record<string, Command> = {
     '[-p VHOST] [--if-empty] [--if-unused] QUEUE',
     'deletes a queue',
     [1, 1],
-    (c) => `Deleting queue '${arg(c, 0)}' on vhost '${c.vhost}' ...`,
-    (c) =>
-      c.client.call(
-        'DELETE',
-        `queues/${enc(c.vhost)}/${enc(arg(c, 0))}?if-empty=${c.options['if-empty'] === true}&if-unused=${c.options['if-unused'] === true}`,
-      ),
+    (c) => `Deleting queue '${arg(c, 0)}' on vhost '${c.vhost}' ${conditions(c)}${conditions(c) && ' '}...`,
+    deleteQueue,
+    ['if-empty', 'if-unused'],
   ),
   close_connection: action(
     'NAME REASON',
@@ -95,30 +179,33 @@ export const objects: Record<string, Command> = {
     (c) => c.client.call('DELETE', `connections/${enc(arg(c, 0))}`, undefined, { 'x-reason': arg(c, 1) }),
   ),
   close_all_connections: action(
-    'REASON',
+    '[-p VHOST | --global] [--limit N] [--per-connection-delay MS] REASON',
     'closes all connections, or those of -p VHOST',
     [1, 1],
     (c) => `Closing all connections, reason: ${arg(c, 0)}...`,
-    async (c) => {
-      const all = await c.client.get<Row[]>('connections')
-      for (const o of all.filter((x) => c.options['vhost'] === undefined || x['vhost'] === c.vhost))
-        await c.client.call('DELETE', `connections/${enc(String(o['name']))}`, undefined, {
-          'x-reason': arg(c, 0),
-        })
-    },
+    (c) => closeConnections(c, arg(c, 0), (o) => c.options['vhost'] === undefined || o['vhost'] === c.vhost),
+    ['global', 'limit', 'per-connection-delay'],
+  ),
+  close_all_user_connections: action(
+    'USER REASON',
+    'closes the connections of a user',
+    [2, 2],
+    (c) => `Closing connections of user ${arg(c, 0)}, reason: ${arg(c, 1)}...`,
+    (c) => closeConnections(c, arg(c, 1), (o) => o['user'] === arg(c, 0)),
+    ['limit', 'per-connection-delay'],
   ),
   trace_on: action(
     '[-p VHOST]',
     'turns the firehose on',
     [0, 0],
     (c) => `Starting tracing for vhost "${c.vhost}" ...`,
-    (c) => c.client.call('PUT', `vhosts/${enc(c.vhost)}`, { tracing: true }),
+    (c) => trace(c, true),
   ),
   trace_off: action(
     '[-p VHOST]',
     'turns the firehose off',
     [0, 0],
     (c) => `Stopping tracing for vhost "${c.vhost}" ...`,
-    (c) => c.client.call('PUT', `vhosts/${enc(c.vhost)}`, { tracing: false }),
+    (c) => trace(c, false),
   ),
 }

@@ -1,18 +1,32 @@
 /** Tables as rabbitmqctl prints them. */
+import { erlangTerm, rowTerm, tableTerm, tableTriples } from './erlang.ts'
+
 export type Row = { readonly [column: string]: unknown }
 
-export const formatters = ['table', 'pretty_table', 'json', 'csv'] as const
+export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv', 'erlang'] as const
 export type Formatter = (typeof formatters)[number]
 
-function cell(v: unknown): string {
+/** What programs read: without a banner. */
+export const machineFormatters: readonly string[] = ['json', 'json_stream', 'csv']
+
+/** Columns that hold a table of AMQP, which rabbitmqctl shows as a list of pairs. */
+const tableColumns = new Set(['arguments', 'client_properties', 'server_properties'])
+
+function cell(v: unknown, column: string): string {
   if (v === null || v === undefined) return ''
-  if (Array.isArray(v)) return `[${v.map(cell).join(', ')}]`
+  if (tableColumns.has(column) && typeof v === 'object') return tableTerm(v as object)
+  if (Array.isArray(v)) return `[${v.map((e) => cell(e, '')).join(', ')}]`
   return typeof v === 'object' ? JSON.stringify(v) : String(v)
 }
 
-function csvCell(v: unknown): string {
-  const s = cell(v)
-  return /[",\n]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s
+function jsonRow(row: Row): Row {
+  const shown = ([c, v]: [string, unknown]): [string, unknown] =>
+    tableColumns.has(c) && v !== null && typeof v === 'object' ? [c, tableTriples(v)] : [c, v]
+  return Object.fromEntries(Object.entries(row).map(shown))
+}
+
+function csvCell(v: string): string {
+  return /[",\n]/.test(v) ? `"${v.replaceAll('"', '""')}"` : v
 }
 
 /** @param headers whether a line with the names of the columns comes first */
@@ -22,13 +36,26 @@ export function format(
   how: Formatter,
   headers: boolean,
 ): string {
-  const table = rows.map((r) => columns.map((c) => r[c]))
-  if (how === 'json')
-    return `${JSON.stringify(rows.map((r) => Object.fromEntries(columns.map((c) => [c, r[c] ?? null]))))}\n`
+  const picked = rows.map((r) => Object.fromEntries(columns.map((c) => [c, r[c] ?? null])))
+  if (how === 'json') return `${JSON.stringify(picked.map(jsonRow))}\n`
+  if (how === 'json_stream') return picked.map((r) => `${JSON.stringify(jsonRow(r))}\n`).join('')
+  if (how === 'erlang') return `[${picked.map((r) => rowTerm(r, tableColumns)).join(',')}]\n`
+  const table = rows.map((r) => columns.map((c) => cell(r[c], c)))
   if (how === 'csv')
     return [...(headers ? [columns] : []), ...table].map((r) => `${r.map(csvCell).join(',')}\n`).join('')
-  if (how === 'pretty_table') return pretty([columns, ...table.map((r) => r.map(cell))])
-  return [...(headers ? [columns] : []), ...table].map((r) => `${r.map(cell).join('\t')}\n`).join('')
+  if (how === 'pretty_table') return pretty([columns, ...table])
+  // As in rabbitmqctl, columns of nothing have no names.
+  const lines = headers && table.length > 0 ? [columns, ...table] : table
+  return lines.map((r) => `${r.join('\t')}\n`).join('')
+}
+
+/** One object: its members in lines, or as a whole. */
+export function formatObject(o: Row, how: Formatter): string {
+  if (how === 'json' || how === 'json_stream') return `${JSON.stringify(o)}\n`
+  if (how === 'erlang') return `${erlangTerm(o)}\n`
+  return Object.entries(o)
+    .map(([k, v]) => `${k}: ${cell(v, k)}\n`)
+    .join('')
 }
 
 function pretty(lines: readonly (readonly string[])[]): string {

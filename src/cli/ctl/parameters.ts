@@ -1,6 +1,8 @@
 /** Runtime parameters, and names and marks of vhosts and the cluster. */
 import { withoutPassword } from '../../util/without-passwords.ts'
-import { action, arg, type Command, enc, json, list } from './command.ts'
+import { columns } from './columns.ts'
+import { action, arg, type Command, EXIT_DATA, enc, json, list } from './command.ts'
+import { orElse } from './objects.ts'
 
 export const parameters: Record<string, Command> = {
   set_parameter: action(
@@ -21,10 +23,12 @@ export const parameters: Record<string, Command> = {
     (c) => c.client.call('DELETE', `parameters/${enc(arg(c, 0))}/${enc(c.vhost)}/${enc(arg(c, 1))}`),
   ),
   list_parameters: {
-    ...list('runtime parameters', () => 'parameters', ['component', 'name', 'value']),
+    ...list('runtime parameters', () => 'parameters', [], columns.parameters),
+    banner: (c) => `Listing runtime parameters for vhost "${c.vhost}" ...`,
     run: async (c) => {
       const all = await c.client.get<Record<string, unknown>[]>('parameters')
-      return { rows: all.filter((p) => p['vhost'] === c.vhost), columns: ['component', 'name', 'value'] }
+      const shown = c.args.length > 0 ? c.args : ['component', 'name', 'value']
+      return { rows: all.filter((p) => p['vhost'] === c.vhost), columns: shown }
     },
   },
   set_global_parameter: action(
@@ -42,7 +46,12 @@ export const parameters: Record<string, Command> = {
     (c) => `Clearing global runtime parameter "${arg(c, 0)}" ...`,
     (c) => c.client.call('DELETE', `global-parameters/${enc(arg(c, 0))}`),
   ),
-  list_global_parameters: list('global runtime parameters', () => 'global-parameters', ['name', 'value']),
+  list_global_parameters: list(
+    'global runtime parameters',
+    () => 'global-parameters',
+    ['name', 'value'],
+    columns.globalParameters,
+  ),
   set_cluster_name: action(
     'NAME',
     'names the cluster',
@@ -56,6 +65,29 @@ export const parameters: Record<string, Command> = {
     [1, 20],
     (c) => `Setting tags for vhost "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     (c) => c.client.call('PUT', `vhosts/${enc(arg(c, 0))}`, { tags: c.args.slice(1) }),
+  ),
+  update_vhost_metadata: action(
+    '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] [--protected-from-deletion BOOL] VHOST',
+    'changes what is known of a vhost',
+    [1, 1],
+    (c) => `Updating metadata of vhost "${arg(c, 0)}" ...`,
+    async (c) => {
+      const { description, tags } = c.options
+      const type = c.options['default-queue-type']
+      const path = `vhosts/${enc(arg(c, 0))}`
+      await orElse(c.client.get(path), `Virtual host '${arg(c, 0)}' does not exist`, EXIT_DATA)
+      const keep = c.options['protected-from-deletion']
+      await c.client.call('PUT', path, {
+        ...(description === undefined ? {} : { description }),
+        ...(typeof tags === 'string' ? { tags: tags.split(',') } : {}),
+        ...(type === undefined ? {} : { default_queue_type: type }),
+      })
+      if (keep !== undefined)
+        await (keep === 'true'
+          ? c.client.call('POST', `${path}/deletion/protection`, {})
+          : c.client.call('DELETE', `${path}/deletion/protection`))
+    },
+    ['description', 'tags', 'default-queue-type', 'protected-from-deletion'],
   ),
   enable_vhost_deletion_protection: action(
     'VHOST',

@@ -193,6 +193,7 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     usage: '[--timeout SECONDS]',
     help: 'waits until the broker serves clients',
     args: [0, 0],
+    waits: true,
     run: awaitStartup,
   },
   ping: {
@@ -219,11 +220,18 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     banner: (c) => `Setting disk free limit to ${c.args.join(' ')} ...`,
     run: (c) => setLimit(c, 'disk'),
   },
-  top: { usage: '[--count N]', help: 'shows the busiest queues, again and again', args: [0, 0], run: top },
+  top: {
+    usage: '[--count N]',
+    help: 'shows the busiest queues, again and again',
+    args: [0, 0],
+    options: ['count'],
+    run: top,
+  },
   trace: {
     usage: '[-p VHOST] [--count N] [PATTERN]',
     help: 'prints what is published and delivered; PATTERN such as publish.# or deliver.QUEUE',
     args: [0, 1],
+    options: ['count'],
     run: trace,
   },
   stop_app: {

@@ -1,11 +1,24 @@
 /** Users and their rights. */
+import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { CtlError } from './client.ts'
-import { action, arg, type Command, type Context, enc, json } from './command.ts'
+import { action, arg, type Command, type Context, EXIT_DATA, EXIT_NO_USER, enc, json } from './command.ts'
+import { orElse } from './objects.ts'
 import type { Row } from './output.ts'
 
 async function tagsOf(c: Context, user: string): Promise<unknown> {
-  return (await c.client.get<Row>(`users/${enc(user)}`))['tags']
+  return (await existing(c, c.client.get<Row>(`users/${enc(user)}`)))['tags']
+}
+
+/** Of the user that the first argument names. */
+function existing<T>(c: Context, answer: Promise<T>): Promise<T> {
+  return orElse(answer, `User "${arg(c, 0)}" does not exist`, EXIT_NO_USER)
+}
+
+/** What a right in a vhost needs. @throws CtlError */
+async function bothExist(c: Context): Promise<void> {
+  await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
+  await orElse(c.client.get(`vhosts/${enc(c.vhost)}`), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
 }
 
 /** @throws CtlError where there is none */
@@ -24,16 +37,24 @@ export const users: Record<string, Command> = {
     async (c) => {
       const existing = await c.client.get<Row[]>('users')
       if (existing.some((u) => u['name'] === arg(c, 0)))
-        throw new CtlError(`user '${arg(c, 0)}' already exists`, 70)
-      await c.client.call('PUT', `users/${enc(arg(c, 0))}`, { password: password(c), tags: '' })
+        throw new CtlError(`User "${arg(c, 0)}" already exists`, 70)
+      const given = password(c)
+      const secret =
+        c.options['pre-hashed-password'] === true ? { password_hash: given } : { password: given }
+      await c.client.call('PUT', `users/${enc(arg(c, 0))}`, { ...secret, tags: '' })
+      return (
+        "Done. Don't forget to grant the user permissions to some virtual hosts! " +
+        `See '${c.tool} help set_permissions' to learn more.\n`
+      )
     },
+    ['pre-hashed-password'],
   ),
   delete_user: action(
     'USER',
     'removes a user',
     [1, 1],
     (c) => `Deleting user "${arg(c, 0)}" ...`,
-    (c) => c.client.call('DELETE', `users/${enc(arg(c, 0))}`),
+    (c) => existing(c, c.client.call('DELETE', `users/${enc(arg(c, 0))}`)),
   ),
   change_password: action(
     'USER [PASSWORD]',
@@ -46,6 +67,19 @@ export const users: Record<string, Command> = {
         tags: await tagsOf(c, arg(c, 0)),
       }),
   ),
+  hash_password: {
+    usage: '[PASSWORD]',
+    help: "prints RabbitMQ's hash of a password, which may come from the standard input; no broker is asked",
+    args: [0, 1],
+    banner: () => 'Will hash password ...',
+    run: async (c) => {
+      const salt = randomBytes(4)
+      const text = c.args[0] ?? readFileSync(0, 'utf8').replace(/\r?\n$/, '')
+      if (text === '') throw new CtlError('the password must not be empty', EXIT_DATA)
+      const digest = createHash('sha256').update(salt).update(text).digest()
+      return { text: `${Buffer.concat([salt, digest]).toString('base64')}\n` }
+    },
+  },
   clear_password: action(
     'USER',
     'lets a user log in with no password any more',
@@ -63,7 +97,7 @@ export const users: Record<string, Command> = {
     [1, 20],
     (c) => `Setting tags for user "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
-      const user = await c.client.get<Row>(`users/${enc(arg(c, 0))}`)
+      const user = await existing(c, c.client.get<Row>(`users/${enc(arg(c, 0))}`))
       await c.client.call('POST', 'users/tags', { user: user['name'], tags: c.args.slice(1) })
     },
   ),
@@ -72,12 +106,14 @@ export const users: Record<string, Command> = {
     'sets what a user may do in a vhost',
     [4, 4],
     (c) => `Setting permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) =>
-      c.client.call('PUT', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
+    async (c) => {
+      await bothExist(c)
+      await c.client.call('PUT', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
         configure: arg(c, 1),
         write: arg(c, 2),
         read: arg(c, 3),
-      }),
+      })
+    },
   ),
   clear_permissions: action(
     '[-p VHOST] USER',
@@ -86,17 +122,34 @@ export const users: Record<string, Command> = {
     (c) => `Clearing permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     (c) => c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`),
   ),
+  set_permissions_globally: action(
+    'USER CONFIGURE WRITE READ',
+    'sets what a user may do in every vhost',
+    [4, 4],
+    (c) => `Setting permissions for user "${arg(c, 0)}" in all virtual hosts ...`,
+    async (c) => {
+      await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
+      for (const { name } of await c.client.get<Row[]>('vhosts'))
+        await c.client.call('PUT', `permissions/${enc(String(name))}/${enc(arg(c, 0))}`, {
+          configure: arg(c, 1),
+          write: arg(c, 2),
+          read: arg(c, 3),
+        })
+    },
+  ),
   set_topic_permissions: action(
     '[-p VHOST] USER EXCHANGE WRITE READ',
     'limits routing keys of a topic exchange',
     [4, 4],
     (c) => `Setting topic permissions on "${arg(c, 1)}" for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) =>
-      c.client.call('PUT', `topic-permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
+    async (c) => {
+      await bothExist(c)
+      await c.client.call('PUT', `topic-permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`, {
         exchange: arg(c, 1),
         write: arg(c, 2),
         read: arg(c, 3),
-      }),
+      })
+    },
   ),
   clear_topic_permissions: action(
     '[-p VHOST] USER [EXCHANGE]',
@@ -120,6 +173,9 @@ export const users: Record<string, Command> = {
     'removes such a limit',
     [2, 2],
     (c) => `Clearing "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
-    (c) => c.client.call('DELETE', `user-limits/${c.args.map(enc).join('/')}`),
+    async (c) => {
+      const names = arg(c, 1) === 'all' ? ['max-connections', 'max-channels'] : [arg(c, 1)]
+      for (const name of names) await c.client.call('DELETE', `user-limits/${enc(arg(c, 0))}/${enc(name)}`)
+    },
   ),
 }

@@ -24,6 +24,20 @@ const docs: { readonly [route: string]: RouteDoc } = {
   'POST nodes/:node/stop_app': { summary: 'Closes the listeners of AMQP' },
   'POST nodes/:node/start_app': { summary: 'Opens them again' },
   'POST nodes/:node/shutdown': { summary: 'Ends the process of the broker' },
+  'GET nodes/:node/environment': {
+    summary: 'The configuration that is in force, and where it comes from',
+    answer: 'Configuration',
+  },
+  'GET nodes/:node/log': {
+    summary: 'The last lines of the log',
+    answer: 'LogLines',
+    query: { lines: 'so many, 50 where nothing is said' },
+  },
+  'PUT nodes/:node/log/level': {
+    summary: 'Sets what is logged from on, until the next start',
+    body: 'LogLevel',
+  },
+  'POST nodes/:node/log/rotate': { summary: 'Opens the log file anew', body: 'EmptyRequest' },
   'GET whoami': { summary: 'The user of this request', answer: 'Whoami' },
   'GET extensions': { summary: 'Extensions of the HTTP API: none', answer: 'Nothing' },
   'GET auth': { summary: 'How to log in', answer: 'Auth' },

@@ -1,0 +1,66 @@
+/** Values as Erlang writes them, for those who read rabbitmqctl's output with an Erlang reader. */
+
+/** A table of AMQP as rabbitmqctl shows it: `[{"x-max-length",10},{"a","b"}]`. */
+export function tableTerm(table: object): string {
+  const pair = ([name, v]: [string, unknown]): string => `{${quoted(name)},${fieldTerm(v)}}`
+  return `[${(Array.isArray(table) ? [] : Object.entries(table)).map(pair).join(',')}]`
+}
+
+function fieldTerm(v: unknown): string {
+  if (typeof v === 'string') return quoted(v)
+  if (Array.isArray(v)) return `[${v.map(fieldTerm).join(',')}]`
+  if (v !== null && typeof v === 'object') return tableTerm(v)
+  return v === null || v === undefined ? 'undefined' : String(v)
+}
+
+/** The same as rabbitmqctl's JSON has it: name, type and value of each field. */
+export function tableTriples(table: object): unknown[] {
+  return Array.isArray(table) ? [] : Object.entries(table).map(([name, v]) => [name, ...typed(v)])
+}
+
+/** A guess where JSON knows one type of number only. */
+function typed(v: unknown): [string, unknown] {
+  if (typeof v === 'string') return ['longstr', v]
+  if (typeof v === 'boolean') return ['bool', v]
+  if (typeof v === 'number')
+    return [Number.isInteger(v) ? (v === (v | 0) ? 'signedint' : 'long') : 'double', v]
+  if (Array.isArray(v)) return ['array', v.map(typed)]
+  return v === null || v === undefined ? ['void', 'undefined'] : ['table', tableTriples(v)]
+}
+
+/** And as Erlang writes it: `[{<<"product">>,longstr,<<"x">>}]`. */
+function triplesTerm(table: object): string {
+  return pairsTerm(tableTriples(table))
+}
+
+function pairsTerm(triples: unknown): string {
+  const term = ([name, type, v]: [string, string, unknown]): string =>
+    `{${erlangTerm(name)},${type},${type === 'table' ? pairsTerm(v) : erlangTerm(v)}}`
+  return `[${(triples as [string, string, unknown][]).map(term).join(',')}]`
+}
+
+function quoted(s: string): string {
+  return `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
+}
+
+/** One row of a list: each column a pair. @param tables columns that hold a table of AMQP */
+export function rowTerm(row: Readonly<Record<string, unknown>>, tables: ReadonlySet<string>): string {
+  const term = ([name, v]: [string, unknown]): string =>
+    `{${atom(name)},${tables.has(name) && v !== null && typeof v === 'object' ? triplesTerm(v) : erlangTerm(v)}}`
+  return `[${Object.entries(row).map(term).join(',')}]`
+}
+
+/** Texts are binaries, objects lists of pairs whose first is an atom. */
+export function erlangTerm(v: unknown): string {
+  if (typeof v === 'string') return `<<${quoted(v)}${/^[\x20-\x7e]*$/.test(v) ? '' : '/utf8'}>>`
+  if (Array.isArray(v)) return `[${v.map(erlangTerm).join(',')}]`
+  if (v === null || v === undefined) return 'undefined'
+  if (typeof v !== 'object') return String(v)
+  return `[${Object.entries(v)
+    .map(([name, e]) => `{${atom(name)},${erlangTerm(e)}}`)
+    .join(',')}]`
+}
+
+function atom(name: string): string {
+  return /^[a-z][a-zA-Z0-9_@]*$/.test(name) ? name : `'${name.replaceAll("'", "\\'")}'`
+}

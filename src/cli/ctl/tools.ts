@@ -1,0 +1,269 @@
+/** What rabbitmq-queues, rabbitmq-plugins, rabbitmq-streams and rabbitmq-upgrade have of their own. */
+import { Pattern } from '../../util/pattern.ts'
+import { CtlError } from './client.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  EXIT_DATA,
+  EXIT_UNAVAILABLE,
+  enc,
+  type Result,
+} from './command.ts'
+import { orElse } from './objects.ts'
+import type { Row } from './output.ts'
+
+/** What RabbitMQ has plugins for and Leveret has built in. */
+const builtIn = [
+  'rabbitmq_auth_backend_oauth2',
+  'rabbitmq_auth_mechanism_ssl',
+  'rabbitmq_consistent_hash_exchange',
+  'rabbitmq_delayed_message_exchange',
+  'rabbitmq_management',
+  'rabbitmq_management_agent',
+  'rabbitmq_prometheus',
+  'rabbitmq_random_exchange',
+  'rabbitmq_recent_history_exchange',
+  'rabbitmq_sharding',
+]
+
+async function plugins(c: Context): Promise<Result> {
+  const pattern = new Pattern(c.args[0] ?? '.*')
+  const shown = builtIn.filter((p) => pattern.matches(p))
+  if (c.options['minimal'] === true) return { text: shown.map((p) => `${p}\n`).join('') }
+  const { rabbitmq_version } = await c.client.get<Row>('overview')
+  const width = Math.max(...shown.map((p) => p.length))
+  const key = ' Configured: E = explicitly enabled; e = implicitly enabled\n | Status: * = running\n |/\n'
+  return { text: key + shown.map((p) => `[E*] ${p.padEnd(width)} ${rabbitmq_version}\n`).join('') }
+}
+
+async function areEnabled(c: Context): Promise<Result> {
+  const missing = c.args.filter((p) => !builtIn.includes(p))
+  if (missing.length > 0) throw new CtlError(`Plugins not enabled: ${missing.join(', ')}`, EXIT_UNAVAILABLE)
+  return {
+    text: `Plugin${c.args.length > 1 ? 's' : ''} ${c.args.join(', ')} ${c.args.length > 1 ? 'are' : 'is'} enabled\n`,
+  }
+}
+
+/** @throws CtlError for one that is not there */
+function known(names: readonly string[]): void {
+  const missing = names.filter((p) => !builtIn.includes(p))
+  if (missing.length === 0) return
+  throw new CtlError(
+    `The following plugins could not be found: ${missing.join(', ')}. There is no way to add plugins; what is built in is on`,
+    EXIT_DATA,
+  )
+}
+
+const pluginCommands: Readonly<Record<string, Command>> = {
+  list: {
+    usage: '[--minimal] [PATTERN]',
+    help: 'lists what RabbitMQ has plugins for and is built in here',
+    args: [0, 1],
+    options: ['minimal', 'verbose', 'enabled', 'if-empty'],
+    banner: (c) => `Listing plugins with pattern "${c.args[0] ?? '.*'}" ...`,
+    run: plugins,
+  },
+  is_enabled: {
+    usage: 'PLUGIN ...',
+    help: 'fails where a plugin has no counterpart here',
+    args: [1, 100],
+    options: ['online', 'offline'],
+    run: areEnabled,
+  },
+  enable: action(
+    'PLUGIN ...',
+    'nothing to do for what is built in; fails for others',
+    [0, 100],
+    () => 'Enabling plugins on the broker:',
+    async (c) => {
+      known(c.args)
+      return 'Plugin configuration unchanged.\n'
+    },
+    ['online', 'offline', 'all'],
+  ),
+  disable: action(
+    'PLUGIN ...',
+    'fails: what is built in is always there',
+    [0, 100],
+    () => 'Disabling plugins on the broker:',
+    async (c) => {
+      known(c.args)
+      throw new CtlError(
+        'what is built in cannot be taken out; listeners of the HTTP API and of metrics are options of the broker',
+        EXIT_UNAVAILABLE,
+      )
+    },
+    ['online', 'offline', 'all'],
+  ),
+  set: action(
+    'PLUGIN ...',
+    'nothing to do for what is built in; fails for others',
+    [0, 100],
+    () => 'Enabling plugins on the broker:',
+    async (c) => {
+      known(c.args)
+      return 'Plugin configuration unchanged.\n'
+    },
+    ['online', 'offline'],
+  ),
+  directories: {
+    usage: '',
+    help: 'says where plugins are: nowhere',
+    args: [0, 0],
+    options: ['online', 'offline'],
+    run: async () => ({ text: 'There are no plugins: what RabbitMQ has plugins for is built in\n' }),
+  },
+}
+
+async function replicas(c: Context, kind: 'quorum' | 'stream'): Promise<Result> {
+  const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
+  const q = await orElse(c.client.get<Row>(path), 'not_found', EXIT_UNAVAILABLE)
+  if (q['type'] !== kind) throw new CtlError(`the queue is no ${kind} queue`, EXIT_UNAVAILABLE)
+  const row = { node: q['node'], state: 'leader', members: q['members'], messages: q['messages'] }
+  return { rows: [row], columns: ['node', 'state', 'members', 'messages'] }
+}
+
+const replicaOnly = 'queues have no members of their own: a cluster replicates everything'
+
+function refused(usage: string, why: string): Command {
+  return {
+    usage,
+    help: `not here: ${why}`,
+    args: [0, 10],
+    options: ['all'],
+    run: async () => {
+      throw new CtlError(why, EXIT_UNAVAILABLE)
+    },
+  }
+}
+
+export const queueCommands: Readonly<Record<string, Command>> = {
+  quorum_status: {
+    usage: '[-p VHOST] QUEUE',
+    help: 'shows the replicas of a quorum queue: one',
+    args: [1, 1],
+    banner: (c) => `Status of quorum queue ${arg(c, 0)} ...`,
+    run: (c) => replicas(c, 'quorum'),
+  },
+  stream_status: {
+    usage: '[-p VHOST] STREAM',
+    help: 'shows the replicas of a stream: one',
+    args: [1, 1],
+    banner: (c) => `Status of stream ${arg(c, 0)} ...`,
+    run: (c) => replicas(c, 'stream'),
+  },
+  reclaim_quorum_memory: {
+    usage: '[-p VHOST] QUEUE',
+    help: 'nothing to do: memory goes by itself',
+    args: [1, 1],
+    banner: (c) => `Will flush the log of quorum queue ${arg(c, 0)} ...`,
+    run: async (c) => {
+      await replicas(c, 'quorum')
+      return {}
+    },
+  },
+  rebalance: {
+    usage: '[TYPE]',
+    help: 'nothing to do: all leaders are on the active node',
+    args: [0, 1],
+    banner: () => 'Re-balancing leaders of all queues ...',
+    run: async (c) => {
+      const queues = await c.client.get<Row[]>('queues')
+      const [node] = await c.client.get<Row[]>('nodes')
+      const count = queues.filter((q) => q['type'] === 'quorum').length
+      return {
+        rows: [{ 'Node name': node?.['name'], 'Number of quorum queues': count }],
+        columns: ['Node name', 'Number of quorum queues'],
+      }
+    },
+  },
+  add_member: refused('QUEUE NODE', replicaOnly),
+  delete_member: refused('QUEUE NODE', replicaOnly),
+  grow: refused('NODE STRATEGY', replicaOnly),
+  shrink: refused('NODE', replicaOnly),
+  add_replica: refused('STREAM NODE', replicaOnly),
+  delete_replica: refused('STREAM NODE', replicaOnly),
+}
+
+/** By position, as rabbitmq-queues has it. */
+const peekAt: Command = {
+  usage: '[-p VHOST] QUEUE POSITION',
+  help: 'shows the message at a position, from 1, without taking it',
+  args: [2, 2],
+  banner: (c) => `Peeking at queue ${arg(c, 0)} at position ${arg(c, 1)} ...`,
+  run: async (c) => {
+    const at = Number(arg(c, 1))
+    if (!Number.isInteger(at) || at < 1) throw new CtlError('a position is a whole number from 1', 64)
+    const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?count=1&offset=${at - 1}`
+    const [found] = await orElse(c.client.get<Row[]>(path), 'not_found', EXIT_UNAVAILABLE)
+    if (found === undefined)
+      throw new CtlError('Target queue does not have a message at that position', EXIT_UNAVAILABLE)
+    return {
+      rows: Object.entries(found).map(([keys, values]) => ({ keys, values })),
+      columns: ['keys', 'values'],
+    }
+  },
+}
+
+async function listening(c: Context, what: 'stop_app' | 'start_app'): Promise<void> {
+  const [node] = await c.client.get<Row[]>('nodes')
+  await c.client.call('POST', `nodes/${enc(String(node?.['name']))}/${what}`)
+}
+
+export const listenerCommands: Readonly<Record<string, Command>> = {
+  suspend_listeners: action(
+    '',
+    'ends all AMQP connections and takes no new ones',
+    [0, 0],
+    () => 'Will suspend client connection listeners. The broker will no longer accept client connections!',
+    (c) => listening(c, 'stop_app'),
+  ),
+  resume_listeners: action(
+    '',
+    'takes AMQP connections again',
+    [0, 0],
+    () => 'Will resume client connection listeners. The broker will now accept client connections',
+    (c) => listening(c, 'start_app'),
+  ),
+}
+
+const upgradeCommands: Readonly<Record<string, Command>> = {
+  drain: action(
+    '',
+    'ends all AMQP connections and takes no new ones',
+    [0, 0],
+    () => 'Will put the broker into maintenance mode ...',
+    (c) => listening(c, 'stop_app'),
+  ),
+  revive: action(
+    '',
+    'takes AMQP connections again',
+    [0, 0],
+    () => 'Will undo maintenance mode of the broker ...',
+    (c) => listening(c, 'start_app'),
+  ),
+  await_online_quorum_plus_one: {
+    usage: '',
+    help: 'nothing to wait for: queues have no members of their own',
+    args: [0, 0],
+    run: async (c) => {
+      await c.client.get('whoami')
+      return {}
+    },
+  },
+  post_upgrade: {
+    usage: '',
+    help: 'nothing to do: a store of a former release is taken over at the start',
+    args: [0, 0],
+    run: async () => ({ text: 'Nothing to do\n' }),
+  },
+}
+
+/** By the name of the tool; they come before the commands that all tools have. */
+export const toolCommands: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
+  'rabbitmq-queues': { peek: peekAt },
+  'rabbitmq-plugins': pluginCommands,
+  'rabbitmq-upgrade': upgradeCommands,
+}

@@ -1,0 +1,105 @@
+/** The log of the broker's process: where it goes, what is logged, and its last lines. */
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { type LogFn, type Logger as Pino, pino, type StreamEntry } from 'pino'
+import type { ConfigBuilder } from '../config/config-builder.ts'
+import type { OwnProcess } from '../management/managed-node.ts'
+import { LastLines } from '../util/last-lines.ts'
+import { type Loggers, logCategories } from '../util/logger.ts'
+import { hearErrors } from '../util/sockets.ts'
+import { withoutPasswords } from '../util/without-passwords.ts'
+
+/** By RabbitMQ's names of levels. */
+const pinoLevels: Record<string, string> = {
+  notice: 'info',
+  warning: 'warn',
+  critical: 'fatal',
+  none: 'silent',
+}
+
+function levelOf(name: string): string {
+  return pinoLevels[name] ?? name
+}
+
+export class ProcessLog {
+  readonly logger: Pino
+  readonly loggers: Loggers
+  /** For the HTTP API. */
+  readonly access: OwnProcess['log']
+  private readonly categories: ReadonlyMap<string, Pino>
+
+  constructor(draft: ConfigBuilder) {
+    const lines = new LastLines()
+    const { streams, file, reopen } = destinations(draft)
+    const all: StreamEntry[] = [...streams, { stream: lines }]
+    for (const s of all) s.level = 'trace'
+    this.logger = pino({ level: 'info', hooks: { logMethod: discreetly } }, pino.multistream(all))
+    this.categories = new Map(logCategories.map((category) => [category, this.logger.child({ category })]))
+    this.loggers = { other: this.logger, ...Object.fromEntries(this.categories) } as unknown as Loggers
+    this.access = {
+      file,
+      categories: logCategories,
+      last: (count) => lines.last(count),
+      setLevel: (level, category) => this.setLevel(level, category),
+      reopen,
+    }
+  }
+
+  /** @param usual what the command line says; undefined = the configuration's */
+  configure(draft: ConfigBuilder, usual: string | undefined): void {
+    const level = usual ?? levelOf(draft.logLevel)
+    this.logger.level = level
+    for (const [category, child] of this.categories) {
+      const own = draft.logLevels.get(category)
+      child.level = own === undefined ? level : levelOf(own)
+    }
+  }
+
+  private setLevel(name: string, category: string | undefined): void {
+    const level = levelOf(name)
+    if (category === undefined) this.logger.level = level
+    for (const [c, child] of this.categories)
+      if (category === undefined || c === category) child.level = level
+  }
+}
+
+interface Destinations {
+  readonly streams: StreamEntry[]
+  readonly file: string | undefined
+  reopen(): void
+}
+
+function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: ConfigBuilder): Destinations {
+  const streams: StreamEntry[] = []
+  let reopen = (): void => {}
+  // A log that cannot be written, on a full disk or to a reader that has gone, is no reason to stop.
+  hearErrors(process.stdout)
+  hearErrors(process.stderr)
+  const path = logFile && resolve(logDir ?? '', logFile)
+  if (path !== undefined) {
+    const file = pino.destination({ dest: path, mkdir: true, sync: true })
+    hearErrors(file)
+    streams.push({ stream: file })
+    reopen = () => file.reopen()
+  }
+  const output = logStderr ? process.stderr : process.stdout
+  if (logConsole && (logFormat === 'plaintext' || (logFormat === undefined && output.isTTY))) {
+    // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
+    const colorize = output.isTTY === true
+    const options = {
+      ignore: 'pid,hostname',
+      translateTime: 'HH:MM:ss.l',
+      singleLine: true,
+      sync: true,
+      colorize,
+    }
+    streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
+  } else if (logConsole) streams.push({ stream: output })
+  return { streams, file: path || undefined, reopen }
+}
+
+/** No line shows the password of an address. */
+function discreetly(this: Pino, args: Parameters<LogFn>, method: LogFn): void {
+  method.apply(this, args.map((a) => withoutPasswords(a)) as Parameters<LogFn>)
+}

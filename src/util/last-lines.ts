@@ -1,0 +1,20 @@
+/** The last lines of the log, for those who ask the broker for them: wherever the log itself goes. */
+import { LOG_LINES_BYTES_MAX, LOG_LINES_MAX } from '../limits.ts'
+
+export class LastLines {
+  private lines: string[] = []
+  private bytes = 0
+
+  /** One line with its line break, as pino writes them. */
+  write(line: string): void {
+    this.lines.push(line.trimEnd())
+    this.bytes += line.length
+    while (this.lines.length > LOG_LINES_MAX || (this.bytes > LOG_LINES_BYTES_MAX && this.lines.length > 1))
+      this.bytes -= (this.lines.shift() as string).length + 1
+  }
+
+  /** The oldest first. */
+  last(count: number): readonly string[] {
+    return this.lines.slice(Math.max(0, this.lines.length - count))
+  }
+}

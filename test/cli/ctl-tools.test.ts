@@ -1,0 +1,176 @@
+/** RabbitMQ's tools by their names: what they find, what they print, and how they end. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rabbitTools } from '../../src/cli/tool-names.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { RABBITMQ_VERSION } from '../../src/util/rabbitmq-version.ts'
+import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
+import { CH, declareQueue, session } from '../support/session.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'leveret-tools-'))
+let broker: BrokerProcess
+beforeAll(async () => {
+  broker = await startProcess(dir, 0, ['--management-port', '0'])
+})
+afterAll(async () => {
+  await broker.stop('SIGTERM')
+  rmSync(dir, { recursive: true, force: true })
+})
+
+function ctl(...args: string[]): Promise<Finished> {
+  return runCli([...args, '--data-dir', dir])
+}
+
+/** Its standard output, where all went well. */
+async function out(...args: string[]): Promise<string> {
+  const r = await ctl(...args)
+  expect([args, r.code, r.stderr]).toEqual([args, 0, ''])
+  return r.stdout
+}
+
+describe("RabbitMQ's tools", () => {
+  it('find the broker by the environment, under the names of all tools, with options in front', async () => {
+    const run = (name: string, args: string[]): Promise<Finished> => {
+      const link = join(dir, `link-${name}`, name)
+      if (!existsSync(link)) {
+        mkdirSync(join(dir, `link-${name}`))
+        symlinkSync(resolve('bin/leveret.js'), link)
+      }
+      return runCli(args, link, { LEVERET_DATA_DIR: dir })
+    }
+    for (const name of rabbitTools) {
+      const r = await run(name, ['-q', '-n', 'rabbit@here', '-t', '30', 'list_users', '-s'])
+      expect([name, r.code, r.stdout, r.stderr]).toEqual([
+        name,
+        0,
+        expect.stringContaining('guest\t[administrator]\n'),
+        '',
+      ])
+    }
+    expect((await run('rabbitmq-plugins', ['is_enabled', 'rabbitmq_management'])).code).toBe(0)
+    expect((await run('rabbitmq-plugins', ['is_enabled', 'rabbitmq_mqtt'])).code).toBe(69)
+    expect((await run('rabbitmq-queues', ['peek', 'nosuch', '1'])).code).toBe(69)
+    expect((await run('rabbitmqctl', ['version'])).stdout).toBe(`${RABBITMQ_VERSION}\n`)
+    expect((await runCli(['-q', 'ping'], undefined, { LEVERET_DATA_DIR: dir })).stdout).toBe(
+      'Ping succeeded\n',
+    )
+  })
+
+  it('show the configuration and the log, and set what is logged', async () => {
+    expect(await out('environment')).toContain('listeners.tcp.default = 127.0.0.1:0  # --port\n')
+    expect(JSON.parse(await out('environment', '--formatter', 'json'))).toContainEqual({
+      key: 'listeners.tcp.default',
+      value: '127.0.0.1:0',
+      origin: '--port',
+    })
+    expect(await out('log_tail', '-N', '1000', '-q')).toContain('ready: amqp://')
+    expect(await out('log_tail', '-q', '--number', '0')).toBe('')
+    expect(await out('log_location', '-q')).toBe('<stdout>\n')
+    await out('set_log_level', 'debug')
+    await out('set_log_level', 'connection', 'error')
+    await out('set_log_level', 'info')
+    for (const args of [['nosuch'], ['nosuch', 'info']])
+      expect([args, (await ctl('set_log_level', ...args)).code]).toEqual([args, 70])
+    expect((await ctl('rotate_logs')).stderr).toContain('the log goes to no file')
+    const report = await out('report')
+    expect(report).toContain('Configuration\n\n')
+    expect(report).not.toMatch(/password_hash":"[^*]/)
+    expect(await out('memory_breakdown', '--unit', 'MB', '-q')).toMatch(/^[a-z_]+: [\d.]+ mb \([\d.]+%\)\n/)
+    expect((await ctl('memory_breakdown', '--unit', 'stones')).code).toBe(64)
+    expect(await out('alarms', '-q')).toMatch(/^Node .* reported no alarms, local or clusterwide\n$/)
+    for (const name of [
+      'is_running',
+      'is_booting',
+      'tls_versions',
+      'erlang_version',
+      'os_env',
+      'list_network_interfaces',
+    ])
+      expect(await out(name, '-q')).not.toBe('')
+    expect(await out('list_node_auth_attempt_stats', '-s')).toContain('amqp091\t')
+    expect(await out('list_deprecated_features', '-s', 'name')).toContain('global_qos\n')
+  })
+
+  it('tell what has changed, in the words of rabbitmqctl and with its exit codes', async () => {
+    expect(await out('add_user', 'dora', 'secret')).toMatch(/^Adding user "dora" \.\.\.\nDone\. /)
+    for (const [args, code, text] of [
+      [['add_user', 'dora', 'secret'], 70, 'User "dora" already exists'],
+      [['delete_user', 'nobody'], 67, 'User "nobody" does not exist'],
+      [['change_password', 'nobody', 'x'], 67, 'User "nobody" does not exist'],
+      [['set_user_tags', 'nobody', 'monitoring'], 67, 'User "nobody" does not exist'],
+      [['set_permissions', 'nobody', '', '', ''], 67, 'User "nobody" does not exist'],
+      [['set_permissions', '-p', 'nowhere', 'dora', '', '', ''], 65, "Virtual host 'nowhere' does not exist"],
+      [['delete_vhost', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
+      [['update_vhost_metadata', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
+      [['clear_policy', 'nosuch'], 69, 'Parameter does not exist'],
+      [['list_user_permissions', 'nobody'], 69, 'User "nobody" does not exist'],
+      [['delete_queue', 'nosuch'], 65, 'Queue not found'],
+      [['quorum_status', 'nosuch'], 69, 'not_found'],
+      [['import_definitions', '/nosuch.json'], 65, 'File /nosuch.json does not exist'],
+      [
+        ['set_policy', '--priority', 'high', 'p', '.*', '{}'],
+        64,
+        "--priority takes a whole number, not 'high'",
+      ],
+    ] as const) {
+      const r = await ctl(...args)
+      expect([args, r.code, r.stderr]).toEqual([args, code, `Error:\n${text}\n`])
+    }
+    await out('delete_user', 'dora')
+    const hash = (await out('hash_password', '-q', 'secret')).trim()
+    await out('add_user', '--pre-hashed-password', 'emil', hash)
+    expect(await out('authenticate_user', '-q', 'emil', 'secret')).toBe('Success\n')
+    await out('delete_user', 'emil')
+  })
+
+  it('name users whose hash other brokers cannot read when they export', async () => {
+    const file = join(dir, 'scrypt.json')
+    const user = { name: 'scry', leveret_password_hash: Buffer.alloc(48, 1).toString('base64'), tags: [] }
+    writeFileSync(file, JSON.stringify({ users: [user] }))
+    await out('import_definitions', file)
+    const exported = await ctl('export_definitions', '-')
+    expect(exported.stderr).toContain('user scry: only Leveret can read the hash of the password')
+    const { users } = JSON.parse(exported.stdout) as { users: { name: string }[] }
+    expect(users.find((u) => u.name === 'scry')).not.toHaveProperty('password_hash')
+    await out('delete_user', 'scry')
+  })
+
+  it('delete queues under conditions, and close connections', async () => {
+    const w = await session(broker)
+    const q = await declareQueue(w, { exclusive: false })
+    w.publish(CH, { routingKey: q, body: 'x' })
+    await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+    expect((await ctl('delete_queue', '-e', q)).stderr).toContain('not empty')
+    await out('purge_queue', q)
+    expect(await out('delete_queue', '-e', '-u', q)).toBe(
+      `Deleting queue '${q}' on vhost '/' if queue is empty and if queue is unused ...\n` +
+        'Queue was successfully deleted with 0 ready messages\n',
+    )
+    expect(await out('list_queues', '--offline')).toBe('Listing queues for vhost / ...\n')
+    expect(await out('list_unresponsive_queues', '-q')).toBe('')
+    expect(await out('list_connections', '-s', 'client_properties')).toContain(
+      '[{"capabilities",[{"consumer_cancel_notify",true},{"authentication_failure_close",true}]}]',
+    )
+    const closed = out('close_all_user_connections', '-q', 'guest', 'moving house')
+    expect((await w.expect(0, MethodId.ConnectionClose)).replyText).toContain('moving house')
+    w.send(0, MethodId.ConnectionCloseOk)
+    expect(await closed).toMatch(/^Closed \d+ connections\n$/)
+  })
+
+  it('change what is known of a vhost', async () => {
+    await out('add_vhost', 'meta', '--description', 'one', '--tags', 'a,b')
+    await out('update_vhost_metadata', 'meta', '--description', 'two', '--protected-from-deletion', 'true')
+    expect(await out('list_vhosts', '-s', 'name', 'description', 'tags')).toContain('meta\ttwo\t[a, b]\n')
+    expect((await ctl('delete_vhost', 'meta')).code).not.toBe(0)
+    await out('update_vhost_metadata', 'meta', '--protected-from-deletion', 'false')
+    await out('restart_vhost', '-p', 'meta')
+    await out('delete_vhost', 'meta')
+  })
+
+  it('end the broker', async () => {
+    await out('shutdown')
+    expect(await broker.ended).toBe(0)
+  })
+})
