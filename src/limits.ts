@@ -12,7 +12,10 @@ export const TAIL_SECONDS_MAX = 600
 /** Octets of a message that one of them is shown, at most. */
 export const TAIL_PAYLOAD_BYTES_MAX = 65_536
 
-/** Octets that wait for one of them; what comes meanwhile is counted and left out. */
+/** Queues that a message goes to and one of them is told of; of more, only the first ones are looked at. */
+export const TAIL_QUEUES_MAX = 100
+
+/** Octets that wait for one of them, or that one answer has; what comes meanwhile is counted and left out. */
 export const TAIL_WAITING_BYTES_MAX = 1024 * 1024
 
 /** Outstanding deliveries that one diagnosis of a queue looks at; what lies behind is not named. */
@@ -197,6 +200,9 @@ export const LOGIN_ADDRESSES_MAX = 10_000
 
 /** Octets of the body of an HTTP request, definitions files among them: 413 beyond. */
 export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
+
+/** Octets of the body of POST /api/login, which comes from anybody: 413 beyond. */
+export const LOGIN_BODY_BYTES_MAX = 64 * 1024
 
 /** Octets of one WebSocket message: the connection is closed beyond. */
 export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024

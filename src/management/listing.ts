@@ -17,9 +17,14 @@ export interface ListQuery {
 
 export type Json = { [key: string]: unknown }
 
+function pieceOf(q: ListQuery): number {
+  return Object.keys(q).some((name) => name.endsWith('_age')) ? PIECE_WITH_HISTORY : PIECE
+}
+
 const PAGE_SIZE = 100
-/** Objects described before others have their turn. */
+/** Objects described before others have their turn; with the history of their numbers each one takes milliseconds. */
 const PIECE = 250
+const PIECE_WITH_HISTORY = 1
 const PAGE_SIZE_MAX = 500
 /** Longer lists come in the order of their making, unless the query says how to sort. */
 const SORTED_MAX = 10_000
@@ -79,28 +84,26 @@ export async function listed<T>(
   const sorted =
     q.sort === undefined || q.sort === ''
       ? usualOrder(filtered, kind, reverse)
-      : await sortBy(filtered, kind, q.sort, reverse)
+      : await sortBy(filtered, kind, q.sort, reverse, pieceOf(q))
   const columns = q.columns?.split(',')
   const show = (item: T): Json => {
     const full = kind.describe(item)
     return columns === undefined ? full : pick(full, columns)
   }
-  if (q.page === undefined) return sorted.length > PIECE ? longAnswer(sorted, show) : marked(sorted.map(show))
+  const piece = pieceOf(q)
+  if (q.page === undefined)
+    return sorted.length > piece ? longAnswer(sorted, show, piece) : marked(sorted.map(show))
   const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
   const pageCount = Math.ceil(sorted.length / pageSize)
   if (page > Math.max(1, pageCount))
     throw new InvalidRequest(`page out of range, page: ${page} page count: ${pageCount}`)
   const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
-  return marked({
-    filtered_count: sorted.length,
-    item_count: shown.length,
-    items: shown.map(show),
-    page,
-    page_count: pageCount,
-    page_size: pageSize,
-    total_count: all.length,
-  })
+  const head = { filtered_count: sorted.length, item_count: shown.length }
+  const rest = { page, page_count: pageCount, page_size: pageSize, total_count: all.length }
+  if (piece === PIECE || shown.length <= piece) return marked({ ...head, items: shown.map(show), ...rest })
+  const [before, after] = [JSON.stringify(head), JSON.stringify(rest)]
+  return longAnswer(shown, show, piece, `${before.slice(0, -1)},"items":`, `,${after.slice(1)}`)
 }
 
 function marked<T extends object>(answer: T): T {
@@ -124,14 +127,21 @@ export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
   return pickAll(answer, columns.split(','))
 }
 
-function longAnswer<T>(items: readonly T[], show: (item: T) => Json): LongAnswer {
+/** @param before the list, and what comes behind it, as text */
+function longAnswer<T>(
+  items: readonly T[],
+  show: (item: T) => Json,
+  piece: number,
+  before = '',
+  after = '',
+): LongAnswer {
   async function* pieces(): AsyncGenerator<string> {
-    for (let at = 0; at < items.length; at += PIECE) {
-      const piece = items.slice(at, at + PIECE).map((i) => JSON.stringify(show(i)))
-      yield `${at === 0 ? '[' : ','}${piece.join(',')}`
+    for (let at = 0; at < items.length; at += piece) {
+      const texts = items.slice(at, at + piece).map((i) => JSON.stringify(show(i)))
+      yield `${at === 0 ? `${before}[` : ','}${texts.join(',')}`
       await nextTurn()
     }
-    yield ']'
+    yield `]${after}`
   }
   return Readable.from(pieces())
 }
@@ -160,12 +170,13 @@ async function sortBy<T>(
   kind: Listed<T>,
   column: string,
   reverse: boolean,
+  piece: number,
 ): Promise<T[]> {
   const quick = column === 'name' ? kind.name : (own(kind.keys, column) as ((item: T) => unknown) | undefined)
   const keyed: { item: T; key: unknown }[] = []
   for (const item of items) {
     keyed.push({ item, key: quick === undefined ? valueAt(kind.describe(item), column) : quick(item) })
-    if (quick === undefined && keyed.length % PIECE === 0) await nextTurn()
+    if (quick === undefined && keyed.length % piece === 0) await nextTurn()
   }
   keyed.sort((a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
   return keyed.map((k) => k.item)

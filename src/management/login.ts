@@ -1,5 +1,6 @@
 /** POST /api/login: a form or JSON with username and password, as RabbitMQ's page sends it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { LOGIN_BODY_BYTES_MAX } from '../limits.ts'
 import { badRequest, HttpError, notLoggedIn } from './http.ts'
 
 type Authenticate = (raw: FastifyRequest, authorization: string) => Promise<unknown>
@@ -12,7 +13,7 @@ export function loginRoute(app: FastifyInstance, authenticate: Authenticate): vo
       { parseAs: 'string' },
       async (_request: unknown, text: string | Buffer) => text,
     )
-    scope.post('/api/login', async (raw, reply) => {
+    scope.post('/api/login', { bodyLimit: LOGIN_BODY_BYTES_MAX }, async (raw, reply) => {
       const { username, password } = fields(String(raw.body ?? ''))
       const credentials = Buffer.from(`${username}:${password}`).toString('base64')
       try {

@@ -39,8 +39,18 @@ export function otherMethods(app: FastifyInstance, paths: ReadonlyMap<string, Re
 
 const noHandler = (): undefined => undefined
 
-/** Where there is nothing, as where RabbitMQ looks for a file. */
-export function unknownPath(request: FastifyRequest, reply: FastifyReply): void {
+/** What is answered where there is nothing, without reading a body: nobody has logged in. */
+export function unknownPaths(app: FastifyInstance): void {
+  app.setNotFoundHandler(unknownPath)
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    unknownPath(request, reply)
+    return reply
+  })
+}
+
+/** As where RabbitMQ looks for a file. */
+function unknownPath(request: FastifyRequest, reply: FastifyReply): void {
   const allowed = allow(new Set(['GET']))
   if (request.method === 'OPTIONS') void reply.code(200).header('allow', allowed).send()
   else if (request.method === 'GET' || request.method === 'HEAD') errorReply(notFound(), reply)

@@ -48,7 +48,7 @@ import { HttpConnections } from './http-connections.ts'
 import { columnsOf } from './listing.ts'
 import { loginRoute } from './login.ts'
 import type { ManagedNode } from './managed-node.ts'
-import { otherMethods, unknownPath } from './methods.ts'
+import { otherMethods, unknownPaths } from './methods.ts'
 import { servePages } from './pages.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -122,7 +122,6 @@ export class ManagementServer {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
       if (status >= 500 && status !== 503) node.logger.error({ err: error }, 'HTTP request failed')
     })
-    this.app.setNotFoundHandler(unknownPath)
     // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
     this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
@@ -159,6 +158,7 @@ export class ManagementServer {
       this.app.addHook('onRequest', async (_request, reply) => {
         reply.headers(headers)
       })
+    unknownPaths(this.app)
     this.app.get('/api/openapi.json', () => openApi(this.routes))
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
     this.methods.set('/api/login', new Set(['POST']))

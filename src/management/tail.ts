@@ -63,11 +63,13 @@ function passedJson(
 
 /** All in one answer. */
 export class TailAnswer implements Watcher {
-  readonly done: Promise<Json>
-  private readonly messages: Json[] = []
+  /** Resolves with the answer as JSON. */
+  readonly done: Promise<string>
+  /** As JSON: it is text that takes the memory, whatever a message has most of. */
+  private readonly messages: string[] = []
   private readonly payload: PayloadOptions
   private bytes = 0
-  private resolve: (answer: Json) => void = () => {}
+  private resolve: (answer: string) => void = () => {}
 
   constructor(payload: PayloadOptions) {
     this.payload = payload
@@ -78,13 +80,15 @@ export class TailAnswer implements Watcher {
 
   see(message: Passed): boolean {
     if (this.bytes >= TAIL_WAITING_BYTES_MAX) return false
-    this.bytes += Math.min(message.content.body.length, TAIL_PAYLOAD_BYTES_MAX)
-    this.messages.push(passedJson(message, this.payload))
+    const text = JSON.stringify(passedJson(message, this.payload))
+    this.bytes += text.length
+    this.messages.push(text)
     return true
   }
 
   ended(reason: TailEnd, missed: number): void {
-    this.resolve({ messages: this.messages, reason, missed })
+    const rest = JSON.stringify({ reason, missed })
+    this.resolve(`{"messages":[${this.messages.join(',')}],${rest.slice(1)}`)
   }
 }
 

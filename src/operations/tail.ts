@@ -9,11 +9,11 @@ import type { Segment } from '../broker/messages/segment.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
-import { TAIL_PER_SECOND_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
+import { TAIL_PER_SECOND_MAX, TAIL_QUEUES_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
-import { type Caller, checkAccess, checkTopicAccess, existingExchange } from './caller.ts'
+import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchange } from './caller.ts'
 import { readableQueue } from './messages.ts'
 import { topicFits } from './topic-fits.ts'
 
@@ -23,7 +23,7 @@ export interface Passed {
   readonly origin: TraceOrigin
   /** ms since 1970 */
   readonly at: number
-  /** The queues that get it, of those that the watcher may read; where it is delivered, that one. */
+  /** The queues that get it, of those that the watcher may read, TAIL_QUEUES_MAX at most; where it is delivered, that one. */
   readonly queues: readonly string[]
   readonly redelivered: boolean
 }
@@ -128,7 +128,10 @@ export class Tail implements Tracer {
       if (!this.subject.wantsPublished(m, route) || !this.hasRoom()) return
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
       if (!this.subject.fits(content, route) || !this.allowed()) return
-      const queues = route.queues.filter((q) => mayRead(this.caller, q)).map((q) => q.name)
+      const queues = route.queues
+        .slice(0, TAIL_QUEUES_MAX)
+        .filter((q) => mayRead(this.caller, q))
+        .map((q) => q.name)
       this.pass({ event: 'published', content, origin, at: this.clock.now(), queues, redelivered: false })
     })
   }
@@ -200,7 +203,7 @@ export function watchQueue(
   return new Tail(c, clock, subject, watcher, bounds, owner)
 }
 
-/** @param key as a binding of a topic exchange has it. @throws AmqpError 403, 404 */
+/** @param key as a binding of a topic exchange has it. @throws AmqpError 403, 404; InvalidRequest */
 export function watchExchange(
   c: Caller,
   name: string,
@@ -210,6 +213,7 @@ export function watchExchange(
   bounds: TailBounds,
   owner: Owner,
 ): Tail {
+  checkShort('key', key)
   const readable = (): Exchange => {
     checkAccess(c, 'read', 'exchange', name)
     return existingExchange(c, name)

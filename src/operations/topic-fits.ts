@@ -3,22 +3,17 @@ export function topicFits(pattern: string, key: string): boolean {
   if (pattern === '#') return true
   const wanted = pattern === '' ? [] : pattern.split('.')
   const words = key === '' ? [] : key.split('.')
-  // Which parts of the pattern the words so far can have come to; both are short strings, so this is bounded.
-  let at = closure(new Set([0]), wanted)
-  for (const word of words) {
-    const next = new Set<number>()
-    for (const i of at) {
-      if (wanted[i] === '#') next.add(i)
-      else if (wanted[i] === '*' || wanted[i] === word) next.add(i + 1)
-    }
-    at = closure(next, wanted)
-    if (at.size === 0) return false
+  let [w, k] = [0, 0]
+  // Behind the last `#`, and the first word that it does not stand for: nothing before that has to be tried again.
+  let [behind, next] = [-1, 0]
+  while (k < words.length) {
+    if (wanted[w] === '#') [behind, next] = [++w, k]
+    else if (wanted[w] === '*' || (w < wanted.length && wanted[w] === words[k])) {
+      w++
+      k++
+    } else if (behind >= 0) [w, k] = [behind, ++next]
+    else return false
   }
-  return at.has(wanted.length)
-}
-
-/** `#` may stand for no word at all. */
-function closure(places: Set<number>, wanted: readonly string[]): Set<number> {
-  for (const i of places) if (wanted[i] === '#') places.add(i + 1)
-  return places
+  while (wanted[w] === '#') w++
+  return w === wanted.length
 }

@@ -65,6 +65,9 @@ async function route(r: Request): Promise<Json> {
 
 type Watch = (c: Caller, watcher: Watcher, bounds: TailBounds) => Tail
 
+/** Asks whether it could watch. */
+const nobody: Watcher = { see: () => false, ended: () => {} }
+
 /** Those who watch at present. */
 class Tails {
   private readonly node: ManagedNode
@@ -75,12 +78,16 @@ class Tails {
   }
 
   /** @throws HttpError 400, 429; AmqpError */
-  open(r: Request, watch: Watch): TailStream | Promise<Json> {
+  open(r: Request, watch: Watch): TailStream | Promise<unknown> | undefined {
     if (this.count >= TAILS_MAX)
       throw new HttpError(429, 'too_many_requests', `${TAILS_MAX} others watch messages at present`)
     const live = (r.raw.headers.accept ?? '').includes('text/event-stream')
     const { bounds, payload } = tailQuestion(r.query, live)
     const c = r.caller(r.vhost())
+    if (r.raw.method === 'HEAD') {
+      watch(c, nobody, bounds).stop()
+      return undefined
+    }
     return live ? this.stream(r, c, watch, bounds, payload) : this.answer(r, c, watch, bounds, payload)
   }
 
@@ -115,14 +122,17 @@ class Tails {
     watch: Watch,
     bounds: TailBounds,
     payload: PayloadOptions,
-  ): Promise<Json> {
+  ): Promise<unknown> {
     const answer = new TailAnswer(payload)
     const tail = watch(c, answer, bounds)
     const gone = (): void => tail.end('time')
     this.count++
     r.raw.raw.socket.once('close', gone)
     try {
-      return await answer.done
+      const text = await answer.done
+      if (r.query.columns !== undefined) return JSON.parse(text)
+      r.reply.type('application/json; charset=utf-8')
+      return text
     } finally {
       this.count--
       r.raw.raw.socket.off('close', gone)

@@ -1,0 +1,69 @@
+/** Bodies of requests from whoever has not logged in take no memory; long answers are made bit by bit. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Readable } from 'node:stream'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
+import { type Listed, type ListQuery, listed } from '../../src/management/listing.ts'
+import { useHttp } from './target.ts'
+
+const http = useHttp()
+
+/** The first line of the answer to a request that announces a large body and sends nothing of it. */
+async function announced(method: string, path: string): Promise<string> {
+  const socket = connect(Number(new URL(http.base).port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n`)
+  const [chunk] = (await once(socket, 'data')) as [Buffer]
+  return chunk.toString('latin1').split('\r\n')[0] as string
+}
+
+describe('a body before the login', () => {
+  it('is not waited for where there is nothing', async () => {
+    for (const path of ['/', '/nothing', '/assets/x', '/login.json', '/api', '/api/nothing/at/all'])
+      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
+        expect([method, path, await announced(method, path)]).toEqual([
+          method,
+          path,
+          'HTTP/1.1 405 Method Not Allowed',
+        ])
+    expect(await announced('OPTIONS', '/api/nothing')).toBe('HTTP/1.1 200 OK')
+  })
+
+  it('is as long as a name and a password may be where that is what comes', async () => {
+    expect(await announced('POST', '/api/login')).toBe('HTTP/1.1 413 Payload Too Large')
+    const login = (password: string): Promise<Response> =>
+      fetch(`${http.base}/api/login`, {
+        method: 'POST',
+        body: new URLSearchParams({ username: 'guest', password }),
+      })
+    expect((await login('guest')).status).toBe(200)
+    expect((await login('x'.repeat(LOGIN_BODY_BYTES_MAX))).status).toBe(413)
+  })
+})
+
+const kind: Listed<string> = { name: (item) => item, describe: (name) => ({ name }) }
+const names = ['a', 'b', 'c']
+
+async function text(answer: unknown): Promise<string> {
+  expect(answer).toBeInstanceOf(Readable)
+  return (await (answer as Readable).toArray()).join('')
+}
+
+describe('a list with the history of numbers', () => {
+  it('is made one object at a time, whole or as a page, and says the same', async () => {
+    const history: ListQuery & Record<string, string> = { lengths_age: '60', lengths_incr: '5' }
+    expect(JSON.parse(await text(await listed(names, kind, history)))).toEqual(await listed(names, kind, {}))
+    const page = { page: '1', page_size: '2' }
+    expect(await text(await listed(names, kind, { ...history, ...page }))).toBe(
+      JSON.stringify(await listed(names, kind, page)),
+    )
+  })
+
+  it('comes over HTTP as JSON', async () => {
+    for (const vhosts of ['a', 'b']) await http.put(`vhosts/${vhosts}`)
+    const { status, json } = await http.get('exchanges?page=1&page_size=3&msg_rates_age=10&msg_rates_incr=5')
+    expect(status).toBe(200)
+    expect([json.items.length, json.page_size]).toEqual([3, 3])
+  })
+})
