@@ -160,6 +160,11 @@ switch (task) {
     run('tsc', ['-p', 'test/bench/tsconfig.json'])
     run('node', ['node_modules/.cache/leveret-bench/test/bench/run.js', ...rest])
     break
+  case 'torture':
+    await build()
+    run('tsc', ['-p', 'test/torture/tsconfig.json'])
+    run('node', ['node_modules/.cache/leveret-torture/test/torture/run.js', ...rest])
+    break
   case 'bench:micro':
     run('vitest', ['bench', '--run', ...rest])
     break

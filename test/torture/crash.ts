@@ -1,0 +1,119 @@
+/** Kills the broker at random moments under a mixed load, starts it again and looks for what it has lost or mixed up. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrokerProcess, startProcess } from '../support/process.ts'
+import { table } from '../support/wire.ts'
+import { StreamActor, TopologyActor, TxActor } from './other-actors.ts'
+import { type Actor, QueueActor, type QueueActorOptions } from './queue-actor.ts'
+import { type Random, randomOf } from './random.ts'
+
+export interface CrashOptions {
+  readonly rounds: number
+  readonly seed: number
+  /** Told of each round. */
+  readonly say?: (line: string) => void
+}
+
+const one = (): number => 0
+
+const queueActors: readonly QueueActorOptions[] = [
+  { name: 'plain', group: one, lively: true },
+  { name: 'fanout', queues: 3, exchange: { type: 'fanout' }, group: one, lively: true },
+  {
+    name: 'priority',
+    args: { 'x-max-priority': 4 },
+    properties: (id) => ({ priority: id % 5 }),
+    group: (id) => id % 5,
+    lively: true,
+  },
+  { name: 'quorum', args: { 'x-queue-type': 'quorum', 'x-delivery-limit': -1 }, lively: true },
+  { name: 'large', bytes: 400_000, window: 12, group: one, lively: true },
+  { name: 'backlog', bytes: 3_000, window: 200, group: one },
+  { name: 'short', args: { 'x-max-length': 40 }, maxLength: 40, group: one },
+  {
+    name: 'full',
+    args: { 'x-max-length': 40, 'x-overflow': 'reject-publish' },
+    group: one,
+    lively: true,
+  },
+  {
+    name: 'expiring',
+    args: { 'x-message-ttl': 150, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'expired' },
+    target: 'expired',
+  },
+  {
+    name: 'delayed',
+    exchange: { type: 'x-delayed-message', args: { 'x-delayed-type': 'fanout' } },
+    properties: (_, random) => ({ headers: table({ 'x-delay': 1 + random(400) }) }),
+    window: 20,
+  },
+  {
+    name: 'once',
+    args: { 'x-message-deduplication': true, 'x-cache-size': 100_000 },
+    properties: (id) => ({ headers: table({ 'x-deduplication-header': `m${id}` }) }),
+    copies: 2,
+    group: one,
+  },
+]
+
+function actorsOf(random: Random): Actor[] {
+  const own = (): Random => randomOf(random(2 ** 31))
+  const queues = queueActors.map((o) => new QueueActor(o, own()))
+  return [...queues, new TxActor(own()), new StreamActor(own()), new TopologyActor(own())]
+}
+
+/** @returns what was wrong, with the round */
+export async function crashRounds({ rounds, seed, say = () => {} }: CrashOptions): Promise<string[]> {
+  const random = randomOf(seed)
+  const actors = actorsOf(random)
+  const dir = mkdtempSync(join(tmpdir(), 'leveret-torture-'))
+  const problems: string[] = []
+  for (let round = 1; round <= rounds; round++) {
+    const began = performance.now()
+    const broker = await startProcess(dir)
+    const startMs = Math.round(performance.now() - began)
+    const found = await inRound(broker, actors, random)
+    for (const text of found) problems.push(`round ${round}: ${text}`)
+    say(`round ${round}: started in ${startMs} ms, ${found.length === 0 ? 'all there' : found.join('; ')}`)
+  }
+  const broker = await startProcess(dir)
+  problems.push(...(await checked(broker, actors)).map((text) => `at the end: ${text}`))
+  const code = await broker.stop('SIGTERM')
+  say(`confirmed: ${actors.map((a) => `${a.name} ${a.confirmed}`).join(', ')}`)
+  for (const a of actors) if (a.confirmed === 0) problems.push(`${a.name} has done nothing`)
+  if (code !== 0) problems.push(`at the end: exit code ${code}`)
+  if (problems.length === 0) rmSync(dir, { recursive: true, force: true })
+  else say(`the data folder is ${dir}`)
+  return problems
+}
+
+async function checked(broker: BrokerProcess, actors: readonly Actor[]): Promise<string[]> {
+  const problems: string[] = []
+  for (const actor of actors) {
+    try {
+      problems.push(...(await actor.check(broker.url)).slice(0, 5).map((text) => `${actor.name}: ${text}`))
+    } catch (error) {
+      problems.push(`${actor.name}: ${(error as Error).message}`)
+    }
+  }
+  return problems
+}
+
+async function inRound(broker: BrokerProcess, actors: readonly Actor[], random: Random): Promise<string[]> {
+  const problems = await checked(broker, actors)
+  let killed = false
+  const work = actors.map(async (actor) => {
+    try {
+      await actor.work(broker.url)
+    } catch (error) {
+      if (!killed) problems.push(`${actor.name}: ${(error as Error).message}`)
+    }
+  })
+  await new Promise((resolve) => setTimeout(resolve, 100 + random(900)))
+  killed = true
+  await broker.stop('SIGKILL')
+  await Promise.all(work)
+  for (const line of broker.lines) if (/"level":(50|60)/.test(line)) problems.push(`the log says ${line}`)
+  return problems
+}
