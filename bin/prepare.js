@@ -136,7 +136,7 @@ switch (task) {
     await build()
     run('vitest', ['run', '--config', 'test/cluster.config.ts', ...rest])
     break
-  case 'torture':
+  case 'torture:cluster':
     await build()
     process.env.ROUNDS ??= '20'
     run('vitest', [

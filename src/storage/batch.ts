@@ -108,6 +108,11 @@ export class GroupCommit {
     this.changed()
   }
 
+  /** Messages were changed in a way that somebody is told of: the answer waits for the disk, as after changes of metadata. */
+  noteChange(): void {
+    if (this.dirty) this.changes++
+  }
+
   /** What changes from now on until `letGo` comes to the disk together, in however many turns it is made. */
   hold(): void {
     this.holds++

@@ -111,6 +111,36 @@ describe('back-pressure', () => {
   })
 })
 
+describe('queue.purge', () => {
+  /** Found by npm run torture: messages of a queue that was purged before the broker was killed had come back. */
+  it('is answered when it is on disk', async () => {
+    const storage = new StuckStorage({ keeps: true })
+    const commit = new GroupCommit(storage, systemClock)
+    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
+    const { server, listeners } = serverOf(broker)
+    broker.load()
+    await commit.flush()
+    const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
+    onTestFinished(async () => {
+      const closed = listeners.close()
+      await server.close()
+      await closed
+    })
+    const w = await session({ url })
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'q', durable: true }, MethodId.QueueDeclareOk)
+    await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+    w.publish(CH, { routingKey: 'q', body: 'x', properties: { deliveryMode: 2 } })
+    await w.expect(CH, MethodId.BasicAck)
+    storage.stuck = true
+    w.send(CH, MethodId.QueuePurge, { queue: 'q' })
+    await until(() => broker.vhosts.get('/')?.queues.get('q')?.counts.ready === 0, 'the purge')
+    await quietMoment()
+    expect(w.inbox).toEqual([])
+    storage.goOn()
+    expect((await w.expect(CH, MethodId.QueuePurgeOk)).messageCount).toBe(1)
+  })
+})
+
 describe('paging', () => {
   it('keeps a long transient queue out of memory, in order, and leaves nothing behind', async () => {
     const storage = new MemoryStorage({ keeps: true })

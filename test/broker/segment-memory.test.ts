@@ -5,6 +5,7 @@ import { Chain } from '../../src/broker/messages/chain.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
 import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
 import { SegmentMemory } from '../../src/broker/messages/segment-memory.ts'
+import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -77,5 +78,45 @@ describe('after a flood', () => {
     for (let i = 0; i < 3; i++) clock.pass(2500)
     for (const chain of chains) expect(chain.holding.memory).toBeLessThan(SEGMENT_BYTES)
     pager.stop()
+  })
+})
+
+describe('a segment that the store cannot read', () => {
+  it('stays on disk, with its memory given back, and is read when the store can', async () => {
+    const clock = new ManualClock()
+    const storage = new MemoryStorage({ keeps: true })
+    const commit = new GroupCommit(storage, clock)
+    const pager = new Pager(1, commit, clock)
+    const log = new SegmentStore(1, commit, storage)
+    const chain = new Chain(log, pager, () => log)
+    const m = messageOf(30_000)
+    for (let i = 0; i < 40; i++) {
+      chain.append(m, 0)
+      await commit.flush()
+    }
+    const before = pager.resident
+    const records = storage.records.bind(storage)
+    let broken = true
+    storage.records = function* (id, segment) {
+      for (const r of records(id, segment)) {
+        yield r
+        if (broken) throw new Error('the store is closed')
+      }
+    }
+    const drain = (): void => {
+      while (chain.head()) chain.removeHead()
+    }
+    expect(drain).toThrow('the store is closed')
+    const { ready } = chain
+    for (let i = 0; i < 1000; i++) expect(() => chain.head()).toThrow('the store is closed')
+    expect(pager.resident).toBeLessThanOrEqual(before)
+    broken = false
+    expect(chain.ready).toBe(ready)
+    let count = 0
+    for (; chain.head(); count++) {
+      expect(chain.headSegment.bodySize(chain.headIndex)).toBe(30_000)
+      chain.removeHead()
+    }
+    expect([count, chain.ready]).toEqual([ready, 0])
   })
 })

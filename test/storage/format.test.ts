@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
 import { FieldTable, fieldEntry, toField } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { checkFolder } from '../../src/storage/check.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { Damage, StorageWrite } from '../../src/storage/storage.ts'
 import { Wire } from '../support/wire.ts'
@@ -46,6 +47,16 @@ const every = (from: number, step: number): string[] => {
 }
 
 describe('a folder of the first format', () => {
+  it('is taken over by a check too, which says so', async () => {
+    const dir = oldFolder()
+    const said: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const { damage, unchecked, records } = await checkFolder(dir, (s) => said.push(s))
+      expect([damage, unchecked]).toEqual([[], records])
+    }
+    expect(said).toEqual(['format 1 of the folder is taken over to 2 now'])
+  })
+
   it('is taken over with everything in it, and stays so', async () => {
     const dataDir = oldFolder()
     let broker = await createBroker({ port: 0, storage: 'lmdb', dataDir })

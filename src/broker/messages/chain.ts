@@ -355,7 +355,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   private load(segment: Segment): boolean {
     if (segment.bytes !== undefined || segment.count === 0) return true
     const log = (this.log ?? this.spillLog) as SegmentStore
-    const lost = log.load(segment, (bytes) => this.pager.room(bytes))
+    const lost = log.load(segment, this.pager)
     this.pager.added(segment)
     if (lost.length > 0) this.lose(segment, lost)
     return false

@@ -92,6 +92,11 @@ export class Pager {
     return this.memory(bytes > SEGMENT_BYTES / 2 && bytes <= SEGMENT_BYTES ? SEGMENT_BYTES : bytes)
   }
 
+  /** Nothing was put there. */
+  unused(memory: Uint8Array): void {
+    this.memories.give(memory)
+  }
+
   added(segment: Segment): void {
     const { bytes } = segment
     if (bytes === undefined) return

@@ -18,6 +18,13 @@ export interface Restored {
   readonly next: { readonly segment: number; readonly message: number }
 }
 
+/** Where segments find memory. */
+export interface SegmentRoom {
+  /** For at least that many octets. */
+  room(bytes: number): Uint8Array
+  unused(memory: Uint8Array): void
+}
+
 export class SegmentStore implements BatchSource {
   readonly id: number
   /** Told when a batch has taken up a segment. */
@@ -168,11 +175,25 @@ export class SegmentStore implements BatchSource {
 
   /**
    * Reads the entries of a segment back into memory, for which `memory` finds the room. Returns the indexes of ready
-   * messages that the store has lost: they are settled from now on.
+   * messages that the store has lost: they are settled from now on. Where the store fails the segment stays as it was.
    */
-  load(segment: Segment, memory: (bytes: number) => Uint8Array): number[] {
-    const room = memory((segment.used + 3) & ~3)
-    segment.load(room)
+  load(segment: Segment, memory: SegmentRoom): number[] {
+    const room = memory.room((segment.used + 3) & ~3)
+    try {
+      segment.load(room)
+      this.readInto(segment, room)
+    } catch (error) {
+      segment.unloaded()
+      memory.unused(room)
+      throw error
+    }
+    segment.states = unpackStates(segment.packedStates, segment.count)
+    segment.packedStates = undefined
+    if (segment.deliveriesUnknown) markDelivered(segment)
+    return settleLost(segment)
+  }
+
+  private readInto(segment: Segment, room: Uint8Array): void {
     segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
     let at = 0
     for (const { index, bytes } of this.storage.records(this.id, segment.number)) {
@@ -184,10 +205,6 @@ export class SegmentStore implements BatchSource {
       }
     }
     segment.used = at
-    segment.states = unpackStates(segment.packedStates, segment.count)
-    segment.packedStates = undefined
-    if (segment.deliveriesUnknown) markDelivered(segment)
-    return settleLost(segment)
   }
 }
 

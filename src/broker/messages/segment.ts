@@ -227,6 +227,10 @@ export class Segment extends SegmentLifecycle {
   unload(): void {
     invariant(this.gone || this.live === 0 || !this.dirty, 'the store has what leaves memory')
     if (!this.gone) this.packedStates = packStates(this)
+    this.unloaded()
+  }
+
+  unloaded(): void {
     this.bytes = undefined
     this.words = noWords
     this.offsets = noOffsets

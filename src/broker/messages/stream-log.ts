@@ -136,7 +136,7 @@ export class StreamLog implements SegmentOwner {
   }
 
   private load(segment: Segment): void {
-    this.log?.load(segment, (bytes) => this.pager.room(bytes))
+    this.log?.load(segment, this.pager)
     this.pager.added(segment)
     if (segment.sealed) this.pager.sealed(segment, this)
   }

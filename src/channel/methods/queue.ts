@@ -69,6 +69,7 @@ export const queueMethods = {
   [MethodId.QueuePurge](ch, m) {
     ch.client.replyWhenDurable(ch, () => {
       const messageCount = purgeQueue(ch.caller, queueName(ch, m.queue))
+      if (messageCount > 0) ch.broker.commit.noteChange()
       return m.nowait ? undefined : { id: MethodId.QueuePurgeOk, messageCount }
     })
   },

@@ -4,6 +4,7 @@
  */
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { areFree } from '../../util/descriptors.ts'
+import { nextTurn } from '../../util/timers.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
 import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
@@ -154,14 +155,16 @@ export class LmdbStorage implements Storage {
 
   /**
    * Every page that was read stays mapped and counts as memory of the process, up to the size of the file: mapping it
-   * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between.
+   * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between; and
+   * in an event of its own, nothing else that waited for such promises.
    */
-  private mapAnew(): Promise<void> {
+  private async mapAnew(): Promise<void> {
+    await nextTurn()
     if (!areFree(MAP_DESCRIPTORS) || this.readers > 0) {
       this.mapped.restart()
-      return Promise.resolve()
+      return
     }
-    return this.root.close().then(() => this.map())
+    await this.root.close().then(() => this.map())
   }
 
   /** @throws StorageError where the folder cannot be used; nothing in it is changed then */
@@ -175,7 +178,7 @@ export class LmdbStorage implements Storage {
       const isNew = !hasStore(dir, notice)
       const foreign = hasOthersFiles(dir)
       storage.map()
-      await storage.checkFormat(dir, isNew)
+      await storage.checkFormat(dir, isNew, options.notice)
       // Not before it is known to be a store of ours. What has just been made is nobody's business to hear of.
       keepToOwner(dir, foreign, isNew ? () => {} : notice)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
@@ -190,7 +193,7 @@ export class LmdbStorage implements Storage {
   }
 
   /** The version stands in the clear, so that every release can read it. */
-  private async checkFormat(dir: string, isNew: boolean): Promise<void> {
+  private async checkFormat(dir: string, isNew: boolean, notice?: LmdbOptions['notice']): Promise<void> {
     const found = this.meta.get(FORMAT_KEY)
     if (found === undefined && !isNew)
       throw unreadable(dataFile(this.dir), `its record '${FORMAT_KEY}' is missing`)
@@ -203,6 +206,7 @@ export class LmdbStorage implements Storage {
         'VERSION',
         `the data folder ${dir} has format ${version}, written by a newer release; this one reads up to ${FORMAT_VERSION}`,
       )
+    if (version > 0) notice?.(`format ${version} of the folder is taken over to ${FORMAT_VERSION} now`)
     await this.root.batch(() => {
       if (version > 0) sealAll(this.meta, this.segmentStates, FORMAT_KEY)
       const value = JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })

@@ -85,10 +85,12 @@ export class LoggedStorage implements Storage {
   }
 
   async write(batch: readonly StorageWrite[]): Promise<void> {
-    this.store.ensureRoom(batch, this.applier.bytes)
     const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
     let position = this.log.last
-    if (kept.length > 0) position = await this.log.append(this.encoder.encode(EPOCH, position + 1, kept))
+    const record = kept.length === 0 ? undefined : this.encoder.encode(EPOCH, position + 1, kept)
+    // The journal's file may have to grow, and then the store's.
+    this.store.ensureRoom(batch, this.applier.bytes + (record?.length ?? 0))
+    if (record !== undefined) position = await this.log.append(record)
     this.applier.add(batch, position)
   }
 

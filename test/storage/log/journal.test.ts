@@ -113,14 +113,15 @@ describe('the files of a journal', () => {
 })
 
 /** SEEDS=1000 for more. */
-const SEEDS = Number(process.env['SEEDS'] ?? 150)
+const SEEDS = Number(process.env['SEEDS'] ?? 1000)
 
 describe('a power cut', () => {
   it(`at a random moment loses nothing that was appended (${SEEDS} seeds)`, async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const random = randomOf(seed)
       const disk = new SimulatedDisk(random)
-      disk.free = 20e6
+      // Files are made in advance only in some: filling them with zeros is what takes the time.
+      disk.free = seed % 8 === 0 ? 20e6 : 10e6
       let needed = 1
       let last = 0
       for (let run = 0; run < 3; run++) {
