@@ -25,16 +25,20 @@ export class PeerError extends Error {
 
 /** As many octets as are asked for; the rest stays in the stream. @throws PeerError where it ends before */
 export async function readExactly(stream: Duplex, count: number): Promise<Buffer> {
-  if (count === 0) return Buffer.alloc(0)
-  for (;;) {
-    const bytes = stream.read(count) as Buffer | null
-    if (bytes !== null) {
-      if (bytes.length < count) throw new PeerError('the connection has ended early')
-      return bytes
-    }
-    if (stream.readableEnded || stream.destroyed) throw new PeerError('the connection has ended early')
-    await changed(stream)
+  const chunks: Buffer[] = []
+  let length = 0
+  while (length < count) {
+    // All there is: where a part is left in the stream, it says at once and again that there is something to read.
+    const chunk = stream.read() as Buffer | null
+    if (chunk !== null) {
+      chunks.push(chunk)
+      length += chunk.length
+    } else if (stream.readableEnded || stream.destroyed) throw new PeerError('the connection has ended early')
+    else await changed(stream)
   }
+  const all = Buffer.concat(chunks)
+  if (length > count) stream.unshift(all.subarray(count))
+  return all.subarray(0, count)
 }
 
 /** There is more to read, or there never will be. */

@@ -2,6 +2,7 @@
  * Real processes that are killed, stopped and cut off, under traffic with a record of its own. `npm run test:cluster` does
  * each once, `npm run torture:cluster` as often as ROUNDS says.
  */
+import { rmSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BrokerOfCluster, pause, RealCluster } from '../../support/real-cluster.ts'
 import { Traffic } from './traffic.ts'
@@ -82,6 +83,17 @@ const faults: { readonly [name: string]: () => Promise<void> } = {
     for (const w of active.wires) w.cut()
     await pause(6000)
     for (const w of active.wires) w.mend()
+  },
+  'a standby has lost its folder': async () => {
+    const b = await standby()
+    await b.stop('SIGKILL')
+    rmSync(b.dir, { recursive: true, force: true })
+    b.run()
+    await cluster.whole()
+    const [active, copy] = [await cluster.serving(), b]
+    const status = await active.status()
+    const applied = (name: string): number => status?.nodes.find((n) => n.name === name)?.applied ?? 0
+    expect(applied(copy.name)).toBeGreaterThan(0)
   },
   'a planned switch': async () => {
     const [active, next] = [await cluster.serving(), await standby()]
