@@ -40,10 +40,15 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     types: ['operations', 'model', 'alarms'],
   },
   config: { any: ['connection', 'security', 'operations', 'util', 'limits'], types: ['model'] },
-  definitions: { any: ['operations', 'broker', 'security', 'protocol', 'util', 'limits'], types: ['model'] },
+  shovel: { any: ['operations', 'connection', 'security', 'protocol', 'util', 'limits'], types: ['model'] },
+  definitions: {
+    any: ['shovel', 'operations', 'broker', 'security', 'protocol', 'util', 'limits'],
+    types: ['model'],
+  },
   management: {
     any: [
       'definitions',
+      'shovel',
       'operations',
       'channel',
       'connection',
@@ -65,6 +70,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
       'metrics',
       'management',
       'definitions',
+      'shovel',
       'model',
       'operations',
       'connection',

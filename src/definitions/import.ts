@@ -12,10 +12,12 @@ import { bind } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
+import { SHOVEL } from '../operations/parameters.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
+import { checkShovel } from '../shovel/definition.ts'
 import { nextTurn } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
@@ -145,7 +147,10 @@ async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<voi
   else if (component === 'vhost-limits')
     for (const [limit, n] of Object.entries(pairs(value)))
       setVhostLimit(model.broker, vhost, limit, Number(n))
-  else {
+  else if (component === SHOVEL) {
+    checkShovel(name, value)
+    model.parameters.set({ vhost: vhost.name, component, name, value })
+  } else {
     model.parameters.set({ vhost: vhost.name, component, name, value })
     model.logger.warn(
       { component, name, vhost: vhost.name },

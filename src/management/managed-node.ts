@@ -8,6 +8,7 @@ import type { NodeLimits } from '../connection/admission.ts'
 import type { Listeners } from '../connection/listeners.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
+import type { Shovels } from '../shovel/shovels.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Listening } from '../util/listening.ts'
 import type { Logger } from '../util/logger.ts'
@@ -18,6 +19,7 @@ import type { ClusterView } from './cluster-view.ts'
 export interface ManagedBroker {
   readonly model: Model
   readonly server: Server
+  readonly shovels: Shovels
   /** Values in the store that were found damaged since it was opened. */
   readonly storeDamaged: number
   /** Copies the data folder into one that is empty or not there yet. @throws StorageError */

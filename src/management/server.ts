@@ -64,6 +64,7 @@ import { parameterRoutes } from './routes/parameters.ts'
 import { policyRoutes } from './routes/policies.ts'
 import { processRoutes } from './routes/process.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { shovelRoutes } from './routes/shovels.ts'
 import { topologyRoutes } from './routes/topology.ts'
 import { vhostRoutes } from './routes/vhosts.ts'
 import { type DescribedRoute, openApi } from './schemas/openapi.ts'
@@ -150,6 +151,7 @@ export class ManagementServer {
       clientRoutes,
       definitionRoutes,
       parameterRoutes,
+      shovelRoutes,
       faultRoutes,
       clusterRoutes,
     ])

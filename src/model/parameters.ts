@@ -1,6 +1,6 @@
 /**
- * Runtime parameters of features that Leveret does not have, shovels and federation among them: kept as they came, so that
- * a definitions file loses nothing on its way through.
+ * Runtime parameters: shovels, and those of features that Leveret does not have, kept as they came, so that a definitions
+ * file loses nothing on its way through.
  */
 import type { GroupCommit } from '../storage/batch.ts'
 import type { StoredObjects } from '../util/stored-objects.ts'
@@ -30,6 +30,7 @@ export class Parameters {
   private readonly commit: GroupCommit
   private parameters: Parameter[] = []
   private globals: GlobalParameter[] = []
+  private readonly watchers: (() => void)[] = []
 
   constructor(objects: StoredObjects, commit: GroupCommit) {
     this.objects = objects
@@ -54,6 +55,23 @@ export class Parameters {
     this.commit.put(KEY, Buffer.from(JSON.stringify({ parameters, globals })))
   }
 
+  /** Told of each change of a parameter that belongs to a vhost. */
+  watch(changed: () => void): void {
+    this.watchers.push(changed)
+  }
+
+  private changed(): void {
+    this.save()
+    for (const w of this.watchers) w()
+  }
+
+  /** The vhost is gone. */
+  removeVhost(vhost: string): void {
+    if (this.parameters.every((p) => p.vhost !== vhost)) return
+    this.parameters = this.parameters.filter((p) => p.vhost !== vhost)
+    this.changed()
+  }
+
   list(): readonly Parameter[] {
     return this.parameters
   }
@@ -68,12 +86,12 @@ export class Parameters {
 
   set(p: Parameter): void {
     this.parameters = [...this.parameters.filter((o) => !isSame(o, p)), p]
-    this.save()
+    this.changed()
   }
 
   remove(p: ParameterName): void {
     this.parameters = this.parameters.filter((o) => !isSame(o, p))
-    this.save()
+    this.changed()
   }
 
   /** undefined where there is none of that name. */

@@ -7,6 +7,7 @@ import type { ManagedBroker } from '../management/managed-node.ts'
 import { Model } from '../model/model.ts'
 import { applyVhostDefaults } from '../operations/vhost-defaults.ts'
 import type { OAuth } from '../security/oauth.ts'
+import { Shovels } from '../shovel/shovels.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Loggers } from '../util/logger.ts'
 import { seed } from './seed.ts'
@@ -21,6 +22,7 @@ export interface ActiveBrokerOptions {
 export class ActiveBroker implements ManagedBroker {
   readonly model: Model
   readonly server: Server
+  readonly shovels: Shovels
   private readonly storage: Storage
 
   private constructor(storage: Storage, { settings, loggers, host, oauth }: ActiveBrokerOptions) {
@@ -39,6 +41,7 @@ export class ActiveBroker implements ManagedBroker {
       login: { ...settings.login, oauth },
       proxies: settings.proxies,
     })
+    this.shovels = new Shovels(this.model, this.server)
   }
 
   /** Brings back what the store holds, and what the settings want beside it. @throws StorageError; Error for definitions */
@@ -47,6 +50,7 @@ export class ActiveBroker implements ManagedBroker {
     try {
       active.model.restore()
       await seed(active.model, options.settings)
+      active.shovels.open()
       return active
     } catch (error) {
       await active.model.abandon()
@@ -70,6 +74,7 @@ export class ActiveBroker implements ManagedBroker {
 
   /** Tells the clients, and writes what is left. @throws StorageError where the store refuses it */
   async close(): Promise<void> {
+    await this.shovels.close()
     await this.server.close()
     await this.model.close()
   }
@@ -86,6 +91,7 @@ export class ActiveBroker implements ManagedBroker {
   /** Nothing more is written or confirmed; clients are told why. */
   async depose(reason: string): Promise<void> {
     const { turn } = this.model.broker
+    const ended = this.shovels.close()
     if (turn.isShut) this.server.dropHeld()
     turn.gate = undefined
     const forgotten = this.model.abandon()
@@ -93,6 +99,7 @@ export class ActiveBroker implements ManagedBroker {
     // What was held back waits for this; nobody is left who could be served by it.
     turn.run()
     await closed
+    await ended
     await forgotten
   }
 }

@@ -4,15 +4,11 @@ import type { Vhost } from '../broker/vhost.ts'
 import { InvalidRequest } from './invalid-request.ts'
 import { setVhostLimit } from './vhosts.ts'
 
+/** With an effect. */
+export const SHOVEL = 'shovel'
+
 /** Of features that RabbitMQ has and Leveret has not: kept and given back. */
-const components = [
-  'shovel',
-  'federation',
-  'federation-upstream',
-  'federation-upstream-set',
-  'tracing',
-  'mqtt',
-]
+const withoutEffect = ['federation', 'federation-upstream', 'federation-upstream-set', 'tracing', 'mqtt']
 
 export const NO_EFFECT = 'a parameter of a feature that is not there: kept, without effect'
 
@@ -23,7 +19,7 @@ export class UnknownComponent extends InvalidRequest {
 }
 
 export function isComponent(name: string): boolean {
-  return components.includes(name)
+  return name === SHOVEL || withoutEffect.includes(name)
 }
 
 /** All at once; what is not given is no longer limited. @throws InvalidRequest; nothing is changed then */

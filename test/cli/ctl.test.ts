@@ -125,9 +125,9 @@ describe('commands of rabbitmqctl', () => {
   })
 
   it('set parameters, names and marks', async () => {
-    await out('set_parameter', 'shovel', 'mine', '{"src-uri":"amqp://"}')
-    expect(await out('list_parameters', '-s')).toBe('shovel\tmine\t{"src-uri":"amqp://"}\n')
-    await out('clear_parameter', 'shovel', 'mine')
+    await out('set_parameter', 'federation', 'mine', '{"src-uri":"amqp://"}')
+    expect(await out('list_parameters', '-s')).toBe('federation\tmine\t{"src-uri":"amqp://"}\n')
+    await out('clear_parameter', 'federation', 'mine')
     expect(await out('list_parameters', '-s')).toBe('')
     await out('set_global_parameter', 'site', '"north"')
     expect(await out('list_global_parameters', '-s')).toContain('site\tnorth')

@@ -196,10 +196,10 @@ describe('definitions', () => {
 
   it('keep what belongs to features that are not there', async () => {
     const mine = await other()
-    const shovel = { vhost: '/', component: 'shovel', name: 's', value: { 'src-uri': 'amqp://' } }
+    const shovel = { vhost: '/', component: 'federation', name: 's', value: { 'src-uri': 'amqp://' } }
     expect((await mine.post('definitions', { parameters: [shovel] })).status).toBe(204)
     expect((await mine.get('definitions')).json.parameters).toContainEqual(shovel)
-    expect((await mine.get('parameters/shovel')).json).toEqual([shovel])
+    expect((await mine.get('parameters/federation')).json).toEqual([shovel])
   })
 
   it('of very many objects come and go bit by bit', async () => {

@@ -64,9 +64,9 @@ describe.each(['x', { a: 1 }])('members with the value %j', (value) => {
   })
 
   it('stay in parameters, policies and the properties of clients', async () => {
-    await http.put('parameters/shovel/%2F/p', { value: odd(value) })
+    await http.put('parameters/federation/%2F/p', { value: odd(value) })
     await http.put('global-parameters/g', { value: odd(value) })
-    for (const path of ['parameters/shovel/%2F/p', 'global-parameters/g'])
+    for (const path of ['parameters/federation/%2F/p', 'global-parameters/g'])
       expect([path, ownNames((await http.get(path)).json.value)]).toEqual([path, all])
     const refused = await http.put('policies/%2F/p', { pattern: '', definition: odd(value) })
     expect([refused.status, refused.json.reason]).toEqual([400, expect.stringContaining('__proto__')])
@@ -86,7 +86,7 @@ describe('objects called so', () => {
       [`queues/%2F/${name}`, {}],
       [`exchanges/%2F/${name}`, { type: 'fanout' }],
       [`policies/%2F/${name}`, { pattern: '^never$', definition: { 'max-length': 1 } }],
-      [`parameters/shovel/%2F/${name}`, { value: 1 }],
+      [`parameters/federation/%2F/${name}`, { value: 1 }],
       [`global-parameters/${name}`, { value: 1 }],
     ] as const) {
       expect([path, (await http.get(path)).status]).toEqual([path, 404])
@@ -99,7 +99,7 @@ describe('objects called so', () => {
       `queues/%2F/${name}`,
       `exchanges/%2F/${name}`,
       `policies/%2F/${name}`,
-      `parameters/shovel/%2F/${name}`,
+      `parameters/federation/%2F/${name}`,
       `global-parameters/${name}`,
       `users/${name}`,
     ])

@@ -36,7 +36,9 @@ async function populate(): Promise<void> {
   await put('topic-permissions/%2F/ann', { exchange: 'amq.topic', write: '', read: '' })
   await put('policies/%2F/p', { pattern: '^q$', definition: { 'max-length': 5 } })
   await put('operator-policies/%2F/p', { pattern: '^q$', definition: { 'max-length': 4 } })
-  await put('parameters/shovel/%2F/s', { value: { 'src-uri': 'amqp://' } })
+  const nowhere = { 'src-uri': 'amqp://127.0.0.1:1', 'dest-uri': 'amqp://127.0.0.1:1', 'reconnect-delay': 0 }
+  for (const name of ['s', 'q'])
+    await put(`parameters/shovel/%2F/${name}`, { value: { ...nowhere, 'src-queue': 's' } })
   await put('global-parameters/g', { value: { a: 1 } })
   await put('exchanges/%2F/x', { type: 'headers' })
   for (const [name, args] of [

@@ -30,14 +30,15 @@ beforeAll(async () => {
     await http.put(`users/${user}`, { password: 'p', tags })
   for (const user of ['nobody', 'manager', 'policies'])
     await http.put(`permissions/other/${user}`, { configure: '', write: '', read: '' })
-  for (const vhost of ['%2F', 'other']) await http.put(`parameters/shovel/${vhost}/s`, { value: shovel })
+  for (const vhost of ['%2F', 'other'])
+    await http.put(`parameters/federation-upstream/${vhost}/s`, { value: shovel })
   await http.put('global-parameters/g', { value: shovel })
 })
 
 const vhostsIn = (json: { vhost: string }[]): string[] => json.map((p) => p.vhost)
 
 describe('parameters', () => {
-  it.each(['parameters', 'parameters/shovel'])(
+  it.each(['parameters', 'parameters/federation-upstream'])(
     'in %s are those of vhosts that the user may see',
     async (path) => {
       expect(vhostsIn((await http.get(path)).json)).toEqual(['/', 'other'])
@@ -47,7 +48,7 @@ describe('parameters', () => {
   )
 
   it('of one vhost are refused to those who may not see it, and to those without the tag', async () => {
-    for (const path of ['parameters/shovel/VHOST', 'parameters/shovel/VHOST/s']) {
+    for (const path of ['parameters/federation-upstream/VHOST', 'parameters/federation-upstream/VHOST/s']) {
       expect((await http.get(path.replace('VHOST', 'other'), 'policies:p')).status).toBe(200)
       expect((await http.get(path.replace('VHOST', '%2F'), 'policies:p')).status).toBe(401)
       expect((await http.get(path.replace('VHOST', 'nowhere'), 'policies:p')).status).toBe(404)
@@ -57,17 +58,21 @@ describe('parameters', () => {
           401,
         ])
     }
-    const put = await http.call('PUT', 'parameters/shovel/%2F/s', { value: {} }, 'policies:p')
-    const gone = await http.call('DELETE', 'parameters/shovel/%2F/s', undefined, 'policies:p')
+    const put = await http.call('PUT', 'parameters/federation-upstream/%2F/s', { value: {} }, 'policies:p')
+    const gone = await http.call('DELETE', 'parameters/federation-upstream/%2F/s', undefined, 'policies:p')
     expect([put.status, gone.status]).toEqual([401, 401])
-    expect((await http.get('parameters/shovel/%2F/s')).status).toBe(200)
+    expect((await http.get('parameters/federation-upstream/%2F/s')).status).toBe(200)
   })
 
   it('lose the passwords of addresses', async () => {
     for (const login of ['guest:guest', 'both:p']) {
-      for (const path of ['parameters', 'parameters/shovel', 'parameters/shovel/other'])
+      for (const path of [
+        'parameters',
+        'parameters/federation-upstream',
+        'parameters/federation-upstream/other',
+      ])
         for (const p of (await http.get(path, login)).json) expect(p.value).toEqual(shown)
-      expect((await http.get('parameters/shovel/other/s', login)).json.value).toEqual(shown)
+      expect((await http.get('parameters/federation-upstream/other/s', login)).json.value).toEqual(shown)
       expect((await http.get('global-parameters/g', login)).json.value).toEqual(shown)
       expect(JSON.stringify((await http.get('global-parameters', login)).json)).not.toContain('pa55word')
     }
@@ -77,10 +82,10 @@ describe('parameters', () => {
     const before = (await http.get('definitions')).json
     expect(before.parameters.map((p: { value: unknown }) => p.value)).toEqual([shovel, shovel])
     const one = (await http.get('definitions/other')).json
-    expect(one.parameters).toEqual([{ component: 'shovel', name: 's', value: shovel }])
-    await http.delete('parameters/shovel/other/s')
+    expect(one.parameters).toEqual([{ component: 'federation-upstream', name: 's', value: shovel }])
+    await http.delete('parameters/federation-upstream/other/s')
     expect((await http.post('definitions/other', one)).status).toBe(204)
-    await http.delete('parameters/shovel/%2F/s')
+    await http.delete('parameters/federation-upstream/%2F/s')
     expect((await http.post('definitions', before)).status).toBe(204)
     const sorted = (json: { parameters: object[] }): string[] =>
       json.parameters.map((p) => JSON.stringify(p)).sort()

@@ -152,9 +152,10 @@ describe('the loop of a Terraform provider: create, read, update, read, delete',
   differs('Debian’s RabbitMQ runs without the shovel plugin here')('of a shovel', async () => {
     const path = `parameters/shovel/${vhost}/s`
     isGone(await http.get(path))
+    const rest = { 'src-queue': 's', 'dest-uri': 'amqp://127.0.0.1:1', 'reconnect-delay': 0 }
     for (const [value, status] of [
-      [{ 'src-uri': 'amqp://a' }, 201],
-      [{ 'src-uri': 'amqp://b' }, 204],
+      [{ 'src-uri': 'amqp://127.0.0.1:1', ...rest }, 201],
+      [{ 'src-uri': 'amqp://127.0.0.1:2', ...rest }, 204],
     ] as const) {
       expect((await http.put(path, { value })).status).toBe(status)
       expect((await http.get(path)).json).toMatchObject({ vhost, component: 'shovel', name: 's', value })

@@ -8,6 +8,7 @@ import { messages } from './messages.ts'
 import { nodeCommands } from './node.ts'
 import { objects, policy } from './objects.ts'
 import { parameters } from './parameters.ts'
+import { shovels } from './shovels.ts'
 import { listenerCommands, queueCommands } from './tools.ts'
 import { unavailable } from './unavailable.ts'
 import { users } from './users.ts'
@@ -26,5 +27,6 @@ export const commands: Readonly<Record<string, Command>> = {
   ...diagnostics,
   ...queueCommands,
   ...listenerCommands,
+  ...shovels,
   ...clusterCommands,
 }

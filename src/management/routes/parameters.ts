@@ -1,9 +1,16 @@
-/** Runtime parameters: those that are something else here, and those of features that are not there. */
+/** Runtime parameters: shovels, those that are something else here, and those of features that are not there. */
 import { policyRequest } from '../../definitions/requests.ts'
 import { policyJson } from '../../definitions/shapes.ts'
 import type { GlobalParameter, Parameter, ParameterName } from '../../model/parameters.ts'
-import { isComponent, NO_EFFECT, setVhostLimits, UnknownComponent } from '../../operations/parameters.ts'
+import {
+  isComponent,
+  NO_EFFECT,
+  SHOVEL,
+  setVhostLimits,
+  UnknownComponent,
+} from '../../operations/parameters.ts'
 import { removePolicy, setPolicy } from '../../operations/policies.ts'
+import { checkShovel } from '../../shovel/definition.ts'
 import type { Logger } from '../../util/logger.ts'
 import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
@@ -57,10 +64,18 @@ function checkComponent(r: Request, component: string): void {
   if (component === LIMITS || component === OPERATOR_POLICY) r.need('administrator')
 }
 
-/** What is kept without effect says so. @throws UnknownComponent */
+/** What is kept without effect says so. @throws UnknownComponent; InvalidRequest for a shovel */
 function keep(logger: Logger, r: Request, p: Parameter): void {
   if (!isComponent(p.component)) throw new UnknownComponent(p.component)
   const { vhost, component, name }: ParameterName = p
+  if (component === SHOVEL) {
+    checkShovel(name, p.value, (target) => ({
+      user: r.user.name,
+      allowed: r.broker.vhosts.has(target) && r.user.access(target) !== undefined,
+    }))
+    r.model.parameters.set(p)
+    return
+  }
   logger.warn({ vhost, component, name }, 'a parameter of a feature that is not there: kept, without effect')
   r.warn(NO_EFFECT)
   r.model.parameters.set(p)

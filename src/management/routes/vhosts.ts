@@ -27,7 +27,9 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', async (r) => {
-    if (!(await deleteVhost(r.broker, r.users, r.server, r.params['vhost'] as string))) throw notFound()
+    const name = r.params['vhost'] as string
+    if (!(await deleteVhost(r.broker, r.users, r.server, name))) throw notFound()
+    r.model.parameters.removeVhost(name)
     return r.stored(false)
   })
   const protection = 'vhosts/:vhost/deletion/protection'

@@ -18,6 +18,7 @@ import {
   yesNo,
 } from './base.ts'
 import { deliveries, lengths, ofKind, peer, queueProperties } from './queues.ts'
+import { shovel } from './shovels.ts'
 
 function merged(...parts: readonly Schema[]): Schema {
   return object(Object.assign({}, ...parts.map((p) => p['properties'])))
@@ -312,6 +313,7 @@ export const answers = {
     },
     { warning: { ...text, description: 'why it is left out for some name, where that is so' } },
   ),
+  Shovel: shovel,
   Parameter: object({ vhost: text, component: text, name: text, value: anything }),
   GlobalParameter: object({ name: text, value: anything }),
   Connection: merged(

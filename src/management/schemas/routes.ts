@@ -370,6 +370,11 @@ const docs: { readonly [route: string]: RouteDoc } = {
     list: 'all',
   },
   'GET parameters/:component/:vhost/:name': { summary: 'One parameter', answer: 'Parameter' },
+  'GET shovels': { summary: 'Shovels and how they are', answer: 'Shovel', list: 'all' },
+  'GET shovels/:vhost': { summary: 'Those of a vhost', answer: 'Shovel', list: 'all' },
+  'GET shovels/vhost/:vhost/:name': { summary: 'One shovel', answer: 'Shovel' },
+  'DELETE shovels/vhost/:vhost/:name': { summary: 'Ends a shovel and removes its parameter' },
+  'DELETE shovels/vhost/:vhost/:name/restart': { summary: 'Lets a shovel connect anew' },
   'PUT parameters/:component/:vhost/:name': {
     summary: 'Sets or keeps a parameter',
     body: 'ParameterRequest',

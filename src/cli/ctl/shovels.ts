@@ -1,0 +1,58 @@
+/** Shovels, by the names of RabbitMQ's plugin. They are made with set_parameter. */
+import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
+import type { Row } from './output.ts'
+
+const columns = [
+  'name',
+  'vhost',
+  'type',
+  'state',
+  'source',
+  'destination',
+  'last_changed',
+  'termination_reason',
+]
+
+async function status(c: Context): Promise<Result> {
+  const found = await c.client.get<Row[]>('shovels')
+  const rows = found.map((s) => ({
+    name: s['name'],
+    vhost: s['vhost'],
+    type: s['type'],
+    state: s['state'],
+    source_protocol: s['src_protocol'],
+    source: s['src_uri'],
+    destination_protocol: s['dest_protocol'],
+    destination: s['dest_uri'],
+    blocked_status: s['blocked_status'],
+    last_changed: s['timestamp'],
+    termination_reason: s['reason'],
+  }))
+  return { rows, columns: c.args.length > 0 ? c.args : columns }
+}
+
+const path = (c: Context): string => `shovels/vhost/${enc(c.vhost)}/${enc(arg(c, 0))}`
+
+export const shovels: Readonly<Record<string, Command>> = {
+  shovel_status: {
+    usage: '[COLUMN ...]',
+    help: 'lists shovels and how they are',
+    args: [0, 20],
+    banner: () => 'Shovel status of the broker ...',
+    run: status,
+  },
+  delete_shovel: action(
+    '[-p VHOST] NAME',
+    'ends a shovel and removes its parameter',
+    [1, 1],
+    (c) => `Deleting shovel ${arg(c, 0)} in vhost ${c.vhost} ...`,
+    (c) => c.client.call('DELETE', path(c)),
+  ),
+  restart_shovel: action(
+    '[-p VHOST] NAME',
+    'lets a shovel connect anew',
+    [1, 1],
+    (c) => `Restarting dynamic Shovel ${arg(c, 0)} in virtual host ${c.vhost} ...`,
+    (c) => c.client.call('DELETE', `${path(c)}/restart`),
+  ),
+}

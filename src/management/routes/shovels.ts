@@ -1,0 +1,22 @@
+/** Shovels: what moves messages between brokers. They are made as parameters. */
+import { type AddRoute, notFound, type Request } from '../http.ts'
+
+export function shovelRoutes(add: AddRoute): void {
+  const rows = (r: Request): Record<string, unknown>[] =>
+    r.active.shovels.list(new Set(r.vhostsOfPath().map((v) => v.name)))
+  for (const path of ['shovels', 'shovels/:vhost']) add('GET', path, 'monitoring', rows)
+  const one = 'shovels/vhost/:vhost/:name'
+  add('GET', one, 'monitoring', (r) => {
+    const found = rows(r).find((s) => s['name'] === r.params['name'])
+    if (found === undefined) throw notFound()
+    return found
+  })
+  add('DELETE', one, 'policymaker', (r) => {
+    if (!r.active.shovels.delete(r.vhost().name, r.params['name'] as string)) throw notFound()
+    return r.stored(false)
+  })
+  add('DELETE', `${one}/restart`, 'policymaker', (r) => {
+    if (!r.active.shovels.restart(r.vhost().name, r.params['name'] as string)) throw notFound()
+    return r.stored(false)
+  })
+}

@@ -1,0 +1,21 @@
+/** What a shovel looks like in answers. */
+import { count, object, type Schema, text } from './base.ts'
+
+const ends = ['uri', 'protocol', 'queue', 'exchange', 'exchange_key'].flatMap((k) => [
+  `src_${k}`,
+  `dest_${k}`,
+])
+const number: Schema = { type: ['string', 'number'] }
+
+export const shovel = object(
+  { node: text, timestamp: text, name: text, vhost: text, type: text, state: text },
+  {
+    ...Object.fromEntries(ends.map((k) => [k, text])),
+    reason: text,
+    blocked_status: text,
+    remaining: number,
+    remaining_unacked: number,
+    pending: count,
+    forwarded: count,
+  },
+)

@@ -1,0 +1,150 @@
+/**
+ * amqplib with contents that pass through as they are. By itself it reads headers as JavaScript's values and guesses types
+ * when it writes them: numbers beyond 2^53 are rounded, 1.0 becomes an integer, octets that are not UTF-8 are lost. Here the
+ * properties keep their octets too, and are written from them. This is a copy of the modules of its own: the program's
+ * own amqplib, if it has one, stays what it is.
+ */
+import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
+
+/** The octets of flags and properties, as they stand in a content header. */
+const RAW = Symbol('properties')
+
+const BASIC_PROPERTIES = 60
+const FRAME_HEADER = 2
+const FRAME_END = 0xce
+/** Class, weight and size of the body. */
+const HEADER_PREFIX = 12
+
+export interface OpenFields {
+  readonly clientProperties: object
+  readonly mechanism: string
+  readonly response: Buffer
+  readonly locale: string
+  readonly channelMax: number
+  readonly frameMax: number
+  /** s; 0 = none, null = as the server says */
+  readonly heartbeat: number | null
+  readonly maxFrameSize: number
+  readonly virtualHost: string
+  readonly capabilities: string
+  readonly insist: number
+}
+
+interface RawConnection extends EventEmitter {
+  open(fields: OpenFields, done: (error: Error | null) => void): void
+  readonly serverProperties: object
+  readonly stream: Duplex
+}
+
+/** amqplib's ChannelModel, as far as it is used. */
+export interface Client extends EventEmitter {
+  readonly connection: RawConnection
+  createConfirmChannel(): Promise<LinkChannel>
+  createChannel(): Promise<LinkChannel>
+  close(): Promise<void>
+}
+
+export interface LinkChannel extends ConfirmChannel {
+  pushConfirmCallback(settled: (error: Error | null) => void): void
+  sendMessage(fields: object, properties: object, content: Buffer): boolean
+}
+
+interface Modules {
+  readonly Connection: new (stream: Duplex) => RawConnection
+  readonly ChannelModel: new (connection: RawConnection) => Client
+}
+
+interface Defs {
+  decode(id: number, octets: Buffer): object
+  encodeProperties(id: number, channel: number, size: number, fields: object): Buffer
+}
+
+function headerFrame(channel: number, size: number, properties: Buffer): Buffer {
+  const payload = HEADER_PREFIX + properties.length
+  const frame = Buffer.allocUnsafe(7 + payload + 1)
+  frame.writeUInt8(FRAME_HEADER, 0)
+  frame.writeUInt16BE(channel, 1)
+  frame.writeUInt32BE(payload, 3)
+  frame.writeUInt16BE(BASIC_PROPERTIES, 7)
+  frame.writeUInt16BE(0, 9)
+  frame.writeBigUInt64BE(BigInt(size), 11)
+  properties.copy(frame, 7 + HEADER_PREFIX)
+  frame.writeUInt8(FRAME_END, 7 + payload)
+  return frame
+}
+
+/** Before the other modules take its functions. */
+function keepOctets(defs: Defs): void {
+  const { decode, encodeProperties } = defs
+  defs.decode = (id, octets) =>
+    id === BASIC_PROPERTIES ? { [RAW]: Buffer.from(octets) } : decode(id, octets)
+  defs.encodeProperties = (id, channel, size, fields) => {
+    const raw = (fields as { [RAW]?: Buffer })[RAW]
+    return raw === undefined ? encodeProperties(id, channel, size, fields) : headerFrame(channel, size, raw)
+  }
+}
+
+let modules: Modules | undefined
+
+function load(): Modules {
+  const require = createRequire(import.meta.url)
+  const folder = join(dirname(require.resolve('amqplib')), 'lib')
+  const inFolder = (): string[] => Object.keys(require.cache).filter((file) => file.startsWith(folder))
+  const others = new Map(inFolder().map((file) => [file, require.cache[file]]))
+  for (const file of others.keys()) delete require.cache[file]
+  try {
+    keepOctets(require(join(folder, 'defs.js')) as Defs)
+    const { Connection } = require(join(folder, 'connection.js')) as Modules
+    const { ChannelModel } = require(join(folder, 'channel_model.js')) as Modules
+    return { Connection, ChannelModel }
+  } finally {
+    for (const file of inFolder()) delete require.cache[file]
+    for (const [file, module] of others) require.cache[file] = module
+  }
+}
+
+/** Logs in over a stream that is connected. @throws the error of the handshake */
+export async function openClient(stream: Duplex, fields: OpenFields): Promise<Client> {
+  modules ??= load()
+  const connection = new modules.Connection(stream)
+  const { ChannelModel } = modules
+  await new Promise<void>((resolve, reject) =>
+    connection.open(fields, (error) => (error === null ? resolve() : reject(error))),
+  )
+  return new ChannelModel(connection)
+}
+
+/** Flags and properties of a delivered message. */
+export function propertiesOf(m: ConsumeMessage): Buffer {
+  return (m.properties as unknown as { [RAW]: Buffer })[RAW]
+}
+
+export interface Publication {
+  readonly exchange: string
+  readonly routingKey: string
+  readonly mandatory?: boolean
+  readonly properties: Buffer
+  readonly content: Buffer
+}
+
+/**
+ * @param settled on a confirm channel: called with null once the broker has it, with an error where it refuses it
+ * @returns false where the channel's output is full, until `drain`
+ */
+export function publish(
+  ch: LinkChannel,
+  { exchange, routingKey, mandatory = false, properties, content }: Publication,
+  settled?: (error: Error | null) => void,
+): boolean {
+  const room = ch.sendMessage(
+    { exchange, routingKey, mandatory, immediate: false, ticket: 0 },
+    { [RAW]: properties },
+    content,
+  )
+  if (settled !== undefined) ch.pushConfirmCallback(settled)
+  return room
+}

@@ -1,0 +1,151 @@
+/** Opens the connections of shovels, over the network or to the broker itself. */
+import { connect as connectPlain, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { insiders } from '../connection/login.ts'
+import type { Server } from '../connection/server.ts'
+import { fullAccess } from '../security/access.ts'
+import { type Principal, userPrincipal } from '../security/principal.ts'
+import { nodeName } from '../util/node-name.ts'
+import { hearErrors } from '../util/sockets.ts'
+import { startTimer, stopTimer } from '../util/timers.ts'
+import { version } from '../util/version.ts'
+import { type Client, openClient } from './amqplib.ts'
+import { duplexPair } from './duplex-pair.ts'
+import type { AmqpAddress } from './uri.ts'
+
+const FRAME_BYTES = 131_072
+const HEARTBEAT_S = 10
+
+/** May do everything, and publish what others have signed. */
+const shovelItself: Principal = {
+  name: 'none',
+  tags: ['administrator', 'impersonator'],
+  byToken: false,
+  expires: undefined,
+  access: () => fullAccess,
+}
+
+export class LinkError extends Error {}
+
+/**
+ * @param server of the broker itself, for an address without a host; undefined where there is none
+ * @param name under which the connection is shown
+ * @param signal gives it up while it is not open yet
+ * @throws the error of the network, or of the login
+ */
+export async function openLink(
+  a: AmqpAddress,
+  server: Server | undefined,
+  name: string,
+  signal: AbortSignal,
+): Promise<Client> {
+  const stream = a.host === undefined ? await insideStream(a, server) : await networkStream(a, a.host, signal)
+  hearErrors(stream)
+  const stop = (): void => void stream.destroy(new LinkError('stopped'))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop)
+  const timer = startTimer(() => stream.destroy(new LinkError('the login did not end in time')), a.timeoutMs)
+  const { user = 'guest', password = user === 'guest' ? 'guest' : '' } = a
+  try {
+    const client = await openClient(stream, {
+      clientProperties: {
+        product: 'Leveret',
+        version,
+        platform: `Node.js ${process.version}`,
+        connection_name: name,
+        capabilities: {
+          publisher_confirms: true,
+          'basic.nack': true,
+          consumer_cancel_notify: true,
+          exchange_exchange_bindings: true,
+          'connection.blocked': true,
+          authentication_failure_close: true,
+        },
+      },
+      mechanism: a.mechanism,
+      response: responseOf(a.mechanism, user, password),
+      locale: 'en_US',
+      channelMax: a.channelMax,
+      frameMax: FRAME_BYTES,
+      heartbeat: a.host === undefined ? 0 : (a.heartbeat ?? HEARTBEAT_S),
+      maxFrameSize: 0,
+      virtualHost: a.vhost,
+      capabilities: '',
+      insist: 0,
+    })
+    client.on('error', () => {})
+    return client
+  } catch (error) {
+    stream.destroy()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', stop)
+    stopTimer(timer)
+  }
+}
+
+function responseOf(mechanism: AmqpAddress['mechanism'], user: string, password: string): Buffer {
+  if (mechanism === 'EXTERNAL') return Buffer.alloc(0)
+  if (mechanism === 'PLAIN') return Buffer.from(`\0${user}\0${password}`)
+  const field = (key: string, value: string): Buffer => {
+    const head = Buffer.concat([Buffer.from([key.length]), Buffer.from(`${key}S`), Buffer.alloc(4)])
+    head.writeUInt32BE(Buffer.byteLength(value), head.length - 4)
+    return Buffer.concat([head, Buffer.from(value)])
+  }
+  return Buffer.concat([field('LOGIN', user), field('PASSWORD', password)])
+}
+
+function networkStream(
+  { port, tls, timeoutMs }: AmqpAddress,
+  host: string,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket =
+      tls === undefined ? connectPlain({ host, port, noDelay: true }) : connectTls({ host, port, ...tls })
+    const timer = startTimer(
+      () => socket.destroy(new LinkError(`${host}:${port} does not answer`)),
+      timeoutMs,
+    )
+    const stop = (): void => void socket.destroy(new LinkError('stopped'))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop)
+    const over = (): void => {
+      signal.removeEventListener('abort', stop)
+      stopTimer(timer)
+    }
+    socket.once('error', (error) => {
+      over()
+      reject(error)
+    })
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      over()
+      resolve(socket)
+    })
+  })
+}
+
+/** Without a password: whoever may set the parameter is checked then. */
+async function insideStream({ user, password }: AmqpAddress, server: Server | undefined): Promise<Duplex> {
+  if (server === undefined) throw new LinkError('there is no broker on this node just now')
+  const { users } = server
+  let principal = shovelItself
+  if (user !== undefined) {
+    const record = password === undefined ? users.get(user) : await users.login(user, password, true)
+    if (record === undefined) throw new LinkError(`login as user '${user}' refused`)
+    principal = userPrincipal(users, record)
+  }
+  const [own, brokers] = duplexPair()
+  const address = { remoteAddress: '127.0.0.1', remotePort: 0, localAddress: '127.0.0.1', localPort: 0 }
+  const socket = Object.assign(brokers, address) as unknown as Socket
+  hearErrors(socket)
+  insiders.set(socket, principal)
+  server.accept(socket)
+  return own
+}
+
+/** As it is told in the log of the broker at the other end. */
+export function linkName(shovel: string): string {
+  return `Shovel ${shovel} on ${nodeName}`
+}

@@ -1,0 +1,53 @@
+/** Two streams in this process, each of which reads what is written to the other. */
+import { Duplex } from 'node:stream'
+import { soon } from '../util/timers.ts'
+
+class Side extends Duplex {
+  other: Side | undefined
+  /** The other side's write that waits until this one is read. */
+  private waiting: (() => void) | undefined
+
+  constructor() {
+    super({ allowHalfOpen: false })
+  }
+
+  override _read(): void {
+    const { waiting } = this
+    this.waiting = undefined
+    waiting?.()
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    // Not within the writer's turn: neither side expects to be called back by its own write.
+    soon(() => {
+      const other = this.other as Side
+      if (other.destroyed) done()
+      else if (other.push(chunk)) done()
+      else other.waiting = done
+    })
+  }
+
+  override _final(done: () => void): void {
+    soon(() => {
+      if (this.other?.destroyed === false) this.other.push(null)
+      done()
+    })
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const { other } = this
+    this.waiting?.()
+    this.waiting = undefined
+    soon(() => {
+      if (other !== undefined && !other.destroyed) other.destroy()
+    })
+    done(error)
+  }
+}
+
+export function duplexPair(): [Duplex, Duplex] {
+  const [a, b] = [new Side(), new Side()]
+  a.other = b
+  b.other = a
+  return [a, b]
+}

@@ -1,0 +1,8 @@
+/** JSON's values as RabbitMQ prints them in its texts of what is wrong. */
+export function erlangTerm(v: unknown): string {
+  if (typeof v === 'string') return `<<${JSON.stringify(v)}>>`
+  if (v === null || typeof v !== 'object') return v === null ? 'null' : String(v)
+  if (Array.isArray(v)) return `[${v.map(erlangTerm).join(',')}]`
+  const entries = Object.entries(v).map(([k, x]) => `${erlangTerm(k)} => ${erlangTerm(x)}`)
+  return `#{${entries.join(',')}}`
+}

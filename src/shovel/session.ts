@@ -1,0 +1,319 @@
+/** One run of a shovel: two connections, from the first message until something ends. */
+import type { ConsumeMessage } from 'amqplib'
+import type { Server } from '../connection/server.ts'
+import type { FieldTable } from '../protocol/field-table.ts'
+import { now, pause } from '../util/timers.ts'
+import { type Client, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
+import { LinkError, linkName, openLink } from './connect.ts'
+import { changedProperties, textTable } from './content.ts'
+import type { ShovelDefinition } from './definition.ts'
+import { Settlements } from './settlements.ts'
+import type { AmqpAddress } from './uri.ts'
+
+export interface SessionHost {
+  readonly vhost: string
+  readonly name: string
+  readonly clusterName: string
+  /** Of the broker itself, for addresses without a host. */
+  readonly server: Server | undefined
+  random(): number
+}
+
+/** `finished`: as many messages as wanted have been moved. */
+export type SessionEnd = 'finished' | 'stopped'
+
+const NOT_FOUND = 404
+/** ms for the other end to say that it has heard of the end. */
+const CLOSE_MS = 5000
+
+/** What is waited for, or has gone, or takes too long. */
+async function inTime(close: () => PromiseLike<unknown> | undefined): Promise<void> {
+  const late = new AbortController()
+  const ignored = (async () => await close())().catch(() => {})
+  await Promise.race([ignored, pause(CLOSE_MS, { signal: late.signal }).catch(() => {})])
+  late.abort()
+}
+
+async function closeClient(client: Client): Promise<void> {
+  await inTime(() => client.close())
+  client.connection.stream.destroy()
+}
+
+export class Session {
+  sourceUri = ''
+  destinationUri = ''
+  forwarded = 0
+  private readonly definition: ShovelDefinition
+  private readonly host: SessionHost
+  private source: LinkChannel | undefined
+  private destination!: LinkChannel
+  private readonly clients: Client[] = []
+  private readonly abort = new AbortController()
+  private readonly settlements = new Settlements((tag) => this.acknowledge(tag))
+  /** Messages until the end; Infinity = none. */
+  private remaining = Number.POSITIVE_INFINITY
+  private remainingUnsent = Number.POSITIVE_INFINITY
+  /** The destination takes nothing: an alarm, or its socket is full. */
+  private blocked = false
+  private full = false
+  private readonly pending: ConsumeMessage[] = []
+  private end: (how: SessionEnd) => void = () => {}
+  private fail: (error: Error) => void = () => {}
+  private readonly ended: Promise<SessionEnd>
+  private forwardedTable: FieldTable | undefined
+  private readonly changes: boolean
+
+  constructor(definition: ShovelDefinition, host: SessionHost) {
+    this.definition = definition
+    this.host = host
+    const { addForwardHeaders, addTimestampHeader, properties } = definition.destination
+    this.changes =
+      addForwardHeaders || addTimestampHeader || Object.values(properties).some((v) => v !== undefined)
+    this.ended = new Promise((resolve, reject) => {
+      this.end = resolve
+      this.fail = reject
+    })
+    this.ended.catch(() => {})
+  }
+
+  /** Resolves when messages are on their way. @throws what keeps them from it */
+  async start(): Promise<void> {
+    const { source, destination } = this.definition
+    const out = await this.open(destination.uris, (a) => {
+      this.destinationUri = a.shown
+    })
+    const into = await this.open(source.uris, (a) => {
+      this.sourceUri = a.shown
+    })
+    out.on('blocked', () => {
+      this.blocked = true
+    })
+    out.on('unblocked', () => {
+      this.blocked = false
+      this.forwardPending()
+    })
+    this.destination = await this.channel(out, true)
+    this.destination.on('drain', () => {
+      this.full = false
+      this.forwardPending()
+    })
+    await this.declareDestination(out)
+    const from = await this.channel(into, false)
+    this.source = from
+    const queue = await this.declareSource(into, from)
+    this.forwardedTable = destination.addForwardHeaders ? this.forwardHeaders() : undefined
+    await this.consume(queue, from)
+  }
+
+  /** Resolves at the end. @throws what has gone wrong */
+  whenEnded(): Promise<SessionEnd> {
+    return this.ended
+  }
+
+  stop(): void {
+    this.abort.abort()
+    this.end('stopped')
+  }
+
+  /** What is not acknowledged goes back to the source's queue. */
+  async close(): Promise<void> {
+    this.settlements.flush()
+    // In the order of the channel: the end of the connection would come in front of acknowledgements that wait.
+    await inTime(() => this.source?.close())
+    await Promise.all(this.clients.map((c) => closeClient(c)))
+  }
+
+  get status(): 'running' | 'blocked' | 'flow' {
+    return this.blocked ? 'blocked' : this.full ? 'flow' : 'running'
+  }
+
+  get counts(): Record<string, number | string> {
+    const shown = (n: number): number | string => (Number.isFinite(n) ? n : 'unlimited')
+    return {
+      remaining: shown(this.remaining),
+      remaining_unacked: shown(this.remainingUnsent),
+      pending: this.pending.length,
+      forwarded: this.forwarded,
+    }
+  }
+
+  /** One of the addresses, whichever. */
+  private async open(uris: readonly AmqpAddress[], chosen: (a: AmqpAddress) => void): Promise<Client> {
+    const address = uris[Math.floor(this.host.random() * uris.length)] as AmqpAddress
+    chosen(address)
+    const client = await openLink(address, this.host.server, linkName(this.host.name), this.abort.signal)
+    this.clients.push(client)
+    client.on('error', (error: Error) => this.fail(error))
+    client.on('close', (error?: Error) => this.fail(error ?? new LinkError('the connection was closed')))
+    return client
+  }
+
+  private async channel(client: Client, confirms: boolean): Promise<LinkChannel> {
+    const ch = confirms ? await client.createConfirmChannel() : await client.createChannel()
+    ch.on('error', (error: Error) => this.fail(error))
+    ch.on('close', () => this.fail(new LinkError('the channel was closed')))
+    return ch
+  }
+
+  /** On a channel of its own, which a queue that is not there closes. */
+  private async ensure(
+    client: Client,
+    passive: (ch: LinkChannel) => PromiseLike<unknown>,
+    active: (ch: LinkChannel) => PromiseLike<unknown>,
+    predeclared: boolean,
+  ): Promise<void> {
+    const probe = await client.createChannel()
+    probe.on('error', () => {})
+    try {
+      await passive(probe)
+      await probe.close()
+      return
+    } catch (error) {
+      if (predeclared || (error as { code?: number }).code !== NOT_FOUND) throw error
+    }
+    const ch = await client.createChannel()
+    ch.on('error', () => {})
+    await active(ch)
+    await ch.close()
+  }
+
+  private async declareDestination(client: Client): Promise<void> {
+    const { queue, queueArguments, exchange, predeclared } = this.definition.destination
+    if (queue !== undefined)
+      await this.ensure(
+        client,
+        (ch) => ch.checkQueue(queue),
+        (ch) => ch.assertQueue(queue, { durable: true, arguments: queueArguments }),
+        predeclared,
+      )
+    else if (exchange !== undefined && exchange !== '' && predeclared)
+      await this.ensure(
+        client,
+        (ch) => ch.checkExchange(exchange),
+        () => Promise.resolve(),
+        true,
+      )
+  }
+
+  /** Returns the queue to consume from. */
+  private async declareSource(client: Client, from: LinkChannel): Promise<string> {
+    const { queue, queueArguments, exchange = '', exchangeKey, predeclared } = this.definition.source
+    if (queue !== undefined) {
+      await this.ensure(
+        client,
+        (ch) => ch.checkQueue(queue),
+        (ch) => ch.assertQueue(queue, { durable: true, arguments: queueArguments }),
+        predeclared,
+      )
+      return queue
+    }
+    const own = await from.assertQueue('', { exclusive: true, arguments: queueArguments })
+    await from.bindQueue(own.queue, exchange, exchangeKey)
+    return own.queue
+  }
+
+  private async consume(queue: string, from: LinkChannel): Promise<void> {
+    const { source } = this.definition
+    const { deleteAfter } = source
+    if (deleteAfter === 'queue-length') this.remaining = (await from.checkQueue(queue)).messageCount
+    else if (typeof deleteAfter === 'number') this.remaining = deleteAfter
+    this.remainingUnsent = this.remaining
+    if (this.remaining <= 0) {
+      this.end('finished')
+      return
+    }
+    await from.prefetch(source.prefetch)
+    const options = { arguments: source.consumerArguments }
+    await from.consume(queue, (m) => this.delivered(m), options)
+  }
+
+  private delivered(m: ConsumeMessage | null): void {
+    try {
+      if (m === null) throw new LinkError('the queue of the source is gone')
+      if (this.blocked || this.full || this.pending.length > 0) this.pending.push(m)
+      else this.forward(m)
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  private forwardPending(): void {
+    try {
+      while (!this.blocked && !this.full) {
+        const m = this.pending.shift()
+        if (m === undefined) return
+        this.forward(m)
+      }
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
+  private forward(m: ConsumeMessage): void {
+    // More than is wanted: it goes back at the end.
+    if (this.remainingUnsent === 0) return
+    const { destination, ackMode } = this.definition
+    const tag = m.fields.deliveryTag
+    const raw = propertiesOf(m)
+    const properties = this.changes
+      ? changedProperties(raw, {
+          properties: destination.properties,
+          forwarded: this.forwardedTable,
+          timestamp: destination.addTimestampHeader ? Math.floor(now() / 1000) : undefined,
+        })
+      : raw
+    const publication = {
+      exchange: destination.queue === undefined ? (destination.exchange ?? m.fields.exchange) : '',
+      routingKey: destination.queue ?? destination.exchangeKey ?? m.fields.routingKey,
+      properties,
+      content: m.content,
+    }
+    this.remainingUnsent--
+    this.settlements.sent(tag)
+    const answered = (error: Error | null): void => {
+      if (ackMode === 'on-confirm') this.answered(tag, error)
+    }
+    if (!publish(this.destination, publication, answered)) this.full = true
+    this.forwarded++
+    if (ackMode !== 'on-confirm') this.answered(tag, null)
+  }
+
+  private answered(tag: number, error: Error | null): void {
+    // The end of the channel answers everything with an error: what is open goes back by itself.
+    if (error !== null && error.message !== 'message nacked') return
+    if (error !== null) this.source?.nack({ fields: { deliveryTag: tag } } as ConsumeMessage)
+    this.settlements.settled(tag, error === null)
+    this.remaining--
+    if (this.remaining === 0) {
+      this.settlements.flush()
+      this.end('finished')
+    }
+  }
+
+  private acknowledge(tag: number): void {
+    try {
+      this.source?.ack({ fields: { deliveryTag: tag } } as ConsumeMessage, true)
+    } catch (error) {
+      // The channel is closed.
+      this.fail(error as Error)
+    }
+  }
+
+  private forwardHeaders(): FieldTable {
+    const { source, destination } = this.definition
+    return textTable({
+      'shovelled-by': this.host.clusterName,
+      'shovel-type': 'dynamic',
+      'shovel-name': this.host.name,
+      'shovel-vhost': this.host.vhost,
+      'src-uri': this.sourceUri,
+      'dest-uri': this.destinationUri,
+      'src-queue': source.queue,
+      'src-exchange': source.queue === undefined ? source.exchange : undefined,
+      'src-exchange-key': source.queue === undefined ? source.exchangeKey : undefined,
+      'dest-exchange': destination.exchange,
+      'dest-exchange-key': destination.exchangeKey,
+      'dest-queue': destination.queue,
+    })
+  }
+}

@@ -1,0 +1,139 @@
+/** The shovels of a broker: one for each parameter of that kind, as long as the broker is open. */
+import { randomInt } from 'node:crypto'
+import type { Server } from '../connection/server.ts'
+import type { Model } from '../model/model.ts'
+import type { Parameter } from '../model/parameters.ts'
+import { SHOVEL } from '../operations/parameters.ts'
+import { nodeName } from '../util/node-name.ts'
+import type { Shovel, ShovelStatus } from './shovel.ts'
+
+const RANDOM_STEPS = 2 ** 32
+
+interface Entry {
+  readonly vhost: string
+  readonly name: string
+  /** The parameter as it was when it began. */
+  readonly text: string
+  readonly shovel: Promise<Shovel>
+}
+
+const keyOf = (p: { vhost: string; name: string }): string => `${p.vhost}\0${p.name}`
+
+export class Shovels {
+  private readonly model: Model
+  private readonly server: Server
+  private readonly entries = new Map<string, Entry>()
+  /** Known as soon as it is loaded. */
+  private readonly loaded = new Map<string, Shovel>()
+  private readonly stopping = new Set<Promise<void>>()
+  private isOpen = false
+
+  /** @param server the broker's own, for addresses without a host */
+  constructor(model: Model, server: Server) {
+    this.model = model
+    this.server = server
+    model.parameters.watch(() => this.adjust())
+  }
+
+  /** From now on: the broker has what its store and its settings hold. */
+  open(): void {
+    this.isOpen = true
+    this.adjust()
+  }
+
+  /** Starts, stops and restarts what the parameters ask for. */
+  adjust(): void {
+    if (!this.isOpen) return
+    const wanted = new Map<string, Parameter>()
+    for (const p of this.model.parameters.list())
+      if (p.component === SHOVEL && this.model.broker.vhosts.has(p.vhost)) wanted.set(keyOf(p), p)
+    for (const [key, e] of this.entries)
+      if (JSON.stringify(wanted.get(key)?.value) !== e.text) this.remove(key, e)
+    for (const [key, p] of wanted) if (!this.entries.has(key)) this.add(key, p)
+  }
+
+  private add(key: string, { vhost, name, value }: Parameter): void {
+    const { model } = this
+    const host = {
+      vhost,
+      name,
+      get clusterName() {
+        return model.identity.clusterName
+      },
+      server: this.server,
+      random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
+    }
+    const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
+    // Only now: amqplib is loaded with it.
+    const shovel = import('./shovel.ts').then((m) => new m.Shovel(value, host, model.logger, done))
+    const entry = { vhost, name, text: JSON.stringify(value), shovel }
+    this.entries.set(key, entry)
+    shovel.then(
+      (s) => {
+        if (this.entries.get(key) === entry) this.loaded.set(key, s)
+      },
+      (err: unknown) => model.logger.error({ err, vhost, shovel: name }, 'a shovel cannot be started'),
+    )
+  }
+
+  private remove(key: string, e: Entry): void {
+    this.entries.delete(key)
+    this.loaded.delete(key)
+    const stopped = e.shovel.then((s) => s.stop()).catch(() => {})
+    this.stopping.add(stopped)
+    void stopped.finally(() => this.stopping.delete(stopped))
+  }
+
+  /** False where there is none. */
+  restart(vhost: string, name: string): boolean {
+    const key = keyOf({ vhost, name })
+    const entry = this.entries.get(key)
+    if (entry === undefined) return false
+    this.remove(key, entry)
+    this.adjust()
+    return true
+  }
+
+  /** False where there is none. */
+  delete(vhost: string, name: string): boolean {
+    const p = { vhost, component: SHOVEL, name }
+    const isThere = this.model.parameters.has(p)
+    if (isThere) this.model.parameters.remove(p)
+    return isThere
+  }
+
+  /** As RabbitMQ's API shows them. */
+  list(vhosts: ReadonlySet<string>): Record<string, unknown>[] {
+    this.adjust()
+    return [...this.entries]
+      .filter(([, e]) => vhosts.has(e.vhost))
+      .map(([key, { vhost, name }]) => {
+        const status = this.loaded.get(key)?.status ?? starting
+        const { state, since, reason, details } = status
+        return {
+          node: nodeName,
+          timestamp: timestampOf(since === 0 ? this.model.broker.clock.now() : since),
+          name,
+          vhost,
+          type: 'dynamic',
+          state,
+          ...(reason === undefined ? {} : { reason }),
+          ...details,
+        }
+      })
+  }
+
+  async close(): Promise<void> {
+    this.isOpen = false
+    for (const [key, e] of this.entries) this.remove(key, e)
+    await Promise.all(this.stopping)
+  }
+}
+
+const starting: ShovelStatus = { state: 'starting', since: 0, reason: undefined, details: {} }
+
+/** RabbitMQ's form: `2026-11-26 9:05:00`, in UTC. */
+function timestampOf(ms: number): string {
+  const [day, time = ''] = new Date(ms).toISOString().split('T')
+  return `${day} ${time.slice(0, 8).replace(/^0/, '')}`
+}
