@@ -100,10 +100,9 @@ async function buildForRequire() {
       run('tsc', ['-p', 'tsconfig.cjs.json'])
       const { useVendored } = await import('./vendor.js')
       useVendored(root, target, 'cjs')
-      writeFileSync(
-        join(target, 'package.json'),
-        '{ "type": "commonjs", "imports": { "#web-folder": "./web-folder.js" } }\n',
-      )
+      const imports = { '#require': './require.js', '#web-folder': './web-folder.js' }
+      writeFileSync(join(target, 'package.json'), `${JSON.stringify({ type: 'commonjs', imports })}\n`)
+      writeFileSync(join(target, 'require.js'), 'module.exports = require\n')
       writeFileSync(
         join(target, 'web-folder.js'),
         "exports.webFolder = new URL('../web/', require('node:url').pathToFileURL(__filename))\n",

@@ -5,10 +5,10 @@
  * own amqplib, if it has one, stays what it is.
  */
 import type { EventEmitter } from 'node:events'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
+import nodeRequire from '#require'
 
 /** The octets of flags and properties, as they stand in a content header. */
 const RAW = Symbol('properties')
@@ -91,19 +91,18 @@ function keepOctets(defs: Defs): void {
 let modules: Modules | undefined
 
 function load(): Modules {
-  const require = createRequire(import.meta.url)
-  const folder = join(dirname(require.resolve('amqplib')), 'lib')
-  const inFolder = (): string[] => Object.keys(require.cache).filter((file) => file.startsWith(folder))
-  const others = new Map(inFolder().map((file) => [file, require.cache[file]]))
-  for (const file of others.keys()) delete require.cache[file]
+  const folder = join(dirname(nodeRequire.resolve('amqplib')), 'lib')
+  const inFolder = (): string[] => Object.keys(nodeRequire.cache).filter((file) => file.startsWith(folder))
+  const others = new Map(inFolder().map((file) => [file, nodeRequire.cache[file]]))
+  for (const file of others.keys()) delete nodeRequire.cache[file]
   try {
-    keepOctets(require(join(folder, 'defs.js')) as Defs)
-    const { Connection } = require(join(folder, 'connection.js')) as Modules
-    const { ChannelModel } = require(join(folder, 'channel_model.js')) as Modules
+    keepOctets(nodeRequire(join(folder, 'defs.js')) as Defs)
+    const { Connection } = nodeRequire(join(folder, 'connection.js')) as Modules
+    const { ChannelModel } = nodeRequire(join(folder, 'channel_model.js')) as Modules
     return { Connection, ChannelModel }
   } finally {
-    for (const file of inFolder()) delete require.cache[file]
-    for (const [file, module] of others) require.cache[file] = module
+    for (const file of inFolder()) delete nodeRequire.cache[file]
+    for (const [file, module] of others) nodeRequire.cache[file] = module
   }
 }
 

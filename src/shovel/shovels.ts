@@ -15,6 +15,8 @@ interface Entry {
   /** The parameter as it was when it began. */
   readonly text: string
   readonly shovel: Promise<Shovel>
+  /** Why it could not even be loaded. */
+  failure: string | undefined
 }
 
 const keyOf = (p: { vhost: string; name: string }): string => `${p.vhost}\0${p.name}`
@@ -66,13 +68,16 @@ export class Shovels {
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Only now: amqplib is loaded with it.
     const shovel = import('./shovel.ts').then((m) => new m.Shovel(value, host, model.logger, done))
-    const entry = { vhost, name, text: JSON.stringify(value), shovel }
+    const entry: Entry = { vhost, name, text: JSON.stringify(value), shovel, failure: undefined }
     this.entries.set(key, entry)
     shovel.then(
       (s) => {
         if (this.entries.get(key) === entry) this.loaded.set(key, s)
       },
-      (err: unknown) => model.logger.error({ err, vhost, shovel: name }, 'a shovel cannot be started'),
+      (err: Error) => {
+        model.logger.error({ err, vhost, shovel: name }, 'a shovel cannot be started')
+        entry.failure = err.message
+      },
     )
   }
 
@@ -107,8 +112,8 @@ export class Shovels {
     this.adjust()
     return [...this.entries]
       .filter(([, e]) => vhosts.has(e.vhost))
-      .map(([key, { vhost, name }]) => {
-        const status = this.loaded.get(key)?.status ?? starting
+      .map(([key, { vhost, name, failure }]) => {
+        const status = this.loaded.get(key)?.status ?? notLoaded(failure)
         const { state, since, reason, details } = status
         return {
           node: nodeName,
@@ -130,7 +135,9 @@ export class Shovels {
   }
 }
 
-const starting: ShovelStatus = { state: 'starting', since: 0, reason: undefined, details: {} }
+function notLoaded(reason: string | undefined): ShovelStatus {
+  return { state: reason === undefined ? 'starting' : 'terminated', since: 0, reason, details: {} }
+}
 
 /** RabbitMQ's form: `2026-11-26 9:05:00`, in UTC. */
 function timestampOf(ms: number): string {

@@ -58,6 +58,7 @@ describe('the tarball', () => {
       'packaging/Dockerfile',
       'packaging/compose.yaml',
       'packaging/leveret.service',
+      'bin/require.cjs',
       'bin/web-folder.js',
       'dist/web/index.html',
       'dist/sbom.cdx.json',
@@ -69,7 +70,7 @@ describe('the tarball', () => {
   it('has nothing else: no sources, no tests, no stamps of the build, no source maps', () => {
     const rest = packed.filter(
       (f) =>
-        !/^(dist\/.*\.(js|cjs|mjs|d\.ts|json|txt)|dist\/web\/.*\.(html|css|svg)|packaging\/[^.].*|bin\/(leveret|web-folder)\.js)$/.test(
+        !/^(dist\/.*\.(js|cjs|mjs|d\.ts|json|txt)|dist\/web\/.*\.(html|css|svg)|packaging\/[^.].*|bin\/(leveret|web-folder)\.js|bin\/require\.cjs)$/.test(
           f,
         ),
     )

@@ -1,0 +1,2 @@
+declare const nodeRequire: NodeJS.Require
+export = nodeRequire
