@@ -122,7 +122,7 @@ describe('commands of rabbitmqctl', () => {
     await out('import_definitions', file)
     expect(await out('list_policies', '-p', 'v', '-s')).toContain('max-length')
     expect(await out('list_users', '-s')).toContain('carol')
-  })
+  }, 60_000)
 
   it('set parameters, names and marks', async () => {
     await out('set_parameter', 'federation', 'mine', '{"src-uri":"amqp://"}')

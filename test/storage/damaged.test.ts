@@ -30,8 +30,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** Large and small messages, some of them consumed: pages of all kinds, and free ones. */
 beforeAll(async () => {
-  const b = await startProcess(sound)
-  const w = await Wire.open(b.url)
+  let b = await startProcess(sound)
+  let w = await Wire.open(b.url)
   await w.channel(CH)
   await confirmSelect(w)
   await declareQueue(w, { queue: 'q', durable: true, exclusive: false })
@@ -40,6 +40,12 @@ beforeAll(async () => {
     w.publish(CH, { routingKey: 'q', body, properties: { deliveryMode: 2 } })
     await confirmed(w, i, i)
   }
+  await w.close()
+  // A commit of the store's own: both header pages know the queue.
+  expect(await b.stop('SIGTERM')).toBe(0)
+  b = await startProcess(sound)
+  w = await Wire.open(b.url)
+  await w.channel(CH)
   for (let i = 0; i < 10; i++)
     await w.call(CH, MethodId.BasicGet, { queue: 'q', noAck: true }, MethodId.BasicGetOk)
   await w.close()

@@ -1,4 +1,6 @@
 /** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program by the names of RabbitMQ's tools. */
+
+import { withoutPassword } from '../../util/without-passwords.ts'
 import { Client, CtlError } from './client.ts'
 import {
   ArgumentError,
@@ -193,8 +195,8 @@ function contextOf(
 async function runCommand(command: Command, how: Formatter, context: Context): Promise<void> {
   const { options } = context
   const quiet = options['quiet'] === true || options['silent'] === true || machineFormatters.includes(how)
-  const said = quiet ? undefined : command.banner?.(context)
-  if (said !== undefined) print(`${said}\n`)
+  const said = quiet ? '' : withoutPassword(command.banner?.(context) ?? '')
+  if (said !== '') print(`${said}\n`)
   const { rows, columns = [], object, text = '', notes = [] } = await command.run(context)
   for (const note of notes) process.stderr.write(`${note}\n`)
   const headers = options['silent'] !== true && options['no-table-headers'] !== true
