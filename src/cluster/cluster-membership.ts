@@ -61,7 +61,7 @@ export class ClusterMembership implements Membership {
       refusesClients: () => this.refusesClients(),
       client: (socket, client) => this.takeClient(socket, client),
     })
-    await this.peers.listen(peer.port, peer.bind)
+    await this.peers.listen(peer.port, peer.bind, host.listeners.descriptors)
     this.relay = new Relay({
       clock: this.clock,
       logger: this.logger,

@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs'
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
 import { readProxyHeader } from '../connection/proxy-protocol.ts'
+import { RepeatedLines } from '../connection/repeated-lines.ts'
 import { anyAddress } from '../util/address.ts'
-import type { Clock } from '../util/clock.ts'
+import type { Clock, Timer } from '../util/clock.ts'
+import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { hearErrors } from '../util/sockets.ts'
@@ -22,7 +24,7 @@ import {
 
 const HANDSHAKE_MS_MAX = 5000
 const CONNECT_MS_MAX = 2000
-/** Connections that have not shown yet that they know the secret; further ones are closed. */
+/** Connections that have not shown yet that they know the secret: beyond, the oldest of them is closed. */
 const STRANGERS_MAX = 256
 
 export interface PeerSettings {
@@ -46,6 +48,11 @@ export interface PeerListener {
   client(socket: Socket, client: RelayedClient): void
 }
 
+interface Stranger {
+  readonly socket: Socket
+  readonly timer: Timer
+}
+
 export class PeerPort {
   port = 0
   private readonly settings: PeerSettings
@@ -54,22 +61,27 @@ export class PeerPort {
   private readonly listener: PeerListener
   private readonly sockets = new Set<Socket>()
   private server: Server | undefined
-  private strangers = 0
+  /** As they were accepted, TLS untouched, by address and port; the oldest first. */
+  private readonly strangers = new Map<string, Stranger>()
+  private readonly doorLines: RepeatedLines
 
   constructor(settings: PeerSettings, clock: Clock, logger: Logger, listener: PeerListener) {
     this.settings = settings
     this.clock = clock
     this.logger = logger
     this.listener = listener
+    this.doorLines = new RepeatedLines(logger, () => clock.now())
   }
 
   /** Resolves with the port. @throws the error of listen, or of a certificate */
-  async listen(port: number, host: string | undefined): Promise<number> {
+  async listen(port: number, host: string | undefined, descriptors: Descriptors): Promise<number> {
     const { tls } = this.settings
     const taken = (socket: Socket): void => this.came(socket)
     this.server =
       tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(contextOf(tls), taken)
     if (tls !== undefined) this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
+    this.server.prependListener('connection', (socket: Socket) => this.knock(socket))
+    descriptors.guard(this.server)
     await listen(this.server, { port, host: host ?? anyAddress() }, (error) =>
       this.logger.warn({ err: error.message }, 'peer port error'),
     )
@@ -78,24 +90,43 @@ export class PeerPort {
     return this.port
   }
 
+  private knock(socket: Socket): void {
+    hearErrors(socket)
+    const key = keyOf(socket)
+    const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
+    this.strangers.set(key, { socket, timer })
+    this.sockets.add(socket)
+    socket.once('close', () => {
+      this.sockets.delete(socket)
+      this.known(key, socket)
+    })
+    if (this.strangers.size <= STRANGERS_MAX) return
+    // Whoever knows the secret shows it at once.
+    for (const [oldest, stranger] of this.strangers) {
+      this.known(oldest, stranger.socket)
+      stranger.socket.destroy()
+      break
+    }
+  }
+
+  /** It is no stranger any more. */
+  private known(key: string, socket?: Socket): void {
+    const stranger = this.strangers.get(key)
+    if (stranger === undefined || (socket !== undefined && stranger.socket !== socket)) return
+    stranger.timer.cancel()
+    this.strangers.delete(key)
+  }
+
   private came(socket: Socket): void {
     hearErrors(socket)
-    if (this.strangers >= STRANGERS_MAX) {
-      socket.destroy()
-      return
-    }
-    this.strangers++
-    this.sockets.add(socket)
-    socket.once('close', () => this.sockets.delete(socket))
-    const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
+    const key = keyOf(socket)
     hearPeer(socket, this.settings.secret)
-      .finally(() => {
-        timer.cancel()
-        this.strangers--
+      .then((request) => {
+        this.known(key)
+        return this.serve(socket, request)
       })
-      .then((request) => this.serve(socket, request))
       .catch((error) => {
-        this.logger.warn({ address: socket.remoteAddress, err: (error as Error).message }, 'peer refused')
+        this.doorLines.warn({ address: socket.remoteAddress, err: (error as Error).message }, 'peer refused')
         socket.destroy()
       })
   }
@@ -114,7 +145,6 @@ export class PeerPort {
     }
     accept(socket)
     const { address, port } = await readClient(socket)
-    this.sockets.delete(socket)
     this.listener.client(socket, { to: request.to, index: request.index, address, port })
   }
 
@@ -171,6 +201,10 @@ export class PeerPort {
     for (const s of this.sockets) s.destroy()
     await closed
   }
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 /** Reads the PROXY header in front of a client's octets, and nothing behind it. */

@@ -161,6 +161,11 @@ export class View implements ClusterView {
       to: owner ? 'control' : 'http',
       index: 0,
     })
+    // The client may have left meanwhile, and nothing more is heard of that.
+    if (response.closed || request.socket.destroyed) {
+      socket.destroy()
+      return
+    }
     socket.write(writeProxyHeader(clientOf(request.socket)))
     const { method = 'GET', url = '/' } = request
     const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' }

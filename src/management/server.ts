@@ -87,6 +87,8 @@ export class ManagementServer {
   private readonly onRequest: RequestListener = (request, response) => this.serve(request, response)
   /** Listens on no port: it gets what other nodes pass on. */
   private readonly relayed = createServer((request, response) => this.handler(request, response))
+  /** Node keeps no account of the connections of a server that does not listen. */
+  private readonly relayedSockets = new Set<Socket>()
   private readonly throttle = new LoginThrottle()
   private readonly standbyUsers: StandbyUsers
   private readonly pathPrefix: string
@@ -103,7 +105,7 @@ export class ManagementServer {
     const { pathPrefix, headers, bodyBytesMax } = settings
     this.pathPrefix = pathPrefix
     this.standbyUsers = new StandbyUsers(node.settings.loopbackUsers)
-    hearErrorsOfServer(this.relayed)
+    this.guardRelayed()
     this.app = fastify({
       // Listeners, several perhaps, with TLS or without, hand it their requests.
       serverFactory: (handler) => {
@@ -167,6 +169,11 @@ export class ManagementServer {
     servePages(this.app, this.routes, pathPrefix)
     webRoutes(this.app, settings)
     otherMethods(this.app, this.methods)
+  }
+
+  private guardRelayed(): void {
+    hearErrorsOfServer(this.relayed)
+    dropSlowClients(this.relayed, this.node.limits.sendTimeoutMs)
   }
 
   /** Whoever comes over the control socket knows of no prefix. */
@@ -283,6 +290,8 @@ export class ManagementServer {
   take(socket: Socket, client: ClientAddress, owner: boolean): void {
     showAs(socket, client)
     if (owner) this.localSockets.add(socket)
+    this.relayedSockets.add(socket)
+    socket.once('close', () => this.relayedSockets.delete(socket))
     this.relayed.emit('connection', socket)
   }
 
@@ -310,7 +319,7 @@ export class ManagementServer {
 
   async close(): Promise<void> {
     this.rates.stop()
-    this.relayed.closeAllConnections()
+    for (const socket of this.relayedSockets) socket.destroy()
     await Promise.all(
       this.servers.map((server) => {
         server.closeAllConnections()

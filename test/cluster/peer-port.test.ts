@@ -7,6 +7,7 @@ import { type PeerListener, PeerPort, type RelayedClient } from '../../src/clust
 import { receiveContents, sendContents } from '../../src/cluster/snapshot.ts'
 import { writeProxyHeader } from '../../src/connection/proxy-protocol.ts'
 import { systemClock } from '../../src/util/clock.ts'
+import { Descriptors } from '../../src/util/descriptors.ts'
 import { silent } from '../../src/util/logger.ts'
 
 const HOST = '127.0.0.1'
@@ -25,7 +26,7 @@ const nobody: PeerListener = {
 
 async function portOf(listener: Partial<PeerListener> = {}, secret = 's'): Promise<PeerPort> {
   const port = new PeerPort({ secret, tls: undefined }, systemClock, silent, { ...nobody, ...listener })
-  await port.listen(0, HOST)
+  await port.listen(0, HOST, new Descriptors(silent))
   open.push(port)
   return port
 }
