@@ -132,17 +132,3 @@ export class BrokerCounters {
     ofKind.add(counters)
   }
 }
-
-export const brokerCounterNames = [
-  'received',
-  'confirmed',
-  'unroutableReturned',
-  'unroutableDropped',
-  'connectionsOpened',
-  'connectionsClosed',
-  'channelsOpened',
-  'channelsClosed',
-  'queuesDeclared',
-  'queuesCreated',
-  'queuesDeleted',
-] as const

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism, totalmem } from 'node:os'
 import { getHeapCodeStatistics, getHeapStatistics } from 'node:v8'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
-import type { Queue } from '../broker/queue/queue.ts'
 import type { Model } from '../model/model.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
 import { residentMemory } from '../util/process-memory.ts'
@@ -14,31 +13,17 @@ import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 
 export interface Totals {
-  ready: number
-  unacked: number
-  consumers: number
-  queues: number
-  exchanges: number
-  channels: number
-  readonly queueList: Queue[]
+  readonly consumers: number
+  readonly queues: number
+  readonly exchanges: number
+  readonly channels: number
 }
 
 export function totals({ model: { broker }, server }: ManagedBroker): Totals {
-  const sums = { ready: 0, unacked: 0, consumers: 0, queues: 0, exchanges: 0, channels: 0 }
-  const t: Totals = { ...sums, queueList: [] }
-  for (const v of broker.vhosts.values()) {
-    t.queues += v.queues.size
-    t.exchanges += v.exchanges.size
-    for (const q of v.queues.values()) {
-      const { ready, unacked, consumers } = q.counts
-      t.ready += ready
-      t.unacked += unacked
-      t.consumers += consumers
-      t.queueList.push(q)
-    }
-  }
-  for (const c of server.connections) t.channels += c.channels.size
-  return t
+  let [consumers, channels] = [0, 0]
+  for (const v of broker.vhosts.values()) for (const q of v.queues.values()) consumers += q.counts.consumers
+  for (const c of server.connections) channels += c.channels.size
+  return { consumers, channels, queues: broker.count('queues'), exchanges: broker.count('exchanges') }
 }
 
 /** What the system allows; a usual number where it does not tell. */

@@ -11,11 +11,9 @@ export interface CountedChannel {
 }
 
 export const connectionKind: Kind<Connection> = {
-  name: (c) => c.name,
   labels: (c) => ({ connection: c.name }),
 }
 export const channelKind: Kind<Channel> = {
-  name: channelName,
   labels: (ch) => ({ channel: channelName(ch) }),
 }
 export const connectionFamilies: readonly ObjectFamily<Connection>[] = [

@@ -20,10 +20,8 @@ export interface CountedQueue {
   readonly counters: QueueCounters
 }
 
-/** How one kind of object is found and named. */
+/** How the objects of one kind are named in the answer. */
 export interface Kind<T> {
-  /** Chosen by the query's `name`; of those without a vhost's name all are shown. */
-  name(object: T): string
   labels(object: T, vhost: string): { readonly [label: string]: string }
 }
 
@@ -38,14 +36,12 @@ export interface ObjectFamily<T> {
 }
 
 export const queueKind: Kind<Queue> = {
-  name: (q) => q.name,
   labels: (q, vhost) => ({ vhost, queue: q.name }),
 }
 export const exchangeKind: Kind<Exchange> = {
-  name: (x) => x.name,
   labels: (x, vhost) => ({ vhost, exchange: x.name }),
 }
-export const vhostKind: Kind<Vhost> = { name: (v) => v.name, labels: (v) => ({ vhost: v.name }) }
+export const vhostKind: Kind<Vhost> = { labels: (v) => ({ vhost: v.name }) }
 
 const last: { queue: Queue | undefined; numbers: QueueNumbers | undefined } = {
   queue: undefined,

@@ -80,7 +80,6 @@ export const requests = {
   PasswordRequest: request({ password: text }),
   NodeLimits: request({}, { memory: { ...number, minimum: 0 }, disk: { ...number, minimum: 0 } }),
   LogLevel: request({ level: text }, { category: text }),
-  LoginRequest: request({ username: text, password: text }),
   ReplicaRequest: request({}, { node: text }),
   GrowRequest: request({ vhost_pattern: text, queue_pattern: text, strategy: text }),
   BackupRequest: request({ path: text }),
