@@ -58,7 +58,10 @@ export function identityFamilies(
 }
 
 /** What is not of one object, without the families of the node. */
-export function wholeFamilies(active: ManagedBroker): Family[] {
+export function wholeFamilies(
+  active: ManagedBroker,
+  counters: ReadonlyMap<string, QueueCounters> = queueCounters(active),
+): Family[] {
   const t = totals(active)
   const one = (name: string, help: string, value: number): Family =>
     family(`rabbitmq_${name}`, 'gauge', help, value)
@@ -67,7 +70,7 @@ export function wholeFamilies(active: ManagedBroker): Family[] {
     one('channels', 'Channels currently open', t.channels),
     one('consumers', 'Consumers currently connected', t.consumers),
     one('queues', 'Queues available', t.queues),
-    ...messages(active, t.consumers),
+    ...messages(active, t.consumers, counters),
     messageSizes(active),
     ...faults(active),
   ]
@@ -78,18 +81,21 @@ export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
   const { active } = node
   const own = [...Object.values(nodeFamilies(node)).flat(), ...stateFamilies(node), ...runtimeFamilies()]
   if (active === undefined) return own
+  active.model.broker.turn.pumpNow()
+  const counters = queueCounters(active)
+  const all = new QueueCounters()
+  for (const ofKind of counters.values()) all.add(ofKind)
   return [
     ...identityFamilies(node, active, 'aggregated'),
     ...own,
-    ...wholeFamilies(active),
-    ...(await queueSums(active)),
-    ...clientSums(active),
+    ...wholeFamilies(active, counters),
+    ...(await queueSums(active, all)),
+    ...clientSums(active, all),
     exchangeSum(active),
   ]
 }
 
-async function queueSums({ model: { broker } }: ManagedBroker): Promise<Family[]> {
-  broker.turn.pumpNow()
+async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCounters): Promise<Family[]> {
   const sums = summedQueueMetrics.map(() => 0)
   let count = 0
   for (const v of broker.vhosts.values())
@@ -98,7 +104,6 @@ async function queueSums({ model: { broker } }: ManagedBroker): Promise<Family[]
       if (++count % PIECE === 0) await nextTurn()
     }
   forgetNumbers()
-  const counters = queueTotals(broker)
   return [
     ...summedQueueMetrics.map(([name, type, help], i) =>
       family(`rabbitmq_${name}`, type, help, sums[i] as number),
@@ -116,12 +121,12 @@ function sum<T>([name, type, help, value]: Metric<T>, objects: Iterable<T>): Fam
 }
 
 /** Counters of channels go on when channels go: they are those of queues and of the broker. */
-function clientSums({ server, model: { broker } }: ManagedBroker): Family[] {
+function clientSums({ server, model: { broker } }: ManagedBroker, ofQueues: QueueCounters): Family[] {
   const connections = [...server.connections]
   const channels = connections.flatMap((c) => [...c.channels])
   const { received, confirmed, unroutableReturned, unroutableDropped } = broker.counters
   const counters = new ChannelCounters()
-  counters.add(queueTotals(broker))
+  counters.add(ofQueues)
   counters.published = received
   counters.confirmed = confirmed
   counters.returned = unroutableReturned
@@ -141,20 +146,22 @@ function exchangeSum({ model: { broker } }: ManagedBroker): Family {
   return sum(published as Metric<(typeof exchanges)[number]>, exchanges)
 }
 
-/** Of queues that are there and of those that are gone; of one kind, or of all. */
-function queueTotals(broker: ManagedBroker['model']['broker'], kind?: string): QueueCounters {
-  const out = new QueueCounters()
-  const { goneQueues, goneKinds } = broker.counters
-  const gone = kind === undefined ? goneQueues : goneKinds.get(kind)
-  if (gone !== undefined) out.add(gone)
+const kinds = ['classic', 'quorum', 'stream'] as const
+
+/** Of queues that are there and of those that are gone, by kind: at once, since a queue that goes meanwhile would count twice. */
+function queueCounters({ model: { broker } }: ManagedBroker): ReadonlyMap<string, QueueCounters> {
+  const out = new Map<string, QueueCounters>(kinds.map((kind) => [kind, new QueueCounters()]))
+  for (const [kind, gone] of broker.counters.goneKinds) out.get(kind)?.add(gone)
   for (const v of broker.vhosts.values())
-    for (const q of v.queues.values()) if (kind === undefined || q.kind.name === kind) out.add(q.counters)
+    for (const q of v.queues.values()) out.get(q.kind.name)?.add(q.counters)
   return out
 }
 
-const kinds = ['classic', 'quorum', 'stream'] as const
-
-function messages({ model, server }: ManagedBroker, consumers: number): Family[] {
+function messages(
+  { model, server }: ManagedBroker,
+  consumers: number,
+  ofQueues: ReadonlyMap<string, QueueCounters>,
+): Family[] {
   const { counters } = model.broker
   let publishers = 0
   for (const c of server.connections) for (const ch of c.channels) if (ch.counters.published > 0) publishers++
@@ -192,7 +199,7 @@ function messages({ model, server }: ManagedBroker, consumers: number): Family[]
     ),
     global('publishers', 'Current number of publishers', publishers, 'gauge'),
     global('consumers', 'Current number of consumers', consumers, 'gauge'),
-    ...deliveries(model.broker),
+    ...deliveries(ofQueues),
     dead('rejected', `${died} basic.reject or basic.nack`, counters.deadLetteredRejected),
     dead('expired', `${died} message TTL exceeded`, counters.deadLetteredExpired),
     dead('maxlen', `${died} overflow drop-head or reject-publish-dlx`, counters.deadLetteredMaxlen),
@@ -227,10 +234,10 @@ const deliveryTable: readonly (readonly [
   ['acknowledged', 'acknowledged by consumers', ['acknowledged']],
 ]
 
-function deliveries(broker: ManagedBroker['model']['broker']): Family[] {
-  const byKind = kinds.map((kind) => ({
+function deliveries(ofQueues: ReadonlyMap<string, QueueCounters>): Family[] {
+  const byKind = Array.from(ofQueues, ([kind, counters]) => ({
     labels: labels({ protocol: 'amqp091', queue_type: `rabbit_${kind}_queue` }),
-    counters: queueTotals(broker, kind),
+    counters,
   }))
   return deliveryTable.map(([name, help, parts]) => ({
     name: `rabbitmq_global_messages_${name}_total`,
