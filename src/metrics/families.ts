@@ -101,7 +101,9 @@ async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCo
   for (const v of broker.vhosts.values())
     for (const q of v.queues.values()) {
       for (const [i, m] of summedQueueMetrics.entries()) sums[i] = (sums[i] as number) + (m[3](q) ?? 0)
-      if (++count % PIECE === 0) await nextTurn()
+      if (++count % PIECE !== 0) continue
+      forgetNumbers()
+      await nextTurn()
     }
   forgetNumbers()
   return [

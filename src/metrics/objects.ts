@@ -57,7 +57,7 @@ function numbers(q: Queue): QueueNumbers {
   return last.numbers
 }
 
-/** Nothing of a queue is remembered beyond one answer. */
+/** Nothing of a queue is remembered beyond one turn: another answer may be made before this one goes on, or it may not go on. */
 export function forgetNumbers(): void {
   last.queue = last.numbers = undefined
 }

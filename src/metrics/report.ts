@@ -83,7 +83,6 @@ export class Report {
     if (active === undefined) return
     active.model.broker.turn.pumpNow()
     yield* this.each(queueFamilies, this.queues, queueKind)
-    forgetNumbers()
     yield* this.each(exchangeFamilies, this.exchanges, exchangeKind)
     yield* this.each(vhostFamilies, this.vhosts, vhostKind)
     const connections = [...active.server.connections]
@@ -123,6 +122,7 @@ export class Report {
           const v = value((objects[i] as Found<T>).o)
           if (v !== undefined) piece += `${name}${labelsOf[i]} ${v}\n`
         }
+        forgetNumbers()
         yield piece
         await nextTurn()
       }
