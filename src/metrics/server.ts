@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import { pipeline } from 'node:stream/promises'
 import type { MetricsFormat } from '../config/settings.ts'
 import { HttpConnections } from '../management/http-connections.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
@@ -73,11 +74,12 @@ export class MetricsServer {
       return
     }
     response.writeHead(200, { 'content-type': TYPE })
-    for await (const piece of report.pieces()) {
-      if (response.destroyed) return
-      response.write(piece)
+    try {
+      // As fast as it is read: it may be hundreds of megabytes, and anybody may ask for it.
+      await pipeline(report.pieces(), response)
+    } catch (error) {
+      if (!hasLeft(error)) throw error
     }
-    response.end()
   }
 
   /** What of the path comes below the metrics' own. */
@@ -107,4 +109,10 @@ export class MetricsServer {
       }),
     )
   }
+}
+
+/** The client, before the answer was complete. */
+function hasLeft(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED'
 }

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { Report } from '../../src/metrics/report.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { CH, confirmed, confirmSelect, declareQueue, deliveries, get, session } from '../support/session.ts'
+import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 import { parse } from './parse.ts'
 
@@ -144,5 +147,29 @@ describe('metrics', () => {
         'rabbitmq_identity_info',
       ])
     await w.close()
+  })
+})
+
+describe('a long answer', () => {
+  it('is made no faster than it is read, and no longer than somebody waits for it', async () => {
+    let [made, over] = [0, false]
+    async function* pieces(): AsyncGenerator<string> {
+      try {
+        for (; made < 1000; made++) yield 'x'.repeat(100_000)
+      } finally {
+        over = true
+      }
+    }
+    const spy = vi.spyOn(Report, 'of').mockResolvedValue({ pieces } as unknown as Report)
+    try {
+      const socket = connect(broker.metricsPort as number, '127.0.0.1')
+      socket.write('GET /metrics/per-object HTTP/1.1\r\nHost: x\r\n\r\n')
+      await new Promise((resolve) => socket.once('data', resolve))
+      socket.destroy()
+      await until(() => over, 'the end of the answer')
+      expect(made).toBeLessThan(1000)
+    } finally {
+      spy.mockRestore()
+    }
   })
 })
