@@ -28,32 +28,28 @@ interface WebFile {
 const compress = promisify(gzip)
 
 export class WebFiles {
-  private readonly files = new Map<string, Promise<WebFile | undefined>>()
+  private readonly files = new Map<string, Promise<WebFile>>()
   private names: ReturnType<typeof builtFiles> | undefined
 
-  /** Only what was built is there, whatever the name. */
-  get(name: string): Promise<WebFile | undefined> {
-    let file = this.files.get(name)
-    if (file !== undefined) return file
-    file = this.read(name)
-    file.then(
-      (found) => {
-        if (found !== undefined) this.files.set(name, file as Promise<WebFile>)
-      },
-      () => {},
-    )
-    return file
-  }
-
-  private async read(name: string): Promise<WebFile | undefined> {
+  /** Only what was built is there, whatever the name; each is read once, and again only where that failed. */
+  async get(name: string): Promise<WebFile | undefined> {
     this.names ??= builtFiles()
     const { root, all } = await this.names
     if (root === undefined || !all.has(name)) return undefined
-    const plain = await readFile(new URL(name, root))
-    const type = types.get(name.split('.').at(-1) ?? '') ?? 'application/octet-stream'
-    const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
-    return { type, plain, gzipped: await compress(plain, { level: 9 }), etag }
+    const known = this.files.get(name)
+    if (known !== undefined) return known
+    const file = read(new URL(name, root))
+    this.files.set(name, file)
+    file.catch(() => this.files.delete(name))
+    return file
   }
+}
+
+async function read(url: URL): Promise<WebFile> {
+  const plain = await readFile(url)
+  const type = types.get(url.pathname.split('.').at(-1) ?? '') ?? 'application/octet-stream'
+  const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
+  return { type, plain, gzipped: await compress(plain, { level: 9 }), etag }
 }
 
 /** What is not there is no page: a bundle of the program may come without it. */

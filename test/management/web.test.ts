@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { WebFiles } from '../../src/management/web.ts'
 
 let broker: RunningBroker
 
@@ -96,4 +97,11 @@ describe('the page at /', () => {
     ])
       expect([path, (await get(path)).status]).toEqual([path, 404])
   })
+})
+
+it('reads and compresses a file once, however many ask for it first', async () => {
+  const files = new WebFiles()
+  const [one, other] = await Promise.all([files.get('index.html'), files.get('index.html')])
+  expect(one?.plain.toString()).toContain('<!doctype html>')
+  expect(other).toBe(one)
 })
