@@ -153,8 +153,8 @@ class Diagnosis {
   }
 
   private slowReaders(): void {
-    for (const { client: c, caller } of new Set(this.consumers.map((x) => x.channel)))
-      if (c.output.congested && !this.findings.some((f) => f.connection === c.name))
+    for (const [c, caller] of new Map(this.consumers.map(({ channel }) => [channel.client, channel.caller])))
+      if (c.output.congested)
         this.say(
           'warning',
           'connection_does_not_read',
