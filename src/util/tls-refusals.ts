@@ -3,6 +3,8 @@ import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { plainAddress } from './address.ts'
 import type { Logger } from './logger.ts'
+import { RepeatedLines } from './repeated-lines.ts'
+import { now } from './timers.ts'
 
 /** By OpenSSL's and Node's codes. */
 const sentences: Readonly<Record<string, string>> = {
@@ -38,15 +40,14 @@ export function refusalOf(error: NodeJS.ErrnoException, socket: TLSSocket): stri
 export function logTlsRefusals(server: Server, what: string, logger: Logger): void {
   // The socket has lost its address where the client has gone: it is kept from the beginning.
   const peers = new WeakMap<object, string>()
+  const lines = new RepeatedLines(logger, now)
   const peerOf = (s: Socket): string => `${plainAddress(s.remoteAddress)}:${s.remotePort}`
   server.on('connection', (socket: Socket) => void peers.set(socket, peerOf(socket)))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const below = (socket as { _parent?: object })._parent
     const peer = socket.remoteAddress === undefined ? below && peers.get(below) : peerOf(socket)
     const fields = { peer, code: error.code, reason: (error as { reason?: string }).reason }
-    logger.warn(
-      fields,
-      `TLS client ${peer ?? 'of unknown address'} refused by ${what}: ${refusalOf(error, socket)}`,
-    )
+    const text = `TLS client ${peer ?? 'of unknown address'} refused by ${what}: ${refusalOf(error, socket)}`
+    lines.warn(fields, text, `TLS clients refused by ${what}`)
   })
 }

@@ -1,7 +1,11 @@
+import { EventEmitter } from 'node:events'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { RepeatedLines } from '../../src/connection/repeated-lines.ts'
 import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
+import { silent } from '../../src/util/logger.ts'
+import { RepeatedLines } from '../../src/util/repeated-lines.ts'
+import { logTlsRefusals } from '../../src/util/tls-refusals.ts'
 import { timedServer } from '../support/timed-server.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
@@ -34,9 +38,22 @@ it('a flood of connections that say nothing leaves few lines', async () => {
   })
   t.server.logger.warn = (_fields: unknown, text?: string) => void lines.push(text ?? '')
   const count = DOOR_LINES_PER_MINUTE + 20
-  const silent = await Promise.all(Array.from({ length: count }, () => Wire.socket(t.url)))
+  const quiet = await Promise.all(Array.from({ length: count }, () => Wire.socket(t.url)))
   await until(() => t.server.connections.size === count)
   t.clock.pass(10_000)
-  await Promise.all(silent.map((w) => w.over()))
+  await Promise.all(quiet.map((w) => w.over()))
   expect(lines.filter((l) => l === 'handshake timeout').length).toBe(DOOR_LINES_PER_MINUTE)
+})
+
+it('a flood of clients whose TLS handshake fails leaves few lines', () => {
+  const server = new EventEmitter()
+  const lines: string[] = []
+  const logger = { ...silent, warn: (_: unknown, text?: string) => void lines.push(text ?? '') }
+  logTlsRefusals(server as Server, 'AMQP', logger)
+  const count = 10 * DOOR_LINES_PER_MINUTE
+  for (let i = 0; i < count; i++)
+    server.emit('tlsClientError', new Error('no TLS'), { remoteAddress: '192.0.2.1', remotePort: i })
+  expect(lines[0]).toBe('TLS client 192.0.2.1:0 refused by AMQP: no TLS')
+  // Some more where the minute ends in between.
+  expect(lines.length).toBeLessThanOrEqual(2 * DOOR_LINES_PER_MINUTE + 1)
 })

@@ -3,12 +3,9 @@
  * left out with the first one of a later minute.
  */
 import { DOOR_LINES_PER_MINUTE } from '../limits.ts'
+import type { Logger } from './logger.ts'
 
 const MINUTE_MS = 60_000
-
-interface Logger {
-  warn(fields: object, text: string): void
-}
 
 interface Kind {
   minute: number
@@ -18,24 +15,24 @@ interface Kind {
 
 export class RepeatedLines {
   private readonly kinds = new Map<string, Kind>()
-  private readonly logger: Logger
+  private readonly logger: Pick<Logger, 'warn'>
   private readonly now: () => number
 
-  constructor(logger: Logger, now: () => number) {
+  constructor(logger: Pick<Logger, 'warn'>, now: () => number) {
     this.logger = logger
     this.now = now
   }
 
-  /** @param text one of a few */
-  warn(fields: object, text: string): void {
+  /** @param what which kind of line it is, one of a few; the text where that is always the same */
+  warn(fields: object, text: string, what = text): void {
     const minute = Math.floor(this.now() / MINUTE_MS)
-    let kind = this.kinds.get(text)
+    let kind = this.kinds.get(what)
     if (kind === undefined) {
       kind = { minute, lines: 0, leftOut: 0 }
-      this.kinds.set(text, kind)
+      this.kinds.set(what, kind)
     }
     if (kind.minute !== minute) {
-      if (kind.leftOut > 0) this.logger.warn({ leftOut: kind.leftOut }, `${text}: lines left out`)
+      if (kind.leftOut > 0) this.logger.warn({ leftOut: kind.leftOut }, `${what}: lines left out`)
       kind.minute = minute
       kind.lines = kind.leftOut = 0
     }
