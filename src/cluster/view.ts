@@ -166,12 +166,13 @@ export class View implements ClusterView {
       socket.destroy()
       return
     }
+    hearErrors(response)
+    response.once('close', () => socket.destroy())
     socket.write(writeProxyHeader(clientOf(request.socket)))
     const { method = 'GET', url = '/' } = request
     const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' }
     const passed = httpRequest({ method, path: url, headers, createConnection: () => socket })
-    hearErrors(response)
-    response.once('close', () => socket.destroy())
+    hearErrors(passed)
     await new Promise<void>((resolve, reject) => {
       passed.once('error', reject)
       passed.once('response', (answer) => {

@@ -52,13 +52,12 @@ export class Endpoints {
 
   /** Another node has passed it on. */
   takeHttp(socket: Socket, client: ClientAddress, owner: boolean): void {
-    this.loadManagement().then(
-      (server) => server.take(socket, client, owner),
-      (error) => {
+    this.loadManagement()
+      .then((server) => server.take(socket, client, owner))
+      .catch((error) => {
         this.node.logger.error({ err: error }, 'an HTTP client cannot be taken')
         socket.destroy()
-      },
-    )
+      })
   }
 
   /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
