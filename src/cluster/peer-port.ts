@@ -24,6 +24,8 @@ import {
 
 const HANDSHAKE_MS_MAX = 5000
 const CONNECT_MS_MAX = 2000
+/** ms of silence after which the system asks whether the other machine is still there: it may go without a word. */
+const KEEP_ALIVE_MS = 10_000
 /** Connections that have not shown yet that they know the secret: beyond, the oldest of them is closed. */
 const STRANGERS_MAX = 256
 
@@ -92,6 +94,7 @@ export class PeerPort {
 
   private knock(socket: Socket): void {
     hearErrors(socket)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const key = keyOf(socket)
     const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
     this.strangers.set(key, { socket, timer })
@@ -178,6 +181,7 @@ export class PeerPort {
             checkServerIdentity: () => undefined,
           })
     hearErrors(socket)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     return new Promise((resolve, reject) => {
       const timer = this.clock.after(CONNECT_MS_MAX, () => {
         socket.destroy()
