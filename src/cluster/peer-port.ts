@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
 import { readProxyHeader } from '../connection/proxy-protocol.ts'
-import { anyAddress } from '../util/address.ts'
+import { anyAddress, endOf } from '../util/address.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
@@ -95,7 +95,7 @@ export class PeerPort {
   private knock(socket: Socket): void {
     hearErrors(socket)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    const key = keyOf(socket)
+    const key = endOf(socket)
     const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
     this.strangers.set(key, { socket, timer })
     this.sockets.add(socket)
@@ -122,7 +122,7 @@ export class PeerPort {
 
   private came(socket: Socket): void {
     hearErrors(socket)
-    const key = keyOf(socket)
+    const key = endOf(socket)
     hearPeer(socket, this.settings.secret)
       .then((request) => {
         this.known(key)
@@ -205,10 +205,6 @@ export class PeerPort {
     for (const s of this.sockets) s.destroy()
     await closed
   }
-}
-
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`
 }
 
 /** Reads the PROXY header in front of a client's octets, and nothing behind it. */

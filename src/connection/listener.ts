@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
-import { plainAddress } from '../util/address.ts'
+import { endOf, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
@@ -111,7 +111,7 @@ export function showAs(socket: Socket, { address, port }: ClientAddress): void {
   })
 }
 
-/** The sockets beneath TLS until it is agreed on; these and the ones above have address and port in common. */
+/** The sockets beneath TLS until it is agreed on. */
 class Handshakes {
   private readonly unopened: Unopened
   private readonly sockets = new Map<string, { socket: Socket; client: ClientAddress | undefined }>()
@@ -121,7 +121,7 @@ class Handshakes {
   }
 
   began(socket: Socket, client?: ClientAddress): void {
-    const key = keyOf(socket)
+    const key = endOf(socket)
     this.sockets.set(key, { socket, client })
     this.unopened.add(socket, plainAddress(client?.address ?? socket.remoteAddress))
     socket.once('close', () => {
@@ -132,16 +132,12 @@ class Handshakes {
 
   /** Returns who is there, where that was said. */
   ended(secure: Socket): ClientAddress | undefined {
-    const key = keyOf(secure)
+    const key = endOf(secure)
     const found = this.sockets.get(key)
     if (found !== undefined) this.unopened.remove(found.socket)
     this.sockets.delete(key)
     return found?.client
   }
-}
-
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`
 }
 
 /** Later contexts of the same host come before earlier ones. */
