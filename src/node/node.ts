@@ -3,7 +3,6 @@
  * times, as the node's membership decides.
  */
 
-import { statfsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { Alarms } from '../alarms/alarms.ts'
 import type { BrokerHost, Membership } from '../cluster/membership.ts'
@@ -19,6 +18,7 @@ import type { OAuth } from '../security/oauth.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Clock, clockOf, systemClock } from '../util/clock.ts'
 import { Descriptors } from '../util/descriptors.ts'
+import { freeOn } from '../util/disk.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
@@ -264,8 +264,7 @@ async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
 function diskFree(dataDir: string | undefined, last: number | undefined): number | undefined {
   if (dataDir === undefined) return undefined
   try {
-    const { bavail, bsize } = statfsSync(dataDir)
-    return bavail * bsize
+    return freeOn(dataDir)
   } catch {
     return last
   }

@@ -1,5 +1,5 @@
 /** The folder of the store, and the file in it that says whether it has had one. */
-import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pause } from '../../util/timers.ts'
@@ -88,10 +88,4 @@ export async function syncCopy(dir: string, copied: Promise<void>): Promise<void
     await ended
   }
   markFolder(dir)
-}
-
-/** Octets free on the disk. */
-export function freeOn(dir: string): number {
-  const { bavail, bsize } = statfsSync(dir)
-  return bavail * bsize
 }

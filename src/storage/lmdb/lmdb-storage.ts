@@ -4,13 +4,14 @@
  */
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { areFree } from '../../util/descriptors.ts'
+import { freeOn } from '../../util/disk.ts'
 import { nextTurn } from '../../util/timers.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
 import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
-import { dataFile, freeOn, hasStore, makeFolder, markFolder, syncCopy } from './folder.ts'
+import { dataFile, hasStore, makeFolder, markFolder, syncCopy } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { hasOthersFiles, keepToOwner } from './folder-rights.ts'
 import { FreeSpace } from './free-space.ts'
@@ -78,7 +79,6 @@ export class LmdbStorage implements Storage {
   private broken: StorageError | undefined
   /** Dropped logs whose records are still being removed, some with each write. */
   private readonly gone = new Set<number>()
-
   private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
   /** Readers of all its contents, copies among them: the file stays mapped as it is. */

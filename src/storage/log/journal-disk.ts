@@ -8,7 +8,6 @@ import {
   open,
   read,
   readdirSync,
-  statfsSync,
   unlink,
   write,
   writev,
@@ -16,6 +15,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freeOn } from '../../util/disk.ts'
 
 export interface JournalFile {
   readonly name: string
@@ -60,10 +60,7 @@ export function folderDisk(dir: string): JournalDisk {
     open: (name) => openFile(dir, name),
     remove: (name) => removed(join(dir, name)),
     copy: (name, bytes, target) => copyFile(join(dir, name), bytes, join(target, name)),
-    freeBytes: () => {
-      const { bavail, bsize } = statfsSync(dir)
-      return bavail * bsize
-    },
+    freeBytes: () => freeOn(dir),
   }
 }
 
