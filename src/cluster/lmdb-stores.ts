@@ -1,6 +1,7 @@
 /** A node's store in its data folder, and how a copy of another node's takes its place. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { dataFile, markFolder } from '../storage/lmdb/folder.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../storage/log/journal.ts'
 import { folderDisk } from '../storage/log/journal-disk.ts'
@@ -10,7 +11,6 @@ import type { Clock } from '../util/clock.ts'
 import type { ReplicaStore, ReplicaStores } from './replica-store.ts'
 
 const INCOMING = 'incoming'
-const DATA_FILE = 'data.mdb'
 
 export interface LmdbStoresOptions {
   readonly dir: string
@@ -61,11 +61,8 @@ export class LmdbStores implements ReplicaStores {
     // What belongs to the old file and to no other.
     for (const name of readdirSync(dir))
       if (name === 'lock.mdb' || name.endsWith('.journal')) rmSync(join(dir, name))
-    // The store has been opened in this folder: its marker comes with it.
-    for (const name of readdirSync(incoming))
-      if (name !== DATA_FILE && !existsSync(join(dir, name)) && name === 'leveret.store')
-        renameSync(join(incoming, name), join(dir, name))
-    renameSync(join(incoming, DATA_FILE), join(dir, DATA_FILE))
+    renameSync(dataFile(incoming), dataFile(dir))
+    markFolder(dir)
     rmSync(incoming, { recursive: true, force: true })
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { copyFile, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkFolder, type FolderCheck } from './check.ts'
-import { makeFolder } from './lmdb/folder.ts'
+import { dataFile, makeFolder } from './lmdb/folder.ts'
 import { type Storage, StorageError } from './storage.ts'
 
 /** Beside the folder that it becomes once it is whole; one that was left behind is replaced. */
@@ -32,7 +32,7 @@ export async function restoreFolder(
   to: string,
   notice: (text: string) => void,
 ): Promise<FolderCheck> {
-  if (!existsSync(join(from, 'data.mdb')))
+  if (!existsSync(dataFile(from)))
     throw new StorageError('UNREADABLE', `there is no data.mdb in ${from}: it is no backup`)
   let found: FolderCheck | undefined
   await whole(to, async (partial) => {

@@ -1,6 +1,6 @@
 /** Looks through a data folder that is not in use, which takes over one of an earlier format first: every value, record and state, and what the journal holds. */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dataFile } from './lmdb/folder.ts'
 import { LmdbStorage } from './lmdb/lmdb-storage.ts'
 import { decodeBatch } from './log/batch-codec.ts'
 import { Journal } from './log/journal.ts'
@@ -23,8 +23,7 @@ export interface FolderCheck {
 
 /** @throws StorageError where the folder is in use or cannot be read, and DAMAGED for the journal */
 export async function checkFolder(dir: string, notice: (text: string) => void): Promise<FolderCheck> {
-  if (!existsSync(join(dir, 'data.mdb')))
-    throw new StorageError('UNREADABLE', `there is no data.mdb in ${dir}`)
+  if (!existsSync(dataFile(dir))) throw new StorageError('UNREADABLE', `there is no data.mdb in ${dir}`)
   const store = await LmdbStorage.open(dir, { notice })
   try {
     const damage: Damage[] = []
