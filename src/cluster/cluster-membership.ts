@@ -9,8 +9,8 @@ import type { Logger } from '../util/logger.ts'
 import { StoreFailure } from '../util/owner.ts'
 import { version } from '../util/version.ts'
 import { type Engine, EngineError } from './engine.ts'
-import type { ListenerAddress } from './heartbeat.ts'
 import { Member } from './member.ts'
+import type { About } from './member-options.ts'
 import type { BrokerHost, Membership } from './membership.ts'
 import { PeerPort, type RelayedClient } from './peer-port.ts'
 import { type ActiveNode, Relay } from './relay.ts'
@@ -154,13 +154,7 @@ export class ClusterMembership implements Membership {
     this.trimming.start()
   }
 
-  private about(): {
-    host: string
-    peerPort: number
-    listeners: ListenerAddress[]
-    version: string
-    startedAt: number
-  } {
+  private about(): About {
     const { open } = this.host.listeners
     return {
       host: this.settings.peer.host,

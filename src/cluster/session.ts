@@ -45,10 +45,11 @@ export interface SessionOptions {
 export class Session {
   readonly ledger: Ledger
   readonly store: ReplicaStore
+  /** What the store had when it was opened. */
+  readonly begin: StoredPlace
   private readonly options: SessionOptions
   private readonly places: Places
   private readonly applier: Applier
-  private readonly stored: StoredPlace
   private stopReading: Unsubscribe | undefined
   private storage: LoggedStorage | undefined
   /** Set while this node is the active one. */
@@ -61,7 +62,7 @@ export class Session {
     const { place, store, clock, log } = options
     this.options = options
     this.store = store
-    this.stored = place
+    this.begin = place
     this.ledger = new Ledger(place)
     this.places = new Places(place, log)
     this.touched = place.sequence
@@ -193,11 +194,6 @@ export class Session {
       await this.working
       await (this.storage ?? this.store).close()
     }
-  }
-
-  /** What the store had when it was opened. */
-  get begin(): StoredPlace {
-    return this.stored
   }
 }
 
