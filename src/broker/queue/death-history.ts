@@ -23,7 +23,9 @@ function grouped(headers: FieldTable): FieldTable {
   const groups = new Map<string, FieldTable[]>()
   for (const death of deathsOf(headers)) {
     const key = JSON.stringify([death.text('queue'), death.text('reason')])
-    groups.set(key, [...(groups.get(key) ?? []), death])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [death])
+    else group.push(death)
   }
   const value = [...groups.values()].map((deaths): FieldValue => ({ type: 'F', value: counted(deaths) }))
   return FieldTable.of(
