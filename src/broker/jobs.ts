@@ -96,6 +96,18 @@ export class Jobs {
   }
 }
 
+/** The same with each item, so many of them in a step. */
+export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: T) => void): Steps {
+  let left = perStep
+  for (const item of items) {
+    if (left-- === 0) {
+      left = perStep
+      yield
+    }
+    action(item)
+  }
+}
+
 /** All of it now, where there are no others to have their turn. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {

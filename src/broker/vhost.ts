@@ -22,7 +22,7 @@ import {
   type RoutedMessage,
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
-import { atOnce, type Steps } from './jobs.ts'
+import { atOnce, inSteps, type Steps } from './jobs.ts'
 import {
   type AppliedPolicies,
   Policies,
@@ -206,14 +206,7 @@ export class Vhost {
 
   /** The connection has ended, and its exclusive queues with it. */
   *removingOwned(owner: object): Steps {
-    let left = OBJECTS_PER_STEP
-    for (const q of this.owned.get(owner) ?? []) {
-      if (left-- === 0) {
-        left = OBJECTS_PER_STEP
-        yield
-      }
-      this.removeQueue(q)
-    }
+    yield* inSteps(this.owned.get(owner) ?? [], OBJECTS_PER_STEP, (q) => this.removeQueue(q))
     this.owned.delete(owner)
   }
 
@@ -264,21 +257,10 @@ export class Vhost {
   /** Ends all that is in it, as if one by one. */
   *clearing(): Steps {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
-    const removals: Iterable<() => void>[] = [
-      Array.from(this.queues.values(), (q) => () => this.removeQueue(q)),
-      Array.from(this.exchanges.values(), (x) => () => this.removeExchange(x)),
-      Array.from(this.policies.user, (p) => () => this.forgetPolicy(p, false)),
-      Array.from(this.policies.operator, (p) => () => this.forgetPolicy(p, true)),
-    ]
-    let left = OBJECTS_PER_STEP
-    for (const some of removals)
-      for (const remove of some) {
-        if (left-- === 0) {
-          left = OBJECTS_PER_STEP
-          yield
-        }
-        remove()
-      }
+    yield* inSteps([...this.queues.values()], OBJECTS_PER_STEP, (q) => this.removeQueue(q))
+    yield* inSteps([...this.exchanges.values()], OBJECTS_PER_STEP, (x) => this.removeExchange(x))
+    yield* inSteps([...this.policies.user], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, false))
+    yield* inSteps([...this.policies.operator], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, true))
   }
 
   /** As it was when it was made. */
@@ -337,14 +319,9 @@ export class Vhost {
     this.version++
     const set = this.policySet(operator)
     const current = (a: AppliedPolicies): PolicyInfo | undefined => (operator ? a.operator : a.policy)
-    let left = OBJECTS_PER_STEP
-    for (const x of [...this.exchanges.values(), ...this.queues.values()]) {
-      if (left-- === 0) {
-        left = OBJECTS_PER_STEP
-        yield
-      }
+    yield* inSteps([...this.exchanges.values(), ...this.queues.values()], OBJECTS_PER_STEP, (x) => {
       if (!set.concerns(p, isExchange(x) ? exchangeSubject(x.name) : queueSubject(x), current(x.policies)))
-        continue
+        return
       if (isExchange(x)) {
         x.configure(this.policiesOfExchange(x))
         this.version++
@@ -352,7 +329,7 @@ export class Vhost {
         const applied = this.policiesOfQueue(x)
         x.configure(applied, this.settingsOfQueue(x, applied))
       }
-    }
+    })
   }
 
   private removeBindings(list: readonly Binding[]): void {

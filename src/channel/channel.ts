@@ -4,7 +4,7 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
-import type { Steps } from '../broker/jobs.ts'
+import { inSteps, type Steps } from '../broker/jobs.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
@@ -164,14 +164,7 @@ export class Channel implements Confirming, TraceOrigin {
   /** Settles what is outstanding of the tags that one command was about. */
   *settlingEach(tags: readonly number[], how: Settlement): Steps {
     this.handOutBefore(how)
-    let left = SHARES[how]
-    for (const tag of tags) {
-      if (left-- === 0) {
-        left = SHARES[how]
-        yield
-      }
-      this.settleRange(tag, tag, how)
-    }
+    yield* inSteps(tags, SHARES[how], (tag) => this.settleRange(tag, tag, how))
   }
 
   /**
@@ -318,15 +311,8 @@ export class Channel implements Confirming, TraceOrigin {
     yield* this.returning()
   }
 
-  *cancelling(): Steps {
-    let left = CANCELLED_PER_STEP
-    for (const tag of [...this.consumers.keys()]) {
-      if (left-- === 0) {
-        left = CANCELLED_PER_STEP
-        yield
-      }
-      this.removeConsumer(tag)
-    }
+  cancelling(): Steps {
+    return inSteps([...this.consumers.keys()], CANCELLED_PER_STEP, (tag) => this.removeConsumer(tag))
   }
 
   *returning(): Steps {
