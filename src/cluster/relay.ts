@@ -90,7 +90,10 @@ export class Relay implements Receiver {
       return target !== undefined && (await this.pass(socket, request, target))
     }
     this.keepTrying(socket, attempt)
-      .catch((error) => this.options.logger.error({ err: error }, 'a client cannot be passed on'))
+      .catch((error) => {
+        this.options.logger.error({ err: error }, 'a client cannot be passed on')
+        socket.destroy()
+      })
       .finally(() => {
         this.waiting.delete(socket)
       })
