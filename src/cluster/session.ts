@@ -85,11 +85,6 @@ export class Session {
     return this.storage?.unappliedBytes ?? this.applier.bytes
   }
 
-  /** Why the store takes nothing; undefined while it does. */
-  get failure(): unknown {
-    return this.storage === undefined ? this.applier.failure : this.storage.applyFailure
-  }
-
   get roundTripMs(): number | undefined {
     return this.activeLog?.roundTripMs
   }
