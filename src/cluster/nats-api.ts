@@ -1,4 +1,5 @@
 /** The few requests to JetStream that are used, and what they answer (fields as NATS names them). */
+import { isOlder } from '../util/version.ts'
 
 export interface ApiError {
   readonly code: number
@@ -100,31 +101,24 @@ export function sequenceOf(reply: string): number | undefined {
   return Number.isSafeInteger(sequence) ? sequence : undefined
 }
 
-type Version = readonly [number, number, number]
-
-function isBelow(a: Version, b: Version): boolean {
-  for (const i of [0, 1, 2] as const) if (a[i] !== b[i]) return a[i] < b[i]
-  return false
-}
-
 /** Why that release of nats-server may not be used, or should not be; undefined where nothing is known against it. */
 export function versionProblem(
   text: string,
 ): { readonly refused: boolean; readonly why: string } | undefined {
   const m = /^(\d+)\.(\d+)\.(\d+)/.exec(text)
   if (m === null) return { refused: true, why: `nats-server says that its version is '${text}'` }
-  const v = [Number(m[1]), Number(m[2]), Number(m[3])] as const
-  if (isBelow(v, [2, 9, 18]))
+  const v = [Number(m[1]), Number(m[2]), Number(m[3])]
+  if (isOlder(v, [2, 9, 18]))
     return {
       refused: true,
       why: `nats-server ${text} can lose records when it is restarted: 2.10.23 or newer is needed`,
     }
-  if (!isBelow(v, [2, 10, 20]) && isBelow(v, [2, 10, 23]))
+  if (!isOlder(v, [2, 10, 20]) && isOlder(v, [2, 10, 23]))
     return {
       refused: true,
       why: `nats-server ${text} can lose the log when it is killed: 2.10.23 or newer is needed`,
     }
-  if (isBelow(v, [2, 10, 23]))
+  if (isOlder(v, [2, 10, 23]))
     return { refused: false, why: `nats-server ${text} is old: 2.10.23 or newer is recommended` }
   return undefined
 }

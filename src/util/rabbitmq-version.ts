@@ -8,6 +8,7 @@ import {
   MESSAGE_BYTES_MAX,
   MESSAGE_BYTES_MAX_BEFORE_4,
 } from '../limits.ts'
+import { isOlder } from './version.ts'
 
 export const RABBITMQ_VERSION = '4.2.4'
 
@@ -31,7 +32,7 @@ export function semanticsOf(announced: { readonly product?: string; readonly ver
   const parts = product === 'RabbitMQ' ? numbersOf(version) : undefined
   const given =
     parts === undefined || (parts[0] as number) < 3 ? (numbersOf(RABBITMQ_VERSION) as number[]) : parts
-  const from = (...first: number[]): boolean => !isLess(given, first)
+  const from = (...first: number[]): boolean => !isOlder(given, first)
   return {
     unknownTypeClosesChannel: from(3, 13, 3),
     publishedDeathsCount: !from(4, 0),
@@ -44,14 +45,6 @@ export function semanticsOf(announced: { readonly product?: string; readonly ver
 function numbersOf(version: string): number[] | undefined {
   const match = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version)
   return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)]
-}
-
-function isLess(a: readonly number[], b: readonly number[]): boolean {
-  for (let i = 0; i < a.length; i++) {
-    const [x = 0, y = 0] = [a[i], b[i]]
-    if (x !== y) return x < y
-  }
-  return false
 }
 
 export const defaultSemantics = semanticsOf({})
