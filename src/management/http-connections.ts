@@ -3,11 +3,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX } from '../limits.ts'
+import { endOf } from '../util/address.ts'
 import type { Closable, Descriptors } from '../util/descriptors.ts'
 import { now } from '../util/timers.ts'
 
 export class HttpConnections implements Closable {
-  /** By address and port, which a TLS socket and the one beneath it have in common; the oldest first. */
+  /** By their ends; the oldest first. */
   private readonly idle = new Map<string, { socket: Socket; since: number }>()
 
   /** Watches over the server from now on. */
@@ -21,7 +22,7 @@ export class HttpConnections implements Closable {
 
   /** It speaks something else from now on, and others look after it. */
   release(socket: Socket): void {
-    this.idle.delete(keyOf(socket))
+    this.idle.delete(endOf(socket))
   }
 
   get oldest(): number | undefined {
@@ -38,7 +39,7 @@ export class HttpConnections implements Closable {
   }
 
   private came(socket: Socket): void {
-    const key = keyOf(socket)
+    const key = endOf(socket)
     this.rest(key, socket)
     socket.on('close', () => {
       if (this.idle.get(key)?.socket === socket) this.idle.delete(key)
@@ -51,7 +52,7 @@ export class HttpConnections implements Closable {
   }
 
   private busy(request: IncomingMessage, response: ServerResponse): void {
-    const key = keyOf(request.socket)
+    const key = endOf(request.socket)
     const socket = this.idle.get(key)?.socket
     if (socket === undefined) return
     this.idle.delete(key)
@@ -59,8 +60,4 @@ export class HttpConnections implements Closable {
       if (!socket.destroyed) this.rest(key, socket)
     })
   }
-}
-
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`
 }
