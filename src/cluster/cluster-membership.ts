@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ClusterSettings } from '../config/cluster-settings.ts'
 import type { Storage } from '../storage/storage.ts'
-import { type Clock, systemClock } from '../util/clock.ts'
+import { type Clock, pauseOn, systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { StoreFailure } from '../util/owner.ts'
 import { version } from '../util/version.ts'
@@ -80,7 +80,7 @@ export class ClusterMembership implements Membership {
     host.listeners.receiver = this.relay
     const opening = this.open()
     this.opening = opening.catch((error) => this.parts.fatal(error as Error))
-    const inTime = new Promise<void>((resolve) => this.clock.after(START_MS_MAX, resolve))
+    const inTime = pauseOn(this.clock, START_MS_MAX)
     await Promise.race([opening, inTime])
   }
 

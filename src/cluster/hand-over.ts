@@ -1,5 +1,5 @@
 /** A planned switch: the active node stops serving, and writes the record by which another one takes over. */
-import type { Clock } from '../util/clock.ts'
+import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Roles } from './roles.ts'
 
 /** ms between two records, while the log does not answer. */
@@ -35,6 +35,6 @@ export async function handOver(
   while (roles.epoch === epoch && clock.elapsed() < 2 * msMax + until) {
     claim(clock.elapsed() < until)
     for (let waited = 0; roles.epoch === epoch && waited < RETRY_MS; waited += LOOK_MS)
-      await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve))
+      await pauseOn(clock, LOOK_MS)
   }
 }

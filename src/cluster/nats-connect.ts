@@ -7,7 +7,7 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node'
-import type { Clock } from '../util/clock.ts'
+import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { EngineError } from './engine.ts'
 
@@ -50,7 +50,7 @@ export async function connectPatiently(
       if (clock.elapsed() - logged > LOG_MS) logger.warn({ err: message }, `waiting for NATS at ${where}`)
       logged = Math.max(logged, clock.elapsed())
     }
-    await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+    await pauseOn(clock, RETRY_MS)
   }
 }
 

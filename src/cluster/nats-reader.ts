@@ -3,7 +3,7 @@
  * the server says that there is more, and when nothing has come for a while.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
-import type { Clock } from '../util/clock.ts'
+import { type Clock, pauseOn } from '../util/clock.ts'
 import { EngineError, type LogBounds, type LogListener } from './engine.ts'
 import { sequenceOf } from './nats-api.ts'
 
@@ -70,7 +70,7 @@ export class NatsReader {
       } catch (error) {
         if (!(error instanceof EngineError)) throw error
         this.again = true
-        await new Promise<void>((resolve) => clock.after(this.wait, resolve))
+        await pauseOn(clock, this.wait)
         this.wait = Math.min(RETRY_MS_MAX, this.wait * 2)
       }
     }

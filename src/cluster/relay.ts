@@ -7,7 +7,7 @@ import type { Listener } from '../connection/listener.ts'
 import type { Listeners, Receiver } from '../connection/listeners.ts'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { plainAddress } from '../util/address.ts'
-import type { Clock } from '../util/clock.ts'
+import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { PeerRequest } from './peer-handshake.ts'
@@ -104,7 +104,7 @@ export class Relay implements Receiver {
     const until = clock.elapsed() + WAIT_MS_MAX
     while (!socket.destroyed && clock.elapsed() < until) {
       if (await attempt()) return
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve))
+      await pauseOn(clock, RETRY_MS)
     }
     if (socket.destroyed) return
     logger.warn({ client: plainAddress(socket.remoteAddress) }, 'a client is closed: there is no active node')

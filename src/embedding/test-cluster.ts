@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import { BrokerNode } from '../node/node.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Loggers } from '../util/logger.ts'
+import { pause } from '../util/timers.ts'
 
 const HOST = '127.0.0.1'
 const LOOK_MS = 5
@@ -107,7 +108,7 @@ export class TestCluster {
     for (;;) {
       const { active } = this
       if (active !== undefined) return active
-      await new Promise<void>((resolve) => systemClock.after(LOOK_MS, resolve))
+      await pause(LOOK_MS)
     }
   }
 
@@ -142,8 +143,7 @@ export class TestCluster {
     const { membership } = this.member(name)
     if (membership?.member === undefined) throw new Error(`node ${name} does not run`)
     await membership.member.promote(name)
-    while (this.active?.name !== name)
-      await new Promise<void>((resolve) => systemClock.after(LOOK_MS, resolve))
+    while (this.active?.name !== name) await pause(LOOK_MS)
   }
 
   /** The standbys first, so that nobody takes over. */

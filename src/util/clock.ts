@@ -35,6 +35,11 @@ export const systemClock: Clock = {
   defer: soon,
 }
 
+/** Resolves when that time has passed. */
+export function pauseOn(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve))
+}
+
 /** The same time for one owner, who is charged with what its timers throw. */
 export function clockOf(owner: Owner, clock: Clock): Clock {
   return {
