@@ -4,18 +4,15 @@
  * sides more than the pause. Consumers that are slow for longer are not waited for.
  */
 
+import type { Resumed } from '../broker/turn.ts'
 import { CONGESTION_PAUSE_MS, CONGESTION_RETRY_MS } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
-import { charged, type Owner } from '../util/owner.ts'
-
-export interface Paused extends Owner {
-  resumeReading(): void
-}
+import { charged } from '../util/owner.ts'
 
 export class ConsumerBackpressure {
   /** Connections whose client does not take what is ready for it. */
   private readonly full = new Set<object>()
-  private waiting: Paused[] = []
+  private waiting: Resumed[] = []
   private timer: Timer | undefined
   /** No pauses before this time (ms since 1970): the last one was in vain. */
   private notBefore = 0
@@ -39,7 +36,7 @@ export class ConsumerBackpressure {
   }
 
   /** True where a connection that reads much had better wait; it is resumed by itself. */
-  pause(reader: Paused): boolean {
+  pause(reader: Resumed): boolean {
     if (this.full.size === 0 || this.full.has(reader)) return false
     if (this.memory.residentBytes < this.memory.memoryBytes || this.clock.now() < this.notBefore) return false
     this.waiting.push(reader)
