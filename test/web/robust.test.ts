@@ -57,8 +57,9 @@ describe('hostile', () => {
     await web.http.post(`bindings/%2F/e/amq.topic/q/${encoded}`, { routing_key: name })
     const v = await open('#/queues')
     await v.page.locator('tbody a').first().click()
+    // The page of the queue, not that of the list.
+    await v.page.locator('.crumbs').waitFor()
     const heading = v.page.locator('h1')
-    await heading.waitFor()
     const shown = (await heading.textContent()) ?? ''
     if (/^[\x20-\x7e]+$/.test(name)) expect(shown).toBe(name)
     else expect(['\u202e', '\u200b', '\u0007'].filter((c) => shown.includes(c))).toEqual([])
@@ -200,7 +201,7 @@ describe('a phone', () => {
     await v.click('button', 'Menu')
     await v.click('link', 'Queues')
     await v.page.getByRole('heading', { name: 'Queues' }).waitFor()
-    expect(await v.page.getByRole('link', { name: 'Definitions' }).isVisible()).toBe(false)
+    await v.page.getByRole('link', { name: 'Definitions' }).waitFor({ state: 'hidden' })
   })
 })
 

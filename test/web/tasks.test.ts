@@ -144,6 +144,8 @@ describe('an operator', () => {
     }
     const v = await open(`#/exchanges?q=${x}`)
     await v.click('link', x)
+    // The page puts the cursor there by itself.
+    await v.page.getByLabel('Routing key').and(v.page.locator(':focus')).waitFor()
     await v.page.keyboard.type('stock.nyse')
     await v.page.keyboard.press('Enter')
     await v.see('It goes to 1 queue:')
