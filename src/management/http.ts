@@ -13,7 +13,7 @@ import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
 import { Abandoned } from '../storage/batch.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
-import type { Json, ListQuery } from './listing.ts'
+import { type Json, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 
 /** Messages that one request may take or look at. */
@@ -100,6 +100,7 @@ function answerTo(thrown: unknown): HttpError {
   if (thrown instanceof Abandoned) return notActive
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
   if (thrown instanceof InvalidRequest) return badRequest(thrown.message)
+  if (thrown instanceof Left) return badRequest('the client has left')
   const { statusCode = 500, message = '' } = thrown as { statusCode?: number; message?: string }
   if (statusCode === 404) return new HttpError(404, 'Object Not Found', message)
   if (statusCode < 500) return new HttpError(statusCode, 'bad_request', message)
@@ -197,6 +198,11 @@ export class Request {
   /** The vhosts of a list: the one of the path, or all. */
   vhostsOfPath(): Vhost[] {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
+  }
+
+  /** As the query asks for it. @throws InvalidRequest; Left */
+  list<T>(items: Iterable<T>, kind: Listed<T>): Promise<Json[] | Json | LongAnswer> {
+    return listed(items, kind, this.query, () => this.raw.raw.socket.destroyed)
   }
 
   /** For operations, with the rights that the user has at the time. */

@@ -66,17 +66,22 @@ function positive(text: string, what: string, max: number): number {
   return n
 }
 
+/** Nobody waits for the answer any more. */
+export class Left extends Error {}
+
 /** A long answer, as text, made while it is sent. */
 export type LongAnswer = Readable
 
 /**
  * Only what the answer shows is described. What takes long, a list without pages or the order of a column that has to be
- * described first, is done bit by bit, so that the broker does its work in between. @throws InvalidRequest
+ * described first, is done bit by bit, so that the broker does its work in between, and no longer than somebody waits.
+ * @param gone whether whoever asks has left. @throws InvalidRequest; Left
  */
 export async function listed<T>(
   items: Iterable<T>,
   kind: Listed<T>,
   q: ListQuery,
+  gone: () => boolean = () => false,
 ): Promise<Json[] | Json | LongAnswer> {
   const all = [...items]
   const filtered = q.name === undefined || q.name === '' ? all : await filterByName(all, kind, q)
@@ -84,7 +89,7 @@ export async function listed<T>(
   const sorted =
     q.sort === undefined || q.sort === ''
       ? usualOrder(filtered, kind, reverse)
-      : await sortBy(filtered, kind, q.sort, reverse, pieceOf(q))
+      : await sortBy(filtered, kind, q.sort, reverse, pieceOf(q), gone)
   const columns = q.columns?.split(',')
   const show = (item: T): Json => {
     const full = kind.describe(item)
@@ -171,12 +176,15 @@ async function sortBy<T>(
   column: string,
   reverse: boolean,
   piece: number,
+  gone: () => boolean,
 ): Promise<T[]> {
   const quick = column === 'name' ? kind.name : (own(kind.keys, column) as ((item: T) => unknown) | undefined)
   const keyed: { item: T; key: unknown }[] = []
   for (const item of items) {
     keyed.push({ item, key: quick === undefined ? valueAt(kind.describe(item), column) : quick(item) })
-    if (quick === undefined && keyed.length % piece === 0) await nextTurn()
+    if (quick !== undefined || keyed.length % piece !== 0) continue
+    await nextTurn()
+    if (gone()) throw new Left()
   }
   keyed.sort((a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
   return keyed.map((k) => k.item)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
-import { type Listed, type ListQuery, listed } from '../../src/management/listing.ts'
+import { Left, type Listed, type ListQuery, listed } from '../../src/management/listing.ts'
 import { useHttp } from './target.ts'
 
 const http = useHttp()
@@ -58,6 +58,14 @@ describe('a list with the history of numbers', () => {
     expect(await text(await listed(names, kind, { ...history, ...page }))).toBe(
       JSON.stringify(await listed(names, kind, page)),
     )
+  })
+
+  it('is not described to the end for the sake of its order once nobody waits for it', async () => {
+    let described = 0
+    const counted: Listed<string> = { ...kind, describe: (name) => ({ described: ++described, name }) }
+    const history: ListQuery & Record<string, string> = { lengths_age: '60', sort: 'described' }
+    await expect(listed(names, counted, history, () => described === 2)).rejects.toThrow(Left)
+    expect(described).toBe(2)
   })
 
   it('comes over HTTP as JSON', async () => {

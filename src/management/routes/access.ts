@@ -13,7 +13,7 @@ import {
 } from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
-import { type Json, type Listed, listed } from '../listing.ts'
+import type { Json, Listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
 export function accessRoutes(add: AddRoute): void {
@@ -36,7 +36,7 @@ function existingUser(r: Request): UserRecord {
 
 function userRoutes(add: AddRoute): void {
   const kind: Listed<UserRecord> = { name: (u) => u.name, describe: userJson }
-  add('GET', 'users', 'administrator', (r) => listed(r.users, kind, r.query))
+  add('GET', 'users', 'administrator', (r) => r.list(r.users, kind))
   add('GET', 'users/without-permissions', 'administrator', (r) => {
     const used = new Set([...r.users.permissions()].map((p) => p.user))
     return [...r.users].filter((u) => !used.has(u.name)).map(userJson)

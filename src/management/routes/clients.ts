@@ -4,7 +4,7 @@ import type { Connection } from '../../connection/connection.ts'
 import { ReplyCode } from '../../protocol/errors.ts'
 import { channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
-import { type Listed, listed } from '../listing.ts'
+import type { Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
@@ -18,10 +18,9 @@ export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): vo
     add('GET', path, 'management', (r) => {
       const vhosts = new Set(r.vhostsOfPath())
       const list = channelsOf([...r.server.connections]).filter((ch) => vhosts.has(ch.caller.vhost))
-      return listed(
+      return r.list(
         list.flatMap((ch) => [...ch.consumers.values()]),
         consumers,
-        r.query,
       )
     })
 }
@@ -60,10 +59,10 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
   const ofUser = (r: Request): Connection[] => visible(r).filter((c) => c.caller?.user === r.params['user'])
 
   for (const path of ['connections', 'vhosts/:vhost/connections'])
-    add('GET', path, 'management', (r) => listed(visible(r), connections(statistics(r)), r.query))
+    add('GET', path, 'management', (r) => r.list(visible(r), connections(statistics(r))))
   add('GET', 'connections/:name', 'management', (r) => connectionJson(statistics(r), one(r)))
   add('GET', 'connections/:name/channels', 'management', (r) =>
-    listed(one(r).channels, channelList(statistics(r)), r.query),
+    r.list(one(r).channels, channelList(statistics(r))),
   )
   // Sessions are AMQP 1.0's.
   add('GET', 'connections/:name/sessions', 'management', (r) => {
@@ -74,9 +73,7 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
     close(one(r), r)
     return r.stored(false)
   })
-  add('GET', 'connections/username/:user', 'management', (r) =>
-    listed(ofUser(r), connections(statistics(r)), r.query),
-  )
+  add('GET', 'connections/username/:user', 'management', (r) => r.list(ofUser(r), connections(statistics(r))))
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
     for (const c of ofUser(r)) close(c, r)
     return r.stored(false)
@@ -85,7 +82,7 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
 
 function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsOf): void {
   for (const path of ['channels', 'vhosts/:vhost/channels'])
-    add('GET', path, 'management', (r) => listed(channelsOf(visible(r)), channelList(statistics(r)), r.query))
+    add('GET', path, 'management', (r) => r.list(channelsOf(visible(r)), channelList(statistics(r))))
   add('GET', 'channels/:name', 'management', (r) => {
     const ch = channelsOf(visible(r)).find((x) => channelName(x) === r.params['name'])
     if (ch === undefined) throw notFound()

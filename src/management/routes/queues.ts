@@ -8,7 +8,7 @@ import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operat
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
-import { type Json, type Listed, listed } from '../listing.ts'
+import type { Json, Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
@@ -51,13 +51,13 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
-    add('GET', path, 'management', (r) => listed(items(r), kind(new Statistics(rates, r.query)), r.query))
+    add('GET', path, 'management', (r) => r.list(items(r), kind(new Statistics(rates, r.query))))
   // Who has declared the others is not kept.
   add('GET', 'users/:user/queues', 'administrator', (r) => {
     const { user = '' } = r.params
     if (r.users.get(user) === undefined) throw notFound()
     const own = items(r).filter(({ q }) => (q.owner as Connection | undefined)?.caller?.user === user)
-    return listed(own, kind(new Statistics(rates, r.query)), r.query)
+    return r.list(own, kind(new Statistics(rates, r.query)))
   })
   oneQueueRoutes(add, node, rates)
 }

@@ -7,7 +7,7 @@ import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
-import { type Json, type Listed, listed } from '../listing.ts'
+import type { Json, Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { payloadOf, propertiesFrom } from '../message.ts'
 import type { Rates } from '../rates.ts'
@@ -42,7 +42,7 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
   const items = (r: Request): Item[] =>
     r.vhostsOfPath().flatMap((vhost) => [...vhost.exchanges.values()].map((x) => ({ vhost, x })))
   for (const path of ['exchanges', 'exchanges/:vhost'])
-    add('GET', path, 'management', (r) => listed(items(r), kind(r), r.query))
+    add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
   const one = 'exchanges/:vhost/:name'
   add('GET', one, 'management', (r) => ({
     ...exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r)),
@@ -116,7 +116,7 @@ function bindingRoutes(add: AddRoute): void {
     describe: (b) => b,
   }
   for (const path of ['bindings', 'bindings/:vhost'])
-    add('GET', path, 'management', (r) => listed(r.vhostsOfPath().flatMap(all), kind, r.query))
+    add('GET', path, 'management', (r) => r.list(r.vhostsOfPath().flatMap(all), kind))
   for (const [letter, destinationType] of [
     ['q', 'queue'],
     ['e', 'exchange'],

@@ -4,7 +4,7 @@ import { allowAll } from '../../operations/users.ts'
 import { deleteVhost, putVhost, setTracing, setVhostLimit } from '../../operations/vhosts.ts'
 import { vhostJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
-import { type Json, type Listed, listed } from '../listing.ts'
+import type { Json, Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
@@ -14,7 +14,7 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     const s = new Statistics(rates, r.query)
     return { name: (v) => v.name, describe: (v) => vhostJson(s, v) }
   }
-  add('GET', 'vhosts', 'management', (r) => listed(r.vhosts(), kind(r), r.query))
+  add('GET', 'vhosts', 'management', (r) => r.list(r.vhosts(), kind(r)))
   add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(new Statistics(rates, r.query), r.vhost()))
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
