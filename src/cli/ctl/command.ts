@@ -111,10 +111,28 @@ export function numberOption(c: Context, name: OptionName | 'timeout'): number |
   return n
 }
 
+/** @throws CtlError with that text and code where the answer is that there is none */
+export async function orElse<T>(answer: Promise<T>, text: string, exitCode: number): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw error instanceof CtlError && error.exitCode === EXIT_DATA ? new CtlError(text, exitCode) : error
+  }
+}
+
+/** The path of the queue that the first argument names. */
+export const queueOf = (c: Context): string => `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
+
 /** The name of the node, which some routes have in them. */
 export async function nodeOf(c: Context): Promise<string> {
   const [node] = await c.client.get<Row[]>('nodes')
   return enc(String(node?.['name']))
+}
+
+/** Ends all AMQP connections and takes no new ones, or takes them again. */
+export async function switchListeners(c: Context, what: 'stop_app' | 'start_app'): Promise<Result> {
+  await c.client.call('POST', `nodes/${await nodeOf(c)}/${what}`)
+  return {}
 }
 
 export function json(text: string, what: string): unknown {

@@ -1,17 +1,16 @@
 /** list_queues and the like. */
 
 import { Pattern } from '../../util/pattern.ts'
-import { CtlError } from './client.ts'
 import { columns } from './columns.ts'
 import {
   ArgumentError,
   arg,
   type Command,
   type Context,
-  EXIT_DATA,
   EXIT_UNAVAILABLE,
   enc,
   list,
+  orElse,
   type Result,
 } from './command.ts'
 import type { Row } from './output.ts'
@@ -87,13 +86,9 @@ function ofUser(what: string, path: string, shown: readonly string[]): Command {
     args: [1, 1],
     banner: (c) => `Listing ${what} for user "${arg(c, 0)}" ...`,
     run: async (c) => {
-      try {
-        return { rows: await c.client.get<Row[]>(`users/${enc(arg(c, 0))}/${path}`), columns: shown }
-      } catch (error) {
-        if (error instanceof CtlError && error.exitCode === EXIT_DATA)
-          throw new CtlError(`User "${arg(c, 0)}" does not exist`, EXIT_UNAVAILABLE)
-        throw error
-      }
+      const answer = c.client.get<Row[]>(`users/${enc(arg(c, 0))}/${path}`)
+      const rows = await orElse(answer, `User "${arg(c, 0)}" does not exist`, EXIT_UNAVAILABLE)
+      return { rows, columns: shown }
     },
   }
 }

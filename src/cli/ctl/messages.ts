@@ -1,6 +1,6 @@
 /** Messages of queues. */
 import { CtlError } from './client.ts'
-import { action, arg, type Command, enc, json } from './command.ts'
+import { action, arg, type Command, enc, json, queueOf } from './command.ts'
 import type { Row } from './output.ts'
 
 export const messages: Record<string, Command> = {
@@ -15,9 +15,7 @@ export const messages: Record<string, Command> = {
         c.options[name] === undefined ? undefined : Number(c.options[name])
       const { from, reason } = c.options
       const body = { from, reason, rate: number('rate'), limit: number('limit') }
-      const rows = [
-        (await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/redrive`, body)) as Row,
-      ]
+      const rows = [(await c.client.call('POST', `${queueOf(c)}/redrive`, body)) as Row]
       return { rows, columns: ['moved', 'skipped'] }
     },
   },
@@ -27,7 +25,7 @@ export const messages: Record<string, Command> = {
     args: [1, 1],
     banner: (c) => `Releasing messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => ({
-      rows: [(await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/release`)) as Row],
+      rows: [(await c.client.call('POST', `${queueOf(c)}/release`)) as Row],
       columns: ['released'],
     }),
   },
@@ -59,7 +57,7 @@ export const messages: Record<string, Command> = {
     args: [1, 1],
     options: ['count', 'requeue'],
     run: async (c) => ({
-      rows: (await c.client.call('POST', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/get`, {
+      rows: (await c.client.call('POST', `${queueOf(c)}/get`, {
         count: Number(c.options['count'] ?? 1),
         ackmode: c.options['requeue'] === true ? 'ack_requeue_true' : 'ack_requeue_false',
         encoding: 'auto',
@@ -73,9 +71,7 @@ export const messages: Record<string, Command> = {
     args: [1, 1],
     banner: (c) => `Diagnosing queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
-      const { findings } = await c.client.get<{ findings: Row[] }>(
-        `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/diagnosis`,
-      )
+      const { findings } = await c.client.get<{ findings: Row[] }>(`${queueOf(c)}/diagnosis`)
       return { rows: findings, columns: ['severity', 'code', 'sentence'] }
     },
   },
@@ -114,7 +110,7 @@ export const messages: Record<string, Command> = {
         if (value !== undefined) query.set(name.replace('-', '_'), String(value))
       }
       return {
-        rows: await c.client.get<Row[]>(`queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?${query}`),
+        rows: await c.client.get<Row[]>(`${queueOf(c)}/peek?${query}`),
         columns: ['position', 'state', 'age', 'routing_key', 'payload_bytes', 'payload', 'held_by'],
       }
     },

@@ -10,6 +10,8 @@ import {
   enc,
   json,
   numberOption,
+  orElse,
+  queueOf,
 } from './command.ts'
 import type { Row } from './output.ts'
 
@@ -52,15 +54,6 @@ function priorityOf(c: Context): number {
   return Number(text)
 }
 
-/** @throws CtlError with that text and code where the answer is that there is none */
-export async function orElse<T>(answer: Promise<T>, text: string, exitCode: number): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    throw error instanceof CtlError && error.exitCode === EXIT_DATA ? new CtlError(text, exitCode) : error
-  }
-}
-
 async function addVhost(c: Context): Promise<unknown> {
   const { description, tags } = c.options
   return await c.client.call('PUT', `vhosts/${enc(arg(c, 0))}`, {
@@ -82,7 +75,7 @@ function conditions(c: Context): string {
 }
 
 async function deleteQueue(c: Context): Promise<string> {
-  const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
+  const path = queueOf(c)
   const q = await orElse(c.client.get<{ messages_ready?: number }>(path), 'Queue not found', EXIT_DATA)
   const { options } = c
   await c.client.call(
@@ -161,7 +154,7 @@ export const objects: Record<string, Command> = {
     'drops the ready messages of a queue',
     [1, 1],
     (c) => `Purging queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
-    (c) => c.client.call('DELETE', `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/contents`),
+    (c) => c.client.call('DELETE', `${queueOf(c)}/contents`),
   ),
   delete_queue: action(
     '[-p VHOST] [--if-empty] [--if-unused] QUEUE',

@@ -1,8 +1,7 @@
 /** Runtime parameters, and names and marks of vhosts and the cluster. */
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { columns } from './columns.ts'
-import { action, arg, type Command, EXIT_DATA, enc, json, list } from './command.ts'
-import { orElse } from './objects.ts'
+import { action, arg, type Command, EXIT_DATA, enc, json, list, orElse } from './command.ts'
 
 export const parameters: Record<string, Command> = {
   set_parameter: action(

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemory, octets } from '../../util/sizes.ts'
 import { CtlError } from './client.ts'
-import type { Command, Context, Result } from './command.ts'
+import { type Command, type Context, enc, nodeOf, type Result, switchListeners } from './command.ts'
 import { format, type Row } from './output.ts'
 
 const AWAIT_MS = 250
@@ -82,12 +82,6 @@ async function checkAlarms(c: Context): Promise<Result> {
   return {}
 }
 
-async function application(c: Context, what: 'stop_app' | 'start_app'): Promise<Result> {
-  const [node] = await c.client.get<Row[]>('nodes')
-  await c.client.call('POST', `nodes/${encodeURIComponent(String(node?.['name']))}/${what}`)
-  return {}
-}
-
 /** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as rabbitmqctl has them. */
 function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   const [first = '', second = ''] = args
@@ -106,9 +100,7 @@ function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
 }
 
 async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
-  const [node] = await c.client.get<Row[]>('nodes')
-  const path = `nodes/${encodeURIComponent(String(node?.['name']))}/limits`
-  await c.client.call('PUT', path, { [what]: limitOctets(c.args, what) })
+  await c.client.call('PUT', `nodes/${await nodeOf(c)}/limits`, { [what]: limitOctets(c.args, what) })
   return {}
 }
 
@@ -146,7 +138,7 @@ async function top(c: Context): Promise<Result> {
 
 /** Prints what passes through a vhost until it is interrupted, or has printed --count messages. */
 async function trace(c: Context): Promise<Result> {
-  const [v, queue] = [encodeURIComponent(c.vhost), `leveret-trace-${process.pid}`]
+  const [v, queue] = [enc(c.vhost), `leveret-trace-${process.pid}`]
   const [key = '#'] = c.args
   let left = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
   let stopped = false
@@ -239,14 +231,14 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     help: 'ends all AMQP connections and takes no new ones; the process and its HTTP API stay',
     args: [0, 0],
     banner: () => 'Stopping the broker application ...',
-    run: (c) => application(c, 'stop_app'),
+    run: (c) => switchListeners(c, 'stop_app'),
   },
   start_app: {
     usage: '',
     help: 'takes AMQP connections again',
     args: [0, 0],
     banner: () => 'Starting the broker application ...',
-    run: (c) => application(c, 'start_app'),
+    run: (c) => switchListeners(c, 'start_app'),
   },
   check_alarms: { usage: '', help: 'fails where an alarm is on', args: [0, 0], run: checkAlarms },
   diagnostics: {

@@ -8,10 +8,12 @@ import {
   type Context,
   EXIT_DATA,
   EXIT_UNAVAILABLE,
-  enc,
+  orElse,
+  queueOf,
   type Result,
+  switchListeners,
 } from './command.ts'
-import { orElse } from './objects.ts'
+import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
 /** What RabbitMQ has plugins for and Leveret has built in. */
@@ -56,6 +58,20 @@ function known(names: readonly string[]): void {
   )
 }
 
+function enable(options: readonly OptionName[]): Command {
+  return action(
+    'PLUGIN ...',
+    'nothing to do for what is built in; fails for others',
+    [0, 100],
+    () => 'Enabling plugins on the broker:',
+    async (c) => {
+      known(c.args)
+      return 'Plugin configuration unchanged.\n'
+    },
+    options,
+  )
+}
+
 const pluginCommands: Readonly<Record<string, Command>> = {
   list: {
     usage: '[--minimal] [PATTERN]',
@@ -72,17 +88,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
     options: ['online', 'offline'],
     run: areEnabled,
   },
-  enable: action(
-    'PLUGIN ...',
-    'nothing to do for what is built in; fails for others',
-    [0, 100],
-    () => 'Enabling plugins on the broker:',
-    async (c) => {
-      known(c.args)
-      return 'Plugin configuration unchanged.\n'
-    },
-    ['online', 'offline', 'all'],
-  ),
+  enable: enable(['online', 'offline', 'all']),
   disable: action(
     'PLUGIN ...',
     'fails: what is built in is always there',
@@ -97,17 +103,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
     },
     ['online', 'offline', 'all'],
   ),
-  set: action(
-    'PLUGIN ...',
-    'nothing to do for what is built in; fails for others',
-    [0, 100],
-    () => 'Enabling plugins on the broker:',
-    async (c) => {
-      known(c.args)
-      return 'Plugin configuration unchanged.\n'
-    },
-    ['online', 'offline'],
-  ),
+  set: enable(['online', 'offline']),
   directories: {
     usage: '',
     help: 'says where plugins are: nowhere',
@@ -118,7 +114,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
 }
 
 async function replicas(c: Context, kind: 'quorum' | 'stream'): Promise<Result> {
-  const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
+  const path = queueOf(c)
   const q = await orElse(c.client.get<Row>(path), 'not_found', EXIT_UNAVAILABLE)
   if (q['type'] !== kind) throw new CtlError(`the queue is no ${kind} queue`, EXIT_UNAVAILABLE)
   const row = { node: q['node'], state: 'leader', members: q['members'], messages: q['messages'] }
@@ -196,7 +192,7 @@ const peekAt: Command = {
   run: async (c) => {
     const at = Number(arg(c, 1))
     if (!Number.isInteger(at) || at < 1) throw new CtlError('a position is a whole number from 1', 64)
-    const path = `queues/${enc(c.vhost)}/${enc(arg(c, 0))}/peek?count=1&offset=${at - 1}`
+    const path = `${queueOf(c)}/peek?count=1&offset=${at - 1}`
     const [found] = await orElse(c.client.get<Row[]>(path), 'not_found', EXIT_UNAVAILABLE)
     if (found === undefined)
       throw new CtlError('Target queue does not have a message at that position', EXIT_UNAVAILABLE)
@@ -207,25 +203,20 @@ const peekAt: Command = {
   },
 }
 
-async function listening(c: Context, what: 'stop_app' | 'start_app'): Promise<void> {
-  const [node] = await c.client.get<Row[]>('nodes')
-  await c.client.call('POST', `nodes/${enc(String(node?.['name']))}/${what}`)
-}
-
 export const listenerCommands: Readonly<Record<string, Command>> = {
   suspend_listeners: action(
     '',
     'ends all AMQP connections and takes no new ones',
     [0, 0],
     () => 'Will suspend client connection listeners. The broker will no longer accept client connections!',
-    (c) => listening(c, 'stop_app'),
+    (c) => switchListeners(c, 'stop_app'),
   ),
   resume_listeners: action(
     '',
     'takes AMQP connections again',
     [0, 0],
     () => 'Will resume client connection listeners. The broker will now accept client connections',
-    (c) => listening(c, 'start_app'),
+    (c) => switchListeners(c, 'start_app'),
   ),
 }
 
@@ -235,14 +226,14 @@ const upgradeCommands: Readonly<Record<string, Command>> = {
     'ends all AMQP connections and takes no new ones',
     [0, 0],
     () => 'Will put the broker into maintenance mode ...',
-    (c) => listening(c, 'stop_app'),
+    (c) => switchListeners(c, 'stop_app'),
   ),
   revive: action(
     '',
     'takes AMQP connections again',
     [0, 0],
     () => 'Will undo maintenance mode of the broker ...',
-    (c) => listening(c, 'start_app'),
+    (c) => switchListeners(c, 'start_app'),
   ),
   await_online_quorum_plus_one: {
     usage: '',

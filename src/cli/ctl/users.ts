@@ -2,8 +2,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { CtlError } from './client.ts'
-import { action, arg, type Command, type Context, EXIT_DATA, EXIT_NO_USER, enc, json } from './command.ts'
-import { orElse } from './objects.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  EXIT_DATA,
+  EXIT_NO_USER,
+  enc,
+  json,
+  orElse,
+} from './command.ts'
 import type { Row } from './output.ts'
 
 async function tagsOf(c: Context, user: string): Promise<unknown> {
