@@ -73,6 +73,8 @@ function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnecti
     noRandomize: true,
     ignoreClusterUpdates: true,
     maxReconnectAttempts: -1,
+    // A password that changes is refused by some servers and taken by others for a while.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_MS,
     reconnectJitter: RECONNECT_MS,
     timeout: CONNECT_MS_MAX,

@@ -4,7 +4,7 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { type Clock, pauseOn } from '../util/clock.ts'
-import { EngineError, type LogBounds, type LogListener } from './engine.ts'
+import type { LogBounds, LogListener } from './engine.ts'
 import { sequenceOf } from './nats-api.ts'
 
 /** ms without a record or a heartbeat, which come every second. */
@@ -67,8 +67,8 @@ export class NatsReader {
       try {
         await this.make()
         this.wait = RETRY_MS_MIN
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error
+      } catch {
+        // Whatever it was: a reader that gave up would let its node fall behind without a word.
         this.again = true
         await pauseOn(clock, this.wait)
         this.wait = Math.min(RETRY_MS_MAX, this.wait * 2)
