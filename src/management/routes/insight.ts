@@ -128,6 +128,8 @@ class Tails {
     const gone = (): void => tail.end('time')
     this.count++
     r.raw.raw.socket.once('close', gone)
+    // It may have left during the login.
+    if (r.raw.raw.socket.destroyed) gone()
     try {
       const text = await answer.done
       if (r.query.columns !== undefined) return JSON.parse(text)
