@@ -39,8 +39,10 @@ export class Joining {
   private readonly options: JoinOptions
   private readonly abort = new AbortController()
   private wake: () => void = () => {}
-  /** The store has to be made anew; what it has, where that may be more than the others have. */
-  private copyOver: { readonly number: number } | undefined
+  /** The store has to be made anew, and why; what it has, where that may be more than the others have. */
+  private copyOver: { readonly number: number; readonly why: string } | undefined
+  /** What was logged last. */
+  private said: string | undefined
 
   constructor(options: JoinOptions) {
     this.options = options
@@ -65,8 +67,9 @@ export class Joining {
   /** The next time the store is another node's. @throws StorageError where that would give up what only this node has */
   demandCopy(place: StoredPlace, log: string, why: string): void {
     if (place.log === undefined && place.number > 0) throw ownData(why)
-    this.options.logger.warn({ why }, 'copying the data of another node')
-    this.copyOver = { number: place.log === log ? 0 : place.number }
+    if (why !== this.said) this.options.logger.warn({ why }, 'copying the data of another node')
+    this.said = why
+    this.copyOver = { number: place.log === log ? 0 : place.number, why }
   }
 
   /**
@@ -74,21 +77,25 @@ export class Joining {
    * @throws StorageError; EngineError UNFIT
    */
   async join(): Promise<Joined | undefined> {
-    while (!this.stopped) {
+    for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       const bounds = await this.askBounds()
       if (bounds === undefined) return undefined
-      if (this.copyOver !== undefined) await this.takeCopy(this.copyOver.number)
+      if (this.copyOver !== undefined) await this.takeCopy(this.copyOver)
       if (this.stopped) return undefined
       const store = await this.options.stores.open()
       try {
         const place = placeIn(storedPlace(store), bounds.identity)
-        if (place.sequence + 1 >= bounds.first) return { store, place, log: bounds.identity }
+        if (place.sequence + 1 >= bounds.first) {
+          this.said = undefined
+          return { store, place, log: bounds.identity }
+        }
         this.demandCopy(place, bounds.identity, MISSED)
       } catch (error) {
         await store.close()
         throw error
       }
       await store.close()
+      await this.pause(wait)
     }
     return undefined
   }
@@ -109,14 +116,23 @@ export class Joining {
     return undefined
   }
 
-  private async takeCopy(number: number): Promise<void> {
+  /**
+   * Waits for a node that has what is missing. Where there is none the log is asked again: just after all of its servers
+   * have come back, they may say for a while that it begins later than it does.
+   */
+  private async takeCopy({ number, why }: { number: number; why: string }): Promise<void> {
     const { stores, copy, sources, logger, problem } = this.options
     for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       const from = [...sources()].sort(
         (a, b) => Number(a.state !== 'standby') - Number(b.state !== 'standby') || b.flushed - a.flushed,
       )
-      if (from.length === 0) problem('no other node can be heard whose data could be copied')
-      else if (from.every((h) => h.applied < number))
+      if (from.length === 0) {
+        problem('no other node can be heard whose data could be copied')
+        if (why === MISSED) {
+          this.copyOver = undefined
+          return
+        }
+      } else if (from.every((h) => h.applied < number))
         throw ownData(`this node has ${number} batches of an earlier log, more than the others have`)
       else
         try {

@@ -22,7 +22,8 @@ export function keepToOwner(dir: string, foreign: boolean, notice: (text: string
     try {
       if ((statSync(path).mode & OTHERS) === 0) return
       chmodSync(path, mode)
-      changed.push(name)
+      // LMDB makes this one anew where it is missing, and there is nothing in it.
+      if (name !== 'lock.mdb') changed.push(name)
     } catch {
       // Gone meanwhile, or somebody else's: then it is theirs to say who may read it.
     }
