@@ -85,11 +85,14 @@ export class InboundMessage {
 /** Room for the header of an entry, expiry included. */
 export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_EXPIRY_BYTES
 
-/** A message taken apart, for what is not the fast path: dead lettering, returns, basic.get, rewriting of headers. */
-export interface Content {
-  /** Texts are as octet-text.ts has them. */
+/** Where a message was published to; texts are as octet-text.ts has them. */
+export interface MessageNames {
   exchange: string
   routingKey: string
+}
+
+/** A message taken apart, for what is not the fast path: dead lettering, returns, basic.get, rewriting of headers. */
+export interface Content extends MessageNames {
   properties: Properties
   /** flags and property list as they stand in the header frame */
   propertyBytes: Buffer
@@ -199,6 +202,14 @@ export function propertiesOffset(contentStart: number): number {
   return contentStart + 1 + 7 + CONTENT_HEADER_FIXED
 }
 
+/** Reads exchange and routing key, two short strings. */
+export function readNames(source: Uint8Array, start: number): MessageNames {
+  const b = bufferView(source)
+  const xEnd = start + 1 + (b[start] as number)
+  const kEnd = xEnd + 1 + (b[xEnd] as number)
+  return { exchange: octetText(b, start + 1, xEnd), routingKey: octetText(b, xEnd + 1, kEnd) }
+}
+
 /** Takes a message apart. The buffers of the result are views: copy what has to outlive `source`. */
 export function readContent(
   source: Uint8Array,
@@ -207,16 +218,13 @@ export function readContent(
   contentEnd: number,
 ): Content {
   const b = bufferView(source)
-  const xEnd = namesStart + 1 + (b[namesStart] as number)
-  const kEnd = xEnd + 1 + (b[xEnd] as number)
   const headerSize = b.readUInt32BE(contentStart + 4)
   const propsStart = propertiesOffset(contentStart)
   const propsEnd = contentStart + 8 + headerSize
   const bodySize = b.readUInt32BE(contentStart + 16)
   const propertyBytes = b.subarray(propsStart, propsEnd)
   return {
-    exchange: octetText(b, namesStart + 1, xEnd),
-    routingKey: octetText(b, xEnd + 1, kEnd),
+    ...readNames(source, namesStart),
     properties: decodeProperties(b.readUInt16BE(propsStart), b, propsStart + 2, propsEnd),
     propertyBytes,
     body: joinBody(b, propsEnd + 1, contentEnd, bodySize),

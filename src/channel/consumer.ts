@@ -1,6 +1,6 @@
 // hot: per message
 /** A consumer of a channel: its credit, and the writing of its deliveries. */
-import { type InboundMessage, readContent } from '../broker/message.ts'
+import { type InboundMessage, readNames } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
 import type { ConsumedQueue } from '../broker/queue/queue.ts'
@@ -181,8 +181,7 @@ export class ChannelConsumer implements Consumer {
 
   /** What differs from what was published goes out as a message of its own making. */
   private deliverRewritten(m: InboundMessage, deliveryTag: number, redelivered: boolean): void {
-    const { exchange, routingKey } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-    const names = { consumerTag: this.tag, exchange, routingKey }
+    const names = { consumerTag: this.tag, ...readNames(m.source, m.namesStart) }
     this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })
     const { number, client } = this.channel
     writeContent(this.output, number, m.source, m.contentStart, m.contentEnd, client.frameBytesMax, undefined)

@@ -178,6 +178,21 @@ describe('basic.get', () => {
     expect([String(m?.body), m?.method.messageCount]).toEqual(['1', 1])
   })
 
+  it('names exchange and routing key of each message, also in queues that are long', async () => {
+    const w = await session(t)
+    const body = 'x'.repeat(2000)
+    const queues = [await declareQueue(w), await declareQueue(w), await declareQueue(w)]
+    // Long enough that the memory of one queue lies beside that of another.
+    for (const q of queues) await fill(w, q, ...Array.from({ length: 100 }, () => body))
+    for (const q of queues)
+      for (let left = 99; left >= 0; left--) {
+        w.send(CH, MethodId.BasicGet, { queue: q, noAck: true })
+        const got = await w.receive(CH, MethodId.BasicGetOk)
+        expect(got.method).toMatchObject({ exchange: '', routingKey: q, messageCount: left })
+        expect(got.body?.length).toBe(body.length)
+      }
+  })
+
   it('shares the delivery tags with basic.consume', async () => {
     const w = await session(t)
     const q = await declareQueue(w)

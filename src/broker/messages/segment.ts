@@ -14,7 +14,9 @@ import {
   FLAG_EXPIRES,
   FLAG_PERSISTENT,
   type InboundMessage,
+  type MessageNames,
   readContent,
+  readNames,
 } from '../message.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
 import type { Browsed } from './order.ts'
@@ -311,6 +313,11 @@ export class Segment extends SegmentLifecycle {
     const start = this.offsets[index] as number
     const expires = ((this.words[(start >> 2) + 2] as number) & FLAG_EXPIRES) !== 0
     return start + ENTRY_HEADER_BYTES + (expires ? ENTRY_EXPIRY_BYTES : 0)
+  }
+
+  /** Where the message was published to. */
+  names(index: number): MessageNames {
+    return readNames(this.bytes as Uint8Array, this.namesStart(index))
   }
 
   /** The message taken apart; its buffers are views of the segment. */

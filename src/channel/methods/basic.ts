@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkConsumerArguments } from '../../broker/arguments/consumer.ts'
 import { REPLY_TO, replyQueueName } from '../../broker/direct-reply.ts'
-import type { InboundMessage } from '../../broker/message.ts'
+import type { InboundMessage, MessageNames } from '../../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../../broker/queue/queue.ts'
 import { streamOffset } from '../../broker/queue/stream/offset.ts'
 import { CONSUMER_ARGUMENTS_BYTES_MAX } from '../../limits.ts'
@@ -11,7 +11,6 @@ import { writeContent } from '../../output/content-writer.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
-import { octetText } from '../../util/octet-text.ts'
 import type { Channel } from '../channel.ts'
 import { ChannelConsumer } from '../consumer.ts'
 import type { Handlers } from './handler.ts'
@@ -84,9 +83,7 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   queue.consume(c)
 }
 
-interface Readable extends Delivery {
-  readonly exchange: string
-  readonly routingKey: string
+interface Readable extends Delivery, MessageNames {
   /** In place of what was published. */
   readonly rewritten: InboundMessage | undefined
 }
@@ -103,19 +100,8 @@ function nextReadable(queue: Queue): Readable | undefined {
 }
 
 function readable(queue: Queue, found: Delivery): Readable {
-  const { segment, index } = found
-  const names = Buffer.from(
-    (segment.bytes as Uint8Array).buffer,
-    segment.namesStart(index),
-    segment.contentStart(index) - segment.namesStart(index),
-  )
-  const x = names[0] as number
-  return {
-    ...found,
-    exchange: octetText(names, 1, 1 + x),
-    routingKey: octetText(names, 2 + x),
-    rewritten: queue.rewritesOnDelivery ? queue.asDelivered(found) : undefined,
-  }
+  const rewritten = queue.rewritesOnDelivery ? queue.asDelivered(found) : undefined
+  return { ...found, ...found.segment.names(found.index), rewritten }
 }
 
 /** Answers a basic.get: the message is copied out before it is taken. */
