@@ -8,7 +8,7 @@ import { ContentBuilder, encodeNames, type InboundMessage } from './message.ts'
 const PERSISTENT = 2
 
 /**
- * Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` becomes -1.
+ * Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` stays as it is.
  * @throws RangeError for what has no form on the wire, or could not be read back
  */
 export function encodeContent(
@@ -27,5 +27,4 @@ export function encodeContent(
   builder.fill(m)
   m.persistent = properties.deliveryMode === PERSISTENT
   m.priority = properties.priority ?? 0
-  m.ttl = -1
 }

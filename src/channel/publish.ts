@@ -3,7 +3,13 @@
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
-import { type Content, type InboundMessage, propertiesOffset, readContent } from '../broker/message.ts'
+import {
+  type Content,
+  type InboundMessage,
+  propertiesOffset,
+  readContent,
+  readNames,
+} from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { existingExchange } from '../operations/caller.ts'
@@ -23,7 +29,8 @@ import { PropertyScan } from './property-scan.ts'
 const BIT_MANDATORY = 1
 const BIT_IMMEDIATE = 2
 
-const scan = new PropertyScan()
+/** Filled anew by each publish: `readProperties` hands it out, and nobody keeps it. */
+const sharedScan = new PropertyScan()
 
 /**
  * Publishes a whole message. `m` may be changed; its octets are not looked at after the call.
@@ -47,9 +54,9 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
     exchange.published++
     exchange.publishedOut += route.queues.length
   }
-  readProperties(ch, m)
-  if (scan.replyToEnd - scan.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m)
-  if (scan.special !== 0) route = withCarbonCopies(ch, m)
+  const properties = readProperties(ch, m)
+  if (properties.replyToEnd - properties.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m, properties)
+  if (properties.special !== 0) route = withCarbonCopies(ch, m, properties.special)
   if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
   const { counters } = ch.broker
   ch.counters.published++
@@ -101,20 +108,17 @@ export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean
 
 /** Checks rights and existence, finds the queues, and remembers them where exchange and key alone decide. */
 function resolve(ch: Channel, m: InboundMessage): Route {
-  const b = bufferView(m.source)
-  const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
-  const exchangeName = octetText(b, m.namesStart + 1, xEnd)
-  const key = octetText(b, xEnd + 1, m.namesEnd)
+  const names = readNames(m.source, m.namesStart)
   const { caller } = ch
-  const exchange = writableExchange(caller, exchangeName, key)
+  const exchange = writableExchange(caller, names.exchange, names.routingKey)
   exchange.published++
-  const message = new PropertiesOnDemand(key, m)
+  const message = new PropertiesOnDemand(names.routingKey, m)
   const route = caller.vhost.route(exchange, [message])
   ch.client.pace.handled()
   exchange.publishedOut += route.queues.length
   if (route.byKeyOnly) {
-    const names = m.source.slice(m.namesStart, m.namesEnd)
-    ch.routes.add({ names, route, exchange }, caller.vhost.version)
+    const key = m.source.slice(m.namesStart, m.namesEnd)
+    ch.routes.add({ names: key, route, exchange }, caller.vhost.version)
   }
   return route
 }
@@ -144,7 +148,8 @@ function contentOf(m: InboundMessage): Content {
 }
 
 /** What the properties mean for the broker. @throws AmqpError 406, 501 */
-function readProperties(ch: Channel, m: InboundMessage): void {
+function readProperties(ch: Channel, m: InboundMessage): PropertyScan {
+  const scan = sharedScan
   const b = m.source
   const start = propertiesOffset(m.contentStart)
   const headerSize = readU32(b, m.contentStart + 4)
@@ -153,6 +158,7 @@ function readProperties(ch: Channel, m: InboundMessage): void {
   m.priority = scan.priority
   m.ttl = scan.expirationStart === 0 ? -1 : expirationMs(text(b, scan.expirationStart, scan.expirationEnd))
   if (scan.userIdStart !== 0) checkUserId(ch.caller, text(b, scan.userIdStart, scan.userIdEnd))
+  return scan
 }
 
 function text(b: Uint8Array, start: number, end: number): string {
@@ -160,18 +166,19 @@ function text(b: Uint8Array, start: number, end: number): string {
 }
 
 /** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
-function nameReplyQueue(ch: Channel, m: InboundMessage): void {
-  if (scan.replyToStart === 0 || text(m.source, scan.replyToStart, scan.replyToEnd) !== REPLY_TO) return
+function nameReplyQueue(ch: Channel, m: InboundMessage, { replyToStart, replyToEnd }: PropertyScan): void {
+  if (replyToStart === 0 || text(m.source, replyToStart, replyToEnd) !== REPLY_TO) return
   if (ch.replyConsumer === undefined) throw preconditionFailed('fast reply consumer does not exist')
   const content = contentOf(m)
-  const { ttl } = m
   const properties = { ...content.properties, replyTo: ch.replyConsumer.name }
   encodeContent(content.exchange, content.routingKey, properties, content.body, m)
-  m.ttl = ttl
 }
 
-/** Routes under the CC and BCC keys too; the BCC header is taken out of `m`. @throws AmqpError 406 */
-function withCarbonCopies(ch: Channel, m: InboundMessage): Route {
+/**
+ * Routes under the CC and BCC keys too; the BCC header is taken out of `m`.
+ * @param special which of the two headers there are, as `PropertyScan.special`. @throws AmqpError 406
+ */
+function withCarbonCopies(ch: Channel, m: InboundMessage, special: number): Route {
   const content = contentOf(m)
   const headers = content.properties.headers ?? FieldTable.empty
   const exchange = existingExchange(ch.caller, content.exchange)
@@ -181,17 +188,9 @@ function withCarbonCopies(ch: Channel, m: InboundMessage): Route {
     keys.map((k) => new PlainMessage(k, content.properties)),
   )
   ch.client.pace.handled()
-  if (scan.special & HAS_BCC) {
-    const kept = headers.without('BCC')
-    const { ttl } = m
-    encodeContent(
-      content.exchange,
-      content.routingKey,
-      { ...content.properties, headers: kept },
-      content.body,
-      m,
-    )
-    m.ttl = ttl
+  if (special & HAS_BCC) {
+    const properties = { ...content.properties, headers: headers.without('BCC') }
+    encodeContent(content.exchange, content.routingKey, properties, content.body, m)
   }
   return route
 }
@@ -199,14 +198,11 @@ function withCarbonCopies(ch: Channel, m: InboundMessage): Route {
 /** Back to the publisher: nobody wanted it. */
 export function returnMessage(ch: Channel, m: InboundMessage): void {
   ch.counters.returned++
-  const b = bufferView(m.source)
-  const xEnd = m.namesStart + 1 + (b[m.namesStart] as number)
   ch.send({
     id: MethodId.BasicReturn,
     replyCode: ReplyCode.NoRoute,
     replyText: 'NO_ROUTE',
-    exchange: octetText(b, m.namesStart + 1, xEnd),
-    routingKey: octetText(b, xEnd + 1, m.namesEnd),
+    ...readNames(m.source, m.namesStart),
   })
   const { output, frameBytesMax } = ch.client
   writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, undefined)
