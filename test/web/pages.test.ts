@@ -84,6 +84,7 @@ describe('the pages', () => {
     ['#/policies', 'Add a policy'],
     ['#/users', 'Add a user'],
     ['#/vhosts', 'Add a virtual host'],
+    ['#/vhosts/%2F', 'Who may use it'],
     ['#/definitions', 'Download definitions'],
     ['#/no-such-page', 'There is no such page'],
     ['#/queues/%2F/no-such', 'There may be no such queue any more'],
@@ -316,12 +317,17 @@ describe('users and virtual hosts', () => {
     await v.page.getByLabel('Write keys').fill('^ok$')
     await v.click('button', 'Set topic permission')
     await v.see('^ok$')
+    await v.choose('Limit', 'max-channels')
+    await v.fill('At most', '7')
+    await v.click('button', 'Set limit')
+    await v.see('at most 7')
+    await until(async () => (await web.http.get('user-limits/ann')).json[0]?.value['max-channels'] === 7)
     await v.fill('New password', 'better')
     await v.fill('Tags', 'management')
     await v.click('button', 'Change')
     await v.see('Changed.')
     expect((await web.http.get('whoami', 'ann:better')).json.tags).toEqual(['management'])
-    for (const text of [/may do nothing/, /are not limited/]) {
+    for (const text of [/may do nothing/, /are not limited/, /has no limit of channels any more/]) {
       await v.click('button', 'Remove')
       await v.see(text)
       await v.click('button', 'Remove')
@@ -348,6 +354,40 @@ describe('users and virtual hosts', () => {
     await v.click('button', 'Publish')
     await v.see(/write access to exchange 'amq.default' in vhost '\/' refused for user 'low'/)
     expect(await exists(`queues/%2F/${q}`)).toBe(true)
+  })
+
+  it('a virtual host has limits, a description, tracing and a list of who may use it', async () => {
+    await web.http.put('vhosts/stock', {})
+    const v = await open('#/vhosts')
+    await v.click('link', 'stock')
+    await v.page
+      .getByRole('list', { name: 'Permissions', exact: true })
+      .getByRole('link', { name: 'guest' })
+      .waitFor()
+    await v.choose('Limit', 'max-queues')
+    await v.fill('At most', '1')
+    await v.click('button', 'Set limit')
+    await v.see('at most 1')
+    await web.http.put('queues/stock/one', {})
+    expect((await web.http.put('queues/stock/two', {})).json.reason).toMatch(/queue limit/)
+    await v.click('button', 'Remove')
+    await v.see('The virtual host stock has no limit of queues any more.')
+    await v.click('button', 'Remove')
+    await v.see('None.')
+    await v.click('button', 'Start tracing')
+    await v.see('Tracing is on.')
+    await v.fill('Description', 'what is in stock')
+    await v.click('button', 'Change')
+    await v.see('Changed.')
+    const { json } = await web.http.get('vhosts/stock')
+    expect(json).toMatchObject({ tracing: true, description: 'what is in stock' })
+    await v.click('button', 'Stop tracing')
+    await v.see('Tracing is off.')
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete virtual host')
+    await until(async () => !(await exists('vhosts/stock')))
+    await v.see('Add a virtual host')
+    expect(v.complaints).toEqual([])
   })
 
   it('a virtual host says what goes with it', async () => {

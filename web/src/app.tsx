@@ -15,6 +15,7 @@ import { OneQueue } from './pages/queue.tsx'
 import { Queues } from './pages/queues.tsx'
 import { Shovels } from './pages/shovels.tsx'
 import { Users } from './pages/users.tsx'
+import { OneVhost } from './pages/vhost.tsx'
 import { Vhosts } from './pages/vhosts.tsx'
 import { usePolling } from './poll.ts'
 import { type Place, to, usePlace } from './router.ts'
@@ -71,7 +72,7 @@ function pageOf({ parts }: Place): ComponentChildren {
     case 'users':
       return <Users />
     case 'vhosts':
-      return <Vhosts />
+      return first === undefined ? <Vhosts /> : <OneVhost key={`one ${first}`} name={first} />
     case 'definitions':
       return <Definitions />
     default:

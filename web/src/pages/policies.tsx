@@ -9,7 +9,7 @@ import { Badge, Card, Failure, Heading, Name, TableValue } from '../ui/basic.tsx
 import { ask, say } from '../ui/dialog.tsx'
 import { Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
-import { useVhosts } from '../ui/vhost-choice.tsx'
+import { useVhostField } from '../ui/vhost-choice.tsx'
 
 interface Row extends Policy {
   readonly operator: boolean
@@ -144,9 +144,7 @@ export function Policies() {
 const scopes = ['queues', 'exchanges', 'all', 'classic_queues', 'quorum_queues', 'streams'] as const
 
 function SetPolicy({ old }: { old: Row | undefined }) {
-  const vhosts = useVhosts()
   const [operator, setOperator] = useState(String(old?.operator ?? false))
-  const [vhost, setVhost] = useState(old?.vhost ?? '')
   const [name, setName] = useState(old?.name ?? '')
   const [pattern, setPattern] = useState(old?.pattern ?? '')
   const [scope, setScope] = useState(old?.['apply-to'] ?? 'queues')
@@ -154,7 +152,7 @@ function SetPolicy({ old }: { old: Row | undefined }) {
   const [definition, setDefinition] = useState(
     old === undefined ? '' : JSON.stringify(old.definition, null, 2),
   )
-  const target = vhost === '' ? (vhosts[0] ?? '/') : vhost
+  const [target, vhostField] = useVhostField(old?.vhost)
   const run = async (): Promise<void> => {
     await change('PUT', `${kindOf({ operator: operator === 'true' })}/${path(target, name)}`, {
       pattern,
@@ -169,12 +167,7 @@ function SetPolicy({ old }: { old: Row | undefined }) {
     <Card title={old === undefined ? 'Add a policy' : `Change ${visible(old.name)}`}>
       <Form submit={old === undefined ? 'Add policy' : 'Save policy'} run={run}>
         <Field label="Name" value={name} change={setName} required />
-        <Choice
-          label="Virtual host"
-          value={target}
-          change={setVhost}
-          of={vhosts.map((v) => [v, v] as const)}
-        />
+        {vhostField}
         <Field
           label="Pattern"
           value={pattern}

@@ -8,7 +8,7 @@ import { Badge, Card, Heading, Name } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
 import { Choice, Field, Form } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
-import { useVhosts } from '../ui/vhost-choice.tsx'
+import { useVhostField } from '../ui/vhost-choice.tsx'
 
 export interface Shovel extends Table {
   readonly name: string
@@ -127,16 +127,14 @@ const targets = [
 ] as const
 
 function AddShovel() {
-  const vhosts = useVhosts()
   const [name, setName] = useState('')
-  const [vhost, setVhost] = useState('')
   const [srcUri, setSrcUri] = useState('amqp://')
   const [srcQueue, setSrcQueue] = useState('')
   const [destUri, setDestUri] = useState('amqp://')
   const [kind, setKind] = useState('queue')
   const [dest, setDest] = useState('')
   const [ack, setAck] = useState('on-confirm')
-  const target = vhost === '' ? (vhosts[0] ?? '/') : vhost
+  const [target, vhostField] = useVhostField()
   const run = async (): Promise<void> => {
     const value = {
       'src-protocol': 'amqp091',
@@ -155,12 +153,7 @@ function AddShovel() {
     <Card title="Add a shovel">
       <Form submit="Add shovel" run={run}>
         <Field label="Name" value={name} change={setName} required />
-        <Choice
-          label="Virtual host"
-          value={target}
-          change={setVhost}
-          of={vhosts.map((v) => [v, v] as const)}
-        />
+        {vhostField}
         <Field
           label="From address"
           value={srcUri}

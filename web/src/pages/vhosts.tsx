@@ -1,14 +1,15 @@
 /** Virtual hosts. */
 import { useState } from 'preact/hooks'
 import { change, may, path } from '../api.ts'
-import { count, plural, rate, visible } from '../format.ts'
+import { count, rate, visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { to } from '../router.ts'
 import { rateOf, type Vhost } from '../types.ts'
 import { Badge, Card, Heading, Name } from '../ui/basic.tsx'
-import { ask, say } from '../ui/dialog.tsx'
+import { say } from '../ui/dialog.tsx'
 import { Choice, Field, Form } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
+import { removeVhost } from './vhost.tsx'
 
 const columns: readonly Column<Vhost>[] = [
   {
@@ -16,7 +17,7 @@ const columns: readonly Column<Vhost>[] = [
     title: 'Name',
     sort: (v) => v.name,
     render: (v) => (
-      <a href={to(['queues'], { vhost: v.name })}>
+      <a href={to(['vhosts', v.name])}>
         <Name of={v.name} />
       </a>
     ),
@@ -64,28 +65,12 @@ const columns: readonly Column<Vhost>[] = [
     width: '6.5rem',
     render: (v) =>
       may('administrator') ? (
-        <button type="button" class="button small danger" onClick={() => void remove(v)}>
+        <button type="button" class="button small danger" onClick={() => removeVhost(v)}>
           Delete
         </button>
       ) : null,
   },
 ]
-
-function remove(v: Vhost): void {
-  ask({
-    title: `Delete ${v.name}?`,
-    text: (
-      <p>
-        The virtual host <Name of={v.name} /> will be destroyed with all its queues and exchanges, their{' '}
-        {plural(v.messages, 'message')}, its policies and permissions. Whoever is connected to it loses the
-        connection.
-      </p>
-    ),
-    verb: 'Delete virtual host',
-    run: () => change('DELETE', `vhosts/${path(v.name)}`),
-    done: `${v.name} is deleted.`,
-  })
-}
 
 export function Vhosts() {
   const order = useOrder()

@@ -1,8 +1,11 @@
 /** Of which virtual host lists are. */
+import type { VNode } from 'preact'
+import { useState } from 'preact/hooks'
 import { get } from '../api.ts'
 import { usePolling } from '../poll.ts'
 import { setQuery } from '../router.ts'
 import type { Vhost } from '../types.ts'
+import { Choice } from './form.tsx'
 
 const VHOSTS_POLL_MS = 30_000
 
@@ -14,6 +17,15 @@ export function useVhosts(): readonly string[] {
     VHOSTS_POLL_MS,
   )
   return data?.map((v) => v.name) ?? []
+}
+
+/** One of them in a form: `first`, or the first of the list, unless another is chosen. */
+export function useVhostField(first = ''): readonly [string, VNode] {
+  const vhosts = useVhosts()
+  const [chosen, choose] = useState(first)
+  const vhost = chosen === '' ? (vhosts[0] ?? '/') : chosen
+  const names = vhosts.map((v) => [v, v] as const)
+  return [vhost, <Choice key="vhost" label="Virtual host" value={vhost} change={choose} of={names} />]
 }
 
 export function VhostChoice({ value }: { value: string }) {
