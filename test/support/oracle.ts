@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
-/** Exchange types that Leveret has built in. */
-const HTTP_PORT = PORT + 10_000
+/** With the exchange types that Leveret has built in. */
 const PLUGINS = [
   'rabbitmq_management',
   'rabbitmq_consistent_hash_exchange',
@@ -18,15 +17,31 @@ const PLUGINS = [
 ]
 const START_MS_MAX = 60_000
 
+/** A RabbitMQ that runs, with its management plugin. */
+export interface Oracle {
+  readonly url: string
+  readonly http: string
+  stop(): Promise<void>
+}
+
 export default async function setup(): Promise<() => Promise<void>> {
+  const oracle = await startOracle(PORT)
+  process.env['LEVERET_TEST_HTTP'] = oracle.http
+  process.env['LEVERET_TEST_URL'] = oracle.url
+  return () => oracle.stop()
+}
+
+/** @param port of AMQP; the HTTP API is 10,000 above it */
+export async function startOracle(port: number, morePlugins: readonly string[] = []): Promise<Oracle> {
+  const httpPort = port + 10_000
   const dir = mkdtempSync(join(tmpdir(), 'leveret-oracle-'))
-  writeFileSync(join(dir, 'plugins'), `[${PLUGINS.join(',')}].`)
+  writeFileSync(join(dir, 'plugins'), `[${[...PLUGINS, ...morePlugins].join(',')}].`)
   // The name of RABBITMQ_CONFIG_FILE without its extension.
   writeFileSync(
     join(dir, 'none.conf'),
-    `management.tcp.port = ${HTTP_PORT}\ncollect_statistics_interval = 500\n`,
+    `management.tcp.port = ${httpPort}\ncollect_statistics_interval = 500\n`,
   )
-  const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}`, PORT)
+  const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}-${port}`, port)
   const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
   const stop = async (): Promise<void> => {
     if (node.exitCode === null && node.signalCode === null) {
@@ -37,14 +52,16 @@ export default async function setup(): Promise<() => Promise<void>> {
     rmSync(dir, { recursive: true, force: true })
   }
   try {
-    for (const port of [PORT, HTTP_PORT]) await listening(node, port)
+    for (const p of [port, httpPort]) await listening(node, p)
   } catch (error) {
     await stop()
     throw error
   }
-  process.env['LEVERET_TEST_HTTP'] = `http://127.0.0.1:${HTTP_PORT}`
-  process.env['LEVERET_TEST_URL'] = `amqp://guest:guest@127.0.0.1:${PORT}`
-  return stop
+  return {
+    url: `amqp://guest:guest@127.0.0.1:${port}`,
+    http: `http://127.0.0.1:${httpPort}`,
+    stop,
+  }
 }
 
 async function listening(node: ChildProcess, port: number): Promise<void> {

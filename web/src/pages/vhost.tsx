@@ -58,7 +58,7 @@ export function OneVhost({ name }: { name: string }) {
             ['Default queue type', visible(v.default_queue_type)],
             ['Ready', count(v.messages_ready)],
             ['Unacked', count(v.messages_unacknowledged)],
-            ['Queues', <a href={to(['queues'], { vhost: name })}>of this virtual host</a>],
+            ['Queues', <a href={to(['queues'], { vhost: name })}>show them</a>],
           ]}
         />
       </Card>
