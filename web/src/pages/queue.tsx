@@ -30,6 +30,8 @@ import { Publish } from './publish.tsx'
 import { Redrive } from './redrive.tsx'
 import { DELIVERIES } from './stats.ts'
 
+const ASKED_POLL_MS = 1000
+
 export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
   const range = useRange()
   const tab = usePlace().query.get('tab') ?? 'state'
@@ -188,6 +190,40 @@ function State({ of: q, target, at, range, stats }: StateProps) {
   )
 }
 
+interface Seen {
+  seen: Queue
+  target: string
+}
+
+/** While somebody is asked, the numbers are those of the moment and not those of the last look at the page. */
+function useNow({ seen, target }: Seen): Queue {
+  return usePoll<Queue>(target, ASKED_POLL_MS).data ?? seen
+}
+
+function PurgeText(of: Seen) {
+  const q = useNow(of)
+  return (
+    <p>
+      {plural(q.messages_ready, 'ready message')} of the queue <Name of={q.name} /> in {q.vhost} will be
+      destroyed for good.
+      {q.messages_unacknowledged > 0
+        ? ` ${plural(q.messages_unacknowledged, 'message')} that consumers hold will stay.`
+        : ''}
+    </p>
+  )
+}
+
+function DeleteText({ bound, ...of }: Seen & { bound: number }) {
+  const q = useNow(of)
+  return (
+    <p>
+      The queue <Name of={q.name} /> in {q.vhost} will be destroyed with {plural(q.messages, 'message')}
+      {bound > 0 ? `, ${plural(bound, 'binding')}` : ''}
+      {q.consumers > 0 ? ` and ${plural(q.consumers, 'consumer')}, who are told` : ''}.
+    </p>
+  )
+}
+
 function Purge({ queue: q, target }: { queue: Queue; target: string }) {
   return (
     <button
@@ -196,15 +232,7 @@ function Purge({ queue: q, target }: { queue: Queue; target: string }) {
       onClick={() =>
         ask({
           title: `Purge ${q.name}?`,
-          text: (
-            <p>
-              {plural(q.messages_ready, 'ready message')} of the queue <Name of={q.name} /> in {q.vhost} will
-              be destroyed for good.
-              {q.messages_unacknowledged > 0
-                ? ` ${plural(q.messages_unacknowledged, 'message')} that consumers hold will stay.`
-                : ''}
-            </p>
-          ),
+          text: <PurgeText seen={q} target={target} />,
           verb: 'Purge',
           run: () => change('DELETE', `${target}/contents`),
           done: `${q.name} is purged.`,
@@ -231,14 +259,7 @@ function Delete({ queue: q, target, bindings }: DeleteProps) {
       onClick={() =>
         ask({
           title: `Delete ${q.name}?`,
-          text: (
-            <p>
-              The queue <Name of={q.name} /> in {q.vhost} will be destroyed with{' '}
-              {plural(q.messages, 'message')}
-              {bound > 0 ? `, ${plural(bound, 'binding')}` : ''}
-              {q.consumers > 0 ? ` and ${plural(q.consumers, 'consumer')}, who are told` : ''}.
-            </p>
-          ),
+          text: <DeleteText seen={q} target={target} bound={bound} />,
           verb: 'Delete queue',
           run: () => change('DELETE', target),
           done: `${q.name} is deleted.`,

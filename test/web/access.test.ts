@@ -1,0 +1,127 @@
+/** Users and virtual hosts on the page: rights, limits, and what is said to those who may not. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { useWeb, type View } from '../support/browser.ts'
+import { fresh } from '../support/target.ts'
+import { until } from '../support/until.ts'
+
+const web = useWeb()
+let view: View | undefined
+
+afterEach(async () => {
+  const complaints = view?.complaints
+  await view?.close()
+  view = undefined
+  expect(complaints ?? []).toEqual([])
+})
+
+async function open(hash = '', user = 'guest', password = user): Promise<View> {
+  view = await web.open(hash, {}, user, password)
+  return view
+}
+
+async function queue(args: object = {}): Promise<string> {
+  const name = fresh('q')
+  expect((await web.http.put(`queues/%2F/${name}`, { arguments: args })).status).toBe(201)
+  return name
+}
+const exists = async (path: string): Promise<boolean> => (await web.http.get(path)).status === 200
+
+describe('users and virtual hosts', () => {
+  it('are made, given rights, and deleted', async () => {
+    const v = await open('#/users')
+    await v.fill('Name', 'ann')
+    await v.fill('Password', 'p')
+    await v.choose('This page', 'monitoring')
+    await v.click('button', 'Add user')
+    await v.click('link', 'ann')
+    await v.page.getByRole('list', { name: 'Permissions', exact: true }).getByText('configure').waitFor()
+    await v.page.getByLabel('Write', { exact: true }).fill('^ann-')
+    await v.click('button', 'Set permission')
+    await v.see('^ann-')
+    await v.page.getByLabel('Write keys').fill('^ok$')
+    await v.click('button', 'Set topic permission')
+    await v.see('^ok$')
+    await v.choose('Limit', 'max-channels')
+    await v.fill('At most', '7')
+    await v.click('button', 'Set limit')
+    await v.see('at most 7')
+    await until(async () => (await web.http.get('user-limits/ann')).json[0]?.value['max-channels'] === 7)
+    await v.fill('New password', 'better')
+    await v.fill('Tags', 'management')
+    await v.click('button', 'Change')
+    await v.see('Changed.')
+    expect((await web.http.get('whoami', 'ann:better')).json.tags).toEqual(['management'])
+    for (const text of [/may do nothing/, /are not limited/, /has no limit of channels any more/]) {
+      await v.click('button', 'Remove')
+      await v.see(text)
+      await v.click('button', 'Remove')
+      await v.page.locator('dialog').waitFor({ state: 'detached' })
+    }
+    await v.click('button', 'Delete')
+    await v.see(/loses all permissions and, at once, all connections/)
+    await v.click('button', 'Delete user')
+    await until(async () => !(await exists('users/ann')))
+  })
+
+  it('are refused with the reason where the user may not', async () => {
+    await web.http.put('users/low', { password: 'low', tags: 'management' })
+    await web.http.put('permissions/%2F/low', { configure: '', write: '', read: '.*' })
+    const q = await queue()
+    const v = await open(`#/queues/%2F/${q}`, 'low')
+    expect(await v.page.getByRole('link', { name: 'Users' }).count()).toBe(0)
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete queue')
+    await v.see(/configure access to queue .* refused for user 'low'/)
+    await v.page.keyboard.press('Escape')
+    await v.page.locator('dialog').waitFor({ state: 'detached' })
+    await v.click('link', 'Publish')
+    await v.click('button', 'Publish')
+    await v.see(/write access to exchange 'amq.default' in vhost '\/' refused for user 'low'/)
+    expect(await exists(`queues/%2F/${q}`)).toBe(true)
+  })
+
+  it('a virtual host has limits, a description, tracing and a list of who may use it', async () => {
+    await web.http.put('vhosts/stock', {})
+    const v = await open('#/vhosts')
+    await v.click('link', 'stock')
+    await v.page
+      .getByRole('list', { name: 'Permissions', exact: true })
+      .getByRole('link', { name: 'guest' })
+      .waitFor()
+    await v.choose('Limit', 'max-queues')
+    await v.fill('At most', '1')
+    await v.click('button', 'Set limit')
+    await v.see('at most 1')
+    await web.http.put('queues/stock/one', {})
+    expect((await web.http.put('queues/stock/two', {})).json.reason).toMatch(/queue limit/)
+    await v.click('button', 'Remove')
+    await v.see('The virtual host stock has no limit of queues any more.')
+    await v.click('button', 'Remove')
+    await v.see('None.')
+    await v.click('button', 'Start tracing')
+    await v.see('Tracing is on.')
+    await v.fill('Description', 'what is in stock')
+    await v.click('button', 'Change')
+    await v.see('Changed.')
+    const { json } = await web.http.get('vhosts/stock')
+    expect(json).toMatchObject({ tracing: true, description: 'what is in stock' })
+    await v.click('button', 'Stop tracing')
+    await v.see('Tracing is off.')
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete virtual host')
+    await until(async () => !(await exists('vhosts/stock')))
+    await v.see('Add a virtual host')
+    expect(v.complaints).toEqual([])
+  })
+
+  it('a virtual host says what goes with it', async () => {
+    const v = await open('#/vhosts')
+    await v.fill('Name', 'orders')
+    await v.click('button', 'Add virtual host')
+    const row = v.page.getByRole('row').filter({ hasText: 'orders' })
+    await row.getByRole('button', { name: 'Delete' }).click()
+    await v.see(/with all its queues and exchanges/)
+    await v.click('button', 'Delete virtual host')
+    await until(async () => !(await exists('vhosts/orders')))
+  })
+})
