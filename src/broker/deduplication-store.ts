@@ -1,8 +1,8 @@
 /** The caches of deduplication.ts as metadata: one small value for each entry, in the batch of its message. */
-import { createHash } from 'node:crypto'
 import type { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
+import { identityDigest } from '../util/stored-objects.ts'
 import { Deduplication, type DeduplicationStore } from './deduplication.ts'
 
 const NUMBER_DIGITS = 14
@@ -64,6 +64,5 @@ export function deduplicationOf(
   commit: GroupCommit,
 ): Deduplication {
   if (!durable || !commit.keeps) return new Deduplication(args, undefined)
-  const owner = createHash('sha256').update(JSON.stringify(whose)).digest('base64url')
-  return new Deduplication(args, new StoredDeduplication(owner, storage, commit))
+  return new Deduplication(args, new StoredDeduplication(identityDigest(whose), storage, commit))
 }

@@ -1,10 +1,9 @@
 /** Durable vhosts, exchanges, queues and bindings as metadata of the store: one value each, in JSON. */
-import { createHash } from 'node:crypto'
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { StoredObjects } from '../util/stored-objects.ts'
+import { objectKey, type StoredObjects } from '../util/stored-objects.ts'
 import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import type { Queue } from './queue/queue.ts'
@@ -47,10 +46,7 @@ const LOGS_SKIPPED = 1_000_000
 
 type Kind = 'vhost' | 'exchange' | 'queue' | 'binding' | 'policy'
 
-/** Names can be longer together than a key may be, so a key is a digest and the value says everything. */
-function key(kind: Kind, ...identity: string[]): string {
-  return `${kind}:${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}`
-}
+const key: (kind: Kind, ...identity: string[]) => string = objectKey
 
 function toBytes(value: object): Buffer {
   return Buffer.from(JSON.stringify(value))

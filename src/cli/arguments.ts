@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Entry } from '../config/parse.ts'
-import { DATA_DIR_VARIABLE } from './ctl/find-broker.ts'
+import { DATA_DIR_VARIABLE, DEFAULT_DATA_DIR } from '../util/data-folder.ts'
 
 export class UsageError extends Error {}
 
@@ -45,7 +45,7 @@ Options:
   --metrics-port PORT
                      TCP port of Prometheus' metrics (default 15692; 0 = any free one; none = no metrics)
   --bind ADDRESS     address to listen on (default: every address, IPv4 and IPv6)
-  --data-dir DIR     folder of the store (default LEVERET_DATA_DIR, else ./leveret-data)
+  --data-dir DIR     folder of the store (default ${DATA_DIR_VARIABLE}, else ./${DEFAULT_DATA_DIR})
   --config FILE      configuration in the format of rabbitmq.conf; options come before it
   --cluster-name NAME, --node-name NAME, --cluster-urls URL,URL
                      one node of several: names, and the NATS servers; see docs/cluster.md
@@ -95,7 +95,7 @@ export function parseArguments(
     return {
       name: 'restore',
       from: folderOf(command, 'the folder of a backup', rest),
-      dataDir: resolve(values['data-dir'] ?? 'leveret-data'),
+      dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
     }
   if (command !== 'start' && command !== 'config') throw new UsageError(`unknown command '${command}'`)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
@@ -123,7 +123,7 @@ export function parseArguments(
       managementPort: optionalPort(values['management-port'], '--management-port'),
       metricsPort: optionalPort(values['metrics-port'], '--metrics-port'),
       bind,
-      dataDir: resolve(values['data-dir'] ?? (environment[DATA_DIR_VARIABLE] || 'leveret-data')),
+      dataDir: resolve(values['data-dir'] ?? (environment[DATA_DIR_VARIABLE] || DEFAULT_DATA_DIR)),
       logLevel,
     },
   }

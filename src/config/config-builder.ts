@@ -8,6 +8,7 @@ import type { VhostDefaults } from '../operations/vhost-defaults.ts'
 import type { OAuthSettings } from '../security/oauth.ts'
 import type { Mechanism } from '../security/sasl.ts'
 import type { PasswordRule } from '../security/users.ts'
+import { DEFAULT_DATA_DIR } from '../util/data-folder.ts'
 import { availableMemory } from '../util/sizes.ts'
 import { ClusterDraft } from './cluster-draft.ts'
 import { defaultSettings } from './default-settings.ts'
@@ -174,7 +175,7 @@ export class ConfigBuilder {
   readonly metrics = new HttpListenerDraft(METRICS_PORT)
   metricsPath = defaultSettings.metricsFormat.path
   metricsPerObject = false
-  dataDir = 'leveret-data'
+  dataDir = DEFAULT_DATA_DIR
   readonly cluster = new ClusterDraft()
 
   /** @throws ConfigError where what is set does not fit together */

@@ -2,11 +2,10 @@
 import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Model } from '../model/model.ts'
+import type { Json } from '../util/json.ts'
 import { version } from '../util/version.ts'
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 import { Many } from './written.ts'
-
-type Json = { [key: string]: unknown }
 
 /** Lists of very many are made when they are written: see written.ts. */
 export function exportDefinitions(model: Model): Json {

@@ -18,12 +18,11 @@ import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { checkShovel } from '../shovel/definition.ts'
+import type { Json } from '../util/json.ts'
 import { nextTurn } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
 import { listed } from './written.ts'
-
-type Json = { [key: string]: unknown }
 
 function list(d: Json, name: string): Json[] {
   const v = d[name]

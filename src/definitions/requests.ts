@@ -8,8 +8,7 @@ import type { VhostRequest } from '../operations/vhosts.ts'
 import { FieldTable, fieldEntry, type PlainValue, toField } from '../protocol/field-table.ts'
 import { SCRYPT } from '../security/passwords.ts'
 import type { UserLimits } from '../security/users.ts'
-
-type Json = { [key: string]: unknown }
+import type { Json } from '../util/json.ts'
 
 /**
  * Names and values as an object. rabbitmqctl exports some of them as a list of pairs, the HTTP API some as a list of

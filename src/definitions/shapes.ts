@@ -5,8 +5,7 @@ import type { QueueInfo } from '../broker/queue/queue.ts'
 import { type FieldTable, type FieldValue, toPlain } from '../protocol/field-table.ts'
 import { SCRYPT, SHA256 } from '../security/passwords.ts'
 import type { UserRecord } from '../security/users.ts'
-
-type Json = { [key: string]: unknown }
+import type { Json } from '../util/json.ts'
 
 function plainJson(v: FieldValue): unknown {
   if (v.type === 'F') return tableJson(v.value)

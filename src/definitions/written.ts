@@ -1,8 +1,7 @@
 /** Definitions of very many objects, which are made and written bit by bit while the broker does its work in between. */
 import { DEFINITIONS_PER_TURN } from '../limits.ts'
+import type { Json } from '../util/json.ts'
 import { nextTurn } from '../util/timers.ts'
-
-type Json = { [key: string]: unknown }
 
 /** Objects that are described when they are come to. */
 export class Many implements Iterable<Json> {

@@ -6,7 +6,7 @@ import { CONTENT_BYTES_MAX } from '../limits.ts'
 import type { Logger } from '../util/logger.ts'
 import { nearest } from '../util/nearest.ts'
 import { fitsShortString } from '../util/octet-text.ts'
-import { Pattern } from '../util/pattern.ts'
+import { patternError } from '../util/pattern.ts'
 
 export interface BrokerOptions {
   /** TCP port; 0 = any free one. Default 5672. */
@@ -106,11 +106,9 @@ function oneOf(...values: readonly string[]): Check {
 
 const pattern: Check = (v, o) => {
   if (typeof v !== 'string') throw wrong(o, 'a regular expression in a string', v)
-  try {
-    new Pattern(v)
-  } catch (error) {
-    throw new OptionError(o, `option '${o}' is no regular expression: ${(error as Error).message}`)
-  }
+  const error = patternError(v)
+  if (error !== undefined)
+    throw new OptionError(o, `option '${o}' is no regular expression: ${error.message}`)
 }
 
 function listOf(each: Check): Check {

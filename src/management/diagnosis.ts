@@ -9,7 +9,7 @@ import type { Client } from '../channel/client.ts'
 import { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import { DIAGNOSIS_DELIVERIES_MAX } from '../limits.ts'
-import type { Json } from './listing.ts'
+import type { Json } from '../util/json.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 

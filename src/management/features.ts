@@ -1,5 +1,5 @@
 /** Feature flags and deprecated features, for tools that ask for them: there is nothing to turn on. */
-import type { Json } from './listing.ts'
+import type { Json } from '../util/json.ts'
 import type { ManagedBroker } from './managed-node.ts'
 
 /** By RabbitMQ's names: what Leveret does as a RabbitMQ with the flag would. */

@@ -12,8 +12,9 @@ import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
 import { Abandoned } from '../storage/batch.ts'
+import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
-import { type Json, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
+import { Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 
 /** Messages that one request may take or look at. */

@@ -1,6 +1,7 @@
 /** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
 import { Readable } from 'node:stream'
 import { InvalidRequest } from '../operations/invalid-request.ts'
+import type { Json } from '../util/json.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
 import { nextTurn } from '../util/timers.ts'
 
@@ -14,8 +15,6 @@ export interface ListQuery {
   readonly sort_reverse?: string
   readonly columns?: string
 }
-
-export type Json = { [key: string]: unknown }
 
 function pieceOf(q: ListQuery): number {
   return Object.keys(q).some((name) => name.endsWith('_age')) ? PIECE_WITH_HISTORY : PIECE

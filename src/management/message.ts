@@ -6,7 +6,7 @@ import { checkShort } from '../operations/caller.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { FieldTable, PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
-import type { Json } from './listing.ts'
+import type { Json } from '../util/json.ts'
 
 const texts = {
   content_type: 'contentType',

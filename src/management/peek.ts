@@ -4,10 +4,11 @@
  */
 import type { Browsed } from '../broker/messages/order.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
+import type { Json } from '../util/json.ts'
 import { nextTurn } from '../util/timers.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
-import type { Json, ListQuery } from './listing.ts'
+import type { ListQuery } from './listing.ts'
 import type { ManagedBroker } from './managed-node.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 

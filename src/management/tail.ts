@@ -6,8 +6,9 @@ import { Readable } from 'node:stream'
 import { TAIL_PAYLOAD_BYTES_MAX, TAIL_SECONDS_MAX, TAIL_WAITING_BYTES_MAX } from '../limits.ts'
 import type { Passed, TailBounds, TailEnd, Watcher } from '../operations/tail.ts'
 import type { Clock, Timer } from '../util/clock.ts'
+import type { Json } from '../util/json.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
-import type { Json, ListQuery } from './listing.ts'
+import type { ListQuery } from './listing.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 
 const LIMIT = 100

@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { HttpSettings, OAuthLogin } from '../config/settings.ts'
+import type { Json } from '../util/json.ts'
 import { notFound } from './http.ts'
-import type { Json } from './listing.ts'
 
 const types = new Map([
   ['html', 'text/html; charset=utf-8'],

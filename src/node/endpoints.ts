@@ -6,6 +6,7 @@ import type { ControlSocket } from '../management/control-socket.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import type { ManagementServer } from '../management/server.ts'
 import type { MetricsServer } from '../metrics/server.ts'
+import { CONTROL_SOCKET } from '../util/data-folder.ts'
 import type { Listening } from '../util/listening.ts'
 import { loadGently } from '../util/load.ts'
 
@@ -27,7 +28,7 @@ export class Endpoints {
     for (const { port, bind, tls } of management) {
       this.listening.push(await (await this.loadManagement()).listen(port, bind, tls))
     }
-    if (dataDir !== undefined) await this.openControlSocket(join(dataDir, 'control.sock'))
+    if (dataDir !== undefined) await this.openControlSocket(join(dataDir, CONTROL_SOCKET))
     if (metrics.length === 0) return
     const { MetricsServer } = await import('../metrics/server.ts')
     this.metrics = new MetricsServer(this.node, metricsFormat)

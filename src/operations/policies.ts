@@ -5,7 +5,7 @@ import type { Steps } from '../broker/jobs.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { PATTERN_STEPS_PER_STEP } from '../limits.ts'
-import { NAME_STEPS, Pattern, PatternTooSlow, StepsLeft } from '../util/pattern.ts'
+import { NAME_STEPS, Pattern, PatternTooSlow, patternError, StepsLeft } from '../util/pattern.ts'
 import { InvalidRequest } from './invalid-request.ts'
 
 export interface PolicyRequest {
@@ -85,14 +85,7 @@ function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
     const wrong = policyValueError(key, value)
     if (wrong !== undefined) throw failed(wrong)
   }
-  checkPattern(pattern)
+  const wrong = patternError(pattern)
+  if (wrong !== undefined) throw failed(`pattern should be regular expression but gave ${String(wrong)}`)
   return { name, pattern, definition, priority, applyTo: applyTo as ApplyTo }
-}
-
-function checkPattern(pattern: string): void {
-  try {
-    new Pattern(pattern)
-  } catch (error) {
-    throw failed(`pattern should be regular expression but gave ${String(error)}`)
-  }
 }

@@ -3,7 +3,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Permission, TopicPermission } from '../security/access.ts'
 import { isKnownAlgorithm, newPasswordHash, SHA256 } from '../security/passwords.ts'
 import type { UserLimits, UserRecord, Users } from '../security/users.ts'
-import { Pattern } from '../util/pattern.ts'
+import { Pattern, patternError } from '../util/pattern.ts'
 import { InvalidRequest } from './invalid-request.ts'
 
 export interface UserRequest {
@@ -93,11 +93,8 @@ export function removeTopicPermissions(
 function checkPattern(what: string, pattern: unknown): void {
   if (typeof pattern !== 'string')
     throw new InvalidRequest(`${what} must be a regular expression in a string`)
-  try {
-    new Pattern(pattern)
-  } catch {
+  if (patternError(pattern) !== undefined)
     throw new InvalidRequest(`invalid regular expression in ${what}: ${pattern}`)
-  }
 }
 
 /** @returns whether it is new. @throws InvalidRequest */

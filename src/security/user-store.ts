@@ -1,15 +1,12 @@
 /** Users and permissions as metadata of the store: one value each, in JSON. */
-import { createHash } from 'node:crypto'
 import type { GroupCommit } from '../storage/batch.ts'
-import type { StoredObjects } from '../util/stored-objects.ts'
+import { objectKey, type StoredObjects } from '../util/stored-objects.ts'
 import type { Permission, TopicPermission } from './access.ts'
 import type { StoredUsers, UserJournal, UserRecord } from './users.ts'
 
 type Kind = 'user' | 'permission' | 'topic-permission'
 
-function key(kind: Kind, ...identity: string[]): string {
-  return `${kind}:${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}`
-}
+const key: (kind: Kind, ...identity: string[]) => string = objectKey
 
 type Fields = { readonly [field: string]: unknown }
 

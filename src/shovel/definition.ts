@@ -2,6 +2,7 @@
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
+import type { Json } from '../util/json.ts'
 import { octetLength } from '../util/octet-text.ts'
 import { erlangTerm } from './erlang.ts'
 import { type AmqpAddress, parseUri } from './uri.ts'
@@ -40,7 +41,6 @@ export interface ShovelDefinition {
   readonly reconnectDelay: number
 }
 
-type Json = Readonly<Record<string, unknown>>
 /** Returns what is wrong. */
 type Check = (name: string, value: unknown) => readonly string[]
 

@@ -42,6 +42,16 @@ export class Pattern {
   }
 }
 
+/** What is wrong with a regular expression; undefined where nothing is. */
+export function patternError(source: string): SyntaxError | undefined {
+  try {
+    new Pattern(source)
+    return undefined
+  } catch (error) {
+    return error as SyntaxError
+  }
+}
+
 /** A regular expression takes too many steps over the names that there are. */
 export class PatternTooSlow extends Error {
   constructor(pattern: Pattern) {

@@ -3,6 +3,7 @@
  * read or used never keeps the broker from starting: it is set aside under a key of its own, where no new object overwrites
  * it, and tried again at every start, such as that of a later release.
  */
+import { createHash } from 'node:crypto'
 import { StoreFailure } from './owner.ts'
 
 const ASIDE_PREFIX = 'quarantine:'
@@ -16,6 +17,16 @@ export interface QuarantinedObject {
   readonly reason: string
   /** Under which the store keeps it. */
   readonly key: string
+}
+
+/** Names can be longer together than a key may be, so a key has a digest of them, and the value says everything. */
+export function identityDigest(identity: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('base64url')
+}
+
+/** The key of an object of that kind. */
+export function objectKey(kind: string, ...identity: string[]): string {
+  return `${kind}:${identityDigest(identity)}`
 }
 
 interface Scanned {

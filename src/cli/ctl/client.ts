@@ -1,6 +1,7 @@
 /** Talks to the HTTP API: over the socket in the data folder, as the owner of the files, or to a URL. */
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { CONTROL_SOCKET } from '../../util/data-folder.ts'
 
 export interface Target {
   /** `http://user:password@host:15672`; undefined = the socket in `dataDir` */
@@ -22,8 +23,6 @@ export class CtlError extends Error {
 
 /** Another try may succeed. */
 const EXIT_TEMPORARY = 75
-
-export const CONTROL_SOCKET = 'control.sock'
 
 export class Client {
   private readonly target: Target

@@ -1,13 +1,10 @@
 /** Where the broker is whose folder nobody has named. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { CONTROL_SOCKET } from './client.ts'
+import { CONTROL_SOCKET, DATA_DIR_VARIABLE, DEFAULT_DATA_DIR } from '../../util/data-folder.ts'
 
-/** Read by the broker and by the commands. */
-export const DATA_DIR_VARIABLE = 'LEVERET_DATA_DIR'
 /** Of the image and of the systemd unit in packaging/. */
 const WELL_KNOWN = ['/data', '/var/lib/leveret']
-const USUAL = 'leveret-data'
 
 /** What is named counts; else the first folder with a broker in it: the working folder's, then well-known ones. */
 export function brokerFolder(
@@ -17,6 +14,6 @@ export function brokerFolder(
 ): string {
   const given = named ?? environment[DATA_DIR_VARIABLE]
   if (given !== undefined && given !== '') return resolve(given)
-  const usual = resolve(USUAL)
+  const usual = resolve(DEFAULT_DATA_DIR)
   return [usual, ...WELL_KNOWN].find(runs) ?? usual
 }

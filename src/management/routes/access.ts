@@ -12,8 +12,9 @@ import {
   setUserLimit,
 } from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
+import type { Json } from '../../util/json.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
-import type { Json, Listed } from '../listing.ts'
+import type { Listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
 export function accessRoutes(add: AddRoute): void {

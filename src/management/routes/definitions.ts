@@ -2,8 +2,9 @@ import { Readable } from 'node:stream'
 import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
 import { areFew, listed, written } from '../../definitions/written.ts'
+import type { Json } from '../../util/json.ts'
 import { type AddRoute, badRequest, type Request, withCode } from '../http.ts'
-import type { Json, LongAnswer } from '../listing.ts'
+import type { LongAnswer } from '../listing.ts'
 
 /** Of very many objects it is made while it is sent. */
 async function answer(definitions: Json): Promise<Json | LongAnswer> {

@@ -2,8 +2,8 @@
 import type { ParkedMessage } from '../../broker/queue/aside.ts'
 import { PARKED_LISTED_MAX } from '../../limits.ts'
 import { releaseParked } from '../../operations/messages.ts'
+import type { Json } from '../../util/json.ts'
 import type { AddRoute, Request } from '../http.ts'
-import type { Json } from '../listing.ts'
 
 function parkedMessages(r: Request): Json[] {
   const out: Json[] = []

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Json } from '../../util/json.ts'
 import { type AddRoute, HttpError, notFound, type Request } from '../http.ts'
-import type { Json } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { listeners } from '../node.ts'
 

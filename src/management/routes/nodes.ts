@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { StorageError } from '../../storage/storage.ts'
+import type { Json } from '../../util/json.ts'
 import { type AddRoute, badRequest, notAuthorised, notFound, owner, type Request } from '../http.ts'
-import type { Json } from '../listing.ts'
 import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
 import { memoryJson, nodeJson } from '../node.ts'
 import type { Rates } from '../rates.ts'

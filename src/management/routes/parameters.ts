@@ -11,10 +11,10 @@ import {
 } from '../../operations/parameters.ts'
 import { removePolicy, setPolicy } from '../../operations/policies.ts'
 import { checkShovel } from '../../shovel/definition.ts'
+import type { Json } from '../../util/json.ts'
 import type { Logger } from '../../util/logger.ts'
 import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
-import type { Json } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { clusterId } from '../node.ts'
 
