@@ -5,10 +5,11 @@
  *     offset  size  what
  *     0       4     octets of the entry, this header included (little-endian, like the next three)
  *     4       4     octets of the body
- *     8       1     flags: FLAG_PERSISTENT, FLAG_EXPIRES, FLAG_DIED
+ *     8       1     flags: FLAG_PERSISTENT, FLAG_TIMED, FLAG_DIED
  *     9       1     priority as published, 0 where absent
  *     10      2     where the content begins, counted from 0 = start of the entry
- *     12      8     only with FLAG_EXPIRES: when it expires, in ms since 1970 (low word, high word)
+ *     12      8     only with FLAG_TIMED: a time in ms since 1970 (low word, high word): when the message expires or,
+ *                   in a stream, when it arrived
  *             ...   exchange and routing key, two short strings
  *     content ...   the end octet of the method frame, the header frame, the body frames: ready to be sent
  *
@@ -24,9 +25,10 @@ import { takeMemory } from '../util/large-memory.ts'
 import { octetText, shortString } from '../util/octet-text.ts'
 
 export const ENTRY_HEADER_BYTES = 12
-export const ENTRY_EXPIRY_BYTES = 8
+export const ENTRY_TIME_BYTES = 8
 export const FLAG_PERSISTENT = 1
-export const FLAG_EXPIRES = 2
+/** The entry has a time: see above. */
+export const FLAG_TIMED = 2
 /** Its x-death header is the broker's own. */
 export const FLAG_DIED = 4
 
@@ -82,8 +84,8 @@ export class InboundMessage {
   }
 }
 
-/** Room for the header of an entry, expiry included. */
-export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_EXPIRY_BYTES
+/** Room for the header of an entry, time included. */
+export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_TIME_BYTES
 
 /** Where a message was published to; texts are as octet-text.ts has them. */
 export interface MessageNames {

@@ -228,9 +228,9 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.ready++
     this.readyBytes += size
     if (this.requeued.inOrderOfReturn || sequence < this.cursorSequence) this.requeued.add(sequence)
-    const at = segment.expiresAt(index)
-    const sooner = at !== 0 && (segment.soonest === 0 || at < segment.soonest)
-    if (sooner) segment.soonest = at
+    const at = segment.timeOf(index)
+    const sooner = at !== 0 && (segment.earliest === 0 || at < segment.earliest)
+    if (sooner) segment.earliest = at
     if ((sooner || segment.deliveryCounts !== undefined) && !segment.dirty && segment.persistent > 0)
       this.log?.touch(segment)
   }
@@ -283,7 +283,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   expired(now: number): number[] {
     for (const segment of this.segments) {
-      if (segment.soonest === 0 || segment.soonest >= now) continue
+      if (segment.earliest === 0 || segment.earliest >= now) continue
       const wasLoaded = this.load(segment)
       const found = segment.takeExpired(now)
       if (found.length > 0) return found.map((index) => segment.base + index)

@@ -1,6 +1,6 @@
 /**
  * The state of a segment on disk (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
- * the entries u32, second since 1970 before which none expires u32 (0 = none does); then two bits a message, four
+ * the entries u32, the earliest time among them in seconds since 1970 u32 (0 = none has one); then two bits a message, four
  * messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how often the
  * message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the items.
  */
@@ -52,7 +52,7 @@ export function encodeState(segment: Segment): Uint8Array {
   view.setUint32(12, live, true)
   view.setFloat64(16, bytes, true)
   view.setUint32(24, segment.used, true)
-  view.setUint32(28, Math.floor(segment.soonest / 1000), true)
+  view.setUint32(28, Math.floor(segment.earliest / 1000), true)
   return out
 }
 
@@ -98,7 +98,7 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   segment.live = view.getUint32(12, true)
   segment.persistent = segment.live
   segment.used = view.getUint32(24, true)
-  segment.soonest = view.getUint32(28, true) * 1000
+  segment.earliest = view.getUint32(28, true) * 1000
   segment.restored()
   const tailAt = FIXED_BYTES + packedBytes(segment.count)
   const { base, count, live } = segment

@@ -8,11 +8,11 @@ import { checksDear, invariant } from '../../util/invariant.ts'
 import { TimeMarks } from '../../util/time-marks.ts'
 import {
   type Content,
-  ENTRY_EXPIRY_BYTES,
   ENTRY_HEADER_BYTES,
+  ENTRY_TIME_BYTES,
   FLAG_DIED,
-  FLAG_EXPIRES,
   FLAG_PERSISTENT,
+  FLAG_TIMED,
   type InboundMessage,
   type MessageNames,
   readContent,
@@ -109,8 +109,8 @@ export class Segment extends SegmentLifecycle {
   readonly arrivals = new TimeMarks()
   /** Parts of it that a socket has not taken yet. */
   pins = 0
-  /** No message of it expires before this time (ms since 1970); 0 = none does. */
-  soonest = 0
+  /** The earliest time among its entries (see message.ts), in ms since 1970; 0 = none has one. */
+  earliest = 0
   /** Called when the last pin goes, for memory that is free from then on. */
   unpinned: (() => void) | undefined
 
@@ -140,10 +140,10 @@ export class Segment extends SegmentLifecycle {
     this.words = wordsOf(memory)
   }
 
-  static entryBytes(m: InboundMessage, expires: boolean): number {
+  static entryBytes(m: InboundMessage, timed: boolean): number {
     return (
       ENTRY_HEADER_BYTES +
-      (expires ? ENTRY_EXPIRY_BYTES : 0) +
+      (timed ? ENTRY_TIME_BYTES : 0) +
       (m.namesEnd - m.namesStart) +
       (m.contentEnd - m.contentStart)
     )
@@ -158,28 +158,22 @@ export class Segment extends SegmentLifecycle {
     )
   }
 
-  /** Copies the message in; it must fit. `expiresAt` in ms since 1970, 0 = never. */
-  append(m: InboundMessage, entryBytes: number, expiresAt: number): void {
+  /** Copies the message in; it must fit. `time` is that of the entry (see message.ts), 0 = none. */
+  append(m: InboundMessage, entryBytes: number, time: number): void {
     const bytes = this.bytes as Uint8Array
     const start = this.used
-    const namesAt = start + ENTRY_HEADER_BYTES + (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
+    const namesAt = start + ENTRY_HEADER_BYTES + (time === 0 ? 0 : ENTRY_TIME_BYTES)
     const contentAt = namesAt + (m.namesEnd - m.namesStart)
     copyBytes(m.source, m.namesStart, m.namesEnd, bytes, namesAt)
     copyBytes(m.source, m.contentStart, m.contentEnd, bytes, contentAt)
-    this.enter(m, start, entryBytes, contentAt - start, expiresAt)
+    this.enter(m, start, entryBytes, contentAt - start, time)
   }
 
   /** A sealed segment around the memory of an adoptable message. */
-  static adopt(
-    number: number,
-    base: number,
-    m: InboundMessage,
-    entryBytes: number,
-    expiresAt: number,
-  ): Segment {
+  static adopt(number: number, base: number, m: InboundMessage, entryBytes: number, time: number): Segment {
     const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
-    const start = m.namesStart - ENTRY_HEADER_BYTES - (expiresAt === 0 ? 0 : ENTRY_EXPIRY_BYTES)
-    segment.enter(m, start, entryBytes, m.contentStart - start, expiresAt)
+    const start = m.namesStart - ENTRY_HEADER_BYTES - (time === 0 ? 0 : ENTRY_TIME_BYTES)
+    segment.enter(m, start, entryBytes, m.contentStart - start, time)
     segment.seal()
     segment.adopted = true
     m.adoptable = false
@@ -191,18 +185,18 @@ export class Segment extends SegmentLifecycle {
     start: number,
     entryBytes: number,
     contentOffset: number,
-    expiresAt: number,
+    time: number,
   ): void {
     const index = this.count
     if (index === this.offsets.length) this.grow()
     let flags = m.persistent ? FLAG_PERSISTENT : 0
     if (m.died) flags |= FLAG_DIED
     const word = start >> 2
-    if (expiresAt !== 0) {
-      flags |= FLAG_EXPIRES
-      this.words[word + 3] = (expiresAt % 4294967296) | 0
-      this.words[word + 4] = Math.floor(expiresAt / 4294967296)
-      if (this.soonest === 0 || expiresAt < this.soonest) this.soonest = expiresAt
+    if (time !== 0) {
+      flags |= FLAG_TIMED
+      this.words[word + 3] = (time % 4294967296) | 0
+      this.words[word + 4] = Math.floor(time / 4294967296)
+      if (this.earliest === 0 || time < this.earliest) this.earliest = time
     }
     this.words[word] = entryBytes
     this.words[word + 1] = m.bodySize
@@ -246,7 +240,7 @@ export class Segment extends SegmentLifecycle {
     this.used = 0
     this.count = 0
     this.persistent = 0
-    this.soonest = 0
+    this.earliest = 0
     this.deliveryCounts = undefined
     this.arrivals.restart()
   }
@@ -311,8 +305,8 @@ export class Segment extends SegmentLifecycle {
 
   namesStart(index: number): number {
     const start = this.offsets[index] as number
-    const expires = ((this.words[(start >> 2) + 2] as number) & FLAG_EXPIRES) !== 0
-    return start + ENTRY_HEADER_BYTES + (expires ? ENTRY_EXPIRY_BYTES : 0)
+    const timed = ((this.words[(start >> 2) + 2] as number) & FLAG_TIMED) !== 0
+    return start + ENTRY_HEADER_BYTES + (timed ? ENTRY_TIME_BYTES : 0)
   }
 
   /** Where the message was published to. */
@@ -340,14 +334,14 @@ export class Segment extends SegmentLifecycle {
     return [...waits]
   }
 
-  /** Indexes of ready messages whose time was over before `now`; loaded. Afterwards `soonest` is about the others. */
+  /** Indexes of ready messages whose time was over before `now`; loaded. Afterwards `earliest` is about the others. */
   takeExpired(now: number): number[] {
     const found: number[] = []
-    this.soonest = 0
+    this.earliest = 0
     for (let i = 0; i < this.count; i++) {
-      const at = this.state(i) === STATE_READY ? this.expiresAt(i) : 0
+      const at = this.state(i) === STATE_READY ? this.timeOf(i) : 0
       if (at !== 0 && at < now) found.push(i)
-      else if (at !== 0 && (this.soonest === 0 || at < this.soonest)) this.soonest = at
+      else if (at !== 0 && (this.earliest === 0 || at < this.earliest)) this.earliest = at
     }
     return found
   }
@@ -363,10 +357,10 @@ export class Segment extends SegmentLifecycle {
     }
   }
 
-  /** In ms since 1970; 0 = never. */
-  expiresAt(index: number): number {
+  /** The time of the entry (see message.ts), in ms since 1970; 0 = none. */
+  timeOf(index: number): number {
     const word = (this.offsets[index] as number) >> 2
-    if (((this.words[word + 2] as number) & FLAG_EXPIRES) === 0) return 0
+    if (((this.words[word + 2] as number) & FLAG_TIMED) === 0) return 0
     return ((this.words[word + 3] as number) >>> 0) + (this.words[word + 4] as number) * 4294967296
   }
 }

@@ -16,20 +16,13 @@ export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => b
 
 /** The segment of that message. */
 export function segmentAt(segments: readonly Segment[], sequence: number): Segment {
-  let low = 0
-  let high = segments.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1
-    if ((segments[middle] as Segment).base <= sequence) low = middle
-    else high = middle - 1
-  }
-  return segments[low] as Segment
+  return lastWhere(segments, (s) => s.base <= sequence)
 }
 
 /** When the next message expires, in ms since 1970; 0 = never. */
 export function soonestExpiry(segments: readonly Segment[]): number {
   let soonest = 0
-  for (const { soonest: at } of segments) if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
+  for (const { earliest: at } of segments) if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
   return soonest
 }
 

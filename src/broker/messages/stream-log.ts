@@ -1,15 +1,15 @@
 // hot: per message
 /**
- * The messages of a stream: a list of segments, whose numbers are the offsets. The time of a message's arrival stands
- * where other queues keep its deadline; the first one of a segment is kept with the segment's state. Segments that are
- * on disk leave memory when the pager says so, and are loaded for whoever reads there.
+ * The messages of a stream: a list of segments, whose numbers are the offsets. The time of an entry is when the message
+ * arrived; the earliest one of a segment is kept with the segment's state. Segments that are on disk leave memory when the
+ * pager says so, and are loaded for whoever reads there.
  */
 import type { InboundMessage } from '../message.ts'
 import type { Browsed } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
 import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { type Holding, holdingOf, lastWhere } from './segments.ts'
+import { type Holding, holdingOf, lastWhere, segmentAt } from './segments.ts'
 
 /** -1 = no limit. */
 export interface Retention {
@@ -109,7 +109,7 @@ export class StreamLog implements SegmentOwner {
       const tooLong = this.maxBytes >= 0 && this.bytes > this.maxBytes
       // All of a segment is older than the first message of the next.
       const next = this.segments[1] as Segment
-      const tooOld = this.maxAge >= 0 && next.soonest !== 0 && next.soonest < now - this.maxAge
+      const tooOld = this.maxAge >= 0 && next.earliest !== 0 && next.earliest < now - this.maxAge
       if (!tooLong && !tooOld) return
       this.dropFirst()
     }
@@ -128,7 +128,7 @@ export class StreamLog implements SegmentOwner {
   segmentOf(sequence: number): Segment {
     let found = this.lastFound
     if (found === undefined || sequence < found.base || sequence >= found.base + found.count) {
-      found = lastWhere(this.segments, (s) => s.base <= sequence)
+      found = segmentAt(this.segments, sequence)
       this.lastFound = found
     }
     if (found.bytes === undefined) this.load(found)
@@ -143,7 +143,7 @@ export class StreamLog implements SegmentOwner {
 
   /** When the first message came, in ms since 1970; 0 where there is none. */
   get firstAt(): number {
-    return this.segments[0]?.soonest ?? 0
+    return this.segments[0]?.earliest ?? 0
   }
 
   get holding(): Holding {
@@ -153,10 +153,10 @@ export class StreamLog implements SegmentOwner {
   /** The offset of the first message that came at that time (ms since 1970) or later. */
   findTime(time: number): number {
     if (this.segments.length === 0) return this.end
-    const segment = lastWhere(this.segments, (s) => s.soonest <= time)
+    const segment = lastWhere(this.segments, (s) => s.earliest <= time)
     this.lastFound = segment
     if (segment.bytes === undefined) this.load(segment)
-    for (let i = 0; i < segment.count; i++) if (segment.expiresAt(i) >= time) return segment.base + i
+    for (let i = 0; i < segment.count; i++) if (segment.timeOf(i) >= time) return segment.base + i
     return segment.base + segment.count
   }
 
@@ -165,7 +165,7 @@ export class StreamLog implements SegmentOwner {
       const segment = this.segmentOf(sequence)
       const index = sequence - segment.base
       if (segment.lacks(index)) continue
-      yield { segment, index, sequence: sequence, unacked: false, arrivedAt: segment.expiresAt(index) }
+      yield { segment, index, sequence, unacked: false, arrivedAt: segment.timeOf(index) }
     }
   }
 

@@ -29,7 +29,7 @@ export class MessageTtl {
 
   /** Strictly in the past: a TTL of 0 lets a message reach a consumer that is ready in the same turn. */
   headExpired(order: OrderHead, now: number): boolean {
-    const at = order.headSegment.expiresAt(order.headIndex)
+    const at = order.headSegment.timeOf(order.headIndex)
     return at !== 0 && at < now
   }
 
@@ -39,7 +39,7 @@ export class MessageTtl {
    */
   dropHeads(order: OrderHead, now: number, drop: () => boolean): void {
     while (order.head()) {
-      const at = order.headSegment.expiresAt(order.headIndex)
+      const at = order.headSegment.timeOf(order.headIndex)
       if (at === 0) return
       if (at > now) {
         this.wakeAt(at)

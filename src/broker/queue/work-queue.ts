@@ -321,7 +321,7 @@ export class WorkQueue implements Queue {
       return undefined
     }
     const { headSegment: segment, headIndex: index, headSequence: sequence } = this.order
-    return { segment, index, sequence: sequence }
+    return { segment, index, sequence }
   }
 
   takeGot(noAck: boolean): void {
@@ -345,7 +345,7 @@ export class WorkQueue implements Queue {
   asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
     return segment.deliveryCounts === undefined
       ? undefined
-      : countedMessage(segment, index, this.kind.requeuesInOrder)
+      : countedMessage(segment, index, this.kind.tellsAcquisitions)
   }
 
   browse(after = -1): Iterable<Browsed> {

@@ -18,6 +18,8 @@ export interface QueueKind {
   readonly limitsDeliveries: boolean
   /** Messages that come back go out again in the order of their return, not at their original place. */
   readonly requeuesInOrder: boolean
+  /** Deliveries tell x-acquired-count beside x-delivery-count. */
+  readonly tellsAcquisitions: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
   /** A single active consumer makes room for one of a higher priority, once its deliveries are settled. */
@@ -43,6 +45,7 @@ export interface QueueKind {
 const work = {
   limitsDeliveries: false,
   requeuesInOrder: false,
+  tellsAcquisitions: false,
   atLeastOnce: false,
   activeConsumerYields: false,
   policyOverflowWins: false,
@@ -71,6 +74,7 @@ const rows: readonly QueueKind[] = [
     transient: false,
     limitsDeliveries: true,
     requeuesInOrder: true,
+    tellsAcquisitions: true,
     atLeastOnce: true,
     activeConsumerYields: true,
     policyOverflowWins: true,
