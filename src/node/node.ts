@@ -231,6 +231,8 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   private async closeAll(): Promise<void> {
     this.alarms.stop()
+    // While their connections are there: what they have moved is acknowledged, and none of them fails.
+    await this.active?.shovels.close()
     // Together: clients over WebSocket are on the port of the HTTP API, which waits until they have gone.
     await Promise.all([this.endpoints.close(), this.closeClients()])
     await this.releasePasswords?.()

@@ -6,6 +6,8 @@ import { textOctets } from '../util/octet-text.ts'
 
 export const SHOVELLED = 'x-shovelled'
 const TIMESTAMP = 'x-shovelled-timestamp'
+/** Where a message is in the stream that it was read from: of no meaning elsewhere. */
+export const STREAM_OFFSET = 'x-stream-offset'
 
 export interface Changes {
   readonly properties: Properties
@@ -13,20 +15,25 @@ export interface Changes {
   readonly forwarded: FieldTable | undefined
   /** In s since 1970; undefined = none. */
   readonly timestamp: number | undefined
+  readonly withoutOffset: boolean
 }
 
 /**
  * @param raw flags and properties as they came
  * @throws AmqpError where they are none
  */
-export function changedProperties(raw: Buffer, { properties, forwarded, timestamp }: Changes): Buffer {
+export function changedProperties(
+  raw: Buffer,
+  { properties, forwarded, timestamp, withoutOffset }: Changes,
+): Buffer {
   const own = decodeProperties(raw.readUInt16BE(0), raw, 2, raw.length)
   const set = Object.fromEntries(Object.entries(properties).filter(([, v]) => v !== undefined)) as Properties
   let headers = set.headers ?? own.headers ?? FieldTable.empty
+  if (withoutOffset) headers = headers.without(STREAM_OFFSET)
   if (forwarded !== undefined) headers = withForwarded(headers, forwarded)
   if (timestamp !== undefined)
     headers = withHeader(headers, fieldEntry(TIMESTAMP, { type: 'l', value: BigInt(timestamp) }))
-  const isThere = headers.entries.length > 0 || own.headers !== undefined
+  const isThere = headers.entries.length > 0 || (own.headers !== undefined && !withoutOffset)
   const w = new FrameWriter(raw.length + 512)
   encodeProperties(w, { ...own, ...set, headers: isThere ? headers : undefined })
   return w.view()

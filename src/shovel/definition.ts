@@ -24,6 +24,8 @@ export interface ShovelDefinition {
     readonly consumerArguments: PlainTable
     /** Nothing is declared. */
     readonly predeclared: boolean
+    /** One by one, without a consumer: a queue with auto-delete outlives that. Leveret's own. */
+    readonly basicGet: boolean
   }
   readonly destination: {
     readonly uris: readonly AmqpAddress[]
@@ -35,6 +37,8 @@ export interface ShovelDefinition {
     readonly addForwardHeaders: boolean
     readonly addTimestampHeader: boolean
     readonly predeclared: boolean
+    /** What no queue takes is kept at the source, and the session fails. Leveret's own. */
+    readonly mandatory: boolean
   }
   readonly ackMode: AckMode
   /** s until the next attempt; 0 = none. */
@@ -139,6 +143,7 @@ function checksFor(mayEnter: MayEnter | undefined): Record<string, Check> {
     'src-queue-args': table,
     'src-consumer-args': table,
     'src-predeclared': boolean,
+    'src-basic-get': boolean,
     'prefetch-count': number,
     'src-prefetch-count': number,
     'delete-after': deleteAfter,
@@ -149,6 +154,7 @@ function checksFor(mayEnter: MayEnter | undefined): Record<string, Check> {
     'dest-queue': queueName,
     'dest-queue-args': table,
     'dest-predeclared': boolean,
+    'dest-mandatory': boolean,
     'add-forward-headers': boolean,
     'add-timestamp-header': boolean,
     'dest-add-forward-headers': boolean,
@@ -250,6 +256,7 @@ export function parseShovel(value: unknown): ShovelDefinition {
       deleteAfter: (either('src-delete-after', 'delete-after') ?? 'never') as 'never',
       consumerArguments: args('src-consumer-args'),
       predeclared: d['src-predeclared'] === true,
+      basicGet: d['src-basic-get'] === true,
     },
     destination: {
       uris: uris(d['dest-uri']),
@@ -261,6 +268,7 @@ export function parseShovel(value: unknown): ShovelDefinition {
       addForwardHeaders: either('dest-add-forward-headers', 'add-forward-headers') === true,
       addTimestampHeader: either('dest-add-timestamp-header', 'add-timestamp-header') === true,
       predeclared: d['dest-predeclared'] === true,
+      mandatory: d['dest-mandatory'] === true,
     },
     ackMode: (d['ack-mode'] ?? 'on-confirm') as AckMode,
     reconnectDelay: Number(d['reconnect-delay'] ?? RECONNECT_S),

@@ -2,10 +2,10 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { Server } from '../connection/server.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
-import { now, pause } from '../util/timers.ts'
+import { nextTurn, now, pause, soon } from '../util/timers.ts'
 import { type Client, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
 import { LinkError, linkName, openLink } from './connect.ts'
-import { changedProperties, textTable } from './content.ts'
+import { changedProperties, STREAM_OFFSET, textTable } from './content.ts'
 import type { ShovelDefinition } from './definition.ts'
 import { Settlements } from './settlements.ts'
 import type { AmqpAddress } from './uri.ts'
@@ -25,6 +25,8 @@ export type SessionEnd = 'finished' | 'stopped'
 const NOT_FOUND = 404
 /** ms for the other end to say that it has heard of the end. */
 const CLOSE_MS = 5000
+/** ms until the next look into a queue that is empty, or for confirms. */
+const FETCH_MS = 10
 
 /** What is waited for, or has gone, or takes too long. */
 async function inTime(close: () => PromiseLike<unknown> | undefined): Promise<void> {
@@ -62,22 +64,43 @@ export class Session {
   private readonly ended: Promise<SessionEnd>
   private forwardedTable: FieldTable | undefined
   private readonly changes: boolean
+  private readonly withoutOffset: boolean
+  private failure: Error | undefined
+  /** From then on nothing counts as taken: the confirm of what came back is the next one. */
+  private returned = false
 
   constructor(definition: ShovelDefinition, host: SessionHost) {
     this.definition = definition
     this.host = host
     const { addForwardHeaders, addTimestampHeader, properties } = definition.destination
+    this.withoutOffset = definition.source.consumerArguments[STREAM_OFFSET] !== undefined
     this.changes =
-      addForwardHeaders || addTimestampHeader || Object.values(properties).some((v) => v !== undefined)
+      addForwardHeaders ||
+      addTimestampHeader ||
+      this.withoutOffset ||
+      Object.values(properties).some((v) => v !== undefined)
     this.ended = new Promise((resolve, reject) => {
       this.end = resolve
-      this.fail = reject
+      this.fail = (error) => {
+        this.failure ??= error
+        reject(error)
+      }
     })
     this.ended.catch(() => {})
   }
 
   /** Resolves when messages are on their way. @throws what keeps them from it */
   async start(): Promise<void> {
+    try {
+      await this.begin()
+    } catch (error) {
+      // What waits on a channel fails before its connection says why.
+      await nextTurn()
+      throw this.failure ?? error
+    }
+  }
+
+  private async begin(): Promise<void> {
     const { source, destination } = this.definition
     const out = await this.open(destination.uris, (a) => {
       this.destinationUri = a.shown
@@ -96,6 +119,10 @@ export class Session {
     this.destination.on('drain', () => {
       this.full = false
       this.forwardPending()
+    })
+    this.destination.on('return', () => {
+      this.returned = true
+      this.fail(new LinkError('no queue of the destination takes a message'))
     })
     await this.declareDestination(out)
     const from = await this.channel(into, false)
@@ -151,7 +178,8 @@ export class Session {
   private async channel(client: Client, confirms: boolean): Promise<LinkChannel> {
     const ch = confirms ? await client.createConfirmChannel() : await client.createChannel()
     ch.on('error', (error: Error) => this.fail(error))
-    ch.on('close', () => this.fail(new LinkError('the channel was closed')))
+    // Where the whole connection ends it says why, right behind the ends of its channels.
+    ch.on('close', () => soon(() => this.fail(new LinkError('the channel was closed'))))
     return ch
   }
 
@@ -222,9 +250,28 @@ export class Session {
       this.end('finished')
       return
     }
+    if (source.basicGet) {
+      this.fetchAll(queue, from).catch((error: Error) => this.fail(error))
+      return
+    }
     await from.prefetch(source.prefetch)
     const options = { arguments: source.consumerArguments }
     await from.consume(queue, (m) => this.delivered(m), options)
+  }
+
+  private async fetchAll(queue: string, from: LinkChannel): Promise<void> {
+    const { prefetch, deleteAfter } = this.definition.source
+    while (!this.abort.signal.aborted && this.remainingUnsent > 0) {
+      const isFull = this.pending.length > 0 || this.settlements.waiting >= Math.max(prefetch, 1)
+      const m = isFull ? undefined : await from.get(queue)
+      if (m === false && deleteAfter === 'queue-length') {
+        // Somebody else has taken the rest.
+        this.remaining -= this.remainingUnsent
+        this.remainingUnsent = 0
+        if (this.remaining === 0) this.end('finished')
+      } else if (m) this.delivered(m as unknown as ConsumeMessage)
+      else await pause(FETCH_MS, { signal: this.abort.signal })
+    }
   }
 
   private delivered(m: ConsumeMessage | null): void {
@@ -260,11 +307,13 @@ export class Session {
           properties: destination.properties,
           forwarded: this.forwardedTable,
           timestamp: destination.addTimestampHeader ? Math.floor(now() / 1000) : undefined,
+          withoutOffset: this.withoutOffset,
         })
       : raw
     const publication = {
       exchange: destination.queue === undefined ? (destination.exchange ?? m.fields.exchange) : '',
       routingKey: destination.queue ?? destination.exchangeKey ?? m.fields.routingKey,
+      mandatory: destination.mandatory,
       properties,
       content: m.content,
     }
@@ -280,7 +329,7 @@ export class Session {
 
   private answered(tag: number, error: Error | null): void {
     // The end of the channel answers everything with an error: what is open goes back by itself.
-    if (error !== null && error.message !== 'message nacked') return
+    if (this.returned || (error !== null && error.message !== 'message nacked')) return
     if (error !== null) this.source?.nack({ fields: { deliveryTag: tag } } as ConsumeMessage)
     this.settlements.settled(tag, error === null)
     this.remaining--

@@ -221,7 +221,7 @@ describe('a shovel whose other end goes', () => {
     })
     await gone.waitForQueue('to', { ready: 1 })
     await gone.close()
-    expect((await state('s', 'terminated'))['reason']).toMatch(/CONNECTION_FORCED|ECONNREFUSED|closed/)
+    expect((await state('s', 'terminated'))['reason']).toMatch(/CONNECTION_FORCED|ECONNREFUSED/)
     await send(a, 'from', 2)
     const back = await createBroker({ port })
     await back.waitForQueue('to', { ready: 2 })
@@ -297,5 +297,31 @@ describe('a shovel whose other end goes', () => {
     await until(async () => (await list()).length === 0 && here.connections() === 0, 'the shovel to end')
     await here.addVhost('brief')
     expect(await list()).toEqual([])
+  })
+
+  it('has not failed when its broker is closed', async () => {
+    const warnings: string[] = []
+    const say = (_: object, message: string): void => void warnings.push(message)
+    const logger = { debug() {}, info() {}, warn: say, error: say }
+    await (await channel(there)).assertQueue('from')
+    const own = await createBroker({ port: 0, managementPort: 0, logger })
+    try {
+      const value = {
+        'src-uri': far(),
+        'src-queue': 'from',
+        'dest-uri': 'amqp://',
+        'dest-exchange': 'amq.fanout',
+      }
+      await fetch(`http://127.0.0.1:${own.managementPort}/api/parameters/shovel/%2F/s`, {
+        method: 'PUT',
+        headers: { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ value }),
+      })
+      await there.waitForQueue('from', { consumers: 1 })
+    } finally {
+      await own.close()
+    }
+    expect(warnings).toEqual([])
+    await there.waitForQueue('from', { consumers: 0 })
   })
 })

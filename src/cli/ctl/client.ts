@@ -1,28 +1,40 @@
 /** Talks to the HTTP API: over the socket in the data folder, as the owner of the files, or to a URL. */
-import { request } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { request as plainRequest, type RequestOptions } from 'node:http'
+import { request as tlsRequest } from 'node:https'
 import { join } from 'node:path'
 import { CONTROL_SOCKET } from '../../util/data-folder.ts'
 
 export interface Target {
-  /** `http://user:password@host:15672`; undefined = the socket in `dataDir` */
+  /** `http://user:password@host:15672`, or https and port 15671; undefined = the socket in `dataDir` */
   readonly url: string | undefined
   readonly dataDir: string
+  /** Certificates by which a server with https is known; undefined = those of Node. */
+  readonly caFile?: string | undefined
   /** For an answer; undefined = without end. */
   readonly timeoutMs?: number | undefined
 }
 
 export class CtlError extends Error {
   readonly exitCode: number
+  /** Of HTTP; undefined where there was no answer. */
+  readonly status: number | undefined
 
   /** Exit codes as rabbitmqctl's: 64 usage, 65 data, 67 no user, 69 unavailable, 70 software, 75 time is over. */
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, status?: number) {
     super(message)
     this.exitCode = exitCode
+    this.status = status
   }
 }
 
 /** Another try may succeed. */
 const EXIT_TEMPORARY = 75
+const EXIT_USAGE = 64
+const EXIT_NO_INPUT = 66
+const EXIT_UNAVAILABLE = 69
+const EXIT_SOFTWARE = 70
+const exitCodes: Readonly<Record<number, number>> = { 404: 65, 401: 77 }
 
 export class Client {
   private readonly target: Target
@@ -37,20 +49,14 @@ export class Client {
 
   /** @throws CtlError */
   call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<unknown> {
-    const { url, dataDir, timeoutMs } = this.target
-    const u = url === undefined ? undefined : new URL(url)
-    const login = u === undefined ? '' : `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}`
-    const where =
-      u === undefined
-        ? { socketPath: join(dataDir, CONTROL_SOCKET) }
-        : { host: u.hostname, port: u.port || 15_672, auth: login === ':' ? 'guest:guest' : login }
-    const text = body === undefined ? undefined : JSON.stringify(body)
+    const { timeoutMs } = this.target
+    const u = this.url
     return new Promise((resolve, reject) => {
-      const r = request(
+      const r = (u?.protocol === 'https:' ? tlsRequest : plainRequest)(
         {
-          ...where,
+          ...this.where(u),
           method,
-          path: `/api/${path}`,
+          path: `${u?.pathname.replace(/\/$/, '') ?? ''}/api/${path}`,
           headers: { 'content-type': 'application/json', ...headers },
           ...(timeoutMs !== undefined && { signal: AbortSignal.timeout(timeoutMs) }),
         },
@@ -60,39 +66,85 @@ export class Client {
           response.on('data', (s) => {
             answer += s
           })
-          response.on('end', () => {
-            const status = response.statusCode ?? 500
-            let json: { reason?: string } | undefined
-            try {
-              json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: string })
-            } catch {
-              reject(new CtlError(`the answer is no JSON (status ${status})`, 70))
-              return
-            }
-            if (status < 300) resolve(json)
-            else
-              reject(
-                new CtlError(
-                  json?.reason ?? `status ${status}`,
-                  status === 404 ? 65 : status === 401 ? 77 : 70,
-                ),
-              )
-          })
+          response.on('error', (error) => reject(this.unanswered(u, error)))
+          response.on('end', () => settle(response.statusCode ?? 500, answer, resolve, reject))
         },
       )
       r.on('error', (error) => {
-        if (['AbortError', 'TimeoutError'].includes(error.name)) {
+        if (['AbortError', 'TimeoutError'].includes(error.name))
           reject(new CtlError(`operation ${method} ${path} timed out after ${timeoutMs} ms`, EXIT_TEMPORARY))
-          return
-        }
-        reject(
-          new CtlError(
-            `no broker answers at ${u === undefined ? join(dataDir, CONTROL_SOCKET) : u.host} (${(error as NodeJS.ErrnoException).code}); is it running, and is --data-dir right?`,
-            69,
-          ),
-        )
+        else reject(this.unanswered(u, error))
       })
-      r.end(text)
+      r.end(body === undefined ? undefined : JSON.stringify(body))
     })
   }
+
+  /** @throws CtlError */
+  private get url(): URL | undefined {
+    const { url } = this.target
+    if (url === undefined) return undefined
+    let u: URL | undefined
+    try {
+      u = new URL(url)
+    } catch {}
+    // Without the text: a password may be in it.
+    if (u === undefined || !['http:', 'https:'].includes(u.protocol) || u.hostname === '')
+      throw new CtlError(
+        'an address of the HTTP API is http://user:password@host:15672, or https',
+        EXIT_USAGE,
+      )
+    return u
+  }
+
+  private where(u: URL | undefined): RequestOptions {
+    const { dataDir, caFile } = this.target
+    if (u === undefined) return { socketPath: join(dataDir, CONTROL_SOCKET) }
+    const login = `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}`
+    return {
+      host: u.hostname.replace(/^\[|\]$/g, ''),
+      port: u.port || (u.protocol === 'https:' ? 15_671 : 15_672),
+      auth: login === ':' ? 'guest:guest' : login,
+      ...(caFile !== undefined && { ca: certificates(caFile) }),
+    }
+  }
+
+  private unanswered(u: URL | undefined, error: Error): CtlError {
+    const { code = error.message } = error as NodeJS.ErrnoException
+    const where = u === undefined ? join(this.target.dataDir, CONTROL_SOCKET) : u.host
+    const hint = u === undefined ? 'is it running, and is --data-dir right?' : 'is it running there?'
+    return new CtlError(`no broker answers at ${where} (${code}); ${hint}`, EXIT_UNAVAILABLE)
+  }
+}
+
+function certificates(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new CtlError(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`, EXIT_NO_INPUT)
+  }
+}
+
+function settle(
+  status: number,
+  answer: string,
+  resolve: (json: unknown) => void,
+  reject: (error: CtlError) => void,
+): void {
+  let json: { reason?: unknown } | undefined
+  try {
+    json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: unknown })
+  } catch {
+    reject(new CtlError(`the answer is no JSON (status ${status})`, EXIT_SOFTWARE))
+    return
+  }
+  if (status < 300) resolve(json)
+  else reject(new CtlError(reasonOf(json?.reason, status), exitCodes[status] ?? EXIT_SOFTWARE, status))
+}
+
+function reasonOf(reason: unknown, status: number): string {
+  return reason === undefined
+    ? `status ${status}`
+    : typeof reason === 'string'
+      ? reason
+      : JSON.stringify(reason)
 }

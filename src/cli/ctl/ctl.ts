@@ -183,6 +183,7 @@ function contextOf(
     client: new Client({
       url: text('url'),
       dataDir: brokerFolder(text('data-dir'), process.env),
+      caFile: text('ca-file'),
       timeoutMs: command.waits || timeout === undefined ? undefined : timeout * 1000,
     }),
     vhost: text('vhost') ?? '/',

@@ -22,7 +22,8 @@ const common = {
   formatter: { value: 'WHAT', help: 'table, pretty_table, json, json_stream, csv or erlang' },
   'no-table-headers': { help: 'no names of columns' },
   'data-dir': { value: 'DIR', help: "folder of the broker's store" },
-  url: { value: 'URL', help: 'http://user:password@host:15672 in place of the data folder' },
+  url: { value: 'URL', help: 'http(s)://user:password@host:15672 in place of the data folder' },
+  'ca-file': { value: 'FILE', help: 'certificates by which a server with https is known' },
   help: { short: 'h', help: 'prints how the command is used' },
 } satisfies Record<string, Option>
 
