@@ -5,9 +5,12 @@ import { InboundMessage, readContent } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { DeliveryCounts } from '../../src/broker/messages/delivery-counts.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
+import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
 import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
+import { SpillStore } from '../../src/broker/messages/spill-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { SPILL_LOGS_FROM, type StorageWrite } from '../../src/storage/storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 type Step =
@@ -70,7 +73,8 @@ class Harness {
   }
 
   private open(): Chain {
-    return new Chain(this.log, this.pager, () => this.log, this.inOrderOfReturn)
+    const spill = (): SpillStore => new SpillStore(SPILL_LOGS_FROM, this.commit, this.storage)
+    return new Chain(this.log, this.pager, spill, this.inOrderOfReturn)
   }
 
   async run(s: Step): Promise<void> {
@@ -182,6 +186,7 @@ class Harness {
   private async restart(): Promise<void> {
     await this.commit.flush()
     this.commit = new GroupCommit(this.storage, this.clock)
+    this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
     this.log = new SegmentStore(1, this.commit, this.storage)
     this.pager = new Pager(1, this.commit, this.clock)
     this.chain = this.open()
@@ -210,6 +215,7 @@ describe('chain', () => {
         while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
         while (h.ready.length > 0) await h.run({ do: 'remove' })
         await h.commit.flush()
+        expect([...h.storage.segments(SPILL_LOGS_FROM)]).toEqual([])
         await h.run({ do: 'restart' })
         await h.commit.flush()
         expect([...h.storage.segments(1)]).toEqual([])
@@ -241,6 +247,33 @@ describe('chain', () => {
     }
     await h.commit.flush()
     expect([...h.storage.segments(1)]).toEqual([])
+  })
+
+  it('spills whole segments that its log does not have all of, once, without touching that log', async () => {
+    const h = new Harness(false)
+    const writes: StorageWrite[] = []
+    const write = h.storage.write.bind(h.storage)
+    h.storage.write = (batch) => {
+      writes.push(...batch)
+      return write(batch)
+    }
+    // Persistent ones alone fill the first segments; then come both kinds.
+    for (let i = 0; i < 60; i++) await h.run({ do: 'append', size: 3000, persistent: i < 20 || i % 2 === 0 })
+    for (let i = 0; i < 4; i++) await h.commit.flush()
+    const records = writes.filter((w) => w.op === 'record')
+    const spilled = records.filter((r) => r.log === SPILL_LOGS_FROM)
+    expect(spilled.length).toBeGreaterThan(0)
+    expect(new Set(spilled.map((r) => r.segment)).size).toBe(spilled.length)
+    expect(writes.filter((w) => w.op === 'drop-segment')).toEqual([])
+    expect(h.chain.holding.memory).toBeLessThan(3 * SEGMENT_BYTES)
+    const { ready } = h.chain
+    while (h.ready.length > 40) await h.run({ do: 'take' })
+    await h.run({ do: 'restart' })
+    expect([ready, h.chain.ready]).toEqual([60, 40])
+    expect([...h.storage.records(SPILL_LOGS_FROM, spilled[0]?.segment ?? 0)]).not.toEqual([])
+    await h.commit.flush()
+    expect([...h.storage.records(SPILL_LOGS_FROM, spilled[0]?.segment ?? 0)]).toEqual([])
+    while (h.ready.length > 0) await h.run({ do: 'remove' })
   })
 
   it('writes one record a commit, not one a message', async () => {

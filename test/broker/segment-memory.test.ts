@@ -6,6 +6,7 @@ import { Pager } from '../../src/broker/messages/pager.ts'
 import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
 import { SegmentMemory } from '../../src/broker/messages/segment-memory.ts'
 import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
+import { SpillStore } from '../../src/broker/messages/spill-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -88,7 +89,7 @@ describe('a segment that the store cannot read', () => {
     const commit = new GroupCommit(storage, clock)
     const pager = new Pager(1, commit, clock)
     const log = new SegmentStore(1, commit, storage)
-    const chain = new Chain(log, pager, () => log)
+    const chain = new Chain(log, pager, () => new SpillStore(2, commit, storage))
     const m = messageOf(30_000)
     for (let i = 0; i < 40; i++) {
       chain.append(m, 0)

@@ -17,6 +17,7 @@ import {
 } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { checkSum, type Holding, holdingOf, segmentAt, soonestExpiry } from './segments.ts'
+import type { SpillStore } from './spill-store.ts'
 
 /** Messages from this size on get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
@@ -34,9 +35,9 @@ export class Chain implements MessageOrder, SegmentOwner {
   headIndex = 0
   private readonly log: SegmentStore | undefined
   private readonly pager: Pager
-  /** Opens the place to which segments of a queue without a log are paged out. */
-  private readonly openSpill: () => SegmentStore
-  private spillLog: SegmentStore | undefined
+  /** Opens the place to which segments go that `log` does not have all of. */
+  private readonly openSpill: () => SpillStore
+  private spill: SpillStore | undefined
   /** Where the first message never handed out is: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
@@ -49,7 +50,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   private takenAhead = false
 
   /** @param byReturn what comes back goes out in the order of its return, not at its original place */
-  constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SegmentStore, byReturn = false) {
+  constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SpillStore, byReturn = false) {
     this.requeued = new RequeuedMessages(byReturn)
     this.log = log
     this.pager = pager
@@ -144,14 +145,13 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (cursor === undefined || segment.base <= cursor.base || !segment.sealed) return 'forget'
     if (segment === this.segments[this.segments.length - 1]) return 'wait'
     if (segment.spilling || segment.dirty || segment.batch > this.pager.applied) return 'wait'
-    return segment.spilled || (this.log !== undefined && segment.persistent === segment.count)
-      ? 'evict'
-      : 'store'
+    if (segment.spilled || segment.complete) return 'evict'
+    return this.log !== undefined && segment.persistent === segment.count ? 'evict' : 'store'
   }
 
   store(segment: Segment): void {
-    this.spillLog ??= this.log ?? this.openSpill()
-    this.spillLog.spill(segment)
+    this.spill ??= this.openSpill()
+    this.spill.spill(segment)
   }
 
   head(): boolean {
@@ -335,7 +335,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     else if (at === this.cursorAt) this.cursorIndex = 0
     if (this.lastFound === segment) this.lastFound = undefined
     segment.letGo()
-    ;(this.log ?? this.spillLog)?.drop(segment)
+    this.log?.drop(segment)
+    this.spill?.drop(segment)
     this.pager.release(segment)
   }
 
@@ -354,8 +355,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** True where it was loaded. */
   private load(segment: Segment): boolean {
     if (segment.bytes !== undefined || segment.count === 0) return true
-    const log = (this.log ?? this.spillLog) as SegmentStore
-    const lost = log.load(segment, this.pager)
+    const store = (segment.spilled ? this.spill : this.log) as SpillStore | SegmentStore
+    const lost = store.load(segment, this.pager)
     this.pager.added(segment)
     if (lost.length > 0) this.lose(segment, lost)
     return false
@@ -392,6 +393,6 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.cursorAt = this.cursorIndex = 0
     this.lastFound = undefined
     this.log?.destroy()
-    if (this.spillLog !== this.log) this.spillLog?.destroy()
+    this.spill?.destroy()
   }
 }

@@ -4,8 +4,8 @@
  * the store has it. All changes of state are made here, each with what must hold for it.
  *
  * With the store: nothing on disk -> records and state on disk -> state only, once all of a segment's messages are settled.
- * A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave memory with
- * transient messages in it is written whole, once.
+ * A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave memory but
+ * has messages that its store does not keep is written whole, once, to the chain's spill store.
  */
 import { invariant } from '../../util/invariant.ts'
 
@@ -19,8 +19,9 @@ export abstract class SegmentLifecycle {
   private isDirty = false
   private hasState = false
   private hasRecords = false
-  private wantsWhole = false
-  private isWhole = false
+  private isComplete = false
+  private wantsSpill = false
+  private hasSpill = false
   private takenUpIn = 0
   private takenUpTo = 0
 
@@ -49,14 +50,19 @@ export abstract class SegmentLifecycle {
     return this.hasRecords
   }
 
-  /** To be written whole in the next batch, transient messages too, so that it can leave memory. */
-  get spilling(): boolean {
-    return this.wantsWhole
+  /** It came from the store, which has every message of it that is not settled. */
+  get complete(): boolean {
+    return this.isComplete
   }
 
-  /** Written whole. */
+  /** The next batch writes it whole to the spill store, so that it can leave memory. */
+  get spilling(): boolean {
+    return this.wantsSpill
+  }
+
+  /** The spill store has all of it, or gets it with a batch on its way. */
   get spilled(): boolean {
-    return this.isWhole
+    return this.hasSpill
   }
 
   /** The batch that took it up last; its octets must not change before that is on disk. */
@@ -64,7 +70,7 @@ export abstract class SegmentLifecycle {
     return this.takenUpIn
   }
 
-  /** How far the store has taken it over: indexes below are in an earlier batch or need none. */
+  /** How far the queue's store has taken it over: indexes below are in an earlier batch or need none. */
   get logged(): number {
     return this.takenUpTo
   }
@@ -87,9 +93,19 @@ export abstract class SegmentLifecycle {
     return true
   }
 
-  askWhole(): void {
+  askSpill(): void {
     invariant(this.isSealed, 'an open segment does not leave memory')
-    this.wantsWhole = true
+    invariant(!this.wantsSpill && !this.hasSpill, 'a segment is spilled once')
+    this.wantsSpill = true
+  }
+
+  /** That batch has all of it for the spill store. */
+  spilledWith(batch: number): void {
+    invariant(this.wantsSpill, 'only what was asked for is spilled')
+    invariant(batch >= this.takenUpIn, 'batches take up segments in their order')
+    this.wantsSpill = false
+    this.hasSpill = true
+    this.takenUpIn = batch
   }
 
   /** It leaves the store's list. */
@@ -110,14 +126,6 @@ export abstract class SegmentLifecycle {
     this.hasState = this.hasRecords = true
   }
 
-  /** The batch has all of it. */
-  writtenWhole(): void {
-    invariant(this.wantsWhole, 'only what was asked for is written whole')
-    this.written()
-    this.wantsWhole = false
-    this.isWhole = true
-  }
-
   /** The batch removes its records; its state stays. */
   cleared(): void {
     invariant(this.hasRecords && this.live === 0, 'records of messages that are not settled stay')
@@ -126,7 +134,7 @@ export abstract class SegmentLifecycle {
 
   /** It comes from the store. */
   restored(): void {
-    this.hasState = this.hasRecords = this.isWhole = this.isSealed = true
+    this.hasState = this.hasRecords = this.isComplete = this.isSealed = true
     this.takenUpTo = this.count
   }
 

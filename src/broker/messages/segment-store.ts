@@ -1,28 +1,18 @@
 /**
  * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
- * says which messages are settled and which were delivered. Of transient messages it keeps only what has been paged out;
- * they count as settled, so that none comes back after a restart.
+ * says which messages are settled and which were delivered. It has nothing of transient messages: they count as settled.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
-import { SEGMENT_MESSAGES_MAX, type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
+import { SEGMENT_MESSAGES_MAX, type Segment } from './segment.ts'
+import { loadSegment, type SegmentRoom } from './segment-records.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
-
-/** In place of where an entry begins. */
-const MISSING = 0xffff_ffff
 
 export interface Restored {
   readonly segments: Segment[]
   readonly ready: number
   readonly readyBytes: number
   readonly next: { readonly segment: number; readonly message: number }
-}
-
-/** Where segments find memory. */
-export interface SegmentRoom {
-  /** For at least that many octets. */
-  room(bytes: number): Uint8Array
-  unused(memory: Uint8Array): void
 }
 
 export class SegmentStore implements BatchSource {
@@ -48,12 +38,6 @@ export class SegmentStore implements BatchSource {
     this.unreadable = unreadable
     this.commit = commit
     this.storage = storage
-  }
-
-  /** Has the whole segment written, transient messages too, so that it can leave memory. */
-  spill(segment: Segment): void {
-    segment.askWhole()
-    this.touch(segment)
   }
 
   touch(segment: Segment): void {
@@ -99,10 +83,6 @@ export class SegmentStore implements BatchSource {
   private collectSegment(segment: Segment, batch: StorageWrite[]): void {
     const first = segment.logged
     segment.takenUp(this.commit.number)
-    if (segment.spilling) {
-      this.collectWhole(segment, batch)
-      return
-    }
     if (segment.live === 0 && !segment.onDisk) return
     const range = unwrittenRange(segment, first)
     if (range !== undefined) {
@@ -119,18 +99,6 @@ export class SegmentStore implements BatchSource {
     }
     if (segment.onDisk)
       batch.push({ op: 'segment', log: this.id, segment: segment.number, state: encodeState(segment) })
-  }
-
-  /** One record with everything, in place of those written before. */
-  private collectWhole(segment: Segment, batch: StorageWrite[]): void {
-    const { number, used } = segment
-    const { id: log } = this
-    if (segment.onDisk) batch.push({ op: 'drop-segment', log, segment: number })
-    const start = segment.offsets[0] as number
-    const bytes = (segment.bytes as Uint8Array).subarray(start, Math.max(used, start))
-    batch.push({ op: 'record', log, segment: number, index: 0, bytes })
-    batch.push({ op: 'segment', log, segment: number, state: encodeState(segment) })
-    segment.writtenWhole()
   }
 
   /**
@@ -173,63 +141,14 @@ export class SegmentStore implements BatchSource {
     return { segments, ready, readyBytes, next }
   }
 
-  /**
-   * Reads the entries of a segment back into memory, for which `memory` finds the room. Returns the indexes of ready
-   * messages that the store has lost: they are settled from now on. Where the store fails the segment stays as it was.
-   */
+  /** As `loadSegment`. */
   load(segment: Segment, memory: SegmentRoom): number[] {
-    const room = memory.room((segment.used + 3) & ~3)
-    try {
-      segment.load(room)
-      this.readInto(segment, room)
-    } catch (error) {
-      segment.unloaded()
-      memory.unused(room)
-      throw error
-    }
-    segment.states = unpackStates(segment.packedStates, segment.count)
-    segment.packedStates = undefined
-    if (segment.deliveriesUnknown) markDelivered(segment)
-    return settleLost(segment)
-  }
-
-  private readInto(segment: Segment, room: Uint8Array): void {
-    segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
-    let at = 0
-    for (const { index, bytes } of this.storage.records(this.id, segment.number)) {
-      room.set(bytes, at)
-      const end = at + bytes.length
-      for (let i = index; at < end && i < segment.count; i++) {
-        segment.offsets[i] = at
-        at = (at + (segment.words[at >> 2] as number) + 3) & ~3
-      }
-    }
-    segment.used = at
+    return loadSegment(this.storage, this.id, segment, memory)
   }
 }
 
 function rethrow(_segment: number, error: unknown): void {
   throw error
-}
-
-/** They may have been, and are delivered with `redelivered` then. */
-function markDelivered(segment: Segment): void {
-  segment.deliveriesUnknown = false
-  for (let i = 0; i < segment.count; i++)
-    if (segment.state(i) === STATE_READY) segment.states[i] = STATE_READY | STATE_DELIVERED
-}
-
-/** Messages without an entry: most were settled before they would have been written. */
-function settleLost(segment: Segment): number[] {
-  const lost: number[] = []
-  for (let i = 0; i < segment.count; i++) {
-    if (segment.offsets[i] !== MISSING) continue
-    segment.offsets[i] = 0
-    if (segment.state(i) !== STATE_READY) continue
-    segment.settle(i)
-    lost.push(i)
-  }
-  return lost
 }
 
 /** The messages from `first` on that have to be written, from the first to the last one that needs it. */

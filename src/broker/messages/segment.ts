@@ -219,7 +219,7 @@ export class Segment extends SegmentLifecycle {
     this.states = states
   }
 
-  /** Gives up its memory; `SegmentStore.load` brings the messages back. */
+  /** Gives up its memory; `loadSegment` brings the messages back. */
   unload(): void {
     invariant(this.gone || this.live === 0 || !this.dirty, 'the store has what leaves memory')
     if (!this.gone) this.packedStates = packStates(this)

@@ -13,6 +13,7 @@ import type { MessageOrder } from '../../messages/order.ts'
 import type { Pager } from '../../messages/pager.ts'
 import { Priorities } from '../../messages/priorities.ts'
 import { SegmentStore } from '../../messages/segment-store.ts'
+import { SpillStore } from '../../messages/spill-store.ts'
 import { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Routing } from '../../router.ts'
@@ -125,11 +126,16 @@ export class QueueFactory {
   ): MessageOrder {
     const chain = (level: number): Chain => {
       const store = firstLog === undefined ? undefined : this.openStore(firstLog + level)
-      return new Chain(store, this.shared.pager, () => this.openStore(this.nextSpill++), kind.requeuesInOrder)
+      return new Chain(store, this.shared.pager, () => this.openSpill(), kind.requeuesInOrder)
     }
     return maxPriority === 0
       ? chain(0)
       : new Priorities(Array.from({ length: maxPriority + 1 }, (_, level) => chain(level)))
+  }
+
+  private openSpill(): SpillStore {
+    const { commit, storage } = this.shared
+    return new SpillStore(this.nextSpill++, commit, storage)
   }
 
   private openStore(id: number): SegmentStore {

@@ -1,0 +1,67 @@
+/** Reading the messages of a segment back into memory. */
+import type { Storage } from '../../storage/storage.ts'
+import { type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
+
+/** In place of where an entry begins. */
+const MISSING = 0xffff_ffff
+
+/** Where segments find memory. */
+export interface SegmentRoom {
+  /** For at least that many octets. */
+  room(bytes: number): Uint8Array
+  unused(memory: Uint8Array): void
+}
+
+/**
+ * Reads the entries of a segment from that log, into memory that `memory` finds. Returns the indexes of ready messages that
+ * the store has lost: they are settled from now on. Where the store fails the segment stays as it was.
+ */
+export function loadSegment(storage: Storage, log: number, segment: Segment, memory: SegmentRoom): number[] {
+  const room = memory.room((segment.used + 3) & ~3)
+  try {
+    segment.load(room)
+    readInto(storage, log, segment, room)
+  } catch (error) {
+    segment.unloaded()
+    memory.unused(room)
+    throw error
+  }
+  segment.states = unpackStates(segment.packedStates, segment.count)
+  segment.packedStates = undefined
+  if (segment.deliveriesUnknown) markDelivered(segment)
+  return settleLost(segment)
+}
+
+function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Array): void {
+  segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
+  let at = 0
+  for (const { index, bytes } of storage.records(log, segment.number)) {
+    room.set(bytes, at)
+    const end = at + bytes.length
+    for (let i = index; at < end && i < segment.count; i++) {
+      segment.offsets[i] = at
+      at = (at + (segment.words[at >> 2] as number) + 3) & ~3
+    }
+  }
+  segment.used = at
+}
+
+/** They may have been, and are delivered with `redelivered` then. */
+function markDelivered(segment: Segment): void {
+  segment.deliveriesUnknown = false
+  for (let i = 0; i < segment.count; i++)
+    if (segment.state(i) === STATE_READY) segment.states[i] = STATE_READY | STATE_DELIVERED
+}
+
+/** Messages without an entry: most were settled before they would have been written. */
+function settleLost(segment: Segment): number[] {
+  const lost: number[] = []
+  for (let i = 0; i < segment.count; i++) {
+    if (segment.offsets[i] !== MISSING) continue
+    segment.offsets[i] = 0
+    if (segment.state(i) !== STATE_READY) continue
+    segment.settle(i)
+    lost.push(i)
+  }
+  return lost
+}
