@@ -65,7 +65,7 @@ export class Channel implements Confirming, TraceOrigin {
   private confirming = false
   /** A publish for nobody waits for its confirm, which comes before the next reply. */
   owesConfirm = false
-  private awaitsFlush = false
+  private awaitsDurable = false
 
   constructor(client: Client, number: number, caller: Caller) {
     this.client = client
@@ -254,9 +254,9 @@ export class Channel implements Confirming, TraceOrigin {
     if (batch !== 0) {
       this.broker.commit.requestFlush()
       this.broker.turn.schedule()
-      if (!this.awaitsFlush) {
-        this.awaitsFlush = true
-        this.client.awaitFlush(this)
+      if (!this.awaitsDurable) {
+        this.awaitsDurable = true
+        this.client.awaitDurable(this)
       }
     } else if (!confirms.waits) this.confirmLater()
   }
@@ -271,10 +271,10 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /** A batch is on disk. False where nothing of this channel waits for a further one. */
-  flushed(): boolean {
+  becameDurable(): boolean {
     this.sendConfirms()
-    this.awaitsFlush = this.confirms?.waits === true && !this.closing
-    return this.awaitsFlush
+    this.awaitsDurable = this.confirms?.waits === true && !this.closing
+    return this.awaitsDurable
   }
 
   private confirmLater(): void {
@@ -289,7 +289,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.owesConfirm = false
     if (this.confirms === undefined || this.closing) return
     for (let again = true; again; ) {
-      const { upTo, count, more } = this.confirms.take(this.broker.commit.flushed)
+      const { upTo, count, more } = this.confirms.take(this.broker.commit.durable)
       again = more
       this.counters.confirmed += count
       this.broker.counters.confirmed += count

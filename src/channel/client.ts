@@ -16,9 +16,9 @@ export interface ChannelLimits {
   readonly transactionBytes: number
 }
 
-/** Asked after every flush, until it answers false. */
-export interface FlushWaiter extends Owner {
-  flushed(): boolean
+/** Asked after every batch, until it answers false. */
+export interface DurableWaiter extends Owner {
+  becameDurable(): boolean
 }
 
 /** A client that asks for much work gets it in pieces, between which the others have their turn. */
@@ -62,7 +62,7 @@ export interface Client {
   replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void
   /** Sends a notification: behind the reply, where an operation of this client is the reason for it. */
   notify(send: () => void): void
-  awaitFlush(w: FlushWaiter): void
+  awaitDurable(w: DurableWaiter): void
   /** It takes no more octets just now: no deliveries until its channels are resumed. */
   congested(): void
   /** The client has closed the channel: its number is free when it is told, once all is given back. */

@@ -56,8 +56,8 @@ export class Confirms {
    * Acknowledges up to `upTo` what has not been answered yet, `count` publishes; 0 = nothing. `more` where a refused
    * publish stands behind it, so that no acknowledgement covers one that was refused: call again.
    */
-  take(flushed: number): { upTo: number; count: number; more: boolean } {
-    while (this.head < this.lastOfRun.length && (this.batchOfRun[this.head] as number) <= flushed) {
+  take(durable: number): { upTo: number; count: number; more: boolean } {
+    while (this.head < this.lastOfRun.length && (this.batchOfRun[this.head] as number) <= durable) {
       this.safe = this.lastOfRun[this.head] as number
       this.head++
     }

@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
 import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
-import type { ChannelLimits, Client, FlushWaiter } from '../channel/client.ts'
+import type { ChannelLimits, Client, DurableWaiter } from '../channel/client.ts'
 import { CHANNELS_PER_STEP, CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { Output } from '../output/output.ts'
@@ -387,8 +387,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.replies.notify(send)
   }
 
-  awaitFlush(w: FlushWaiter): void {
-    this.server.awaitFlush(w)
+  awaitDurable(w: DurableWaiter): void {
+    this.server.awaitDurable(w)
   }
 
   has(capability: string): boolean {

@@ -63,7 +63,7 @@ export class Intake {
     }
     this.share.end()
     if (!this.pauses.has(PAUSE_DISK | PAUSE_ALARM) && this.connection.broker.overloaded)
-      this.connection.replies.holdUntilFlushed(undefined)
+      this.connection.replies.holdUntilDurable(undefined)
     this.holdWhileOutputIsFull()
   }
 

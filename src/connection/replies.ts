@@ -1,19 +1,19 @@
 /** Replies that wait for the disk, and what else a connection may tell its client only once something is safe. */
 import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
-import type { FlushWaiter } from '../channel/client.ts'
+import type { DurableWaiter } from '../channel/client.ts'
 import type { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import type { Connection } from './connection.ts'
 import { PAUSE_DISK, type Pauses } from './pauses.ts'
 
-export class Replies implements FlushWaiter {
+export class Replies implements DurableWaiter {
   private readonly connection: Connection
   private readonly pauses: Pauses
   /** What the operation under way has to tell the connection's channels. */
   private notices: (() => void)[] | undefined
-  private onFlushed: (() => void) | undefined
-  private flushNumber = 0
+  private action: (() => void) | undefined
+  private batch = 0
 
   constructor(connection: Connection, pauses: Pauses) {
     this.connection = connection
@@ -42,7 +42,7 @@ export class Replies implements FlushWaiter {
       for (const notice of notices) notice()
     }
     if (reply === undefined || commit.changes === before) answer()
-    else this.holdUntilFlushed(answer)
+    else this.holdUntilDurable(answer)
   }
 
   /** See Client. */
@@ -53,7 +53,7 @@ export class Replies implements FlushWaiter {
       const answer = (): void => {
         if (!ch.closing) ch.send(reply)
       }
-      if (commit.dirty) this.holdUntilFlushed(answer)
+      if (commit.dirty) this.holdUntilDurable(answer)
       else answer()
     }
     this.connection.pace.work(together(steps, commit), done, ch, id)
@@ -65,25 +65,25 @@ export class Replies implements FlushWaiter {
   }
 
   /** Frames wait until all that has changed so far is on disk. */
-  holdUntilFlushed(action: (() => void) | undefined): void {
+  holdUntilDurable(action: (() => void) | undefined): void {
     const { commit, turn } = this.connection.broker
     this.pauses.add(PAUSE_DISK)
-    this.onFlushed = action
-    this.flushNumber = commit.dirty ? commit.number : commit.number - 1
+    this.action = action
+    this.batch = commit.dirty ? commit.number : commit.number - 1
     commit.requestFlush()
     turn.schedule()
-    this.connection.server.awaitFlush(this)
+    this.connection.server.awaitDurable(this)
   }
 
   /** A batch is on disk. False where the connection waits for no further one. */
-  flushed(): boolean {
+  becameDurable(): boolean {
     const { connection } = this
     if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false
-    if (connection.broker.commit.flushed < this.flushNumber) return true
-    const action = this.onFlushed
+    if (connection.broker.commit.durable < this.batch) return true
+    const action = this.action
     // Then a further flush is to come.
     if (action === undefined && connection.broker.overloaded) return true
-    this.onFlushed = undefined
+    this.action = undefined
     this.pauses.remove(PAUSE_DISK)
     if (action !== undefined) action()
     // Should it hold itself again, it has put itself on the list again.

@@ -4,7 +4,7 @@ import type { Alarms } from '../alarms/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
 import { InboundMessage } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { FlushWaiter } from '../channel/client.ts'
+import type { DurableWaiter } from '../channel/client.ts'
 import { SHUTDOWN_MS_MAX } from '../limits.ts'
 import type { Identity } from '../model/identity.ts'
 import { ReplyCode } from '../protocol/errors.ts'
@@ -80,7 +80,7 @@ export class Server implements Receiver {
   /** An alarm is on: whoever publishes is blocked. */
   blocking: boolean
   private readonly served: Served
-  private waiters: FlushWaiter[] = []
+  private waiters: DurableWaiter[] = []
   private whenEmpty: (() => void) | undefined
 
   constructor(served: Served, host: ServerHost, loggers: Loggers, options: ServerOptions) {
@@ -101,7 +101,9 @@ export class Server implements Receiver {
     this.backpressure = new ConsumerBackpressure(broker.clock, broker)
     this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
     this.login = { ...defaultLogin, ...options.login }
-    broker.commit.onFlushed(() => this.afterFlush())
+    broker.commit.onDurable(() => this.serveWaiters())
+    // Some wait until less is under way.
+    broker.commit.onApplied(() => this.serveWaiters())
   }
 
   /** What clients are told. */
@@ -144,17 +146,17 @@ export class Server implements Receiver {
     for (const c of this.connections) if (c.output.holds) c.socket.destroy()
   }
 
-  awaitFlush(w: FlushWaiter): void {
+  awaitDurable(w: DurableWaiter): void {
     this.waiters.push(w)
   }
 
-  private afterFlush(): void {
+  private serveWaiters(): void {
     const waiters = this.waiters
     this.waiters = []
     for (let i = 0; i < waiters.length; i++) {
-      const w = waiters[i] as FlushWaiter
+      const w = waiters[i] as DurableWaiter
       try {
-        if (w.flushed()) this.waiters.push(w)
+        if (w.becameDurable()) this.waiters.push(w)
       } catch (error) {
         charge(w, error)
       }

@@ -93,7 +93,7 @@ export const nodeNumberNames = [
 export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
   const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage()
   const io = inputOutput()
-  const { keeps, flushed } = active?.model.commit ?? { keeps: false, flushed: 0 }
+  const { keeps, durable } = active?.model.commit ?? { keeps: false, durable: 0 }
   const known: { readonly [N in (typeof nodeNumberNames)[number]]?: number } = {
     mem_used: residentMemory(),
     fd_used: openFiles(),
@@ -108,8 +108,8 @@ export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
     io_write_count: io.get('syscw') ?? 0,
     io_write_bytes: io.get('write_bytes') ?? 0,
     // Each batch is one write that is synced.
-    io_sync_count: keeps ? flushed : 0,
-    mnesia_disk_tx_count: keeps ? flushed : 0,
+    io_sync_count: keeps ? durable : 0,
+    mnesia_disk_tx_count: keeps ? durable : 0,
   }
   return nodeNumberNames.map((n) => known[n] ?? 0)
 }

@@ -88,8 +88,8 @@ function journal({ active }: ManagedNode): Family[] {
     ['raft_term_total', 'counter', 'Current term number: there is one', 1],
     ['raft_log_snapshot_index', 'gauge', 'Log snapshot index: there is none', 0],
     ['raft_log_last_applied_index', 'gauge', 'Log last applied index: the batch', commit.applied],
-    ['raft_log_commit_index', 'gauge', 'Log commit index: the batch', commit.flushed],
-    ['raft_log_last_written_index', 'gauge', 'Log last written index: the batch', commit.flushed],
+    ['raft_log_commit_index', 'gauge', 'Log commit index: the batch', commit.durable],
+    ['raft_log_last_written_index', 'gauge', 'Log last written index: the batch', commit.durable],
   ])
 }
 

@@ -32,10 +32,12 @@ export class ActiveBroker implements ManagedBroker {
     )
     const { broker, commit } = this.model
     const { alarms } = host
-    commit.onFlushed(() => {
+    const written = (): void => {
       alarms.written()
       broker.commitBytesMax = alarms.diskIsLow ? COMMIT_BYTES_MAX_LOW_DISK : COMMIT_BYTES_MAX
-    })
+    }
+    commit.onDurable(written)
+    commit.onApplied(written)
     this.server = new Server(this.model, host, loggers, {
       tuning: settings.tuning,
       login: { ...settings.login, oauth },

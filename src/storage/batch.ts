@@ -1,8 +1,9 @@
 /**
  * Group commit: collects what changed, writes it as one batch, and counts batches. One batch is on its way at a time;
  * what comes meanwhile is the next one. Whoever waits for the disk remembers a batch number, not a promise a message.
- * There are two such numbers, since the store may take over later what is safe already: what was flushed may be
- * confirmed, what was applied may leave memory.
+ * There are two such numbers, since the store may take over later what is safe already: what is durable may be confirmed,
+ * what is applied may leave memory. How far the store itself is on disk, so that the log in front of it may forget, is
+ * the business of that log (`Applier.flushed`).
  */
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
@@ -33,9 +34,9 @@ const rethrow: Owner = {
 export class GroupCommit {
   /** The batch that changes made now belong to. */
   number = 1
-  /** All batches up to this one are on disk. */
-  flushed = 0
-  /** All batches up to this one can be read from the store, and their octets may change. */
+  /** All batches up to this one are on disk: what is in them may be confirmed. */
+  durable = 0
+  /** All batches up to this one can be read from the store: what is in them may leave memory, and change. */
   applied = 0
   /** Logs from this number on need not outlive the process. */
   readonly spillLogsFrom = SPILL_LOGS_FROM
@@ -57,7 +58,8 @@ export class GroupCommit {
   private maintaining = false
   private lazy: Timer | undefined
   private waiting: { number: number; resolve: () => void; reject: (error: Error) => void }[] = []
-  private readonly flushListeners: (() => void)[] = []
+  private readonly durableListeners: (() => void)[] = []
+  private readonly appliedListeners: (() => void)[] = []
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
   private readonly stopListening: (() => void) | undefined
@@ -66,7 +68,7 @@ export class GroupCommit {
   private applyFailure: unknown
   /** Writes that have gone well. */
   private writes = 0
-  /** Batches that are flushed but not applied, with how many writes there were up to them; in order. */
+  /** Batches that are durable but not applied, with how many writes there were up to them; in order. */
   private unapplied: { number: number; writes: number }[] = []
 
   /** @param owner who is charged with what listeners throw */
@@ -78,9 +80,14 @@ export class GroupCommit {
     this.stopListening = storage.onApplied?.(() => this.takenOver())
   }
 
-  /** Called when batches are on disk, and again when they are applied. */
-  onFlushed(listener: () => void): void {
-    this.flushListeners.push(listener)
+  /** Called each time `durable` has grown. */
+  onDurable(listener: () => void): void {
+    this.durableListeners.push(listener)
+  }
+
+  /** Called each time `applied` has grown, or could not. */
+  onApplied(listener: () => void): void {
+    this.appliedListeners.push(listener)
   }
 
   onFailure(listener: (error: unknown) => void): void {
@@ -142,7 +149,7 @@ export class GroupCommit {
     return this.pendingBytes + (this.storage.unappliedBytes ?? 0)
   }
 
-  /** Somebody waits for memory: what is flushed is applied soon. */
+  /** Somebody waits for memory: what is durable is applied soon. */
   applySoon(): void {
     if (this.unapplied.length > 0) this.storage.applySoon?.()
   }
@@ -210,28 +217,32 @@ export class GroupCommit {
     this.inFlight = undefined
     if (this.closed) return
     this.failure = undefined
-    this.flushed = number
+    this.durable = number
     if (size > 0) this.writes++
-    this.noteUnapplied(number)
+    const applied = this.noteApplied(number)
     this.pendingBytes -= this.flightBytes
     if (this.waiting.length > 0) {
       const ready = this.waiting.filter((w) => w.number <= number)
       this.waiting = this.waiting.filter((w) => w.number > number)
       for (const w of ready) w.resolve()
     }
-    for (const listener of this.flushListeners) charged(this.owner, listener)
+    for (const listener of this.durableListeners) charged(this.owner, listener)
+    if (applied) for (const listener of this.appliedListeners) charged(this.owner, listener)
     if (this.inFlight === undefined) this.maintain()
     this.proceed()
   }
 
-  private noteUnapplied(number: number): void {
+  /** Whether the store has that batch already; else its time is to come. */
+  private noteApplied(number: number): boolean {
+    const applied = this.writes <= (this.storage.applied ?? this.writes)
     const last = this.unapplied.at(-1)
-    if (this.writes <= (this.storage.applied ?? this.writes)) this.applied = number
+    if (applied) this.applied = number
     else if (last?.writes === this.writes) last.number = number
     else this.unapplied.push({ number, writes: this.writes })
+    return applied
   }
 
-  /** The store has taken over some of what was flushed. */
+  /** The store has taken over some of what is durable. */
   private takenOver(): void {
     const applied = this.storage.applied ?? 0
     const { applyFailure } = this.storage
@@ -247,7 +258,7 @@ export class GroupCommit {
       this.applied = next.number
     this.unapplied.splice(0, taken)
     if (this.closed) return
-    for (const listener of this.flushListeners) charged(this.owner, listener)
+    for (const listener of this.appliedListeners) charged(this.owner, listener)
   }
 
   /** What has gathered meanwhile is the next batch: at once where somebody waits for it. */

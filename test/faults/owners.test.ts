@@ -174,17 +174,17 @@ describe('a connection that fails', () => {
 
   it('when a batch has landed does not keep the confirms of the others', async () => {
     const { leveret, broken, victim, other } = await pair()
-    for (const ch of broken.channels) ch.flushed = fail
-    leveret.server.awaitFlush([...broken.channels][0] as never)
+    for (const ch of broken.channels) ch.becameDurable = fail
+    leveret.server.awaitDurable([...broken.channels][0] as never)
     let told = false
-    const flushed = (): boolean => {
+    const becameDurable = (): boolean => {
       told = true
       return false
     }
-    leveret.server.awaitFlush({ flushed, failed: fail })
+    leveret.server.awaitDurable({ becameDurable, failed: fail })
     leveret.broker.setVhost(vhostInfo({ name: 'v' }))
     await leveret.commit.flush()
-    ;(leveret.server as unknown as { afterFlush(): void }).afterFlush()
+    ;(leveret.server as unknown as { serveWaiters(): void }).serveWaiters()
     expect(told).toBe(true)
     await victim.expect(0, MethodId.ConnectionClose)
     await works(other)
@@ -242,7 +242,7 @@ describe('the store', () => {
     commit.requestFlush()
     commit.turnEnd()
     clock.pass(1000)
-    expect(commit.flushed).toBe(0)
+    expect(commit.durable).toBe(0)
   })
 
   it('goes on when somebody who waits for it fails', async () => {
@@ -252,8 +252,8 @@ describe('the store', () => {
       failed: (e) => void failed.push(e),
     })
     let told = 0
-    commit.onFlushed(fail)
-    commit.onFlushed(() => void told++)
+    commit.onDurable(fail)
+    commit.onDurable(() => void told++)
     commit.put('a', new Uint8Array(1))
     await commit.flush()
     commit.put('b', new Uint8Array(1))

@@ -56,7 +56,7 @@ class Failing implements Storage {
 }
 
 describe('group commit over a store whose n-th write fails', () => {
-  it.each([1, 2, 3])('n = %i: the batch is repeated, nothing counts as flushed before it is', async (n) => {
+  it.each([1, 2, 3])('n = %i: the batch is repeated, nothing counts as durable before it is', async (n) => {
     const inner = new MemoryStorage({ keeps: true })
     const clock = new ManualClock()
     const commit = new GroupCommit(new Failing(inner, n), clock)
@@ -67,11 +67,11 @@ describe('group commit over a store whose n-th write fails', () => {
       const done = commit.flush()
       await new Promise((resolve) => setImmediate(resolve))
       if (i === n) {
-        expect([failures.length, commit.flushed, [...inner.scan('k')].length]).toEqual([1, n - 1, n - 1])
+        expect([failures.length, commit.durable, [...inner.scan('k')].length]).toEqual([1, n - 1, n - 1])
         clock.pass(500)
       }
       await done
-      expect([commit.flushed, [...inner.scan('k')].length]).toEqual([i, i])
+      expect([commit.durable, [...inner.scan('k')].length]).toEqual([i, i])
     }
     expect(failures).toHaveLength(1)
   })
@@ -112,7 +112,7 @@ describe('group commit', () => {
     const first = commit.flush()
     for (let i = 0; i < 100; i++) commit.put(`b${i}`, new Uint8Array([1]))
     await Promise.all([first, commit.flush()])
-    expect([writes, commit.flushed]).toEqual([2, 2])
+    expect([writes, commit.durable]).toEqual([2, 2])
   })
 })
 

@@ -41,9 +41,9 @@ export class DelayedMessages {
   private readonly buckets = new Map<number, Bucket>()
   /** The seconds of `buckets`. */
   private readonly seconds = new Heap()
-  /** Records that are not on disk yet, by second and index; without a disk, all. */
+  /** Records that the store cannot be asked for yet, by second and index; without a disk, all. */
   private readonly fresh = new Map<number, Map<number, Uint8Array>>()
-  private unflushed: { batch: number; second: number; index: number }[] = []
+  private unapplied: { batch: number; second: number; index: number }[] = []
   private readonly targets = new Map<number, Deliver>()
   /** Messages that stay on disk, numbered by second and index. */
   readonly aside: Aside
@@ -64,7 +64,7 @@ export class DelayedMessages {
       parked: ({ number }, error) =>
         failures.note('message', { delayed: number }, error, 'message set aside: it cannot be handled'),
     })
-    if (commit.keeps) commit.onFlushed(() => this.flushed())
+    if (commit.keeps) commit.onApplied(() => this.applied())
   }
 
   /** Finds again what a former run has left. Targets must be registered by now. */
@@ -135,15 +135,16 @@ export class DelayedMessages {
     }
     fresh.set(index, bytes)
     if (!this.commit.keeps) return
-    this.unflushed.push({ batch: this.commit.number, second, index })
+    this.unapplied.push({ batch: this.commit.number, second, index })
     this.commit.pendingBytes += bytes.length
     this.commit.write({ op: 'record', log: DELAY_LOG, segment: second, index, bytes })
   }
 
-  private flushed(): void {
+  /** The store can be asked for more of them. */
+  private applied(): void {
     const { applied } = this.commit
-    const later = this.unflushed.findIndex((u) => u.batch > applied)
-    const done = this.unflushed.splice(0, later < 0 ? this.unflushed.length : later)
+    const later = this.unapplied.findIndex((u) => u.batch > applied)
+    const done = this.unapplied.splice(0, later < 0 ? this.unapplied.length : later)
     for (const { second, index } of done) {
       const fresh = this.fresh.get(second)
       if (fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)

@@ -63,8 +63,12 @@ export class Pager {
     this.commit = commit
     this.clock = clock
     this.freed = freed
-    commit.onFlushed(() => {
+    commit.onDurable(() => {
+      // What is not applied yet counts as the commit's own from now on.
       this.storing = 0
+      this.relieve()
+    })
+    commit.onApplied(() => {
       this.reclaim()
       this.relieve()
     })

@@ -194,19 +194,20 @@ describe('a store behind a commit log', () => {
       clock.pass(500)
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect([commit.flushed, failures.length]).toEqual([1, 1])
+    expect([commit.durable, failures.length]).toEqual([1, 1])
   })
 })
 
 describe('group commit over a log', () => {
-  it('knows what is flushed and, later, what is applied', async () => {
+  it('knows what is durable and, later, what is applied', async () => {
     const { s, clock } = await opened()
     const commit = new GroupCommit(s, clock)
     let told = 0
-    commit.onFlushed(() => told++)
+    commit.onDurable(() => told++)
+    commit.onApplied(() => told++)
     commit.put('a', bytes(1))
     await commit.flush()
-    expect([commit.flushed, commit.applied, commit.busy, told]).toEqual([1, 0, true, 1])
+    expect([commit.durable, commit.applied, commit.busy, told]).toEqual([1, 0, true, 1])
     clock.pass(500)
     await until(() => commit.applied === 1)
     expect([commit.busy, told]).toEqual([false, 2])
