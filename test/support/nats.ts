@@ -6,6 +6,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NatsServer, natsConfig } from '../../src/cluster/nats-config.ts'
+import { Cable } from './cable.ts'
+import { SmallDisk } from './small-disk.ts'
 
 /** Where the program is; Debian's is not in the PATH of everybody. */
 export const NATS_SERVER = process.env['NATS_SERVER'] ?? 'nats-server'
@@ -15,19 +17,33 @@ export function natsVersion(): string | undefined {
   return error === undefined ? stdout.trim() : undefined
 }
 
+export interface EnginesOptions {
+  /** The servers reach each other over cables that can be cut. */
+  readonly cables?: boolean
+  /** Each has a disk of its own that can be filled. */
+  readonly smallDisks?: boolean
+  /** What else stands in the configuration of each. */
+  readonly config?: string
+}
+
 export class Engines {
   readonly urls: string[]
   readonly dir: string
   private readonly servers: NatsServer[]
   private readonly processes: (ChildProcess | undefined)[] = []
+  private readonly config: string
+  /** From the first to the second. */
+  private readonly cables = new Map<NatsServer, Map<NatsServer, Cable>>()
+  private readonly disks: SmallDisk[] = []
 
-  private constructor(dir: string, servers: NatsServer[]) {
+  private constructor(dir: string, servers: NatsServer[], config = '') {
     this.dir = dir
     this.servers = servers
+    this.config = config
     this.urls = servers.map((s) => `nats://127.0.0.1:${s.port}`)
   }
 
-  static async start(count = 3): Promise<Engines> {
+  static async start(count = 3, options: EnginesOptions = {}): Promise<Engines> {
     const dir = mkdtempSync(join(tmpdir(), 'leveret-nats-'))
     const servers: NatsServer[] = []
     for (let i = 0; i < count; i++) {
@@ -41,28 +57,66 @@ export class Engines {
         storeDir,
       })
     }
-    const engines = new Engines(dir, servers)
+    const engines = new Engines(dir, servers, options.config)
+    if (options.cables === true) await engines.layCables()
+    if (options.smallDisks === true) for (const s of servers) engines.disks.push(SmallDisk.mount(s.storeDir))
     for (let i = 0; i < count; i++) engines.run(i)
     for (let i = 0; i < count; i++) await listening((servers[i] as NatsServer).port)
     return engines
   }
 
+  private async layCables(): Promise<void> {
+    for (const from of this.servers) {
+      const cables = new Map<NatsServer, Cable>()
+      for (const to of this.servers) if (to !== from) cables.set(to, await Cable.open(to.routePort))
+      this.cables.set(from, cables)
+    }
+  }
+
+  /** Those that lead to this server, and from it. */
+  private cablesOf(i: number): Cable[] {
+    const server = this.servers[i] as NatsServer
+    return [...this.cables].flatMap(([from, cables]) =>
+      [...cables].filter(([to]) => from === server || to === server).map(([, cable]) => cable),
+    )
+  }
+
+  /** The server hears nothing of the others, and they nothing of it. */
+  cutOff(i: number): void {
+    for (const c of this.cablesOf(i)) c.cut()
+  }
+
+  mend(): void {
+    for (let i = 0; i < this.count; i++) for (const c of this.cablesOf(i)) c.mend()
+  }
+
+  disk(i: number): SmallDisk {
+    return this.disks[i] as SmallDisk
+  }
+
   run(i: number): void {
     const server = this.servers[i] as NatsServer
     const file = join(this.dir, `${server.name}.conf`)
-    writeFileSync(
-      file,
-      natsConfig(server, {
-        cluster: 'test',
-        servers: this.servers,
-        password: undefined,
-        routePassword: undefined,
-        bind: '127.0.0.1',
-      }),
-    )
+    const cables = this.cables.get(server)
+    const config = natsConfig(server, {
+      cluster: 'test',
+      servers: this.servers.map((s) =>
+        s === server ? s : { ...s, routePort: cables?.get(s)?.port ?? s.routePort },
+      ),
+      password: undefined,
+      routePassword: undefined,
+      bind: '127.0.0.1',
+    })
+    // What servers tell each other of their addresses would lead past the cables.
+    const advertise = cables === undefined ? '' : '\n  advertise: "127.0.0.1:1"'
+    writeFileSync(file, config.replace('cluster {', `cluster {${advertise}`) + this.config)
     this.processes[i] = spawn(NATS_SERVER, ['-c', file, '-l', join(this.dir, `${server.name}.log`)], {
       stdio: 'ignore',
     })
+  }
+
+  signal(i: number, signal: NodeJS.Signals): void {
+    this.processes[i]?.kill(signal)
   }
 
   get count(): number {
@@ -86,9 +140,11 @@ export class Engines {
     await once(child, 'exit')
   }
 
-  async stop(): Promise<void> {
+  async stop(keep = false): Promise<void> {
     for (let i = 0; i < this.count; i++) await this.kill(i)
-    rmSync(this.dir, { recursive: true, force: true })
+    for (let i = 0; i < this.count; i++) for (const c of this.cablesOf(i)) c.close()
+    for (const d of this.disks) d.unmount()
+    if (!keep) rmSync(this.dir, { recursive: true, force: true })
   }
 }
 

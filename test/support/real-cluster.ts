@@ -1,68 +1,15 @@
 /** Brokers as processes on a cluster of nats-servers, each broker behind relays of the test's own that can be cut. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterStatus } from '../../src/management/cluster-view.ts'
-import { Engines, freePort } from './nats.ts'
+import { Cable } from './cable.ts'
+import { Engines, type EnginesOptions, freePort } from './nats.ts'
+import { SmallDisk } from './small-disk.ts'
 
 const SECRET = 'the secret of the tests'
 const AUTH = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
-
-/** Passes a port on, until it is cut. */
-class Wire {
-  port = 0
-  private readonly target: number
-  private readonly sockets = new Set<Socket>()
-  private server: Server | undefined
-  private cutOff = false
-
-  constructor(target: number) {
-    this.target = target
-  }
-
-  async open(): Promise<void> {
-    this.server = createServer((a) => {
-      if (this.cutOff) return void a.destroy()
-      const b = connect(this.target, '127.0.0.1')
-      for (const [from, to] of [
-        [a, b],
-        [b, a],
-      ] as const) {
-        this.sockets.add(from)
-        from.on('error', () => {})
-        from.on('close', () => {
-          this.sockets.delete(from)
-          to.destroy()
-        })
-        from.pipe(to)
-      }
-    })
-    this.server.listen(0, '127.0.0.1')
-    await once(this.server, 'listening')
-    this.port = (this.server.address() as { port: number }).port
-  }
-
-  /** As when packets are dropped: nothing comes through, and nobody is told. */
-  cut(): void {
-    this.cutOff = true
-    for (const s of this.sockets) {
-      s.unpipe()
-      s.pause()
-    }
-  }
-
-  mend(): void {
-    this.cutOff = false
-    for (const s of this.sockets) s.destroy()
-  }
-
-  close(): void {
-    for (const s of this.sockets) s.destroy()
-    this.server?.close()
-  }
-}
 
 export class BrokerOfCluster {
   readonly name: string
@@ -70,18 +17,20 @@ export class BrokerOfCluster {
   readonly httpPort: number
   readonly peerPort: number
   readonly dir: string
-  readonly wires: Wire[]
+  readonly cables: Cable[]
+  /** Of its own, where the cluster has such. */
+  disk: SmallDisk | undefined
   child: ChildProcess | undefined
 
-  constructor(name: string, dir: string, ports: readonly [number, number, number], wires: Wire[]) {
+  constructor(name: string, dir: string, ports: readonly [number, number, number], cables: Cable[]) {
     this.name = name
     this.dir = dir
     ;[this.port, this.httpPort, this.peerPort] = ports
-    this.wires = wires
+    this.cables = cables
   }
 
   run(): void {
-    const urls = this.wires.map((w) => `nats://127.0.0.1:${w.port}`).join(',')
+    const urls = this.cables.map((w) => `nats://127.0.0.1:${w.port}`).join(',')
     const config = `${this.dir}.conf`
     writeFileSync(config, `cluster.peer.port = 127.0.0.1:${this.peerPort}\ncluster.secret = ${SECRET}\n`)
     const args = [
@@ -112,6 +61,15 @@ export class BrokerOfCluster {
     if (signal === 'SIGKILL' || signal === 'SIGTERM') await once(child, 'exit')
   }
 
+  /** Asks its HTTP API. */
+  post(path: string): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.httpPort}${path}`, {
+      method: 'POST',
+      headers: { ...AUTH, 'content-type': 'application/json' },
+      body: '{}',
+    })
+  }
+
   /** What this node says of the cluster; undefined where it does not answer. */
   async status(): Promise<ClusterStatus | undefined> {
     if (!this.running) return undefined
@@ -136,17 +94,21 @@ export class RealCluster {
     this.brokers = brokers
   }
 
-  static async start(names: readonly string[] = ['a', 'b', 'c']): Promise<RealCluster> {
-    const engines = await Engines.start(3)
+  static async start(
+    options: EnginesOptions = {},
+    names: readonly string[] = ['a', 'b', 'c'],
+  ): Promise<RealCluster> {
+    const engines = await Engines.start(3, options)
     const brokers: BrokerOfCluster[] = []
     for (const [i, name] of names.entries()) {
-      const wires = [0, 1, 2].map((k) => new Wire(engines.port((i + k) % 3)))
-      for (const w of wires) await w.open()
+      const cables: Cable[] = []
+      for (const k of [0, 1, 2]) cables.push(await Cable.open(engines.port((i + k) % 3)))
       const dir = join(engines.dir, `data-${name}`)
       mkdirSync(dir)
-      brokers.push(
-        new BrokerOfCluster(name, dir, [await freePort(), await freePort(), await freePort()], wires),
-      )
+      const ports = [await freePort(), await freePort(), await freePort()] as const
+      const broker = new BrokerOfCluster(name, dir, ports, cables)
+      if (options.smallDisks === true) broker.disk = SmallDisk.mount(dir)
+      brokers.push(broker)
     }
     const cluster = new RealCluster(engines, brokers)
     for (const b of brokers) b.run()
@@ -206,10 +168,10 @@ export class RealCluster {
     for (const b of this.brokers) {
       b.child?.kill('SIGCONT')
       await b.stop('SIGKILL')
-      for (const w of b.wires) w.close()
+      for (const c of b.cables) c.close()
+      b.disk?.unmount()
     }
-    for (let i = 0; i < this.engines.count; i++) await this.engines.kill(i)
-    if (!keep) rmSync(this.engines.dir, { recursive: true, force: true })
+    await this.engines.stop(keep)
   }
 }
 
