@@ -15,6 +15,8 @@ export interface MemoryEngineFaults {
   delay?(node: string): number
   /** The node can neither be reached nor reach anything. */
   cut?(node: string): boolean
+  /** The log is out of reach, and of the calls the node hears its own: its server is cut off from the others. */
+  alone?(node: string): boolean
 }
 
 /** ms after which an append that is not answered counts as failed. */
@@ -51,6 +53,15 @@ export class MemoryEngineHub {
     return this.faults.cut?.(node) === true
   }
 
+  private isAlone(node: string): boolean {
+    return this.faults.alone?.(node) === true
+  }
+
+  /** The log cannot be reached from there. */
+  isAway(node: string): boolean {
+    return this.isCut(node) || this.isAlone(node)
+  }
+
   /** As if the log had been deleted and made anew. */
   forget(): void {
     this.records.length = 0
@@ -59,7 +70,7 @@ export class MemoryEngineHub {
   }
 
   append(node: string, bytes: Uint8Array): Promise<void> {
-    const fate = this.isCut(node) ? 'lost' : (this.faults.fate?.(node) ?? 'ok')
+    const fate = this.isAway(node) ? 'lost' : (this.faults.fate?.(node) ?? 'ok')
     if (fate === 'full') return Promise.reject(new EngineError('FULL', 'the log is full'))
     if (fate !== 'lost') {
       this.records.push(bytes.slice())
@@ -88,7 +99,7 @@ export class MemoryEngineHub {
     this.clock.after(this.delay(r.node), () => {
       r.busy = false
       if (!this.readers.has(r)) return
-      if (this.isCut(r.node)) this.clock.after(50, () => this.feed(r))
+      if (this.isAway(r.node)) this.clock.after(50, () => this.feed(r))
       else if (r.at + 1 < this.first) {
         this.readers.delete(r)
         r.listener.gone(this.first)
@@ -114,10 +125,12 @@ export class MemoryEngineHub {
 
   say(node: string, bytes: Uint8Array): void {
     if (this.isCut(node)) return
-    for (const ear of this.ears)
+    for (const ear of this.ears) {
+      if (ear.node !== node && (this.isAlone(node) || this.isAlone(ear.node))) continue
       this.clock.after(this.delay(ear.node), () => {
         if (this.ears.has(ear) && !this.isCut(ear.node)) ear.listener(bytes)
       })
+    }
   }
 
   hear(node: string, listener: (bytes: Uint8Array) => void): Unsubscribe {
@@ -173,7 +186,7 @@ export class MemoryEngine implements Engine {
   }
 
   private reach(): void {
-    if (!this.connected) throw new EngineError('AWAY', 'the log cannot be reached')
+    if (this.hub.isAway(this.node)) throw new EngineError('AWAY', 'the log cannot be reached')
   }
 
   say(bytes: Uint8Array): void {

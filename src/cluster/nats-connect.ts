@@ -1,15 +1,14 @@
 /** How NATS is reached, and with which credentials. */
-import { readFileSync } from 'node:fs'
 import {
   AuthorizationError,
   connect as connectNats,
-  credsAuthenticator,
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { EngineError } from './engine.ts'
+import { fromAddresses, fromFile } from './nats-credentials.ts'
 
 const RECONNECT_MS = 100
 const CONNECT_MS_MAX = 2000
@@ -24,7 +23,7 @@ export interface NatsSettings {
   readonly node: string
   /** Copies of the log, on as many servers. */
   readonly replicas: number
-  /** A credentials file; undefined where the addresses say user and password, or nothing is needed. */
+  /** A credentials file, or one with the seed of an nkey; undefined where the addresses say it, or nothing is needed. */
   readonly credentials: string | undefined
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined
 }
@@ -37,7 +36,7 @@ export async function connectPatiently(
   signal: AbortSignal,
 ): Promise<NatsConnection> {
   const where = shown(settings.urls)
-  const options = optionsOf(settings)
+  const options = usable(settings)
   let logged = Number.NEGATIVE_INFINITY
   for (;;) {
     try {
@@ -51,6 +50,15 @@ export async function connectPatiently(
       logged = Math.max(logged, clock.elapsed())
     }
     await pauseOn(clock, RETRY_MS)
+  }
+}
+
+/** @throws EngineError UNFIT */
+function usable(settings: NatsSettings): NodeConnectionOptions {
+  try {
+    return optionsOf(settings)
+  } catch (error) {
+    throw new EngineError('UNFIT', (error as Error).message, error)
   }
 }
 
@@ -81,12 +89,8 @@ function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnecti
     pingInterval: PING_MS,
     maxPingOut: 2,
   }
-  const { username = '', password = '' } = urls.map((u) => new URL(u))[0] ?? {}
-  if (credentials !== undefined) options.authenticator = credsAuthenticator(readFileSync(credentials))
-  else if (password !== '') {
-    options.user = decodeURIComponent(username)
-    options.pass = decodeURIComponent(password)
-  } else if (username !== '') options.token = decodeURIComponent(username)
+  if (credentials !== undefined) options.authenticator = fromFile(credentials)
+  else Object.assign(options, fromAddresses(urls))
   if (tls !== undefined || urls.some((u) => u.startsWith('tls:')))
     options.tls = {
       ...(tls?.ca === undefined ? {} : { caFile: tls.ca }),

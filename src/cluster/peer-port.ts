@@ -1,8 +1,7 @@
 /** The port by which nodes reach each other: for copies of the store, and for the clients that standbys relay. */
 
-import { readFileSync } from 'node:fs'
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, connect as tlsConnect } from 'node:tls'
+import { createServer as createTlsServer, type Server as TlsServer, connect as tlsConnect } from 'node:tls'
 import { readProxyHeader } from '../connection/proxy-protocol.ts'
 import { anyAddress, endOf } from '../util/address.ts'
 import type { Clock, Timer } from '../util/clock.ts'
@@ -11,7 +10,7 @@ import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
-import { contextOf, type TlsSettings } from '../util/tls.ts'
+import type { TlsSettings } from '../util/tls.ts'
 import {
   accept,
   askPeer,
@@ -21,6 +20,7 @@ import {
   readExactly,
   refuse,
 } from './peer-handshake.ts'
+import { PeerTls } from './peer-tls.ts'
 
 const HANDSHAKE_MS_MAX = 5000
 const CONNECT_MS_MAX = 2000
@@ -63,6 +63,7 @@ export class PeerPort {
   private readonly listener: PeerListener
   private readonly sockets = new Set<Socket>()
   private server: Server | undefined
+  private readonly tls: PeerTls | undefined
   /** As they were accepted, TLS untouched, by address and port; the oldest first. */
   private readonly strangers = new Map<string, Stranger>()
   private readonly doorLines: RepeatedLines
@@ -72,15 +73,19 @@ export class PeerPort {
     this.clock = clock
     this.logger = logger
     this.listener = listener
+    if (settings.tls !== undefined)
+      this.tls = new PeerTls(settings.tls, clock, logger, (options) =>
+        (this.server as TlsServer | undefined)?.setSecureContext(options),
+      )
     this.doorLines = new RepeatedLines(logger, () => clock.now())
   }
 
   /** Resolves with the port. @throws the error of listen, or of a certificate */
   async listen(port: number, host: string | undefined, descriptors: Descriptors): Promise<number> {
-    const { tls } = this.settings
+    const { tls } = this
     const taken = (socket: Socket): void => this.came(socket)
     this.server =
-      tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(contextOf(tls), taken)
+      tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(tls.options, taken)
     if (tls !== undefined) this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
     this.server.prependListener('connection', (socket: Socket) => this.knock(socket))
     descriptors.guard(this.server)
@@ -93,6 +98,7 @@ export class PeerPort {
   }
 
   private knock(socket: Socket): void {
+    this.tls?.look()
     hearErrors(socket)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const key = endOf(socket)
@@ -167,16 +173,14 @@ export class PeerPort {
   }
 
   private connect(host: string, port: number): Promise<Socket> {
-    const { tls } = this.settings
+    const { tls } = this
     const socket =
       tls === undefined
         ? netConnect({ host, port, noDelay: true })
         : tlsConnect({
             host,
             port,
-            ...(tls.cacertfile === undefined ? {} : { ca: readFileSync(tls.cacertfile) }),
-            cert: readFileSync(tls.certfile),
-            key: readFileSync(tls.keyfile),
+            secureContext: tls.context,
             // Certificates are of the cluster's authority; which node it is says the address.
             checkServerIdentity: () => undefined,
           })

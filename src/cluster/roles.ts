@@ -64,6 +64,8 @@ export class Roles {
   private readonly run: string
   /** The owner is this node in this run. */
   private isMine = false
+  /** What this node has begun in epochs up to this one has ended, also where it reads once more that it has begun. */
+  private over = 0
   private readonly failoverAfterMs: number
   private readonly known = new Map<string, Known>()
   /** The active node was last seen to be so. */
@@ -83,6 +85,7 @@ export class Roles {
   /** Batches in this node's store. */
   applied = 0
   private active = false
+  private activeSince = Number.NEGATIVE_INFINITY
 
   constructor({ node, run, failoverAfterMs }: RolesOptions, now: number) {
     this.node = node
@@ -93,15 +96,21 @@ export class Roles {
 
   /** Where the reading of the log begins. */
   begin({ epoch, owner, number }: Place, now: number): void {
+    this.end()
     this.epoch = epoch
     this.owner = owner
     this.applied = number
-    this.isMine = false
-    this.active = false
     this.activateAt = undefined
     this.leaseEnd = Number.NEGATIVE_INFINITY
     this.claimedAt = Number.NEGATIVE_INFINITY
     this.ownerSeen = this.recordRead = now
+  }
+
+  /** Records that are still on their way could count as written by whoever goes on in the same epoch: it takes a new one. */
+  private end(): void {
+    if (this.isMine) this.over = Math.max(this.over, this.epoch)
+    this.isMine = false
+    this.active = false
   }
 
   /** Clients may be served. */
@@ -127,16 +136,16 @@ export class Roles {
   /** The log says that there is a new owner. */
   tookOver({ epoch, node, run, by }: NewOwner, now: number): RoleAction[] {
     const former = this.owner
+    const wasActive = this.active
+    this.end()
     this.epoch = epoch
     this.owner = node
     this.ownerSeen = now
     this.fencedSince = undefined
     this.activateAt = undefined
     this.leaseEnd = Number.NEGATIVE_INFINITY
-    const actions: RoleAction[] = []
-    if (this.active) actions.push({ do: 'deactivate', owner: node })
-    this.active = false
-    this.isMine = node === this.node && run === this.run
+    const actions: RoleAction[] = wasActive ? [{ do: 'deactivate', owner: node }] : []
+    this.isMine = node === this.node && run === this.run && epoch > this.over
     if (this.isMine) {
       // A node that hands over has stopped serving before.
       const alone = former === '' || former === this.node || by === former
@@ -151,6 +160,7 @@ export class Roles {
     if (this.activateAt === undefined || now < this.activateAt) return []
     this.activateAt = undefined
     this.active = true
+    this.activeSince = now
     return [{ do: 'activate', epoch: this.epoch }]
   }
 
@@ -185,13 +195,19 @@ export class Roles {
 
   /** It can neither show that it is the active one nor hear anybody: whoever waits for it waits in vain. */
   isCutOff(now: number): boolean {
-    return this.active && this.isDeaf(now) && now - this.leaseEnd > this.failoverAfterMs * CUT_OFF_FACTOR
+    const served = Math.max(this.leaseEnd, this.activeSince)
+    if (!this.active || now - served <= this.failoverAfterMs * CUT_OFF_FACTOR) return false
+    return this.isDeaf(now) || this.isAlone(now)
+  }
+
+  /** None of those that it knows can be heard: its server may be cut off from the others. */
+  private isAlone(now: number): boolean {
+    return this.known.size > 0 && this.heardNow(now).length === 0
   }
 
   /** It is not the active one any more, whatever the log says: it would have to take over again. */
   giveUp(): void {
-    this.active = false
-    this.isMine = false
+    this.end()
   }
 
   /** What was heard of those that can be heard. */

@@ -84,6 +84,7 @@ export class SimNode {
   broker: SimBroker | undefined
   clock: ProcessClock
   cut = false
+  alone = false
   private runs = 0
 
   constructor(world: World, name: string) {
@@ -234,6 +235,7 @@ export class World {
       fate: () => this.fate(),
       delay: () => this.delay(),
       cut: (name) => nodeOf(name)?.cut === true,
+      alone: (name) => nodeOf(name)?.alone === true,
     })
     this.nodes = names.map((n) => new SimNode(this, n))
     this.observe()
@@ -332,7 +334,7 @@ export class World {
   heal(): void {
     this.faulty = false
     for (const n of this.nodes) {
-      n.cut = false
+      n.cut = n.alone = false
       if (n.clock.isStopped) n.clock.goOn()
       if (n.member === undefined) n.start()
     }
