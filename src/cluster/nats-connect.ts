@@ -62,15 +62,14 @@ function usable(settings: NatsSettings): NodeConnectionOptions {
   }
 }
 
+/** What TLS has against a certificate; waiting does not make it better. */
+const TLS_CODE = /CERT|SIGNATURE|ISSUER|^ERR_(SSL|TLS|OSSL)/
+
 /** Nobody answers there, at the moment. */
 function isConnecting(error: unknown): boolean {
   const { name, code } = error as { name?: string; code?: string }
-  return (
-    name === 'ConnectionError' ||
-    name === 'TimeoutError' ||
-    name === 'ClosedConnectionError' ||
-    code !== undefined
-  )
+  if (code !== undefined) return !TLS_CODE.test(code)
+  return name === 'ConnectionError' || name === 'TimeoutError' || name === 'ClosedConnectionError'
 }
 
 function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnectionOptions {

@@ -9,6 +9,7 @@ import { BrokerNode } from '../node/node.ts'
 import { systemClock } from '../util/clock.ts'
 import type { Loggers } from '../util/logger.ts'
 import { pause } from '../util/timers.ts'
+import type { TlsSettings } from '../util/tls.ts'
 
 const HOST = '127.0.0.1'
 const LOOK_MS = 5
@@ -29,6 +30,8 @@ export interface TestClusterParts {
   readonly settings: Settings
   readonly loggers: Loggers
   readonly failoverAfterMs: number
+  /** Between the nodes; undefined = none. */
+  readonly peerTls?: TlsSettings
 }
 
 /** What is kept of a node while it does not run. */
@@ -160,12 +163,12 @@ export class TestCluster {
   }
 
   private async run(m: Member): Promise<void> {
-    const { settings, loggers, failoverAfterMs } = this.parts
+    const { settings, loggers, failoverAfterMs, peerTls } = this.parts
     const cluster = {
       name: 'test',
       node: m.name,
       engine: { urls: [], replicas: 1, credentials: undefined, tls: undefined },
-      peer: { port: 0, bind: HOST, host: HOST, tls: undefined },
+      peer: { port: 0, bind: HOST, host: HOST, tls: peerTls },
       secret: this.secret,
       failoverAfterMs,
       logBytesMax: Number.POSITIVE_INFINITY,
