@@ -5,17 +5,17 @@ import { FieldTable } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Deduplication } from './deduplication.ts'
 import {
-  type Destination,
   type Effect,
   type Exchange,
   isExchange,
   type Matches,
   type RoutedMessage,
+  type Target,
 } from './exchange/exchange.ts'
-import { PUBLISH_STORED, type Queue } from './queue/queue.ts'
+import { PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
 
 export interface Route {
-  readonly queues: readonly Queue[]
+  readonly queues: readonly RoutedQueue[]
   /** What exchanges on the way do with the message beside routing it. */
   readonly effects: readonly Effect[]
   /** The same exchange and key lead to the same queues until a binding changes. */
@@ -88,7 +88,7 @@ let stamps = 0
 
 /** One search; a queue or exchange is taken at most once, which also ends cycles. */
 class Search implements Matches, Route {
-  readonly queues: Queue[] = []
+  readonly queues: RoutedQueue[] = []
   effects: Effect[] | typeof noEffects = noEffects
   byKeyOnly = true
   protected readonly stamp = ++stamps
@@ -103,7 +103,7 @@ class Search implements Matches, Route {
     this.context = context
   }
 
-  add(d: Destination): void {
+  add(d: Target): void {
     this.found++
     this.steps(1)
     if (d.routeStamp === this.stamp) return
@@ -166,9 +166,9 @@ export function route(from: Exchange, messages: readonly RoutedMessage[], contex
 
 /** Remembers from which exchange each destination was reached first. */
 class RememberingSearch extends Search {
-  readonly from = new Map<Destination, Exchange | undefined>()
+  readonly from = new Map<Target, Exchange | undefined>()
 
-  override add(d: Destination): void {
+  override add(d: Target): void {
     if (d.routeStamp !== this.stamp) this.from.set(d, this.at)
     super.add(d)
   }
@@ -176,7 +176,7 @@ class RememberingSearch extends Search {
 
 /** A queue, and the exchanges on the way to it, in their order. */
 export interface Way {
-  readonly queue: Queue
+  readonly queue: RoutedQueue
   readonly via: readonly Exchange[]
 }
 

@@ -10,7 +10,7 @@ import {
   readContent,
   readNames,
 } from '../broker/message.ts'
-import { PUBLISH_DURABLE, PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { existingExchange } from '../operations/caller.ts'
 import { allKeys, checkUserId, expirationMs, writableExchange } from '../operations/publish.ts'
@@ -89,7 +89,7 @@ export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean
   let durable = false
   let refused = false
   for (let i = 0; i < queues.length; i++) {
-    const outcome = (queues[i] as Queue).publish(m)
+    const outcome = (queues[i] as RoutedQueue).publish(m)
     if (outcome === PUBLISH_DURABLE) durable = true
     else if (outcome === PUBLISH_REFUSED) refused = true
   }

@@ -6,7 +6,7 @@
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { type Content, type InboundMessage, readContent } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import type { Queue, RoutedQueue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
 import { TAIL_PER_SECOND_MAX, TAIL_QUEUES_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
@@ -174,12 +174,9 @@ export class Tail implements Tracer {
   }
 }
 
-function mayRead(c: Caller, q: Queue): boolean {
-  return (
-    c.vhost.queues.get(q.name) === q &&
-    (!q.exclusive || q.owner === c.owner) &&
-    c.access.allows('read', q.name)
-  )
+function mayRead(c: Caller, routed: RoutedQueue): boolean {
+  const q = c.vhost.queues.get(routed.name)
+  return q === routed && (!q.exclusive || q.owner === c.owner) && c.access.allows('read', q.name)
 }
 
 /** @throws AmqpError 403, 404, 405 */

@@ -4,9 +4,12 @@ import type { Properties } from '../../protocol/generated/properties.ts'
 import type { Deduplication } from '../deduplication.ts'
 import type { InboundMessage } from '../message.ts'
 import { type AppliedPolicies, noPolicies } from '../policy/policy.ts'
-import type { Queue } from '../queue/queue.ts'
+import type { Queue, RoutedQueue } from '../queue/queue.ts'
 
 export type Destination = Queue | Exchange
+
+/** A destination as routing sees it. */
+export type Target = RoutedQueue | Exchange
 
 /** Identity: source, destination, key and arguments. */
 export interface Binding {
@@ -29,7 +32,7 @@ export interface Effect {
 
 /** Collects what a type finds; the same destination may come several times. */
 export interface Matches {
-  add(destination: Destination): void
+  add(destination: Target): void
   effect(e: Effect): void
   /** So many bindings, fields or words have been looked at. @throws AmqpError 406 where it is too much for a message */
   steps(count: number): void
@@ -129,6 +132,6 @@ export interface ExchangeParts {
   readonly log?: number | undefined
 }
 
-export function isExchange(d: Destination): d is Exchange {
+export function isExchange(d: Target): d is Exchange {
   return d instanceof Exchange
 }

@@ -9,18 +9,23 @@ import { charged } from '../../util/owner.ts'
 import { type Content, type InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
-import type { DeathReason, Queue } from './queue.ts'
+import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
 
 /** Attempts in vain of one round. */
 const FAILURES_MAX = 100
 
 /** See dead-letter.ts. */
-export type DeadLetter = (queue: Queue, content: Content, reason: DeathReason, done?: Set<Queue>) => boolean
+export type DeadLetter = (
+  queue: Queue,
+  content: Content,
+  reason: DeathReason,
+  done?: Set<RoutedQueue>,
+) => boolean
 
 interface RetainedMessage {
   readonly reason: DeathReason
   /** Targets that have it already. */
-  readonly done: Set<Queue>
+  readonly done: Set<RoutedQueue>
 }
 
 type Fate = 'gone' | 'kept' | 'parked'

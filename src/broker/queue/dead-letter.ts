@@ -13,7 +13,7 @@ import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
 import { type Content, InboundMessage } from '../message.ts'
 import { isUnroutable, PlainMessage, type Routing } from '../router.ts'
-import { type DeathReason, PUBLISH_REFUSED, type Queue } from './queue.ts'
+import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from './queue.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
@@ -28,7 +28,7 @@ export function deadLetter(
   content: Content,
   reason: DeathReason,
   nowMs: number,
-  done?: Set<Queue>,
+  done?: Set<RoutedQueue>,
 ): boolean {
   const exchange = routing.findExchange(queue.settings.deadLetterExchange as string)
   if (exchange === undefined) return false
