@@ -47,6 +47,8 @@ export class Turn {
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
   private scheduled = false
+  /** What is asked for now is done in the turn that goes on or is about to begin: it needs no other one. */
+  private within = false
   /**
    * Whether clients may be served at this moment; undefined = always. While it says no, nothing is handed out, and turns
    * wait until somebody calls `run`.
@@ -101,7 +103,7 @@ export class Turn {
   }
 
   schedule(): void {
-    if (this.scheduled) return
+    if (this.scheduled || this.within) return
     this.scheduled = true
     this.clock.defer(this.runBound)
   }
@@ -145,12 +147,31 @@ export class Turn {
     }
   }
 
-  run(): void {
+  /** @param first is done before anything else, and what it asks for in this turn */
+  run(first?: () => void): void {
     if (this.isShut) {
+      first?.()
       this.scheduled = true
       return
     }
     this.scheduled = false
+    this.within = true
+    try {
+      first?.()
+      this.begin()
+    } finally {
+      this.within = false
+    }
+    this.end()
+    if (this.hasWork) this.schedule()
+  }
+
+  private get hasWork(): boolean {
+    const waiting = this.queues.length + this.postponed.length + this.served.length
+    return waiting + this.confirming.length + this.outputs.length + this.jobs.size > 0
+  }
+
+  private begin(): void {
     this.number++
     this.pumped = 0
     if (this.postponed.length + this.served.length > 0) {
@@ -173,7 +194,17 @@ export class Turn {
         }
       }
     }
+  }
+
+  private end(): void {
     charged(this.owner, this.atEnd)
+    this.flushOutputs()
+    this.readOn()
+    // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
+    this.time = 0
+  }
+
+  private flushOutputs(): void {
     const outputs = this.outputs
     if (outputs.length > 0) {
       this.outputs = []
@@ -186,6 +217,10 @@ export class Turn {
         }
       }
     }
+  }
+
+  /** Those that have had their share of the turn; what they bring is for the next one. */
+  private readOn(): void {
     const paused = this.paused
     this.copiesShare = COPIES_PER_TURN / Math.max(1, paused.length)
     if (paused.length > 0) {
@@ -199,9 +234,5 @@ export class Turn {
         }
       }
     }
-    // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
-    this.time = 0
-    if (this.queues.length + this.postponed.length + this.served.length + this.confirming.length > 0)
-      this.schedule()
   }
 }

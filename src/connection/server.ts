@@ -101,9 +101,10 @@ export class Server implements Receiver {
     this.backpressure = new ConsumerBackpressure(broker.clock, broker)
     this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
     this.login = { ...defaultLogin, ...options.login }
-    broker.commit.onDurable(() => this.serveWaiters())
+    const serve = (): void => this.serveWaiters()
+    broker.commit.onDurable(() => broker.turn.run(serve))
     // Some wait until less is under way.
-    broker.commit.onApplied(() => this.serveWaiters())
+    broker.commit.onApplied(() => broker.turn.run(serve))
   }
 
   /** What clients are told. */
@@ -161,7 +162,6 @@ export class Server implements Receiver {
         charge(w, error)
       }
     }
-    this.broker.turn.run()
   }
 
   ended(c: Connection): void {

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
 import { SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from './storage.ts'
 
-/** How long changes that nobody waits for may gather before they are written, in ms. */
+/** How long changes that nobody waits for gather before they are written, in ms; twice that at most. */
 const LAZY_MS = 10
 const RETRY_MS = 500
 
@@ -156,12 +156,17 @@ export class GroupCommit {
 
   private changed(): void {
     if (this.closed) return
-    if (this.lazy === undefined && this.inFlight === undefined) {
-      this.lazy = this.clock.after(LAZY_MS, () => {
-        this.lazy = undefined
-        this.start()
-      })
-    }
+    if (this.lazy === undefined && this.inFlight === undefined) this.startLazily()
+  }
+
+  /** The timer goes on while batches go out for other reasons: one for each batch would cost more than the batch. */
+  private startLazily(): void {
+    const { number } = this
+    this.lazy = this.clock.after(LAZY_MS, () => {
+      this.lazy = undefined
+      if (this.number === number) this.start()
+      else if (this.dirty && this.inFlight === undefined) this.startLazily()
+    })
   }
 
   /** Resolves when everything changed so far is on disk. @throws Abandoned where it never will be */
@@ -182,8 +187,6 @@ export class GroupCommit {
 
   private start(): void {
     if (this.inFlight !== undefined || this.maintaining || this.closed || this.holds > 0) return
-    this.lazy?.cancel()
-    this.lazy = undefined
     this.urgent = false
     const batch = this.metadata
     this.metadata = []

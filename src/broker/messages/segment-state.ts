@@ -9,6 +9,8 @@ import { BIT_DELIVERED, BIT_SETTLED, SEGMENT_MESSAGES_MAX, Segment, STATE_SETTLE
 
 const FIXED_BYTES = 32
 const PAIR_BYTES = 4
+/** Four settled messages. */
+const ALL_SETTLED = BIT_SETTLED * 0x55
 
 /** In place of an index: until when messages wait for their delayed retry; index u16, ms since 1970 u48. */
 const WAITS_MARK = 0xffff
@@ -29,13 +31,17 @@ function packedBytes(count: number): number {
 
 export function encodeState(segment: Segment): Uint8Array {
   const { count } = segment
-  const tail = encodeTail(segment)
   const tailAt = FIXED_BYTES + packedBytes(count)
-  const out = new Uint8Array(tailAt + tail.length)
-  out.set(tail, tailAt)
+  const out = Buffer.allocUnsafe(tailAt + tailBytes(segment))
+  encodeTail(segment, out, tailAt)
+  // Four messages an octet: those in front are mostly settled, all of them.
+  const first = segment.settledFront() & ~3
+  const firstAt = FIXED_BYTES + (first >> 2)
+  out.fill(ALL_SETTLED, FIXED_BYTES, firstAt)
+  out.fill(0, firstAt, tailAt)
   let live = 0
   let bytes = 0
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < count; i++) {
     let bits = 0
     if (!needsWriting(segment, i)) bits = BIT_SETTLED
     else {
@@ -46,48 +52,50 @@ export function encodeState(segment: Segment): Uint8Array {
     if (bits !== 0)
       out[FIXED_BYTES + (i >> 2)] = (out[FIXED_BYTES + (i >> 2)] as number) | (bits << ((i & 3) * 2))
   }
-  const view = new DataView(out.buffer)
-  view.setFloat64(0, segment.base, true)
-  view.setUint32(8, count, true)
-  view.setUint32(12, live, true)
-  view.setFloat64(16, bytes, true)
-  view.setUint32(24, segment.used, true)
-  view.setUint32(28, Math.floor(segment.earliest / 1000), true)
+  out.writeDoubleLE(segment.base, 0)
+  out.writeUInt32LE(count, 8)
+  out.writeUInt32LE(live, 12)
+  out.writeDoubleLE(bytes, 16)
+  out.writeUInt32LE(segment.used, 24)
+  out.writeUInt32LE(Math.floor(segment.earliest / 1000), 28)
   return out
 }
 
-function encodeTail(segment: Segment): Uint8Array {
+function tailBytes({ deliveryCounts: counts, arrivals }: Segment): number {
+  const waits = counts?.waits.size ?? 0
+  return (
+    (counts?.size ?? 0) * PAIR_BYTES +
+    (waits === 0 ? 0 : PAIR_BYTES + waits * WAIT_BYTES) +
+    (arrivals.pairs.length === 0 ? 0 : PAIR_BYTES + (arrivals.pairs.length / 2) * ARRIVAL_BYTES)
+  )
+}
+
+function encodeTail(segment: Segment, out: Buffer, start: number): void {
   const counts = segment.deliveryCounts
   const { pairs } = segment.arrivals
   const waits = counts?.waits.size ?? 0
-  const size =
-    (counts?.size ?? 0) * PAIR_BYTES +
-    (waits === 0 ? 0 : PAIR_BYTES + waits * WAIT_BYTES) +
-    (pairs.length === 0 ? 0 : PAIR_BYTES + (pairs.length / 2) * ARRIVAL_BYTES)
-  const out = Buffer.alloc(size)
-  let at = 0
+  let at = start
   if (counts !== undefined)
     for (const [index, count] of counts) {
       at = out.writeUInt16LE(index, at)
       at = out.writeUInt16LE(count, at)
     }
-  const section = (mark: number, items: number): void => {
-    at = out.writeUInt16LE(mark, at)
-    at = out.writeUInt16LE(items, at)
-  }
   if (counts !== undefined && waits > 0) {
-    section(WAITS_MARK, waits)
+    at = encodeSection(out, at, WAITS_MARK, waits)
     for (const [index, until] of counts.waits) {
       at = out.writeUInt16LE(index, at)
       at = out.writeUIntLE(until, at, WAIT_BYTES - 2)
     }
   }
-  if (pairs.length > 0) section(ARRIVALS_MARK, pairs.length / 2)
+  if (pairs.length > 0) at = encodeSection(out, at, ARRIVALS_MARK, pairs.length / 2)
   for (let i = 0; i < pairs.length; i += 2) {
     at = out.writeUInt16LE(pairs[i] as number, at)
     at = out.writeUInt32LE(pairs[i + 1] as number, at)
   }
-  return out
+}
+
+function encodeSection(out: Buffer, at: number, mark: number, items: number): number {
+  return out.writeUInt16LE(items, out.writeUInt16LE(mark, at))
 }
 
 /** A segment that is not loaded, and the octets of its live bodies. */

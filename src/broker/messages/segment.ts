@@ -109,6 +109,8 @@ export class Segment extends SegmentLifecycle {
   readonly arrivals = new TimeMarks()
   /** Parts of it that a socket has not taken yet. */
   pins = 0
+  /** So many messages in front were found settled; that is for good. */
+  private front = 0
   /** The earliest time among its entries (see message.ts), in ms since 1970; 0 = none has one. */
   earliest = 0
   /** Called when the last pin goes, for memory that is free from then on. */
@@ -239,6 +241,7 @@ export class Segment extends SegmentLifecycle {
     this.base = base
     this.used = 0
     this.count = 0
+    this.front = 0
     this.persistent = 0
     this.earliest = 0
     this.deliveryCounts = undefined
@@ -270,6 +273,12 @@ export class Segment extends SegmentLifecycle {
     let live = 0
     for (let i = 0; i < this.count; i++) if (this.state(i) !== STATE_SETTLED) live++
     invariant(live === this.live, `of a segment's messages ${live} are there, not ${this.live}`)
+  }
+
+  /** How many messages in front are settled without one in between that is not; loaded. */
+  settledFront(): number {
+    while (this.front < this.count && this.state(this.front) === STATE_SETTLED) this.front++
+    return this.front
   }
 
   state(index: number): number {

@@ -10,6 +10,7 @@ import {
   readdirSync,
   unlink,
   write,
+  writeSync,
   writev,
   writevSync,
 } from 'node:fs'
@@ -77,7 +78,7 @@ async function openFile(dir: string, name: string): Promise<JournalFile> {
   return {
     name,
     write: (parts, at) => writeAll(fd, parts, at),
-    writeNow: (parts, at) => DATA_SYNC !== 0 && writevSync(fd, parts, at) === bytesOf(parts),
+    writeNow: (parts, at) => DATA_SYNC !== 0 && writeNow(fd, parts, at),
     allocate: (bytes) => allocate(join(dir, name), bytes),
     read: () => readAll(fd),
     close: () => closed(fd),
@@ -115,6 +116,12 @@ async function syncFolder(dir: string): Promise<void> {
 
 function bytesOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((n, p) => n + p.length, 0)
+}
+
+function writeNow(fd: number, parts: readonly Uint8Array[], at: number): boolean {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return writeSync(fd, only, 0, only.length, at) === only.length
+  return writevSync(fd, parts, at) === bytesOf(parts)
 }
 
 function writeAll(fd: number, parts: readonly Uint8Array[], at: number): Promise<void> {

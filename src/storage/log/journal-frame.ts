@@ -53,30 +53,47 @@ function stamp({ salt, position }: FrameHead, sector: number): number {
 }
 
 /**
- * The parts of a frame, to be written one behind the other. Stamps are put into the record itself.
+ * The parts of a frame, to be written one behind the other. Stamps are put into the record itself; where `memory` has room
+ * for all of it, into a copy there, which is the only part then.
  *
  * @param bytes a multiple of four octets
  */
-export function makeFrame(head: FrameHead, bytes: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-  const first = Buffer.alloc(HEAD_BYTES)
+export function makeFrame(head: FrameHead, bytes: Uint8Array, memory?: Buffer): Uint8Array[] {
+  const size = frameBytes(bytes.length)
+  const start = HEAD_BYTES + bytes.length
+  if (memory === undefined || memory.length < size) {
+    const first = Buffer.alloc(HEAD_BYTES)
+    const record = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const last = Buffer.alloc(size - start)
+    fillFrame(head, first, record, last)
+    return [first, record, last]
+  }
+  const whole = memory.subarray(0, size)
+  whole.set(bytes, HEAD_BYTES)
+  whole.fill(0, start)
+  fillFrame(head, whole, whole.subarray(HEAD_BYTES, start), whole.subarray(start))
+  return [whole]
+}
+
+/** @param last zeros */
+function fillFrame(head: FrameHead, first: Buffer, record: Buffer, last: Buffer): void {
   first.writeUInt32LE(MARK, 0)
   first.writeUInt32LE(head.salt, 4)
   first.writeDoubleLE(head.position, 8)
-  first.writeUInt32LE(bytes.length, 16)
+  first.writeUInt32LE(record.length, 16)
+  first.writeUInt32LE(0, 20)
+  first.writeUInt32LE(0, 24)
   first.writeUInt32LE(crc32c(first, 0, HEAD_CRC_AT), HEAD_CRC_AT)
-  const start = HEAD_BYTES + bytes.length
-  const last = Buffer.alloc(frameBytes(bytes.length) - start)
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const start = HEAD_BYTES + record.length
   let at = 0
-  const stamps = stampsIn(bytes.length)
+  const stamps = stampsIn(record.length)
   for (let sector = 1; sector <= stamps; sector++) {
     if ((start + at) % SECTOR_BYTES === 0)
       at = last.writeUInt32LE(stamp(head, (start + at) / SECTOR_BYTES), at)
     const place = sector * SECTOR_BYTES - HEAD_BYTES
-    at = last.writeUInt32LE(view.readUInt32LE(place), at)
-    view.writeUInt32LE(stamp(head, sector), place)
+    at = last.writeUInt32LE(record.readUInt32LE(place), at)
+    record.writeUInt32LE(stamp(head, sector), place)
   }
-  return [first, view, last]
 }
 
 /** What stands at the beginning of a record; undefined where that is not one. */

@@ -24,6 +24,8 @@ const FAST_MS = 2000
 /** A file made in advance takes at most this part of what is free on the disk. */
 const FREE_SHARE = 1 / 16
 const SPARES_MAX = 2
+/** A frame that fits is put together in memory that is used again. */
+const MEMORY_BYTES = 8 * 1024
 
 interface LogFile {
   readonly file: JournalFile
@@ -40,6 +42,8 @@ export class Journal implements CommitLog {
   private readonly disk: JournalDisk
   private readonly now: () => number
   private readonly brief: BriefWrites | undefined
+  /** For small records, one at a time. */
+  private readonly memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
   private readonly salt = randomBytes(4).readUInt32LE(0)
   /** With records that are needed, the oldest first; the last one is written to. */
   private files: LogFile[] = []
@@ -127,7 +131,7 @@ export class Journal implements CommitLog {
     const size = frameBytes(bytes.length)
     const target = this.fitting(size) ?? (await this.rotate(size))
     try {
-      const frame = makeFrame({ salt: this.salt, position, length: bytes.length }, bytes)
+      const frame = makeFrame({ salt: this.salt, position, length: bytes.length }, bytes, this.memory)
       await this.write(target.file, frame, size)
       this.at += size
       target.bytes = Math.max(target.bytes, this.at)
