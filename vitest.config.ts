@@ -1,13 +1,31 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+/** They look at the process they run in: its memory, its globals, its modules. Each has one of its own. */
+const alone: string[] = []
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/interop/**', 'test/oracle/**', 'test/web/**', 'test/cluster/engine/**'],
-    benchmark: { include: ['src/**/*.bench.ts'] },
+    globalSetup: ['test/support/scratch.ts'],
+    setupFiles: ['test/support/setup.ts'],
     // All invariants, the dear ones too.
     env: { LEVERET_CHECKS: 'all' },
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // One more than there are processors: the tests wait for sockets and disks in between.
+    maxWorkers: availableParallelism() + 1,
+    // What a test waits for comes when the machine has time for it.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    benchmark: { include: ['src/**/*.bench.ts'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/{interop,oracle,web,cluster/engine}/**', ...alone],
+          isolate: false,
+        },
+      },
+    ],
   },
 })

@@ -20,7 +20,8 @@ const SALT_BYTES = 4
 const RANDOM_PASSWORD_BYTES = 24
 const SCRYPT_SALT_BYTES = 16
 const SCRYPT_BYTES = 32
-const SCRYPT_OPTIONS = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+/** How dear scrypt is: the same for every hash, also for those that are kept. Tests lower it. */
+export const scryptCost = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
 export function isKnownAlgorithm(algorithm: string): boolean {
   return algorithm === SCRYPT || Object.hasOwn(digests, algorithm)
@@ -44,7 +45,7 @@ export async function scryptHash(
   password: string,
   salt = randomBytes(SCRYPT_SALT_BYTES),
 ): Promise<PasswordHash> {
-  const key = await passwordPool.hash({ password, salt, octets: SCRYPT_BYTES, options: SCRYPT_OPTIONS })
+  const key = await passwordPool.hash({ password, salt, octets: SCRYPT_BYTES, options: scryptCost })
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
@@ -61,7 +62,7 @@ export async function newPasswordHash(password: string, how: NewPasswordAlgorith
 export function newPasswordHashSync(password: string, how: NewPasswordAlgorithm): PasswordHash {
   if (how !== SCRYPT) return rabbitHash(password, how)
   const salt = randomBytes(SCRYPT_SALT_BYTES)
-  const key = scryptSync(password, salt, SCRYPT_BYTES, SCRYPT_OPTIONS)
+  const key = scryptSync(password, salt, SCRYPT_BYTES, scryptCost)
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 

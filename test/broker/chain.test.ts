@@ -117,7 +117,10 @@ class Harness {
         await this.restart()
         break
     }
-    expect([this.chain.ready, this.chain.unacked]).toEqual([this.ready.length, this.unacked.length])
+    const [ready, unacked] = [this.ready.length, this.unacked.length]
+    // Compared here first: that is most of what the property would take.
+    if (this.chain.ready !== ready || this.chain.unacked !== unacked)
+      expect([this.chain.ready, this.chain.unacked]).toEqual([ready, unacked])
   }
 
   private append(size: number, persistent: boolean): void {
@@ -175,11 +178,9 @@ class Harness {
     const { headSegment: s, headIndex: i } = this.chain
     const end = (s.offsets[i] as number) + s.entryLength(i)
     const content = readContent(s.bytes as Uint8Array, s.namesStart(i), s.contentStart(i), end)
-    expect([
-      content.routingKey,
-      content.body.every((b) => b === (expected.id & 0xff)),
-      s.wasDelivered(i),
-    ]).toEqual([String(expected.id), true, expected.delivered ?? expect.any(Boolean)])
+    expect(content.routingKey).toBe(String(expected.id))
+    expect(content.body.equals(Buffer.alloc(content.body.length, expected.id & 0xff))).toBe(true)
+    if (expected.delivered !== undefined) expect(s.wasDelivered(i)).toBe(expected.delivered)
     return { model: expected, number: s.base + i }
   }
 

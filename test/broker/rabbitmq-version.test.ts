@@ -1,5 +1,5 @@
 /** What follows from the version of RabbitMQ that is announced. */
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { FieldTable, type PlainValue } from '../../src/protocol/field-table.ts'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
@@ -9,14 +9,10 @@ import { CH, declareQueue, get, holds, session } from '../support/session.ts'
 import { fresh } from '../support/target.ts'
 import { table, Wire } from '../support/wire.ts'
 
-const running: RunningBroker[] = []
-afterEach(async () => {
-  for (const b of running.splice(0)) await b.close()
-})
-
 async function announcing(productVersion?: string): Promise<RunningBroker> {
   const b = await createBroker({ port: 0, managementPort: 0, ...(productVersion && { productVersion }) })
-  running.push(b)
+  // After its clients have gone: what is registered last runs first.
+  onTestFinished(() => b.close())
   return b
 }
 

@@ -2,10 +2,11 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { rabbitTools } from '../../src/cli/tool-names.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { RABBITMQ_VERSION } from '../../src/util/rabbitmq-version.ts'
+import { runCommand } from '../support/ctl.ts'
 import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
 import { CH, declareQueue, session } from '../support/session.ts'
 
@@ -20,7 +21,7 @@ afterAll(async () => {
 })
 
 function ctl(...args: string[]): Promise<Finished> {
-  return runCli([...args, '--data-dir', dir])
+  return runCommand([...args, '--data-dir', dir])
 }
 
 /** Its standard output, where all went well. */
@@ -40,8 +41,13 @@ describe("RabbitMQ's tools", () => {
       }
       return runCli(args, link, { LEVERET_DATA_DIR: dir })
     }
+    vi.stubEnv('LEVERET_DATA_DIR', dir)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const args = ['-q', '-n', 'rabbit@here', '-t', '30', 'list_users', '-s']
+    const asProcesses: string[] = ['rabbitmqctl', 'rabbitmq-queues']
+    expect(rabbitTools).toEqual(expect.arrayContaining(asProcesses))
     for (const name of rabbitTools) {
-      const r = await run(name, ['-q', '-n', 'rabbit@here', '-t', '30', 'list_users', '-s'])
+      const r = await (asProcesses.includes(name) ? run(name, args) : runCommand(args, name))
       expect([name, r.code, r.stdout, r.stderr]).toEqual([
         name,
         0,

@@ -1,5 +1,4 @@
 /** A broker that has few file descriptors, in a process of its own. */
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { startChild } from '../support/children.ts'
 import { runCli } from '../support/process.ts'
 import { CH, confirmed, confirmSelect, declareQueue } from '../support/session.ts'
 import { until } from '../support/until.ts'
@@ -29,9 +29,13 @@ async function start(management = true): Promise<Small> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-few-'))
   const port = management ? '0' : 'none'
   const args = `start --port 0 --management-port ${port} --metrics-port ${port} --bind 127.0.0.1 --data-dir ${dir}`
-  const child = spawn('sh', ['-c', `ulimit -n ${LIMIT}; exec ${process.execPath} bin/leveret.js ${args}`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = startChild(
+    'sh',
+    ['-c', `ulimit -n ${LIMIT}; exec ${process.execPath} bin/leveret.js ${args}`],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   const exit: Small['exit'] = { code: undefined }
   const ended = new Promise<void>((resolve) =>
     child.once('exit', (code, signal) => {
@@ -45,7 +49,9 @@ async function start(management = true): Promise<Small> {
     rmSync(dir, { recursive: true })
   })
   const log: (Small['log'][0] & { port?: number; managementPort?: number; metricsPort?: number })[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => log.push(JSON.parse(line)))
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) =>
+    log.push(JSON.parse(line)),
+  )
   await until(() => log.some((l) => l.port !== undefined) || exit.code !== undefined, 'the broker to start')
   const { port: amqp = 0, managementPort: http = 0, metricsPort: metrics = 0 } = log.at(-1) ?? {}
   const url = `amqp://guest:guest@127.0.0.1:${amqp}`

@@ -101,7 +101,9 @@ describe('a broker', () => {
       )
       expect(get.messageCount).toBe(i + 1)
       expect((await http(node, 'queues/%2F/kept')).status).toBe(200)
-      await host.closeBroker()
+      const closed = host.closeBroker()
+      expect((await w.connectionError()).code).toBe(320)
+      await closed
       expect(node.active).toBeUndefined()
     }
   })

@@ -8,6 +8,7 @@ import { LOGINS_WAITING_MAX } from '../../src/limits.ts'
 import { HashPool, passwordPool } from '../../src/security/hash-pool.ts'
 import { rabbitHash, scryptHash } from '../../src/security/passwords.ts'
 import { Users } from '../../src/security/users.ts'
+import { realPasswordCost } from '../support/password-cost.ts'
 import { CH, confirmed, confirmSelect, declareQueue, session } from '../support/session.ts'
 import { until } from '../support/until.ts'
 
@@ -96,6 +97,7 @@ describe('a flood of logins', () => {
   })
 
   it('holds up no commit, and is refused beyond a bound', async () => {
+    realPasswordCost()
     const s = await session(broker)
     const queue = await declareQueue(s, { exclusive: false, durable: true })
     await confirmSelect(s)
@@ -140,6 +142,7 @@ describe('logins beyond those that may wait', () => {
   }
 
   it('are refused with 506 over AMQP and 503 over HTTP; those who were in before work on', async () => {
+    realPasswordCost()
     const open = await session(broker)
     const headers = { authorization: `Basic ${btoa('nobody:wrong')}` }
     const url = `http://127.0.0.1:${broker.managementPort}/api/whoami`

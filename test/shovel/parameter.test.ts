@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { api, far, list, put, state } from './two-brokers.ts'
+import { api, far, list, put, state, useTwoBrokers } from './two-brokers.ts'
+
+useTwoBrokers()
 
 describe('the parameter of a shovel', () => {
   const good = { 'src-uri': 'amqp://', 'src-queue': 'a', 'dest-uri': 'amqp://', 'dest-queue': 'b' }

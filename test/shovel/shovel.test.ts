@@ -5,7 +5,9 @@ import { FieldTable, fieldEntry } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
-import { api, channel, far, here, list, put, send, state, take, there } from './two-brokers.ts'
+import { api, channel, far, here, list, put, send, state, take, there, useTwoBrokers } from './two-brokers.ts'
+
+useTwoBrokers()
 
 describe('a shovel', () => {
   it('moves what is in a queue to a queue of another broker, in order, and goes on with what comes', async () => {

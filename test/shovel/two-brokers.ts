@@ -7,25 +7,28 @@ import { until } from '../support/until.ts'
 export let here: RunningBroker
 export let there: RunningBroker
 
-beforeAll(async () => {
-  here = await createBroker({
-    port: 0,
-    managementPort: 0,
-    vhosts: ['other'],
-    users: [
-      { name: 'admin', password: 'a', tags: ['administrator'] },
-      {
-        name: 'maker',
-        password: 'm',
-        tags: ['policymaker', 'monitoring'],
-        permissions: { '/': { configure: '.*', write: '.*', read: '.*' } },
-      },
-    ],
+/** Call once in a test file. */
+export function useTwoBrokers(): void {
+  beforeAll(async () => {
+    here = await createBroker({
+      port: 0,
+      managementPort: 0,
+      vhosts: ['other'],
+      users: [
+        { name: 'admin', password: 'a', tags: ['administrator'] },
+        {
+          name: 'maker',
+          password: 'm',
+          tags: ['policymaker', 'monitoring'],
+          permissions: { '/': { configure: '.*', write: '.*', read: '.*' } },
+        },
+      ],
+    })
+    there = await createBroker({ port: 0, managementPort: 0, users: [{ name: 'far', password: 'away/?' }] })
   })
-  there = await createBroker({ port: 0, managementPort: 0, users: [{ name: 'far', password: 'away/?' }] })
-})
-afterAll(() => Promise.all([here.close(), there.close()]))
-beforeEach(() => Promise.all([here.reset(), there.reset()]))
+  afterAll(() => Promise.all([here.close(), there.close()]))
+  beforeEach(() => Promise.all([here.reset(), there.reset()]))
+}
 
 export interface Answer {
   status: number

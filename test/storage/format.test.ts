@@ -9,6 +9,7 @@ import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { checkFolder } from '../../src/storage/check.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { Damage, StorageWrite } from '../../src/storage/storage.ts'
+import { realPasswordCost } from '../support/password-cost.ts'
 import { Wire } from '../support/wire.ts'
 
 function folder(): string {
@@ -58,6 +59,7 @@ describe('a folder of the first format', () => {
   })
 
   it('is taken over with everything in it, and stays so', async () => {
+    realPasswordCost()
     const dataDir = oldFolder()
     let broker = await createBroker({ port: 0, storage: 'lmdb', dataDir })
     expect(await drained(broker.port, 'old-a')).toEqual(every(80, 2))

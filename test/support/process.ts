@@ -1,7 +1,8 @@
 /** The broker as a process of its own, from the build in dist/. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { startChild } from './children.ts'
 
 export interface BrokerProcess {
   readonly port: number
@@ -29,16 +30,16 @@ export function runCli(
   program = 'bin/leveret.js',
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = startChild(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   })
   let stdout = ''
   let stderr = ''
-  child.stdout.on('data', (b) => {
+  child.stdout?.on('data', (b) => {
     stdout += b
   })
-  child.stderr.on('data', (b) => {
+  child.stderr?.on('data', (b) => {
     stderr += b
   })
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
@@ -65,7 +66,7 @@ export async function startProcess(
     dataDir,
     ...more,
   ]
-  const child = spawn(process.execPath, args, {
+  const child = startChild(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },
   })

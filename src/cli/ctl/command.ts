@@ -3,6 +3,12 @@ import { type Client, CtlError } from './client.ts'
 import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
+/** Where a command prints: the process's own, or a test's. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+}
+
 export interface Context {
   readonly client: Client
   /** -p */
@@ -11,6 +17,8 @@ export interface Context {
   readonly options: { readonly [name: string]: string | boolean | undefined }
   /** The name by which the program was called. */
   readonly tool: string
+  /** For what is printed before the command ends. */
+  readonly terminal: Terminal
 }
 
 /** Rows for a table, or a text. */

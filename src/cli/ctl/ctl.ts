@@ -9,6 +9,7 @@ import {
   EXIT_SOFTWARE,
   EXIT_USAGE,
   numberOption,
+  type Terminal,
 } from './command.ts'
 import { commands } from './commands.ts'
 import { examples } from './examples.ts'
@@ -65,10 +66,19 @@ ${commandsText({ ...commands, ...stateCommands })}
 `
 }
 
+const ownTerminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+}
+
 /** Runs one command; returns the exit code. @param tool the name by which the program was called */
-export async function ctl(args: readonly string[], tool = 'leveret'): Promise<number> {
+export async function ctl(
+  args: readonly string[],
+  tool = 'leveret',
+  terminal: Terminal = ownTerminal,
+): Promise<number> {
   try {
-    await run(args, tool)
+    await run(args, tool, terminal)
     return 0
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
@@ -78,28 +88,26 @@ export async function ctl(args: readonly string[], tool = 'leveret'): Promise<nu
         : error instanceof ArgumentError
           ? 'Error (argument validation): '
           : 'Error:\n'
-    process.stderr.write(`${heading}${message}\n`)
+    terminal.err(`${heading}${message}\n`)
     return error instanceof CtlError ? error.exitCode : EXIT_SOFTWARE
   }
 }
 
-const print = (text: string): void => void process.stdout.write(text)
-
-async function run(args: readonly string[], tool: string): Promise<void> {
+async function run(args: readonly string[], tool: string, terminal: Terminal): Promise<void> {
   const parsed = parse(args, tool)
   const { values } = parsed
   let [name = '', ...rest] = parsed.positionals
   const all = commandsOf(tool)
-  if (name === 'completion') return print(completionText(rest[0] ?? ''))
-  if (name === 'autocomplete') return print(beginningWith(all, rest[0] ?? ''))
-  if (name === '' || (name === 'help' && rest.length === 0)) return print(helpText(tool))
+  if (name === 'completion') return terminal.out(completionText(rest[0] ?? ''))
+  if (name === 'autocomplete') return terminal.out(beginningWith(all, rest[0] ?? ''))
+  if (name === '' || (name === 'help' && rest.length === 0)) return terminal.out(helpText(tool))
   const asksForHelp = name === 'help' || values['help'] === true
   if (name === 'help') [name = '', ...rest] = rest
   const command = Object.hasOwn(all, name) ? (all[name] as Command) : undefined
   if (command === undefined) throw notFound(name, all, tool)
-  if (asksForHelp) return print(helpOf(name, command, tool))
+  if (asksForHelp) return terminal.out(helpOf(name, command, tool))
   const how = check(name, command, { values, positionals: rest }, tool)
-  await runCommand(command, how, contextOf(command, values, rest, tool))
+  await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal })
 }
 
 function parse(args: readonly string[], tool: string): Parsed {
@@ -172,7 +180,7 @@ function contextOf(
   values: Context['options'],
   args: readonly string[],
   tool: string,
-): Context {
+): Omit<Context, 'terminal'> {
   const text = (name: string): string | undefined => {
     const v = values[name]
     return typeof v === 'string' ? v : undefined
@@ -194,14 +202,14 @@ function contextOf(
 }
 
 async function runCommand(command: Command, how: Formatter, context: Context): Promise<void> {
-  const { options } = context
+  const { options, terminal } = context
   const quiet = options['quiet'] === true || options['silent'] === true || machineFormatters.includes(how)
   const said = quiet ? '' : withoutPassword(command.banner?.(context) ?? '')
-  if (said !== '') print(`${said}\n`)
+  if (said !== '') terminal.out(`${said}\n`)
   const { rows, columns = [], object, text = '', notes = [] } = await command.run(context)
-  for (const note of notes) process.stderr.write(`${note}\n`)
+  for (const note of notes) terminal.err(`${note}\n`)
   const headers = options['silent'] !== true && options['no-table-headers'] !== true
-  if (rows !== undefined) print(format(rows, columns, how, headers))
-  else if (object !== undefined) print(formatObject(object, how))
-  else print(text)
+  if (rows !== undefined) terminal.out(format(rows, columns, how, headers))
+  else if (object !== undefined) terminal.out(formatObject(object, how))
+  else terminal.out(text)
 }

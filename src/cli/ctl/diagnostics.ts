@@ -86,7 +86,7 @@ async function logTailStream(c: Context): Promise<Result> {
     await sleep(TAIL_MS)
     const { lines } = await log(c, 1000)
     const fresh = lines.slice(lines.lastIndexOf(last ?? '') + 1)
-    for (const l of fresh) process.stdout.write(`${l}\n`)
+    for (const l of fresh) c.terminal.out(`${l}\n`)
     last = lines.at(-1) ?? last
   }
   return {}

@@ -130,7 +130,7 @@ async function top(c: Context): Promise<Result> {
       true,
     )}`
     if (round + 1 === rounds) break
-    process.stdout.write(`${process.stdout.isTTY ? '\x1b[2J\x1b[H' : ''}${last}`)
+    c.terminal.out(`${process.stdout.isTTY ? '\x1b[2J\x1b[H' : ''}${last}`)
     await sleep(TOP_MS)
   }
   return { text: last }
@@ -161,8 +161,7 @@ async function trace(c: Context): Promise<Result> {
         truncate: 200,
       }
       const found = (await c.client.call('POST', `queues/${v}/${queue}/get`, take)) as Row[]
-      for (const m of found)
-        process.stdout.write(`${m['routing_key']}\t${m['payload_bytes']}\t${m['payload']}\n`)
+      for (const m of found) c.terminal.out(`${m['routing_key']}\t${m['payload_bytes']}\t${m['payload']}\n`)
       left -= found.length
       if (found.length === 0) await sleep(AWAIT_MS)
     }

@@ -1,0 +1,16 @@
+/** What a hash of a password costs in tests. */
+import { onTestFinished } from 'vitest'
+import { scryptCost } from '../../src/security/passwords.ts'
+
+const REAL = { ...scryptCost }
+
+/** Each login takes a hash; at its real cost they would be most of what the tests take. */
+export function cheapPasswords(): void {
+  scryptCost.N = 16
+}
+
+/** For the rest of a test: with hashes that come from elsewhere, or where the cost is the point. */
+export function realPasswordCost(): void {
+  scryptCost.N = REAL.N
+  onTestFinished(cheapPasswords)
+}
