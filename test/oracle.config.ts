@@ -8,11 +8,10 @@ export default defineConfig({
       'test/oracle/**/*.test.ts',
       'test/management/{http,definitions,parity,tools}.test.ts',
     ],
-    globalSetup: ['test/support/oracle.ts'],
-    // RabbitMQ's queues run beside its channels: a count can be asked for before a publish has arrived there. What a test
-    // expects too early of RabbitMQ gets another try; the same tests against Leveret get none.
-    retry: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    globalSetup: ['test/support/scratch.ts', 'test/support/oracle.ts'],
+    setupFiles: ['test/support/setup.ts'],
+    // RabbitMQ takes its time on a busy machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

@@ -14,6 +14,12 @@ const webSources = readdirSync('web/src', { recursive: true })
   .map((f) => join('web/src', String(f)).replaceAll('\\', '/'))
   .filter((f) => /\.tsx?$/.test(f))
 const sources = files('src').filter((f) => !f.endsWith('.bench.ts'))
+/** Benchmarks are no tests: they measure for a while. */
+const tests = new Map(
+  files('test')
+    .filter((f) => !f.startsWith('test/bench/') && f !== 'test/tidy.test.ts')
+    .map((f) => [f, readFileSync(f, 'utf8')]),
+)
 const text = new Map(sources.map((f) => [f, readFileSync(f, 'utf8')]))
 
 /**
@@ -207,12 +213,12 @@ describe('size', () => {
 })
 
 describe('habits', () => {
-  const lines = (pattern: RegExp, among: string[]): string[] =>
-    among.flatMap((f) =>
-      (text.get(f) ?? '')
-        .split('\n')
-        .flatMap((l, i) => (pattern.test(l) ? [`${f}:${i + 1} ${l.trim()}`] : [])),
+  const linesOf = (pattern: RegExp, among: ReadonlyMap<string, string>): string[] =>
+    [...among].flatMap(([f, source]) =>
+      source.split('\n').flatMap((l, i) => (pattern.test(l) ? [`${f}:${i + 1} ${l.trim()}`] : [])),
     )
+  const lines = (pattern: RegExp, among: string[]): string[] =>
+    linesOf(pattern, new Map(among.map((f) => [f, text.get(f) ?? ''])))
 
   it('no escape from the type system', () => {
     expect(lines(/\bas any\b|: any\b|@ts-ignore|@ts-expect-error/, sources)).toEqual([])
@@ -239,6 +245,30 @@ describe('habits', () => {
 
   it('nothing that takes long shares the threads of the store', () => {
     expect(lines(/\b(scrypt|pbkdf2)\(/, sources)).toEqual([])
+  })
+
+  it('tests wait for conditions, not for a time', () => {
+    expect(tests.size).toBeGreaterThan(150)
+    const waits =
+      /(?<!\.)\bset(Timeout|Interval)\(|timers\/promises|\bawait (pause|sleep|wait)\(|Date\.now\(\) *[<>]/
+    expect(waits.test('await new Promise((r) => setTimeout(r, 100))')).toBe(true)
+    expect(unlessWaived(linesOf(waits, tests), waitWaivers)).toEqual([])
+  })
+
+  it('chance in tests comes from a seed', () => {
+    expect(linesOf(/Math\.random|\brandom(Bytes|Int|UUID)\(/, tests)).toEqual([])
+  })
+
+  it('no test gets another try', () => {
+    expect(linesOf(/\bretry: *[1-9]|\bretry\(|vi\.retry|\brepeats:/, tests)).toEqual([])
+    expect(linesOf(/\b(it|test|describe)\.(only|skip|todo|fails)\b/, tests)).toEqual([])
+  })
+
+  it('processes of tests end with the file that started them', () => {
+    const starts = /\b(spawn|fork|execFile|exec)\((?!.*(?:RegExp|\/[gimsuy]*\.exec))/
+    const others = new Map([...tests].filter(([f]) => f !== 'test/support/children.ts'))
+    const found = linesOf(starts, others).filter((l) => !/\.exec\(/.test(l))
+    expect(found).toEqual([])
   })
 
   it('the model asks its clock, not the system', () => {
@@ -298,6 +328,23 @@ describe('habits', () => {
     ).toEqual([])
   })
 })
+
+/** Each with what it is for: none of them decides what a test finds. */
+const waitWaivers = [
+  // Between two looks at a condition; how long an answer is waited for before the test has failed.
+  'test/support/until.ts',
+  'test/support/wire.ts',
+  // How long a part of a cluster is away, and traffic goes on.
+  'test/support/real-cluster.ts',
+  'test/cluster/engine/',
+  // A load that goes on meanwhile.
+  'const timer = setInterval(() => ch.sendToQueue(',
+  'const refill = setInterval(',
+]
+
+function unlessWaived(found: readonly string[], waivers: readonly string[]): string[] {
+  return found.filter((l) => !waivers.some((w) => l.includes(w)))
+}
 
 /** Lines of hot files that run only when something is wrong with a message. */
 const hotWaivers = ['leftover_string', 'unacceptable_type_in_header', 'unknown field type']

@@ -208,14 +208,16 @@ describe('while an alarm is on', () => {
     const sample = (): void => {
       most = Math.max(most, p.ownBytes() / 1024 / 1024)
     }
-    for (let i = 0; i < 40; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
+    const isBlocked = (w: Wire): boolean => w.inbox.some((r) => r.method.id === MethodId.ConnectionBlocked)
+    // All are told, and none is read any more: what they write stays with them.
+    await until(() => {
       sample()
-    }
+      return publishers.every((w) => isBlocked(w) && w.socket.writableLength >= 1_000_000)
+    }, 'all publishers to be held back')
+    sample()
     stopped = true
     // What is on its way when the alarm is seen comes on top: some 30 MiB.
     expect(most).toBeLessThan(limit * 2)
-    expect(publishers.some((w) => w.inbox.some((r) => r.method.id === MethodId.ConnectionBlocked))).toBe(true)
     const consumer = await session(p)
     for (let i = 0; i < 10; i++)
       consumer.send(CH, MethodId.BasicConsume, {

@@ -8,8 +8,16 @@ import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { serverOf } from '../support/server.ts'
-import { bindQueue, CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
-import { quietMoment, until } from '../support/until.ts'
+import {
+  bindQueue,
+  CH,
+  consume,
+  declareQueue,
+  deliveries,
+  otherThingsHappen,
+  session,
+} from '../support/session.ts'
+import { until } from '../support/until.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
 
 /** A disk that takes nothing until it is told to. */
@@ -31,6 +39,11 @@ class StuckStorage extends MemoryStorage {
   }
 }
 
+/** The broker of this process handles what has come, several times over. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 describe('back-pressure', () => {
   it('a consumer that does not read gets no more than its socket takes, and all of it in order later', async () => {
     const broker = await createBroker({ port: 0 })
@@ -43,7 +56,7 @@ describe('back-pressure', () => {
     const [count, bytes] = [400, 100_000]
     for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, body: Buffer.alloc(bytes, i & 0xff) })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
-    await quietMoment()
+    await otherThingsHappen(w)
     const waiting = broker.queues()[0]?.ready ?? 0
     // The kernel's buffers take some too: a few megabytes of forty.
     expect(waiting * bytes).toBeGreaterThan(20 * OUTPUT_BYTES_HIGH)
@@ -104,7 +117,13 @@ describe('back-pressure', () => {
     for (let i = 0; i < count; i++) w.write(frames)
     const ready = (): number => broker.vhosts.get('/')?.queues.get('q')?.counts.ready ?? 0
     await until(() => broker.overloaded, 'the broker to be overloaded')
-    await quietMoment()
+    // What has come is taken as far as it is: the socket is not read.
+    const settled = async (): Promise<boolean> => {
+      const before = ready()
+      await turns()
+      return ready() === before
+    }
+    await until(settled, 'the publisher to be held back')
     expect(ready() * bytes).toBeLessThan(3 * COMMIT_BYTES_MAX)
     storage.goOn()
     await until(() => ready() === count, 'all messages')
@@ -134,7 +153,7 @@ describe('queue.purge', () => {
     storage.stuck = true
     w.send(CH, MethodId.QueuePurge, { queue: 'q' })
     await until(() => broker.vhosts.get('/')?.queues.get('q')?.counts.ready === 0, 'the purge')
-    await quietMoment()
+    await turns()
     expect(w.inbox).toEqual([])
     storage.goOn()
     expect((await w.expect(CH, MethodId.QueuePurgeOk)).messageCount).toBe(1)

@@ -207,23 +207,27 @@ describe('chain', () => {
   it.each([
     ['in its place', false],
     ['in the order of return', true],
-  ])('behaves like a list, across commits and restarts: what comes back is %s', async (_, returnOrder) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
-        const h = new Harness(returnOrder)
-        for (const s of steps) await h.run(s)
-        await h.run({ do: 'restart' })
-        while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
-        while (h.ready.length > 0) await h.run({ do: 'remove' })
-        await h.commit.flush()
-        expect([...h.storage.segments(SPILL_LOGS_FROM)]).toEqual([])
-        await h.run({ do: 'restart' })
-        await h.commit.flush()
-        expect([...h.storage.segments(1)]).toEqual([])
-      }),
-      { numRuns: 3000 },
-    )
-  })
+  ])(
+    'behaves like a list, across commits and restarts: what comes back is %s',
+    { timeout: 240_000 },
+    async (_, returnOrder) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+          const h = new Harness(returnOrder)
+          for (const s of steps) await h.run(s)
+          await h.run({ do: 'restart' })
+          while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
+          while (h.ready.length > 0) await h.run({ do: 'remove' })
+          await h.commit.flush()
+          expect([...h.storage.segments(SPILL_LOGS_FROM)]).toEqual([])
+          await h.run({ do: 'restart' })
+          await h.commit.flush()
+          expect([...h.storage.segments(1)]).toEqual([])
+        }),
+        { numRuns: 3000 },
+      )
+    },
+  )
 
   /** Found by the property above: a dropped segment had shared its number with a new one. */
   it('keeps what is appended after a restart that dropped an empty segment', async () => {

@@ -10,11 +10,11 @@ import {
   fill,
   get,
   holds,
+  otherThingsHappen,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { quietMoment } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 
 const t = useTarget()
@@ -308,7 +308,7 @@ describe('basic.reject and basic.nack', () => {
     const [d] = await deliveriesAmong(w, 1)
     expect([String(d?.body), d?.method.redelivered]).toEqual(['2', false])
     w.send(CH, MethodId.BasicAck, { deliveryTag: d?.method.deliveryTag ?? 0 })
-    await quietMoment()
+    await otherThingsHappen(w)
     expect(w.inbox.filter((r) => r.method.id !== MethodId.BasicRecoverOk)).toEqual([])
     w.inbox.length = 0
     await holds(w, seen, 1)

@@ -8,10 +8,10 @@ import {
   declareQueue,
   deliveries,
   fill,
+  otherThingsHappen,
   session,
 } from '../support/session.ts'
 import { useTarget } from '../support/target.ts'
-import { quietMoment } from '../support/until.ts'
 import type { Wire } from '../support/wire.ts'
 
 const t = useTarget()
@@ -40,7 +40,7 @@ describe('basic.qos', () => {
     await w.call(CH, MethodId.BasicQos, { prefetchCount: 2 }, MethodId.BasicQosOk)
     await consume(w, q)
     expect(await bodies(w, 2)).toEqual(['1', '2'])
-    await quietMoment()
+    await otherThingsHappen(w)
     expect(w.inbox).toEqual([])
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
     expect(await bodies(w, 1)).toEqual(['3'])
@@ -56,7 +56,7 @@ describe('basic.qos', () => {
     await consume(w, q)
     for (const body of ['1', '2', '3', '4']) w.publish(CH, { routingKey: q, body })
     expect(await bodies(w, 3)).toEqual(['1', '2', '3'])
-    await quietMoment()
+    await otherThingsHappen(w)
     expect(w.inbox).toEqual([])
     w.send(CH, MethodId.BasicAck, { deliveryTag: 2 })
     expect(await bodies(w, 1)).toEqual(['4'])
@@ -124,7 +124,7 @@ describe('basic.qos', () => {
     w.publish(CH, { routingKey: a, body: 'a' })
     expect(await bodies(w, 1)).toEqual(['a'])
     for (const body of ['1', '2', '3']) w.publish(CH, { routingKey: b, body })
-    await quietMoment()
+    await otherThingsHappen(w)
     expect(w.inbox).toEqual([])
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
     expect(await bodies(w, 3)).toEqual(['1', '2', '3'])

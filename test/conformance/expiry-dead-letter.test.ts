@@ -15,10 +15,12 @@ import {
   fill,
   get,
   holds,
+  otherThingsHappen,
+  outlived,
   session,
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
-import { quietMoment, until } from '../support/until.ts'
+import { until } from '../support/until.ts'
 import { type PublishOptions, table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
@@ -77,7 +79,7 @@ describe('message TTL', () => {
     const q = await declareQueue(w)
     w.publish(CH, { routingKey: q, body: 'long', properties: { expiration: '60000' } })
     w.publish(CH, { routingKey: q, body: 'short', properties: { expiration: '1' } })
-    await quietMoment()
+    await outlived(w, 1)
     expect((await counts(w, q)).messages).toBe(2)
     expect(String((await get(w, q))?.body)).toBe('long')
     expect(await get(w, q)).toBeUndefined()
@@ -99,7 +101,7 @@ describe('message TTL', () => {
     await consume(w, q)
     w.publish(CH, { routingKey: q })
     await w.receive(CH, MethodId.BasicDeliver)
-    await quietMoment()
+    await outlived(w, 40)
     w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
   })
@@ -327,10 +329,13 @@ describe('dead lettering', () => {
       arguments: table({ 'x-dead-letter-exchange': dlx, 'x-message-ttl': 10 }),
     })
     await bindQueue(w, q, dlx)
+    const seen = await declareQueue(w)
+    await bindQueue(w, seen, dlx)
     w.publish(CH, { routingKey: q })
+    await holds(w, seen, 1)
     await holds(w, q, 0)
-    await quietMoment()
-    expect((await counts(w, q)).messages).toBe(0)
+    await otherThingsHappen(w)
+    expect([(await counts(w, q)).messages, (await counts(w, seen)).messages]).toEqual([0, 1])
   })
 
   it.each(['purge', 'delete'] as const)('not on %s', async (how) => {
@@ -341,7 +346,7 @@ describe('dead lettering', () => {
     await holds(w, source, 1)
     if (how === 'purge') await w.call(CH, MethodId.QueuePurge, { queue: source }, MethodId.QueuePurgeOk)
     else await w.call(CH, MethodId.QueueDelete, { queue: source }, MethodId.QueueDeleteOk)
-    await quietMoment()
+    await otherThingsHappen(w)
     expect((await counts(w, dead)).messages).toBe(0)
   })
 })

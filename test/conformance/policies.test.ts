@@ -15,10 +15,11 @@ import {
   fill,
   get,
   holds,
+  outlived,
   session,
 } from '../support/session.ts'
 import { differs, fresh } from '../support/target.ts'
-import { quietMoment, until } from '../support/until.ts'
+import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
 const http = useHttp()
@@ -169,7 +170,7 @@ describe('a policy', () => {
     await inForce(q, {})
     await publish(w, q, ['stays'])
     await holds(w, q, 1)
-    await quietMoment()
+    await outlived(w, 40)
     await holds(w, q, 1)
     await policy(q, { expires: 50 })
     await until(async () => (await http.get(`queues/%2F/${q}`)).status === 404, 'the queue to expire')

@@ -15,7 +15,7 @@ import {
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
-import { table } from '../support/wire.ts'
+import { table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
 const LOCKED =
@@ -355,26 +355,30 @@ describe('queue.delete', () => {
   })
 })
 
+/** Looking by a declare would count as use. */
+async function hasGone(w: Wire, queue: string): Promise<boolean> {
+  w.publish(CH, { routingKey: queue, mandatory: true })
+  w.send(CH, MethodId.BasicQos, {})
+  const r = await w.next(CH)
+  if (r.method.id === MethodId.BasicQosOk) return false
+  await w.expect(CH, MethodId.BasicQosOk)
+  return true
+}
+
 describe('x-expires', () => {
   it('removes an unused queue', async () => {
     const w = await session(t)
     const q = await declareQueue(w, { exclusive: false, arguments: table({ 'x-expires': 50 }) })
-    // Looking by a declare would count as use.
-    await until(async () => {
-      w.publish(CH, { routingKey: q, mandatory: true })
-      w.send(CH, MethodId.BasicQos, {})
-      const r = await w.next(CH)
-      if (r.method.id === MethodId.BasicQosOk) return false
-      await w.expect(CH, MethodId.BasicQosOk)
-      return true
-    }, 'the queue to expire')
+    await until(() => hasGone(w, q), 'the queue to expire')
   })
 
   differs('RabbitMQ looks at its own pace')('not one that has a consumer', async () => {
     const w = await session(t)
     const q = await declareQueue(w, { exclusive: false, arguments: table({ 'x-expires': 20 }) })
     const consumerTag = await consume(w, q)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // One that nobody uses, and which began to wait later, is gone.
+    const unused = await declareQueue(w, { exclusive: false, arguments: table({ 'x-expires': 40 }) })
+    await until(() => hasGone(w, unused), 'the other queue to expire')
     expect((await counts(w, q)).consumers).toBe(1)
     await w.call(CH, MethodId.BasicCancel, { consumerTag }, MethodId.BasicCancelOk)
     await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)

@@ -1,6 +1,7 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { PlainValue } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { systemClock } from '../../src/util/clock.ts'
 import {
   CH,
   confirmed,
@@ -8,11 +9,12 @@ import {
   counts,
   declareQueue,
   deliveries,
+  otherThingsHappen,
   refused,
   session,
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
-import { quietMoment, until } from '../support/until.ts'
+import { until } from '../support/until.ts'
 import { table, Wire } from '../support/wire.ts'
 
 const t = useTarget()
@@ -69,7 +71,7 @@ async function reader(queue: string, args: { [name: string]: PlainValue }, prefe
 async function read(queue: string, args: { [name: string]: PlainValue }, count: number): Promise<string[]> {
   const w = await reader(queue, args)
   const out = (await deliveries(w, count)).map((d) => String(d.body))
-  await quietMoment()
+  await otherThingsHappen(w)
   expect(w.inbox).toEqual([])
   return out
 }
@@ -118,8 +120,10 @@ describe('reading a stream', () => {
 
   differs('RabbitMQ goes by chunks')('from a time brings what came at that time or later', async () => {
     const [w, q] = await filled(3)
-    await new Promise((resolve) => setTimeout(resolve, 1100 - (Date.now() % 1000)))
-    const time = new Date(Math.floor(Date.now() / 1000) * 1000)
+    // Times are in seconds: it is the next one now.
+    const time = new Date(Math.ceil(systemClock.now() / 1000 + 1) * 1000)
+    vi.spyOn(systemClock, 'now').mockReturnValue(time.getTime())
+    onTestFinished(() => void vi.restoreAllMocks())
     await publish(w, q, ['later', 'last'])
     expect(await read(q, { 'x-stream-offset': time }, 2)).toEqual(['later', 'last'])
   })
@@ -130,7 +134,7 @@ describe('reading a stream', () => {
       const [, q] = await filled(6)
       const w = await reader(q, { 'x-stream-offset': 'first' }, 2)
       await deliveries(w, 2)
-      await quietMoment()
+      await otherThingsHappen(w)
       expect(w.inbox).toEqual([])
       w.send(CH, MethodId.BasicAck, { deliveryTag: 1 })
       w.send(CH, MethodId.BasicNack, { deliveryTag: 2, requeue: true })

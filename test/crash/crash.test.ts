@@ -93,9 +93,9 @@ describe('kill -9 in mid-traffic', () => {
         round % 3 === 1
           ? consumeUntilDeath(p.url, QUEUES[0] as string, seen.get(QUEUES[0] as string) ?? [])
           : undefined
-      await until(() => total() > before, 'the first confirms of the round')
-      // Some more traffic; where exactly the kill falls differs from round to round.
-      await new Promise((resolve) => setTimeout(resolve, 60 + ((round * 37) % 90)))
+      // Where the kill falls differs from round to round.
+      const confirms = 1 + ((round * 977) % 4000)
+      await until(() => total() >= before + confirms, `${confirms} confirms in the round`)
       expect(await p.stop('SIGKILL')).toBe('SIGKILL')
       await Promise.all([...work, consuming])
     }

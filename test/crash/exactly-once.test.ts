@@ -5,14 +5,16 @@ import { expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { startProcess } from '../support/process.ts'
 import { publishFrames, Wire } from '../support/wire.ts'
+import { randomOf } from '../torture/random.ts'
 
 const ROUNDS = 12
+const random = randomOf(12)
 const INPUTS = 4000
 const IN = 'orders'
 const OUT = 'invoices'
 
 /** The worker of the README's example: takes an input, publishes its output, and commits both together. */
-async function work(url: string): Promise<boolean> {
+async function work(url: string, committing: () => void = () => {}): Promise<boolean> {
   try {
     const w = await Wire.open(url)
     await w.channel(1)
@@ -34,11 +36,19 @@ async function work(url: string): Promise<boolean> {
       )
       const { deliveryTag } = m.method as { deliveryTag: number }
       w.send(1, MethodId.BasicAck, { deliveryTag })
-      await w.call(1, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+      w.send(1, MethodId.TxCommit)
+      committing()
+      await w.expect(1, MethodId.TxCommitOk)
     }
   } catch {
     return false
   }
+}
+
+/** In this turn of the event loop, or so many later. */
+function soonOrAtOnce(turns: number, action: () => void): void {
+  if (turns === 0) action()
+  else setImmediate(() => soonOrAtOnce(turns - 1, action))
 }
 
 it('processes each input exactly once, whenever the broker is killed', { timeout: 120_000 }, async () => {
@@ -55,11 +65,15 @@ it('processes each input exactly once, whenever the broker is killed', { timeout
   await w.close()
 
   for (let round = 0; round < ROUNDS; round++) {
-    const finished = work(broker.url)
-    // Somewhere in the middle of a commit, as likely as anywhere.
-    await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 60))
-    await broker.stop('SIGKILL')
-    await finished
+    // In the middle of a commit, before its answer, sooner or later.
+    let left = 1 + random(100)
+    const { child } = broker
+    expect(
+      await work(broker.url, () => {
+        if (--left === 0) soonOrAtOnce(random(3), () => child.kill('SIGKILL'))
+      }),
+    ).toBe(false)
+    expect(await broker.ended).toBe('SIGKILL')
     broker = await startProcess(dir)
   }
   expect(await work(broker.url)).toBe(true)

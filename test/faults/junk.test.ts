@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
-import { until } from '../support/until.ts'
+import { cameTrue, until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
 const certificates = join(import.meta.dirname, '../support/certificates')
@@ -85,8 +85,7 @@ async function send(port: number, text: string, reset: 'at once' | 'after the an
   await new Promise<void>((resolve) => socket.write(text, 'latin1', () => resolve()))
   // Some junk is answered by silence until more comes: then a moment is all it gets.
   if (reset === 'after the answer') {
-    const end = Date.now() + 300
-    await until(() => answered || closed || Date.now() > end)
+    await cameTrue(() => answered || closed, 300)
   }
   socket.resetAndDestroy()
   await until(() => closed)

@@ -1,10 +1,10 @@
 /** /cli/rabbitmqadmin, as it is downloaded. */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { startChild } from '../support/children.ts'
 
 let broker: RunningBroker
 let dir: string
@@ -23,16 +23,16 @@ afterAll(async () => {
 
 /** Its output, and after `!` what it says where it fails. */
 function run(...words: string[]): Promise<string> {
-  const child = spawn('python3', [script, '-P', String(broker.managementPort), ...words])
+  const child = startChild('python3', [script, '-P', String(broker.managementPort), ...words], {})
   let out = ''
   let wrong = ''
-  child.stdout.on('data', (d) => {
+  child.stdout?.on('data', (d) => {
     out += d
   })
-  child.stderr.on('data', (d) => {
+  child.stderr?.on('data', (d) => {
     wrong += d
   })
-  child.stdin.end('from the input')
+  child.stdin?.end('from the input')
   return new Promise((resolve) =>
     child.on('close', (code) => resolve(code === 0 ? out.trim() : `!${wrong.trim()}`)),
   )

@@ -1,9 +1,10 @@
 /** Clients of other languages against a broker process that restarts between their publishing and their consuming. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startChild } from '../support/children.ts'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
 
 const here = import.meta.dirname
@@ -30,7 +31,7 @@ class Program {
   output = ''
 
   constructor(command: string, args: string[], env: Record<string, string> = {}) {
-    this.child = spawn(command, args, {
+    this.child = startChild(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: here,
       env: { ...process.env, ...env },

@@ -41,8 +41,9 @@ describe('rates', () => {
         w.publish(CH, { exchange: x, body: 'x' })
         w.publish(CH, { exchange: x, body: 'x' })
         w.publish(CH, { routingKey: 'nowhere', mandatory: true })
-        await new Promise((resolve) => setTimeout(resolve, 2))
-        w.inbox.length = 0
+        w.send(CH, MethodId.BasicQos, {})
+        // Behind what has come back.
+        while ((await w.next(CH)).method.id !== MethodId.BasicQosOk);
       }
     })()
     const rates = async () => {

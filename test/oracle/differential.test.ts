@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { fresh } from '../support/target.ts'
+import { cameTrue } from '../support/until.ts'
 import { Side } from './side.ts'
 import { deadLettersExcess, type Run, runs, type Step } from './steps.ts'
 
@@ -23,12 +24,13 @@ afterAll(() => broker.close())
 
 /** RabbitMQ's queues answer beside its channels: what is not equal yet gets a moment. */
 async function settle(leveret: Side, rabbit: Side): Promise<[unknown, unknown]> {
-  const end = Date.now() + PATIENCE_MS
-  for (;;) {
-    const [a, b] = [await leveret.state(), await rabbit.state()]
-    if (JSON.stringify(a) === JSON.stringify(b) || Date.now() > end) return [a, b]
-    await new Promise((resolve) => setTimeout(resolve, 10))
+  let found: [unknown, unknown] = [undefined, undefined]
+  const equal = async (): Promise<boolean> => {
+    found = [await leveret.state(), await rabbit.state()]
+    return JSON.stringify(found[0]) === JSON.stringify(found[1])
   }
+  await cameTrue(equal, PATIENCE_MS)
+  return found
 }
 
 /**

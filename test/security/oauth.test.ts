@@ -154,9 +154,12 @@ describe('a token as the password', () => {
     const w = await open(await token(['broker.configure:*/a'], { seconds: 2 }))
     const renewed = await token(['broker.configure:*/b'])
     const secret = { newSecret: Buffer.from(renewed), reason: 'renewal' }
+    const other = await open(await token(['broker.configure:*/a'], { seconds: 2 }))
     await w.call(0, MethodId.ConnectionUpdateSecret, secret, MethodId.ConnectionUpdateSecretOk)
     await w.call(CH, MethodId.QueueDeclare, { queue: 'b' }, MethodId.QueueDeclareOk)
-    await new Promise((resolve) => setTimeout(resolve, 2100))
+    // As long a time that began later is over.
+    expect((await other.expect(0, MethodId.ConnectionClose)).replyCode).toBe(320)
+    other.socket.destroy()
     w.send(CH, MethodId.QueueDeclare, { queue: 'a' })
     expect((await w.channelError(CH)).code).toBe(403)
     const foreign = await token(['broker.configure:*/b'], { name: 'other' })

@@ -1,5 +1,5 @@
 /** nats-server processes for tests: a JetStream cluster on loopback, with ports and folders of its own. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NatsServer, natsConfig } from '../../src/cluster/nats-config.ts'
 import { Cable } from './cable.ts'
+import { startChild } from './children.ts'
 import { SmallDisk } from './small-disk.ts'
+import { until } from './until.ts'
 
 /** Where the program is; Debian's is not in the PATH of everybody. */
 export const NATS_SERVER = process.env['NATS_SERVER'] ?? 'nats-server'
@@ -110,7 +112,7 @@ export class Engines {
     // What servers tell each other of their addresses would lead past the cables.
     const advertise = cables === undefined ? '' : '\n  advertise: "127.0.0.1:1"'
     writeFileSync(file, config.replace('cluster {', `cluster {${advertise}`) + this.config)
-    this.processes[i] = spawn(NATS_SERVER, ['-c', file, '-l', join(this.dir, `${server.name}.log`)], {
+    this.processes[i] = startChild(NATS_SERVER, ['-c', file, '-l', join(this.dir, `${server.name}.log`)], {
       stdio: 'ignore',
     })
   }
@@ -159,8 +161,8 @@ export async function freePort(): Promise<number> {
 }
 
 async function listening(port: number): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end; ) {
-    const ok = await new Promise<boolean>((resolve) => {
+  const accepts = (): Promise<boolean> =>
+    new Promise((resolve) => {
       const s = connect(port, '127.0.0.1')
       s.once('connect', () => {
         s.destroy()
@@ -168,8 +170,5 @@ async function listening(port: number): Promise<void> {
       })
       s.once('error', () => resolve(false))
     })
-    if (ok) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nats-server does not listen on ${port}`)
+  await until(accepts, `nats-server to listen on ${port}`)
 }

@@ -1,10 +1,12 @@
 /** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startChild } from './children.ts'
 import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
+import { cameTrue } from './until.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
 /** With the exchange types that Leveret has built in. */
@@ -42,7 +44,7 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
     `management.tcp.port = ${httpPort}\ncollect_statistics_interval = 500\n`,
   )
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}-${port}`, port)
-  const node = spawn(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
+  const node = startChild(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
   const stop = async (): Promise<void> => {
     if (node.exitCode === null && node.signalCode === null) {
       const gone = new Promise((resolve) => node.once('exit', resolve))
@@ -65,13 +67,11 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
 }
 
 async function listening(node: ChildProcess, port: number): Promise<void> {
-  const until = Date.now() + START_MS_MAX
-  while (Date.now() < until) {
+  const answers = async (): Promise<boolean> => {
     if (node.exitCode !== null) throw new Error(`rabbitmq-server ended with ${node.exitCode}`)
-    if (await accepts(port)) return
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    return await accepts(port)
   }
-  throw new Error('rabbitmq-server does not listen')
+  if (!(await cameTrue(answers, START_MS_MAX, 200))) throw new Error('rabbitmq-server does not listen')
 }
 
 function accepts(port: number): Promise<boolean> {

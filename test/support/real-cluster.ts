@@ -1,10 +1,11 @@
 /** Brokers as processes on a cluster of nats-servers, each broker behind relays of the test's own that can be cut. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterStatus } from '../../src/management/cluster-view.ts'
 import { Cable } from './cable.ts'
+import { startChild } from './children.ts'
 import { Engines, type EnginesOptions, freePort } from './nats.ts'
 import { SmallDisk } from './small-disk.ts'
 
@@ -43,7 +44,7 @@ export class BrokerOfCluster {
     ]
     args.push('--metrics-port', 'none', '--bind', '127.0.0.1', '--data-dir', this.dir, '--config', config)
     args.push('--cluster-name', 'torture', '--node-name', this.name, '--cluster-urls', urls)
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = startChild(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const log = createWriteStream(`${this.dir}.log`, { flags: 'a' })
     child.stdout?.pipe(log, { end: false })
     child.stderr?.pipe(log, { end: false })

@@ -57,6 +57,36 @@ export async function consume(w: Wire, queue: string, o: Partially<0x003c0014> =
   return (await w.call(CH, MethodId.BasicConsume, { ...o, queue }, MethodId.BasicConsumeOk)).consumerTag
 }
 
+/** Of a channel that no test uses. */
+const PROBE = 2000
+
+/**
+ * For what must not happen: a message goes all the way that the others would take, through a queue to a consumer of this
+ * connection, after the broker has had everything that was sent before.
+ */
+export async function otherThingsHappen(w: Wire): Promise<void> {
+  await w.channel(PROBE)
+  const queue = fresh('probe')
+  await w.call(PROBE, MethodId.QueueDeclare, { queue, exclusive: true }, MethodId.QueueDeclareOk)
+  const consumer = { queue, noAck: true, consumerTag: 'probe' }
+  await w.call(PROBE, MethodId.BasicConsume, consumer, MethodId.BasicConsumeOk)
+  // There and back more than once: what takes several turns of the broker has had them.
+  for (let i = 0; i < 3; i++) {
+    w.publish(PROBE, { routingKey: queue })
+    await w.receive(PROBE, MethodId.BasicDeliver)
+  }
+  await w.call(PROBE, MethodId.BasicCancel, { consumerTag: 'probe' }, MethodId.BasicCancelOk)
+  await w.call(PROBE, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
+  await w.call(PROBE, MethodId.ChannelClose, {}, MethodId.ChannelCloseOk)
+}
+
+/** A message that was published now with so long to live is gone. */
+export async function outlived(w: Wire, ttlMs: number): Promise<void> {
+  const queue = await declareQueue(w)
+  w.publish(CH, { routingKey: queue, properties: { expiration: String(ttlMs) } })
+  await holds(w, queue, 0)
+}
+
 export type Delivered = Received & { method: MethodOf<0x003c003c> }
 
 export async function deliveries(w: Wire, count: number): Promise<Delivered[]> {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
+import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 import { StreamActor, TopologyActor, TxActor } from './other-actors.ts'
 import { type Actor, QueueActor, type QueueActorOptions } from './queue-actor.ts'
@@ -14,6 +15,9 @@ export interface CrashOptions {
   /** Told of each round. */
   readonly say?: (line: string) => void
 }
+
+/** Before the kill of a round; some tenths of a second. */
+const CONFIRMS_MAX = 6000
 
 const one = (): number => 0
 
@@ -110,7 +114,9 @@ async function inRound(broker: BrokerProcess, actors: readonly Actor[], random: 
       if (!killed) problems.push(`${actor.name}: ${(error as Error).message}`)
     }
   })
-  await new Promise((resolve) => setTimeout(resolve, 100 + random(900)))
+  const total = (): number => actors.reduce((sum, a) => sum + a.confirmed, 0)
+  const confirms = total() + 1 + random(CONFIRMS_MAX)
+  await until(() => total() >= confirms || problems.length > 0, `${confirms} confirms`)
   killed = true
   await broker.stop('SIGKILL')
   await Promise.all(work)

@@ -1,5 +1,6 @@
 /** Publishes to a queue of some kind, or to several at once, and knows what must be in them afterwards. */
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { cameTrue } from '../support/until.ts'
 import { type PublishOptions, Wire } from '../support/wire.ts'
 import {
   type Arguments,
@@ -150,8 +151,7 @@ export class QueueActor implements Actor {
 
   /** What comes only in time. A condition that does not come true shows in what is found. */
   private async until(condition: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + WAIT_MS
-    while (!(await condition()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+    await cameTrue(condition, WAIT_MS, 20)
   }
 
   private keeping(found: readonly Found[]): ((id: number) => boolean) | undefined {
