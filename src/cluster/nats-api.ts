@@ -10,7 +10,10 @@ export interface ApiError {
 export interface StreamInfo {
   readonly error?: ApiError
   readonly created: string
+  /** The time at the server; older ones do not say it. */
+  readonly ts?: string
   readonly config: {
+    readonly description?: string
     readonly subjects: readonly string[]
     readonly retention: string
     readonly num_replicas: number
@@ -36,6 +39,7 @@ export interface PubAck {
 export const ApiErrorCode = {
   replicasNeedACluster: 10074,
   streamNotFound: 10059,
+  streamNameInUse: 10058,
   notEnabled: 10076,
   notEnabledForAccount: 10039,
   insufficientResources: 10023,
@@ -45,10 +49,30 @@ export const ApiErrorCode = {
 
 const NANOSECONDS_PER_MS = 1_000_000
 
+/** What an identity of a log begins with in the description of its stream. */
+const IDENTITY = 'Log of Leveret '
+/** ms from the making of a stream until it is believed: of nodes that make it at once one comes first, and the last one counts. */
+const SETTLED_MS = 1500
+
+/**
+ * Which log it is: what the node that made the stream has written there. The time of its making would not do, which is
+ * another one on each server, and after a change of leaders.
+ */
+export function identityOf({ config: { description = '' } }: Pick<StreamInfo, 'config'>): string | undefined {
+  return description.startsWith(IDENTITY) ? description.slice(IDENTITY.length) : undefined
+}
+
+/** The stream was made just now; another node may be making it at the same time. */
+export function isNew({ created, ts }: StreamInfo): boolean {
+  const age = ts === undefined ? Number.POSITIVE_INFINITY : Date.parse(ts) - Date.parse(created)
+  return age >= 0 && age < SETTLED_MS
+}
+
 /** The stream that holds the log: nothing in it goes by itself. */
-export function streamConfig(name: string, subject: string, replicas: number): object {
+export function streamConfig(name: string, subject: string, replicas: number, identity: string): object {
   return {
     name,
+    description: IDENTITY + identity,
     subjects: [subject],
     retention: 'limits',
     discard: 'new',
@@ -65,7 +89,9 @@ export function streamConfig(name: string, subject: string, replicas: number): o
 }
 
 /** What makes a stream unfit that somebody else has made; undefined where nothing does. */
-export function unfitStream({ config }: StreamInfo): string | undefined {
+export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | undefined {
+  if (identityOf({ config }) === undefined)
+    return 'it does not say which log it is, so it was not made by Leveret; a log needs a name of its own (cluster.name)'
   if (config.retention !== 'limits') return `its retention is ${config.retention}, not limits`
   if (config.storage !== 'file') return `its storage is ${config.storage}, not file`
   if ((config.max_msgs ?? -1) > 0 || (config.max_bytes ?? -1) > 0 || (config.max_age ?? 0) > 0)

@@ -11,6 +11,8 @@ import {
   type ApiError,
   ApiErrorCode,
   consumerConfig,
+  identityOf,
+  isNew,
   type PubAck,
   type StreamInfo,
   streamConfig,
@@ -206,15 +208,17 @@ export class NatsEngine implements Engine {
   }
 
   async bounds(): Promise<LogBounds> {
-    const { created, state, cluster = {}, config } = await this.streamInfo()
-    const problem = unfitStream({ created, state, cluster, config })
+    const info = await this.streamInfo()
+    const { state, cluster = {} } = info
+    const problem = unfitStream(info)
     if (problem !== undefined)
       throw new EngineError('UNFIT', `the stream ${this.stream} cannot hold the log: ${problem}`)
+    if (isNew(info)) throw new EngineError('AWAY', 'the log was made just now')
     return {
       first: state.first_seq === 0 ? 1 : Math.max(1, state.first_seq),
       last: state.last_seq,
       bytes: state.bytes,
-      identity: `${this.stream} ${created}`,
+      identity: `${this.stream} ${identityOf(info)}`,
       leader: cluster.leader ?? this.server,
       replicas: (cluster.replicas ?? []).map(({ name, current, lag = 0 }) => ({ name, current, lag })),
     }
@@ -228,9 +232,12 @@ export class NatsEngine implements Engine {
     const { replicas } = this.settings
     const made = await this.ask<StreamInfo>(
       `STREAM.CREATE.${this.stream}`,
-      streamConfig(this.stream, this.subject, replicas),
+      streamConfig(this.stream, this.subject, replicas, nuid.next()),
     )
     if (made.error === undefined) return made
+    // Another node has been first.
+    if (made.error.err_code === ApiErrorCode.streamNameInUse)
+      throw new EngineError('AWAY', 'the log was made just now')
     if (made.error.err_code === ApiErrorCode.replicasNeedACluster)
       throw new EngineError(
         'UNFIT',

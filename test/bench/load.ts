@@ -104,7 +104,7 @@ function queueName(flow: Flow, i: number): string {
 async function setUp(flow: Flow, control: Client): Promise<void> {
   for (let i = 0; i < flow.queues; i++) {
     if (!flow.keep) await control.deleteQueue(queueName(flow, i))
-    await control.declare(queueName(flow, i), flow.durable)
+    await control.declare(queueName(flow, i), flow.durable, flow.arguments)
   }
   const x = flow.exchange
   if (x === undefined) return

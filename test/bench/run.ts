@@ -1,13 +1,14 @@
 /**
  * The benchmark. Usage: npm run bench -- [--rabbitmq] [--peer amqp://...]... [--rounds 3] [--seconds 3] [--quick]
- * [--only TEXT] [--json FILE], or --backlog MESSAGES for what a long backlog costs. Brokers take turns within each round; the table shows medians and ratios.
+ * [--only TEXT] [--json FILE], --backlog MESSAGES for what a long backlog costs, or --cluster [--rabbitmq] for
+ * several nodes (needs nats-server, NATS_SERVER=). Brokers take turns within each round; the table shows medians and ratios.
  */
-import { fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { clusterBench } from './cluster.ts'
+import { runJob } from './run-job.ts'
 import { cpuSeconds, givenPeer, residentBytes, startLeveret, startRabbit, type Target } from './targets.ts'
-import { backlogWorkloads, type Job, type JobResult, type Workload, workloads } from './workloads.ts'
+import { backlogWorkloads, type Job, type Workload, workloads } from './workloads.ts'
 
 const LEVERET_PORT = 15_680
 const RABBIT_PORT = 15_681
@@ -33,22 +34,10 @@ const { values } = parseArgs({
     quick: { type: 'boolean' },
     only: { type: 'string' },
     backlog: { type: 'string' },
+    cluster: { type: 'boolean' },
     json: { type: 'string' },
   },
 })
-
-function runJob(job: Job, whenReady: () => Promise<void>): Promise<JobResult> {
-  return new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, 'load.js'))
-    child.on('message', (m: { result?: JobResult; error?: string; ready?: boolean }) => {
-      if (m.ready) void whenReady().then(() => child.send('go on'))
-      else if (m.result) resolve(m.result)
-      else reject(new Error(m.error))
-    })
-    child.once('exit', (code) => code !== 0 && reject(new Error(`the load process ended with ${code}`)))
-    child.send(job)
-  })
-}
 
 async function measure(w: Workload, target: Target, round: number): Promise<Measure> {
   const { pid } = target
@@ -173,4 +162,12 @@ async function main(): Promise<void> {
     )
 }
 
-await (values.backlog === undefined ? main() : backlog(Number(values.backlog)))
+if (values.cluster === true)
+  await clusterBench({
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    rabbitmq: values.rabbitmq === true,
+    quick: values.quick === true,
+    ports: { leveret: LEVERET_PORT, rabbit: RABBIT_PORT },
+  })
+else await (values.backlog === undefined ? main() : backlog(Number(values.backlog)))

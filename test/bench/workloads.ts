@@ -21,6 +21,8 @@ export interface Flow {
   messages: number
   /** do not delete the queues */
   keep: boolean
+  /** Of the queues. */
+  arguments?: { [name: string]: PlainValue }
   headers?: { [name: string]: PlainValue }
   exchange?: {
     name: string

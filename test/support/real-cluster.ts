@@ -9,6 +9,8 @@ import { startChild } from './children.ts'
 import { Engines, type EnginesOptions, freePort } from './nats.ts'
 import { SmallDisk } from './small-disk.ts'
 
+/** ms after which a server that is not seen to follow is started again. */
+const BEHIND_MS = 25_000
 const SECRET = 'the secret of the tests'
 const AUTH = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
 
@@ -18,20 +20,30 @@ export class BrokerOfCluster {
   readonly httpPort: number
   readonly peerPort: number
   readonly dir: string
+  private readonly servers: readonly number[]
   readonly cables: Cable[]
   /** Of its own, where the cluster has such. */
   disk: SmallDisk | undefined
   child: ChildProcess | undefined
 
-  constructor(name: string, dir: string, ports: readonly [number, number, number], cables: Cable[]) {
+  /** @param servers their ports, the nearest first; cables lead to them, where there are any */
+  constructor(
+    name: string,
+    dir: string,
+    ports: readonly [number, number, number],
+    servers: readonly number[],
+    cables: Cable[],
+  ) {
     this.name = name
+    this.servers = servers
     this.dir = dir
     ;[this.port, this.httpPort, this.peerPort] = ports
     this.cables = cables
   }
 
   run(): void {
-    const urls = this.cables.map((w) => `nats://127.0.0.1:${w.port}`).join(',')
+    const ports = this.cables.length > 0 ? this.cables.map((c) => c.port) : this.servers
+    const urls = ports.map((p) => `nats://127.0.0.1:${p}`).join(',')
     const config = `${this.dir}.conf`
     writeFileSync(config, `cluster.peer.port = 127.0.0.1:${this.peerPort}\ncluster.secret = ${SECRET}\n`)
     const args = [
@@ -89,6 +101,8 @@ export class BrokerOfCluster {
 export class RealCluster {
   readonly engines: Engines
   readonly brokers: BrokerOfCluster[]
+  /** Servers that had to be started again, since the one that leads did not see them follow. */
+  serversRestarted = 0
 
   private constructor(engines: Engines, brokers: BrokerOfCluster[]) {
     this.engines = engines
@@ -103,11 +117,12 @@ export class RealCluster {
     const brokers: BrokerOfCluster[] = []
     for (const [i, name] of names.entries()) {
       const cables: Cable[] = []
-      for (const k of [0, 1, 2]) cables.push(await Cable.open(engines.port((i + k) % 3)))
+      const near = [0, 1, 2].map((k) => engines.port((i + k) % 3))
+      if (options.cables === true) for (const port of near) cables.push(await Cable.open(port))
       const dir = join(engines.dir, `data-${name}`)
       mkdirSync(dir)
       const ports = [await freePort(), await freePort(), await freePort()] as const
-      const broker = new BrokerOfCluster(name, dir, ports, cables)
+      const broker = new BrokerOfCluster(name, dir, ports, near, cables)
       if (options.smallDisks === true) broker.disk = SmallDisk.mount(dir)
       brokers.push(broker)
     }
@@ -144,16 +159,40 @@ export class RealCluster {
     throw new Error(`no node serves; see ${this.engines.dir}`)
   }
 
-  /** All nodes run, and the standbys follow. */
+  /** All nodes run, the standbys follow, and so do the servers. */
   async whole(ms = 90_000): Promise<void> {
-    for (const end = Date.now() + ms; Date.now() < end; ) {
+    const began = Date.now()
+    let restarted = false
+    while (Date.now() - began < ms) {
       const active = await this.active()
       const s = await active?.status()
       const ready = (s?.nodes ?? []).filter((n) => n.state === 'standby' || n.state === 'serving')
-      if (ready.length === this.brokers.length && s?.engine.replicas.every((r) => r.current)) return
+      if (ready.length === this.brokers.length) {
+        const behind = (s?.engine.replicas ?? []).filter((r) => !r.current)
+        if (behind.length === 0) return
+        if (!restarted && Date.now() - began > BEHIND_MS) {
+          restarted = true
+          for (const r of behind) await this.restartServer(this.engines.index(r.name))
+        }
+      }
       await pause(100)
     }
     throw new Error(`the cluster is not whole again; see ${this.engines.dir}`)
+  }
+
+  /** A standby becomes the active node. */
+  async promoteAnother(): Promise<void> {
+    const active = await this.serving()
+    const next = this.brokers.find((b) => b !== active && b.running) as BrokerOfCluster
+    const r = await active.post(`/api/cluster/promote/${next.name}`)
+    if (r.status !== 204) throw new Error(`promote ${next.name}: ${r.status} ${await r.text()}`)
+  }
+
+  /** What an operator does with a server that leaves the others alone for long (docs/cluster.md). */
+  private async restartServer(i: number): Promise<void> {
+    this.serversRestarted++
+    await this.engines.kill(i)
+    this.engines.run(i)
   }
 
   /** The server that leads the log. */

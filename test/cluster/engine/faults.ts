@@ -47,12 +47,6 @@ async function serversCutOff(cluster: RealCluster, servers: readonly number[], m
   cluster.engines.mend()
 }
 
-export async function promoteAnother(cluster: RealCluster): Promise<void> {
-  const [active, next] = [await cluster.serving(), await standby(cluster)]
-  const r = await active.post(`/api/cluster/promote/${next.name}`)
-  if (r.status !== 204) throw new Error(`promote ${next.name}: ${r.status} ${await r.text()}`)
-}
-
 const killings: { readonly [name: string]: Fault } = {
   'the active node is killed': async (c) => killed([await c.serving()], AWAY),
   'a standby is killed': async (c) => killed([await standby(c)], AWAY),
@@ -129,7 +123,7 @@ const planned: { readonly [name: string]: Fault } = {
     const copied = nodes?.find((n) => n.name === b.name)?.applied
     if (copied === undefined || copied === 0) throw new Error(`nothing was copied to ${b.name}`)
   },
-  'a planned switch': promoteAnother,
+  'a planned switch': (c) => c.promoteAnother(),
   'a rolling restart': async (c) => {
     for (const b of c.brokers) {
       await b.stop('SIGTERM')

@@ -44,6 +44,29 @@ describe('replicated log', () => {
   commitLogContract('replicated, three nats-servers', () => logUnderTest(() => ready.pop() as Engine))
 })
 
+describe('the log of nodes that begin at once', () => {
+  it('is the same for all of them, and after its leader has died', async () => {
+    for (let i = 0; i < 5; i++) {
+      const nodes = await Promise.all([0, 1, 2].map((n) => connect(`at-once-${i}`, 'abc'[n], n)))
+      const identities = async (): Promise<Set<string>> =>
+        new Set(await Promise.all(nodes.map(async (n) => (await n.bounds()).identity)))
+      const first = await identities()
+      expect(first.size).toBe(1)
+      if (i < 4) continue
+      const leader = engines.index((await (nodes[0] as NatsEngine).bounds()).leader)
+      await engines.kill(leader)
+      await until(async () => (await identities().catch(() => undefined)) !== undefined, 'another leader')
+      expect(await identities()).toEqual(first)
+      engines.run(leader)
+      await until(async () => {
+        const { replicas } = await (nodes[0] as NatsEngine).bounds()
+        return replicas.length === 2 && replicas.every((r) => r.current)
+      }, 'the server')
+      expect(await identities()).toEqual(first)
+    }
+  }, 120_000)
+})
+
 describe('nats-server that dies', () => {
   it('appends and reading go on with the others', async () => {
     const a = await connect('dies', 'a', 0)

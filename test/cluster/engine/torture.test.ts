@@ -15,8 +15,8 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 1)
 const FAULTS = process.env['FAULTS'] ?? ''
 const SUMMARY = process.env['SUMMARY']
 /** ms of traffic before and after. */
-const BEFORE = 1500
-const AFTER = 3000
+const BEFORE = 1000
+const AFTER = 2000
 
 const smallDisks = canMount(tmpdir())
 const table: { readonly [name: string]: Fault } = { ...faults, ...(smallDisks ? fullDisks : {}) }
@@ -47,19 +47,24 @@ afterAll(async () => {
 /** Problems that the record shows. */
 async function tryFault(name: string): Promise<string[]> {
   const traffic = new Traffic(cluster.urls)
-  await traffic.start()
-  await pause(BEFORE)
-  await (table[name] as Fault)(cluster)
-  await cluster.serving()
-  await pause(AFTER)
-  await cluster.whole()
-  await traffic.finish()
+  const restarted = cluster.serversRestarted
+  try {
+    await traffic.start()
+    await pause(BEFORE)
+    await (table[name] as Fault)(cluster)
+    await cluster.serving()
+    await pause(AFTER)
+    await cluster.whole()
+    await traffic.finish()
+  } finally {
+    traffic.stop()
+  }
   const longest = Math.max(0, ...traffic.gaps)
   gaps.set(name, [...(gaps.get(name) ?? []), longest])
   confirmed += traffic.confirmed.size
   if (traffic.confirmed.size <= 100) traffic.problems.push(`only ${traffic.confirmed.size} were confirmed`)
   note(
-    `${name}: ${longest} ms, ${traffic.confirmed.size} confirmed, ${traffic.committed.size} committed; ${traffic.problems.slice(0, 10).join('; ') || 'good'}`,
+    `${name}: ${longest} ms, ${traffic.confirmed.size} confirmed, ${traffic.committed.size} committed; ${traffic.problems.slice(0, 10).join('; ') || 'good'}${cluster.serversRestarted > restarted ? '; a server was started again' : ''}`,
   )
   return traffic.problems
 }

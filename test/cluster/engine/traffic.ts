@@ -14,12 +14,13 @@ export class Traffic {
   readonly seen = new Map<string, number>()
   readonly committed = new Set<string>()
   readonly declared = new Set<string>()
-  /** ms between deliveries that are longer than 300. */
+  /** ms between deliveries, where that is long. */
   readonly gaps: number[] = []
   private readonly pairs = { 'pair-a': new Set<string>(), 'pair-b': new Set<string>() }
   /** Of this record: others may have left something in the queues. */
   private readonly run = `${++runs}`
   private readonly urls: readonly string[]
+  private readonly gapMs: number
   private readonly lastOf = new Map<string, number>()
   private stopped = false
   private consuming = true
@@ -27,8 +28,10 @@ export class Traffic {
   private turn = 0
   private readonly runs: Promise<void>[] = []
 
-  constructor(urls: readonly string[]) {
+  /** @param gapMs pauses between deliveries that are noted */
+  constructor(urls: readonly string[], gapMs = 300) {
     this.urls = urls
+    this.gapMs = gapMs
   }
 
   /** To any node that answers. */
@@ -160,7 +163,7 @@ export class Traffic {
 
   private delivered(ch: amqp.Channel, m: amqp.ConsumeMessage): void {
     const now = performance.now()
-    if (now - this.lastDelivery > 300) this.gaps.push(Math.round(now - this.lastDelivery))
+    if (now - this.lastDelivery > this.gapMs) this.gaps.push(Math.round(now - this.lastDelivery))
     this.lastDelivery = now
     const id = m.content.toString()
     if (!id.startsWith(`${this.run}-`)) {
@@ -177,6 +180,17 @@ export class Traffic {
     }
     this.seen.set(id, (before ?? 0) + 1)
     ch.ack(m)
+  }
+
+  /** Its clients go, whatever has become of the rest. */
+  stop(): void {
+    this.stopped = true
+    this.consuming = false
+  }
+
+  /** Resolves when so many were confirmed. */
+  async confirms(count: number): Promise<void> {
+    while (this.confirmed.size < count) await pause(5)
   }
 
   get missing(): string[] {
