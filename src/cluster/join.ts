@@ -43,6 +43,8 @@ export class Joining {
   private copyOver: { readonly number: number; readonly why: string } | undefined
   /** What was logged last. */
   private said: string | undefined
+  /** Why the log was waited for, as it was logged last. */
+  private awayFor: string | undefined
 
   constructor(options: JoinOptions) {
     this.options = options
@@ -105,11 +107,16 @@ export class Joining {
     for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       try {
         const bounds = await this.options.engine.bounds()
+        this.awayFor = undefined
         this.options.problem(undefined)
         return bounds
       } catch (error) {
         if (!(error instanceof EngineError) || error.code === 'UNFIT') throw error
         this.options.problem(error.message)
+        // At the second time: for a moment after a start there is nothing wrong.
+        if (wait > RETRY_MS_MIN && error.message !== this.awayFor)
+          this.options.logger.warn({ err: error.message }, 'waiting for the log')
+        if (wait > RETRY_MS_MIN) this.awayFor = error.message
       }
       await this.pause(wait)
     }
@@ -164,7 +171,7 @@ function ownData(why: string): StorageError {
   return new StorageError(
     'UNREADABLE',
     `the data folder has data that is not of this cluster: ${why}. The node with the data has to be the first one of a ` +
-      'new cluster; to give up what is in this folder, move it away, and the node copies the data of the cluster',
+      'new cluster, with another cluster.name; to give up what is in this folder, move it away, and the node copies the data of the cluster',
   )
 }
 

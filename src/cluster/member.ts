@@ -235,19 +235,20 @@ export class Member {
     this.beats.forget()
     this.beats.beat(epoch, 0)
     this.call()
+    // Meanwhile another node may have taken over, or this one has given up.
+    const stillOwner = (): boolean => this.roles.epoch === epoch && this.roles.isOwner && !this.ending
     this.step(async () => {
       const { session } = this
-      // Meanwhile another node may have taken over.
-      if (session === undefined || this.roles.epoch !== epoch || !this.roles.isOwner) return
+      if (session === undefined || !stillOwner()) return
       const storage = await session.openStorage(epoch)
       try {
         await this.options.host.open(storage)
       } catch (error) {
-        if (this.roles.epoch === epoch) throw error
+        if (stillOwner()) throw error
         return
       }
       this.brokerOpen = true
-      if (this.roles.epoch !== epoch) return
+      if (!stillOwner()) return
       this.state = 'serving'
       this.fenced = !this.mayServe
       this.options.host.fence(this.fenced)

@@ -53,6 +53,8 @@ ${
 cluster {
   name: ${JSON.stringify(cluster)}
   listen: ${JSON.stringify(`0.0.0.0:${server.routePort}`)}
+  # One connection to each of the others. Of several, servers that connect at the same moment may lose some for good.
+  pool_size: -1
 ${routePassword === undefined ? '' : auth(routePassword, '  ')}  routes: [
 ${routes}
   ]

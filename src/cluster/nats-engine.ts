@@ -27,6 +27,8 @@ import { PART_BYTES_MAX } from './record.ts'
 const APPEND_MS_MAX = 1500
 const REQUEST_MS_MAX = 3000
 const NO_RESPONDERS = 503
+/** ms without an answer of JetStream after which another server is tried: longer than it takes to choose a leader. */
+const ELSEWHERE_MS = 12_000
 /** Octets around a part of a batch. */
 const RECORD_EXTRA_BYTES = 1024
 
@@ -46,6 +48,8 @@ export class NatsEngine implements Engine {
   private count = 0
   private closed = false
   private unfit: string | undefined
+  /** JetStream has not answered since then. */
+  private silentSince: number | undefined
 
   private constructor(connection: NatsConnection, settings: NatsSettings, clock: Clock, logger: Logger) {
     this.connection = connection
@@ -261,10 +265,28 @@ export class NatsEngine implements Engine {
         body === undefined ? undefined : JSON.stringify(body),
         { timeout: REQUEST_MS_MAX },
       )
+      this.silentSince = undefined
       return answer.json<T>()
     } catch (error) {
+      this.unanswered()
       throw new EngineError('AWAY', `JetStream does not answer: ${(error as Error).message}`, error)
     }
+  }
+
+  /** The server may be cut off from the others, and another one may be not. */
+  private unanswered(): void {
+    if (!this.connected || this.settings.urls.length < 2) return
+    const now = this.clock.elapsed()
+    this.silentSince ??= now
+    if (now - this.silentSince < ELSEWHERE_MS) return
+    this.silentSince = undefined
+    this.logger.warn(
+      { server: this.server },
+      'JetStream does not answer through this server: another one is tried',
+    )
+    this.connection.reconnect().catch(() => {
+      // It goes on trying by itself.
+    })
   }
 
   say(bytes: Uint8Array): void {

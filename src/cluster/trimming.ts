@@ -118,7 +118,8 @@ export class Trimming {
   /** @throws Error where this is not the active node, or that node is heard */
   forget(node: string): void {
     const commit = this.options.commit()
-    if (commit === undefined || this.toldTo !== commit) throw new Error('this node is not the active one')
+    if (commit === undefined) throw new Error('this node is not the active one')
+    this.remember()
     if (this.heard.some((h) => h.node === node)) throw new Error(`node ${node} is running: stop it first`)
     if (!this.told.has(node)) throw new Error(`there is no node ${node}`)
     this.told.delete(node)

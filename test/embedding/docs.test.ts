@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createBroker } from '../../src/index.ts'
+import { createBroker, createCluster } from '../../src/index.ts'
 
 const doc = readFileSync('docs/embedding.md', 'utf8')
 const own = doc.slice(0, doc.indexOf('## Exactly once'))
-const examples = [...own.matchAll(/```js\n(.*?)```/gs)].map((m) => m[1] as string)
+const cluster = doc.slice(doc.indexOf('## A cluster in a test'))
+const examples = [...(own + cluster).matchAll(/```js\n(.*?)```/gs)].map((m) => m[1] as string)
 
 type Step = () => unknown
 
@@ -20,6 +21,7 @@ async function run(code: string): Promise<void> {
   const steps = { before: [] as Step[], test: [] as Step[], afterEach: [] as Step[], after: [] as Step[] }
   const known = {
     createBroker,
+    createCluster,
     amqp,
     assert,
     folder,

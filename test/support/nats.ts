@@ -62,9 +62,16 @@ export class Engines {
     const engines = new Engines(dir, servers, options.config)
     if (options.cables === true) await engines.layCables()
     if (options.smallDisks === true) for (const s of servers) engines.disks.push(SmallDisk.mount(s.storeDir))
-    for (let i = 0; i < count; i++) engines.run(i)
-    for (let i = 0; i < count; i++) await listening((servers[i] as NatsServer).port)
+    await engines.runAll()
     return engines
+  }
+
+  /** One after the other: servers that connect to each other at the same moment may end up with half of a route. */
+  async runAll(): Promise<void> {
+    for (let i = 0; i < this.count; i++) {
+      this.run(i)
+      await listening(this.port(i))
+    }
   }
 
   private async layCables(): Promise<void> {
@@ -90,6 +97,14 @@ export class Engines {
 
   mend(): void {
     for (let i = 0; i < this.count; i++) for (const c of this.cablesOf(i)) c.mend()
+  }
+
+  /** Its disk is lost; it does not run meanwhile. */
+  async lose(i: number): Promise<void> {
+    const { storeDir } = this.servers[i] as NatsServer
+    await this.kill(i)
+    rmSync(storeDir, { recursive: true, force: true })
+    mkdirSync(storeDir)
   }
 
   disk(i: number): SmallDisk {

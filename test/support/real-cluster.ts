@@ -1,7 +1,7 @@
 /** Brokers as processes on a cluster of nats-servers, each broker behind relays of the test's own that can be cut. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterStatus } from '../../src/management/cluster-view.ts'
 import { Cable } from './cable.ts'
@@ -14,6 +14,11 @@ const BEHIND_MS = 25_000
 const SECRET = 'the secret of the tests'
 const AUTH = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
 
+export interface ClusterOptions extends EnginesOptions {
+  /** Brokers are not started yet. */
+  readonly idle?: boolean
+}
+
 export class BrokerOfCluster {
   readonly name: string
   readonly port: number
@@ -25,6 +30,8 @@ export class BrokerOfCluster {
   /** Of its own, where the cluster has such. */
   disk: SmallDisk | undefined
   child: ChildProcess | undefined
+  /** It has been told to end. */
+  stopped = false
 
   /** @param servers their ports, the nearest first; cables lead to them, where there are any */
   constructor(
@@ -41,26 +48,40 @@ export class BrokerOfCluster {
     this.cables = cables
   }
 
-  run(): void {
+  /** One of the cluster. */
+  run(cluster = 'torture'): void {
     const ports = this.cables.length > 0 ? this.cables.map((c) => c.port) : this.servers
     const urls = ports.map((p) => `nats://127.0.0.1:${p}`).join(',')
     const config = `${this.dir}.conf`
     writeFileSync(config, `cluster.peer.port = 127.0.0.1:${this.peerPort}\ncluster.secret = ${SECRET}\n`)
-    const args = [
-      'bin/leveret.js',
-      'start',
-      '--port',
-      String(this.port),
-      '--management-port',
-      String(this.httpPort),
-    ]
-    args.push('--metrics-port', 'none', '--bind', '127.0.0.1', '--data-dir', this.dir, '--config', config)
-    args.push('--cluster-name', 'torture', '--node-name', this.name, '--cluster-urls', urls)
+    const names = ['--cluster-name', cluster, '--node-name', this.name]
+    this.start(['--config', config, ...names, '--cluster-urls', urls])
+  }
+
+  /** Without the others, on the same folder. */
+  runAlone(dir = this.dir): void {
+    this.start([], dir)
+  }
+
+  private start(more: readonly string[], dir = this.dir): void {
+    const ports = ['--port', String(this.port), '--management-port', String(this.httpPort)]
+    const where = ['--metrics-port', 'none', '--bind', '127.0.0.1', '--data-dir', dir]
+    const args = ['bin/leveret.js', 'start', ...ports, ...where, ...more]
     const child = startChild(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const log = createWriteStream(`${this.dir}.log`, { flags: 'a' })
     child.stdout?.pipe(log, { end: false })
     child.stderr?.pipe(log, { end: false })
     this.child = child
+    this.stopped = false
+  }
+
+  /** Everything that it has said in its log. */
+  get said(): string {
+    return readFileSync(`${this.dir}.log`, 'utf8')
+  }
+
+  get url(): string {
+    return `amqp://guest:guest@127.0.0.1:${this.port}`
   }
 
   get running(): boolean {
@@ -70,8 +91,10 @@ export class BrokerOfCluster {
   async stop(signal: NodeJS.Signals): Promise<void> {
     const { child } = this
     if (child === undefined || !this.running) return
+    const ends = signal === 'SIGKILL' || signal === 'SIGTERM'
+    if (ends) this.stopped = true
     child.kill(signal)
-    if (signal === 'SIGKILL' || signal === 'SIGTERM') await once(child, 'exit')
+    if (ends) await once(child, 'exit')
   }
 
   /** Asks its HTTP API. */
@@ -103,6 +126,8 @@ export class RealCluster {
   readonly brokers: BrokerOfCluster[]
   /** Servers that had to be started again, since the one that leads did not see them follow. */
   serversRestarted = 0
+  /** Brokers that have ended by themselves. */
+  brokersRestarted = 0
 
   private constructor(engines: Engines, brokers: BrokerOfCluster[]) {
     this.engines = engines
@@ -110,7 +135,7 @@ export class RealCluster {
   }
 
   static async start(
-    options: EnginesOptions = {},
+    options: ClusterOptions = {},
     names: readonly string[] = ['a', 'b', 'c'],
   ): Promise<RealCluster> {
     const engines = await Engines.start(3, options)
@@ -127,13 +152,19 @@ export class RealCluster {
       brokers.push(broker)
     }
     const cluster = new RealCluster(engines, brokers)
+    if (options.idle === true) return cluster
     for (const b of brokers) b.run()
-    await cluster.serving()
+    try {
+      await cluster.serving()
+    } catch (error) {
+      await cluster.stop(true)
+      throw error
+    }
     return cluster
   }
 
   get urls(): string[] {
-    return this.brokers.map((b) => `amqp://guest:guest@127.0.0.1:${b.port}`)
+    return this.brokers.map((b) => b.url)
   }
 
   broker(name: string): BrokerOfCluster {
@@ -164,6 +195,7 @@ export class RealCluster {
     const began = Date.now()
     let restarted = false
     while (Date.now() - began < ms) {
+      this.supervise()
       const active = await this.active()
       const s = await active?.status()
       const ready = (s?.nodes ?? []).filter((n) => n.state === 'standby' || n.state === 'serving')
@@ -178,6 +210,15 @@ export class RealCluster {
       await pause(100)
     }
     throw new Error(`the cluster is not whole again; see ${this.engines.dir}`)
+  }
+
+  /** What systemd does with a process that has ended by itself, as one may whose disk is full when its role changes. */
+  private supervise(): void {
+    for (const b of this.brokers)
+      if (b.child !== undefined && !b.running && !b.stopped) {
+        this.brokersRestarted++
+        b.run()
+      }
   }
 
   /** A standby becomes the active node. */

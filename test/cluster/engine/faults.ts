@@ -72,12 +72,12 @@ const killings: { readonly [name: string]: Fault } = {
   'all servers are killed': async (c) => {
     await Promise.all(SERVERS.map((i) => c.engines.kill(i)))
     await pause(1000)
-    for (const i of SERVERS) c.engines.run(i)
+    await c.engines.runAll()
   },
   'all brokers are killed': (c) => killed(c.brokers, 0),
   'everything is killed': async (c) => {
     await Promise.all([...SERVERS.map((i) => c.engines.kill(i)), ...c.brokers.map((b) => b.stop('SIGKILL'))])
-    for (const i of SERVERS) c.engines.run(i)
+    await c.engines.runAll()
     for (const b of c.brokers) b.run()
   },
 }

@@ -67,6 +67,33 @@ describe('the log of nodes that begin at once', () => {
   }, 120_000)
 })
 
+describe('a nats-server that is cut off from the others', () => {
+  it('is left by its clients, for one that answers', async () => {
+    const apart = await Engines.start(3, { cables: true })
+    try {
+      const settings = {
+        urls: apart.urls,
+        cluster: 'c',
+        node: 'a',
+        replicas: 3,
+        credentials: undefined,
+        tls: undefined,
+      }
+      const engine = await NatsEngine.open(settings, systemClock, silent, new AbortController().signal)
+      open.push(engine)
+      const answers = async (): Promise<boolean> =>
+        (await engine.bounds().catch(() => undefined)) !== undefined
+      await until(answers, 'the log')
+      expect(engine.server).toBe('n0')
+      apart.cutOff(0)
+      await until(async () => (await answers()) && engine.server !== 'n0', 'another server')
+      await engine.append(Buffer.from('x'))
+    } finally {
+      await apart.stop()
+    }
+  }, 120_000)
+})
+
 describe('nats-server that dies', () => {
   it('appends and reading go on with the others', async () => {
     const a = await connect('dies', 'a', 0)

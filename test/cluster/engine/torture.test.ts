@@ -48,6 +48,7 @@ afterAll(async () => {
 async function tryFault(name: string): Promise<string[]> {
   const traffic = new Traffic(cluster.urls)
   const restarted = cluster.serversRestarted
+  const ended = cluster.brokersRestarted
   try {
     await traffic.start()
     await pause(BEFORE)
@@ -64,7 +65,7 @@ async function tryFault(name: string): Promise<string[]> {
   confirmed += traffic.confirmed.size
   if (traffic.confirmed.size <= 100) traffic.problems.push(`only ${traffic.confirmed.size} were confirmed`)
   note(
-    `${name}: ${longest} ms, ${traffic.confirmed.size} confirmed, ${traffic.committed.size} committed; ${traffic.problems.slice(0, 10).join('; ') || 'good'}${cluster.serversRestarted > restarted ? '; a server was started again' : ''}`,
+    `${name}: ${longest} ms, ${traffic.confirmed.size} confirmed, ${traffic.committed.size} committed; ${traffic.problems.slice(0, 10).join('; ') || 'good'}${cluster.serversRestarted > restarted ? '; a server was started again' : ''}${cluster.brokersRestarted > ended ? '; a broker ended by itself' : ''}`,
   )
   return traffic.problems
 }
