@@ -219,6 +219,9 @@ export const HTTP_CONNECTIONS_MAX = 1_024
 /** Those of them that have no request: beyond, the oldest is closed. */
 export const HTTP_IDLE_MAX = 256
 
+/** Octets that an HTTP connection's parser gets at a time: some forty requests at most, which may be answered together. */
+export const HTTP_PIECE_BYTES = 1024
+
 /** ms for the headers of an HTTP request: the connection is closed beyond. */
 export const HTTP_HEADERS_MS_MAX = 10_000
 

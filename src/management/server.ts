@@ -28,6 +28,7 @@ import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { hearErrorsOfServer } from '../util/sockets.ts'
+import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { parseBody, parseDefinitions } from './body.ts'
@@ -45,6 +46,7 @@ import {
   type Tag,
 } from './http.ts'
 import { HttpConnections } from './http-connections.ts'
+import { parseBitByBit } from './http-intake.ts'
 import { columnsOf } from './listing.ts'
 import { loginRoute } from './login.ts'
 import type { ManagedNode } from './managed-node.ts'
@@ -174,6 +176,7 @@ export class ManagementServer {
   private guardRelayed(): void {
     hearErrorsOfServer(this.relayed)
     dropSlowClients(this.relayed, this.node.limits.sendTimeoutMs)
+    parseBitByBit(this.relayed)
   }
 
   /** Whoever comes over the control socket knows of no prefix. */
@@ -206,6 +209,8 @@ export class ManagementServer {
       // The body may have taken its time.
       preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
       handler: async (raw, reply) => {
+        // Of very many requests that are ready at once, so many a turn as there is time for.
+        await nextTurn()
         const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
         if (answer instanceof Readable) {
@@ -311,6 +316,7 @@ export class ManagementServer {
     this.servers.push(server)
     if (tls !== undefined) logTlsRefusals(server, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
+    parseBitByBit(server)
     const connections = new HttpConnections(server, this.node.listeners.descriptors)
     serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))
     await listen(server, { port, host: host ?? anyAddress() })

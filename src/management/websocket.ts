@@ -7,6 +7,7 @@ import { WEBSOCKET_MESSAGE_BYTES_MAX } from '../limits.ts'
 import type { Logger } from '../util/logger.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { hearErrors } from '../util/sockets.ts'
+import { restOf } from './http-intake.ts'
 
 const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 
@@ -26,9 +27,10 @@ export function serveWebSockets(
   http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // From here on HTTP has no listeners on it any more.
     hearErrors(socket)
+    const rest = restOf(socket)
     try {
       if (PATHS.includes(requestUrl(request)?.pathname ?? '')) {
-        server.handleUpgrade(request, socket, head, (ws) => {
+        server.handleUpgrade(request, socket, Buffer.concat([head, rest]), (ws) => {
           taken(socket)
           amqp.accept(asSocket(ws, socket))
         })

@@ -7,12 +7,14 @@ import { createServer as createTlsServer } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import type { MetricsFormat } from '../config/settings.ts'
 import { HttpConnections } from '../management/http-connections.ts'
+import { parseBitByBit } from '../management/http-intake.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
+import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { aggregatedFamilies } from './families.ts'
@@ -50,6 +52,8 @@ export class MetricsServer {
       response.writeHead(405, { allow: 'HEAD, GET' }).end()
       return
     }
+    // Of very many requests that are ready at once, so many a turn as there is time for.
+    await nextTurn()
     if (path === this.format.path && !this.format.perObject) {
       const answer = text(await aggregatedFamilies(this.node))
       response.writeHead(200, { 'content-type': TYPE }).end(answer)
@@ -96,6 +100,7 @@ export class MetricsServer {
     this.servers.push(server)
     if (tls !== undefined) logTlsRefusals(server, 'the metrics', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
+    parseBitByBit(server)
     new HttpConnections(server, this.node.listeners.descriptors)
     await listen(server, { port, host })
     return listeningAt(tls === undefined ? 'http/prometheus' : 'https/prometheus', server)

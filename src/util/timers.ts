@@ -9,7 +9,7 @@ import * as promises from 'node:timers/promises'
 import { runInNewContext } from 'node:vm'
 
 const { setTimeout: startTimeout, clearTimeout: stopTimeout, setImmediate: startImmediate } = timers
-const { setTimeout: wait, setImmediate: turn } = promises
+const { setTimeout: wait } = promises
 
 export type Timeout = ReturnType<typeof startTimeout>
 
@@ -27,9 +27,29 @@ export function soon(action: () => void): void {
   startImmediate(action)
 }
 
-/** Resolves behind the input that is waiting now. */
+/** ms of a turn of the event loop that all together have who wait for it. */
+const TURN_MS = 20
+
+/** When the first of them went on in this turn. */
+let began: number | undefined
+
+/** Resolves behind the input that is waiting now; of very many, as many in a turn as there is time for. */
 export function nextTurn(): Promise<void> {
-  return turn()
+  return new Promise((resolve) => soon(() => goOn(resolve)))
+}
+
+function goOn(resolve: () => void): void {
+  if (began === undefined) {
+    began = elapsed()
+    soon(() => {
+      began = undefined
+    })
+  } else if (elapsed() - began >= TURN_MS) {
+    soon(() => goOn(resolve))
+    return
+  }
+  // What is done behind it is over before the next one's is asked for.
+  resolve()
 }
 
 /** Rejects where the signal says so first. */
