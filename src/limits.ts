@@ -201,6 +201,27 @@ export const LOGIN_ADDRESSES_MAX = 10_000
 /** Octets of the body of an HTTP request, definitions files among them: 413 beyond. */
 export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
 
+/** Octets of the value of a parameter, in JSON: 400 beyond. */
+export const PARAMETER_BYTES_MAX = 1_048_576
+
+/** Octets of longer bodies of HTTP requests that are being read or handled, together: 503 beyond. */
+export const HTTP_BODIES_BYTES_MAX = 256 * 1024 * 1024
+
+/** Of those, what the requests of one user may have: 503 beyond. */
+export const HTTP_BODIES_BYTES_OF_USER_MAX = 160 * 1024 * 1024
+
+/** Octets of a body from which on it counts as long. */
+export const HTTP_BODY_BYTES_SHORT = 65_536
+
+/** Answers of the metrics port with a line for each object that are being made: 503 beyond. */
+export const METRICS_REPORTS_MAX = 8
+
+/** ms that one of them may take: its connection is closed then. */
+export const METRICS_REPORT_MS_MAX = 60_000
+
+/** Octets of a file that the address of a shovel names, certificates and keys: the link fails beyond. */
+export const LINK_FILE_BYTES_MAX = 1_048_576
+
 /** Octets of the body of POST /api/login, which comes from anybody: 413 beyond. */
 export const LOGIN_BODY_BYTES_MAX = 64 * 1024
 

@@ -67,7 +67,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     ],
     types: ['model', 'alarms', 'config'],
   },
-  metrics: { any: ['management', 'broker', 'util'], types: ['config', 'connection', 'channel'] },
+  metrics: { any: ['management', 'broker', 'util', 'limits'], types: ['config', 'connection', 'channel'] },
   cluster: { any: ['connection', 'storage', 'util'], types: ['config', 'management'] },
   cli: { any: ['util', 'cluster'], types: ['config', 'management'] },
   node: {

@@ -12,7 +12,7 @@ import { bind } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
-import { SHOVEL } from '../operations/parameters.ts'
+import { checkParameterSize, SHOVEL } from '../operations/parameters.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
@@ -113,6 +113,7 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal =
       })
     for (const p of list(d, 'global_parameters')) {
       const name = text(p, 'name')
+      checkParameterSize(p['value'])
       if (name !== 'cluster_name') model.parameters.setGlobal(name, p['value'])
       else if (typeof p['value'] === 'string') model.setClusterName(p['value'])
     }
@@ -138,6 +139,7 @@ function importVhost({ broker }: Model, v: Json): void {
 async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<void> {
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
+  checkParameterSize(value)
   const isOwn = component === 'operator_policy' || component === 'vhost-limits'
   if (isOwn && (value === null || typeof value !== 'object'))
     throw new InvalidRequest(`the value of ${component} must be an object`)

@@ -7,7 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
-import { elapsed, nextTurn, soon } from '../util/timers.ts'
+import { elapsed, soon, whenThereIsTime } from '../util/timers.ts'
 
 /** Of a body whose length is known, and that is not near its end. */
 const BODY_PIECE_BYTES = 65_536
@@ -116,17 +116,17 @@ class Intake {
     this.busy = false
   }
 
-  /** The next octets belong to a request that has begun, or there is none. */
+  /** The next octets belong to the only request, or there is none. */
   private mayGoOn(): boolean {
     const { socket, request } = this
     // Node's parser takes nothing while it is set.
     if (socket.destroyed || (socket as { _paused?: boolean })._paused === true) return false
-    return this.unanswered === 0 || request?.complete === false
+    return this.unanswered === 0 || (this.unanswered === 1 && request?.complete === false)
   }
 
   private inNextTurn(): void {
     this.waits = true
-    void nextTurn().then(() => {
+    whenThereIsTime(() => {
       this.waits = false
       this.run()
     })

@@ -202,8 +202,16 @@ export class Request {
   }
 
   /** As the query asks for it. @throws InvalidRequest; Left */
-  list<T>(items: Iterable<T>, kind: Listed<T>): Promise<Json[] | Json | LongAnswer> {
-    return listed(items, kind, this.query, () => this.raw.raw.socket.destroyed)
+  async list<T>(items: Iterable<T>, kind: Listed<T>, query = this.query): Promise<string | LongAnswer> {
+    const answer = await listed(items, kind, query, () => this.raw.raw.socket.destroyed)
+    this.reply.type('application/json; charset=utf-8')
+    return answer
+  }
+
+  /** The same of a list that has no pages. */
+  listAll<T>(items: Iterable<T>, kind: Listed<T>): Promise<string | LongAnswer> {
+    const { page: _, name: __, ...query } = this.query
+    return this.list(items, kind, query as Request['query'])
   }
 
   /** For operations, with the rights that the user has at the time. */

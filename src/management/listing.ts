@@ -2,8 +2,9 @@
 import { Readable } from 'node:stream'
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { Json } from '../util/json.ts'
+import { Pace, sortedSlowly } from '../util/pace.ts'
 import { namesThatMatch, Pattern, PatternTooSlow } from '../util/pattern.ts'
-import { nextTurn } from '../util/timers.ts'
+import { Columns, own } from './columns.ts'
 
 export interface ListQuery {
   readonly page?: string
@@ -16,19 +17,12 @@ export interface ListQuery {
   readonly columns?: string
 }
 
-function pieceOf(q: ListQuery): number {
-  return Object.keys(q).some((name) => name.endsWith('_age')) ? PIECE_WITH_HISTORY : PIECE
-}
-
 const PAGE_SIZE = 100
-/** Objects described before others have their turn; with the history of their numbers each one takes milliseconds. */
-const PIECE = 250
-const PIECE_WITH_HISTORY = 1
 const PAGE_SIZE_MAX = 500
 /** Longer lists come in the order of their making, unless the query says how to sort. */
 const SORTED_MAX = 10_000
-/** Columns have been chosen. */
-const chosen = new WeakSet<object>()
+/** Characters of a value that count for its place in a list that is sorted by it. */
+const SORTED_BY_LENGTH = 256
 
 /** One kind of object in lists: what it is called, and how it is described. */
 export interface Listed<T> {
@@ -44,12 +38,6 @@ function valueAt(object: Json, path: string): unknown {
   let value: unknown = object
   for (const part of path.split('.')) value = own(value, part)
   return value
-}
-
-/** Only what the object has of its own: a column may be called anything. */
-function own(object: unknown, name: string): unknown {
-  if (object === null || typeof object !== 'object' || !Object.hasOwn(object, name)) return undefined
-  return (object as Json)[name]
 }
 
 function compare(a: unknown, b: unknown): number {
@@ -74,29 +62,29 @@ export type LongAnswer = Readable
 /**
  * Only what the answer shows is described. What takes long, a list without pages or the order of a column that has to be
  * described first, is done bit by bit, so that the broker does its work in between, and no longer than somebody waits.
- * @param gone whether whoever asks has left. @throws InvalidRequest; Left
+ * @param gone whether whoever asks has left
+ * @param pieceMs ms of work before others have their turn. @returns JSON. @throws InvalidRequest; Left
  */
 export async function listed<T>(
   items: Iterable<T>,
   kind: Listed<T>,
   q: ListQuery,
   gone: () => boolean = () => false,
-): Promise<Json[] | Json | LongAnswer> {
+  pieceMs?: number,
+): Promise<string | LongAnswer> {
   const all = [...items]
   const filtered = q.name === undefined || q.name === '' ? all : await filterByName(all, kind, q)
   const reverse = q.sort_reverse === 'true'
   const sorted =
     q.sort === undefined || q.sort === ''
       ? usualOrder(filtered, kind, reverse)
-      : await sortBy(filtered, kind, q.sort, reverse, pieceOf(q), gone)
-  const columns = q.columns?.split(',')
-  const show = (item: T): Json => {
+      : await sortBy(filtered, kind, q.sort, reverse, gone, pieceMs)
+  const columns = q.columns === undefined ? undefined : Columns.of(q.columns)
+  const show = (item: T): string => {
     const full = kind.describe(item)
-    return columns === undefined ? full : pick(full, columns)
+    return JSON.stringify(columns === undefined ? full : columns.pickOf(full))
   }
-  const piece = pieceOf(q)
-  if (q.page === undefined)
-    return sorted.length > piece ? longAnswer(sorted, show, piece) : marked(sorted.map(show))
+  if (q.page === undefined) return written(sorted, show, pieceMs)
   const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
   const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
   const pageCount = Math.ceil(sorted.length / pageSize)
@@ -105,14 +93,8 @@ export async function listed<T>(
   const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
   const head = { filtered_count: sorted.length, item_count: shown.length }
   const rest = { page, page_count: pageCount, page_size: pageSize, total_count: all.length }
-  if (piece === PIECE || shown.length <= piece) return marked({ ...head, items: shown.map(show), ...rest })
   const [before, after] = [JSON.stringify(head), JSON.stringify(rest)]
-  return longAnswer(shown, show, piece, `${before.slice(0, -1)},"items":`, `,${after.slice(1)}`)
-}
-
-function marked<T extends object>(answer: T): T {
-  chosen.add(answer)
-  return answer
+  return written(shown, show, pieceMs, `${before.slice(0, -1)},"items":`, `,${after.slice(1)}`)
 }
 
 /** By vhost and name, as in RabbitMQ. */
@@ -126,24 +108,35 @@ function usualOrder<T>(items: readonly T[], kind: Listed<T>, reverse: boolean): 
 
 /** What the query asks for of an answer that is no list with pages: an object, or a list of them. */
 export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
-  if (columns === undefined || answer === null || typeof answer !== 'object' || chosen.has(answer))
-    return answer
-  return pickAll(answer, columns.split(','))
+  if (columns === undefined || answer === null || typeof answer !== 'object') return answer
+  return Columns.of(columns).pick(answer)
 }
 
-/** @param before the list, and what comes behind it, as text */
-function longAnswer<T>(
+/**
+ * What is described in no time is one answer; of more, the rest is described while it is sent.
+ * @param before the list, and what comes behind it, as text
+ */
+function written<T>(
   items: readonly T[],
-  show: (item: T) => Json,
-  piece: number,
+  show: (item: T) => string,
+  pieceMs: number | undefined,
   before = '',
   after = '',
-): LongAnswer {
+): string | LongAnswer {
+  const pace = new Pace(pieceMs)
+  let at = 0
+  const piece = (): string => {
+    const texts: string[] = []
+    while (at < items.length && (texts.length === 0 || !pace.isLong)) texts.push(show(items[at++] as T))
+    return texts.join(',')
+  }
+  const first = `${before}[${piece()}`
+  if (at === items.length) return `${first}]${after}`
   async function* pieces(): AsyncGenerator<string> {
-    for (let at = 0; at < items.length; at += piece) {
-      const texts = items.slice(at, at + piece).map((i) => JSON.stringify(show(i)))
-      yield `${at === 0 ? `${before}[` : ','}${texts.join(',')}`
-      await nextTurn()
+    yield first
+    while (at < items.length) {
+      await pace.rest()
+      yield `,${piece()}`
     }
     yield `]${after}`
   }
@@ -152,10 +145,7 @@ function longAnswer<T>(
 
 async function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): Promise<T[]> {
   const wanted = q.name as string
-  if (q.use_regex !== 'true') {
-    const lower = wanted.toLowerCase()
-    return all.filter((i) => kind.name(i).toLowerCase().includes(lower))
-  }
+  if (q.use_regex !== 'true') return await filterByPart(all, kind, wanted.toLowerCase())
   let pattern: Pattern
   try {
     pattern = new Pattern(wanted)
@@ -169,44 +159,42 @@ async function filterByName<T>(all: T[], kind: Listed<T>, q: ListQuery): Promise
   }
 }
 
+async function filterByPart<T>(all: readonly T[], kind: Listed<T>, lower: string): Promise<T[]> {
+  const pace = new Pace()
+  const out: T[] = []
+  for (const item of all) {
+    if (kind.name(item).toLowerCase().includes(lower)) out.push(item)
+    if (pace.isLong) await pace.rest()
+  }
+  return out
+}
+
 async function sortBy<T>(
   items: readonly T[],
   kind: Listed<T>,
   column: string,
   reverse: boolean,
-  piece: number,
   gone: () => boolean,
+  pieceMs: number | undefined,
 ): Promise<T[]> {
   const quick = column === 'name' ? kind.name : (own(kind.keys, column) as ((item: T) => unknown) | undefined)
-  const keyed: { item: T; key: unknown }[] = []
+  const pace = new Pace(pieceMs)
+  const keyed: { item: T; key: number | string | undefined }[] = []
   for (const item of items) {
-    keyed.push({ item, key: quick === undefined ? valueAt(kind.describe(item), column) : quick(item) })
-    if (quick !== undefined || keyed.length % piece !== 0) continue
-    await nextTurn()
+    keyed.push({
+      item,
+      key: sortKey(quick === undefined ? valueAt(kind.describe(item), column) : quick(item)),
+    })
+    if (!pace.isLong) continue
+    await pace.rest()
     if (gone()) throw new Left()
   }
-  keyed.sort((a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
-  return keyed.map((k) => k.item)
+  const sorted = await sortedSlowly(keyed, (a, b) => compare(a.key, b.key) * (reverse ? -1 : 1))
+  return sorted.map((k) => k.item)
 }
 
-/** Of objects within lists, too. */
-function pickAll(value: unknown, columns: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.map((v) => pickAll(v, columns))
-  return value !== null && typeof value === 'object' ? pick(value as Json, columns) : value
-}
-
-function pick(object: Json, columns: readonly string[]): Json {
-  const out: Json = Object.create(null)
-  const below = new Map<string, string[]>()
-  for (const path of columns) {
-    const dot = path.indexOf('.')
-    const name = dot < 0 ? path : path.slice(0, dot)
-    const value = own(object, name)
-    if (value === undefined) continue
-    if (dot < 0) out[name] = value
-    else below.set(name, [...(below.get(name) ?? []), path.slice(dot + 1)])
-  }
-  for (const [name, paths] of below)
-    if (!Object.hasOwn(out, name)) out[name] = pickAll(own(object, name), paths)
-  return out
+/** What is long is not looked through again for each comparison. */
+function sortKey(value: unknown): number | string | undefined {
+  if (typeof value === 'number' || value === undefined) return value
+  return String(value).slice(0, SORTED_BY_LENGTH)
 }

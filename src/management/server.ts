@@ -12,6 +12,7 @@ import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import {
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   type FastifySchemaValidationError,
   fastify,
@@ -19,6 +20,7 @@ import {
 import type { HttpSettings } from '../config/settings.ts'
 import { type ClientAddress, showAs } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
+import { HTTP_BODY_BYTES_SHORT } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { OAuth } from '../security/oauth.ts'
 import type { Principal } from '../security/principal.ts'
@@ -27,11 +29,13 @@ import type { Users } from '../security/users.ts'
 import { anyAddress, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
+import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrorsOfServer } from '../util/sockets.ts'
 import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { parseBody, parseDefinitions } from './body.ts'
+import { BodyBudget } from './body-budget.ts'
 import {
   type AddRoute,
   activeOn,
@@ -93,6 +97,8 @@ export class ManagementServer {
   private readonly relayedSockets = new Set<Socket>()
   private readonly throttle = new LoginThrottle()
   private readonly standbyUsers: StandbyUsers
+  private readonly doorLines: RepeatedLines
+  private readonly bodies = new BodyBudget()
   private readonly pathPrefix: string
   private readonly localSockets = new WeakSet<object>()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
@@ -107,6 +113,7 @@ export class ManagementServer {
     const { pathPrefix, headers, bodyBytesMax } = settings
     this.pathPrefix = pathPrefix
     this.standbyUsers = new StandbyUsers(node.settings.loopbackUsers)
+    this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
     this.guardRelayed()
     this.app = fastify({
       // Listeners, several perhaps, with TLS or without, hand it their requests.
@@ -127,20 +134,7 @@ export class ManagementServer {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
       if (status >= 500 && status !== 503) node.logger.error({ err: error }, 'HTTP request failed')
     })
-    // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
-    this.app.removeAllContentTypeParsers()
-    this.app.addContentTypeParser(
-      ['application/json', '*'],
-      { parseAs: 'string' },
-      async (request: FastifyRequest, text: string | Buffer) =>
-        /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
-          ? await parseDefinitions(text as string)
-          : parseBody(text as string),
-    )
-    void this.app.register(multipart, {
-      attachFieldsToBody: 'keyValues',
-      limits: { fileSize: bodyBytesMax, fieldSize: bodyBytesMax, files: 1, fields: 10 },
-    })
+    this.readBodies(bodyBytesMax)
     for (const routes of [
       overviewRoutes,
       nodeRoutes,
@@ -173,6 +167,23 @@ export class ManagementServer {
     otherMethods(this.app, this.methods)
   }
 
+  private readBodies(bodyBytesMax: number): void {
+    // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
+    this.app.removeAllContentTypeParsers()
+    this.app.addContentTypeParser(
+      ['application/json', '*'],
+      { parseAs: 'string' },
+      async (request: FastifyRequest, text: string | Buffer) =>
+        /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
+          ? await parseDefinitions(text as string)
+          : parseBody(text as string),
+    )
+    void this.app.register(multipart, {
+      attachFieldsToBody: 'keyValues',
+      limits: { fileSize: bodyBytesMax, fieldSize: HTTP_BODY_BYTES_SHORT, files: 1, fields: 10 },
+    })
+  }
+
   private guardRelayed(): void {
     hearErrorsOfServer(this.relayed)
     dropSlowClients(this.relayed, this.node.limits.sendTimeoutMs)
@@ -203,6 +214,7 @@ export class ManagementServer {
         this.checkTag(user, tag, raw)
         this.principals.set(raw, user)
       },
+      preParsing: async (raw, reply, body) => this.reserveBody(raw, reply, body),
       preValidation: async (raw) => {
         raw.body = await fromForm(raw.body)
       },
@@ -220,6 +232,21 @@ export class ManagementServer {
         return answer === undefined ? reply.send() : columnsOf(answer, r.query)
       },
     })
+  }
+
+  /** For as long as the request is there. @throws HttpError 503 */
+  private reserveBody(raw: FastifyRequest, reply: FastifyReply, body: Readable): Readable {
+    const { name } = this.principals.get(raw) as Principal
+    const held = (release: () => void): void => {
+      reply.raw.once('close', release)
+    }
+    const isChunked = raw.headers['transfer-encoding'] !== undefined
+    const told = isChunked ? Number.POSITIVE_INFINITY : Number(raw.headers['content-length'] ?? 0)
+    if (told <= HTTP_BODY_BYTES_SHORT) return body
+    if (!isForm(raw)) return this.bodies.counted(name, body, held)
+    // The parser of forms reads past what is returned here.
+    held(this.bodies.reserve(name, Math.min(told, this.node.settings.http.bodyBytesMax)))
+    return body
   }
 
   /** By the tags that the user has now. @throws HttpError 401 */
@@ -255,13 +282,13 @@ export class ManagementServer {
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
       user = await passwordLogin(users, oauth, name, password, address, wait).catch((error) => {
         if (!(error instanceof AmqpError)) throw error
-        this.node.logger.warn({ address }, 'HTTP login refused: too many are waiting')
+        this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
         throw new HttpError(503, 'busy', error.message)
       })
     } else throw notLoggedIn
     if (user === undefined) {
       throttle.refused(address, now, 'http')
-      this.node.logger.warn({ address }, 'HTTP login refused')
+      this.doorLines.warn({ address }, 'HTTP login refused')
       throw notLoggedIn
     }
     throttle.succeeded(address, 'http')
@@ -338,7 +365,11 @@ export class ManagementServer {
 
 /** The parser of forms has failed: what it throws does not say whose fault that is. */
 function isBadForm(request: FastifyRequest): boolean {
-  return request.body === undefined && /^multipart\//i.test(request.headers['content-type'] ?? '')
+  return request.body === undefined && isForm(request)
+}
+
+function isForm(request: FastifyRequest): boolean {
+  return /^multipart\//i.test(request.headers['content-type'] ?? '')
 }
 
 /** A form with a file of definitions, as browsers and curl send it, counts as its content. @throws HttpError 400 */

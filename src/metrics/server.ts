@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import type { MetricsFormat } from '../config/settings.ts'
+import { METRICS_REPORT_MS_MAX, METRICS_REPORTS_MAX } from '../limits.ts'
 import { HttpConnections } from '../management/http-connections.ts'
 import { parseBitByBit } from '../management/http-intake.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
@@ -14,7 +15,7 @@ import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
-import { nextTurn } from '../util/timers.ts'
+import { nextTurn, startTimer, stopTimer } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { aggregatedFamilies } from './families.ts'
@@ -28,6 +29,8 @@ export class MetricsServer {
   private readonly node: ManagedNode
   private readonly format: MetricsFormat
   private readonly servers: Server[] = []
+  /** That are being made: each knows all objects. */
+  private reports = 0
 
   constructor(node: ManagedNode, format: MetricsFormat) {
     this.node = node
@@ -69,6 +72,21 @@ export class MetricsServer {
 
   /** What takes too long to choose is refused before anything is sent. */
   private async report(response: ServerResponse, selection: Selection): Promise<void> {
+    if (this.reports >= METRICS_REPORTS_MAX) {
+      response.writeHead(503, { 'retry-after': '1' }).end(`${METRICS_REPORTS_MAX} others are being made\n`)
+      return
+    }
+    this.reports++
+    const timer = startTimer(() => response.destroy(), METRICS_REPORT_MS_MAX)
+    try {
+      await this.send(response, selection)
+    } finally {
+      this.reports--
+      stopTimer(timer)
+    }
+  }
+
+  private async send(response: ServerResponse, selection: Selection): Promise<void> {
     let report: Report
     try {
       report = await Report.of(this.node, selection)

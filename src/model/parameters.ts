@@ -2,6 +2,7 @@
  * Runtime parameters: shovels, and those of features that Leveret does not have, kept as they came, so that a definitions
  * file loses nothing on its way through.
  */
+import { createHash } from 'node:crypto'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { StoredObjects } from '../util/stored-objects.ts'
 
@@ -19,18 +20,34 @@ export interface GlobalParameter {
 
 export type ParameterName = Omit<Parameter, 'value'>
 
-const KEY = 'parameters'
+/** All of them together, as earlier releases have written them. */
+const ALL_KEY = 'parameters'
 
-function isSame(a: ParameterName, b: ParameterName): boolean {
-  return a.vhost === b.vhost && a.component === b.component && a.name === b.name
+/** Each with its value as it is stored. */
+interface Kept<T> {
+  readonly parameter: T
+  readonly text: string
+}
+
+function identity({ vhost, component, name }: ParameterName): string {
+  return JSON.stringify([vhost, component, name])
+}
+
+/** Names may be longer than a key may be. */
+function keyOf(kind: 'parameter' | 'global-parameter', id: string): string {
+  return `${kind}:${createHash('sha256').update(id).digest('base64url')}`
+}
+
+function checkNames(stored: { readonly [field: string]: unknown }, ...fields: string[]): void {
+  if (fields.some((f) => typeof stored[f] !== 'string')) throw new Error('it has no name')
 }
 
 export class Parameters {
   private readonly objects: StoredObjects
   private readonly commit: GroupCommit
-  private parameters: Parameter[] = []
-  private globals: GlobalParameter[] = []
-  private readonly watchers: (() => void)[] = []
+  private readonly parameters = new Map<string, Kept<Parameter>>()
+  private readonly globals = new Map<string, Kept<GlobalParameter>>()
+  private readonly watchers: ((p: ParameterName) => void)[] = []
 
   constructor(objects: StoredObjects, commit: GroupCommit) {
     this.objects = objects
@@ -38,74 +55,92 @@ export class Parameters {
   }
 
   restore(): void {
-    let found = false
-    this.objects.restore<{ parameters: Parameter[]; globals: GlobalParameter[] }>(KEY, (stored) => {
-      const { parameters, globals } = stored
-      if (found) throw new Error('there are others since')
-      for (const p of [...parameters, ...globals])
-        if (typeof p.name !== 'string') throw new Error('one of them has no name')
-      this.parameters = parameters
-      this.globals = globals
-      found = true
+    this.objects.restore<Parameter>('parameter:', (p) => {
+      checkNames({ ...p }, 'vhost', 'component', 'name')
+      this.parameters.set(identity(p), { parameter: p, text: JSON.stringify(p.value) })
     })
+    this.objects.restore<GlobalParameter>('global-parameter:', (g) => {
+      checkNames({ ...g }, 'name')
+      this.globals.set(g.name, { parameter: g, text: JSON.stringify(g.value) })
+    })
+    this.restoreAll()
   }
 
-  private save(): void {
-    const { parameters, globals } = this
-    this.commit.put(KEY, Buffer.from(JSON.stringify({ parameters, globals })))
+  private restoreAll(): void {
+    let found = false
+    this.objects.restore<{ parameters: Parameter[]; globals: GlobalParameter[] }>(ALL_KEY, (stored) => {
+      const { parameters, globals } = stored
+      if (found || this.parameters.size + this.globals.size > 0) throw new Error('there are others since')
+      for (const p of parameters) checkNames({ ...p }, 'vhost', 'component', 'name')
+      for (const g of globals) checkNames({ ...g }, 'name')
+      for (const p of parameters) this.set(p)
+      for (const { name, value } of globals) this.setGlobal(name, value)
+      found = true
+    })
+    // From here on each has its own key.
+    if (found) this.commit.delete(ALL_KEY)
   }
 
   /** Told of each change of a parameter that belongs to a vhost. */
-  watch(changed: () => void): void {
+  watch(changed: (p: ParameterName) => void): void {
     this.watchers.push(changed)
   }
 
-  private changed(): void {
-    this.save()
-    for (const w of this.watchers) w()
+  private changed(p: ParameterName): void {
+    for (const w of this.watchers) w(p)
   }
 
   /** The vhost is gone. */
   removeVhost(vhost: string): void {
-    if (this.parameters.every((p) => p.vhost !== vhost)) return
-    this.parameters = this.parameters.filter((p) => p.vhost !== vhost)
-    this.changed()
+    for (const p of this.list()) if (p.vhost === vhost) this.remove(p)
   }
 
   list(): readonly Parameter[] {
-    return this.parameters
+    return Array.from(this.parameters.values(), (k) => k.parameter)
   }
 
   listGlobal(): readonly GlobalParameter[] {
-    return this.globals
+    return Array.from(this.globals.values(), (k) => k.parameter)
   }
 
   has(p: ParameterName): boolean {
-    return this.parameters.some((o) => isSame(o, p))
+    return this.parameters.has(identity(p))
+  }
+
+  /** The same object until it is set to another value. */
+  get(p: ParameterName): Parameter | undefined {
+    return this.parameters.get(identity(p))?.parameter
   }
 
   set(p: Parameter): void {
-    this.parameters = [...this.parameters.filter((o) => !isSame(o, p)), p]
-    this.changed()
+    const [id, text] = [identity(p), JSON.stringify(p.value)]
+    const kept = this.parameters.get(id)
+    if (kept !== undefined && kept.text === text) return
+    this.parameters.set(id, { parameter: p, text })
+    const { vhost, component, name, value } = p
+    const stored = JSON.stringify({ vhost, component, name, value })
+    this.commit.put(keyOf('parameter', id), Buffer.from(stored))
+    this.changed(p)
   }
 
   remove(p: ParameterName): void {
-    this.parameters = this.parameters.filter((o) => !isSame(o, p))
-    this.changed()
+    const id = identity(p)
+    if (!this.parameters.delete(id)) return
+    this.commit.delete(keyOf('parameter', id))
+    this.changed(p)
   }
 
   /** undefined where there is none of that name. */
   global(name: string): unknown {
-    return this.globals.find((g) => g.name === name)?.value
+    return this.globals.get(name)?.parameter.value
   }
 
   setGlobal(name: string, value: unknown): void {
-    this.globals = [...this.globals.filter((g) => g.name !== name), { name, value }]
-    this.save()
+    this.globals.set(name, { parameter: { name, value }, text: JSON.stringify(value) })
+    this.commit.put(keyOf('global-parameter', name), Buffer.from(JSON.stringify({ name, value })))
   }
 
   removeGlobal(name: string): void {
-    this.globals = this.globals.filter((g) => g.name !== name)
-    this.save()
+    if (this.globals.delete(name)) this.commit.delete(keyOf('global-parameter', name))
   }
 }

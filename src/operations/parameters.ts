@@ -1,6 +1,7 @@
 /** Runtime parameters that are not policies (behaviour.md section 19). */
 import type { Broker } from '../broker/broker.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { PARAMETER_BYTES_MAX } from '../limits.ts'
 import { InvalidRequest } from './invalid-request.ts'
 import { setVhostLimit } from './vhosts.ts'
 
@@ -16,6 +17,15 @@ export class UnknownComponent extends InvalidRequest {
   constructor(component: string) {
     super(`Validation failed\n\ncomponent ${component} not found\n`)
   }
+}
+
+/** @throws InvalidRequest */
+export function checkParameterSize(value: unknown): void {
+  const bytes = Buffer.byteLength(JSON.stringify(value) ?? '')
+  if (bytes > PARAMETER_BYTES_MAX)
+    throw new InvalidRequest(
+      `Validation failed\n\nvalue should be at most ${PARAMETER_BYTES_MAX} bytes, actually was ${bytes}\n`,
+    )
 }
 
 export function isComponent(name: string): boolean {

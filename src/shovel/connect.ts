@@ -1,7 +1,7 @@
 /** Opens the connections of shovels, over the network or to the broker itself. */
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { insiders } from '../connection/login.ts'
 import type { Server } from '../connection/server.ts'
 import { fullAccess } from '../security/access.ts'
@@ -12,6 +12,7 @@ import { startTimer, stopTimer } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 import { type Client, openClient } from './amqplib.ts'
 import { duplexPair } from './duplex-pair.ts'
+import { connectionOptions } from './files.ts'
 import type { AmqpAddress } from './uri.ts'
 
 const FRAME_BYTES = 131_072
@@ -40,7 +41,10 @@ export async function openLink(
   name: string,
   signal: AbortSignal,
 ): Promise<Client> {
-  const stream = a.host === undefined ? await insideStream(a, server) : await networkStream(a, a.host, signal)
+  const stream =
+    a.host === undefined
+      ? await insideStream(a, server)
+      : await networkStream(a, a.host, a.tls && (await connectionOptions(a.tls)), signal)
   hearErrors(stream)
   const stop = (): void => void stream.destroy(new LinkError('stopped'))
   if (signal.aborted) stop()
@@ -97,8 +101,9 @@ function responseOf(mechanism: AmqpAddress['mechanism'], user: string, password:
 }
 
 function networkStream(
-  { port, tls, timeoutMs }: AmqpAddress,
+  { port, timeoutMs }: AmqpAddress,
   host: string,
+  tls: ConnectionOptions | undefined,
   signal: AbortSignal,
 ): Promise<Duplex> {
   return new Promise((resolve, reject) => {

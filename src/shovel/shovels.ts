@@ -12,8 +12,8 @@ const RANDOM_STEPS = 2 ** 32
 interface Entry {
   readonly vhost: string
   readonly name: string
-  /** The parameter as it was when it began. */
-  readonly text: string
+  /** As it was when it began. */
+  readonly parameter: Parameter
   readonly shovel: Promise<Shovel>
   /** Why it could not even be loaded. */
   failure: string | undefined
@@ -34,7 +34,9 @@ export class Shovels {
   constructor(model: Model, server: Server) {
     this.model = model
     this.server = server
-    model.parameters.watch(() => this.adjust())
+    model.parameters.watch((p) => {
+      if (this.isOpen && p.component === SHOVEL) this.adjustOne(p)
+    })
   }
 
   /** From now on: the broker has what its store and its settings hold. */
@@ -46,16 +48,23 @@ export class Shovels {
   /** Starts, stops and restarts what the parameters ask for. */
   adjust(): void {
     if (!this.isOpen) return
-    const wanted = new Map<string, Parameter>()
-    for (const p of this.model.parameters.list())
-      if (p.component === SHOVEL && this.model.broker.vhosts.has(p.vhost)) wanted.set(keyOf(p), p)
-    for (const [key, e] of this.entries)
-      if (JSON.stringify(wanted.get(key)?.value) !== e.text) this.remove(key, e)
-    for (const [key, p] of wanted) if (!this.entries.has(key)) this.add(key, p)
+    for (const p of this.model.parameters.list()) if (p.component === SHOVEL) this.adjustOne(p)
+    for (const e of this.entries.values()) this.adjustOne(e)
   }
 
-  private add(key: string, { vhost, name, value }: Parameter): void {
+  private adjustOne({ vhost, name }: { vhost: string; name: string }): void {
+    const { parameters, broker } = this.model
+    const wanted = broker.vhosts.has(vhost) ? parameters.get({ vhost, component: SHOVEL, name }) : undefined
+    const key = keyOf({ vhost, name })
+    const entry = this.entries.get(key)
+    if (entry?.parameter === wanted) return
+    if (entry !== undefined) this.remove(key, entry)
+    if (wanted !== undefined) this.add(key, wanted)
+  }
+
+  private add(key: string, parameter: Parameter): void {
     const { model } = this
+    const { vhost, name, value } = parameter
     const host = {
       vhost,
       name,
@@ -68,7 +77,7 @@ export class Shovels {
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Only now: amqplib is loaded with it.
     const shovel = import('./shovel.ts').then((m) => new m.Shovel(value, host, model.logger, done))
-    const entry: Entry = { vhost, name, text: JSON.stringify(value), shovel, failure: undefined }
+    const entry: Entry = { vhost, name, parameter, shovel, failure: undefined }
     this.entries.set(key, entry)
     shovel.then(
       (s) => {

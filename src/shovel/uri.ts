@@ -1,8 +1,6 @@
 /** AMQP addresses in RabbitMQ's form: `amqp://`, without a host, is the broker itself. */
 
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
 
 export interface AmqpAddress {
   /** As it may be shown: without user and password. */
@@ -10,7 +8,7 @@ export interface AmqpAddress {
   /** undefined = the broker that the shovel is in. */
   readonly host: string | undefined
   readonly port: number
-  readonly tls: ConnectionOptions | undefined
+  readonly tls: AddressTls | undefined
   readonly vhost: string
   readonly user: string | undefined
   readonly password: string | undefined
@@ -20,6 +18,16 @@ export interface AmqpAddress {
   readonly channelMax: number
   /** ms for TCP, TLS and the login. */
   readonly timeoutMs: number
+}
+
+/** Files are read when it connects. */
+export interface AddressTls {
+  readonly cacertfile: string | undefined
+  readonly certfile: string | undefined
+  readonly keyfile: string | undefined
+  readonly passphrase: string | undefined
+  readonly servername: string | undefined
+  readonly rejectUnauthorized: boolean
 }
 
 export class UriError extends Error {}
@@ -88,27 +96,15 @@ function numberOf(options: URLSearchParams, name: string): number | undefined {
   return Number(text)
 }
 
-/** Files are read when it connects. */
-function tlsOf(options: URLSearchParams, host: string | undefined): ConnectionOptions {
-  const file = (name: string): Buffer | undefined => {
-    const path = options.get(name)
-    return path === null ? undefined : readFileSync(path)
-  }
+function tlsOf(options: URLSearchParams, host: string | undefined): AddressTls {
   const name = options.get('server_name_indication')
   const servername = name ?? (host !== undefined && isIP(host) === 0 ? host : undefined)
-  const passphrase = options.get('password')
   return {
-    get ca() {
-      return file('cacertfile')
-    },
-    get cert() {
-      return file('certfile')
-    },
-    get key() {
-      return file('keyfile')
-    },
-    ...(passphrase === null ? {} : { passphrase }),
-    ...(servername === undefined || servername === 'disable' ? {} : { servername }),
+    cacertfile: options.get('cacertfile') ?? undefined,
+    certfile: options.get('certfile') ?? undefined,
+    keyfile: options.get('keyfile') ?? undefined,
+    passphrase: options.get('password') ?? undefined,
+    servername: servername === 'disable' ? undefined : servername,
     // As RabbitMQ's client: nothing is checked unless it is asked for.
     rejectUnauthorized: options.get('verify') === 'verify_peer',
   }

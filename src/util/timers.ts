@@ -35,21 +35,26 @@ let began: number | undefined
 
 /** Resolves behind the input that is waiting now; of very many, as many in a turn as there is time for. */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => soon(() => goOn(resolve)))
+  return new Promise(whenThereIsTime)
 }
 
-function goOn(resolve: () => void): void {
+/** The same, for whoever does not await it. */
+export function whenThereIsTime(action: () => void): void {
+  soon(() => goOn(action))
+}
+
+function goOn(action: () => void): void {
   if (began === undefined) {
     began = elapsed()
     soon(() => {
       began = undefined
     })
   } else if (elapsed() - began >= TURN_MS) {
-    soon(() => goOn(resolve))
+    soon(() => goOn(action))
     return
   }
   // What is done behind it is over before the next one's is asked for.
-  resolve()
+  action()
 }
 
 /** Rejects where the signal says so first. */

@@ -3,6 +3,7 @@ import { policyRequest } from '../../definitions/requests.ts'
 import { policyJson } from '../../definitions/shapes.ts'
 import type { GlobalParameter, Parameter, ParameterName } from '../../model/parameters.ts'
 import {
+  checkParameterSize,
   isComponent,
   NO_EFFECT,
   SHOVEL,
@@ -39,6 +40,7 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
     checkComponent(r, component)
     const isNew = rows(r).every((p) => p.name !== name)
     const { value } = r.body
+    checkParameterSize(value)
     if (component === LIMITS) setVhostLimits(r.broker, vhost, value)
     else if (component === OPERATOR_POLICY)
       await setPolicy(r.broker, vhost, policyRequest(name, (value ?? {}) as Json), true)
@@ -120,6 +122,7 @@ function globalParameterRoutes(add: AddRoute): void {
   add('PUT', 'global-parameters/:name', 'administrator', (r) => {
     const name = r.params['name'] as string
     const isNew = r.model.parameters.listGlobal().every((g) => g.name !== name)
+    checkParameterSize(r.body['value'])
     r.model.parameters.setGlobal(name, r.body['value'])
     return r.stored(isNew)
   })

@@ -7,7 +7,8 @@ import { readableQueue, takeMessages } from '../../operations/messages.ts'
 import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import type { Json } from '../../util/json.ts'
-import { bindingJson, consumerJson, implicitBindingJson, queueJson } from '../describe.ts'
+import { bindingKind, bindingRows } from '../binding-rows.ts'
+import { consumerJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
 import type { Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
@@ -113,7 +114,7 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
 function contentRoutes(add: AddRoute, one: string): void {
   add('GET', `${one}/bindings`, 'management', (r) => {
     const [vhost, q] = [r.vhost(), existing(r)]
-    return [implicitBindingJson(vhost, q), ...vhost.bindings.to(q).map((b) => bindingJson(vhost, b))]
+    return r.listAll([{ vhost, bound: q }, ...bindingRows(vhost, vhost.bindings.to(q))], bindingKind)
   })
   add('DELETE', `${one}/contents`, 'management', (r) => {
     purgeQueue(r.caller(r.vhost()), existing(r).name)

@@ -1,4 +1,5 @@
 import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
+import type { Queue } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { argumentsOf } from '../../definitions/requests.ts'
 import { destinationType as destinationTypeOf } from '../../definitions/shapes.ts'
@@ -6,6 +7,8 @@ import { bind, unbind } from '../../operations/bindings.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
 import type { Json } from '../../util/json.ts'
+import { Pace } from '../../util/pace.ts'
+import { type BindingRow, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
 import type { Listed } from '../listing.ts'
@@ -78,13 +81,13 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
   add('GET', `${one}/bindings/source`, 'management', (r) => {
     const vhost = r.vhost()
     const x = vhost.exchanges.get(exchangeName(r.params['name']))
-    if (x?.name === '') return Array.from(vhost.queues.values(), (q) => implicitBindingJson(vhost, q))
-    return x === undefined ? [] : vhost.bindings.from(x).map((b) => bindingJson(vhost, b))
+    if (x?.name === '') return r.listAll(implicitRows(vhost), bindingKind)
+    return r.listAll(x === undefined ? [] : bindingRows(vhost, vhost.bindings.from(x)), bindingKind)
   })
   add('GET', `${one}/bindings/destination`, 'management', (r) => {
     const vhost = r.vhost()
     const x = vhost.exchanges.get(exchangeName(r.params['name']))
-    return x === undefined ? [] : vhost.bindings.to(x).map((b) => bindingJson(vhost, b))
+    return r.listAll(x === undefined ? [] : bindingRows(vhost, vhost.bindings.to(x)), bindingKind)
   })
   add('POST', `${one}/publish`, 'management', async (r) => {
     const properties = propertiesFrom((r.body['properties'] ?? {}) as Json)
@@ -99,25 +102,26 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
 }
 
 /** Every queue is bound to the default exchange. */
-function implicitOf(r: Request, destinationType: 'queue' | 'exchange'): Json | undefined {
-  const vhost = r.vhost()
+function implicitOf(r: Request, destinationType: 'queue' | 'exchange'): Queue | undefined {
   if (exchangeName(r.params['source']) !== '' || destinationType !== 'queue') return undefined
-  const q = vhost.queues.get(r.params['destination'] as string)
-  return q === undefined ? undefined : implicitBindingJson(vhost, q)
+  return r.vhost().queues.get(r.params['destination'] as string)
+}
+
+/** @throws HttpError 404 */
+async function bindingOf(list: readonly Binding[], key: string): Promise<Binding> {
+  const keys = [key, quoted(key).replaceAll('~', '%7E')]
+  const pace = new Pace()
+  for (const b of list) {
+    if (keys.includes(propertiesKey(b.routingKey, b.arguments))) return b
+    if (pace.isLong) await pace.rest()
+  }
+  throw notFound()
 }
 
 function bindingRoutes(add: AddRoute): void {
-  const all = (vhost: Vhost): Json[] => [
-    ...Array.from(vhost.queues.values(), (q) => implicitBindingJson(vhost, q)),
-    ...Array.from(vhost.bindings, (b: Binding) => bindingJson(vhost, b)),
-  ]
-  const kind: Listed<Json> = {
-    name: (b) => String(b['source']),
-    vhost: (b) => String(b['vhost']),
-    describe: (b) => b,
-  }
+  const all = (vhost: Vhost): BindingRow[] => implicitRows(vhost).concat(bindingRows(vhost, vhost.bindings))
   for (const path of ['bindings', 'bindings/:vhost'])
-    add('GET', path, 'management', (r) => r.list(r.vhostsOfPath().flatMap(all), kind))
+    add('GET', path, 'management', (r) => r.list(r.vhostsOfPath().flatMap(all), bindingKind))
   for (const [letter, destinationType] of [
     ['q', 'queue'],
     ['e', 'exchange'],
@@ -133,17 +137,14 @@ function bindingRoutes(add: AddRoute): void {
           (b) => b.destination.name === r.params['destination'] && destinationTypeOf(b) === destinationType,
         )
     }
-    const one = (r: Request): Binding => {
-      const wanted = r.params['props'] as string
-      const keys = [wanted, quoted(wanted).replaceAll('~', '%7E')]
-      const found = list(r).find((b) => keys.includes(propertiesKey(b.routingKey, b.arguments)))
-      if (found === undefined) throw notFound()
-      return found
-    }
+    const one = (r: Request): Promise<Binding> => bindingOf(list(r), r.params['props'] as string)
     add('GET', between, 'management', (r) => {
       const vhost = r.vhost()
       const implicit = implicitOf(r, destinationType)
-      return [...(implicit === undefined ? [] : [implicit]), ...list(r).map((b) => bindingJson(vhost, b))]
+      return r.listAll(
+        [...(implicit === undefined ? [] : [{ vhost, bound: implicit }]), ...bindingRows(vhost, list(r))],
+        bindingKind,
+      )
     })
     add('POST', between, 'management', async (r) => {
       const [source, destination] = [exchangeName(r.params['source']), r.params['destination'] as string]
@@ -155,15 +156,16 @@ function bindingRoutes(add: AddRoute): void {
       r.reply.header('location', `${quoted(destination)}/${quoted(propertiesKey(key, args))}`)
       return r.stored(true)
     })
-    add('GET', `${between}/:props`, 'management', (r) => {
-      const implicit = implicitOf(r, destinationType)
+    add('GET', `${between}/:props`, 'management', async (r) => {
+      const queue = implicitOf(r, destinationType)
+      const implicit = queue && implicitBindingJson(r.vhost(), queue)
       const { props } = r.params
       const isIt =
         implicit !== undefined && [props, quoted(props ?? '')].includes(implicit['properties_key'] as string)
-      return isIt ? implicit : bindingJson(r.vhost(), one(r))
+      return isIt ? implicit : bindingJson(r.vhost(), await one(r))
     })
-    add('DELETE', `${between}/:props`, 'management', (r) => {
-      const b = one(r)
+    add('DELETE', `${between}/:props`, 'management', async (r) => {
+      const b = await one(r)
       const { routingKey } = b
       const names = { source: b.source.name, destination: b.destination.name, destinationType }
       unbind(r.caller(r.vhost()), { ...names, routingKey, arguments: b.arguments })

@@ -1,0 +1,29 @@
+/** Bindings in lists: there may be very many, so each is described when it is come to. */
+import type { Binding } from '../broker/exchange/exchange.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { bindingJson, implicitBindingJson } from './describe.ts'
+import type { Listed } from './listing.ts'
+
+/** A binding, or that of a queue to the default exchange. */
+export interface BindingRow {
+  readonly vhost: Vhost
+  readonly bound: Binding | Queue
+}
+
+const isQueue = (bound: Binding | Queue): bound is Queue => !('source' in bound)
+
+export const bindingKind: Listed<BindingRow> = {
+  name: ({ bound }) => (isQueue(bound) ? '' : bound.source.name),
+  vhost: ({ vhost }) => vhost.name,
+  describe: ({ vhost, bound }) =>
+    isQueue(bound) ? implicitBindingJson(vhost, bound) : bindingJson(vhost, bound),
+}
+
+export function bindingRows(vhost: Vhost, list: Iterable<Binding>): BindingRow[] {
+  return Array.from(list, (bound) => ({ vhost, bound }))
+}
+
+export function implicitRows(vhost: Vhost): BindingRow[] {
+  return Array.from(vhost.queues.values(), (bound) => ({ vhost, bound }))
+}

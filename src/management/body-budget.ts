@@ -1,0 +1,70 @@
+/**
+ * Bodies of requests that are being read or handled: all together they have so many octets, and one user's a part of that.
+ * Short ones are not counted: the number of connections bounds them.
+ */
+import { type Readable, Transform, type TransformCallback } from 'node:stream'
+import { HTTP_BODIES_BYTES_MAX, HTTP_BODIES_BYTES_OF_USER_MAX, HTTP_BODY_BYTES_SHORT } from '../limits.ts'
+import { HttpError } from './http.ts'
+
+export class BodyBudget {
+  private bytes = 0
+  private readonly ofUser = new Map<string, number>()
+
+  /** @param length octets. @returns what gives them back, once. @throws HttpError 503 */
+  reserve(user: string, length: number): () => void {
+    const own = (this.ofUser.get(user) ?? 0) + length
+    if (this.bytes + length > HTTP_BODIES_BYTES_MAX || own > HTTP_BODIES_BYTES_OF_USER_MAX)
+      throw new HttpError(503, 'busy', 'too many long bodies are being read')
+    this.bytes += length
+    this.ofUser.set(user, own)
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      this.bytes -= length
+      const left = (this.ofUser.get(user) ?? 0) - length
+      if (left > 0) this.ofUser.set(user, left)
+      else this.ofUser.delete(user)
+    }
+  }
+
+  /** Of a body that is reserved as it comes. @param held gets what gives back all of it */
+  counted(user: string, body: Readable, held: (release: () => void) => void): Readable {
+    const releases: (() => void)[] = []
+    const counter = new Counter((bytes) => releases.push(this.reserve(user, bytes)))
+    held(() => {
+      for (const release of releases.splice(0)) release()
+    })
+    body.on('error', (error) => counter.destroy(error))
+    return body.pipe(counter)
+  }
+}
+
+/** Asks for room in pieces of this size. */
+const PIECE_BYTES = 1024 * 1024
+
+class Counter extends Transform {
+  /** Fastify compares it with the length that the client has told. */
+  receivedEncodedLength = 0
+  private readonly reserve: (bytes: number) => void
+  private reserved = HTTP_BODY_BYTES_SHORT
+
+  constructor(reserve: (bytes: number) => void) {
+    super()
+    this.reserve = reserve
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.receivedEncodedLength += chunk.length
+    try {
+      while (this.receivedEncodedLength > this.reserved) {
+        this.reserve(PIECE_BYTES)
+        this.reserved += PIECE_BYTES
+      }
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done(null, chunk)
+  }
+}

@@ -1,0 +1,172 @@
+/** What takes long because a request asks for much of it. */
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import {
+  HTTP_BODIES_BYTES_OF_USER_MAX,
+  HTTP_BODY_BYTES_SHORT,
+  PARAMETER_BYTES_MAX,
+} from '../../src/limits.ts'
+import { BodyBudget } from '../../src/management/body-budget.ts'
+import { Columns } from '../../src/management/columns.ts'
+import { Parameters } from '../../src/model/parameters.ts'
+import type { GroupCommit } from '../../src/storage/batch.ts'
+import { sortedSlowly } from '../../src/util/pace.ts'
+import { StoredObjects } from '../../src/util/stored-objects.ts'
+import { useHttp } from './target.ts'
+
+const http = useHttp()
+
+describe('columns', () => {
+  it.each<[string, unknown]>([
+    ['a', { a: 1 }],
+    ['a,a', { a: 1 }],
+    ['b.c', { b: { c: 2 } }],
+    ['b.c,b.d,b.e', { b: { c: 2, d: 3 } }],
+    ['b.c,b', { b: { c: 2, d: 3 } }],
+    ['l.x', { l: [{ x: 1 }, {}, 5] }],
+    ['nothing,a.b,__proto__,constructor.name', { a: 1 }],
+    ['', {}],
+    ['.', {}],
+  ])('%s', (columns, expected) => {
+    const object = { a: 1, b: { c: 2, d: 3 }, l: [{ x: 1 }, { y: 2 }, 5] }
+    expect(JSON.parse(JSON.stringify(Columns.of(columns).pickOf(object)))).toEqual(expected)
+  })
+
+  it('of which a request names thousands cost no more for each object', () => {
+    const many = Array.from({ length: 8000 }, (_, i) => `a.b${i % 2}`).join(',')
+    let looked = 0
+    const inside = new Proxy({}, { getOwnPropertyDescriptor: () => void looked++ })
+    Columns.of(many).pickOf({ a: inside })
+    expect(looked).toBe(2)
+    expect(Columns.of(`a${'.b'.repeat(8000)}`).pickOf({ a: { b: { c: 1 } } })).toEqual({ a: { b: {} } })
+  })
+})
+
+describe('a list', () => {
+  it('that is sorted in pieces has the order of one that is sorted at once', async () => {
+    for (const length of [0, 1, 2, 3, 10, 99, 100]) {
+      const items = Array.from({ length }, (_, i) => ({ key: (i * 37) % 11, i }))
+      const compare = (a: { key: number }, b: { key: number }): number => a.key - b.key
+      for (const run of [1, 2, 3, 7, 1000])
+        expect(await sortedSlowly(items, compare, run)).toEqual([...items].sort(compare))
+    }
+  })
+
+  it('is sorted by what is long, and by bindings', async () => {
+    for (const n of [3, 1, 2]) {
+      await http.put(`queues/%2F/s${n}`, { arguments: { z: Array.from({ length: 500 }, () => n) } })
+      await http.post(`bindings/%2F/e/amq.direct/q/s${n}`, { routing_key: `k${n}` })
+    }
+    const names = (json: { name: string }[]): string[] => json.map((q) => q.name)
+    expect(names((await http.get('queues?sort=arguments.z')).json)).toEqual(['s1', 's2', 's3'])
+    const { json } = await http.get(
+      'bindings?sort=routing_key&sort_reverse=true&columns=routing_key&name=amq.direct',
+    )
+    expect(json).toEqual([{ routing_key: 'k3' }, { routing_key: 'k2' }, { routing_key: 'k1' }])
+    const from = await http.get('exchanges/%2F/amq.direct/bindings/source?columns=destination&page=1')
+    expect(from.json.map((b: { destination: string }) => b.destination)).toEqual(['s3', 's1', 's2'])
+    expect((await http.get('queues/%2F/s1/bindings')).json.map((b: { source: string }) => b.source)).toEqual([
+      '',
+      'amq.direct',
+    ])
+    expect((await http.get('bindings/%2F/e/amq.direct/q/s1/k1')).json.routing_key).toBe('k1')
+    expect((await http.delete('bindings/%2F/e/amq.direct/q/s1/k1')).status).toBe(204)
+    expect((await http.delete('bindings/%2F/e/amq.direct/q/s1/k1')).status).toBe(404)
+  })
+})
+
+describe('parameters', () => {
+  const stored = (map: Map<string, Buffer>): [Parameters, { puts: number[] }] => {
+    const puts: number[] = []
+    const changes = {
+      put: (key: string, value: Buffer) => {
+        puts.push(value.length)
+        map.set(key, value)
+      },
+      delete: (key: string) => void map.delete(key),
+    }
+    const scan = (prefix: string) =>
+      [...map].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => ({ key, value }))
+    const objects = new StoredObjects({ scan }, changes, () => {})
+    const p = new Parameters(objects, changes as unknown as GroupCommit)
+    p.restore()
+    return [p, { puts }]
+  }
+  const shovel = (name: string, value: unknown) => ({ vhost: '/', component: 'shovel', name, value })
+
+  it('are written each for itself, and only where they change', () => {
+    const map = new Map<string, Buffer>()
+    const [p, { puts }] = stored(map)
+    const changed: string[] = []
+    p.watch(({ name }) => changed.push(name))
+    p.set(shovel('large', { x: 'x'.repeat(100_000) }))
+    p.set(shovel('small', { x: 1 }))
+    p.set(shovel('small', { x: 1 }))
+    p.setGlobal('g', 5)
+    expect(puts.map((n) => n > 1000)).toEqual([true, false, false])
+    expect(changed).toEqual(['large', 'small'])
+    p.remove(shovel('large', undefined))
+    const [again] = stored(map)
+    expect(again.list()).toEqual([shovel('small', { x: 1 })])
+    expect(again.global('g')).toBe(5)
+  })
+
+  it('of earlier releases, which are one value, are taken over', () => {
+    const old = { parameters: [shovel('a', 1), shovel('b', { c: 2 })], globals: [{ name: 'g', value: [] }] }
+    const map = new Map([['parameters', Buffer.from(JSON.stringify(old))]])
+    const [p] = stored(map)
+    expect([p.list(), p.listGlobal()]).toEqual([old.parameters, old.globals])
+    expect(map.has('parameters')).toBe(false)
+    expect(stored(map)[0].list()).toEqual(old.parameters)
+  })
+
+  it('have a largest value', async () => {
+    const large = 'x'.repeat(PARAMETER_BYTES_MAX)
+    for (const path of ['parameters/federation/%2F/p', 'global-parameters/p'])
+      expect((await http.put(path, { value: large })).status).toBe(400)
+    const parameter = { vhost: '/', component: 'federation', name: 'p', value: large }
+    expect((await http.post('definitions', { parameters: [parameter] })).status).toBe(400)
+    expect((await http.put('parameters/federation/%2F/p', { value: large.slice(100) })).status).toBe(201)
+  })
+})
+
+describe('bodies', () => {
+  it('that are long share room, of which one user has a part', async () => {
+    const budget = new BodyBudget()
+    const part = HTTP_BODIES_BYTES_OF_USER_MAX / 2
+    const release = budget.reserve('a', part)
+    budget.reserve('a', part)
+    expect(() => budget.reserve('a', 1)).toThrow('too many long bodies')
+    budget.reserve('b', 1)
+    expect(() => budget.reserve('b', part * 2)).toThrow('too many long bodies')
+    release()
+    release()
+    budget.reserve('a', part)
+    expect(() => budget.reserve('a', 1)).toThrow('too many long bodies')
+  })
+
+  it('of a length that nobody has told are counted as they come', async () => {
+    const budget = new BodyBudget()
+    const releases: (() => void)[] = []
+    const body = (bytes: number): Readable =>
+      Readable.from([Buffer.alloc(bytes / 2), Buffer.alloc(bytes / 2)])
+    const read = (bytes: number): Promise<string> =>
+      text(budget.counted('a', body(bytes), (release) => void releases.push(release)))
+    expect((await read(HTTP_BODY_BYTES_SHORT)).length).toBe(HTTP_BODY_BYTES_SHORT)
+    await read(4 * 1024 * 1024)
+    const rest = budget.reserve('a', HTTP_BODIES_BYTES_OF_USER_MAX - 4 * 1024 * 1024)
+    await expect(read(4 * 1024 * 1024)).rejects.toThrow('too many long bodies')
+    rest()
+    await read(4 * 1024 * 1024)
+    for (const release of releases) release()
+    budget.reserve('a', HTTP_BODIES_BYTES_OF_USER_MAX)
+  })
+
+  it('of up to 64 MiB are read', async () => {
+    const payload = 'x'.repeat(8 * 1024 * 1024)
+    const message = { properties: {}, routing_key: 'nowhere', payload, payload_encoding: 'string' }
+    for (let i = 0; i < 25; i++)
+      expect((await http.post('exchanges/%2F/amq.default/publish', message)).status).toBe(200)
+  })
+})
