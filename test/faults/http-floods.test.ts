@@ -24,16 +24,34 @@ beforeAll(async () => {
 })
 afterAll(() => broker.close())
 
-function client(port: number, octets: string): { socket: Socket; text: () => string } {
-  const socket = connect(port, '127.0.0.1', () => socket.write(octets))
-  const parts: string[] = []
-  socket.setEncoding('latin1').on('data', (s: string) => void parts.push(s))
-  socket.on('error', () => {})
-  onTestFinished(() => void socket.destroy())
-  return { socket, text: () => parts.join('') }
+interface Client {
+  readonly socket: Socket
+  readonly text: () => string
+  /** Resolves when so many answers have begun to come. */
+  readonly answered: (count: number) => Promise<void>
 }
 
-const answersIn = (text: string): number => text.split('HTTP/1.1 ').length - 1
+function client(port: number, octets: string): Client {
+  const socket = connect(port, '127.0.0.1', () => socket.write(octets))
+  const parts: string[] = []
+  let last = ''
+  let count = 0
+  socket.setEncoding('latin1').on('data', (s: string) => {
+    parts.push(s)
+    // One of them may be cut in two.
+    const seen = last + s
+    count += seen.split(ANSWER).length - 1
+    last = seen.slice(-(ANSWER.length - 1))
+  })
+  socket.on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  const answered = async (wanted: number): Promise<void> => {
+    while (count < wanted) await once(socket, 'data')
+  }
+  return { socket, text: () => parts.join(''), answered }
+}
+
+const ANSWER = 'HTTP/1.1 '
 
 /** Requests of this process that were begun and not answered, at most. */
 function watchRequests(): () => number {
@@ -54,7 +72,10 @@ function watchRequests(): () => number {
   return () => most
 }
 
-describe('a thousand requests in one packet', () => {
+/** In one packet: far more than a piece of what is parsed has. */
+const REQUESTS = 400
+
+describe('hundreds of requests in one packet', () => {
   const login = `Authorization: Basic ${btoa('guest:guest')}\r\n`
   it.each([
     ['metricsPort', 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'],
@@ -68,15 +89,14 @@ describe('a thousand requests in one packet', () => {
     ],
   ] as const)('to the %s are answered one after the other: %s', async (which, request) => {
     const most = watchRequests()
-    const { text } = client(broker[which] as number, request.repeat(1000))
-    await until(() => answersIn(text()) === 1000, 'the answers')
+    await client(broker[which] as number, request.repeat(REQUESTS)).answered(REQUESTS)
     expect(most()).toBeLessThanOrEqual(Math.ceil(HTTP_PIECE_BYTES / request.length) + 1)
   })
 
   it('with wrong logins fill no log', async () => {
     const wrong = `GET /api/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Basic ${btoa('x')}\r\n\r\n`
-    const { text } = client(broker.managementPort as number, wrong.repeat(DOOR_LINES_PER_MINUTE * 2))
-    await until(() => answersIn(text()) > DOOR_LINES_PER_MINUTE, 'answers')
+    const { answered } = client(broker.managementPort as number, wrong.repeat(DOOR_LINES_PER_MINUTE * 2))
+    await answered(DOOR_LINES_PER_MINUTE + 5)
     expect(warnings.filter((w) => w === 'HTTP login refused').length).toBeLessThanOrEqual(
       DOOR_LINES_PER_MINUTE,
     )
