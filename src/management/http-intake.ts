@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
+import { hearErrors } from '../util/sockets.ts'
 import { elapsed, soon, whenThereIsTime } from '../util/timers.ts'
 
 /** Of a body whose length is known, and that is not near its end. */
@@ -41,6 +42,8 @@ export function parseBitByBit(server: Server): void {
     intakes.set(socket, new Intake(socket))
   })
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    // Whoever reads a body does not always listen to the end of it, when its client leaves.
+    hearErrors(request)
     intakes.get(request.socket)?.requested(request, response)
   })
   // Node's own answer leaves the connection open for more of them.

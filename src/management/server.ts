@@ -132,7 +132,9 @@ export class ManagementServer {
     })
     this.app.setErrorHandler((error, request, reply) => {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
-      if (status >= 500 && status !== 503) node.logger.error({ err: error }, 'HTTP request failed')
+      const hasLeft = request.raw.destroyed && !request.raw.complete
+      if (status >= 500 && status !== 503 && !hasLeft)
+        node.logger.error({ err: error }, 'HTTP request failed')
     })
     this.readBodies(bodyBytesMax)
     for (const routes of [

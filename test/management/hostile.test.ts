@@ -1,4 +1,5 @@
 /** Every route with what no client would send: it is refused or taken, and never a failure of the broker's. */
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
@@ -91,6 +92,41 @@ function raw(octets: string): Promise<string> {
     socket.write(octets, 'latin1')
   })
 }
+
+describe('a client that leaves in the middle of a body', () => {
+  const head = `Authorization: Basic ${btoa('guest:guest')}\r\nHost: h\r\n`
+  const form = 'Content-Type: multipart/form-data; boundary=x\r\n'
+  const part = '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n{'
+  it.each([
+    ['of JSON', 'Content-Length: 100\r\n', '{'],
+    ['of much JSON', 'Content-Length: 1000000\r\n', '{"a":"'.padEnd(200_000)],
+    ['in chunks', 'Transfer-Encoding: chunked\r\n', '5\r\n{"a":\r\n'],
+    ['of a form', `${form}Content-Length: 1000\r\n`, part],
+    [
+      'of a form in chunks',
+      `${form}Transfer-Encoding: chunked\r\n`,
+      `${part.length.toString(16)}\r\n${part}\r\n`,
+    ],
+    ['of a form that has not begun', `${form}Content-Length: 1000\r\n`, ''],
+  ])('%s is no failure of the broker', async (_what, more, body) => {
+    const before = errors.length
+    const { port } = new URL(http.base)
+    const paths = ['definitions', 'queues/%2F/left', 'login']
+    for (let i = 0; i < 30; i++) {
+      const socket = connect(Number(port), '127.0.0.1')
+      socket.on('error', () => {})
+      const method = i % 3 === 1 ? 'PUT' : 'POST'
+      socket.write(`${method} /api/${paths[i % 3]} HTTP/1.1\r\n${head}${more}\r\n${body}`, () => {
+        if (i % 2 === 0) socket.resetAndDestroy()
+        else socket.destroy()
+      })
+      await once(socket, 'close')
+    }
+    // What came first is done with.
+    expect((await http.get('overview')).status).toBe(200)
+    expect(errors.slice(before)).toEqual([])
+  })
+})
 
 describe('a request', () => {
   const login = `Authorization: Basic ${btoa('guest:guest')}\r\nHost: h\r\n`
