@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** They look at the process they run in: its memory, its globals, its modules. Each has one of its own. */
-const alone: string[] = []
+/** Looks at what the others have recorded. */
+const LAST = 'test/conformance/coverage.test.ts'
 
 export default defineConfig({
   test: {
@@ -22,9 +22,13 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{interop,oracle,web,cluster/engine}/**', ...alone],
+          exclude: ['test/{interop,oracle,web,cluster/engine}/**', LAST],
           isolate: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'coverage', include: [LAST], isolate: false, sequence: { groupOrder: 1 } },
       },
     ],
   },

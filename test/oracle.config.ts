@@ -8,6 +8,7 @@ export default defineConfig({
       'test/oracle/**/*.test.ts',
       'test/management/{http,definitions,parity,tools}.test.ts',
     ],
+    exclude: ['test/conformance/coverage.test.ts'],
     globalSetup: ['test/support/scratch.ts', 'test/support/oracle.ts'],
     setupFiles: ['test/support/setup.ts'],
     // RabbitMQ takes its time on a busy machine.

@@ -1,9 +1,17 @@
 /** x-arguments of queues: what each kind takes, refuses, and compares with a redeclaration. */
 import { describe, expect, it } from 'vitest'
-import { FieldTable, type FieldValue, fieldEntry } from '../../src/protocol/field-table.ts'
+import { rows } from '../../src/broker/arguments/table.ts'
+import {
+  FieldTable,
+  type FieldValue,
+  fieldEntry,
+  type PlainValue,
+  toField,
+} from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { CH, session } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
+import { argumentValues, type Values } from './argument-values.ts'
 
 const t = useTarget()
 type Kind = 'classic' | 'quorum' | 'stream'
@@ -134,6 +142,39 @@ describe('values of arguments', () => {
     'classic queues take x-queue-leader-locator',
     async () => {
       expect(await declared('classic', { 'x-queue-leader-locator': text('balanced') })).toBe('ok')
+    },
+  )
+})
+
+const kinds: readonly Kind[] = ['classic', 'quorum', 'stream']
+const byRow = rows.flatMap((row) => kinds.map((kind) => [row.name, kind, row] as const))
+
+const fields = (plain: { [name: string]: PlainValue }): Record<string, FieldValue> =>
+  Object.fromEntries(Object.entries(plain).map(([name, v]) => [name, toField(v)]))
+
+describe('every argument', () => {
+  const ours = differs('the table is of 4.x, with some of Leveret’s own')
+
+  ours.each(byRow)('%s, right, is taken or refused by the kind: %s', async (name, kind, row) => {
+    const { good, needs = {} } = argumentValues[name] as Values
+    const answer = await declared(
+      kind,
+      fields(row.kinds.includes(kind) ? { ...needs, [name]: good } : { [name]: good }),
+    )
+    if (row.kinds.includes(kind) || row.takenByAll === true) expect(answer).toBe('ok')
+    else
+      expect(answer).toMatch(
+        new RegExp(`^invalid arg '${name}' for queue 'q' in vhost '/' of queue type rabbit_`),
+      )
+  })
+
+  ours.each(byRow.filter(([, kind, row]) => row.kinds.includes(kind)))(
+    '%s, wrong, is refused or not looked at: %s',
+    async (name, kind, { unchecked }) => {
+      const { bad } = argumentValues[name] as Values
+      const answer = await declared(kind, { [name]: toField(bad) })
+      if (unchecked === true) expect(answer).toBe('ok')
+      else expect(answer).toMatch(new RegExp(`^invalid (arg|type '\\w+' for arg) '${name}'`))
     },
   )
 })

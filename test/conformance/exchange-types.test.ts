@@ -18,7 +18,7 @@ import {
 } from '../support/session.ts'
 import { differs, fresh, useTarget } from '../support/target.ts'
 import { until } from '../support/until.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { publishFrames, table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
 
@@ -192,17 +192,20 @@ describe('x-delayed-message', () => {
     await bindQueue(w, q, x, 'k')
     await confirmSelect(w)
     const began = Date.now()
-    for (const [body, delay] of [
-      ['third', 260],
-      ['second', 140],
-      ['first', 0],
-    ] as const)
-      w.publish(CH, {
+    const frames = [
+      { body: 'third', delay: 260 },
+      { body: 'second', delay: 140 },
+      { body: 'first', delay: 0 },
+    ].map(({ body, delay }) =>
+      publishFrames(CH, {
         exchange: x,
         routingKey: 'k',
         body,
         properties: { headers: table({ 'x-delay': delay, mine: 1 }) },
-      })
+      }),
+    )
+    // At once: their delays begin at the same time.
+    w.write(Buffer.concat(frames))
     await confirmed(w, 3)
     await consume(w, q, { noAck: true })
     expect(await bodies(w, 2)).toEqual(['first', 'second'])

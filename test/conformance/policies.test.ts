@@ -1,5 +1,6 @@
 /** Policies and the firehose, set over the HTTP API and seen over AMQP (behaviour.md sections 9 and 10). */
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { rows } from '../../src/broker/arguments/table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { useHttp } from '../management/target.ts'
 import {
@@ -21,6 +22,7 @@ import {
 import { differs, fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
+import { argumentValues, type Values } from './argument-values.ts'
 
 const http = useHttp()
 const t = {
@@ -64,6 +66,54 @@ async function publish(w: Wire, queue: string, bodies: readonly string[]): Promi
 }
 
 const five = ['1', '2', '3', '4', '5']
+
+describe('every key', () => {
+  const keys = rows.flatMap(({ name, policy, kinds }) =>
+    policy === undefined
+      ? []
+      : [[policy.key, policy, argumentValues[name] as Values, kinds[0] as string] as const],
+  )
+  const ours = differs('the table is of 4.x, with some of Leveret’s own')
+
+  ours.each(keys)('%s is in force for a queue', async (key, _, { good }, kind) => {
+    const w = await session(t)
+    const q = fresh('q')
+    const args = table({ 'x-queue-type': kind })
+    await declareQueue(w, { queue: q, exclusive: false, durable: true, arguments: args })
+    onTestFinished(() => http.delete(`queues/%2F/${q}`).then(() => {}))
+    await policy(q, { [key]: good })
+    await inForce(q, { [key]: good })
+  })
+
+  ours.each(keys)(
+    '%s with a wrong value is refused, and so in an operator policy',
+    async (key, { operator, what }, { good, bad }) => {
+      const put = (where: string, value: unknown) =>
+        http.put(`${where}/%2F/${fresh('bad')}`, { pattern: '.*', definition: { [key]: value } })
+      const refused = await put('policies', bad)
+      expect([refused.status, refused.json.reason]).toEqual([
+        400,
+        expect.stringContaining(`is not a valid ${what}`),
+      ])
+      const byOperator = await put('operator-policies', operator === true ? bad : good)
+      expect([byOperator.status, byOperator.json.reason]).toEqual([
+        400,
+        expect.stringContaining(
+          operator === true ? `is not a valid ${what}` : 'not recognised policy settings',
+        ),
+      ])
+    },
+  )
+
+  ours.each(keys.filter(([, { operator }]) => operator === true))(
+    '%s is taken from operators',
+    async (key, _, { good }) => {
+      const w = await session(t)
+      const q = await declareQueue(w)
+      await policy(q, { [key]: good }, { kind: 'operator-policies' })
+    },
+  )
+})
 
 describe('a policy', () => {
   it.each(['classic', 'quorum'])('applies to what exists and is undone when it goes: %s', async (type) => {

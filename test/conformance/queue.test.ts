@@ -374,8 +374,17 @@ describe('x-expires', () => {
 
   differs('RabbitMQ looks at its own pace')('not one that has a consumer', async () => {
     const w = await session(t)
-    const q = await declareQueue(w, { exclusive: false, arguments: table({ 'x-expires': 20 }) })
-    const consumerTag = await consume(w, q)
+    // At once: it would be gone while the machine is busy.
+    w.socket.cork()
+    const declared = declareQueue(w, {
+      exclusive: false,
+      arguments: table({ 'x-expires': 20 }),
+      queue: fresh('q'),
+    })
+    w.send(CH, MethodId.BasicConsume, { consumerTag: 'c' })
+    w.socket.uncork()
+    const [q, consumerTag] = [await declared, 'c']
+    await w.expect(CH, MethodId.BasicConsumeOk)
     // One that nobody uses, and which began to wait later, is gone.
     const unused = await declareQueue(w, { exclusive: false, arguments: table({ 'x-expires': 40 }) })
     await until(() => hasGone(w, unused), 'the other queue to expire')

@@ -1,6 +1,7 @@
 /** The HTTP API of a broker of the test file's own, or of the one in LEVERET_TEST_HTTP. */
 import { afterAll, beforeAll } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
+import { requested } from '../support/record.ts'
 
 const given = process.env['LEVERET_TEST_HTTP']
 
@@ -28,6 +29,7 @@ export class Http {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await r.text()
+    requested(method, path, body, r.status)
     return {
       status: r.status,
       json: text === '' ? undefined : JSON.parse(text),

@@ -17,6 +17,7 @@ import {
   encodeProperties,
   type Properties,
 } from '../../src/protocol/generated/properties.ts'
+import { Conversation } from './record.ts'
 
 /** Longer than a busy machine takes for anything; a test that meets it has failed. */
 const WAIT_MS_MAX = 45_000
@@ -82,6 +83,7 @@ export class Wire implements FrameHandler {
   private pending: { entry: Received; missing: number; parts: Buffer[] } | undefined
   private readonly plain: boolean
   private wake: (() => void)[] = []
+  private readonly conversation = new Conversation()
 
   constructor(socket: Socket, plain: boolean) {
     this.socket = socket
@@ -160,7 +162,9 @@ export class Wire implements FrameHandler {
   }
 
   send<Id extends MethodName<AnyMethod>>(channel: number, id: Id, fields: Partially<Id> = {}): void {
-    this.write(encodeMethodFrame(channel, methodFrom(id, fields)))
+    const m = methodFrom(id, fields)
+    this.conversation.sent(channel, m as AnyMethod)
+    this.write(encodeMethodFrame(channel, m))
   }
 
   /** Sends and waits for the answer of the given kind; anything else that comes first is an error. */
@@ -180,6 +184,9 @@ export class Wire implements FrameHandler {
   }
 
   publish(channel: number, m: PublishOptions): void {
+    const { exchange = '', routingKey = '', mandatory = false, immediate = false } = m
+    const fields = { exchange, routingKey, mandatory, immediate }
+    this.conversation.sent(channel, methodFrom(MethodId.BasicPublish, fields))
     this.write(publishFrames(channel, m))
   }
 
@@ -260,6 +267,7 @@ export class Wire implements FrameHandler {
     const id = buffer.readUInt32BE(start)
     const method = decodeMethod(id, Buffer.from(buffer.subarray(start + 4, end)))
     if (method === undefined) throw new Error(`unknown method ${id}`)
+    this.conversation.received(channel, method)
     const entry: Received = { channel, method }
     const hasContent =
       id === MethodId.BasicDeliver || id === MethodId.BasicGetOk || id === MethodId.BasicReturn

@@ -1,0 +1,67 @@
+/** Errors that the tests of a method leave out: those that it shares with other methods. */
+import { describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { CH, declareExchange, declareQueue, refused, session } from '../support/session.ts'
+import { fresh, useTarget } from '../support/target.ts'
+import { table, type Wire } from '../support/wire.ts'
+
+const t = useTarget()
+
+describe('a queue without a name, where none has been declared', () => {
+  it.each<[string, (w: Wire) => void]>([
+    ['queue.bind', (w) => w.send(CH, MethodId.QueueBind, { exchange: 'amq.direct', routingKey: 'k' })],
+    ['queue.unbind', (w) => w.send(CH, MethodId.QueueUnbind, { exchange: 'amq.direct', routingKey: 'k' })],
+    ['queue.delete', (w) => w.send(CH, MethodId.QueueDelete)],
+    ['queue.purge', (w) => w.send(CH, MethodId.QueuePurge)],
+    ['basic.get', (w) => w.send(CH, MethodId.BasicGet)],
+    ['basic.consume', (w) => w.send(CH, MethodId.BasicConsume)],
+  ])('%s is 404', async (_, send) => {
+    const w = await session(t)
+    send(w)
+    expect(await refused(w)).toEqual([404, 'NOT_FOUND - no previously declared queue'])
+  })
+})
+
+describe('an exclusive queue of another connection', () => {
+  it.each<[string, (w: Wire, queue: string) => void]>([
+    ['queue.bind', (w, queue) => w.send(CH, MethodId.QueueBind, { queue, exchange: 'amq.direct' })],
+    ['queue.unbind', (w, queue) => w.send(CH, MethodId.QueueUnbind, { queue, exchange: 'amq.direct' })],
+    ['queue.delete', (w, queue) => w.send(CH, MethodId.QueueDelete, { queue })],
+    ['queue.purge', (w, queue) => w.send(CH, MethodId.QueuePurge, { queue })],
+    ['basic.get', (w, queue) => w.send(CH, MethodId.BasicGet, { queue })],
+    ['basic.consume', (w, queue) => w.send(CH, MethodId.BasicConsume, { queue })],
+  ])('%s is 405', async (_, send) => {
+    const [owner, w] = [await session(t), await session(t)]
+    const queue = await declareQueue(owner)
+    send(w, queue)
+    const [code, text] = await refused(w)
+    expect([code, text]).toEqual([
+      405,
+      expect.stringContaining(`exclusive access to locked queue '${queue}'`),
+    ])
+  })
+})
+
+describe('others', () => {
+  it('exchange.bind with an x-match that is none is 406', async () => {
+    const w = await session(t)
+    const [source, destination] = [await declareExchange(w, 'headers'), await declareExchange(w, 'fanout')]
+    w.send(CH, MethodId.ExchangeBind, { source, destination, arguments: table({ 'x-match': 'some' }) })
+    expect((await refused(w))[0]).toBe(406)
+  })
+
+  it.each(['source', 'destination'] as const)('exchange.bind without the %s is 404', async (which) => {
+    const w = await session(t)
+    const x = await declareExchange(w, 'fanout')
+    const missing = fresh('missing')
+    w.send(CH, MethodId.ExchangeBind, { source: x, destination: x, [which]: missing })
+    expect(await refused(w)).toEqual([404, `NOT_FOUND - no exchange '${missing}' in vhost '/'`])
+  })
+
+  it('basic.recover-async without requeue is 540', async () => {
+    const w = await session(t)
+    w.send(CH, MethodId.BasicRecoverAsync, { requeue: false })
+    const e = await w.connectionError()
+    expect([e.code, e.text]).toEqual([540, 'NOT_IMPLEMENTED - requeue=false'])
+  })
+})
