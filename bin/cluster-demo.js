@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const program = join(dirname(fileURLToPath(import.meta.url)), 'leveret.js')
@@ -144,15 +144,18 @@ for (;;) {
       ({ name, amqp, http }) =>
         `  ${name}  amqp://127.0.0.1:${amqp}  http://127.0.0.1:${http}  pid ${children.get(name)?.pid}`,
     )
+    const [follower, other] = names.filter((name) => name !== serving)
+    const command = `node ${relative(process.cwd(), program)} cluster`
+    const folder = `--data-dir ${join(dir, follower)}`
     process.stdout.write(`
 Three brokers (user guest, password guest); a client may be given any of them:
 ${pids.join('\n')}
 and three nats-servers: ${servers.map((x) => `${x.name} pid ${children.get(x.name)?.pid}`).join(', ')}
 
 Try in another terminal:
-  kill -9 ${children.get(serving)?.pid}                    the node that serves: another one takes over in a second
-  leveret cluster status --data-dir ${join(dir, 'b')}
-  leveret cluster promote c --data-dir ${join(dir, 'b')}
+  ${command} status ${folder}
+  ${command} promote ${other} ${folder}
+  kill -9 ${children.get(serving)?.pid}     node ${serving}, which serves now: another one takes over in a second
 Logs are in ${dir}. Ctrl-C ends everything and removes it.
 `)
   }
