@@ -12,6 +12,13 @@ import type { ClusterView } from './cluster-view.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 
+/** Why the store takes nothing at the moment; empty while it does. */
+function storeFailure({ active }: ManagedNode): string {
+  const commit = active?.model.commit
+  const error = commit?.failure ?? commit?.applyFailure
+  return error === undefined ? '' : error instanceof Error ? error.message : String(error)
+}
+
 export interface Totals {
   readonly consumers: number
   readonly queues: number
@@ -69,6 +76,7 @@ export function nodeJson(s: Statistics): Json {
     mem_alarm: alarms.memory,
     disk_free_limit: alarms.limits.diskFree,
     store_damaged: active?.storeDamaged ?? 0,
+    store_failure: storeFailure(node),
     disk_free_alarm: alarms.disk,
     fd_total: FILES_MAX,
     sockets_total: FILES_MAX,

@@ -65,7 +65,8 @@ export class GroupCommit {
   private readonly stopListening: (() => void) | undefined
   /** Changes that belong together are not complete yet. */
   private holds = 0
-  private applyFailure: unknown
+  /** The store does not take over what is durable; it is tried again. */
+  applyFailure: unknown
   /** Writes that have gone well. */
   private writes = 0
   /** Batches that are durable but not applied, with how many writes there were up to them; in order. */

@@ -139,6 +139,7 @@ async function runFlow(url: string, flow: Flow): Promise<FlowResult> {
   const before = counter.received * (flow.producers > 0 ? 1 : 0)
   const until = start + flow.seconds * 1000
   for (const p of producers) p.pump()
+  if (flow.warmSeconds > 0) setTimeout(() => process.send?.({ warm: true }), flow.warmSeconds * 1000)
   if (flow.rate > 0) await Promise.all(producers.map((p) => p.paced(until)))
   const sum = (f: (p: Producer) => number): number => producers.reduce((n, p) => n + f(p), 0)
   const finished = (): boolean =>
@@ -148,6 +149,7 @@ async function runFlow(url: string, flow: Flow): Promise<FlowResult> {
       : counter.received >= flow.messages)
   while (performance.now() < until && !finished()) await sleep(5)
   const seconds = (performance.now() - start) / 1000
+  if (flow.warmSeconds > 0) process.send?.({ measured: true })
   for (const p of producers) p.running = false
   const sorted = counter.latencies.sort((a, b) => a - b)
   const result = {

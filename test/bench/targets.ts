@@ -1,7 +1,7 @@
 /** The brokers that are measured: Leveret as its own process, Debian's RabbitMQ, and any AMQP URL. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RABBITMQ_SERVER, rabbitEnvironment } from '../support/rabbitmq.ts'
@@ -12,23 +12,51 @@ export interface Target {
   /** undefined where the broker's process is not known. */
   readonly pid: number | undefined
   readonly startMs: number | undefined
-  stop(): Promise<void>
+  stop(signal?: NodeJS.Signals): Promise<void>
   /** Ends it and starts it on the same data; resolves with the ms from the start to the first accepted connection. */
-  restart?(): Promise<number>
+  restart?(signal: 'SIGTERM' | 'SIGKILL'): Promise<number>
 }
 
 const TICKS_PER_SECOND = 100
 
+/** What the system says about the process; nothing once that has ended. */
+function about(pid: number, what: 'stat' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** CPU seconds of the process so far. */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const stat = about(pid, 'stat')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS_PER_SECOND
+}
+
+/** Of the resident octets of the process, those that no file backs. */
+export function anonymousBytes(pid: number): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(about(pid, 'status'))?.[1] ?? 0) * 1024
 }
 
 /** Resident octets of the process. */
 export function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  return Number(/VmRSS:\s+(\d+)/.exec(about(pid, 'status'))?.[1] ?? 0) * 1024
+}
+
+/** The first port from that one on that nobody listens on. */
+export async function freePort(from: number): Promise<number> {
+  for (let port = from; ; port++) {
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -43,7 +71,7 @@ function accepts(port: number): Promise<boolean> {
 }
 
 async function untilAccepts(port: number, child: ChildProcess): Promise<void> {
-  while (!(await accepts(port))) {
+  while (!(await accepts(port)) || child.exitCode !== null) {
     if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -61,14 +89,14 @@ async function launch(
   const ended = new Promise((resolve) => child.once('exit', resolve))
   await untilAccepts(port, child)
   const startMs = performance.now() - began
-  const pid = child.pid === undefined ? undefined : name === 'RabbitMQ' ? beamOf(port) : child.pid
+  const pid = child.pid === undefined ? undefined : name.startsWith('RabbitMQ') ? beamOf(port) : child.pid
   return {
     name,
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     pid,
     startMs,
-    stop: async () => {
-      child.kill('SIGTERM')
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
       await ended
     },
   }
@@ -114,8 +142,8 @@ export async function startLeveret(port: number): Promise<Target> {
     get pid() {
       return running.pid
     },
-    async restart() {
-      await running.stop()
+    async restart(signal) {
+      await running.stop(signal)
       running = await start()
       return running.startMs as number
     },
@@ -126,17 +154,29 @@ export async function startLeveret(port: number): Promise<Target> {
   }
 }
 
-export async function startRabbit(port: number): Promise<Target> {
-  const dir = mkdtempSync(join(tmpdir(), 'leveret-bench-rabbit-'))
-  const env = rabbitEnvironment(dir, `leveret-bench-${process.pid}`, port)
-  const running = await launch('RabbitMQ', RABBITMQ_SERVER, [], port, env)
+/** @param root the folder of another system that has the rabbitmq-server to be measured, such as debootstrap makes; to be entered by root only */
+export async function startRabbit(port: number, root = ''): Promise<Target> {
+  const dir = mkdtempSync(join(root, tmpdir(), 'leveret-bench-rabbit-'))
+  const own = dir.slice(root.length)
+  const env = rabbitEnvironment(own, `leveret-bench-${process.pid}`, port)
+  const [command, args] = root === '' ? [RABBITMQ_SERVER, []] : ['chroot', [root, RABBITMQ_SERVER]]
+  const running = await launch('RabbitMQ', command, args, port, env)
   return {
     ...running,
+    name: `RabbitMQ${versionIn(root)}`,
     async stop() {
       await running.stop()
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** As Debian's folders have it. */
+function versionIn(root: string): string {
+  const folder = readdirSync(join(root, '/usr/lib/rabbitmq/lib')).find((f) =>
+    f.startsWith('rabbitmq_server-'),
+  )
+  return folder === undefined ? '' : ` ${folder.slice('rabbitmq_server-'.length)}`
 }
 
 /** A peer that runs already; `#pid=123` behind the URL lets CPU and memory be measured. */

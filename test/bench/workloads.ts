@@ -21,6 +21,8 @@ export interface Flow {
   messages: number
   /** do not delete the queues */
   keep: boolean
+  /** that many seconds of the time are not measured; where CPU time is */
+  warmSeconds: number
   /** Of the queues. */
   arguments?: { [name: string]: PlainValue }
   headers?: { [name: string]: PlainValue }
@@ -53,8 +55,11 @@ export interface JobResult {
   rate?: number
 }
 
-/** What a workload's headline figure counts. */
-export type Unit = 'received' | 'confirmed' | 'sent' | 'latency' | 'rate'
+/** What a workload's headline figure counts; cpu: the part of a core that the broker takes, in per cent. */
+export type Unit = 'received' | 'confirmed' | 'sent' | 'latency' | 'rate' | 'cpu'
+
+/** Units of which less is better. */
+export const isCost = (unit: Unit): boolean => unit === 'latency' || unit === 'cpu'
 
 export interface Workload {
   name: string
@@ -78,6 +83,7 @@ const base: Flow = {
   seconds: 3,
   messages: 0,
   keep: false,
+  warmSeconds: 0,
 }
 const durable = {
   ...base,
@@ -110,15 +116,21 @@ export function backlogWorkloads(messages: number): { fill: Workload; drain: Wor
   }
 }
 
+/** Transient messages that nobody takes, for what memory they leave behind. */
+export function floodWorkload(bytes: number, seconds: number): Workload {
+  const flow = { ...base, queue: 'flood', producers: 2, consumers: 0, bytes, seconds }
+  return { name: `flood of ${bytes} B`, unit: 'sent', flow }
+}
+
 /** @param seconds of each timed run; `quick` divides the counts by ten */
-export function workloads(seconds: number, quick: boolean): Workload[] {
+export function workloads(seconds: number, quick: boolean, backlogMessages = 1_000_000): Workload[] {
   const few = (n: number): number => (quick ? n / 10 : n)
   const flow = (name: string, unit: Unit, f: Partial<Flow>, from = base): Workload => ({
     name,
     unit,
     flow: { ...from, seconds, ...f },
   })
-  const backlog = backlogWorkloads(few(1_000_000))
+  const backlog = backlogWorkloads(few(backlogMessages))
   return [
     flow('16 B, auto-ack', 'received', {}),
     flow('1 KB, auto-ack', 'received', { bytes: 1024 }),
@@ -136,6 +148,7 @@ export function workloads(seconds: number, quick: boolean): Workload[] {
     backlog.fill,
     backlog.drain,
     flow('confirm window 1, 1 producer', 'confirmed', { window: 1, consumers: 0 }, durable),
+    flow('confirm window 1, 50 producers', 'confirmed', { window: 1, producers: 50, consumers: 0 }, durable),
     flow(
       'confirm window 1, 100 producers',
       'confirmed',
@@ -160,6 +173,12 @@ export function workloads(seconds: number, quick: boolean): Workload[] {
       'latency at 1,000/s, durable, confirmed',
       'latency',
       { rate: 1000, ackEvery: 1, prefetch: 100 },
+      durable,
+    ),
+    flow(
+      'CPU at 1,000/s, durable, confirmed, acked',
+      'cpu',
+      { rate: 1000, ackEvery: 1, prefetch: 100, warmSeconds: quick ? 1 : 2, seconds: seconds + 3 },
       durable,
     ),
     { name: 'idle connections', unit: 'rate', job: { kind: 'idle', count: few(10_000) } },

@@ -13,6 +13,7 @@ import { ReplicatedLog } from '../../src/cluster/replicated-log.ts'
 import type { LogRecord } from '../../src/storage/log/commit-log.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import type { Fault, LogUnderTest } from '../storage/log/contract.ts'
+import { manyTurns } from '../storage/log/records.ts'
 
 /** Where each batch ends, as the stores of nodes know it. */
 export type Marks = Map<number, Place>
@@ -91,6 +92,10 @@ export class FailingEngine implements Engine {
       const other = { epoch: record.epoch, number: 0, node: 'b', run: 'other', by: 'b' }
       await this.engine.append(encodeOwn(other))
       return this.engine.append(bytes)
+    }
+    if (this.fault === 'late') {
+      await this.engine.append(bytes)
+      return manyTurns()
     }
     this.deaf = true
     await this.engine.append(bytes)

@@ -2,9 +2,11 @@
 import { parseArgs } from 'node:util'
 import { crashRounds } from './crash.ts'
 import { hostileInputs } from './hostile.ts'
+import { inEachSeed, journalSeed, storeSeed } from './power-cut.ts'
 
 const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- hostile [--inputs N] [--seed N]
+       npm run torture -- power-cut [--seeds N] [--seed N]
 
 crash   Kills the broker (SIGKILL) at random moments under a mixed load on one data folder: confirms, acknowledgements,
         returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
@@ -17,9 +19,15 @@ hostile Sends a broker sessions of AMQP and requests of the HTTP API and of the 
         as a user who is no administrator. The process lives on, logs no failure of its own, has no more than 700 MB of
         memory, and serves a client that publishes, waits for the confirm and takes the message, again and again.
 
+power-cut   Power cuts and failing writes under the journal, and under journal and store, on a disk in memory that keeps what
+        was synced and a random part of the rest, torn between sectors: nothing that was answered is lost, nothing is
+        half there, and single writes fail with EIO and with ENOSPC.
+
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
---seed N     repeats the same choices (not the same moments); a random one where nothing is said
+--seeds N    so many seeds from the first one on; 10,000 where nothing is said
+--seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut the
+             first seed, 1
 `
 
 async function main(): Promise<number> {
@@ -28,23 +36,32 @@ async function main(): Promise<number> {
     options: {
       rounds: { type: 'string' },
       inputs: { type: 'string' },
+      seeds: { type: 'string' },
       seed: { type: 'string' },
       help: { type: 'boolean' },
     },
   })
-  const torture = positionals[0]
-  if (values.help === true || (torture !== 'crash' && torture !== 'hostile')) {
+  const torture = tortures[positionals[0] ?? '']
+  if (values.help === true || torture === undefined) {
     process.stdout.write(help)
     return values.help === true ? 0 : 64
   }
-  const count = Number(torture === 'crash' ? (values.rounds ?? 100) : (values.inputs ?? 100_000))
-  const seed = Number(values.seed ?? Date.now() % 1_000_000)
+  const count = Number(values[torture.option] ?? torture.count)
+  const seed = Number(values.seed ?? torture.seed ?? Date.now() % 1_000_000)
   if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-    process.stderr.write('--rounds, --inputs and --seed take whole numbers\n')
+    process.stderr.write('--rounds, --inputs, --seeds and --seed take whole numbers\n')
     return 64
   }
-  const say = (line: string): void => void process.stdout.write(`${line}\n`)
-  return torture === 'crash' ? await crash(count, seed, say) : await hostile(count, seed, say)
+  return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`))
+}
+
+interface Torture {
+  /** How much of it there is; where nothing is said `count`. */
+  readonly option: 'rounds' | 'inputs' | 'seeds'
+  readonly count: number
+  /** undefined = a random one. */
+  readonly seed?: number
+  run(count: number, seed: number, say: Say): Promise<number>
 }
 
 type Say = (line: string) => void
@@ -62,6 +79,26 @@ async function hostile(inputs: number, seed: number, say: Say): Promise<number> 
   for (const p of problems) say(p)
   say(problems.length === 0 ? 'it lives, and has served others' : `${problems.length} problems`)
   return problems.length === 0 ? 0 : 1
+}
+
+async function powerCut(seeds: number, first: number, say: Say): Promise<number> {
+  const problems = await inEachSeed(journalSeed, first, seeds)
+  say(`the journal: ${seeds} seeds from ${first} on`)
+  problems.push(...(await inEachSeed(storeSeed, first, seeds)))
+  say(`journal and store: ${seeds} seeds`)
+  const failing = Math.ceil(seeds / 10)
+  for (const code of ['EIO', 'ENOSPC'] as const)
+    problems.push(...(await inEachSeed((n) => storeSeed(n, { at: 1 + (n % 100), code }), first, failing)))
+  say(`a write that fails: ${failing} seeds each`)
+  for (const p of problems) say(p)
+  say(problems.length === 0 ? 'nothing lost, nothing half there' : `${problems.length} problems`)
+  return problems.length === 0 ? 0 : 1
+}
+
+const tortures: { readonly [name: string]: Torture } = {
+  crash: { option: 'rounds', count: 100, run: crash },
+  hostile: { option: 'inputs', count: 100_000, run: hostile },
+  'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },
 }
 
 process.exitCode = await main()

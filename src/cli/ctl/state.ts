@@ -25,6 +25,7 @@ async function status(c: Context): Promise<Result> {
     ['Memory alarm', n['mem_alarm']],
     ['Disk alarm', n['disk_free_alarm']],
     ['Damaged values in the store', n['store_damaged']],
+    ['Store refuses writes', n['store_failure'] || 'no'],
     ...Object.entries(overview['object_totals'] as Row).map(([k, v]): [string, unknown] => [`Total ${k}`, v]),
     ...(overview['listeners'] as Row[]).map((l): [string, unknown] => [
       'Listener',

@@ -181,6 +181,7 @@ export const answers = {
       mem_alarm: yesNo,
       disk_free_limit: count,
       store_damaged: count,
+      store_failure: text,
       disk_free_alarm: yesNo,
       fd_total: count,
       sockets_total: count,

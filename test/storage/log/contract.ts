@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { CommitLog } from '../../../src/storage/log/commit-log.ts'
 import { readAll, record } from './records.ts'
 
-export type Fault = 'fail' | 'lost' | 'full'
+/** late: all is well, but the answer takes its time. */
+export type Fault = 'fail' | 'lost' | 'full' | 'late'
 
 export interface LogUnderTest {
   /** Opens it again, from a position on, as it was left. */
@@ -63,6 +64,19 @@ export function commitLogContract(name: string, make: () => LogUnderTest): void 
       }
       log = await under.open(1)
       expect((await readAll(log)).map(([p]) => p)).toEqual([1, 2, 3, 4, 5, 6])
+    })
+
+    it.each([1, 3])('append %i is answered late: the record is there, and once', async (n) => {
+      const under = make()
+      let log = await under.open(1)
+      under.fail(n, 'late')
+      for (let i = 1; i <= 5; i++) {
+        expect(await log.append(record(i, 3000))).toBe(i)
+        expect(log.last).toBe(i)
+      }
+      log = await under.open(1)
+      expect(await readAll(log)).toEqual([1, 2, 3, 4, 5].map((i) => [i, i]))
+      expect(await log.append(record(6))).toBe(6)
     })
 
     it.each([

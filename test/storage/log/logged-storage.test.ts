@@ -6,52 +6,19 @@ import { GroupCommit } from '../../../src/storage/batch.ts'
 import { LmdbStorage } from '../../../src/storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../../../src/storage/log/journal.ts'
 import { folderDisk } from '../../../src/storage/log/journal-disk.ts'
-import { type AppliedStorage, LoggedStorage } from '../../../src/storage/log/logged-storage.ts'
-import { MemoryStorage } from '../../../src/storage/memory/memory-storage.ts'
+import { LoggedStorage } from '../../../src/storage/log/logged-storage.ts'
 import { SPILL_LOGS_FROM, StorageError, type StorageWrite } from '../../../src/storage/storage.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
+import { inEachSeed, storeSeed } from '../../torture/power-cut.ts'
 import { storageContract } from '../contract.ts'
 import { MemoryLog } from './memory-log.ts'
-import { PowerCut, randomOf, SimulatedDisk } from './records.ts'
+import { Store } from './memory-store.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'leveret-logged-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 const folder = (): string => mkdtempSync(join(root, 'f-'))
-
-/** In memory, all or nothing, until it is told to fail. */
-class Store extends MemoryStorage implements AppliedStorage {
-  batches: StorageWrite[][] = []
-  full = false
-  failing: StorageError | undefined
-  /** The power is gone. */
-  cut = false
-
-  constructor() {
-    super({ keeps: true })
-  }
-  ensureRoom(): void {
-    if (this.full) throw new StorageError('FULL', 'full')
-  }
-  override async write(batch: readonly StorageWrite[]): Promise<void> {
-    await Promise.resolve()
-    if (this.cut) throw new PowerCut()
-    if (this.failing !== undefined) throw this.failing
-    this.batches.push([...batch])
-    await super.write(batch)
-  }
-  /** What it holds, as text. */
-  content(): string {
-    const values = Array.from(this.scan(''), (e) => `${e.key}=${Buffer.from(e.value).toString('hex')}`)
-    const segments = Array.from(this.segments(1), (s) => [
-      s.segment,
-      Buffer.from(s.state).toString('hex'),
-      Array.from(this.records(1, s.segment), (r) => `${r.index}:${Buffer.from(r.bytes).toString('hex')}`),
-    ])
-    return JSON.stringify([values.filter((v) => !v.startsWith('applied=')), segments])
-  }
-}
 
 storageContract('memory behind a log', () => {
   const store = new Store()
@@ -214,79 +181,16 @@ describe('group commit over a log', () => {
   })
 })
 
-/** Random writes to one log and some keys, as queues make them: numbers of segments and records are not used again. */
-function randomBatch(
-  random: (below: number) => number,
-  next: { segment: number; index: number },
-): StorageWrite[] {
-  const out: StorageWrite[] = []
-  for (let i = 1 + random(4); i > 0; i--) {
-    const segment = 1 + random(next.segment)
-    const octets = Uint8Array.from({ length: random(40) }, () => random(256))
-    switch (random(7)) {
-      case 0:
-        out.push({ op: 'put', key: `k${random(5)}`, value: octets })
-        break
-      case 1:
-        out.push({ op: 'delete', key: `k${random(5)}` })
-        break
-      case 2:
-        out.push({ op: 'drop-segment', log: 1, segment })
-        next.segment++
-        break
-      case 3:
-        out.push({ op: 'clear-segment', log: 1, segment: next.segment }, state(next.segment, ...octets))
-        break
-      default:
-        out.push({ op: 'record', log: 1, segment: next.segment, index: next.index++, bytes: octets })
-        out.push(state(next.segment, ...octets))
-    }
-    if (out.some((w) => w.op === 'drop-segment' && w.segment === next.segment)) next.segment++
-  }
-  return out
-}
-
-/** SEEDS=1000 for more. */
+/** SEEDS=1000 for more, or `npm run torture -- power-cut`. */
 const SEEDS = Number(process.env['SEEDS'] ?? 100)
 
 describe('a power cut under the whole store', () => {
   it(`leaves exactly a prefix of the batches, with all that was confirmed (${SEEDS} seeds)`, async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const random = randomOf(seed)
-      const disk = new SimulatedDisk(random)
-      disk.free = 20e6
-      const store = new Store()
-      const model = new Store()
-      const next = { segment: 1, index: 0 }
-      /** The batch whose answer was never seen. */
-      let open: StorageWrite[] | undefined
-      for (let run = 0; run < 4; run++) {
-        disk.restart()
-        store.cut = false
-        const clock = new ManualClock()
-        try {
-          const s = await LoggedStorage.open(store, (from) => Journal.open(disk, from, () => 0), clock)
-          if (open !== undefined && store.content() !== model.content()) await model.write(open)
-          open = undefined
-          expect(store.content(), `seed ${seed}, run ${run}`).toBe(model.content())
-          const fails = random(4) === 0
-          if (fails) disk.failAt = disk.writes + 1 + random(15)
-          else disk.cutAfter = disk.writes + random(25)
-          for (;;) {
-            open = randomBatch(random, next)
-            await s.write(open)
-            await model.write(open)
-            open = undefined
-            if (random(3) === 0) clock.pass(500)
-            if (random(3) === 0) await new Promise((resolve) => setImmediate(resolve))
-          }
-        } catch (error) {
-          if (!(error instanceof StorageError) && !(error instanceof PowerCut)) throw error
-          disk.cut = store.cut = true
-          await new Promise((resolve) => setImmediate(resolve))
-        }
-      }
-    }
+    expect(await inEachSeed(storeSeed, 1, SEEDS)).toEqual([])
+  })
+
+  it.each(['EIO', 'ENOSPC'] as const)('so does each single write that fails (%s)', async (code) => {
+    expect(await inEachSeed((n) => storeSeed(n, { at: n, code }), 1, 60)).toEqual([])
   })
 })
 

@@ -3,11 +3,12 @@
 import type { CommitLog, LogRecord } from '../../../src/storage/log/commit-log.ts'
 import { StorageError } from '../../../src/storage/storage.ts'
 import type { Fault } from './contract.ts'
+import { manyTurns } from './records.ts'
 
 export interface MemoryLogOptions {
   /**
    * What happens to the n-th append, from 1: fail: nothing is kept; lost: it is kept, and the answer is an error all the
-   * same; full: it may be tried again.
+   * same; full: it may be tried again; late: the answer takes its time.
    */
   readonly fault?: (n: number) => Fault | undefined
   /** Awaited before an append is answered. */
@@ -43,7 +44,8 @@ export class MemoryLog implements CommitLog {
     await this.options.delay?.(n)
     if (fault === 'full') throw new StorageError('FULL', 'the commit log is full')
     if (fault !== 'fail') this.records.push(copy)
-    if (fault === undefined) return this.last
+    if (fault === 'late') await manyTurns()
+    if (fault === undefined || fault === 'late') return this.last
     this.failed = new StorageError('IO', 'cannot write to the commit log')
     throw this.failed
   }

@@ -37,6 +37,11 @@ export function randomOf(seed: number): (below: number) => number {
   }
 }
 
+/** Long enough for everybody else to go on. */
+export async function manyTurns(): Promise<void> {
+  for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 const SECTOR = 512
 
 /** What survives a power cut. */
@@ -56,6 +61,8 @@ export class SimulatedDisk implements JournalDisk {
   /** Makes the n-th call of a write fail with that code. */
   failAt = -1
   failCode = 'EIO'
+  /** In place of that the call only takes long. */
+  late = false
   writes = 0
   cut = false
   private readonly random: (below: number) => number
@@ -108,7 +115,8 @@ export class SimulatedDisk implements JournalDisk {
     await this.pause()
     if (this.cut) throw new PowerCut()
     this.writes++
-    if (this.writes === this.failAt) {
+    if (this.writes === this.failAt && this.late) await manyTurns()
+    else if (this.writes === this.failAt) {
       this.put(c, b, at, true)
       throw Object.assign(new Error(this.failCode), { code: this.failCode })
     }
