@@ -45,15 +45,16 @@ export function bind(c: Caller, r: BindingRequest): void {
   c.vhost.bind(source, destination, r.routingKey, r.arguments)
 }
 
-/** Whatever is missing is no error. @throws AmqpError 403, 405 */
+/** Whatever is missing is no error, to nobody. @throws AmqpError 403, 405 */
 export function unbind(c: Caller, r: BindingRequest): void {
   const names = checkRights(c, r)
   const source: Exchange | undefined = c.vhost.exchanges.get(names.source)
   const queue = r.destinationType === 'queue' ? c.vhost.queues.get(names.destination) : undefined
-  if (queue !== undefined) checkOwner(c, queue)
   const destination =
     queue ?? (r.destinationType === 'exchange' ? c.vhost.exchanges.get(names.destination) : undefined)
   if (source === undefined || destination === undefined) return
   checkTopicAccess(c, 'read', source, r.routingKey)
+  const binding = c.vhost.bindings.find(source, destination, r.routingKey, r.arguments)
+  if (queue !== undefined && binding !== undefined) checkOwner(c, queue)
   c.vhost.unbind(source, destination, r.routingKey, r.arguments)
 }

@@ -1,7 +1,7 @@
 /** Errors that the tests of a method leave out: those that it shares with other methods. */
 import { describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { CH, declareExchange, declareQueue, refused, session } from '../support/session.ts'
+import { bindQueue, CH, declareExchange, declareQueue, refused, session } from '../support/session.ts'
 import { fresh, useTarget } from '../support/target.ts'
 import { table, type Wire } from '../support/wire.ts'
 
@@ -33,6 +33,8 @@ describe('an exclusive queue of another connection', () => {
   ])('%s is 405', async (_, send) => {
     const [owner, w] = [await session(t), await session(t)]
     const queue = await declareQueue(owner)
+    // What is not bound can be unbound by anybody.
+    await bindQueue(owner, queue, 'amq.direct')
     send(w, queue)
     const [code, text] = await refused(w)
     expect([code, text]).toEqual([
@@ -43,6 +45,12 @@ describe('an exclusive queue of another connection', () => {
 })
 
 describe('others', () => {
+  it('queue.unbind of what is not bound is answered, though the queue is another connection’s', async () => {
+    const [owner, w] = [await session(t), await session(t)]
+    const queue = await declareQueue(owner)
+    await w.call(CH, MethodId.QueueUnbind, { queue, exchange: 'amq.direct' }, MethodId.QueueUnbindOk)
+  })
+
   it('exchange.bind with an x-match that is none is 406', async () => {
     const w = await session(t)
     const [source, destination] = [await declareExchange(w, 'headers'), await declareExchange(w, 'fanout')]

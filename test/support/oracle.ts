@@ -17,7 +17,7 @@ const PLUGINS = [
   'rabbitmq_recent_history_exchange',
   'rabbitmq_sharding',
 ]
-const START_MS_MAX = 60_000
+const START_MS_MAX = 180_000
 
 /** A RabbitMQ that runs, with its management plugin. */
 export interface Oracle {
