@@ -201,6 +201,9 @@ export const LOGIN_ADDRESSES_MAX = 10_000
 /** Octets of the body of an HTTP request, definitions files among them: 413 beyond. */
 export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024
 
+/** Octets of the body of a request that brings no message and no definitions: 413 beyond. */
+export const HTTP_OBJECT_BYTES_MAX = 2 * 1024 * 1024
+
 /** Octets of the value of a parameter, in JSON: 400 beyond. */
 export const PARAMETER_BYTES_MAX = 1_048_576
 

@@ -32,6 +32,9 @@ export function argumentsOf(body: Json): FieldTable {
 
 /** @param what arguments or headers. @throws InvalidRequest for what AMQP could not carry */
 export function tableFrom(what: string, plain: { [name: string]: PlainValue }): FieldTable {
+  // Far too many are not written first.
+  if (octetsLeft(plain, FRAME_BYTES_MAX) < 0)
+    throw new InvalidRequest(`invalid ${what}: more octets than a frame holds, ${FRAME_BYTES_MAX}`)
   let table: FieldTable
   try {
     table = FieldTable.from(plain)
@@ -45,6 +48,20 @@ export function tableFrom(what: string, plain: { [name: string]: PlainValue }): 
       `invalid ${what}: ${octets} octets are more than a frame holds, ${FRAME_BYTES_MAX}`,
     )
   return table
+}
+
+/** Of so many, when each name and value takes as few as it can: less than 0 as soon as they do not suffice. */
+function octetsLeft(value: PlainValue, octets: number): number {
+  if (typeof value === 'string') return octets - 1 - value.length
+  let left = octets - 1
+  if (value === null || typeof value !== 'object') return left
+  const list = value as { readonly [name: string]: PlainValue }
+  // Not all names at once.
+  for (const name in list) {
+    if (left < 0) return left
+    if (Object.hasOwn(list, name)) left = octetsLeft(list[name] as PlainValue, left)
+  }
+  return left
 }
 
 /** A type beside the arguments counts as one of them, unless it is what is usual anyway. */

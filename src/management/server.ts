@@ -20,7 +20,7 @@ import {
 import type { HttpSettings } from '../config/settings.ts'
 import { type ClientAddress, showAs } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
-import { HTTP_BODY_BYTES_SHORT } from '../limits.ts'
+import { HTTP_BODY_BYTES_SHORT, HTTP_OBJECT_BYTES_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { OAuth } from '../security/oauth.ts'
 import type { Principal } from '../security/principal.ts'
@@ -210,6 +210,7 @@ export class ManagementServer {
       method,
       url: `/api/${path}`,
       ...(doc.body === undefined ? {} : { schema: { body: requests[doc.body] } }),
+      bodyLimit: Math.min(this.node.settings.http.bodyBytesMax, bodyBytesOf(path)),
       // Before the body is read: nobody sends one who may not.
       onRequest: async (raw) => {
         const user = await this.authenticate(raw)
@@ -368,6 +369,12 @@ export class ManagementServer {
 /** The parser of forms has failed: what it throws does not say whose fault that is. */
 function isBadForm(request: FastifyRequest): boolean {
   return request.body === undefined && isForm(request)
+}
+
+/** Messages and definitions may be large. */
+function bodyBytesOf(path: string): number {
+  const isLong = /^(definitions|all-configuration)|\/(publish|route)$/.test(path)
+  return isLong ? Number.MAX_SAFE_INTEGER : HTTP_OBJECT_BYTES_MAX
 }
 
 function isForm(request: FastifyRequest): boolean {

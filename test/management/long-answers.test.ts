@@ -1,10 +1,14 @@
 /** What takes long because a request asks for much of it. */
+import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { tableFrom } from '../../src/definitions/requests.ts'
 import {
+  FRAME_BYTES_MAX,
   HTTP_BODIES_BYTES_OF_USER_MAX,
   HTTP_BODY_BYTES_SHORT,
+  HTTP_OBJECT_BYTES_MAX,
   PARAMETER_BYTES_MAX,
 } from '../../src/limits.ts'
 import { BodyBudget } from '../../src/management/body-budget.ts'
@@ -131,7 +135,47 @@ describe('parameters', () => {
   })
 })
 
+describe('tables', () => {
+  it('that are far too large are not written to the end', () => {
+    let looked = 0
+    const member = (): number => ++looked
+    const members = Array.from({ length: 500_000 }, (_, i) => [`h${i}`, { enumerable: true, get: member }])
+    const many = Object.defineProperties({}, Object.fromEntries(members))
+    expect(() => tableFrom('headers', many)).toThrow('invalid headers: more octets than a frame holds')
+    expect(looked).toBeLessThanOrEqual(FRAME_BYTES_MAX)
+    for (const value of ['x'.repeat(FRAME_BYTES_MAX), Array.from({ length: FRAME_BYTES_MAX }, () => null)])
+      expect(() => tableFrom('headers', { value })).toThrow('more octets than a frame holds')
+    const fits = { text: 'ü'.repeat(60_000), list: [1, 'x', { deep: [true] }], nothing: null }
+    expect(tableFrom('headers', fits).bytes.length).toBeGreaterThan(120_000)
+  })
+})
+
 describe('bodies', () => {
+  it('are as long as what they bring may be', async () => {
+    const announce = async (method: string, path: string): Promise<string> => {
+      const socket = connect(Number(new URL(http.base).port), '127.0.0.1')
+      const head = [
+        `${method} /api/${path} HTTP/1.1`,
+        'Host: a',
+        `Authorization: Basic ${btoa('guest:guest')}`,
+      ]
+      const length = `Content-Length: ${HTTP_OBJECT_BYTES_MAX + 1}`
+      socket.write([...head, length, 'Expect: 100-continue', '', ''].join('\r\n'))
+      const answer = new Promise<string>((resolve) => {
+        let text = ''
+        socket.on('data', (d) => {
+          text += d
+          if (text.includes('\r\n\r\n') && !text.endsWith('100 Continue\r\n\r\n')) resolve(text)
+        })
+        socket.on('close', () => resolve(text))
+      })
+      return (await answer).replace('HTTP/1.1 100 Continue\r\n\r\n', '').slice(0, 12)
+    }
+    for (const path of ['queues/%2F/q', 'policies/%2F/p', 'users/u', 'parameters/shovel/%2F/s'])
+      expect(await announce('PUT', path)).toBe('HTTP/1.1 413')
+    expect((await http.post('definitions', { text: 'x'.repeat(HTTP_OBJECT_BYTES_MAX) })).status).toBe(204)
+  })
+
   it('that are long share room, of which one user has a part', async () => {
     const budget = new BodyBudget()
     const part = HTTP_BODIES_BYTES_OF_USER_MAX / 2
