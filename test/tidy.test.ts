@@ -69,7 +69,7 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
   },
   metrics: { any: ['management', 'broker', 'util', 'limits'], types: ['config', 'connection', 'channel'] },
   cluster: { any: ['connection', 'storage', 'util'], types: ['config', 'management'] },
-  cli: { any: ['util', 'cluster'], types: ['config', 'management'] },
+  cli: { any: ['util', 'cluster', 'shovel'], types: ['config', 'management'] },
   node: {
     any: [
       'cluster',

@@ -37,7 +37,7 @@ const EXIT_SOFTWARE = 70
 const exitCodes: Readonly<Record<number, number>> = { 404: 65, 401: 77 }
 
 export class Client {
-  private readonly target: Target
+  readonly target: Target
 
   constructor(target: Target) {
     this.target = target

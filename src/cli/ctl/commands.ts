@@ -1,4 +1,5 @@
 /** The commands by rabbitmqctl's names: what each asks of the HTTP API, and what it prints. */
+import { migration } from '../migrate/command.ts'
 import { clusterCommands } from './cluster.ts'
 import type { Command } from './command.ts'
 import { definitions } from './definitions.ts'
@@ -29,4 +30,5 @@ export const commands: Readonly<Record<string, Command>> = {
   ...listenerCommands,
   ...shovels,
   ...clusterCommands,
+  ...migration,
 }

@@ -48,6 +48,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   list_policies_that_match: ['list_policies_that_match -p orders work'],
   list_user_topic_permissions: ['list_user_topic_permissions ann'],
   list_user_permissions: ['list_user_permissions ann'],
+  migrate: [
+    'migrate amqp://user:password@old:5672 --management http://old:15672 --dry-run',
+    'migrate amqp://user:password@old:5672 --management http://old:15672',
+    'migrate amqps://user:password@old:5671/orders?cacertfile=/etc/ca.pem --management https://old:15671 --ca-file /etc/ca.pem',
+    'migrate --out amqp://user:password@new:5672 --management http://new:15672',
+  ],
   peek: ['peek --state unacked work', 'peek --older-than 3600 --header tenant=acme work'],
   publish: ['publish --exchange amq.topic stock.nyse "hello"'],
   purge_queue: ['purge_queue -p orders work'],

@@ -1,0 +1,82 @@
+/**
+ * What carries the messages of one queue: a shovel of the Leveret, and an exchange at the target with the queue as its only
+ * one. By that exchange messages keep their routing key, and their CC header brings them nowhere else.
+ */
+import { createHash } from 'node:crypto'
+import { enc } from '../ctl/command.ts'
+import type { Move } from './ends.ts'
+import type { QueueRow, ShovelRow } from './rows.ts'
+
+/** Of the names of shovels and exchanges that a move makes. */
+export const PREFIX = 'leveret.migrate.'
+
+const PREFETCH = 1000
+/** Octets that a shovel may have on their way. */
+const ON_THEIR_WAY_BYTES = 16 * 1024 * 1024
+const RECONNECT_S = 1
+
+export function carrierName(q: QueueRow): string {
+  return PREFIX + createHash('sha256').update(`${q.vhost}\0${q.name}`).digest('hex').slice(0, 24)
+}
+
+export const keyOf = (q: { vhost: string; name: string }): string => `${q.vhost}\0${q.name}`
+
+function prefetchOf({ messages = 0, message_bytes = 0 }: QueueRow): number {
+  const average = messages > 0 ? message_bytes / messages : 0
+  return Math.max(1, Math.min(PREFETCH, Math.floor(ON_THEIR_WAY_BYTES / Math.max(average, 1))))
+}
+
+function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
+  const own = `amqp:///${enc(q.vhost)}`
+  const far = move.amqp.uri(q.vhost)
+  const isStream = q.type === 'stream'
+  return {
+    'src-uri': move.out ? own : far,
+    'src-queue': q.name,
+    'src-predeclared': true,
+    'src-prefetch-count': prefetchOf(q),
+    'src-delete-after': isStream ? 'never' : 'queue-length',
+    ...(isStream ? { 'src-consumer-args': { 'x-stream-offset': 'first' } } : {}),
+    // Its last consumer would take the queue along, with what came meanwhile.
+    ...(q.auto_delete === true ? { 'src-basic-get': true } : {}),
+    'dest-uri': move.out ? far : own,
+    'dest-exchange': carrierName(q),
+    'dest-predeclared': true,
+    'dest-mandatory': true,
+    'ack-mode': 'on-confirm',
+    // A stream would be read from its beginning again.
+    'reconnect-delay': isStream ? 0 : RECONNECT_S,
+  }
+}
+
+/** @throws CtlError */
+export async function startCarrier(move: Move, q: QueueRow): Promise<void> {
+  const name = carrierName(q)
+  const vhost = enc(q.vhost)
+  await move.to.call('PUT', `exchanges/${vhost}/${name}`, { type: 'fanout', durable: true })
+  await move.to.call('POST', `bindings/${vhost}/e/${name}/q/${enc(q.name)}`, {})
+  await move.leveret.call('PUT', `parameters/shovel/${vhost}/${name}`, { value: shovelValue(move, q) })
+}
+
+export async function stopShovel(move: Move, q: QueueRow): Promise<void> {
+  await move.leveret.delete(`parameters/shovel/${enc(q.vhost)}/${carrierName(q)}`)
+}
+
+export async function removeExchange(move: Move, q: QueueRow): Promise<void> {
+  await move.to.delete(`exchanges/${enc(q.vhost)}/${carrierName(q)}`)
+}
+
+/** By their names; those of this move or of an earlier one. */
+export async function carriers(move: Move): Promise<Map<string, ShovelRow>> {
+  const rows = await move.leveret.get<ShovelRow[]>('shovels')
+  return new Map(rows.filter((s) => s.name.startsWith(PREFIX)).map((s) => [s.name, s]))
+}
+
+/** What a command that was killed has left behind. */
+export async function sweep(move: Move, vhosts: readonly string[]): Promise<void> {
+  for (const vhost of vhosts) {
+    const found = await move.to.find<{ name: string }[]>(`exchanges/${enc(vhost)}`)
+    for (const { name } of found ?? [])
+      if (name.startsWith(PREFIX)) await move.to.delete(`exchanges/${enc(vhost)}/${enc(name)}`)
+  }
+}

@@ -1,0 +1,143 @@
+/** What is carried over of the definitions, and in which form. */
+import { enc } from '../ctl/command.ts'
+import { PREFIX } from './carrier.ts'
+import { type Move, usage } from './ends.ts'
+import { LEDGER } from './ledger.ts'
+import type { Definitions, Json } from './rows.ts'
+
+const SHOVEL = 'shovel'
+/** Of the broker that has them. */
+const OWN_GLOBALS = [
+  LEDGER,
+  'internal_cluster_id',
+  'imported_definition_hash_value',
+  'imported_definitions_hash',
+]
+
+const lists = [
+  'users',
+  'vhosts',
+  'permissions',
+  'topic_permissions',
+  'parameters',
+  'global_parameters',
+  'policies',
+  'queues',
+  'exchanges',
+  'bindings',
+] as const
+
+/** Of the source, without what belongs to a move. @throws CtlError for a vhost that is not there */
+export async function readDefinitions({ from, vhost }: Move): Promise<Definitions> {
+  const all = await from.get<Partial<Definitions>>('definitions')
+  const d = Object.fromEntries(lists.map((name) => [name, list(all[name])])) as unknown as Definitions
+  if (vhost !== undefined && !d.vhosts.some((v) => v['name'] === vhost))
+    throw usage(`there is no vhost '${vhost}' at ${from.name}`)
+  const here = (o: Json): boolean => vhost === undefined || o['vhost'] === vhost
+  const own = (name: unknown): boolean => String(name).startsWith(PREFIX)
+  const permissions = d.permissions.filter(here)
+  const users = new Set(permissions.map((p) => p['user']))
+  return {
+    users: d.users.filter((u) => vhost === undefined || users.has(u['name'])),
+    vhosts: d.vhosts.filter((v) => vhost === undefined || v['name'] === vhost),
+    permissions,
+    topic_permissions: d.topic_permissions.filter(here),
+    parameters: d.parameters.filter((p) => here(p) && !own(p['name'])),
+    global_parameters:
+      vhost === undefined ? d.global_parameters.filter((p) => !OWN_GLOBALS.includes(String(p['name']))) : [],
+    policies: d.policies.filter(here),
+    queues: d.queues.filter(here),
+    exchanges: d.exchanges.filter((x) => here(x) && !own(x['name'])),
+    bindings: d.bindings.filter((b) => here(b) && !own(b['source'])),
+  }
+}
+
+/** Some versions write an empty list as an object. */
+function list(v: unknown): readonly Json[] {
+  return Array.isArray(v) ? (v as Json[]) : []
+}
+
+export interface Fitted {
+  readonly definitions: Definitions
+  /** Shovels begin when everything has been moved. */
+  readonly shovels: readonly Json[]
+  /** What is left out or changed, in sentences. */
+  readonly notes: readonly string[]
+}
+
+/** What the target can take. */
+export async function fitFor(move: Move, d: Definitions): Promise<Fitted> {
+  const { to, out } = move
+  const { exchange_types } = await to.get<{ exchange_types: readonly { name: string }[] }>('overview')
+  const types = new Set(exchange_types.map((t) => t.name))
+  const notes: string[] = []
+  const strange = d.exchanges.filter((x) => !types.has(String(x['type'])))
+  for (const x of strange)
+    notes.push(
+      `${where('exchange', x)} and its bindings are left out: there is no type ${String(x['type'])} at ${to.name}`,
+    )
+  const gone = new Set(strange.map((x) => JSON.stringify([x['vhost'], x['name']])))
+  const isGone = (vhost: unknown, name: unknown): boolean => gone.has(JSON.stringify([vhost, name]))
+  const users = await usersFor(move, d.users, notes)
+  return {
+    definitions: {
+      ...d,
+      users,
+      vhosts: out ? d.vhosts.map(plainVhost) : d.vhosts,
+      exchanges: d.exchanges.filter((x) => !strange.includes(x)),
+      bindings: d.bindings.filter(
+        (b) =>
+          b['source'] !== '' &&
+          !isGone(b['vhost'], b['source']) &&
+          !(b['destination_type'] === 'exchange' && isGone(b['vhost'], b['destination'])),
+      ),
+      parameters: d.parameters.filter((p) => p['component'] !== SHOVEL),
+    },
+    shovels: d.parameters.filter((p) => p['component'] === SHOVEL),
+    notes,
+  }
+}
+
+export function where(what: string, o: Json): string {
+  return `${what} '${String(o['name'])}' in vhost '${String(o['vhost'])}'`
+}
+
+/** As every version of RabbitMQ takes it. */
+function plainVhost({ name, description, tags, default_queue_type, metadata }: Json): Json {
+  return { name, ...(description ? { description } : {}), tags, default_queue_type, metadata }
+}
+
+async function usersFor({ to, out }: Move, users: readonly Json[], notes: string[]): Promise<Json[]> {
+  const there = new Set((await to.get<{ name: string }[]>('users')).map((u) => u.name))
+  return users.flatMap((u): Json[] => {
+    const name = String(u['name'])
+    if (name === to.user) {
+      notes.push(`user '${name}' stays as it is at ${to.name}: it is the one who moves`)
+      return []
+    }
+    const { leveret_password_hash, ...rest } = u
+    if (!out || leveret_password_hash === undefined || u['password_hash'] !== undefined)
+      return [out ? rest : u]
+    const known = there.has(name)
+    notes.push(
+      `user '${name}': RabbitMQ cannot read the hash of the password; ${
+        known ? `the user stays as it is at ${to.name}` : 'set the password anew there'
+      }`,
+    )
+    return known ? [] : [{ ...rest, password_hash: '', hashing_algorithm: 'rabbit_password_hashing_sha256' }]
+  })
+}
+
+/** Vhosts first, one by one: who makes them over HTTP may enter them. @throws CtlError */
+export async function writeDefinitions({ to }: Move, { definitions }: Fitted): Promise<void> {
+  if (to.user !== undefined) {
+    const there = new Set((await to.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+    for (const { name } of definitions.vhosts)
+      if (!there.has(String(name))) await to.call('PUT', `vhosts/${enc(String(name))}`, {})
+  }
+  await to.call('POST', 'definitions', definitions)
+}
+
+export async function writeShovels({ to }: Move, { shovels }: Fitted): Promise<void> {
+  if (shovels.length > 0) await to.call('POST', 'definitions', { parameters: shovels })
+}

@@ -1,0 +1,98 @@
+/** What will not be the same after a move, in sentences. */
+import { where } from './definitions.ts'
+import type { Move } from './ends.ts'
+import type { Definitions, Json, QueueRow } from './rows.ts'
+
+/** Arguments and policy keys that RabbitMQ does not know. */
+const LEVERETS = [
+  'delayed-retry-type',
+  'delayed-retry-min',
+  'delayed-retry-max',
+  'expire-anywhere',
+  'message-deduplication',
+  'cache-size',
+  'cache-ttl',
+]
+/** Policy keys without an effect in Leveret. */
+const MIRRORS = /^(ha-.*|federation-upstream.*)$/
+
+const named = (rows: readonly string[]): string =>
+  rows.length > 5 ? `${rows.slice(0, 5).join(', ')} and ${rows.length - 5} more` : rows.join(', ')
+
+function some(rows: readonly Json[] | readonly QueueRow[], text: string, out: string[]): void {
+  if (rows.length > 0) out.push(`${named(rows.map((r) => `'${String((r as Json)['name'])}'`))}: ${text}`)
+}
+
+const argumentsOf = (o: Json): Json => (o['arguments'] ?? {}) as Json
+
+export function differences(move: Move, d: Definitions, queues: readonly QueueRow[]): string[] {
+  const out: string[] = []
+  const withMessages = queues.filter((q) => (q.messages ?? 0) > 0)
+  some(
+    queues.filter((q) => q.exclusive === true),
+    'exclusive queues belong to their connections and are left out',
+    out,
+  )
+  some(
+    queues.filter((q) => (q.consumers ?? 0) > 0 && q.type !== 'stream'),
+    'queues with consumers, which take messages meanwhile',
+    out,
+  )
+  some(
+    queues.filter((q) => (q.messages_unacknowledged ?? 0) > 0 && q.type !== 'stream'),
+    'messages that consumers hold stay until these give them back; run the command again then',
+    out,
+  )
+  const streams = withMessages.filter((q) => q.type === 'stream')
+  some(
+    streams,
+    'streams are copied, and stay at the source; offsets begin at 0, times are those of the copy',
+    out,
+  )
+  if (withMessages.some((q) => q.type !== 'stream'))
+    out.push(
+      'moved messages name an exchange leveret.migrate.* as the one that they came by; the routing key stays, and so do all properties and headers',
+    )
+  some(
+    d.queues.filter((q) => Object.hasOwn(argumentsOf(q), 'x-message-ttl')),
+    'the time of x-message-ttl begins anew',
+    out,
+  )
+  some(
+    d.queues.filter((q) => Object.hasOwn(argumentsOf(q), 'x-expires')),
+    'x-expires: the queue goes when nobody uses it for so long at its new place',
+    out,
+  )
+  return [...out, ...(move.out ? toRabbit(d) : toLeveret(d))]
+}
+
+function toLeveret(d: Definitions): string[] {
+  const out: string[] = []
+  for (const p of d.parameters)
+    if (!['shovel', 'operator_policy', 'vhost-limits'].includes(String(p['component'])))
+      out.push(`${where(`parameter ${String(p['component'])}`, p)} is kept, without effect`)
+  for (const p of d.policies) {
+    const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => MIRRORS.test(k))
+    if (keys.length > 0) out.push(`${where('policy', p)}: ${keys.join(', ')} without effect`)
+  }
+  const quorum = d.queues.filter((q) => argumentsOf(q)['x-queue-type'] === 'quorum').length
+  if (quorum > 0)
+    out.push(
+      `${quorum} quorum queues: a Leveret holds them alone; several nodes are a cluster of their own kind`,
+    )
+  return out
+}
+
+function toRabbit(d: Definitions): string[] {
+  const out: string[] = []
+  for (const q of [...d.queues, ...d.exchanges]) {
+    const keys = Object.keys(argumentsOf(q)).filter((k) => LEVERETS.includes(k.replace(/^x-/, '')))
+    if (keys.length > 0) out.push(`${where('', q).trim()}: ${keys.join(', ')} without effect in RabbitMQ`)
+  }
+  for (const p of d.policies) {
+    const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => LEVERETS.includes(k))
+    if (keys.length > 0)
+      out.push(`${where('policy', p)}: ${keys.join(', ')} are refused by RabbitMQ; remove them first`)
+  }
+  return out
+}

@@ -1,0 +1,71 @@
+/** What is to be moved, and whether it can be: everything that is looked at before something is changed. */
+import { enc } from '../ctl/command.ts'
+import { PREFIX } from './carrier.ts'
+import { type Fitted, fitFor, readDefinitions } from './definitions.ts'
+import { differences } from './differences.ts'
+import { failure, type Move } from './ends.ts'
+import type { Json, QueueRow } from './rows.ts'
+
+export interface Plan {
+  readonly fitted: Fitted
+  readonly vhosts: readonly string[]
+  readonly queues: readonly QueueRow[]
+  /** What will differ, in sentences. */
+  readonly notes: readonly string[]
+}
+
+/** @throws CtlError in one sentence where it cannot be done */
+export async function makePlan(move: Move): Promise<Plan> {
+  const { leveret, other, from, amqp } = move
+  const own = await leveret.get<{ leveret_version?: string }>('overview')
+  if (own.leveret_version === undefined)
+    throw failure(`${leveret.name} is no Leveret: a Leveret runs the shovels; see leveret migrate --help`)
+  await other.get('overview')
+  const definitions = await readDefinitions(move)
+  const vhosts = definitions.vhosts.map((v) => String(v['name']))
+  const all = (await from.get<QueueRow[]>('queues')).filter((q) => vhosts.includes(q.vhost))
+  const queues = all.filter((q) => q.exclusive !== true)
+  await checkRights(move, vhosts, queues)
+  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+  for (const vhost of vhosts) if (there.has(vhost)) await amqp.check(vhost)
+  const fitted = await fitFor(move, definitions)
+  const notes = [...fitted.notes, ...differences(move, definitions, all)]
+  if (fitted.shovels.length > 0)
+    notes.push(
+      `${fitted.shovels.length} shovels begin at ${move.to.name} when everything has been moved; end them at ${from.name} first`,
+    )
+  return { fitted, vhosts, queues, notes }
+}
+
+/** Who reads the queues, or writes to them: better said now than by each shovel. */
+async function checkRights(
+  { other, amqp, out }: Move,
+  vhosts: readonly string[],
+  queues: readonly QueueRow[],
+): Promise<void> {
+  const found = await other.find<Json[]>(`users/${enc(amqp.user)}/permissions`)
+  // A user whom something else vouches for.
+  if (found === undefined) return
+  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+  for (const vhost of vhosts) {
+    if (!there.has(vhost)) continue
+    const permission = found.find((p) => p['vhost'] === vhost)
+    const needs = out ? (['write'] as const) : (['read'] as const)
+    const names = out ? [`${PREFIX}x`] : queues.filter((q) => q.vhost === vhost).map((q) => q.name)
+    const lacks = permission === undefined || names.some((n) => needs.some((k) => !matches(permission[k], n)))
+    if (lacks && names.length > 0)
+      throw failure(
+        `user '${amqp.user}' needs permission to ${needs[0]} everything in vhost '${vhost}' of ${other.name}: ` +
+          `rabbitmqctl set_permissions -p '${vhost}' '${amqp.user}' '.*' '.*' '.*'`,
+      )
+  }
+}
+
+function matches(pattern: unknown, name: string): boolean {
+  try {
+    return new RegExp(String(pattern)).test(name)
+  } catch {
+    // Written for Erlang's regular expressions.
+    return true
+  }
+}

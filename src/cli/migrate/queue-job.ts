@@ -1,0 +1,130 @@
+/** The messages of a classic or quorum queue: shovel after shovel, each for what is there, until nothing is left. */
+import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
+import { type Move, readyIn } from './ends.ts'
+import { Failures, type Job, type JobState, type View } from './job.ts'
+import type { QueueRow, ShovelRow } from './rows.ts'
+
+/** Of a queue that is written to all the time. */
+const ROUNDS_MAX = 1000
+/** ms in which nothing moves. */
+const LOOK_AGAIN_MS = 3000
+const STUCK_MS = 60_000
+
+export class QueueJob implements Job {
+  readonly queue: QueueRow
+  note: string | undefined
+  waits: string | undefined
+  private readonly move: Move
+  private readonly failures = new Failures()
+  /** By the shovels that have ended. */
+  private before = 0
+  /** What the shovel of now was to move, and what of it is left. */
+  private whole = 0
+  private left = 0
+  private rounds = 0
+  private running = false
+  private forwarded = 0
+  private lastMoved = 0
+  private lastLook = 0
+
+  constructor(move: Move, queue: QueueRow) {
+    this.move = move
+    this.queue = queue
+    this.whole = queue.messages_ready ?? 0
+    this.left = this.whole
+  }
+
+  get moved(): number {
+    return this.before + this.whole - this.left
+  }
+
+  get total(): number {
+    return this.before + this.whole
+  }
+
+  async step(view: View): Promise<JobState> {
+    const shovel = view.shovels.get(carrierName(this.queue))
+    if (shovel === undefined) return await this.next(view)
+    // One of an earlier run is as good as our own.
+    if (!this.running) this.begun(view, this.left)
+    return await this.watch(shovel, view)
+  }
+
+  private begun({ at }: View, count: number): void {
+    this.running = true
+    this.whole = count
+    this.left = count
+    this.forwarded = 0
+    this.lastMoved = at
+    this.lastLook = at
+  }
+
+  /** There is no shovel: it is over, or another round. */
+  private async next(view: View): Promise<JobState> {
+    if (this.running) {
+      this.before += this.whole
+      this.whole = 0
+      this.left = 0
+      this.running = false
+    }
+    const ready = await readyIn(this.move, this.queue)
+    if (ready === undefined) return await this.fail('it is not there any more')
+    if (ready === 0) {
+      this.whole = 0
+      this.left = 0
+      if (this.rounds > 0) await removeExchange(this.move, this.queue)
+      return 'done'
+    }
+    if (++this.rounds > ROUNDS_MAX) return await this.fail('it is written to faster than it is emptied')
+    await startCarrier(this.move, this.queue)
+    this.begun(view, ready)
+    return 'moving'
+  }
+
+  private async watch(shovel: ShovelRow, view: View): Promise<JobState> {
+    const reason = this.failures.of(shovel)
+    if (reason !== undefined) return await this.fail(reason)
+    const { forwarded = 0, remaining, blocked_status } = shovel
+    this.waits =
+      shovel.state === 'terminated'
+        ? shovel.reason
+        : blocked_status === 'blocked'
+          ? 'the target, which is blocked by an alarm'
+          : undefined
+    if (typeof remaining === 'number') {
+      // A new session counts anew.
+      if (remaining > this.left) this.whole += remaining - this.left
+      this.left = remaining
+    }
+    if (forwarded !== this.forwarded || shovel.state !== 'running' || blocked_status === 'blocked') {
+      this.forwarded = forwarded
+      this.lastMoved = view.at
+      this.lastLook = view.at
+    } else if (view.at - this.lastLook > LOOK_AGAIN_MS) return await this.look(view)
+    return 'moving'
+  }
+
+  /** Others may have taken what it waits for. */
+  private async look(view: View): Promise<JobState> {
+    this.lastLook = view.at
+    const ready = await readyIn(this.move, this.queue)
+    if (ready === 0) {
+      await stopShovel(this.move, this.queue)
+      this.whole -= this.left
+      this.left = 0
+    } else if (view.at - this.lastMoved > STUCK_MS)
+      return await this.fail('nothing comes out of it: another consumer has it for itself')
+    return 'moving'
+  }
+
+  private async fail(why: string): Promise<JobState> {
+    this.note = why
+    await this.stop()
+    await removeExchange(this.move, this.queue)
+    return 'failed'
+  }
+
+  async stop(): Promise<void> {
+    if (this.running || this.rounds > 0) await stopShovel(this.move, this.queue)
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A stream is copied. Its shovel reads from the beginning, whenever it begins: what was not copied in one go is deleted at the
+ * target and copied anew.
+ */
+import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
+import { type Move, queuePath } from './ends.ts'
+import { Failures, type Job, type JobState, type View } from './job.ts'
+import type { Ledger } from './ledger.ts'
+import type { Json, QueueRow, ShovelRow } from './rows.ts'
+
+/** ms in which nothing comes: numbers of RabbitMQ are up to five seconds old. */
+const SETTLE_MS_RABBITMQ = 7000
+const SETTLE_MS = 1500
+/** ms in which the target's number has to come up to what was sent; retention may keep it below. */
+const AGREE_MS = 15_000
+/** ms by which clocks and numbers may be wrong. */
+const START_MS = 2000
+
+/** A queue and its bindings, as definitions have them. */
+export interface StreamDefinition {
+  readonly queues: readonly Json[]
+  readonly bindings: readonly Json[]
+}
+
+export class StreamJob implements Job {
+  readonly queue: QueueRow
+  note: string | undefined
+  waits: string | undefined
+  private readonly move: Move
+  private readonly ledger: Ledger
+  private readonly definition: StreamDefinition
+  private readonly failures = new Failures()
+  private source: number
+  private forwarded = 0
+  private running = false
+  private since = 0
+  private changedAt = 0
+
+  constructor(move: Move, queue: QueueRow, ledger: Ledger, definition: StreamDefinition) {
+    this.move = move
+    this.queue = queue
+    this.ledger = ledger
+    this.definition = definition
+    this.source = queue.messages ?? 0
+  }
+
+  get moved(): number {
+    return this.forwarded
+  }
+
+  get total(): number {
+    return Math.max(this.source, this.forwarded)
+  }
+
+  async step(view: View): Promise<JobState> {
+    this.source = (await this.messagesIn(this.move.from)) ?? this.source
+    // Before the shovel is looked at: what it has sent can only be more.
+    const copied = (await this.messagesIn(this.move.to)) ?? 0
+    if (!this.running) return await this.begin(view, copied)
+    const shovel = await this.shovel()
+    if (shovel === undefined || Math.abs(view.leveretSince - this.since) > START_MS)
+      return await this.anew(view)
+    const reason = this.failures.of(shovel)
+    if (reason !== undefined) return await this.fail(reason)
+    if (shovel.state === 'terminated') {
+      this.waits = shovel.reason
+      return await this.anew(view)
+    }
+    return await this.watch(shovel, copied, view)
+  }
+
+  private async messagesIn(end: Move['from']): Promise<number | undefined> {
+    return (await end.find<QueueRow>(`${queuePath(this.queue)}?columns=messages`))?.messages
+  }
+
+  private async shovel(): Promise<ShovelRow | undefined> {
+    const { vhost } = this.queue
+    return await this.move.leveret.find<ShovelRow>(
+      `shovels/vhost/${encodeURIComponent(vhost)}/${carrierName(this.queue)}`,
+    )
+  }
+
+  private async begin(view: View, copied: number): Promise<JobState> {
+    const entry = this.ledger.of(this.queue)
+    if (entry?.state === 'copying') return await this.anew(view)
+    if (entry?.state === 'copied' && copied > 0) return this.asCopied(entry.count ?? copied)
+    if (this.source === 0) return 'done'
+    if (copied > 0)
+      return await this.fail(
+        `there is a stream of that name with ${copied} messages at ${this.move.to.name} already`,
+      )
+    await this.start(view)
+    return 'moving'
+  }
+
+  private asCopied(count: number): JobState {
+    this.forwarded = count
+    const more = this.source - count
+    if (more > 0)
+      this.note = `copied before; ${more} messages have come since. To copy it anew, delete the copy first`
+    this.source = count
+    return 'done'
+  }
+
+  private async start({ at, leveretSince }: View): Promise<void> {
+    await this.ledger.set(this.queue, { state: 'copying' })
+    await startCarrier(this.move, this.queue)
+    this.running = true
+    this.forwarded = 0
+    this.since = leveretSince
+    this.changedAt = at
+  }
+
+  private async anew(view: View): Promise<JobState> {
+    await stopShovel(this.move, this.queue)
+    await this.move.to.delete(queuePath(this.queue))
+    await this.move.to.call('POST', 'definitions', this.definition)
+    await this.start(view)
+    return 'moving'
+  }
+
+  private async watch(shovel: ShovelRow, copied: number, view: View): Promise<JobState> {
+    const { forwarded = 0, pending = 0, blocked_status } = shovel
+    this.waits = blocked_status === 'blocked' ? 'the target, which is blocked by an alarm' : undefined
+    if (copied > forwarded || forwarded < this.forwarded) return await this.anew(view)
+    if (forwarded !== this.forwarded || pending > 0 || forwarded < this.source) {
+      if (forwarded !== this.forwarded) this.changedAt = view.at
+      this.forwarded = forwarded
+      return 'moving'
+    }
+    const quiet = view.at - this.changedAt
+    const settled = quiet > (this.move.out ? SETTLE_MS : SETTLE_MS_RABBITMQ)
+    if (!settled || (copied < forwarded && quiet < AGREE_MS)) return 'moving'
+    await stopShovel(this.move, this.queue)
+    await this.ledger.set(this.queue, { state: 'copied', count: forwarded })
+    await removeExchange(this.move, this.queue)
+    return 'done'
+  }
+
+  private async fail(why: string): Promise<JobState> {
+    this.note = why
+    await this.stop()
+    if (this.running) await removeExchange(this.move, this.queue)
+    return 'failed'
+  }
+
+  async stop(): Promise<void> {
+    if (this.running) await stopShovel(this.move, this.queue)
+  }
+}
