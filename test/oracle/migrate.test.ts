@@ -1,12 +1,23 @@
 /** `leveret migrate` from RabbitMQ and back to it. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { checkMoved, fill } from '../migrate/scenario.ts'
 import { leftovers, OwnProcess, Side, send, texts } from '../migrate/support.ts'
+import { type Oracle, startOracle } from '../support/oracle.ts'
 import { until } from '../support/until.ts'
 
-const rabbit = new Side(process.env['LEVERET_TEST_URL'] as string, process.env['LEVERET_TEST_HTTP'] as string)
-const address = [rabbit.url, '--management', rabbit.http]
+/** Beside the one of the other tests: all that there is in it is moved. */
+const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697) + 1
+let broker: Oracle
+let rabbit: Side
+let address: string[]
 let own: OwnProcess
+
+beforeAll(async () => {
+  broker = await startOracle(PORT)
+  rabbit = new Side(broker.url, broker.http)
+  address = [rabbit.url, '--management', rabbit.http]
+})
+afterAll(() => broker.stop())
 
 beforeEach(async () => {
   await clean()
@@ -18,7 +29,6 @@ afterEach(async () => {
   await clean()
 })
 
-/** The other tests leave objects behind, and this one moves all that there are. */
 async function clean(): Promise<void> {
   const gone = async (
     list: string,
