@@ -120,6 +120,32 @@ describe('leveret migrate loses nothing', () => {
     await allThere({}, 30_000)
   })
 
+  it('of what dies at the source while it is emptied', async () => {
+    const ch = await other.channel()
+    await ch.assertQueue('a-dead', { durable: true })
+    const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'a-dead', 'x-message-ttl': 1 }
+    await ch.assertQueue('brief', { durable: true, arguments: dead })
+    await onlyQueue(other, 20_000)
+    const m = own.migration(...address)
+    await movedSome(20_000)
+    await send(ch, 'brief', 20)
+    await broker.waitForQueue('brief', { ready: 0 })
+    expect([await m.ended, m.text()]).toEqual([0, expect.stringContaining('are at their new place')])
+    expect(await other.ready('a-dead')).toBe(0)
+    expect(await own.side.texts('a-dead', 20)).toEqual(texts(20))
+    await allThere({}, 20_000)
+  })
+
+  it('where the target refuses what does not fit, which it says', async () => {
+    const full = { 'x-max-length': 5, 'x-overflow': 'reject-publish' }
+    await onlyQueue(other, 5, full)
+    await onlyQueue(own.side, 3, full)
+    const { code, stderr } = await own.migrate(...address, '-q')
+    expect([code, stderr]).toEqual([70, expect.stringContaining("'many' in vhost '/': it gets no shorter")])
+    expect(await other.ready('many')).toBe(3)
+    expect(await leftovers(other, own.side)).toEqual([])
+  })
+
   it('of a stream that has been begun by somebody else, which it leaves alone', async () => {
     await onlyQueue(other, 10, stream)
     await onlyQueue(own.side, 3, stream)

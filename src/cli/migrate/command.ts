@@ -12,6 +12,8 @@ const PARALLEL_MAX = 64
 /** ms for an answer: the definitions of a large broker take their time. */
 const ANSWER_MS = 60_000
 const MANAGEMENT_PORT = 15_672
+/** RabbitMQ's statistics are collected every five seconds. */
+const LAG_MS = 6000
 
 const said = (text: string): void => void process.stderr.write(`${text}\n`)
 
@@ -112,7 +114,16 @@ async function moveAll(
   const out = c.options['out'] === true
   const { leveret, other, amqp } = all
   const only = amqp.vhost ?? (c.options['vhost'] as string | undefined)
-  const move: Move = { ...all, out, from: out ? leveret : other, to: out ? other : leveret, vhost: only }
+  const isLeveret =
+    out || (await other.get<{ leveret_version?: string }>('overview')).leveret_version !== undefined
+  const move: Move = {
+    ...all,
+    out,
+    from: out ? leveret : other,
+    to: out ? other : leveret,
+    vhost: only,
+    lagMs: isLeveret ? 0 : LAG_MS,
+  }
   const plan = await makePlan(move)
   if (c.options['dry-run'] === true) return { text: planText(move, plan) }
   const quiet = c.options['quiet'] === true || c.options['silent'] === true

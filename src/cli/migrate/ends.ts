@@ -115,6 +115,8 @@ export interface Move {
   readonly out: boolean
   readonly from: End
   readonly to: End
+  /** ms by which the numbers of the source may be old: RabbitMQ's are statistics. */
+  readonly lagMs: number
   /** The only vhost; undefined = all. */
   readonly vhost: string | undefined
 }

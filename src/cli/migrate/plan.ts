@@ -1,4 +1,5 @@
 /** What is to be moved, and whether it can be: everything that is looked at before something is changed. */
+import { Pattern } from '../../util/pattern.ts'
 import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Fitted, fitFor, readDefinitions } from './definitions.ts'
@@ -20,7 +21,6 @@ export async function makePlan(move: Move): Promise<Plan> {
   const own = await leveret.get<{ leveret_version?: string }>('overview')
   if (own.leveret_version === undefined)
     throw failure(`${leveret.name} is no Leveret: a Leveret runs the shovels; see leveret migrate --help`)
-  await other.get('overview')
   const definitions = await readDefinitions(move)
   const vhosts = definitions.vhosts.map((v) => String(v['name']))
   const all = (await from.get<QueueRow[]>('queues')).filter((q) => vhosts.includes(q.vhost))
@@ -50,22 +50,23 @@ async function checkRights(
   for (const vhost of vhosts) {
     if (!there.has(vhost)) continue
     const permission = found.find((p) => p['vhost'] === vhost)
-    const needs = out ? (['write'] as const) : (['read'] as const)
+    const needs = out ? 'write' : 'read'
     const names = out ? [`${PREFIX}x`] : queues.filter((q) => q.vhost === vhost).map((q) => q.name)
-    const lacks = permission === undefined || names.some((n) => needs.some((k) => !matches(permission[k], n)))
+    const pattern = permission === undefined ? undefined : compiled(permission[needs])
+    const lacks = permission === undefined || names.some((n) => pattern?.decide(n) === false)
     if (lacks && names.length > 0)
       throw failure(
-        `user '${amqp.user}' needs permission to ${needs[0]} everything in vhost '${vhost}' of ${other.name}: ` +
+        `user '${amqp.user}' needs permission to ${needs} everything in vhost '${vhost}' of ${other.name}: ` +
           `rabbitmqctl set_permissions -p '${vhost}' '${amqp.user}' '.*' '.*' '.*'`,
       )
   }
 }
 
-function matches(pattern: unknown, name: string): boolean {
+/** What is not understood here, or not decided, may be right there. */
+function compiled(pattern: unknown): Pattern | undefined {
   try {
-    return new RegExp(String(pattern)).test(name)
+    return new Pattern(String(pattern))
   } catch {
-    // Written for Erlang's regular expressions.
-    return true
+    return undefined
   }
 }

@@ -6,6 +6,8 @@ import type { QueueRow, ShovelRow } from './rows.ts'
 
 /** Of a queue that is written to all the time. */
 const ROUNDS_MAX = 1000
+/** Rounds after which as much is left as before. */
+const FUTILE_MAX = 5
 /** ms in which nothing moves. */
 const LOOK_AGAIN_MS = 3000
 const STUCK_MS = 60_000
@@ -22,6 +24,8 @@ export class QueueJob implements Job {
   private whole = 0
   private left = 0
   private rounds = 0
+  private futile = 0
+  private readyBefore = 0
   private running = false
   private forwarded = 0
   private lastMoved = 0
@@ -75,7 +79,13 @@ export class QueueJob implements Job {
       if (this.rounds > 0) await removeExchange(this.move, this.queue)
       return 'done'
     }
-    if (++this.rounds > ROUNDS_MAX) return await this.fail('it is written to faster than it is emptied')
+    this.futile = this.rounds > 0 && ready >= this.readyBefore ? this.futile + 1 : 0
+    this.readyBefore = ready
+    // Not without end: each attempt counts as a delivery, of which quorum queues have a limit.
+    if (++this.rounds > ROUNDS_MAX || this.futile >= FUTILE_MAX)
+      return await this.fail(
+        'it gets no shorter: the target refuses its messages, or it is written to faster than it is emptied',
+      )
     await startCarrier(this.move, this.queue)
     this.begun(view, ready)
     return 'moving'

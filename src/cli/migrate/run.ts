@@ -1,7 +1,7 @@
 /** Moves queue after queue, several at a time, and shows how far it is. */
 import { elapsed, now, pause } from '../../util/timers.ts'
 import { carriers, sweep } from './carrier.ts'
-import { Interrupted, type Move } from './ends.ts'
+import { Interrupted, type Move, readyIn } from './ends.ts'
 import type { Job, View } from './job.ts'
 import { Ledger } from './ledger.ts'
 import type { Plan } from './plan.ts'
@@ -11,6 +11,8 @@ import type { QueueRow } from './rows.ts'
 import { StreamJob } from './stream-job.ts'
 
 const LOOK_MS = 300
+/** Looks at all queues again, when they have been emptied. */
+const PASSES_MAX = 20
 
 export interface Outcome {
   readonly moved: number
@@ -30,6 +32,7 @@ export class Run {
   private jobs: Job[] = []
   private readonly active = new Set<Job>()
   private readonly failed: Job[] = []
+  private passes = 0
   /** What an end is waited for to do. */
   waits: string | undefined
 
@@ -53,16 +56,30 @@ export class Run {
     try {
       for (;;) {
         while (this.active.size < this.parallel && left.length > 0) this.active.add(left.shift() as Job)
-        if (this.active.size === 0) break
+        if (this.active.size === 0) {
+          left.push(...(await this.refilled()))
+          if (left.length > 0) continue
+          break
+        }
         await this.look()
         this.show()
       }
     } catch (error) {
-      if (error instanceof Interrupted || this.signal.aborted) await this.stop()
+      await this.stop()
       throw error
     }
     await sweep(this.move, this.plan.vhosts)
     return this.outcome()
+  }
+
+  /** Queues that have got messages since they were emptied, such as dead letters. */
+  private async refilled(): Promise<Job[]> {
+    if (++this.passes > PASSES_MAX) return []
+    const found: Job[] = []
+    for (const job of this.jobs)
+      if (job instanceof QueueJob && !this.failed.includes(job) && (await readyIn(this.move, job.queue)))
+        found.push(job)
+    return found
   }
 
   private async look(): Promise<void> {

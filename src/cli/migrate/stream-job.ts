@@ -8,9 +8,10 @@ import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { Ledger } from './ledger.ts'
 import type { Json, QueueRow, ShovelRow } from './rows.ts'
 
-/** ms in which nothing comes: numbers of RabbitMQ are up to five seconds old. */
-const SETTLE_MS_RABBITMQ = 7000
+/** ms in which nothing comes, beside those by which numbers are old. */
 const SETTLE_MS = 1500
+/** ms until the source says how many messages it has; without statistics RabbitMQ never does. */
+const KNOWN_MS = 30_000
 /** ms in which the target's number has to come up to what was sent; retention may keep it below. */
 const AGREE_MS = 15_000
 /** ms by which clocks and numbers may be wrong. */
@@ -35,6 +36,7 @@ export class StreamJob implements Job {
   private running = false
   private since = 0
   private changedAt = 0
+  private lookedAt: number | undefined
 
   constructor(move: Move, queue: QueueRow, ledger: Ledger, definition: StreamDefinition) {
     this.move = move
@@ -53,10 +55,11 @@ export class StreamJob implements Job {
   }
 
   async step(view: View): Promise<JobState> {
-    this.source = (await this.messagesIn(this.move.from)) ?? this.source
+    const known = await this.messagesIn(this.move.from)
+    this.source = known ?? this.source
     // Before the shovel is looked at: what it has sent can only be more.
     const copied = (await this.messagesIn(this.move.to)) ?? 0
-    if (!this.running) return await this.begin(view, copied)
+    if (!this.running) return await this.begin(view, copied, known)
     const shovel = await this.shovel()
     if (shovel === undefined || Math.abs(view.leveretSince - this.since) > START_MS)
       return await this.anew(view)
@@ -80,7 +83,13 @@ export class StreamJob implements Job {
     )
   }
 
-  private async begin(view: View, copied: number): Promise<JobState> {
+  private async begin(view: View, copied: number, known: number | undefined): Promise<JobState> {
+    this.lookedAt ??= view.at
+    const looked = view.at - this.lookedAt
+    if (known === undefined && looked > KNOWN_MS)
+      return await this.fail('how many messages it has is not known')
+    // An old number, or none yet.
+    if (!known && looked < (known === 0 ? this.move.lagMs : KNOWN_MS)) return 'moving'
     const entry = this.ledger.of(this.queue)
     if (entry?.state === 'copying') return await this.anew(view)
     if (entry?.state === 'copied' && copied > 0) return this.asCopied(entry.count ?? copied)
@@ -129,7 +138,7 @@ export class StreamJob implements Job {
       return 'moving'
     }
     const quiet = view.at - this.changedAt
-    const settled = quiet > (this.move.out ? SETTLE_MS : SETTLE_MS_RABBITMQ)
+    const settled = quiet > SETTLE_MS + this.move.lagMs
     if (!settled || (copied < forwarded && quiet < AGREE_MS)) return 'moving'
     await stopShovel(this.move, this.queue)
     await this.ledger.set(this.queue, { state: 'copied', count: forwarded })
