@@ -82,6 +82,9 @@ export async function openLink(
     return client
   } catch (error) {
     stream.destroy()
+    // The library does not read on where it expects connection.open-ok.
+    if (/^Expected ConnectionOpenOk; got <ConnectionClose/.test((error as Error).message))
+      throw new LinkError(`NOT_ALLOWED - there is no vhost '${a.vhost}', or user '${user}' may not enter it`)
     throw error
   } finally {
     signal.removeEventListener('abort', stop)
@@ -122,7 +125,10 @@ function networkStream(
     }
     socket.once('error', (error) => {
       over()
-      reject(error)
+      const { code } = error as NodeJS.ErrnoException
+      reject(
+        tls !== undefined && code === 'EPROTO' ? new LinkError(`${host}:${port} does not speak TLS`) : error,
+      )
     })
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       over()

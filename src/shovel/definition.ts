@@ -70,11 +70,12 @@ const queueName: Check = (n, v) => {
 }
 
 const deleteAfter: Check = (n, v) =>
-  v === 'never' || v === 'queue-length' || Number.isInteger(v)
+  v === 'never' || v === 'queue-length' || (Number.isInteger(v) && (v as number) >= 0)
     ? []
-    : [`${n} should be number, "never" or "queue-length", ${was(v)}`]
+    : [`${n} should be a number greater than or equal to 0, "never" or "queue-length", ${was(v)}`]
 
 const table: Check = (n, v) => {
+  if (isEmptyList(v)) return []
   if (!isObject(v)) return [`${n} should be a map, ${was(v)}`]
   try {
     FieldTable.from(v as { [name: string]: PlainValue })
@@ -101,7 +102,7 @@ const propertyChecks: Readonly<Record<string, Check>> = {
   cluster_id: binary,
 }
 
-const properties: Check = (n, v) => members(n, v, propertyChecks, [])
+const properties: Check = (n, v) => (isEmptyList(v) ? [] : members(n, v, propertyChecks, []))
 
 /** Whether whoever sets the parameter may go to that vhost of this broker. */
 export type MayEnter = (vhost: string) => { readonly user: string; readonly allowed: boolean }
@@ -115,13 +116,15 @@ function uriCheck(mayEnter: MayEnter | undefined): Check {
       const { user, allowed } = mayEnter(vhost)
       return allowed ? [] : [`user "${user}" may not connect to vhost "${vhost}"`]
     } catch (error) {
-      return [`"${v}" not a valid URI: ${(error as Error).message}`]
+      return [`"${v}" not a valid URI: {${(error as Error).message},${JSON.stringify(v)}}`]
     }
   }
   return (n, v) => {
     if (!Array.isArray(v)) return typeof v === 'string' ? one(n, v) : [`${n} should be list, ${was(v)}`]
     if (v.length === 0) return [`${n} should not be an empty list`]
-    return v.flatMap((u) => one(n, u)).slice(0, 1)
+    return v
+      .flatMap((u) => (typeof u === 'string' ? one(n, u) : [`${n} should be list, ${was(u)}`]))
+      .slice(0, 1)
   }
 }
 
@@ -162,6 +165,11 @@ function checksFor(mayEnter: MayEnter | undefined): Record<string, Check> {
     'publish-properties': properties,
     'dest-publish-properties': properties,
   }
+}
+
+/** What some tools write for an empty table. */
+function isEmptyList(v: unknown): boolean {
+  return Array.isArray(v) && v.length === 0
 }
 
 function isObject(v: unknown): v is Json {
@@ -206,8 +214,9 @@ function combinations(d: Json): string[] {
  * @throws InvalidRequest
  */
 export function checkShovel(name: string, value: unknown, mayEnter?: MayEnter): void {
-  const wrong = members(name, value, checksFor(mayEnter), ['src-uri', 'dest-uri'])
-  if (isObject(value)) wrong.unshift(...combinations(value))
+  const given = isEmptyList(value) ? {} : value
+  const wrong = members(name, given, checksFor(mayEnter), ['dest-uri', 'src-uri'])
+  if (isObject(given)) wrong.unshift(...combinations(given))
   if (wrong.length > 0) throw new InvalidRequest(`Validation failed\n\n${wrong.join('\n')}\n`)
 }
 
@@ -244,7 +253,7 @@ export function parseShovel(value: unknown): ShovelDefinition {
   const d = value as Json
   const text = (k: string): string | undefined => d[k] as string | undefined
   const either = (k: string, old: string): unknown => d[k] ?? d[old]
-  const args = (k: string): PlainTable => (d[k] ?? {}) as PlainTable
+  const args = (k: string): PlainTable => (isObject(d[k]) ? d[k] : {}) as PlainTable
   return {
     source: {
       uris: uris(d['src-uri']),

@@ -37,14 +37,14 @@ const TIMEOUT_MS = 60_000
 /** @throws UriError with RabbitMQ's reason */
 export function parseUri(text: string): AmqpAddress {
   const parts = /^([a-z][a-z\d+.-]*):\/\/(?:([^@/?#]*)@)?([^/?#]*)(\/[^?#]*)?(\?[^#]*)?$/is.exec(text)
-  if (parts === null) throw new UriError('no_scheme')
+  if (parts === null) throw new UriError('{unable_to_parse_uri,no_scheme}')
   const [, scheme = '', login, authority = '', path = '', query = ''] = parts
   const secure = scheme.toLowerCase() === 'amqps'
   if (!secure && scheme.toLowerCase() !== 'amqp') throw new UriError(`{unexpected_uri_scheme,"${scheme}"}`)
   const { host, port } = hostOf(authority)
   const [user, password] = loginOf(login)
   const vhost = decoded(path.slice(1))
-  if (path.slice(1).includes('/')) throw new UriError('invalid_vhost')
+  if (path.slice(1).includes('/')) throw new UriError(`{invalid_vhost,"${path.slice(1)}"}`)
   const options = new URLSearchParams(query)
   const mechanism = (options.get('auth_mechanism') ?? 'plain').toUpperCase()
   if (mechanism !== 'PLAIN' && mechanism !== 'AMQPLAIN' && mechanism !== 'EXTERNAL')
@@ -74,10 +74,10 @@ function decoded(text: string): string {
 
 function hostOf(authority: string): { host: string | undefined; port: number | undefined } {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(authority)
-  if (parts === null) throw new UriError('invalid_port')
+  if (parts === null) throw new UriError('{unable_to_parse_uri,invalid_port}')
   const [, name = '', digits = ''] = parts
   const port = digits === '' ? undefined : Number(digits)
-  if (port !== undefined && port > 65_535) throw new UriError('invalid_port')
+  if (port !== undefined && port > 65_535) throw new UriError(`{port_out_of_range,${port}}`)
   const host = decoded(name.replace(/^\[|\]$/g, ''))
   return { host: host === '' ? undefined : host, port }
 }
@@ -92,7 +92,8 @@ function loginOf(login: string | undefined): [user: string | undefined, password
 function numberOf(options: URLSearchParams, name: string): number | undefined {
   const text = options.get(name)
   if (text === null) return undefined
-  if (!/^\d{1,9}$/.test(text)) throw new UriError(`{unable_to_parse_value,"${name}"}`)
+  if (!/^\d{1,9}$/.test(text))
+    throw new UriError(`{invalid_amqp_params_parameter,${name},"${text}",{not_an_integer,"${text}"}}`)
   return Number(text)
 }
 

@@ -10,7 +10,7 @@ describe('the parameter of a shovel', () => {
     [
       'nothing',
       {},
-      'Must specify \'src-exchange\' or \'src-queue\'\nKey "src-uri" not found in s\nKey "dest-uri" not found in s',
+      'Must specify \'src-exchange\' or \'src-queue\'\nKey "dest-uri" not found in s\nKey "src-uri" not found in s',
     ],
     ['two sources', { ...good, 'src-exchange': 'x' }, "Cannot specify 'src-exchange' and 'src-queue'"],
     [
@@ -38,7 +38,12 @@ describe('the parameter of a shovel', () => {
     [
       'another end',
       { ...good, 'src-delete-after': 'soon' },
-      'src-delete-after should be number, "never" or "queue-length", actually was <<"soon">>',
+      'src-delete-after should be a number greater than or equal to 0, "never" or "queue-length", actually was <<"soon">>',
+    ],
+    [
+      'an end before the beginning',
+      { ...good, 'src-delete-after': -1 },
+      'src-delete-after should be a number greater than or equal to 0, "never" or "queue-length", actually was -1',
     ],
     [
       'an end that is not counted',
@@ -48,12 +53,12 @@ describe('the parameter of a shovel', () => {
     [
       'another scheme',
       { ...good, 'dest-uri': 'http://x' },
-      '"http://x" not a valid URI: {unexpected_uri_scheme,"http"}',
+      '"http://x" not a valid URI: {{unexpected_uri_scheme,"http"},"http://x"}',
     ],
     [
       'one bad address among good ones',
       { ...good, 'src-uri': ['amqp://', 'x'] },
-      '"x" not a valid URI: no_scheme',
+      '"x" not a valid URI: {{unable_to_parse_uri,no_scheme},"x"}',
     ],
     [
       'a vhost that is not there',

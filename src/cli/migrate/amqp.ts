@@ -74,11 +74,7 @@ export class Source {
       )
     if (/vhost/.test(text))
       return refused(`user '${this.user}' may not enter vhost '${vhost}' of ${this.name}`)
-    if (/SSL routines|EPROTO/.test(text) || code === 'EPROTO')
-      return new CtlError(
-        `${this.name} does not speak TLS, or none that is understood here`,
-        EXIT_UNAVAILABLE,
-      )
+    if (text.endsWith('does not speak TLS')) return new CtlError(text, EXIT_UNAVAILABLE)
     if (typeof code === 'string')
       return new CtlError(`${this.name} cannot be reached over AMQP: ${text}`, EXIT_UNAVAILABLE)
     return failure(`${this.name} over AMQP: ${text}`)
