@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { api, far, list, put, state, useTwoBrokers } from './two-brokers.ts'
+import { api, far, list, put, state, there, useTwoBrokers } from './two-brokers.ts'
 
 useTwoBrokers()
 
@@ -138,6 +138,8 @@ describe('GET /api/shovels', () => {
       state: 'running',
       forwarded: 0,
       remaining: 'unlimited',
+      component: 'shovel',
+      value: { 'src-queue': 'a', 'dest-uri': `amqp://far@127.0.0.1:${there.port}` },
     })
     expect((await api('DELETE', 'shovels/vhost/%2F/s')).status).toBe(204)
     expect((await api('GET', 'shovels/vhost/%2F/s')).status).toBe(404)

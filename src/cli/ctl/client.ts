@@ -111,6 +111,8 @@ export class Client {
   private unanswered(u: URL | undefined, error: Error): CtlError {
     const { code = error.message } = error as NodeJS.ErrnoException
     const where = u === undefined ? join(this.target.dataDir, CONTROL_SOCKET) : u.host
+    if (u !== undefined && (code === 'EPROTO' || code.startsWith('HPE_')))
+      return new CtlError(`${u.host} does not speak ${code === 'EPROTO' ? 'TLS' : 'HTTP'}`, EXIT_UNAVAILABLE)
     const hint = u === undefined ? 'is it running, and is --data-dir right?' : 'is it running there?'
     return new CtlError(`no broker answers at ${where} (${code}); ${hint}`, EXIT_UNAVAILABLE)
   }

@@ -1,4 +1,6 @@
 /** Shovels: what moves messages between brokers. They are made as parameters. */
+import { SHOVEL } from '../../operations/parameters.ts'
+import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
 
 export function shovelRoutes(add: AddRoute): void {
@@ -7,9 +9,15 @@ export function shovelRoutes(add: AddRoute): void {
   for (const path of ['shovels', 'shovels/:vhost']) add('GET', path, 'monitoring', rows)
   const one = 'shovels/vhost/:vhost/:name'
   add('GET', one, 'monitoring', (r) => {
-    const found = rows(r).find((s) => s['name'] === r.params['name'])
+    const { name } = r.params
+    const found = rows(r).find((s) => s['name'] === name)
     if (found === undefined) throw notFound()
-    return found
+    const vhost = r.vhost().name
+    const parameter = r.model.parameters
+      .list()
+      .find((p) => p.component === SHOVEL && p.vhost === vhost && p.name === name)
+    // RabbitMQ 3.10 shows how it is here, 4.0 the parameter.
+    return { ...(withoutPasswords(parameter) as object), ...found }
   })
   add('DELETE', one, 'policymaker', (r) => {
     if (!r.active.shovels.delete(r.vhost().name, r.params['name'] as string)) throw notFound()

@@ -12,6 +12,8 @@ export const shovel = object(
   {
     ...Object.fromEntries(ends.map((k) => [k, text])),
     reason: text,
+    component: text,
+    value: {},
     blocked_status: text,
     remaining: number,
     remaining_unacked: number,
