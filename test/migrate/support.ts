@@ -1,10 +1,11 @@
 /** A broker to move from or to, and a Leveret in a process of its own that runs the shovels. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { onTestFinished } from 'vitest'
+import { startChild } from '../support/children.ts'
 import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -125,9 +126,13 @@ export class OwnProcess {
 
   /** The command as a process that can be killed. */
   migration(...args: string[]): { child: ChildProcess; ended: Promise<number | null>; text: () => string } {
-    const child = spawn(process.execPath, ['bin/leveret.js', 'migrate', ...args, '--data-dir', this.dir], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const child = startChild(
+      process.execPath,
+      ['bin/leveret.js', 'migrate', ...args, '--data-dir', this.dir],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
     let text = ''
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (b) => {

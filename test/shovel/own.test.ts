@@ -1,7 +1,9 @@
 /** What Leveret's shovels have beyond RabbitMQ's. */
 import { expect, it } from 'vitest'
 import { until } from '../support/until.ts'
-import { channel, far, here, list, put, send, state, take, there } from './two-brokers.ts'
+import { channel, far, here, list, put, send, state, take, there, useTwoBrokers } from './two-brokers.ts'
+
+useTwoBrokers()
 
 it('src-basic-get empties a queue that its last consumer would take along', async () => {
   const a = await channel(here)
