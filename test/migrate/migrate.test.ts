@@ -1,9 +1,12 @@
 /** `leveret migrate` between two Leverets; test/oracle/migrate.test.ts has RabbitMQ at the other end. */
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { until } from '../support/until.ts'
 import { checkMoved, fill } from './scenario.ts'
 import { leftovers, OwnProcess, Side, send, texts } from './support.ts'
+
+/** Two processes and 30,000 messages: on a busy machine more than others. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 let broker: RunningBroker
 let other: Side

@@ -81,7 +81,10 @@ export class Side {
       },
       args,
     )
-    await until(() => found.size >= count, `${count} messages of ${queue}, there are ${found.size}`)
+    for (let n = Math.min(count, 1000); ; n = Math.min(count, n + 1000)) {
+      await until(() => found.size >= n, `${n} of ${count} messages of ${queue}`)
+      if (n === count) break
+    }
     await ch.cancel(consumerTag)
     return [...found.values()]
   }

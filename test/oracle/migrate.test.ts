@@ -1,5 +1,5 @@
 /** `leveret migrate` from RabbitMQ and back to it. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { checkMoved, fill } from '../migrate/scenario.ts'
 import { leftovers, OwnProcess, Side, send, texts } from '../migrate/support.ts'
 import { type Oracle, startOracle } from '../support/oracle.ts'
@@ -7,6 +7,8 @@ import { until } from '../support/until.ts'
 
 /** Beside the one of the other tests: all that there is in it is moved. */
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697) + 1
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+
 let broker: Oracle
 let rabbit: Side
 let address: string[]
