@@ -7,7 +7,7 @@ import type { Server } from '../connection/server.ts'
 import { fullAccess } from '../security/access.ts'
 import { type Principal, userPrincipal } from '../security/principal.ts'
 import { nodeName } from '../util/node-name.ts'
-import { hearErrors } from '../util/sockets.ts'
+import { hearErrors, isNoTls } from '../util/sockets.ts'
 import { startTimer, stopTimer } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 import { type Client, openClient } from './amqplib.ts'
@@ -125,9 +125,8 @@ function networkStream(
     }
     socket.once('error', (error) => {
       over()
-      const { code } = error as NodeJS.ErrnoException
       reject(
-        tls !== undefined && code === 'EPROTO' ? new LinkError(`${host}:${port} does not speak TLS`) : error,
+        tls !== undefined && isNoTls(error) ? new LinkError(`${host}:${port} does not speak TLS`) : error,
       )
     })
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {

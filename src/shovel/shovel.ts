@@ -92,7 +92,7 @@ export class Shovel {
   private failed(error: Error): void {
     const { vhost, name } = this.host
     const { code } = error as { code?: unknown }
-    const text = withoutPassword(error.message || String(code))
+    const text = withoutPassword(error.message || String(code)).trim()
     this.become('terminated', text)
     this.logger.warn({ vhost, shovel: name, reason: text }, 'a shovel has stopped')
   }

@@ -19,3 +19,9 @@ export function hearErrorsOfServer(server: EventEmitter): void {
   server.on('connection', hearErrors)
   hearErrors(server)
 }
+
+/** Whether the other end of a TLS connection has answered in something else. */
+export function isNoTls(error: Error): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'].includes(code)
+}

@@ -53,6 +53,16 @@ it('reaches the HTTP API over TLS, with its certificates', async () => {
   expect([without.code, without.stderr]).toEqual([66, 'Error:\ncannot read /nowhere: ENOENT\n'])
 })
 
+it('says where a port speaks something else', async () => {
+  for (const [url, what] of [
+    [`https://guest:guest@127.0.0.1:${broker.port}`, 'TLS'],
+    [`http://guest:guest@127.0.0.1:${broker.port}`, 'HTTP'],
+  ] as const) {
+    const { code, stderr } = await runCli(['list_vhosts', '--url', url])
+    expect([code, stderr]).toEqual([69, `Error:\n127.0.0.1:${broker.port} does not speak ${what}\n`])
+  }
+})
+
 it('refuses what is no address, without repeating it', async () => {
   for (const url of ['nonsense', 'amqp://guest:s3cret@x', 'http://'])
     expect(await runCli(['list_vhosts', '--url', url])).toEqual({

@@ -4,6 +4,7 @@ import { request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import { join } from 'node:path'
 import { CONTROL_SOCKET } from '../../util/data-folder.ts'
+import { isNoTls } from '../../util/sockets.ts'
 
 export interface Target {
   /** `http://user:password@host:15672`, or https and port 15671; undefined = the socket in `dataDir` */
@@ -111,8 +112,8 @@ export class Client {
   private unanswered(u: URL | undefined, error: Error): CtlError {
     const { code = error.message } = error as NodeJS.ErrnoException
     const where = u === undefined ? join(this.target.dataDir, CONTROL_SOCKET) : u.host
-    if (u !== undefined && (code === 'EPROTO' || code.startsWith('HPE_')))
-      return new CtlError(`${u.host} does not speak ${code === 'EPROTO' ? 'TLS' : 'HTTP'}`, EXIT_UNAVAILABLE)
+    if (u !== undefined && (isNoTls(error) || code.startsWith('HPE_')))
+      return new CtlError(`${u.host} does not speak ${isNoTls(error) ? 'TLS' : 'HTTP'}`, EXIT_UNAVAILABLE)
     const hint = u === undefined ? 'is it running, and is --data-dir right?' : 'is it running there?'
     return new CtlError(`no broker answers at ${where} (${code}); ${hint}`, EXIT_UNAVAILABLE)
   }
