@@ -147,8 +147,11 @@ export const CHANNELS_PER_STEP = 50
 /** Objects of definitions that are described or made in one turn. */
 export const DEFINITIONS_PER_TURN = 250
 
+/** Octets of long JSON that are read in one turn. */
+export const JSON_PARSED_PER_TURN = 256 * 1024
+
 /** Objects of imported definitions that come to the disk together: of more, a crash may leave the first ones. */
-export const DEFINITIONS_PER_BATCH = 10_000
+export const DEFINITIONS_PER_BATCH = 2_000
 
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10

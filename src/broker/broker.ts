@@ -102,6 +102,8 @@ export class Broker {
   /** Of the node as a whole. */
   readonly limits: NonNullable<BrokerSettings['limits']>
   private readonly queues: QueueFactory
+  /** One for all queues of a vhost. */
+  private readonly removers = new WeakMap<Vhost, (q: Queue) => void>()
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
     this.storage = storage
@@ -166,6 +168,10 @@ export class Broker {
     return this.objects.lacks('vhost')
   }
 
+  get endsMissing(): boolean {
+    return this.objects.lacks('exchange') || this.objects.lacks('queue')
+  }
+
   restoreExchange(vhost: Vhost, x: StoredExchange): Exchange {
     try {
       const restored = vhost.restoreExchange(x, this.exchangeParts(vhost, x, x.log))
@@ -196,7 +202,9 @@ export class Broker {
     const warn = (p: PolicyInfo, text: string): void => this.policyWarning(info.name, p.name, text)
     const { consumerTimeout, semantics } = this
     const defaults = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
-    const v = new Vhost(info, this.topology, this.clock, this.counters, defaults, warn)
+    const owner = this.failures.owner('broker', { vhost: info.name })
+    const later = (steps: Steps): void => this.turn.jobs.begin(steps, owner)
+    const v = new Vhost(info, this.topology, this.clock, this.counters, defaults, warn, later)
     this.vhosts.set(info.name, v)
     return v
   }
@@ -300,14 +308,15 @@ export class Broker {
   }
 
   private options(vhost: Vhost, owner: object | undefined, firstLog: QueueOptions['firstLog']): QueueOptions {
-    return {
-      owner,
-      firstLog,
-      remove: (q) => {
+    let remove = this.removers.get(vhost)
+    if (remove === undefined) {
+      remove = (q) => {
         this.queueGone(vhost.name, q.name)
         vhost.removeQueue(q)
-      },
+      }
+      this.removers.set(vhost, remove)
     }
+    return { owner, firstLog, remove }
   }
 
   /** Octets of messages in memory. */

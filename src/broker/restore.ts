@@ -19,6 +19,8 @@ export interface RestoredInto {
   readonly vhosts: ReadonlyMap<string, Vhost>
   /** A vhost of that name could not be read, perhaps: the objects in it come back with usual properties for it. */
   readonly vhostsMissing: boolean
+  /** An exchange or queue could not be read or used: bindings may belong to it. */
+  readonly endsMissing: boolean
   makeVhost(info: VhostInfo): Vhost
   setVhost(info: VhostInfo): Vhost
   restoreExchange(vhost: Vhost, x: StoredExchange): Exchange
@@ -48,7 +50,17 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     const info = { ...q, durable: true, exclusive: false, kind: kindOf(q.kind) }
     vhost.restoreQueue(into.restoreQueue(vhost, info, q.log))
   })
-  topology.restore<StoredBinding>('binding', (b) => restoreBinding(vhostOf(into, b.vhost), b))
+  const unused: (() => void)[] = []
+  topology.restore<StoredBinding>('binding', (b) => {
+    const vhost = vhostOf(into, b.vhost)
+    if (restoreBinding(vhost, b)) return
+    // Where nothing is set aside that it could belong to, its end was on its way out when the process ended.
+    if (into.endsMissing) throw new Error('one of its ends is not there')
+    topology.dropBinding(b)
+    const source = vhost.exchanges.get(b.source)
+    if (source?.autoDelete) unused.push(() => vhost.removeUnused(source))
+  })
+  for (const remove of unused) remove()
 }
 
 function vhostOf(into: RestoredInto, name: string): Vhost {
@@ -83,12 +95,13 @@ function restorePolicy(vhost: Vhost, p: StoredPolicy): void {
   vhost.restorePolicy(p, p.operator)
 }
 
-function restoreBinding(vhost: Vhost, b: StoredBinding): void {
+/** False where one of its ends is not there. */
+function restoreBinding(vhost: Vhost, b: StoredBinding): boolean {
   const source = vhost.exchanges.get(b.source)
   const ends: ReadonlyMap<string, Destination> =
     b.destinationType === 'queue' ? vhost.queues : vhost.exchanges
   const destination = ends.get(b.destination)
-  if (source === undefined || destination === undefined) throw new Error('one of its ends is not there')
+  if (source === undefined || destination === undefined) return false
   const { arguments: args } = b
   vhost.restoreBinding({
     source,
@@ -97,4 +110,5 @@ function restoreBinding(vhost: Vhost, b: StoredBinding): void {
     arguments: args,
     durable: true,
   })
+  return true
 }

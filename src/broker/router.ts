@@ -104,8 +104,9 @@ class Search implements Matches, Route {
   }
 
   add(d: Target): void {
-    this.found++
     this.steps(1)
+    if (d.deleted) return
+    this.found++
     if (d.routeStamp === this.stamp) return
     d.routeStamp = this.stamp
     if (isExchange(d)) this.open.push(d)

@@ -125,12 +125,16 @@ export class TopologyStore implements VhostJournal {
 
   bindingAdded(v: Vhost, b: Binding): void {
     const stored = describe(v, b)
-    b.storeKey = bindingKey(stored)
-    this.commit.put(b.storeKey, toBytes({ ...stored, arguments: text(b.arguments) }))
+    this.commit.put(bindingKey(stored), toBytes({ ...stored, arguments: text(b.arguments) }))
   }
 
   bindingRemoved(v: Vhost, b: Binding): void {
-    this.commit.delete(b.storeKey ?? bindingKey(describe(v, b)))
+    this.commit.delete(bindingKey(describe(v, b)))
+  }
+
+  /** One that no vhost has. */
+  dropBinding(b: StoredBinding): void {
+    this.commit.delete(bindingKey(b))
   }
 
   /** A number for each level of a queue; the first of them. */

@@ -31,7 +31,9 @@ import {
   type PolicySubject,
   type PolicyWarning,
 } from './policy/policy.ts'
+import type { QueueKind } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
+import { Removal } from './removal.ts'
 import { nowhere, type Route, type RouteContext, route, type Way, waysOf } from './router.ts'
 import { type Tracer, Tracers } from './tracer.ts'
 
@@ -89,6 +91,11 @@ export class Vhost {
   /** Where a queue does not say, in ms; 0 = none. */
   private readonly defaults: DefaultSettings
   private readonly routeContext: RouteContext
+  private readonly removal: Removal
+  /** Sees to the rest of what does not fit into one turn. */
+  private readonly later: (steps: Steps) => void
+  /** What queues without arguments come to, for the policies that were asked for last: one object for all of them. */
+  private usual: { kind: QueueKind; applied: AppliedPolicies; settings: QueueSettings } | undefined
 
   constructor(
     info: VhostInfo,
@@ -97,7 +104,14 @@ export class Vhost {
     counters: BrokerCounters,
     defaults: DefaultSettings,
     policyWarning?: PolicyWarning,
+    later: (steps: Steps) => void = atOnce,
   ) {
+    this.later = later
+    this.removal = new Removal(
+      this,
+      (x) => journal.exchangeRemoved(this, x),
+      (b) => journal.bindingRemoved(this, b),
+    )
     this.policies = new Policies(policyWarning)
     this.name = info.name
     this.info = info
@@ -161,19 +175,17 @@ export class Vhost {
     return x
   }
 
-  /** With its bindings, and exchanges that were kept alive by them, and so on: as many as there are, one behind the other. */
+  /**
+   * With its bindings, and exchanges that were kept alive by them, and so on: as many as there are, one behind the other.
+   * The exchange is gone when this returns; where there is very much behind it, that takes more turns.
+   */
   removeExchange(x: Exchange): void {
-    const going = [x]
-    for (let next = going.pop(); next !== undefined; next = going.pop()) {
-      if (this.exchanges.get(next.name) !== next) continue
-      this.exchanges.delete(next.name)
-      this.gone.published += next.published
-      this.version++
-      if (next.durable) this.journal.exchangeRemoved(this, next)
-      for (const b of this.bindings.from(next)) this.dropBinding(b)
-      for (const source of this.unbound(this.bindings.to(next))) going.push(source)
-      next.destroy()
-    }
+    this.later(this.removal.exchanges([x]))
+  }
+
+  /** An auto-delete exchange from which nothing is bound any more. */
+  removeUnused(x: Exchange): void {
+    if (x.autoDelete && x.outgoing === 0) this.removeExchange(x)
   }
 
   /** What the store brings back; nothing is written. */
@@ -206,7 +218,7 @@ export class Vhost {
 
   /** The connection has ended, and its exclusive queues with it. */
   *removingOwned(owner: object): Steps {
-    yield* inSteps(this.owned.get(owner) ?? [], OBJECTS_PER_STEP, (q) => this.removeQueue(q))
+    yield* this.removal.queues(this.owned.get(owner) ?? [])
     this.owned.delete(owner)
   }
 
@@ -219,11 +231,22 @@ export class Vhost {
     this.replyQueues.delete(q.name)
     this.version++
     q.destroy()
+    atOnce(q.tellingConsumers())
   }
 
-  /** Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. */
+  /**
+   * Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. Where it has very
+   * many consumers or bindings, those go in the turns that follow.
+   */
   removeQueue(q: Queue): number {
     if (this.queues.get(q.name) !== q) return 0
+    const ready = this.takeOut(q)
+    this.later(this.removal.behind(q))
+    return ready
+  }
+
+  /** Forgets a queue that is there, and ends it; what stood behind it stays. Returns how many messages were ready. */
+  takeOut(q: Queue): number {
     this.queues.delete(q.name)
     if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
     this.version++
@@ -232,7 +255,6 @@ export class Vhost {
     this.gone.queues.add(q.counters)
     const ready = q.destroy()
     if (q.durable) this.journal.queueRemoved(this, q)
-    this.removeBindings(this.bindings.to(q))
     return ready
   }
 
@@ -251,24 +273,24 @@ export class Vhost {
 
   unbind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): void {
     const b = this.bindings.find(source, destination, routingKey, args)
-    if (b !== undefined) this.removeBindings([b])
+    if (b !== undefined) this.later(this.removal.bindings([b]))
   }
 
   /** Ends all that is in it, as if one by one. */
   *clearing(): Steps {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
-    yield* inSteps([...this.queues.values()], OBJECTS_PER_STEP, (q) => this.removeQueue(q))
-    yield* inSteps([...this.exchanges.values()], OBJECTS_PER_STEP, (x) => this.removeExchange(x))
+    yield* this.removal.queues(this.queues.values())
+    yield* this.removal.exchanges([...this.exchanges.values()])
     yield* inSteps([...this.policies.user], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, false))
     yield* inSteps([...this.policies.operator], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, true))
   }
 
   /** As it was when it was made. */
   empty(): void {
-    for (const q of [...this.queues.values()]) this.removeQueue(q)
-    for (const x of [...this.exchanges.values()])
-      if (x.name !== '' && !predeclared.some((p) => p.name === x.name)) this.removeExchange(x)
-    this.removeBindings([...this.bindings])
+    atOnce(this.removal.queues(this.queues.values()))
+    const own = (x: Exchange): boolean => x.name !== '' && !predeclared.some((p) => p.name === x.name)
+    atOnce(this.removal.exchanges([...this.exchanges.values()].filter(own)))
+    atOnce(this.removal.bindings([...this.bindings]))
     for (const p of [...this.policies.user]) atOnce(this.removingPolicy(p.name, false))
     for (const p of [...this.policies.operator]) atOnce(this.removingPolicy(p.name, true))
   }
@@ -282,7 +304,15 @@ export class Vhost {
   }
 
   settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
-    return effectiveSettings(q.arguments, q.kind, applied, this.defaults)
+    const { kind, arguments: args } = q
+    if (args.entries.length > 0) return effectiveSettings(args, kind, applied, this.defaults)
+    let { usual } = this
+    const { policy, operator } = applied
+    if (usual?.kind !== kind || usual.applied.policy !== policy || usual.applied.operator !== operator) {
+      usual = { kind, applied, settings: effectiveSettings(args, kind, applied, this.defaults) }
+      this.usual = usual
+    }
+    return usual.settings
   }
 
   /** @throws SyntaxError for a pattern that is no regular expression */
@@ -330,25 +360,6 @@ export class Vhost {
         x.configure(applied, this.settingsOfQueue(x, applied))
       }
     })
-  }
-
-  private removeBindings(list: readonly Binding[]): void {
-    for (const source of this.unbound(list)) this.removeExchange(source)
-  }
-
-  /** @returns the sources that nothing keeps alive any more */
-  private unbound(list: readonly Binding[]): Exchange[] {
-    for (const b of list) this.dropBinding(b)
-    const unused = list.map((b) => b.source).filter((x) => x.autoDelete && x.outgoing === 0)
-    return [...new Set(unused)]
-  }
-
-  private dropBinding(b: Binding): void {
-    this.bindings.remove(b)
-    b.source.routing.remove(b)
-    b.source.outgoing--
-    this.version++
-    if (b.durable) this.journal.bindingRemoved(this, b)
   }
 }
 

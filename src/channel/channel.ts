@@ -216,6 +216,14 @@ export class Channel implements Confirming, TraceOrigin {
     if (this.consumers.delete(c.tag)) this.consumerArgumentsBytes -= c.arguments.bytes.length
   }
 
+  /** A consumer whose queue has gone is not there any more, though it may not have been its turn to be told. */
+  dropGone(tag: string): void {
+    const c = this.consumers.get(tag)
+    if (c?.queue.deleted !== true) return
+    c.queue.cancel(c)
+    this.consumerCancelled(c)
+  }
+
   removeConsumer(tag: string): void {
     const c = this.consumers.get(tag)
     if (c === undefined) return

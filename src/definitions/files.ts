@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from '../model/model.ts'
 import { importDefinitions } from './import.ts'
-import { readDefinitions } from './json.ts'
+import { readDefinitions } from './read.ts'
 
 /** As RabbitMQ names it among the global parameters. */
 const HASH = 'imported_definition_hash_value'
@@ -45,9 +45,9 @@ function definitionFiles(path: string): string[] {
   }
 }
 
-function read(file: string): string {
+function read(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (error) {
     throw failed(file, error)
   }

@@ -8,7 +8,7 @@ import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { DEFINITIONS_PER_BATCH, DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Model } from '../model/model.ts'
-import { bind } from '../operations/bindings.ts'
+import { type BindingRequest, bind, checkBinding } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
 import { declareExchange } from '../operations/exchanges.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
@@ -21,15 +21,24 @@ import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
 import { nextTurn } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
+import { TextList } from './pieces.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
-import { listed } from './written.ts'
+import { Many } from './written.ts'
 
-function list(d: Json, name: string): Json[] {
+function* list(d: Json, name: string): Iterable<Json> {
   const v = d[name]
+  const isList = Array.isArray(v) || v instanceof TextList || v instanceof Many
   // Some tools write an empty list as an object.
-  if (v === undefined || v === null || (isObject(v) && Object.keys(v).length === 0)) return []
-  if (!Array.isArray(v) || !v.every(isObject)) throw new InvalidRequest(`${name} must be a list of objects`)
-  return v
+  if (v === undefined || v === null || (!isList && isObject(v) && Object.keys(v).length === 0)) return
+  if (!isList) throw notAList(name)
+  for (const o of v) {
+    if (!isObject(o)) throw notAList(name)
+    yield o
+  }
+}
+
+function notAList(name: string): InvalidRequest {
+  return new InvalidRequest(`${name} must be a list of objects`)
 }
 
 function isObject(v: unknown): v is Json {
@@ -53,7 +62,8 @@ export async function importDefinitions(model: Model, definitions: unknown, only
     throw new InvalidRequest('definitions must be an object')
   const d = definitions as Json
   await model.dryRun(async (copy) => {
-    await apply(copy, await listed(exportDefinitions(model)), undefined, true)
+    // Bindings change nothing about what may come.
+    await apply(copy, { ...exportDefinitions(model), bindings: [] }, undefined, true)
     await apply(copy, d, only && copy.broker.vhosts.get(only.name), true)
   })
   await apply(model, d, only)
@@ -83,15 +93,28 @@ class Patience {
   }
 }
 
+/** Lets others have their turn every so often. */
+function pacing(): () => Promise<void> {
+  let steps = 0
+  return async () => {
+    if (++steps % DEFINITIONS_PER_TURN === 0) await nextTurn()
+  }
+}
+
 /** @param rehearsal given where it does not count: then nobody needs the hashes of passwords */
 async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal = false): Promise<void> {
   const { broker, users } = model
+  const pace = pacing()
   if (only === undefined) {
     for (const u of list(d, 'users')) {
+      await pace()
       const request = userRequest(text(u, 'name'), u)
       await putUser(users, rehearsal ? { ...request, password: undefined } : request)
     }
-    for (const v of list(d, 'vhosts')) importVhost(model, v)
+    for (const v of list(d, 'vhosts')) {
+      await pace()
+      importVhost(model, v)
+    }
   }
   const vhostOf = (o: Json): Vhost => {
     const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
@@ -99,31 +122,41 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal =
     return vhost
   }
   if (only === undefined) {
-    for (const p of list(d, 'permissions'))
+    for (const p of list(d, 'permissions')) {
+      await pace()
       putPermission(users, text(p, 'user'), vhostOf(p), {
         configure: text(p, 'configure'),
         write: text(p, 'write'),
         read: text(p, 'read'),
       })
-    for (const p of list(d, 'topic_permissions'))
+    }
+    for (const p of list(d, 'topic_permissions')) {
+      await pace()
       putTopicPermission(users, text(p, 'user'), vhostOf(p), {
         exchange: text(p, 'exchange'),
         write: text(p, 'write'),
         read: text(p, 'read'),
       })
+    }
     for (const p of list(d, 'global_parameters')) {
+      await pace()
       const name = text(p, 'name')
       checkParameterSize(p['value'])
       if (name !== 'cluster_name') model.parameters.setGlobal(name, p['value'])
       else if (typeof p['value'] === 'string') model.setClusterName(p['value'])
     }
   }
-  for (const p of list(d, 'parameters')) await importParameter(model, vhostOf(p), p)
-  for (const p of list(d, 'policies'))
+  for (const p of list(d, 'parameters')) {
+    await pace()
+    await importParameter(model, vhostOf(p), p)
+  }
+  for (const p of list(d, 'policies')) {
+    await pace()
     await setPolicy(broker, vhostOf(p), policyRequest(text(p, 'name'), p), false)
+  }
   const patience = new Patience(model.commit)
   try {
-    await importObjects(model, d, vhostOf, patience)
+    await importObjects(model, d, vhostOf, patience, rehearsal ? checkBinding : bind)
   } finally {
     patience.end()
   }
@@ -165,6 +198,7 @@ async function importObjects(
   d: Json,
   vhostOf: (o: Json) => Vhost,
   patience: Patience,
+  makeBinding: (c: Caller, b: BindingRequest) => void,
 ): Promise<void> {
   const { broker } = model
   const caller = (vhost: Vhost): Caller => trusted('definitions', vhost, model)
@@ -214,7 +248,7 @@ async function importObjects(
       )
       continue
     }
-    bind(caller(vhost), {
+    makeBinding(caller(vhost), {
       source,
       destination,
       destinationType,

@@ -1,11 +1,10 @@
 /** JSON from outside: not deeper than what is written of it can be read back, and every text well-formed. */
 import { JSON_DEPTH_MAX } from '../limits.ts'
-import { readJson } from '../util/lenient-json.ts'
 
-/** @throws SyntaxError where the text is no JSON, RangeError where it is nested deeper than JSON_DEPTH_MAX */
-export function parseJson(text: string): unknown {
+/** @throws SyntaxError where the text is no JSON, RangeError where it is nested deeper than that */
+export function parseJson(text: string, depthMax = JSON_DEPTH_MAX): unknown {
   const value: unknown = JSON.parse(text)
-  if (isDeeper(value, JSON_DEPTH_MAX)) throw new RangeError(`nested deeper than ${JSON_DEPTH_MAX}`)
+  if (isDeeper(value, depthMax)) throw new RangeError(`nested deeper than ${JSON_DEPTH_MAX}`)
   return mayHoldSurrogates(text) ? (JSON.parse(wellFormed(JSON.stringify(value))) as unknown) : value
 }
 
@@ -24,18 +23,4 @@ function mayHoldSurrogates(text: string): boolean {
 /** JSON.stringify leaves a surrogate escaped only where it stands alone. */
 function wellFormed(json: string): string {
   return json.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === '\\\\' ? found : '\ufffd'))
-}
-
-/**
- * Definitions as people write them: see util/lenient-json.ts.
- * @throws SyntaxError, RangeError as parseJson
- */
-export async function readDefinitions(text: string): Promise<unknown> {
-  const plain = text.replace(/^\uFEFF/, '')
-  try {
-    return parseJson(plain)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    return parseJson(JSON.stringify(await readJson(plain)))
-  }
 }

@@ -1,5 +1,6 @@
 /** Bodies of requests: JSON that everything behind may rely on. */
-import { parseJson, readDefinitions } from '../definitions/json.ts'
+import { parseJson } from '../definitions/json.ts'
+import { readDefinitions } from '../definitions/read.ts'
 import { badRequest, type HttpError } from './http.ts'
 
 /** An empty body and `null`, as some clients send them, are an object without members. @throws HttpError 400 */
@@ -13,9 +14,9 @@ export function parseBody(text: string): unknown {
 }
 
 /** Definitions may be JSON as people write it. @throws HttpError 400 */
-export async function parseDefinitions(text: string): Promise<unknown> {
+export async function parseDefinitions(body: Buffer): Promise<unknown> {
   try {
-    return text === '' ? {} : ((await readDefinitions(text)) ?? {})
+    return body.length === 0 ? {} : ((await readDefinitions(body)) ?? {})
   } catch (error) {
     throw notJson(error)
   }

@@ -21,13 +21,18 @@ import { garbageCollectionJson } from './node-numbers.ts'
 import { headTimestamp, queueNumbers } from './queue-numbers.ts'
 import type { Statistics } from './statistics.ts'
 
+/** Arguments as answers show them: an export of definitions has the passwords of addresses, they have not. */
+function shown(args: FieldTable): Json {
+  return args.entries.length === 0 ? {} : (withoutPasswords(tableJson(args)) as Json)
+}
+
 export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json {
   const n = queueNumbers(q)
   const { consumers } = q.counts
   const { policy, operator } = q.policies
   const node = s.node.nodeName
   const now = s.node.clock.now()
-  const exclusiveTag = [...q.consumerList].find((c) => c.exclusive)?.tag
+  const exclusiveTag = q.hasExclusiveConsumer ? [...q.consumerList].find((c) => c.exclusive)?.tag : undefined
   return {
     name: q.name,
     vhost: vhost.name,
@@ -35,13 +40,13 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
     durable: q.durable,
     auto_delete: q.autoDelete,
     exclusive: q.exclusive,
-    arguments: tableJson(q.arguments),
+    arguments: shown(q.arguments),
     node,
     state: 'running',
     idle_since: s.idleSince(q),
     policy: policy?.name ?? null,
     operator_policy: operator?.name ?? null,
-    effective_policy_definition: { ...policy?.definition, ...operator?.definition },
+    effective_policy_definition: withoutPasswords({ ...policy?.definition, ...operator?.definition }),
     consumers,
     consumer_capacity: consumers > 0 ? 1 : 0,
     consumer_utilisation: consumers > 0 ? 1 : 0,
@@ -119,6 +124,7 @@ function ownerOf(q: InspectedQueue): Json | null {
 export function exchangeJson(s: Statistics, vhost: Vhost, x: Exchange): Json {
   return {
     ...brief.exchangeJson(x),
+    arguments: shown(x.arguments),
     vhost: vhost.name,
     policy: x.policies.policy?.name ?? null,
     message_stats: s.ofExchange(x),
@@ -145,6 +151,7 @@ export function propertiesKey(routingKey: string, args: FieldTable): string {
 export function bindingJson(vhost: Vhost, b: Binding): Json {
   return {
     ...brief.bindingJson(b),
+    arguments: shown(b.arguments),
     vhost: vhost.name,
     properties_key: propertiesKey(b.routingKey, b.arguments),
   }
@@ -272,7 +279,7 @@ export function consumerJson(node: ManagedNode, c: ChannelConsumer): Json {
     ack_required: !c.noAck,
     exclusive: c.exclusive,
     prefetch_count: c.prefetch,
-    arguments: tableJson(c.arguments),
+    arguments: shown(c.arguments),
     active,
     activity_status: single ? (active ? 'single_active' : 'waiting') : 'up',
     consumer_timeout: queue.settings.consumerTimeout,
@@ -290,7 +297,7 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
   const undecided = (user.get(p.name) === p ? user : operator).warning(p.name)
   const warnings = [undecided, withoutEffect(p)].filter((w) => w !== undefined)
   const warning = warnings.length === 0 ? {} : { warning: warnings.join('; ') }
-  return { vhost: vhost.name, ...brief.policyJson(p), ...warning }
+  return { vhost: vhost.name, ...(withoutPasswords(brief.policyJson(p)) as Json), ...warning }
 }
 
 export function vhostJson(s: Statistics, v: Vhost): Json {

@@ -97,6 +97,28 @@ export async function listed<T>(
   return written(shown, show, pieceMs, `${before.slice(0, -1)},"items":`, `,${after.slice(1)}`)
 }
 
+/** An object with one list in it, which may be long. */
+export async function withList<T>(
+  object: Json,
+  name: string,
+  items: readonly T[],
+  describe: (item: T) => Json,
+  { columns }: ListQuery,
+): Promise<Json | string | LongAnswer> {
+  if (columns === undefined) {
+    const before = `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:`
+    return written(items, (item) => JSON.stringify(describe(item)), undefined, before, '}')
+  }
+  const pace = new Pace()
+  const list: Json[] = []
+  if (columns.split(',').some((c) => c.split('.')[0] === name))
+    for (const item of items) {
+      list.push(describe(item))
+      if (pace.isLong) await pace.rest()
+    }
+  return { ...object, [name]: list }
+}
+
 /** By vhost and name, as in RabbitMQ. */
 function usualOrder<T>(items: readonly T[], kind: Listed<T>, reverse: boolean): readonly T[] {
   if (items.length > SORTED_MAX) return items

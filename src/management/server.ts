@@ -174,11 +174,11 @@ export class ManagementServer {
     this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
       ['application/json', '*'],
-      { parseAs: 'string' },
-      async (request: FastifyRequest, text: string | Buffer) =>
+      { parseAs: 'buffer' },
+      async (request: FastifyRequest, body: string | Buffer) =>
         /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
-          ? await parseDefinitions(text as string)
-          : parseBody(text as string),
+          ? await parseDefinitions(body as Buffer)
+          : parseBody(String(body)),
     )
     void this.app.register(multipart, {
       attachFieldsToBody: 'keyValues',
@@ -385,7 +385,7 @@ function isForm(request: FastifyRequest): boolean {
 async function fromForm(body: unknown): Promise<unknown> {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}
-  return await parseDefinitions(file.toString('utf8'))
+  return await parseDefinitions(file)
 }
 
 /** What is wrong with a body: `key_missing: tags`, `durable must be equal to one of the allowed values`. */

@@ -73,6 +73,19 @@ export class Statistics {
     }
   }
 
+  /** Sums over very many objects, which one answer asks for several times. */
+  private readonly read = new Map<Subject<never>, { owner: unknown; values: number[] }>()
+
+  private valuesOf<T>(subject: Subject<T>, owner: T): number[] {
+    if (!subject.wide && !subject.long) return subject.read(owner)
+    const known = this.read.get(subject as Subject<never>)
+    const key = owner instanceof Object && 'vhost' in owner ? owner.vhost : owner
+    if (known !== undefined && known.owner === key) return known.values
+    const values = subject.read(owner)
+    this.read.set(subject as Subject<never>, { owner: key, values })
+    return values
+  }
+
   private stats<T>(
     series: Series | undefined,
     owner: T,
@@ -80,7 +93,7 @@ export class Statistics {
     table: Table,
     part?: Part,
   ): Json {
-    const values = subject.read(owner)
+    const values = this.valuesOf(subject, owner)
     const range = part === undefined ? undefined : this.ranges[part]
     const out: Json = {}
     for (const [stat, names] of Object.entries(table)) {

@@ -1,5 +1,5 @@
 /** What is counted of each kind of object, and how RabbitMQ's numbers come about from that. */
-import { channelCounterNames, queueCounterNames } from '../broker/counters.ts'
+import { channelCounterNames, QueueCounters, queueCounterNames } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -53,6 +53,20 @@ export const queueSubject = of<InspectedQueue>(queueNames, ({ counters, counts }
   return out
 })
 
+/** Of all queues of a vhost, in the order of `queueSubject`, added to numbers from that place on. */
+function addQueues(to: number[], vhost: Vhost, start: number): void {
+  const sum = new QueueCounters()
+  let ready = 0
+  let unacked = 0
+  for (const q of vhost.queues.values()) {
+    sum.add(q.counters)
+    const { counts } = q
+    ready += counts.ready
+    unacked += counts.unacked
+  }
+  add(to, [...queueCounterNames.map((n) => sum[n]), ready, unacked], start)
+}
+
 export const exchangeSubject = of<Exchange>(exchangeNames, (x) => [x.published, x.publishedOut])
 
 export const channelSubject = of<Channel>(channelCounterNames, ({ counters }) =>
@@ -91,7 +105,7 @@ export const vhostSubject = of<VhostSums>(
         add(out, [counters.confirmed, counters.returned, counters.dropped], 1)
       add(out, [c.octetsReceived, c.octetsSent], 4)
     }
-    for (const q of vhost.queues.values()) add(out, queueSubject.read(q), 6)
+    addQueues(out, vhost, 6)
     return out
   },
   { wide: true },
@@ -107,8 +121,7 @@ export const wholeSubject = of<ManagedNode>(
     const { broker } = active.model
     const { counters } = broker
     const sums = [...queueCounterNames.map((n) => counters.goneQueues[n]), 0, 0]
-    for (const v of broker.vhosts.values())
-      for (const q of v.queues.values()) add(sums, queueSubject.read(q), 0)
+    for (const v of broker.vhosts.values()) addQueues(sums, v, 0)
     return [...trafficNames.map((n) => counters[n]), ...churnNames.map((n) => counters[n]), ...sums]
   },
   { long: true },

@@ -113,7 +113,11 @@ export class Report {
       yield head(name, type, help)
       let labelsOf = labelled.get(family.labels)
       if (labelsOf === undefined) {
-        labelsOf = objects.map(({ vhost, o }) => labels({ ...kind.labels(o, vhost), ...family.labels?.(o) }))
+        labelsOf = []
+        for (const { vhost, o } of objects) {
+          if (labelsOf.push(labels({ ...kind.labels(o, vhost), ...family.labels?.(o) })) % PIECE === 0)
+            await nextTurn()
+        }
         labelled.set(family.labels, labelsOf)
       }
       for (let at = 0; at < objects.length; at += PIECE) {

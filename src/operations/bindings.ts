@@ -33,6 +33,15 @@ function checkRights(c: Caller, r: BindingRequest): { source: string; destinatio
 
 /** A duplicate is no error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
 export function bind(c: Caller, r: BindingRequest): void {
+  const { source, destination } = checkBinding(c, r)
+  c.vhost.bind(source, destination, r.routingKey, r.arguments)
+}
+
+/** The same without binding. */
+export function checkBinding(
+  c: Caller,
+  r: BindingRequest,
+): { readonly source: Exchange; readonly destination: Destination } {
   const names = checkRights(c, r)
   checkShort('routing_key', r.routingKey)
   const source = existingExchange(c, names.source)
@@ -42,7 +51,7 @@ export function bind(c: Caller, r: BindingRequest): void {
       : existingExchange(c, names.destination)
   checkTopicAccess(c, 'read', source, r.routingKey)
   source.routing.checkBinding?.(r.routingKey, r.arguments)
-  c.vhost.bind(source, destination, r.routingKey, r.arguments)
+  return { source, destination }
 }
 
 /** Whatever is missing is no error, to nobody. @throws AmqpError 403, 405 */

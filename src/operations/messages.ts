@@ -71,6 +71,20 @@ function contentOf(q: Queue, d: Delivery): Content {
 }
 
 /** Makes what was set aside ready again, such as after an update; returns how many there were. @throws AmqpError 403, 404, 405 */
-export function releaseParked(c: Caller, name: string): number {
-  return readableQueue(c, name).releaseParked()
+export function releaseParked(c: Caller, name: string, only?: number): number {
+  return readableQueue(c, name).releaseParked(only)
+}
+
+/** Drops a message that was set aside. False where there is none of that number. @throws AmqpError 403, 404, 405, 540 */
+export function dropParked(c: Caller, name: string, number: number): boolean {
+  const q = readableQueue(c, name)
+  if (!q.kind.takesOut)
+    throw new AmqpError(
+      ReplyCode.NotImplemented,
+      `deleting a message not supported by stream queues ${describeQueue(c, q.name)}`,
+    )
+  if (q.releaseParked(number) === 0) return false
+  // Nobody can have it before this turn ends.
+  q.removeReady(number)
+  return true
 }

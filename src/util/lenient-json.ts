@@ -1,7 +1,7 @@
 /** JSON as people write it by hand: with a byte order mark, comments, trailing commas or single quotes. */
 
-/** Characters that are read leniently; reading is slow, and longer texts come from programs. */
-const CHARACTERS_MAX = 4 * 1024 * 1024
+/** Characters, or octets, that are read leniently; reading is slow, and longer texts come from programs. */
+export const LENIENT_BYTES_MAX = 4 * 1024 * 1024
 
 /** Strict JSON is tried first, since it is read far quicker. @throws SyntaxError that says where */
 export async function readJson(text: string): Promise<unknown> {
@@ -9,7 +9,7 @@ export async function readJson(text: string): Promise<unknown> {
   try {
     return JSON.parse(plain)
   } catch (error) {
-    if (plain.length > CHARACTERS_MAX) throw error
+    if (plain.length > LENIENT_BYTES_MAX) throw error
   }
   const { default: JSON5 } = await import('json5')
   return JSON5.parse(plain)

@@ -39,7 +39,7 @@ interface Changes {
 }
 
 export class StoredObjects {
-  readonly quarantined: QuarantinedObject[] = []
+  quarantined: QuarantinedObject[] = []
   private readonly storage: Scanned
   private readonly changes: Changes
   private readonly report: (object: QuarantinedObject, error: unknown) => void
@@ -84,6 +84,15 @@ export class StoredObjects {
   /** One of that kind at least is set aside. */
   lacks(kind: string): boolean {
     return this.quarantined.some((o) => o.kind === kind)
+  }
+
+  /** For good. False where there is none under that key. */
+  drop(key: string): boolean {
+    const left = this.quarantined.filter((o) => o.key !== key)
+    if (key === '' || left.length === this.quarantined.length) return false
+    this.quarantined = left
+    this.changes.delete(key)
+    return true
   }
 
   private add(key: string, value: Buffer, error: unknown): void {

@@ -40,7 +40,7 @@ export class Client {
     this.socket = socket
   }
 
-  static async open(url: string): Promise<Client> {
+  static async open(url: string, readBytes = READ_BYTES): Promise<Client> {
     const u = new URL(url)
     let client: Client | undefined
     const socket = connect({
@@ -48,7 +48,7 @@ export class Client {
       port: Number(u.port || 5672),
       noDelay: true,
       onread: {
-        buffer: Buffer.alloc(READ_BYTES),
+        buffer: Buffer.alloc(readBytes),
         callback: (n: number, buffer: Uint8Array) => {
           client?.read(buffer as Buffer, n)
           return true
@@ -99,8 +99,13 @@ export class Client {
     await done
   }
 
-  async declare(queue: string, durable: boolean, args: { [name: string]: PlainValue } = {}): Promise<void> {
-    const flags = { passive: false, durable, exclusive: false, autoDelete: false, nowait: false }
+  async declare(
+    queue: string,
+    durable: boolean,
+    args: { [name: string]: PlainValue } = {},
+    exclusive = false,
+  ): Promise<void> {
+    const flags = { passive: false, durable, exclusive, autoDelete: false, nowait: false }
     const m = {
       id: MethodId.QueueDeclare,
       ticket: 0,

@@ -9,6 +9,8 @@ import { parseArgs } from 'node:util'
 import { clusterBench } from './cluster.ts'
 import { memoryTable, startTable } from './extras.ts'
 import { runJob } from './run-job.ts'
+import { scale } from './scale.ts'
+import { stalls } from './stalls.ts'
 import { type Measure, show, workloadTable } from './tables.ts'
 import {
   cpuSeconds,
@@ -38,6 +40,10 @@ const { values } = parseArgs({
     only: { type: 'string' },
     backlog: { type: 'string' },
     cluster: { type: 'boolean' },
+    /** How long operators hold up everybody else: see stalls.ts. */
+    stalls: { type: 'boolean' },
+    /** What very many objects take: see scale.ts. */
+    scale: { type: 'boolean' },
     all: { type: 'boolean' },
     'rabbitmq-root': { type: 'string' },
     json: { type: 'string' },
@@ -169,7 +175,9 @@ async function main(): Promise<void> {
   writeFileSync(values.json, JSON.stringify({ node: process.version, startMs, measures }, null, 2))
 }
 
-if (values.cluster === true)
+if (values.stalls === true) await stalls(values.only)
+else if (values.scale === true) await scale(values.only)
+else if (values.cluster === true)
   await clusterBench({
     rounds: Number(values.rounds),
     seconds: Number(values.seconds ?? 3),

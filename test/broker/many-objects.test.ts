@@ -5,10 +5,11 @@ import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
+import type { Consumer } from '../../src/broker/queue/consumers.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { type Vhost, vhostInfo } from '../../src/broker/vhost.ts'
-import { JOB_STEPS_PER_TURN, OBJECTS_PER_STEP, TURN_MS } from '../../src/limits.ts'
+import { CANCELLED_PER_STEP, JOB_STEPS_PER_TURN, OBJECTS_PER_STEP, TURN_MS } from '../../src/limits.ts'
 import { putVhost } from '../../src/operations/vhosts.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -71,9 +72,11 @@ function exchange(broker: Broker, vhost: Vhost, name: string, autoDelete: boolea
   return broker.createExchange(vhost, info)
 }
 
+const OBJECTS = 3 * JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
+
 describe('exchanges that keep each other alive', () => {
   it('go all together, however many there are in a row', () => {
-    const { broker, vhost } = start()
+    const { broker, vhost, turns } = start()
     const before = vhost.exchanges.size
     const row = Array.from({ length: 20_000 }, (_, i) => exchange(broker, vhost, `x${i}`, true))
     row.reduce((source, destination) => {
@@ -83,6 +86,8 @@ describe('exchanges that keep each other alive', () => {
     const q = queue(broker, vhost, 'q')
     vhost.bind(row.at(-1) as Exchange, q, '', none)
     vhost.removeQueue(q)
+    expect(vhost.exchanges.size).toBeGreaterThan(before)
+    turns.all()
     expect(vhost.exchanges.size).toBe(before)
     expect(vhost.bindings.size).toBe(0)
   })
@@ -123,7 +128,81 @@ describe('dead letters that go from queue to queue', () => {
   })
 })
 
-const OBJECTS = 3 * JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
+describe('an exchange or queue with very many bindings', () => {
+  const bound = (args: Parameters<typeof start>) => {
+    const s = start(...args)
+    const x = s.broker.createExchange(s.vhost, { ...topic, durable: true })
+    const q = queue(s.broker, s.vhost, 'q', none, true)
+    for (let i = 0; i < OBJECTS; i++) s.vhost.bind(x, q, `k.${i}`, none)
+    return { ...s, x, q }
+  }
+  const topic = { name: 'x', type: 'topic', autoDelete: false, internal: false, arguments: none } as const
+  const routed = (vhost: Vhost, from: Exchange, key: string): number =>
+    vhost.route(from, [{ routingKey: key, headers: () => none, properties: () => ({}) }]).queues.length
+
+  it.each(['x', 'q'] as const)('is gone at once (%s), its bindings turn by turn', (which) => {
+    const { vhost, turns, x, q } = bound([])
+    expect(routed(vhost, x, 'k.1')).toBe(1)
+    if (which === 'x') vhost.removeExchange(x)
+    else vhost.removeQueue(q)
+    expect([vhost.exchanges.has('x'), vhost.queues.has('q')]).toEqual([which !== 'x', which !== 'q'])
+    expect(vhost.bindings.size).toBeGreaterThan(0)
+    expect(routed(vhost, x, `k.${OBJECTS - 1}`)).toBe(0)
+    turns.all()
+    expect(vhost.bindings.size).toBe(0)
+    expect(turns.count).toBeGreaterThan(1)
+  })
+
+  it('leaves alone what is made meanwhile under the same names, on disk too', async () => {
+    const { broker, vhost, turns, x, q, storage, commit } = bound([])
+    await commit.flush()
+    vhost.removeExchange(x)
+    const again = broker.createExchange(vhost, { ...topic, durable: true })
+    vhost.bind(again, q, `k.${OBJECTS - 1}`, none)
+    turns.all()
+    await commit.flush()
+    expect(Array.from(vhost.bindings, (b) => b.source)).toEqual([again])
+    const { vhost: later } = start(storage)
+    expect(Array.from(later.bindings, (b) => b.routingKey)).toEqual([`k.${OBJECTS - 1}`])
+  })
+
+  it('is gone with them after a restart in the middle', async () => {
+    const { vhost, x, storage, commit } = bound([])
+    await commit.flush()
+    vhost.removeExchange(x)
+    await commit.flush()
+    expect([...storage.scan('binding:')].length).toBeGreaterThan(0)
+    const second = start(storage)
+    await second.commit.flush()
+    expect(second.broker.objects.quarantined).toEqual([])
+    expect([...storage.scan('binding:')]).toEqual([])
+    expect(second.vhost.queues.has('q')).toBe(true)
+  })
+
+  it('tells its consumers turn by turn', () => {
+    const { vhost, turns, q } = bound([])
+    let told = 0
+    const consumer = (i: number): Consumer => ({
+      tag: `c${i}`,
+      noAck: true,
+      exclusive: false,
+      priority: 0,
+      arguments: none,
+      parked: false,
+      unacked: 0,
+      hasCredit: () => true,
+      deliver: () => {},
+      settingsChanged: () => {},
+      cancelled: () => void told++,
+    })
+    const count = 3 * JOB_STEPS_PER_TURN * CANCELLED_PER_STEP
+    for (let i = 0; i < count; i++) q.consume(consumer(i))
+    vhost.removeQueue(q)
+    expect(told).toBeLessThan(count)
+    turns.all()
+    expect(told).toBe(count)
+  })
+})
 
 describe('a policy over very many queues', () => {
   const limit = {

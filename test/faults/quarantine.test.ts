@@ -322,6 +322,24 @@ describe('what is set aside', () => {
     expect(metrics).toContain('leveret_objects_quarantined 2\n')
   })
 
+  it('is forgotten for good on request, one by one', async () => {
+    await fill()
+    await change(overwrite('queue:', '"bad"'))
+    const l = await start()
+    const http = new Http()
+    http.base = `http://127.0.0.1:${l.managementPort}`
+    const [queue, binding] = (await http.get('quarantined-objects')).json
+    const path = `quarantined-objects/${encodeURIComponent(queue.key)}`
+    expect((await http.delete(path)).status).toBe(204)
+    expect((await http.delete(path)).status).toBe(404)
+    const url = `http://guest:guest@127.0.0.1:${l.managementPort}`
+    const ran = await runCli(['delete_quarantined_object', '-q', '--url', url, binding.key])
+    expect([ran.code, ran.stderr]).toEqual([0, ''])
+    expect((await http.get('quarantined-objects')).json).toEqual([])
+    await stop()
+    expect(kinds(await start())).toEqual([])
+  })
+
   it('does not make the store a new one: no default user comes back', async () => {
     await fill()
     await change((s) => [

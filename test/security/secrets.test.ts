@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 import { table, Wire } from '../support/wire.ts'
 
@@ -34,6 +35,46 @@ async function connect(password: string, mechanism = 'PLAIN'): Promise<void> {
   const login = { user: 'ann', password, mechanism, ...(response === undefined ? {} : { response }) }
   const w = await Wire.open(broker.url, login).catch((e: Error) => told.push(e.message))
   if (w instanceof Wire) await w.close()
+}
+
+/** Arguments of queues, exchanges and bindings, and policies, may say anything. */
+async function addressesInObjects(uri: string): Promise<void> {
+  const args = JSON.stringify({ arguments: { 'x-note': uri, 'x-more': [{ at: uri }] }, routing_key: 'k' })
+  const exchange = JSON.stringify({ type: 'fanout', arguments: { 'x-note': uri } })
+  const policy = JSON.stringify({
+    pattern: '^noted$',
+    'apply-to': 'queues',
+    definition: { 'dead-letter-routing-key': uri },
+  })
+  for (const [method, path, body] of [
+    ['PUT', 'queues/%2F/noted', args],
+    ['PUT', 'queues/%2F/noted', JSON.stringify({ arguments: { 'x-dead-letter-exchange': uri } })],
+    ['PUT', 'exchanges/%2F/noted', exchange],
+    ['POST', 'bindings/%2F/e/noted/q/noted', args],
+    ['PUT', 'policies/%2F/noted', policy],
+    ['PUT', 'operator-policies/%2F/noted', JSON.stringify({ pattern: uri, definition: { nonsense: uri } })],
+  ] as const)
+    await call(method, path, 'guest:guest', body)
+  const w = await Wire.open(broker.url)
+  await w.channel(1)
+  const noted = { queue: 'noted', arguments: table({ 'x-note': uri }) }
+  await w.call(1, MethodId.BasicConsume, noted, MethodId.BasicConsumeOk)
+  for (const path of [
+    ...['queues', 'queues/%2F/noted', 'queues/%2F/noted/bindings', 'queues/%2F/noted/diagnosis'],
+    ...['exchanges', 'exchanges/%2F/noted', 'exchanges/%2F/noted/bindings/source', 'bindings', 'consumers'],
+    ...['policies', 'policies/%2F/noted', 'operator-policies'],
+  ])
+    await call('GET', path, 'guest:guest')
+  for (const command of ['list_queues name arguments', 'list_bindings', 'list_policies', 'list_consumers'])
+    told.push((await runCli([...command.split(' '), '--data-dir', dir])).stdout)
+  await w.close()
+  const seen = told.join('\n')
+  expect(seen).toContain('amqp://ann@127.0.0.1:1')
+  // Whoever takes definitions elsewhere takes all of them.
+  const headers = { authorization: `Basic ${btoa('guest:guest')}` }
+  const exported = await (await fetch(`${http}/definitions`, { headers })).text()
+  const count = exported.split(uri).length - 1
+  expect(count).toBeGreaterThanOrEqual(6)
 }
 
 describe('a password', () => {
@@ -74,6 +115,7 @@ describe('a password', () => {
       const { stdout, stderr } = await runCli(args)
       told.push(stdout, stderr)
     }
+    await addressesInObjects(uri)
     const everything = [...told, ...broker.lines].join('\n')
     expect(everything).toContain('login refused')
     expect(everything).toContain('connection opened')

@@ -223,6 +223,33 @@ export class DelayedMessages {
     this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
   }
 
+  /** Hands out a message that was set aside, once more. False where there is none of that number. */
+  releaseParked(number: number): boolean {
+    if (this.aside.release(number).length === 0) return false
+    const second = Math.floor(number / INDEX_STEPS)
+    this.release(second, number % INDEX_STEPS)
+    this.settled(second)
+    return true
+  }
+
+  /** Drops a message that was set aside. False where there is none of that number. */
+  dropParked(number: number): boolean {
+    if (this.aside.release(number).length === 0) return false
+    const [second, index] = [Math.floor(number / INDEX_STEPS), number % INDEX_STEPS]
+    const fresh = this.fresh.get(second)
+    if (!this.commit.keeps && fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
+    this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
+    this.settled(second)
+    return true
+  }
+
+  /** The bucket goes with the last message that stayed in it. */
+  private settled(second: number): void {
+    for (const { number } of this.aside) if (Math.floor(number / INDEX_STEPS) === second) return
+    if (!this.kept.delete(second) || this.buckets.has(second)) return
+    this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
+  }
+
   private handOver(bytes: Uint8Array): void {
     const { held, message }: { held: Held; message: InboundMessage } = decodeHeld(bytes)
     const target = this.targets.get(held.target)

@@ -1,23 +1,22 @@
+import { type Few, itemsOf, withItem, withoutItem } from '../../util/few.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
 /** The routing key equals the binding key. */
 export class DirectRouting implements ExchangeRouting {
   readonly byKeyOnly = true
-  private readonly byKey = new Map<string, Set<Binding>>()
+  private readonly byKey = new Map<string, Few<Binding>>()
 
   add(b: Binding): void {
-    const set = this.byKey.get(b.routingKey)
-    if (set === undefined) this.byKey.set(b.routingKey, new Set([b]))
-    else set.add(b)
+    this.byKey.set(b.routingKey, withItem(this.byKey.get(b.routingKey), b))
   }
 
   remove(b: Binding): void {
-    const set = this.byKey.get(b.routingKey)
-    if (set?.delete(b) && set.size === 0) this.byKey.delete(b.routingKey)
+    const left = withoutItem(this.byKey.get(b.routingKey), b)
+    if (left === undefined) this.byKey.delete(b.routingKey)
+    else this.byKey.set(b.routingKey, left)
   }
 
   route(message: RoutedMessage, matches: Matches): void {
-    const set = this.byKey.get(message.routingKey)
-    if (set !== undefined) for (const b of set) matches.add(b.destination)
+    for (const b of itemsOf(this.byKey.get(message.routingKey))) matches.add(b.destination)
   }
 }

@@ -18,8 +18,6 @@ export interface Binding {
   readonly routingKey: string
   readonly arguments: FieldTable
   readonly durable: boolean
-  /** Its key in the store, once that is known. */
-  storeKey?: string
 }
 
 /** What an exchange does with a message beside routing it, once the message is really published. */
@@ -97,6 +95,8 @@ export class Exchange implements ExchangeInfo {
   outgoing = 0
   /** Marks the exchange as visited by the routing pass of that number. */
   routeStamp = 0
+  /** It is no more; its bindings may still be on their way out. */
+  deleted = false
 
   constructor(info: ExchangeInfo, parts: ExchangeParts) {
     this.name = info.name

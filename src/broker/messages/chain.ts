@@ -55,7 +55,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
-    if (log !== undefined) log.cleaned = (segment) => this.cleaned(segment)
+    if (log !== undefined) log.watcher = this
   }
 
   restore(): number {
@@ -323,7 +323,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   /** A batch has taken up the segment; if it turned out empty, its memory is free for use. */
-  private cleaned(segment: Segment): void {
+  cleaned(segment: Segment): void {
     if (segment.live === 0 && !segment.gone) this.emptied(segment)
   }
 

@@ -18,10 +18,10 @@ export interface Restored {
 export class SegmentStore implements BatchSource {
   readonly id: number
   /** Told when a batch has taken up a segment. */
-  cleaned: (segment: Segment) => void = () => {}
+  watcher: { cleaned(segment: Segment): void } | undefined
   private readonly commit: GroupCommit
   private readonly storage: Storage
-  private readonly unreadable: (segment: number, error: unknown) => void
+  private readonly unreadable: (log: number, segment: number, error: unknown) => void
   private changed: Segment[] = []
   private dropped: number[] = []
   private listed = false
@@ -32,7 +32,7 @@ export class SegmentStore implements BatchSource {
     id: number,
     commit: GroupCommit,
     storage: Storage,
-    unreadable: (segment: number, error: unknown) => void = rethrow,
+    unreadable: (log: number, segment: number, error: unknown) => void = rethrow,
   ) {
     this.id = id
     this.unreadable = unreadable
@@ -77,7 +77,7 @@ export class SegmentStore implements BatchSource {
       segment.check()
       if (!segment.gone) this.collectSegment(segment, batch)
     }
-    for (const segment of changed) this.cleaned(segment)
+    for (const segment of changed) this.watcher?.cleaned(segment)
   }
 
   private collectSegment(segment: Segment, batch: StorageWrite[]): void {
@@ -122,7 +122,7 @@ export class SegmentStore implements BatchSource {
       } catch (error) {
         // Its numbers are not given to others.
         unknown += SEGMENT_MESSAGES_MAX
-        this.unreadable(number, error)
+        this.unreadable(this.id, number, error)
         continue
       }
       const { segment, liveBytes } = decoded
@@ -147,7 +147,7 @@ export class SegmentStore implements BatchSource {
   }
 }
 
-function rethrow(_segment: number, error: unknown): void {
+function rethrow(_log: number, _segment: number, error: unknown): void {
   throw error
 }
 

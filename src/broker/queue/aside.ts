@@ -21,32 +21,36 @@ export interface AsideEnvironment {
   parked(message: ParkedMessage, error: unknown): void
 }
 
+const none: ReadonlyMap<number, ParkedMessage> = new Map()
+
 export class Aside {
   private readonly env: AsideEnvironment
-  private readonly messages = new Map<number, ParkedMessage>()
+  /** Queues are many, and hardly one ever has any: sets are made when they are needed. */
+  private messages: Map<number, ParkedMessage> | undefined
   /** Messages whose delivery has broken a connection, and those that have broken two. */
-  private readonly suspects = new Set<number>()
-  private readonly condemned = new Set<number>()
+  private suspects: Set<number> | undefined
+  private condemned: Set<number> | undefined
 
   constructor(env: AsideEnvironment) {
     this.env = env
   }
 
   get size(): number {
-    return this.messages.size
+    return this.messages?.size ?? 0
   }
 
   [Symbol.iterator](): Iterator<ParkedMessage> {
-    return this.messages.values()
+    return (this.messages ?? none).values()
   }
 
   has(number: number): boolean {
-    return this.messages.has(number)
+    return this.messages?.has(number) === true
   }
 
   /** @throws StoreFailure where it was the store that failed, not the message */
   park(number: number, during: string, error: unknown): void {
     if (error instanceof StoreFailure) throw error
+    this.messages ??= new Map()
     if (this.messages.has(number)) return
     const reason = error instanceof Error ? error.message : String(error)
     const message = { number, during, reason, parkedAt: this.env.now() }
@@ -54,17 +58,23 @@ export class Aside {
     this.env.parked(message, error)
   }
 
-  /** Nothing is parked any more; returns what was. */
-  release(): number[] {
-    const numbers = [...this.messages.keys()]
-    this.messages.clear()
-    this.suspects.clear()
+  /** Nothing is parked any more, or the message of that number is not; returns what was. */
+  release(only?: number): number[] {
+    if (only !== undefined) {
+      this.suspects?.delete(only)
+      return this.messages?.delete(only) ? [only] : []
+    }
+    const numbers = [...(this.messages ?? none).keys()]
+    this.messages = undefined
+    this.suspects = undefined
     return numbers
   }
 
   /** Its delivery has broken the connection, which is about to give it back: once may be chance. */
   broke(number: number): void {
+    this.suspects ??= new Set()
     if (this.suspects.delete(number)) {
+      this.condemned ??= new Set()
       this.condemned.add(number)
       return
     }
@@ -74,6 +84,6 @@ export class Aside {
 
   /** It comes back from the second connection that its delivery has broken: there is no third one. */
   condemns(number: number): boolean {
-    return this.condemned.size > 0 && this.condemned.delete(number)
+    return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.delete(number)
   }
 }

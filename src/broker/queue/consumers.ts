@@ -65,21 +65,24 @@ interface Place {
 /** Levels without anybody to serve that stay in the list all the same: consumers come and go for want of credit. */
 const EMPTY_LEVELS_KEPT = 8
 
+const nobody: ReadonlyMap<Consumer, unknown> = new Map()
+
 /** No operation but a walk over all takes longer for more consumers. */
 export class Consumers implements ConsumerRound {
   readonly active = undefined
-  private readonly all = new Map<Consumer, Place>()
-  private readonly byPriority = new Map<number, Level>()
+  /** Made with the first consumer: there may be very many queues without any. */
+  private all: Map<Consumer, Place> | undefined
+  private byPriority: Map<number, Level> | undefined
   /** Those that may have somebody to serve, highest priority first. */
   private readonly levels: Level[] = []
   private exclusives = 0
 
   get size(): number {
-    return this.all.size
+    return this.all === undefined ? 0 : this.all.size
   }
 
   [Symbol.iterator](): Iterator<Consumer> {
-    return this.all.keys()
+    return (this.all ?? nobody).keys()
   }
 
   get hasExclusive(): boolean {
@@ -88,6 +91,8 @@ export class Consumers implements ConsumerRound {
 
   add(consumer: Consumer): void {
     const { priority } = consumer
+    this.all ??= new Map()
+    this.byPriority ??= new Map()
     let level = this.byPriority.get(priority)
     if (level === undefined) {
       level = { priority, turn: undefined, listed: false, members: 0 }
@@ -103,14 +108,14 @@ export class Consumers implements ConsumerRound {
   }
 
   remove(c: Consumer): void {
-    const place = this.all.get(c)
+    const place = this.all?.get(c)
     if (place === undefined) return
-    this.all.delete(c)
+    this.all?.delete(c)
     if (c.exclusive) this.exclusives--
     if (!c.parked) leave(place)
     const { level } = place
     if (--level.members > 0) return
-    this.byPriority.delete(level.priority)
+    this.byPriority?.delete(level.priority)
     if (level.listed) this.levels.splice(this.positionOf(level.priority), 1)
   }
 
@@ -127,7 +132,7 @@ export class Consumers implements ConsumerRound {
   }
 
   resume(c: Consumer): void {
-    const place = this.all.get(c)
+    const place = this.all?.get(c)
     if (!c.parked || place === undefined) return
     c.parked = false
     const { level } = place

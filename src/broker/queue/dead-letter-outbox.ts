@@ -14,13 +14,10 @@ import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
 /** Attempts in vain of one round. */
 const FAILURES_MAX = 100
 
-/** See dead-letter.ts. */
-export type DeadLetter = (
-  queue: Queue,
-  content: Content,
-  reason: DeathReason,
-  done?: Set<RoutedQueue>,
-) => boolean
+export interface DeadLettering {
+  /** See dead-letter.ts. */
+  deadLetter(queue: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): boolean
+}
 
 interface RetainedMessage {
   readonly reason: DeathReason
@@ -31,26 +28,25 @@ interface RetainedMessage {
 type Fate = 'gone' | 'kept' | 'parked'
 
 export class DeadLetterOutbox {
-  private readonly retained = new Map<number, RetainedMessage>()
+  /** Made when it is needed: hardly a queue has any. */
+  private retained: Map<number, RetainedMessage> | undefined
   private readonly queue: Queue
   private readonly order: UnackedMessages
-  private readonly clock: Clock
-  private readonly deadLetter: DeadLetter
+  private readonly env: Clock & DeadLettering
   private readonly aside: Aside
   private timer: Timer | undefined
 
   /** @param aside takes messages that cannot be dead-lettered */
-  constructor(queue: Queue, order: UnackedMessages, clock: Clock, deadLetter: DeadLetter, aside: Aside) {
+  constructor(queue: Queue, order: UnackedMessages, env: Clock & DeadLettering, aside: Aside) {
     this.queue = queue
     this.aside = aside
     this.order = order
-    this.clock = clock
-    this.deadLetter = deadLetter
+    this.env = env
   }
 
   /** Messages that wait for a target; the order counts them as unacked. */
   get size(): number {
-    return this.retained.size
+    return this.retained?.size ?? 0
   }
 
   /** An unacked message leaves. */
@@ -59,6 +55,7 @@ export class DeadLetterOutbox {
     const message: RetainedMessage = { reason, done: new Set() }
     const fate = this.passOn(sequence, message, deadLetterAtLeastOnce)
     if (fate !== 'kept') return
+    this.retained ??= new Map()
     this.retained.set(sequence, message)
     this.retryLater()
   }
@@ -68,7 +65,7 @@ export class DeadLetterOutbox {
     if (this.queue.settings.deadLetterExchange === undefined) return
     charged(this.queue, () => {
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-      this.deadLetter(this.queue, { ...content, died: m.died }, 'maxlen')
+      this.env.deadLetter(this.queue, { ...content, died: m.died }, 'maxlen')
     })
   }
 
@@ -81,7 +78,7 @@ export class DeadLetterOutbox {
   private passOn(sequence: number, { reason, done }: RetainedMessage, confirmed: boolean): Fate {
     if (this.queue.settings.deadLetterExchange !== undefined) {
       try {
-        const passed = this.deadLetter(
+        const passed = this.env.deadLetter(
           this.queue,
           this.contentOf(sequence),
           reason,
@@ -98,25 +95,27 @@ export class DeadLetterOutbox {
   }
 
   private retryLater(): void {
-    this.timer ??= this.clock.after(DEAD_LETTER_RETRY_MS, () => this.retry())
+    this.timer ??= this.env.after(DEAD_LETTER_RETRY_MS, () => this.retry())
   }
 
   private retry(): void {
     this.timer = undefined
+    const { retained } = this
+    if (retained === undefined) return
     let failed = 0
-    for (const [sequence, message] of [...this.retained]) {
-      this.retained.delete(sequence)
+    for (const [sequence, message] of [...retained]) {
+      retained.delete(sequence)
       if (this.passOn(sequence, message, true) !== 'kept') continue
       // Behind the others, so that one that has nowhere to go does not keep them.
-      this.retained.set(sequence, message)
+      retained.set(sequence, message)
       if (++failed === FAILURES_MAX) break
     }
-    if (this.retained.size > 0) this.retryLater()
+    if (retained.size > 0) this.retryLater()
   }
 
   stop(): void {
     this.timer?.cancel()
     this.timer = undefined
-    this.retained.clear()
+    this.retained = undefined
   }
 }

@@ -6,7 +6,7 @@ import type { Deduplication } from '../deduplication.ts'
 import type { MessageOrder } from '../messages/order.ts'
 import type { Turn } from '../turn.ts'
 import type { AsideEnvironment } from './aside.ts'
-import type { DeadLetter } from './dead-letter-outbox.ts'
+import type { DeadLettering } from './dead-letter-outbox.ts'
 import type { Queue } from './queue.ts'
 
 /** Where the messages of a queue are. */
@@ -18,10 +18,8 @@ export interface QueueContents {
 }
 
 /** What a queue needs of its surroundings. */
-export interface QueueEnvironment extends Owner, Pick<AsideEnvironment, 'parked'> {
-  readonly clock: Clock
+export interface QueueEnvironment extends Owner, AsideEnvironment, Clock, DeadLettering {
   readonly turn: Turn
-  readonly deadLetter: DeadLetter
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: Queue): void
 }

@@ -9,14 +9,15 @@ export class MessageTtl {
   /** A message with a deadline has been here; before that the queue never looks. */
   active = false
   private readonly clock: Clock
-  private readonly expire: () => void
+  private readonly queue: { wake(): void }
   private timer: Timer | undefined
   private timerAt = 0
 
-  constructor(queueTtl: number, clock: Clock, expire: () => void) {
+  /** @param queue is woken when its head may have expired */
+  constructor(queueTtl: number, clock: Clock, queue: { wake(): void }) {
     this.queueTtl = queueTtl
     this.clock = clock
-    this.expire = expire
+    this.queue = queue
   }
 
   /** When a message published now expires, in ms since 1970; 0 = never. `ttl` is the message's own, -1 = none. */
@@ -64,7 +65,7 @@ export class MessageTtl {
     if (next !== 0) this.wakeAt(next)
   }
 
-  /** Sees to it that `expire` is called at that time (ms since 1970), when the head may have expired. */
+  /** Sees to it that the queue is woken at that time (ms since 1970), when the head may have expired. */
   wakeAt(deadline: number): void {
     if (this.timer !== undefined) {
       if (this.timerAt <= deadline) return
@@ -73,7 +74,7 @@ export class MessageTtl {
     this.timerAt = deadline
     this.timer = this.clock.after(deadline - this.clock.now(), () => {
       this.timer = undefined
-      this.expire()
+      this.queue.wake()
     })
   }
 

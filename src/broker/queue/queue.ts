@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
+import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Browsed } from '../messages/order.ts'
 import type { Segment } from '../messages/segment.ts'
@@ -90,6 +91,7 @@ export interface RoutedQueue {
 
 /** As those see it who take messages out of it. */
 export interface ConsumedQueue extends QueueInfo, Owner {
+  readonly deleted: boolean
   readonly settings: QueueSettings
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
@@ -136,6 +138,7 @@ export interface InspectedQueue extends QueueInfo {
   readonly consumerList: Iterable<Consumer>
   /** With x-single-active-consumer, the one that gets the messages. */
   readonly activeConsumer: Consumer | undefined
+  readonly hasExclusiveConsumer: boolean
   readonly aside: Iterable<ParkedMessage> & { readonly size: number }
   /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
   browse(after?: number): Iterable<Browsed>
@@ -154,8 +157,9 @@ export interface QueueLifetime {
   stop(): void
   /** @throws AmqpError 406 where a condition of queue.delete does not hold */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
-  /** Ends the queue's life; returns how many messages were ready. */
+  /** Ends the queue's life; returns how many messages were ready. Its consumers are told by `tellingConsumers`. */
   destroy(): number
+  tellingConsumers(): Steps
 }
 
 export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, QueueLifetime {
@@ -163,8 +167,8 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   readonly settings: QueueSettings
   readonly deleted: boolean
   readonly aside: Aside
-  /** Makes what was set aside ready again; returns how many there were. */
-  releaseParked(): number
+  /** Makes what was set aside ready again, or the message of that number; returns how many there were. */
+  releaseParked(only?: number): number
   /** Takes a ready message out of the queue, for good. */
   removeReady(sequence: number): void
   /** @throws AmqpError 540 where the kind does not allow it */

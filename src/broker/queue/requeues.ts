@@ -8,29 +8,26 @@ import { DelayedRetry, retryDelay } from './delayed-retry.ts'
 import type { Queue } from './queue.ts'
 
 export class Requeues {
-  private readonly queue: Queue
+  private readonly queue: Queue & { cameBack(): void }
   private readonly order: UnackedMessages
   private readonly outbox: DeadLetterOutbox
   private readonly aside: Aside
   private readonly clock: Clock
-  private readonly wake: () => void
   private delayed: DelayedRetry | undefined
 
-  /** @param wake called when a message is ready again */
+  /** @param queue is told when a message is ready again */
   constructor(
-    queue: Queue,
+    queue: Queue & { cameBack(): void },
     order: UnackedMessages,
     outbox: DeadLetterOutbox,
     aside: Aside,
     clock: Clock,
-    wake: () => void,
   ) {
     this.queue = queue
     this.aside = aside
     this.order = order
     this.outbox = outbox
     this.clock = clock
-    this.wake = wake
   }
 
   /** Messages that wait; the order counts them as unacked. */
@@ -86,7 +83,7 @@ export class Requeues {
   /** Back to its place. */
   private makeReady(sequence: number): void {
     this.order.requeue(sequence)
-    this.wake()
+    this.queue.cameBack()
   }
 
   stop(): void {

@@ -4,10 +4,12 @@
  * Knows consumers by their contract, the store by its log, other queues not at all.
  */
 
+import { CANCELLED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
+import { inSteps, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
@@ -90,13 +92,11 @@ export class WorkQueue implements Queue {
     this.consumers = settings.singleActiveConsumer
       ? new SingleActiveConsumer(info.kind.activeConsumerYields)
       : new Consumers()
-    this.ttl = new MessageTtl(settings.messageTtl, env.clock, () => this.wake())
-    this.aside = new Aside({ now: () => env.clock.now(), parked: env.parked })
-    this.outbox = new DeadLetterOutbox(this, contents.order, env.clock, env.deadLetter, this.aside)
+    this.ttl = new MessageTtl(settings.messageTtl, env, this)
+    this.aside = new Aside(env)
+    this.outbox = new DeadLetterOutbox(this, contents.order, env, this.aside)
     this.discards = new Discards(env.turn, this, contents.order, this.outbox)
-    this.requeues = new Requeues(this, contents.order, this.outbox, this.aside, env.clock, () =>
-      this.cameBack(),
-    )
+    this.requeues = new Requeues(this, contents.order, this.outbox, this.aside, env)
     this.apply(settings)
   }
 
@@ -108,13 +108,12 @@ export class WorkQueue implements Queue {
   }
 
   private apply(settings: QueueSettings): void {
-    const { clock } = this.env
     if (this.expiry === undefined || this.settings.expires !== settings.expires) {
       this.expiry?.stop()
       this.expiry =
         settings.expires < 0
           ? undefined
-          : new QueueExpiry(settings.expires, clock, this.consumers.size, () => this.env.remove(this))
+          : new QueueExpiry(settings.expires, this.env, this.consumers.size, () => this.env.remove(this))
     }
     this.settings = settings
     this.ttl.queueTtl = settings.messageTtl
@@ -218,15 +217,13 @@ export class WorkQueue implements Queue {
   }
 
   /** What is too much then goes before consumers get anything, as in RabbitMQ. */
-  private cameBack(): void {
+  cameBack(): void {
     this.dropExcess()
     this.wake()
   }
 
   private handOut(): void {
-    const order = this.order
-    const { consumers, counters } = this
-    const { ttl } = this
+    const { order, consumers, counters, ttl } = this
     while (order.ready > 0) {
       if (!order.head()) return
       if (ttl.active && ttl.headExpired(order, this.env.turn.now())) {
@@ -265,8 +262,8 @@ export class WorkQueue implements Queue {
     this.aside.park(sequence, during, error)
   }
 
-  releaseParked(): number {
-    const numbers = this.aside.release()
+  releaseParked(only?: number): number {
+    const numbers = this.aside.release(only)
     for (const n of numbers) this.order.requeue(n)
     this.wake()
     return numbers.length
@@ -367,18 +364,21 @@ export class WorkQueue implements Queue {
     this.expiry?.used(this.consumers.size)
   }
 
-  /** Ends the queue's life; returns how many messages were ready. Called by the vhost, which forgets it. */
+  /** Called by the vhost, which forgets it. */
   destroy(): number {
     const ready = this.order.ready
     this.deleted = true
     this.stop()
-    for (const c of [...this.consumers]) {
-      this.consumers.remove(c)
-      c.cancelled()
-    }
     this.order.destroy()
     this.deduplication?.destroy()
     return ready
+  }
+
+  tellingConsumers(): Steps {
+    return inSteps(this.consumers, CANCELLED_PER_STEP, (c) => {
+      this.consumers.remove(c)
+      c.cancelled()
+    })
   }
 
   /** No more timers; the messages stay where they are. */

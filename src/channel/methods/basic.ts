@@ -22,6 +22,7 @@ function notAllowed(text: string): AmqpError {
 
 function consume(ch: Channel, m: BasicConsume): void {
   const tag = m.consumerTag === '' ? `amq.ctag-${randomBytes(16).toString('base64url')}` : m.consumerTag
+  ch.dropGone(tag)
   if (ch.consumers.has(tag)) throw notAllowed(`attempt to reuse consumer tag '${tag}'`)
   const { consumersPerChannel } = ch.client.limits
   if (ch.consumers.size >= consumersPerChannel)

@@ -152,7 +152,7 @@ export const lists: Record<string, Command> = {
   list_quarantined_objects: list(
     'stored objects that could not be read',
     () => 'quarantined-objects',
-    ['kind', 'vhost', 'name', 'reason'],
+    ['kind', 'vhost', 'name', 'reason', 'key'],
     columns.quarantined,
   ),
   list_users: list(

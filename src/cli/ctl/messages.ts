@@ -1,7 +1,13 @@
 /** Messages of queues. */
 import { CtlError } from './client.ts'
-import { action, arg, type Command, enc, json, queueOf } from './command.ts'
+import { action, arg, type Command, type Context, enc, json, queueOf } from './command.ts'
 import type { Row } from './output.ts'
+
+/** Those that a delayed exchange holds belong to no queue yet. */
+function parkedMessage(c: Context): string {
+  const number = enc(arg(c, 1))
+  return arg(c, 0) === '-' ? `parked-delayed-messages/${number}` : `${queueOf(c)}/parked-messages/${number}`
+}
 
 export const messages: Record<string, Command> = {
   redrive: {
@@ -20,15 +26,34 @@ export const messages: Record<string, Command> = {
     },
   },
   release_parked_messages: {
-    usage: '[-p VHOST] QUEUE',
-    help: 'makes messages that were set aside ready again',
-    args: [1, 1],
+    usage: '[-p VHOST] QUEUE [NUMBER]',
+    help: 'makes messages that were set aside ready again, or one of them; with - as QUEUE, one of a delayed exchange',
+    args: [1, 2],
     banner: (c) => `Releasing messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
-    run: async (c) => ({
-      rows: [(await c.client.call('POST', `${queueOf(c)}/release`)) as Row],
-      columns: ['released'],
-    }),
+    run: async (c) => {
+      if (c.args.length === 1)
+        return {
+          rows: [(await c.client.call('POST', `${queueOf(c)}/release`)) as Row],
+          columns: ['released'],
+        }
+      await c.client.call('POST', `${parkedMessage(c)}/release`)
+      return { rows: [{ released: 1 }], columns: ['released'] }
+    },
   },
+  delete_parked_message: action(
+    '[-p VHOST] QUEUE NUMBER',
+    'drops a message that was set aside, by its number in list_parked_messages; with - as QUEUE, one of a delayed exchange',
+    [2, 2],
+    (c) => `Deleting message ${arg(c, 1)} of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
+    (c) => c.client.call('DELETE', parkedMessage(c)),
+  ),
+  delete_quarantined_object: action(
+    'KEY',
+    'forgets a stored object that could not be read, by its key in list_quarantined_objects',
+    [1, 1],
+    (c) => `Deleting stored object "${arg(c, 0)}" ...`,
+    (c) => c.client.call('DELETE', `quarantined-objects/${enc(arg(c, 0))}`),
+  ),
   publish: action(
     '[-p VHOST] [--exchange NAME] ROUTING-KEY PAYLOAD',
     'publishes a message',

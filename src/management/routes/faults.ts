@@ -1,9 +1,9 @@
 /** What the broker has set aside: messages that it cannot handle, and stored objects that it cannot read. */
 import type { ParkedMessage } from '../../broker/queue/aside.ts'
 import { PARKED_LISTED_MAX } from '../../limits.ts'
-import { releaseParked } from '../../operations/messages.ts'
+import { dropParked, releaseParked } from '../../operations/messages.ts'
 import type { Json } from '../../util/json.ts'
-import type { AddRoute, Request } from '../http.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 
 function parkedMessages(r: Request): Json[] {
   const out: Json[] = []
@@ -33,4 +33,34 @@ export function faultRoutes(add: AddRoute): void {
   add('POST', 'queues/:vhost/:name/release', 'management', (r) => ({
     released: releaseParked(r.caller(r.vhost()), r.params['name'] ?? ''),
   }))
+  const one = 'queues/:vhost/:name/parked-messages/:number'
+  add('DELETE', one, 'management', (r) => {
+    if (!dropParked(r.caller(r.vhost()), r.params['name'] ?? '', numberOf(r))) throw notFound()
+    r.broker.commit.noteChange()
+    return r.stored(false)
+  })
+  add('POST', `${one}/release`, 'management', (r) => {
+    if (releaseParked(r.caller(r.vhost()), r.params['name'] ?? '', numberOf(r)) === 0) throw notFound()
+    return r.stored(false)
+  })
+  const delayed = 'parked-delayed-messages/:number'
+  add('DELETE', delayed, 'administrator', (r) => {
+    if (!r.broker.delays.dropParked(numberOf(r))) throw notFound()
+    return r.stored(false)
+  })
+  add('POST', `${delayed}/release`, 'administrator', (r) => {
+    if (!r.broker.delays.releaseParked(numberOf(r))) throw notFound()
+    return r.stored(false)
+  })
+  add('DELETE', 'quarantined-objects/:key', 'administrator', (r) => {
+    if (!r.broker.objects.drop(r.params['key'] ?? '')) throw notFound()
+    return r.stored(false)
+  })
+}
+
+/** @throws HttpError 400 */
+function numberOf(r: Request): number {
+  const text = r.params['number'] ?? ''
+  if (!/^\d{1,16}$/.test(text)) throw badRequest(`no number of a message: ${text}`)
+  return Number(text)
 }

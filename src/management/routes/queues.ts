@@ -10,7 +10,7 @@ import type { Json } from '../../util/json.ts'
 import { bindingKind, bindingRows } from '../binding-rows.ts'
 import { consumerJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
-import type { Listed } from '../listing.ts'
+import { type Listed, withList } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
@@ -80,13 +80,9 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const q = existing(r)
     const s = new Statistics(rates, r.query)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
-    return {
-      ...queueJson(s, r.vhost(), q),
-      // By exchange and by channel nothing is counted.
-      incoming: [],
-      deliveries: [],
-      consumer_details: consumers.map((c) => consumerJson(node, c)),
-    }
+    // By exchange and by channel nothing is counted.
+    const object = { ...queueJson(s, r.vhost(), q), incoming: [], deliveries: [] }
+    return withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query)
   })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()

@@ -2,7 +2,6 @@ import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
 import type { Queue } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { argumentsOf } from '../../definitions/requests.ts'
-import { destinationType as destinationTypeOf } from '../../definitions/shapes.ts'
 import { bind, unbind } from '../../operations/bindings.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
@@ -131,11 +130,11 @@ function bindingRoutes(add: AddRoute): void {
       const vhost = r.vhost()
       const source = vhost.exchanges.get(exchangeName(r.params['source']))
       if (source === undefined) return []
-      return vhost.bindings
-        .from(source)
-        .filter(
-          (b) => b.destination.name === r.params['destination'] && destinationTypeOf(b) === destinationType,
-        )
+      const ends = destinationType === 'queue' ? vhost.queues : vhost.exchanges
+      const destination = ends.get(r.params['destination'] as string)
+      return destination === undefined
+        ? []
+        : vhost.bindings.to(destination).filter((b) => b.source === source)
     }
     const one = (r: Request): Promise<Binding> => bindingOf(list(r), r.params['props'] as string)
     add('GET', between, 'management', (r) => {

@@ -347,9 +347,22 @@ const docs: { readonly [route: string]: RouteDoc } = {
     answer: 'QuarantinedObject',
     list: 'all',
   },
+  'DELETE quarantined-objects/:key': { summary: 'Forgets a stored object that was set aside, for good' },
   'POST queues/:vhost/:name/release': {
     summary: 'Makes the messages of a queue that were set aside ready again',
     answer: 'Released',
+  },
+  'DELETE queues/:vhost/:name/parked-messages/:number': {
+    summary: 'Drops one message of a queue that was set aside',
+  },
+  'POST queues/:vhost/:name/parked-messages/:number/release': {
+    summary: 'Makes one message of a queue that was set aside ready again',
+  },
+  'DELETE parked-delayed-messages/:number': {
+    summary: 'Drops a message of a delayed exchange that was set aside',
+  },
+  'POST parked-delayed-messages/:number/release': {
+    summary: 'Hands out a message of a delayed exchange that was set aside, once more',
   },
   'GET definitions': { summary: 'Everything but messages', answer: 'Definitions' },
   'POST definitions': { summary: 'Loads definitions; what exists stays', body: 'DefinitionsRequest' },

@@ -50,8 +50,8 @@ const META_PAGES = 2
 
 /** Dropped logs are marked by keys with this prefix until nothing is left of them. */
 const GONE_PREFIX = 'gone:'
-/** Records of dropped logs that one write removes. */
-const SWEEP_RECORDS = 256
+/** Of dropped logs, one write removes so many records and looks at so many logs. */
+const [SWEEP_RECORDS, SWEEP_LOGS] = [256, 500]
 /** File descriptors that mapping takes, and some: without them the file stays mapped as it is. */
 const MAP_DESCRIPTORS = 8
 
@@ -305,14 +305,14 @@ export class LmdbStorage implements Storage {
   }
 
   private firstLog(from: number): number | undefined {
-    for (const key of this.segmentStates.getKeys({ start: segmentKey(from, 0), limit: 1 }))
-      return key.readUInt32BE(0)
-    return undefined
+    return [...this.segmentStates.getKeys({ start: segmentKey(from, 0), limit: 1 })][0]?.readUInt32BE(0)
   }
 
   /** Removes some records of a dropped log, and with the last ones the mark. */
   private sweep(): void {
+    let left = SWEEP_LOGS
     for (const log of this.gone) {
+      if (left-- === 0) return
       const count = removeKeys(this.recordBytes, { ...logRange(log), limit: SWEEP_RECORDS })
       this.mapped.read(count * SWEEP_READ_BYTES)
       if (count === SWEEP_RECORDS) return

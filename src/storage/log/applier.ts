@@ -13,6 +13,8 @@ const APPLY_MS = 500
 const APPLY_BYTES = 4 * 1024 * 1024
 /** Octets that the store takes in one transaction, about: it needs as much memory again, of which malloc keeps a part. */
 const PIECE_BYTES = 4 * 1024 * 1024
+/** Writes of one transaction: it is put together in one turn. */
+const PIECE_WRITES = 2_000
 const RETRY_MS = 500
 
 /** Where the store says how far it has the log. */
@@ -29,17 +31,17 @@ export type Mark = (position: number) => object
  * it is taken once more from the log, which comes to the same.
  */
 function piecesOf(writes: StorageWrite[]): StorageWrite[][] {
-  const pieces: StorageWrite[][] = [[]]
+  let piece: StorageWrite[] = []
+  const pieces = [piece]
   let bytes = 0
   for (const w of writes) {
-    if (w.op === 'record') {
-      if (bytes >= PIECE_BYTES) {
-        pieces.push([])
-        bytes = 0
-      }
-      bytes += w.bytes.length
+    if ((bytes >= PIECE_BYTES && w.op === 'record') || piece.length === PIECE_WRITES) {
+      piece = []
+      pieces.push(piece)
+      bytes = 0
     }
-    pieces.at(-1)?.push(w)
+    if (w.op === 'record') bytes += w.bytes.length
+    piece.push(w)
   }
   return pieces
 }

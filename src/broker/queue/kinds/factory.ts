@@ -1,13 +1,15 @@
 /** Makes queues: which parts each kind consists of, and what all of them get from their surroundings. */
 import type { GroupCommit } from '../../../storage/batch.ts'
 import type { Storage } from '../../../storage/storage.ts'
-import { type Clock, clockOf } from '../../../util/clock.ts'
+import type { Clock, Timer } from '../../../util/clock.ts'
+import { charged } from '../../../util/owner.ts'
 import type { Semantics } from '../../../util/rabbitmq-version.ts'
 import { messageOf, type StoredObjects } from '../../../util/stored-objects.ts'
 import type { BrokerCounters } from '../../counters.ts'
 import { wantsDeduplication } from '../../deduplication.ts'
 import { deduplicationOf } from '../../deduplication-store.ts'
 import type { Failures } from '../../failures.ts'
+import type { Content } from '../../message.ts'
 import { Chain } from '../../messages/chain.ts'
 import type { MessageOrder } from '../../messages/order.ts'
 import type { Pager } from '../../messages/pager.ts'
@@ -18,10 +20,11 @@ import { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Routing } from '../../router.ts'
 import type { Turn } from '../../turn.ts'
+import type { ParkedMessage } from '../aside.ts'
 import { deadLetter } from '../dead-letter.ts'
 import { withOwnHistory } from '../death-history.ts'
 import type { QueueEnvironment } from '../environment.ts'
-import type { Queue, QueueInfo, QueueSettings } from '../queue.ts'
+import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '../queue.ts'
 import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 
@@ -64,9 +67,65 @@ export interface QueueOptions {
   remove(queue: Queue): void
 }
 
+/** What one queue needs of its surroundings: one object, since there may be a hundred thousand queues. */
+class Environment implements QueueEnvironment {
+  private readonly shared: QueueSurroundings
+  private readonly home: QueueHome
+  private readonly queue: string
+  readonly remove: QueueOptions['remove']
+
+  constructor(shared: QueueSurroundings, home: QueueHome, queue: string, remove: QueueOptions['remove']) {
+    this.shared = shared
+    this.home = home
+    this.queue = queue
+    this.remove = remove
+  }
+
+  get turn(): Turn {
+    return this.shared.turn
+  }
+
+  now(): number {
+    return this.shared.clock.now()
+  }
+
+  elapsed(): number {
+    return this.shared.clock.elapsed()
+  }
+
+  after(ms: number, action: () => void): Timer {
+    return this.shared.clock.after(ms, () => charged(this, action))
+  }
+
+  defer(action: () => void): void {
+    this.shared.clock.defer(() => charged(this, action))
+  }
+
+  failed(error: unknown): void {
+    this.shared.failures.note('queue', { vhost: this.home.name, queue: this.queue }, error)
+  }
+
+  parked({ number, during }: ParkedMessage, error: unknown): void {
+    const whose = { vhost: this.home.name, queue: this.queue, message: number, during }
+    this.shared.failures.note('message', whose, error, 'message set aside: it cannot be handled')
+  }
+
+  deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): boolean {
+    const { counters, semantics, turn } = this.shared
+    counters[deadLettered[reason]]++
+    return deadLetter(this.home, q, withOwnHistory(content, semantics), reason, turn.now(), done)
+  }
+}
+
 export class QueueFactory {
   private readonly shared: QueueSurroundings
   private nextSpill: number
+  private readonly openSpill = (): SpillStore =>
+    new SpillStore(this.nextSpill++, this.shared.commit, this.shared.storage)
+  private readonly unreadable = (log: number, segment: number, error: unknown): void => {
+    const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${log}`, key: '' }
+    this.shared.objects.note({ ...object, reason: messageOf(error) }, error)
+  }
 
   constructor(shared: QueueSurroundings) {
     const { commit, clock } = shared
@@ -77,7 +136,7 @@ export class QueueFactory {
 
   make(home: QueueHome, info: QueueInfo, options: QueueOptions): Queue {
     const { storage, commit, pager } = this.shared
-    const env = this.environment(home, info, options)
+    const env = new Environment(this.shared, home, info.name, options.remove)
     const policies = home.policiesOfQueue(info)
     const settings = home.settingsOfQueue(info, policies)
     const log = options.firstLog(settings.maxPriority + 1)
@@ -95,29 +154,6 @@ export class QueueFactory {
     return new WorkQueue(info, policies, settings, options.owner, contents, env)
   }
 
-  private environment(home: QueueHome, info: QueueInfo, { remove }: QueueOptions): QueueEnvironment {
-    const { clock, turn, failures, counters, semantics } = this.shared
-    const whose = { vhost: home.name, queue: info.name }
-    const failing = failures.owner('queue', whose)
-    return {
-      clock: clockOf(failing, clock),
-      failed: (error) => failing.failed(error),
-      parked: ({ number, during }, error) =>
-        failures.note(
-          'message',
-          { ...whose, message: number, during },
-          error,
-          'message set aside: it cannot be handled',
-        ),
-      turn,
-      deadLetter: (q, content, reason, done) => {
-        counters[deadLettered[reason]]++
-        return deadLetter(home, q, withOwnHistory(content, semantics), reason, turn.now(), done)
-      },
-      remove,
-    }
-  }
-
   /** @param firstLog the logs of the levels are numbered from there */
   private makeOrder(
     { kind }: QueueInfo,
@@ -126,23 +162,14 @@ export class QueueFactory {
   ): MessageOrder {
     const chain = (level: number): Chain => {
       const store = firstLog === undefined ? undefined : this.openStore(firstLog + level)
-      return new Chain(store, this.shared.pager, () => this.openSpill(), kind.requeuesInOrder)
+      return new Chain(store, this.shared.pager, this.openSpill, kind.requeuesInOrder)
     }
     return maxPriority === 0
       ? chain(0)
       : new Priorities(Array.from({ length: maxPriority + 1 }, (_, level) => chain(level)))
   }
 
-  private openSpill(): SpillStore {
-    const { commit, storage } = this.shared
-    return new SpillStore(this.nextSpill++, commit, storage)
-  }
-
   private openStore(id: number): SegmentStore {
-    const { commit, storage, objects } = this.shared
-    return new SegmentStore(id, commit, storage, (segment, error) => {
-      const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${id}`, key: '' }
-      objects.note({ ...object, reason: messageOf(error) }, error)
-    })
+    return new SegmentStore(id, this.shared.commit, this.shared.storage, this.unreadable)
   }
 }

@@ -4,11 +4,13 @@
  * stream as a whole is too long or too old, a segment at a time, without being read (behaviour.md section 14).
  */
 
+import { CANCELLED_PER_STEP } from '../../../limits.ts'
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
 import type { Owner } from '../../../util/owner.ts'
 import { withHeader } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
+import { inSteps, type Steps } from '../../jobs.ts'
 import type { InboundMessage } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
 import type { Holding } from '../../messages/segments.ts'
@@ -40,7 +42,7 @@ interface Reader {
   next: number
 }
 
-export interface StreamEnvironment extends Owner, Pick<AsideEnvironment, 'parked'> {
+export interface StreamEnvironment extends Owner, AsideEnvironment {
   readonly turn: Turn
 }
 
@@ -82,7 +84,7 @@ export class StreamQueue implements Queue {
     this.messages = messages
     this.log = messages.id
     this.env = env
-    this.aside = new Aside({ now: () => env.turn.now(), parked: env.parked })
+    this.aside = new Aside(env)
     messages.limit(settings)
   }
 
@@ -241,8 +243,8 @@ export class StreamQueue implements Queue {
   }
 
   /** They are where they were: whoever reads from there again meets them. */
-  releaseParked(): number {
-    return this.aside.release().length
+  releaseParked(only?: number): number {
+    return this.aside.release(only).length
   }
 
   private unsupported(what: string): AmqpError {
@@ -259,11 +261,14 @@ export class StreamQueue implements Queue {
   destroy(): number {
     const { ready } = this.counts
     this.deleted = true
-    for (const c of [...this.readers.keys()]) {
-      this.readers.delete(c)
-      c.cancelled()
-    }
     this.messages.destroy()
     return ready
+  }
+
+  tellingConsumers(): Steps {
+    return inSteps(this.readers.keys(), CANCELLED_PER_STEP, (c) => {
+      this.readers.delete(c)
+      c.cancelled()
+    })
   }
 }

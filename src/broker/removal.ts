@@ -1,0 +1,107 @@
+/**
+ * How exchanges, queues and bindings of a vhost go, with what they kept alive. Each is gone for everybody with the first
+ * step; what stood behind it, consumers and bindings, goes in the steps that follow.
+ */
+import { OBJECTS_PER_STEP } from '../limits.ts'
+import type { GoneCounters } from './counters.ts'
+import type { Bindings } from './exchange/bindings.ts'
+import { type Binding, type Exchange, isExchange } from './exchange/exchange.ts'
+import { inSteps, type Steps } from './jobs.ts'
+import type { Queue } from './queue/queue.ts'
+
+/** The vhost, as far as it loses something. */
+export interface Losing {
+  readonly exchanges: Map<string, Exchange>
+  readonly queues: Map<string, Queue>
+  readonly bindings: Bindings
+  readonly gone: GoneCounters
+  /** Counts changes. */
+  version: number
+  /** Forgets a queue that is there. */
+  takeOut(q: Queue): number
+}
+
+export class Removal {
+  private readonly vhost: Losing
+  private readonly exchangeRemoved: (x: Exchange) => void
+  private readonly bindingRemoved: (b: Binding) => void
+
+  constructor(vhost: Losing, exchangeRemoved: (x: Exchange) => void, bindingRemoved: (b: Binding) => void) {
+    this.vhost = vhost
+    this.exchangeRemoved = exchangeRemoved
+    this.bindingRemoved = bindingRemoved
+  }
+
+  /** With their bindings, and exchanges that were kept alive by those, and so on: as many as there are, one behind the other. */
+  *exchanges(going: Exchange[]): Steps {
+    const { vhost } = this
+    let left = OBJECTS_PER_STEP
+    for (let next = going.pop(); next !== undefined; next = going.pop()) {
+      if (vhost.exchanges.get(next.name) !== next) continue
+      vhost.exchanges.delete(next.name)
+      next.deleted = true
+      vhost.gone.published += next.published
+      vhost.version++
+      if (next.durable) this.exchangeRemoved(next)
+      next.destroy()
+      yield* inSteps(vhost.bindings.from(next), OBJECTS_PER_STEP, (b) => this.drop(b))
+      yield* this.unbind(vhost.bindings.to(next), going)
+      if (--left > 0) continue
+      left = OBJECTS_PER_STEP
+      yield
+    }
+  }
+
+  *queues(going: Iterable<Queue>): Steps {
+    const { vhost } = this
+    let left = OBJECTS_PER_STEP
+    for (const q of going) {
+      if (vhost.queues.get(q.name) !== q) continue
+      vhost.takeOut(q)
+      yield* this.behind(q)
+      if (--left > 0) continue
+      left = OBJECTS_PER_STEP
+      yield
+    }
+  }
+
+  /** What is left of a queue that has been taken out. */
+  *behind(q: Queue): Steps {
+    yield* q.tellingConsumers()
+    yield* this.bindings(this.vhost.bindings.to(q))
+  }
+
+  *bindings(list: readonly Binding[]): Steps {
+    const unused: Exchange[] = []
+    yield* this.unbind(list, unused)
+    yield* this.exchanges(unused)
+  }
+
+  /** @param unused gets the sources that nothing keeps alive any more */
+  private unbind(list: readonly Binding[], unused: Exchange[]): Steps {
+    return inSteps(list, OBJECTS_PER_STEP, (b) => {
+      this.drop(b)
+      const { source } = b
+      if (source.autoDelete && source.outgoing === 0) unused.push(source)
+    })
+  }
+
+  private drop(b: Binding): void {
+    // It may have gone with its other end meanwhile.
+    if (!this.vhost.bindings.remove(b)) return
+    b.source.routing.remove(b)
+    b.source.outgoing--
+    this.vhost.version++
+    if (b.durable && !this.isTaken(b)) this.bindingRemoved(b)
+  }
+
+  /** A durable binding that was made since has the same names, and so the same place in the store. */
+  private isTaken({ source, destination, routingKey, arguments: args }: Binding): boolean {
+    if (!source.deleted && !destination.deleted) return false
+    const { exchanges, queues, bindings } = this.vhost
+    const from = exchanges.get(source.name)
+    const to = (isExchange(destination) ? exchanges : queues).get(destination.name)
+    if (from === undefined || to === undefined) return false
+    return bindings.find(from, to, routingKey, args)?.durable === true
+  }
+}
