@@ -121,6 +121,11 @@ function bindingRoutes(add: AddRoute): void {
   const all = (vhost: Vhost): BindingRow[] => implicitRows(vhost).concat(bindingRows(vhost, vhost.bindings))
   for (const path of ['bindings', 'bindings/:vhost'])
     add('GET', path, 'management', (r) => r.list(r.vhostsOfPath().flatMap(all), bindingKind))
+  bindingsBetween(add)
+}
+
+/** Those of one exchange and one destination. */
+function bindingsBetween(add: AddRoute): void {
   for (const [letter, destinationType] of [
     ['q', 'queue'],
     ['e', 'exchange'],
