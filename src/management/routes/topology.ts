@@ -47,12 +47,11 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
   for (const path of ['exchanges', 'exchanges/:vhost'])
     add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
   const one = 'exchanges/:vhost/:name'
-  add('GET', one, 'management', (r) => ({
-    ...exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r)),
+  add('GET', one, 'management', (r) => {
+    const shown = exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r))
     // By channel and queue nothing is counted.
-    incoming: [],
-    outgoing: [],
-  }))
+    return { ...shown, incoming: [], outgoing: [] }
+  })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
     const name = r.params['name'] as string
