@@ -4,6 +4,7 @@
  */
 import { type Readable, Transform, type TransformCallback } from 'node:stream'
 import { HTTP_BODIES_BYTES_MAX, HTTP_BODIES_BYTES_OF_USER_MAX, HTTP_BODY_BYTES_SHORT } from '../limits.ts'
+import { hearErrors } from '../util/sockets.ts'
 import { HttpError } from './http.ts'
 
 export class BodyBudget {
@@ -35,6 +36,8 @@ export class BodyBudget {
     held(() => {
       for (const release of releases.splice(0)) release()
     })
+    // Its reader does not listen any more where it has had enough, and the client may leave then.
+    hearErrors(counter)
     body.on('error', (error) => counter.destroy(error))
     return body.pipe(counter)
   }

@@ -207,6 +207,15 @@ describe('bodies', () => {
     budget.reserve('a', HTTP_BODIES_BYTES_OF_USER_MAX)
   })
 
+  it('whose client leaves when nobody reads them any more are no failure', async () => {
+    const body = new Readable({ read: () => {} })
+    const counted = new BodyBudget().counted('a', body, () => {})
+    // An error that nobody hears fails this test.
+    body.destroy(new Error('aborted'))
+    await new Promise((resolve) => counted.on('close', resolve))
+    expect(counted.errored?.message).toBe('aborted')
+  })
+
   it('of up to 64 MiB are read', async () => {
     const payload = 'x'.repeat(8 * 1024 * 1024)
     const message = { properties: {}, routing_key: 'nowhere', payload, payload_encoding: 'string' }
