@@ -50,6 +50,8 @@ export class NatsEngine implements Engine {
   private unfit: string | undefined
   /** JetStream has not answered since then. */
   private silentSince: number | undefined
+  /** Name of the server that was left for that. */
+  private left: string | undefined
 
   private constructor(connection: NatsConnection, settings: NatsSettings, clock: Clock, logger: Logger) {
     this.connection = connection
@@ -117,6 +119,13 @@ export class NatsEngine implements Engine {
   }
 
   private reconnected(): void {
+    const back = this.server === this.left
+    this.left = undefined
+    // The first attempt is made where the connection was before.
+    if (back) {
+      this.goElsewhere()
+      return
+    }
     this.logger.info({ server: this.connection.getServer() }, 'connected to NATS')
     try {
       this.checkServer()
@@ -217,6 +226,12 @@ export class NatsEngine implements Engine {
     const problem = unfitStream(info)
     if (problem !== undefined)
       throw new EngineError('UNFIT', `the stream ${this.stream} cannot hold the log: ${problem}`)
+    // Without one a server answers with what it has itself, which is not what the log is.
+    if (info.cluster !== undefined && info.cluster.leader === undefined) {
+      this.unanswered()
+      throw new EngineError('AWAY', 'the log has no leader at the moment')
+    }
+    this.silentSince = undefined
     if (isNew(info)) throw new EngineError('AWAY', 'the log was made just now')
     return {
       first: state.first_seq === 0 ? 1 : Math.max(1, state.first_seq),
@@ -265,7 +280,6 @@ export class NatsEngine implements Engine {
         body === undefined ? undefined : JSON.stringify(body),
         { timeout: REQUEST_MS_MAX },
       )
-      this.silentSince = undefined
       return answer.json<T>()
     } catch (error) {
       this.unanswered()
@@ -284,6 +298,11 @@ export class NatsEngine implements Engine {
       { server: this.server },
       'JetStream does not answer through this server: another one is tried',
     )
+    this.left = this.server
+    this.goElsewhere()
+  }
+
+  private goElsewhere(): void {
     this.connection.reconnect().catch(() => {
       // It goes on trying by itself.
     })
