@@ -82,6 +82,7 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
     // By exchange and by channel nothing is counted.
     const object = { ...queueJson(s, r.vhost(), q), incoming: [], deliveries: [] }
+    r.reply.type('application/json; charset=utf-8')
     return withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query)
   })
   add('PUT', one, 'management', (r) => {
