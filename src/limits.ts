@@ -264,6 +264,12 @@ export const FAILURES_LOGGED_PER_MINUTE = 100
 /** Samples of a number's history in one answer over the HTTP API, less one: refused beyond, as in RabbitMQ. */
 export const HISTORY_SAMPLES_MAX = 500
 
+/** Messages that one request over HTTP takes out of a queue; whoever asks for more gets so many. */
+export const TAKEN_MESSAGES_MAX = 10_000
+
+/** Octets of their bodies behind which no further one is taken. */
+export const TAKEN_BYTES_MAX = 33_554_432
+
 /** Lines of the log in a minute about each thing that clients can do before they log in; further ones are counted. */
 export const DOOR_LINES_PER_MINUTE = 60
 

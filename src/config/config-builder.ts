@@ -167,9 +167,10 @@ export class ConfigBuilder {
     scopes?: string
     tokenEndpoint?: string
   } = {}
-  readonly http: { pathPrefix: string; headers: Record<string, string>; bodyBytesMax: number } = {
+  readonly http = {
     ...defaultSettings.http,
-    headers: {},
+    headers: {} as Record<string, string>,
+    cors: { allowOrigins: [] as string[], maxAgeSeconds: defaultSettings.http.cors.maxAgeSeconds },
   }
   readonly management = new HttpListenerDraft(MANAGEMENT_PORT)
   readonly metrics = new HttpListenerDraft(METRICS_PORT)

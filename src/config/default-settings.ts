@@ -8,7 +8,15 @@ import type { Settings } from './settings.ts'
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
   management: [],
-  http: { pathPrefix: '', headers: {}, bodyBytesMax: HTTP_BODY_BYTES_MAX, oauthLogin: undefined },
+  http: {
+    pathPrefix: '',
+    headers: {},
+    bodyBytesMax: HTTP_BODY_BYTES_MAX,
+    cors: { allowOrigins: [], maxAgeSeconds: 1800 },
+    disableStats: false,
+    enableQueueTotals: false,
+    oauthLogin: undefined,
+  },
   metrics: [],
   metricsFormat: { path: '/metrics', perObject: false },
   storage: 'memory',

@@ -78,6 +78,22 @@ export const httpKeys: Readonly<Record<string, Apply>> = {
   'auth_oauth2.token_endpoint': (d, v) => {
     d.oauthLogin.tokenEndpoint = url(v)
   },
+  'management.cors.allow_origins.*': (d, v) => {
+    d.http.cors.allowOrigins.push(v)
+  },
+  'management.cors.allow_origins': (_, v) => void oneOf(v, ['none']),
+  'management.cors.max_age': (d, v) => {
+    d.http.cors.maxAgeSeconds = v === 'undefined' ? 0 : integer(v, 0, Number.MAX_SAFE_INTEGER)
+  },
+  'management.disable_stats': (d, v) => {
+    d.http.disableStats = boolean(v)
+  },
+  'management.enable_queue_totals': (d, v) => {
+    d.http.enableQueueTotals = boolean(v)
+  },
+  'management_agent.disable_metrics_collector': (d, v) => {
+    d.http.disableStats = boolean(v)
+  },
   'management.csp.policy': header('content-security-policy'),
   'management.hsts.policy': header('strict-transport-security'),
   'management.headers.content_type_options': header('x-content-type-options'),

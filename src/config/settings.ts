@@ -25,6 +25,14 @@ export interface UserOptions {
   readonly tags?: readonly string[]
 }
 
+/** Pages of other origins that may use the HTTP API from a browser. */
+export interface CorsSettings {
+  /** `https://dashboard.example.org`, or `*` for all; empty = none. */
+  readonly allowOrigins: readonly string[]
+  /** For which a browser may remember the answer to OPTIONS. */
+  readonly maxAgeSeconds: number
+}
+
 export interface HttpSettings {
   /** `/rabbit` where the API is at `/rabbit/api`; empty = at `/api`. */
   readonly pathPrefix: string
@@ -32,6 +40,11 @@ export interface HttpSettings {
   readonly headers: { readonly [name: string]: string }
   /** Octets of a request's body: 413 beyond. */
   readonly bodyBytesMax: number
+  readonly cors: CorsSettings
+  /** Answers have no numbers, as with `disable_stats=true`. */
+  readonly disableStats: boolean
+  /** Where they have none, lengths of queues are there all the same. */
+  readonly enableQueueTotals: boolean
   /** How people get a token for the operators' page; undefined: by password only. */
   readonly oauthLogin: OAuthLogin | undefined
 }

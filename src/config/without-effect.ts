@@ -77,10 +77,7 @@ export const withoutEffect: readonly string[] = [
   'ssl_options.secure_renegotiate',
   // The HTTP side.
   'collect_statistics',
-  'management.cors.**',
   'management.db_cache_multiplier',
-  'management.disable_stats',
-  'management.enable_queue_totals',
   'management.enable_uaa',
   'management.http_log_dir',
   'management.listener.server.*',

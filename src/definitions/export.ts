@@ -13,6 +13,8 @@ export function exportDefinitions(model: Model): Json {
   const vhosts = [...broker.vhosts.values()]
   return {
     ...heading(model, 'cluster'),
+    original_cluster_name: model.identity.clusterName,
+    explanation: `Definitions of cluster '${model.identity.clusterName}'`,
     users: [...users].map(userDefinition),
     vhosts: vhosts.map(({ name, info }) => ({
       name,
@@ -20,8 +22,7 @@ export function exportDefinitions(model: Model): Json {
       tags: info.tags,
       ...(info.defaultQueueType === 'undefined' ? {} : { default_queue_type: info.defaultQueueType }),
       metadata: {
-        description: info.description,
-        tags: info.tags,
+        ...metadata(info),
         ...(info.protected ? { protected_from_deletion: true } : {}),
       },
       limits: Object.entries(info.limits).map(([n, value]) => ({ name: n, value })),
@@ -47,9 +48,16 @@ export function exportDefinitions(model: Model): Json {
 
 /** One vhost, whose name its objects do not carry. */
 export function exportVhost(model: Model, vhost: Vhost): Json {
+  const { defaultQueueType: own } = vhost.info
+  const defaultQueueType = own === 'undefined' ? model.settings.defaultQueueType : own
   return {
     ...heading(model, 'single_virtual_host'),
+    original_vhost_name: vhost.name,
+    explanation: `Definitions of virtual host '${vhost.name}'`,
+    metadata: metadata(vhost.info),
     description: vhost.info.description,
+    default_queue_type: defaultQueueType,
+    limits: vhost.limits,
     parameters: [
       ...vhostParameters(vhost, false),
       ...model.parameters
@@ -58,6 +66,14 @@ export function exportVhost(model: Model, vhost: Vhost): Json {
         .map(({ component, name, value }) => ({ component, name, value })),
     ],
     ...objects([vhost], false),
+  }
+}
+
+function metadata({ description, tags, defaultQueueType }: Vhost['info']): Json {
+  return {
+    description,
+    tags,
+    ...(defaultQueueType === 'undefined' ? {} : { default_queue_type: defaultQueueType }),
   }
 }
 

@@ -74,6 +74,26 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   }
 }
 
+/** What a queue is, without numbers; or with its lengths and no other. */
+export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, totals: boolean): Json {
+  const { ready, unacked } = q.counts
+  const { policy } = q.policies
+  return {
+    name: q.name,
+    vhost: vhost.name,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    exclusive: q.exclusive,
+    arguments: tableJson(q.arguments),
+    node,
+    state: 'running',
+    ...(policy === undefined ? {} : { policy: policy.name }),
+    ...(q.kind.transient ? {} : { leader: node, members: [node], online: [node] }),
+    ...(totals ? { messages: ready + unacked, messages_ready: ready, messages_unacknowledged: unacked } : {}),
+  }
+}
+
 /** What only some kinds of queues have. */
 function kindJson(s: Statistics, q: InspectedQueue): Json {
   const node = s.node.nodeName
@@ -121,13 +141,14 @@ function ownerOf(q: InspectedQueue): Json | null {
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 
-export function exchangeJson(s: Statistics, vhost: Vhost, x: Exchange): Json {
+/** @param s undefined: without numbers */
+export function exchangeJson(s: Statistics | undefined, vhost: Vhost, x: Exchange): Json {
   return {
     ...brief.exchangeJson(x),
     arguments: shown(x.arguments),
     vhost: vhost.name,
     policy: x.policies.policy?.name ?? null,
-    message_stats: s.ofExchange(x),
+    ...(s === undefined ? {} : { message_stats: s.ofExchange(x) }),
   }
 }
 
@@ -168,6 +189,11 @@ export function implicitBindingJson(vhost: Vhost, q: InspectedQueue): Json {
     arguments: {},
     properties_key: propertiesKey(q.name, FieldTable.empty),
   }
+}
+
+/** Without numbers, and what else nobody has to be asked for. */
+export function bareConnectionJson(node: string, { name, caller }: Connection): Json {
+  return { name, vhost: caller?.vhost.name ?? '', user: caller?.user ?? '', node }
 }
 
 export function connectionJson(s: Statistics, c: Connection): Json {
@@ -300,7 +326,7 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
   return { vhost: vhost.name, ...(withoutPasswords(brief.policyJson(p)) as Json), ...warning }
 }
 
-export function vhostJson(s: Statistics, v: Vhost): Json {
+export function vhostJson(s: Statistics, v: Vhost, withoutNumbers = false): Json {
   const { defaultQueueType: own } = v.info
   // The node's, where the vhost has none of its own, as RabbitMQ 4 shows it.
   const type = own === 'undefined' ? s.node.settings.defaultQueueType : own
@@ -313,8 +339,6 @@ export function vhostJson(s: Statistics, v: Vhost): Json {
     tracing: v.tracers.hasFirehose,
     protected_from_deletion: v.info.protected,
     cluster_state: { [s.node.nodeName]: 'running' },
-    ...s.lengthsOfVhost(v),
-    ...s.octetsOfVhost(v),
-    message_stats: s.ofVhost(v),
+    ...(withoutNumbers ? {} : { ...s.lengthsOfVhost(v), ...s.octetsOfVhost(v), message_stats: s.ofVhost(v) }),
   }
 }

@@ -14,16 +14,19 @@ import type { Users } from '../security/users.ts'
 import { Abandoned } from '../storage/batch.ts'
 import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
-import { Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
+import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 
-/** Messages that one request may take or look at. */
+/** In which Erlang prints a term. */
+const LINE_COLUMNS = 80
+/** Messages that one request may look at. */
 export const MESSAGES_MAX = 1000
 
-export type Tag = 'management' | 'policymaker' | 'monitoring' | 'administrator'
+/** `none`: without a login. */
+export type Tag = 'none' | 'management' | 'policymaker' | 'monitoring' | 'administrator'
 
 /** Each tag includes those before it, but for policymaker and monitoring, which do not include each other. */
-const includes: Record<Tag, readonly string[]> = {
+const includes: Record<Exclude<Tag, 'none'>, readonly string[]> = {
   management: ['management', 'policymaker', 'monitoring', 'administrator'],
   policymaker: ['policymaker', 'administrator'],
   monitoring: ['monitoring', 'administrator'],
@@ -39,15 +42,36 @@ export const owner: Principal = {
   access: () => fullAccess,
 }
 
+/** What users without a tag are told, as RabbitMQ tells them. */
+export const missingTag: Record<Tag, string> = {
+  none: '',
+  management: 'Not management user',
+  policymaker: 'User not authorised to access object',
+  monitoring: 'Not monitor user',
+  administrator: 'Not administrator user',
+}
+
+/** Whoever asks for what needs no login. */
+export const nobody: Principal = {
+  name: '',
+  tags: [],
+  byToken: false,
+  expires: undefined,
+  access: () => undefined,
+}
+
 /** An answer other than 200. */
 export class HttpError extends Error {
   readonly status: number
   readonly error: string
+  /** A text, or a word and what it is about: `["not_boolean", "maybe"]`. */
+  readonly reason: string | readonly unknown[]
 
-  constructor(status: number, error: string, reason: string) {
-    super(reason)
+  constructor(status: number, error: string, reason: string | readonly unknown[]) {
+    super(typeof reason === 'string' ? reason : reason.join(': '))
     this.status = status
     this.error = error
+    this.reason = reason
   }
 }
 
@@ -57,8 +81,19 @@ export function notFound(): HttpError {
   return new HttpError(404, 'Object Not Found', 'Not Found')
 }
 
-export function badRequest(reason: string): HttpError {
+export function badRequest(reason: string | readonly unknown[]): HttpError {
   return new HttpError(400, 'bad_request', reason)
+}
+
+/** All that a body lacks, as RabbitMQ prints it: in one line where that is short enough. */
+export function missingKeys(names: readonly string[]): HttpError {
+  const terms = names.map((n) => `{key_missing,${n}}`)
+  const line = `[${terms.join()}]`
+  return badRequest(line.length < LINE_COLUMNS ? line : `[${terms.join(',\n ')}]`)
+}
+
+function noVhost(): HttpError {
+  return new HttpError(404, 'not_found', 'vhost_not_found')
 }
 
 export function flag(body: Json, name: string, byDefault = false): boolean {
@@ -100,6 +135,7 @@ function answerTo(thrown: unknown): HttpError {
   }
   if (thrown instanceof Abandoned) return notActive
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
+  if (thrown instanceof BadPage) return new HttpError(400, thrown.error, thrown.message)
   if (thrown instanceof InvalidRequest) return badRequest(thrown.message)
   if (thrown instanceof Left) return badRequest('the client has left')
   const { statusCode = 500, message = '' } = thrown as { statusCode?: number; message?: string }
@@ -110,14 +146,16 @@ function answerTo(thrown: unknown): HttpError {
 
 /** Returns the status; 500 is a fault of the broker's. No answer shows the password of an address. */
 export function errorReply(thrown: unknown, reply: FastifyReply): number {
-  const { status, error, message } = answerTo(thrown)
+  const { status, error, reason } = answerTo(thrown)
   if (thrown === notLoggedIn) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
-  void reply.code(status).send({ error, reason: withoutPassword(message) })
+  void reply
+    .code(status)
+    .send({ error, reason: typeof reason === 'string' ? withoutPassword(reason) : reason })
   return status
 }
 
 export function hasTag(user: Principal, tag: Tag): boolean {
-  return user.tags.some((t) => includes[tag].includes(t))
+  return tag === 'none' || user.tags.some((t) => includes[tag].includes(t))
 }
 
 export function notAuthorised(reason: string): HttpError {
@@ -165,6 +203,20 @@ export class Request {
     return this.active.server
   }
 
+  private get isChange(): boolean {
+    return this.raw.method === 'PUT' || this.raw.method === 'POST'
+  }
+
+  /** Whether numbers are to be left out of the answer: the query says so, or the configuration. */
+  get withoutStatistics(): boolean {
+    return this.query['disable_stats'] === 'true' || this.node.settings.http.disableStats
+  }
+
+  /** Without the others: whether lengths of queues are there all the same. */
+  get withQueueTotals(): boolean {
+    return this.query['enable_queue_totals'] === 'true' || this.node.settings.http.enableQueueTotals
+  }
+
   is(tag: Tag): boolean {
     return hasTag(this.user, tag)
   }
@@ -180,7 +232,7 @@ export class Request {
 
   /** @throws HttpError 401 */
   need(tag: Tag): void {
-    if (!this.is(tag)) throw notAuthorised('User not authorised to access object')
+    if (!this.is(tag)) throw notAuthorised(missingTag[tag])
   }
 
   /** In a header, since the answer has RabbitMQ's shape. */
@@ -191,7 +243,7 @@ export class Request {
   /** Of the path. @throws HttpError 404, 401 */
   vhost(): Vhost {
     const vhost = this.broker.vhosts.get(this.params['vhost'] ?? '')
-    if (vhost === undefined) throw notFound()
+    if (vhost === undefined) throw this.isChange ? noVhost() : notFound()
     if (!this.sees(vhost)) throw notAuthorised('User not authorised to access virtual host')
     return vhost
   }
@@ -238,7 +290,7 @@ export class Request {
   /** @throws HttpError 400 */
   text(name: string): string {
     const v = this.body[name]
-    if (typeof v !== 'string') throw badRequest(`key_missing: ${name}`)
+    if (typeof v !== 'string') throw missingKeys([name])
     return v
   }
 }

@@ -47,10 +47,28 @@ function compare(a: unknown, b: unknown): number {
   return x < y ? -1 : x > y ? 1 : 0
 }
 
-function positive(text: string, what: string, max: number): number {
-  const n = /^\d+$/.test(text) ? Number(text) : 0
-  if (n < 1 || n > max) throw new InvalidRequest(`invalid ${what}: ${text}`)
-  return n
+/** A page that there is not, in RabbitMQ's words. */
+export class BadPage extends InvalidRequest {
+  readonly error: string
+
+  constructor(error: string, message: string) {
+    super(message)
+    this.error = error
+  }
+}
+
+/** @throws BadPage; InvalidRequest for what is no number */
+function pageOf({ page: number, page_size: size }: ListQuery): { page: number; pageSize: number } {
+  const whole = /^-?\d{1,15}$/
+  if (!whole.test(number ?? '') || (size !== undefined && !whole.test(size)))
+    throw new InvalidRequest('Pagination parameters are invalid')
+  const [page, pageSize] = [Number(number), Number(size ?? PAGE_SIZE)]
+  if (page < 1 || pageSize < 1 || pageSize > PAGE_SIZE_MAX)
+    throw new BadPage(
+      'invalid_pagination_parameters',
+      `Invalid pagination parameters: page number ${number}, page size ${size ?? 'undefined'}`,
+    )
+  return { page, pageSize }
 }
 
 /** Nobody waits for the answer any more. */
@@ -78,18 +96,20 @@ export async function listed<T>(
   const sorted =
     q.sort === undefined || q.sort === ''
       ? usualOrder(filtered, kind, reverse)
-      : await sortBy(filtered, kind, q.sort, reverse, gone, pieceMs)
+      : await sortBy(usualOrder(filtered, kind, false), kind, q.sort, reverse, gone, pieceMs)
   const columns = q.columns === undefined ? undefined : Columns.of(q.columns)
   const show = (item: T): string => {
     const full = kind.describe(item)
     return JSON.stringify(columns === undefined ? full : columns.pickOf(full))
   }
   if (q.page === undefined) return written(sorted, show, pieceMs)
-  const pageSize = positive(q.page_size ?? String(PAGE_SIZE), 'page_size', PAGE_SIZE_MAX)
-  const page = positive(q.page, 'page', Number.MAX_SAFE_INTEGER)
+  const { page, pageSize } = pageOf(q)
   const pageCount = Math.ceil(sorted.length / pageSize)
   if (page > Math.max(1, pageCount))
-    throw new InvalidRequest(`page out of range, page: ${page} page count: ${pageCount}`)
+    throw new BadPage(
+      'page_out_of_range',
+      `Page out of range, page: ${page} page size: ${pageSize}, len: ${sorted.length}`,
+    )
   const shown = sorted.slice((page - 1) * pageSize, page * pageSize)
   const head = { filtered_count: sorted.length, item_count: shown.length }
   const rest = { page, page_count: pageCount, page_size: pageSize, total_count: all.length }

@@ -23,7 +23,7 @@ export function loginRoute(app: FastifyInstance, authenticate: Authenticate): vo
         throw error
       }
       // RabbitMQ sets a cookie with the password, too, which nothing here would look at.
-      return reply.type('application/json; charset=utf-8').send('"ok"')
+      return reply.type('application/json').send('"ok"')
     })
   })
 }
@@ -38,6 +38,6 @@ function fields(text: string): { username: string; password: string } {
   }
   const { username, password } = given
   if (typeof username !== 'string' || typeof password !== 'string')
-    throw badRequest('key_missing: username, password')
+    throw new HttpError(401, 'not_authorized', 'Not_Authorized')
   return { username, password }
 }

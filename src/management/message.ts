@@ -7,6 +7,7 @@ import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { FieldTable, PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Json } from '../util/json.ts'
+import { badRequest } from './http.ts'
 
 const texts = {
   content_type: 'contentType',
@@ -52,11 +53,12 @@ function octet(name: string, value: unknown): number {
   return n
 }
 
-/** @throws InvalidRequest */
+/** @throws HttpError 400 */
 export function payloadOf(text: string, encoding: string): Buffer {
   if (encoding === 'string') return Buffer.from(text)
   const plain = text.replace(/\s/g, '')
-  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw new InvalidRequest('not_base64')
+  if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain))
+    throw badRequest(['not_base64', text.slice(0, 100)])
   return Buffer.from(plain, 'base64')
 }
 

@@ -12,6 +12,8 @@ export function servePages(app: FastifyInstance, routes: readonly DescribedRoute
     ['/stats', '/api/index.html'],
     ['/doc/stats.html', '/api/index.html'],
     ['/cli', '/cli/index.html'],
+    ['/mgmt', '/'],
+    ['/index.html', '/'],
   ] as const)
     app.get(from, async (_request, reply) => reply.code(301).header('location', `${prefix}${to}`).send())
   app.get('/api/index.html', async (_request, reply) => reply.type(TYPE).send(listOfRoutes(routes)))

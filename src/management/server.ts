@@ -34,6 +34,7 @@ import { hearErrorsOfServer } from '../util/sockets.ts'
 import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
+import { answerHeaders } from './answer-headers.ts'
 import { parseBody, parseDefinitions } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
 import {
@@ -43,6 +44,9 @@ import {
   errorReply,
   HttpError,
   hasTag,
+  missingKeys,
+  missingTag,
+  nobody,
   notAuthorised,
   notLoggedIn,
   owner,
@@ -110,7 +114,7 @@ export class ManagementServer {
   constructor(node: ManagedNode, settings: HttpSettings) {
     this.node = node
     this.rates = new Rates(node)
-    const { pathPrefix, headers, bodyBytesMax } = settings
+    const { pathPrefix, bodyBytesMax } = settings
     this.pathPrefix = pathPrefix
     this.standbyUsers = new StandbyUsers(node.settings.loopbackUsers)
     this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
@@ -125,10 +129,12 @@ export class ManagementServer {
       bodyLimit: bodyBytesMax,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,
-      ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
+      ajv: {
+        customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, verbose: true },
+      },
       // Addresses that cannot be decoded name nothing, as in RabbitMQ; they get here before any route.
       frameworkErrors: (error, _request, reply) => errorReply(error, reply),
-      schemaErrorFormatter: (errors) => new HttpError(400, 'bad_request', schemaError(errors[0])),
+      schemaErrorFormatter: (errors) => schemaError(errors[0]),
     })
     this.app.setErrorHandler((error, request, reply) => {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
@@ -156,10 +162,7 @@ export class ManagementServer {
       clusterRoutes,
     ])
       routes(this.add, node, this.rates)
-    if (Object.keys(headers).length > 0)
-      this.app.addHook('onRequest', async (_request, reply) => {
-        reply.headers(headers)
-      })
+    answerHeaders(this.app, settings)
     unknownPaths(this.app)
     this.app.get('/api/openapi.json', () => openApi(this.routes))
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
@@ -213,7 +216,7 @@ export class ManagementServer {
       bodyLimit: Math.min(this.node.settings.http.bodyBytesMax, bodyBytesOf(path)),
       // Before the body is read: nobody sends one who may not.
       onRequest: async (raw) => {
-        const user = await this.authenticate(raw)
+        const user = tag === 'none' ? nobody : await this.authenticate(raw)
         this.checkTag(user, tag, raw)
         this.principals.set(raw, user)
       },
@@ -229,7 +232,7 @@ export class ManagementServer {
         const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
         if (answer instanceof Readable) {
-          if (!reply.hasHeader('content-type')) void reply.type('application/json; charset=utf-8')
+          if (!reply.hasHeader('content-type')) void reply.type('application/json')
           return reply.send(answer)
         }
         return answer === undefined ? reply.send() : columnsOf(answer, r.query)
@@ -259,7 +262,7 @@ export class ManagementServer {
     if (hasTag(user, tag)) return
     const { method, url: path } = raw
     this.node.logger.warn({ user: user.name, method, path }, 'HTTP request refused')
-    throw notAuthorised('User not authorised to access object')
+    throw notAuthorised(missingTag[tag])
   }
 
   /** @throws HttpError 401 */
@@ -388,8 +391,16 @@ async function fromForm(body: unknown): Promise<unknown> {
   return await parseDefinitions(file)
 }
 
-/** What is wrong with a body: `key_missing: tags`, `durable must be equal to one of the allowed values`. */
-function schemaError(e: FastifySchemaValidationError | undefined): string {
-  if (e?.keyword === 'required') return `key_missing: ${e.params['missingProperty']}`
-  return `${e?.instancePath.slice(1).replaceAll('/', '.') ?? ''} ${e?.message ?? 'is not valid'}`.trim()
+/** As ajv says it with `verbose`. */
+type SchemaError = FastifySchemaValidationError & { readonly schema?: unknown; readonly data?: unknown }
+
+/** What is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`, `["not_boolean","maybe"]`. */
+function schemaError(e: SchemaError | undefined): HttpError {
+  if (e?.keyword === 'required' && e.instancePath === '') {
+    const [names, data] = [e.schema as readonly string[], e.data as object]
+    return missingKeys(names.filter((n) => !Object.hasOwn(data, n)))
+  }
+  if (e?.keyword === 'enum' && (e.schema as unknown[])[0] === true) return badRequest(['not_boolean', e.data])
+  const where = e?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  return badRequest(`${where} ${e?.message ?? 'is not valid'}`.trim())
 }

@@ -1,6 +1,7 @@
 /** Reading queues: who may, and taking messages out of them over HTTP (behaviour.md section 8). */
 import { type Content, readContent } from '../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../broker/queue/queue.ts'
+import { TAKEN_BYTES_MAX, TAKEN_MESSAGES_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { type Caller, checkAccess, cleanName, describeQueue, existingQueue } from './caller.ts'
 
@@ -32,12 +33,17 @@ export interface Taken {
   readonly left: number
 }
 
-/** Takes messages as a client with basic.get would, and settles them once all are there. @throws as `gettableQueue` */
+/**
+ * Takes messages as a client with basic.get would, and settles them once all are there.
+ * @param most at most; fewer where the queue has no more, or the bounds are reached. @throws as `gettableQueue`
+ */
 export function takeMessages(c: Caller, name: string, most: number, how: Settlement): Taken[] {
   const q = gettableQueue(c, name)
   const out: Taken[] = []
   const numbers: number[] = []
-  while (out.length < most) {
+  const end = Math.min(most, TAKEN_MESSAGES_MAX)
+  let octets = 0
+  while (out.length < end && octets < TAKEN_BYTES_MAX) {
     const found = q.get()
     if (found === undefined) break
     const { segment, index, sequence } = found
@@ -48,6 +54,7 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
       q.setAside(sequence, 'get', error)
       continue
     }
+    octets += content.body.length
     out.push({
       content,
       redelivered: segment.wasDelivered(index),

@@ -53,6 +53,47 @@ describe('the HTTP side', () => {
     expect((await http(l, '/rabbit/api/users/joe', put({ tags: 'x'.repeat(2000) }))).status).toBe(413)
   })
 
+  it('allows pages of other origins, those that are named', async () => {
+    const l = await start(`management.cors.allow_origins.1 = https://dash.example
+      management.cors.allow_origins.2 = http://localhost:3000
+      management.cors.max_age = 60
+      management.path_prefix = /mq`)
+    const ask = (origin: string, method = 'GET'): Promise<Response> =>
+      http(l, '/mq/api/queues/%2F/q', {
+        method,
+        headers: { origin, 'access-control-request-headers': 'authorization' },
+      })
+    const preflight = await ask('https://dash.example', 'OPTIONS')
+    expect(Object.fromEntries(preflight.headers)).toMatchObject({
+      'access-control-allow-origin': 'https://dash.example',
+      'access-control-allow-credentials': 'true',
+      'access-control-allow-methods': 'HEAD, GET, PUT, DELETE, OPTIONS',
+      'access-control-allow-headers': 'authorization',
+      'access-control-max-age': '60',
+    })
+    const allowed = async (origin: string): Promise<string | null> =>
+      (await ask(origin)).headers.get('access-control-allow-origin')
+    expect(await allowed('http://localhost:3000')).toBe('http://localhost:3000')
+    for (const origin of ['https://evil.example', 'null']) expect(await allowed(origin)).toBeNull()
+    const all = await start('management.cors.allow_origins.any = *')
+    const { headers } = await http(all, '/api/whoami', { headers: { origin: 'https://x.example' } })
+    expect(headers.get('access-control-allow-origin')).toBe('https://x.example')
+    const none = await http(await start(''), '/api/whoami', { headers: { origin: 'https://x.example' } })
+    expect(none.headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  it('leaves numbers out where it is told to, and keeps the lengths of queues', async () => {
+    const l = await start('management.disable_stats = true\nmanagement.enable_queue_totals = true')
+    await http(l, '/api/queues/%2F/q', put({}))
+    const [queue] = (await (await http(l, '/api/queues')).json()) as [Record<string, unknown>]
+    expect([queue['name'], queue['messages'], queue['message_stats']]).toEqual(['q', 0, undefined])
+    expect((await http(l, '/api/channels')).status).toBe(400)
+    expect(await (await http(l, '/api/overview')).json()).toMatchObject({
+      disable_stats: true,
+      enable_queue_totals: true,
+    })
+  })
+
   it('has the metrics elsewhere, and by object', async () => {
     const l = await start('prometheus.path = /figures\nprometheus.return_per_object_metrics = true')
     const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${l.ports[0]}`)

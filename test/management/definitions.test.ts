@@ -24,11 +24,20 @@ async function fill(h: Http, vhost: string, user: string): Promise<void> {
     [`users/${user}`, { password: 'secret', tags: 'monitoring' }],
     [`permissions/${vhost}/${user}`, { configure: '^a', write: '^b', read: '^c' }],
     [`topic-permissions/${vhost}/${user}`, { exchange: 'topics', write: '^w', read: '^r' }],
-    [`exchanges/${vhost}/topics`, { type: 'topic', arguments: { 'alternate-exchange': 'amq.fanout' } }],
+    [
+      `exchanges/${vhost}/topics`,
+      { type: 'topic', durable: true, arguments: { 'alternate-exchange': 'amq.fanout' } },
+    ],
     [`exchanges/${vhost}/inner`, { type: 'headers', internal: true, durable: false }],
-    [`queues/${vhost}/plain`, { arguments: { 'x-max-length': 10, 'x-dead-letter-exchange': 'topics' } }],
-    [`queues/${vhost}/quorum`, { arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 3 } }],
-    [`queues/${vhost}/stream`, { arguments: { 'x-queue-type': 'stream', 'x-max-age': '1h' } }],
+    [
+      `queues/${vhost}/plain`,
+      { durable: true, arguments: { 'x-max-length': 10, 'x-dead-letter-exchange': 'topics' } },
+    ],
+    [
+      `queues/${vhost}/quorum`,
+      { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 3 } },
+    ],
+    [`queues/${vhost}/stream`, { durable: true, arguments: { 'x-queue-type': 'stream', 'x-max-age': '1h' } }],
     [
       `policies/${vhost}/p`,
       { pattern: '^plain$', definition: { 'message-ttl': 5000 }, 'apply-to': 'queues' },

@@ -152,9 +152,9 @@ describe('a start', () => {
     }
     const before = await start()
     const args = { arguments: nested(TABLE_DEPTH_MAX) }
-    await own.put('queues/%2F/deep', args)
+    await own.put('queues/%2F/deep', { durable: true, ...args })
     expect((await own.put('queues/%2F/deeper', { arguments: nested(TABLE_DEPTH_MAX + 1) })).status).toBe(400)
-    await own.put('exchanges/%2F/deep', { type: 'fanout', ...args })
+    await own.put('exchanges/%2F/deep', { type: 'fanout', durable: true, ...args })
     await own.post('bindings/%2F/e/deep/q/deep', args)
     await before.close()
     const after = await start()

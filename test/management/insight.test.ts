@@ -14,7 +14,7 @@ const open = (): Promise<Wire> => session({ url: http.amqp } as Parameters<typeo
 
 async function queue(args: object = {}): Promise<string> {
   const name = fresh('q')
-  expect((await http.put(`queues/%2F/${name}`, { arguments: args })).status).toBe(201)
+  expect((await http.put(`queues/%2F/${name}`, { durable: true, arguments: args })).status).toBe(201)
   return name
 }
 

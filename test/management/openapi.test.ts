@@ -186,11 +186,10 @@ describe('bodies', () => {
   it.each([
     ['PUT', 'users/new', { password: 'x' }, 'tags_not_present'],
     ['PUT', 'users/new', { password: 5, tags: '' }, 'password must be string'],
-    ['PUT', 'queues/%2F/new', { durable: 'perhaps' }, 'durable must be equal to one of the allowed values'],
+    ['PUT', 'queues/%2F/new', { durable: 'perhaps' }, ['not_boolean', 'perhaps']],
     ['PUT', 'queues/%2F/new', { arguments: [] }, 'arguments must be object'],
-    ['PUT', 'exchanges/%2F/new', {}, 'key_missing: type'],
-    ['PUT', 'policies/%2F/new', { pattern: 'x' }, 'key_missing: definition'],
-    ['PUT', 'permissions/%2F/ann', { configure: '', write: '' }, 'key_missing: read'],
+    ['PUT', 'policies/%2F/new', { pattern: 'x' }, '[{key_missing,definition}]'],
+    ['PUT', 'permissions/%2F/ann', { configure: '', write: '' }, '[{key_missing,read}]'],
     ['PUT', 'vhost-limits/%2F/max-queues', { value: 'many' }, 'value must be integer'],
     ['POST', 'queues/%2F/q/get', { count: 1, ackmode: 'x', encoding: 'auto' }, 'ackmode must be equal'],
     ['POST', 'queues/%2F/q/redrive', { rate: 0 }, 'rate must be > 0'],
@@ -198,7 +197,10 @@ describe('bodies', () => {
   ])('of %s %s are checked: %j', async (method, path, body, reason) => {
     expect(await http.call(method, path, body)).toMatchObject({
       status: 400,
-      json: { error: 'bad_request', reason: expect.stringContaining(reason) },
+      json: {
+        error: 'bad_request',
+        reason: typeof reason === 'string' ? expect.stringContaining(reason) : reason,
+      },
     })
   })
 

@@ -10,7 +10,7 @@ const between = `bindings/%2F/e/${x}/q/${q}`
 
 beforeAll(async () => {
   expect((await http.put(`exchanges/%2F/${x}`, { type: 'topic' })).status).toBe(201)
-  expect((await http.put(`queues/%2F/${q}`)).status).toBe(201)
+  expect((await http.put(`queues/%2F/${q}`, { durable: true })).status).toBe(201)
 })
 
 describe('POST bindings', () => {
@@ -214,7 +214,7 @@ describe('columns', () => {
 
 describe('lists', () => {
   it('are in the order of vhosts and names', async () => {
-    for (const name of ['b', 'a', 'c']) await http.put(`queues/%2F/${q}-${name}`)
+    for (const name of ['b', 'a', 'c']) await http.put(`queues/%2F/${q}-${name}`, { durable: true })
     const names = async (query: string): Promise<string[]> =>
       (await http.get(`queues/%2F?columns=name${query}`)).json.map((r: { name: string }) => r.name)
     const all = await names('')

@@ -29,6 +29,7 @@ describe('every route of the HTTP API', () => {
           .replace('/api/', '')
           .replace(/\{vhost\}/g, '%2F')
           .replace(/\{\w+\}/g, 'x')
+        if (description === 'For everybody, without a login.') continue
         const needed = /tag (\w+)/.exec(description)?.[1] ?? ''
         for (const login of (tooLittle[needed] ?? ['?']).map((t) => `has-${t}:p`)) {
           const { status } = await http.call(method.toUpperCase(), url, undefined, login)

@@ -13,7 +13,7 @@ import {
 } from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
 import type { Json } from '../../util/json.ts'
-import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
+import { type AddRoute, badRequest, missingKeys, notFound, type Request } from '../http.ts'
 import type { Listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
 
@@ -44,7 +44,7 @@ function userRoutes(add: AddRoute): void {
   })
   add('POST', 'users/bulk-delete', 'administrator', (r) => {
     const names = r.body['users']
-    if (!Array.isArray(names)) throw badRequest('key_missing: users')
+    if (!Array.isArray(names)) throw missingKeys(['users'])
     for (const name of names) deleteUser(r.users, String(name))
     return r.stored(false)
   })
@@ -156,7 +156,6 @@ function limitRoutes(add: AddRoute): void {
   })
   add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
     const user = existingUser(r)
-    if (!Object.hasOwn(user.limits, r.params['name'] as string)) throw notFound()
     setUserLimit(r.users, user.name, r.params['name'] as string, undefined)
     return r.stored(false)
   })

@@ -2,8 +2,9 @@ import type { Channel } from '../../channel/channel.ts'
 import type { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
 import { ReplyCode } from '../../protocol/errors.ts'
-import { channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
-import { type AddRoute, notFound, type Request } from '../http.ts'
+import type { Json } from '../../util/json.ts'
+import { bareConnectionJson, channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
+import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import type { Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
@@ -11,11 +12,16 @@ import { Statistics } from '../statistics.ts'
 
 export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const statistics = (r: Request): Statistics => new Statistics(rates, r.query)
+  const numbersOf = (r: Request): Statistics => {
+    if (r.withoutStatistics) throw badRequest('Stats in management UI are disabled on this node')
+    return statistics(r)
+  }
   connectionRoutes(add, statistics)
-  channelRoutes(add, node, statistics)
+  channelRoutes(add, node, numbersOf)
   const consumers: Listed<ChannelConsumer> = { name: (c) => c.tag, describe: (c) => consumerJson(node, c) }
   for (const path of ['consumers', 'consumers/:vhost'])
     add('GET', path, 'management', (r) => {
+      numbersOf(r)
       const vhosts = new Set(r.vhostsOfPath())
       const list = channelsOf([...r.server.connections]).filter((ch) => vhosts.has(ch.caller.vhost))
       return r.list(
@@ -46,9 +52,13 @@ function channelList(s: Statistics): Listed<Channel> {
 type StatisticsOf = (r: Request) => Statistics
 
 function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
-  const connections = (s: Statistics): Listed<Connection> => ({
+  const describe = (r: Request, c: Connection): Json =>
+    r.withoutStatistics
+      ? bareConnectionJson(statistics(r).node.nodeName, c)
+      : connectionJson(statistics(r), c)
+  const connections = (r: Request): Listed<Connection> => ({
     name: (c) => c.name,
-    describe: (c) => connectionJson(s, c),
+    describe: (c) => describe(r, c),
     keys: { channels: (c) => c.channels.size, user: (c) => c.caller?.user },
   })
   const one = (r: Request): Connection => {
@@ -59,8 +69,8 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
   const ofUser = (r: Request): Connection[] => visible(r).filter((c) => c.caller?.user === r.params['user'])
 
   for (const path of ['connections', 'vhosts/:vhost/connections'])
-    add('GET', path, 'management', (r) => r.list(visible(r), connections(statistics(r))))
-  add('GET', 'connections/:name', 'management', (r) => connectionJson(statistics(r), one(r)))
+    add('GET', path, 'management', (r) => r.list(visible(r), connections(r)))
+  add('GET', 'connections/:name', 'management', (r) => describe(r, one(r)))
   add('GET', 'connections/:name/channels', 'management', (r) =>
     r.list(one(r).channels, channelList(statistics(r))),
   )
@@ -73,7 +83,7 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
     close(one(r), r)
     return r.stored(false)
   })
-  add('GET', 'connections/username/:user', 'management', (r) => r.list(ofUser(r), connections(statistics(r))))
+  add('GET', 'connections/username/:user', 'management', (r) => r.list(ofUser(r), connections(r)))
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
     for (const c of ofUser(r)) close(c, r)
     return r.stored(false)

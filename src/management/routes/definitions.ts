@@ -11,12 +11,23 @@ async function answer(definitions: Json): Promise<Json | LongAnswer> {
   return areFew(definitions) ? await listed(definitions) : Readable.from(written(definitions))
 }
 
+/** For browsers, under the name that the query gives it. */
+function asFile(r: Request): void {
+  const { download } = r.query
+  if (download === undefined || !/^[\w.@ -]{1,200}$/.test(download)) return
+  r.reply.header('content-disposition', `attachment; filename=${download}`)
+}
+
 export function definitionRoutes(add: AddRoute): void {
   for (const path of ['definitions', 'all-configuration'])
-    add('GET', path, 'administrator', (r) => answer(exportDefinitions(r.model)))
+    add('GET', path, 'administrator', (r) => {
+      asFile(r)
+      return answer(exportDefinitions(r.model))
+    })
   add('GET', 'definitions/:vhost', 'administrator', (r) => {
     // As in RabbitMQ, not 404.
     if (!r.broker.vhosts.has(r.params['vhost'] as string)) throw badRequest('vhost_not_found')
+    asFile(r)
     return answer(exportVhost(r.model, r.vhost()))
   })
   const load = async (r: Request): Promise<undefined> => {

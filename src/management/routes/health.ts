@@ -103,10 +103,11 @@ function listenerChecks(check: AddCheck, node: ManagedNode): void {
     const wanted = (r.params['protocol'] ?? '').toLowerCase()
     const names = [...new Set(listeners(node).map((l) => l.protocol))]
     // Several may be given, with commas: one of them is enough, as in RabbitMQ.
-    const found = wanted.split(',').find((p) => names.includes(protocols.get(p) ?? p))
+    const asked = wanted.split(',').map((p) => protocols.get(p) ?? p)
+    const found = asked.find((p) => names.includes(p))
     return found !== undefined
       ? { ...ok, protocol: found }
-      : failed(r, 'No active listener', { missing: wanted, protocols: names })
+      : failed(r, 'No active listener', { missing: asked.join(), protocols: names })
   })
 }
 
@@ -120,7 +121,7 @@ function certificateCheck(check: AddCheck, node: ManagedNode): void {
         'bad_request',
         'Time unit not recognised. Supported units: days, weeks, months, years.',
       )
-    if (!Number.isFinite(within)) throw new HttpError(400, 'bad_request', 'Invalid expiration')
+    if (!Number.isFinite(within)) throw new HttpError(400, 'bad_request', 'Invalid expiration value.')
     const { listeners: amqp, management, metrics } = node.settings
     const end = node.clock.now() + within * days * 86_400_000
     const soon = [...amqp, ...management, ...metrics].flatMap(({ tls, port }) => {

@@ -133,7 +133,7 @@ class Tails {
     try {
       const text = await answer.done
       if (r.query.columns !== undefined) return JSON.parse(text)
-      r.reply.type('application/json; charset=utf-8')
+      r.reply.type('application/json')
       return text
     } finally {
       this.count--

@@ -13,7 +13,7 @@ function checkNode(managed: ManagedNode, r: Request): void {
 
 export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): void {
   const node = (r: Request): Json => ({
-    ...nodeJson(new Statistics(rates, r.query)),
+    ...(r.withoutStatistics ? bareNodeJson(managed) : nodeJson(new Statistics(rates, r.query))),
     ...(r.query['memory'] === 'true' ? { memory: memoryJson(managed) } : {}),
     ...(r.query['binary'] === 'true' ? { binary: binaryJson() } : {}),
   })
@@ -73,6 +73,10 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
       rates.reset()
       return r.stored(false)
     })
+}
+
+function bareNodeJson({ nodeName, active }: ManagedNode): Json {
+  return { name: nodeName, type: 'disc', running: active !== undefined, being_drained: false }
 }
 
 /** What is known here of the other nodes of the cluster. */

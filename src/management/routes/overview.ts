@@ -3,14 +3,14 @@ import type { Json } from '../../util/json.ts'
 import { version } from '../../util/version.ts'
 import { deprecatedFeatures, featureFlags, isFeatureFlag } from '../features.ts'
 import { type AddRoute, badRequest, HttpError, notFound, type Request } from '../http.ts'
-import type { ManagedBroker, ManagedNode } from '../managed-node.ts'
+import type { ManagedNode } from '../managed-node.ts'
 import { contexts, exchangeTypesJson, listeners, totals } from '../node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
 import { authJson } from '../web.ts'
 
 export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
-  add('GET', 'overview', 'management', (r) => overview(node, r.active, new Statistics(rates, r.query)))
+  add('GET', 'overview', 'management', (r) => overview(node, r, new Statistics(rates, r.query)))
   add('GET', 'cluster-name', 'management', (r) => ({ name: r.model.identity.clusterName }))
   add('PUT', 'cluster-name', 'administrator', (r) => {
     r.model.setClusterName(r.text('name'))
@@ -22,9 +22,9 @@ export function overviewRoutes(add: AddRoute, node: ManagedNode, rates: Rates): 
     is_internal_user: !r.user.byToken,
   }))
   add('GET', 'extensions', 'management', () => [])
-  add('GET', 'auth', 'management', () => authJson(node.settings.http.oauthLogin))
+  add('GET', 'auth', 'none', () => authJson(node.settings.http.oauthLogin))
   add('GET', 'version', 'management', (r) => {
-    r.reply.type('application/json; charset=utf-8')
+    r.reply.type('application/json')
     return JSON.stringify(r.model.identity.version)
   })
   add('GET', 'auth/hash_password/:password', 'administrator', (r) => ({
@@ -62,8 +62,11 @@ function quorumRoutes(add: AddRoute, node: ManagedNode): void {
     ['shrink', 'DELETE'],
   ] as const)
     add(method, `queues/quorum/replicas/on/:node/${path}`, 'administrator', (r) => {
-      if (r.params['node'] !== node.nodeName) throw notFound()
-      return r.stored(false)
+      if (path === 'grow' && r.params['node'] !== node.nodeName) throw notFound()
+      if (path === 'grow') return r.stored(false)
+      // Accepted, as by RabbitMQ: none of the replicas is the last one's, and there is no other.
+      r.reply.code(202)
+      return undefined
     })
 }
 
@@ -101,7 +104,8 @@ function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DE
 /** Seconds for which samples are kept: of the node and the sums, and of each object. */
 const retention = { global: [600, 3600, 28_800, 86_400], basic: [600, 3600], detailed: [600, 3600] }
 
-function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json {
+function overview(node: ManagedNode, r: Request, s: Statistics): Json {
+  const { active, withoutStatistics } = r
   const { server, model } = active
   const { version: rabbitVersion, product, clusterName } = model.identity
   const t = totals(active)
@@ -115,8 +119,8 @@ function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json
     erlang_full_version: `Node.js ${process.versions.node}`,
     release_series_support_status: 'supported',
     is_op_policy_updating_enabled: true,
-    disable_stats: false,
-    enable_queue_totals: false,
+    disable_stats: withoutStatistics,
+    enable_queue_totals: r.withQueueTotals,
     sample_retention_policies: retention,
     default_queue_type: model.settings.defaultQueueType,
     cluster_tags: {},
@@ -125,17 +129,22 @@ function overview(node: ManagedNode, active: ManagedBroker, s: Statistics): Json
     node: node.nodeName,
     rates_mode: 'basic',
     exchange_types: exchangeTypesJson(),
+    object_totals: {
+      ...(withoutStatistics ? {} : { channels: t.channels, consumers: t.consumers }),
+      connections: server.connections.size,
+      exchanges: t.exchanges,
+      queues: t.queues,
+    },
+    ...(withoutStatistics ? {} : numbers(node, s)),
+  }
+}
+
+function numbers(node: ManagedNode, s: Statistics): Json {
+  return {
     listeners: listeners(node),
     contexts: contexts(node),
     churn_rates: s.churn(),
     queue_totals: s.lengthsOfBroker(),
-    object_totals: {
-      channels: t.channels,
-      connections: server.connections.size,
-      consumers: t.consumers,
-      exchanges: t.exchanges,
-      queues: t.queues,
-    },
     message_stats: { ...s.ofBroker(), disk_reads: 0, disk_reads_details: { rate: 0 } },
     statistics_db_event_queue: 0,
   }

@@ -41,6 +41,8 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
     const isNew = rows(r).every((p) => p.name !== name)
     const { value } = r.body
     checkParameterSize(value)
+    if (component === LIMITS && name !== 'limits')
+      throw badRequest(`the limits of a vhost are 'limits', not '${name}'`)
     if (component === LIMITS) setVhostLimits(r.broker, vhost, value)
     else if (component === OPERATOR_POLICY)
       await setPolicy(r.broker, vhost, policyRequest(name, (value ?? {}) as Json), true)
@@ -122,8 +124,10 @@ function globalParameterRoutes(add: AddRoute): void {
   add('PUT', 'global-parameters/:name', 'administrator', (r) => {
     const name = r.params['name'] as string
     const isNew = r.model.parameters.listGlobal().every((g) => g.name !== name)
-    checkParameterSize(r.body['value'])
-    r.model.parameters.setGlobal(name, r.body['value'])
+    const { value } = r.body
+    checkParameterSize(value)
+    if (name === 'cluster_name' && typeof value === 'string') r.model.setClusterName(value)
+    else r.model.parameters.setGlobal(name, value)
     return r.stored(isNew)
   })
   add('DELETE', 'global-parameters/:name', 'administrator', (r) => {

@@ -1,3 +1,4 @@
+import { queueKind } from '../../broker/queue/kinds/kinds.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
@@ -8,8 +9,8 @@ import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operat
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import type { Json } from '../../util/json.ts'
 import { bindingKind, bindingRows } from '../binding-rows.ts'
-import { consumerJson, queueJson } from '../describe.ts'
-import { type AddRoute, badRequest, flag, MESSAGES_MAX, notFound, type Request } from '../http.ts'
+import { bareQueueJson, consumerJson, queueJson } from '../describe.ts'
+import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
 import { type Listed, withList } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { messageJson, payloadOptions } from '../message.ts'
@@ -33,10 +34,13 @@ function existing(r: Request): Queue {
 
 export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   type Item = { vhost: Vhost; q: Queue }
-  const kind = (s: Statistics): Listed<Item> => ({
+  const kind = (r: Request, s = new Statistics(rates, r.query)): Listed<Item> => ({
     name: (i) => i.q.name,
     vhost: (i) => i.vhost.name,
-    describe: (i) => queueJson(s, i.vhost, i.q),
+    describe: (i) =>
+      r.withoutStatistics
+        ? bareQueueJson(node.nodeName, i.vhost, i.q, r.withQueueTotals)
+        : queueJson(s, i.vhost, i.q),
     keys: {
       messages: ({ q }) => q.counts.ready + q.counts.unacked,
       messages_ready: ({ q }) => q.counts.ready,
@@ -53,13 +57,13 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
-    add('GET', path, 'management', (r) => r.list(items(r), kind(new Statistics(rates, r.query))))
+    add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
   // Who has declared the others is not kept.
   add('GET', 'users/:user/queues', 'administrator', (r) => {
     const { user = '' } = r.params
     if (r.users.get(user) === undefined) throw notFound()
     const own = items(r).filter(({ q }) => (q.owner as Connection | undefined)?.caller?.user === user)
-    return r.list(own, kind(new Statistics(rates, r.query)))
+    return r.list(own, kind(r))
   })
   oneQueueRoutes(add, node, rates)
 }
@@ -78,6 +82,7 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const one = 'queues/:vhost/:name'
   add('GET', one, 'management', (r) => {
     const q = existing(r)
+    if (r.withoutStatistics) return bareQueueJson(node.nodeName, r.vhost(), q, r.withQueueTotals)
     const s = new Statistics(rates, r.query)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
     // By exchange and by channel nothing is counted.
@@ -89,13 +94,17 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const vhost = r.vhost()
     const name = r.params['name'] as string
     const isNew = !vhost.queues.has(name)
+    const byDefault = defaultKind(r.broker, vhost)
+    const args = queueArguments(r.body, byDefault)
+    const kind = queueKind(args.text('x-queue-type') ?? '') ?? byDefault
     declareQueue(r.broker, r.caller(vhost), {
       name,
-      durable: flag(r.body, 'durable', true),
+      // Where the body does not say: as a client that asks for nothing, and as the kind can only be.
+      durable: flag(r.body, 'durable', !kind.transient),
       // As RabbitMQ does: there is no connection that it could belong to.
       exclusive: false,
       autoDelete: flag(r.body, 'auto_delete'),
-      arguments: queueArguments(r.body, defaultKind(r.broker, vhost)),
+      arguments: args,
     })
     return r.stored(isNew)
   })
@@ -140,7 +149,7 @@ function getMessages(r: Request): Json[] {
   const how = ackModes.get(String(r.body['ackmode']))
   const count = Number(r.body['count'])
   if (how === undefined) throw badRequest('invalid_ackmode')
-  if (!Number.isSafeInteger(count) || count < 0 || count > MESSAGES_MAX) throw badRequest('invalid_count')
+  if (!Number.isSafeInteger(count) || count < 0) throw badRequest('invalid_count')
   const options = payloadOptions(r.body['encoding'], r.body['truncate'])
   return takeMessages(r.caller(r.vhost()), name, count, how).map(({ content, redelivered, left }) => ({
     ...messageJson(content, options),

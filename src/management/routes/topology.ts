@@ -39,7 +39,7 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
     return {
       name: (i) => i.x.name,
       vhost: (i) => i.vhost.name,
-      describe: (i) => exchangeJson(s, i.vhost, i.x),
+      describe: (i) => exchangeJson(r.withoutStatistics ? undefined : s, i.vhost, i.x),
     }
   }
   const items = (r: Request): Item[] =>
@@ -48,6 +48,7 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
     add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
   const one = 'exchanges/:vhost/:name'
   add('GET', one, 'management', (r) => {
+    if (r.withoutStatistics) return exchangeJson(undefined, r.vhost(), existing(r))
     const shown = exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r))
     // By channel and queue nothing is counted.
     return { ...shown, incoming: [], outgoing: [] }
@@ -58,8 +59,8 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
     const isNew = !vhost.exchanges.has(name)
     declareExchange(r.broker, r.caller(vhost), {
       name,
-      type: r.text('type'),
-      durable: flag(r.body, 'durable', true),
+      type: r.body['type'] === undefined ? 'direct' : r.text('type'),
+      durable: flag(r.body, 'durable'),
       autoDelete: flag(r.body, 'auto_delete'),
       internal: flag(r.body, 'internal'),
       arguments: argumentsOf(r.body),

@@ -4,7 +4,7 @@ import { allowAll } from '../../operations/users.ts'
 import { deleteVhost, putVhost, setTracing, setVhostLimit } from '../../operations/vhosts.ts'
 import type { Json } from '../../util/json.ts'
 import { vhostJson } from '../describe.ts'
-import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
+import { type AddRoute, flag, missingKeys, notFound, type Request } from '../http.ts'
 import type { Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
@@ -13,10 +13,12 @@ import { Statistics } from '../statistics.ts'
 export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
   const kind = (r: Request): Listed<Vhost> => {
     const s = new Statistics(rates, r.query)
-    return { name: (v) => v.name, describe: (v) => vhostJson(s, v) }
+    return { name: (v) => v.name, describe: (v) => vhostJson(s, v, r.withoutStatistics) }
   }
   add('GET', 'vhosts', 'management', (r) => r.list(r.vhosts(), kind(r)))
-  add('GET', 'vhosts/:vhost', 'management', (r) => vhostJson(new Statistics(rates, r.query), r.vhost()))
+  add('GET', 'vhosts/:vhost', 'management', (r) =>
+    vhostJson(new Statistics(rates, r.query), r.vhost(), r.withoutStatistics),
+  )
   add('PUT', 'vhosts/:vhost', 'administrator', (r) => {
     const name = r.params['vhost'] as string
     const isNew = putVhost(r.broker, name, vhostRequest(r.body))
@@ -59,7 +61,6 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   })
   add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
     const vhost = r.vhost()
-    if (!Object.hasOwn(vhost.limits, r.params['name'] as string)) throw notFound()
     setVhostLimit(r.broker, vhost, r.params['name'] as string, undefined)
     return r.stored(false)
   })
@@ -68,6 +69,6 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
 /** @throws HttpError 400 */
 export function limitValue(body: Json): number {
   const { value } = body
-  if (typeof value !== 'number') throw badRequest('key_missing: value')
+  if (typeof value !== 'number') throw missingKeys(['value'])
   return value
 }

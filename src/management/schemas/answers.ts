@@ -100,7 +100,8 @@ const message = {
 }
 
 export const answers = {
-  Error: object({ error: text, reason: text }),
+  /** The reason is a text, or a word and what it is about. */
+  Error: object({ error: text, reason: { anyOf: [text, list(anything)] } }),
   Status: limit,
   ClusterStatus: table,
   Name: object({ name: text }),

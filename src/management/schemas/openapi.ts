@@ -61,7 +61,8 @@ function operation({ method, path, tag, doc }: DescribedRoute): object {
   const body = doc.body === undefined ? {} : { requestBody: { content: json(ref(doc.body)) } }
   return {
     summary: doc.summary,
-    description: `For users with the tag ${tag}.`,
+    description: tag === 'none' ? 'For everybody, without a login.' : `For users with the tag ${tag}.`,
+    ...(tag === 'none' ? { security: [] } : {}),
     operationId: `${method.toLowerCase()}-${path.replace(/[:/]+/g, '-')}`,
     parameters: [...inPath, ...inQuery],
     ...body,

@@ -44,10 +44,10 @@ export const requests = {
   QueueAction: request({ action: { enum: ['sync', 'cancel_sync'] } }),
   GetRequest: request(
     {
-      count: integer,
       ackmode: {
         enum: ['ack_requeue_true', 'ack_requeue_false', 'reject_requeue_true', 'reject_requeue_false'],
       },
+      count: integer,
       encoding: { enum: ['auto', 'base64'] },
     },
     { truncate: integer },
@@ -63,12 +63,12 @@ export const requests = {
     },
   ),
   ExchangeRequest: request(
-    { type: text },
-    { durable: flag, auto_delete: flag, internal: flag, arguments: table },
+    {},
+    { type: text, durable: flag, auto_delete: flag, internal: flag, arguments: table },
   ),
   PublishRequest: request({
-    properties: table,
     routing_key: text,
+    properties: table,
     payload: text,
     payload_encoding: encoding,
   }),
@@ -84,5 +84,5 @@ export const requests = {
   GrowRequest: request({ vhost_pattern: text, queue_pattern: text, strategy: text }),
   BackupRequest: request({ path: text }),
   EmptyRequest: request({}),
-  DefinitionsRequest: { type: 'object', minProperties: 1 },
+  DefinitionsRequest: { type: 'object' },
 } as const satisfies Record<string, Schema>

@@ -1,0 +1,33 @@
+/** Headers that every answer has: of the configuration, for caches, and for pages of other origins (CORS). */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { CorsSettings, HttpSettings } from '../config/settings.ts'
+
+export function answerHeaders(app: FastifyInstance, { headers, cors }: HttpSettings): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(headers)
+    if (!request.url.startsWith('/api')) return
+    void reply.headers({ 'cache-control': 'no-cache', vary: 'accept, accept-encoding, origin' })
+    allowOrigin(cors, request, reply)
+  })
+  app.addHook('onSend', async (request, reply, payload) => {
+    // Fastify names a charset, which JSON has none of; RabbitMQ does not, and some clients compare.
+    if (reply.getHeader('content-type') === 'application/json; charset=utf-8')
+      void reply.header('content-type', 'application/json')
+    const allow = reply.getHeader('allow')
+    if (request.method === 'OPTIONS' && reply.hasHeader('access-control-allow-origin') && allow !== undefined)
+      void reply.header('access-control-allow-methods', allow)
+    return payload
+  })
+}
+
+/** As RabbitMQ does it: the origin comes back where it is one of those that are allowed, or all are. */
+function allowOrigin(cors: CorsSettings, request: FastifyRequest, reply: FastifyReply): void {
+  const { origin } = request.headers
+  if (origin === undefined || origin === 'null') return
+  if (!cors.allowOrigins.includes(origin) && !cors.allowOrigins.includes('*')) return
+  void reply.headers({ 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' })
+  if (request.method !== 'OPTIONS') return
+  void reply.header('access-control-max-age', String(cors.maxAgeSeconds))
+  const asked = request.headers['access-control-request-headers']
+  if (asked !== undefined) void reply.header('access-control-allow-headers', asked)
+}
