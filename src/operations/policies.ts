@@ -67,25 +67,33 @@ function failed(what: string): InvalidRequest {
   return new InvalidRequest(`Validation failed\n\n${what}\n`)
 }
 
+/** As Erlang prints it. */
+function term(v: unknown): string {
+  return typeof v === 'string' ? `<<${JSON.stringify(v)}>>` : JSON.stringify(v)
+}
+
 function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
   const { name, pattern, definition, priority = 0, applyTo = 'all' } = request
   if (name === '') throw failed('policy name must not be empty')
   if (typeof pattern !== 'string') throw failed('pattern should be binary')
   if (!Number.isSafeInteger(priority)) throw failed('priority should be a number')
   if (!applyTargets.includes(applyTo as ApplyTo))
-    throw failed(`apply-to should be one of ${applyTargets.join(', ')}, actually was ${applyTo}`)
+    throw failed(
+      `apply-to '${applyTo}' unrecognised; should be one of: 'queues', 'classic_queues',  'quorum_queues', 'streams', 'exchanges', or 'all'`,
+    )
   const keys = Object.keys(definition)
   if (keys.length === 0) throw failed('no policy provided')
   const unknown = keys.filter((k) => !isPolicyKey(k, operator))
   if (unknown.length > 0)
     throw failed(
-      `[${unknown.map((k) => `<<${JSON.stringify(k)}>>`).join(',')}] are not recognised policy settings`,
+      `[${unknown.map((k) => `{<<${JSON.stringify(k)}>>,${term(definition[k])}}`).join(',')}] are not recognised policy settings`,
     )
   for (const [key, value] of Object.entries(definition)) {
     const wrong = policyValueError(key, value)
     if (wrong !== undefined) throw failed(wrong)
   }
   const wrong = patternError(pattern)
-  if (wrong !== undefined) throw failed(`pattern should be regular expression but gave ${String(wrong)}`)
+  if (wrong !== undefined)
+    throw failed(`pattern should be regular expression but is invalid: ${wrong.message}`)
   return { name, pattern, definition, priority, applyTo: applyTo as ApplyTo }
 }

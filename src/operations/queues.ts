@@ -98,6 +98,11 @@ export function defaultKind(broker: Broker, vhost: Vhost): QueueKind {
   return queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic
 }
 
+/** Whether a queue with these arguments is of a kind that can be nothing but durable. */
+export function isAlwaysDurable(args: FieldTable): boolean {
+  return !(queueKind(args.text('x-queue-type') ?? '') ?? classic).transient
+}
+
 /** Of a declaration that does not say: what is usual, where that suits it. */
 function kindFor(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
   const byDefault = defaultKind(broker, vhost)

@@ -78,7 +78,7 @@ describe("RabbitMQ's tools", () => {
     await out('set_log_level', 'connection', 'error')
     await out('set_log_level', 'info')
     for (const args of [['nosuch'], ['nosuch', 'info']])
-      expect([args, (await ctl('set_log_level', ...args)).code]).toEqual([args, 70])
+      expect([args, (await ctl('set_log_level', ...args)).code]).toEqual([args, 69])
     expect((await ctl('rotate_logs')).stderr).toContain('the log goes to no file')
     const report = await out('report')
     expect(report).toContain('Configuration\n\n')
@@ -111,6 +111,18 @@ describe("RabbitMQ's tools", () => {
       [['delete_vhost', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
       [['update_vhost_metadata', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
       [['clear_policy', 'nosuch'], 69, 'Parameter does not exist'],
+      [['clear_global_parameter', 'nosuch'], 69, 'Parameter does not exist'],
+      [['clear_parameter', 'federation', 'nosuch'], 69, 'Parameter does not exist'],
+      [['trace_on', '-p', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
+      [['set_vhost_tags', 'nowhere', 'a'], 65, "Virtual host 'nowhere' does not exist"],
+      [['list_permissions', '-p', 'nowhere', '-q'], 65, "Virtual host 'nowhere' does not exist"],
+      [['export_definitions', '/nosuch/x.json'], 65, 'cannot write /nosuch/x.json: ENOENT'],
+      [['set_policy', 'p', '.*', '{bad'], 69, 'the definition is not JSON'],
+      [
+        ['set_policy', 'p', '.*', '{"nope":5}'],
+        69,
+        'Validation failed\n\n[{<<"nope">>,5}] are not recognised policy settings\n',
+      ],
       [['list_user_permissions', 'nobody'], 69, 'User "nobody" does not exist'],
       [['delete_queue', 'nosuch'], 65, 'Queue not found'],
       [['quorum_status', 'nosuch'], 69, 'not_found'],
@@ -124,11 +136,48 @@ describe("RabbitMQ's tools", () => {
       const r = await ctl(...args)
       expect([args, r.code, r.stderr]).toEqual([args, code, `Error:\n${text}\n`])
     }
+    for (const what of ['clear_permissions', 'clear_topic_permissions']) await out(what, 'dora')
+    expect(await out('list_vhosts', '-s')).toBe('/\n')
     await out('delete_user', 'dora')
     const hash = (await out('hash_password', '-q', 'secret')).trim()
     await out('add_user', '--pre-hashed-password', 'emil', hash)
     expect(await out('authenticate_user', '-q', 'emil', 'secret')).toBe('Success\n')
     await out('delete_user', 'emil')
+  })
+
+  it('take the options of rabbitmqctl that stand before everything', async () => {
+    expect(await out('--version')).toBe(await out('version'))
+    expect((await ctl('ctl')).code).toBe(64)
+    expect(await out('add_user', 'dry', 'pw', '--dry-run')).toBe('')
+    expect(await out('list_users', '-s', '--print-stacktrace')).not.toContain('dry')
+    expect((await ctl('add_user', '--dry-run')).code).toBe(64)
+  })
+
+  it('show the node and the cluster with the names that scripts read', async () => {
+    const cluster = JSON.parse(await out('cluster_status', '--formatter', 'json'))
+    const [node] = cluster.running_nodes
+    expect(cluster).toMatchObject({
+      disk_nodes: [node],
+      ram_nodes: [],
+      partitions: {},
+      alarms: [],
+      versions: { [node]: { rabbitmq_name: 'RabbitMQ', rabbitmq_version: expect.any(String) } },
+      maintenance_status: { [node]: 'not under maintenance' },
+      listeners: { [node]: expect.any(Array) },
+      cpu_cores: { [node]: expect.any(Number) },
+      feature_flags: expect.arrayContaining([{ name: 'quorum_queue', state: 'enabled' }]),
+    })
+    expect(JSON.parse(await out('status', '--formatter', 'json'))).toMatchObject({
+      rabbitmq_version: expect.any(String),
+      pid: expect.any(Number),
+      uptime: expect.any(Number),
+      alarms: [],
+      disk_free: expect.any(Number),
+      vm_memory_limit: expect.any(Number),
+      file_descriptors: { total_limit: expect.any(Number), total_used: expect.any(Number) },
+      totals: { connection_count: expect.any(Number), queue_count: expect.any(Number) },
+      memory: { total: { rss: expect.any(Number) } },
+    })
   })
 
   it('name users whose hash other brokers cannot read when they export', async () => {

@@ -184,10 +184,13 @@ describe('tables', () => {
 
   it.each([
     ['table', 'name\targuments\ttags\tnone\nq,"1\t[{"x-max-length",5},{"a",[{"b",true}]}]\t[x, y]\t\n'],
-    ['csv', 'name,arguments,tags,none\n"q,""1","[{""x-max-length"",5},{""a"",[{""b"",true}]}]","[x, y]",\n'],
+    [
+      'csv',
+      '"name","arguments","tags","none"\n"q,""1","[{""x-max-length"",5},{""a"",[{""b"",true}]}]","[x, y]",""\n',
+    ],
     [
       'json',
-      '[{"name":"q,\\"1","arguments":[["x-max-length","signedint",5],["a","table",[["b","bool",true]]]],"tags":["x","y"],"none":null}]\n',
+      '[{"name":"q,\\"1","arguments":[["x-max-length","signedint",5],["a","table",[["b","bool",true]]]],"tags":["x","y"],"none":""}]\n',
     ],
     [
       'erlang',

@@ -35,7 +35,7 @@ const EXIT_USAGE = 64
 const EXIT_NO_INPUT = 66
 const EXIT_UNAVAILABLE = 69
 const EXIT_SOFTWARE = 70
-const exitCodes: Readonly<Record<number, number>> = { 404: 65, 401: 77 }
+const exitCodes: Readonly<Record<number, number>> = { 400: 69, 404: 65, 401: 77, 412: 69, 503: 69 }
 
 export class Client {
   readonly target: Target

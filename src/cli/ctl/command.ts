@@ -65,6 +65,16 @@ export class ArgumentError extends CtlError {
   }
 }
 
+function ofVhost(c: Context, path: (c: Context) => string): boolean {
+  return path(c).split(/[/?]/).includes(enc(c.vhost))
+}
+
+/** rabbitmqctl's words differ from list to list. */
+function where(what: string, vhost: string): string {
+  if (what === 'consumers') return ` in vhost ${vhost}`
+  return ['queues', 'exchanges', 'bindings'].includes(what) ? ` for vhost ${vhost}` : ` for vhost "${vhost}"`
+}
+
 export function list(
   what: string,
   path: (c: Context) => string,
@@ -75,12 +85,14 @@ export function list(
   return {
     usage: '[-p VHOST] [COLUMN ...]',
     help: `lists ${what}`,
-    banner: (c) =>
-      `Listing ${what}${path(c).split(/[/?]/).includes(enc(c.vhost)) ? ` for vhost ${c.vhost}` : ''} ...`,
+    banner: (c) => `Listing ${what}${ofVhost(c, path) ? where(what, c.vhost) : ''} ...`,
     args: [0, 100],
     columns,
     run: async (c) => {
-      const found = await c.client.get<Row[]>(path(c))
+      const answer = c.client.get<Row[]>(path(c))
+      const found = ofVhost(c, path)
+        ? await orElse(answer, `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
+        : await answer
       return { rows: found.map((o) => row(o, c)), columns: c.args.length > 0 ? c.args : defaultColumns }
     },
   }
@@ -128,6 +140,15 @@ export async function orElse<T>(answer: Promise<T>, text: string, exitCode: numb
   }
 }
 
+/** Removing what is not there is done already. */
+export async function unlessAbsent(answer: Promise<unknown>): Promise<void> {
+  try {
+    await answer
+  } catch (error) {
+    if (!(error instanceof CtlError) || error.exitCode !== EXIT_DATA) throw error
+  }
+}
+
 /** The path of the queue that the first argument names. */
 export const queueOf = (c: Context): string => `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
 
@@ -148,6 +169,6 @@ export function json(text: string, what: string): unknown {
     return JSON.parse(text)
   } catch {
     // Without the text: a password may be in it.
-    throw new CtlError(`${what} is not JSON`, EXIT_DATA)
+    throw new CtlError(`${what} is not JSON`, EXIT_UNAVAILABLE)
   }
 }

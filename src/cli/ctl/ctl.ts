@@ -100,13 +100,17 @@ async function run(args: readonly string[], tool: string, terminal: Terminal): P
   const all = commandsOf(tool)
   if (name === 'completion') return terminal.out(completionText(rest[0] ?? ''))
   if (name === 'autocomplete') return terminal.out(beginningWith(all, rest[0] ?? ''))
-  if (name === '' || (name === 'help' && rest.length === 0)) return terminal.out(helpText(tool))
+  if (values['version'] === true && name === '') [name, rest] = ['version', []]
+  if ((name === '' && values['help'] === true) || (name === 'help' && rest.length === 0))
+    return terminal.out(helpText(tool))
+  if (name === '') throw new UnknownCommand(helpText(tool), EXIT_USAGE)
   const asksForHelp = name === 'help' || values['help'] === true
   if (name === 'help') [name = '', ...rest] = rest
   const command = Object.hasOwn(all, name) ? (all[name] as Command) : undefined
   if (command === undefined) throw notFound(name, all, tool)
   if (asksForHelp) return terminal.out(helpOf(name, command, tool))
   const how = check(name, command, { values, positionals: rest }, tool)
+  if (values['dry-run'] === true) return
   await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal })
 }
 

@@ -87,7 +87,11 @@ export const definitions: Readonly<Record<string, Command>> = {
       const text = `${JSON.stringify(all, null, 2)}\n`
       const notes = notesOn(all.users ?? [])
       if (arg(c, 0) === '-') return { text, notes }
-      writeFileSync(arg(c, 0), text, { mode: 0o600 })
+      try {
+        writeFileSync(arg(c, 0), text, { mode: 0o600 })
+      } catch (error) {
+        throw new CtlError(`cannot write ${arg(c, 0)}: ${(error as NodeJS.ErrnoException).code}`, EXIT_DATA)
+      }
       return { notes }
     },
   },

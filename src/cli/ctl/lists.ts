@@ -50,6 +50,10 @@ function limits(what: 'vhost' | 'user'): Command {
       const all = await c.client.get<Row[]>(`${what}-limits`)
       const one = whom(c)
       const rows = all.filter((l) => one === undefined || l[what] === one)
+      const { formatter = 'table' } = c.options
+      // Of one, people and scripts get the JSON and nothing else.
+      if (one !== undefined && c.args.length === 0 && formatter === 'table')
+        return { text: rows.map((l) => `${JSON.stringify(l['value'])}\n`).join('') }
       return {
         rows: rows.map((l) => ({ ...l, limits: l['value'] })),
         columns: c.args.length > 0 ? c.args : [what, 'limits'],

@@ -29,14 +29,60 @@ function check(usage: string, help: string, path: (c: Context) => string): Comma
   }
 }
 
+/** With the names that scripts read in RabbitMQ's. */
+function clusterJson(
+  overview: Row,
+  nodes: readonly Row[],
+  disk: readonly string[],
+  running: readonly string[],
+  flags: readonly Row[],
+): Row {
+  const each = (of: (n: Row) => unknown): Row =>
+    Object.fromEntries(nodes.map((n) => [String(n['name']), of(n)]))
+  const listening = (overview['listeners'] ?? []) as Row[]
+  return {
+    cluster_name: overview['cluster_name'],
+    cluster_tags: [],
+    disk_nodes: disk,
+    ram_nodes: [],
+    running_nodes: running,
+    partitions: {},
+    alarms: nodes.flatMap((n) =>
+      ['mem', 'disk_free']
+        .filter((a) => n[`${a}_alarm`] === true)
+        .map((a) => ({ node: n['name'], resource: a })),
+    ),
+    versions: each(() => ({
+      rabbitmq_name: overview['product_name'],
+      rabbitmq_version: overview['rabbitmq_version'],
+      erlang_version: overview['erlang_version'],
+    })),
+    cpu_cores: each((n) => n['processors'] ?? 0),
+    maintenance_status: each(() => 'not under maintenance'),
+    listeners: each((n) =>
+      listening
+        .filter((l) => l['node'] === n['name'])
+        .map(({ node, port, protocol, ip_address }) => ({
+          node,
+          port,
+          protocol,
+          interface: `[${ip_address}]`,
+        })),
+    ),
+    feature_flags: flags.map(({ name, state }) => ({ name, state })),
+  }
+}
+
 async function clusterStatus(c: Context): Promise<Result> {
   const overview = await c.client.get<Row>('overview')
   const { cluster_name, node, rabbitmq_version, leveret_version } = overview
-  const nodes = await c.client.get<{ name: string; running: boolean }[]>('nodes')
+  const nodes = await c.client.get<(Row & { name: string; running: boolean })[]>('nodes')
   const disk = nodes.map((n) => n.name)
   const running = nodes.filter((n) => n.running).map((n) => n.name)
   if (c.options['formatter'] === 'json')
-    return { text: `${JSON.stringify({ cluster_name, running_nodes: running, disk_nodes: disk })}\n` }
+    return {
+      text: `${JSON.stringify(clusterJson(overview, nodes, disk, running, await c.client.get<Row[]>('feature-flags')))}\n`,
+    }
   const text = `Cluster name: ${cluster_name}\n\nDisk Nodes\n\n${disk.join('\n')}\n\nRunning Nodes\n\n${running.join('\n')}\n\nVersions\n\n${node}: RabbitMQ ${rabbitmq_version} (Leveret ${leveret_version})\n`
   return { text }
 }

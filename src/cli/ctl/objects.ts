@@ -103,7 +103,9 @@ async function closeConnections(
 }
 
 async function trace(c: Context, tracing: boolean): Promise<string> {
-  await c.client.call('PUT', `vhosts/${enc(c.vhost)}`, { tracing })
+  const path = `vhosts/${enc(c.vhost)}`
+  await orElse(c.client.get(path), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
+  await c.client.call('PUT', path, { tracing })
   return `Trace ${tracing ? 'enabled' : 'disabled'} for vhost ${c.vhost}\n`
 }
 

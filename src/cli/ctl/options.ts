@@ -24,6 +24,9 @@ const common = {
   'data-dir': { value: 'DIR', help: "folder of the broker's store" },
   url: { value: 'URL', help: 'http(s)://user:password@host:15672 in place of the data folder' },
   'ca-file': { value: 'FILE', help: 'certificates by which a server with https is known' },
+  'dry-run': { help: 'checks how the command is used, and does nothing' },
+  'print-stacktrace': { help: 'taken as rabbitmqctl takes it; without a meaning here' },
+  version: { help: 'prints the version' },
   help: { short: 'h', help: 'prints how the command is used' },
 } satisfies Record<string, Option>
 

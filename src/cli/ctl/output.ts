@@ -12,21 +12,38 @@ export const machineFormatters: readonly string[] = ['json', 'json_stream', 'csv
 /** Columns that hold a table of AMQP, which rabbitmqctl shows as a list of pairs. */
 const tableColumns = new Set(['arguments', 'client_properties', 'server_properties'])
 
+/** Columns that hold JSON, which rabbitmqctl shows as a text in every format. */
+const jsonColumns = new Set(['definition', 'limits'])
+
 function cell(v: unknown, column: string): string {
   if (v === null || v === undefined) return ''
+  if (jsonColumns.has(column)) return JSON.stringify(v)
   if (tableColumns.has(column) && typeof v === 'object') return tableTerm(v as object)
   if (Array.isArray(v)) return `[${v.map((e) => cell(e, '')).join(', ')}]`
-  return typeof v === 'object' ? JSON.stringify(v) : String(v)
+  return typeof v === 'object' ? mapTerm(v, column) : String(v)
+}
+
+/** Names of nodes are atoms; those of settings are not. */
+function mapTerm(map: object, column: string): string {
+  const bare = column === 'cluster_state'
+  const pair = ([k, v]: [string, unknown]): string => `{${bare ? k : `<<"${k}">>`}, ${cell(v, '')}}`
+  return `[${Object.entries(map).map(pair).join(', ')}]`
 }
 
 function jsonRow(row: Row): Row {
-  const shown = ([c, v]: [string, unknown]): [string, unknown] =>
-    tableColumns.has(c) && v !== null && typeof v === 'object' ? [c, tableTriples(v)] : [c, v]
+  const shown = ([c, v]: [string, unknown]): [string, unknown] => {
+    // What is not there is empty in a list of rabbitmqctl's.
+    if (v === null) return [c, '']
+    if (jsonColumns.has(c)) return [c, JSON.stringify(v)]
+    if (c === 'effective_policy_definition') return [c, Object.entries(v as object)]
+    return tableColumns.has(c) && typeof v === 'object' ? [c, tableTriples(v as object)] : [c, v]
+  }
   return Object.fromEntries(Object.entries(row).map(shown))
 }
 
+/** Always in quotes, as rabbitmqctl writes them. */
 function csvCell(v: string): string {
-  return /[",\n]/.test(v) ? `"${v.replaceAll('"', '""')}"` : v
+  return `"${v.replaceAll('"', '""')}"`
 }
 
 /** @param headers whether a line with the names of the columns comes first */

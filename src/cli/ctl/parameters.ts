@@ -1,7 +1,13 @@
 /** Runtime parameters, and names and marks of vhosts and the cluster. */
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { columns } from './columns.ts'
-import { action, arg, type Command, EXIT_DATA, enc, json, list, orElse } from './command.ts'
+import { action, arg, type Command, EXIT_DATA, EXIT_UNAVAILABLE, enc, json, list, orElse } from './command.ts'
+import type { Row } from './output.ts'
+
+/** rabbitmqctl shows values as JSON in every format, texts too. */
+function asJson(p: Row): Row {
+  return { ...p, value: JSON.stringify(p['value']) }
+}
 
 export const parameters: Record<string, Command> = {
   set_parameter: action(
@@ -19,7 +25,12 @@ export const parameters: Record<string, Command> = {
     'removes a parameter',
     [2, 2],
     (c) => `Clearing runtime parameter "${arg(c, 1)}" for component "${arg(c, 0)}" on vhost "${c.vhost}" ...`,
-    (c) => c.client.call('DELETE', `parameters/${enc(arg(c, 0))}/${enc(c.vhost)}/${enc(arg(c, 1))}`),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `parameters/${enc(arg(c, 0))}/${enc(c.vhost)}/${enc(arg(c, 1))}`),
+        'Parameter does not exist',
+        EXIT_UNAVAILABLE,
+      ),
   ),
   list_parameters: {
     ...list('runtime parameters', () => 'parameters', [], columns.parameters),
@@ -27,7 +38,7 @@ export const parameters: Record<string, Command> = {
     run: async (c) => {
       const all = await c.client.get<Record<string, unknown>[]>('parameters')
       const shown = c.args.length > 0 ? c.args : ['component', 'name', 'value']
-      return { rows: all.filter((p) => p['vhost'] === c.vhost), columns: shown }
+      return { rows: all.filter((p) => p['vhost'] === c.vhost).map(asJson), columns: shown }
     },
   },
   set_global_parameter: action(
@@ -43,13 +54,19 @@ export const parameters: Record<string, Command> = {
     'removes a global parameter',
     [1, 1],
     (c) => `Clearing global runtime parameter "${arg(c, 0)}" ...`,
-    (c) => c.client.call('DELETE', `global-parameters/${enc(arg(c, 0))}`),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `global-parameters/${enc(arg(c, 0))}`),
+        'Parameter does not exist',
+        EXIT_UNAVAILABLE,
+      ),
   ),
   list_global_parameters: list(
     'global runtime parameters',
     () => 'global-parameters',
     ['name', 'value'],
     columns.globalParameters,
+    asJson,
   ),
   set_cluster_name: action(
     'NAME',
@@ -63,7 +80,11 @@ export const parameters: Record<string, Command> = {
     'gives a vhost these tags and no others',
     [1, 20],
     (c) => `Setting tags for vhost "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
-    (c) => c.client.call('PUT', `vhosts/${enc(arg(c, 0))}`, { tags: c.args.slice(1) }),
+    async (c) => {
+      const path = `vhosts/${enc(arg(c, 0))}`
+      await orElse(c.client.get(path), `Virtual host '${arg(c, 0)}' does not exist`, EXIT_DATA)
+      await c.client.call('PUT', path, { tags: c.args.slice(1) })
+    },
   ),
   update_vhost_metadata: action(
     '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] [--protected-from-deletion BOOL] VHOST',

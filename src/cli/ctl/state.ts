@@ -32,8 +32,42 @@ async function status(c: Context): Promise<Result> {
       `${l['ip_address']}:${l['port']}, protocol: ${l['protocol']}`,
     ]),
   ]
-  if (c.options['formatter'] === 'json') return { text: `${JSON.stringify({ ...overview, node: n })}\n` }
+  if (c.options['formatter'] === 'json')
+    return { text: `${JSON.stringify({ ...overview, node: n, ...statusJson(overview, n) })}\n` }
   return { text: show.map(([k, v]) => `${k}: ${v}\n`).join('') }
+}
+
+/** With the names that scripts read in RabbitMQ's. */
+function statusJson(overview: Row, n: Row): Row {
+  const totals = overview['object_totals'] as Row
+  return {
+    pid: Number(n['os_pid']),
+    uptime: Math.floor(Number(n['uptime']) / 1000),
+    data_directory: n['db_dir'],
+    is_under_maintenance: false,
+    run_queue: n['run_queue'],
+    alarms: [
+      ...(n['mem_alarm'] === true ? ['memory'] : []),
+      ...(n['disk_free_alarm'] === true ? ['disk'] : []),
+    ],
+    disk_free: n['disk_free'],
+    disk_free_limit: n['disk_free_limit'],
+    vm_memory_limit: n['mem_limit'],
+    vm_memory_high_watermark_limit: n['mem_limit'],
+    vm_memory_calculation_strategy: 'rss',
+    memory: { total: { rss: n['mem_used'], allocated: n['mem_used'], erlang: 0 }, strategy: 'rss' },
+    file_descriptors: { total_limit: n['fd_total'], total_used: n['fd_used'] },
+    processes: { limit: n['proc_total'], used: n['proc_used'] },
+    totals: {
+      connection_count: totals['connections'],
+      queue_count: totals['queues'],
+    },
+    active_plugins: n['enabled_plugins'],
+    config_files: n['config_files'],
+    log_files: n['log_files'],
+    tags: [],
+    os: process.platform,
+  }
 }
 
 /** Asks until the broker answers. @throws CtlError when the time is over */

@@ -12,6 +12,7 @@ import {
   enc,
   json,
   orElse,
+  unlessAbsent,
 } from './command.ts'
 import type { Row } from './output.ts'
 
@@ -129,7 +130,7 @@ export const users: Record<string, Command> = {
     'takes a user the right to use a vhost',
     [1, 1],
     (c) => `Clearing permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) => c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`),
+    (c) => unlessAbsent(c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`)),
   ),
   set_permissions_globally: action(
     'USER CONFIGURE WRITE READ',
@@ -165,7 +166,8 @@ export const users: Record<string, Command> = {
     'removes such limits',
     [1, 2],
     (c) => `Clearing topic permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) => c.client.call('DELETE', `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`),
+    (c) =>
+      unlessAbsent(c.client.call('DELETE', `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`)),
   ),
   set_user_limits: action(
     'USER JSON',

@@ -1,11 +1,16 @@
-import { queueKind } from '../../broker/queue/kinds/kinds.ts'
 import type { Queue, Settlement } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
 import { queueArguments } from '../../definitions/requests.ts'
 import { readableQueue, takeMessages } from '../../operations/messages.ts'
-import { declareQueue, defaultKind, deleteQueue, purgeQueue } from '../../operations/queues.ts'
+import {
+  declareQueue,
+  defaultKind,
+  deleteQueue,
+  isAlwaysDurable,
+  purgeQueue,
+} from '../../operations/queues.ts'
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import type { Json } from '../../util/json.ts'
 import { bindingKind, bindingRows } from '../binding-rows.ts'
@@ -94,13 +99,11 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const vhost = r.vhost()
     const name = r.params['name'] as string
     const isNew = !vhost.queues.has(name)
-    const byDefault = defaultKind(r.broker, vhost)
-    const args = queueArguments(r.body, byDefault)
-    const kind = queueKind(args.text('x-queue-type') ?? '') ?? byDefault
+    const args = queueArguments(r.body, defaultKind(r.broker, vhost))
     declareQueue(r.broker, r.caller(vhost), {
       name,
       // Where the body does not say: as a client that asks for nothing, and as the kind can only be.
-      durable: flag(r.body, 'durable', !kind.transient),
+      durable: flag(r.body, 'durable', isAlwaysDurable(args)),
       // As RabbitMQ does: there is no connection that it could belong to.
       exclusive: false,
       autoDelete: flag(r.body, 'auto_delete'),
