@@ -41,6 +41,8 @@ export interface BrokerSettings {
   readonly defaultVhost?: string | undefined
   /** The kind of queues whose declaration does not say. Default classic. */
   readonly defaultQueueType?: string | undefined
+  /** Whether a quorum queue may be declared again as another kind of queue; its arguments still count. */
+  readonly relaxedQuorumChecks?: boolean | undefined
   /** How long a delivery may stay unsettled where the queue does not say, in ms. Default 0 = for ever. */
   readonly consumerTimeout?: number | undefined
   /** Octets of a body, at most. */
@@ -89,6 +91,7 @@ export class Broker {
   /** The store was empty at the start. */
   isNew = false
   readonly defaultQueueType: string
+  readonly relaxedQuorumChecks: boolean
   private readonly consumerTimeout: number
   private readonly defaultVhost: string
   private readonly storage: Storage
@@ -120,6 +123,7 @@ export class Broker {
       settings.memoryFreed?.()
     })
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
+    this.relaxedQuorumChecks = settings.relaxedQuorumChecks ?? false
     this.consumerTimeout = settings.consumerTimeout ?? 0
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.semantics = settings.semantics ?? defaultSemantics

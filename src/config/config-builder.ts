@@ -130,6 +130,7 @@ export class ConfigBuilder {
   maxMessageSize = defaultSettings.maxMessageSize
   consumerTimeout = 0
   defaultQueueType = 'classic'
+  relaxedQuorumChecks = false
   statisticsInterval = defaultSettings.statisticsInterval
   definitions: string | undefined
   skipUnchangedDefinitions = false
@@ -196,6 +197,7 @@ export class ConfigBuilder {
       maxMessageSize: this.maxMessageSize,
       defaultVhost: this.defaultVhost,
       defaultQueueType: this.defaultQueueType,
+      relaxedQuorumChecks: this.relaxedQuorumChecks,
       defaultUser: {
         name: u.name,
         password: u.password,
@@ -292,7 +294,12 @@ export class ConfigBuilder {
   }
 
   vhostPolicy(id: string): DefaultPolicy {
-    return entryOf(this.policies, id, () => ({ vhostPattern: '', pattern: '', definition: {} }))
+    return entryOf(this.policies, id, () => ({
+      vhostPattern: '',
+      pattern: '',
+      applyTo: 'queues',
+      definition: {},
+    }))
   }
 
   /** @throws ConfigError for an operator policy that sets nothing */
@@ -339,6 +346,7 @@ interface DefaultLimits {
 
 interface DefaultPolicy {
   vhostPattern: string
+  applyTo: string
   pattern: string
   definition: { [key: string]: number }
 }

@@ -27,6 +27,7 @@ export const defaultSettings: Settings = {
   vhosts: [],
   defaultVhost: '/',
   defaultQueueType: 'classic',
+  relaxedQuorumChecks: false,
   users: undefined,
   defaultUser: { name: 'guest', password: 'guest', tags: ['administrator'] },
   loopbackUsers: ['guest'],

@@ -1,7 +1,7 @@
 /** Keys of what a new data folder, and each new vhost, begins with. */
 import { octets } from '../util/sizes.ts'
 import type { Apply } from './config-builder.ts'
-import { boolean, duration, integer, secret } from './values.ts'
+import { boolean, duration, integer, oneOf, secret } from './values.ts'
 
 const right =
   (name: 'configure' | 'write' | 'read'): Apply =>
@@ -64,6 +64,9 @@ export const defaultsKeys: Readonly<Record<string, Apply>> = {
   },
   'default_policies.operator.*.queue_pattern': (d, v, [id = '']) => {
     d.vhostPolicy(id).pattern = v
+  },
+  'default_policies.operator.*.apply_to': (d, v, [id = '']) => {
+    d.vhostPolicy(id).applyTo = oneOf(v, ['queues', 'classic_queues', 'quorum_queues', 'streams'])
   },
   'default_policies.operator.*.expires': policy('expires', duration),
   'default_policies.operator.*.message_ttl': policy('message-ttl', duration),

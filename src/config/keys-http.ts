@@ -97,6 +97,7 @@ export const httpKeys: Readonly<Record<string, Apply>> = {
   'management.csp.policy': header('content-security-policy'),
   'management.hsts.policy': header('strict-transport-security'),
   'management.headers.content_type_options': header('x-content-type-options'),
+  'management.headers.referrer_policy': header('referrer-policy'),
   'management.headers.frame_options': header('x-frame-options'),
   'management.headers.xss_protection': header('x-xss-protection'),
   'prometheus.tcp.listener': (d, v) => {

@@ -21,6 +21,14 @@ const listener =
     d.listeners[kind].set(part, address(v))
   }
 
+const channelMax: Apply = (d, v) => {
+  d.tuning.channelMax = integer(v, 0, CHANNEL_NUMBERS) || CHANNEL_NUMBERS
+}
+
+const connectionMax: Apply = (d, v) => {
+  d.limits.connections = numberOrInfinity(v)
+}
+
 const backend: Apply = (_, v) =>
   void oneOf(v, ['internal', 'oauth2', 'rabbit_auth_backend_internal', 'rabbit_auth_backend_oauth2'])
 
@@ -81,12 +89,11 @@ export const keys: Readonly<Record<string, Apply>> = {
   frame_max: (d, v) => {
     d.setFrameMax(octets(v))
   },
-  channel_max: (d, v) => {
-    d.tuning.channelMax = integer(v, 0, CHANNEL_NUMBERS) || CHANNEL_NUMBERS
-  },
-  connection_max: (d, v) => {
-    d.limits.connections = numberOrInfinity(v)
-  },
+  channel_max: channelMax,
+  connection_max: connectionMax,
+  // What RabbitMQ 4.3 calls them.
+  max_channels_per_connection: channelMax,
+  max_connections: connectionMax,
   unauthenticated_connection_max: (d, v) => {
     d.limits.unauthenticated = numberOrInfinity(v)
   },
@@ -194,6 +201,9 @@ export const keys: Readonly<Record<string, Apply>> = {
   'auth_backends.*': backend,
   'auth_backends.*.authn': backend,
   'auth_backends.*.authz': backend,
+  'quorum_queue.property_equivalence.relaxed_checks_on_redeclaration': (d, v) => {
+    d.relaxedQuorumChecks = boolean(v)
+  },
   default_queue_type: (d, v) => {
     d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
   },

@@ -55,6 +55,16 @@ export const refused: readonly RefusedKey[] = [
     why: 'tokens would be judged by other rules; one provider is supported, see auth_oauth2.resource_server_id and jwks_url',
   })),
   {
+    key: 'auth_oauth2.require_exp',
+    harmless: ['false'],
+    why: 'tokens without an end would be taken as before; have the issuer give them one',
+  },
+  {
+    key: 'auth_oauth2.scope_aliases.**',
+    harmless: [],
+    why: "tokens would have other rights than meant; have the issuer give RabbitMQ's scopes",
+  },
+  {
     key: 'auth_oauth2.default_oauth_provider',
     harmless: [],
     why: 'one provider is supported, see auth_oauth2.jwks_url',

@@ -36,6 +36,8 @@ export interface ModelSettings {
   readonly defaultVhost: string
   /** For declarations that do not say. */
   readonly defaultQueueType: string
+  /** quorum_queue.property_equivalence.relaxed_checks_on_redeclaration */
+  readonly relaxedQuorumChecks: boolean
   /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
   readonly consumerTimeout: number
   readonly modelLimits: ModelLimits
@@ -140,6 +142,7 @@ function brokerSettings(settings: ModelSettings, loggers: Loggers): BrokerSettin
     semantics: semanticsOf(settings.identity),
     defaultVhost: settings.defaultVhost,
     defaultQueueType: settings.defaultQueueType,
+    relaxedQuorumChecks: settings.relaxedQuorumChecks,
     consumerTimeout: settings.consumerTimeout,
     limits: settings.modelLimits,
     policyWarning: (vhost, policy, reason) =>

@@ -62,7 +62,7 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   checkAccess(c, 'configure', 'queue', name)
   const existing = c.vhost.queues.get(name)
   if (existing !== undefined) {
-    checkSame(c, existing, wanted, kind)
+    checkSame(c, existing, wanted, kind, broker.relaxedQuorumChecks)
     existing.redeclared()
     return existing
   }
@@ -133,9 +133,15 @@ function checkPermanent(wanted: QueueDeclaration, what: string): void {
   if (wanted.exclusive) refuse('exclusive-owner')
 }
 
-function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKind): void {
+/** @param relaxed a quorum queue has arguments to be compared, and nothing else: applications may still ask for a classic one */
+function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKind, relaxed: boolean): void {
   const what = describeQueue(c, q.name)
   checkOwner(c, q)
+  if (relaxed && q.kind.replicated) {
+    const names = comparedArguments(q.kind, q.kind).filter((n) => n !== 'x-queue-type')
+    checkArguments(what, names, wanted.arguments, q.arguments)
+    return
+  }
   if (wanted.exclusive !== q.exclusive) throw locked(c, q.name)
   // An exclusive durable queue is kept as a transient one, and its redeclaration still matches.
   checkEquivalent(what, 'durable', wanted.durable, q.durable || (q.exclusive && wanted.durable))

@@ -16,6 +16,8 @@ export interface VhostDefaults {
     readonly vhostPattern: string
     /** Of queues. */
     readonly pattern: string
+    /** queues, or one kind of them */
+    readonly applyTo: string
     readonly definition: { readonly [key: string]: PolicyValue }
   }[]
   readonly users: readonly {
@@ -42,10 +44,10 @@ export function applyVhostDefaults(
   const matches = (pattern: string): boolean => new Pattern(pattern).matches(vhost.name)
   const limits = defaults.limits.find((l) => matches(l.pattern))?.limits
   if (limits !== undefined) broker.setVhost({ ...vhost.info, limits: { ...limits, ...vhost.info.limits } })
-  for (const { name, vhostPattern, pattern, definition } of defaults.operatorPolicies)
+  for (const { name, vhostPattern, pattern, definition, applyTo } of defaults.operatorPolicies)
     if (matches(vhostPattern))
       // A new vhost has few names that it could apply to.
-      atOnce(settingPolicy(vhost, { name, pattern, definition, applyTo: 'queues' }, true))
+      atOnce(settingPolicy(vhost, { name, pattern, definition, applyTo }, true))
   for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
     if (!matches(vhostPattern)) continue
     if (users.get(name) === undefined)

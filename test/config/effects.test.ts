@@ -9,7 +9,7 @@ import { alternativeName } from '../../src/connection/login.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
-import { Wire } from '../support/wire.ts'
+import { table, Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-effects-'))
 const running: RunningNode[] = []
@@ -105,6 +105,44 @@ describe('the HTTP side', () => {
     )
     expect((await get('/figures/detailed?family=queue_metrics')).status).toBe(200)
     expect((await get('/metrics')).status).toBe(404)
+  })
+})
+
+describe('relaxed checks on redeclaration', () => {
+  const declare = async (l: RunningNode, args: Parameters<typeof table>[0], more = {}): Promise<string> => {
+    const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${l.ports[0]}`)
+    await w.channel(1)
+    w.send(1, MethodId.QueueDeclare, { queue: 'q', durable: true, ...more, arguments: table(args) })
+    const { method } = await w.next(1)
+    await w.close()
+    return method.id === MethodId.QueueDeclareOk ? 'ok' : (method as { replyText: string }).replyText
+  }
+  const text = 'quorum_queue.property_equivalence.relaxed_checks_on_redeclaration = '
+
+  it('let applications ask for a classic queue where there is a quorum queue', async () => {
+    const l = await start(`${text}true`)
+    expect(await declare(l, { 'x-queue-type': 'quorum', 'x-max-length': 5 })).toBe('ok')
+    // As in RabbitMQ: what a quorum queue has no choice in, and its type, are not compared; its arguments are.
+    for (const [args, more] of [
+      [{ 'x-queue-type': 'classic' }, {}],
+      [{}, {}],
+      [{ 'x-queue-type': 'classic' }, { durable: false }],
+      [{}, { durable: false }],
+      [{ 'x-queue-type': 'classic' }, { exclusive: true }],
+      [{ 'x-queue-type': 'classic' }, { autoDelete: true }],
+      [{ 'x-queue-type': 'classic', 'x-max-priority': 4 }, {}],
+    ] as const)
+      expect([args, more, await declare(l, { ...args, 'x-max-length': 5 }, more)]).toEqual([args, more, 'ok'])
+    expect(await declare(l, { 'x-queue-type': 'classic' })).toContain("inequivalent arg 'x-max-length'")
+    expect(await declare(l, { 'x-queue-type': 'classic', 'x-max-length': 6 })).toContain("received '6'")
+    expect(await declare(l, {}, { queue: 'c' })).toBe('ok')
+    expect(await declare(l, { 'x-queue-type': 'quorum' }, { queue: 'c' })).toContain("'x-queue-type'")
+  })
+
+  it('are off unless they are asked for', async () => {
+    const l = await start('')
+    expect(await declare(l, { 'x-queue-type': 'quorum' })).toBe('ok')
+    expect(await declare(l, { 'x-queue-type': 'classic' })).toContain("inequivalent arg 'x-queue-type'")
   })
 })
 

@@ -40,6 +40,11 @@ describe('the keys of RabbitMQ’s schemas', () => {
 
   it.each([
     'channel_max_per_node',
+    'default_policies.operator.one.apply_to',
+    'management.headers.referrer_policy',
+    'max_channels_per_connection',
+    'max_connections',
+    'quorum_queue.property_equivalence.relaxed_checks_on_redeclaration',
     'default_limits.vhosts.one.max_queues',
     'default_users.one.password',
     'definitions.skip_if_unchanged',
@@ -61,6 +66,8 @@ describe('the keys of RabbitMQ’s schemas', () => {
     'prometheus.authentication.enabled',
     'management.disable_basic_auth',
     'definitions.https.url',
+    'auth_oauth2.require_exp',
+    'auth_oauth2.scope_aliases.one',
     'auth_oauth2.signing_keys.one',
     'management.listener.ssl_opts.cert',
   ])('%s is refused', (key) => expect(outcomes.get(key)).toBe('refused'))
@@ -81,6 +88,15 @@ describe('the keys of RabbitMQ’s schemas', () => {
     for (const key of ['constructor', '__proto__', 'toString', 'hasOwnProperty.x'])
       expect(() => load(`${key} = 1`)).toThrow('unknown key')
     expect(() => octets('5constructor')).toThrow('expected a size')
+  })
+})
+
+describe('names of RabbitMQ 4.3', () => {
+  it('mean what the former ones do', () => {
+    const s = settings('max_connections = 7\nmax_channels_per_connection = 9')
+    expect([s.limits.connections, s.tuning.channelMax]).toEqual([7, 9])
+    expect(settings('max_channels_per_connection = 0').tuning.channelMax).toBe(65_535)
+    expect(settings('max_connections = infinity').limits.connections).toBe(Number.POSITIVE_INFINITY)
   })
 })
 
