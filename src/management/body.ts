@@ -1,7 +1,8 @@
 /** Bodies of requests: JSON that everything behind may rely on. */
+import type { FastifySchemaValidationError } from 'fastify'
 import { parseJson } from '../definitions/json.ts'
 import { readDefinitions } from '../definitions/read.ts'
-import { badRequest, type HttpError } from './http.ts'
+import { badRequest, type HttpError, missingKeys } from './http.ts'
 
 /** An empty body and `null`, as some clients send them, are an object without members. @throws HttpError 400 */
 export function parseBody(text: string): unknown {
@@ -32,4 +33,18 @@ function jsonOf(text: string): unknown {
 
 function notJson(error: unknown): HttpError {
   return badRequest(error instanceof RangeError ? error.message : 'not_json')
+}
+
+/** As ajv says it with `verbose`. */
+type SchemaError = FastifySchemaValidationError & { readonly schema?: unknown; readonly data?: unknown }
+
+/** What is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`, `["not_boolean","maybe"]`. */
+export function schemaError(e: SchemaError | undefined): HttpError {
+  if (e?.keyword === 'required' && e.instancePath === '') {
+    const [names, data] = [e.schema as readonly string[], e.data as object]
+    return missingKeys(names.filter((n) => !Object.hasOwn(data, n)))
+  }
+  if (e?.keyword === 'enum' && (e.schema as unknown[])[0] === true) return badRequest(['not_boolean', e.data])
+  const where = e?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  return badRequest(`${where} ${e?.message ?? 'is not valid'}`.trim())
 }

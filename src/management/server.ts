@@ -10,13 +10,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
-import {
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type FastifySchemaValidationError,
-  fastify,
-} from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { HttpSettings } from '../config/settings.ts'
 import { type ClientAddress, showAs } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
@@ -35,7 +29,7 @@ import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { answerHeaders } from './answer-headers.ts'
-import { parseBody, parseDefinitions } from './body.ts'
+import { parseBody, parseDefinitions, schemaError } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
 import {
   type AddRoute,
@@ -44,7 +38,6 @@ import {
   errorReply,
   HttpError,
   hasTag,
-  missingKeys,
   missingTag,
   nobody,
   notAuthorised,
@@ -389,18 +382,4 @@ async function fromForm(body: unknown): Promise<unknown> {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}
   return await parseDefinitions(file)
-}
-
-/** As ajv says it with `verbose`. */
-type SchemaError = FastifySchemaValidationError & { readonly schema?: unknown; readonly data?: unknown }
-
-/** What is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`, `["not_boolean","maybe"]`. */
-function schemaError(e: SchemaError | undefined): HttpError {
-  if (e?.keyword === 'required' && e.instancePath === '') {
-    const [names, data] = [e.schema as readonly string[], e.data as object]
-    return missingKeys(names.filter((n) => !Object.hasOwn(data, n)))
-  }
-  if (e?.keyword === 'enum' && (e.schema as unknown[])[0] === true) return badRequest(['not_boolean', e.data])
-  const where = e?.instancePath.slice(1).replaceAll('/', '.') ?? ''
-  return badRequest(`${where} ${e?.message ?? 'is not valid'}`.trim())
 }
