@@ -9,7 +9,7 @@ import { StoreFailure } from './owner.ts'
 const ASIDE_PREFIX = 'quarantine:'
 
 export interface QuarantinedObject {
-  /** vhost, exchange, queue, binding, policy, user, permission, topic-permission, parameters, segment, bucket */
+  /** vhost, exchange, queue, binding, policy, user, permission, topic-permission, parameter, global-parameter, parameters, segment, bucket */
   readonly kind: string
   /** As far as it can be read: its vhost, and what it is called. */
   readonly vhost: string

@@ -70,6 +70,7 @@ async function fill(): Promise<void> {
   l.users.setPermission('ann', '/', { configure: '.*', write: '.*', read: '.*' })
   l.users.setTopicPermission('ann', '/', { exchange: 'amq.topic', write: '.*', read: '.*' })
   l.model.parameters.setGlobal('site', 'here')
+  l.model.parameters.set({ vhost: '/', component: 'shovel', name: 'far', value: {} })
   const w = await open(l)
   const delayed = { ...durable, arguments: table({ 'x-delayed-type': 'fanout' }) }
   await declareExchange(w, 'x-delayed-message', { ...delayed, exchange: 'later' })
@@ -159,7 +160,13 @@ const cases: [string, Change, string[]][] = [
   ['a user', overwrite('user:', 'ann'), ['user']],
   ['a permission', overwrite('permission:', 'ann'), ['permission']],
   ['a topic permission', overwrite('topic-permission:', 'ann'), ['topic-permission']],
-  ['the parameters', overwrite('parameters', 'site'), ['parameters']],
+  ['a global parameter', overwrite('global-parameter:', 'site'), ['global-parameter']],
+  ['a parameter', overwrite('parameter:', 'far'), ['parameter']],
+  [
+    'the parameters of an earlier release',
+    () => [{ op: 'put', key: 'parameters', value: junk }],
+    ['parameters'],
+  ],
   ['the number of the last log', overwrite('last-log', ''), []],
   ['deduplication', overwrite('dedup:', ''), []],
   ['something that is no object', overwrite('queue:', '"bad"', Buffer.from('null')), ['queue', 'binding']],
