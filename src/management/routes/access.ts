@@ -156,7 +156,8 @@ function limitRoutes(add: AddRoute): void {
   })
   add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
     const user = existingUser(r)
-    setUserLimit(r.users, user.name, r.params['name'] as string, undefined)
+    const name = r.params['name'] as string
+    if (Object.hasOwn(user.limits, name)) setUserLimit(r.users, user.name, name, undefined)
     return r.stored(false)
   })
 }

@@ -61,7 +61,9 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   })
   add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
     const vhost = r.vhost()
-    setVhostLimit(r.broker, vhost, r.params['name'] as string, undefined)
+    // What is not set is removed already, as in RabbitMQ.
+    const name = r.params['name'] as string
+    if (Object.hasOwn(vhost.limits, name)) setVhostLimit(r.broker, vhost, name, undefined)
     return r.stored(false)
   })
 }
