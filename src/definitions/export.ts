@@ -2,8 +2,10 @@
 import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Model } from '../model/model.ts'
+import type { Parameter } from '../model/parameters.ts'
 import type { Json } from '../util/json.ts'
 import { version } from '../util/version.ts'
+import { limitParameters, OPERATOR_POLICY, policyParameters } from './parameters.ts'
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 import { Many } from './written.ts'
 
@@ -37,7 +39,7 @@ export function exportDefinitions(model: Model): Json {
       vhost,
       ...permission,
     })),
-    parameters: [...vhosts.flatMap((v) => vhostParameters(v, true)), ...parameters.list()],
+    parameters: [...vhosts.flatMap(parametersOf), ...parameters.list()],
     global_parameters: [
       { name: 'cluster_name', value: model.identity.clusterName },
       ...parameters.listGlobal().filter((p) => p.name !== 'cluster_name'),
@@ -59,12 +61,9 @@ export function exportVhost(model: Model, vhost: Vhost): Json {
     default_queue_type: defaultQueueType,
     limits: vhost.limits,
     parameters: [
-      ...vhostParameters(vhost, false),
-      ...model.parameters
-        .list()
-        .filter((p) => p.vhost === vhost.name)
-        .map(({ component, name, value }) => ({ component, name, value })),
-    ],
+      ...parametersOf(vhost),
+      ...model.parameters.list().filter((p) => p.vhost === vhost.name),
+    ].map(({ component, name, value }) => ({ component, name, value })),
     ...objects([vhost], false),
   }
 }
@@ -90,19 +89,8 @@ function heading(model: Model, format: string): Json {
 }
 
 /** Operator policies and limits travel as parameters. */
-function vhostParameters(v: Vhost, named: boolean): Json[] {
-  const vhost = named ? { vhost: v.name } : {}
-  const operator = Array.from(v.policies.operator, ({ name, pattern, applyTo, definition, priority }) => ({
-    ...vhost,
-    component: 'operator_policy',
-    name,
-    value: { pattern, 'apply-to': applyTo, definition, priority },
-  }))
-  const limits =
-    Object.keys(v.limits).length === 0
-      ? []
-      : [{ ...vhost, component: 'vhost-limits', name: 'limits', value: v.limits }]
-  return [...operator, ...limits]
+function parametersOf(v: Vhost): Parameter[] {
+  return [...policyParameters(v, OPERATOR_POLICY), ...limitParameters(v)]
 }
 
 function objects(vhosts: readonly Vhost[], named: boolean): Json {

@@ -173,12 +173,12 @@ async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<voi
   const [component, name] = [text(p, 'component'), text(p, 'name')]
   const value = p['value']
   checkParameterSize(value)
-  const isOwn = component === 'operator_policy' || component === 'vhost-limits'
+  const isOwn = component === OPERATOR_POLICY || component === VHOST_LIMITS
   if (isOwn && (value === null || typeof value !== 'object'))
     throw new InvalidRequest(`the value of ${component} must be an object`)
-  if (component === 'operator_policy')
+  if (component === OPERATOR_POLICY)
     await setPolicy(model.broker, vhost, policyRequest(name, pairs(value)), true)
-  else if (component === 'vhost-limits')
+  else if (component === VHOST_LIMITS)
     for (const [limit, n] of Object.entries(pairs(value)))
       setVhostLimit(model.broker, vhost, limit, Number(n))
   else if (component === SHOVEL) {

@@ -9,11 +9,13 @@ import { nextTurn } from '../util/timers.ts'
 import { Series } from './history.ts'
 import type { ManagedNode } from './managed-node.ts'
 import {
+  addQueueSums,
   channelSubject,
   connectionSubject,
   exchangeSubject,
   nodeSubject,
   queueSubject,
+  queueSums,
   type Subject,
   vhostSubject,
   wholeSubject,
@@ -55,9 +57,12 @@ export class Rates {
   /** Each step reads one object. */
   private *readings(): Iterable<void> {
     const { node } = this
-    yield this.note(node, node, wholeSubject)
     yield this.note(this.process, node, nodeSubject)
-    if (node.active === undefined) return
+    let all = queueSums()
+    if (node.active === undefined) {
+      yield this.note(node, { node, queues: all }, wholeSubject)
+      return
+    }
     const { model, server } = node.active
     const { broker } = model
     const byVhost = connectionsByVhost(server.connections)
@@ -66,10 +71,13 @@ export class Rates {
       for (const ch of c.channels) yield this.note(ch, ch, channelSubject)
     }
     for (const v of broker.vhosts.values()) {
-      yield this.note(v, { vhost: v, connections: byVhost.get(v) ?? [] }, vhostSubject)
+      const queues = queueSums(v)
+      all = addQueueSums(all, queues)
+      yield this.note(v, { vhost: v, queues, connections: byVhost.get(v) ?? [] }, vhostSubject)
       for (const x of v.exchanges.values()) yield this.note(x, x, exchangeSubject)
       for (const q of v.queues.values()) yield this.note(q, q, queueSubject)
     }
+    yield this.note(node, { node, queues: all }, wholeSubject)
   }
 
   private note<T>(key: object, owner: T, subject: Subject<T>): void {

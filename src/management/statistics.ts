@@ -12,6 +12,7 @@ import type { ManagedNode } from './managed-node.ts'
 import { nodeNumberNames } from './node-numbers.ts'
 import { connectionsByVhost, type Rates } from './rates.ts'
 import {
+  addQueueSums,
   channelStats,
   channelSubject,
   churnStats,
@@ -21,8 +22,10 @@ import {
   lengthStats,
   nodeSubject,
   octetStats,
+  type QueueSums,
   queueStats,
   queueSubject,
+  queueSums,
   type Subject,
   type Table,
   vhostStats,
@@ -58,6 +61,7 @@ export class Statistics {
   readonly node: ManagedNode
   private readonly rates: Rates
   private byVhost: Map<Vhost, Connection[]> | undefined
+  private readonly sums = new Map<Vhost, QueueSums>()
   private readonly ranges: { readonly [P in Part]: Range | undefined }
 
   /** @throws InvalidRequest for samples that cannot be had */
@@ -135,8 +139,18 @@ export class Statistics {
 
   private vhostStats(v: Vhost, table: Table, part: Part): Json {
     this.byVhost ??= connectionsByVhost(this.node.active?.server.connections ?? [])
-    const sums = { vhost: v, connections: this.byVhost.get(v) ?? [] }
+    const sums = { vhost: v, queues: this.queuesOf(v), connections: this.byVhost.get(v) ?? [] }
     return this.stats(this.rates.of(v), sums, vhostSubject, table, part)
+  }
+
+  /** Added up once for an answer. */
+  private queuesOf(v: Vhost): QueueSums {
+    let sums = this.sums.get(v)
+    if (sums === undefined) {
+      sums = queueSums(v)
+      this.sums.set(v, sums)
+    }
+    return sums
   }
 
   ofVhost(v: Vhost): Json {
@@ -160,7 +174,9 @@ export class Statistics {
   }
 
   private ofWhole(table: Table, part?: Part): Json {
-    return this.stats(this.rates.of(this.node), this.node, wholeSubject, table, part)
+    const vhosts = [...(this.node.active?.model.broker.vhosts.values() ?? [])]
+    const queues = vhosts.map((v) => this.queuesOf(v)).reduce(addQueueSums, queueSums())
+    return this.stats(this.rates.of(this.node), { node: this.node, queues }, wholeSubject, table, part)
   }
 
   /** messages, messages_ready and messages_unacknowledged, with how fast they become more or fewer. */

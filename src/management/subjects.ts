@@ -77,8 +77,22 @@ export const connectionSubject = of<Connection>(octetNames, (c) => [c.octetsRece
   wide: true,
 })
 
+/** The numbers of the queues that there are, summed up. */
+export type QueueSums = readonly number[]
+
+export function queueSums(...vhosts: readonly Vhost[]): QueueSums {
+  const sums = new Array<number>(queueNames.length).fill(0)
+  for (const v of vhosts) for (const q of v.queues.values()) add(sums, queueSubject.read(q), 0)
+  return sums
+}
+
+export function addQueueSums(a: QueueSums, b: QueueSums): QueueSums {
+  return a.map((n, i) => n + (b[i] as number))
+}
+
 export interface VhostSums {
   readonly vhost: Vhost
+  readonly queues: QueueSums
   /** Those to the vhost. */
   readonly connections: readonly Connection[]
 }
@@ -86,7 +100,7 @@ export interface VhostSums {
 /** Of what is in it, and was. */
 export const vhostSubject = of<VhostSums>(
   vhostNames,
-  ({ vhost, connections }) => {
+  ({ vhost, queues, connections }) => {
     const { gone } = vhost
     const out = [
       gone.published,
@@ -113,13 +127,17 @@ export const vhostSubject = of<VhostSums>(
 
 const wholeNames = [...trafficNames, ...churnNames, ...queueNames]
 
+export interface WholeSums {
+  readonly node: ManagedNode
+  readonly queues: QueueSums
+}
+
 /** Of everything; of queues that are gone, too. */
-export const wholeSubject = of<ManagedNode>(
+export const wholeSubject = of<WholeSums>(
   wholeNames,
-  ({ active }) => {
+  ({ node: { active }, queues }) => {
     if (active === undefined) return new Array<number>(wholeNames.length).fill(0)
-    const { broker } = active.model
-    const { counters } = broker
+    const { counters } = active.model.broker
     const sums = [...queueCounterNames.map((n) => counters.goneQueues[n]), 0, 0]
     for (const v of broker.vhosts.values()) addQueues(sums, v, 0)
     return [...trafficNames.map((n) => counters[n]), ...churnNames.map((n) => counters[n]), ...sums]

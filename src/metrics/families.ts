@@ -79,7 +79,11 @@ export function wholeFamilies(
 /** The answer of `/metrics`: sums over all objects, made in pieces. */
 export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
   const { active } = node
-  const own = [...Object.values(nodeFamilies(node)).flat(), ...stateFamilies(node), ...runtimeFamilies()]
+  const own = [
+    ...Object.values(nodeFamilies(node)).flatMap((family) => family()),
+    ...stateFamilies(node),
+    ...runtimeFamilies(),
+  ]
   if (active === undefined) return own
   active.model.broker.turn.pumpNow()
   const counters = queueCounters(active)

@@ -9,55 +9,59 @@ import { type Family, family, labels, type MetricType } from './text.ts'
 
 type Row = readonly [name: string, type: MetricType, help: string, value: number]
 
-/** By their names in `/metrics/detailed?family=`. */
-export type NodeFamilies = { readonly [family: string]: readonly Family[] }
+/** By their names in `/metrics/detailed?family=`, each measured when it is asked for. */
+export type NodeFamilies = { readonly [family: string]: () => readonly Family[] }
 
 function rows(list: readonly Row[]): Family[] {
   return list.map(([name, type, help, value]) => family(`rabbitmq_${name}`, type, help, value))
 }
 
 export function nodeFamilies(node: ManagedNode): NodeFamilies {
-  const values = nodeNumbers(node)
-  const n = (name: (typeof nodeNumberNames)[number]): number => values[nodeNumberNames.indexOf(name)] ?? 0
-  const { alarms } = node
-  const seconds = (node.clock.now() - node.startedAt) / 1000
+  let values: readonly number[] | undefined
+  const n = (name: (typeof nodeNumberNames)[number]): number => {
+    values ??= nodeNumbers(node)
+    return values[nodeNumberNames.indexOf(name)] ?? 0
+  }
   return {
-    node_coarse_metrics: rows([
-      ['process_open_fds', 'gauge', 'Open file descriptors', n('fd_used')],
-      ['process_open_tcp_sockets', 'gauge', 'Open TCP sockets', n('sockets_used')],
-      ['process_resident_memory_bytes', 'gauge', 'Memory used in bytes', n('mem_used')],
-      ['disk_space_available_bytes', 'gauge', 'Disk space available in bytes', n('disk_free')],
-      ['erlang_gc_runs_total', 'counter', 'Total number of garbage collector runs', n('gc_num')],
-      [
-        'erlang_scheduler_context_switches_total',
-        'counter',
-        'Total number of context switches',
-        n('context_switches'),
-      ],
-    ]),
-    node_metrics: rows([
-      ['process_max_fds', 'gauge', 'Open file descriptors limit', FILES_MAX],
-      ['process_max_tcp_sockets', 'gauge', 'Open TCP sockets limit', FILES_MAX],
-      ['resident_memory_limit_bytes', 'gauge', 'Memory high watermark in bytes', memoryLimit(node)],
-      [
-        'disk_space_available_limit_bytes',
-        'gauge',
-        'Free disk space low watermark in bytes',
-        alarms.limits.diskFree,
-      ],
-      ['erlang_uptime_seconds', 'gauge', 'Node uptime', seconds],
-    ]),
-    node_persister_metrics: rows([
-      ['io_read_ops_total', 'counter', 'Total number of I/O read operations', n('io_read_count')],
-      ['io_read_bytes_total', 'counter', 'Total number of I/O bytes read', n('io_read_bytes')],
-      ['io_write_ops_total', 'counter', 'Total number of I/O write operations', n('io_write_count')],
-      ['io_write_bytes_total', 'counter', 'Total number of I/O bytes written', n('io_write_bytes')],
-      ['io_sync_ops_total', 'counter', 'Total number of I/O sync operations', n('io_sync_count')],
-    ]),
-    connection_churn_metrics: churn(node),
-    ra_metrics: journal(node),
-    auth_attempt_metrics: attempts(node),
-    auth_attempt_detailed_metrics: [],
+    node_coarse_metrics: () =>
+      rows([
+        ['process_open_fds', 'gauge', 'Open file descriptors', n('fd_used')],
+        ['process_open_tcp_sockets', 'gauge', 'Open TCP sockets', n('sockets_used')],
+        ['process_resident_memory_bytes', 'gauge', 'Memory used in bytes', n('mem_used')],
+        ['disk_space_available_bytes', 'gauge', 'Disk space available in bytes', n('disk_free')],
+        ['erlang_gc_runs_total', 'counter', 'Total number of garbage collector runs', n('gc_num')],
+        [
+          'erlang_scheduler_context_switches_total',
+          'counter',
+          'Total number of context switches',
+          n('context_switches'),
+        ],
+      ]),
+    node_metrics: () =>
+      rows([
+        ['process_max_fds', 'gauge', 'Open file descriptors limit', FILES_MAX],
+        ['process_max_tcp_sockets', 'gauge', 'Open TCP sockets limit', FILES_MAX],
+        ['resident_memory_limit_bytes', 'gauge', 'Memory high watermark in bytes', memoryLimit(node)],
+        [
+          'disk_space_available_limit_bytes',
+          'gauge',
+          'Free disk space low watermark in bytes',
+          node.alarms.limits.diskFree,
+        ],
+        ['erlang_uptime_seconds', 'gauge', 'Node uptime', (node.clock.now() - node.startedAt) / 1000],
+      ]),
+    node_persister_metrics: () =>
+      rows([
+        ['io_read_ops_total', 'counter', 'Total number of I/O read operations', n('io_read_count')],
+        ['io_read_bytes_total', 'counter', 'Total number of I/O bytes read', n('io_read_bytes')],
+        ['io_write_ops_total', 'counter', 'Total number of I/O write operations', n('io_write_count')],
+        ['io_write_bytes_total', 'counter', 'Total number of I/O bytes written', n('io_write_bytes')],
+        ['io_sync_ops_total', 'counter', 'Total number of I/O sync operations', n('io_sync_count')],
+      ]),
+    connection_churn_metrics: () => churn(node),
+    ra_metrics: () => journal(node),
+    auth_attempt_metrics: () => attempts(node),
+    auth_attempt_detailed_metrics: () => [],
   }
 }
 

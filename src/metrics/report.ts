@@ -35,6 +35,15 @@ interface Found<T> {
 /** Each metric once, though two families have it, with the name it has in the answer. */
 type Named<T> = readonly [name: string, metric: Metric<T>, family: ObjectFamily<T>]
 
+function chooses({ families }: Selection, family: string): boolean {
+  return families?.has(family) !== false
+}
+
+/** One of them at least is asked for. */
+function shows(selection: Selection, families: readonly { readonly family: string }[]): boolean {
+  return families.some(({ family }) => chooses(selection, family))
+}
+
 export class Report {
   private readonly node: ManagedNode
   private readonly selection: Selection
@@ -66,13 +75,13 @@ export class Report {
       pattern === undefined ? found : await namesThatMatch(pattern, found, ({ o }) => o.name)
     const in_ = <T>(v: Vhost, objects: Iterable<T>): Found<T>[] =>
       Array.from(objects, (o) => ({ vhost: v.name, o }))
-    const queues = await matching(all.flatMap((v) => in_(v, v.queues.values())))
-    const exchanges = await matching(all.flatMap((v) => in_(v, v.exchanges.values())))
+    const queues = shows(selection, queueFamilies)
+      ? await matching(all.flatMap((v) => in_(v, v.queues.values())))
+      : []
+    const exchanges = shows(selection, exchangeFamilies)
+      ? await matching(all.flatMap((v) => in_(v, v.exchanges.values())))
+      : []
     return new Report(node, selection, all, queues, exchanges)
-  }
-
-  private chooses({ family }: { readonly family: string }): boolean {
-    return this.selection.families?.has(family) !== false
   }
 
   async *pieces(): AsyncGenerator<string> {
@@ -85,18 +94,19 @@ export class Report {
     yield* this.each(queueFamilies, this.queues, queueKind)
     yield* this.each(exchangeFamilies, this.exchanges, exchangeKind)
     yield* this.each(vhostFamilies, this.vhosts, vhostKind)
-    const connections = [...active.server.connections]
+    const { connections } = active.server
     const found = <T>(objects: readonly T[]): Found<T>[] => objects.map((o) => ({ vhost: '', o }))
-    yield* this.each(connectionFamilies, found(connections), connectionKind)
-    const channels = connections.flatMap((c) => [...c.channels])
-    yield* this.each(channelFamilies, found(channels), channelKind)
+    if (shows(selection, connectionFamilies))
+      yield* this.each(connectionFamilies, found([...connections]), connectionKind)
+    if (shows(selection, channelFamilies))
+      yield* this.each(channelFamilies, found([...connections].flatMap((c) => [...c.channels])), channelKind)
   }
 
   /** Of the node as a whole: by family, or all. */
   private ofNode(): Family[] {
     const { node } = this
-    const families = Object.entries(nodeFamilies(node)).filter(([family]) => this.chooses({ family }))
-    const own = families.flatMap(([, list]) => list)
+    const families = Object.entries(nodeFamilies(node)).filter(([name]) => chooses(this.selection, name))
+    const own = families.flatMap(([, list]) => list())
     if (this.selection.endpoint === 'detailed')
       return own.map((f) => ({ ...f, name: f.name.replace(/^rabbitmq_/, 'rabbitmq_detailed_') }))
     const whole = node.active === undefined ? [] : wholeFamilies(node.active)
@@ -137,7 +147,7 @@ export class Report {
     const prefix = this.selection.endpoint === 'detailed' ? 'rabbitmq_detailed_' : 'rabbitmq_'
     const out = new Map<string, Named<T>>()
     for (const family of families) {
-      if (!this.chooses(family)) continue
+      if (!chooses(this.selection, family.family)) continue
       for (const metric of family.metrics) {
         const name = `${family.cluster === true ? 'rabbitmq_cluster_' : prefix}${metric[0]}`
         if (!out.has(name)) out.set(name, [name, metric, family])

@@ -1,6 +1,12 @@
 /** Runtime parameters: shovels, those that are something else here, and those of features that are not there. */
+import {
+  limitParameters,
+  OPERATOR_POLICY,
+  POLICY,
+  policyParameters,
+  VHOST_LIMITS,
+} from '../../definitions/parameters.ts'
 import { policyRequest } from '../../definitions/requests.ts'
-import { policyJson } from '../../definitions/shapes.ts'
 import type { GlobalParameter, Parameter, ParameterName } from '../../model/parameters.ts'
 import {
   checkParameterSize,
@@ -18,10 +24,6 @@ import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { clusterId } from '../node.ts'
-
-const LIMITS = 'vhost-limits'
-const POLICY = 'policy'
-const OPERATOR_POLICY = 'operator_policy'
 
 export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
   for (const path of ['parameters', 'parameters/:component', 'parameters/:component/:vhost'])
@@ -54,7 +56,7 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
     const { component = '' } = r.params
     checkComponent(r, component)
     const p = found(r)
-    if (component === LIMITS) setVhostLimits(r.broker, vhost, {})
+    if (component === VHOST_LIMITS) setVhostLimits(r.broker, vhost, {})
     else if (component === OPERATOR_POLICY) await removePolicy(r.broker, vhost, p.name, true)
     else r.model.parameters.remove(p)
     return r.stored(false)
@@ -65,7 +67,7 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
 /** @throws HttpError 400, 401 */
 function checkComponent(r: Request, component: string): void {
   if (component === POLICY) throw badRequest('policies may not be set using this method')
-  if (component === LIMITS || component === OPERATOR_POLICY) r.need('administrator')
+  if (component === VHOST_LIMITS || component === OPERATOR_POLICY) r.need('administrator')
 }
 
 /** What is kept without effect says so. @throws UnknownComponent; InvalidRequest for a shovel */
@@ -91,20 +93,11 @@ function rows(r: Request): Parameter[] {
   const { component } = r.params
   const visible = new Set(vhosts.map((v) => v.name))
   const wanted = (c: string): boolean => component === undefined || component === c
-  const own = vhosts.flatMap((v): Parameter[] => {
-    const policies = (set: Iterable<Parameters<typeof policyJson>[0]>, c: string): Parameter[] =>
-      Array.from(set, (p) => {
-        const { name, ...value } = policyJson(p)
-        return { value, vhost: v.name, component: c, name: p.name }
-      })
-    return [
-      ...(wanted(LIMITS) && Object.keys(v.limits).length > 0
-        ? [{ value: v.limits, vhost: v.name, component: LIMITS, name: 'limits' }]
-        : []),
-      ...(wanted(OPERATOR_POLICY) ? policies(v.policies.operator, OPERATOR_POLICY) : []),
-      ...(component === POLICY ? policies(v.policies.user, POLICY) : []),
-    ]
-  })
+  const own = vhosts.flatMap((v) => [
+    ...(wanted(VHOST_LIMITS) ? limitParameters(v) : []),
+    ...(wanted(OPERATOR_POLICY) ? policyParameters(v, OPERATOR_POLICY) : []),
+    ...(component === POLICY ? policyParameters(v, POLICY) : []),
+  ])
   return [...own, ...r.model.parameters.list().filter((p) => visible.has(p.vhost) && wanted(p.component))]
 }
 
