@@ -7,7 +7,7 @@ import { go, to } from '../router.ts'
 import type { Channel, Connection, Table } from '../types.ts'
 import { Badge, Card, Facts, Failure, Heading, Loading, Name, TableValue } from '../ui/basic.tsx'
 import { Chart } from '../ui/chart.tsx'
-import { ask } from '../ui/dialog.tsx'
+import { AskButton } from '../ui/dialog.tsx'
 import { type Column, Count, Filter, Grid, useOrder } from '../ui/grid.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
 import { ChannelTable } from './channels.tsx'
@@ -183,27 +183,21 @@ export function OneConnection({ name }: { name: string }) {
 
 function Close({ connection: c, target }: { connection: Connection; target: string }) {
   return (
-    <button
-      type="button"
-      class="button danger"
-      onClick={() =>
-        ask({
-          title: 'Close this connection?',
-          text: (
-            <p>
-              The client {clientOf(c)} of user {visible(c.user)} at {c.peer_host} loses its connection with{' '}
-              {plural(c.channels, 'channel')}. What its consumers have not acknowledged goes back to the
-              queues, and its exclusive queues are destroyed. It may connect again.
-            </p>
-          ),
-          verb: 'Close connection',
-          run: () => change('DELETE', target, undefined, { 'x-reason': 'Closed by an operator' }),
-          done: 'The connection is closed.',
-          after: () => go(['connections']),
-        })
+    <AskButton
+      title="Close this connection?"
+      text={
+        <p>
+          The client {clientOf(c)} of user {visible(c.user)} at {c.peer_host} loses its connection with{' '}
+          {plural(c.channels, 'channel')}. What its consumers have not acknowledged goes back to the queues,
+          and its exclusive queues are destroyed. It may connect again.
+        </p>
       }
+      verb="Close connection"
+      run={() => change('DELETE', target, undefined, { 'x-reason': 'Closed by an operator' })}
+      done="The connection is closed."
+      after={() => go(['connections'])}
     >
       Close
-    </button>
+    </AskButton>
   )
 }

@@ -19,7 +19,7 @@ import {
   Tabs,
 } from '../ui/basic.tsx'
 import { Chart } from '../ui/chart.tsx'
-import { ask } from '../ui/dialog.tsx'
+import { AskButton } from '../ui/dialog.tsx'
 import { Bindings } from './bindings.tsx'
 import { LiveTail } from './live.tsx'
 import { RangeChoice, useRange } from './overview.tsx'
@@ -105,27 +105,21 @@ interface DeleteProps {
 
 function Delete({ exchange: x, target, bindings }: DeleteProps) {
   return (
-    <button
-      type="button"
-      class="button danger"
-      onClick={() =>
-        ask({
-          title: `Delete ${x.name}?`,
-          text: (
-            <p>
-              The exchange <Name of={x.name} /> in {x.vhost} will be destroyed with{' '}
-              {plural(bindings?.length ?? 0, 'binding')} from it, and those to it. Who publishes to it
-              afterwards gets an error.
-            </p>
-          ),
-          verb: 'Delete exchange',
-          run: () => change('DELETE', target),
-          done: `${x.name} is deleted.`,
-          after: () => go(['exchanges']),
-        })
+    <AskButton
+      title={`Delete ${x.name}?`}
+      text={
+        <p>
+          The exchange <Name of={x.name} /> in {x.vhost} will be destroyed with{' '}
+          {plural(bindings?.length ?? 0, 'binding')} from it, and those to it. Who publishes to it afterwards
+          gets an error.
+        </p>
       }
+      verb="Delete exchange"
+      run={() => change('DELETE', target)}
+      done={`${x.name} is deleted.`}
+      after={() => go(['exchanges'])}
     >
       Delete
-    </button>
+    </AskButton>
   )
 }

@@ -5,12 +5,13 @@ import { rate } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { go, usePlace } from '../router.ts'
 import { type Exchange, type Overview, rateOf } from '../types.ts'
-import { Badge, Card, ExchangeLink, Heading } from '../ui/basic.tsx'
+import { Badge, Card, ExchangeLink } from '../ui/basic.tsx'
 import { say } from '../ui/dialog.tsx'
 import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
-import { type Column, Count, Filter, Grid, useOrder } from '../ui/grid.tsx'
+import { type Column, useOrder } from '../ui/grid.tsx'
+import { ObjectList } from '../ui/object-list.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
-import { useVhosts, VhostChoice } from '../ui/vhost-choice.tsx'
+import { useVhostField } from '../ui/vhost-choice.tsx'
 
 const columns: readonly Column<Exchange>[] = [
   {
@@ -58,47 +59,28 @@ export function Exchanges() {
   const vhost = usePlace().query.get('vhost') ?? ''
   const order = useOrder()
   const rows = useRemoteRows<Exchange>(vhost === '' ? 'exchanges' : `exchanges/${enc(vhost)}`, columns, order)
-  const [adding, setAdding] = useState(false)
   return (
-    <>
-      <Heading title="Exchanges">
-        <button
-          type="button"
-          class="button primary"
-          aria-expanded={adding}
-          onClick={() => setAdding(!adding)}
-        >
-          Add exchange
-        </button>
-      </Heading>
-      {adding ? <AddExchange vhost={vhost} /> : null}
-      <div class="tools">
-        <Filter label="Filter by name" regex />
-        <VhostChoice value={vhost} />
-        <Count rows={rows} what="exchanges" />
-      </div>
-      <Grid
-        label="Exchanges"
-        columns={columns}
-        rows={rows}
-        order={order}
-        id={(x) => `${x.vhost}\n${x.name}`}
-        empty="There are no exchanges."
-      />
-    </>
+    <ObjectList
+      title="Exchanges"
+      one="exchange"
+      vhost={vhost}
+      form={<AddExchange vhost={vhost} />}
+      columns={columns}
+      rows={rows}
+      order={order}
+      empty="There are no exchanges."
+    />
   )
 }
 
 function AddExchange({ vhost: usual }: { vhost: string }) {
-  const vhosts = useVhosts()
   const types = usePoll<Overview>('overview', 60_000).data?.exchange_types.map((t) => t.name) ?? ['direct']
-  const [vhost, setVhost] = useState(usual)
+  const [target, vhostField] = useVhostField(usual)
   const [name, setName] = useState('')
   const [type, setType] = useState('direct')
   const [durable, setDurable] = useState(true)
   const [internal, setInternal] = useState(false)
   const [args, setArgs] = useState('')
-  const target = vhost === '' ? (vhosts[0] ?? '/') : vhost
   const add = async (): Promise<void> => {
     const body = { type, durable, internal, arguments: jsonObject(args, 'Arguments') }
     await change('PUT', `exchanges/${path(target, name)}`, body)
@@ -109,12 +91,7 @@ function AddExchange({ vhost: usual }: { vhost: string }) {
     <Card title="Add exchange">
       <Form submit="Add exchange" run={add}>
         <Field label="Name" value={name} change={setName} required autoFocus />
-        <Choice
-          label="Virtual host"
-          value={target}
-          change={setVhost}
-          of={vhosts.map((v) => [v, v] as const)}
-        />
+        {vhostField}
         <Choice label="Type" value={type} change={setType} of={types.map((t) => [t, t] as const)} />
         <Check label="Durable" value={durable} change={setDurable} />
         <Check label="Internal: only other exchanges publish to it" value={internal} change={setInternal} />

@@ -19,7 +19,7 @@ import {
   Tabs,
 } from '../ui/basic.tsx'
 import { Chart } from '../ui/chart.tsx'
-import { ask } from '../ui/dialog.tsx'
+import { AskButton } from '../ui/dialog.tsx'
 import { Bindings } from './bindings.tsx'
 import { ConsumerTable } from './consumers.tsx'
 import { DiagnosisCard } from './diagnosis.tsx'
@@ -226,21 +226,16 @@ function DeleteText({ bound, ...of }: Seen & { bound: number }) {
 
 function Purge({ queue: q, target }: { queue: Queue; target: string }) {
   return (
-    <button
-      type="button"
-      class="button"
-      onClick={() =>
-        ask({
-          title: `Purge ${q.name}?`,
-          text: <PurgeText seen={q} target={target} />,
-          verb: 'Purge',
-          run: () => change('DELETE', `${target}/contents`),
-          done: `${q.name} is purged.`,
-        })
-      }
+    <AskButton
+      kind=""
+      title={`Purge ${q.name}?`}
+      text={<PurgeText seen={q} target={target} />}
+      verb="Purge"
+      run={() => change('DELETE', `${target}/contents`)}
+      done={`${q.name} is purged.`}
     >
       Purge
-    </button>
+    </AskButton>
   )
 }
 
@@ -253,21 +248,15 @@ interface DeleteProps {
 function Delete({ queue: q, target, bindings }: DeleteProps) {
   const bound = bindings?.filter((b) => b.source !== '').length ?? 0
   return (
-    <button
-      type="button"
-      class="button danger"
-      onClick={() =>
-        ask({
-          title: `Delete ${q.name}?`,
-          text: <DeleteText seen={q} target={target} bound={bound} />,
-          verb: 'Delete queue',
-          run: () => change('DELETE', target),
-          done: `${q.name} is deleted.`,
-          after: () => go(['queues']),
-        })
-      }
+    <AskButton
+      title={`Delete ${q.name}?`}
+      text={<DeleteText seen={q} target={target} bound={bound} />}
+      verb="Delete queue"
+      run={() => change('DELETE', target)}
+      done={`${q.name} is deleted.`}
+      after={() => go(['queues'])}
     >
       Delete
-    </button>
+    </AskButton>
   )
 }

@@ -4,13 +4,14 @@ import { change, enc, path } from '../api.ts'
 import { bytes, count, growth, rate } from '../format.ts'
 import { go, usePlace } from '../router.ts'
 import { type Queue, rateOf } from '../types.ts'
-import { Badge, Card, Heading, QueueLink } from '../ui/basic.tsx'
+import { Badge, Card, QueueLink } from '../ui/basic.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
 import { say } from '../ui/dialog.tsx'
 import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
-import { type Column, Count, Filter, Grid, useOrder } from '../ui/grid.tsx'
+import { type Column, useOrder } from '../ui/grid.tsx'
+import { ObjectList } from '../ui/object-list.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
-import { useVhosts, VhostChoice } from '../ui/vhost-choice.tsx'
+import { useVhostField } from '../ui/vhost-choice.tsx'
 
 const columns: readonly Column<Queue>[] = [
   {
@@ -118,45 +119,26 @@ export function Queues() {
   const vhost = query.get('vhost') ?? ''
   const order = useOrder()
   const rows = useRemoteRows<Queue>(vhost === '' ? 'queues' : `queues/${enc(vhost)}`, columns, order, needed)
-  const [adding, setAdding] = useState(false)
   return (
-    <>
-      <Heading title="Queues">
-        <button
-          type="button"
-          class="button primary"
-          aria-expanded={adding}
-          onClick={() => setAdding(!adding)}
-        >
-          Add queue
-        </button>
-      </Heading>
-      {adding ? <AddQueue vhost={vhost} /> : null}
-      <div class="tools">
-        <Filter label="Filter by name" regex />
-        <VhostChoice value={vhost} />
-        <Count rows={rows} what="queues" />
-      </div>
-      <Grid
-        label="Queues"
-        columns={columns}
-        rows={rows}
-        order={order}
-        id={(q) => `${q.vhost}\n${q.name}`}
-        empty={<ConnectHelp />}
-      />
-    </>
+    <ObjectList
+      title="Queues"
+      one="queue"
+      vhost={vhost}
+      form={<AddQueue vhost={vhost} />}
+      columns={columns}
+      rows={rows}
+      order={order}
+      empty={<ConnectHelp />}
+    />
   )
 }
 
 function AddQueue({ vhost: usual }: { vhost: string }) {
-  const vhosts = useVhosts()
-  const [vhost, setVhost] = useState(usual)
+  const [target, vhostField] = useVhostField(usual)
   const [name, setName] = useState('')
   const [type, setType] = useState('')
   const [durable, setDurable] = useState(true)
   const [args, setArgs] = useState('')
-  const target = vhost === '' ? (vhosts[0] ?? '/') : vhost
   const add = async (): Promise<void> => {
     const body = {
       durable,
@@ -170,12 +152,7 @@ function AddQueue({ vhost: usual }: { vhost: string }) {
     <Card title="Add queue">
       <Form submit="Add queue" run={add}>
         <Field label="Name" value={name} change={setName} required autoFocus />
-        <Choice
-          label="Virtual host"
-          value={target}
-          change={setVhost}
-          of={vhosts.map((v) => [v, v] as const)}
-        />
+        {vhostField}
         <Choice
           label="Type"
           value={type}

@@ -6,7 +6,7 @@ import { usePoll } from '../poll.ts'
 import { to } from '../router.ts'
 import type { Permission, TopicPermission, User } from '../types.ts'
 import { Badge, Card, Heading, Name } from '../ui/basic.tsx'
-import { ask, say } from '../ui/dialog.tsx'
+import { AskButton, ask, say } from '../ui/dialog.tsx'
 import { Field, Form } from '../ui/form.tsx'
 import { Limits } from '../ui/limits.tsx'
 import { everything, PatternFields } from '../ui/patterns.tsx'
@@ -93,26 +93,21 @@ function PermissionList({ name, of }: { name: string; of: readonly Permission[] 
           <span>
             read <code>{visible(p.read) || '(nothing)'}</code>
           </span>
-          <button
-            type="button"
-            class="button small danger"
-            onClick={() =>
-              ask({
-                title: 'Remove this permission?',
-                text: (
-                  <p>
-                    <Name of={name} /> may do nothing in {p.vhost} any more; this holds at once, for open
-                    connections too.
-                  </p>
-                ),
-                verb: 'Remove',
-                run: () => change('DELETE', `permissions/${path(p.vhost, name)}`),
-                done: 'Removed.',
-              })
+          <AskButton
+            kind="small danger"
+            title="Remove this permission?"
+            text={
+              <p>
+                <Name of={name} /> may do nothing in {p.vhost} any more; this holds at once, for open
+                connections too.
+              </p>
             }
+            verb="Remove"
+            run={() => change('DELETE', `permissions/${path(p.vhost, name)}`)}
+            done="Removed."
           >
             Remove
-          </button>
+          </AskButton>
         </li>
       ))}
     </ul>
@@ -150,26 +145,21 @@ function TopicList({ name, of }: { name: string; of: readonly TopicPermission[] 
           <span>
             read <code>{visible(p.read)}</code>
           </span>
-          <button
-            type="button"
-            class="button small danger"
-            onClick={() =>
-              ask({
-                title: 'Remove this topic permission?',
-                text: (
-                  <p>
-                    Routing keys of the exchange <Name of={p.exchange} /> are not limited for{' '}
-                    <Name of={name} /> any more.
-                  </p>
-                ),
-                verb: 'Remove',
-                run: () => change('DELETE', `topic-permissions/${path(p.vhost, name, p.exchange)}`),
-                done: 'Removed.',
-              })
+          <AskButton
+            kind="small danger"
+            title="Remove this topic permission?"
+            text={
+              <p>
+                Routing keys of the exchange <Name of={p.exchange} /> are not limited for <Name of={name} />{' '}
+                any more.
+              </p>
             }
+            verb="Remove"
+            run={() => change('DELETE', `topic-permissions/${path(p.vhost, name, p.exchange)}`)}
+            done="Removed."
           >
             Remove
-          </button>
+          </AskButton>
         </li>
       ))}
     </ul>

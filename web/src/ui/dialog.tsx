@@ -26,6 +26,20 @@ export function ask(q: Question): void {
   question.set(q)
 }
 
+interface AskButtonProps extends Question {
+  children: ComponentChildren
+  kind?: 'danger' | 'small danger' | ''
+}
+
+/** A button that asks before it does something. */
+export function AskButton({ children, kind = 'danger', ...asked }: AskButtonProps) {
+  return (
+    <button type="button" class={`button ${kind}`} onClick={() => ask(asked)}>
+      {children}
+    </button>
+  )
+}
+
 export function say(text: string): void {
   const id = ++lastNote
   notes.set([...notes.get().slice(-3), { id, text }])
