@@ -1,4 +1,4 @@
-/** A message with one more header, without taking the others apart. */
+/** Adds a header to a message without decoding the others. */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
@@ -8,7 +8,7 @@ import { InboundMessage, propertiesOffset, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 
 /**
- * @param name of the header; one of that name which is there already goes
+ * @param name of the header; replaces an existing header of that name
  * @param field name, type letter and value as they stand on the wire
  */
 export function withHeader(segment: Segment, index: number, name: string, field: Buffer): InboundMessage {

@@ -35,33 +35,33 @@ const RANDOM_STEPS = 2 ** 32
 export interface BrokerSettings {
   /** Octets of messages that may stay in memory where a store can take the rest. */
   readonly messageMemoryBytes: number
-  /** Told when much memory has become garbage and little goes on. */
+  /** Called when much memory has become garbage and the broker is idle. */
   readonly memoryFreed?: (() => void) | undefined
   /** The vhost of a new store. Default `/`. */
   readonly defaultVhost?: string | undefined
-  /** The kind of queues whose declaration does not say. Default classic. */
+  /** The type of queues declared without one. Default classic. */
   readonly defaultQueueType?: string | undefined
   /** Whether a quorum queue may be declared again as another kind of queue; its arguments still count. */
   readonly relaxedQuorumChecks?: boolean | undefined
   /** How long a delivery may stay unsettled where the queue does not say, in ms. Default 0 = for ever. */
   readonly consumerTimeout?: number | undefined
-  /** Octets of a body, at most. */
+  /** Maximum size of a body, in octets. */
   readonly messageBytesMax?: number | undefined
-  /** Of the version that is announced. */
+  /** Behaviour that depends on the announced version. */
   readonly semantics?: Semantics | undefined
-  /** 0 up to 1, exclusive. Default: chance. */
+  /** Returns a number from 0 up to 1, exclusive. Default: Math.random. */
   readonly random?: (() => number) | undefined
   /** Infinity = no limit. */
   readonly limits?:
     | { readonly vhosts: number; readonly queues: number; readonly exchanges: number }
     | undefined
-  /** A vhost is new. */
+  /** A vhost was created. */
   readonly vhostMade?: ((vhost: Vhost) => void) | undefined
-  /** A queue has gone by itself: it has expired, or lost its last consumer. */
+  /** A queue was deleted automatically: it expired, or lost its last consumer. */
   readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
-  /** Where failures are counted. Default: they are thrown. */
+  /** Counts failures. Default: they are thrown. */
   readonly failures?: Failures | undefined
-  /** The pattern of a policy cannot be decided for some name. */
+  /** Matching a policy's pattern against some name took too many steps. */
   readonly policyWarning?: ((vhost: string, policy: string, text: string) => void) | undefined
 }
 
@@ -73,20 +73,20 @@ function throwOn(clock: Clock): Failures {
 
 export class Broker {
   readonly vhosts = new Map<string, Vhost>()
-  /** Names of vhosts that are being removed. */
+  /** Vhosts whose removal is in progress, by name. */
   readonly going = new Set<string>()
   readonly clock: Clock
   readonly turn: Turn
   readonly counters = new BrokerCounters()
   readonly failures: Failures
-  /** Of the store, those that could not be brought back among them. */
+  /** The objects of the store, including those that could not be restored. */
   readonly objects: StoredObjects
   readonly commit: GroupCommit
-  /** Of the version of RabbitMQ that is announced. */
+  /** Behaviour that depends on the announced version of RabbitMQ. */
   readonly semantics: Semantics
-  /** Octets of a body, at most: 406 beyond. */
+  /** Maximum size of a body, in octets; larger ones are refused with 406. */
   readonly messageBytesMax: number
-  /** Octets that may be on their way to the disk. */
+  /** Maximum octets that may be waiting for the disk. */
   commitBytesMax = COMMIT_BYTES_MAX
   /** The store was empty at the start. */
   isNew = false
@@ -147,7 +147,7 @@ export class Broker {
     })
   }
 
-  /** Brings back what the store holds; a new store gets the vhost `/`. */
+  /** Restores the contents of the store; a new store gets the vhost `/`. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: this.commit.spillLogsFrom })
     restoreVhosts(this.topology, this)
@@ -213,7 +213,7 @@ export class Broker {
     return v
   }
 
-  /** Makes the vhost, or gives the one of that name other properties. */
+  /** Creates the vhost, or changes the properties of an existing one. */
   setVhost(info: VhostInfo): Vhost {
     const existing = this.vhosts.get(info.name)
     const v = existing ?? this.makeVhost(info)
@@ -231,8 +231,8 @@ export class Broker {
   }
 
   /**
-   * Everything in it goes; nobody can use it from now on. Whoever calls has ended its connections. Where the process ends
-   * before that is done, the next start goes on with it. Comes to false where there is none.
+   * Deletes a vhost with everything in it; from now on it cannot be used. The caller has closed its connections. If the
+   * process ends before this is done, the next start completes it. Results in false if there is no such vhost.
    */
   *removingVhost(name: string): Steps<boolean> {
     const v = this.vhosts.get(name)
@@ -247,7 +247,7 @@ export class Broker {
   }
 
   /**
-   * Makes an exchange that does not exist yet, of a type that exists; whoever calls has checked the rest.
+   * Creates an exchange of a known type that does not exist yet; the caller has checked everything else.
    * @throws AmqpError 406 for arguments that the type cannot use
    */
   createExchange(vhost: Vhost, wanted: ExchangeInfo): Exchange {
@@ -272,7 +272,9 @@ export class Broker {
     return { routing, deduplication, log }
   }
 
-  /** What an exchange has held back comes to it again when its time has come, marked so that it is not held again. */
+  /**
+   * A message held by a delayed exchange comes back to it when its delay is over, marked so that it is not held again.
+   */
   private held(vhost: Vhost, x: Exchange): void {
     if (x.log === undefined) return
     this.delays.register(x.log, (m, keys) => {
@@ -286,7 +288,7 @@ export class Broker {
     })
   }
 
-  /** Makes a queue that does not exist yet; whoever calls has checked everything. */
+  /** Creates a queue that does not exist yet; the caller has checked everything. */
   createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): Queue {
     // An exclusive queue ends with its connection, so there is nothing to keep.
     const info = { ...wanted, durable: wanted.durable && !wanted.exclusive }
@@ -298,7 +300,7 @@ export class Broker {
     return queue
   }
 
-  /** The queue behind a requester's direct reply-to; it goes with its one consumer. */
+  /** The queue behind a requester's direct reply-to; it is deleted with its only consumer. */
   createReplyQueue(vhost: Vhost, name: string, owner: object): Queue {
     const args = FieldTable.empty
     const info = { name, durable: false, exclusive: true, autoDelete: true, kind: classic, arguments: args }
@@ -328,18 +330,18 @@ export class Broker {
     return this.pager.resident
   }
 
-  /** Octets of messages that may be in memory before anything is paged out. */
+  /** Octets of messages in memory above which segments are paged out. */
   get memoryBytes(): number {
     return this.pager.budget
   }
 
-  /** Gives back memory that is only kept for reuse; the garbage collector has the last word. */
+  /** Releases memory that is kept for reuse, for the garbage collector to free. */
   forgetMemory(): void {
     this.pager.forgetPool()
     forgetMemory()
   }
 
-  /** More is coming in than the disk takes: publishers have to wait for the next flush. */
+  /** Messages come in faster than the disk takes them: publishers wait for the next flush. */
   get overloaded(): boolean {
     return (
       this.commit.busy &&

@@ -1,4 +1,4 @@
-/** Making a message out of its parts: what the broker publishes itself, and what had to be rewritten. */
+/** Builds a message from its parts: for messages that the broker publishes itself or has to rewrite. */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FrameWriter } from '../protocol/frame-writer.ts'
 import { encodeProperties, type Properties } from '../protocol/generated/properties.ts'
@@ -9,7 +9,7 @@ const PERSISTENT = 2
 
 /**
  * Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` stays as it is.
- * @throws RangeError for what has no form on the wire, or could not be read back
+ * @throws RangeError for values that cannot be encoded, or could not be read back
  */
 export function encodeContent(
   exchange: string,

@@ -1,4 +1,4 @@
-/** What is counted as it happens, for the HTTP API and for metrics: plain numbers, which only grow. */
+/** Counters for the HTTP API and the metrics: plain numbers that only grow. */
 
 /** Of one queue. */
 export class QueueCounters {
@@ -56,7 +56,7 @@ interface CountedConnection {
   readonly octetsSent: number
 }
 
-/** Of what a vhost had and has no more: its numbers only grow. */
+/** Totals of objects that a vhost no longer has, so that its own totals only grow. */
 export class GoneCounters {
   readonly queues = new QueueCounters()
   readonly channels = new ChannelCounters()
@@ -77,9 +77,9 @@ export const messageSizeBounds = [100, 1e3, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8] as con
 
 const SUM = messageSizeBounds.length + 1
 
-/** How large the bodies of published messages are. Asked once per message: some 1 ns. */
+/** A histogram of the body sizes of published messages. Called once per message: about 1 ns. */
 export class MessageSizes {
-  /** By the first bound that is not exceeded, then those above all; the sum of octets is the last. */
+  /** One counter for each bound, one for larger bodies, and the sum of octets last. */
   private readonly numbers = new Float64Array(messageSizeBounds.length + 2)
 
   note(size: number): void {
@@ -111,7 +111,7 @@ export class BrokerCounters {
   routed = 0
   unroutableReturned = 0
   unroutableDropped = 0
-  /** Publishes of which something goes to the disk. */
+  /** Publishes that reached at least one durable queue as persistent messages. */
   persisted = 0
   connectionsOpened = 0
   connectionsClosed = 0

@@ -1,4 +1,4 @@
-/** The caches of deduplication.ts as metadata: one small value for each entry, in the batch of its message. */
+/** Stores the caches of deduplication.ts as metadata: one small value per entry, in the same batch as its message. */
 import type { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -12,7 +12,7 @@ export class StoredDeduplication implements DeduplicationStore {
   private readonly storage: Storage
   private readonly commit: GroupCommit
 
-  /** @param owner says whose cache it is; no other has the same */
+  /** @param owner unique name of the cache's owner */
   constructor(owner: string, storage: Storage, commit: GroupCommit) {
     this.prefix = `dedup:${owner}:`
     this.storage = storage
@@ -44,7 +44,7 @@ export class StoredDeduplication implements DeduplicationStore {
   }
 }
 
-/** undefined for what cannot be read: that message may come twice, and the queue or exchange starts. */
+/** undefined for an entry that cannot be read: its message may be accepted twice, but the queue or exchange starts. */
 function parse(value: Uint8Array): [text: string, until: number] | undefined {
   try {
     const entry = JSON.parse(Buffer.from(value).toString()) as unknown

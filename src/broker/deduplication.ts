@@ -1,8 +1,8 @@
 /**
- * Publish deduplication: of messages that carry the same `x-deduplication-header`, only the first one passes. An exchange
- * or a queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or for the
- * message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message. Values can be as
- * long as a frame: of a long one only a digest is remembered, so that a cache has a bound in octets too.
+ * Publish deduplication: of messages that carry the same `x-deduplication-header`, only the first one passes. An
+ * exchange or a queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or
+ * for the message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message. Values
+ * can be as long as a frame: of a long one only a digest is remembered, so that a cache has a bound in octets too.
  */
 import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
@@ -12,9 +12,9 @@ import { type InboundMessage, readContent } from './message.ts'
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
 
-/** Of a value as it is remembered, about what an entry takes anyway. */
+/** Longest value kept as it is, about the size of an entry in any case. */
 const KEY_CHARACTERS_MAX = 64
-/** 192 bits: nobody finds two values with the same. */
+/** 192 bits, which makes collisions infeasible. */
 const DIGEST_CHARACTERS = 32
 
 interface Entry {
@@ -24,7 +24,7 @@ interface Entry {
   readonly until: number
 }
 
-/** Where the entries of one cache are kept. */
+/** Storage of the entries of one cache. */
 export interface DeduplicationStore {
   load(): Iterable<{ number: number; value: string; until: number }>
   put(number: number, value: string, until: number): void
@@ -38,11 +38,11 @@ export class Deduplication {
   private readonly store: DeduplicationStore | undefined
   /** Oldest first. */
   private readonly entries = new Map<string, Entry>()
-  /** Goes on where it stopped: what it has passed is gone, and what is new comes behind. */
+  /** Continues where it stopped: entries it has passed are gone, and new ones are appended. */
   private oldest = this.entries.keys()
   private next = 0
 
-  /** @param store undefined where nothing outlives the process */
+  /** @param store undefined if nothing outlives the process */
   constructor(args: FieldTable, store: DeduplicationStore | undefined) {
     const number = (name: string): number | undefined => {
       const v = args.get(name)
@@ -55,7 +55,7 @@ export class Deduplication {
       const key = shortened(value)
       this.entries.set(key, { number: n, until })
       this.next = Math.max(this.next, n + 1)
-      // Earlier releases have stored values whole.
+      // Earlier releases stored values in full.
       if (key !== value) store?.put(n, key, until)
     }
   }
@@ -64,7 +64,7 @@ export class Deduplication {
     return this.entries.size
   }
 
-  /** The same value has passed before. */
+  /** Whether the same value has been seen before. */
   isDuplicate(headers: FieldTable | undefined, now: number): boolean {
     const value = cacheKey(headers)
     if (value === undefined) return false
@@ -72,7 +72,7 @@ export class Deduplication {
     return entry !== undefined && (entry.until === 0 || entry.until >= now)
   }
 
-  /** False where the same message has been here before; `admits` says whether one that is new will be kept. */
+  /** False if the message is a duplicate; `admits` says whether a new one will be accepted. */
   isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
     const headers = headersOf(m)
     if (this.isDuplicate(headers, now)) return false
@@ -80,7 +80,7 @@ export class Deduplication {
     return true
   }
 
-  /** Remembers the message's value from now on. */
+  /** Remembers the message's value. */
   admit(headers: FieldTable | undefined, now: number): void {
     const value = cacheKey(headers)
     if (value === undefined) return
@@ -131,7 +131,10 @@ function cacheKey(headers: FieldTable | undefined): string | undefined {
   return text === undefined ? undefined : shortened(text)
 }
 
-/** The text, or where it is long its digest, which no text looks like: they begin with the letter of a type. */
+/**
+ * The text, or the digest of a long one. A digest cannot be mistaken for a text, because texts begin with a type
+ * letter.
+ */
 function shortened(text: string): string {
   if (text.length <= KEY_CHARACTERS_MAX) return text
   return `#${createHash('sha256').update(text).digest('base64').slice(0, DIGEST_CHARACTERS)}`

@@ -1,6 +1,6 @@
 /**
- * Direct reply-to (behaviour.md section 9): replies go straight to the requester's channel. Behind the name stands a
- * transient queue of that channel alone, found only by the default exchange and listed nowhere.
+ * Direct reply-to (behaviour.md section 9): replies go straight to the requester's channel. The name stands for a
+ * transient queue of that channel, which only the default exchange can find and no list shows.
  */
 
 /** The name that requesters consume from and put into reply-to. */

@@ -1,6 +1,6 @@
 /**
- * What has failed although nothing should: counted by the kind of its owner and logged with its stack, the first ones of a
- * minute each, the rest as a number, so that a failure that comes again and again does not fill the disk.
+ * Counts and logs unexpected failures by the kind of their owner. The first ones in a minute are logged with their
+ * stack, the rest as a number, so that a repeated failure does not fill the disk.
  */
 import { FAILURES_LOGGED_PER_MINUTE } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
@@ -37,7 +37,7 @@ export class Failures {
     this.counts = Object.fromEntries(ownerKinds.map((k) => [k, 0])) as Record<OwnerKind, number>
   }
 
-  /** @param whose what the log says of the owner */
+  /** @param whose identifies the owner in the log */
   note(
     kind: OwnerKind,
     whose: object,

@@ -1,6 +1,6 @@
 /**
- * The firehose (behaviour.md section 18): while a vhost is traced, a copy of whatever is published or delivered in it goes
- * to amq.rabbitmq.trace. Not stored: a restart ends it.
+ * The firehose (behaviour.md section 18): while a vhost is traced, a copy of whatever is published or delivered in it
+ * goes to amq.rabbitmq.trace. Not stored: a restart ends it.
  */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
@@ -26,7 +26,7 @@ export class Firehose implements Tracer {
   private readonly node: string
   private readonly owner: Owner
 
-  /** @param owner who is charged with copies that cannot be made: what is copied goes its way */
+  /** @param owner is charged with copies that cannot be made; the original is not affected */
   constructor(vhost: TracedVhost, node: string, owner: Owner) {
     this.vhost = vhost
     this.owner = owner
@@ -57,7 +57,7 @@ export class Firehose implements Tracer {
     if (exchange === undefined || content.exchange === TRACE_EXCHANGE) return
     const { properties } = content
     const { headers } = properties
-    // What a trace of a trace of a trace holds could not be read back.
+    // Deeper nested traces could not be read back.
     const fits = headers === undefined || headers.depth + 2 <= TABLE_DEPTH_INSIDE_MAX
     const description = {
       exchange_name: content.exchange,
@@ -70,7 +70,7 @@ export class Firehose implements Tracer {
       user: userName,
       ...more,
     }
-    // A name may take a whole short string.
+    // A name may fill a short string.
     const routingKey = cutToOctets(key, SHORT_STRING_BYTES_MAX)
     publishContent(this.vhost, exchange, [routingKey], {
       exchange: TRACE_EXCHANGE,

@@ -1,23 +1,23 @@
 /**
- * Work that may be long, in steps: of each job so many in a turn, and of all together so many ms, so that everybody else
- * has their turn in between. A job that is short is done before `begin` returns.
+ * Runs long work in steps. Each turn of the event loop runs a limited number of steps per job, and a limited time for
+ * all jobs together, so that clients are served in between. A short job is done before `begin` returns.
  */
 import { JOB_STEPS_PER_TURN, TURN_MS } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 
-/** Yields after each step, which is some 100 us of work at most. */
+/** Yields after each step, which takes 100 us at most. */
 export type Steps<T = void> = Generator<undefined, T>
 
 interface Job {
   readonly owner: Owner
-  /** False where there is more to do. @throws what the step throws: the job is over then */
+  /** False if there is more to do. @throws what the step throws, which ends the job */
   step(): boolean
 }
 
 export class Jobs {
   private readonly clock: Clock
-  /** Sees to it that `run` is called in the next turn. */
+  /** Schedules `run` for the next turn. */
   private readonly schedule: () => void
   private jobs: Job[] = []
   /** ms spent in this turn. */
@@ -29,14 +29,14 @@ export class Jobs {
     this.schedule = schedule
   }
 
-  /** Jobs that are not done. */
+  /** Unfinished jobs. */
   get size(): number {
     return this.jobs.length
   }
 
   /**
-   * @param owner is charged with what a step throws; `done` is not called then
-   * @param done with what the steps come to, perhaps before this returns
+   * @param owner is charged with what a step throws; then `done` is not called
+   * @param done called with the result, possibly before this returns
    */
   begin<T>(steps: Steps<T>, owner: Owner, done: (result: T) => void = () => {}): void {
     const step = (): boolean => {
@@ -51,12 +51,12 @@ export class Jobs {
     this.schedule()
   }
 
-  /** The same, for whoever awaits it. Rejects with what a step throws. */
+  /** As `begin`, with a promise. Rejects with what a step throws. */
   finished<T>(steps: Steps<T>): Promise<T> {
     return new Promise((resolve, reject) => this.begin(steps, { failed: reject }, resolve))
   }
 
-  /** A share of each, while there is time in this turn. */
+  /** Gives each job a share, while the time of this turn lasts. */
   run(): void {
     this.spent = 0
     if (this.jobs.length === 0) return
@@ -67,7 +67,7 @@ export class Jobs {
       const job = jobs[next++] as Job
       if (!this.share(job)) this.jobs.push(job)
     }
-    // Those that have had no share come first in the next turn.
+    // Jobs without a share in this turn come first in the next.
     this.jobs = [...jobs.slice(next), ...this.jobs]
     if (this.jobs.length > 0) this.schedule()
     else for (const resolve of this.idle.splice(0)) resolve()
@@ -96,7 +96,7 @@ export class Jobs {
   }
 }
 
-/** The same with each item, so many of them in a step. */
+/** Applies an action to each item, a number of items per step. */
 export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: T) => void): Steps {
   let left = perStep
   for (const item of items) {
@@ -108,7 +108,7 @@ export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: 
   }
 }
 
-/** All of it now, where there are no others to have their turn. */
+/** Runs all steps now; for a start, when nobody waits. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next()

@@ -40,15 +40,15 @@ export const BODY_FRAME_PAYLOAD = FRAME_BYTES_MAX - FRAME_OVERHEAD_BYTES
 const CONTENT_HEADER_FIXED = 12
 
 /**
- * A message on its way into queues. One struct is filled again and again: whoever wants to keep the message copies it
- * (a segment does). The ranges point into `source`.
+ * A message being published. The same object is refilled for each message: code that keeps a message copies it, as a
+ * segment does. The ranges point into `source`.
  */
 export class InboundMessage {
   source: Uint8Array = new Uint8Array(0)
   /** exchange and routing key as two short strings */
   namesStart = 0
   namesEnd = 0
-  /** from the end octet in front of the header frame to the end of the last body frame */
+  /** from the end octet before the header frame to the end of the last body frame */
   contentStart = 0
   contentEnd = 0
   bodySize = 0
@@ -64,7 +64,7 @@ export class InboundMessage {
    */
   adoptable = false
 
-  /** A copy with memory of its own. */
+  /** Copies the message into memory of its own. */
   static copyOf(m: InboundMessage): InboundMessage {
     const copy = new InboundMessage()
     const namesBytes = m.namesEnd - m.namesStart
@@ -93,7 +93,7 @@ export interface MessageNames {
   routingKey: string
 }
 
-/** A message taken apart, for what is not the fast path: dead lettering, returns, basic.get, rewriting of headers. */
+/** A decoded message, for everything off the fast path: dead lettering, returns, basic.get, rewriting of headers. */
 export interface Content extends MessageNames {
   properties: Properties
   /** flags and property list as they stand in the header frame */
@@ -107,7 +107,7 @@ export function bodyFramesBytes(bodySize: number): number {
   return bodySize + Math.ceil(bodySize / BODY_FRAME_PAYLOAD) * FRAME_OVERHEAD_BYTES
 }
 
-/** A buffer in which the content of a message of unknown cut is put together in the form above. */
+/** Assembles a message that arrives in pieces of any size into the form above. */
 export class ContentBuilder {
   readonly bytes: Uint8Array
   readonly namesEnd: number
@@ -212,7 +212,7 @@ export function readNames(source: Uint8Array, start: number): MessageNames {
   return { exchange: octetText(b, start + 1, xEnd), routingKey: octetText(b, xEnd + 1, kEnd) }
 }
 
-/** Takes a message apart. The buffers of the result are views: copy what has to outlive `source`. */
+/** Decodes a message. The buffers in the result are views: copy what has to outlive `source`. */
 export function readContent(
   source: Uint8Array,
   namesStart: number,

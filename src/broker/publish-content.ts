@@ -1,13 +1,13 @@
-/** Publishing what the broker itself has to publish, outside of any channel: traces, messages whose delay is over. */
+/** Publishes the broker's own messages, outside of any channel: traces, and delayed messages. */
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
 /**
- * @param keys under which it is routed; its own routing key stays
+ * @param keys for routing; the message keeps its own routing key
  * @param ttl the message's own, in ms; -1 = none
- * @returns whether a queue was found
+ * @returns whether it was routed
  */
 export function publishContent(
   routing: Routing,

@@ -1,6 +1,6 @@
 /**
- * What the store holds comes back: each object by itself, so that one that cannot be read or used is set aside and the rest
- * is served. Whoever throws here leaves nothing half made behind.
+ * Restores the objects of the store one by one, so that an unreadable or unusable one is quarantined and the rest is
+ * served. Code that throws here must leave nothing half done.
  */
 import type { Destination, Exchange } from './exchange/exchange.ts'
 import { isExchangeType } from './exchange/registry.ts'
@@ -17,7 +17,7 @@ import { type Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
 export interface RestoredInto {
   readonly vhosts: ReadonlyMap<string, Vhost>
-  /** A vhost of that name could not be read, perhaps: the objects in it come back with usual properties for it. */
+  /** Perhaps a vhost of that name could not be read: it is created with default properties for its objects. */
   readonly vhostsMissing: boolean
   /** An exchange or queue could not be read or used: bindings may belong to it. */
   readonly endsMissing: boolean
@@ -75,12 +75,12 @@ function text(name: unknown): string {
   return name
 }
 
-/** Something that was made since has the name of what was set aside by an earlier start. */
+/** The name of an object that an earlier start quarantined is in use again. */
 function free(all: ReadonlyMap<string, unknown>, name: string): void {
   if (all.has(name)) throw new Error('another one has its name')
 }
 
-/** A kind that is not known comes from a later release. */
+/** An unknown kind comes from a later release. */
 function kindOf(name: string | undefined): QueueKind {
   const kind = name === undefined ? classic : queueKind(name)
   if (kind === undefined) throw new Error(`queues of type ${name} are not known`)

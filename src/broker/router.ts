@@ -1,4 +1,4 @@
-/** From an exchange and a message to the queues that get it: bindings, exchanges in between, alternate exchanges. */
+/** Finds the queues for a message: through bindings, exchange-to-exchange bindings and alternate exchanges. */
 import { ROUTING_STEPS_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -16,7 +16,7 @@ import { PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
 
 export interface Route {
   readonly queues: readonly RoutedQueue[]
-  /** What exchanges on the way do with the message beside routing it. */
+  /** Side effects of the exchanges on the way. */
   readonly effects: readonly Effect[]
   /** The same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
@@ -24,12 +24,12 @@ export interface Route {
 
 export const nowhere: Route = { queues: [], effects: [], byKeyOnly: false }
 
-/** Nobody gets the message: with the mandatory flag it goes back. */
+/** No queue gets the message: if it is mandatory, it is returned. */
 export function isUnroutable({ queues, effects }: Route): boolean {
   return queues.length === 0 && !effects.some((e) => e.takes)
 }
 
-/** A message that is not on the fast path, or the part of one that routing may look at. */
+/** A message off the fast path, as routing sees it. */
 export class PlainMessage implements RoutedMessage {
   readonly routingKey: string
   private readonly list: Properties
@@ -48,14 +48,14 @@ export class PlainMessage implements RoutedMessage {
   }
 }
 
-/** What the broker itself publishes by: exchanges, and the way from one of them into queues. */
+/** Routing for messages that the broker itself publishes. */
 export interface Routing {
   findExchange(name: string): Exchange | undefined
-  /** Too many steps lead nowhere. */
+  /** A message that takes too many steps is dropped. */
   routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route
 }
 
-/** Where the search happens: exchanges by name, and the time in ms since 1970. */
+/** The context of a search: exchanges by name, and the time in ms since 1970. */
 export interface RouteContext {
   readonly findExchange: (name: string) => Exchange | undefined
   now(): number
@@ -63,7 +63,7 @@ export interface RouteContext {
 
 const noEffects: readonly Effect[] = []
 
-/** A message that has passed before: taken and dropped. */
+/** A duplicate: accepted and dropped. */
 const duplicate: Effect = { takes: true, published: () => PUBLISH_STORED }
 
 class Admission implements Effect {
@@ -86,13 +86,13 @@ class Admission implements Effect {
 
 let stamps = 0
 
-/** One search; a queue or exchange is taken at most once, which also ends cycles. */
+/** One search; it visits each queue and exchange at most once, which also ends cycles. */
 class Search implements Matches, Route {
   readonly queues: RoutedQueue[] = []
   effects: Effect[] | typeof noEffects = noEffects
   byKeyOnly = true
   protected readonly stamp = ++stamps
-  /** Where the message is. */
+  /** The exchange being visited. */
   protected at: Exchange | undefined
   private readonly open: Exchange[] = []
   private found = 0
@@ -157,7 +157,7 @@ class Search implements Matches, Route {
 
 /**
  * @param messages the same message under its routing key and each of its CC and BCC keys
- * @throws AmqpError 406 where it takes too many steps
+ * @throws AmqpError 406 if it takes too many steps
  */
 export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
   const search = new Search(context)
@@ -165,7 +165,7 @@ export function route(from: Exchange, messages: readonly RoutedMessage[], contex
   return search
 }
 
-/** Remembers from which exchange each destination was reached first. */
+/** Remembers from which exchange each destination was first reached. */
 class RememberingSearch extends Search {
   readonly from = new Map<Target, Exchange | undefined>()
 
@@ -181,7 +181,7 @@ export interface Way {
   readonly via: readonly Exchange[]
 }
 
-/** As `route`, with the ways; nothing is published, and what exchanges do beside routing is not done. @throws AmqpError 406 */
+/** As `route`, with the paths; nothing is published, and exchanges have no side effects. @throws AmqpError 406 */
 export function waysOf(
   from: Exchange,
   messages: readonly RoutedMessage[],

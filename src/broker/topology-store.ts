@@ -11,7 +11,7 @@ import type { Vhost, VhostInfo, VhostJournal } from './vhost.ts'
 
 export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
-  /** Of an exchange that holds messages back. */
+  /** For an exchange that delays messages. */
   readonly log?: number
 }
 
@@ -38,10 +38,10 @@ export interface StoredBinding {
   readonly arguments: FieldTable
 }
 
-/** The highest number a log has had: numbers are not used again. */
+/** The highest log number so far; numbers are not reused. */
 const LAST_LOG_KEY = 'last-log'
 
-/** More than all queues that cannot be read may have. */
+/** More log numbers than all unreadable queues may have. */
 const LOGS_SKIPPED = 1_000_000
 
 type Kind = 'vhost' | 'exchange' | 'queue' | 'binding' | 'policy'
@@ -137,14 +137,14 @@ export class TopologyStore implements VhostJournal {
     this.commit.delete(bindingKey(b))
   }
 
-  /** A number for each level of a queue; the first of them. */
+  /** Reserves a log number for each level of a queue; returns the first. */
   nextLog(levels: number): number {
     const first = this.lastLog + 1
     this.lastLog += levels
     return first
   }
 
-  /** The highest number that a log has had, before queues are restored. */
+  /** Restores the highest log number, before queues are restored. */
   restoreLastLog(): void {
     let known = false
     for (const { value } of this.storage.scan(LAST_LOG_KEY))
@@ -153,15 +153,15 @@ export class TopologyStore implements VhostJournal {
         known = Number.isSafeInteger(log)
         if (known) this.lastLog = log
       } catch {
-        // As if it were not there.
+        // Treated as absent.
       }
-    // Where it cannot be read, new logs begin far behind those of the queues that can.
+    // If it cannot be read, new logs are numbered far beyond those of the readable queues.
     if (!known)
       for (const { value } of this.storage.scan('queue:'))
         this.lastLog = Math.max(this.lastLog, logOf(value) + LOGS_SKIPPED)
   }
 
-  /** @param use throws where the object cannot be used: it is set aside then */
+  /** @param use throws if the object cannot be used, which quarantines it */
   restore<T>(kind: Kind, use: (stored: T) => void): void {
     this.objects.restore<T & { arguments?: string }>(`${kind}:`, (stored) => {
       const { arguments: encoded } = stored

@@ -1,17 +1,19 @@
 // hot: per message
 /**
- * What is left for the end of a turn, once all input that was waiting has been read: queues that have something to
- * hand out, channels with publishes to confirm, the batch for the disk, and the output of the connections.
+ * The work at the end of a turn of the event loop, after waiting input was read: queues deliver, channels confirm
+ * publishes, a batch goes to the disk, and connections write their output.
  */
 import { COPIES_PER_TURN, TURN_MS } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { Jobs } from './jobs.ts'
 
-/** Rounds of one turn: dead lettering can wake further queues; what is left then goes on in the next turn. */
+/**
+ * Maximum number of rounds per turn, since dead lettering can wake further queues; the rest continues in the next turn.
+ */
 const ROUNDS_MAX = 1000
 
-/** Who fails here is charged alone: the others have their turn. */
+/** A failure is charged to its owner alone; the others are served. */
 export interface Pumped extends Owner {
   pump(): void
 }
@@ -27,21 +29,21 @@ export interface Resumed extends Owner {
 }
 
 export class Turn {
-  /** Counts turns. */
+  /** Number of the turn. */
   number = 1
   /** Time of this turn in ms since 1970, read at most once a turn. */
   private time = 0
-  /** Copies of messages that a connection may put into queues this turn: more where fewer connections do so much. */
+  /** Copies of messages that a connection may publish in this turn: more if fewer connections are busy. */
   copiesShare = COPIES_PER_TURN
   readonly jobs: Jobs
   private readonly clock: Clock
   private queues: Pumped[] = []
-  /** For the next turn: those that could do nothing in this one, and those that have had a share. */
+  /** Queues for the next turn: those that could do nothing in this one, and those that had a share. */
   private postponed: Pumped[] = []
   private served: Pumped[] = []
-  /** When the time is over that queues have together for what goes on from queue to queue; 0 outside of `pumpNow`. */
+  /** End of the time that all queues share for work that wakes other queues; 0 outside `pumpNow`. */
   private pumpUntil = 0
-  /** ms that they have had in this turn. */
+  /** Time they have used in this turn, in ms. */
   private pumped = 0
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
@@ -50,15 +52,15 @@ export class Turn {
   /** What is asked for now is done in the turn that goes on or is about to begin: it needs no other one. */
   private within = false
   /**
-   * Whether clients may be served at this moment; undefined = always. While it says no, nothing is handed out, and turns
-   * wait until somebody calls `run`.
+   * Whether clients may be served now; undefined = always. While it returns false, nothing is delivered, and turns wait
+   * for a call of `run`.
    */
   gate: (() => boolean) | undefined
   private readonly atEnd: () => void
   private readonly owner: Owner
   private readonly runBound = (): void => this.run()
 
-  /** @param owner who is charged with what `atEnd` throws */
+  /** @param owner is charged with errors of `atEnd` */
   constructor(clock: Clock, atEnd: () => void, owner: Owner) {
     this.clock = clock
     this.jobs = new Jobs(clock, () => this.schedule())
@@ -79,7 +81,7 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /** It has had its share of this turn, or could have none, and goes on in the next. */
+  /** The queue had its share of this turn, or could have none, and continues in the next. */
   pumpNextTurn(queue: Pumped, hadShare: boolean): void {
     if (hadShare) this.served.push(queue)
     else this.postponed.push(queue)
@@ -96,7 +98,7 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /** It has had its share of this turn. */
+  /** The reader had its share of this turn. */
   resumeLater(reader: Resumed): void {
     this.paused.push(reader)
     if (!this.scheduled) this.schedule()
@@ -108,12 +110,12 @@ export class Turn {
     this.clock.defer(this.runBound)
   }
 
-  /** Nobody may be served at this moment. */
+  /** Clients must not be served now. */
   get isShut(): boolean {
     return this.gate !== undefined && !this.gate()
   }
 
-  /** Hands out what can be handed out now, so that counts are exact for what comes next. */
+  /** Lets woken queues deliver now, so that counts are exact for what follows. */
   pumpNow(): void {
     if (this.isShut || this.queues.length === 0) return
     const began = this.clock.elapsed()
@@ -126,7 +128,7 @@ export class Turn {
     }
   }
 
-  /** What goes from queue to queue without end, or is much work each time, has used up this turn's time. */
+  /** The time for work that wakes other queues is used up in this turn. */
   get isLate(): boolean {
     return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil
   }
@@ -175,7 +177,7 @@ export class Turn {
     this.number++
     this.pumped = 0
     if (this.postponed.length + this.served.length > 0) {
-      // Those that could do nothing come first now.
+      // Those that could do nothing are first.
       this.queues = [...this.postponed, ...this.queues, ...this.served]
       this.postponed = []
       this.served = []
@@ -200,7 +202,7 @@ export class Turn {
     charged(this.owner, this.atEnd)
     this.flushOutputs()
     this.readOn()
-    // Only now: a message with a TTL of 0 is handed out in the time in which it was published.
+    // Not earlier: a message with a TTL of 0 is delivered at the time at which it was published.
     this.time = 0
   }
 

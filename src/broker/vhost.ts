@@ -1,6 +1,6 @@
 /**
- * A virtual host: its exchanges, queues and bindings, and what follows when one of them goes. Checks of names,
- * permissions and equivalence are the business of `operations/`.
+ * A virtual host: its exchanges, queues and bindings, and the consequences of deleting them. `operations/` checks
+ * names, permissions and equivalence.
  */
 import { OBJECTS_PER_STEP } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
@@ -37,7 +37,7 @@ import { Removal } from './removal.ts'
 import { nowhere, type Route, type RouteContext, route, type Way, waysOf } from './router.ts'
 import { type Tracer, Tracers } from './tracer.ts'
 
-/** Told of every change that has to outlive the process. */
+/** Receives every durable change. */
 export interface VhostJournal {
   exchangeAdded(vhost: Vhost, x: Exchange): void
   exchangeRemoved(vhost: Vhost, x: Exchange): void
@@ -59,14 +59,14 @@ export interface VhostInfo {
   readonly name: string
   readonly description: string
   readonly tags: readonly string[]
-  /** For declarations that do not say: a kind's name; `undefined` = the node's. */
+  /** Default queue type: a kind's name; `undefined` = the node's default. */
   readonly defaultQueueType: string
   readonly limits: VhostLimits
-  /** It cannot be deleted. */
+  /** Protected from deletion. */
   readonly protected: boolean
-  /** What was stored of it could not be read, its limits among that: it is not served until it is set anew. */
+  /** Its stored properties, including its limits, could not be read: it is not served until they are set again. */
   readonly down?: boolean
-  /** It is being deleted: a start goes on with that. */
+  /** Its deletion is in progress; a start completes it. */
   readonly going?: boolean
 }
 
@@ -74,21 +74,21 @@ export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
   readonly queues = new Map<string, Queue>()
-  /** Behind direct reply-to: reached by the default exchange, otherwise invisible. */
+  /** Queues of direct reply-to: reachable by the default exchange, otherwise invisible. */
   readonly replyQueues = new Map<string, Queue>()
   readonly bindings = new Bindings()
   readonly gone = new GoneCounters()
-  /** Exclusive queues by the connection that they belong to. */
+  /** Exclusive queues by their connection. */
   private readonly owned = new Map<object, Set<Queue>>()
-  /** Counts changes of exchanges, queues and bindings: remembered routes are valid for one number. */
+  /** Incremented when exchanges, queues or bindings change; cached routes are valid for one version. */
   version = 1
   readonly policies: Policies
   info: VhostInfo
-  /** Those who watch what passes. */
+  /** Watchers of messages. */
   readonly tracers = new Tracers()
   private readonly journal: VhostJournal
   private readonly counters: BrokerCounters
-  /** Where a queue does not say, in ms; 0 = none. */
+  /** Default consumer timeout in ms; 0 = none. */
   private readonly defaults: DefaultSettings
   private readonly routeContext: RouteContext
   private readonly removal: Removal
@@ -139,12 +139,12 @@ export class Vhost {
     return this.exchanges.get(name)
   }
 
-  /** @throws AmqpError 406 where it takes too many steps */
+  /** @throws AmqpError 406 if it takes too many steps */
   route(from: Exchange, messages: readonly RoutedMessage[]): Route {
     return route(from, messages, this.routeContext)
   }
 
-  /** Where a message would go, and on which ways. @throws AmqpError 406 where it takes too many steps */
+  /** Where a message would go, and by which paths. @throws AmqpError 406 if it takes too many steps */
   waysOf(
     from: Exchange,
     messages: readonly RoutedMessage[],
@@ -152,7 +152,7 @@ export class Vhost {
     return waysOf(from, messages, this.routeContext)
   }
 
-  /** For what the broker itself publishes: too many steps lead nowhere. */
+  /** For messages of the broker itself: one that takes too many steps is dropped. */
   routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route {
     try {
       return this.route(from, messages)
@@ -162,12 +162,12 @@ export class Vhost {
     }
   }
 
-  /** Told of what passes; undefined where nobody watches. */
+  /** Receives messages that pass; undefined if nobody watches. */
   get tracer(): Tracer | undefined {
     return this.tracers.all
   }
 
-  /** An exchange that does not exist yet. */
+  /** Adds an exchange that does not exist yet. */
   addExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
     const x = this.restoreExchange(info, parts)
     this.version++
@@ -188,7 +188,7 @@ export class Vhost {
     if (x.autoDelete && x.outgoing === 0) this.removeExchange(x)
   }
 
-  /** What the store brings back; nothing is written. */
+  /** Adds a restored object; nothing is written. */
   restoreExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
     const x = new Exchange(info, parts)
     this.exchanges.set(x.name, x)
@@ -216,7 +216,7 @@ export class Vhost {
     else owned.add(q)
   }
 
-  /** The connection has ended, and its exclusive queues with it. */
+  /** Deletes the exclusive queues of a closed connection. */
   *removingOwned(owner: object): Steps {
     yield* this.removal.queues(this.owned.get(owner) ?? [])
     this.owned.delete(owner)
@@ -258,7 +258,7 @@ export class Vhost {
     return ready
   }
 
-  /** False where the binding is there already. */
+  /** False if the binding exists already. */
   bind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): boolean {
     const durable = source.durable && destination.durable
     const b = { source, destination, routingKey, arguments: args, durable }
@@ -276,7 +276,7 @@ export class Vhost {
     if (b !== undefined) this.later(this.removal.bindings([b]))
   }
 
-  /** Ends all that is in it, as if one by one. */
+  /** Deletes all contents, as if one by one. */
   *clearing(): Steps {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
     yield* this.removal.queues(this.queues.values())
@@ -285,7 +285,7 @@ export class Vhost {
     yield* inSteps([...this.policies.operator], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, true))
   }
 
-  /** As it was when it was made. */
+  /** Resets it to its initial state. */
   empty(): void {
     atOnce(this.removal.queues(this.queues.values()))
     const own = (x: Exchange): boolean => x.name !== '' && !predeclared.some((p) => p.name === x.name)
@@ -315,7 +315,7 @@ export class Vhost {
     return usual.settings
   }
 
-  /** @throws SyntaxError for a pattern that is no regular expression */
+  /** @throws SyntaxError for an invalid regular expression */
   *settingPolicy(p: PolicyInfo, operator: boolean): Steps {
     this.policySet(operator).set(p)
     this.journal.policySet(this, p, operator)
@@ -326,7 +326,7 @@ export class Vhost {
     this.policySet(operator).set(p)
   }
 
-  /** Comes to false where there is none of that name. */
+  /** Results in false if there is none of that name. */
   *removingPolicy(name: string, operator: boolean): Steps<boolean> {
     const policy = this.policySet(operator).get(name)
     if (policy === undefined) return false
@@ -344,7 +344,10 @@ export class Vhost {
     return operator ? this.policies.operator : this.policies.user
   }
 
-  /** What exists follows the policy as it is now; what it no longer sets is as it was declared. What is new does anyway. */
+  /**
+   * Applies the changed policy to existing objects; settings that it no longer has return to the declared values. New
+   * objects follow it anyway.
+   */
   private *applying(p: PolicyInfo, operator: boolean): Steps {
     this.version++
     const set = this.policySet(operator)
@@ -371,7 +374,7 @@ function queueSubject({ name, kind }: Pick<QueueInfo, 'name' | 'kind'>): PolicyS
   return { name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) }
 }
 
-/** With what is usual for what is not given. */
+/** With defaults for missing properties. */
 export function vhostInfo(given: Partial<VhostInfo> & { name: string }): VhostInfo {
   return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, protected: false, ...given }
 }

@@ -1,6 +1,6 @@
 /**
- * One channel of a connection: its consumers, its unsettled deliveries, its mode. The methods are in `methods/`, the
- * way of a publish in `publish.ts`.
+ * One channel of a connection: its consumers, its unsettled deliveries and its mode. `methods/` has the methods,
+ * `publish.ts` publishing.
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
@@ -23,7 +23,7 @@ import { RouteCache } from './route-cache.ts'
 import type { Transaction } from './transaction.ts'
 import { Unsettled } from './unsettled.ts'
 
-/** Deliveries that are settled in one step. */
+/** Deliveries settled per step. */
 const SHARES: Record<Settlement, number> = {
   ack: SETTLED_PER_STEP,
   return: SETTLED_PER_STEP,
@@ -37,33 +37,33 @@ export class Channel implements Confirming, TraceOrigin {
   readonly broker: Broker
   caller: Caller
   readonly unsettled = new Unsettled()
-  /** By tag. Where they share a prefetch limit, the one that was served last stands last. */
+  /** By tag. With a shared prefetch limit, the one that was served last is last. */
   readonly consumers = new Map<string, ChannelConsumer>()
   /** Octets. */
   consumerArgumentsBytes = 0
   readonly assembly = new ContentAssembly()
   routes = new RouteCache()
-  /** The server has closed it and waits for the client's close-ok. */
+  /** Closed by the server, waiting for the client's close-ok. */
   closing = false
   confirms: Confirms | undefined
   transaction: Transaction | undefined
-  /** The queue declared last: an empty queue name means this one. */
+  /** The queue declared last, which an empty queue name stands for. */
   lastQueue = ''
   readonly counters = new ChannelCounters()
   /** Its consumer of direct replies, and the name under which responders reach it. */
   replyConsumer: { tag: string; name: string } | undefined
-  /** basic.qos with global=false: for consumers to come; 0 = no limit. */
+  /** basic.qos with global=false: for new consumers; 0 = no limit. */
   prefetch = 0
   /** basic.qos with global=true: shared by all consumers; 0 = no limit. */
   sharedPrefetch = 0
-  /** Deliveries to consumers that wait for their acknowledgement. */
+  /** Unacknowledged deliveries to consumers. */
   sharedUnacked = 0
-  /** Deliveries that went back because their consumer took too long; settling them is no error. */
+  /** Deliveries requeued because of a consumer timeout; settling them is not an error. */
   private timedOut: Set<number> | undefined
-  /** The turn in which the time of deliveries was noted last. */
+  /** The last turn in which the delivery time was recorded. */
   deliveryTurn = 0
   private confirming = false
-  /** A publish for nobody waits for its confirm, which comes before the next reply. */
+  /** An unroutable publish is waiting for its confirm, which must precede the next reply. */
   owesConfirm = false
   private awaitsDurable = false
 
@@ -74,7 +74,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.caller = caller
   }
 
-  /** What the user may do from the next method on. Consumers of queues that it may not read any more are cancelled. */
+  /** Sets the user's rights from the next method on. Consumers of queues that it may no longer read are cancelled. */
   setRights(tags: readonly string[], access: Access): void {
     this.caller = { ...this.caller, tags, access }
     this.routes = new RouteCache()
@@ -124,7 +124,7 @@ export class Channel implements Confirming, TraceOrigin {
     if (next <= last) this.client.pace.work(this.settling(next, last, how))
   }
 
-  /** Until all have come back their queues hand nothing out: what is behind them would overtake them. */
+  /** Their queues deliver nothing until all have returned, or later messages would overtake them. */
   private *settling(first: number, last: number, how: Settlement): Steps {
     const queues = how === 'return' || how === 'fail' ? this.unsettled.queuesFrom(first, last) : []
     for (const q of queues) q.hold()
@@ -139,7 +139,7 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /** Settles so many, at most; returns the tag to go on with, or Infinity. */
+  /** Settles up to that many; returns the tag to continue with, or Infinity. */
   private settleRange(first: number, last: number, how: Settlement, max = Infinity): number {
     const u = this.unsettled
     let left = max
@@ -154,30 +154,30 @@ export class Channel implements Confirming, TraceOrigin {
         queue.settle(number, how)
         consumer?.release()
       } catch (error) {
-        // The other deliveries are settled all the same.
+        // The other deliveries are still settled.
         charge(queue, error)
       }
     }
     return Infinity
   }
 
-  /** Settles what is outstanding of the tags that one command was about. */
+  /** Settles the outstanding deliveries among the tags of one command. */
   *settlingEach(tags: readonly number[], how: Settlement): Steps {
     this.handOutBefore(how)
     yield* inSteps(tags, SHARES[how], (tag) => this.settleRange(tag, tag, how))
   }
 
   /**
-   * What was published before is with its consumers then, and takes no room where the queue has a maximum length. The
-   * client has not seen these deliveries: it does not mean them.
+   * Lets earlier publishes reach their consumers first, so that they take no room in queues with a maximum length. The
+   * client has not seen these deliveries, so the command does not cover them.
    */
   private handOutBefore(how: Settlement): void {
     if (how !== 'ack') this.broker.turn.pumpNow()
   }
 
   /**
-   * What the client has settled in an open transaction stays with it.
-   * @param done called once all are back, which may take several turns
+   * Deliveries settled in an open transaction stay in it.
+   * @param done called once all have returned, which may take several turns
    */
   recover(done: () => void): void {
     const u = this.unsettled
@@ -204,7 +204,7 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /** The delivery has been with its consumer for too long. The client may still settle it, in vain. */
+  /** The delivery timed out. The client may still settle it, without effect. */
   timeOut(tag: number): void {
     this.timedOut ??= new Set()
     if (this.timedOut.size >= TIMED_OUT_TAGS_MAX) this.timedOut.clear()
@@ -233,7 +233,10 @@ export class Channel implements Confirming, TraceOrigin {
     c.queue.cancel(c)
   }
 
-  /** The queue of a consumer has gone, or the right to read it. Clients that announced it are told, others just hear nothing more. */
+  /**
+   * The queue of a consumer was deleted, or the right to read it revoked. Clients with the capability are notified;
+   * others get no more messages.
+   */
   consumerCancelled(c: ChannelConsumer): void {
     this.forget(c)
     c.stop()
@@ -243,18 +246,18 @@ export class Channel implements Confirming, TraceOrigin {
     })
   }
 
-  /** When the shared limit lets the next delivery through, it is the turn of the others. */
+  /** The next delivery under the shared limit goes to another consumer. */
   served(c: ChannelConsumer): void {
     this.forget(c)
     this.consumers.set(c.tag, c)
   }
 
-  /** Credit has come back to the channel or its connection. */
+  /** The channel or its connection has credit again. */
   resumeConsumers(): void {
     for (const c of this.consumers.values()) c.resume()
   }
 
-  /** A publish in confirm mode has gone its way; `batch` 0 = safe now. */
+  /** Records a publish in confirm mode; `batch` 0 = safe now. */
   published(batch: number): void {
     const confirms = this.confirms
     if (confirms === undefined) return
@@ -269,7 +272,7 @@ export class Channel implements Confirming, TraceOrigin {
     } else if (!confirms.waits) this.confirmLater()
   }
 
-  /** A queue has refused the publish. */
+  /** Records a publish that a queue refused. */
   refused(): void {
     const confirms = this.confirms
     if (confirms === undefined) return
@@ -278,7 +281,7 @@ export class Channel implements Confirming, TraceOrigin {
     if (!confirms.waits) this.confirmLater()
   }
 
-  /** A batch is on disk. False where nothing of this channel waits for a further one. */
+  /** A batch is on disk. False if nothing of this channel waits for another batch. */
   becameDurable(): boolean {
     this.sendConfirms()
     this.awaitsDurable = this.confirms?.waits === true && !this.closing
@@ -291,7 +294,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.broker.turn.confirmLater(this)
   }
 
-  /** Acknowledges whatever is safe by now, with one method where nothing was refused. */
+  /** Acknowledges everything that is safe by now, with one method unless publishes were refused. */
   sendConfirms(): void {
     this.confirming = false
     this.owesConfirm = false
@@ -305,7 +308,7 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /** No deliveries from now on, and no answers. */
+  /** Stops deliveries and replies. */
   close(): void {
     this.broker.turn.pumpNow()
     this.sendConfirms()
@@ -313,7 +316,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.assembly.reset()
   }
 
-  /** Ends the channel: consumers first, so that what goes back is not handed out here again. */
+  /** Ends the channel: consumers first, so that requeued messages are not delivered here again. */
   *releasing(): Steps {
     yield* this.cancelling()
     yield* this.returning()

@@ -1,4 +1,4 @@
-/** What a channel knows of the client at its other end. The connection implements it; a channel knows no sockets. */
+/** What a channel knows of its client. The connection implements it; a channel knows no sockets. */
 import type { Broker } from '../broker/broker.ts'
 import type { Steps } from '../broker/jobs.ts'
 import type { Output } from '../output/output.ts'
@@ -9,27 +9,28 @@ import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
 import type { Channel } from './channel.ts'
 
-/** As they are now. */
+/** Current values. */
 export interface ChannelLimits {
   readonly consumersPerChannel: number
-  /** Octets published in a transaction that is not committed yet. */
+  /** Maximum octets published in an open transaction. */
   readonly transactionBytes: number
 }
 
-/** Asked after every batch, until it answers false. */
+/** Called after every batch until it returns false. */
 export interface DurableWaiter extends Owner {
   becameDurable(): boolean
 }
 
-/** A client that asks for much work gets it in pieces, between which the others have their turn. */
+/** Divides the work of a demanding client into pieces, so that the others are served in between. */
 export interface Pace {
-  /** A message has gone to that many queues, which is more work than its octets tell. */
+  /** A message went to that many queues, which is more work than its size tells. */
   fannedOut(copies: number): void
-  /** Something that may have been much work is done. */
+  /** Something that may have been expensive is done. */
   handled(): void
   /**
-   * Does what may take several turns; the client's next frames wait. It is done to its end, whatever becomes of the client.
-   * @param ch closed with what a step throws, as the answer to method `id`
+   * Runs work that may take several turns, while the client's next frames wait. It runs to its end even if the client
+   * disconnects.
+   * @param ch closed with the error of a step, as the answer to method `id`
    */
   work<T>(steps: Steps<T>, done?: (result: T) => void, ch?: Channel, id?: number): void
 }
@@ -48,27 +49,27 @@ export interface Client {
   readonly pace: Pace
   /** About channels. */
   readonly channelLogger: Logger
-  /** Whether the client has announced that it understands something beyond the protocol. */
+  /** Whether the client announced a capability. */
   has(capability: string): boolean
   /**
-   * Runs an operation and sends its reply, where it changed something durable only once that is on disk; until then the
-   * client's next frames wait.
+   * Runs an operation and sends its reply. If it made durable changes, the reply and the client's next frames wait
+   * until they are on disk.
    */
   replyWhenDurable(ch: Channel, operation: () => ServerMethod | undefined): void
   /**
-   * The same of what may take several turns and comes to the disk together: all of it or nothing outlives a crash. The
-   * reply waits for whatever is on its way to the disk, not just for changes of metadata.
+   * The same for work that may take several turns and is written atomically: all of it survives a crash, or nothing.
+   * The reply waits for all pending writes, not only for metadata.
    */
   replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void
-  /** Sends a notification: behind the reply, where an operation of this client is the reason for it. */
+  /** Sends a notification; one caused by an operation of this client follows the reply. */
   notify(send: () => void): void
   awaitDurable(w: DurableWaiter): void
-  /** It takes no more octets just now: no deliveries until its channels are resumed. */
+  /** Its socket is full: no deliveries until its channels are resumed. */
   congested(): void
-  /** The client has closed the channel: its number is free when it is told, once all is given back. */
+  /** The client closed the channel: when all is requeued, the number is free and the client is told. */
   closeChannel(ch: Channel, tell: () => void): void
-  /** Closes the channel or the connection with what is wrong. */
+  /** Closes the channel or the connection with the error. */
   failed(error: unknown, channel: number): void
-  /** Its state or its output is not what the client expects: it ends without a word. */
+  /** Its state or output is corrupt: the socket is closed without notice. */
   broke(error: unknown): void
 }

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * Publisher confirms of one channel. Publishes are counted from 1; those that wait for the disk are kept as runs
- * (last sequence number, batch number), and everything that is safe is acknowledged with one basic.ack.
+ * Publisher confirms of one channel. Publishes are numbered from 1; those waiting for the disk are kept as runs (last
+ * number, batch), and all that are safe are acknowledged with one basic.ack.
  */
 export class Confirms {
   /** Publishes since confirm.select. */
@@ -13,11 +13,11 @@ export class Confirms {
   private lastOfRun: number[] = []
   private batchOfRun: number[] = []
   private head = 0
-  /** Refused publishes that have had their basic.nack and stand behind some that wait; in order. */
+  /** Refused publishes, already nacked, that follow some still waiting; in order. */
   private nacked: number[] = []
   private nackedHead = 0
 
-  /** Publishes without an answer. */
+  /** Unanswered publishes. */
   get open(): number {
     return this.published - this.acknowledged
   }
@@ -26,7 +26,7 @@ export class Confirms {
     return this.head < this.lastOfRun.length
   }
 
-  /** One more publish, safe once that batch is on disk; 0 = safe now. */
+  /** Adds a publish that is safe once the batch is on disk; 0 = safe now. */
   add(batch: number): void {
     const n = ++this.published
     const last = this.lastOfRun.length - 1
@@ -35,7 +35,7 @@ export class Confirms {
       else this.push(n, batch)
       return
     }
-    // Behind one that waits, a publish waits for the same batch: answers stay in order.
+    // A publish behind one that waits for a batch waits for it too, so that answers stay in order.
     if (batch === 0 || batch === this.batchOfRun[last]) this.lastOfRun[last] = n
     else this.push(n, batch)
   }
@@ -45,7 +45,7 @@ export class Confirms {
     this.batchOfRun.push(batch)
   }
 
-  /** One more publish, which the caller refuses with a basic.nack; returns its number. */
+  /** Adds a publish that the caller refuses with a basic.nack; returns its number. */
   refuse(): number {
     this.add(0)
     this.nacked.push(this.published)
@@ -53,8 +53,8 @@ export class Confirms {
   }
 
   /**
-   * Acknowledges up to `upTo` what has not been answered yet, `count` publishes; 0 = nothing. `more` where a refused
-   * publish stands behind it, so that no acknowledgement covers one that was refused: call again.
+   * What can be acknowledged now: `count` publishes up to `upTo`; 0 = nothing. `more` if a refused publish follows,
+   * which no acknowledgement may cover: call again.
    */
   take(durable: number): { upTo: number; count: number; more: boolean } {
     while (this.head < this.lastOfRun.length && (this.batchOfRun[this.head] as number) <= durable) {

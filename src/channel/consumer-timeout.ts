@@ -1,26 +1,26 @@
 /**
- * x-consumer-timeout: deliveries that stay unsettled for too long go back to their queue, one by one; the channel and
- * its other deliveries go on. Exists only for consumers that have such a time. One timer, for the oldest delivery.
+ * x-consumer-timeout: deliveries that stay unsettled for too long are requeued one by one; the channel and its other
+ * deliveries go on. Only for consumers with a timeout. One timer serves the oldest delivery.
  */
 import type { Clock, Timer } from '../util/clock.ts'
 
 const LENGTH_MIN = 4096
 
 export class ConsumerTimeout {
-  /** In ms, for deliveries from now on. */
+  /** In ms, for new deliveries. */
   ms: number
   private readonly clock: Clock
   private readonly isOutstanding: (tag: number) => boolean
   private readonly expire: (tag: number) => void
-  /** Deliveries in their order, and when each is too old (ms since 1970). */
+  /** Deliveries in order, with their deadlines (ms since 1970). */
   private tags: number[] = []
   private deadlines: number[] = []
   private head = 0
-  /** As long as the lists may become before what is settled is taken out of their middle. */
+  /** Length of the lists above which settled deliveries are removed from their middle. */
   private lengthMax = LENGTH_MIN
   private timer: Timer | undefined
 
-  /** @param expire called with the tag of a delivery that is outstanding and too old */
+  /** @param expire called with the tag of a delivery that timed out */
   constructor(
     ms: number,
     clock: Clock,
@@ -40,7 +40,7 @@ export class ConsumerTimeout {
     this.arm()
   }
 
-  /** Keeps the list as long as what is outstanding, about. */
+  /** Keeps the length of the list proportional to the outstanding deliveries. */
   private skipSettled(): void {
     while (this.head < this.tags.length && !this.isOutstanding(this.tags[this.head] as number)) this.head++
     if (this.tags.length >= this.lengthMax) this.takeOutSettled()

@@ -1,5 +1,5 @@
 // hot: per message
-/** A consumer of a channel: its credit, and the writing of its deliveries. */
+/** A consumer of a channel: its credit, and the encoding of its deliveries. */
 import { type InboundMessage, readNames } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
@@ -14,7 +14,7 @@ import { shortString } from '../util/octet-text.ts'
 import type { Channel } from './channel.ts'
 import { ConsumerTimeout } from './consumer-timeout.ts'
 
-/** Entries up to this size are copied out in one piece. */
+/** Entries up to this size are copied to the output in one piece. */
 const DIRECT_ENTRY_BYTES_MAX = 128 * 1024
 const BASIC_DELIVER = 0x003c003c
 
@@ -41,7 +41,7 @@ export class ChannelConsumer implements Consumer {
   parked = false
   readonly channel: Channel
   private readonly vhost: Vhost
-  /** x-consumer-timeout of the consumer, which comes before the queue's. */
+  /** The consumer's own x-consumer-timeout, which takes precedence over the queue's. */
   private readonly ownTimeout: number | undefined
   private timeout: ConsumerTimeout | undefined
   private readonly output: Output
@@ -72,7 +72,7 @@ export class ChannelConsumer implements Consumer {
     }
     const channel = this.channel
     if (channel.closing) return false
-    // Those without acknowledgements wait for the others of their channel too, as in RabbitMQ.
+    // Consumers without acknowledgements are held back by the shared limit too, as in RabbitMQ.
     if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch)
       return channel.replyConsumer?.tag === this.tag
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
@@ -88,13 +88,13 @@ export class ChannelConsumer implements Consumer {
         this.undo(tag)
         throw error
       }
-      // The client has got a part of it, or there was no room for it: the message is not to blame yet.
+      // Part of it was sent, or memory ran out: not the message's fault so far.
       queue.aside.broke(number)
       this.channel.client.broke(error)
     }
   }
 
-  /** A delivery begins; returns its tag. */
+  /** Accounts for a delivery; returns its tag. */
   private count(queue: ConsumedQueue, number: number): number {
     const channel = this.channel
     let tag: number
@@ -113,7 +113,7 @@ export class ChannelConsumer implements Consumer {
     return tag
   }
 
-  /** It has not gone out. Its tag stays unused. */
+  /** Undoes `count` for a delivery that was not sent. Its tag stays unused. */
   private undo(tag: number): void {
     const { counters, unsettled } = this.channel
     if (this.noAck) {
@@ -179,7 +179,7 @@ export class ChannelConsumer implements Consumer {
     }
   }
 
-  /** What differs from what was published goes out as a message of its own making. */
+  /** Sends a message that differs from the published one. */
   private deliverRewritten(m: InboundMessage, deliveryTag: number, redelivered: boolean): void {
     const names = { consumerTag: this.tag, ...readNames(m.source, m.namesStart) }
     this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })
@@ -192,7 +192,7 @@ export class ChannelConsumer implements Consumer {
     this.unacked--
     this.channel.sharedUnacked--
     const { sharedPrefetch, sharedUnacked } = this.channel
-    // Only where the shared limit was what they waited for.
+    // Only if they were waiting for the shared limit.
     if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) this.channel.resumeConsumers()
     else this.resume()
   }
@@ -214,7 +214,7 @@ export class ChannelConsumer implements Consumer {
     }
   }
 
-  /** No more timers. */
+  /** Stops timers. */
   stop(): void {
     this.timeout?.stop()
   }
@@ -241,7 +241,7 @@ function deliverPrefix(channel: number, tag: string): Uint8Array {
   return b
 }
 
-/** Nothing is wrong with the message: there is no memory for it just now. */
+/** Whether the error is a lack of memory, not a fault of the message. */
 function isOutOfMemory(error: unknown): boolean {
   return error instanceof RangeError && /allocation failed/i.test(error.message)
 }

@@ -1,4 +1,4 @@
-/** A publish whose frames come one by one: which frame is due, and the message as far as it has come. */
+/** A publish whose frames arrive separately: which frame is expected next, and the message so far. */
 import { ContentBuilder } from '../broker/message.ts'
 import { CONTENT_BYTES_MAX } from '../limits.ts'
 import { AmqpError, frameError, ReplyCode } from '../protocol/errors.ts'
@@ -14,13 +14,13 @@ function unexpected(text: string): AmqpError {
 }
 
 export class ContentAssembly {
-  /** The publish that waits for its content. */
+  /** The publish method, waiting for its content. */
   method: BasicPublish | undefined
   builder: ContentBuilder | undefined
-  /** Exchange and routing key as they came: keys need not be UTF-8. */
+  /** Exchange and routing key as received, since keys need not be UTF-8. */
   private names: Uint8Array = new Uint8Array(0)
 
-  /** Nothing has begun: the next frame is a method. */
+  /** No publish has begun: the next frame must be a method. */
   get idle(): boolean {
     return this.method === undefined
   }
@@ -31,7 +31,7 @@ export class ContentAssembly {
     this.names = new Uint8Array(args.subarray(2, args.length - 1))
   }
 
-  /** @throws AmqpError 505 where something else is due */
+  /** @throws AmqpError 505 if another frame is expected */
   expectMethod(): void {
     if (this.method === undefined) return
     const due = this.builder === undefined ? `content header for class ${BASIC_CLASS}` : 'content body'
@@ -74,7 +74,7 @@ export class ContentAssembly {
     return this.builder !== undefined && this.builder.missing === 0
   }
 
-  /** Ready for the next publish. */
+  /** Resets it for the next publish. */
   reset(): void {
     this.method = undefined
     this.builder = undefined

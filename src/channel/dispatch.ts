@@ -1,4 +1,4 @@
-/** From a decoded method to its handler. */
+/** Passes a decoded method to its handler. */
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { AnyMethod, ClientMethod } from '../protocol/generated/methods.ts'
 import type { Channel } from './channel.ts'

@@ -1,18 +1,18 @@
 // hot: per message
-/** Finds what the broker needs among the properties of a publish, without decoding the rest. */
+/** Extracts the properties of a publish that the broker needs, without decoding the rest. */
 import { frameError } from '../protocol/errors.ts'
 import { scanHeaders } from '../protocol/field-scan.ts'
 import * as P from '../protocol/generated/properties.ts'
 import { readU32 } from '../util/octets.ts'
 
-/** The usual list: a delivery mode and nothing else. */
+/** The most common list: only a delivery mode. */
 const SIMPLE = P.FLAG_DELIVERY_MODE
 const PERSISTENT = 2
 
 export class PropertyScan {
   persistent = false
   priority = 0
-  /** Bits of field-scan.ts for the headers that routing looks at. */
+  /** Bits of field-scan.ts for the headers that matter to routing. */
   special = 0
   /** Ranges of short strings in the source, without their length; start 0 = absent. */
   expirationStart = 0

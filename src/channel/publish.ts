@@ -1,5 +1,5 @@
 // hot: per message
-/** The way of a published message from the wire into queues (behaviour.md section 7). */
+/** Publishes a message from the wire into queues (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
@@ -29,13 +29,13 @@ import { PropertyScan } from './property-scan.ts'
 const BIT_MANDATORY = 1
 const BIT_IMMEDIATE = 2
 
-/** Filled anew by each publish: `readProperties` hands it out, and nobody keeps it. */
+/** Refilled for each publish by `readProperties`; not to be kept. */
 const sharedScan = new PropertyScan()
 
 /**
  * Publishes a whole message. `m` may be changed; its octets are not looked at after the call.
  * @param bits mandatory and immediate, as on the wire
- * @throws AmqpError what is wrong with it; nothing is published then
+ * @throws AmqpError if the publish is invalid; then nothing is published
  */
 export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   if (bits & BIT_IMMEDIATE) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
@@ -83,7 +83,7 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   deliverTo(ch, m, route)
 }
 
-/** Into the queues, and into the account of the channel's confirms. Returns false where a queue refused it. */
+/** Publishes to the queues and records the confirm. Returns false if a queue refused the message. */
 export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean {
   const { queues, effects } = route
   let durable = false
@@ -106,7 +106,7 @@ export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean
   return !refused
 }
 
-/** Checks rights and existence, finds the queues, and remembers them where exchange and key alone decide. */
+/** Checks rights and existence and finds the queues; caches the route if it depends only on exchange and key. */
 function resolve(ch: Channel, m: InboundMessage): Route {
   const names = readNames(m.source, m.namesStart)
   const { caller } = ch
@@ -147,7 +147,7 @@ function contentOf(m: InboundMessage): Content {
   return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
 }
 
-/** What the properties mean for the broker. @throws AmqpError 406, 501 */
+/** Reads the properties that matter to the broker. @throws AmqpError 406, 501 */
 function readProperties(ch: Channel, m: InboundMessage): PropertyScan {
   const scan = sharedScan
   const b = m.source
@@ -165,7 +165,7 @@ function text(b: Uint8Array, start: number, end: number): string {
   return octetText(bufferView(b), start, end)
 }
 
-/** Puts the channel's own name in place of the one that stands for direct reply-to. @throws AmqpError 406 */
+/** Replaces the pseudo-queue of direct reply-to by the channel's reply name. @throws AmqpError 406 */
 function nameReplyQueue(ch: Channel, m: InboundMessage, { replyToStart, replyToEnd }: PropertyScan): void {
   if (replyToStart === 0 || text(m.source, replyToStart, replyToEnd) !== REPLY_TO) return
   if (ch.replyConsumer === undefined) throw preconditionFailed('fast reply consumer does not exist')
@@ -195,7 +195,7 @@ function withCarbonCopies(ch: Channel, m: InboundMessage, special: number): Rout
   return route
 }
 
-/** Back to the publisher: nobody wanted it. */
+/** Returns an unroutable message to the publisher. */
 export function returnMessage(ch: Channel, m: InboundMessage): void {
   ch.counters.returned++
   ch.send({

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * Routes that a channel has used, found by the raw octets of exchange and routing key, so that a repeated publish
- * decodes no names and looks up no bindings. A change of the topology empties it.
+ * A channel's cache of routes by the raw octets of exchange and routing key: a repeated publish decodes no names and
+ * looks up no bindings. Any change of the topology invalidates it.
  */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Route } from '../broker/router.ts'
@@ -11,7 +11,7 @@ export interface CachedRoute {
   /** exchange and routing key as two short strings */
   readonly names: Uint8Array
   readonly route: Route
-  /** To which it was published. */
+  /** The exchange published to. */
   readonly exchange: Exchange
 }
 
@@ -50,7 +50,7 @@ export class RouteCache {
 
 function equal(names: Uint8Array, source: Uint8Array, start: number, end: number): boolean {
   if (names.length !== end - start) return false
-  // From the back: keys differ at their ends.
+  // Compared from the end, where keys differ most.
   for (let i = names.length - 1, at = end - 1; i >= 0; i--, at--) if (names[i] !== source[at]) return false
   return true
 }

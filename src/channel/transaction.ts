@@ -15,7 +15,7 @@ export interface PendingPublish {
   readonly mandatory: boolean
 }
 
-/** What one command settles. */
+/** The deliveries settled by one command. */
 export interface PendingSettle {
   readonly tags: readonly number[]
   readonly how: Settlement
@@ -24,11 +24,11 @@ export interface PendingSettle {
 export class Transaction {
   publishes: PendingPublish[] = []
   settles: PendingSettle[] = []
-  /** Tags in `settles`: settled as far as this channel's client is concerned. */
+  /** Tags in `settles`, which the client considers settled. */
   readonly settled = new Set<number>()
-  /** Nothing below this tag is left to settle: acknowledging ever more with `multiple` looks at each delivery once. */
+  /** All tags below are in `settles`, so that repeated acknowledgements with `multiple` examine each delivery once. */
   private settledBelow = 0
-  /** Octets of the publishes. */
+  /** Total octets of the publishes. */
   private bytes = 0
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
@@ -40,7 +40,7 @@ export class Transaction {
     this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory })
   }
 
-  /** Checks the tags now, settles them at commit. @throws AmqpError 406, nothing changed */
+  /** Checks the tags now and settles them at commit. @throws AmqpError 406, nothing changed */
   addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
     const outstanding = (t: number): boolean => u.isOutstanding(t) && !this.settled.has(t)

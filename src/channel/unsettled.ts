@@ -1,8 +1,8 @@
 // hot: per message
 /**
- * The deliveries of a channel that wait for an acknowledgement: a ring of typed arrays in the order of their delivery
- * tags. Deliveries without acknowledgement take tags but no room, and what is settled makes room however old the first
- * outstanding one is: the ring is as long as what is outstanding.
+ * The unacknowledged deliveries of a channel: a ring of typed arrays in the order of delivery tags. Deliveries without
+ * acknowledgement use tags but no slots, and settled ones free theirs however old the first outstanding one is: the
+ * ring is as long as the outstanding deliveries.
  */
 import type { ConsumedQueue } from '../broker/queue/queue.ts'
 import { TimeMarks } from '../util/time-marks.ts'
@@ -15,12 +15,12 @@ export class Unsettled {
   nextTag = 1
   /** Deliveries outstanding. */
   count = 0
-  /** When deliveries went out. */
+  /** When deliveries were sent. */
   readonly sent = new TimeMarks()
-  /** Places from here on, up to `nextPlace`, are in use; a place's slot is its lowest bits. */
+  /** Places from here up to `nextPlace` are in use; the lowest bits of a place are its slot. */
   private firstPlace = 0
   private nextPlace = 0
-  /** Tag minus place, where that is the same for all in the ring; otherwise a tag is searched for. */
+  /** Tag minus place, if that is the same for the whole ring; otherwise tags are found by a search. */
   private offset = 1
   private isDense = true
   private slots = INITIAL_SLOTS
@@ -29,21 +29,21 @@ export class Unsettled {
   /** The message's number in its queue. */
   private numbers = new Float64Array(INITIAL_SLOTS)
   private queues: (ConsumedQueue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
-  /** undefined for a basic.get. */
+  /** undefined after a basic.get. */
   private consumers: (ChannelConsumer | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
 
-  /** Deliveries from now on go out in that second since 1970. */
+  /** Sets the second (since 1970) in which deliveries are sent. */
   sending(second: number): void {
     this.sent.forgetBefore(this.first)
     this.sent.note(this.nextTag, second)
   }
 
-  /** Deliveries that there is room for before the ring grows. */
+  /** Capacity of the ring. */
   get capacity(): number {
     return this.slots
   }
 
-  /** A delivery that will be settled; returns its tag. */
+  /** Adds a delivery that needs an acknowledgement; returns its tag. */
   add(queue: ConsumedQueue, number: number, consumer: ChannelConsumer | undefined): number {
     const tag = this.nextTag
     if (this.nextPlace - this.firstPlace === this.slots) this.makeRoom()
@@ -66,7 +66,7 @@ export class Unsettled {
     return tag
   }
 
-  /** A delivery without acknowledgement; returns its tag. */
+  /** Uses a tag for a delivery without acknowledgement. */
   skip(): number {
     return this.nextTag++
   }
@@ -81,12 +81,12 @@ export class Unsettled {
     return this.outstanding[slot] === 1 && this.tags[slot] === tag
   }
 
-  /** The lowest tag that is outstanding; that of the next delivery where none is. */
+  /** The lowest outstanding tag, or the next tag if there is none. */
   get first(): number {
     return this.count === 0 ? this.nextTag : (this.tags[this.firstPlace & (this.slots - 1)] as number)
   }
 
-  /** The lowest outstanding tag from `tag` to `last`; Infinity where there is none. */
+  /** The lowest outstanding tag from `tag` to `last`, or Infinity. */
   nextFrom(tag: number, last: number): number {
     if (tag > last) return Infinity
     const mask = this.slots - 1
@@ -147,7 +147,7 @@ export class Unsettled {
         yield { tag, number: this.numberOf(tag), consumer: this.consumerOf(tag) }
   }
 
-  /** Forgets an outstanding delivery. */
+  /** Removes an outstanding delivery. */
   remove(tag: number): void {
     const place = this.placeFrom(tag)
     const mask = this.slots - 1
@@ -169,12 +169,12 @@ export class Unsettled {
     this.firstPlace = first
   }
 
-  /** Where half of it or more is settled, the rest moves together; otherwise the ring grows. */
+  /** Compacts the ring if at least half of it is settled, else enlarges it. */
   private makeRoom(): void {
     this.resize(this.count * 2 <= this.slots ? this.slots : this.slots * 2)
   }
 
-  /** To so many slots, a power of 2 not below what is outstanding; only that stays. */
+  /** Resizes to a power of 2 that is not below the number of outstanding deliveries. */
   private resize(slots: number): void {
     const outstanding = new Uint8Array(slots)
     const tags = new Float64Array(slots)

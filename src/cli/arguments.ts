@@ -34,21 +34,21 @@ export const helpText = `leveret: an AMQP 0-9-1 message broker
 
 Usage: leveret [start] [options]
        leveret [ctl] COMMAND ...               rabbitmqctl's commands; see leveret ctl --help
-       leveret config --effective [options]    what is in force, and where it comes from
-       leveret check DIR                       look through a data folder that is not in use
-       leveret restore BACKUP [--data-dir DIR] put a backup where the broker finds it
+       leveret config --effective [options]    print the effective settings and their sources
+       leveret check DIR                       verify a data folder that is not in use
+       leveret restore BACKUP [--data-dir DIR] restore a backup as the data folder
 
 Options:
-  --port PORT        TCP port for AMQP (default 5672; 0 = any free one)
+  --port PORT        TCP port for AMQP (default 5672; 0 = any free port)
   --management-port PORT
-                     TCP port of the HTTP API (default 15672; 0 = any free one; none = no HTTP API)
+                     TCP port of the HTTP API (default 15672; 0 = any free port; none = off)
   --metrics-port PORT
-                     TCP port of Prometheus' metrics (default 15692; 0 = any free one; none = no metrics)
+                     TCP port of the Prometheus metrics (default 15692; 0 = any free port; none = off)
   --bind ADDRESS     address to listen on (default: every address, IPv4 and IPv6)
-  --data-dir DIR     folder of the store (default ${DATA_DIR_VARIABLE}, else ./${DEFAULT_DATA_DIR})
-  --config FILE      configuration in the format of rabbitmq.conf; options come before it
+  --data-dir DIR     data folder (default ${DATA_DIR_VARIABLE}, else ./${DEFAULT_DATA_DIR})
+  --config FILE      configuration file in the format of rabbitmq.conf; options override it
   --cluster-name NAME, --node-name NAME, --cluster-urls URL,URL
-                     one node of several: names, and the NATS servers; see docs/cluster.md
+                     run as a node of a cluster; see docs/cluster.md
   --log-level LEVEL  ${LOG_LEVELS.join(', ')} (default info)
   --version          print the version
   --help             print this text

@@ -1,4 +1,6 @@
-/** Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16). */
+/**
+ * Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16).
+ */
 import type { Vhost } from '../broker/vhost.ts'
 import {
   CONSUMERS_PER_CHANNEL_MAX,
@@ -14,22 +16,22 @@ import type { Users } from '../security/users.ts'
 import { nodeName } from '../util/node-name.ts'
 import { notAllowed } from './handshake.ts'
 
-/** Limits of the node that can be set. */
+/** Configurable limits of the node. */
 export interface NodeLimits {
-  /** Open connections; Infinity = no limit. */
+  /** Maximum open connections; Infinity = no limit. */
   readonly connections: number
-  /** Connections that have not opened a vhost yet. */
+  /** Maximum connections that have not opened a vhost yet. */
   readonly unauthenticated: number
   /** ms from the TCP connection to connection.open. */
   readonly handshakeMs: number
-  /** ms in which a client must have taken something of what waits for it; 0 or Infinity = no limit. */
+  /** ms within which a client must read some of its pending output; 0 or Infinity = no limit. */
   readonly sendTimeoutMs: number
   readonly consumersPerChannel: number
-  /** Open channels of all connections; Infinity = no limit. */
+  /** Maximum open channels of all connections; Infinity = no limit. */
   readonly channels: number
-  /** Octets of a frame before the client has logged in; undefined = as the version that is announced. */
+  /** Maximum frame size before login; undefined = that of the announced version. */
   readonly initialFrameMax: number | undefined
-  /** Octets published in a transaction that is not committed yet. */
+  /** Maximum octets published in an open transaction. */
   readonly transactionBytes: number
 }
 
@@ -67,7 +69,7 @@ export class Admission {
   private readonly byUser = new Counts()
   private readonly channelsByUser = new Counts()
 
-  /** @param node whose limits hold, as they are at the time */
+  /** @param node the node, for its current limits */
   constructor(users: Users, node: { readonly limits: NodeLimits }) {
     this.users = users
     this.node = node
@@ -77,12 +79,12 @@ export class Admission {
     return this.node.limits
   }
 
-  /** Connections that are counted in. */
+  /** Counted connections. */
   get openCount(): number {
     return this.open
   }
 
-  /** Counts a connection in. @throws AmqpError 530 */
+  /** Counts a connection. @throws AmqpError 530 */
   enter(principal: Principal, vhostName: string, vhost: Vhost | undefined): { access: Access; vhost: Vhost } {
     const user = principal.name
     const limits = this.users.get(user)?.limits ?? {}

@@ -183,7 +183,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.broker.failures.note('connection', { connection: this.name }, error)
   }
 
-  /** Its state or its output is not what the client expects: it ends without a word. */
+  /** Its state or output is corrupt: the socket is closed without notice. */
   broke(error: unknown): void {
     this.note(error)
     this.output.breakOff()

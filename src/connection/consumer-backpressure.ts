@@ -1,7 +1,7 @@
 /**
- * A pause for publishers while consumers' sockets are full. Where a consumer takes almost as much as comes in, a moment
- * of waiting keeps the surplus in memory; without it the surplus would be paged out and read again, which costs both
- * sides more than the pause. Consumers that are slow for longer are not waited for.
+ * Pauses publishers for a moment while consumers' sockets are full. If consumers are almost as fast as publishers, the
+ * pause keeps the surplus in memory; otherwise it would be paged out and read again, which costs more than the pause.
+ * Consumers that stay slow are not waited for.
  */
 
 import type { Resumed } from '../broker/turn.ts'
@@ -10,14 +10,14 @@ import type { Clock, Timer } from '../util/clock.ts'
 import { charged } from '../util/owner.ts'
 
 export class ConsumerBackpressure {
-  /** Connections whose client does not take what is ready for it. */
+  /** Connections with a full socket. */
   private readonly full = new Set<object>()
   private waiting: Resumed[] = []
   private timer: Timer | undefined
-  /** No pauses before this time (ms since 1970): the last one was in vain. */
+  /** No pauses before this time (ms since 1970), because the last one did not help. */
   private notBefore = 0
   private readonly clock: Clock
-  /** Octets of messages in memory, and what may be there before anything is paged out. */
+  /** Octets of messages in memory, and the budget above which they are paged out. */
   private readonly memory: { readonly residentBytes: number; readonly memoryBytes: number }
 
   constructor(clock: Clock, memory: { readonly residentBytes: number; readonly memoryBytes: number }) {
@@ -30,12 +30,12 @@ export class ConsumerBackpressure {
     this.full.add(connection)
   }
 
-  /** It has drained, or is gone: whoever waited goes on. */
+  /** The socket has drained or is closed: paused publishers go on. */
   ended(connection: object): void {
     if (this.full.delete(connection)) this.release()
   }
 
-  /** True where a connection that reads much had better wait; it is resumed by itself. */
+  /** True if a publishing connection should pause; it is resumed automatically. */
   pause(reader: Resumed): boolean {
     if (this.full.size === 0 || this.full.has(reader)) return false
     if (this.memory.residentBytes < this.memory.memoryBytes || this.clock.now() < this.notBefore) return false

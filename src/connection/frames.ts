@@ -1,5 +1,5 @@
 // hot: per message
-/** The frames of one connection: which channel and which step of it each one is for. */
+/** Dispatches the frames of a connection to its channels. */
 import { Channel } from '../channel/channel.ts'
 import { dispatch } from '../channel/dispatch.ts'
 import { publish } from '../channel/publish.ts'
@@ -14,7 +14,7 @@ import type { Connection } from './connection.ts'
 import type { Pauses } from './pauses.ts'
 import type { Server } from './server.ts'
 
-/** Acknowledgements are little work, and many: the clock is looked at after so many. */
+/** Acknowledgements are cheap and frequent, so the clock is read only after this many. */
 const ACKS_BETWEEN_LOOKS = 16
 
 const none = new Uint8Array(0)
@@ -43,7 +43,7 @@ export class Frames implements FrameHandler {
     return this.server.blocking
   }
 
-  /** The chunk before has been read: do not keep it alive. */
+  /** Releases the previous chunk. */
   newChunk(): void {
     this.chunk = undefined
     this.chunkView = none
@@ -189,7 +189,7 @@ export class Frames implements FrameHandler {
     }
   }
 
-  /** undefined where content on that channel is to be ignored, or was an error. */
+  /** undefined if content on that channel is ignored or was an error. */
   private contentChannel(number: number): Channel | undefined {
     if (this.connection.state !== 'open') return undefined
     const ch = this.connection.channels.find(number)

@@ -1,4 +1,4 @@
-/** From the protocol header to connection.open (behaviour.md section 3). */
+/** The handshake from the protocol header to connection.open (behaviour.md section 3). */
 import { CHANNELS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEARTBEAT_SECONDS } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
@@ -37,7 +37,7 @@ export function notAllowed(text: string): AmqpError {
   return new AmqpError(ReplyCode.NotAllowed, text)
 }
 
-/** @throws AmqpError 530 for values outside of what was offered */
+/** @throws AmqpError 530 for values outside the offered range */
 export function checkTuning(m: ConnectionTuneOk, offered: Tuning): Tuning {
   checkMax('frame_max', m.frameMax, offered.frameMax)
   if (m.frameMax !== 0 && m.frameMax < FRAME_BYTES_MIN)

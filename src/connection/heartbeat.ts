@@ -1,20 +1,23 @@
-/** Heartbeats of one connection, both ways (behaviour.md section 3). */
+/** Heartbeats of one connection, in both directions (behaviour.md section 3). */
 import type { Clock, Timer } from '../util/clock.ts'
 
-/** Looks within one interval, of which heartbeats have half. */
+/** Checks per interval. */
 const LOOKS = 4
-/** Looks that have to have found nothing, so that a process that stood still does not blame its clients. */
+/**
+ * Number of checks without traffic before a client counts as dead, so that a stalled process does not blame its
+ * clients.
+ */
 const SILENT_LOOKS_MIN = 2
 
 export interface HeartbeatPeer {
-  /** Octets so far, the heartbeats among them; any octet shows life. */
+  /** Octets received, including heartbeats; any octet is a sign of life. */
   readonly octetsSent: number
   readonly octetsReceived: number
-  /** The broker is not reading: silence is its own doing then. */
+  /** The broker has paused reading, so silence means nothing. */
   readonly readingPaused: boolean
   /** At once: `octetsSent` has it. */
   sendHeartbeat(): void
-  /** Nothing has come for too long. */
+  /** Called if nothing was received for too long. */
   peerIsGone(): void
 }
 
@@ -22,7 +25,7 @@ export class Heartbeat {
   private timer: Timer | undefined
   private sent = 0
   private received = 0
-  /** In ms since 1970: since when nothing has been sent that is no heartbeat, or since the last heartbeat. */
+  /** Time of the last output or heartbeat, in ms since 1970. */
   private quietSince: number
   /** In ms since 1970. */
   private silentSince: number
@@ -53,7 +56,7 @@ export class Heartbeat {
     })
   }
 
-  /** Half an interval without a word is broken by a heartbeat, which itself counts for nothing half an interval later. */
+  /** Sends a heartbeat after half an interval without other output. */
   private send(now: number): void {
     const { peer } = this
     const quiet = peer.octetsSent === this.sent
@@ -63,7 +66,7 @@ export class Heartbeat {
     this.sent = peer.octetsSent
   }
 
-  /** Silence of two intervals ends the connection. */
+  /** Two intervals without input end the connection. */
   private listen(now: number): void {
     const { peer } = this
     if (peer.octetsReceived !== this.received || peer.readingPaused) {

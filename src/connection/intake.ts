@@ -1,5 +1,5 @@
 // hot: per message
-/** What a connection has received, frame by frame; what was read while it is paused waits here. */
+/** The input of a connection, frame by frame, with the backlog that was read while it is paused. */
 import { OUTPUT_BYTES_MAX } from '../limits.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -12,21 +12,21 @@ const PROTOCOL_HEADER_BYTES = 8
 
 export class Intake {
   octets = 0
-  /** Pieces in which they came. */
+  /** Number of chunks received. */
   chunks = 0
   readonly reader: FrameReader
   private readonly connection: Connection
   private readonly pauses: Pauses
   private readonly share: TurnShare
   private readonly frames: Frames
-  /** What was read is valid only during the call that brings it. */
+  /** Chunks are valid only during the call that delivers them. */
   private readonly chunksAreReused: boolean
   private readonly header: number[] = []
   private backlog: Buffer[] = []
-  /** The stream can no longer be read: whatever comes is dropped. */
+  /** The input can no longer be parsed and is dropped. */
   private deaf = false
 
-  /** @param chunksAreReused what `received` is given is valid only during the call */
+  /** @param chunksAreReused chunks passed to `received` are valid only during the call */
   constructor(connection: Connection, pauses: Pauses, share: TurnShare, chunksAreReused: boolean) {
     this.connection = connection
     this.pauses = pauses
@@ -67,13 +67,13 @@ export class Intake {
     this.holdWhileOutputIsFull()
   }
 
-  /** A few octets can ask for very much: this is looked at after each request. */
+  /** Checked after each request, because a few octets can cause much output. */
   holdWhileOutputIsFull(): void {
     if (!this.pauses.has(PAUSE_OUTPUT) && this.connection.output.waiting > OUTPUT_BYTES_MAX)
       this.pauses.add(PAUSE_OUTPUT)
   }
 
-  /** The octets behind the protocol header, which is handled here. */
+  /** Handles the protocol header; returns the octets after it. */
   private afterHeader(chunk: Buffer): Buffer {
     const { header } = this
     const rest = Math.min(PROTOCOL_HEADER_BYTES - header.length, chunk.length)
@@ -83,23 +83,23 @@ export class Intake {
     return chunk.subarray(rest)
   }
 
-  /** Whatever comes from now on is dropped. */
+  /** Drops all further input. */
   stopListening(): void {
     this.deaf = true
   }
 
-  /** What is on its way in and out of the socket is of no use any more. */
+  /** Releases the backlog of a closed socket. */
   ended(): void {
     this.backlog = []
   }
 
-  /** The connection is closing: what comes now is the answer to that, and not held back by anything. */
+  /** The connection is closing: the client's answer must not be held back. */
   closing(): void {
     this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE | PAUSE_FENCE)
     this.goOn()
   }
 
-  /** Nobody may be served: what comes waits for `unfence`. */
+  /** The node must not serve clients: input waits for `unfence`. */
   fence(): void {
     const { state } = this.connection
     if (state !== 'closing' && state !== 'closed') this.pauses.add(PAUSE_FENCE)
@@ -111,7 +111,7 @@ export class Intake {
     this.goOn()
   }
 
-  /** A pause may be over. */
+  /** Continues if no pause is left. */
   goOn(): void {
     while (!this.pauses.framesWait && this.backlog.length > 0)
       this.consume(this.backlog.shift() as Buffer, false)
@@ -123,14 +123,14 @@ export class Intake {
     this.goOn()
   }
 
-  /** The socket has taken what waited for it. */
+  /** The socket has drained. */
   drained(): void {
     if (!this.pauses.has(PAUSE_OUTPUT)) return
     this.pauses.remove(PAUSE_OUTPUT)
     this.goOn()
   }
 
-  /** An alarm is on, and a publish has begun: the rest of it, and what comes behind, waits until the alarm is over. */
+  /** A publish has begun during an alarm: its content and all further input wait until the alarm is cleared. */
   block(): void {
     const { connection } = this
     if (this.pauses.has(PAUSE_ALARM) || connection.state !== 'open') return

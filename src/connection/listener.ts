@@ -13,10 +13,10 @@ const BACKLOG = 4096
 
 export type OnError = (error: Error) => void
 
-/** Where accepted sockets go. */
+/** Receives accepted sockets. */
 export interface Acceptor {
   accept(socket: Socket, net: NetServer): void
-  /** Asked before any TLS; false = go on to `accept`. */
+  /** Called before the TLS handshake; false = continue with `accept`. */
   relayed(socket: Socket, listener: Listener): boolean
 }
 
@@ -24,13 +24,13 @@ export class Listener {
   readonly secure: boolean
   readonly net: NetServer
   private readonly settings: TlsSettings | undefined
-  /** Does the handshakes; it listens on no port itself. */
+  /** Performs TLS handshakes; does not listen itself. */
   private readonly tls: TlsServer | undefined
   private readonly acceptor: Acceptor
   private readonly handshakes: Handshakes
 
   /**
-   * @param unopened where sockets are counted whose TLS handshake is on its way
+   * @param unopened counts sockets during their TLS handshake
    * @throws the error of reading a certificate or key, or of using it
    */
   constructor(tls: TlsSettings | undefined, acceptor: Acceptor, logger: Logger, unopened: Unopened) {
@@ -69,8 +69,8 @@ export class Listener {
   }
 
   /**
-   * Takes a socket that was accepted before or elsewhere, as if it had just come here.
-   * @param client who is at the other end, where that is not the socket's address
+   * Takes a socket that was accepted elsewhere, as if it had been accepted here.
+   * @param client the client's address, if it differs from the socket's
    */
   take(socket: Socket, client?: ClientAddress): void {
     if (this.tls === undefined) {
@@ -86,7 +86,7 @@ export class Listener {
     return this.net.address() as AddressInfo
   }
 
-  /** Reads certificate and key again; connections that are open keep theirs. @throws where they cannot be used */
+  /** Reloads certificate and key; open connections keep theirs. @throws where they cannot be used */
   reload(): void {
     if (this.tls === undefined || this.settings === undefined) return
     this.tls.setSecureContext(contextOf(this.settings))
@@ -103,7 +103,7 @@ export interface ClientAddress {
   readonly port: number
 }
 
-/** Whoever asks the socket is told the client's address. */
+/** Makes the socket report the client's address. */
 export function showAs(socket: Socket, { address, port }: ClientAddress): void {
   Object.defineProperties(socket, {
     remoteAddress: { value: address, configurable: true },
@@ -111,7 +111,7 @@ export function showAs(socket: Socket, { address, port }: ClientAddress): void {
   })
 }
 
-/** The sockets beneath TLS until it is agreed on. */
+/** The raw sockets during the TLS handshake. */
 class Handshakes {
   private readonly unopened: Unopened
   private readonly sockets = new Map<string, { socket: Socket; client: ClientAddress | undefined }>()

@@ -1,6 +1,6 @@
 /**
- * The sockets that accept AMQP. They belong to the process and outlive the broker: whoever is in charge at the moment gets
- * what they accept.
+ * The listeners for AMQP. They belong to the process and outlive the broker; accepted sockets go to the current
+ * receiver.
  */
 import type { Server as NetServer, Socket } from 'node:net'
 import { UNAUTHENTICATED_SHARE } from '../limits.ts'
@@ -12,37 +12,37 @@ import type { NodeLimits } from './admission.ts'
 import { Listener } from './listener.ts'
 import { Unopened } from './unopened.ts'
 
-/** ms between two lines of the log about connections that had to make room. */
+/** Minimum ms between log lines about connections closed to make room. */
 const LOG_MS = 10_000
 
 /** Takes clients over from the listeners. */
 export interface Receiver {
   /**
-   * A client has come, through TLS where its listener has that.
-   * @param net the server that has accepted it, where the socket is a plain one of `node:net`; undefined for a WebSocket
+   * Receives a client, after the TLS handshake if there is one.
+   * @param net the server that accepted a socket of `node:net`; undefined for a WebSocket
    */
   accept(socket: Socket, net?: NetServer): void
   /**
-   * Where there is this method it gets the sockets as they were accepted, TLS untouched, and `accept` only gets what comes
-   * over WebSockets or was in its TLS handshake at the change. A plain socket is paused.
+   * If present, it gets sockets as accepted, before TLS; `accept` then only gets WebSockets, and sockets that were in
+   * their TLS handshake at the change. A plain socket is paused.
    */
   relay?(socket: Socket, listener: Listener): void
-  /** The listeners close: ends what it has passed on, and what waits. */
+  /** The listeners are closing: ends relayed and waiting clients. */
   endRelays?(): void
 }
 
-/** What can be changed while running. */
+/** Settings that can be changed while running. */
 export interface LimitsNow {
   readonly limits: NodeLimits
 }
 
 export class Listeners implements Receiver {
-  /** Nobody has logged in there yet. */
+  /** Connections that have not logged in yet. */
   readonly unopened: Unopened
   readonly descriptors: Descriptors
-  /** Those that are open, in the order of the settings. */
+  /** Open listeners, in the order of the settings. */
   readonly open: Listener[] = []
-  /** Who is in charge; undefined = nobody, and what is accepted is closed at once. */
+  /** The current receiver; if undefined, accepted sockets are closed at once. */
   receiver: Receiver | undefined
   private readonly node: LimitsNow
   private readonly clock: Clock
@@ -64,7 +64,7 @@ export class Listeners implements Receiver {
 
   /**
    * Resolves with the port.
-   * @throws the error of listen, such as EADDRINUSE, or that of a certificate that cannot be used
+   * @throws errors of listen, such as EADDRINUSE, and of unusable certificates
    */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
     const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
@@ -88,12 +88,12 @@ export class Listeners implements Receiver {
     return true
   }
 
-  /** Certificates are read again. @throws where one cannot be used; the old one stays then */
+  /** Reloads certificates. @throws if one is unusable; the old one stays in use */
   reload(): void {
     for (const l of this.open) l.reload()
   }
 
-  /** No new clients; resolves when those that came here have gone. */
+  /** Accepts no new clients; resolves when the existing ones have disconnected. */
   async close(): Promise<void> {
     await Promise.all(this.open.splice(0).map((l) => l.close()))
   }

@@ -1,4 +1,4 @@
-/** Who a client is, by the mechanism that it has chosen. */
+/** Authenticates a client by the mechanism it has chosen. */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { ConnectionStartOk } from '../protocol/generated/methods.ts'
@@ -10,7 +10,7 @@ import { plainAddress } from '../util/address.ts'
 
 export type CertificateLogin = 'distinguished_name' | 'common_name' | 'subject_alternative_name'
 
-/** Which of a certificate's alternative names is the user's. */
+/** Selects the alternative name of a certificate that is the user name. */
 export interface AlternativeName {
   readonly type: 'dns' | 'ip' | 'email' | 'uri' | 'other_name'
   /** Among those of the type, from 0. */
@@ -21,14 +21,14 @@ export interface LoginSettings {
   readonly mechanisms: readonly Mechanism[]
   /** The user of ANONYMOUS. */
   readonly anonymousUser: string | undefined
-  /** What of a client's certificate is the name for EXTERNAL. */
+  /** Which part of a client's certificate is the user name for EXTERNAL. */
   readonly certificateLogin: CertificateLogin
   readonly alternativeName: AlternativeName
-  /** Where tokens are taken for passwords. */
+  /** Validates tokens given as passwords. */
   readonly oauth: OAuth | undefined
 }
 
-/** EXTERNAL only where there is a certificate to go by. */
+/** EXTERNAL is offered only if the client has a certificate. */
 export function offeredMechanisms(settings: LoginSettings, socket: Socket): readonly Mechanism[] {
   return settings.mechanisms.filter(
     (m) =>
@@ -37,10 +37,10 @@ export function offeredMechanisms(settings: LoginSettings, socket: Socket): read
   )
 }
 
-/** Sockets of this process itself, and who they are: these log in by any mechanism, without a password. */
+/** Sockets of this process itself with their users, who log in by any mechanism without a password. */
 export const insiders = new WeakMap<Socket, Principal>()
 
-/** The user, or undefined where the login is refused; then nothing tells why but the log. */
+/** The user, or undefined if the login is refused; only the log says why. */
 export async function login(
   users: Users,
   settings: LoginSettings,
@@ -65,8 +65,8 @@ export async function login(
 }
 
 /**
- * A token in the place of the password says itself who its bearer is.
- * @param wait for addresses that have guessed wrong; whoever was right lately does not wait
+ * A token given as the password names its bearer.
+ * @param wait delays addresses with failed logins; recently successful users are not delayed
  */
 export async function passwordLogin(
   users: Users,

@@ -1,4 +1,4 @@
-/** The connection class of methods: the handshake in its order, then close and update-secret. */
+/** Methods of class connection: the handshake in order, then close and update-secret. */
 
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
@@ -17,10 +17,10 @@ import { Heartbeat } from './heartbeat.ts'
 import { login, offeredMechanisms } from './login.ts'
 import { serverProperties } from './server-properties.ts'
 
-/** Named as RabbitMQ names its states in error texts. */
+/** State names as in RabbitMQ's error texts. */
 type Step = 'pre_init' | 'starting' | 'securing' | 'tuning' | 'opening' | 'running' | 'refused'
 
-/** 0-9, from before the protocol header was settled; the methods are the same. */
+/** AMQP 0-9 with its early protocol header; the methods are the same. */
 const OLD_HEADER = Buffer.from('AMQP\x01\x01\x00\x09', 'latin1')
 
 export class Negotiation {
@@ -39,7 +39,9 @@ export class Negotiation {
     })
   }
 
-  /** The first eight octets. A wrong header is answered with the right one, and the socket is closed: false. */
+  /**
+   * The first eight octets. A wrong header is answered with the supported one, and the socket is closed; returns false.
+   */
   protocolHeader(octets: number[]): boolean {
     const header = Buffer.from(octets)
     const { connection } = this
@@ -64,7 +66,7 @@ export class Negotiation {
     return new AmqpError(ReplyCode.ChannelError, `unexpected method in connection state ${this.step}`)
   }
 
-  /** @throws AmqpError 504 for a method that is not due, 530 for what is refused */
+  /** @throws AmqpError 504 for an unexpected method, 530 for a refusal */
   method(m: AnyMethod): void {
     const { connection, step } = this
     if (m.id === MethodId.ConnectionClose) this.closedByClient()
@@ -110,7 +112,7 @@ export class Negotiation {
     connection.output.method(0, tune(connection.server.tuning))
   }
 
-  /** Told to those who can be told; the others see their connection end after a while. */
+  /** Notifies clients with the capability; for others the connection is closed after a while. */
   private refuse(mechanism: string): void {
     const { connection } = this
     connection.server.doorLines.warn({ connection: connection.name, mechanism }, 'login refused')
@@ -155,7 +157,7 @@ export class Negotiation {
     )
   }
 
-  /** A token that runs out takes its connection along. */
+  /** The connection is closed when its token expires. */
   private expire(at: number | undefined): void {
     const { connection } = this
     this.expiry?.cancel()
@@ -167,7 +169,7 @@ export class Negotiation {
     )
   }
 
-  /** A new token for the same user; passwords are taken and not looked at, since nothing depends on them any more. */
+  /** Accepts a new token of the same user; new passwords are ignored, because nothing depends on them. */
   private updateSecret(secret: string): void {
     const { connection, user } = this
     const { oauth } = connection.server.login
@@ -194,7 +196,7 @@ export class Negotiation {
     renewal.catch((error) => connection.failed(error))
   }
 
-  /** The connection's exclusive queues are gone before the client hears close-ok. */
+  /** Exclusive queues are deleted before close-ok is sent. */
   private closedByClient(): void {
     const { connection } = this
     connection.state = 'closing'

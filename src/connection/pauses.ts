@@ -1,22 +1,22 @@
 // hot: per message
-/** Why a connection is not read: every reason has its bit, and the socket is read while there is none. */
+/** The reasons for which a connection is not read, one bit each. */
 
-/** Nothing has to be handled, but the socket has brought as much as a turn reads. */
+/** The socket has been read enough for this turn; handling goes on. */
 export const PAUSE_TURN = 1
-/** It has had its share of the turn otherwise: copies of messages, or time. */
+/** It has used its share of the turn: copies of messages, or time. */
 export const PAUSE_SHARE = 2
-/** An operation, or too much of everything, has to reach the disk first. */
+/** An operation, or too much pending data, must reach the disk first. */
 export const PAUSE_DISK = 4
-/** The client does not take what is sent to it. */
+/** The client does not read its output. */
 export const PAUSE_OUTPUT = 8
-/** An alarm is on, and the client has tried to publish since. */
+/** An alarm is in effect, and the client has tried to publish. */
 export const PAUSE_ALARM = 16
-/** What it has asked for takes several turns, and is not done. */
+/** An operation that takes several turns is running. */
 export const PAUSE_WORK = 32
-/** Nobody may be served at the moment: another node may be the active one. */
+/** Clients must not be served now: another node may be active. */
 export const PAUSE_FENCE = 64
 
-/** For these, frames that have been read already wait too. */
+/** With these, frames that are already read wait too. */
 const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK | PAUSE_FENCE
 
 /** What is paused. */
@@ -33,7 +33,7 @@ export class Pauses {
     this.socket = socket
   }
 
-  /** No frame is handled: the client may be talking without being heard. */
+  /** No frames are handled, so the client's silence means nothing. */
   get framesWait(): boolean {
     return (this.reasons & FRAMES_WAIT) !== 0
   }
@@ -47,7 +47,7 @@ export class Pauses {
     this.socket.pause()
   }
 
-  /** The socket is read only when `readOn` says so: what was read before comes first. */
+  /** Reading resumes with `readOn`, after the backlog. */
   remove(reasons: number): void {
     this.reasons &= ~reasons
   }

@@ -1,4 +1,4 @@
-/** Who is at the other end: the socket's address, or what a trusted load balancer says in front of everything. */
+/** The client's address: that of the socket, or the one in the PROXY header of a trusted load balancer. */
 import type { Socket } from 'node:net'
 import { plainAddress } from '../util/address.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
@@ -7,7 +7,7 @@ export class Peer {
   address: string
   port: number
   private readonly socket: Socket
-  /** The balancer's header as far as it has come; undefined where none is expected any more. */
+  /** The PROXY header so far; undefined if none is expected. */
   private header: Buffer | undefined
 
   /** @param proxied a trusted balancer is at that address */
@@ -24,12 +24,12 @@ export class Peer {
     return `${this.address}:${this.port} -> ${plainAddress(localAddress)}:${localPort}`
   }
 
-  /** The balancer's header is still to come. */
+  /** The PROXY header is not complete yet. */
   get expectsHeader(): boolean {
     return this.header !== undefined
   }
 
-  /** Returns what is behind the header; undefined where more of it is to come. @throws Error where it is none */
+  /** Returns the octets after the header; undefined if it is incomplete. @throws Error if it is invalid */
   read(chunk: Buffer): Buffer | undefined {
     const all = Buffer.concat([this.header as Buffer, chunk])
     const reading = readProxyHeader(all)

@@ -1,6 +1,6 @@
 /**
- * The PROXY protocol, versions 1 and 2: a load balancer in front tells who the client is. Only balancers at trusted
- * addresses are believed, and from them the header has to come.
+ * The PROXY protocol, versions 1 and 2: a load balancer announces the client's address. Only balancers at trusted
+ * addresses are believed, and they must send the header.
  */
 
 import { BlockList, isIP } from 'node:net'
@@ -10,7 +10,7 @@ const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const V2_FIXED_BYTES = 16
 /** Longest header of version 1. */
 const V1_BYTES_MAX = 107
-/** Octets of addresses and extensions that version 2 may announce. */
+/** Maximum size of addresses and extensions in version 2. */
 const V2_REST_MAX = 4096
 const PROXY_COMMAND = 1
 
@@ -19,7 +19,7 @@ export interface ProxyPeer {
   readonly port: number
 }
 
-/** Addresses or networks such as 10.0.0.0/8. @throws Error for what is neither */
+/** Addresses or networks such as 10.0.0.0/8. @throws Error for anything else */
 export function trustedList(addresses: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const a of addresses) {
@@ -40,10 +40,10 @@ export function trustedList(addresses: readonly string[]): (address: string) => 
 export type ProxyReading =
   | 'more'
   | 'wrong'
-  /** `peer` undefined where the balancer speaks for itself (a health check). */
+  /** `peer` is undefined if the balancer connects for itself, such as for a health check. */
   | { readonly peer: ProxyPeer | undefined; readonly size: number }
 
-/** Reads the header at the beginning of what has come so far. */
+/** Parses the header at the beginning of the input. */
 export function readProxyHeader(b: Buffer): ProxyReading {
   const common = Math.min(b.length, SIGNATURE.length)
   if (b.subarray(0, common).equals(SIGNATURE.subarray(0, common)))
@@ -51,7 +51,7 @@ export function readProxyHeader(b: Buffer): ProxyReading {
   return readV1(b)
 }
 
-/** A header of version 2 for a client there; in front of its octets it says who that is. */
+/** Makes a header of version 2 for a client, to be sent before its octets. */
 export function writeProxyHeader({ address, port }: ProxyPeer): Buffer {
   const version = isIP(address)
   const addressBytes = version === 6 ? 16 : 4

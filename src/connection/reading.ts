@@ -1,9 +1,9 @@
 /**
- * Reading into one buffer that all connections share. Node's sockets make a new 64 KiB buffer for each read; what the
- * broker reads is copied into segments during the call, so one buffer does, and large messages cost half.
+ * Reads into one buffer shared by all connections. Node's sockets allocate a 64 KiB buffer for each read; since the
+ * broker copies input into segments during the call, one buffer suffices, and large messages cost half.
  *
- * Accepted sockets have no public way to ask for this, clients' sockets have (`onread`): the accepted handle is wrapped
- * again. Where Node's inside does not look as expected, the socket stays as it is.
+ * Client sockets have an option for this (`onread`), accepted ones have not, so the accepted handle is wrapped again.
+ * If Node's internals differ from what is expected, the socket is used as it is.
  */
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
@@ -17,7 +17,7 @@ interface Insides {
 }
 
 /**
- * Calls `onChunk` with what comes; the chunk is valid only during the call, where the result says so.
+ * Calls `onChunk` with input; if the result says `reused`, a chunk is valid only during the call.
  * @param accepted a socket of a server with `pauseOnConnect`
  */
 export function readShared(

@@ -1,4 +1,4 @@
-/** Replies that wait for the disk, and what else a connection may tell its client only once something is safe. */
+/** Replies and notifications that must wait until changes are on disk. */
 import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { DurableWaiter } from '../channel/client.ts'
@@ -10,7 +10,7 @@ import { PAUSE_DISK, type Pauses } from './pauses.ts'
 export class Replies implements DurableWaiter {
   private readonly connection: Connection
   private readonly pauses: Pauses
-  /** What the operation under way has to tell the connection's channels. */
+  /** Notifications of the current operation for the connection's channels. */
   private notices: (() => void)[] | undefined
   private action: (() => void) | undefined
   private batch = 0
@@ -64,7 +64,7 @@ export class Replies implements DurableWaiter {
     else this.notices.push(send)
   }
 
-  /** Frames wait until all that has changed so far is on disk. */
+  /** Holds frames until all changes so far are on disk. */
   holdUntilDurable(action: (() => void) | undefined): void {
     const { commit, turn } = this.connection.broker
     this.pauses.add(PAUSE_DISK)
@@ -75,18 +75,18 @@ export class Replies implements DurableWaiter {
     this.connection.server.awaitDurable(this)
   }
 
-  /** A batch is on disk. False where the connection waits for no further one. */
+  /** A batch is on disk. False if the connection waits for no further batch. */
   becameDurable(): boolean {
     const { connection } = this
     if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false
     if (connection.broker.commit.durable < this.batch) return true
     const action = this.action
-    // Then a further flush is to come.
+    // Another batch will follow.
     if (action === undefined && connection.broker.overloaded) return true
     this.action = undefined
     this.pauses.remove(PAUSE_DISK)
     if (action !== undefined) action()
-    // Should it hold itself again, it has put itself on the list again.
+    // If it holds frames again, it has registered itself again.
     connection.intake.goOn()
     return false
   }

@@ -1,10 +1,10 @@
-/** Rights hold at once: what changes for a user reaches the connections that it has, which act by it from then on. */
+/** Applies changed rights at once to the open connections of a user. */
 import { ReplyCode } from '../protocol/errors.ts'
 import type { RightsWatcher } from '../security/users.ts'
 import type { Connection } from './connection.ts'
 
 export class LiveRights implements RightsWatcher {
-  /** Connections that have logged in and are not closing. */
+  /** Authenticated connections that are not closing. */
   private readonly byUser = new Map<string, Set<Connection>>()
 
   add(user: string, c: Connection): void {

@@ -1,4 +1,4 @@
-/** What connection.start says about the server; clients choose their behaviour by it (behaviour.md section 22). */
+/** The server properties of connection.start, by which clients choose their behaviour (behaviour.md section 22). */
 import type { Identity } from '../model/identity.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { version } from '../util/version.ts'

@@ -1,4 +1,4 @@
-/** The connections of one broker, and what they share. */
+/** The connections of one broker, and their shared state. */
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Alarms } from '../alarms/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -32,10 +32,10 @@ export interface Served {
   readonly identity: Identity
 }
 
-/** What belongs to the process and outlives the broker. */
+/** Belongs to the process and outlives the broker. */
 export interface ServerHost extends LimitsNow {
   readonly alarms: Alarms
-  /** Where clients are counted that have not logged in yet. */
+  /** Counts clients that have not logged in yet. */
   readonly unopened: Unopened
   readonly talkers: Talkers
 }
@@ -62,22 +62,22 @@ export class Server implements Receiver {
   readonly logger: Logger
   readonly loggers: Loggers
   readonly connections = new Set<Connection>()
-  /** The message being published: one at a time is on its way from the wire into queues. */
+  /** The message being published, one at a time. */
   readonly incoming = new InboundMessage()
   readonly login: LoginSettings
   readonly backpressure: ConsumerBackpressure
   readonly admission: Admission
-  /** What anybody can bring about who reaches the port. */
+  /** For log lines that anybody who reaches the port can cause. */
   readonly doorLines: RepeatedLines
   readonly throttle = new LoginThrottle()
   readonly rights = new LiveRights()
   readonly tuning: Tuning
   readonly unopened: Unopened
   readonly talkers: Talkers
-  /** Whether a load balancer at that address is to be believed. */
+  /** Whether the address is that of a trusted load balancer. */
   readonly proxies: ((address: string) => boolean) | undefined
   readonly alarms: Alarms
-  /** An alarm is on: whoever publishes is blocked. */
+  /** An alarm is in effect: publishers are blocked. */
   blocking: boolean
   private readonly served: Served
   private waiters: DurableWaiter[] = []
@@ -103,11 +103,11 @@ export class Server implements Receiver {
     this.login = { ...defaultLogin, ...options.login }
     const serve = (): void => this.serveWaiters()
     broker.commit.onDurable(() => broker.turn.run(serve))
-    // Some wait until less is under way.
+    // Some wait for less pending data.
     broker.commit.onApplied(() => broker.turn.run(serve))
   }
 
-  /** What clients are told. */
+  /** The identity announced to clients. */
   get identity(): Identity {
     return this.served.identity
   }
@@ -123,26 +123,29 @@ export class Server implements Receiver {
     }
   }
 
-  /** Ends all connections to a vhost that is about to go. */
+  /** Closes all connections to a vhost that will be deleted. */
   closeVhost(vhost: Vhost): void {
     for (const c of this.connections)
       if (c.caller?.vhost === vhost)
         c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - vhost '${vhost.name}' is deleted`)
   }
 
-  /** An alarm has gone on or off. */
+  /** An alarm was set or cleared. */
   alarmChanged(): void {
     this.blocking = this.alarms.active
     if (!this.blocking) for (const c of this.connections) charged(c, () => c.intake.unblock())
   }
 
-  /** Nobody may be served from now on, or everybody again. */
+  /** Stops or resumes serving clients. */
   fence(fenced: boolean): void {
     for (const c of this.connections) charged(c, () => (fenced ? c.intake.fence() : c.intake.unfence()))
     if (!fenced) this.broker.turn.run()
   }
 
-  /** Another node serves now: those whose output was held back are closed without a word, since it must not reach them. */
+  /**
+   * Another node is active now: clients with pending output are disconnected without notice, because the output must
+   * not reach them.
+   */
   dropHeld(): void {
     for (const c of this.connections) if (c.output.holds) c.socket.destroy()
   }
@@ -173,7 +176,8 @@ export class Server implements Receiver {
   }
 
   /**
-   * Connections that are open are told, and get a moment to answer. Whoever calls has seen to it that none come any more.
+   * Notifies open connections and waits a moment for their answers. The caller has made sure that there are no new
+   * ones.
    * @param reason as clients see it
    */
   async close(reason = 'shutdown'): Promise<void> {

@@ -1,6 +1,6 @@
-/** Whether few clients are talking just now, so that a moment's wait for the disk holds up hardly anybody else. */
+/** Whether few clients are active, so that a short synchronous write delays hardly anyone. */
 
-/** ms for which a client counts after it has sent something. */
+/** ms for which a client counts as active after sending something. */
 const RECENT_MS = 100
 
 export class Talkers {
@@ -8,7 +8,7 @@ export class Talkers {
   private other: object | undefined
   private oneAt = Number.NEGATIVE_INFINITY
   private otherAt = Number.NEGATIVE_INFINITY
-  /** When a third one was heard last. */
+  /** When a third client was last active. */
   private manyAt = Number.NEGATIVE_INFINITY
 
   /** @param now ms of the clock's `elapsed` */
@@ -18,7 +18,7 @@ export class Talkers {
     else this.heardAnother(client, now)
   }
 
-  /** Takes the place of the one that has been silent for longer. */
+  /** Replaces the one that has been silent longer. */
   private heardAnother(client: object, now: number): void {
     if (now - Math.min(this.oneAt, this.otherAt) < RECENT_MS) this.manyAt = now
     if (this.oneAt <= this.otherAt) {
@@ -30,12 +30,12 @@ export class Talkers {
     }
   }
 
-  /** No more than two have been heard lately. */
+  /** At most two clients have been active lately. */
   areFew(now: number): boolean {
     return now - this.manyAt >= RECENT_MS
   }
 
-  /** Nothing of it is kept once it has gone. */
+  /** Forgets a closed connection. */
   gone(client: object): void {
     if (client === this.one) this.one = undefined
     if (client === this.other) this.other = undefined

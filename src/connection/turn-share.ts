@@ -1,5 +1,5 @@
 // hot: per message
-/** A connection's share of a turn of the event loop: nobody reads without end while others wait. */
+/** A connection's share of a turn of the event loop, so that none starves the others. */
 import type { Steps } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Pace } from '../channel/client.ts'
@@ -13,7 +13,7 @@ export class TurnShare implements Pace {
   private number = 0
   private octets = 0
   private copies = 0
-  /** ms that were spent on it in this turn, in calls before the one that began at `began`. */
+  /** ms spent on it in this turn, before the call that started at `began`. */
   private ms = 0
   private began = 0
 
@@ -22,7 +22,7 @@ export class TurnShare implements Pace {
     this.pauses = pauses
   }
 
-  /** The handling of input begins. */
+  /** Input handling starts. */
   begin(): void {
     this.noteTurn()
     this.began = this.connection.broker.clock.elapsed()
@@ -33,7 +33,7 @@ export class TurnShare implements Pace {
     this.ms += this.connection.broker.clock.elapsed() - this.began
   }
 
-  /** A socket that has had its share goes on in the next turn. */
+  /** A socket that has used its share continues in the next turn. */
   read(octets: number): void {
     this.noteTurn()
     this.octets += octets
@@ -71,7 +71,7 @@ export class TurnShare implements Pace {
     pauses.add(PAUSE_WORK)
   }
 
-  /** The next turn has come. */
+  /** The next turn has started. */
   resumed(): void {
     this.pauses.remove(PAUSE_TURN | PAUSE_SHARE)
   }

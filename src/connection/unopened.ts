@@ -1,6 +1,6 @@
 /**
- * Connections on which nobody has logged in yet: there are only so many, in all and from one address. When there are more,
- * the one that has waited longest at the address with the most of them has to go, so that whoever does log in gets in.
+ * Connections that have not logged in yet, whose number is limited in all and per address. Beyond the limit, the oldest
+ * one of the address with the most is closed, so that clients that do log in get through.
  */
 import type { Closable } from '../util/descriptors.ts'
 
@@ -21,11 +21,11 @@ export class Unopened implements Closable {
   private readonly addressOf = new Map<Waiting, string>()
   /** Oldest first, with the time when each came. */
   private readonly byAddress = new Map<string, Map<Waiting, number>>()
-  /** The addresses that have so many. */
+  /** Addresses by their number of connections. */
   private readonly byCount = new Map<number, Set<string>>()
   private most = 0
 
-  /** @param onClosed told the address of each that had to go */
+  /** @param onClosed called with the address of each connection closed for the limit */
   constructor(bounds: () => UnopenedBounds, now: () => number, onClosed: (address: string) => void) {
     this.bounds = bounds
     this.now = now
@@ -43,14 +43,14 @@ export class Unopened implements Closable {
     this.set(w, address, this.now())
   }
 
-  /** A load balancer has said where it comes from. */
+  /** A load balancer has announced the client's address. */
   moved(w: Waiting, address: string): void {
     if (!this.addressOf.has(w) || this.addressOf.get(w) === address) return
     this.remove(w)
     this.add(w, address)
   }
 
-  /** It has logged in, or is gone. */
+  /** It has logged in or closed. */
   remove(w: Waiting): void {
     const address = this.addressOf.get(w)
     if (address === undefined) return
@@ -103,7 +103,7 @@ export class Unopened implements Closable {
       const same = this.byCount.get(now) ?? new Set()
       this.byCount.set(now, same.add(address))
     }
-    // One more or one less at a time: the largest number is this one or the one before.
+    // Counts change by one, so the maximum is this one or the previous one.
     if (now > this.most) this.most = now
     else if (before === this.most && !this.byCount.has(before)) this.most = now
   }

@@ -1,19 +1,19 @@
 // hot: per message
-/** Sends the content of a message, which lies in the form of message.ts, on a channel. */
+/** Sends the content of a message, in the format of message.ts, on a channel. */
 import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
 import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
 import { copyBytes } from '../util/copy.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Output, Pinned } from './output.ts'
 
-/** Bodies from this size on are not copied, where their memory stays as it is. */
+/** Larger bodies are not copied if their memory can be pinned. */
 export const EXTERNAL_BODY_BYTES = 32 * 1024
 
 /**
- * Writes header frame and body frames, without the end octet of the method frame in front of them.
- * @param contentStart the end octet in front of the header frame
+ * Writes header and body frames, without the end octet of the method frame before them.
+ * @param contentStart the end octet before the header frame
  * @param frameBytesMax the client's frame_max; 0 = no limit
- * @param owner whose memory `source` is, where a large body need not be copied
+ * @param owner owner of the memory of `source`, if large bodies need not be copied
  */
 export function writeContent(
   out: Output,

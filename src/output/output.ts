@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * What goes out to one client. Octets gather in a chunk that is written once a turn, or when it is full. Chunks come
- * from a pool, so that idle connections hold none.
+ * The output of one client. Octets are collected in a chunk that is written once per turn, or when it is full. Chunks
+ * come from a pool, so that idle connections hold none.
  */
 import type { Socket } from 'node:net'
 import type { Turn } from '../broker/turn.ts'
@@ -19,13 +19,13 @@ const POOL_MAX = 64
 const pool: Uint8Array[] = []
 const none = new Uint8Array(0)
 
-/** Memory that has to stay as it is while a socket reads it. */
+/** Memory that must not change while a socket reads it. */
 export interface Pinned {
   pin(): void
   unpin(): void
 }
 
-/** Told that the socket has not taken everything at once. */
+/** Notified if the socket did not take everything at once. */
 export interface Watched {
   watch(): void
 }
@@ -35,7 +35,7 @@ export class Output {
   bytes: Uint8Array = none
   /** Octets handed to the socket in all. */
   written = 0
-  /** Pieces in which they went. */
+  /** Number of writes. */
   writes = 0
   private at = 0
   private listed = false
@@ -53,22 +53,22 @@ export class Output {
     this.turn = turn
   }
 
-  /** The client reads more slowly than it is sent to: no deliveries until `drain`. */
+  /** The client reads too slowly: no deliveries until `drain`. */
   get congested(): boolean {
     return this.broken || this.socket.writableLength > OUTPUT_BYTES_HIGH
   }
 
-  /** Grows with every octet put in, whether or not it has gone to the socket. */
+  /** Position in the output stream, including octets that were not written yet. */
   get position(): number {
     return this.written + this.at
   }
 
-  /** Octets of writes that are done. */
+  /** Octets of completed writes. */
   get octetsGone(): number {
     return this.written - this.socket.writableLength
   }
 
-  /** Octets of the write that is under way which the system has not taken. */
+  /** Octets of the current write that the system has not taken. */
   get octetsQueued(): number {
     return octetsUnderWay(this.socket)
   }
@@ -78,12 +78,12 @@ export class Output {
     return this.socket.writableLength + this.at
   }
 
-  /** Something waits for the end of the turn. */
+  /** Whether octets wait for the end of the turn. */
   get holds(): boolean {
     return this.at > 0
   }
 
-  /** Room for `size` octets in `bytes`, in one piece; returns where it begins. The caller fills it at once. */
+  /** Reserves `size` contiguous octets in `bytes`; returns their offset. The caller must fill them at once. */
   reserve(size: number): number {
     let at = this.at
     if (at + size > this.bytes.length) {
@@ -109,7 +109,7 @@ export class Output {
     this.put(plainView(encodeMethodFrame(channel, m)))
   }
 
-  /** Sends octets that nobody will change before `owner` is unpinned, without copying them. */
+  /** Sends octets without copying; they must not change before `owner` is unpinned. */
   external(octets: Uint8Array, owner: Pinned): void {
     this.writeOut()
     if (this.closed) return
@@ -119,7 +119,7 @@ export class Output {
     this.socket.write(octets, () => owner.unpin())
   }
 
-  /** Several writes become one; pair with `uncork`. */
+  /** Combines writes until `uncork`. */
   cork(): void {
     this.socket.cork()
   }
@@ -153,7 +153,7 @@ export class Output {
     this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => release(chunk))
   }
 
-  /** What is in the chunk is not what the client expects: nothing of it goes out, and nothing more is delivered. */
+  /** The chunk is corrupt: drops it, and sends nothing more. */
   breakOff(): void {
     this.broken = true
     this.close()

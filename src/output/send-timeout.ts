@@ -1,20 +1,20 @@
 /**
- * A client that takes nothing of what waits for it is given up, however alive it looks: heartbeats are no sign of reading.
- * Whoever reads, however slowly, stays.
+ * A client that takes nothing of what waits for it is given up, however alive it looks: heartbeats are no sign of
+ * reading. Whoever reads, however slowly, stays.
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../util/clock.ts'
 
-/** Looks at the socket within the time that it has. */
+/** Checks per timeout. */
 const LOOKS = 4
 
 export interface Sending {
   /** Octets that the system has not taken yet. */
   readonly waiting: number
-  /** Two numbers of which one changes whenever octets leave. */
+  /** Two numbers, at least one of which changes when octets leave. */
   readonly octetsGone: number
   readonly octetsQueued: number
-  /** Nothing has left for the whole time. */
+  /** Called if nothing left within the timeout. */
   stalled(): void
 }
 
@@ -34,7 +34,7 @@ export class SendTimeout {
     this.sending = sending
   }
 
-  /** Something waits; until nothing does, it is looked at from time to time. */
+  /** Starts checking until nothing waits any more. */
   watch(): void {
     if (this.timer !== undefined || this.ms <= 0 || this.ms === Number.POSITIVE_INFINITY) return
     this.idleLooks = 0
@@ -76,7 +76,7 @@ export class SendTimeout {
 
 interface Insides {
   _handle?: { writeQueueSize?: unknown } | null
-  /** Of a stream over something else: the socket beneath. */
+  /** For a stream over a socket: that socket. */
   carrier?: Socket
 }
 

@@ -1,4 +1,7 @@
-/** The arguments of basic.consume: which kinds of queue take them, and what their values must be (behaviour.md section 8). */
+/**
+ * The arguments of basic.consume: which kinds of queue take them, and what their values must be (behaviour.md section
+ * 8).
+ */
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { QueueKind, QueueKindName } from '../queue/kinds/kinds.ts'
@@ -21,9 +24,9 @@ const rows: Readonly<Record<string, Row>> = {
 }
 
 /**
- * Others are kept and not looked at.
+ * Other arguments are kept and ignored.
  * @param what `queue 'q' in vhost '/'`
- * @throws AmqpError 406 for the first that the kind does not take or whose value is wrong
+ * @throws AmqpError 406 for the first argument that the kind does not accept or whose value is invalid
  */
 export function checkConsumerArguments(args: FieldTable, kind: QueueKind, what: string): void {
   for (const { name, value } of args.entries) {

@@ -1,4 +1,4 @@
-/** What a queue's arguments and policies come to, by the precedence of behaviour.md section 10. */
+/** Computes a queue's settings from its arguments and policies (precedence: behaviour.md section 10). */
 import { type FieldTable, type FieldValue, integerOf, toField } from '../../protocol/field-table.ts'
 import { fitsShortString, octetText } from '../../util/octet-text.ts'
 import type { AppliedPolicies, PolicyValue } from '../policy/policy.ts'
@@ -7,7 +7,7 @@ import { LengthLimit, type Overflow } from '../queue/length-limit.ts'
 import type { QueueSettings } from '../queue/queue.ts'
 import { ageMs } from './rules.ts'
 
-/** A setting where it may come from: the declaration, the policy, the operator policy. */
+/** The sources of a setting: the declaration, the policy, the operator policy. */
 class Sources {
   private readonly args: FieldTable
   private readonly applied: AppliedPolicies
@@ -56,7 +56,7 @@ class Sources {
     return v?.type === 'S' ? octetText(v.value) : undefined
   }
 
-  /** A name or routing key. One that is too long, as former releases let it in, counts as absent. */
+  /** A name or routing key. One that is too long, which earlier releases accepted, counts as absent. */
   firstShortText(key: string): string | undefined {
     const v = this.firstText(key)
     return v === undefined || fitsShortString(v) ? v : undefined
@@ -78,11 +78,11 @@ class Sources {
   }
 }
 
-/** Of queues that say nothing. */
+/** For queues that do not set one. */
 export interface DefaultSettings {
   /** ms; 0 = none */
   readonly consumerTimeout: number
-  /** Of kinds that have a limit; -1 = none. */
+  /** For kinds that have a limit; -1 = none. */
   readonly deliveryLimit: number
 }
 
@@ -140,5 +140,5 @@ function retryOf(from: Sources): QueueSettings['retry'] {
   return { failed: type !== 'returned', returned: type !== 'failed', min, max: Math.max(min, max) }
 }
 
-/** x-delayed-retry-min where only the type is given. */
+/** Default of x-delayed-retry-min. */
 const RETRY_MIN_MS = 1000

@@ -1,4 +1,4 @@
-/** The rules that values of x-arguments follow, with the error details that RabbitMQ prints (behaviour.md section 10). */
+/** Rules for the values of x-arguments, with the error details that RabbitMQ prints (behaviour.md section 10). */
 import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
 import { SHORT_STRING_BYTES_MAX } from '../../util/octet-text.ts'
 
@@ -20,10 +20,10 @@ export function ageMs(age: string): number | undefined {
 /** Returns what is wrong with a value, as RabbitMQ prints it, or undefined. */
 export type Rule = (v: FieldValue, all: FieldTable) => string | undefined
 
-/** Ten years in ms, the longest that RabbitMQ's timers take. */
+/** Ten years in ms, the longest period that RabbitMQ's timers accept. */
 const MS_MAX = 315_360_000_000
 
-/** What a type letter is called in error texts. */
+/** The name of a type letter in error texts. */
 const typeNames: Record<FieldValue['type'], string> = {
   t: 'bool',
   b: 'byte',
@@ -49,7 +49,7 @@ export function typeName(v: FieldValue): string {
   return typeNames[v.type]
 }
 
-/** @param check is given the number, and how it is shown: large ones are not exact as a number */
+/** @param check receives the number and its text: a large number is not exact as a double */
 export function integer(check: (n: number, shown: string) => string | undefined): Rule {
   return (v) => {
     const n = integerOf(v)
@@ -69,7 +69,7 @@ export const positive = integer((n, shown) => negative(n, shown) ?? zero(n))
 export const bool: Rule = (v) => (v.type === 't' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 export const text: Rule = (v) => (v.type === 'S' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 
-/** A text that will stand in a short string: a name or a routing key. */
+/** A text that has to fit into a short string: a name or a routing key. */
 export const shortText: Rule = (v, all) => {
   const wrong = text(v, all)
   const octets = Buffer.isBuffer(v.value) ? v.value.length : 0

@@ -17,10 +17,10 @@ import {
   text,
 } from './rules.ts'
 
-/** The policy that sets the same. */
+/** The policy key with the same effect. */
 interface PolicyKey {
   readonly key: string
-  /** What a wrong value is said not to be: `"x" is not a valid message TTL`. */
+  /** Names the setting in error texts: `"x" is not a valid message TTL`. */
   readonly what: string
   /** Operator policies may set it too. */
   readonly operator?: true
@@ -31,15 +31,15 @@ export interface ArgumentRow {
   readonly kinds: readonly QueueKindName[]
   readonly rule: Rule
   readonly policy?: PolicyKey
-  /** As an argument it may be anything, as in RabbitMQ, which looks at it only where it can use it. */
+  /** Any value is accepted as an argument: like RabbitMQ, which reads it only where it applies. */
   readonly unchecked?: true
   /** Redeclaring a queue with another value is no error. */
   readonly notCompared?: true
-  /** Kinds that have no use for it take it all the same. */
+  /** Kinds on which it has no effect accept it too. */
   readonly takenByAll?: true
 }
 
-/** Octets of a stream's segment; RabbitMQ takes no more. */
+/** RabbitMQ's maximum for the segment size of a stream, in octets. */
 const SEGMENT_BYTES_MAX = 3_000_000_000
 
 const both = ['classic', 'quorum'] as const
@@ -52,7 +52,7 @@ function operatorPolicy(key: string, what: string): PolicyKey {
   return { key, what, operator: true }
 }
 
-/** In the order in which RabbitMQ looks at them: the first that is wrong is the one that a client is told of. */
+/** In the order in which RabbitMQ checks them: the client is told of the first invalid one. */
 export const rows: readonly ArgumentRow[] = [
   {
     name: 'x-expires',
@@ -176,7 +176,7 @@ export const rows: readonly ArgumentRow[] = [
     unchecked: true,
     policy: policy('queue-master-locator', 'queue master locator value'),
   },
-  // On classic queues a wish of users that RabbitMQ does not grant.
+  // On classic queues this is an extension that RabbitMQ's users have asked for.
   {
     name: 'x-delivery-limit',
     kinds: both,
@@ -192,7 +192,7 @@ export const rows: readonly ArgumentRow[] = [
     notCompared: true,
     policy: policy('consumer-timeout', 'consumer timeout'),
   },
-  // A wish of users: back-off between the deliveries of a message that comes back (RabbitMQ has it from 4.3, on quorum).
+  // An extension: back-off between redeliveries (in RabbitMQ from 4.3 on, for quorum queues).
   {
     name: 'x-delayed-retry-type',
     kinds: both,
@@ -211,7 +211,7 @@ export const rows: readonly ArgumentRow[] = [
     rule: milliseconds,
     policy: policy('delayed-retry-max', 'delayed retry maximum'),
   },
-  // Another one: a message goes when its time is over, wherever in the queue it is.
+  // An extension: a message expires wherever it stands in the queue.
   {
     name: 'x-expire-anywhere',
     kinds: both,

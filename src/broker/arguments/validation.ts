@@ -10,7 +10,7 @@ const byName = new Map(rows.map((r) => [r.name, r]))
 
 const byKey = new Map(rows.flatMap((r) => (r.policy === undefined ? [] : [[r.policy.key, r] as const])))
 
-/** Keys of features that a single node has no use for: kept, so that definitions of other brokers load. */
+/** Keys of features that do not apply to this broker: kept, so that definitions of other brokers can be imported. */
 const legacyKeys = new Set([
   'ha-mode',
   'ha-params',
@@ -23,7 +23,7 @@ const legacyKeys = new Set([
   'target-group-size',
   'initial-cluster-size',
 ])
-/** Taken, as RabbitMQ takes them; they say how something is kept that is kept in one way here. */
+/** Accepted, as RabbitMQ does; they select storage variants that do not exist here. */
 const ignoredKeys = new Set([
   ...legacyKeys,
   'queue-mode',
@@ -42,7 +42,7 @@ export function isPolicyKey(key: string, operator: boolean): boolean {
   return row !== undefined || key === ALTERNATE_KEY || legacyKeys.has(key)
 }
 
-/** The keys of a policy that change nothing. */
+/** The keys of a policy that have no effect. */
 export function keysWithoutEffect(definition: object): string[] {
   return Object.keys(definition).filter((key) => ignoredKeys.has(key))
 }
@@ -55,18 +55,18 @@ export function policyValueError(key: string, value: PlainValue): string | undef
       ? undefined
       : `${shown} is not a valid alternate exchange name`
   const row = byKey.get(key)
-  // No key takes what holds more than plain values.
+  // No key accepts nested values.
   const takes = (v: PlainValue): boolean => row?.rule(toField(v), FieldTable.empty) === undefined
   if (row === undefined || ((value === null || typeof value !== 'object') && takes(value))) return undefined
   return `${shown} is not a valid ${row.policy?.what}`
 }
 
-/** Whether queues of that kind know the key; those of exchanges and of other brokers do no harm. */
+/** Whether the key is known to queues of that kind; keys of exchanges and of other brokers are harmless. */
 export function kindSupports(kind: QueueKind, key: string): boolean {
   return byKey.get(key)?.kinds.includes(kind.name) ?? true
 }
 
-/** @param byDefault where the arguments do not say. @throws AmqpError 406 where x-queue-type names no kind */
+/** @param byDefault used if the arguments do not name a type. @throws AmqpError 406 for an unknown x-queue-type */
 export function kindOf(args: FieldTable, what: string, byDefault: QueueKind = classic): QueueKind {
   const v = args.get('x-queue-type')
   if (v === undefined) return byDefault
@@ -78,7 +78,7 @@ export function kindOf(args: FieldTable, what: string, byDefault: QueueKind = cl
   return kind
 }
 
-/** Whether redeclaring a queue of that kind compares this argument; unknown ones are stored and never compared. */
+/** Whether redeclaring a queue of that kind compares this argument; unknown arguments are stored but never compared. */
 function isCompared(name: string, kind: QueueKind): boolean {
   const row = byName.get(name)
   return row !== undefined && row.notCompared !== true && row.kinds.includes(kind.name)
@@ -93,7 +93,7 @@ export function comparedArguments(kind: QueueKind, wanted: QueueKind): string[] 
 
 /**
  * @param what `queue 'q' in vhost '/'`
- * @throws AmqpError 406 for the first argument that the kind does not take or whose value is wrong
+ * @throws AmqpError 406 for the first argument that the kind does not accept or whose value is invalid
  */
 export function validateArguments(args: FieldTable, kind: QueueKind, what: string): void {
   const deadLetterExchange = args.get('x-dead-letter-exchange')

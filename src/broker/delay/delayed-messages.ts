@@ -1,7 +1,7 @@
 /**
- * Messages that wait for their time, of all delayed exchanges together: on disk in one log, in a bucket for each second
- * in which something is due. In memory there is a count for each bucket, and of the second that has come an index; one
- * timer serves all. A message leaves the log in the same batch in which it enters its queues.
+ * The waiting messages of all delayed exchanges, on disk in one log with a bucket for each second in which a message is
+ * due. Memory holds a counter per bucket, and an index of the bucket that is due now; one timer serves all. A message
+ * leaves the log in the batch in which it enters its queues.
  */
 import { DELAYED_PER_TURN_MAX } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
@@ -15,11 +15,11 @@ import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
 /** Logs of queues are numbered from 1. */
 const DELAY_LOG = 0
-/** Indexes that are taken at once: how far they are taken is written with the bucket. */
+/** Indexes are reserved this many at a time; the end of the reservation is stored with the bucket. */
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
 
-/** More than there are indexes in a second. */
+/** More than the indexes of one second. */
 const INDEX_STEPS = 2 ** 20
 
 interface Bucket {
@@ -31,7 +31,7 @@ interface Bucket {
   order: Heap | undefined
 }
 
-/** Takes a message whose time has come; `keys` are those under which it is routed. */
+/** Receives a message whose delay is over; it is routed under `keys`. */
 export type Deliver = (m: InboundMessage, keys: readonly string[]) => void
 
 export class DelayedMessages {
@@ -47,14 +47,14 @@ export class DelayedMessages {
   private readonly targets = new Map<number, Deliver>()
   /** Messages that stay on disk, numbered by second and index. */
   readonly aside: Aside
-  /** Buckets that stay for their sake. */
+  /** Buckets kept because of those. */
   private readonly kept = new Map<number, Bucket>()
-  /** A target that is not registered may be one that could not be read: what waits for it is set aside, not dropped. */
+  /** An unregistered target may be one that could not be restored: its messages are set aside instead of dropped. */
   targetsMissing = false
   private timer: Timer | undefined
   private timerAt = 0
 
-  /** @param failures where a message that cannot be handed out is noted */
+  /** @param failures records messages that cannot be delivered */
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, failures: Failures) {
     this.storage = storage
     this.commit = commit
@@ -67,7 +67,7 @@ export class DelayedMessages {
     if (commit.keeps) commit.onApplied(() => this.applied())
   }
 
-  /** Finds again what a former run has left. Targets must be registered by now. */
+  /** Restores the buckets of an earlier run. Targets must be registered already. */
   restore(): void {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
       const reserved =
@@ -77,7 +77,7 @@ export class DelayedMessages {
     this.arm()
   }
 
-  /** Behind the last message of a bucket whose state cannot be read. */
+  /** The index after the last message of a bucket whose state cannot be read. */
   private indexEnd(second: number): number {
     let end = 0
     for (const { index } of this.storage.records(DELAY_LOG, second)) end = index + 1
@@ -89,7 +89,7 @@ export class DelayedMessages {
     this.targets.set(target, deliver)
   }
 
-  /** What still waits for that target is dropped when its time comes. */
+  /** Messages still waiting for that target are dropped when they are due. */
   unregister(target: number): void {
     this.targets.delete(target)
   }
@@ -168,7 +168,7 @@ export class DelayedMessages {
     })
   }
 
-  /** Hands out what is due, so many in one go. */
+  /** Delivers a limited number of due messages. */
   private run(): void {
     const now = this.clock.now()
     let left = DELAYED_PER_TURN_MAX

@@ -9,7 +9,7 @@ export interface Held {
   readonly target: number
   /** In ms since 1970. */
   readonly due: number
-  /** Under which it will be routed. */
+  /** The keys under which it will be routed. */
   readonly keys: readonly string[]
 }
 
@@ -38,7 +38,7 @@ export function encodeHeld(held: Held, m: InboundMessage): Uint8Array {
   return out
 }
 
-/** The message's octets are those of `bytes`, copied. */
+/** The message gets a copy of the octets. */
 export function decodeHeld(bytes: Uint8Array): { held: Held; message: InboundMessage } {
   const own = Buffer.from(bytes)
   const headBytes = own.readUInt32LE(0)

@@ -35,7 +35,7 @@ export class Bindings {
   private readonly byDestination = new Map<Destination, Into>()
   size = 0
 
-  /** False where the same binding is there already. */
+  /** False if the binding exists already. */
   add(b: Binding): boolean {
     const into = this.byDestination.get(b.destination)
     if (findIn(into, b.source, b.routingKey, b.arguments) !== undefined) return false

@@ -16,7 +16,7 @@ const WEIGHT_MAX = 10_000
 
 interface Share {
   readonly destination: Destination
-  /** By the destination's name: the same whoever else is bound, and after a restart. */
+  /** Seed from the destination's name: independent of other bindings, and stable across restarts. */
   readonly seed: number
   /** Of all its bindings together. */
   weight: number
@@ -24,8 +24,8 @@ interface Share {
 
 /**
  * Each message to one destination, chosen by a hash of the routing key (or of a header or property), with chances in
- * proportion to the weights that the binding keys give. Each destination draws a lot of its own for the message, and the
- * highest wins (weighted rendezvous hashing): where a destination comes or goes, only the messages that it gains or
+ * proportion to the weights that the binding keys give. Each destination draws a lot of its own for the message, and
+ * the highest wins (weighted rendezvous hashing): where a destination comes or goes, only the messages that it gains or
  * loses move. The cost does not depend on the weights.
  */
 export class ConsistentHashRouting implements ExchangeRouting {

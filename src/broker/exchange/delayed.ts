@@ -38,7 +38,7 @@ function numberIn(v: FieldValue): number | undefined {
 /** What a delayed exchange needs. */
 export interface DelayParts {
   readonly messages: DelayedMessages
-  /** The number of the exchange in `messages`. */
+  /** The exchange's number in `messages`. */
   readonly target: number
   readonly durable: boolean
   now(): number
@@ -52,7 +52,7 @@ export function delayedType(args: FieldTable, exists: (type: string) => boolean)
   return type
 }
 
-/** x-delayed-message: routes as another type does, but messages with x-delay only after so many ms. */
+/** x-delayed-message: routes like another type, but holds messages with x-delay for that many ms. */
 export class DelayedRouting implements ExchangeRouting {
   readonly byKeyOnly = false
   readonly keyless: boolean

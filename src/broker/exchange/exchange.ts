@@ -1,4 +1,4 @@
-/** An exchange and what its type has to provide. */
+/** An exchange, and the interface of its type. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
 import type { Deduplication } from '../deduplication.ts'
@@ -20,23 +20,23 @@ export interface Binding {
   readonly durable: boolean
 }
 
-/** What an exchange does with a message beside routing it, once the message is really published. */
+/** A side effect of an exchange, applied when the message is actually published. */
 export interface Effect {
-  /** The message counts as routed even where no queue gets it now. */
+  /** The message counts as routed even if it reaches no queue now. */
   readonly takes: boolean
-  /** One of the outcomes in queue.ts. The message's octets are not there any more after the call. */
+  /** One of the outcomes in queue.ts. The message's octets are invalid after the call. */
   published(m: InboundMessage): number
 }
 
-/** Collects what a type finds; the same destination may come several times. */
+/** Collects matching destinations; the same one may be added several times. */
 export interface Matches {
   add(destination: Target): void
   effect(e: Effect): void
-  /** So many bindings, fields or words have been looked at. @throws AmqpError 406 where it is too much for a message */
+  /** Accounts for bindings, fields or words examined. @throws AmqpError 406 if a message takes too many steps */
   steps(count: number): void
 }
 
-/** What a type may look at; decoded on demand, since few types need it. */
+/** What a type may read of a message; decoded on demand, because few types need it. */
 export interface RoutedMessage {
   readonly routingKey: string
   headers(): FieldTable
@@ -45,22 +45,22 @@ export interface RoutedMessage {
 
 /** The routing of one exchange. */
 export interface ExchangeRouting {
-  /** False where something other than exchange and routing key decides. */
+  /** False if routing depends on more than exchange and routing key. */
   readonly byKeyOnly: boolean
-  /** The routing key plays no part: one look is enough for all keys of a message. */
+  /** The routing key does not matter: one lookup serves all keys of a message. */
   readonly keyless?: boolean
   add(binding: Binding): void
   remove(binding: Binding): void
-  /** A client has bound it just now; `add` was called before. */
+  /** Called after `add` for bindings made by a client rather than restored. */
   bound?(binding: Binding): void
-  /** Takes the message, under all its keys, out of routing: then `route` is not called. */
+  /** Handles the message itself, under all its keys; if so, `route` is not called. */
   intercept?(messages: readonly RoutedMessage[], matches: Matches): boolean
   route(message: RoutedMessage, matches: Matches): void
-  /** @throws AmqpError 406 for binding arguments that the type cannot use */
+  /** @throws AmqpError 406 for binding arguments that the type does not accept */
   checkBinding?(routingKey: string, args: FieldTable): void
-  /** The exchange is gone, and what it kept goes too. */
+  /** The exchange is deleted, with everything it kept. */
   destroy?(): void
-  /** No more timers; what is stored stays. */
+  /** Stops timers; what is stored stays. */
   stop?(): void
 }
 
@@ -81,19 +81,19 @@ export class Exchange implements ExchangeInfo {
   readonly internal: boolean
   readonly arguments: FieldTable
   readonly routing: ExchangeRouting
-  /** Lets each value pass once (x-message-deduplication). */
+  /** Drops duplicates (x-message-deduplication). */
   readonly deduplication: Deduplication | undefined
   /** The log of an exchange that stores messages. */
   readonly log: number | undefined
   policies: AppliedPolicies = noPolicies
   alternate: string | undefined
-  /** Messages that clients have published to it. */
+  /** Messages published to it. */
   published = 0
   /** Copies of them that went to queues. */
   publishedOut = 0
-  /** Bindings of which it is the source. */
+  /** Bindings with this exchange as their source. */
   outgoing = 0
-  /** Marks the exchange as visited by the routing pass of that number. */
+  /** The last routing pass that visited the exchange. */
   routeStamp = 0
   /** It is no more; its bindings may still be on their way out. */
   deleted = false
@@ -111,7 +111,7 @@ export class Exchange implements ExchangeInfo {
     this.alternate = info.arguments.text('alternate-exchange')
   }
 
-  /** New policies: the argument of the declaration comes first. */
+  /** Applies new policies; an argument of the declaration takes precedence. */
   configure(policies: AppliedPolicies): void {
     this.policies = policies
     const fromPolicy = policies.policy?.definition['alternate-exchange']
@@ -125,7 +125,7 @@ export class Exchange implements ExchangeInfo {
   }
 }
 
-/** What makes up an exchange beside its declaration. */
+/** The parts of an exchange that are not in its declaration. */
 export interface ExchangeParts {
   readonly routing: ExchangeRouting
   readonly deduplication?: Deduplication | undefined

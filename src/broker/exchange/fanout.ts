@@ -1,6 +1,6 @@
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** Everything bound, whatever the key. */
+/** Routes to every bound destination, whatever the key. */
 export class FanoutRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean = true
   readonly keyless = true

@@ -9,7 +9,7 @@ interface Rule {
   readonly fields: readonly { name: string; value: FieldValue }[]
 }
 
-/** By the message's headers (behaviour.md section 9); the routing key is ignored. */
+/** Routes by the message's headers (behaviour.md section 9) and ignores the routing key. */
 export class HeadersRouting implements ExchangeRouting {
   readonly byKeyOnly = false
   readonly keyless = true
@@ -61,15 +61,15 @@ function holds(rule: Rule, headers: FieldTable): boolean {
 }
 
 /**
- * Numbers and timestamps by value, texts by octets, whatever their types: 5 is 5.0. Arrays and tables with the types of
- * what they hold.
+ * Compares numbers and timestamps by value and texts by octets, whatever their types: 5 equals 5.0. In arrays and
+ * tables the types of the elements count.
  */
 function valuesEqual(a: FieldValue, b: FieldValue): boolean {
   if (a.type === 'S' || a.type === 'x') return (b.type === 'S' || b.type === 'x') && a.value.equals(b.value)
   return sameNumber(a.value, b.value) || (a.type === b.type && encodeField(a).equals(encodeField(b)))
 }
 
-/** Without loss: 2^53 + 1 is not 2^53. */
+/** Without loss of precision: 2^53 + 1 differs from 2^53. */
 function sameNumber(a: unknown, b: unknown): boolean {
   const numbers = [a, b].every((v) => typeof v === 'number' || typeof v === 'bigint')
   // Neither `===` nor Object.is compares a number with a bigint.

@@ -1,13 +1,13 @@
 import { hashText } from '../../util/hash.ts'
 import type { Binding, Destination, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** One destination of all that are bound; the binding keys do not matter. */
+/** Routes to one of the bound destinations; binding keys do not matter. */
 abstract class OneOfAll implements ExchangeRouting {
   abstract readonly byKeyOnly: boolean
   abstract readonly keyless: boolean
-  /** Each destination with the number of its bindings, in the order of the first of them. */
+  /** The destinations with their numbers of bindings, in the order of their first binding. */
   private readonly destinations = new Map<Destination, number>()
-  /** The same as a list, made when it is needed. */
+  /** The same as a list, built on demand. */
   private list: Destination[] | undefined
 
   add({ destination }: Binding): void {
@@ -35,7 +35,7 @@ abstract class OneOfAll implements ExchangeRouting {
   }
 }
 
-/** x-random: chance decides. */
+/** x-random: picks a destination at random. */
 export class RandomRouting extends OneOfAll {
   readonly byKeyOnly = false
   readonly keyless = true

@@ -11,7 +11,10 @@ const LENGTH_DEFAULT = 20
 const LENGTH_MAX = 10_000
 const NO_STORE = 'x-recent-history-no-store'
 
-/** x-recent-history: a fanout whose last messages also go to every queue that is bound later. Kept in memory, up to so many octets. */
+/**
+ * x-recent-history: a fanout that also sends its last messages to each queue bound later. It keeps them in memory, up
+ * to a number of octets.
+ */
 export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
   override readonly byKeyOnly = false
   readonly takes = false
@@ -29,7 +32,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
     this.length = n
   }
 
-  /** A binding of this moment, unlike those that a start brings back. */
+  /** Only new bindings, not those restored at a start. */
   bound({ destination }: Binding): void {
     if (!isExchange(destination)) for (const m of this.messages) destination.publish(m)
   }

@@ -10,7 +10,7 @@ import { ModulusHashRouting, RandomRouting } from './random.ts'
 import { RecentHistoryRouting } from './recent-history.ts'
 import { TopicRouting } from './topic.ts'
 
-/** What types need of their surroundings. */
+/** What types need from the broker. */
 export interface RoutingContext {
   /** 0 up to 1, exclusive */
   random(): number
@@ -30,7 +30,7 @@ const types: Record<string, Make> = {
   'x-local-random': (_, context) => new RandomRouting(context.random),
   'x-modulus-hash': () => new ModulusHashRouting(),
   'x-recent-history': (args) => new RecentHistoryRouting(args),
-  // The deduplication is the exchange's, whatever its type; this one has it always.
+  // Deduplication is a feature of every exchange; this type always has it on.
   'x-message-deduplication': () => new FanoutRouting(),
   'x-delayed-message': (args, context) => {
     const inner = exchangeRouting(delayedType(args, mayBeDelayed), args, context)
@@ -48,7 +48,7 @@ function mayBeDelayed(type: string): boolean {
   return isExchangeType(type) && !holdsMessages(type)
 }
 
-/** Types whose exchanges let each value of x-deduplication-header pass once, asked or not. */
+/** Types whose exchanges always drop duplicates. */
 export function alwaysDeduplicates(type: string): boolean {
   return type === 'x-message-deduplication'
 }
@@ -59,7 +59,7 @@ export function holdsMessages(type: string): boolean {
 }
 
 /**
- * @param type one for which `isExchangeType` holds
+ * @param type a type accepted by `isExchangeType`
  * @throws AmqpError 406 for arguments that the type cannot use
  */
 export function exchangeRouting(type: string, args: FieldTable, context: RoutingContext): ExchangeRouting {
@@ -74,7 +74,7 @@ const plain: RoutingContext = {
   },
 }
 
-/** Present in every vhost, durable (behaviour.md section 5). The default exchange is made apart. */
+/** Present in every vhost, durable (behaviour.md section 5). The default exchange is created separately. */
 export const predeclared = [
   { name: 'amq.direct', type: 'direct', internal: false },
   { name: 'amq.fanout', type: 'fanout', internal: false },

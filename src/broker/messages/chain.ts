@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * The messages of a queue in order: a list of segments, a cursor at the first message that was never handed out, and
- * what has come back. Knows positions and states; consumers, limits and dead letters are the business of the queue.
+ * The messages of a queue in order: a list of segments, a cursor at the first message that was never delivered, and the
+ * requeued messages. It knows positions and states; consumers, limits and dead letters are the queue's concern.
  */
 import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from './order.ts'
@@ -19,7 +19,7 @@ import type { SegmentStore } from './segment-store.ts'
 import { checkSum, type Holding, holdingOf, segmentAt, soonestExpiry } from './segments.ts'
 import type { SpillStore } from './spill-store.ts'
 
-/** Messages from this size on get a segment of their own, which can be sent without copying. */
+/** Larger messages get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
@@ -38,18 +38,20 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Opens the place to which segments go that `log` does not have all of. */
   private readonly openSpill: () => SpillStore
   private spill: SpillStore | undefined
-  /** Where the first message never handed out is: position in `segments`, and index in that segment. */
+  /** The first message that was never delivered: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
   private nextSequence = 0
   private nextSegment = 1
   private lastFound: Segment | undefined
-  /** In which messages arrive. */
+  /** The current second, in which messages arrive. */
   private second = 0
   /** Messages behind the cursor have been taken out of their turn. */
   private takenAhead = false
 
-  /** @param byReturn what comes back goes out in the order of its return, not at its original place */
+  /**
+   * @param byReturn requeued messages are delivered in the order of their return instead of at their original position
+   */
   constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SpillStore, byReturn = false) {
     this.requeued = new RequeuedMessages(byReturn)
     this.log = log
@@ -73,7 +75,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return this.headSegment.base + this.headIndex
   }
 
-  /** The first message that was never handed out: what is behind it, the cursor finds in its turn. */
+  /** The first message that was never delivered; the cursor reaches those after it in their turn. */
   private get cursorSequence(): number {
     const segment = this.segments[this.cursorAt]
     return segment === undefined ? this.nextSequence : segment.base + this.cursorIndex
@@ -116,7 +118,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return segment
   }
 
-  /** A new tail: queues begin small, so that a thousand idle ones cost little. */
+  /** Adds a tail segment. Queues start with small ones, so that thousands of idle queues cost little. */
   private extend(tail: Segment | undefined, entryBytes: number): Segment {
     const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
     const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
@@ -130,7 +132,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     const tail = this.segments.at(-1)
     if (tail !== undefined) {
       tail.seal()
-      // Dropped only now: an empty tail on disk waits for its successor.
+      // Only now can an empty tail on disk be dropped: it holds the position until it has a successor.
       if (tail.live === 0) this.dropSegment(tail)
       else this.pager.sealed(tail, this)
     }
@@ -276,7 +278,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     }
   }
 
-  /** Gives up the memory of a segment that was loaded for a look only. */
+  /** Releases a segment that was loaded only to be looked at. */
   private leave(segment: Segment, wasLoaded: boolean): void {
     if (!wasLoaded && this.verdict(segment) === 'evict') this.pager.release(segment)
   }
@@ -313,7 +315,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       return
     }
     if (segment.onDisk || segment.dirty) return
-    // Nobody needs these octets: use the same memory again, it is in the processor's cache.
+    // Reuse this memory at once: it is in the processor's cache.
     const tail = this.segments.length - 1
     if (this.cursorAt >= tail) {
       this.cursorAt = tail
@@ -362,7 +364,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return false
   }
 
-  /** What the disk has damaged is gone; how large it was, nobody knows. */
+  /** Damaged messages are gone; their sizes are unknown. */
   private lose(segment: Segment, lost: readonly number[]): void {
     for (const index of lost) this.requeued.remove(segment.base + index)
     this.readyBytes = Math.round((this.readyBytes / this.ready) * (this.ready - lost.length))
@@ -372,7 +374,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   purge(): number {
     const count = this.ready
-    // Behind the cursor's segment nothing has been handed out: those segments go as they are, loaded or not.
+    // Nothing behind the cursor's segment has been delivered: those segments are dropped whole, without loading them.
     for (const segment of this.takenAhead ? [] : this.segments.slice(this.cursorAt + 1)) {
       this.ready -= segment.live
       this.dropSegment(segment)

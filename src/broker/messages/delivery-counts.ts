@@ -1,6 +1,6 @@
 /**
- * How often each message of a segment has come back, where its queue counts that, and until when each of them waits. Kept on
- * disk with the segment's state.
+ * How often each message of a segment was requeued, for queues that count it, and until when each one waits. Stored
+ * with the segment's state.
  */
 
 const COUNT_MAX = 0xffff

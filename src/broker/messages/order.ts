@@ -1,9 +1,9 @@
-/** In which order a queue holds its messages, and what it can do with them. */
+/** The order in which a queue holds its messages, and the operations on them. */
 import type { InboundMessage } from '../message.ts'
 import type { Segment } from './segment.ts'
 import type { Holding } from './segments.ts'
 
-/** A message met while browsing; its segment is loaded until the next step. */
+/** A message found while browsing; its segment is loaded until the next step. */
 export interface Browsed {
   readonly segment: Segment
   readonly index: number
@@ -21,7 +21,7 @@ export interface MessageCounts {
   readonly unackedBytes: number
 }
 
-/** For handing out, expiring and dropping what is next. */
+/** For delivering, expiring and dropping the next message. */
 export interface OrderHead extends MessageCounts {
   /** Where `head()` found the first ready message, and the number by which it is settled. */
   readonly headSegment: Segment
@@ -29,21 +29,21 @@ export interface OrderHead extends MessageCounts {
   readonly headSequence: number
   /** Finds the first ready message; false where there is none. */
   head(): boolean
-  /** The head goes out and waits for its settlement. */
+  /** The head is delivered and becomes unacked. */
   takeHead(): void
   /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
   removeHead(): void
 }
 
-/** For what becomes of messages that are out. */
+/** For delivered messages. */
 export interface UnackedMessages {
   /** An unacked message leaves for good. */
   settle(sequence: number): void
-  /** An unacked message goes back to its place. */
+  /** An unacked message returns to its position. */
   requeue(sequence: number): void
   /** A ready message, wherever it stands, becomes an unacked one. */
   take(sequence: number): void
-  /** What is kept beside the message has changed: the store gets to know. */
+  /** State kept with the message has changed and must be stored. */
   changed(sequence: number): void
   /** After `restore`: the messages that waited (see delivery-limit.ts) become unacked ones again. */
   takeWaiting(): { number: number; until: number }[]
@@ -64,17 +64,17 @@ export interface MessageOrder extends OrderHead, UnackedMessages, ExpiringMessag
   readonly headSecond: number
   readonly holding: Holding
   append(m: InboundMessage, expiresAt: number): void
-  /** What is appended from now on comes in that second since 1970. */
+  /** Sets the second (since 1970) in which appended messages arrive. */
   arriving(second: number): void
   /**
    * All messages behind number `after`, ready and unacked, without touching them. Nothing may change the order between
    * two steps.
    */
   browse(after: number): Iterable<Browsed>
-  /** Takes back what the logs kept; returns how many messages are ready. */
+  /** Restores the messages of the logs; returns how many are ready. */
   restore(): number
   /** Drops every ready message; returns how many. */
   purge(): number
-  /** Forgets everything, on disk too. */
+  /** Deletes everything, also on disk. */
   destroy(): void
 }

@@ -1,6 +1,6 @@
 /**
- * Decides which segments stay in memory. Over the budget, the segments that will be needed last go first: those sealed
- * most recently, never the head of a queue or its tail. What of them is not on disk yet is stored before it leaves.
+ * Decides which segments stay in memory. Above the budget it evicts the segments that will be needed last: the most
+ * recently sealed ones, never the head or tail of a queue. A segment that is not on disk is written first.
  */
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
@@ -8,18 +8,20 @@ import { giveMemoryBack } from '../../util/large-memory.ts'
 import { SEGMENT_BYTES, type Segment } from './segment.ts'
 import { SegmentMemory } from './segment-memory.ts'
 
-/** ms without a new segment after which memory that is only kept for the next ones is given back. */
+/** After so many ms without a new segment, memory kept for reuse is released. */
 const QUIET_MS = 2_000
-/** Segments looked at in one go that cannot leave yet. */
+/** Maximum number of segments examined at a time that cannot be evicted yet. */
 const WAITING_MAX = 256
-/** Entries of the list above which it is rid of those that are gone. */
+/** Length of the list above which entries of dropped segments are removed. */
 const LIST_MAX = 4096
-/** Octets on their way to the store, beyond which no more are written for the sake of memory: it needs as much again. */
+/**
+ * Above so many octets being written, no more segments are written to save memory: a write needs as much memory again.
+ */
 const STORING_BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * Segments that are on disk anyway leave at the budget; those that would have to be written for it stay until there are
- * this many times as many octets: a consumer that is only a moment behind costs no writing.
+ * Segments that are on disk are evicted above the budget, segments that would have to be written only above this
+ * multiple of it, so that a consumer slightly behind causes no writes.
  */
 const UNWRITTEN_FACTOR = 2
 
@@ -28,7 +30,7 @@ export type Verdict = 'evict' | 'store' | 'wait' | 'forget'
 
 export interface SegmentOwner {
   verdict(segment: Segment): Verdict
-  /** Has it written, so that it can be evicted later. */
+  /** Writes the segment, so that it can be evicted later. */
   store(segment: Segment): void
 }
 
@@ -41,14 +43,14 @@ export class Pager {
   private readonly memories = new SegmentMemory()
   /** Those whose memory is a piece of a slab. */
   private readonly inSlabs = new Set<Segment>()
-  /** Let go of by their queues, but the store has not taken over all that is in them. */
+  /** Dropped by their queues, but not applied to the store yet. */
   private leaving: { segment: Segment; memory: Uint8Array }[] = []
   private quiet: Timer | undefined
-  /** Pieces taken when it was looked last. */
+  /** Value of `taken` at the last check. */
   private taken = 0
-  /** Told when slabs were let go of, which the garbage collector can free. */
+  /** Called when slabs were released for the garbage collector. */
   private readonly freed: () => void
-  /** Octets to be written so that they can leave. */
+  /** Octets being written so that they can be evicted. */
   private storing = 0
   /** Octets of the segments that are listed. */
   private sealedBytes = 0
@@ -56,7 +58,7 @@ export class Pager {
 
   /**
    * @param budget octets of segments that may stay in memory
-   * @param freed told when much memory has become garbage while nothing else goes on
+   * @param freed called when much memory has become garbage and the broker is idle
    */
   constructor(budget: number, commit: GroupCommit, clock: Clock, freed: () => void = () => {}) {
     this.budget = budget
@@ -74,7 +76,7 @@ export class Pager {
     })
   }
 
-  /** Octets beyond what should be in memory which can leave it. */
+  /** Octets in memory above the budget that could be evicted. */
   get excess(): number {
     return Math.min(this.resident - this.budget * UNWRITTEN_FACTOR, this.sealedBytes)
   }
@@ -96,7 +98,7 @@ export class Pager {
     return this.memory(bytes > SEGMENT_BYTES / 2 && bytes <= SEGMENT_BYTES ? SEGMENT_BYTES : bytes)
   }
 
-  /** Nothing was put there. */
+  /** Returns memory that was not used. */
   unused(memory: Uint8Array): void {
     this.memories.give(memory)
   }
@@ -108,7 +110,7 @@ export class Pager {
     if (bytes.length === SEGMENT_BYTES && this.memories.has(bytes)) this.inSlabs.add(segment)
   }
 
-  /** No more appends to it: from now on it may leave. */
+  /** The segment takes no more appends and may be evicted from now on. */
   sealed(segment: Segment, owner: SegmentOwner): void {
     if (!this.commit.keeps) return
     this.list(segment, true)
@@ -122,7 +124,7 @@ export class Pager {
     this.sealedBytes += (listed ? 1 : -1) * (segment.bytes?.length ?? 0)
   }
 
-  /** The segment's memory is needed no more. */
+  /** Releases the segment's memory. */
   release(segment: Segment): void {
     const { bytes } = segment
     if (bytes === undefined) return
@@ -134,7 +136,7 @@ export class Pager {
     segment.unload()
   }
 
-  /** Nothing refers to its memory any more but, where it is pinned, a socket. */
+  /** Makes the memory reusable; if it is pinned, once the socket has sent it. */
   private useAgain(segment: Segment, memory: Uint8Array): void {
     if (segment.pins > 0) segment.unpinned = () => this.give(segment, memory)
     else this.give(segment, memory)
@@ -144,7 +146,7 @@ export class Pager {
     if (!this.memories.give(memory) && segment.adopted) giveMemoryBack(memory.buffer as ArrayBuffer)
   }
 
-  /** What segments have left becomes free when the store has taken over what was in it. */
+  /** Reuses the memory of dropped segments that are applied by now. */
   private reclaim(): void {
     const { applied } = this.commit
     if (this.leaving.length === 0 || !this.leaving.some(({ segment }) => segment.batch <= applied)) return
@@ -153,12 +155,12 @@ export class Pager {
     for (const { segment, memory } of all) if (segment.batch <= applied) this.useAgain(segment, memory)
   }
 
-  /** Nothing is kept for new segments any more. */
+  /** Releases all memory kept for reuse. */
   forgetPool(): void {
     this.memories.forget()
   }
 
-  /** When no segment has been made for a while, those at the end of empty queues need no memory either. */
+  /** When no segment was added for a while, the tails of empty queues give up their memory too. */
   private beQuiet(): void {
     this.quiet = undefined
     const { taken } = this.memories
@@ -180,7 +182,7 @@ export class Pager {
     return this.resident > this.budget * UNWRITTEN_FACTOR && under < STORING_BYTES_MAX
   }
 
-  /** Evicts what can go, and has written what has to be before it can. */
+  /** Evicts what can be evicted, and starts writing what must be written first. */
   private relieve(): void {
     const list = this.sealedSegments
     let waiting = 0

@@ -1,5 +1,5 @@
 // hot: per message
-/** x-max-priority: one chain a level, the highest level that holds something first (behaviour.md section 11). */
+/** x-max-priority: one chain per level; the highest level with messages is served first (behaviour.md section 11). */
 
 import type { InboundMessage } from '../message.ts'
 import type { Chain } from './chain.ts'

@@ -1,7 +1,7 @@
 /**
- * The messages that came back to a queue, by number: they go out again in front of all others, lowest first or in the
- * order of their return. Whatever the order in which they come back, each costs no more than the logarithm of how many
- * there are: a connection that ends gives back what it had, channel by channel.
+ * The requeued messages of a queue, by number. They are delivered before all others, the lowest number first or in the
+ * order of their return. Each costs at most the logarithm of their number, whatever the order in which they come back:
+ * a closing connection returns its messages channel by channel.
  */
 export class RequeuedMessages {
   /** A heap, or, in the order of return, a list that begins at `head`. */
@@ -10,8 +10,8 @@ export class RequeuedMessages {
   /** Entries that have left the front of the list. */
   private left = 0
   /**
-   * Once one was taken out of its turn: what is there and its place in the list, counted from the first ever. Entries
-   * of `numbers` that are not here any more are passed over.
+   * Set once a message was taken out of turn: the positions in the list of the messages that are left, counted from the
+   * first ever. Other entries of `numbers` are skipped.
    */
   private there: Map<number, number> | undefined
   readonly inOrderOfReturn: boolean
@@ -24,7 +24,7 @@ export class RequeuedMessages {
     return this.there?.size ?? this.numbers.length - this.head
   }
 
-  /** The number that goes out next; only where size > 0. */
+  /** The number that is delivered next; only if size > 0. */
   get first(): number {
     return this.numbers[this.head] as number
   }
@@ -63,7 +63,7 @@ export class RequeuedMessages {
     heap[at] = last
   }
 
-  /** What was taken out of its turn does not stand in front. */
+  /** Skips messages that were taken out of turn. */
   private passOver(): void {
     const { there } = this
     if (there === undefined) return
@@ -91,7 +91,7 @@ export class RequeuedMessages {
     list[at] = n
   }
 
-  /** Takes a number out, wherever it stands. False where it is not there. */
+  /** Removes a number from any position. False if it is absent. */
   remove(n: number): boolean {
     if (this.size === 0) return false
     if (this.there === undefined) {

@@ -1,11 +1,11 @@
 // hot: per message
 /**
- * The life of a segment, between its queue and the store: open, then sealed, then gone; and, independent of that, how far
- * the store has it. All changes of state are made here, each with what must hold for it.
+ * The states of a segment: open, then sealed, then gone; and, independently, how much of it is stored. All transitions
+ * are here, each with its preconditions.
  *
- * With the store: nothing on disk -> records and state on disk -> state only, once all of a segment's messages are settled.
- * A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave memory but
- * has messages that its store does not keep is written whole, once, to the chain's spill store.
+ * With the store: nothing on disk -> records and state on disk -> state only, once all of a segment's messages are
+ * settled. A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave
+ * memory but has messages that its store does not keep is written whole, once, to the chain's spill store.
  */
 import { invariant } from '../../util/invariant.ts'
 
@@ -30,12 +30,12 @@ export abstract class SegmentLifecycle {
     return this.isSealed
   }
 
-  /** The queue has let go of it. */
+  /** The queue has dropped it. */
   get gone(): boolean {
     return this.isGone
   }
 
-  /** Changed since the last batch: it is in the store's list. */
+  /** Changed since the last batch, and so on its store's list. */
   get dirty(): boolean {
     return this.isDirty
   }
@@ -79,13 +79,13 @@ export abstract class SegmentLifecycle {
     this.isSealed = true
   }
 
-  /** The queue forgets it. */
+  /** The queue drops it. */
   letGo(): void {
     invariant(!this.isGone, 'a segment is let go of once')
     this.isGone = true
   }
 
-  /** True where it has to go on the store's list. */
+  /** True if it has to be put on its store's list. */
   touch(): boolean {
     if (this.isDirty) return false
     invariant(!this.isGone, 'nothing changes in a segment that is gone')
@@ -138,7 +138,7 @@ export abstract class SegmentLifecycle {
     this.takenUpTo = this.count
   }
 
-  /** It starts over in the same memory. */
+  /** It is emptied and reused. */
   protected startOver(): void {
     invariant(this.live === 0, 'a segment with messages goes on')
     invariant(

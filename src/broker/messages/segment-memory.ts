@@ -1,7 +1,7 @@
 /**
- * Memory for segments of the usual size, cut out of slabs. A slab is larger than what malloc takes from its own heap
- * (glibc: up to 32 MiB), so the system has it back as soon as it is dropped, and of a new one only what is used counts.
- * Buffers of a segment's size each would be scattered over that heap and keep it large when they are gone.
+ * Memory for segments of the default size, as pieces of slabs. A slab is too large for malloc's own heap (glibc: up to
+ * 32 MiB), so it goes back to the system when it is dropped, and only its touched pages count as used. Single buffers
+ * of a segment's size would fragment the heap and keep it large.
  */
 import { SEGMENT_BYTES } from './segment.ts'
 
@@ -9,14 +9,14 @@ const SLAB_SEGMENTS = 132
 
 interface Slab {
   readonly buffer: ArrayBuffer
-  /** Places that are free, the lowest one last. */
+  /** Free positions, the lowest one last. */
   readonly free: number[]
 }
 
 export class SegmentMemory {
   /** Pieces handed out so far, in all. */
   taken = 0
-  /** The oldest first: what can be taken from it leaves the others to become free. */
+  /** Oldest first: pieces are taken from the oldest one, so that the others can become empty. */
   private slabs: Slab[] = []
 
   /** Octets of slabs, whether or not they have been touched. */
@@ -38,7 +38,7 @@ export class SegmentMemory {
     return slab
   }
 
-  /** Nobody looks at this piece any more. False where it is not one of these. */
+  /** Returns a piece. False if it does not belong to a slab. */
   give(memory: Uint8Array): boolean {
     const slab = this.slabs.find((s) => s.buffer === memory.buffer)
     if (slab === undefined) return false
@@ -51,7 +51,7 @@ export class SegmentMemory {
     return this.slabs.some((s) => s.buffer === memory.buffer)
   }
 
-  /** Lets go of slabs of which nothing is in use; returns their octets. */
+  /** Drops slabs without pieces in use; returns their octets. */
   forget(): number {
     const before = this.bytes
     this.slabs = this.slabs.filter((s) => s.free.length < SLAB_SEGMENTS)

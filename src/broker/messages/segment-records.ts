@@ -5,7 +5,7 @@ import { type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segm
 /** In place of where an entry begins. */
 const MISSING = 0xffff_ffff
 
-/** Where segments find memory. */
+/** Provides memory for segments. */
 export interface SegmentRoom {
   /** For at least that many octets. */
   room(bytes: number): Uint8Array
@@ -13,8 +13,8 @@ export interface SegmentRoom {
 }
 
 /**
- * Reads the entries of a segment from that log, into memory that `memory` finds. Returns the indexes of ready messages that
- * the store has lost: they are settled from now on. Where the store fails the segment stays as it was.
+ * Reads the entries of a segment from a log into memory provided by `memory`. Returns the indexes of ready messages
+ * that the store has lost, which count as settled from now on. If the store fails, the segment is unchanged.
  */
 export function loadSegment(storage: Storage, log: number, segment: Segment, memory: SegmentRoom): number[] {
   const room = memory.room((segment.used + 3) & ~3)
@@ -46,7 +46,7 @@ function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Ar
   segment.used = at
 }
 
-/** They may have been, and are delivered with `redelivered` then. */
+/** Messages may have been delivered before the last run ended: they are marked as redelivered. */
 function markDelivered(segment: Segment): void {
   segment.deliveriesUnknown = false
   for (let i = 0; i < segment.count; i++)

@@ -1,8 +1,9 @@
 /**
- * The state of a segment on disk (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets of
- * the entries u32, the earliest time among them in seconds since 1970 u32 (0 = none has one); then two bits a message, four
- * messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how often the
- * message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the items.
+ * The state of a segment on disk (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets
+ * of the entries u32, the earliest time among them in seconds since 1970 u32 (0 = none has one); then two bits a
+ * message, four messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how
+ * often the message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the
+ * items.
  */
 import { DeliveryCounts } from './delivery-counts.ts'
 import { BIT_DELIVERED, BIT_SETTLED, SEGMENT_MESSAGES_MAX, Segment, STATE_SETTLED } from './segment.ts'
@@ -19,12 +20,12 @@ const WAIT_BYTES = 8
 const ARRIVALS_MARK = 0xfffe
 const ARRIVAL_BYTES = 6
 
-/** On disk it is alive: persistent and not settled. */
+/** Whether the message must be on disk: it is persistent and not settled. */
 export function needsWriting(segment: Segment, index: number): boolean {
   return segment.state(index) !== STATE_SETTLED && segment.isPersistent(index)
 }
 
-/** Octets of the states of so many messages. */
+/** Size of the packed states, in octets. */
 function packedBytes(count: number): number {
   return (count + 3) >> 2
 }

@@ -1,6 +1,7 @@
 /**
  * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
- * says which messages are settled and which were delivered. It has nothing of transient messages: they count as settled.
+ * says which messages are settled and which were delivered. It has nothing of transient messages: they count as
+ * settled.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
@@ -27,7 +28,7 @@ export class SegmentStore implements BatchSource {
   private listed = false
   private destroyed = false
 
-  /** @param unreadable told of segments whose state cannot be read: they stay on disk, and the others are served */
+  /** @param unreadable called for segments whose state cannot be read; they stay on disk, and the others are served */
   constructor(
     id: number,
     commit: GroupCommit,
@@ -93,7 +94,7 @@ export class SegmentStore implements BatchSource {
       batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
       segment.written()
     } else if (segment.live === 0 && segment.recorded) {
-      // Where the store does not have the records yet, it will never get them.
+      // If the records were not written yet, they never are.
       batch.push({ op: 'clear-segment', log: this.id, segment: segment.number })
       segment.cleared()
     }
@@ -110,7 +111,7 @@ export class SegmentStore implements BatchSource {
     let ready = 0
     let readyBytes = 0
     const next = { segment: 1, message: 0 }
-    /** Messages that segments which cannot be read may have behind the last one that can. */
+    /** How many messages the unreadable segments after the last readable one may hold. */
     let unknown = 0
     for (const { segment: number, state } of this.storage.segments(this.id)) {
       next.segment = number + 1
@@ -120,7 +121,7 @@ export class SegmentStore implements BatchSource {
         decoded = decodeState(number, state)
         if (decoded.segment.base < next.message) throw new RangeError('its numbers belong to another one')
       } catch (error) {
-        // Its numbers are not given to others.
+        // Its sequence numbers are not reused.
         unknown += SEGMENT_MESSAGES_MAX
         this.unreadable(this.id, number, error)
         continue

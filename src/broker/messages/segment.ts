@@ -24,14 +24,14 @@ import { SegmentLifecycle } from './segment-lifecycle.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
 export const SEGMENT_BYTES_FIRST = 4 * 1024
-/** Keeps the typed arrays of a segment of tiny messages small. */
+/** Bounds the typed arrays of segments with tiny messages. */
 export const SEGMENT_MESSAGES_MAX = 8192
 const INITIAL_CAPACITY = 32
 
 export const STATE_READY = 0
 export const STATE_UNACKED = 1
 export const STATE_SETTLED = 2
-/** Set beside the state once the message has been delivered to anybody. */
+/** Flag beside the state: the message was delivered at least once. */
 export const STATE_DELIVERED = 4
 const STATE_MASK = 3
 
@@ -45,7 +45,7 @@ export const BIT_DELIVERED = 2
 /** In memory only; on disk such a message is ready. */
 const BITS_UNACKED = 3
 
-/** undefined where all messages are ready and new, as they are in the middle of most queues. */
+/** undefined if all messages are ready and undelivered, as in the middle of most queues. */
 function packStates(s: Segment): Uint8Array | undefined {
   let plain = true
   for (let i = 0; i < s.count && plain; i++) plain = s.states[i] === STATE_READY
@@ -95,30 +95,30 @@ export class Segment extends SegmentLifecycle {
   /** Where each entry begins. */
   offsets: Uint32Array
   states: Uint8Array
-  /** The states as the store keeps them, until the segment is loaded for the first time. */
+  /** The packed states of a segment that is not loaded. */
   packedStates: Uint8Array | undefined
-  /** Its memory counts among what may leave. */
+  /** Counted by the pager among the evictable segments. */
   mayLeave = false
-  /** A broker that is gone may have delivered its messages without a note of it in the store. */
+  /** An earlier broker may have delivered its messages without storing that. */
   deliveriesUnknown = false
-  /** Made around the memory of one message, which may be on its way to a socket. */
+  /** Built around the memory of one message, which may be in use by a socket. */
   adopted = false
-  /** How often messages have come back, in queues with a delivery limit. */
+  /** How often messages were requeued, in queues with a delivery limit. */
   deliveryCounts: DeliveryCounts | undefined
-  /** When its messages came. */
+  /** When its messages arrived. */
   readonly arrivals = new TimeMarks()
-  /** Parts of it that a socket has not taken yet. */
+  /** Number of its parts that sockets are still sending. */
   pins = 0
   /** So many messages in front were found settled; that is for good. */
   private front = 0
   /** The earliest time among its entries (see message.ts), in ms since 1970; 0 = none has one. */
   earliest = 0
-  /** Called when the last pin goes, for memory that is free from then on. */
+  /** Called when the last pin is removed and the memory is free. */
   unpinned: (() => void) | undefined
 
   /**
-   * @param memory where entries go: its length and its place in its buffer are multiples of four; undefined = the messages
-   * are on disk only
+   * @param memory where entries go: its length and its place in its buffer are multiples of four; undefined = the
+   * messages are on disk only
    */
   constructor(number: number, base: number, memory: Uint8Array | undefined) {
     super()
@@ -136,7 +136,7 @@ export class Segment extends SegmentLifecycle {
     this.states = new Uint8Array(INITIAL_CAPACITY)
   }
 
-  /** Gets memory again, or other memory. */
+  /** Attaches memory. */
   load(memory: Uint8Array): void {
     this.bytes = memory
     this.words = wordsOf(memory)
@@ -160,7 +160,7 @@ export class Segment extends SegmentLifecycle {
     )
   }
 
-  /** Copies the message in; it must fit. `time` is that of the entry (see message.ts), 0 = none. */
+  /** Appends a copy of the message, which must fit. `time` is that of the entry (see message.ts), 0 = none. */
   append(m: InboundMessage, entryBytes: number, time: number): void {
     const bytes = this.bytes as Uint8Array
     const start = this.used
@@ -171,7 +171,7 @@ export class Segment extends SegmentLifecycle {
     this.enter(m, start, entryBytes, contentAt - start, time)
   }
 
-  /** A sealed segment around the memory of an adoptable message. */
+  /** Makes a sealed segment around the memory of an adoptable message. */
   static adopt(number: number, base: number, m: InboundMessage, entryBytes: number, time: number): Segment {
     const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
     const start = m.namesStart - ENTRY_HEADER_BYTES - (time === 0 ? 0 : ENTRY_TIME_BYTES)
@@ -235,7 +235,7 @@ export class Segment extends SegmentLifecycle {
     this.states = noStates
   }
 
-  /** Starts over with an empty buffer; only for a segment without live messages that is not on disk. */
+  /** Empties the segment for reuse; only if it has no live messages and is not on disk. */
   reset(base: number): void {
     this.startOver()
     this.base = base
@@ -248,7 +248,7 @@ export class Segment extends SegmentLifecycle {
     this.arrivals.restart()
   }
 
-  /** A part of it is on its way to a socket: the memory must stay as it is until `unpin`. */
+  /** A socket is sending a part of it: the memory must not change until `unpin`. */
   pin(): void {
     this.pins++
   }
@@ -267,7 +267,7 @@ export class Segment extends SegmentLifecycle {
     this.deliveryCounts?.forget(index)
   }
 
-  /** Dear: the number of live messages is that of the states. */
+  /** Expensive check: the number of live messages matches the states. */
   check(): void {
     if (!checksDear || this.bytes === undefined) return
     let live = 0
@@ -289,7 +289,7 @@ export class Segment extends SegmentLifecycle {
     return ((this.states[index] as number) & STATE_DELIVERED) !== 0
   }
 
-  /** The disk has damaged that message, or all that is known of its segment. */
+  /** The message is missing because its record or segment is damaged. */
   lacks(index: number): boolean {
     return index >= this.count || this.state(index) === STATE_SETTLED
   }
@@ -336,14 +336,17 @@ export class Segment extends SegmentLifecycle {
     return content
   }
 
-  /** Index and end of each wait; a transient message did not outlive the process, and its wait is forgotten. */
+  /** Index and end of each wait. Waits of transient messages, which did not survive a restart, are removed. */
   readyWaits(): [number, number][] {
     const waits = this.deliveryCounts?.waits ?? new Map<number, number>()
     for (const index of waits.keys()) if (this.state(index) !== STATE_READY) waits.delete(index)
     return [...waits]
   }
 
-  /** Indexes of ready messages whose time was over before `now`; loaded. Afterwards `earliest` is about the others. */
+  /**
+   * Indexes of ready messages that expired before `now`; the segment must be loaded. Afterwards `earliest` covers the
+   * remaining ones.
+   */
   takeExpired(now: number): number[] {
     const found: number[] = []
     this.earliest = 0
@@ -355,7 +358,7 @@ export class Segment extends SegmentLifecycle {
     return found
   }
 
-  /** What is not settled, from that index on; loaded. */
+  /** The unsettled messages from that index on; the segment must be loaded. */
   *browse(from: number): Iterable<Browsed> {
     for (let index = from; index < this.count; index++) {
       const state = this.state(index)

@@ -1,8 +1,8 @@
-/** What is found in a list of segments, which are in the order of their messages. */
+/** Searches in a list of segments, which is in the order of their messages. */
 import { checksDear, invariant } from '../../util/invariant.ts'
 import type { Segment } from './segment.ts'
 
-/** The last segment for which it holds; it holds for those in front too. */
+/** The last segment for which `holds` is true; it must be true for all segments before it. */
 export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => boolean): Segment {
   let low = 0
   let high = segments.length - 1
@@ -26,7 +26,7 @@ export function soonestExpiry(segments: readonly Segment[]): number {
   return soonest
 }
 
-/** Dear: every message that is not settled is ready or unacked. */
+/** Expensive check: every unsettled message is ready or unacked. */
 export function checkSum(segments: readonly Segment[], ready: number, unacked: number): void {
   if (!checksDear) return
   const live = segments.reduce((n, s) => n + s.live, 0)
@@ -39,7 +39,7 @@ export interface Holding {
   memory: number
   /** Messages in memory, ready and unacked. */
   messages: number
-  /** Persistent messages; near enough where a segment has both kinds and some of it is settled. */
+  /** Persistent messages; an estimate for segments that mix both kinds and are partly settled. */
   persistent: number
 }
 

@@ -1,8 +1,8 @@
 // hot: per message
 /**
  * The messages of a stream: a list of segments, whose numbers are the offsets. The time of an entry is when the message
- * arrived; the earliest one of a segment is kept with the segment's state. Segments that are on disk leave memory when the
- * pager says so, and are loaded for whoever reads there.
+ * arrived; the earliest one of a segment is kept with the segment's state. Segments that are on disk leave memory when
+ * the pager says so, and are loaded for whoever reads there.
  */
 import type { InboundMessage } from '../message.ts'
 import type { Browsed } from './order.ts'
@@ -24,7 +24,7 @@ export class StreamLog implements SegmentOwner {
   bytes = 0
   /** The offset of the next message. */
   end = 0
-  /** The first offset of what was published together last. */
+  /** The first offset of the last chunk. */
   lastChunk = 0
   private chunkTurn = 0
   private readonly segments: Segment[] = []
@@ -36,7 +36,7 @@ export class StreamLog implements SegmentOwner {
   private maxAge = -1
   private segmentBytes = SEGMENT_BYTES
 
-  /** @param log undefined where nothing outlives the process */
+  /** @param log undefined if nothing outlives the process */
   constructor(log: SegmentStore | undefined, pager: Pager) {
     this.log = log
     this.pager = pager
@@ -69,7 +69,7 @@ export class StreamLog implements SegmentOwner {
     this.lastChunk = Math.max(0, this.end - 1)
   }
 
-  /** @param now ms since 1970; @param turn what is published in one turn is one chunk */
+  /** @param now ms since 1970; @param turn messages published in one turn form a chunk */
   append(m: InboundMessage, now: number, turn: number): void {
     if (turn !== this.chunkTurn) {
       this.chunkTurn = turn
@@ -79,7 +79,7 @@ export class StreamLog implements SegmentOwner {
     let tail = this.segments[this.segments.length - 1]
     if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size, now)
     const { used } = tail
-    // A stream keeps everything, whatever the delivery mode.
+    // A stream stores every message, whatever its delivery mode.
     const { persistent } = m
     m.persistent = true
     tail.append(m, size, now)
@@ -103,11 +103,11 @@ export class StreamLog implements SegmentOwner {
     return segment
   }
 
-  /** Drops the oldest segments of a stream that is too long or too old; the last one stays. */
+  /** Drops the oldest segments while the stream is too long or too old; the last one stays. */
   retain(now: number): void {
     while (this.segments.length > 1) {
       const tooLong = this.maxBytes >= 0 && this.bytes > this.maxBytes
-      // All of a segment is older than the first message of the next.
+      // Every message of a segment is older than the first message of the next.
       const next = this.segments[1] as Segment
       const tooOld = this.maxAge >= 0 && next.earliest !== 0 && next.earliest < now - this.maxAge
       if (!tooLong && !tooOld) return
@@ -171,13 +171,13 @@ export class StreamLog implements SegmentOwner {
 
   verdict(segment: Segment): Verdict {
     if (segment.gone || segment.bytes === undefined || this.log === undefined) return 'forget'
-    // Whoever has asked for it last is still reading.
+    // A reader is still using it.
     if (segment === this.lastFound) return 'wait'
     if (segment.dirty || segment.batch > this.pager.applied || segment === this.segments.at(-1)) return 'wait'
     return 'evict'
   }
 
-  /** Everything is on its way to the disk anyway. */
+  /** Nothing to do: every segment is written anyway. */
   store(): void {}
 
   destroy(): void {

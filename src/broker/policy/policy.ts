@@ -20,12 +20,12 @@ export interface PolicyInfo {
   /** Regular expression over the name, unanchored. */
   readonly pattern: string
   readonly applyTo: ApplyTo
-  /** The highest one that matches applies, alone. */
+  /** Of the matching policies only the one with the highest priority applies. */
   readonly priority: number
   readonly definition: { readonly [key: string]: PolicyValue }
 }
 
-/** What a policy is matched against. */
+/** The object that a policy is matched against. */
 export interface PolicySubject {
   readonly name: string
   /** `exchanges`, or the name for queues of its kind. */
@@ -34,19 +34,19 @@ export interface PolicySubject {
   supports(key: string): boolean
 }
 
-/** Told once of each policy that cannot be decided for some name. */
+/** Called once for each policy whose pattern takes too many steps for some name. */
 export type PolicyWarning = (policy: PolicyInfo, text: string) => void
 
 interface Found {
   /** The one that applies. */
   readonly policy: PolicyInfo | undefined
-  /** It would come before that one, and nobody knows whether it matches. */
+  /** A policy with a higher priority for which it is undecided whether it matches. */
   readonly undecided: PolicyInfo | undefined
 }
 
 export class PolicySet {
   private readonly policies = new Map<string, { readonly info: PolicyInfo; readonly pattern: Pattern }>()
-  /** By policy: what is wrong with its pattern. */
+  /** Problems with the patterns of policies. */
   private readonly warnings = new Map<string, string>()
   private readonly warn: PolicyWarning
 
@@ -54,7 +54,7 @@ export class PolicySet {
     this.warn = warn
   }
 
-  /** @throws SyntaxError for a pattern that is no regular expression */
+  /** @throws SyntaxError for an invalid regular expression */
   set(info: PolicyInfo): void {
     this.policies.set(info.name, { info, pattern: new Pattern(info.pattern) })
     this.warnings.delete(info.name)
@@ -82,7 +82,7 @@ export class PolicySet {
     return this.policies.size
   }
 
-  /** The steps that one name may take are shared by all patterns. */
+  /** All patterns share the steps allowed for one name. */
   find(subject: PolicySubject): Found {
     let policy: PolicyInfo | undefined
     let undecided: PolicyInfo | undefined
@@ -102,7 +102,7 @@ export class PolicySet {
     return { policy, undecided }
   }
 
-  /** Whether a policy that is new, or as it is now, makes a difference to an object that follows another, or none. */
+  /** Whether a new or changed policy can affect an object, given the policy that applies to it now. */
   concerns({ name, priority }: PolicyInfo, subject: PolicySubject, current: PolicyInfo | undefined): boolean {
     if (current?.name === name) return true
     const entry = this.policies.get(name)
@@ -126,7 +126,7 @@ function applies({ applyTo, definition }: PolicyInfo, { target, supports }: Poli
 export interface AppliedPolicies {
   readonly policy: PolicyInfo | undefined
   readonly operator: PolicyInfo | undefined
-  /** An operator policy of which nobody knows whether it applies: a new queue is refused then. */
+  /** An operator policy for which it is undecided whether it applies; new queues are then refused. */
   readonly undecided?: PolicyInfo | undefined
 }
 

@@ -1,14 +1,15 @@
 /**
- * Messages that the broker cannot handle, of one queue or exchange: set aside, so that those behind them go on. They are
- * neither ready nor unacked, stay where they are on disk, and come back with a restart or when an operator releases them.
+ * Parked messages of one queue or exchange: the broker failed to handle them, and set them aside so that those behind
+ * them go on. They are neither ready nor unacked, stay on disk, and come back after a restart or when an operator
+ * releases them.
  */
 import { SUSPECTS_MAX } from '../../limits.ts'
 import { StoreFailure } from '../../util/owner.ts'
 
 export interface ParkedMessage {
-  /** In its queue, by which it is settled; an offset in a stream. */
+  /** Its sequence number in the queue, or its offset in a stream. */
   readonly number: number
-  /** What was being done with it: delivery, get, retry, delay, or why it was dead-lettered. */
+  /** The operation that failed: delivery, get, retry, delay, or the reason for dead lettering. */
   readonly during: string
   readonly reason: string
   /** In ms since 1970. */
@@ -17,7 +18,7 @@ export interface ParkedMessage {
 
 export interface AsideEnvironment {
   now(): number
-  /** Called once a message. */
+  /** Called once per message. */
   parked(message: ParkedMessage, error: unknown): void
 }
 
@@ -47,7 +48,7 @@ export class Aside {
     return this.messages?.has(number) === true
   }
 
-  /** @throws StoreFailure where it was the store that failed, not the message */
+  /** @throws StoreFailure if the store failed rather than the message */
   park(number: number, during: string, error: unknown): void {
     if (error instanceof StoreFailure) throw error
     this.messages ??= new Map()
@@ -70,7 +71,7 @@ export class Aside {
     return numbers
   }
 
-  /** Its delivery has broken the connection, which is about to give it back: once may be chance. */
+  /** Its delivery broke a connection, which is about to return it. Once may be a coincidence. */
   broke(number: number): void {
     this.suspects ??= new Set()
     if (this.suspects.delete(number)) {
@@ -82,7 +83,7 @@ export class Aside {
     this.suspects.add(number)
   }
 
-  /** It comes back from the second connection that its delivery has broken: there is no third one. */
+  /** It comes back from a second broken connection, and must not break a third. */
   condemns(number: number): boolean {
     return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.delete(number)
   }

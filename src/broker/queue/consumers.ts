@@ -1,5 +1,5 @@
 // hot: per message
-/** The consumers of a queue and whose turn it is. Knows credit, not messages. */
+/** The consumers of a queue in round-robin order. Knows credit, not messages. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { ConsumedQueue } from './queue.ts'
@@ -9,52 +9,52 @@ export interface Consumer {
   readonly tag: string
   readonly noAck: boolean
   readonly exclusive: boolean
-  /** x-priority: a higher one is served first while it has credit. */
+  /** x-priority: consumers with a higher one are served first while they have credit. */
   readonly priority: number
   /** As the client gave them. */
   readonly arguments: FieldTable
-  /** The queue has put it aside for want of credit; whoever gives credit calls `queue.resume(consumer)`. */
+  /** It has no credit and gets nothing until someone calls `queue.resume(consumer)`. */
   parked: boolean
-  /** Its deliveries that are not settled yet. */
+  /** Its unsettled deliveries. */
   readonly unacked: number
   hasCredit(): boolean
   /**
    * `number` is the message's number in its queue, by which it is settled later.
-   * @throws where the message cannot be read; nothing has gone out then
+   * @throws if the message cannot be read; nothing has been sent then
    */
   deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void
-  /** The queue's settings are others now. */
+  /** The queue's settings have changed. */
   settingsChanged(): void
-  /** The queue is gone: tell the client. */
+  /** The queue was deleted: notifies the client. */
   cancelled(): void
 }
 
-/** Whose turn it is among the consumers of a queue. */
+/** Chooses the next consumer of a queue. */
 export interface ConsumerRound extends Iterable<Consumer> {
   readonly size: number
   readonly hasExclusive: boolean
-  /** Where one consumer is active and the others wait: that one. */
+  /** With a single active consumer, the active one. */
   readonly active: Consumer | undefined
   add(c: Consumer): void
   remove(c: Consumer): void
-  /** Back into the round, behind all that wait for their turn. */
+  /** Puts a parked consumer back, behind all that wait. */
   resume(c: Consumer): void
-  /** The next consumer that can take a message; those without credit met on the way are put aside. */
+  /** The next consumer with credit; those without credit before it are parked. */
   next(): Consumer | undefined
 }
 
-/** Consumers of one priority, served in turn. */
+/** The consumers of one priority, served round-robin. */
 interface Level {
   readonly priority: number
-  /** Whose turn it is, in a circle of those that may have credit; undefined where there is none. */
+  /** The next in a circle of consumers that may have credit; undefined if it is empty. */
   turn: Place | undefined
-  /** It stands in the list of levels to look at. */
+  /** It is in the list of levels to examine. */
   listed: boolean
-  /** With those that are put aside. */
+  /** Including parked ones. */
   members: number
 }
 
-/** Of a consumer in the circle of its level. Alone it is its own neighbour. */
+/** A consumer in the circle of its level; a single one is its own neighbour. */
 interface Place {
   readonly consumer: Consumer
   readonly level: Level
@@ -62,7 +62,7 @@ interface Place {
   previous: Place
 }
 
-/** Levels without anybody to serve that stay in the list all the same: consumers come and go for want of credit. */
+/** Empty levels that may stay in the list, because consumers are parked and resumed often. */
 const EMPTY_LEVELS_KEPT = 8
 
 const nobody: ReadonlyMap<Consumer, unknown> = new Map()
@@ -171,7 +171,7 @@ export class Consumers implements ConsumerRound {
   }
 }
 
-/** Takes it out of the circle; a turn that it had is the next one's. */
+/** Removes it from the circle; if it was next, its neighbour is. */
 function leave(place: Place): void {
   const { level, next, previous } = place
   if (next === place) level.turn = undefined

@@ -1,7 +1,7 @@
 /**
- * How messages leave a queue for its dead-letter exchange. With x-dead-letter-strategy=at-least-once a message stays in
- * its queue, unseen, until its targets have it; where there is no target, or one refuses, it is tried again
- * (behaviour.md section 12). A restart makes it ready again.
+ * Sends messages of a queue to its dead-letter exchange. With x-dead-letter-strategy=at-least-once a message stays in
+ * its queue, hidden, until all targets have it; without a target, or if one refuses, it is retried (behaviour.md
+ * section 12). After a restart it is ready again.
  */
 import { DEAD_LETTER_RETRY_MS } from '../../limits.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
@@ -11,7 +11,7 @@ import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
 import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
 
-/** Attempts in vain of one round. */
+/** Maximum number of failed attempts per round. */
 const FAILURES_MAX = 100
 
 export interface DeadLettering {
@@ -21,7 +21,7 @@ export interface DeadLettering {
 
 interface RetainedMessage {
   readonly reason: DeathReason
-  /** Targets that have it already. */
+  /** Targets that have received it. */
   readonly done: Set<RoutedQueue>
 }
 
@@ -44,7 +44,7 @@ export class DeadLetterOutbox {
     this.env = env
   }
 
-  /** Messages that wait for a target; the order counts them as unacked. */
+  /** Messages waiting for a target; the order counts them as unacked. */
   get size(): number {
     return this.retained?.size ?? 0
   }
@@ -60,7 +60,7 @@ export class DeadLetterOutbox {
     this.retryLater()
   }
 
-  /** A message that the queue has refused. */
+  /** Dead-letters a message that the queue refused. */
   refused(m: InboundMessage): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
     charged(this.queue, () => {
@@ -74,7 +74,7 @@ export class DeadLetterOutbox {
     return segment.content(index)
   }
 
-  /** Where the targets have it, it leaves the queue in the same batch. */
+  /** Once the targets have it, it leaves the queue in the same batch. */
   private passOn(sequence: number, { reason, done }: RetainedMessage, confirmed: boolean): Fate {
     if (this.queue.settings.deadLetterExchange !== undefined) {
       try {

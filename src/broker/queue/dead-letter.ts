@@ -1,4 +1,4 @@
-/** Dead lettering (behaviour.md section 12): the message with its history, and where it may go. */
+/** Dead lettering (behaviour.md section 12): the history header, and the targets a message may reach. */
 import { DEATHS_BYTES_MAX, DEATHS_MAX } from '../../limits.ts'
 import {
   type FieldEntry,
@@ -18,9 +18,9 @@ import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
 /**
- * Publishes a message that leaves `queue`, or that it refused, to the queue's dead-letter exchange.
- * @param done targets that have it already; those that take it now are added
- * @returns whether there are targets and all of them have it
+ * Publishes a message that `queue` drops or refuses to its dead-letter exchange.
+ * @param done targets that have received it; new ones are added
+ * @returns whether there are targets, and all of them have it
  */
 export function deadLetter(
   routing: Routing,
@@ -36,7 +36,7 @@ export function deadLetter(
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]
   const history = withDeath(content, queue.name, reason, nowMs, carbonCopies)
-  // The fixed key is in place of them, also where the message is dead-lettered once more.
+  // A fixed key replaces them, also for later dead letterings.
   const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
@@ -68,7 +68,7 @@ export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
 }
 
-/** The queues in the history, from which the message has gone without a client rejecting it since. */
+/** The queues that the message has passed since a client last rejected it. */
 function cyclesOf(deaths: FieldTable[]): Set<string> {
   const queues = new Set<string>()
   for (const d of deaths) {
@@ -107,7 +107,7 @@ function withDeath(
   return FieldTable.of(entries)
 }
 
-/** The newest first; one more than the most, which shows that there are too many. */
+/** Newest first; at most one more than the limit, which shows that there are too many. */
 function bounded(deaths: FieldTable[]): FieldTable[] {
   let bytes = 0
   return deaths.slice(0, DEATHS_MAX + 1).map((d) => {
@@ -118,7 +118,7 @@ function bounded(deaths: FieldTable[]): FieldTable[] {
 
 function counted(death: FieldTable): FieldTable {
   const before = death.get('count')
-  // A client may have written any number there.
+  // The value may come from a client.
   const count = BigInt(Math.min((before && integerOf(before)) ?? 0, COUNT_MAX)) + 1n
   const entry = fieldEntry('count', { type: 'l', value: count })
   if (before === undefined) return FieldTable.of([entry, ...death.entries])

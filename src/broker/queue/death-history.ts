@@ -1,10 +1,10 @@
-/** What an x-death header that a publisher has written means, by the version that is announced. */
+/** How an x-death header set by a publisher is read, which depends on the announced version. */
 import { FieldTable, type FieldValue, fieldEntry } from '../../protocol/field-table.ts'
 import type { Semantics } from '../../util/rabbitmq-version.ts'
 import type { Content } from '../message.ts'
 import { deathsOf } from './dead-letter.ts'
 
-/** The message as dead lettering goes on with it: with a history that is the broker's own, or counts as such. */
+/** The message to dead-letter, with a history that was written by the broker or counts as such. */
 export function withOwnHistory(content: Content, semantics: Semantics): Content {
   const { headers } = content.properties
   if (content.died === true || headers === undefined) return content
@@ -18,7 +18,7 @@ function withoutHistory(headers: FieldTable): FieldTable {
   return FieldTable.of(headers.entries.filter((e) => !isHistory(e.name)))
 }
 
-/** One entry for each queue and reason: the first, which says how many there were where it has no count. */
+/** One entry per queue and reason: the first, with the number of entries if it has no count. */
 function grouped(headers: FieldTable): FieldTable {
   const groups = new Map<string, FieldTable[]>()
   for (const death of deathsOf(headers)) {

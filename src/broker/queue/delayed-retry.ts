@@ -1,7 +1,6 @@
 /**
- * x-delayed-retry-*: messages that come back wait before they are ready again, the longer the more often they came
- * (min times the number of returns, at most max). Meanwhile they stand in their queue as unacked ones do. One timer, for
- * the first that is due.
+ * x-delayed-retry-*: requeued messages wait before they are ready again, for min times the number of returns, at most
+ * max. Meanwhile they count as unacked. One timer serves the first that is due.
  */
 
 import type { Clock, Timer } from '../../util/clock.ts'
@@ -11,7 +10,7 @@ import type { RetrySettings } from './queue.ts'
 /**
  * In ms.
  *
- * @param count how often the message has come back by now
+ * @param count how often the message has been requeued
  */
 export function retryDelay(count: number, { min, max }: RetrySettings): number {
   return Math.min(min * Math.max(1, count), max)
@@ -24,7 +23,7 @@ export class DelayedRetry {
   private timer: Timer | undefined
   private timerAt = 0
 
-  /** @param requeue makes the message ready again */
+  /** @param requeue called to make the message ready again */
   constructor(clock: Clock, requeue: (sequence: number) => void) {
     this.clock = clock
     this.requeue = requeue

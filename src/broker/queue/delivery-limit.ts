@@ -1,4 +1,4 @@
-/** x-delivery-limit: how often a message has come back is told to consumers as x-delivery-count (behaviour.md section 13). */
+/** x-delivery-limit: consumers see the number of returns as x-delivery-count (behaviour.md section 13). */
 import { FieldTable, fieldEntry } from '../../protocol/field-table.ts'
 import { encodeContent } from '../content.ts'
 import { InboundMessage } from '../message.ts'
@@ -8,8 +8,8 @@ const COUNT_HEADER = 'x-delivery-count'
 const ACQUIRED_HEADER = 'x-acquired-count'
 
 /**
- * A message that has come back, as it goes out: with x-delivery-count among its headers, and x-acquired-count where the
- * queue tells that too. undefined where it has not come back.
+ * A requeued message with the header x-delivery-count, and x-acquired-count if the queue tells that too. undefined if
+ * it was not requeued.
  */
 export function countedMessage(
   segment: Segment,

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * Messages that leave a queue because they have expired or are too many: so many in one turn, since a million may at
- * once. The queue goes on with the others in the next turn.
+ * Removes messages that expired or exceed a limit: a limited number per turn, since a million may at once. The queue
+ * continues in the next turn.
  */
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
 import type { OrderHead } from '../messages/order.ts'
@@ -9,7 +9,7 @@ import type { Pumped, Turn } from '../turn.ts'
 import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
-/** Passing on a dead letter is so many times the work of dropping a message. */
+/** Cost of a dead letter, in dropped messages. */
 const DEAD_LETTER_COST = 25
 
 export class Discards {
@@ -20,7 +20,7 @@ export class Discards {
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
-  /** All queues together have had their time for dead letters. */
+  /** All queues together have used their time for dead letters. */
   private late = false
 
   constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, outbox: DeadLetterOutbox) {
@@ -30,7 +30,7 @@ export class Discards {
     this.outbox = outbox
   }
 
-  /** Where no more may go in this turn, the queue goes on in the next. */
+  /** If no more may be removed in this turn, the queue continues in the next. */
   mayGoOn(): boolean {
     const { number } = this.turn
     if (this.turnNumber !== number) {
@@ -50,7 +50,7 @@ export class Discards {
     return this.queue.settings.deadLetterExchange !== undefined
   }
 
-  /** The first ready message, which `order.head()` has found. False where it has to wait for the next turn. */
+  /** Removes the message found by `order.head()`. False if it has to wait for the next turn. */
   head(reason: DeathReason): boolean {
     if (!this.mayGoOn()) return false
     const { order } = this

@@ -1,4 +1,4 @@
-/** What a queue is made of, and what it needs of its surroundings. */
+/** The parts of a queue, and what it needs from the broker. */
 
 import type { Clock } from '../../util/clock.ts'
 import type { Owner } from '../../util/owner.ts'

@@ -1,4 +1,4 @@
-/** x-max-length, x-max-length-bytes and x-overflow: what a queue may hold ready (behaviour.md section 11). */
+/** x-max-length, x-max-length-bytes and x-overflow: the bounds on ready messages (behaviour.md section 11). */
 import type { MessageCounts } from '../messages/order.ts'
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
@@ -8,14 +8,14 @@ export class LengthLimit {
   private readonly maxMessages: number
   private readonly maxBytes: number
 
-  /** Infinity where one of the two is not set. */
+  /** Infinity if not set. */
   constructor(maxMessages: number, maxBytes: number, overflow: Overflow) {
     this.maxMessages = maxMessages
     this.maxBytes = maxBytes
     this.overflow = overflow
   }
 
-  /** One more message would exceed it, an empty one even. */
+  /** Even an empty message would exceed it. */
   isFull(ready: number, readyBytes: number): boolean {
     return ready >= this.maxMessages || readyBytes >= this.maxBytes
   }
@@ -29,14 +29,17 @@ export class LengthLimit {
     return `at most ${parts.join(' and ')}`
   }
 
-  /** There are more ready messages than allowed, and the first have to go. Where publishes are refused, what comes back stays. */
+  /**
+   * There are too many ready messages, and the first must be dropped. If publishes are refused instead, requeued
+   * messages stay.
+   */
   exceeded(order: MessageCounts): boolean {
     return (
       this.overflow === 'drop-head' && (order.ready > this.maxMessages || order.readyBytes > this.maxBytes)
     )
   }
 
-  /** One more message with that body would exceed the limit. */
+  /** A message with a body of that size would exceed the limit. */
   wouldExceed(order: MessageCounts, bodySize: number): boolean {
     return order.ready + 1 > this.maxMessages || order.readyBytes + bodySize > this.maxBytes
   }

@@ -6,7 +6,7 @@ import type { Discards } from './discards.ts'
 export class MessageTtl {
   /** x-message-ttl in ms; -1 = none. */
   queueTtl: number
-  /** A message with a deadline has been here; before that the queue never looks. */
+  /** Set once a message with a deadline was published; before that nothing is checked. */
   active = false
   private readonly clock: Clock
   private readonly queue: { wake(): void }
@@ -28,15 +28,18 @@ export class MessageTtl {
     return now + shorter
   }
 
-  /** Strictly in the past: a TTL of 0 lets a message reach a consumer that is ready in the same turn. */
+  /**
+   * Only deadlines in the past count: with a TTL of 0, a message still reaches a consumer that is ready in the same
+   * turn.
+   */
   headExpired(order: OrderHead, now: number): boolean {
     const at = order.headSegment.timeOf(order.headIndex)
     return at !== 0 && at < now
   }
 
   /**
-   * Drops what has expired at the head, and wakes for the next.
-   * @param drop false where it has not dropped the head: the rest has to wait
+   * Drops expired messages at the head, and schedules a timer for the next.
+   * @param drop returns false if it did not drop the head; the rest waits
    */
   dropHeads(order: OrderHead, now: number, drop: () => boolean): void {
     while (order.head()) {
@@ -50,7 +53,7 @@ export class MessageTtl {
     }
   }
 
-  /** Takes out what has expired wherever it stands, by the index of deadlines, as many as may go. */
+  /** Removes expired messages from any position, as many as the turn allows. */
   takeAll(order: ExpiringMessages, now: number, discards: Discards): void {
     for (;;) {
       if (!discards.mayGoOn()) return

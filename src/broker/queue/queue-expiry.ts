@@ -1,4 +1,4 @@
-/** x-expires: the queue goes when nobody has used it for that long (behaviour.md section 11). */
+/** x-expires: the queue is deleted after that time without use (behaviour.md section 11). */
 import type { Clock, Timer } from '../../util/clock.ts'
 
 export class QueueExpiry {
@@ -19,7 +19,7 @@ export class QueueExpiry {
     this.arm(period)
   }
 
-  /** A get, a redeclaration, or a consumer that came or went. */
+  /** Called for a get, a redeclaration, and a consumer that is added or removed. */
   used(consumers: number): void {
     this.lastUse = this.clock.now()
     this.consumers = consumers

@@ -1,4 +1,4 @@
-/** What exchanges, channels and operations see of a queue, whatever its kind. */
+/** The interfaces of a queue, whatever its kind, for exchanges, channels and operations. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
@@ -13,25 +13,25 @@ import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 
-/** The message is in the queue; nothing to wait for. */
+/** The message is in the queue, and there is nothing to wait for. */
 export const PUBLISH_STORED = 0
-/** It is safe once the open batch is on disk. */
+/** The message is safe once the open batch is on disk. */
 export const PUBLISH_DURABLE = 1
-/** The queue refuses it (x-overflow=reject-publish). */
+/** The queue refuses the message (x-overflow=reject-publish). */
 export const PUBLISH_REFUSED = 2
 
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
 
 /**
- * What becomes of a delivery: acknowledged; given back by its consumer (nack, recover, a time-out); back because
- * something went wrong (reject with requeue, the channel's end); rejected for good.
+ * How a delivery is settled: acknowledged; returned by its consumer (nack, recover, a timeout); failed (reject with
+ * requeue, a closed channel); rejected without requeue.
  */
 export type Settlement = 'ack' | 'return' | 'fail' | 'reject'
 
 export interface Delivery {
   readonly segment: Segment
   readonly index: number
-  /** By which the message is settled. */
+  /** Its sequence number, for settling it. */
   readonly sequence: number
 }
 
@@ -45,27 +45,27 @@ export interface QueueInfo {
   readonly arguments: FieldTable
 }
 
-/** What arguments and policies of a queue come to; times in ms; -1 or undefined = not set. */
+/** The effective settings of a queue, from its arguments and policies. Times in ms; -1 or undefined = not set. */
 export interface QueueSettings {
   readonly messageTtl: number
   readonly expires: number
   readonly limit: LengthLimit | undefined
   readonly deadLetterExchange: string | undefined
   readonly deadLetterRoutingKey: string | undefined
-  /** Dead letters stay until a target has them. */
+  /** Dead letters stay until all targets have them. */
   readonly deadLetterAtLeastOnce: boolean
   readonly singleActiveConsumer: boolean
-  /** How often a message may come back; -1 = without end, and uncounted. */
+  /** How often a message may be requeued; -1 = without limit, and not counted. */
   readonly deliveryLimit: number
   /** x-max-priority; 0 = one order for all */
   readonly maxPriority: number
-  /** How long a delivery may stay unsettled; 0 = for ever. */
+  /** How long a delivery may stay unsettled; 0 = no limit. */
   readonly consumerTimeout: number
-  /** How long messages that come back wait, which grows with the number of returns. */
+  /** How long requeued messages wait, which grows with the number of returns. */
   readonly retry: RetrySettings | undefined
   /** Messages expire wherever they stand, not only at the head. */
   readonly expireAnywhere: boolean
-  /** Of streams: how long messages stay, how many octets, and how many in one segment. */
+  /** For streams: maximum age, maximum size, and size of a segment. */
   readonly maxAge: number
   readonly maxBytes: number
   readonly segmentBytes: number
@@ -84,47 +84,50 @@ export interface RetrySettings {
 export interface RoutedQueue {
   readonly name: string
   readonly deleted: boolean
-  /** Marks the queue as reached by the routing pass of that number. */
+  /** The last routing pass that reached the queue. */
   routeStamp: number
   publish(m: InboundMessage): number
 }
 
-/** As those see it who take messages out of it. */
+/** A queue as its consumers see it. */
 export interface ConsumedQueue extends QueueInfo, Owner {
   readonly deleted: boolean
   readonly settings: QueueSettings
-  /** With x-single-active-consumer, the one that gets the messages. */
+  /** With x-single-active-consumer, the active one. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
-  /** Deliveries may differ from what was published: `asDelivered` says how. */
+  /** Deliveries may differ from the published message; see `asDelivered`. */
   readonly rewritesOnDelivery: boolean
-  /** What has been set aside. */
+  /** Parked messages. */
   readonly aside: Aside
-  /** The message as it goes out; undefined where it goes out as it is. */
+  /** The message as it is delivered; undefined if it is unchanged. */
   asDelivered(d: Delivery): InboundMessage | undefined
   consume(c: Consumer): void
   cancel(c: Consumer): void
   /** The consumer has credit again. */
   resume(c: Consumer): void
-  /** Consumers get nothing until `letGo`: messages are coming back to their places. */
+  /** Stops deliveries until `letGo`, while messages return to their positions. */
   hold(): void
   letGo(): void
-  /** Finds the first ready message; `takeGot` takes it once it has been copied out. @throws AmqpError 405, 540 */
+  /**
+   * Finds the first ready message; `takeGot` removes it once it has been copied to the output. @throws AmqpError 405,
+   * 540
+   */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
   settle(sequence: number, how: Settlement): void
   /**
-   * A ready message cannot be handled: it is set aside, so that those behind it go on.
-   * @param during what was being done with it
+   * Parks a ready message that cannot be handled, so that those behind it go on.
+   * @param during the operation that failed
    */
   setAside(sequence: number, during: string, error: unknown): void
 }
 
-/** As operators see it: nothing is changed. */
+/** A queue as operators see it, read-only. */
 export interface InspectedQueue extends QueueInfo {
   readonly owner: object | undefined
   readonly settings: QueueSettings
-  /** The policies that apply at present. */
+  /** The policies that apply now. */
   readonly policies: AppliedPolicies
   readonly deleted: boolean
   readonly counters: QueueCounters
@@ -136,26 +139,28 @@ export interface InspectedQueue extends QueueInfo {
   readonly holding: Holding
   /** The consumers, in the order of their arrival. */
   readonly consumerList: Iterable<Consumer>
-  /** With x-single-active-consumer, the one that gets the messages. */
+  /** With x-single-active-consumer, the active one. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
   readonly aside: Iterable<ParkedMessage> & { readonly size: number }
-  /** All messages behind number `after`, ready and unacked, untouched. Nothing may change the queue between two steps. */
+  /**
+   * Iterates over all messages after number `after`, ready and unacked. The queue must not change between two steps.
+   */
   browse(after?: number): Iterable<Browsed>
 }
 
-/** Its life, from the store or a declaration to its end. */
+/** The lifetime of a queue, from its declaration or restoration to its deletion. */
 export interface QueueLifetime {
   readonly log: number | undefined
-  /** New policies, and what they come to. */
+  /** Applies new policies and the settings that result. */
   configure(policies: AppliedPolicies, settings: QueueSettings): void
-  /** A declare that found the queue as it is. */
+  /** Called for a declaration of the existing queue. */
   redeclared(): void
-  /** Takes back what the log kept. */
+  /** Restores the messages of its log. */
   restore(): void
-  /** No more timers; the messages stay where they are. */
+  /** Stops timers; the messages stay. */
   stop(): void
-  /** @throws AmqpError 406 where a condition of queue.delete does not hold */
+  /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
   /** Ends the queue's life; returns how many messages were ready. Its consumers are told by `tellingConsumers`. */
   destroy(): number
@@ -171,6 +176,6 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   releaseParked(only?: number): number
   /** Takes a ready message out of the queue, for good. */
   removeReady(sequence: number): void
-  /** @throws AmqpError 540 where the kind does not allow it */
+  /** @throws AmqpError 540 if the kind does not support it */
   purge(): number
 }

@@ -1,4 +1,4 @@
-/** What becomes of messages that come back: they are counted, and then ready again, or wait, or leave. */
+/** Handles requeued messages: counts them, and makes them ready, lets them wait, or removes them. */
 import type { Clock } from '../../util/clock.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
@@ -30,12 +30,12 @@ export class Requeues {
     this.clock = clock
   }
 
-  /** Messages that wait; the order counts them as unacked. */
+  /** Waiting messages; the order counts them as unacked. */
   get size(): number {
     return this.delayed?.size ?? 0
   }
 
-  /** One that has come back too often leaves instead. */
+  /** Requeues a message, or removes it if it was requeued too often. */
   requeue(sequence: number, how: 'return' | 'fail'): void {
     if (this.aside.condemns(sequence)) {
       this.aside.park(sequence, 'delivery', new Error('its delivery has broken two connections'))
@@ -75,12 +75,12 @@ export class Requeues {
     this.makeReady(sequence)
   }
 
-  /** What waited when the process ended goes on to wait. */
+  /** Messages that were waiting when the process ended continue to wait. */
   restore(): void {
     for (const { number: sequence, until } of this.order.takeWaiting()) this.wait(sequence, until)
   }
 
-  /** Back to its place. */
+  /** Returns to its position. */
   private makeReady(sequence: number): void {
     this.order.requeue(sequence)
     this.queue.cameBack()

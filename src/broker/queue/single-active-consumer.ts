@@ -1,24 +1,24 @@
 // hot: per message
-/** x-single-active-consumer: one consumer gets everything, the others wait for their turn (behaviour.md section 11). */
+/** x-single-active-consumer: one consumer gets all messages, the others wait to take over (behaviour.md section 11). */
 import { Heap } from '../../util/heap.ts'
 import type { Consumer, ConsumerRound } from './consumers.ts'
 
-/** Consumers that have gone and may stand in the order all the same. */
+/** Number of cancelled consumers that may remain in the order. */
 const GONE_KEPT = 64
 
 export class SingleActiveConsumer implements ConsumerRound {
   active: Consumer | undefined
-  /** In the order of their arrival, with a number for each. */
+  /** In order of arrival, each with a number. */
   private readonly all = new Map<Consumer, number>()
   private readonly byNumber = new Map<number, Consumer>()
   private nextNumber = 0
-  /** The numbers by priority, then arrival; some may have gone. */
+  /** The numbers by priority, then arrival; some may be of cancelled consumers. */
   private readonly order = new Heap()
   private readonly yields: boolean
-  /** Takes over as soon as the deliveries of the active one are settled; until then nobody gets messages. */
+  /** Takes over once the deliveries of the active one are settled; until then no messages are delivered. */
   private successor: Consumer | undefined
 
-  /** @param yields the active one makes room for one of a higher priority */
+  /** @param yields the active one yields to one of a higher priority */
   constructor(yields: boolean) {
     this.yields = yields
   }
@@ -31,7 +31,7 @@ export class SingleActiveConsumer implements ConsumerRound {
     return this.all.keys()
   }
 
-  /** Exclusive consumers are refused where one is active at a time. */
+  /** Exclusive consumers are refused on such queues. */
   get hasExclusive(): boolean {
     return false
   }
@@ -74,14 +74,14 @@ export class SingleActiveConsumer implements ConsumerRound {
     return undefined
   }
 
-  /** Forgets those that have gone, where they are most of the order. */
+  /** Removes cancelled consumers once they are most of the order. */
   private tidy(): void {
     if (this.order.size <= 2 * this.all.size + GONE_KEPT) return
     this.order.clear()
     for (const [c, number] of this.all) this.order.push(-c.priority, number)
   }
 
-  /** The active one stays parked while it has deliveries: the settlement of each leads to `resume`. */
+  /** The active one stays parked while it has deliveries; settling each of them calls `resume`. */
   private handOver(): void {
     const active = this.active as Consumer
     active.parked = active.unacked > 0

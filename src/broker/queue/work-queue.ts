@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * A queue whose messages leave when they are settled. Owns the order of the steps; each feature has its file.
- * Knows consumers by their contract, the store by its log, other queues not at all.
+ * A queue whose messages are removed when they are settled. It defines the order of the steps; each feature has its own
+ * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
 
 import { CANCELLED_PER_STEP } from '../../limits.ts'
@@ -65,7 +65,7 @@ export class WorkQueue implements Queue {
   private awake = false
   private holds = 0
   private readonly discards: Discards
-  /** The turn in which the time of arrivals was noted last. */
+  /** The last turn in which the arrival time was recorded. */
   private arrivalTurn = 0
 
   constructor(
@@ -124,7 +124,7 @@ export class WorkQueue implements Queue {
   restore(): void {
     const ready = this.order.restore()
     this.requeues.restore()
-    // Any of them may carry a deadline: the first look at the head tells.
+    // Any of them may have a deadline: checking the head will tell.
     this.ttl.active = ready > 0
     if (ready > 0) this.wake()
   }
@@ -163,7 +163,7 @@ export class WorkQueue implements Queue {
     if (this.arrivalTurn !== this.env.turn.number) this.noteArrival()
     this.order.append(m, deadline)
     this.counters.published++
-    // What is too much goes later in the turn: behind the copies of this message in other queues, as in RabbitMQ.
+    // Excess messages are dropped later in the turn, after this message has reached its other queues, as in RabbitMQ.
     if (!this.awake && (this.consumers.size > 0 || deadline !== 0 || limit?.exceeded(this.order))) this.wake()
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
   }
@@ -173,7 +173,7 @@ export class WorkQueue implements Queue {
     this.order.arriving(Math.floor(this.env.turn.now() / 1000))
   }
 
-  /** False where the queue has to refuse the message; consumers get their chance first. */
+  /** False if the queue must refuse the message; consumers are served first. */
   private hasRoom(limit: LengthLimit, m: InboundMessage): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.pump()
@@ -185,7 +185,7 @@ export class WorkQueue implements Queue {
     return PUBLISH_REFUSED
   }
 
-  /** A consumer would take the message at once. */
+  /** A consumer would get the message at once. */
   private canHandOver(): boolean {
     return this.order.ready === 0 && this.consumers.next() !== undefined
   }
@@ -200,7 +200,7 @@ export class WorkQueue implements Queue {
     this.env.failed(error)
   }
 
-  /** Hands out, expires and drops what is due, in this order. */
+  /** Delivers, expires and drops messages, in this order. */
   pump(): void {
     this.awake = false
     if (this.deleted) return
@@ -243,7 +243,7 @@ export class WorkQueue implements Queue {
     }
   }
 
-  /** False where the message cannot be delivered to anybody: it is set aside. */
+  /** False if the message cannot be delivered and was parked. */
   private deliverHead(c: Consumer): boolean {
     const { order } = this
     const { headSegment: segment, headIndex: index } = order
@@ -279,7 +279,7 @@ export class WorkQueue implements Queue {
     this.consumers.remove(c)
     this.expiry?.used(this.consumers.size)
     if (this.autoDelete && this.consumers.size === 0 && !this.deleted) this.env.remove(this)
-    // Another one may be the active one now.
+    // Another consumer may be active now.
     else if (this.order.ready > 0) this.wake()
   }
 
@@ -312,7 +312,7 @@ export class WorkQueue implements Queue {
   get(): Delivery | undefined {
     this.expiry?.used(this.consumers.size)
     this.pump()
-    // What has expired and not left yet is not there any more for whoever asks.
+    // An expired message that is still at the head does not count.
     if (!this.order.head() || this.ttl.headExpired(this.order, this.env.turn.now())) {
       this.counters.gotEmpty++
       return undefined
@@ -389,7 +389,7 @@ export class WorkQueue implements Queue {
     this.outbox.stop()
   }
 
-  /** @throws AmqpError 406 where a condition of queue.delete does not hold */
+  /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
     this.pump()
     if (ifEmpty && this.order.ready > 0)

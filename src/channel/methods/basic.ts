@@ -52,7 +52,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   if (queue.kind.positions) checkReadable(ch, m, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
-  // What was published before belongs to those who were there before.
+  // Messages published before go to the consumers that were there.
   ch.broker.turn.pumpNow()
   ch.consumers.set(tag, c)
   ch.consumerArgumentsBytes += m.arguments.bytes.length
@@ -60,7 +60,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   queue.consume(c)
 }
 
-/** What streams ask of their consumers. @throws AmqpError 406, 540 */
+/** Requirements of streams for their consumers. @throws AmqpError 406, 540 */
 function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
   if (m.noAck)
     throw new AmqpError(
@@ -71,7 +71,7 @@ function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
   streamOffset(m.arguments, 0, what)
 }
 
-/** Consuming from the name that stands for direct reply-to. @throws AmqpError 406 */
+/** Consumes from the pseudo-queue of direct reply-to. @throws AmqpError 406 */
 function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   if (ch.replyConsumer !== undefined) throw preconditionFailed('reply consumer already set')
   if (!m.noAck) throw preconditionFailed('reply consumer cannot acknowledge')
@@ -85,11 +85,11 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
 }
 
 interface Readable extends Delivery, MessageNames {
-  /** In place of what was published. */
+  /** Replaces the published message. */
   readonly rewritten: InboundMessage | undefined
 }
 
-/** The first ready message, with all that has to be read of it. What cannot be read is set aside. */
+/** The first ready message, decoded as far as needed. Unreadable ones are parked. */
 function nextReadable(queue: Queue): Readable | undefined {
   for (let found = queue.get(); found !== undefined; found = queue.get())
     try {
@@ -105,7 +105,7 @@ function readable(queue: Queue, found: Delivery): Readable {
   return { ...found, ...found.segment.names(found.index), rewritten }
 }
 
-/** Answers a basic.get: the message is copied out before it is taken. */
+/** Answers a basic.get. The message is copied to the output before it is taken from the queue. */
 function get(ch: Channel, queue: Queue, noAck: boolean): void {
   const found = nextReadable(queue)
   const { counters } = ch
@@ -144,7 +144,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   queue.takeGot(noAck)
 }
 
-/** Settles now, or with the transaction's commit. */
+/** Settles now, or when the transaction is committed. */
 export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
   if (ch.transaction === undefined) ch.settle(tag, multiple, how)
   else ch.transaction.addSettle(ch, tag, multiple, how)
@@ -171,13 +171,13 @@ export const basicMethods = {
   },
 
   [MethodId.BasicCancel](ch, m) {
-    // It still gets what was published before.
+    // It still gets messages published before.
     if (ch.consumers.has(m.consumerTag)) ch.broker.turn.pumpNow()
     ch.removeConsumer(m.consumerTag)
     if (!m.nowait) ch.send({ id: MethodId.BasicCancelOk, consumerTag: m.consumerTag })
   },
 
-  /** The answer to a cancel that the server sent without asking for one; some clients send it all the same. */
+  /** An answer to the server's basic.cancel, which does not ask for one; some clients send it anyway. */
   [MethodId.BasicCancelOk]() {},
 
   [MethodId.BasicGet](ch, m) {

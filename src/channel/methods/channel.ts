@@ -11,7 +11,7 @@ export const channelMethods = {
     ch.client.closeChannel(ch, () => ch.send({ id: MethodId.ChannelCloseOk }))
   },
 
-  /** Only sensible as an answer to the server's close, which the connection handles. */
+  /** Only valid as an answer to the server's close, which the connection handles. */
   [MethodId.ChannelCloseOk]() {
     throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
   },
@@ -25,7 +25,7 @@ export const channelMethods = {
     throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
   },
 
-  /** Realms are history; RabbitMQ answers with ticket 1 all the same. */
+  /** Realms are obsolete; like RabbitMQ, the reply has ticket 1. */
   [MethodId.AccessRequest](ch) {
     ch.send({ id: MethodId.AccessRequestOk, ticket: 1 })
   },

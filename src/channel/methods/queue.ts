@@ -12,7 +12,7 @@ import type { QueueBind, QueueDeclare, QueueUnbind, ServerMethod } from '../../p
 import type { Channel } from '../channel.ts'
 import type { Handlers } from './handler.ts'
 
-/** An empty name stands for the queue declared last on the channel. @throws AmqpError 404 where there is none */
+/** Resolves an empty name to the queue declared last on the channel. @throws AmqpError 404 if there is none */
 export function queueName(ch: Channel, name: string): string {
   if (name !== '') return name
   if (ch.lastQueue === '') throw notFound('no previously declared queue')

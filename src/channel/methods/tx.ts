@@ -18,14 +18,14 @@ function transactionOf(ch: Channel): Transaction {
   return ch.transaction
 }
 
-/** Under the default exchange, the names of the queues that the message is for. */
+/** For the default exchange, the names of the target queues. */
 function namesOf({ source, namesStart, contentStart, contentEnd }: InboundMessage): string[] {
   if (source[namesStart] !== 0) return []
   const { routingKey, properties } = readContent(source, namesStart, contentStart, contentEnd)
   return [routingKey, ...carbonCopyKeys(properties.headers, 'CC')]
 }
 
-/** Queues may have gone since the publish, or come. */
+/** Queues may have been deleted or created since the publish. */
 function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
   const { queues } = ch.caller.vhost
   const there = route.queues.map((q) => (q.deleted ? queues.get(q.name) : q))
@@ -41,10 +41,10 @@ function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   }
 }
 
-/** Whatever becomes of the connection meanwhile, it is brought to its end. @throws AmqpError 406 */
+/** Runs to its end even if the connection is closed meanwhile. @throws AmqpError 406 */
 function* committing(ch: Channel): Steps<ServerMethod> {
   const t = transactionOf(ch)
-  // First what makes room: a consumer that may have more takes from a full queue.
+  // Settlements first: a consumer with new credit takes messages from a full queue.
   yield* settlingAll(ch, t, true)
   let accepted = true
   let copies = 0
@@ -57,7 +57,7 @@ function* committing(ch: Channel): Steps<ServerMethod> {
     copies = 0
     yield
   }
-  // What the channel's own consumers get of it comes before commit-ok.
+  // Deliveries to the channel's own consumers come before commit-ok.
   if (t.publishes.length > 0) ch.broker.turn.pumpNow()
   yield* settlingAll(ch, t, false)
   t.clear()
@@ -82,7 +82,7 @@ export const txMethods = {
     ch.client.replyWhenAllDurable(ch, committing(ch), MethodId.TxCommit)
   },
 
-  /** The acknowledgements are undone too: their deliveries are outstanding as before, and not sent again. */
+  /** Acknowledgements are undone too: their deliveries are outstanding again, and not redelivered. */
   [MethodId.TxRollback](ch) {
     transactionOf(ch).clear()
     ch.send({ id: MethodId.TxRollbackOk })

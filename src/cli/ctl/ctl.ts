@@ -45,14 +45,15 @@ function helpText(tool: string): string {
   const called = tool === 'leveret' ? 'leveret [ctl]' : tool
   // What a tool has of its own comes first; the others work too.
   const own = toolCommands[tool]
-  return `rabbitmqctl's commands, and some more
+  return `The commands of rabbitmqctl, and Leveret's own
 
 Usage: ${called} [options] COMMAND [options] [arguments]
 
-The commands talk to the broker over a socket in its data folder, as the owner of the files, or to --url. The folder is
---data-dir, LEVERET_DATA_DIR, or the first of ./leveret-data, /data and /var/lib/leveret with a broker in it.
+Commands reach the broker over a socket in its data folder, which only the owner of the folder can open, or over the HTTP API
+(--url). The folder is --data-dir, LEVERET_DATA_DIR, or the first of ./leveret-data, /data and /var/lib/leveret that has a
+running broker.
 
-Options of all commands:
+Options for all commands:
 ${optionLines(commonOptions)}
 Examples:
   leveret list_queues -p / name messages consumers
@@ -62,7 +63,7 @@ Examples:
 ${own === undefined ? '' : `\nCommands of ${tool}:\n${commandsText(own)}`}
 Commands:
 ${commandsText({ ...commands, ...stateCommands })}
-'${tool} COMMAND --help' shows how a command is used.
+'${tool} COMMAND --help' shows the help of a command.
 `
 }
 
@@ -150,7 +151,7 @@ function helpOf(name: string, command: Command, tool: string): string {
     `Usage: ${tool} ${name} ${usage}\n`,
     `\n${help}\n`,
     own,
-    `\nOptions of all commands:\n${optionLines(commonOptions)}`,
+    `\nOptions for all commands:\n${optionLines(commonOptions)}`,
     columns.length === 0 ? '' : `\nColumns:\n  ${columns.join(', ')}\n`,
     `\nExamples:\n${lines.map((l) => `  ${l}\n`).join('')}`,
   ].join('')

@@ -56,7 +56,7 @@ function onlyJson(c: Context): void {
 export const definitions: Readonly<Record<string, Command>> = {
   import_definitions: action(
     'FILE',
-    'loads definitions; - reads them from the standard input',
+    'imports definitions from a file, or from standard input (-)',
     [1, 1],
     (c) => `Importing definitions in JSON from a file at "${arg(c, 0)}" ...`,
     async (c) => {
@@ -75,7 +75,7 @@ export const definitions: Readonly<Record<string, Command>> = {
   ),
   export_definitions: {
     usage: 'FILE',
-    help: 'writes definitions; - writes them to the standard output',
+    help: 'exports definitions to a file, or to standard output (-)',
     args: [1, 1],
     options: ['format'],
     // The standard output has the definitions and nothing else.

@@ -174,19 +174,19 @@ function told(help: string, run: (c: Context) => Promise<string> | string): Comm
 }
 
 export const diagnostics: Readonly<Record<string, Command>> = {
-  version: told('prints the version: of RabbitMQ where the program is called as its tool', (c) =>
+  version: told('prints the version; the RabbitMQ version if called by the name of a RabbitMQ tool', (c) =>
     c.tool === 'leveret' ? version : RABBITMQ_VERSION,
   ),
   alarms: {
     usage: '',
-    help: 'lists the alarms that are on',
+    help: 'lists alarms in effect',
     args: [0, 0],
     banner: () => 'Asking the broker to report any known resource alarms ...',
     run: alarms,
   },
   memory_breakdown: {
     usage: '[--unit bytes|KB|MB|GB]',
-    help: 'shows what memory is for',
+    help: 'shows what memory is used for',
     args: [0, 0],
     options: ['unit'],
     banner: () => 'Reporting memory breakdown of the broker ...',
@@ -194,7 +194,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   log_tail: {
     usage: '[--number N]',
-    help: 'prints the last lines of the log, wherever it goes',
+    help: 'prints the last lines of the log',
     args: [0, 0],
     options: ['number'],
     banner: (c) => `Last ${c.options['number'] ?? LINES} log lines of the broker ...`,
@@ -205,7 +205,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   log_tail_stream: {
     usage: '[--duration SECONDS]',
-    help: 'prints the lines of the log as they come',
+    help: 'prints the log as it is written',
     args: [0, 0],
     options: ['duration'],
     banner: () => 'Streaming logs of the broker ...',
@@ -213,7 +213,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   log_location: {
     usage: '',
-    help: 'says where the log goes',
+    help: 'shows where the log is written',
     args: [0, 0],
     options: ['all'],
     banner: () => 'Log file location(s) of the broker ...',
@@ -221,14 +221,14 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   rotate_logs: action(
     '',
-    'opens the log file anew, after it has been moved away',
+    'reopens the log file after it has been moved',
     [0, 0],
     () => 'Rotating logs of the broker ...',
     async (c) => c.client.call('POST', `nodes/${await nodeOf(c)}/log/rotate`, {}),
   ),
   set_log_level: action(
     '[CATEGORY] LEVEL',
-    'sets what is logged from on: debug, info, notice, warning, error, critical or none',
+    'sets the log level until the next start: debug, info, notice, warning, error, critical or none',
     [1, 2],
     (c) => `Setting log level to "${c.args.at(-1)}" ...`,
     async (c) => {
@@ -239,7 +239,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   ),
   is_running: {
     usage: '',
-    help: 'fails where the broker takes no connections',
+    help: 'fails if the broker accepts no connections',
     args: [0, 0],
     banner: () => 'Asking the broker for its status ...',
     run: async (c) => {
@@ -252,7 +252,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   is_booting: {
     usage: '',
-    help: 'fails where the broker is not about to start: it always has, once it answers',
+    help: 'fails unless the broker is starting; a broker that answers has started',
     args: [0, 0],
     banner: () => 'Asking the broker for its boot status ...',
     run: async (c) => {
@@ -264,7 +264,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   environment: {
     usage: '',
-    help: 'shows the configuration that is in force, and where it comes from',
+    help: 'shows the effective configuration and where each value comes from',
     args: [0, 0],
     banner: () => 'Application environment of the broker ...',
     run: async (c) => {
@@ -276,19 +276,19 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   report: {
     usage: '',
-    help: 'prints all that is known of the broker, without secrets',
+    help: 'prints a report on the broker, without secrets',
     args: [0, 0],
     run: report,
   },
   check_certificate_expiration: {
     usage: '[--unit days|weeks|months|years] [--within N]',
-    help: 'fails where a certificate of the configuration ends soon',
+    help: 'fails if a configured certificate expires soon',
     args: [0, 0],
     options: ['unit', 'within'],
     banner: () => 'Checking certificate expiration of the broker ...',
     run: certificateExpiration,
   },
-  certificates: told('shows the certificates of the configuration', async (c) => {
+  certificates: told('shows the configured certificates', async (c) => {
     const all = await certificates(c)
     return (
       all
@@ -301,7 +301,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   }),
   cipher_suites: {
     usage: '[--all]',
-    help: 'lists the cipher suites of TLS',
+    help: 'lists TLS cipher suites',
     args: [0, 0],
     options: ['all', 'format'],
     banner: () => 'Listing available cipher suites in OpenSSL format',
@@ -311,14 +311,14 @@ export const diagnostics: Readonly<Record<string, Command>> = {
         .join(''),
     }),
   },
-  tls_versions: told('lists the versions of TLS that are taken', () =>
+  tls_versions: told('lists the TLS versions that are accepted', () =>
     ['tlsv1.3', 'tlsv1.2'].slice(0, DEFAULT_MIN_VERSION === 'TLSv1.3' ? 1 : 2).join('\n'),
   ),
-  erlang_version: told('says what the broker runs on: Node.js', async (c) => {
+  erlang_version: told('shows the runtime of the broker, Node.js', async (c) => {
     const { erlang_full_version } = await c.client.get<Row>('overview')
     return String(erlang_full_version)
   }),
-  os_env: told('lists the environment variables that the broker has read', async (c) => {
+  os_env: told('lists the environment variables that the broker reads', async (c) => {
     const set = (await environment(c)).filter((e) => String(e['origin']).startsWith('environment '))
     return (
       set.map((e) => `${String(e['origin']).slice('environment '.length)}=${e['value']}`).join('\n') ||
@@ -328,7 +328,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   list_network_interfaces: told('lists the network interfaces of this machine', () => interfaces().trimEnd()),
   resolve_hostname: {
     usage: 'NAME',
-    help: 'lists the addresses of a name, as this machine finds them',
+    help: 'resolves a host name on this machine',
     args: [1, 1],
     run: async (c) => {
       const found = await lookup(arg(c, 0), { all: true })
@@ -337,7 +337,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   list_node_auth_attempt_stats: {
     usage: '',
-    help: 'counts logins by protocol',
+    help: 'shows login attempts by protocol',
     args: [0, 0],
     banner: () => 'Listing authentication attempts ...',
     run: async (c) => ({
@@ -347,7 +347,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   reset_node_auth_attempt_metrics: action(
     '',
-    'counts logins from 0 again',
+    'resets the counters of login attempts',
     [0, 0],
     () => 'Reset auth attempt metrics of the broker ...',
     async (c) => c.client.call('DELETE', `auth/attempts/${await nodeOf(c)}`),

@@ -66,7 +66,7 @@ function limits(what: 'vhost' | 'user'): Command {
 function mirroring(path: string, what: string): Command {
   return {
     ...list(what, (c) => `${path}/${enc(c.vhost)}`, policyColumns, columns.policies),
-    help: `lists ${what} with keys of mirroring, which have no effect`,
+    help: `lists ${what} with mirroring keys, which have no effect`,
     run: async (c) => {
       const all = await c.client.get<Row[]>(`${path}/${enc(c.vhost)}`)
       const rows = all.filter((p) => Object.keys(p['definition'] as Row).some((k) => k.startsWith('ha-')))
@@ -148,7 +148,7 @@ export const lists: Record<string, Command> = {
     }),
   ),
   list_parked_messages: list(
-    'messages that were set aside',
+    'parked messages, which could not be handled',
     () => 'parked-messages',
     ['vhost', 'queue', 'number', 'during', 'reason'],
     columns.parked,
@@ -193,7 +193,7 @@ export const lists: Record<string, Command> = {
   ),
   list_policies_that_match: {
     usage: '[-p VHOST] [--object-type queue|exchange] NAME',
-    help: 'lists the policies whose pattern matches a name, the one that applies first',
+    help: 'lists the policies whose pattern matches a name, the effective one first',
     args: [1, 1],
     options: ['object-type'],
     banner: (c) => `Listing policies that match ${objectType(c)} '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
@@ -218,7 +218,7 @@ export const lists: Record<string, Command> = {
   ]),
   list_unresponsive_queues: {
     usage: '[-p VHOST] [--queue-timeout MS] [COLUMN ...]',
-    help: 'lists queues that do not answer: none, since a queue is no process of its own here',
+    help: 'lists unresponsive queues: always none, because queues are not separate processes',
     args: [0, 100],
     options: ['local', 'queue-timeout'],
     columns: columns.queues,

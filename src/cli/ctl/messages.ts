@@ -12,7 +12,7 @@ function parkedMessage(c: Context): string {
 export const messages: Record<string, Command> = {
   redrive: {
     usage: '[-p VHOST] [--from QUEUE] [--reason REASON] [--rate N] [--limit N] QUEUE',
-    help: 'moves dead letters back to where they came from',
+    help: 'moves dead letters back to the queues they came from',
     args: [1, 1],
     options: ['from', 'reason', 'rate', 'limit'],
     banner: (c) => `Redriving messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
@@ -92,7 +92,7 @@ export const messages: Record<string, Command> = {
   },
   diagnose_queue: {
     usage: '[-p VHOST] QUEUE',
-    help: 'says in sentences how a queue is and why: who consumes, who holds its messages, what is in the way',
+    help: 'explains the state of a queue: who consumes from it, who holds its messages, what blocks it',
     args: [1, 1],
     banner: (c) => `Diagnosing queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
@@ -102,7 +102,7 @@ export const messages: Record<string, Command> = {
   },
   route_message: {
     usage: '[-p VHOST] [--exchange NAME] [--properties JSON] ROUTING-KEY',
-    help: 'says which queues a message would go to, and through which exchanges, without publishing it',
+    help: 'shows which queues a message would reach, and through which exchanges, without publishing it',
     args: [1, 1],
     options: ['exchange', 'properties'],
     banner: (c) => `Routing a message with the key "${arg(c, 0)}" ...`,
@@ -125,7 +125,7 @@ export const messages: Record<string, Command> = {
   peek: {
     usage:
       '[-p VHOST] [--count N] [--offset N] [--state ready|unacked] [--header NAME=VALUE] [--older-than SECONDS] [--newer-than SECONDS] QUEUE',
-    help: 'shows messages without taking them, and who holds those that are unacknowledged, since when',
+    help: 'shows messages without consuming them, and which channel has held unacknowledged ones, since when',
     args: [1, 1],
     options: ['count', 'offset', 'state', 'header', 'older-than', 'newer-than'],
     run: async (c) => {

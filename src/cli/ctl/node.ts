@@ -122,21 +122,21 @@ const running = 'ready-to-serve-clients'
 export const nodeCommands: Readonly<Record<string, Command>> = {
   cluster_status: {
     usage: '',
-    help: 'shows the nodes',
+    help: 'shows the nodes of the cluster',
     args: [0, 0],
     banner: () => 'Cluster status of the broker ...',
     run: clusterStatus,
   },
   authenticate_user: {
     usage: 'USER PASSWORD',
-    help: 'says whether the password is right',
+    help: "checks a user's password",
     args: [2, 2],
     banner: (c) => `Authenticating user "${arg(c, 0)}" ...`,
     run: authenticate,
   },
   wait: {
     usage: '[--pid PID | PIDFILE] [--timeout SECONDS]',
-    help: 'waits until the broker serves clients',
+    help: 'waits until the broker accepts clients',
     args: [0, 1],
     options: ['pid'],
     waits: true,
@@ -144,14 +144,14 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
   },
   await_online_nodes: {
     usage: 'COUNT',
-    help: 'waits until the broker serves clients',
+    help: 'waits until the broker accepts clients',
     args: [1, 1],
     waits: true,
     run: awaitStartup,
   },
   backup: action(
     'FOLDER',
-    'copies the data folder of the running broker into a folder that is empty or not there yet',
+    'copies the data folder of the running broker to a folder that is empty or does not exist',
     [1, 1],
     (c) => `Copying the data folder into "${resolve(arg(c, 0))}" ...`,
     async (c) => {
@@ -161,14 +161,14 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
   ),
   stop: action(
     '[PIDFILE]',
-    'ends the broker process, as SIGTERM does',
+    'stops the broker process, as SIGTERM does',
     [0, 1],
     () => 'Stopping the broker ...',
     shutDown,
   ),
   shutdown: action(
     '[--timeout SECONDS]',
-    'ends the broker process, and waits until it is gone',
+    'stops the broker process and waits for it to exit',
     [0, 0],
     () => 'Shutting the broker down ...',
     async (c) => {
@@ -194,7 +194,7 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
   },
   enable_feature_flag: action(
     'NAME',
-    'nothing to do: all features are on',
+    'does nothing: every feature flag is enabled',
     [1, 1],
     (c) =>
       arg(c, 0) === 'all' ? 'Enabling all feature flags ...' : `Enabling feature flag "${arg(c, 0)}" ...`,
@@ -207,7 +207,7 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
   ),
   listeners: {
     usage: '',
-    help: 'lists what the broker listens on',
+    help: 'lists listening addresses and ports',
     args: [0, 0],
     banner: () => 'Asking the broker to report its protocol listeners ...',
     run: async (c) => ({
@@ -217,23 +217,23 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
   },
   server_version: {
     usage: '',
-    help: 'prints the version that clients are told',
+    help: 'prints the version announced to clients',
     args: [0, 0],
     run: async (c) => ({ text: `${await c.client.get<string>('version')}\n` }),
   },
-  check_running: check('', 'fails where no listener is open', () => running),
-  check_local_alarms: check('', 'fails where an alarm is on', () => 'local-alarms'),
-  check_virtual_hosts: check('', 'fails where a vhost does not run', () => 'virtual-hosts'),
-  check_port_connectivity: check('', 'fails where no listener is open', () => running),
+  check_running: check('', 'fails if no listener is open', () => running),
+  check_local_alarms: check('', 'fails if an alarm is in effect', () => 'local-alarms'),
+  check_virtual_hosts: check('', 'fails if a vhost is down', () => 'virtual-hosts'),
+  check_port_connectivity: check('', 'fails if no listener is open', () => running),
   check_port_listener: check(
     'PORT',
-    'fails where nothing listens on the port',
+    'fails if nothing listens on the port',
     (c) => `port-listener/${enc(arg(c, 0))}`,
   ),
   check_protocol_listener: check(
     'PROTOCOL',
-    'fails where nothing listens for the protocol',
+    'fails if nothing listens for the protocol',
     (c) => `protocol-listener/${enc(arg(c, 0))}`,
   ),
-  node_health_check: check('', 'fails where an alarm is on', () => 'alarms'),
+  node_health_check: check('', 'fails if an alarm is in effect', () => 'alarms'),
 }

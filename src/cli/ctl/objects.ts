@@ -20,7 +20,7 @@ export function policy(resource: string, what: string, said: string): Record<str
   return {
     [`set_${what}`]: action(
       '[-p VHOST] [--priority N] [--apply-to WHAT] NAME PATTERN DEFINITION',
-      `sets a ${what.replace('_', ' ')}`,
+      what === 'policy' ? 'sets a policy' : 'sets an operator policy',
       [3, 3],
       (c) =>
         `Setting ${said} "${arg(c, 0)}" for pattern "${arg(c, 1)}" to "${arg(c, 2)}" with priority "${c.options['priority'] ?? 0}" for vhost "${c.vhost}" ...`,
@@ -35,7 +35,7 @@ export function policy(resource: string, what: string, said: string): Record<str
     ),
     [`clear_${what}`]: action(
       '[-p VHOST] NAME',
-      `removes a ${what.replace('_', ' ')}`,
+      what === 'policy' ? 'clears a policy' : 'clears an operator policy',
       [1, 1],
       (c) => `Clearing ${what.replace('_', ' ')} "${arg(c, 0)}" on vhost "${c.vhost}" ...`,
       (c) =>
@@ -112,7 +112,7 @@ async function trace(c: Context, tracing: boolean): Promise<string> {
 export const objects: Record<string, Command> = {
   add_vhost: action(
     '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] VHOST',
-    'makes a vhost',
+    'creates a vhost',
     [1, 1],
     (c) => `Adding vhost "${arg(c, 0)}" ...`,
     addVhost,
@@ -120,7 +120,7 @@ export const objects: Record<string, Command> = {
   ),
   delete_vhost: action(
     'VHOST',
-    'removes a vhost and all that is in it',
+    'deletes a vhost and everything in it',
     [1, 1],
     (c) => `Deleting vhost "${arg(c, 0)}" ...`,
     (c) =>
@@ -132,7 +132,7 @@ export const objects: Record<string, Command> = {
   ),
   set_vhost_limits: action(
     '[-p VHOST] JSON',
-    'limits connections and queues of a vhost',
+    'limits the connections and queues of a vhost',
     [1, 1],
     (c) => `Setting vhost limits to "${arg(c, 0)}" for vhost "${c.vhost}" ...`,
     async (c) => {
@@ -153,7 +153,7 @@ export const objects: Record<string, Command> = {
   ),
   purge_queue: action(
     '[-p VHOST] QUEUE',
-    'drops the ready messages of a queue',
+    'deletes the ready messages of a queue',
     [1, 1],
     (c) => `Purging queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     (c) => c.client.call('DELETE', `${queueOf(c)}/contents`),

@@ -12,7 +12,7 @@ function asJson(p: Row): Row {
 export const parameters: Record<string, Command> = {
   set_parameter: action(
     '[-p VHOST] COMPONENT NAME JSON',
-    'keeps a parameter of a feature that is not there',
+    'sets a runtime parameter',
     [3, 3],
     (c) => `Setting runtime parameter "${arg(c, 1)}" for component "${arg(c, 0)}" ...`,
     (c) =>
@@ -22,7 +22,7 @@ export const parameters: Record<string, Command> = {
   ),
   clear_parameter: action(
     '[-p VHOST] COMPONENT NAME',
-    'removes a parameter',
+    'clears a runtime parameter',
     [2, 2],
     (c) => `Clearing runtime parameter "${arg(c, 1)}" for component "${arg(c, 0)}" on vhost "${c.vhost}" ...`,
     (c) =>
@@ -70,14 +70,14 @@ export const parameters: Record<string, Command> = {
   ),
   set_cluster_name: action(
     'NAME',
-    'names the cluster',
+    'sets the name of the cluster',
     [1, 1],
     (c) => `Setting cluster name to ${arg(c, 0)} ...`,
     (c) => c.client.call('PUT', 'cluster-name', { name: arg(c, 0) }),
   ),
   set_vhost_tags: action(
     'VHOST [TAG ...]',
-    'gives a vhost these tags and no others',
+    'replaces the tags of a vhost',
     [1, 20],
     (c) => `Setting tags for vhost "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
@@ -88,7 +88,7 @@ export const parameters: Record<string, Command> = {
   ),
   update_vhost_metadata: action(
     '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] [--protected-from-deletion BOOL] VHOST',
-    'changes what is known of a vhost',
+    'changes the description, tags or default queue type of a vhost',
     [1, 1],
     (c) => `Updating metadata of vhost "${arg(c, 0)}" ...`,
     async (c) => {
@@ -111,14 +111,14 @@ export const parameters: Record<string, Command> = {
   ),
   enable_vhost_deletion_protection: action(
     'VHOST',
-    'keeps a vhost from being deleted',
+    'protects a vhost from deletion',
     [1, 1],
     (c) => `Protecting vhost "${arg(c, 0)}" from deletion ...`,
     (c) => c.client.call('POST', `vhosts/${enc(arg(c, 0))}/deletion/protection`, {}),
   ),
   disable_vhost_deletion_protection: action(
     'VHOST',
-    'lets a vhost be deleted again',
+    'lifts the protection of a vhost from deletion',
     [1, 1],
     (c) => `Removing the protection of vhost "${arg(c, 0)}" ...`,
     (c) => c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}/deletion/protection`),

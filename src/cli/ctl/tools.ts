@@ -121,7 +121,7 @@ async function replicas(c: Context, kind: 'quorum' | 'stream'): Promise<Result> 
   return { rows: [row], columns: ['node', 'state', 'members', 'messages'] }
 }
 
-const replicaOnly = 'queues have no members of their own: a cluster replicates everything'
+const replicaOnly = 'queues have no members of their own; the cluster replicates everything'
 
 function refused(usage: string, why: string): Command {
   return {
@@ -152,7 +152,7 @@ export const queueCommands: Readonly<Record<string, Command>> = {
   },
   reclaim_quorum_memory: {
     usage: '[-p VHOST] QUEUE',
-    help: 'nothing to do: memory goes by itself',
+    help: 'does nothing: memory is freed automatically',
     args: [1, 1],
     banner: (c) => `Will flush the log of quorum queue ${arg(c, 0)} ...`,
     run: async (c) => {
@@ -162,7 +162,7 @@ export const queueCommands: Readonly<Record<string, Command>> = {
   },
   rebalance: {
     usage: '[TYPE]',
-    help: 'nothing to do: all leaders are on the active node',
+    help: 'does nothing: every queue is on the active node',
     args: [0, 1],
     banner: () => 'Re-balancing leaders of all queues ...',
     run: async (c) => {
@@ -206,14 +206,14 @@ const peekAt: Command = {
 export const listenerCommands: Readonly<Record<string, Command>> = {
   suspend_listeners: action(
     '',
-    'ends all AMQP connections and takes no new ones',
+    'closes all AMQP connections and accepts no new ones',
     [0, 0],
     () => 'Will suspend client connection listeners. The broker will no longer accept client connections!',
     (c) => switchListeners(c, 'stop_app'),
   ),
   resume_listeners: action(
     '',
-    'takes AMQP connections again',
+    'accepts AMQP connections again',
     [0, 0],
     () => 'Will resume client connection listeners. The broker will now accept client connections',
     (c) => switchListeners(c, 'start_app'),
@@ -223,14 +223,14 @@ export const listenerCommands: Readonly<Record<string, Command>> = {
 const upgradeCommands: Readonly<Record<string, Command>> = {
   drain: action(
     '',
-    'ends all AMQP connections and takes no new ones',
+    'closes all AMQP connections and accepts no new ones',
     [0, 0],
     () => 'Will put the broker into maintenance mode ...',
     (c) => switchListeners(c, 'stop_app'),
   ),
   revive: action(
     '',
-    'takes AMQP connections again',
+    'accepts AMQP connections again',
     [0, 0],
     () => 'Will undo maintenance mode of the broker ...',
     (c) => switchListeners(c, 'start_app'),

@@ -41,7 +41,7 @@ function password(c: Context): string {
 export const users: Record<string, Command> = {
   add_user: action(
     'USER [PASSWORD]',
-    'makes a user; the password may come from the standard input',
+    'creates a user; the password can be read from standard input',
     [1, 2],
     (c) => `Adding user "${arg(c, 0)}" ...`,
     async (c) => {
@@ -61,14 +61,14 @@ export const users: Record<string, Command> = {
   ),
   delete_user: action(
     'USER',
-    'removes a user',
+    'deletes a user',
     [1, 1],
     (c) => `Deleting user "${arg(c, 0)}" ...`,
     (c) => existing(c, c.client.call('DELETE', `users/${enc(arg(c, 0))}`)),
   ),
   change_password: action(
     'USER [PASSWORD]',
-    'gives a user another password, which may come from the standard input',
+    "changes a user's password; it can be read from standard input",
     [1, 2],
     (c) => `Changing password for user "${arg(c, 0)}" ...`,
     async (c) =>
@@ -79,7 +79,7 @@ export const users: Record<string, Command> = {
   ),
   hash_password: {
     usage: '[PASSWORD]',
-    help: "prints RabbitMQ's hash of a password, which may come from the standard input; no broker is asked",
+    help: "prints RabbitMQ's hash of a password, which can be read from standard input; needs no broker",
     args: [0, 1],
     banner: () => 'Will hash password ...',
     run: async (c) => {
@@ -92,7 +92,7 @@ export const users: Record<string, Command> = {
   },
   clear_password: action(
     'USER',
-    'lets a user log in with no password any more',
+    "removes a user's password, so that no password logs in",
     [1, 1],
     (c) => `Clearing password for user "${arg(c, 0)}" ...`,
     async (c) =>
@@ -103,7 +103,7 @@ export const users: Record<string, Command> = {
   ),
   set_user_tags: action(
     'USER [TAG ...]',
-    'gives a user these tags and no others',
+    'replaces the tags of a user',
     [1, 20],
     (c) => `Setting tags for user "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
@@ -113,7 +113,7 @@ export const users: Record<string, Command> = {
   ),
   set_permissions: action(
     '[-p VHOST] USER CONFIGURE WRITE READ',
-    'sets what a user may do in a vhost',
+    "sets a user's permissions in a vhost",
     [4, 4],
     (c) => `Setting permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     async (c) => {
@@ -127,14 +127,14 @@ export const users: Record<string, Command> = {
   ),
   clear_permissions: action(
     '[-p VHOST] USER',
-    'takes a user the right to use a vhost',
+    "revokes a user's permissions in a vhost",
     [1, 1],
     (c) => `Clearing permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     (c) => unlessAbsent(c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`)),
   ),
   set_permissions_globally: action(
     'USER CONFIGURE WRITE READ',
-    'sets what a user may do in every vhost',
+    "sets a user's permissions in every vhost",
     [4, 4],
     (c) => `Setting permissions for user "${arg(c, 0)}" in all virtual hosts ...`,
     async (c) => {
@@ -149,7 +149,7 @@ export const users: Record<string, Command> = {
   ),
   set_topic_permissions: action(
     '[-p VHOST] USER EXCHANGE WRITE READ',
-    'limits routing keys of a topic exchange',
+    'sets the routing keys that a user may use with a topic exchange',
     [4, 4],
     (c) => `Setting topic permissions on "${arg(c, 1)}" for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     async (c) => {
@@ -163,7 +163,7 @@ export const users: Record<string, Command> = {
   ),
   clear_topic_permissions: action(
     '[-p VHOST] USER [EXCHANGE]',
-    'removes such limits',
+    "removes a user's topic permissions",
     [1, 2],
     (c) => `Clearing topic permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     (c) =>
@@ -171,7 +171,7 @@ export const users: Record<string, Command> = {
   ),
   set_user_limits: action(
     'USER JSON',
-    'limits connections and channels of a user',
+    'limits the connections and channels of a user',
     [2, 2],
     (c) => `Setting user limits to "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
     async (c) => {
@@ -181,7 +181,7 @@ export const users: Record<string, Command> = {
   ),
   clear_user_limits: action(
     'USER NAME',
-    'removes such a limit',
+    'removes limits of a user',
     [2, 2],
     (c) => `Clearing "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
     async (c) => {

@@ -1,4 +1,4 @@
-/** Makes queues: which parts each kind consists of, and what all of them get from their surroundings. */
+/** Creates queues: chooses the parts for each kind and connects them to the broker. */
 import type { GroupCommit } from '../../../storage/batch.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import type { Clock, Timer } from '../../../util/clock.ts'
@@ -28,7 +28,7 @@ import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '
 import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 
-/** Seconds until the numbers come round. */
+/** Seconds until the numbers wrap around. */
 const SPILL_STARTS = 0x4000_0000
 
 const deadLettered = {
@@ -61,9 +61,9 @@ export interface QueueHome extends Routing {
 export interface QueueOptions {
   /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
-  /** Gives the number of the log of the first level, for so many levels; undefined = nothing outlives the process. */
+  /** Reserves log numbers for that many levels and returns the first; undefined = nothing outlives the process. */
   firstLog(levels: number): number | undefined
-  /** The queue has to go by itself: it has expired, or lost its last consumer. */
+  /** Deletes the queue automatically: it expired, or lost its last consumer. */
   remove(queue: Queue): void
 }
 
@@ -130,7 +130,7 @@ export class QueueFactory {
   constructor(shared: QueueSurroundings) {
     const { commit, clock } = shared
     this.shared = shared
-    // What an earlier run has paged out may still be on its way off the disk: its numbers are not used again.
+    // The spill logs of an earlier run may still be in the process of removal, so their numbers are not reused.
     this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
   }
 

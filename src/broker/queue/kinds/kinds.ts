@@ -1,6 +1,6 @@
 /**
- * The kinds of queue, each a row of what it allows. Nothing outside this folder asks for a kind by name: code asks the
- * row.
+ * The kinds of queue, each described by a row of capabilities. Code outside this folder asks the row, never for a kind
+ * by name.
  */
 import type { ApplyTo } from '../../policy/policy.ts'
 
@@ -10,35 +10,35 @@ export interface QueueKind {
   readonly name: QueueKindName
   /** The name in error texts, as RabbitMQ's modules are called. */
   readonly module: string
-  /** What policies for queues of this kind apply to. */
+  /** The `apply-to` of policies for queues of this kind. */
   readonly policyTarget: ApplyTo
-  /** False where a queue of this kind must be durable, shared and named. */
+  /** False if queues of this kind must be durable, shared and named. */
   readonly transient: boolean
-  /** A message may come back only so often, also where x-delivery-limit does not say. */
+  /** There is a delivery limit even without x-delivery-limit. */
   readonly limitsDeliveries: boolean
-  /** Messages that come back go out again in the order of their return, not at their original place. */
+  /** Requeued messages are delivered in the order of their return, not at their original position. */
   readonly requeuesInOrder: boolean
   /** Deliveries tell x-acquired-count beside x-delivery-count. */
   readonly tellsAcquisitions: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
-  /** A single active consumer makes room for one of a higher priority, once its deliveries are settled. */
+  /** A single active consumer yields to one of a higher priority once its deliveries are settled. */
   readonly activeConsumerYields: boolean
-  /** A policy's overflow comes before that of the declaration. */
+  /** The overflow of a policy takes precedence over the declaration's. */
   readonly policyOverflowWins: boolean
   /** basic.get and queue.purge. */
   readonly takesOut: boolean
   /** basic.get beside a single active consumer. */
   readonly getBesideSingleActive: boolean
-  /** The exclusive flag of consumers counts. */
+  /** The exclusive flag of consumers has an effect. */
   readonly exclusiveConsumers: boolean
-  /** A prefetch limit that the consumers of a channel share. */
+  /** Supports a prefetch limit shared by the consumers of a channel. */
   readonly sharedPrefetch: boolean
-  /** Consumers have positions: they acknowledge, have a prefetch limit, and say where they begin. */
+  /** Consumers have positions: they must acknowledge and set a prefetch limit, and choose an offset. */
   readonly positions: boolean
-  /** Its replicas can be told to grow, shrink and move. */
+  /** The commands for replicas apply. */
   readonly replicated: boolean
-  /** Messages stay when they are read. Asked for in this folder only. */
+  /** Messages stay when they are consumed. Used in this folder only. */
   readonly isStream: boolean
 }
 
@@ -100,7 +100,7 @@ const rows: readonly QueueKind[] = [
 
 export const classic = rows[0] as QueueKind
 
-/** undefined for a kind that does not exist. */
+/** undefined for an unknown kind. */
 export function queueKind(name: string): QueueKind | undefined {
   return rows.find((r) => r.name === name)
 }

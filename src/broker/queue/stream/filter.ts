@@ -1,4 +1,7 @@
-/** x-stream-filter of a consumer: only messages whose x-stream-filter-value is among these (behaviour.md section 14). */
+/**
+ * x-stream-filter of a consumer: delivers only messages whose x-stream-filter-value is one of these (behaviour.md
+ * section 14).
+ */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { octetText } from '../../../util/octet-text.ts'
 import type { Segment } from '../../messages/segment.ts'
@@ -12,7 +15,7 @@ export class StreamFilter {
     this.matchUnfiltered = matchUnfiltered
   }
 
-  /** undefined where the consumer wants everything. */
+  /** undefined if the consumer has no filter. */
   static of(args: FieldTable): StreamFilter | undefined {
     const v = args.get('x-stream-filter')
     const list = v?.type === 'A' ? v.value : v === undefined ? [] : [v]

@@ -1,11 +1,11 @@
-/** x-stream-offset of a consumer: where in a stream it begins (behaviour.md section 14). */
+/** x-stream-offset of a consumer: the start position in a stream (behaviour.md section 14). */
 import { preconditionFailed } from '../../../protocol/errors.ts'
 import { type FieldTable, integerOf, toPlain } from '../../../protocol/field-table.ts'
 import { ageMs, typeName } from '../../arguments/rules.ts'
 
 export type StreamOffset =
   | { readonly from: 'first' | 'last' | 'next' }
-  /** Negative: so many before the end. */
+  /** Negative: counted from the end. */
   | { readonly from: 'number'; readonly number: number }
   /** ms since 1970 */
   | { readonly from: 'time'; readonly time: number }

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * A stream: an append-only log that any number of consumers read, each from its own place. Messages go only when the
- * stream as a whole is too long or too old, a segment at a time, without being read (behaviour.md section 14).
+ * A stream: an append-only log that any number of consumers read, each from its own position. Messages are removed only
+ * when the stream is too long or too old, a segment at a time, without being read (behaviour.md section 14).
  */
 
 import { CANCELLED_PER_STEP } from '../../../limits.ts'
@@ -32,7 +32,7 @@ import { StreamFilter } from './filter.ts'
 import { type StreamOffset, streamOffset } from './offset.ts'
 
 const OFFSET_HEADER = 'x-stream-offset'
-/** Messages that one consumer gets before the next one has its turn. */
+/** Messages that one consumer gets before the next is served. */
 const ROUND_MESSAGES = 256
 
 interface Reader {
@@ -198,7 +198,7 @@ export class StreamQueue implements Queue {
         consumer.deliver(this, segment, index, sequence)
         this.counters.delivered++
       } catch (error) {
-        // Other readers pass over it too, when they come to it.
+        // Other readers will skip it too.
         this.aside.park(sequence, 'delivery', error)
       }
     }
@@ -209,12 +209,12 @@ export class StreamQueue implements Queue {
     return withHeader(segment, index, OFFSET_HEADER, field.bytes)
   }
 
-  /** What is acknowledged stays: only the consumer's credit comes back. */
+  /** Acknowledged messages stay; only the consumer's credit returns. */
   settle(): void {
     this.counters.acknowledged++
   }
 
-  /** What comes back stays where it is. */
+  /** Requeued messages are still in the log. */
   hold(): void {}
   letGo(): void {}
 
@@ -253,7 +253,7 @@ export class StreamQueue implements Queue {
 
   redeclared(): void {}
 
-  /** The conditions of queue.delete do not count. */
+  /** The conditions of queue.delete are ignored. */
   checkDeletable(): void {}
 
   stop(): void {}
