@@ -1,4 +1,4 @@
-/** Copies of data folders: of one that a broker is using, made by that broker, and of a copy into a folder for a broker. */
+/** Copies of data folders: backups made by a running broker, and their restoration. */
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { copyFile, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -6,15 +6,15 @@ import { checkFolder, type FolderCheck } from './check.ts'
 import { dataFile, makeFolder } from './lmdb/folder.ts'
 import { type Storage, StorageError } from './storage.ts'
 
-/** Beside the folder that it becomes once it is whole; one that was left behind is replaced. */
+/** Temporary name beside the final folder; one that was left behind is replaced. */
 const PARTIAL = '.partial'
 
-/** What belongs to a store; locks and sockets are made anew. */
+/** The files of a store; locks and sockets are created again. */
 const KEPT = /^(data\.mdb|leveret\.store|.*\.journal)$/
 
 /**
- * A copy of the broker's folder, whole or not at all.
- * @param dir that is empty or not there
+ * Copies the broker's folder, completely or not at all.
+ * @param dir empty or absent
  * @throws StorageError
  */
 export async function backUp(storage: Storage, dir: string): Promise<void> {
@@ -23,9 +23,9 @@ export async function backUp(storage: Storage, dir: string): Promise<void> {
 }
 
 /**
- * Puts a copy, or the folder of a broker that has ended, where a broker is to find it.
- * @param to that is empty or not there
- * @throws StorageError, also where what was copied is damaged
+ * Restores a backup, or the folder of a broker that has ended, as a data folder.
+ * @param to empty or absent
+ * @throws StorageError, also if the copy is damaged
  */
 export async function restoreFolder(
   from: string,

@@ -1,9 +1,9 @@
 /**
- * Group commit: collects what changed, writes it as one batch, and counts batches. One batch is on its way at a time;
- * what comes meanwhile is the next one. Whoever waits for the disk remembers a batch number, not a promise a message.
- * There are two such numbers, since the store may take over later what is safe already: what is durable may be confirmed,
- * what is applied may leave memory. How far the store itself is on disk, so that the log in front of it may forget, is
- * the business of that log (`Applier.flushed`).
+ * Group commit: collects changes, writes them as one batch, and numbers the batches. One batch is written at a time;
+ * changes made meanwhile form the next one. Code that waits for the disk remembers a batch number, not a promise per
+ * message. There are two such numbers, since the store may apply later what is safe already: what is durable may be
+ * confirmed, what is applied may leave memory. How far the store itself is on disk, so that the log can be trimmed, is
+ * known to the log (`Applier.flushed`).
  */
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
@@ -13,12 +13,12 @@ import { SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '
 const LAZY_MS = 10
 const RETRY_MS = 500
 
-/** A queue's log: it is asked for its changes when a batch is put together. */
+/** A source of changes, such as a queue's log, which is asked for them when a batch is built. */
 export interface BatchSource {
   collect(batch: StorageWrite[]): void
 }
 
-/** What somebody waited for will not be written: the broker has been closed, or another node has it now. */
+/** The awaited changes will not be written: the broker was closed, or another node is active. */
 export class Abandoned extends Error {
   constructor() {
     super('the broker has been closed before this was written')
@@ -40,11 +40,11 @@ export class GroupCommit {
   applied = 0
   /** Logs from this number on need not outlive the process. */
   readonly spillLogsFrom = SPILL_LOGS_FROM
-  /** Octets of messages in the open batch and in the one on its way. */
+  /** Octets of messages in the open batch and in the one being written. */
   pendingBytes = 0
-  /** Counts changes of metadata, so that a caller can tell whether it made one. */
+  /** Counts changes of metadata, so that callers can tell whether they made one. */
   changes = 0
-  /** The last write failed; it is being repeated. */
+  /** Error of the last write, which is being retried. */
   failure: unknown
   readonly keeps: boolean
   private readonly storage: Storage
@@ -63,7 +63,7 @@ export class GroupCommit {
   private readonly failureListeners: ((error: unknown) => void)[] = []
   private closed = false
   private readonly stopListening: (() => void) | undefined
-  /** Changes that belong together are not complete yet. */
+  /** Number of atomic groups of changes that are not complete. */
   private holds = 0
   /** The store does not take over what is durable; it is tried again. */
   applyFailure: unknown
@@ -72,7 +72,7 @@ export class GroupCommit {
   /** Batches that are durable but not applied, with how many writes there were up to them; in order. */
   private unapplied: { number: number; writes: number }[] = []
 
-  /** @param owner who is charged with what listeners throw */
+  /** @param owner is charged with errors of listeners */
   constructor(storage: Storage, clock: Clock, owner: Owner = rethrow) {
     this.storage = storage
     this.owner = owner
@@ -95,7 +95,7 @@ export class GroupCommit {
     this.failureListeners.push(listener)
   }
 
-  /** The source has changes; called once a source and batch. */
+  /** Registers a source with changes, once per source and batch. */
   add(source: BatchSource): void {
     this.sources.push(source)
     this.changed()
@@ -116,12 +116,12 @@ export class GroupCommit {
     this.changed()
   }
 
-  /** Messages were changed in a way that somebody is told of: the answer waits for the disk, as after changes of metadata. */
+  /** Marks a change of messages as one whose reply has to wait for the disk, like changes of metadata. */
   noteChange(): void {
     if (this.dirty) this.changes++
   }
 
-  /** What changes from now on until `letGo` comes to the disk together, in however many turns it is made. */
+  /** Changes from now on until `letGo` are written atomically, even if they take several turns. */
   hold(): void {
     this.holds++
   }
@@ -131,7 +131,7 @@ export class GroupCommit {
     if (this.holds === 0 && this.inFlight === undefined && this.dirty) this.changed()
   }
 
-  /** Somebody waits for the open batch: it goes out at the end of the turn. */
+  /** Requests that the open batch is written at the end of the turn. */
   requestFlush(): void {
     this.urgent = true
   }
@@ -140,17 +140,17 @@ export class GroupCommit {
     return this.sources.length > 0 || this.metadata.length > 0
   }
 
-  /** A flush is to come. */
+  /** Whether a flush or an application to the store is outstanding. */
   get busy(): boolean {
     return this.keeps && (this.inFlight !== undefined || this.dirty || this.unapplied.length > 0)
   }
 
-  /** Octets of messages that cannot leave memory. */
+  /** Octets of messages that cannot be evicted yet. */
   get unsafeBytes(): number {
     return this.pendingBytes + (this.storage.unappliedBytes ?? 0)
   }
 
-  /** Somebody waits for memory: what is durable is applied soon. */
+  /** Requests that durable batches are applied soon, to free memory. */
   applySoon(): void {
     if (this.unapplied.length > 0) this.storage.applySoon?.()
   }
@@ -170,7 +170,7 @@ export class GroupCommit {
     })
   }
 
-  /** Resolves when everything changed so far is on disk. @throws Abandoned where it never will be */
+  /** Resolves when all changes so far are on disk. @throws Abandoned if they never will be */
   async flush(): Promise<void> {
     if (!this.dirty && this.inFlight === undefined) return
     if (this.closed) throw new Abandoned()
@@ -181,7 +181,7 @@ export class GroupCommit {
     await done
   }
 
-  /** End of a turn: starts a batch where one is wanted and none is on its way. */
+  /** Called at the end of a turn: starts a requested batch unless one is being written. */
   turnEnd(): void {
     if (this.urgent && this.inFlight === undefined) this.start()
   }
@@ -207,7 +207,9 @@ export class GroupCommit {
     )
   }
 
-  /** The batch is in pieces, and what is confirmed from now on might not be in any: nothing is, and the process ends. */
+  /**
+   * A batch was lost while being built, so later confirms could be wrong: confirms nothing more and ends the process.
+   */
   private lost(cause: unknown): StoreFailure {
     this.closed = true
     const failure = new StoreFailure('a batch could not be put together', { cause })
@@ -265,13 +267,13 @@ export class GroupCommit {
     for (const listener of this.appliedListeners) charged(this.owner, listener)
   }
 
-  /** What has gathered meanwhile is the next batch: at once where somebody waits for it. */
+  /** Starts the next batch, at once if it was requested. */
   private proceed(): void {
     if (this.urgent) this.start()
     else if (this.dirty) this.changed()
   }
 
-  /** Lets the store keep house, in an event of its own. */
+  /** Runs maintenance of the store, in a separate event. */
   private maintain(): void {
     if (this.storage.maintenanceDue !== true || this.closed) return
     this.maintaining = true
@@ -294,7 +296,7 @@ export class GroupCommit {
     this.proceed()
   }
 
-  /** The same batch is tried again until it is taken: nothing in it has been confirmed to anybody. */
+  /** Retries the batch until it succeeds; nothing in it has been confirmed. */
   private failed(error: unknown, batch: StorageWrite[], number: number): void {
     if (error instanceof StorageError && error.code === 'ENDED') {
       this.abandon().catch(() => {})
@@ -313,7 +315,7 @@ export class GroupCommit {
     })
   }
 
-  /** Forgets what is left. Resolves when the write that is on its way has ended, whatever has become of it. */
+  /** Discards pending changes. Resolves when the current write has ended, successfully or not. */
   async abandon(): Promise<void> {
     this.end()
     this.sources = []
@@ -322,14 +324,14 @@ export class GroupCommit {
     await this.inFlight?.catch(() => {})
   }
 
-  /** The store is somebody else's from now on. */
+  /** Stops using the store. */
   private end(): void {
     this.closed = true
     this.lazy?.cancel()
     this.stopListening?.()
   }
 
-  /** Writes what is left. @throws where the store refuses it */
+  /** Writes pending changes. @throws if the store refuses them */
   async close(): Promise<void> {
     const done = this.flush()
     const failed = new Promise<never>((_, reject) => {

@@ -1,4 +1,7 @@
-/** Looks through a data folder that is not in use, which takes over one of an earlier format first: every value, record and state, and what the journal holds. */
+/**
+ * Verifies a data folder that is not in use, converting an earlier format first: every value, record and state, and the
+ * journal.
+ */
 import { existsSync } from 'node:fs'
 import { dataFile } from './lmdb/folder.ts'
 import { LmdbStorage } from './lmdb/lmdb-storage.ts'
@@ -12,16 +15,16 @@ export interface FolderCheck {
   readonly values: number
   readonly segments: number
   readonly records: number
-  /** Of earlier formats: they have no checksum. */
+  /** Records of earlier formats, without a checksum. */
   readonly unchecked: number
-  /** Batches in the journal that the store does not have yet. */
+  /** Batches in the journal that are not applied yet. */
   readonly batches: number
   readonly damage: readonly Damage[]
-  /** Values that were found damaged by a broker and are kept aside. */
+  /** Damaged values that a broker found and kept aside. */
   readonly setAside: readonly string[]
 }
 
-/** @throws StorageError where the folder is in use or cannot be read, and DAMAGED for the journal */
+/** @throws StorageError if the folder is in use or unreadable, and DAMAGED for the journal */
 export async function checkFolder(dir: string, notice: (text: string) => void): Promise<FolderCheck> {
   if (!existsSync(dataFile(dir))) throw new StorageError('UNREADABLE', `there is no data.mdb in ${dir}`)
   const store = await LmdbStorage.open(dir, { notice })

@@ -1,11 +1,11 @@
 import type { StorageWrite } from '../storage.ts'
 
-/** A batch rewrites pages on its way to the root of each tree: so much for itself and for each write, up to a bound. */
+/** A batch rewrites pages up to the root of each tree: a fixed amount plus one for each write, up to a bound. */
 const BATCH_OVERHEAD_BYTES = 64 * 1024
 const WRITE_OVERHEAD_BYTES = 3 * 4096
 const OVERHEAD_BYTES_MAX = 1024 * 1024
 
-/** Octets that a batch needs in the store's file, at most. */
+/** Upper bound of the space a batch needs in the store's file. */
 export function batchBytes(batch: readonly StorageWrite[]): number {
   let bytes = Math.min(BATCH_OVERHEAD_BYTES + batch.length * WRITE_OVERHEAD_BYTES, OVERHEAD_BYTES_MAX)
   for (const w of batch) {

@@ -1,6 +1,6 @@
 /**
- * Everything in a store as writes that make an empty one equal, as of one moment: all databases are read in one read
- * transaction, in the order of their keys. What failed its check is left out, and so is what need not outlive the process.
+ * A consistent dump of a store as writes that recreate it in an empty one: all databases are read in one read
+ * transaction, in key order. Damaged values and spill logs are left out.
  */
 import { SPILL_LOGS_FROM, StorageError, type StorageWrite } from '../storage.ts'
 import { recordIsWhole, unsealed } from './keys.ts'
@@ -21,9 +21,9 @@ export interface Databases<T extends { done(): void }> {
   readonly transaction: T
   /** Of metadata. */
   readonly skips: (key: string) => boolean
-  /** Dropped logs of which something is left. */
+  /** Dropped logs that are not fully removed. */
   readonly gone: ReadonlySet<number>
-  /** The store is closed: its memory is not there any more. */
+  /** The store is closed and its memory unmapped. */
   readonly closed: () => boolean
   readonly done: () => void
 }
@@ -63,7 +63,7 @@ export function* contentsOf<T extends { done(): void }>(d: Databases<T>): Iterab
   }
 }
 
-/** LMDB uses the memory of what it gives again. */
+/** LMDB reuses the memory of its results. */
 function own(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes)
 }

@@ -1,11 +1,13 @@
-/** What was found to have changed on the disk since it was written: counted once each, told, and kept aside. */
+/** Damaged values found on disk: counted once each, reported, and kept aside. */
 import type { Damage } from '../storage.ts'
 
-/** Octets of damaged values in memory until the next write keeps them aside; those beyond are only counted. */
+/**
+ * Maximum octets of damaged values held in memory until the next write keeps them aside; further ones are only counted.
+ */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
 
 export class DamageList {
-  /** Different things found damaged since the store was opened. */
+  /** Distinct damaged values found since the store was opened. */
   count = 0
   private readonly known = new Set<string>()
   private readonly listeners: ((damage: Damage) => void)[] = []
@@ -16,7 +18,7 @@ export class DamageList {
     this.listeners.push(listener)
   }
 
-  /** @param value as it was found; undefined where it is missing */
+  /** @param value as found; undefined if missing */
   found(damage: Damage, value: Uint8Array | undefined): void {
     const { kind, log = '', segment = '', index = '', key = '' } = damage
     const name = [kind, log, segment, index, key].join(':')
@@ -30,7 +32,7 @@ export class DamageList {
     for (const listener of this.listeners) listener(damage)
   }
 
-  /** What is to be kept aside. */
+  /** Values to be kept aside. */
   take(): readonly { key: string; value: Buffer }[] {
     const { waiting } = this
     this.waiting = []

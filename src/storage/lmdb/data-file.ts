@@ -1,11 +1,11 @@
 /**
- * A look at the store's file before LMDB maps it. LMDB believes what it reads: an empty file is a new store to it, and a
- * page that is not there ends the process with a signal. So the header, the size and the pages of the trees are checked
- * here, with plain reads; what is inside the values is not.
+ * Checks the store's file before LMDB maps it. LMDB trusts what it reads: it takes an empty file for a new store, and a
+ * missing page ends the process with a signal. So the header, the size and the pages of the trees are checked here with
+ * plain reads; the values are not.
  *
- * The file as LMDB writes it (little-endian, numbers of 64 bits): page 0 and page 1 are headers, written in turn; the
- * second half of page 0 has a third one, the last that is known to be on the disk. A header says how many pages there
- * are and where the two trees begin: of free pages, and of everything else.
+ * The file as LMDB writes it (little-endian, 64-bit numbers): pages 0 and 1 are headers, written alternately; the
+ * second half of page 0 has a third one, the last known to be on disk. A header has the number of pages and the roots
+ * of two trees: one of free pages, and one of everything else.
  */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { endianness } from 'node:os'
@@ -22,11 +22,11 @@ const PAGE_BYTES_MAX = 65_536
 const OVERLAPPING = 0x1000
 
 /**
- * Mends a header page from the other one where only one is damaged.
+ * Repairs a damaged header page from the other one.
  *
- * @param notice is told what was mended
- * @returns whether there is a store in the file: false where it is not there, or empty
- * @throws StorageError UNREADABLE: what is wrong and where
+ * @param notice called with what was repaired
+ * @returns whether the file has a store: false if it is missing or empty
+ * @throws StorageError UNREADABLE: with the problem and its location
  */
 export function checkDataFile(file: string, notice: (text: string) => void): boolean {
   const fd = openFile(file)
@@ -45,7 +45,7 @@ export function checkDataFile(file: string, notice: (text: string) => void): boo
   }
 }
 
-/** Elsewhere the fields lie at other places. */
+/** Other machines have another layout. */
 const isReadable =
   endianness() === 'LE' && ['x64', 'arm64', 'ppc64', 'riscv64', 'loong64'].includes(process.arch)
 
@@ -89,7 +89,7 @@ function secondOf(read: Read, pageBytes: number): Meta | Damage {
   return new Damage(`page 1 says that pages have ${meta.pageBytes} octets, not ${pageBytes}`)
 }
 
-/** Only page 0 says how large pages are, so all sizes are tried. */
+/** Only page 0 has the page size, so all sizes are tried. */
 function secondWithoutFirst(read: Read): Meta | Damage {
   for (let bytes = PAGE_BYTES_MIN; bytes <= PAGE_BYTES_MAX; bytes *= 2) {
     const meta = secondOf(read, bytes)
@@ -134,7 +134,7 @@ function parseMeta(b: Buffer): Meta {
   }
 }
 
-/** As LMDB chooses; undefined where that depends on what cannot be known here. */
+/** The header LMDB would choose; undefined if that cannot be known here. */
 function choose(first: Meta, second: Meta, third: Meta | undefined): Meta | undefined {
   const boot = bootNumber()
   if (boot === undefined && first.overlapping) return undefined
@@ -148,7 +148,7 @@ function choose(first: Meta, second: Meta, third: Meta | undefined): Meta | unde
   return third === undefined ? chosen : better(chosen, third)
 }
 
-/** The run of the machine, as LMDB takes it from the system. */
+/** The boot id of the machine, as LMDB reads it. */
 function bootNumber(): bigint | undefined {
   try {
     const text = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')
@@ -158,7 +158,7 @@ function bootNumber(): bigint | undefined {
   }
 }
 
-/** Puts the other header in the place of that one. */
+/** Replaces that header by the other. */
 function mend(fd: number, page: number, pageBytes: number): void {
   const b = Buffer.alloc(PAGE_HEADER_BYTES + META_BYTES)
   readSync(fd, b, 0, b.length, (1 - page) * pageBytes)

@@ -1,6 +1,6 @@
 /**
- * Keeps a second process off a data folder. The lock is a listening socket in the folder: the kernel lets go of it
- * when its process dies, however it dies, so a stale file is told from a live one by trying to connect.
+ * Keeps a second process off a data folder. The lock is a listening socket in the folder: the kernel closes it however
+ * the process dies, so a connection attempt tells a stale file from a live one.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, closeSync, linkSync, openSync, rmSync } from 'node:fs'
@@ -19,7 +19,7 @@ export interface FolderLock {
 /** @throws StorageError LOCKED */
 export async function lockFolder(dir: string): Promise<FolderLock> {
   if (process.platform === 'win32') return lockPipe(dir)
-  // A socket's path may have about a hundred octets; through the folder's descriptor it is short.
+  // A socket's path is limited to about a hundred octets; through the folder's descriptor it is short.
   const folder = openSync(dir, 'r')
   const base = process.platform === 'linux' ? `/proc/self/fd/${folder}` : dir
   const path = join(base, LOCK_FILE)
@@ -42,7 +42,7 @@ export async function lockFolder(dir: string): Promise<FolderLock> {
   return { release }
 }
 
-/** The link is made only where no lock file is: of two processes one succeeds. */
+/** The link fails if a lock file exists, so only one of two processes succeeds. */
 async function acquire(own: string, path: string, dir: string): Promise<void> {
   for (let i = 0; i < TRIES_MAX; i++) {
     try {

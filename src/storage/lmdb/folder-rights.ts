@@ -1,19 +1,21 @@
-/** The data folder and its files are for their owner alone: messages and hashes of passwords are in them. */
+/**
+ * The data folder and its files are accessible to their owner only, since they contain messages and password hashes.
+ */
 import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
-/** Of the group and of everybody else. */
+/** Access bits of group and others. */
 const OTHERS = 0o077
 
 const OWN_FILE = /^(data\.mdb|lock\.mdb|leveret\.store|.*\.journal)$/
 
 /**
- * Takes the others their rights. The folder's are left where it holds what is no store's, such as a home folder.
+ * Removes the access of others. A folder that also contains other files, such as a home folder, keeps its mode.
  *
  * @param foreign that is so
- * @param notice told what has changed of a store that was there before
+ * @param notice called with what was changed for an existing store
  */
 export function keepToOwner(dir: string, foreign: boolean, notice: (text: string) => void): void {
   if (process.platform === 'win32') return
@@ -22,10 +24,10 @@ export function keepToOwner(dir: string, foreign: boolean, notice: (text: string
     try {
       if ((statSync(path).mode & OTHERS) === 0) return
       chmodSync(path, mode)
-      // LMDB makes this one anew where it is missing, and there is nothing in it.
+      // LMDB recreates this file if it is missing; it contains no data.
       if (name !== 'lock.mdb') changed.push(name)
     } catch {
-      // Gone meanwhile, or somebody else's: then it is theirs to say who may read it.
+      // Deleted meanwhile, or owned by another user, who decides about access.
     }
   }
   if (!foreign) restrict(dir, 'the folder', FOLDER_MODE)
@@ -36,7 +38,7 @@ export function keepToOwner(dir: string, foreign: boolean, notice: (text: string
     )
 }
 
-/** Whether there is anything in it that a store does not have. */
+/** Whether the folder contains files that do not belong to a store. */
 export function hasOthersFiles(dir: string): boolean {
   return readdirSync(dir).some(
     (name) => !OWN_FILE.test(name) && !/^(broker\.lock.*|control\.sock)$/.test(name),

@@ -1,4 +1,4 @@
-/** The folder of the store, and the file in it that says whether it has had one. */
+/** The folder of the store, and the marker file that says whether it has had one. */
 import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { checkDataFile } from './data-file.ts'
 import { FOLDER_MODE } from './folder-rights.ts'
 import { unreadable } from './unreadable.ts'
 
-/** In a folder that has, or had, a store: there its file has to be. */
+/** Marks a folder that has had a store, whose file must then exist. */
 const MARKER_FILE = 'leveret.store'
 const MARKER_TEXT =
   'A broker keeps its data in this folder. While this file is here, a missing or empty data.mdb is an error.\n'
@@ -28,7 +28,7 @@ export function makeFolder(dir: string): void {
   }
 }
 
-/** One after the other: Node's own way of making those above does not end where the system refuses it by ENOENT. */
+/** One by one, because Node's recursive mkdir does not return if the system refuses with ENOENT. */
 function makeAll(dir: string): void {
   const above = dirname(dir)
   if (above !== dir && !existsSync(above)) makeAll(above)
@@ -40,8 +40,8 @@ function makeAll(dir: string): void {
 }
 
 /**
- * Whether the folder has a whole store; false where the first start has yet to come, or to end.
- * @throws StorageError UNREADABLE where there is something else, or nothing though there was a store
+ * Whether the folder has a complete store; false before the first start has completed.
+ * @throws StorageError UNREADABLE if it has something else, or lacks the store it had
  */
 export function hasStore(dir: string, notice: (text: string) => void): boolean {
   const file = dataFile(dir)
@@ -51,20 +51,20 @@ export function hasStore(dir: string, notice: (text: string) => void): boolean {
   throw unreadable(file, `${what}, though the folder has had a store (${MARKER_FILE} is there)`)
 }
 
-/** Where that is not possible, such as on a full disk, the next start tries again. */
+/** If that fails, for example because the disk is full, the next start tries again. */
 export function markFolder(dir: string): void {
   try {
     writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT, { mode: 0o600 })
   } catch {}
 }
 
-/** ms between two times that a copy under way is brought to the disk. */
+/** ms between syncs of a copy in progress. */
 const COPY_SYNC_MS = 20
 
 /**
- * LMDB leaves it to the system when the file that it copies reaches the disk: all at once at the end, which would hold up
- * the writes of others. So it is brought there while it grows.
- * @param copied resolves when LMDB has done its part
+ * LMDB does not sync the copy, which the system would then write all at once at the end, delaying other writes. So the
+ * copy is synced while it grows.
+ * @param copied resolves when LMDB is done
  */
 export async function syncCopy(dir: string, copied: Promise<void>): Promise<void> {
   const progress = { done: false }

@@ -1,10 +1,10 @@
-/** How much is free on the disk: asked anew after a moment, and before every batch where it is not plenty. */
+/** The free space on the disk: cached for a moment, and queried before every batch unless it is plentiful. */
 
 import { elapsed } from '../../util/timers.ts'
 
-/** ms for which an answer holds where there is plenty. */
+/** ms for which a value is cached if space is plentiful. */
 const HOLDS_MS = 100
-/** Octets beyond what is needed that are plenty: no disk takes so much from others in that time. */
+/** Surplus above which space is plentiful: nothing fills so much in that time. */
 const PLENTY_BYTES = 1024 * 1024 * 1024
 
 export class FreeSpace {
@@ -18,7 +18,7 @@ export class FreeSpace {
     this.now = now
   }
 
-  /** Whether there is room for so many octets that are going to be written, and for others. */
+  /** Whether there is space for that many octets. */
   has(bytes: number, others: number): boolean {
     const needed = bytes + others
     const now = this.now()

@@ -1,7 +1,7 @@
 /**
- * Keys and checksums of the store's databases. Numbers in keys are big-endian, so that the order of keys is their order.
- * A checksum (CRC-32C) covers key and value: of a record it is the last part of its key, so that its octets need not be
- * copied; of a state or of metadata it stands behind the value.
+ * Keys and checksums of the store's databases. Numbers in keys are big-endian, so that the order of keys is their
+ * order. A checksum (CRC-32C) covers key and value. For a record it is the last part of the key, so that the value need
+ * not be copied; for a state and for metadata it follows the value.
  */
 import { crc32c } from '../../util/crc32c.ts'
 
@@ -10,7 +10,7 @@ const RECORD_KEY_BYTES = 12
 const CRC_BYTES = 4
 const KEY_NUMBER_MAX = 0xffffffff
 
-/** Both ends are part of it. */
+/** Both ends are inclusive. */
 export interface KeyRange {
   readonly start: Buffer
   readonly end: Buffer
@@ -28,7 +28,7 @@ export function segmentKey(log: number, segment: number): Buffer {
   return key
 }
 
-/** Of format 1, and what a record's key begins with now. */
+/** The key of format 1, and the prefix of a record's key since format 2. */
 function recordPlace(log: number, segment: number, index: number, more = 0): Buffer {
   const key = Buffer.allocUnsafe(RECORD_KEY_BYTES + more)
   key.writeUInt32BE(log, 0)
@@ -47,7 +47,7 @@ export function hasChecksum(recordKey: Uint8Array): boolean {
   return recordKey.length !== RECORD_KEY_BYTES
 }
 
-/** Records that were written in format 1 have none, and pass. */
+/** Records of format 1 have no checksum and pass. */
 export function recordIsWhole(key: Uint8Array, bytes: Uint8Array): boolean {
   if (key.length === RECORD_KEY_BYTES) return true
   if (key.length !== RECORD_KEY_BYTES + CRC_BYTES) return false
@@ -63,7 +63,7 @@ export function sealed(key: Uint8Array, value: Uint8Array): Buffer {
   return out
 }
 
-/** The value without it; undefined where it has changed. */
+/** The value without its checksum; undefined if it does not match. */
 export function unsealed(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
   const all = asBuffer(stored)
   const end = all.length - CRC_BYTES
@@ -71,7 +71,7 @@ export function unsealed(key: Uint8Array, stored: Uint8Array): Buffer | undefine
   return all.subarray(0, end)
 }
 
-/** Ranges end in front of `end`, so one octet more takes it in. */
+/** LMDB's ranges exclude `end`; an extra octet includes it. */
 function inclusive(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.alloc(CRC_BYTES + 1, 0xff)])
 }
@@ -84,7 +84,7 @@ export function recordRange(log: number, segment: number): KeyRange {
   return { start: recordPlace(log, segment, 0), end: inclusive(recordPlace(log, segment, KEY_NUMBER_MAX)) }
 }
 
-/** Of one record, whatever its checksum. */
+/** Of a record, whatever its checksum. */
 export function recordAt(log: number, segment: number, index: number): KeyRange {
   return { start: recordPlace(log, segment, index), end: inclusive(recordPlace(log, segment, index)) }
 }

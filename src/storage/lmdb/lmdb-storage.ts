@@ -34,21 +34,21 @@ import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { checkNames, toStorageError, unreadable } from './unreadable.ts'
 
-/** Raised when the layout changes so that an older broker could not read it. */
+/** Increased when the layout changes in a way that older brokers cannot read. */
 export const FORMAT_VERSION = 2
 const FORMAT_KEY = 'format'
 
 type Bytes = Database<Buffer, Buffer>
 
 /**
- * Octets that stay free on the disk beyond what a batch needs: LMDB's native part does not survive a write that the
- * disk refuses, so such a write is never tried.
+ * Octets kept free on the disk beyond the needs of a batch: LMDB's native code does not survive a refused write, so
+ * none is attempted without space.
  */
 const DISK_RESERVE_BYTES = 8 * 1024 * 1024
 /** At the start of the file. */
 const META_PAGES = 2
 
-/** Dropped logs are marked by keys with this prefix until nothing is left of them. */
+/** Keys with this prefix mark dropped logs until they are fully removed. */
 const GONE_PREFIX = 'gone:'
 /** Of dropped logs, one write removes so many records and looks at so many logs. */
 const [SWEEP_RECORDS, SWEEP_LOGS] = [256, 500]
@@ -58,9 +58,9 @@ const MAP_DESCRIPTORS = 8
 const DATABASES = ['meta', 'segments', 'records', 'damaged'] as const
 
 export interface LmdbOptions {
-  /** Told what was mended while opening. */
+  /** Called with what was repaired while opening. */
   readonly notice?: ((text: string) => void) | undefined
-  /** Octets free for the folder; for tests. Default: what the file system says. */
+  /** Free space for the folder; for tests. Default: that of the file system. */
   readonly freeBytes?: (() => number) | undefined
 }
 
@@ -75,13 +75,13 @@ export class LmdbStorage implements Storage {
   private readonly dir: string
   private readonly lock: FolderLock
   private readonly free: FreeSpace
-  /** Set when the native part has failed: nothing more is written until the next start. */
+  /** Set when the native code has failed; nothing more is written until the next start. */
   private broken: StorageError | undefined
-  /** Dropped logs whose records are still being removed, some with each write. */
+  /** Dropped logs whose records are still being removed, a few with each write. */
   private readonly gone = new Set<number>()
   private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
-  /** Readers of all its contents, copies among them: the file stays mapped as it is. */
+  /** Readers of the whole store, such as backups, which prevent remapping. */
   private readers = 0
   private closed = false
 
@@ -92,7 +92,7 @@ export class LmdbStorage implements Storage {
   }
 
   private map(): void {
-    // Said outright, since a dot in the folder's name would pass for a file's extension.
+    // Explicit, because a dot in the folder's name would be taken for a file extension.
     this.root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
     checkNames(this.root.getKeys(), DATABASES, dataFile(this.dir))
     const [meta, segments, records, damaged] = DATABASES
@@ -111,7 +111,7 @@ export class LmdbStorage implements Storage {
     this.damage.onDamage(listener)
   }
 
-  /** Reads everything there is, and so finds what is damaged. */
+  /** Reads everything, to find damaged values. */
   checkAll(): { values: number; segments: number; records: number; unchecked: number } {
     const counts = { values: 0, segments: 0, records: 0, unchecked: 0 }
     for (const _ of this.scan('')) counts.values++
@@ -125,12 +125,12 @@ export class LmdbStorage implements Storage {
     return counts
   }
 
-  /** What has been kept aside, in this run and in earlier ones. */
+  /** Values kept aside, in this run and earlier ones. */
   setAsideKeys(): string[] {
     return [...this.setAside.getKeys({})]
   }
 
-  /** By LMDB in threads of its own, from one moment on and without the pages that are free. */
+  /** A consistent copy without free pages, made by LMDB in its own threads. */
   async copyTo(dir: string): Promise<void> {
     await this.maintenance
     this.readers++
@@ -145,7 +145,7 @@ export class LmdbStorage implements Storage {
     return this.broken === undefined && (this.gone.size > 0 || this.mapped.areMany)
   }
 
-  /** Maps the file anew, or else removes some of what dropped logs have left. */
+  /** Remaps the file, or removes some records of dropped logs. */
   maintain(): Promise<void> {
     this.maintenance = (this.mapped.areMany ? this.mapAnew() : this.write([])).finally(() => {
       this.maintenance = undefined
@@ -154,9 +154,9 @@ export class LmdbStorage implements Storage {
   }
 
   /**
-   * Every page that was read stays mapped and counts as memory of the process, up to the size of the file: mapping it
-   * anew gives the pages back. Closing takes only promises that are resolved already, so no event comes in between; and
-   * in an event of its own, nothing else that waited for such promises.
+   * Every page that was read stays mapped and counts as memory of the process, up to the size of the file; remapping
+   * releases the pages. Closing only awaits resolved promises, so no event comes in between, and in a separate event no
+   * other code that awaited such promises.
    */
   private async mapAnew(): Promise<void> {
     await nextTurn()
@@ -167,7 +167,7 @@ export class LmdbStorage implements Storage {
     await this.root.close().then(() => this.map())
   }
 
-  /** @throws StorageError where the folder cannot be used; nothing in it is changed then */
+  /** @throws StorageError if the folder cannot be used; then nothing in it is changed */
   static async open(dir: string, options: LmdbOptions = {}): Promise<LmdbStorage> {
     makeFolder(dir)
     const lock = await lockFolder(dir)
@@ -179,7 +179,7 @@ export class LmdbStorage implements Storage {
       const foreign = hasOthersFiles(dir)
       storage.map()
       await storage.checkFormat(dir, isNew, options.notice)
-      // Not before it is known to be a store of ours. What has just been made is nobody's business to hear of.
+      // Only after it is known to be a store of Leveret. Nothing is reported for a new one.
       keepToOwner(dir, foreign, isNew ? () => {} : notice)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage
@@ -192,7 +192,7 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** The version stands in the clear, so that every release can read it. */
+  /** The version has no checksum, so that every release can read it. */
   private async checkFormat(dir: string, isNew: boolean, notice?: LmdbOptions['notice']): Promise<void> {
     const found = this.meta.get(FORMAT_KEY)
     if (found === undefined && !isNew)
@@ -216,7 +216,7 @@ export class LmdbStorage implements Storage {
     if (isNew) markFolder(dir)
   }
 
-  /** @throws StorageError FULL unless there is room for the batch and for so many octets more */
+  /** @throws StorageError FULL unless there is space for the batch and that many more octets */
   ensureRoom(batch: readonly StorageWrite[], moreBytes = 0): void {
     if (this.broken !== undefined) throw this.broken
     const bytes = batchBytes(batch)
@@ -288,7 +288,7 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** What was removed leaves pages in the file that are used again; the file itself never shrinks. */
+  /** Removed data leaves free pages that are reused; the file itself never shrinks. */
   reusableBytes(): number {
     const { pageSize, lastPageNumber, free } = statsOf(this.root)
     let used = META_PAGES + pagesOf(free)
@@ -297,7 +297,7 @@ export class LmdbStorage implements Storage {
     return Math.max(0, lastPageNumber + 1 - used) * pageSize
   }
 
-  /** Only a mark: a log can be long, and a batch is not to wait until all of it is removed. */
+  /** Only marks the log: it can be long, and a batch must not wait for its removal. */
   private dropLog(log: number): void {
     this.gone.add(log)
     const key = GONE_PREFIX + log
@@ -308,7 +308,7 @@ export class LmdbStorage implements Storage {
     return [...this.segmentStates.getKeys({ start: segmentKey(from, 0), limit: 1 })][0]?.readUInt32BE(0)
   }
 
-  /** Removes some records of a dropped log, and with the last ones the mark. */
+  /** Removes some records of a dropped log, and the mark with the last ones. */
   private sweep(): void {
     let left = SWEEP_LOGS
     for (const log of this.gone) {
@@ -350,7 +350,7 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** A view of memory that is used again for the next one: these octets are copied once, by whoever reads them. */
+  /** A view of memory that is reused for the next record; the reader copies it. */
   private wholeRecord(key: Buffer, index: number): Uint8Array | undefined {
     const shared = this.recordBytes.getBinaryFast(key) as Buffer | undefined
     if (shared === undefined) return undefined
@@ -372,7 +372,7 @@ export class LmdbStorage implements Storage {
     return undefined
   }
 
-  /** What outlives the process, as writes; to be read to its end, or `return` has to be called. */
+  /** The durable contents as writes. Must be read to the end, or `return` called. */
   contents(): IterableIterator<StorageWrite> {
     const transaction = this.root.useReadTransaction()
     this.readers++

@@ -1,24 +1,24 @@
 /**
- * How much of the store's file is in memory because it was read. Where the system does not tell, that is estimated from
- * what was read; the kernel maps what is around a page too, up to 2 MiB.
+ * How much of the store's file is mapped into memory. If the system does not tell, this is estimated from what was
+ * read; the kernel also maps the surroundings of a page, up to 2 MiB.
  */
 import { mappedMemory } from '../../util/process-memory.ts'
 
-/** What removing a record maps: its first page, and what is around it. */
+/** Memory mapped by removing a record: its first page and the surroundings. */
 export const SWEEP_READ_BYTES = 64 * 1024
-/** What a commit reads of the trees, about: pages that it replaces by copies elsewhere in the file. */
+/** Memory read by a commit, approximately: pages that it copies to other places in the file. */
 export const COMMIT_READ_BYTES = 6 * 4096
-/** What one write of a batch reads more: the page that it changes. */
+/** Memory read additionally per write: the page it changes. */
 export const WRITE_READ_BYTES = 4096
-/** Octets of the mapped file in memory after which it is mapped anew. */
+/** Mapped octets above which the file is remapped. */
 const MAPPED_BYTES_MAX = 24 * 1024 * 1024
 
 export class MappedPages {
   private readBytes = 0
-  /** Of all mapped files, when this one was mapped. */
+  /** Octets of all mapped files when this one was mapped. */
   private before: number | undefined
 
-  /** The file has been mapped anew. */
+  /** The file was remapped. */
   restart(): void {
     this.readBytes = 0
     this.before = mappedMemory()

@@ -1,4 +1,4 @@
-/** Parts of a batch; the batch as a whole reports a failure. */
+/** Writes of a batch, whose failure the batch reports. */
 import type { KeyRange } from './keys.ts'
 
 interface Keyed {
@@ -6,14 +6,14 @@ interface Keyed {
   remove(key: Buffer): Promise<boolean>
 }
 
-/** Removes what is on disk in that range; returns how many. */
+/** Removes all keys in a range; returns how many. */
 export function removeKeys(db: Keyed, range: KeyRange): number {
   const keys = Array.from(db.getKeys(range), (key) => Buffer.from(key))
   for (const key of keys) watch(db.remove(key))
   return keys.length
 }
 
-/** The batch as a whole reports a failure; the promises of its parts must not report it again. */
+/** Failures are reported by the batch as a whole, not by the promises of its writes. */
 export function watch(part: Promise<boolean>): void {
   part.catch(reported)
 }

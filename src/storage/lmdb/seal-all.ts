@@ -7,8 +7,9 @@ interface Entries<Key> {
 }
 
 /**
- * Format 1 has no checksums. States and metadata get theirs, all at once; records are left as they are.
- * @param formatKey what stands in the clear
+ * Converts format 1, which has no checksums: adds them to states and metadata in one transaction; records stay as they
+ * are.
+ * @param formatKey the key without a checksum
  */
 export function sealAll(meta: Entries<string>, states: Entries<Buffer>, formatKey: string): void {
   for (const { key, value } of meta.getRange({}))

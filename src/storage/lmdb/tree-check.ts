@@ -1,6 +1,6 @@
 /**
- * A walk through the pages of LMDB's trees: each is where it should be, is of the kind that it should be, and points
- * into the file and itself only. Values of more than a page are not read.
+ * Walks the pages of LMDB's trees and checks that each has its right place and kind, and only points into the file and
+ * itself. Values larger than a page are not read.
  */
 import { readSync } from 'node:fs'
 
@@ -8,32 +8,32 @@ export const PAGE_HEADER_BYTES = 24
 const BRANCH = 0x01
 const LEAF = 0x02
 const NODE_HEADER_BYTES = 8
-/** Of a node: its value lies in pages of its own; its value is the root of a tree. */
+/** Flags of a node: its value has pages of its own; its value is the root of a tree. */
 const BIG = 0x01
 const SUBTREE = 0x02
 const BIG_BYTES = 24
 const SUBTREE_BYTES = 48
 const DEPTH_MAX = 32
 /**
- * Pages that are looked at; the walk ends there, so that the start with a large store does not wait for the disk. A file
- * that is shorter than its header says is looked through whole: only pages that are free may be missing.
+ * Maximum pages to check, so that a start with a large store does not wait for the disk. A file shorter than its header
+ * says is checked completely: only free pages may be missing.
  */
 const PAGES_MAX = 4_096
 
 const NO_PAGE = 0xffff_ffff
 
-/** A header of the file: one state of the store. */
+/** A header of the file, which describes one state of the store. */
 export interface Meta {
-  /** Octets of a page, a power of two. */
+  /** Page size, a power of two. */
   readonly pageBytes: number
-  /** Commits and their way to the disk overlap. */
+  /** Commits overlap with syncing. */
   readonly overlapping: boolean
-  /** The tree of free pages and the main tree, where they are not empty. */
+  /** The tree of free pages and the main tree, unless empty. */
   readonly roots: readonly Root[]
   readonly lastPage: number
   /** Its number; 0 = none. */
   readonly commit: number
-  /** The run of the machine that has written it; 0 = unknown. */
+  /** Boot id of the machine that wrote it; 0 = unknown. */
   readonly boot: bigint
 }
 
@@ -43,16 +43,16 @@ export interface Root {
   readonly depth: number
 }
 
-/** What is wrong with the file. */
+/** A problem with the file. */
 export class Damage extends Error {}
 
-/** Reads the description of a tree, 48 octets; none where the tree is empty. */
+/** Reads the description of a tree, 48 octets; undefined if the tree is empty. */
 export function rootAt(b: Buffer, at: number): Root[] {
   if (b.readUInt32LE(at + 40) === NO_PAGE && b.readUInt32LE(at + 44) === NO_PAGE) return []
   return [{ page: numberAt(b, at + 40), depth: b.readUInt16LE(at + 6) }]
 }
 
-/** A number of 64 bits; not exact from 2^53 on, which is wrong wherever it comes up. */
+/** A 64-bit number; inexact from 2^53 on, which is invalid everywhere. */
 export function numberAt(b: Buffer, at: number): number {
   return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * 2 ** 32
 }
@@ -65,7 +65,7 @@ export function checkTrees(fd: number, size: number, meta: Meta): void {
 class Walk {
   private readonly fd: number
   private readonly meta: Meta
-  /** Pages that are there, at most `lastPage` + 1. */
+  /** Number of existing pages, at most `lastPage` + 1. */
   private readonly pages: number
   private readonly page: Buffer
   private readonly open: Root[]

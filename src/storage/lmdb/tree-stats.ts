@@ -1,5 +1,5 @@
-/** How many pages of the file the trees take. */
-/** Of one tree; its package does not describe them. */
+/** Number of pages used by the trees. */
+/** Statistics of a tree, which the package's types do not describe. */
 interface TreeStats {
   readonly treeBranchPageCount: number
   readonly treeLeafPageCount: number

@@ -1,6 +1,6 @@
 import { StorageError } from '../storage.ts'
 
-/** @param what is wrong, and where in the file */
+/** @param what the problem and its location in the file */
 export function unreadable(file: string, what: string, cause?: unknown): StorageError {
   return new StorageError(
     'UNREADABLE',
@@ -14,7 +14,7 @@ export function toStorageError(cause: unknown, what: string): StorageError {
   return new StorageError('IO', `${what}: ${text}`, cause)
 }
 
-/** @throws StorageError for the databases of another program */
+/** @throws StorageError for databases of another program */
 export function checkNames(names: Iterable<unknown>, ours: readonly unknown[], file: string): void {
   for (const name of names)
     if (!ours.includes(name))

@@ -1,4 +1,4 @@
-/** A store in memory. With `keeps` it behaves like a disk within the process, which is what tests of restarts need. */
+/** A store in memory. With `keeps` it keeps data like a disk for the lifetime of the process, for tests of restarts. */
 import type { Storage, StorageWrite } from '../storage.ts'
 
 interface StoredSegment {
@@ -90,7 +90,7 @@ export class MemoryStorage implements Storage {
     return this.logs.get(log)?.get(segment)?.records.get(index)
   }
 
-  /** Writes that make an empty store equal, as it is at this moment. @param wanted which logs */
+  /** The current contents as writes that recreate them in an empty store. @param wanted which logs */
   protected everything(wanted: (log: number) => boolean): IterableIterator<StorageWrite> {
     const writes: StorageWrite[] = []
     for (const [key, value] of this.metadata) writes.push({ op: 'put', key, value })
