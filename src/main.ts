@@ -196,7 +196,7 @@ function reloadOnSignal(
       const { draft } = configuration(options)
       node.reload(draft.settings())
       setLevels(draft)
-      logger.info({}, 'configuration and certificates read again')
+      logger.info({}, 'configuration and certificates reloaded')
     } catch (error) {
       logger.error(
         { err: error },

@@ -211,7 +211,7 @@ export class Member {
           this.activate(action.epoch)
           break
         case 'deactivate':
-          this.options.logger.warn({ active: action.owner }, 'this node is not the active one any more')
+          this.options.logger.warn({ active: action.owner }, 'this node is no longer active')
           this.endSession(`node ${action.owner} is active now`)
           break
         default:

@@ -112,9 +112,8 @@ export class NatsEngine implements Engine {
 
   private disconnected(): void {
     this.connected = false
-    if (!this.closed) this.logger.warn({}, 'the connection to NATS is lost')
-    for (const { reject } of this.pending.values())
-      reject(new EngineError('AWAY', 'the connection to NATS is lost'))
+    if (!this.closed) this.logger.warn({}, 'connection to NATS lost')
+    for (const { reject } of this.pending.values()) reject(new EngineError('AWAY', 'connection to NATS lost'))
     this.pending.clear()
   }
 

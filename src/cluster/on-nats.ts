@@ -17,7 +17,10 @@ export function clusterOnNats(settings: ClusterSettings, dir: string): ClusterMe
         clock: systemClock,
         notice: (text) => logger.warn({}, text),
         damaged: (damage) =>
-          logger.error(damage, 'the data folder is damaged: what fails its check is left out and kept aside'),
+          logger.error(
+            damage,
+            'the data folder is damaged: values that fail their check are skipped and kept aside',
+          ),
       }),
     fatal: endProcess,
   })

@@ -53,7 +53,7 @@ export class PeerTls {
       this.options = options
       this.seen = stamp
       this.changed(options)
-      this.logger.info({}, 'the certificate of the peer port was read again')
+      this.logger.info({}, 'certificate of the peer port reloaded')
     } catch (error) {
       this.logger.warn(
         { err: (error as Error).message },

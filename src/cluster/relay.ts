@@ -91,7 +91,7 @@ export class Relay implements Receiver {
     }
     this.keepTrying(socket, attempt)
       .catch((error) => {
-        this.options.logger.error({ err: error }, 'a client cannot be passed on')
+        this.options.logger.error({ err: error }, 'cannot relay a client')
         socket.destroy()
       })
       .finally(() => {

@@ -20,7 +20,7 @@ export async function loadDefinitionFiles(model: Model, path: string, skipUnchan
   for (const { text } of texts) hash.update(text).update('\0')
   const digest = hash.digest('base64')
   if (skipUnchanged && model.parameters.global(HASH) === digest) {
-    model.logger.info({ path }, 'definitions are as they were at the last start: not loaded again')
+    model.logger.info({ path }, 'definitions are unchanged since the last start: not imported again')
     return
   }
   for (const { file, text } of texts) {

@@ -186,10 +186,7 @@ async function importParameter(model: Model, vhost: Vhost, p: Json): Promise<voi
     model.parameters.set({ vhost: vhost.name, component, name, value })
   } else {
     model.parameters.set({ vhost: vhost.name, component, name, value })
-    model.logger.warn(
-      { component, name, vhost: vhost.name },
-      'parameter of a feature that is not there: kept',
-    )
+    model.logger.warn({ component, name, vhost: vhost.name }, 'parameter of an unsupported feature: kept')
   }
 }
 
@@ -208,7 +205,7 @@ async function importObjects(
     const [name, type] = [text(x, 'name'), textOr(x, 'type', 'direct')]
     if (vhost.exchanges.has(name)) continue
     if (!isExchangeType(type)) {
-      model.logger.warn({ exchange: name, type }, 'exchange of a type that is not there: left out')
+      model.logger.warn({ exchange: name, type }, 'exchange of an unknown type: skipped')
       continue
     }
     declareExchange(broker, caller(vhost), {

@@ -101,7 +101,7 @@ export function flag(body: Json, name: string, byDefault = false): boolean {
   return v === undefined ? byDefault : v === true || v === 'true'
 }
 
-const notActive = new HttpError(503, 'service_unavailable', 'there is no broker on this node just now')
+const notActive = new HttpError(503, 'service_unavailable', 'this node has no active broker at the moment')
 
 /** @throws HttpError 503 */
 export function activeOn({ active }: ManagedNode): ManagedBroker {

@@ -22,7 +22,10 @@ export class Alone implements Membership {
     const logger = host.loggers.other
     this.storage = await openStorage(host, logger)
     this.storage.onDamage?.((damage) =>
-      logger.error(damage, 'the data folder is damaged: what fails its check is left out and kept aside'),
+      logger.error(
+        damage,
+        'the data folder is damaged: values that fail their check are skipped and kept aside',
+      ),
     )
     await host.openBroker(this.storage)
   }

@@ -56,7 +56,7 @@ export class Endpoints {
     this.loadManagement()
       .then((server) => server.take(socket, client, owner))
       .catch((error) => {
-        this.node.logger.error({ err: error }, 'an HTTP client cannot be taken')
+        this.node.logger.error({ err: error }, 'cannot take over an HTTP client')
         socket.destroy()
       })
   }

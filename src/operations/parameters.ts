@@ -11,7 +11,7 @@ export const SHOVEL = 'shovel'
 /** Of features that RabbitMQ has and Leveret has not: kept and given back. */
 const withoutEffect = ['federation', 'federation-upstream', 'federation-upstream-set', 'tracing', 'mqtt']
 
-export const NO_EFFECT = 'a parameter of a feature that is not there: kept, without effect'
+export const NO_EFFECT = 'a parameter of an unsupported feature: kept, without effect'
 
 export class UnknownComponent extends InvalidRequest {
   constructor(component: string) {

@@ -47,7 +47,7 @@ export class UserStore implements UserJournal {
   private read<T>(kind: Kind, fits: (stored: Fields) => boolean): T[] {
     const out: T[] = []
     this.objects.restore<Fields>(`${kind}:`, (stored) => {
-      if (!fits(stored)) throw new Error('something is missing in it')
+      if (!fits(stored)) throw new Error('a field is missing')
       out.push(stored as T)
     })
     return out

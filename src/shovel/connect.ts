@@ -138,7 +138,7 @@ function networkStream(
 
 /** Without a password: whoever may set the parameter is checked then. */
 async function insideStream({ user, password }: AmqpAddress, server: Server | undefined): Promise<Duplex> {
-  if (server === undefined) throw new LinkError('there is no broker on this node just now')
+  if (server === undefined) throw new LinkError('this node has no active broker at the moment')
   const { users } = server
   let principal = shovelItself
   if (user !== undefined) {

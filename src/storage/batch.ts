@@ -21,7 +21,7 @@ export interface BatchSource {
 /** The awaited changes will not be written: the broker was closed, or another node is active. */
 export class Abandoned extends Error {
   constructor() {
-    super('the broker has been closed before this was written')
+    super('the broker was closed before this was written')
   }
 }
 
@@ -212,7 +212,7 @@ export class GroupCommit {
    */
   private lost(cause: unknown): StoreFailure {
     this.closed = true
-    const failure = new StoreFailure('a batch could not be put together', { cause })
+    const failure = new StoreFailure('a batch could not be built', { cause })
     this.clock.defer(() => {
       throw failure
     })

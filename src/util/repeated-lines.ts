@@ -32,7 +32,7 @@ export class RepeatedLines {
       this.kinds.set(what, kind)
     }
     if (kind.minute !== minute) {
-      if (kind.leftOut > 0) this.logger.warn({ leftOut: kind.leftOut }, `${what}: lines left out`)
+      if (kind.leftOut > 0) this.logger.warn({ leftOut: kind.leftOut }, `${what}: lines suppressed`)
       kind.minute = minute
       kind.lines = kind.leftOut = 0
     }

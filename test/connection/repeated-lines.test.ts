@@ -23,7 +23,7 @@ it('of each kind so many lines a minute are logged, and the others are counted',
   repeated.warn({ again: true }, 'a')
   repeated.warn({ again: true }, 'b')
   expect(lines.slice(-3)).toEqual([
-    [{ leftOut: 5 }, 'a: lines left out'],
+    [{ leftOut: 5 }, 'a: lines suppressed'],
     [{ again: true }, 'a'],
     [{ again: true }, 'b'],
   ])

@@ -285,7 +285,7 @@ describe('parameters', () => {
       const parameter = await put('parameters/federation-upstream/%2F/u', { value: { uri: 'amqp://' } })
       expect([parameter.status, parameter.headers.get('warning')]).toEqual([
         201,
-        '299 leveret "a parameter of a feature that is not there: kept, without effect"',
+        '299 leveret "a parameter of an unsupported feature: kept, without effect"',
       ])
       for (const [name, definition] of [
         ['ha', { 'ha-mode': 'all', 'ha-sync-mode': 'automatic' }],

@@ -62,7 +62,7 @@ export class DelayedMessages {
     this.aside = new Aside({
       now: () => clock.now(),
       parked: ({ number }, error) =>
-        failures.note('message', { delayed: number }, error, 'message set aside: it cannot be handled'),
+        failures.note('message', { delayed: number }, error, 'message parked: it cannot be handled'),
     })
     if (commit.keeps) commit.onApplied(() => this.applied())
   }

@@ -118,7 +118,7 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
     live > count ||
     tailAt > state.length
   )
-    throw new RangeError('it is no state of a segment')
+    throw new RangeError('not a valid segment state')
   segment.packedStates = keptStates(state.subarray(FIXED_BYTES, tailAt))
   decodeTail(segment, Buffer.from(state.buffer, state.byteOffset + tailAt, state.byteLength - tailAt))
   return { segment, liveBytes: view.getFloat64(16, true) }

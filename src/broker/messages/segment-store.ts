@@ -119,7 +119,8 @@ export class SegmentStore implements BatchSource {
       try {
         if (state === undefined) throw new RangeError('its checksum is wrong')
         decoded = decodeState(number, state)
-        if (decoded.segment.base < next.message) throw new RangeError('its numbers belong to another one')
+        if (decoded.segment.base < next.message)
+          throw new RangeError('its sequence numbers overlap with those of another segment')
       } catch (error) {
         // Its sequence numbers are not reused.
         unknown += SEGMENT_MESSAGES_MAX

@@ -137,7 +137,7 @@ function settle(
   try {
     json = answer === '' ? undefined : (JSON.parse(answer) as { reason?: unknown })
   } catch {
-    reject(new CtlError(`the answer is no JSON (status ${status})`, EXIT_SOFTWARE))
+    reject(new CtlError(`the response is not JSON (status ${status})`, EXIT_SOFTWARE))
     return
   }
   if (status < 300) resolve(json)

@@ -112,7 +112,7 @@ async function awaitEnd(c: Context): Promise<void> {
     }
     await sleep(AWAIT_MS)
   }
-  throw new CtlError('the broker is still there', 75)
+  throw new CtlError('the broker is still running', 75)
 }
 
 const AWAIT_MS = 100

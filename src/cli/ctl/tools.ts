@@ -116,7 +116,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
 async function replicas(c: Context, kind: 'quorum' | 'stream'): Promise<Result> {
   const path = queueOf(c)
   const q = await orElse(c.client.get<Row>(path), 'not_found', EXIT_UNAVAILABLE)
-  if (q['type'] !== kind) throw new CtlError(`the queue is no ${kind} queue`, EXIT_UNAVAILABLE)
+  if (q['type'] !== kind) throw new CtlError(`the queue is not a ${kind} queue`, EXIT_UNAVAILABLE)
   const row = { node: q['node'], state: 'leader', members: q['members'], messages: q['messages'] }
   return { rows: [row], columns: ['node', 'state', 'members', 'messages'] }
 }

@@ -82,7 +82,7 @@ function keep(logger: Logger, r: Request, p: Parameter): void {
     r.model.parameters.set(p)
     return
   }
-  logger.warn({ vhost, component, name }, 'a parameter of a feature that is not there: kept, without effect')
+  logger.warn({ vhost, component, name }, 'a parameter of an unsupported feature: kept, without effect')
   r.warn(NO_EFFECT)
   r.model.parameters.set(p)
 }
