@@ -16,6 +16,7 @@ import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
+import type { BodyField } from './schemas/body-field.ts'
 
 /** In which Erlang prints a term. */
 const LINE_COLUMNS = 80
@@ -163,12 +164,13 @@ export function notAuthorised(reason: string): HttpError {
 }
 
 /** One request: parameters, query and body as they came, and who sent it. */
-export class Request {
+export class Request<Field extends string = string> {
   readonly node: ManagedNode
   readonly user: Principal
   readonly params: Record<string, string>
   readonly query: ListQuery & Record<string, string | undefined>
-  readonly body: Json
+  /** Checked against the schema of the route; the type knows its fields. */
+  readonly body: { readonly [F in Field]?: unknown }
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
 
@@ -179,7 +181,7 @@ export class Request {
     this.reply = reply
     this.params = (raw.params ?? {}) as Record<string, string>
     this.query = firstOfEach((raw.query ?? {}) as Record<string, string | string[]>)
-    this.body = (raw.body ?? {}) as Json
+    this.body = (raw.body ?? {}) as { readonly [F in Field]?: unknown }
   }
 
   /** The broker of the moment. @throws HttpError 503 */
@@ -288,7 +290,7 @@ export class Request {
   }
 
   /** @throws HttpError 400 */
-  text(name: string): string {
+  text(name: Field): string {
     const v = this.body[name]
     if (typeof v !== 'string') throw missingKeys([name])
     return v
@@ -302,12 +304,10 @@ function firstOfEach(query: Record<string, string | string[]>): Request['query']
   return out
 }
 
-export type Handler = (r: Request) => unknown
-
 /** Adds a route; every answer is JSON, and nothing is sent where the handler has set 204 or 201. */
-export type AddRoute = (
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-  path: string,
+export type AddRoute = <Method extends 'GET' | 'PUT' | 'POST' | 'DELETE', Path extends string>(
+  method: Method,
+  path: Path,
   tag: Tag,
-  handler: Handler,
+  handler: (r: Request<BodyField<`${Method} ${Path}`>>) => unknown,
 ) => void

@@ -1,11 +1,10 @@
 /** What routes of the HTTP API are tried with. */
+import type { Schema } from '../../src/management/schemas/base.ts'
 
 interface Operation {
   readonly parameters: readonly { readonly name: string; readonly in: string }[]
   readonly requestBody?: { readonly content: Record<string, { readonly schema: { readonly $ref: string } }> }
 }
-
-type Schema = { readonly [keyword: string]: unknown }
 
 export interface FuzzCall {
   readonly method: string
@@ -119,8 +118,8 @@ function fitting(schema: Schema): string {
 }
 
 function bodies(name: string, schema: Schema): string[] {
-  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>)
-  const required = (schema['required'] ?? []) as string[]
+  const properties = Object.entries(schema.properties ?? {})
+  const required = schema.required ?? []
   const out = [...values]
   for (const [member] of properties)
     for (const value of values) {

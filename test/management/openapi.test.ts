@@ -3,6 +3,8 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
+import type { AddRoute } from '../../src/management/http.ts'
+import type { Schema } from '../../src/management/schemas/base.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { CH, consume, deliveries } from '../support/session.ts'
 import { table, Wire } from '../support/wire.ts'
@@ -222,5 +224,20 @@ describe('what is kept beside', () => {
     })
     expect((await http.delete('vhosts/kept/deletion/protection')).status).toBe(204)
     expect((await http.delete('vhosts/kept')).status).toBe(204)
+  })
+})
+
+describe('what does not compile', () => {
+  const add: AddRoute = () => {}
+
+  it('is a field of a body that the schema of the route does not have, and a misspelt keyword', () => {
+    add('PUT', 'cluster-name', 'administrator', (r) => r.body['name'])
+    // @ts-expect-error: the schema has no such field
+    add('PUT', 'cluster-name', 'administrator', (r) => r.body['nmae'])
+    // @ts-expect-error: this route takes no body
+    add('GET', 'overview', 'management', (r) => r.body['name'])
+    // @ts-expect-error: the keyword is minimum
+    const count: Schema = { type: 'integer', minimun: 0 }
+    expect(count.minimum).toBeUndefined()
   })
 })

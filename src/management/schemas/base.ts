@@ -1,8 +1,28 @@
 /** Words for JSON schemas (2020-12, as OpenAPI 3.1 has them). */
 
+/** The keywords in use: a misspelt one does not compile. */
 export interface Schema {
-  readonly [keyword: string]: unknown
+  readonly type?: string | readonly string[]
+  readonly enum?: readonly unknown[]
+  readonly pattern?: string
+  readonly minimum?: number
+  readonly exclusiveMinimum?: number
+  readonly minProperties?: number
+  readonly items?: Schema
+  readonly anyOf?: readonly Schema[]
+  readonly properties?: { readonly [name: string]: Schema }
+  readonly required?: readonly string[]
+  readonly additionalProperties?: boolean
+  readonly description?: string
+  readonly $ref?: string
 }
+
+/** The schema of a request body with these fields, by which handlers are checked. */
+export interface RequestSchema<Field extends string> extends Schema {
+  readonly properties: { readonly [F in Field]: Schema }
+}
+
+type Fields = { readonly [name: string]: Schema }
 
 export const text: Schema = { type: 'string' }
 export const textOrNull: Schema = { type: ['string', 'null'] }
@@ -43,13 +63,13 @@ export function object(
 }
 
 /** A request body: these are needed, those are known; others are ignored, as RabbitMQ does. */
-export function request(
-  required: { readonly [name: string]: Schema },
-  optional: { readonly [name: string]: Schema } = {},
-): Schema {
+export function request<R extends Fields, O extends Fields = Record<never, Schema>>(
+  required: R,
+  optional?: O,
+): RequestSchema<(keyof R | keyof O) & string> {
   return {
     type: 'object',
-    properties: { ...required, ...optional },
+    properties: { ...required, ...optional } as { [F in (keyof R | keyof O) & string]: Schema },
     required: Object.keys(required),
   }
 }

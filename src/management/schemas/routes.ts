@@ -2,7 +2,7 @@
 import { faults } from './fault-routes.ts'
 import { queries, type RouteDoc } from './route-doc.ts'
 
-const docs: { readonly [route: string]: RouteDoc } = {
+export const docs = {
   'GET overview': { summary: 'Overview of the broker', answer: 'Overview' },
   'GET cluster-name': { summary: 'The name of the cluster', answer: 'Name' },
   'PUT cluster-name': { summary: 'Names the cluster', body: 'NameRequest' },
@@ -370,11 +370,11 @@ const docs: { readonly [route: string]: RouteDoc } = {
   'GET global-parameters/:name': { summary: 'One global parameter', answer: 'GlobalParameter' },
   'PUT global-parameters/:name': { summary: 'Sets a global parameter', body: 'ParameterRequest' },
   'DELETE global-parameters/:name': { summary: 'Removes a global parameter' },
-}
+} as const satisfies { readonly [route: string]: RouteDoc }
 
 /** @throws Error for a route without a row */
 export function routeDoc(method: string, path: string): RouteDoc {
-  const doc = docs[`${method} ${path}`]
+  const doc = (docs as { readonly [route: string]: RouteDoc })[`${method} ${path}`]
   if (doc === undefined) throw new Error(`no description of ${method} ${path}`)
   return doc
 }
