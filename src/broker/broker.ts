@@ -49,7 +49,7 @@ export interface BrokerSettings {
   readonly messageBytesMax?: number | undefined
   /** Behaviour that depends on the announced version. */
   readonly semantics?: Semantics | undefined
-  /** Returns a number from 0 up to 1, exclusive. Default: Math.random. */
+  /** A number from 0 up to 1, exclusive. Default: a random one. */
   readonly random?: (() => number) | undefined
   /** Infinity = no limit. */
   readonly limits?:
