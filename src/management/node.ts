@@ -33,7 +33,7 @@ export function totals({ model: { broker }, server }: ManagedBroker): Totals {
   return { consumers, channels, queues: broker.count('queues'), exchanges: broker.count('exchanges') }
 }
 
-/** What the system allows; a usual number where it does not tell. */
+/** The system's limit, or a common default if it is unknown. */
 export const FILES_MAX = descriptorLimit() ?? 1_048_576
 
 /** What a limit that is not set is shown as. */

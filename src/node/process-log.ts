@@ -45,9 +45,9 @@ export class ProcessLog {
     }
   }
 
-  /** @param usual what the command line says; undefined = the configuration's */
-  configure(draft: ConfigBuilder, usual: string | undefined): void {
-    const level = usual ?? levelOf(draft.logLevel)
+  /** @param given level from the command line; undefined = the configuration's */
+  configure(draft: ConfigBuilder, given: string | undefined): void {
+    const level = given ?? levelOf(draft.logLevel)
     this.logger.level = level
     for (const [category, child] of this.categories) {
       const own = draft.logLevels.get(category)

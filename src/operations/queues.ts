@@ -92,7 +92,7 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
 }
 
-/** What a vhost, or else the node, has as usual. */
+/** The default queue type of a vhost, or else of the node. */
 export function defaultKind(broker: Broker, vhost: Vhost): QueueKind {
   const own = vhost.info.defaultQueueType
   return queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic

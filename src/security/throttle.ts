@@ -3,7 +3,7 @@ import { LOGIN_ADDRESSES_MAX, LOGIN_DELAY_MS_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSE
 
 /** ms after which an address has a clean slate again. */
 const FORGET_MS = 60_000
-/** Failures that cost no more than the usual pause. */
+/** Failures with the shortest delay. */
 const FREE_FAILURES = 3
 
 export type LoginProtocol = 'amqp091' | 'http'

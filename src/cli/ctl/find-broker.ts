@@ -14,6 +14,6 @@ export function brokerFolder(
 ): string {
   const given = named ?? environment[DATA_DIR_VARIABLE]
   if (given !== undefined && given !== '') return resolve(given)
-  const usual = resolve(DEFAULT_DATA_DIR)
-  return [usual, ...WELL_KNOWN].find(runs) ?? usual
+  const byDefault = resolve(DEFAULT_DATA_DIR)
+  return [byDefault, ...WELL_KNOWN].find(runs) ?? byDefault
 }

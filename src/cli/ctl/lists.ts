@@ -19,15 +19,15 @@ const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'pr
 
 /** Queues that answer are here and online, all of them: there is one node. */
 async function queues(c: Context): Promise<Result> {
-  const usual = c.args.length > 0 ? c.args : ['name', 'messages']
-  if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: usual }
+  const shown = c.args.length > 0 ? c.args : ['name', 'messages']
+  if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: shown }
   const found = await c.client.get<Row[]>(`queues/${enc(c.vhost)}`)
   const rows = found.map((q) => ({
     ...q,
     pid: q['node'],
     owner_pid: (q['owner_pid_details'] as Row | undefined)?.['name'],
   }))
-  return { rows, columns: usual }
+  return { rows, columns: shown }
 }
 
 /** Limits of one vhost or user, or of all. */

@@ -73,9 +73,9 @@ export function Exchanges() {
   )
 }
 
-function AddExchange({ vhost: usual }: { vhost: string }) {
+function AddExchange({ vhost: first }: { vhost: string }) {
   const types = usePoll<Overview>('overview', 60_000).data?.exchange_types.map((t) => t.name) ?? ['direct']
-  const [target, vhostField] = useVhostField(usual)
+  const [target, vhostField] = useVhostField(first)
   const [name, setName] = useState('')
   const [type, setType] = useState('direct')
   const [durable, setDurable] = useState(true)

@@ -133,8 +133,8 @@ export function Queues() {
   )
 }
 
-function AddQueue({ vhost: usual }: { vhost: string }) {
-  const [target, vhostField] = useVhostField(usual)
+function AddQueue({ vhost: first }: { vhost: string }) {
+  const [target, vhostField] = useVhostField(first)
   const [name, setName] = useState('')
   const [type, setType] = useState('')
   const [durable, setDurable] = useState(true)
