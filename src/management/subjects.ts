@@ -82,7 +82,7 @@ export type QueueSums = readonly number[]
 
 export function queueSums(...vhosts: readonly Vhost[]): QueueSums {
   const sums = new Array<number>(queueNames.length).fill(0)
-  for (const v of vhosts) for (const q of v.queues.values()) add(sums, queueSubject.read(q), 0)
+  for (const v of vhosts) addQueues(sums, v, 0)
   return sums
 }
 
@@ -119,7 +119,7 @@ export const vhostSubject = of<VhostSums>(
         add(out, [counters.confirmed, counters.returned, counters.dropped], 1)
       add(out, [c.octetsReceived, c.octetsSent], 4)
     }
-    addQueues(out, vhost, 6)
+    add(out, queues, 6)
     return out
   },
   { wide: true },
@@ -139,7 +139,7 @@ export const wholeSubject = of<WholeSums>(
     if (active === undefined) return new Array<number>(wholeNames.length).fill(0)
     const { counters } = active.model.broker
     const sums = [...queueCounterNames.map((n) => counters.goneQueues[n]), 0, 0]
-    for (const v of broker.vhosts.values()) addQueues(sums, v, 0)
+    add(sums, queues, 0)
     return [...trafficNames.map((n) => counters[n]), ...churnNames.map((n) => counters[n]), ...sums]
   },
   { long: true },
