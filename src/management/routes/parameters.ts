@@ -43,9 +43,9 @@ export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
     const isNew = rows(r).every((p) => p.name !== name)
     const { value } = r.body
     checkParameterSize(value)
-    if (component === LIMITS && name !== 'limits')
+    if (component === VHOST_LIMITS && name !== 'limits')
       throw badRequest(`the limits of a vhost are 'limits', not '${name}'`)
-    if (component === LIMITS) setVhostLimits(r.broker, vhost, value)
+    if (component === VHOST_LIMITS) setVhostLimits(r.broker, vhost, value)
     else if (component === OPERATOR_POLICY)
       await setPolicy(r.broker, vhost, policyRequest(name, (value ?? {}) as Json), true)
     else keep(logger, r, { vhost: vhost.name, component, name, value })

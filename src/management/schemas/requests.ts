@@ -84,5 +84,5 @@ export const requests = {
   GrowRequest: request({ vhost_pattern: text, queue_pattern: text, strategy: text }),
   BackupRequest: request({ path: text }),
   EmptyRequest: request({}),
-  DefinitionsRequest: { type: 'object' },
-} as const satisfies Record<string, Schema>
+  DefinitionsRequest: { type: 'object' } satisfies Schema,
+} as const
