@@ -61,6 +61,11 @@ export const nobody: Principal = {
   access: () => undefined,
 }
 
+/** Objects of JSON have no prototype here, so that nothing makes a text of them. */
+function brief(part: unknown): string {
+  return typeof part === 'object' && part !== null ? 'an object' : String(part)
+}
+
 /** An answer other than 200. */
 export class HttpError extends Error {
   readonly status: number
@@ -69,7 +74,7 @@ export class HttpError extends Error {
   readonly reason: string | readonly unknown[]
 
   constructor(status: number, error: string, reason: string | readonly unknown[]) {
-    super(typeof reason === 'string' ? reason : reason.join(': '))
+    super(typeof reason === 'string' ? reason : reason.map(brief).join(': '))
     this.status = status
     this.error = error
     this.reason = reason

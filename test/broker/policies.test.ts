@@ -180,7 +180,9 @@ describe('a policy', () => {
   it('is refused where it makes no sense', async () => {
     const set = (definition: Definition, more: object = {}): Promise<void> =>
       broker.setPolicy({ name: 'p', pattern: '.*', definition, ...more })
-    await expect(set({ nonsense: 1 })).rejects.toThrow('[<<"nonsense">>] are not recognised policy settings')
+    await expect(set({ nonsense: 1 })).rejects.toThrow(
+      '[{<<"nonsense">>,1}] are not recognised policy settings',
+    )
     await expect(set({ 'message-ttl': -1 })).rejects.toThrow('-1 is not a valid message TTL')
     await expect(set({ overflow: 'no' })).rejects.toThrow('<<"no">> is not a valid overflow value')
     await expect(set({ 'max-age': '5 days' })).rejects.toThrow('is not a valid max age')
@@ -188,7 +190,7 @@ describe('a policy', () => {
     await expect(set({ expires: 1 }, { pattern: '(' })).rejects.toThrow(
       'pattern should be regular expression',
     )
-    await expect(set({ expires: 1 }, { applyTo: 'cats' })).rejects.toThrow('apply-to should be one of')
+    await expect(set({ expires: 1 }, { applyTo: 'cats' })).rejects.toThrow("apply-to 'cats' unrecognised; should be one of")
     await expect(
       broker.setPolicy(
         { name: 'p', pattern: '.*', definition: { 'dead-letter-exchange': 'x' } },

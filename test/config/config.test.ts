@@ -188,7 +188,7 @@ describe('on the command line', () => {
     await w.channel(1)
     writeFileSync(name, 'vm_memory_high_watermark.absolute = 1KB')
     p.child.kill('SIGHUP')
-    await until(() => p.lines.some((l) => l.includes('read again')), 'the reload')
+    await until(() => p.lines.some((l) => l.includes('certificates reloaded')), 'the reload')
     w.publish(1, { routingKey: 'nowhere' })
     expect((await w.expect(0, MethodId.ConnectionBlocked)).reason).toBe('low on memory')
     writeFileSync(name, 'vm_memory_high_watermark.absolute = 1TB')

@@ -143,10 +143,10 @@ describe('leveret backup', () => {
     mkdirSync(join(dir, 'full'))
     writeFileSync(join(dir, 'full', 'mine'), '')
     const full = await runCli(['backup', join(dir, 'full'), '--data-dir', dataDir])
-    expect([full.code, full.stderr]).toEqual([70, expect.stringContaining('is not empty')])
+    expect([full.code, full.stderr]).toEqual([69, expect.stringContaining('is not empty')])
     expect(readdirSync(join(dir, 'full'))).toEqual(['mine'])
     const file = await runCli(['backup', join(dir, 'full', 'mine', 'x'), '--data-dir', dataDir])
-    expect([file.code, file.stderr]).toEqual([70, expect.stringContaining('ENOTDIR')])
+    expect([file.code, file.stderr]).toEqual([69, expect.stringContaining('ENOTDIR')])
     const url = `http://guest:guest@127.0.0.1:${broker.managementPort}`
     const far = await runCli(['backup', join(dir, 'far'), '--url', url])
     expect([far.code, far.stderr]).toEqual([77, expect.stringContaining('control socket only')])

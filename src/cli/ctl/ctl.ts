@@ -111,7 +111,8 @@ async function run(args: readonly string[], tool: string, terminal: Terminal): P
   if (command === undefined) throw notFound(name, all, tool)
   if (asksForHelp) return terminal.out(helpOf(name, command, tool))
   const how = check(name, command, { values, positionals: rest }, tool)
-  if (values['dry-run'] === true) return
+  // A command with such an option of its own says more than that it could be run.
+  if (values['dry-run'] === true && command.options?.includes('dry-run') !== true) return
   await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal })
 }
 
