@@ -1,11 +1,11 @@
-/** The beats of the active node: records that show, once they were read back, that its epoch was current when it sent them. */
+/** Beats of the active node: records which, once read back, prove that its epoch was current when it sent them. */
 import type { Clock } from '../util/clock.ts'
 import type { Engine } from './engine.ts'
 import { encodeBeat } from './record.ts'
 
-/** Beats whose append has not ended. */
+/** Maximum number of beats whose append is pending. */
 const OPEN_MAX = 8
-/** Beats that are remembered. */
+/** Maximum number of beats that are remembered. */
 const SENT_MAX = 32
 
 export class Beats {
@@ -21,7 +21,7 @@ export class Beats {
     this.clock = clock
   }
 
-  /** One more, unless there was one in the last `everyMs`. */
+  /** Appends a beat, unless one was sent within the last `everyMs`. */
   beat(epoch: number, everyMs: number): void {
     const now = this.clock.elapsed()
     if (now - this.last < everyMs || this.open >= OPEN_MAX) return
@@ -33,21 +33,21 @@ export class Beats {
     this.engine
       .append(encodeBeat(epoch, number))
       .catch(() => {
-        // What is not read back does not count.
+        // A beat that is not read back does not count.
       })
       .finally(() => {
         this.open--
       })
   }
 
-  /** When the beat was sent that was read back; undefined where it is not one of those. */
+  /** Returns when a beat that was read back had been sent; undefined if it is not a remembered one. */
   readBack(number: number): number | undefined {
     const at = this.sent.get(number)
     this.sent.delete(number)
     return at
   }
 
-  /** Those of an epoch that is over count no more. */
+  /** Beats of an epoch that has ended no longer count. */
   forget(): void {
     this.sent.clear()
     this.last = Number.NEGATIVE_INFINITY

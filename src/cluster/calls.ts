@@ -1,14 +1,16 @@
-/** How nodes talk: heartbeats to all, and requests that one node answers. */
+/** Messages between nodes: heartbeats to all nodes, and requests that one node answers. */
 import type { Clock } from '../util/clock.ts'
 import type { Engine } from './engine.ts'
 import { type Call, CallCodec, type Heartbeat } from './heartbeat.ts'
 
-/** Requests that wait for their answers. */
+/** Maximum number of requests that wait for an answer. */
 const WAITING_MAX = 64
 
 export interface CallListener {
   heard(heartbeat: Heartbeat): void
-  /** Asked of everybody; undefined where it is another node's to answer. @throws Error that the asker is told */
+  /**
+   * Called on every node; undefined if another node has to answer. @throws Error whose text is sent to the requester
+   */
   promote(node: string): Promise<void> | undefined
 }
 
@@ -20,7 +22,7 @@ export class Calls {
   private readonly waiting = new Map<string, (error: string | undefined) => void>()
   private count = 0
 
-  /** @param name of this node in this run */
+  /** @param name identifies this node in its current run */
   constructor(engine: Engine, clock: Clock, secret: string, name: string) {
     this.engine = engine
     this.clock = clock
@@ -28,7 +30,7 @@ export class Calls {
     this.name = name
   }
 
-  /** Returns how to stop listening. */
+  /** Returns a function that stops listening. */
   listen(listener: CallListener): () => void {
     return this.engine.hear((bytes) => {
       const call = this.codec.decode(bytes)
@@ -53,7 +55,7 @@ export class Calls {
         this.waiting.get(call.id)?.(call.error)
         break
       default:
-        // A newer release may call what this one does not know.
+        // A newer release may send calls that this one does not know.
         call satisfies never
     }
   }
@@ -62,7 +64,9 @@ export class Calls {
     this.engine.say(this.codec.encode(call))
   }
 
-  /** Asks whoever can answer. @throws Error with what the answer says, or that none has come */
+  /**
+   * Sends a request to whichever node can answer it. @throws Error with the reason in the answer, or if none arrives
+   */
   promote(node: string, timeoutMs: number): Promise<void> {
     if (this.waiting.size >= WAITING_MAX)
       return Promise.reject(new Error('too many requests wait for answers'))

@@ -1,4 +1,4 @@
-/** A node of a cluster as its process sees it: the broker is open while the node is the active one, clients are passed on otherwise. */
+/** A process as a node of a cluster: the broker is open while the node is active; otherwise clients are relayed. */
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
@@ -19,15 +19,15 @@ import { receiveContents, sendContents } from './snapshot.ts'
 import { Trimming } from './trimming.ts'
 import { View } from './view.ts'
 
-/** ms that the start waits for the engine: what it says against this node by then ends the start. */
+/** ms for which the start waits for the engine; if the engine rejects this node within that time, the start fails. */
 const START_MS_MAX = 5000
 const RUN_BYTES = 8
 
 export interface ClusterParts {
-  /** Goes on trying until there is one. @throws EngineError UNFIT */
+  /** Retries until an engine is available. @throws EngineError UNFIT */
   readonly openEngine: (clock: Clock, logger: Logger, signal: AbortSignal) => Promise<Engine>
   readonly stores: (logger: Logger) => ReplicaStores
-  /** Ends the process, or what stands for it. */
+  /** Ends the process, or whatever stands in for it. */
   readonly fatal: (error: Error) => void
 }
 
@@ -184,7 +184,7 @@ export class ClusterMembership implements Membership {
 
   // --- clients ---
 
-  /** The node that has the broker; undefined while nobody is known to have it, or this one has. */
+  /** The node that runs the broker; undefined if no such node is known, or if it is this one. */
   get active(): ActiveNode | undefined {
     const { roles } = this.member ?? {}
     const known = roles?.others.get(roles.owner)?.heartbeat
@@ -221,7 +221,7 @@ export class ClusterMembership implements Membership {
     )
   }
 
-  /** As if the process had ended here: nothing is said to anybody, nothing more is written. */
+  /** As if the process had ended at this point: nobody is notified, and nothing more is written. */
   async kill(): Promise<void> {
     this.trimming?.stop()
     this.relay.endRelays()
@@ -242,7 +242,7 @@ export class ClusterMembership implements Membership {
   }
 }
 
-/** What ends a process: nothing may be confirmed any more. */
+/** Ends the process after a fatal error: nothing may be confirmed any more. */
 export function endProcess(error: Error): void {
   systemClock.defer(() => {
     throw new StoreFailure(error.message, { cause: error })

@@ -1,16 +1,16 @@
 /**
- * What a cluster needs of the machinery beneath it: one log that all nodes append to and read in the same order, and a
- * way to call to each other. Nothing is asked of it beyond that: who may write is decided by reading (ledger.ts).
+ * What a cluster requires of the system beneath it: one log that all nodes append to and read in the same order, and
+ * messages between nodes. Nothing else is required: which node may write is decided by reading the log (ledger.ts).
  */
 
 export type Unsubscribe = () => void
 
 export type EngineErrorCode =
-  /** It is not stored: there is no room. */
+  /** Not stored: there is no room. */
   | 'FULL'
-  /** Nobody knows whether it is stored, or nothing is there to ask. It may be tried again. */
+  /** Whether it is stored is unknown, or the engine cannot be reached. The call may be retried. */
   | 'AWAY'
-  /** This engine may not be used, or refuses us. */
+  /** This engine must not be used, or it refuses this node. */
   | 'UNFIT'
 
 export class EngineError extends Error {
@@ -23,39 +23,39 @@ export class EngineError extends Error {
   }
 }
 
-/** The log as it is. */
+/** The current extent of the log. */
 export interface LogBounds {
-  /** Sequence of the first record that is kept; `last + 1` where there is none. */
+  /** Sequence of the first record that is kept; `last + 1` if there is none. */
   readonly first: number
   readonly last: number
   /** Octets on the disk of one server. */
   readonly bytes: number
-  /** Which log it is: another one where it was deleted and made anew. */
+  /** Identifies the log: changes if the log is deleted and created again. */
   readonly identity: string
-  /** Server that leads, and the others with what they lag behind; empty where there are no servers. */
+  /** The leading server, and the other servers with their lag; empty for an engine without servers. */
   readonly leader: string
   readonly replicas: readonly { readonly name: string; readonly current: boolean; readonly lag: number }[]
 }
 
 export interface LogListener {
-  /** Each record once and in order. The octets are the listener's. */
+  /** Receives each record once and in order. The octets belong to the listener. */
   record(sequence: number, bytes: Uint8Array): void
-  /** Records are gone that were to come next; the first one that is left. Nothing comes any more. */
+  /** The records that come next have been removed; `first` is the first one left. Nothing is delivered after this. */
   gone(first: number): void
 }
 
 export interface Engine {
-  /** Connected, as far as it is known. */
+  /** Connected, as far as is known. */
   readonly connected: boolean
   /** Resolves when a quorum has stored the record. @throws EngineError */
   append(bytes: Uint8Array): Promise<void>
-  /** Reads from that sequence on and goes on with what is appended, until it is told to stop. */
+  /** Delivers the records from that sequence on, and those appended later, until it is stopped. */
   read(from: number, listener: LogListener): Unsubscribe
-  /** Forgets the records below that sequence. @throws EngineError */
+  /** Removes the records below that sequence. @throws EngineError */
   purge(below: number): Promise<void>
   /** @throws EngineError */
   bounds(): Promise<LogBounds>
-  /** Calls to all nodes, this one too; may be lost. */
+  /** Sends a message to all nodes, including this one; it may be lost. */
   say(bytes: Uint8Array): void
   hear(listener: (bytes: Uint8Array) => void): Unsubscribe
   close(): Promise<void>

@@ -1,12 +1,12 @@
-/** A planned switch: the active node stops serving, and writes the record by which another one takes over. */
+/** A planned switch: the active node stops serving, and appends the record by which another node takes over. */
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Roles } from './roles.ts'
 
-/** ms between two records, while the log does not answer. */
+/** ms between two attempts while the log does not answer. */
 const RETRY_MS = 300
 const LOOK_MS = 5
 
-/** @throws Error with what stands against that node as the active one */
+/** @throws Error with the reason why that node cannot become the active one */
 export function checkTarget(node: string, self: string, roles: Roles, now: number): void {
   if (node === self) throw new Error(`node ${node} is the active one`)
   const { heartbeat } = roles.others.get(node) ?? {}
@@ -14,15 +14,15 @@ export function checkTarget(node: string, self: string, roles: Roles, now: numbe
   if (heartbeat.state !== 'standby') throw new Error(`node ${node} is not ready: it is ${heartbeat.state}`)
 }
 
-/** The standby that has most; undefined where none can be heard. */
+/** The standby that has applied the most; undefined if none can be heard. */
 export function bestStandby(roles: Roles, now: number): string | undefined {
   const ready = roles.heardNow(now).filter((h) => h.state === 'standby')
   return ready.sort((a, b) => b.applied - a.applied || (a.node < b.node ? -1 : 1))[0]?.node
 }
 
 /**
- * Writes the record until the epoch has changed. A record that is late may still count, so when it takes too long this
- * node takes over from itself, and serves again under its own new epoch.
+ * Appends the takeover record until the epoch has changed. A delayed record may still count, so if this takes too long
+ * the node takes over from itself, and serves again under its own new epoch.
  */
 export async function handOver(
   roles: Roles,

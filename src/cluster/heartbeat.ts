@@ -1,7 +1,12 @@
-/** What nodes call to each other, in JSON: how they are, five times a second, and what one asks of another. */
+/**
+ * Messages between nodes, in JSON: heartbeats with the state of a node, five times a second, and requests to other
+ * nodes.
+ */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** `opening`: active, and not ready yet. `fenced`: active, and not sure of it at the moment, so it serves nobody. */
+/**
+ * `opening`: active, but not ready yet. `fenced`: active, but currently unable to prove it, so it serves no clients.
+ */
 export type NodeState = 'joining' | 'standby' | 'opening' | 'serving' | 'fenced'
 
 export interface ListenerAddress {
@@ -12,16 +17,16 @@ export interface ListenerAddress {
 export interface Heartbeat {
   readonly kind: 'heartbeat'
   readonly node: string
-  /** Another one each time the node starts. */
+  /** Changes each time the node starts. */
   readonly run: string
   readonly state: NodeState
   readonly epoch: number
-  /** Batches that its store has, and has on disk. */
+  /** Number of batches that its store has applied, and that its store has on disk. */
   readonly applied: number
   readonly flushed: number
-  /** The log is needed from the record behind that one on. */
+  /** The node needs the records of the log after this one. */
   readonly sequence: number
-  /** Where other nodes reach it. */
+  /** Address under which other nodes reach it. */
   readonly host: string
   readonly peerPort: number
   readonly listeners: readonly ListenerAddress[]
@@ -29,7 +34,7 @@ export interface Heartbeat {
   readonly startedAt: number
 }
 
-/** The active node hands over to that one. */
+/** Asks the active node to hand over to that node. */
 export interface PromoteRequest {
   readonly kind: 'promote'
   readonly id: string
@@ -40,7 +45,7 @@ export interface PromoteRequest {
 export interface Answer {
   readonly kind: 'answer'
   readonly id: string
-  /** undefined = done */
+  /** undefined = success */
   readonly error?: string
 }
 
@@ -48,7 +53,7 @@ export type Call = Heartbeat | PromoteRequest | Answer
 
 const TAG_BYTES = 16
 
-/** Calls with a tag that only who knows the secret can make. */
+/** Encodes calls with a tag that only nodes that know the secret can compute. */
 export class CallCodec {
   private readonly secret: string
 
@@ -61,7 +66,7 @@ export class CallCodec {
     return Buffer.concat([this.tag(text), text])
   }
 
-  /** undefined where it is none, or not of this cluster. */
+  /** undefined if it is not a call, or not one of this cluster. */
   decode(bytes: Uint8Array): Call | undefined {
     const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (b.length <= TAG_BYTES) return undefined

@@ -1,4 +1,4 @@
-/** How a node comes to a store that the shared log goes on from: its own, or a copy of another node's. */
+/** How a node obtains a store from which it can follow the shared log: its own, or a copy of another node's. */
 
 import { StorageError } from '../storage/storage.ts'
 import type { Clock } from '../util/clock.ts'
@@ -10,10 +10,10 @@ import { type ReplicaStore, type ReplicaStores, type StoredPlace, storedPlace } 
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 
-/** Why a copy is needed. */
+/** Reason for a copy. */
 export const MISSED = 'the log no longer has what this node has missed'
 
-/** Copies the store of one of these nodes, the best first. @throws Error where none of them gives it */
+/** Copies the store of one of these nodes, trying the best first. @throws Error if none of them provides it */
 export type Copy = (from: readonly Heartbeat[], into: ReplicaStore, signal: AbortSignal) => Promise<void>
 
 export interface JoinOptions {
@@ -24,14 +24,14 @@ export interface JoinOptions {
   readonly copy: Copy
   /** Other nodes that can be heard and have a store. */
   readonly sources: () => readonly Heartbeat[]
-  /** What keeps it waiting; undefined = nothing any more. */
+  /** Called with what the node is waiting for; undefined = nothing any more. */
   readonly problem: (text: string | undefined) => void
 }
 
 export interface Joined {
   readonly store: ReplicaStore
   readonly place: StoredPlace
-  /** Which log it is. */
+  /** Identifies the log. */
   readonly log: string
 }
 
@@ -39,11 +39,14 @@ export class Joining {
   private readonly options: JoinOptions
   private readonly abort = new AbortController()
   private wake: () => void = () => {}
-  /** The store has to be made anew, and why; what it has, where that may be more than the others have. */
+  /**
+   * Set if the store has to be replaced, and why; `number` is the number of its batches if it may have more than other
+   * nodes, otherwise 0.
+   */
   private copyOver: { readonly number: number; readonly why: string } | undefined
-  /** What was logged last. */
+  /** The reason that was logged last. */
   private said: string | undefined
-  /** Why the log was waited for, as it was logged last. */
+  /** The reason for waiting for the log that was logged last. */
   private awayFor: string | undefined
 
   constructor(options: JoinOptions) {
@@ -55,7 +58,7 @@ export class Joining {
     this.wake()
   }
 
-  /** The log begins with the data of another node than this one's. @param begin what this one has */
+  /** The log begins with the data of a node other than this one. @param begin what this node has */
   demandApart(begin: StoredPlace, { node, number }: { node: string; number: number }, log: string): void {
     const why = `the log was begun by node ${node} with ${number} batches in its store, and this one has ${begin.number}`
     const isOld = begin.number === 0 || (begin.log !== undefined && begin.number <= number)
@@ -66,7 +69,9 @@ export class Joining {
     return this.abort.signal.aborted
   }
 
-  /** The next time the store is another node's. @throws StorageError where that would give up what only this node has */
+  /**
+   * The next join copies another node's store. @throws StorageError if that would discard data that only this node has
+   */
   demandCopy(place: StoredPlace, log: string, why: string): void {
     if (place.log === undefined && place.number > 0) throw ownData(why)
     if (why !== this.said) this.options.logger.warn({ why }, 'copying the data of another node')
@@ -75,7 +80,7 @@ export class Joining {
   }
 
   /**
-   * Waits until the engine answers, and for another node where one is needed; undefined where it was stopped meanwhile.
+   * Waits until the engine answers, and for another node if a copy is needed; undefined if it is stopped meanwhile.
    * @throws StorageError; EngineError UNFIT
    */
   async join(): Promise<Joined | undefined> {
@@ -102,7 +107,7 @@ export class Joining {
     return undefined
   }
 
-  /** Again and again until the engine answers. */
+  /** Retries until the engine answers. */
   private async askBounds(): Promise<LogBounds | undefined> {
     for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       try {
@@ -113,7 +118,7 @@ export class Joining {
       } catch (error) {
         if (!(error instanceof EngineError) || error.code === 'UNFIT') throw error
         this.options.problem(error.message)
-        // At the second time: for a moment after a start there is nothing wrong.
+        // Logged from the second attempt on: just after a start, a missing answer is normal.
         if (wait > RETRY_MS_MIN && error.message !== this.awayFor)
           this.options.logger.warn({ err: error.message }, 'waiting for the log')
         if (wait > RETRY_MS_MIN) this.awayFor = error.message
@@ -124,8 +129,8 @@ export class Joining {
   }
 
   /**
-   * Waits for a node that has what is missing. Where there is none the log is asked again: just after all of its servers
-   * have come back, they may say for a while that it begins later than it does.
+   * Waits for a node that has the missing data. If there is none, the log is asked again: just after all of its servers
+   * have restarted, they may report for a while that it begins later than it does.
    */
   private async takeCopy({ number, why }: { number: number; why: string }): Promise<void> {
     const { stores, copy, sources, logger, problem } = this.options
@@ -175,7 +180,7 @@ function ownData(why: string): StorageError {
   )
 }
 
-/** What it has of another log, or of none, counts where this log begins with it. */
+/** Batches that the store has from another log, or from none, count if this log begins with them. */
 function placeIn(stored: StoredPlace, log: string): StoredPlace {
   return stored.log === log
     ? stored

@@ -1,29 +1,29 @@
 /**
- * What the shared log says, record by record: whose epoch it is, and which batches count. It is the only judge of that,
- * and it knows nothing but the records in front of it, so every node comes to the same result.
+ * Interprets the shared log, record by record: who owns the epoch, and which batches count. Nothing else decides that,
+ * and the only input is the records themselves, so every node comes to the same result.
  */
 import { type BatchRecord, decodeRecord, type OwnRecord } from './record.ts'
 
 /** How far the log has been read. */
 export interface Place {
-  /** Of the last record that is dealt with. */
+  /** Sequence of the last record that was processed. */
   readonly sequence: number
-  /** The current one at that place; 0 = nobody has begun the log. */
+  /** The epoch at that place; 0 = the log has not been begun. */
   readonly epoch: number
   /** The active node of that epoch. */
   readonly owner: string
-  /** The last batch that counts. */
+  /** Number of the last batch that counts. */
   readonly number: number
 }
 
 export const startOfLog: Place = { sequence: 0, epoch: 0, owner: '', number: 0 }
 
 export type Reading =
-  /** All of a batch is there; the octets are its own. */
+  /** A complete batch; the octets are its own. */
   | { readonly what: 'batch'; readonly number: number; readonly bytes: Uint8Array }
-  /** A part of a batch; more is to come. */
+  /** A part of a batch; more parts follow. */
   | { readonly what: 'part'; readonly number: number; readonly part: number }
-  /** `by` = who has written it. `before` = the owner until here. */
+  /** A new owner. `by` = the node that appended the record; `before` = the previous owner. */
   | {
       readonly what: 'owner'
       readonly epoch: number
@@ -33,9 +33,9 @@ export type Reading =
       readonly before: string
     }
   | { readonly what: 'beat'; readonly number: number }
-  /** The log begins with the data of a node that has another number of batches in its store than this one. */
+  /** The log begins with the data of a node whose store has a different number of batches than this one's. */
   | { readonly what: 'apart'; readonly node: string; readonly number: number }
-  /** It does not count: of an epoch that is over, or for the second time. */
+  /** The record does not count: its epoch has ended, or it is a duplicate. */
   | { readonly what: 'nothing' }
 
 const nothing: Reading = { what: 'nothing' }
@@ -45,9 +45,9 @@ export class Ledger {
   epoch: number
   owner: string
   number: number
-  /** Of the batch that is coming. */
+  /** Parts of the incomplete batch. */
   private parts: Uint8Array[] = []
-  /** The place in front of the batch that is coming, where there is one. */
+  /** The place before the incomplete batch, if there is one. */
   private safe: Place
 
   constructor(place: Place) {
@@ -58,17 +58,17 @@ export class Ledger {
     this.safe = place
   }
 
-  /** From where on the log has to be read again to go on from here. */
+  /** The place from which the log has to be read again to continue from here. */
   get place(): Place {
     return this.safe
   }
 
-  /** Which part of the batch `number + 1` comes next. */
+  /** Index of the next part of batch `number + 1`. */
   get nextPart(): number {
     return this.parts.length
   }
 
-  /** @throws RecordError for a record that is damaged or of a newer release */
+  /** @throws RecordError for a record that is damaged or was written by a newer release */
   read(sequence: number, bytes: Uint8Array): Reading {
     if (sequence <= this.sequence) return nothing
     const record = decodeRecord(bytes)

@@ -1,4 +1,4 @@
-/** A node's store in its data folder, and how a copy of another node's takes its place. */
+/** A node's store in its data folder, and how a copy of another node's store replaces it. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { dataFile, markFolder } from '../storage/lmdb/folder.ts'
@@ -37,7 +37,7 @@ export class LmdbStores implements ReplicaStores {
     return LmdbStorage.open(dir, { notice: this.options.notice })
   }
 
-  /** A broker on this machine alone has left what is in its journal; it comes into the store first. */
+  /** A broker that ran without a cluster may have left data in its journal; it is applied to the store first. */
   private async takeOverJournal(): Promise<void> {
     const { dir, clock } = this.options
     if (!existsSync(dir) || folderDisk(dir).list().length === 0) return
@@ -46,7 +46,7 @@ export class LmdbStores implements ReplicaStores {
     await (await LoggedStorage.open(await this.openAt(dir), open, clock)).close()
   }
 
-  /** It is complete before the file that was there is replaced, in one step. */
+  /** The new store is complete before it replaces the existing file, in one step. */
   async replace(fill: (store: ReplicaStore) => Promise<void>): Promise<void> {
     const { dir } = this.options
     const incoming = join(dir, INCOMING)
@@ -58,7 +58,7 @@ export class LmdbStores implements ReplicaStores {
     } finally {
       await store.close()
     }
-    // What belongs to the old file and to no other.
+    // These belong to the old file only.
     for (const name of readdirSync(dir))
       if (name === 'lock.mdb' || name.endsWith('.journal')) rmSync(join(dir, name))
     renameSync(dataFile(incoming), dataFile(dir))

@@ -1,4 +1,4 @@
-/** What a member of a cluster is made of, and what it does with the broker. */
+/** What a member of a cluster consists of, and what it does with the broker. */
 
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../util/clock.ts'
@@ -8,21 +8,21 @@ import type { Heartbeat } from './heartbeat.ts'
 import type { Copy } from './join.ts'
 import type { ReplicaStores } from './replica-store.ts'
 
-/** What the broker of the moment is opened on. */
+/** Opens and closes the broker for the member. */
 export interface MemberHost {
-  /** Resolves when the broker is there. */
+  /** Resolves when the broker is open. */
   open(storage: Storage): Promise<void>
-  /** Clients are told, and what is left is written. */
+  /** Notifies clients and writes what is pending. */
   close(): Promise<void>
-  /** Another node is active: clients are told, nothing is written any more. */
+  /** Another node is active: notifies clients and writes nothing more. */
   depose(reason: string): Promise<void>
-  /** Clients are cut off without a word. */
+  /** Closes the connections of all clients without notice. */
   cutOff(): void
   /** Resolves when everything that was accepted is durable. */
   settle(): Promise<void>
-  /** Whether it may serve clients has changed. */
+  /** Called when the permission to serve clients changes. */
   fence(fenced: boolean): void
-  /** Nothing more can be done here. */
+  /** Called on a fatal error: the node cannot continue. */
   failed(error: Error): void
 }
 
@@ -30,7 +30,7 @@ export type About = Pick<Heartbeat, 'host' | 'peerPort' | 'listeners' | 'version
 
 export interface MemberOptions {
   readonly node: string
-  /** Another one each time the node starts. */
+  /** Changes each time the node starts. */
   readonly run: string
   readonly secret: string
   readonly failoverAfterMs: number
@@ -39,7 +39,7 @@ export interface MemberOptions {
   readonly stores: ReplicaStores
   readonly host: MemberHost
   readonly logger: Logger
-  /** What the other nodes are told beside its state. */
+  /** What its heartbeats contain besides its state. */
   readonly about: () => About
   readonly copy: Copy
   readonly onHeard?: (heartbeat: Heartbeat) => void

@@ -1,6 +1,6 @@
 /**
- * A node of a cluster: follows the shared log, calls to the others, and opens and closes the broker as its role changes.
- * One session (session.ts) follows the other; what changes the broker happens one thing after the other (`steps`).
+ * A node of a cluster: follows the shared log, exchanges messages with other nodes, and opens and closes the broker as
+ * its role changes. Sessions (session.ts) follow one another; whatever changes the broker runs in sequence (`steps`).
  */
 import { Beats } from './beats.ts'
 import { Calls } from './calls.ts'
@@ -15,19 +15,19 @@ import { type RoleAction, Roles } from './roles.ts'
 import { Session } from './session.ts'
 
 const TICK_MS = 50
-/** How often the active node writes a beat, and every node calls: in ms, and as a part of `failoverAfterMs` at most. */
+/** Interval of beats (active node) and heartbeats (all nodes): in ms, and as a maximum share of `failoverAfterMs`. */
 const BEAT_MS = 200
 const BEAT_SHARE = 0.2
-/** ms that the node which is to take over has for it. */
+/** ms within which the target of a handover has to take over. */
 const HAND_OVER_MS = 4000
-/** The same when it stops. */
+/** The same while this node is stopping. */
 const LEAVING_MS = 300
 
 export class Member {
   readonly roles: Roles
   state: NodeState = 'joining'
   session: Session | undefined
-  /** Times that a node has taken over since this one was started. */
+  /** Takeovers by any node since this one was started. */
   takeovers = 0
   /** Why it does not follow the log at the moment. */
   problem: string | undefined
@@ -39,11 +39,11 @@ export class Member {
   private lastCall = Number.NEGATIVE_INFINITY
   private steps: Promise<void> = Promise.resolve()
   private brokerOpen = false
-  /** It hands over, and serves nobody any more. */
+  /** It is handing over, and no longer serves clients. */
   private leaving = false
   private fenced = true
   private closed = false
-  /** A new session is to come. */
+  /** A new session is due. */
   private ending = true
   private log = ''
 
@@ -66,7 +66,7 @@ export class Member {
     })
   }
 
-  /** Goes on by itself from here. */
+  /** Starts the node, which runs on its own from here. */
   start(): void {
     this.stopListening = this.calls.listen({
       heard: (heartbeat) => this.heard(heartbeat),
@@ -80,12 +80,12 @@ export class Member {
     return this.options.clock.elapsed()
   }
 
-  /** Clients may be served at this moment. */
+  /** Whether clients may be served at this moment. */
   get mayServe(): boolean {
     return this.roles.mayServe(this.now) && !this.leaving
   }
 
-  /** One thing after the other; what goes wrong ends the node. */
+  /** Runs work in sequence; an error ends the node. */
   private step(work: () => Promise<void>): void {
     this.steps = this.steps
       .then(() => (this.closed ? undefined : work()))
@@ -135,7 +135,7 @@ export class Member {
     session.start()
   }
 
-  /** The store is to be a copy of another node's, unless that would give up what only this one has. */
+  /** Requests a copy of another node's store, unless that would discard data that only this node has. */
   private copyAnew(demand: () => void): void {
     try {
       demand()
@@ -146,7 +146,7 @@ export class Member {
     this.endSession('copies the data of another node')
   }
 
-  /** The broker goes, where it is open, and a new session begins. */
+  /** Closes the broker, if it is open, and begins a new session. */
   private endSession(reason: string): void {
     if (this.ending) return
     this.ending = true
@@ -235,7 +235,7 @@ export class Member {
     this.beats.forget()
     this.beats.beat(epoch, 0)
     this.call()
-    // Meanwhile another node may have taken over, or this one has given up.
+    // Meanwhile another node may have taken over, or this one may have given up.
     const stillOwner = (): boolean => this.roles.epoch === epoch && this.roles.isOwner && !this.ending
     this.step(async () => {
       const { session } = this
@@ -271,7 +271,7 @@ export class Member {
     if (this.roles.isCutOff(now)) this.cutOff()
   }
 
-  /** Its clients are told, so that they go to another node. */
+  /** Notifies its clients, so that they connect to another node. */
   private cutOff(): void {
     this.options.logger.warn({}, 'this node is cut off from the log and from the other nodes')
     this.roles.giveUp()
@@ -334,7 +334,7 @@ export class Member {
 
   // --- planned switch ---
 
-  /** Makes that node the active one; asks the active one for it. @throws Error with what stands against it */
+  /** Makes that node the active one, or asks the active node to do so. @throws Error with the reason if it cannot be */
   async promote(node: string): Promise<void> {
     if (this.roles.isOwner) await this.handOver(node)
     else if (this.roles.owner === node) throw new Error(`node ${node} is the active one`)
@@ -368,7 +368,7 @@ export class Member {
     this.session = undefined
   }
 
-  /** Closes the broker, where it is open, and the store. Another node takes over, where there is one. */
+  /** Closes the broker, if it is open, and the store. Another node takes over, if there is one. */
   async close(): Promise<void> {
     if (this.closed) return
     this.joining.stop()

@@ -1,4 +1,4 @@
-/** Decides when a node has the broker: always, where it is alone. */
+/** Decides when a node runs the broker: always, if it is a single node. */
 import type { Socket } from 'node:net'
 import type { Settings } from '../config/settings.ts'
 import type { ClientAddress } from '../connection/listener.ts'
@@ -9,48 +9,51 @@ import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Loggers } from '../util/logger.ts'
 
-/** What a membership does with a broker that is open. */
+/** What a membership uses of an open broker. */
 export interface MemberBroker {
   readonly model: { readonly commit: GroupCommit }
-  /** Whether clients may be served has changed. */
+  /** Called when the permission to serve clients changes. */
   fence(fenced: boolean): void
 }
 
-/** What a membership does with its node. One call at a time; each waits for the one before to resolve. */
+/** What a membership uses of its node. One call at a time; each call waits for the previous one to resolve. */
 export interface BrokerHost {
   readonly settings: Settings
   readonly loggers: Loggers
-  /** `receiver` is the membership's to set while no broker is open. */
+  /** The membership may set `receiver` while no broker is open. */
   readonly listeners: Listeners
   readonly talkers: Talkers
   /**
-   * Opens the broker on what the store holds, and gives it the clients that come. The store stays the caller's. Nothing is
-   * open where it fails.
-   * @param serves whether clients may be served at a moment; undefined = always
-   * @throws StorageError; Error for definitions that cannot be loaded
+   * Opens the broker on the contents of the store, and passes new clients to it. The store remains the caller's. If
+   * this fails, nothing stays open.
+   * @param serves whether clients may be served at the moment; undefined = always
+   * @throws StorageError; Error for definitions that cannot be imported
    */
   openBroker(storage: Storage, serves?: () => boolean): Promise<void>
-  /** The broker of the moment; undefined while there is none. */
+  /** The open broker; undefined while there is none. */
   readonly active: MemberBroker | undefined
-  /** Tells the clients and writes what is left. @throws StorageError where the store refuses that; it is closed then too */
+  /**
+   * Notifies clients and writes what is pending. @throws StorageError if the store refuses that; the broker is closed
+   * even then
+   */
   closeBroker(): Promise<void>
   /**
-   * Somebody else has the broker from now on: nothing more is written or confirmed, clients are told (320), what is in
-   * memory is forgotten. A write that is on its way is waited for: the store sees to it that it resolves or fails.
-   * @param reason as clients see it
+   * Another node runs the broker from now on: nothing more is written or confirmed, clients are notified (320), and the
+   * state in memory is discarded. Waits for a write in progress: the store ensures that it resolves or fails.
+   * @param reason as shown to clients
    */
   deposeBroker(reason: string): Promise<void>
-  /** An HTTP client that another node has passed on; @param owner it speaks for the owner of that node's data folder */
+  /** An HTTP client relayed by another node; @param owner whether it acts for the owner of that node's data folder */
   takeHttp(socket: Socket, client: ClientAddress, owner: boolean): void
-  /** Clients that are here are cut off without a word. */
+  /** Closes the connections of all clients without notice. */
   cutOff(): void
 }
 
 export interface Membership {
-  /** Where there are several nodes. */
+  /** Present on a node of a cluster. */
   readonly cluster?: ClusterView
-  /** Resolves when the listeners may open. @throws StorageError and what else keeps the node from starting */
+  /** Resolves when the listeners may open. @throws StorageError, or any other error that prevents the start */
   start(host: BrokerHost): Promise<void>
-  /** Closes the broker, where this node has it, and the store. Called once, also where `start` has failed. */
+  /** Closes the broker, if this node runs it, and the store. Called once, even if `start` has failed. */
   close(): Promise<void>
 }

@@ -1,31 +1,33 @@
 /**
- * An engine in memory that several nodes of one process share: for clusters in the tests of users and of this project.
- * What it does wrong can be told, node by node.
+ * An engine in memory, shared by several nodes of one process: for clusters in tests, both of users and of this
+ * project. Faults can be injected node by node.
  */
 import type { Clock } from '../util/clock.ts'
 import { type Engine, EngineError, type LogBounds, type LogListener, type Unsubscribe } from './engine.ts'
 
-/** What becomes of an append: stored and acknowledged; stored, and the answer is lost; not stored, and no answer. */
+/**
+ * The fate of an append: stored and acknowledged; stored, but the answer is lost; not stored and not answered; refused.
+ */
 export type AppendFate = 'ok' | 'unanswered' | 'lost' | 'full'
 
 export interface MemoryEngineFaults {
-  /** Of the next append of that node. */
+  /** The fate of that node's next append. */
   fate?(node: string): AppendFate
-  /** ms until a record reaches that node, or a call. */
+  /** ms until a record or a call reaches that node. */
   delay?(node: string): number
-  /** The node can neither be reached nor reach anything. */
+  /** The node is cut off from everything. */
   cut?(node: string): boolean
-  /** The log is out of reach, and of the calls the node hears its own: its server is cut off from the others. */
+  /** The log is out of reach, and the node hears only its own calls: its server is cut off from the others. */
   alone?(node: string): boolean
 }
 
-/** ms after which an append that is not answered counts as failed. */
+/** ms after which an unanswered append fails. */
 const ANSWER_MS = 1500
 
 interface Reader {
   readonly node: string
   readonly listener: LogListener
-  /** What it has been given last. */
+  /** Sequence of the last record that it was given. */
   at: number
   busy: boolean
 }
@@ -57,12 +59,12 @@ export class MemoryEngineHub {
     return this.faults.alone?.(node) === true
   }
 
-  /** The log cannot be reached from there. */
+  /** Whether that node cannot reach the log. */
   isAway(node: string): boolean {
     return this.isCut(node) || this.isAlone(node)
   }
 
-  /** As if the log had been deleted and made anew. */
+  /** As if the log had been deleted and created again. */
   forget(): void {
     this.records.length = 0
     this.first = 1
@@ -140,7 +142,7 @@ export class MemoryEngineHub {
   }
 }
 
-/** One node's end of it. */
+/** One node's connection to the hub. */
 export class MemoryEngine implements Engine {
   private readonly hub: MemoryEngineHub
   private readonly node: string

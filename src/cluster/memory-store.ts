@@ -1,4 +1,4 @@
-/** A node's store in memory: it outlives the broker on it, though not the process. */
+/** A node's store in memory: it outlives the broker that uses it, but not the process. */
 
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import { SPILL_LOGS_FROM, type StorageWrite } from '../storage/storage.ts'

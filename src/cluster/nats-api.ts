@@ -1,4 +1,4 @@
-/** The few requests to JetStream that are used, and what they answer (fields as NATS names them). */
+/** The JetStream requests that are used, and their responses (fields are named as in NATS). */
 import { isOlder } from '../util/version.ts'
 
 export interface ApiError {
@@ -10,7 +10,7 @@ export interface ApiError {
 export interface StreamInfo {
   readonly error?: ApiError
   readonly created: string
-  /** The time at the server; older ones do not say it. */
+  /** The server's current time; older servers omit it. */
   readonly ts?: string
   readonly config: {
     readonly description?: string
@@ -35,7 +35,7 @@ export interface PubAck {
   readonly duplicate?: boolean
 }
 
-/** JetStream's numbers of errors. */
+/** JetStream's error codes. */
 export const ApiErrorCode = {
   replicasNeedACluster: 10074,
   streamNotFound: 10059,
@@ -49,26 +49,29 @@ export const ApiErrorCode = {
 
 const NANOSECONDS_PER_MS = 1_000_000
 
-/** What an identity of a log begins with in the description of its stream. */
+/** Prefix of a log's identity in the description of its stream. */
 const IDENTITY = 'Log of Leveret '
-/** ms from the making of a stream until it is believed: of nodes that make it at once one comes first, and the last one counts. */
+/**
+ * ms from its creation until a stream is trusted: if several nodes create it at once, one is first, but the last one
+ * counts.
+ */
 const SETTLED_MS = 1500
 
 /**
- * Which log it is: what the node that made the stream has written there. The time of its making would not do, which is
- * another one on each server, and after a change of leaders.
+ * The identity of a log, which the node that created the stream has written into its description. The time of creation
+ * cannot identify it: it differs between servers, and after a change of leader.
  */
 export function identityOf({ config: { description = '' } }: Pick<StreamInfo, 'config'>): string | undefined {
   return description.startsWith(IDENTITY) ? description.slice(IDENTITY.length) : undefined
 }
 
-/** The stream was made just now; another node may be making it at the same time. */
+/** The stream was created just now; another node may be creating it at the same time. */
 export function isNew({ created, ts }: StreamInfo): boolean {
   const age = ts === undefined ? Number.POSITIVE_INFINITY : Date.parse(ts) - Date.parse(created)
   return age >= 0 && age < SETTLED_MS
 }
 
-/** The stream that holds the log: nothing in it goes by itself. */
+/** The stream that holds the log: nothing in it is removed automatically. */
 export function streamConfig(name: string, subject: string, replicas: number, identity: string): object {
   return {
     name,
@@ -78,7 +81,7 @@ export function streamConfig(name: string, subject: string, replicas: number, id
     discard: 'new',
     storage: 'file',
     num_replicas: replicas,
-    // The identities by which NATS drops duplicates are not used (they lose records when a leader dies).
+    // NATS's deduplication by message ID is not used (it loses records when a leader dies).
     duplicate_window: 100 * NANOSECONDS_PER_MS,
     max_msgs: -1,
     max_bytes: -1,
@@ -88,7 +91,7 @@ export function streamConfig(name: string, subject: string, replicas: number, id
   }
 }
 
-/** What makes a stream unfit that somebody else has made; undefined where nothing does. */
+/** Why a stream created by somebody else cannot hold the log; undefined if it can. */
 export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | undefined {
   if (identityOf({ config }) === undefined)
     return 'it does not say which log it is, so it was not made by Leveret; a log needs a name of its own (cluster.name)'
@@ -99,7 +102,7 @@ export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | un
   return undefined
 }
 
-/** A reader that ends with its subscription, in memory, without acknowledgements. */
+/** A consumer that ends with its subscription, kept in memory, without acknowledgements. */
 export function consumerConfig(name: string, deliverTo: string, from: number): object {
   return {
     name,
@@ -117,7 +120,7 @@ export function consumerConfig(name: string, deliverTo: string, from: number): o
   }
 }
 
-/** Sequence in the stream of a message that was delivered, from the subject that its acknowledgement would have. */
+/** Stream sequence of a delivered message, taken from the subject to which its acknowledgement would be sent. */
 export function sequenceOf(reply: string): number | undefined {
   const tokens = reply.split('.')
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
@@ -127,7 +130,7 @@ export function sequenceOf(reply: string): number | undefined {
   return Number.isSafeInteger(sequence) ? sequence : undefined
 }
 
-/** Why that release of nats-server may not be used, or should not be; undefined where nothing is known against it. */
+/** Why that release of nats-server must not, or should not, be used; undefined if no problem is known. */
 export function versionProblem(
   text: string,
 ): { readonly refused: boolean; readonly why: string } | undefined {

@@ -1,8 +1,8 @@
-/** Configurations of nats-server as the cluster needs it. */
+/** Configuration of nats-server for a cluster. */
 
 export interface NatsServer {
   readonly name: string
-  /** Where the other servers reach it. */
+  /** Address under which the other servers reach it. */
   readonly host: string
   readonly port: number
   readonly routePort: number
@@ -10,20 +10,20 @@ export interface NatsServer {
 }
 
 export interface NatsConfigOptions {
-  /** Of the servers, and of the brokers' cluster. */
+  /** Name of the NATS cluster and of the brokers' cluster. */
   readonly cluster: string
   readonly servers: readonly NatsServer[]
-  /** Of brokers; undefined = whoever reaches the client port may use it, which is on loopback. */
+  /** Password of the brokers; undefined = anyone who reaches the client port, which is on loopback, may use it. */
   readonly password: string | undefined
-  /** Between the servers. */
+  /** Password between the servers. */
   readonly routePassword: string | undefined
-  /** Address of the client port. */
+  /** Address that the client port listens on. */
   readonly bind: string
 }
 
 const USER = 'leveret'
 
-/** The configuration of one of the servers. */
+/** The configuration of one server. */
 export function natsConfig(server: NatsServer, options: NatsConfigOptions): string {
   const { cluster, servers, password, routePassword, bind } = options
   const login = routePassword === undefined ? '' : `${USER}:${encodeURIComponent(routePassword)}@`

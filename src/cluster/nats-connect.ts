@@ -1,4 +1,4 @@
-/** How NATS is reached, and with which credentials. */
+/** Connects to NATS, with the configured credentials. */
 import {
   AuthorizationError,
   connect as connectNats,
@@ -14,21 +14,24 @@ const RECONNECT_MS = 100
 const CONNECT_MS_MAX = 2000
 const PING_MS = 2000
 const RETRY_MS = 500
-/** Between two lines of the log while no server answers. */
+/** ms between two log lines while no server answers. */
 const LOG_MS = 10_000
 
 export interface NatsSettings {
   readonly urls: readonly string[]
   readonly cluster: string
   readonly node: string
-  /** Copies of the log, on as many servers. */
+  /** Number of copies of the log, each on a server of its own. */
   readonly replicas: number
-  /** A credentials file, or one with the seed of an nkey; undefined where the addresses say it, or nothing is needed. */
+  /**
+   * A credentials file, or a file with the seed of an nkey; undefined if the addresses contain credentials or none are
+   * needed.
+   */
   readonly credentials: string | undefined
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined
 }
 
-/** Goes on trying while no server can be reached. @throws EngineError UNFIT where it is refused, AWAY where it is told to stop */
+/** Retries while no server can be reached. @throws EngineError UNFIT if it is refused, AWAY if it is aborted */
 export async function connectPatiently(
   settings: NatsSettings,
   clock: Clock,
@@ -62,10 +65,10 @@ function usable(settings: NatsSettings): NodeConnectionOptions {
   }
 }
 
-/** What TLS has against a certificate; waiting does not make it better. */
+/** Codes of TLS errors about certificates; retrying does not resolve them. */
 const TLS_CODE = /CERT|SIGNATURE|ISSUER|^ERR_(SSL|TLS|OSSL)/
 
-/** Nobody answers there, at the moment. */
+/** Whether the error means that no server answers at the moment. */
 function isConnecting(error: unknown): boolean {
   const { name, code } = error as { name?: string; code?: string }
   if (code !== undefined) return !TLS_CODE.test(code)
@@ -76,11 +79,11 @@ function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnecti
   const options: NodeConnectionOptions = {
     servers: urls.map((u) => new URL(u).host),
     name: `leveret ${node}`,
-    // The first address is the one on this machine.
+    // The first address is that of the server on this machine.
     noRandomize: true,
     ignoreClusterUpdates: true,
     maxReconnectAttempts: -1,
-    // A password that changes is refused by some servers and taken by others for a while.
+    // While a password is being changed, some servers refuse it and others accept it.
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_MS,
     reconnectJitter: RECONNECT_MS,
@@ -99,7 +102,7 @@ function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnecti
   return options
 }
 
-/** Without passwords. */
+/** The addresses without passwords. */
 export function shown(urls: readonly string[]): string {
   return urls.map((u) => new URL(u).host).join(', ')
 }

@@ -1,13 +1,13 @@
-/** How a node shows NATS who it is. */
+/** How a node authenticates to NATS. */
 import { readFileSync } from 'node:fs'
 import { type Authenticator, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node'
 
 const SEED = /^\s*(SU[A-Z2-7]{56})\s*$/
 
 /**
- * From a file with a user's JWT and seed, as `nsc` writes it, or with the seed alone, where the server knows the user by its
- * nkey. It is read for each connection: its contents may be replaced while the node runs.
- * @throws Error where the file cannot be read, or is neither
+ * Authenticates with a file that contains a user's JWT and seed, as written by `nsc`, or the seed alone, if the server
+ * knows the user by its nkey. The file is read for each connection, so it may be replaced while the node runs.
+ * @throws Error if the file cannot be read, or contains neither
  */
 export function fromFile(path: string): Authenticator {
   const creds = credsAuthenticator(() => readFileSync(path))
@@ -25,7 +25,7 @@ function seedIn(path: string): string | undefined {
   return SEED.exec(readFileSync(path, 'utf8'))?.[1]
 }
 
-/** What stands in front of the host in the first address that has it: user and password, or a token. */
+/** The credentials in the first address that has any: user and password, or a token. */
 export function fromAddresses(
   urls: readonly string[],
 ): { readonly user: string; readonly pass: string } | { readonly token: string } | undefined {

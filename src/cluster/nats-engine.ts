@@ -1,7 +1,7 @@
 /**
- * NATS JetStream as the engine: a stream with replicas holds the log, plain messages carry the calls. Of JetStream only
- * this is used: append with acknowledgement, a reader in order, purge below a sequence. Everything else it can do has lost
- * something under kill -9 (docs/cluster.md).
+ * NATS JetStream as the engine: a replicated stream holds the log, and plain NATS messages carry the calls. Only these
+ * functions of JetStream are used: append with acknowledgement, reading in order, and purge below a sequence. All
+ * others have lost data under kill -9 (docs/cluster.md).
  */
 import { type Msg, type NatsConnection, nuid } from '@nats-io/transport-node'
 import type { Clock } from '../util/clock.ts'
@@ -23,13 +23,15 @@ import { connectPatiently, type NatsSettings, shown } from './nats-connect.ts'
 import { NatsReader } from './nats-reader.ts'
 import { PART_BYTES_MAX } from './record.ts'
 
-/** ms until an append that was not answered counts as failed. */
+/** ms after which an unanswered append fails. */
 const APPEND_MS_MAX = 1500
 const REQUEST_MS_MAX = 3000
 const NO_RESPONDERS = 503
-/** ms without an answer of JetStream after which another server is tried: longer than it takes to choose a leader. */
+/**
+ * ms without an answer from JetStream after which another server is tried: longer than the election of a leader takes.
+ */
 const ELSEWHERE_MS = 12_000
-/** Octets around a part of a batch. */
+/** Octets of overhead around a part of a batch. */
 const RECORD_EXTRA_BYTES = 1024
 
 export class NatsEngine implements Engine {
@@ -41,16 +43,16 @@ export class NatsEngine implements Engine {
   private readonly subject: string
   private readonly stream: string
   private readonly callSubject: string
-  /** Acknowledgements come to one subscription: a request of its own for each append takes three times as long. */
+  /** Acknowledgements arrive on one subscription: a request of its own for each append takes three times as long. */
   private readonly inbox: string
   private readonly pending = new Map<string, { resolve(): void; reject(error: EngineError): void }>()
   private readonly readers = new Set<NatsReader>()
   private count = 0
   private closed = false
   private unfit: string | undefined
-  /** JetStream has not answered since then. */
+  /** Since when JetStream has not answered. */
   private silentSince: number | undefined
-  /** Name of the server that was left for that. */
+  /** Name of the server that was left because JetStream did not answer. */
   private left: string | undefined
 
   private constructor(connection: NatsConnection, settings: NatsSettings, clock: Clock, logger: Logger) {
@@ -70,7 +72,10 @@ export class NatsEngine implements Engine {
     this.watch().catch(() => {})
   }
 
-  /** Goes on trying while no server can be reached. @throws EngineError UNFIT: refused, or of a release that may not be used */
+  /**
+   * Retries while no server can be reached. @throws EngineError UNFIT if it is refused, or if the release must not be
+   * used
+   */
   static async open(
     settings: NatsSettings,
     clock: Clock,
@@ -120,7 +125,7 @@ export class NatsEngine implements Engine {
   private reconnected(): void {
     const back = this.server === this.left
     this.left = undefined
-    // The first attempt is made where the connection was before.
+    // The first attempt to reconnect goes to the previous server.
     if (back) {
       this.goElsewhere()
       return
@@ -202,7 +207,7 @@ export class NatsEngine implements Engine {
       remove: (name) => {
         if (this.closed) return
         this.api(`CONSUMER.DELETE.${this.stream}.${name}`).catch(() => {
-          // It ends by itself.
+          // The consumer ends by itself.
         })
       },
       bounds: () => this.bounds(),
@@ -225,7 +230,7 @@ export class NatsEngine implements Engine {
     const problem = unfitStream(info)
     if (problem !== undefined)
       throw new EngineError('UNFIT', `the stream ${this.stream} cannot hold the log: ${problem}`)
-    // Without one a server answers with what it has itself, which is not what the log is.
+    // Without a leader, a server answers from its own copy, which may differ from the log.
     if (info.cluster !== undefined && info.cluster.leader === undefined) {
       this.unanswered()
       throw new EngineError('AWAY', 'the log has no leader at the moment')
@@ -242,7 +247,7 @@ export class NatsEngine implements Engine {
     }
   }
 
-  /** The stream is made where it is missing. */
+  /** Creates the stream if it does not exist. */
   private async streamInfo(): Promise<StreamInfo> {
     const found = await this.ask<StreamInfo>(`STREAM.INFO.${this.stream}`)
     if (found.error === undefined) return found
@@ -253,7 +258,7 @@ export class NatsEngine implements Engine {
       streamConfig(this.stream, this.subject, replicas, nuid.next()),
     )
     if (made.error === undefined) return made
-    // Another node has been first.
+    // Another node has created it first.
     if (made.error.err_code === ApiErrorCode.streamNameInUse)
       throw new EngineError('AWAY', 'the log was made just now')
     if (made.error.err_code === ApiErrorCode.replicasNeedACluster)
@@ -286,7 +291,7 @@ export class NatsEngine implements Engine {
     }
   }
 
-  /** The server may be cut off from the others, and another one may be not. */
+  /** The server may be cut off from the others while another one is not. */
   private unanswered(): void {
     if (!this.connected || this.settings.urls.length < 2) return
     const now = this.clock.elapsed()
@@ -303,7 +308,7 @@ export class NatsEngine implements Engine {
 
   private goElsewhere(): void {
     this.connection.reconnect().catch(() => {
-      // It goes on trying by itself.
+      // The client keeps trying by itself.
     })
   }
 

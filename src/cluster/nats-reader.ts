@@ -1,20 +1,20 @@
 /**
- * Reads a stream in order, with a consumer that is made anew wherever something is missing: at a gap, when a heartbeat of
- * the server says that there is more, and when nothing has come for a while.
+ * Reads a stream in order, with a consumer that is created again whenever records are missing: at a gap, when a
+ * heartbeat of the server reports more records, and after a period of silence.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { LogBounds, LogListener } from './engine.ts'
 import { sequenceOf } from './nats-api.ts'
 
-/** ms without a record or a heartbeat, which come every second. */
+/** Maximum ms without a record or a heartbeat; heartbeats arrive every second. */
 const SILENCE_MS_MAX = 2200
 const LOOK_MS = 300
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 const STATUS = 100
 
-/** Makes a consumer that delivers there, from that record on. @throws EngineError */
+/** Creates a consumer that delivers to that subject, starting at that record. @throws EngineError */
 export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
 
 export interface NatsReaderOptions {
@@ -52,7 +52,7 @@ export class NatsReader {
     this.drop()
   }
 
-  /** The connection is another one: what was sent meanwhile is lost. */
+  /** The connection has been replaced: what was sent meanwhile is lost. */
   remake(): void {
     this.again = true
     if (this.making || this.stopped) return
@@ -68,7 +68,7 @@ export class NatsReader {
         await this.make()
         this.wait = RETRY_MS_MIN
       } catch {
-        // Whatever it was: a reader that gave up would let its node fall behind without a word.
+        // Retries after any error: a reader that gave up would let its node fall behind silently.
         this.again = true
         await pauseOn(clock, this.wait)
         this.wait = Math.min(RETRY_MS_MAX, this.wait * 2)

@@ -1,4 +1,4 @@
-/** A node whose engine is NATS and whose store is a folder: what the command line starts. */
+/** A node with NATS as its engine and a folder as its store: this is what the command line starts. */
 
 import type { ClusterSettings } from '../config/cluster-settings.ts'
 import { systemClock } from '../util/clock.ts'

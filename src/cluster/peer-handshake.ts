@@ -1,9 +1,11 @@
 /**
- * How two nodes begin to talk over the peer port: each shows that it knows the secret of the cluster without saying it.
+ * The handshake on the peer port: each of two nodes proves that it knows the secret of the cluster without revealing
+ * it.
  *
- * Who connects sends a mark and 32 random octets; the other answers with 32 of its own and an HMAC-SHA-256 over both; who
- * connects sends an HMAC over both and its request, and the request as JSON behind its length (u32, little-endian). The
- * answer is an octet 0, and what was asked for; or 1, and why not, behind its length.
+ * The connecting node sends a mark and 32 random octets; the other one answers with 32 of its own and an HMAC-SHA-256
+ * over both; the connecting node sends an HMAC over both and its request, and the request as JSON, preceded by its
+ * length (u32, little-endian). The response is an octet 0, followed by what was requested; or an octet 1, followed by
+ * the reason for refusing it, preceded by its length.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
@@ -16,19 +18,22 @@ const REQUEST_BYTES_MAX = 4096
 
 export type PeerRequest =
   | { readonly want: 'snapshot' }
-  /** A client of that listener, counted among those of the same kind; a PROXY header and its octets follow. */
+  /**
+   * A client of that listener; `index` counts the listeners of the same kind. A PROXY header and the client's octets
+   * follow.
+   */
   | { readonly want: 'relay'; readonly to: 'amqp' | 'amqps' | 'http' | 'control'; readonly index: number }
 
 export class PeerError extends Error {
   override readonly name = 'PeerError'
 }
 
-/** As many octets as are asked for; the rest stays in the stream. @throws PeerError where it ends before */
+/** Reads exactly that many octets; the rest stays in the stream. @throws PeerError if the stream ends before */
 export async function readExactly(stream: Duplex, count: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   while (length < count) {
-    // All there is: where a part is left in the stream, it says at once and again that there is something to read.
+    // Reads all there is: a stream that keeps a part of its data immediately signals again that it is readable.
     const chunk = stream.read() as Buffer | null
     if (chunk !== null) {
       chunks.push(chunk)
@@ -41,7 +46,7 @@ export async function readExactly(stream: Duplex, count: number): Promise<Buffer
   return all.subarray(0, count)
 }
 
-/** There is more to read, or there never will be. */
+/** Resolves when there is more to read, or never will be. */
 async function changed(stream: Duplex): Promise<void> {
   const over = new AbortController()
   try {
@@ -61,7 +66,7 @@ function tagOf(secret: string, who: string, ...parts: readonly Buffer[]): Buffer
   return hmac.digest()
 }
 
-/** @throws PeerError where the other node does not know the secret, or refuses */
+/** @throws PeerError if the other node does not know the secret, or refuses the request */
 export async function askPeer(stream: Duplex, secret: string, request: PeerRequest): Promise<void> {
   const mine = randomBytes(NONCE_BYTES)
   stream.write(Buffer.concat([MARK, mine]))
@@ -79,7 +84,7 @@ export async function askPeer(stream: Duplex, secret: string, request: PeerReque
   throw new PeerError((await readExactly(stream, Math.min(size, REQUEST_BYTES_MAX))).toString())
 }
 
-/** The other side of `askPeer`, as far as the request. @throws PeerError */
+/** The other side of `askPeer`, up to the request. @throws PeerError */
 export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequest> {
   const hello = await readExactly(stream, MARK.length + NONCE_BYTES)
   if (!hello.subarray(0, MARK.length).equals(MARK)) throw new PeerError('it is no node of a cluster')

@@ -1,4 +1,4 @@
-/** The port by which nodes reach each other: for copies of the store, and for the clients that standbys relay. */
+/** The port on which nodes reach each other: for copies of the store, and for clients relayed by standbys. */
 
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer, connect as tlsConnect } from 'node:tls'
@@ -24,9 +24,11 @@ import { PeerTls } from './peer-tls.ts'
 
 const HANDSHAKE_MS_MAX = 5000
 const CONNECT_MS_MAX = 2000
-/** ms of silence after which the system asks whether the other machine is still there: it may go without a word. */
+/**
+ * ms of silence after which TCP keepalive probes the other machine, which may disappear without closing connections.
+ */
 const KEEP_ALIVE_MS = 10_000
-/** Connections that have not shown yet that they know the secret: beyond, the oldest of them is closed. */
+/** Maximum number of connections that have not yet proved to know the secret; beyond it, the oldest one is closed. */
 const STRANGERS_MAX = 256
 
 export interface PeerSettings {
@@ -42,11 +44,11 @@ export interface RelayedClient {
 }
 
 export interface PeerListener {
-  /** Sends the contents of the store there. @throws Error where there is none at the moment */
+  /** Sends the contents of the store. @throws Error if there is none at the moment */
   snapshot(socket: Socket): Promise<void>
-  /** Why no client can be taken; undefined where one can. */
+  /** Why clients cannot be accepted; undefined if they can. */
   refusesClients(): string | undefined
-  /** A client that a standby has passed on. */
+  /** A client relayed by a standby. */
   client(socket: Socket, client: RelayedClient): void
 }
 
@@ -64,7 +66,7 @@ export class PeerPort {
   private readonly sockets = new Set<Socket>()
   private server: Server | undefined
   private readonly tls: PeerTls | undefined
-  /** As they were accepted, TLS untouched, by address and port; the oldest first. */
+  /** The sockets as accepted, below TLS, by address and port; the oldest first. */
   private readonly strangers = new Map<string, Stranger>()
   private readonly doorLines: RepeatedLines
 
@@ -110,7 +112,7 @@ export class PeerPort {
       this.known(key, socket)
     })
     if (this.strangers.size <= STRANGERS_MAX) return
-    // Whoever knows the secret shows it at once.
+    // Nodes that know the secret prove it at once.
     for (const [oldest, stranger] of this.strangers) {
       this.known(oldest, stranger.socket)
       stranger.socket.destroy()
@@ -118,7 +120,7 @@ export class PeerPort {
     }
   }
 
-  /** It is no stranger any more. */
+  /** The connection is no longer a stranger. */
   private known(key: string, socket?: Socket): void {
     const stranger = this.strangers.get(key)
     if (stranger === undefined || (socket !== undefined && stranger.socket !== socket)) return
@@ -157,7 +159,7 @@ export class PeerPort {
     this.listener.client(socket, { to: request.to, index: request.index, address, port })
   }
 
-  /** A connection to another node, on which what is asked for comes next. @throws Error */
+  /** Opens a connection to another node; what was requested follows on it. @throws Error */
   async ask(host: string, port: number, request: PeerRequest): Promise<Socket> {
     const socket = await this.connect(host, port)
     const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
@@ -181,7 +183,7 @@ export class PeerPort {
             host,
             port,
             secureContext: tls.context,
-            // Certificates are of the cluster's authority; which node it is says the address.
+            // Certificates are issued by the cluster's authority; the address determines which node it is.
             checkServerIdentity: () => undefined,
           })
     hearErrors(socket)
@@ -211,7 +213,7 @@ export class PeerPort {
   }
 }
 
-/** Reads the PROXY header in front of a client's octets, and nothing behind it. */
+/** Reads the PROXY header in front of a client's octets, and nothing beyond it. */
 async function readClient(socket: Socket): Promise<{ address: string; port: number }> {
   const fixed = await readExactly(socket, 16)
   const all = Buffer.concat([fixed, await readExactly(socket, fixed.readUInt16BE(14))])

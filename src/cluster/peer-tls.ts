@@ -1,15 +1,17 @@
-/** TLS between the nodes. Its files are read once, and again where one of them has changed: a certificate is renewed while its node runs. */
+/**
+ * TLS between the nodes. Its files are read again when one of them changes: certificates are renewed while a node runs.
+ */
 import { statSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 
-/** ms for which the files are believed to be as they were: many clients may come at once. */
+/** ms until the files are checked again: many clients may connect at once. */
 const HOLDS_MS = 1000
 
 export class PeerTls {
-  /** Of the server, as they are now. */
+  /** The current options of the server. */
   options: TlsOptions
   /** For connections to other nodes. */
   private secure: SecureContext
@@ -21,7 +23,7 @@ export class PeerTls {
   private lookedAt: number
 
   /**
-   * @param changed called with what the server is to use from now on
+   * @param changed called with the new options of the server
    * @throws the error of reading a file, or of using it
    */
   constructor(settings: TlsSettings, clock: Clock, logger: Logger, changed: (options: TlsOptions) => void) {
@@ -40,7 +42,7 @@ export class PeerTls {
     return this.secure
   }
 
-  /** A pair of files that does not fit, as while they are being replaced, leaves those in use that were read before. */
+  /** If certificate and key do not match, as while they are being replaced, the previous ones stay in use. */
   look(): void {
     const now = this.clock.elapsed()
     if (now - this.lookedAt < HOLDS_MS) return
@@ -62,7 +64,7 @@ export class PeerTls {
     }
   }
 
-  /** Changes with every file. */
+  /** Changes whenever one of the files changes. */
   private stamp(): string {
     const { certfile, keyfile, cacertfile } = this.settings
     return [certfile, keyfile, cacertfile]

@@ -1,12 +1,12 @@
-/** Where in the shared log each batch ends, for as long as the store does not have it on disk. */
+/** Where each batch ends in the shared log, until the store has the batch on disk. */
 import type { Place } from './ledger.ts'
 
 export class Places {
-  /** Of what the store has on disk: the log is needed from the record behind it on. */
+  /** What the store has on disk: the log is needed from the next record on. */
   flushed: Place
   private readonly log: string
   private places: Place[] = []
-  /** What the store was told, and may not have on disk yet. */
+  /** Places that the store was given, and may not have on disk yet. */
   private marks: Place[] = []
 
   constructor(flushed: Place, log: string) {
@@ -14,13 +14,13 @@ export class Places {
     this.log = log
   }
 
-  /** The log was read that far. */
+  /** The log has been read up to that place. */
   add(place: Place): void {
     if (this.places.at(-1)?.number === place.number) this.places.pop()
     this.places.push(place)
   }
 
-  /** What the store is told about that batch, so that the log can be read again from there. */
+  /** What the store keeps about that batch, so that the log can be read again from there. */
   mark(number: number): object {
     const place = this.places.findLast((p) => p.number <= number) ?? this.flushed
     this.marks.push(place)

@@ -1,6 +1,7 @@
 /**
  * The records of the shared log (little-endian): version u8, kind u8, part u16, number of parts u16, u16 0, epoch f64,
- * number f64, payload, CRC-32C of all that u32. Who reads the log from the same place comes to the same result.
+ * number f64, payload, CRC-32C of everything before it u32. All nodes that read the log from the same place come to the
+ * same result.
  */
 import { isSealed, seal } from '../storage/log/commit-log.ts'
 
@@ -9,47 +10,47 @@ const HEAD_BYTES = 24
 const SEAL_BYTES = 4
 const PARTS_MAX = 0xffff
 
-/** Octets of a batch in one record; a larger batch is cut. */
+/** Maximum octets of a batch in one record; a larger batch is split. */
 export const PART_BYTES_MAX = 512 * 1024
 
 const KINDS = ['batch', 'own', 'beat'] as const
 
 export interface BatchRecord {
   readonly kind: 'batch'
-  /** Under which it is written. */
+  /** The epoch under which it is written. */
   readonly epoch: number
-  /** Of the batch, one more than that of the batch before. */
+  /** Number of the batch, one more than that of the previous batch. */
   readonly number: number
   readonly part: number
   readonly parts: number
   readonly payload: Uint8Array
 }
 
-/** A node is to be the active one from here on. */
+/** Makes a node the active one from here on. */
 export interface OwnRecord {
   readonly kind: 'own'
   /** The epoch that it ends; 0 = there was none. */
   readonly epoch: number
-  /** Batches in the store of that node; counts where it begins the log. */
+  /** Number of batches in the store of that node; counts if this record begins the log. */
   readonly number: number
   readonly node: string
-  /** Of that node: it is another one after a restart, which has to take over anew. */
+  /** Run of that node: changes with a restart, after which the node has to take over again. */
   readonly run: string
-  /** Who has written it: the node itself, or the active one that hands over. */
+  /** The node that appended it: the new owner itself, or the active node that hands over. */
   readonly by: string
 }
 
-/** The active node shows that it is, to others and to itself. */
+/** Proves, to other nodes and to itself, that the active node is active. */
 export interface BeatRecord {
   readonly kind: 'beat'
   readonly epoch: number
-  /** Which of its beats. */
+  /** Number of the beat. */
   readonly number: number
 }
 
 export type LogEntry = BatchRecord | OwnRecord | BeatRecord
 
-/** What is wrong with a record that cannot be read. */
+/** Describes why a record cannot be read. */
 export class RecordError extends Error {
   override readonly name = 'RecordError'
 }
@@ -75,7 +76,9 @@ function frame(
   return b
 }
 
-/** The batch in as many records as it takes, with octets of their own. @throws RangeError for more than 32 GiB */
+/**
+ * Encodes the batch into as many records as it needs, with octets of their own. @throws RangeError for more than 32 GiB
+ */
 export function encodeBatch(epoch: number, number: number, bytes: Uint8Array): Buffer[] {
   const parts = Math.max(1, Math.ceil(bytes.length / PART_BYTES_MAX))
   if (parts > PARTS_MAX) throw new RangeError(`a batch of ${bytes.length} octets`)

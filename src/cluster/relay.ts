@@ -1,6 +1,6 @@
 /**
- * Takes the clients of a node that is not the active one, and passes their octets on to the same listener of the active
- * node, TLS untouched. Who comes while there is no active node waits for a while.
+ * Accepts the clients of a node that is not the active one, and relays their octets to the same listener of the active
+ * node, TLS untouched. Clients that connect while there is no active node wait for a while.
  */
 import type { Socket } from 'node:net'
 import type { Listener } from '../connection/listener.ts'
@@ -15,7 +15,7 @@ import type { PeerRequest } from './peer-handshake.ts'
 /** ms that a client waits for an active node. */
 const WAIT_MS_MAX = 5000
 const RETRY_MS = 50
-/** Clients that wait; further ones are closed. */
+/** Maximum number of waiting clients; further ones are closed. */
 const WAITING_MAX = 4096
 
 export interface ActiveNode {
@@ -30,18 +30,18 @@ export interface RelayOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly listeners: Listeners
-  /** The node that has the broker; undefined while there is none, or nobody knows. */
+  /** The node that runs the broker; undefined while there is none, or none is known. */
   readonly active: () => ActiveNode | undefined
-  /** A connection to its peer port. @throws Error */
+  /** Connects to a node's peer port. @throws Error */
   readonly ask: (host: string, port: number, request: PeerRequest) => Promise<Socket>
 }
 
-/** Has a client found its place? */
+/** Tries to place a client; resolves with whether it succeeded. */
 type Attempt = () => Promise<boolean>
 
 export class Relay implements Receiver {
   private readonly options: RelayOptions
-  /** Each with the socket to the active node. */
+  /** Relayed clients, each with its socket to the active node. */
   private readonly passed = new Map<Socket, Socket>()
   private readonly waiting = new Set<Socket>()
 
@@ -53,12 +53,14 @@ export class Relay implements Receiver {
     for (const socket of [...this.passed.keys(), ...this.waiting]) socket.destroy()
   }
 
-  /** Clients that are passed on at the moment. */
+  /** Number of clients that are being relayed. */
   get relayed(): number {
     return this.passed.size
   }
 
-  /** Over a WebSocket, or in its TLS handshake when this node stopped being the active one: plain octets of AMQP. */
+  /**
+   * A client over a WebSocket, or one that was in its TLS handshake when this node stopped being active: plain AMQP.
+   */
   accept(socket: Socket): void {
     const request: RelayRequest = { want: 'relay', to: 'amqp', index: 0 }
     this.place(socket, request, (here) => here.accept(socket))
@@ -71,7 +73,7 @@ export class Relay implements Receiver {
     this.place(socket, request, () => listener.take(socket))
   }
 
-  /** @param here gives it to the broker of this node, where it has become the active one meanwhile */
+  /** @param here passes the client to the broker of this node, if this has become the active one meanwhile */
   private place(socket: Socket, request: RelayRequest, here: (receiver: Receiver) => void): void {
     hearErrors(socket)
     if (this.waiting.size >= WAITING_MAX) {

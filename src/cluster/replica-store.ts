@@ -1,12 +1,14 @@
-/** What a node of a cluster needs of its store beyond what a broker does, and what it keeps there about the shared log. */
+/**
+ * What a cluster node requires of its store beyond what a broker does, and what it keeps there about the shared log.
+ */
 import { type AppliedStorage, appliedOf } from '../storage/log/logged-storage.ts'
 import type { StorageWrite } from '../storage/storage.ts'
 import { type Place, startOfLog } from './ledger.ts'
 
 export interface ReplicaStore extends AppliedStorage {
   /**
-   * Everything that is replicated, as it is at this moment, however long it takes to read it: writes that make an empty
-   * store equal, with octets of their own. Whoever does not read it to its end calls `return`.
+   * Everything that is replicated, as it is at this moment, however long reading it takes: writes that reproduce it in
+   * an empty store, with octets of their own. A caller that does not read to the end must call `return`.
    */
   contents(): IterableIterator<StorageWrite>
 }
@@ -14,18 +16,21 @@ export interface ReplicaStore extends AppliedStorage {
 export interface ReplicaStores {
   /** @throws StorageError */
   open(): Promise<ReplicaStore>
-  /** Fills an empty store, which takes the place of the one that was; that one is closed. @throws StorageError, or what `fill` does */
+  /**
+   * Fills an empty store, which takes the place of the previous, closed one. @throws StorageError, or the error of
+   * `fill`
+   */
   replace(fill: (store: ReplicaStore) => Promise<void>): Promise<void>
 }
 
 export interface StoredPlace extends Place {
-  /** Of the log that the store is a part of; undefined where it never was of any. */
+  /** Identifies the log that the store follows; undefined if it has never followed one. */
   readonly log: string | undefined
 }
 
 export const startOfStore: StoredPlace = { ...startOfLog, log: undefined }
 
-/** How far the store has the shared log. */
+/** How far the store has applied the shared log. */
 export function storedPlace(store: ReplicaStore): StoredPlace {
   const { position, sequence, epoch, owner, log } = appliedOf(store) as {
     position: number

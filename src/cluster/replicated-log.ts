@@ -1,7 +1,7 @@
 /**
- * The commit log of the active node: what it appends goes to the shared log, and is safe once it was read back from there
- * with this node's epoch still current. Appending again is harmless, since a batch counts once; so it is done until the
- * batch is there, or another node has taken over.
+ * The commit log of the active node: records are appended to the shared log, and are safe once they have been read back
+ * with this node's epoch still current. Appending a batch again is harmless, since it counts only once; so this is
+ * repeated until the batch is in the log, or another node has taken over.
  */
 
 import type { CommitLog, LogRecord } from '../storage/log/commit-log.ts'
@@ -11,12 +11,12 @@ import { type Engine, EngineError } from './engine.ts'
 import type { Ledger, Reading } from './ledger.ts'
 import { encodeBatch } from './record.ts'
 
-/** Records that are on their way at once. */
+/** Maximum number of records in flight. */
 const IN_FLIGHT_MAX = 4
-/** ms until a failed append is tried again, at first and at most. */
+/** ms until a failed append is retried, initially and at most. */
 const RETRY_MS_MIN = 20
 const RETRY_MS_MAX = 500
-/** ms after which what was acknowledged and not read back is appended again. */
+/** ms after which a record that was acknowledged but not read back is appended again. */
 const READ_BACK_MS_MAX = 3000
 
 interface Flight {
@@ -25,7 +25,7 @@ interface Flight {
   readonly sentAt: number
   readonly resolve: (number: number) => void
   readonly reject: (error: StorageError) => void
-  /** Ends the wait for what was sent to be read back. */
+  /** Ends the wait for the read-back. */
   wake: () => void
 }
 
@@ -33,9 +33,9 @@ export interface ReplicatedLogOptions {
   readonly engine: Engine
   readonly clock: Clock
   readonly ledger: Ledger
-  /** Of this node. */
+  /** The epoch of this node. */
   readonly epoch: number
-  /** A batch was read back that was appended at that time: the epoch was current then. */
+  /** A batch appended at that time was read back: the epoch was current then. */
   readonly renewed: (sentAt: number) => void
   /** Records below that number are on this node's disk. */
   readonly trimmed?: (below: number) => void
@@ -46,9 +46,9 @@ export interface ReplicatedLogOptions {
 export class ReplicatedLog implements CommitLog {
   first: number
   last: number
-  /** The log is not on this machine, as far as its disk is concerned. */
+  /** The log takes no space on the disk of this machine. */
   readonly bytes = 0
-  /** ms from the append to the read-back of the last batch. */
+  /** ms between appending the last batch and reading it back. */
   roundTripMs = 0
   private readonly options: ReplicatedLogOptions
   private readonly found: readonly LogRecord[]
@@ -74,7 +74,7 @@ export class ReplicatedLog implements CommitLog {
     })
   }
 
-  /** Appends what is not there yet, again and again. */
+  /** Appends what is missing from the log, until nothing is. */
   private async deliver(flight: Flight): Promise<void> {
     let wait = RETRY_MS_MIN
     while (this.flight === flight) {
@@ -123,7 +123,7 @@ export class ReplicatedLog implements CommitLog {
     })
   }
 
-  /** Told of each batch that counts, in order. */
+  /** Called for each batch that counts, in order. */
   readBack(reading: Reading): void {
     if (reading.what !== 'batch') return
     this.last = reading.number
@@ -136,7 +136,7 @@ export class ReplicatedLog implements CommitLog {
     flight.resolve(reading.number)
   }
 
-  /** Nothing is appended any more. */
+  /** Nothing is appended from now on. */
   end(message: string, cause?: unknown): void {
     this.over ??= new StorageError('ENDED', message, cause)
     const { flight } = this
@@ -149,7 +149,7 @@ export class ReplicatedLog implements CommitLog {
     for (const r of this.found) if (r.position >= from && r.position >= this.first) yield r
   }
 
-  /** What the shared log may forget is decided by all nodes together. */
+  /** All nodes together decide what is removed from the shared log. */
   trim(below: number): void {
     if (below > this.first) this.first = Math.min(below, this.last + 1)
     this.options.trimmed?.(this.first)

@@ -1,40 +1,41 @@
 /**
- * Which node is the active one, as one node sees it: a state machine without sockets and clocks. It is told the time, what
- * the log says and what other nodes call, and answers what is to be done.
+ * Which node is active, from one node's point of view: a state machine without sockets or clocks. Its input is the
+ * time, the records of the log and the heartbeats of other nodes; its output is the actions to take.
  *
- * Who may write is decided by the log alone. What is decided here is who may serve clients. The active node may for a
- * while after it has appended a record that it has read back with its epoch still current (`lease`). Who takes over waits
- * until that while is over for sure: counted from when the former one's last record was read, which is later than when it
- * was appended. So two nodes never serve at once, whatever the network does; clocks need only run at about the same speed.
+ * The log alone decides which node may write. This class decides which node may serve clients. The active node may
+ * serve for a limited time (the lease) after it appended a record that it has read back with its epoch still current. A
+ * node that takes over waits until that time has certainly passed: it counts from when the former owner's last record
+ * was read, which is later than when it was appended. So two nodes never serve at once, whatever the network does;
+ * clocks only have to run at about the same speed.
  */
 import type { Heartbeat, NodeState } from './heartbeat.ts'
 import type { Place } from './ledger.ts'
 
-/** The active node may serve for this part of `failoverAfterMs`. */
+/** The active node may serve for this share of `failoverAfterMs`. */
 const LEASE_SHARE = 0.7
-/** Of the same: how long a call counts. */
+/** How long a heartbeat counts, as a share of the same. */
 const HEARD_SHARE = 1
-/** A node that opens its broker may be silent so many times longer. */
+/** A node that is opening its broker may be silent this many times longer. */
 const OPENING_FACTOR = 10
-/** Of the same: how long clients of a node that is cut off wait for it. */
+/** How long the clients of a node that is cut off wait for it, as a multiple of the same. */
 const CUT_OFF_FACTOR = 2
-/** ms between the first and the next node that may take over. */
+/** ms between the attempts to take over of a node and the next one in rank. */
 const RANK_MS = 150
-/** ms until the log is begun, so that the nodes have heard each other. */
+/** ms to wait before the log is begun, so that the nodes have heard each other. */
 const BEGIN_MS = 700
-/** ms after which a claim that was not decided is repeated. */
+/** ms after which an undecided claim is repeated. */
 const CLAIM_MS = 1000
-/** ms for which an active node may be fenced, though it can be heard, until another one tries. */
+/** ms for which an active node that can be heard may be fenced before another one tries to take over. */
 const FENCED_MS_MAX = 15_000
 
 export interface RolesOptions {
   readonly node: string
-  /** Of the node: another one after a restart. */
+  /** Run of the node: changes with a restart. */
   readonly run: string
   readonly failoverAfterMs: number
 }
 
-/** As the log says it. */
+/** A new owner, as recorded in the log. */
 export interface NewOwner {
   readonly epoch: number
   readonly node: string
@@ -47,7 +48,7 @@ export type RoleAction =
   | { readonly do: 'claim'; readonly epoch: number }
   /** Open the broker. */
   | { readonly do: 'activate'; readonly epoch: number }
-  /** Another node is active: close the broker, if there is one. */
+  /** Another node is active: close the broker, if it is open. */
   | { readonly do: 'deactivate'; readonly owner: string }
 
 interface Known {
@@ -58,31 +59,31 @@ interface Known {
 export class Roles {
   epoch = 0
   owner = ''
-  /** Since when the active node says that it is fenced. */
+  /** Since when the active node has reported that it is fenced. */
   private fencedSince: number | undefined
   private readonly node: string
   private readonly run: string
-  /** The owner is this node in this run. */
+  /** The owner is this node in its current run. */
   private isMine = false
-  /** What this node has begun in epochs up to this one has ended, also where it reads once more that it has begun. */
+  /** Epochs of this node up to this one have ended, even if it reads again that they began. */
   private over = 0
   private readonly failoverAfterMs: number
   private readonly known = new Map<string, Known>()
-  /** The active node was last seen to be so. */
+  /** When the active node was last seen to be active. */
   private ownerSeen: number
-  /** The last record of the current epoch was read. */
+  /** When the last record of the current epoch was read. */
   private recordRead: number
   private claimedAt = Number.NEGATIVE_INFINITY
   private leaseEnd = Number.NEGATIVE_INFINITY
-  /** This node is the owner, and was not told yet to open; from when on it may. */
+  /** Set while this node is the owner but has not yet been told to open: the time from which it may. */
   private activateAt: number | undefined
   private formerOwner = ''
-  /** Its own calls come back. */
+  /** When its own heartbeats last came back. */
   private echoAt = Number.NEGATIVE_INFINITY
   private silentSince: number
-  /** Not while the store is still being copied. */
+  /** False while the store is still being copied. */
   mayClaim = false
-  /** Batches in this node's store. */
+  /** Number of batches in this node's store. */
   applied = 0
   private active = false
   private activeSince = Number.NEGATIVE_INFINITY
@@ -94,7 +95,7 @@ export class Roles {
     this.ownerSeen = this.recordRead = this.silentSince = now
   }
 
-  /** Where the reading of the log begins. */
+  /** Sets where reading of the log begins. */
   begin({ epoch, owner, number }: Place, now: number): void {
     this.end()
     this.epoch = epoch
@@ -106,14 +107,16 @@ export class Roles {
     this.ownerSeen = this.recordRead = now
   }
 
-  /** Records that are still on their way could count as written by whoever goes on in the same epoch: it takes a new one. */
+  /**
+   * To continue, this node needs a new epoch: in the same one, records that are still in flight could count as its own.
+   */
   private end(): void {
     if (this.isMine) this.over = Math.max(this.over, this.epoch)
     this.isMine = false
     this.active = false
   }
 
-  /** Clients may be served. */
+  /** Whether clients may be served. */
   mayServe(now: number): boolean {
     return this.active && now < this.leaseEnd
   }
@@ -122,7 +125,7 @@ export class Roles {
     return this.active
   }
 
-  /** A record of this node's epoch was read back that it had appended at that time. */
+  /** A record of this node's epoch, appended at that time, was read back. */
   renewed(sentAt: number): void {
     if (!this.isMine) return
     this.leaseEnd = Math.max(this.leaseEnd, sentAt + this.failoverAfterMs * LEASE_SHARE)
@@ -133,7 +136,7 @@ export class Roles {
     this.recordRead = now
   }
 
-  /** The log says that there is a new owner. */
+  /** The log names a new owner. */
   tookOver({ epoch, node, run, by }: NewOwner, now: number): RoleAction[] {
     const former = this.owner
     const wasActive = this.active
@@ -147,7 +150,7 @@ export class Roles {
     const actions: RoleAction[] = wasActive ? [{ do: 'deactivate', owner: node }] : []
     this.isMine = node === this.node && run === this.run && epoch > this.over
     if (this.isMine) {
-      // A node that hands over has stopped serving before.
+      // A node that hands over has stopped serving beforehand.
       const alone = former === '' || former === this.node || by === former
       this.formerOwner = former
       this.activateAt = alone ? now : this.recordRead + this.failoverAfterMs
@@ -172,7 +175,7 @@ export class Roles {
     }
     this.known.set(node, { heartbeat, at: now })
     if (node === this.owner && epoch >= this.epoch && isActive(state)) this.ownerHeard(state, now)
-    // The former owner knows of its end.
+    // The former owner knows that its epoch has ended.
     if (node === this.formerOwner && epoch >= this.epoch && !isActive(state) && this.activateAt !== undefined)
       this.activateAt = now
     return this.activation(now)
@@ -188,29 +191,29 @@ export class Roles {
     this.known.delete(node)
   }
 
-  /** What was heard last of the others; `at` in the time that `heard` was told. */
+  /** What was last heard of other nodes; `at` is the time that was passed to `heard`. */
   get others(): ReadonlyMap<string, Known> {
     return this.known
   }
 
-  /** It can neither show that it is the active one nor hear anybody: whoever waits for it waits in vain. */
+  /** It can neither prove that it is active nor hear any other node: clients that wait for it wait in vain. */
   isCutOff(now: number): boolean {
     const served = Math.max(this.leaseEnd, this.activeSince)
     if (!this.active || now - served <= this.failoverAfterMs * CUT_OFF_FACTOR) return false
     return this.isDeaf(now) || this.isAlone(now)
   }
 
-  /** None of those that it knows can be heard: its server may be cut off from the others. */
+  /** None of the nodes that it knows can be heard: its server may be cut off from the others. */
   private isAlone(now: number): boolean {
     return this.known.size > 0 && this.heardNow(now).length === 0
   }
 
-  /** It is not the active one any more, whatever the log says: it would have to take over again. */
+  /** It is no longer active, whatever the log says: it would have to take over again. */
   giveUp(): void {
     this.end()
   }
 
-  /** What was heard of those that can be heard. */
+  /** The last heartbeats of the nodes that can be heard. */
   heardNow(now: number): Heartbeat[] {
     return [...this.known.values()].map((k) => k.heartbeat).filter((h) => this.isAlive(h.node, now))
   }
@@ -220,12 +223,12 @@ export class Roles {
     return k !== undefined && now - k.at <= this.failoverAfterMs * HEARD_SHARE
   }
 
-  /** Its own calls do not come back: what is not heard says nothing then. */
+  /** Its own heartbeats do not come back, so the silence of other nodes means nothing. */
   isDeaf(now: number): boolean {
     return now - this.echoAt > this.failoverAfterMs * LEASE_SHARE
   }
 
-  /** To be called often. */
+  /** Must be called often. */
   tick(now: number): RoleAction[] {
     if (this.isDeaf(now)) this.silentSince = now
     const actions = this.activation(now)
@@ -240,15 +243,15 @@ export class Roles {
     const rank = this.rank(now) * RANK_MS
     if (now - this.claimedAt < CLAIM_MS + rank) return false
     if (this.fencedSince !== undefined && now - this.fencedSince >= FENCED_MS_MAX + rank) return true
-    // What an earlier run of this node had is free.
+    // What an earlier run of this node owned is free.
     if (this.owner === this.node) return true
     const silence = now - Math.max(this.ownerSeen, this.silentSince)
-    // Where nobody has begun the log, nobody can be taken anything from.
+    // Before the log is begun, there is no owner to take over from.
     const enough = this.epoch === 0 ? Math.min(this.failoverAfterMs, BEGIN_MS) : this.failoverAfterMs
     return silence >= enough + rank
   }
 
-  /** Who has applied most is first. */
+  /** The node that has applied the most comes first. */
   private rank(now: number): number {
     let rank = 0
     for (const [node, { heartbeat }] of this.known) {

@@ -1,6 +1,6 @@
 /**
- * One stretch of a node's life on the shared log, from the opening of its store to its closing: it reads the log, brings
- * what counts into the store, and while the node is the active one, gives the broker a log to write to.
+ * One period of a node's life on the shared log, from opening its store to closing it: it reads the log, applies the
+ * batches that count to the store and, while the node is active, gives the broker a log to write to.
  */
 
 import { Applier } from '../storage/log/applier.ts'
@@ -15,18 +15,18 @@ import { RecordError } from './record.ts'
 import type { ReplicaStore, StoredPlace } from './replica-store.ts'
 import { ReplicatedLog } from './replicated-log.ts'
 
-/** Octets that the store has not taken over, from which on the log is not read, and below which it is again. */
+/** Octets not yet applied to the store, above which reading of the log pauses, and below which it resumes. */
 const BEHIND_BYTES_MAX = 64 * 1024 * 1024
 const BEHIND_BYTES_LOW = 16 * 1024 * 1024
-/** Records without a batch after which the store is told how far the log was read. */
+/** Records without a batch after which the store is told how far the log has been read. */
 const TOUCH_RECORDS = 500
 
 export interface SessionListener {
-  /** What the log says, record by record. */
+  /** Called with the meaning of each record of the log. */
   read(reading: Reading): void
-  /** The log no longer has what comes next. */
+  /** The log no longer has the next record. */
   gone(): void
-  /** The log cannot be read, and nothing makes that better. */
+  /** The log cannot be read, and retrying does not help. */
   failed(error: StorageError): void
 }
 
@@ -35,10 +35,10 @@ export interface SessionOptions {
   readonly engine: Engine
   readonly clock: Clock
   readonly place: StoredPlace
-  /** Which log it is. */
+  /** Identifies the log. */
   readonly log: string
   readonly listener: SessionListener
-  /** A batch was read back that was appended at that time. */
+  /** A batch appended at that time was read back. */
   readonly renewed: (sentAt: number) => void
 }
 
@@ -52,7 +52,7 @@ export class Session {
   private readonly applier: Applier
   private stopReading: Unsubscribe | undefined
   private storage: LoggedStorage | undefined
-  /** Set while this node is the active one. */
+  /** Set while this node is active. */
   private activeLog: ReplicatedLog | undefined
   private touched: number
   private ended = false
@@ -75,12 +75,12 @@ export class Session {
     )
   }
 
-  /** What is not in the store yet is needed from the record behind that one on. */
+  /** Records after this place are needed to bring the store up to date. */
   get flushed(): Place {
     return this.places.flushed
   }
 
-  /** Octets of batches that the store does not have. */
+  /** Octets of batches that the store has not applied. */
   get behindBytes(): number {
     return this.storage?.unappliedBytes ?? this.applier.bytes
   }
@@ -133,18 +133,21 @@ export class Session {
     if (this.behindBytes < BEHIND_BYTES_LOW && this.activeLog === undefined) this.start()
     if (this.store.maintenanceDue === true && this.activeLog === undefined && !this.ended)
       this.inTurn(() => this.store.maintain?.() ?? Promise.resolve()).catch(() => {
-        // The next write says what is wrong.
+        // The next write reports what is wrong.
       })
   }
 
-  /** What the store does, one thing behind the other. */
+  /** Runs the operations of the store one after another. */
   private inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.working.then(work)
     this.working = done.catch(() => {})
     return done
   }
 
-  /** This node is the active one: what the broker works on. @throws StorageError where the store does not take what there is */
+  /**
+   * This node is active: opens what the broker works on. @throws StorageError if the store does not apply what is
+   * pending
+   */
   async openStorage(epoch: number): Promise<LoggedStorage> {
     const { engine, clock, renewed } = this.options
     const log = new ReplicatedLog({
@@ -168,7 +171,7 @@ export class Session {
     return this.storage
   }
 
-  /** Another node is the active one: nothing is appended any more. */
+  /** Another node is active: nothing more is appended. */
   endWriting(): void {
     this.activeLog?.end('another node of the cluster is active now')
   }
@@ -178,7 +181,7 @@ export class Session {
     this.stopReading = undefined
   }
 
-  /** Brings what there is into the store and closes that. */
+  /** Applies what is pending to the store, and closes it. */
   async close(): Promise<void> {
     this.ended = true
     this.stop()

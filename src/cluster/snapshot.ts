@@ -1,6 +1,6 @@
 /**
- * The contents of a store on their way to another node: batches in the encoding of the log, each behind its length (u32,
- * little-endian), and at the end a length of 0 and the number of batches (u32).
+ * The contents of a store in transfer to another node: batches in the encoding of the log, each preceded by its length
+ * (u32, little-endian), and at the end a length of 0 and the number of batches (u32).
  */
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
@@ -14,7 +14,7 @@ const BATCH_WRITES_MAX = 10_000
 /** A record may be as large as the largest message. */
 const BATCH_BYTES_MAX = 1024 * 1024 * 1024
 
-/** Octets that were sent. @throws PeerError where the other side goes away */
+/** Returns the number of octets sent. @throws PeerError if the other side disconnects */
 export async function sendContents(store: ReplicaStore, to: Duplex): Promise<number> {
   const encoder = new BatchEncoder()
   let batches = 0
@@ -59,7 +59,7 @@ async function put(to: Duplex, bytes: Buffer): Promise<void> {
   over.abort()
 }
 
-/** @throws PeerError where it is not complete; StorageError */
+/** @throws PeerError if the contents are incomplete; StorageError */
 export async function receiveContents(from: Duplex, into: ReplicaStore): Promise<void> {
   for (let batches = 0; ; batches++) {
     const length = (await readExactly(from, 4)).readUInt32LE()

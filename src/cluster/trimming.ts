@@ -1,7 +1,7 @@
 /**
- * What the active node does for the log: it forgets what all nodes have on their disks, and what a node that is away would
- * need where that is too much. Which nodes there are is part of the replicated data: every node that was heard, until
- * somebody says that it is to be forgotten.
+ * Trims the log on the active node: removes what all nodes have on their disks, and also what an absent node would
+ * need, if that becomes too much. The list of nodes is part of the replicated data: every node that was heard, until it
+ * is explicitly forgotten.
  */
 
 import type { GroupCommit } from '../storage/batch.ts'
@@ -12,11 +12,11 @@ import type { Heartbeat } from './heartbeat.ts'
 import type { Member } from './member.ts'
 
 const LOOK_MS = 1000
-/** Records that are forgotten at once, at least. */
+/** Minimum number of records that are removed at once. */
 const RECORDS_MIN = 200
-/** In the replicated data, each with what is known of a node. */
+/** Key prefix in the replicated data; each key holds what is known of one node. */
 const NODE_PREFIX = 'cluster-node:'
-/** Nodes that are remembered. */
+/** Maximum number of nodes that are remembered. */
 const NODES_MAX = 64
 
 export interface KnownNode {
@@ -30,17 +30,17 @@ export interface TrimmingOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly logBytesMax: number
-  /** Of the broker that is open here; undefined = none is. */
+  /** Of the broker that is open here; undefined if none is. */
   readonly commit: () => GroupCommit | undefined
 }
 
 export class Trimming {
-  /** As they were when they were asked for last. */
+  /** As of the last request. */
   bounds: LogBounds | undefined
   private readonly options: TrimmingOptions
   private timer: Timer | undefined
   private stopped = false
-  /** What the broker that is open here has been told. */
+  /** What has been written to the broker that is open here. */
   private told = new Map<string, string>()
   private toldTo: GroupCommit | undefined
 
@@ -52,7 +52,7 @@ export class Trimming {
     this.timer = this.options.clock.after(LOOK_MS, () => {
       this.look()
         .catch(() => {
-          // The next look may find the engine.
+          // The next attempt may reach the engine.
         })
         .finally(() => {
           if (!this.stopped) this.start()
@@ -65,7 +65,7 @@ export class Trimming {
     this.timer?.cancel()
   }
 
-  /** All nodes that are remembered, as the store of this node has them. */
+  /** All nodes that are remembered, as stored by this node. */
   get known(): KnownNode[] {
     const { session } = this.options.member
     const found =
@@ -95,7 +95,7 @@ export class Trimming {
     await this.trim(this.bounds)
   }
 
-  /** Nodes that are heard are written down. */
+  /** Stores the nodes that are heard. */
   private remember(): void {
     const commit = this.options.commit()
     if (commit === undefined) return
@@ -115,7 +115,7 @@ export class Trimming {
     return [...member.roles.heardNow(clock.elapsed()), member.heartbeat]
   }
 
-  /** @throws Error where this is not the active node, or that node is heard */
+  /** @throws Error if this is not the active node, or if that node is heard */
   forget(node: string): void {
     const commit = this.options.commit()
     if (commit === undefined) throw new Error('this node is not the active one')
@@ -134,7 +134,7 @@ export class Trimming {
     let needed = Math.min(...heard.map((h) => h.sequence)) + 1
     for (const { node } of this.known)
       if (!heard.some((h) => h.node === node)) {
-        // Of one that is away it is known only what it said last.
+        // Of an absent node, only its last heartbeat is known.
         const last = member.roles.others.get(node)?.heartbeat.sequence
         needed = Math.min(needed, last === undefined ? first : last + 1)
       }

@@ -24,14 +24,14 @@ export interface ViewParts {
   readonly clock: Clock
   readonly peers: PeerPort
   readonly relay: Relay
-  /** Undefined until the engine is there. */
+  /** Undefined until the engine is available. */
   readonly running: () => { member: Member; trimming: Trimming; engine: Engine } | undefined
   readonly active: () => ActiveNode | undefined
 }
 
 export class View implements ClusterView {
   private readonly parts: ViewParts
-  /** When each node last had everything that the active one had. */
+  /** When each node last had everything that the active node had. */
   private readonly caughtUp = new Map<string, number>()
 
   constructor(parts: ViewParts) {
@@ -161,7 +161,7 @@ export class View implements ClusterView {
       to: owner ? 'control' : 'http',
       index: 0,
     })
-    // The client may have left meanwhile, and nothing more is heard of that.
+    // The client may have disconnected meanwhile, which no later event reports.
     if (response.closed || request.socket.destroyed) {
       socket.destroy()
       return

@@ -1,34 +1,34 @@
 /**
- * Brings what the commit log has made safe into the store, some time behind and with the writes of many batches made
- * one. Together with them goes the position up to which the store has everything, so that it always holds exactly what
- * the log held up to some record.
+ * Applies what the commit log has made safe to the store, some time later and with the writes of many batches merged
+ * into one. The position up to which the store has everything is written along with them, so the store always holds
+ * exactly what the log held up to some record.
  */
 import type { Clock, Timer } from '../../util/clock.ts'
 import type { StorageWrite } from '../storage.ts'
 import { PendingWrites } from './pending-writes.ts'
 
-/** ms from the first write that the store does not have until it gets it: until then much of it is settled already. */
+/** ms from the first unapplied write until it is applied: by then, many of the messages have been settled. */
 const APPLY_MS = 500
-/** Octets that are not waited with. */
+/** Octets that are applied without waiting. */
 const APPLY_BYTES = 4 * 1024 * 1024
-/** Octets that the store takes in one transaction, about: it needs as much memory again, of which malloc keeps a part. */
+/** Approximate octets per transaction of the store: it needs as much memory again, and malloc keeps a part of that. */
 const PIECE_BYTES = 4 * 1024 * 1024
-/** Writes of one transaction: it is put together in one turn. */
+/** Maximum number of writes per transaction: it is assembled in one turn of the event loop. */
 const PIECE_WRITES = 2_000
 const RETRY_MS = 500
 
-/** Where the store says how far it has the log. */
+/** Key under which the store keeps how far it has applied the log. */
 export const APPLIED_KEY = 'applied'
 
-/** Takes writes all or none and resolves when they are on disk. @throws StorageError */
+/** Applies all writes or none, and resolves when they are on disk. @throws StorageError */
 export type Take = (writes: readonly StorageWrite[]) => Promise<void>
 
-/** What else the store is told about how far it has the log, such as from where it has to be read again. */
+/** What else the store keeps about how far it has applied the log, such as from where it has to be read again. */
 export type Mark = (position: number) => object
 
 /**
- * What goes into one transaction each. The last one says how far the store has the log: after a crash in between, all of
- * it is taken once more from the log, which comes to the same.
+ * Splits writes into transactions. The last one states how far the store has applied the log: after a crash in between,
+ * all of them are applied again from the log, with the same result.
  */
 function piecesOf(writes: StorageWrite[]): StorageWrite[][] {
   let piece: StorageWrite[] = []
@@ -49,13 +49,13 @@ function piecesOf(writes: StorageWrite[]): StorageWrite[][] {
 export class Applier {
   /** The store has everything up to this position. */
   applied: number
-  /** And has it on disk, so that the log may forget it. */
+  /** Like `applied`, but on disk, so that the log may be trimmed. */
   flushed: number
-  /** Of the calls of `add`, the store has so many. */
+  /** Number of calls of `add` whose writes the store has. */
   done = 0
-  /** The last attempt failed. */
+  /** The error of the last attempt, if it failed. */
   failure: unknown
-  /** On their way to the store; the next ones gather meanwhile. */
+  /** Writes that are being applied; further ones are gathered meanwhile. */
   flight: PendingWrites | undefined
   gathering = new PendingWrites()
   private readonly take: Take
@@ -63,18 +63,18 @@ export class Applier {
   private readonly moved: () => void
   private readonly mark: Mark
   private position: number
-  /** What the store says. */
+  /** The position and mark that the store has. */
   private written = ''
   private added = 0
   private timer: Timer | undefined
   private running: Promise<void> | undefined
   private stopped = false
-  /** Ends the wait for the next attempt. */
+  /** Ends the wait before the next attempt. */
   private retry: () => void = () => {}
 
   /**
    * @param position up to which the store has everything
-   * @param moved called when it has more, or could not take it
+   * @param moved called when it has more, or failed to apply it
    */
   constructor(take: Take, position: number, clock: Clock, moved: () => void, mark: Mark = () => ({})) {
     this.take = take
@@ -84,7 +84,7 @@ export class Applier {
     this.moved = moved
   }
 
-  /** Octets that the store does not have. */
+  /** Octets that the store has not applied. */
   get bytes(): number {
     return this.gathering.bytes + (this.flight?.bytes ?? 0)
   }
@@ -93,7 +93,7 @@ export class Applier {
     return this.running === undefined && this.gathering.empty && this.position === this.applied
   }
 
-  /** The writes of one batch, which are safe; the log has them at that position. */
+  /** Adds the writes of one batch, which are safe: the log has them at that position. */
   add(writes: readonly StorageWrite[], position: number): void {
     this.gathering.add(writes)
     this.position = position
@@ -103,13 +103,13 @@ export class Applier {
     else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
-  /** The store is told the mark again, which may have changed. */
+  /** Writes the mark again, which may have changed. */
   touch(): void {
     if (this.running === undefined && !this.stopped)
       this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
-  /** What there is goes to the store now, or when what is on its way has arrived. */
+  /** Applies what is pending now, or when the writes in progress are done. */
   soon(): void {
     if (this.timer !== undefined && this.running === undefined) this.run()
     else if (this.running === undefined && !this.gathering.empty && !this.stopped) this.run()
@@ -144,7 +144,7 @@ export class Applier {
     else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
-  /** Again and again: the log has it, so nothing is lost meanwhile. */
+  /** Retries until it succeeds: the log has the writes, so nothing is lost meanwhile. */
   private async attempt(pieces: StorageWrite[][]): Promise<void> {
     let taken = 0
     for (;;) {
@@ -164,7 +164,7 @@ export class Applier {
     }
   }
 
-  /** Brings everything there is into the store. @throws what the store says, and then nothing more is tried */
+  /** Applies everything that is pending. @throws the error of the store, after which nothing more is tried */
   async drain(): Promise<void> {
     this.stopped = true
     this.timer?.cancel()

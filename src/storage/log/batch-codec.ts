@@ -1,8 +1,8 @@
 /**
- * A batch of writes as octets, the same for every commit log (little-endian): version u8, three octets 0, length of the
- * whole u32, epoch u32, number f64, number of writes u32; the writes, each beginning at a multiple of four; CRC-32C of
- * all that u32. A write is a word (operation u8, 0, length of the key in UTF-8 u16), then key, value and numbers as the
- * operation has them; octets of values have their length u32 in front.
+ * A batch of writes in octets, the same for every commit log (little-endian): version u8, three octets 0, total length
+ * u32, epoch u32, number f64, number of writes u32; the writes, each beginning at a multiple of four; CRC-32C of
+ * everything before it u32. A write is a word (operation u8, 0, length of the key in UTF-8 u16), followed by key, value
+ * and numbers as the operation requires; values are preceded by their length u32.
  */
 import type { StorageWrite } from '../storage.ts'
 import { isSealed, seal } from './commit-log.ts'
@@ -26,23 +26,23 @@ const OPS = [
 const codes = new Map<StorageWrite['op'], number>(OPS.map((op, i) => [op, i + 1]))
 
 export interface Batch {
-  /** Whose writing it is; 0 where there is only one writer. */
+  /** Epoch of the writer; 0 if there is only one writer. */
   readonly epoch: number
   readonly number: number
   readonly writes: StorageWrite[]
 }
 
-/** Memory that batches are encoded into, one at a time; what one large batch has needed is not kept. */
+/** Memory into which batches are encoded, one at a time; memory that only a large batch needed is not kept. */
 export class BatchEncoder {
   private memory = Buffer.allocUnsafeSlow(64 * 1024)
   private readonly keptMax: number
 
-  /** @param keptMax octets of memory kept for the next batch */
+  /** @param keptMax maximum octets of memory kept for the next batch */
   constructor(keptMax = 1024 * 1024) {
     this.keptMax = keptMax
   }
 
-  /** The octets are valid until the next call. @throws RangeError for a key of more than 65,535 octets */
+  /** The octets are valid until the next call. @throws RangeError for a key longer than 65,535 octets */
   encode(epoch: number, number: number, writes: readonly StorageWrite[]): Buffer {
     let length = HEAD_BYTES + SEAL_BYTES
     for (const w of writes) length += writeBytes(w)
@@ -76,7 +76,7 @@ function keyBytes(key: string): number {
   return padded(bytes)
 }
 
-/** Octets of a write: a word, and what the operation has. */
+/** Octets of a write: a word, and the fields of the operation. */
 function writeBytes(w: StorageWrite): number {
   switch (w.op) {
     case 'put':
@@ -135,7 +135,7 @@ function encodeNumbers(out: Buffer, start: number, a: number, b?: number, c?: nu
   return at
 }
 
-/** Its length stands in the word in front. */
+/** Writes the key, and its length into the preceding word. */
 function encodeKey(out: Buffer, at: number, key: string): number {
   const length = out.write(key, at)
   out.writeUInt16LE(length, at - 2)
@@ -155,12 +155,12 @@ function unknown(w: never): never {
   throw new TypeError(`unknown write ${JSON.stringify(w)}`)
 }
 
-/** What is wrong with a batch that cannot be read. */
+/** Describes why a batch cannot be read. */
 export class BatchError extends Error {
   override readonly name = 'BatchError'
 }
 
-/** Values are views of the octets. @throws BatchError unless it is exactly a batch as `encode` made it */
+/** Values are views of the octets. @throws BatchError unless it is exactly a batch as encoded by `encode` */
 export function decodeBatch(bytes: Uint8Array): Batch {
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (b.length < HEAD_BYTES + SEAL_BYTES) throw new BatchError('it is too short')

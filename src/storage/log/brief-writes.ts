@@ -1,30 +1,30 @@
 /**
- * Decides whether the event loop writes a record itself, instead of leaving that to a thread. It saves two changes of
- * threads, which take about as long as a fast disk does, but nothing else happens meanwhile. So it does only where the
- * record is small, the disk has been fast, few clients are there to be held up and the event loop has time to spare.
+ * Decides whether the event loop writes a record itself instead of leaving it to a thread. This saves two thread
+ * switches, which take about as long as a fast disk, but blocks everything else meanwhile. So it is done only if the
+ * record is small, the disk has been fast, few clients would be delayed and the event loop has time to spare.
  */
 import { performance } from 'node:perf_hooks'
 import { elapsed } from '../../util/timers.ts'
 
-/** Octets of a record; more of them take the disk longer. */
+/** Maximum octets of a record; larger ones take the disk longer. */
 const BYTES_MAX = 16 * 1024
-/** ms of a write from which on the disk is slow, and is left to threads for a while. */
+/** ms of a write from which on the disk counts as slow, and writes are left to threads for a while. */
 const SLOW_MS = 5
-/** ms of that while: twice as long each time, and shorter again with each write that is not slow. */
+/** ms of that period: doubled each time, and reduced by each write that is not slow. */
 const PAUSE_MS_MIN = 50
 const PAUSE_MS_MAX = 1_000
 const PAUSE_DECAY = 0.5
-/** The part of the time that the event loop has nothing to do, at least. */
+/** Minimum share of the time that the event loop must be idle. */
 const IDLE_SHARE = 0.05
-/** ms over which that is measured. */
+/** ms over which that share is measured. */
 const SAMPLE_MS = 20
 
 export interface Surroundings {
-  /** ms of any clock. */
+  /** The time in ms, of any clock. */
   now(): number
-  /** ms that the event loop has had nothing to do, in all. */
+  /** Total ms that the event loop has been idle. */
   idle(): number
-  /** Few clients are talking just now. */
+  /** Few clients are active at the moment. */
   areFew(): boolean
 }
 
@@ -58,7 +58,7 @@ export class BriefWrites {
     this.sampledIdle = idle
   }
 
-  /** The event loop has written a record in so many ms. */
+  /** The event loop took that many ms to write a record. */
   took(ms: number): void {
     if (ms < SLOW_MS) {
       this.pause = Math.max(PAUSE_MS_MIN, this.pause * PAUSE_DECAY)
@@ -69,7 +69,7 @@ export class BriefWrites {
   }
 }
 
-/** @param areFew few clients are talking at that time, in ms of `elapsed` */
+/** @param areFew whether few clients are active at that time, in ms of `elapsed` */
 export function processSurroundings(areFew: (now: number) => boolean): Surroundings {
   return {
     now: elapsed,

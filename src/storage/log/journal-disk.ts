@@ -1,4 +1,4 @@
-/** What a journal needs of a disk: the operating system's files, or in tests a disk that loses power. */
+/** What a journal requires of a disk: the operating system's files or, in tests, a disk that loses power. */
 import {
   close,
   constants,
@@ -22,9 +22,9 @@ export interface JournalFile {
   readonly name: string
   /** Resolves when all of it is on disk. */
   write(parts: readonly Uint8Array[], at: number): Promise<void>
-  /** The same, with everything else waiting for it. False where that is not possible: not all of it is there then. */
+  /** The same, blocking the event loop. False if that is not possible, in which case not all of it has been written. */
   writeNow?(parts: readonly Uint8Array[], at: number): boolean
-  /** Makes the file that long, with zeros that are on disk. */
+  /** Extends the file to that length with zeros, which are on disk when it resolves. */
   allocate(bytes: number): Promise<void>
   read(): Promise<Buffer>
   close(): Promise<void>
@@ -33,17 +33,20 @@ export interface JournalFile {
 export interface JournalDisk {
   /** Names of the journal's files. */
   list(): string[]
-  /** Makes it where it is not there; its name is on disk then. */
+  /** Creates the file if it does not exist; its name is on disk when it resolves. */
   open(name: string): Promise<JournalFile>
   remove(name: string): Promise<void>
-  /** Writes the first octets of a file there under the same name, where it was not before; they are on disk then. */
+  /**
+   * Writes the first octets of a file to that folder under the same name, which is new there; they are on disk when it
+   * resolves.
+   */
   copy(name: string, bytes: number, dir: string): Promise<void>
-  /** Octets that are free. */
+  /** Free octets on the disk. */
   freeBytes(): number
 }
 
 const SUFFIX = '.journal'
-/** Zeros that are written at once, so that records come in between. */
+/** Zeros that are written at once; few enough for records to be written in between. */
 const ZERO_BYTES = 256 * 1024
 
 const opened = promisify(open)
@@ -69,7 +72,7 @@ export function journalName(number: number): string {
   return String(number).padStart(8, '0') + SUFFIX
 }
 
-/** With each write one trip to the disk, where the system has that; else two. */
+/** One trip to the disk per write, if the system supports it; otherwise two. */
 const DATA_SYNC = process.platform === 'win32' ? 0 : (constants.O_DSYNC ?? 0)
 
 async function openFile(dir: string, name: string): Promise<JournalFile> {
@@ -138,7 +141,7 @@ function writeAll(fd: number, parts: readonly Uint8Array[], at: number): Promise
   })
 }
 
-/** What the first call has left over. */
+/** Writes what the first call has left over. */
 async function finish(fd: number, parts: readonly Uint8Array[], start: number, count: number): Promise<void> {
   let skip = count
   let at = start + count
@@ -154,7 +157,7 @@ async function finish(fd: number, parts: readonly Uint8Array[], start: number, c
   if (DATA_SYNC === 0) await synced(fd)
 }
 
-/** Over a descriptor of its own, which waits for the disk only once. */
+/** Uses a descriptor of its own, which waits for the disk only once. */
 async function allocate(path: string, bytes: number): Promise<void> {
   const fd = await opened(path, constants.O_RDWR)
   try {

@@ -1,13 +1,14 @@
 /**
- * A record as it lies in a journal file. It begins at a multiple of 512 octets, since a disk writes such a sector whole
- * or not at all, and no sector holds parts of two records:
+ * A record as it is stored in a journal file. It begins at a multiple of 512 octets, since a disk writes a sector of
+ * that size completely or not at all, and no sector holds parts of two records:
  *
  *   mark u32, salt u32, position f64, length of the record u32, 0 u64, CRC-32C of these 28 octets u32;
- *   the record; what its sectors had in place of their stamps, u32 each; zeros up to the end of the sector.
+ *   the record; the words that stamps have replaced in its sectors, u32 each; zeros up to the end of the sector.
  *
- * Every sector but the first begins with a stamp made of salt, position and number of the sector. So a record of which
- * the power cut has left only some sectors is told from one whose sectors were all written and have been damaged since:
- * the former was never confirmed to anybody. And no octets of a message can pass for the beginning of a record.
+ * Every sector but the first begins with a stamp derived from the salt, the position and the number of the sector. It
+ * distinguishes a record of which a power failure has left only some sectors, and which was never confirmed, from one
+ * whose sectors were all written and damaged later. Also, no octets of a message can be taken for the beginning of a
+ * record.
  */
 import { crc32c } from '../../util/crc32c.ts'
 import { isSealed } from './commit-log.ts'
@@ -25,16 +26,16 @@ export interface FrameHead {
   readonly length: number
 }
 
-/** Sectors that begin within the record, behind the first. */
+/** Number of sectors that begin within the record, not counting the first. */
 function stampsIn(length: number): number {
   return Math.floor((HEAD_BYTES + length - 1) / SECTOR_BYTES)
 }
 
-/** Octets of the frame around a record of that many. */
+/** Octets of the frame around a record of that length. */
 export function frameBytes(length: number): number {
   let words = stampsIn(length)
   let at = HEAD_BYTES + length
-  // Word by word only where a stamp of a sector that begins behind the record comes in between.
+  // Word by word only where the stamp of a sector that begins after the record comes in between.
   while (words > 0) {
     if (at % SECTOR_BYTES === 0) at += WORD_BYTES
     const step = Math.min(words, Math.ceil((SECTOR_BYTES - (at % SECTOR_BYTES)) / WORD_BYTES))
@@ -53,8 +54,8 @@ function stamp({ salt, position }: FrameHead, sector: number): number {
 }
 
 /**
- * The parts of a frame, to be written one behind the other. Stamps are put into the record itself; where `memory` has room
- * for all of it, into a copy there, which is the only part then.
+ * The parts of a frame, to be written one after another. Stamps are put into the record itself or, if `memory` has room
+ * for the whole frame, into a copy there, which is then the only part.
  *
  * @param bytes a multiple of four octets
  */
@@ -75,7 +76,7 @@ export function makeFrame(head: FrameHead, bytes: Uint8Array, memory?: Buffer): 
   return [whole]
 }
 
-/** @param last zeros */
+/** @param last filled with zeros */
 function fillFrame(head: FrameHead, first: Buffer, record: Buffer, last: Buffer): void {
   first.writeUInt32LE(MARK, 0)
   first.writeUInt32LE(head.salt, 4)
@@ -96,7 +97,7 @@ function fillFrame(head: FrameHead, first: Buffer, record: Buffer, last: Buffer)
   }
 }
 
-/** What stands at the beginning of a record; undefined where that is not one. */
+/** Reads the head of a record; undefined if there is none. */
 export function readHead(b: Buffer, at: number): FrameHead | undefined {
   if (b.readUInt32LE(at) !== MARK) return undefined
   return crc32c(b, at, at + HEAD_CRC_AT) === b.readUInt32LE(at + HEAD_CRC_AT) ? headAt(b, at) : undefined
@@ -106,7 +107,7 @@ function headAt(b: Buffer, at: number): FrameHead {
   return { salt: b.readUInt32LE(at + 4), position: b.readDoubleLE(at + 8), length: b.readUInt32LE(at + 16) }
 }
 
-/** The beginning of a record of which one octet has changed; undefined where it is anything else. */
+/** Reads the head of a record in which one octet has changed; undefined for anything else. */
 export function readDamagedHead(b: Buffer, at: number): FrameHead | undefined {
   const copy = Buffer.from(b.subarray(at, at + HEAD_BYTES))
   for (let i = 0; i < HEAD_BYTES; i++) {
@@ -121,10 +122,10 @@ export function readDamagedHead(b: Buffer, at: number): FrameHead | undefined {
   return undefined
 }
 
-/** torn: some of its sectors were never written; damaged: all were, and have changed since. */
+/** torn: some of its sectors were never written; damaged: all were written, and have changed since. */
 export type FrameFault = 'torn' | 'damaged'
 
-/** The record of the frame at that place, whose head has been read; with octets of its own. */
+/** Reads the record of a frame whose head has been read; it has octets of its own. */
 export function readFrame(b: Buffer, at: number, head: FrameHead): Uint8Array | FrameFault {
   const size = frameBytes(head.length)
   if (at + size > b.length) return 'torn'
@@ -145,7 +146,7 @@ export function readFrame(b: Buffer, at: number, head: FrameHead): Uint8Array | 
   return 'damaged'
 }
 
-/** Equal but for one octet: what stood there before a sector was written differs in more. */
+/** Equal except for one octet: what was there before a sector was written differs in more than one. */
 function isNearly(found: number, wanted: number): boolean {
   let differences = 0
   for (let x = found ^ wanted; x !== 0; x >>>= 8) if ((x & 255) !== 0) differences++

@@ -1,7 +1,7 @@
 /**
- * Finds what a journal holds after its process has ended, however that was: the records from a position on, one behind
- * the other. Behind the last one there may be a record that the power cut has left torn; it was never confirmed and is
- * cut off. Anything else that is not as it was written is an error that names the file and the place.
+ * Recovers the contents of a journal after its process has ended, in whatever way: the consecutive records from a
+ * position on. After the last one there may be a record that a power failure has left torn; it was never confirmed and
+ * is cut off. Anything else that differs from what was written is an error that names the file and the place.
  */
 import { StorageError } from '../storage.ts'
 import type { JournalFile } from './journal-disk.ts'
@@ -15,7 +15,7 @@ export interface FoundRecord {
 
 export interface Found {
   readonly records: FoundRecord[]
-  /** The highest position in any file, of records that are not wanted any more too; 0 where there is none. */
+  /** The highest position in any file, including records that are no longer needed; 0 if there is none. */
   readonly highest: number
 }
 
@@ -33,7 +33,7 @@ interface Scan {
   highest: number
 }
 
-/** @param from the first position that is wanted @throws StorageError DAMAGED */
+/** @param from the first position that is needed @throws StorageError DAMAGED */
 export async function findRecords(files: readonly JournalFile[], from: number): Promise<Found> {
   const scan: Scan = { from, records: [], bad: [], highest: 0 }
   for (const file of files) scanFile(scan, file, await file.read())
@@ -51,7 +51,7 @@ export async function findRecords(files: readonly JournalFile[], from: number): 
 
 function scanFile(scan: Scan, file: JournalFile, b: Buffer): void {
   let at = 0
-  /** Where the next record of the file would be. */
+  /** Where the next record of the file is expected. */
   let next = 0
   while (at + SECTOR_BYTES <= b.length) {
     let head = readHead(b, at)
@@ -87,7 +87,7 @@ function damaged(name: string, at: number, what: string): StorageError {
   )
 }
 
-/** The record that was found there. */
+/** Reads a record that was found. */
 export function recordAt(b: Buffer, { at }: FoundRecord): Uint8Array | undefined {
   const head = readHead(b, at)
   const record = head === undefined ? undefined : readFrame(b, at, head)

@@ -1,7 +1,8 @@
 /**
- * The commit log of one machine: files that are written once with zeros and then again and again with records, so that a
- * record changes nothing but octets and costs one wait for the disk. A file whose records are all needed no more waits
- * for its next use. The first file, and any for which no room could be made in time, grows with its records instead.
+ * The commit log of a single machine: files that are filled with zeros once and then overwritten with records again and
+ * again, so that a record changes only the contents of a file and costs one wait for the disk. A file whose records are
+ * no longer needed is kept for reuse. The first file, and any file that could not be preallocated in time, grows with
+ * its records instead.
  */
 import { randomBytes } from 'node:crypto'
 import { StorageError } from '../storage.ts'
@@ -12,26 +13,26 @@ import { frameBytes, makeFrame } from './journal-frame.ts'
 import { type FoundRecord, findRecords, recordAt } from './journal-recovery.ts'
 
 const MIB = 1024 * 1024
-/** The smallest file that is made in advance. */
+/** Minimum size of a preallocated file. */
 const FILE_BYTES_MIN = MIB
-/** Octets in the file that grows, from which on it is worth to make another in advance. */
+/** Octets in the growing file from which on it is worth preallocating another one. */
 const BUSY_BYTES = 64 * 1024
-/** Octets of the first file that is made in advance; the next ones are larger where files fill fast. */
+/** Size of the first preallocated file; the next ones are larger if files fill quickly. */
 const FILE_BYTES_FIRST = 4 * MIB
 const FILE_BYTES_MAX = 64 * MIB
-/** ms in which a file fills that is too small. */
+/** A file that fills within this many ms is too small. */
 const FAST_MS = 2000
-/** A file made in advance takes at most this part of what is free on the disk. */
+/** Maximum share of the free space on the disk that a preallocated file takes. */
 const FREE_SHARE = 1 / 16
 const SPARES_MAX = 2
-/** A frame that fits is put together in memory that is used again. */
+/** A frame that fits is assembled in memory that is reused. */
 const MEMORY_BYTES = 8 * 1024
 
 interface LogFile {
   readonly file: JournalFile
-  /** Octets that a record may fill without the file growing. */
+  /** Octets that records may take without the file growing. */
   bytes: number
-  /** Its last record. */
+  /** Position of its last record. */
   last: number
   readonly grows: boolean
 }
@@ -42,14 +43,14 @@ export class Journal implements CommitLog {
   private readonly disk: JournalDisk
   private readonly now: () => number
   private readonly brief: BriefWrites | undefined
-  /** For small records, one at a time. */
+  /** Reused for small records, one at a time. */
   private readonly memory = Buffer.allocUnsafeSlow(MEMORY_BYTES)
   private readonly salt = randomBytes(4).readUInt32LE(0)
-  /** With records that are needed, the oldest first; the last one is written to. */
+  /** Files with records that are needed, the oldest first; the last one is written to. */
   private files: LogFile[] = []
   private spares: LogFile[] = []
   private found: FoundRecord[]
-  /** Where the next record goes in the last file. */
+  /** Offset of the next record in the last file. */
   private at = 0
   private nextName: number
   private fileBytes = FILE_BYTES_FIRST
@@ -58,7 +59,7 @@ export class Journal implements CommitLog {
   private failed: StorageError | undefined
   private closed = false
   private holders = 0
-  /** The highest position that `trim` was asked for. */
+  /** The highest position passed to `trim`. */
   private wanted = 0
 
   private constructor(
@@ -80,7 +81,7 @@ export class Journal implements CommitLog {
   }
 
   /**
-   * @param from position of the first record that is needed, and of the next one where there is none
+   * @param from position of the first record that is needed, or of the next one if there is none
    * @param now ms of any clock
    * @param brief undefined = all writes are left to threads
    * @throws StorageError DAMAGED
@@ -112,7 +113,7 @@ export class Journal implements CommitLog {
     return [...this.files, ...this.spares].reduce((n, f) => n + f.bytes, 0)
   }
 
-  /** Records that were there when the journal was opened. */
+  /** Records that existed when the journal was opened. */
   async *read(from: number): AsyncIterable<LogRecord> {
     let loaded: { file: JournalFile; bytes: Buffer } | undefined
     for (const r of this.found) {
@@ -144,10 +145,10 @@ export class Journal implements CommitLog {
     return position
   }
 
-  /** By the event loop itself where that is quicker and holds up hardly anybody. */
+  /** Done by the event loop itself where that is faster and delays hardly any client. */
   private async write(file: JournalFile, frame: readonly Uint8Array[], size: number): Promise<void> {
     if (this.brief?.allowed(size) === true) {
-      // What is to go out in this turn goes first.
+      // Output that is due in this turn goes out first.
       await undefined
       const began = this.now()
       const done = file.writeNow?.(frame, this.at)
@@ -157,7 +158,9 @@ export class Journal implements CommitLog {
     await file.write(frame, this.at)
   }
 
-  /** Nobody knows what is on the disk after a failed write, so nothing is written any more; only a full one is sure. */
+  /**
+   * After a failed write the contents of the disk are unknown, so nothing more is written; only a full disk is certain.
+   */
   private failure(error: unknown): StorageError {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOSPC' || code === 'EDQUOT')
@@ -166,7 +169,7 @@ export class Journal implements CommitLog {
     return this.failed
   }
 
-  /** The file that is written to, while there is room; one of an earlier run is not written to any more. */
+  /** The current file, if it has room; files of an earlier run are no longer written to. */
   private fitting(size: number): LogFile | undefined {
     const file = this.files.at(-1)
     if (file === undefined || file.bytes === 0) return undefined
@@ -188,7 +191,7 @@ export class Journal implements CommitLog {
     return next
   }
 
-  /** Where that fails nothing has been written: the record may be appended again. */
+  /** If this fails, nothing has been written: the record may be appended again. */
   private async openNext(): Promise<JournalFile> {
     try {
       return await this.disk.open(journalName(this.nextName++))
@@ -198,7 +201,7 @@ export class Journal implements CommitLog {
     }
   }
 
-  /** Files that fill fast are made larger. */
+  /** Files that fill fast are followed by larger ones. */
   private noteFilling(): void {
     if (this.files.at(-1)?.grows !== false) return
     const now = this.now()
@@ -206,7 +209,7 @@ export class Journal implements CommitLog {
     this.filledAt = now
   }
 
-  /** Makes the next file in advance, while records go on. */
+  /** Preallocates the next file while records are being written. */
   private makeSpare(): void {
     if (this.making !== undefined || this.spares.length > 0 || this.closed) return
     const bytes = Math.min(this.fileBytes, 2 ** Math.floor(Math.log2(this.disk.freeBytes() * FREE_SHARE)))
@@ -217,7 +220,7 @@ export class Journal implements CommitLog {
     })
   }
 
-  /** What cannot be made in advance is not missed: files grow then. */
+  /** A failure to preallocate is harmless: files grow instead. */
   private async make(name: string, bytes: number): Promise<void> {
     let file: JournalFile | undefined
     try {
@@ -237,7 +240,7 @@ export class Journal implements CommitLog {
     }
   }
 
-  /** The last file ends where no record is on its way: what may be torn elsewhere would be damage in the middle. */
+  /** The last file is copied up to the last complete record: a torn one would later count as damage in the middle. */
   async copyTo(dir: string): Promise<void> {
     const current = this.files.at(-1)
     const files = this.files.map((f) => ({ name: f.file.name, bytes: f === current ? this.at : f.bytes }))
@@ -252,7 +255,7 @@ export class Journal implements CommitLog {
     this.retire()
   }
 
-  /** Files without a record that is needed wait for their next use, the largest ones; others go. */
+  /** Keeps files without needed records for reuse, the largest ones; removes the others. */
   private retire(): void {
     const current = this.files.at(-1)
     const done = this.files.filter((f) => f.last < this.first && f !== current)
@@ -273,7 +276,7 @@ export class Journal implements CommitLog {
       .catch(() => {})
   }
 
-  /** Closes it and leaves its files as they are. */
+  /** Closes the journal and leaves its files as they are. */
   async leave(): Promise<void> {
     for (const { file } of this.files) await file.close()
   }

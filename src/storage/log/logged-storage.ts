@@ -1,6 +1,6 @@
 /**
  * A store behind a commit log: a batch is safe as soon as the log has it, which costs one wait for the disk, and the
- * store gets it some time later, together with others. What need not outlive the process does not go through the log.
+ * store applies it some time later, together with others. What need not outlive the process bypasses the log.
  */
 import type { Clock } from '../../util/clock.ts'
 import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
@@ -10,15 +10,15 @@ import type { CommitLog } from './commit-log.ts'
 import { Overlay } from './overlay.ts'
 import { PendingWrites } from './pending-writes.ts'
 
-/** Octets of records that are brought into the store at once when it is opened. */
+/** Octets of records that are applied to the store at once when it is opened. */
 const REPLAY_BYTES = 8 * 1024 * 1024
 
-/** There is one writer. */
+/** There is only one writer. */
 const EPOCH = 0
 
-/** What a store must do beyond the contract to stand behind a log. */
+/** What a store must provide beyond the storage contract to stand behind a log. */
 export interface AppliedStorage extends Storage {
-  /** @throws StorageError FULL unless the disk has room for these writes and for so many octets more */
+  /** @throws StorageError FULL unless the disk has room for these writes and that many more octets */
   ensureRoom(batch: readonly StorageWrite[], moreBytes: number): void
 }
 
@@ -35,7 +35,7 @@ export class LoggedStorage implements Storage {
   private readonly overlay: Overlay
   private readonly encoder = new BatchEncoder()
   private readonly listeners = new Set<() => void>()
-  /** What the store does, one thing behind the other. */
+  /** The operations of the store, one after another. */
   private working: Promise<void> = Promise.resolve()
   private keepingHouse = false
   private closed = false
@@ -59,10 +59,10 @@ export class LoggedStorage implements Storage {
   }
 
   /**
-   * Brings what the log has into the store first. Closes both where that fails.
+   * Applies the contents of the log to the store first. Closes both if that fails.
    *
-   * @param mark what the store keeps about a position beside its number
-   * @throws StorageError DAMAGED, VERSION or what store and log say
+   * @param mark what the store keeps about a position besides its number
+   * @throws StorageError DAMAGED, VERSION, or the error of the store or of the log
    */
   static async open(
     store: AppliedStorage,
@@ -88,13 +88,13 @@ export class LoggedStorage implements Storage {
     const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
     let position = this.log.last
     const record = kept.length === 0 ? undefined : this.encoder.encode(EPOCH, position + 1, kept)
-    // The journal's file may have to grow, and then the store's.
+    // The journal's file may have to grow, and the store's file after it.
     this.store.ensureRoom(batch, this.applier.bytes + (record?.length ?? 0))
     if (record !== undefined) position = await this.log.append(record)
     this.applier.add(batch, position)
   }
 
-  /** Behind what the store is doing already. */
+  /** Runs after the pending operations of the store. */
   private inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.working.then(work)
     this.working = done.catch(() => {})
@@ -107,7 +107,7 @@ export class LoggedStorage implements Storage {
     this.keepHouse()
   }
 
-  /** A step at a time, so that writes come in between. */
+  /** One step at a time, so that writes are done in between. */
   private keepHouse(): void {
     if (this.keepingHouse || this.closed || this.store.maintenanceDue !== true) return
     this.keepingHouse = true
@@ -118,7 +118,7 @@ export class LoggedStorage implements Storage {
           this.keepingHouse = false
           this.keepHouse()
         },
-        // The next write says what is wrong.
+        // The next write reports what is wrong.
         () => {
           this.keepingHouse = false
         },
@@ -134,7 +134,7 @@ export class LoggedStorage implements Storage {
     return this.applier.bytes
   }
 
-  /** Why the store does not take over what the log has; undefined while it does. */
+  /** Why the store does not apply what the log has; undefined while it does. */
   get applyFailure(): unknown {
     return this.applier.failure
   }
@@ -144,7 +144,7 @@ export class LoggedStorage implements Storage {
     return () => void this.listeners.delete(listener)
   }
 
-  /** The store is told the mark again, which may have changed though nothing was written. */
+  /** Writes the mark again, which may have changed although nothing was written. */
   touch(): void {
     this.applier.touch()
   }
@@ -182,8 +182,8 @@ export class LoggedStorage implements Storage {
   }
 
   /**
-   * The store is copied while it takes over what the log has, a part of a batch perhaps; so the log goes with it, from
-   * before that copy on, and a start makes of both what it makes of them after a crash.
+   * The store is copied while it applies what the log has, possibly a part of a batch. So the log is copied too, from
+   * before the copy of the store on, and a start treats both as it does after a crash.
    */
   async copyTo(dir: string): Promise<void> {
     if (this.store.copyTo === undefined || this.log.hold === undefined || this.log.copyTo === undefined)
@@ -206,7 +206,7 @@ export class LoggedStorage implements Storage {
     }
   }
 
-  /** Leaves an empty log, unless the store does not take over what is there. */
+  /** Leaves an empty log, unless the store does not apply its contents. */
   async close(): Promise<void> {
     this.closed = true
     await this.copying?.catch(() => {})
@@ -225,7 +225,7 @@ function isSpill(w: StorageWrite): boolean {
   return w.op === 'drop-logs' ? w.from >= SPILL_LOGS_FROM : 'log' in w && w.log >= SPILL_LOGS_FROM
 }
 
-/** How far the store has the log. */
+/** How far the store has applied the log. */
 export function appliedOf(store: Storage): { position: number } {
   for (const { key, value } of store.scan(APPLIED_KEY))
     if (key === APPLIED_KEY) return JSON.parse(Buffer.from(value).toString()) as { position: number }

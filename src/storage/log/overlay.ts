@@ -1,13 +1,13 @@
-/** A store as it will be once it has taken over what is pending: the reads of the contract, seen through both. */
+/** A store as it will be once it has applied what is pending: the read operations of the contract, on both together. */
 import type { Storage } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 
 type Reads = Pick<Storage, 'scan' | 'segments' | 'records' | 'record'>
 type Layers = readonly PendingWrites[]
 
-/** What is pending for a segment, of all layers together. */
+/** What is pending for a segment, merged from all layers. */
 interface Merged {
-  /** What the store has counts no more. */
+  /** What the store has no longer counts. */
   hidden: boolean
   state: Uint8Array | undefined
   readonly records: Map<number, Uint8Array | undefined>
@@ -35,7 +35,7 @@ function addLayer(merged: Merged, s: PendingSegment | undefined, hides: boolean)
   for (const [index, bytes] of s?.records ?? []) merged.records.set(index, bytes)
 }
 
-/** Two sorted sequences as one; where both have a key, `over` counts, and undefined there hides it. */
+/** Merges two sorted sequences; if both have a key, `over` wins, and undefined there hides the key. */
 function* merge<K extends number | string, V>(
   under: Iterable<readonly [K, V]>,
   over: ReadonlyMap<K, V | undefined>,
@@ -63,7 +63,7 @@ export class Overlay implements Reads {
   private readonly store: Reads
   private readonly layers: () => Layers
 
-  /** @param layers the later ones count before the earlier ones */
+  /** @param layers later ones take precedence over earlier ones */
   constructor(store: Reads, layers: () => Layers) {
     this.store = store
     this.layers = layers

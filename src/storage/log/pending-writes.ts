@@ -1,20 +1,20 @@
 /**
- * Writes that the store has not taken over yet, of each thing only the last: a later state of a segment replaces the
- * earlier one, and what drops a segment cancels what was to be written to it. Reads see the store through it.
+ * Writes that the store has not applied yet, only the last one for each object: a later state of a segment replaces the
+ * earlier one, and dropping a segment cancels the writes to it. Reads see the store through these writes.
  */
 import type { StorageWrite } from '../storage.ts'
 
 export interface PendingSegment {
-  /** What the store has of it goes first: records only, or the state too. */
+  /** What the store has of the segment is removed first: the records only (`cleared`), or the state too (`dropped`). */
   cleared: boolean
   dropped: boolean
   state: Uint8Array | undefined
-  /** By index; undefined = the record goes. */
+  /** By index; undefined = the record is deleted. */
   readonly records: Map<number, Uint8Array | undefined>
 }
 
 interface PendingLog {
-  /** What the store has of it goes, all of it; nothing is written to it any more. */
+  /** All that the store has of the log is removed; nothing more is written to it. */
   dropped: boolean
   readonly segments: Map<number, PendingSegment>
 }
@@ -22,7 +22,7 @@ interface PendingLog {
 export class PendingWrites {
   /** Octets of records, values and states. */
   bytes = 0
-  /** Undefined = the value goes. */
+  /** undefined = the value is deleted. */
   readonly values = new Map<string, Uint8Array | undefined>()
   private readonly logs = new Map<number, PendingLog>()
   private dropsFrom: number | undefined
@@ -126,7 +126,7 @@ export class PendingWrites {
     return s
   }
 
-  /** What the store has of that log counts no more. */
+  /** Whether what the store has of that log no longer counts. */
   hides(log: number): boolean {
     return this.logs.get(log)?.dropped === true || (this.dropsFrom !== undefined && log >= this.dropsFrom)
   }
@@ -135,7 +135,7 @@ export class PendingWrites {
     return this.logs.get(log)?.segments
   }
 
-  /** The fewest writes that come to the same. */
+  /** The smallest set of writes with the same effect. */
   writes(): StorageWrite[] {
     const out: StorageWrite[] = []
     if (this.dropsFrom !== undefined) out.push({ op: 'drop-logs', from: this.dropsFrom })
