@@ -1,4 +1,4 @@
-/** Definitions in RabbitMQ's JSON (behaviour.md section 19): what exists, without messages. */
+/** Exports definitions in RabbitMQ's JSON format (behaviour.md section 19): objects without messages. */
 import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Model } from '../model/model.ts'
@@ -9,7 +9,7 @@ import { limitParameters, OPERATOR_POLICY, policyParameters } from './parameters
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 import { Many } from './written.ts'
 
-/** Lists of very many are made when they are written: see written.ts. */
+/** Very long lists are generated while they are written: see written.ts. */
 export function exportDefinitions(model: Model): Json {
   const { broker, users, parameters } = model
   const vhosts = [...broker.vhosts.values()]
@@ -48,7 +48,7 @@ export function exportDefinitions(model: Model): Json {
   }
 }
 
-/** One vhost, whose name its objects do not carry. */
+/** Exports one vhost; its objects do not carry the vhost's name. */
 export function exportVhost(model: Model, vhost: Vhost): Json {
   const { defaultQueueType: own } = vhost.info
   const defaultQueueType = own === 'undefined' ? model.settings.defaultQueueType : own
@@ -88,7 +88,7 @@ function heading(model: Model, format: string): Json {
   }
 }
 
-/** Operator policies and limits travel as parameters. */
+/** Operator policies and limits are exported as parameters. */
 function parametersOf(v: Vhost): Parameter[] {
   return [...policyParameters(v, OPERATOR_POLICY), ...limitParameters(v)]
 }

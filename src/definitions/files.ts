@@ -1,4 +1,4 @@
-/** Definitions from files, as a start loads them. */
+/** Loads definitions from files at startup. */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,13 +6,13 @@ import type { Model } from '../model/model.ts'
 import { importDefinitions } from './import.ts'
 import { readDefinitions } from './read.ts'
 
-/** As RabbitMQ names it among the global parameters. */
+/** RabbitMQ's name for this global parameter. */
 const HASH = 'imported_definition_hash_value'
 
 /**
- * @param path of a file, or of a folder whose `*.json` are loaded in the order of their names
- * @param skipUnchanged what was loaded at the last start, octet for octet, is not loaded again
- * @throws Error that names the file; what that file defines is not there then
+ * @param path a file, or a folder whose `*.json` files are loaded in the order of their names
+ * @param skipUnchanged does not load a file again if it is identical, byte for byte, to what the last start loaded
+ * @throws Error that names the file; nothing from that file has been applied then
  */
 export async function loadDefinitionFiles(model: Model, path: string, skipUnchanged: boolean): Promise<void> {
   const texts = definitionFiles(path).map((file) => ({ file, text: read(file) }))

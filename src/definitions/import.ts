@@ -1,7 +1,7 @@
 /**
- * Loading definitions: what is there stays as it is, what is missing is made, in the order in which things depend on each
- * other. Users, permissions and policies are replaced. All of it or nothing: it is done first on a copy of what exists,
- * without messages, that is thrown away.
+ * Imports definitions: existing objects are left as they are and missing ones are created, in the order of their
+ * dependencies. Users, permissions and policies are replaced. The import is all or nothing: it is first applied to a
+ * copy of the existing objects, without messages, which is then discarded.
  */
 
 import { isExchangeType } from '../broker/exchange/registry.ts'
@@ -48,7 +48,7 @@ function isObject(v: unknown): v is Json {
 
 function text(o: Json, name: string): string {
   const v = o[name]
-  // Without the values: a password may be among them.
+  // Does not print the values: one of them may be a password.
   if (typeof v !== 'string') throw new InvalidRequest(`${name} missing beside ${Object.keys(o).join(', ')}`)
   return v
 }
@@ -57,13 +57,16 @@ function textOr(o: Json, name: string, byDefault: string): string {
   return o[name] === undefined || o[name] === null ? byDefault : text(o, name)
 }
 
-/** @param only the vhost of definitions that name none. @throws InvalidRequest, AmqpError; nothing has changed then */
+/**
+ * @param only the vhost of definitions that do not name one. @throws InvalidRequest, AmqpError; nothing has changed
+ * then
+ */
 export async function importDefinitions(model: Model, definitions: unknown, only?: Vhost): Promise<void> {
   if (definitions === null || typeof definitions !== 'object' || Array.isArray(definitions))
     throw new InvalidRequest('definitions must be an object')
   const d = definitions as Json
   await model.dryRun(async (copy) => {
-    // Bindings change nothing about what may come.
+    // Bindings have no influence on whether the import succeeds.
     await apply(copy, { ...exportDefinitions(model), bindings: [] }, undefined, true)
     await apply(copy, d, only && copy.broker.vhosts.get(only.name), true)
   })
@@ -71,7 +74,7 @@ export async function importDefinitions(model: Model, definitions: unknown, only
   await model.commit.flush()
 }
 
-/** Lets others have their turn every so often; what has been made by then comes to the disk with what follows. */
+/** Yields to other work at intervals; what has been created by then is written to disk with what follows. */
 class Patience {
   private readonly commit: Model['commit']
   private steps = 0
@@ -94,7 +97,7 @@ class Patience {
   }
 }
 
-/** Lets others have their turn every so often. */
+/** Yields to other work at intervals. */
 function pacing(): () => Promise<void> {
   let steps = 0
   return async () => {
@@ -102,7 +105,7 @@ function pacing(): () => Promise<void> {
   }
 }
 
-/** @param rehearsal given where it does not count: then nobody needs the hashes of passwords */
+/** @param rehearsal applies the definitions to a copy: password hashes need not be computed */
 async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal = false): Promise<void> {
   const { broker, users } = model
   const pace = pacing()
@@ -236,7 +239,7 @@ async function importObjects(
     const vhost = vhostOf(b)
     const [source, destination] = [text(b, 'source'), text(b, 'destination')]
     const destinationType = b['destination_type'] === 'exchange' ? 'exchange' : 'queue'
-    // The default exchange binds every queue by itself.
+    // The default exchange binds every queue implicitly.
     if (source === '') continue
     const ends = destinationType === 'exchange' ? vhost.exchanges : vhost.queues
     if (!vhost.exchanges.has(source) || !ends.has(destination)) {

@@ -1,7 +1,9 @@
-/** JSON from outside: not deeper than what is written of it can be read back, and every text well-formed. */
+/**
+ * JSON from clients: limits its depth to what can be read back after it is stored, and makes every string well-formed.
+ */
 import { JSON_DEPTH_MAX } from '../limits.ts'
 
-/** @throws SyntaxError where the text is no JSON, RangeError where it is nested deeper than that */
+/** @throws SyntaxError if the text is not JSON, RangeError if it is nested deeper than `depthMax` */
 export function parseJson(text: string, depthMax = JSON_DEPTH_MAX): unknown {
   const value: unknown = JSON.parse(text)
   if (isDeeper(value, depthMax)) throw new RangeError(`nested deeper than ${JSON_DEPTH_MAX}`)
@@ -20,7 +22,7 @@ function mayHoldSurrogates(text: string): boolean {
   return text.includes('\\ud') || text.includes('\\uD')
 }
 
-/** JSON.stringify leaves a surrogate escaped only where it stands alone. */
+/** JSON.stringify escapes a surrogate only if it is unpaired. */
 function wellFormed(json: string): string {
   return json.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (found) => (found === '\\\\' ? found : '\ufffd'))
 }

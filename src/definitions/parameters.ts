@@ -1,4 +1,4 @@
-/** What has a place of its own in a vhost and yet travels as parameters, as in RabbitMQ: limits and policies. */
+/** Limits and policies: they have their own place in a vhost, but are exported as parameters, as in RabbitMQ. */
 import type { Vhost } from '../broker/vhost.ts'
 import type { Parameter } from '../model/parameters.ts'
 import { policyJson } from './shapes.ts'
@@ -7,7 +7,7 @@ export const VHOST_LIMITS = 'vhost-limits'
 export const POLICY = 'policy'
 export const OPERATOR_POLICY = 'operator_policy'
 
-/** One parameter, or none where nothing is limited. */
+/** One parameter, or none if the vhost has no limits. */
 export function limitParameters({ name: vhost, limits: value }: Vhost): Parameter[] {
   if (Object.keys(value).length === 0) return []
   return [{ value, vhost, component: VHOST_LIMITS, name: 'limits' }]

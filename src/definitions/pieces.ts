@@ -1,21 +1,22 @@
 /**
- * Long definitions, without all of their JSON as objects in memory: long lists at the top stay text, of which each element is
- * read when it is come to. What they say is checked element by element before, while others have their turn.
+ * Reads long definitions without holding all of their JSON in memory as objects: long lists at the top level stay text,
+ * and each element is parsed when it is reached. All elements are validated beforehand, one by one, yielding to other
+ * work.
  */
 import { JSON_DEPTH_MAX, JSON_PARSED_PER_TURN } from '../limits.ts'
 import { nextTurn } from '../util/timers.ts'
 import { parseJson } from './json.ts'
 
-/** Elements of a list that is left as text. */
+/** A list of more elements than this stays text. */
 const LONG = 1_000
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** The elements of a list, read one after the other from its text. */
+/** The elements of a list, parsed from its text one at a time. */
 export class TextList implements Iterable<unknown> {
   private readonly bytes: Buffer
-  /** Where each begins and ends, in turn. */
+  /** The start and end of each element, alternating. */
   private readonly places: readonly number[]
 
   constructor(bytes: Buffer, places: readonly number[]) {
@@ -37,7 +38,7 @@ function isSpace(c: number | undefined): boolean {
   return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09
 }
 
-/** Finds where values begin and end; what is in them is for whoever reads them. */
+/** Finds where values start and end, without parsing them. */
 class Scanner {
   private readonly bytes: Buffer
   at = 0
@@ -46,7 +47,7 @@ class Scanner {
     this.bytes = bytes
   }
 
-  /** The next octet that is no space. */
+  /** The next octet that is not whitespace. */
   get next(): number | undefined {
     while (isSpace(this.bytes[this.at])) this.at++
     return this.bytes[this.at]
@@ -60,7 +61,7 @@ class Scanner {
     return c
   }
 
-  /** Behind the value that is next. @throws SyntaxError where there is no end */
+  /** Skips the next value. @throws SyntaxError if it does not end */
   skipValue(): void {
     const c = this.next
     if (c === QUOTE) this.skipString()
@@ -99,7 +100,7 @@ class Scanner {
   }
 }
 
-/** An object whose long lists are a TextList each. @throws SyntaxError, RangeError as parseJson */
+/** Reads an object in which each long list is a TextList. @throws SyntaxError, RangeError as parseJson */
 export async function readPieces(bytes: Buffer): Promise<{ [name: string]: unknown }> {
   const s = new Scanner(bytes)
   const out: { [name: string]: unknown } = Object.create(null)

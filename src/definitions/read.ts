@@ -1,14 +1,14 @@
-/** Definitions as text: strict JSON, or as people write it. */
+/** Reads definitions from text: strict JSON, or JSON as people write it. */
 import { JSON_PARSED_PER_TURN } from '../limits.ts'
 import { LENIENT_BYTES_MAX, readJson } from '../util/lenient-json.ts'
 import { parseJson } from './json.ts'
 import { readPieces } from './pieces.ts'
 
-/** UTF-8's byte order mark. */
+/** The byte order mark of UTF-8. */
 const MARK = Buffer.from('\uFEFF')
 
 /**
- * Definitions as people write them: see util/lenient-json.ts. Those that are long keep long lists as text: see pieces.ts.
+ * Reads definitions as people write them: see util/lenient-json.ts. In long ones, long lists stay text: see pieces.ts.
  * @throws SyntaxError, RangeError as parseJson
  */
 export async function readDefinitions(bytes: Buffer): Promise<unknown> {

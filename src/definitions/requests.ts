@@ -1,4 +1,4 @@
-/** What requests and definitions files say in the same words. */
+/** Parts of the syntax that requests and definitions files share. */
 import { classic, type QueueKind, queueKind } from '../broker/queue/kinds/kinds.ts'
 import { FRAME_BYTES_MAX } from '../limits.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
@@ -12,7 +12,7 @@ import type { Json } from '../util/json.ts'
 
 /**
  * Names and values as an object. rabbitmqctl exports some of them as a list of pairs, the HTTP API some as a list of
- * objects with name and value, and both an empty one as `[]`.
+ * objects with name and value, and both write an empty one as `[]`.
  */
 export function pairs(v: unknown): Json {
   if (v === null || typeof v !== 'object') return {}
@@ -25,14 +25,14 @@ export function pairs(v: unknown): Json {
   return Object.fromEntries(entries)
 }
 
-/** @throws InvalidRequest for arguments that AMQP could not carry */
+/** @throws InvalidRequest for arguments that AMQP cannot encode */
 export function argumentsOf(body: Json): FieldTable {
   return tableFrom('arguments', pairs(body['arguments']) as { [name: string]: PlainValue })
 }
 
-/** @param what arguments or headers. @throws InvalidRequest for what AMQP could not carry */
+/** @param what arguments or headers. @throws InvalidRequest for values that AMQP cannot encode */
 export function tableFrom(what: string, plain: { [name: string]: PlainValue }): FieldTable {
-  // Far too many are not written first.
+  // Rejects far too large tables before encoding them.
   if (octetsLeft(plain, FRAME_BYTES_MAX) < 0)
     throw new InvalidRequest(`invalid ${what}: more octets than a frame holds, ${FRAME_BYTES_MAX}`)
   let table: FieldTable
@@ -50,13 +50,16 @@ export function tableFrom(what: string, plain: { [name: string]: PlainValue }): 
   return table
 }
 
-/** Of so many, when each name and value takes as few as it can: less than 0 as soon as they do not suffice. */
+/**
+ * The octets left of `octets` if each name and value is encoded as short as possible; stops as soon as this is
+ * negative.
+ */
 function octetsLeft(value: PlainValue, octets: number): number {
   if (typeof value === 'string') return octets - 1 - value.length
   let left = octets - 1
   if (value === null || typeof value !== 'object') return left
   const list = value as { readonly [name: string]: PlainValue }
-  // Not all names at once.
+  // Iterates without building a list of all names.
   for (const name in list) {
     if (left < 0) return left
     if (Object.hasOwn(list, name)) left = octetsLeft(list[name] as PlainValue, left)
@@ -64,24 +67,24 @@ function octetsLeft(value: PlainValue, octets: number): number {
   return left
 }
 
-/** A type beside the arguments counts as one of them, unless it is what is usual anyway. */
+/** A type given next to the arguments counts as an argument, unless it is the default type. */
 export function queueArguments(body: Json, byDefault: QueueKind): FieldTable {
   const args = argumentsOf(body)
   const { type } = body
-  // Clients send an empty one, and more; RabbitMQ looks at the arguments only.
+  // Some clients send an empty type or an unknown one; RabbitMQ looks at the arguments only.
   if (typeof type !== 'string' || queueKind(type) === undefined) return args
   if (args.get('x-queue-type') !== undefined) return args
   const isDefault = type === byDefault.name && byDefault === classic
   return isDefault ? args : FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(type))])
 }
 
-/** Tags come as a list or as a text with commas. */
+/** Tags are a list or a comma-separated string. */
 export function tagList(tags: unknown): string[] {
   const list = Array.isArray(tags) ? tags.map(String) : typeof tags === 'string' ? tags.split(',') : []
   return list.map((t) => t.trim()).filter((t) => t !== '')
 }
 
-/** As a request or a definitions file has it. */
+/** Reads a user from a request or a definitions file. */
 export function userRequest(name: string, body: Json): UserRequest {
   const { password, tags, limits } = body
   const own = body['leveret_password_hash']
@@ -104,7 +107,7 @@ export function policyRequest(name: string, body: Json): PolicyRequest {
     name,
     pattern: pattern as string,
     definition: pairs(definition) as PolicyRequest['definition'],
-    // Some tools send the number as a text.
+    // Some tools send the number as a string.
     ...(priority === undefined ? {} : { priority: Number(priority) }),
     ...(applyTo === undefined ? {} : { applyTo: String(applyTo) }),
   }

@@ -1,4 +1,4 @@
-/** Objects as definitions files have them, without their vhost. */
+/** Objects in the format of definitions files, without their vhost. */
 import { type Binding, type Exchange, isExchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
 import type { QueueInfo } from '../broker/queue/queue.ts'
@@ -16,7 +16,10 @@ function plainJson(v: FieldValue): unknown {
   return typeof plain === 'bigint' ? Number(plain) : plain
 }
 
-/** JSON loses the widths of integers, timestamps and octet strings, as in RabbitMQ. No name is special: there is no prototype. */
+/**
+ * JSON loses the widths of integers, and the types of timestamps and octet strings, as in RabbitMQ. The object has no
+ * prototype, so no name is special.
+ */
 export function tableJson(t: FieldTable): Json {
   const out: Json = Object.create(null)
   for (const e of t.entries) if (!(e.name in out)) out[e.name.toWellFormed()] = plainJson(e.value)
@@ -56,7 +59,7 @@ export function policyJson({ name, pattern, applyTo, definition, priority }: Pol
   return { name, pattern, 'apply-to': applyTo, definition, priority }
 }
 
-/** A hash that other brokers cannot read is given beside, under a name of its own. */
+/** A hash that other brokers cannot read is given separately, under a name of its own. */
 export function userJson(u: UserRecord): Json {
   const own = u.password.algorithm === SCRYPT
   return {
@@ -69,7 +72,7 @@ export function userJson(u: UserRecord): Json {
   }
 }
 
-/** As definitions have it: an empty hash would lock the user out where it is read, so there is none rather than that. */
+/** For definitions: an empty hash would lock the user out after an import, so it is omitted. */
 export function userDefinition(u: UserRecord): Json {
   const { password_hash, hashing_algorithm, ...rest } = userJson(u)
   return u.password.algorithm === SCRYPT ? rest : { ...rest, password_hash, hashing_algorithm }

@@ -1,11 +1,13 @@
-/** Definitions of very many objects, which are made and written bit by bit while the broker does its work in between. */
+/**
+ * Definitions of very many objects, which are generated and written in pieces so that the broker can work in between.
+ */
 import { DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Json } from '../util/json.ts'
 import { nextTurn } from '../util/timers.ts'
 
-/** Objects that are described when they are come to. */
+/** Objects that are described only when they are reached. */
 export class Many implements Iterable<Json> {
-  /** How many there are at most. */
+  /** Upper bound of the number of objects. */
   readonly size: number
   private readonly objects: () => Iterable<Json>
 
@@ -19,13 +21,13 @@ export class Many implements Iterable<Json> {
   }
 }
 
-/** So few that they may be described in one turn. */
+/** Whether there are few enough to be described in one turn. */
 export function areFew(definitions: Json): boolean {
   const sizes = Object.values(definitions).map((v) => (v instanceof Many ? v.size : 0))
   return sizes.reduce((sum, n) => sum + n, 0) <= DEFINITIONS_PER_TURN
 }
 
-/** With lists in place of what is described when it is come to. */
+/** Replaces lazily described objects by lists. */
 export async function listed(definitions: Json): Promise<Json> {
   const out: Json = {}
   for (const [name, value] of Object.entries(definitions)) {
@@ -40,7 +42,7 @@ export async function listed(definitions: Json): Promise<Json> {
   return out
 }
 
-/** As JSON. */
+/** Writes definitions as JSON. */
 export async function* written(definitions: Json): AsyncGenerator<string> {
   let before = '{'
   for (const [name, value] of Object.entries(definitions)) {

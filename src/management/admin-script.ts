@@ -1,4 +1,7 @@
-/** What `/cli/rabbitmqadmin` serves: a program in Python for machines that have only that. Its words are those of RabbitMQ's. */
+/**
+ * The Python program that `/cli/rabbitmqadmin` serves, for machines that have only Python. Its commands are those of
+ * RabbitMQ's rabbitmqadmin.
+ */
 export const adminScript = String.raw`#!/usr/bin/env python3
 """Administers Leveret or RabbitMQ over the HTTP API.
 

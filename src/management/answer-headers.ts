@@ -1,4 +1,4 @@
-/** Headers that every answer has: of the configuration, for caches, and for pages of other origins (CORS). */
+/** Headers of every answer: those of the configuration, of caching, and of cross-origin requests (CORS). */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CorsSettings, HttpSettings } from '../config/settings.ts'
 
@@ -10,7 +10,7 @@ export function answerHeaders(app: FastifyInstance, { headers, cors }: HttpSetti
     allowOrigin(cors, request, reply)
   })
   app.addHook('onSend', async (request, reply, payload) => {
-    // Fastify names a charset, which JSON has none of; RabbitMQ does not, and some clients compare.
+    // Fastify adds a charset, which JSON does not have; RabbitMQ does not send one, and some clients compare the type.
     if (reply.getHeader('content-type') === 'application/json; charset=utf-8')
       void reply.header('content-type', 'application/json')
     const allow = reply.getHeader('allow')
@@ -20,7 +20,7 @@ export function answerHeaders(app: FastifyInstance, { headers, cors }: HttpSetti
   })
 }
 
-/** As RabbitMQ does it: the origin comes back where it is one of those that are allowed, or all are. */
+/** Echoes the origin if it is allowed, or if all origins are, as RabbitMQ does. */
 function allowOrigin(cors: CorsSettings, request: FastifyRequest, reply: FastifyReply): void {
   const { origin } = request.headers
   if (origin === undefined || origin === 'null') return

@@ -1,11 +1,11 @@
-/** Bindings in lists: there may be very many, so each is described when it is come to. */
+/** Bindings in lists: there may be very many, so each one is described only when it is reached. */
 import type { Binding } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { bindingJson, implicitBindingJson } from './describe.ts'
 import type { Listed } from './listing.ts'
 
-/** A binding, or that of a queue to the default exchange. */
+/** A binding, or the implicit binding of a queue to the default exchange. */
 export interface BindingRow {
   readonly vhost: Vhost
   readonly bound: Binding | Queue

@@ -1,6 +1,6 @@
 /**
- * Bodies of requests that are being read or handled: all together they have so many octets, and one user's a part of that.
- * Short ones are not counted: the number of connections bounds them.
+ * Limits the octets of request bodies that are being read or handled: in total, and to a share of that for each user.
+ * Short bodies are not counted, because the number of connections bounds them.
  */
 import { type Readable, Transform, type TransformCallback } from 'node:stream'
 import { HTTP_BODIES_BYTES_MAX, HTTP_BODIES_BYTES_OF_USER_MAX, HTTP_BODY_BYTES_SHORT } from '../limits.ts'
@@ -11,7 +11,7 @@ export class BodyBudget {
   private bytes = 0
   private readonly ofUser = new Map<string, number>()
 
-  /** @param length octets. @returns what gives them back, once. @throws HttpError 503 */
+  /** @param length in octets. @returns a function that releases them, once. @throws HttpError 503 */
   reserve(user: string, length: number): () => void {
     const own = (this.ofUser.get(user) ?? 0) + length
     if (this.bytes + length > HTTP_BODIES_BYTES_MAX || own > HTTP_BODIES_BYTES_OF_USER_MAX)
@@ -29,25 +29,25 @@ export class BodyBudget {
     }
   }
 
-  /** Of a body that is reserved as it comes. @param held gets what gives back all of it */
+  /** Reserves the octets of a body as they arrive. @param held receives the function that releases all of them */
   counted(user: string, body: Readable, held: (release: () => void) => void): Readable {
     const releases: (() => void)[] = []
     const counter = new Counter((bytes) => releases.push(this.reserve(user, bytes)))
     held(() => {
       for (const release of releases.splice(0)) release()
     })
-    // Its reader does not listen any more where it has had enough, and the client may leave then.
+    // The reader stops listening once it has had enough, and the client may disconnect after that.
     hearErrors(counter)
     body.on('error', (error) => counter.destroy(error))
     return body.pipe(counter)
   }
 }
 
-/** Asks for room in pieces of this size. */
+/** Room is reserved in units of this size. */
 const PIECE_BYTES = 1024 * 1024
 
 class Counter extends Transform {
-  /** Fastify compares it with the length that the client has told. */
+  /** Fastify compares it with the Content-Length that the client has sent. */
   receivedEncodedLength = 0
   private readonly reserve: (bytes: number) => void
   private reserved = HTTP_BODY_BYTES_SHORT

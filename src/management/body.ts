@@ -1,10 +1,10 @@
-/** Bodies of requests: JSON that everything behind may rely on. */
+/** Request bodies: parses and validates the JSON that handlers rely on. */
 import type { FastifySchemaValidationError } from 'fastify'
 import { parseJson } from '../definitions/json.ts'
 import { readDefinitions } from '../definitions/read.ts'
 import { badRequest, type HttpError, missingKeys } from './http.ts'
 
-/** An empty body and `null`, as some clients send them, are an object without members. @throws HttpError 400 */
+/** An empty body and `null`, which some clients send, count as an empty object. @throws HttpError 400 */
 export function parseBody(text: string): unknown {
   const value = text === '' ? {} : jsonOf(text)
   if (typeof value === 'string')
@@ -35,10 +35,13 @@ function notJson(error: unknown): HttpError {
   return badRequest(error instanceof RangeError ? error.message : 'not_json')
 }
 
-/** As ajv says it with `verbose`. */
+/** An error as ajv reports it with `verbose`. */
 type SchemaError = FastifySchemaValidationError & { readonly schema?: unknown; readonly data?: unknown }
 
-/** What is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`, `["not_boolean","maybe"]`. */
+/**
+ * Describes what is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`,
+ * `["not_boolean","maybe"]`.
+ */
 export function schemaError(e: SchemaError | undefined): HttpError {
   if (e?.keyword === 'required' && e.instancePath === '') {
     const [names, data] = [e.schema as readonly string[], e.data as object]

@@ -1,32 +1,32 @@
-/** What the HTTP API and the metrics are told of the cluster that a node is one of. */
+/** The state of the cluster, as the HTTP API and the metrics of one of its nodes see it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 export interface ClusterNodeStatus {
   readonly name: string
-  /** `away`: not heard. Otherwise joining, standby, opening, serving or fenced. */
+  /** `away` if the node is unreachable. Otherwise joining, standby, opening, serving or fenced. */
   readonly state: string
   readonly active: boolean
   readonly running: boolean
   readonly host: string
   readonly listeners: readonly { readonly protocol: string; readonly port: number }[]
   readonly version: string
-  /** Batches that its store has. */
+  /** Number of batches that its store has applied. */
   readonly applied: number
-  /** Batches that the active node has and this one has not, and for how long that has been so. */
+  /** Number of batches of the active node that this node does not have yet, and for how long it has been behind. */
   readonly lag_records: number
   readonly lag_seconds: number
 }
 
 export interface ClusterStatus {
   readonly cluster: string
-  /** The one that answers. */
+  /** The node that answers. */
   readonly node: string
-  /** The node that has the broker; empty while none has. */
+  /** The node that runs the broker; empty if there is none. */
   readonly active: string
   readonly epoch: number
-  /** Times that a node has taken over since this one was started. */
+  /** Number of takeovers by any node since this one was started. */
   readonly takeovers: number
-  /** Clients that this node passes on. */
+  /** Number of clients that this node forwards. */
   readonly relayed: number
   /** Why this node does not follow the log at the moment; empty while it does. */
   readonly problem: string
@@ -41,23 +41,21 @@ export interface ClusterStatus {
     readonly connected: boolean
     readonly leader: string
     readonly replicas: readonly { readonly name: string; readonly current: boolean; readonly lag: number }[]
-    /** From the append of the last batch of this node until it was read back; 0 = it was never active. */
+    /** Time from the append of this node's last batch until it was read back; 0 = it was never active. */
     readonly round_trip_ms: number
   }
 }
 
 export interface ClusterView {
   status(): ClusterStatus
-  /** @throws Error with what stands against it */
+  /** @throws Error with the reason for a refusal */
   promote(node: string): Promise<void>
-  /** @throws Error with what stands against it */
+  /** @throws Error with the reason for a refusal */
   forget(node: string): Promise<void>
-  /** What the replicated store has under keys with that prefix, on this node. */
+  /** The entries of this node's copy of the store whose keys begin with that prefix. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
-  /** Whether requests that need a broker can be passed on. */
+  /** Whether requests that need a broker can be forwarded. */
   readonly canForward: boolean
-  /**
-   * Has the active node answer. @param owner the request comes from the owner of the data folder
-   */
+  /** Lets the active node answer. @param owner whether the request comes from the owner of the data folder */
   forward(request: IncomingMessage, response: ServerResponse, owner: boolean): void
 }

@@ -1,9 +1,9 @@
-/** The parameter `columns`: which members of objects an answer has, and which of the objects within them. */
+/** The query parameter `columns`: selects the members of the objects in an answer, and those of nested objects. */
 import type { Json } from '../util/json.ts'
 
-/** Read once for all objects: a request may name thousands of them. */
+/** Parsed once for all objects: a request may name thousands of columns. */
 export class Columns {
-  /** All of it, whatever is chosen within it. */
+  /** Selects the whole value, even if columns within it are selected too. */
   private whole = false
   private readonly within = new Map<string, Columns>()
 
@@ -25,7 +25,7 @@ export class Columns {
     return all
   }
 
-  /** Of objects within lists, too. */
+  /** Objects within lists are filtered too. */
   pick(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((v) => this.pick(v))
     return value !== null && typeof value === 'object' ? this.pickOf(value as Json) : value
@@ -45,7 +45,7 @@ export class Columns {
   }
 }
 
-/** Only what the object has of its own: a column may be called anything. */
+/** Returns own members only: a column may have any name. */
 export function own(object: unknown, name: string): unknown {
   if (object === null || typeof object !== 'object' || !Object.hasOwn(object, name)) return undefined
   return (object as Json)[name]

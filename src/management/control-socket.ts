@@ -1,13 +1,16 @@
-/** The socket in the data folder over which `leveret COMMAND` speaks to the broker, without a password. */
+/** The socket in the data folder over which `leveret COMMAND` talks to the broker, without a password. */
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
 
-/** What of the descriptors that are kept from others is kept from it: whoever comes here comes to help. */
+/**
+ * The share of the reserved descriptors that this socket may not use either. It may use the others, because it is
+ * needed for repairs.
+ */
 const RESERVED = 0.5
 
-/** What answers the requests; loaded at the first one where the HTTP API is off. */
+/** Handles the requests; loaded with the first one if the HTTP API is off. */
 export type LocalHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 export class ControlSocket {
@@ -19,7 +22,9 @@ export class ControlSocket {
     })
   }
 
-  /** Only the owner of the files can open it. @throws the error of listen, such as for a path that is too long */
+  /**
+   * Only the owner of the files can open the socket. @throws the error of listen, such as for a path that is too long
+   */
   static async open(path: string, handle: LocalHandler, descriptors: Descriptors): Promise<ControlSocket> {
     const socket = new ControlSocket(handle)
     descriptors.guard(socket.server, undefined, RESERVED)

@@ -1,4 +1,7 @@
-/** Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always there: tools expect them. */
+/**
+ * Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always present, because tools expect
+ * them.
+ */
 import { createHash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import { keysWithoutEffect } from '../broker/arguments/validation.ts'
@@ -21,7 +24,7 @@ import { garbageCollectionJson } from './node-numbers.ts'
 import { headTimestamp, queueNumbers } from './queue-numbers.ts'
 import type { Statistics } from './statistics.ts'
 
-/** Arguments as answers show them: an export of definitions has the passwords of addresses, they have not. */
+/** Arguments as answers show them, without the passwords in URIs; only an export of definitions includes those. */
 function shown(args: FieldTable): Json {
   return args.entries.length === 0 ? {} : (withoutPasswords(tableJson(args)) as Json)
 }
@@ -74,7 +77,7 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   }
 }
 
-/** What a queue is, without numbers; or with its lengths and no other. */
+/** A queue without statistics, or with its lengths only. */
 export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, totals: boolean): Json {
   const { ready, unacked } = q.counts
   const { policy } = q.policies
@@ -94,7 +97,7 @@ export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, tot
   }
 }
 
-/** What only some kinds of queues have. */
+/** Members that only some types of queues have. */
 function kindJson(s: Statistics, q: InspectedQueue): Json {
   const node = s.node.nodeName
   if (q.kind.transient)
@@ -120,7 +123,7 @@ function kindJson(s: Statistics, q: InspectedQueue): Json {
   }
 }
 
-/** As RabbitMQ 3.x has it: some monitoring reads rates there. */
+/** In the format of RabbitMQ 3.x: some monitoring tools read rates from it. */
 function backingQueueJson(s: Statistics, q: InspectedQueue): Json {
   const rate = (...names: string[]): number => s.rateOf(q, names)
   return {
@@ -141,7 +144,7 @@ function ownerOf(q: InspectedQueue): Json | null {
   return { name: owner.name, peer_host: owner.peer.address, peer_port: owner.peer.port }
 }
 
-/** @param s undefined: without numbers */
+/** @param s undefined: without statistics */
 export function exchangeJson(s: Statistics | undefined, vhost: Vhost, x: Exchange): Json {
   return {
     ...brief.exchangeJson(x),
@@ -152,7 +155,7 @@ export function exchangeJson(s: Statistics | undefined, vhost: Vhost, x: Exchang
   }
 }
 
-/** As RabbitMQ writes keys into addresses: like a form, but for the tilde. */
+/** Quotes keys in URLs as RabbitMQ does: like form encoding, except for the tilde. */
 export function quoted(text: string): string {
   return encodeURIComponent(text.toWellFormed())
     .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -161,7 +164,7 @@ export function quoted(text: string): string {
 
 const ARGUMENTS_HASH_BYTES = 9
 
-/** `~` for an empty key without arguments, otherwise the key, quoted, and a hash of the arguments. */
+/** `~` for an empty key without arguments, otherwise the quoted key and a hash of the arguments. */
 export function propertiesKey(routingKey: string, args: FieldTable): string {
   const key = quoted(routingKey).replaceAll('~', '%7E')
   if (args.entries.length === 0) return routingKey === '' ? '~' : key
@@ -191,7 +194,7 @@ export function implicitBindingJson(vhost: Vhost, q: InspectedQueue): Json {
   }
 }
 
-/** Without numbers, and what else nobody has to be asked for. */
+/** A connection without statistics, and without anything that has to be collected. */
 export function bareConnectionJson(node: string, { name, caller }: Connection): Json {
   return { name, vhost: caller?.vhost.name ?? '', user: caller?.user ?? '', node }
 }
@@ -230,7 +233,7 @@ export function connectionJson(s: Statistics, c: Connection): Json {
   }
 }
 
-/** null where there is no TLS, or no certificate of the client. */
+/** Members are null without TLS, or without a client certificate. */
 function tlsJson({ socket }: Connection): Json {
   const tls = socket instanceof TLSSocket ? socket : undefined
   const cipher = tls?.getCipher()
@@ -312,7 +315,7 @@ export function consumerJson(node: ManagedNode, c: ChannelConsumer): Json {
   }
 }
 
-/** What a policy says of features that are not there; undefined where it says nothing of them. */
+/** The keys of a policy that belong to unsupported features; undefined if there are none. */
 export function withoutEffect({ definition }: PolicyInfo): string | undefined {
   const keys = keysWithoutEffect(definition)
   return keys.length === 0 ? undefined : `${keys.join(', ')}: kept, without effect`
@@ -328,7 +331,7 @@ export function policyJson(vhost: Vhost, p: PolicyInfo): Json {
 
 export function vhostJson(s: Statistics, v: Vhost, withoutNumbers = false): Json {
   const { defaultQueueType: own } = v.info
-  // The node's, where the vhost has none of its own, as RabbitMQ 4 shows it.
+  // If the vhost has no default of its own, the node's is shown, as in RabbitMQ 4.
   const type = own === 'undefined' ? s.node.settings.defaultQueueType : own
   return {
     name: v.name,

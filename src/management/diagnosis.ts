@@ -1,6 +1,6 @@
 /**
- * What is to be said about a queue, in sentences with codes: why it grows, who holds its messages, what is in the way. Whoever
- * reads one finds in it what to look at next.
+ * Diagnoses a queue in sentences with codes: why it grows, who holds its messages, what blocks it. Each sentence tells
+ * the reader what to look at next.
  */
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -20,16 +20,16 @@ interface Finding {
   readonly code: string
   readonly severity: Severity
   readonly sentence: string
-  /** The connection that is meant. */
+  /** The connection concerned. */
   readonly connection?: string
   /** ms since 1970 */
   readonly since?: number
 }
 
-/** A delivery that has waited for its acknowledgement for so long is worth a warning. */
+/** An unacknowledged delivery of this age causes a warning. */
 const HELD_SECONDS = 60
 
-/** Numbers of the last interval, a second. */
+/** Rates per second over the last interval. */
 interface Speeds {
   readonly growth: number
   readonly publish: number
@@ -163,7 +163,7 @@ class Diagnosis {
         )
   }
 
-  /** Who has the unacknowledged messages, and since when. */
+  /** Reports who holds the unacknowledged messages, and since when. */
   private holders(): void {
     const { unacked } = this.q.counts
     if (unacked === 0) return
@@ -266,14 +266,17 @@ function speedsOf(s: Statistics, q: Queue): Speeds {
   }
 }
 
-/** Whether nothing is delivered to it before it acknowledges, by its own limit or the one that its channel shares. */
+/**
+ * Whether the consumer gets no deliveries until it acknowledges some, because of its own prefetch limit or the
+ * channel's.
+ */
 function atLimit(c: ChannelConsumer): boolean {
   const { sharedPrefetch, sharedUnacked } = c.channel
   if (sharedPrefetch !== 0 && sharedUnacked >= sharedPrefetch) return true
   return !c.noAck && c.prefetch !== 0 && c.unacked >= c.prefetch
 }
 
-/** @param most deliveries to look at. `oldest` in s since 1970; 0 = unknown */
+/** @param most deliveries to examine. `oldest` in s since 1970; 0 = unknown */
 function heldBy(ch: Channel, q: Queue, most: number): { count: number; oldest: number; steps: number } {
   const { unsettled } = ch
   const last = unsettled.nextTag - 1
@@ -307,7 +310,10 @@ function time(seconds: number): string {
   return seconds < 5400 ? plural(seconds / 60, 'minute') : plural(seconds / 3600, 'hour')
 }
 
-/** Of the last day the time, otherwise with the date; the broker and its operators may live in different zones. */
+/**
+ * Shows the time, with the date if it is more than a day ago; the broker and its operators may be in different time
+ * zones.
+ */
 function clockTime(at: number, now: number): string {
   const text = new Date(at).toISOString()
   const short = `${text.slice(11, 19)} UTC`

@@ -1,33 +1,34 @@
 /**
- * What a few numbers of one object were, at most a day back. Only changes are kept: an object in which nothing happens has no
- * history in memory, and what is older than the span is forgotten. Fine steps for the last minutes, coarse ones for longer.
+ * The history of an object's numbers, for up to a day. Only changes are kept: an object in which nothing happens needs
+ * no memory for its history, and readings older than the span are dropped. Recent minutes are kept at a fine
+ * resolution, longer spans at a coarse one.
  */
 
 interface Span {
-  /** One reading is kept of so many seconds. */
+  /** One reading is kept per step, in seconds. */
   readonly step: number
-  /** Steps. */
+  /** Number of steps. */
   readonly count: number
 }
 
-/** As RabbitMQ keeps them: ten minutes by 5 s, an hour by minutes. */
+/** RabbitMQ's retention: ten minutes in steps of 5 s, an hour in steps of a minute. */
 const SHORT: readonly Span[] = [
   { step: 5, count: 120 },
   { step: 60, count: 60 },
 ]
-/** Also eight hours by ten minutes, and a day by half hours. */
+/** In addition, eight hours in steps of ten minutes and a day in steps of half an hour. */
 const LONG: readonly Span[] = [...SHORT, { step: 600, count: 48 }, { step: 1800, count: 48 }]
 
-/** What the objects of one kind are asked for. */
+/** The counters of one kind of object. */
 export interface Kind {
   readonly names: readonly string[]
-  /** Values grow by more than 2 ** 31 within one step, or are no whole numbers. */
+  /** Whether values may grow by more than 2 ** 31 within one step, or are not integers. */
   readonly wide: boolean
-  /** Kept for a day rather than an hour. */
+  /** Kept for a day instead of an hour. */
   readonly long: boolean
 }
 
-/** Each in s since 1970; from the newest to the oldest. */
+/** Times in s since 1970, from the newest to the oldest. */
 export interface Range {
   readonly last: number
   readonly step: number
@@ -36,16 +37,19 @@ export interface Range {
 
 const ROWS_FIRST = 4
 
-/** The changes of one span, as a ring of rows: a time in s since 1970, and the value of each column that has changed. */
+/**
+ * The changes within one span, as a ring of rows: a time in s since 1970, and the value of each column that has
+ * changed.
+ */
 class Ring {
   private readonly span: Span
-  /** Those that have changed; the others are what they are now. */
+  /** The columns that have changed; the others still have their current value. */
   private columns: readonly number[] = []
-  /** Whole numbers are kept modulo 2 ** 32: what matters is the difference to the next. */
+  /** Integers are stored modulo 2 ** 32, since only the difference to the next value matters. */
   private data: Int32Array | Float64Array
   private head = 0
   private rows = 0
-  /** It goes back to when the object was seen first. */
+  /** Whether it goes back to when the object was first seen. */
   complete = true
 
   constructor(span: Span, wide: boolean) {
@@ -65,7 +69,7 @@ class Ring {
     return (this.data[((this.head + row) % this.capacity) * this.width] as number) >>> 0
   }
 
-  /** With room for so many rows and columns; a column that is new has had one value so far. */
+  /** Makes room for that many rows and columns; a new column has had a single value so far. */
   private rebuild(capacity: number, columns: readonly number[], before: ArrayLike<number>): void {
     const data = new (this.data.constructor as Int32ArrayConstructor)(capacity * (columns.length + 1))
     for (let row = 0; row < this.rows; row++) {
@@ -86,12 +90,12 @@ class Ring {
     for (let c = 0; c < values.length; c++)
       if (values[c] !== before[c] && !this.columns.includes(c)) added.push(c)
     if (added.length > 0) this.rebuild(this.capacity || ROWS_FIRST, [...this.columns, ...added], before)
-    // The clock was put back: nothing is known of what comes again.
+    // The clock was set back: readings of times that will come again are dropped.
     if (this.rows > 0 && this.newest > now) this.rows = 0
     if (this.rows === 0) this.push(Math.min(since, now), before)
     const { step } = this.span
     const stepStart = Math.floor(now / step) * step
-    // One reading of a step.
+    // Only one reading is kept per step.
     while (this.rows > 1 && this.at(this.rows - 1) >= stepStart) this.rows--
     while (this.rows > 1 && this.at(1) <= now - this.seconds) {
       this.head = (this.head + 1) % this.capacity
@@ -128,7 +132,7 @@ class Ring {
     return this.complete || at >= this.at(0)
   }
 
-  /** The value of a column at some times, which come in falling order; before it was seen first it is 0. */
+  /** Reads a column's values at given times, in descending order; before the object was first seen they are 0. */
   reader(column: number, now: number): (at: number) => number {
     const i = this.columns.indexOf(column) + 1
     let row = this.rows - 1
@@ -147,19 +151,19 @@ class Ring {
   }
 }
 
-/** What an object's numbers are, how fast they grow and what they were. Its values change in place. */
+/** An object's numbers, their rates and their history. Its values change in place. */
 export class Series {
   readonly kind: Kind
   private readonly values: number[]
-  /** A second; shared while nothing changes. */
+  /** Per second; shared while nothing changes. */
   rates: readonly number[]
   /** In ms since 1970. */
   at: number
-  /** When a value was another one than before, or the first reading. */
+  /** When a value last changed, or the time of the first reading. */
   changedAt: number
   private readonly since: number
   private rings: readonly Ring[] | undefined
-  /** The round in which it was seen last. */
+  /** The round in which the object was last seen. */
   round = 0
 
   constructor(kind: Kind, values: ArrayLike<number>, now: number) {
@@ -171,7 +175,7 @@ export class Series {
     this.since = Math.floor(now / 1000)
   }
 
-  /** What was read last. */
+  /** The values of the last reading. */
   get current(): readonly number[] {
     return [...this.values]
   }
@@ -193,18 +197,18 @@ export class Series {
     for (let i = 0; i < this.values.length; i++) this.values[i] = values[i] as number
   }
 
-  /** Where nothing has changed for the longest of the spans, there is nothing to remember. */
+  /** If nothing has changed within the longest span, there is no history to keep. */
   private forget(now: number): void {
     const longest = this.rings?.at(-1)
     if (longest !== undefined && longest.newest < now - longest.seconds) this.rings = undefined
   }
 
-  /** Octets that the history takes. */
+  /** Memory used by the history, in octets. */
   get bytes(): number {
     return this.rings?.reduce((n, r) => n + r.bytes, 0) ?? 0
   }
 
-  /** Sums of some columns, the newest first. */
+  /** Sums of the given columns, newest first. */
   samples(names: readonly string[], { last, step, count }: Range): number[] {
     const columns = names.map((n) => this.kind.names.indexOf(n))
     const readers = this.rings?.map((ring) => {

@@ -1,4 +1,4 @@
-/** Bounds of an HTTP server's connections: how many there are, and how many of them without a request. */
+/** Limits the connections of an HTTP server: their number, and the number of those without a request. */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -8,10 +8,10 @@ import type { Closable, Descriptors } from '../util/descriptors.ts'
 import { now } from '../util/timers.ts'
 
 export class HttpConnections implements Closable {
-  /** By their ends; the oldest first. */
+  /** By their endpoints; oldest first. */
   private readonly idle = new Map<string, { socket: Socket; since: number }>()
 
-  /** Watches over the server from now on. */
+  /** Starts to enforce the limits on the server. */
   constructor(server: Server, descriptors: Descriptors) {
     descriptors.guard(server, HTTP_CONNECTIONS_MAX)
     server.headersTimeout = HTTP_HEADERS_MS_MAX
@@ -20,7 +20,7 @@ export class HttpConnections implements Closable {
     server.on('close', descriptors.add(this))
   }
 
-  /** It speaks something else from now on, and others look after it. */
+  /** The connection changes to another protocol and is no longer counted here. */
   release(socket: Socket): void {
     this.idle.delete(endOf(socket))
   }

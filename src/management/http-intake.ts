@@ -1,7 +1,7 @@
 /**
- * What an HTTP connection sends is parsed bit by bit: clients may put a thousand requests into one packet, to any port, and
- * need no login for that. The next request is looked at when the one before is answered, and of all connections together so
- * much that the others have their turn.
+ * Feeds the HTTP parser in small pieces: without a login, a client may send a thousand requests in one packet to any
+ * port. A request is parsed after the previous one has been answered, and the work for all connections in one turn is
+ * limited, so that other work is not starved.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -10,12 +10,12 @@ import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
 import { hearErrors } from '../util/sockets.ts'
 import { elapsed, soon, whenThereIsTime } from '../util/timers.ts'
 
-/** Of a body whose length is known, and that is not near its end. */
+/** Piece size for a body whose length is known and whose end is not near. */
 const BODY_PIECE_BYTES = 65_536
 
 const nothing = Buffer.alloc(0)
 
-/** When the first of all connections was parsed in this turn. */
+/** When the first connection was parsed in this turn. */
 let began: number | undefined
 
 function hasTime(): boolean {
@@ -28,25 +28,25 @@ function hasTime(): boolean {
   return elapsed() - began < TURN_MS
 }
 
-/** What HTTP's parser has not had yet, where a connection has become something else. */
+/** Octets that the HTTP parser has not received when a connection changes to another protocol. */
 const rests = new WeakMap<Socket, () => Buffer>()
 
 export function restOf(socket: Socket): Buffer {
   return rests.get(socket)?.() ?? nothing
 }
 
-/** Watches over the server from now on. */
+/** Starts to control the input of the server. */
 export function parseBitByBit(server: Server): void {
   const intakes = new WeakMap<Socket, Intake>()
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     intakes.set(socket, new Intake(socket))
   })
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    // Whoever reads a body does not always listen to the end of it, when its client leaves.
+    // The reader of a body may have stopped listening when the client disconnects.
     hearErrors(request)
     intakes.get(request.socket)?.requested(request, response)
   })
-  // Node's own answer leaves the connection open for more of them.
+  // Node's own answer would keep the connection open for more requests.
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(417, { connection: 'close' }).end()
   })
@@ -54,14 +54,14 @@ export function parseBitByBit(server: Server): void {
 
 class Intake {
   private readonly socket: Socket
-  /** HTTP's own listeners: they have each piece at once. */
+  /** The listeners of the HTTP parser: they receive every piece immediately. */
   private readonly parse: readonly ((chunk: Buffer) => void)[]
   private held: Buffer = nothing
-  /** The last one that has begun. */
+  /** The last request that has begun. */
   private request: IncomingMessage | undefined
-  /** Requests that have no answer yet. */
+  /** Number of requests without an answer. */
   private unanswered = 0
-  /** Octets that can only be of the request's body. */
+  /** Octets that can only belong to the request's body. */
   private ofBody = 0
   private busy = false
   private waits = false
@@ -69,7 +69,7 @@ class Intake {
   constructor(socket: Socket) {
     this.socket = socket
     this.parse = socket.listeners('data') as ((chunk: Buffer) => void)[]
-    // Node hands a parser the octets beneath the socket, unless somebody else listens.
+    // Node feeds the parser directly from the handle unless there is another listener.
     socket.on('data', this.take)
     for (const listener of this.parse) socket.off('data', listener)
     socket.on('resume', this.run)
@@ -119,10 +119,10 @@ class Intake {
     this.busy = false
   }
 
-  /** The next octets belong to the only request, or there is none. */
+  /** Whether the next octets belong to the only open request, or there is no open request. */
   private mayGoOn(): boolean {
     const { socket, request } = this
-    // Node's parser takes nothing while it is set.
+    // Node's parser accepts no input while this is set.
     if (socket.destroyed || (socket as { _paused?: boolean })._paused === true) return false
     return this.unanswered === 0 || (this.unanswered === 1 && request?.complete === false)
   }
@@ -135,7 +135,10 @@ class Intake {
     })
   }
 
-  /** More comes when there is room for it. HTTP may have stopped it, too, for a body that nobody reads. */
+  /**
+   * Stops reading until there is room. The HTTP parser may also have paused the socket, for a body that is not being
+   * read.
+   */
   private holdBack(): void {
     const { socket, request } = this
     if (socket.destroyed) this.held = nothing

@@ -1,4 +1,4 @@
-/** What all routes of the HTTP API share: who asks, in which vhost, and what errors look like. */
+/** What all routes of the HTTP API share: the user, the vhost and the format of errors. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Broker } from '../broker/broker.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -18,15 +18,15 @@ import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } f
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { BodyField } from './schemas/body-field.ts'
 
-/** In which Erlang prints a term. */
+/** The line width with which Erlang prints terms. */
 const LINE_COLUMNS = 80
-/** Messages that one request may look at. */
+/** Messages that one request may examine. */
 export const MESSAGES_MAX = 1000
 
-/** `none`: without a login. */
+/** `none`: no login required. */
 export type Tag = 'none' | 'management' | 'policymaker' | 'monitoring' | 'administrator'
 
-/** Each tag includes those before it, but for policymaker and monitoring, which do not include each other. */
+/** Each tag includes the ones before it, except that policymaker and monitoring do not include each other. */
 const includes: Record<Exclude<Tag, 'none'>, readonly string[]> = {
   management: ['management', 'policymaker', 'monitoring', 'administrator'],
   policymaker: ['policymaker', 'administrator'],
@@ -34,7 +34,7 @@ const includes: Record<Exclude<Tag, 'none'>, readonly string[]> = {
   administrator: ['administrator'],
 }
 
-/** Whoever may read the data folder may do everything. */
+/** Whoever can read the data folder may do everything. */
 export const owner: Principal = {
   name: 'leveret',
   tags: ['administrator'],
@@ -43,7 +43,7 @@ export const owner: Principal = {
   access: () => fullAccess,
 }
 
-/** What users without a tag are told, as RabbitMQ tells them. */
+/** RabbitMQ's texts for users that lack a tag. */
 export const missingTag: Record<Tag, string> = {
   none: '',
   management: 'Not management user',
@@ -52,7 +52,7 @@ export const missingTag: Record<Tag, string> = {
   administrator: 'Not administrator user',
 }
 
-/** Whoever asks for what needs no login. */
+/** The principal of requests that need no login. */
 export const nobody: Principal = {
   name: '',
   tags: [],
@@ -66,11 +66,11 @@ function brief(part: unknown): string {
   return typeof part === 'object' && part !== null ? 'an object' : String(part)
 }
 
-/** An answer other than 200. */
+/** An answer with a status other than 200. */
 export class HttpError extends Error {
   readonly status: number
   readonly error: string
-  /** A text, or a word and what it is about: `["not_boolean", "maybe"]`. */
+  /** A string, or a word and its subject: `["not_boolean", "maybe"]`. */
   readonly reason: string | readonly unknown[]
 
   constructor(status: number, error: string, reason: string | readonly unknown[]) {
@@ -91,7 +91,7 @@ export function badRequest(reason: string | readonly unknown[]): HttpError {
   return new HttpError(400, 'bad_request', reason)
 }
 
-/** All that a body lacks, as RabbitMQ prints it: in one line where that is short enough. */
+/** All keys that a body lacks, as RabbitMQ prints them: on one line if it is short enough. */
 export function missingKeys(names: readonly string[]): HttpError {
   const terms = names.map((n) => `{key_missing,${n}}`)
   const line = `[${terms.join()}]`
@@ -115,7 +115,7 @@ export function activeOn({ active }: ManagedNode): ManagedBroker {
   return active
 }
 
-/** Where what would close a channel comes as 400 with its code, whatever the code. @throws HttpError 400 */
+/** Errors that would close a channel become 400 with their code, whatever the code is. @throws HttpError 400 */
 export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   try {
     return await run()
@@ -125,12 +125,12 @@ export async function withCode<T>(run: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** `NOT_FOUND - no queue 'q'` as `no queue 'q'`, as RabbitMQ has it where no channel is involved. */
+/** Shortens `NOT_FOUND - no queue 'q'` to `no queue 'q'`, as RabbitMQ does if no channel is involved. */
 function withoutName(replyText: string): string {
   return replyText.replace(/^[A-Z_]+ - /, '')
 }
 
-/** Whatever is thrown, as RabbitMQ's API answers it. */
+/** Converts anything thrown to the answer of RabbitMQ's API. */
 function answerTo(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown
   if (thrown instanceof AmqpError) {
@@ -150,7 +150,7 @@ function answerTo(thrown: unknown): HttpError {
   return new HttpError(500, 'internal_error', 'see the log')
 }
 
-/** Returns the status; 500 is a fault of the broker's. No answer shows the password of an address. */
+/** Returns the status; 500 means a fault in the broker. No answer shows the password of a URI. */
 export function errorReply(thrown: unknown, reply: FastifyReply): number {
   const { status, error, reason } = answerTo(thrown)
   if (thrown === notLoggedIn) void reply.header('www-authenticate', 'Basic realm="RabbitMQ Management"')
@@ -168,13 +168,13 @@ export function notAuthorised(reason: string): HttpError {
   return new HttpError(401, 'not_authorised', reason)
 }
 
-/** One request: parameters, query and body as they came, and who sent it. */
+/** One request: its parameters, query and body as received, and its user. */
 export class Request<Field extends string = string> {
   readonly node: ManagedNode
   readonly user: Principal
   readonly params: Record<string, string>
   readonly query: ListQuery & Record<string, string | undefined>
-  /** Checked against the schema of the route; the type knows its fields. */
+  /** Validated against the schema of the route; the type knows its fields. */
   readonly body: { readonly [F in Field]?: unknown }
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
@@ -189,7 +189,7 @@ export class Request<Field extends string = string> {
     this.body = (raw.body ?? {}) as { readonly [F in Field]?: unknown }
   }
 
-  /** The broker of the moment. @throws HttpError 503 */
+  /** The currently active broker. @throws HttpError 503 */
   get active(): ManagedBroker {
     return activeOn(this.node)
   }
@@ -214,12 +214,12 @@ export class Request<Field extends string = string> {
     return this.raw.method === 'PUT' || this.raw.method === 'POST'
   }
 
-  /** Whether numbers are to be left out of the answer: the query says so, or the configuration. */
+  /** Whether statistics are omitted from the answer, because of the query or the configuration. */
   get withoutStatistics(): boolean {
     return this.query['disable_stats'] === 'true' || this.node.settings.http.disableStats
   }
 
-  /** Without the others: whether lengths of queues are there all the same. */
+  /** Without statistics: whether the lengths of queues are included nevertheless. */
   get withQueueTotals(): boolean {
     return this.query['enable_queue_totals'] === 'true' || this.node.settings.http.enableQueueTotals
   }
@@ -232,7 +232,7 @@ export class Request<Field extends string = string> {
     return this.is('monitoring') || this.user.access(vhost.name) !== undefined
   }
 
-  /** The vhosts that the user may look into. */
+  /** The vhosts that the user has access to. */
   vhosts(): Vhost[] {
     return [...this.broker.vhosts.values()].filter((v) => this.sees(v))
   }
@@ -242,12 +242,12 @@ export class Request<Field extends string = string> {
     if (!this.is(tag)) throw notAuthorised(missingTag[tag])
   }
 
-  /** In a header, since the answer has RabbitMQ's shape. */
+  /** Sends a warning in a header, because the body has RabbitMQ's format. */
   warn(text: string): void {
     this.reply.header('warning', `299 leveret "${text}"`)
   }
 
-  /** Of the path. @throws HttpError 404, 401 */
+  /** The vhost in the path. @throws HttpError 404, 401 */
   vhost(): Vhost {
     const vhost = this.broker.vhosts.get(this.params['vhost'] ?? '')
     if (vhost === undefined) throw this.isChange ? noVhost() : notFound()
@@ -255,25 +255,25 @@ export class Request<Field extends string = string> {
     return vhost
   }
 
-  /** The vhosts of a list: the one of the path, or all. */
+  /** The vhosts of a list: the one in the path, or all. */
   vhostsOfPath(): Vhost[] {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
   }
 
-  /** As the query asks for it. @throws InvalidRequest; Left */
+  /** Lists items as the query requests. @throws InvalidRequest; Left */
   async list<T>(items: Iterable<T>, kind: Listed<T>, query = this.query): Promise<string | LongAnswer> {
     const answer = await listed(items, kind, query, () => this.raw.raw.socket.destroyed)
     this.reply.type('application/json; charset=utf-8')
     return answer
   }
 
-  /** The same of a list that has no pages. */
+  /** Lists items without pagination. */
   listAll<T>(items: Iterable<T>, kind: Listed<T>): Promise<string | LongAnswer> {
     const { page: _, name: __, ...query } = this.query
     return this.list(items, kind, query as Request['query'])
   }
 
-  /** For operations, with the rights that the user has at the time. */
+  /** The caller for operations, with the user's current permissions. */
   caller(vhost: Vhost): Caller {
     const { user } = this
     return {
@@ -287,7 +287,7 @@ export class Request<Field extends string = string> {
     }
   }
 
-  /** Resolves once what has been changed is on disk; 201 where something is new, 204 otherwise. */
+  /** Resolves once the change is on disk; 201 if something was created, 204 otherwise. */
   async stored(isNew: boolean): Promise<undefined> {
     await this.model.commit.flush()
     this.reply.code(isNew ? 201 : 204)
@@ -302,14 +302,14 @@ export class Request<Field extends string = string> {
   }
 }
 
-/** A parameter that comes several times counts as the first one says, as in RabbitMQ. */
+/** If a parameter is repeated, its first value counts, as in RabbitMQ. */
 function firstOfEach(query: Record<string, string | string[]>): Request['query'] {
   const out: Record<string, string | undefined> = Object.create(null)
   for (const [name, v] of Object.entries(query)) out[name] = Array.isArray(v) ? v[0] : v
   return out
 }
 
-/** Adds a route; every answer is JSON, and nothing is sent where the handler has set 204 or 201. */
+/** Adds a route; every answer is JSON, and has no body if the handler has set 204 or 201. */
 export type AddRoute = <Method extends 'GET' | 'PUT' | 'POST' | 'DELETE', Path extends string>(
   method: Method,
   path: Path,

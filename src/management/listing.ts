@@ -1,4 +1,4 @@
-/** Lists as RabbitMQ gives them: pages, filters by name, sorting, columns (behaviour.md section 19). */
+/** Lists in RabbitMQ's format: pagination, name filters, sorting, columns (behaviour.md section 19). */
 import { Readable } from 'node:stream'
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import type { Json } from '../util/json.ts'
@@ -19,18 +19,18 @@ export interface ListQuery {
 
 const PAGE_SIZE = 100
 const PAGE_SIZE_MAX = 500
-/** Longer lists come in the order of their making, unless the query says how to sort. */
+/** Longer lists are in order of creation, unless the query asks for sorting. */
 const SORTED_MAX = 10_000
-/** Characters of a value that count for its place in a list that is sorted by it. */
+/** Number of characters of a value that are compared when a list is sorted by it. */
 const SORTED_BY_LENGTH = 256
 
-/** One kind of object in lists: what it is called, and how it is described. */
+/** One kind of object in lists: its name and its description. */
 export interface Listed<T> {
   name(item: T): string
   describe(item: T): Json
-  /** Where there are such, lists have their order, and the names' within it. */
+  /** The vhost of an object: lists are sorted by vhost, and then by name. */
   vhost?(item: T): string
-  /** Values to sort by without describing the whole object. */
+  /** Sort keys that do not require describing the whole object. */
   readonly keys?: { readonly [column: string]: (item: T) => unknown }
 }
 
@@ -47,7 +47,7 @@ function compare(a: unknown, b: unknown): number {
   return x < y ? -1 : x > y ? 1 : 0
 }
 
-/** A page that there is not, in RabbitMQ's words. */
+/** A page that does not exist, in RabbitMQ's words. */
 export class BadPage extends InvalidRequest {
   readonly error: string
 
@@ -57,7 +57,7 @@ export class BadPage extends InvalidRequest {
   }
 }
 
-/** @throws BadPage; InvalidRequest for what is no number */
+/** @throws BadPage; InvalidRequest if it is not a number */
 function pageOf({ page: number, page_size: size }: ListQuery): { page: number; pageSize: number } {
   const whole = /^-?\d{1,15}$/
   if (!whole.test(number ?? '') || (size !== undefined && !whole.test(size)))
@@ -71,17 +71,18 @@ function pageOf({ page: number, page_size: size }: ListQuery): { page: number; p
   return { page, pageSize }
 }
 
-/** Nobody waits for the answer any more. */
+/** The client no longer waits for the answer. */
 export class Left extends Error {}
 
-/** A long answer, as text, made while it is sent. */
+/** A long answer as text, generated while it is sent. */
 export type LongAnswer = Readable
 
 /**
- * Only what the answer shows is described. What takes long, a list without pages or the order of a column that has to be
- * described first, is done bit by bit, so that the broker does its work in between, and no longer than somebody waits.
- * @param gone whether whoever asks has left
- * @param pieceMs ms of work before others have their turn. @returns JSON. @throws InvalidRequest; Left
+ * Describes only the objects that the answer shows. Long-running work (a list without pagination, or sorting by a
+ * column that requires describing objects) is done in pieces, so that the broker can work in between, and stops when
+ * the client disconnects.
+ * @param gone whether the client has disconnected
+ * @param pieceMs ms of work before yielding. @returns JSON. @throws InvalidRequest; Left
  */
 export async function listed<T>(
   items: Iterable<T>,
@@ -148,15 +149,15 @@ function usualOrder<T>(items: readonly T[], kind: Listed<T>, reverse: boolean): 
   return keyed.map((k) => k.item)
 }
 
-/** What the query asks for of an answer that is no list with pages: an object, or a list of them. */
+/** Applies `columns` to an answer that is not paginated: an object, or a list of objects. */
 export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
   if (columns === undefined || answer === null || typeof answer !== 'object') return answer
   return Columns.of(columns).pick(answer)
 }
 
 /**
- * What is described in no time is one answer; of more, the rest is described while it is sent.
- * @param before the list, and what comes behind it, as text
+ * If everything can be described quickly, it is one answer; otherwise the rest is described while it is sent.
+ * @param before text before the list, and the text that follows it
  */
 function written<T>(
   items: readonly T[],
@@ -235,7 +236,7 @@ async function sortBy<T>(
   return sorted.map((k) => k.item)
 }
 
-/** What is long is not looked through again for each comparison. */
+/** Shortens long values, so that comparisons do not read them in full. */
 function sortKey(value: unknown): number | string | undefined {
   if (typeof value === 'number' || value === undefined) return value
   return String(value).slice(0, SORTED_BY_LENGTH)

@@ -1,4 +1,4 @@
-/** POST /api/login: a form or JSON with username and password, as RabbitMQ's page sends it. */
+/** POST /api/login: a form or JSON with username and password, as RabbitMQ's UI sends it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LOGIN_BODY_BYTES_MAX } from '../limits.ts'
 import { badRequest, HttpError, notLoggedIn } from './http.ts'
@@ -22,7 +22,7 @@ export function loginRoute(app: FastifyInstance, authenticate: Authenticate): vo
         if (error === notLoggedIn) throw new HttpError(401, 'not_authorized', 'Not_Authorized')
         throw error
       }
-      // RabbitMQ sets a cookie with the password, too, which nothing here would look at.
+      // RabbitMQ also sets a cookie that contains the password; nothing here would use it.
       return reply.type('application/json').send('"ok"')
     })
   })

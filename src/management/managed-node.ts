@@ -1,6 +1,6 @@
 /**
- * What the HTTP API, the metrics and the control socket know of the process that they are in. The process outlives its
- * broker: `active` is asked for each time, and never kept.
+ * The view of the process that the HTTP API, the metrics and the control socket have. The process outlives its broker,
+ * so `active` is read each time and never cached.
  */
 import type { Alarms } from '../alarms/alarms.ts'
 import type { Settings } from '../config/settings.ts'
@@ -15,59 +15,61 @@ import type { Logger } from '../util/logger.ts'
 import type { Owner } from '../util/owner.ts'
 import type { ClusterView } from './cluster-view.ts'
 
-/** A broker that is open. */
+/** An open broker. */
 export interface ManagedBroker {
   readonly model: Model
   readonly server: Server
   readonly shovels: Shovels
-  /** Values in the store that were found damaged since it was opened. */
+  /** Number of damaged values found in the store since it was opened. */
   readonly storeDamaged: number
-  /** Copies the data folder into one that is empty or not there yet. @throws StorageError */
+  /** Copies the data folder to one that is empty or does not exist yet. @throws StorageError */
   backUp(dir: string): Promise<void>
 }
 
-/** What can be asked of a process that is the broker's own. */
+/** Available only if the process belongs to the broker. */
 export interface OwnProcess {
-  /** What is in force and where it comes from; secrets are masked. */
+  /** The effective settings and their origins; secrets are masked. */
   configuration(): readonly { readonly key: string; readonly value: string; readonly origin: string }[]
   readonly log: {
-    /** undefined = the standard output, or the standard error output. */
+    /** undefined = standard output or standard error. */
     readonly file: string | undefined
     readonly categories: readonly string[]
     last(lines: number): readonly string[]
-    /** @param level one of RabbitMQ's names; @param category undefined = all */
+    /** @param level one of RabbitMQ's names; @param category undefined = all categories */
     setLevel(level: string, category: string | undefined): void
-    /** After somebody has moved the file away. */
+    /** Reopens the file after it has been moved (log rotation). */
     reopen(): void
   }
 }
 
 export interface ManagedNode {
-  /** As RabbitMQ names nodes. */
+  /** In RabbitMQ's format of node names. */
   readonly nodeName: string
   /** In ms since 1970. */
   readonly startedAt: number
   readonly settings: Settings
   readonly logger: Logger
-  /** Whom what belongs to nobody else is charged to. */
+  /** The owner of resources that belong to nobody else. */
   readonly owner: Owner
   readonly clock: Clock
   readonly alarms: Alarms
-  /** As they are now. */
+  /** The current limits. */
   readonly limits: NodeLimits
   readonly listeners: Listeners
-  /** All sockets that listen: AMQP, HTTP API, metrics. */
+  /** All listening sockets: AMQP, HTTP API, metrics. */
   readonly listening: readonly Listening[]
-  /** The broker of the moment; undefined while there is none. */
+  /** The active broker; undefined if there is none at the moment. */
   readonly active: ManagedBroker | undefined
-  /** The cluster that the node is one of. */
+  /** The cluster that the node belongs to. */
   readonly cluster: ClusterView | undefined
-  /** Ends the process; undefined in a process that is somebody else's. */
+  /** Stops the process; undefined if the process belongs to another program. */
   readonly shutDown: (() => void) | undefined
-  /** undefined in a process that is somebody else's. */
+  /** undefined if the process belongs to another program. */
   readonly process: OwnProcess | undefined
-  /** On the ports of the last time, where there was one. @throws the error of listen */
+  /** Opens the listeners, on their previous ports if there were any. @throws the error of listen */
   openListeners(): Promise<void>
-  /** Clients are told and come back only after `openListeners`; the HTTP API goes on. */
+  /**
+   * Closes client connections with a notice; clients can reconnect only after `openListeners`. The HTTP API stays open.
+   */
   closeListeners(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Messages in JSON, both ways. */
+/** Converts messages to and from JSON. */
 import type { Content } from '../broker/message.ts'
 import { tableFrom } from '../definitions/requests.ts'
 import { tableJson } from '../definitions/shapes.ts'
@@ -22,7 +22,7 @@ const texts = {
   cluster_id: 'clusterId',
 } as const
 
-/** Unknown ones do not count, as in RabbitMQ. @throws InvalidRequest for a value of the wrong type */
+/** Unknown properties are ignored, as in RabbitMQ. @throws InvalidRequest for a value of the wrong type */
 export function propertiesFrom(json: Json): Properties {
   const properties: Properties = {}
   for (const [name, value] of Object.entries(json)) {
@@ -67,7 +67,7 @@ function integer(name: string, value: unknown): number {
   throw new InvalidRequest(`${name} must be a whole number`)
 }
 
-/** JSON knows no octets: what is not UTF-8 is shown as U+FFFD, as RabbitMQ does. */
+/** JSON has no octet strings: octets that are not UTF-8 are shown as U+FFFD, as in RabbitMQ. */
 export function propertiesJson(p: Properties): Json {
   const out: Json = {}
   for (const [name, key] of Object.entries(texts)) if (p[key] !== undefined) out[name] = p[key].toWellFormed()
@@ -79,9 +79,9 @@ export function propertiesJson(p: Properties): Json {
 }
 
 export interface PayloadOptions {
-  /** `auto`: as a text where it is one; `base64`: always in base64. */
+  /** `auto`: as text if it is valid UTF-8; `base64`: always in base64. */
   readonly encoding: 'auto' | 'base64'
-  /** Octets shown at most. */
+  /** Maximum number of octets shown. */
   readonly truncate: number | undefined
 }
 

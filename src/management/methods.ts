@@ -1,10 +1,10 @@
-/** What a path answers to methods that it does not have, as RabbitMQ's web server does: before any login. */
+/** Answers to methods that a path does not support, as in RabbitMQ's web server: before any login. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorReply, notFound } from './http.ts'
 
 type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'PATCH' | 'TRACE'
 
-/** In the order in which RabbitMQ names them. */
+/** In the order in which RabbitMQ lists them. */
 const order: readonly Method[] = ['HEAD', 'GET', 'PUT', 'POST', 'DELETE', 'OPTIONS']
 const all: readonly Method[] = [...order, 'PATCH', 'TRACE']
 
@@ -16,7 +16,7 @@ function refuse(reply: FastifyReply, allowed: string): FastifyReply {
   return reply.code(405).header('allow', allowed).send()
 }
 
-/** OPTIONS, and 405 with Allow for the rest, of paths that have these methods. */
+/** Answers OPTIONS, and 405 with Allow to all other methods, on paths that have these methods. */
 export function otherMethods(app: FastifyInstance, paths: ReadonlyMap<string, ReadonlySet<string>>): void {
   for (const [url, methods] of paths) {
     const allowed = allow(methods)
@@ -39,7 +39,7 @@ export function otherMethods(app: FastifyInstance, paths: ReadonlyMap<string, Re
 
 const noHandler = (): undefined => undefined
 
-/** What is answered where there is nothing, without reading a body: nobody has logged in. */
+/** Answers requests for unknown paths without reading a body, because nobody has logged in. */
 export function unknownPaths(app: FastifyInstance): void {
   app.setNotFoundHandler(unknownPath)
   app.addHook('onRequest', async (request, reply) => {
@@ -49,7 +49,7 @@ export function unknownPaths(app: FastifyInstance): void {
   })
 }
 
-/** As where RabbitMQ looks for a file. */
+/** Like RabbitMQ's answer for a missing file. */
 function unknownPath(request: FastifyRequest, reply: FastifyReply): void {
   const allowed = allow(new Set(['GET']))
   if (request.method === 'OPTIONS') void reply.code(200).header('allow', allowed).send()

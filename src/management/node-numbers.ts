@@ -1,4 +1,7 @@
-/** What is measured of the process as a node, by RabbitMQ's names. What only Erlang has is 0: tools expect the names. */
+/**
+ * Numbers of the process as a node, by RabbitMQ's names. Those that only Erlang has are 0, because tools expect the
+ * names.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
@@ -13,7 +16,7 @@ const observer = new PerformanceObserver((list) => {
 })
 observer.observe({ entryTypes: ['gc'] })
 
-/** As RabbitMQ has it of each of its processes; here it is one and the same for all. */
+/** RabbitMQ reports this per Erlang process; here it is the same for all objects. */
 export function garbageCollectionJson(): { [name: string]: number } {
   return {
     fullsweep_after: 0,
@@ -31,7 +34,7 @@ lag.enable()
 let lagSince = elapsed()
 let lastLag = 0
 
-/** How late timers came in the last seconds: the 99th percentile, in microseconds. */
+/** Delay of timers in the last seconds: the 99th percentile, in microseconds. */
 function eventLoopLag(): number {
   const now = elapsed()
   if (now - lagSince < LAG_INTERVAL_MS - LAG_RESOLUTION_MS) return lastLag
@@ -41,7 +44,7 @@ function eventLoopLag(): number {
   return lastLag
 }
 
-/** File descriptors in use; 0 where the system does not tell. */
+/** Open file descriptors; 0 if the system does not report them. */
 export function openFiles(): number {
   try {
     return readdirSync('/proc/self/fd').length
@@ -50,7 +53,10 @@ export function openFiles(): number {
   }
 }
 
-/** System calls that read and write, and octets from and to the disk; empty where the system does not tell. */
+/**
+ * System calls for reading and writing, and octets read from and written to disk; empty if the system does not report
+ * them.
+ */
 function inputOutput(): ReadonlyMap<string, number> {
   try {
     const lines = readFileSync('/proc/self/io', 'latin1').trim().split('\n')
@@ -107,7 +113,7 @@ export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
     io_read_bytes: io.get('read_bytes') ?? 0,
     io_write_count: io.get('syscw') ?? 0,
     io_write_bytes: io.get('write_bytes') ?? 0,
-    // Each batch is one write that is synced.
+    // Each batch is one write and one sync.
     io_sync_count: keeps ? durable : 0,
     mnesia_disk_tx_count: keeps ? durable : 0,
   }

@@ -1,4 +1,4 @@
-/** The process as a node, and sums over everything. */
+/** The process as a node, and totals over all objects. */
 
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, totalmem } from 'node:os'
@@ -12,7 +12,7 @@ import type { ClusterView } from './cluster-view.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
 
-/** Why the store takes nothing at the moment; empty while it does. */
+/** Why the store accepts no writes at the moment; empty while it does. */
 function storeFailure({ active }: ManagedNode): string {
   const commit = active?.model.commit
   const error = commit?.failure ?? commit?.applyFailure
@@ -36,7 +36,7 @@ export function totals({ model: { broker }, server }: ManagedBroker): Totals {
 /** The system's limit, or a common default if it is unknown. */
 export const FILES_MAX = descriptorLimit() ?? 1_048_576
 
-/** What a limit that is not set is shown as. */
+/** The value shown for a limit that is not set. */
 export function memoryLimit({ alarms }: ManagedNode): number {
   return Number.isFinite(alarms.limits.memory) ? alarms.limits.memory : totalmem()
 }
@@ -45,7 +45,7 @@ export function exchangeTypesJson(): Json[] {
   return exchangeTypes.map((name) => ({ name, description: '', enabled: true }))
 }
 
-/** Of RabbitMQ's statistics database: there is none. */
+/** The queues of RabbitMQ's statistics database, which does not exist here. */
 const emptyQueues = {
   connection_closed: 0,
   channel_closed: 0,
@@ -112,7 +112,7 @@ interface ListenerRow {
   readonly protocol: string
   readonly ip_address: string
   readonly port: number
-  /** As RabbitMQ names options of its own web server and of sockets. */
+  /** RabbitMQ's names for options of its web server and of sockets. */
   readonly socket_opts: object
 }
 
@@ -140,7 +140,7 @@ export function contexts(node: ManagedNode): Json[] {
       description: about.get(l.protocol),
       path: '/',
       ip: l.ip_address,
-      // A text, as in RabbitMQ.
+      // A string, as in RabbitMQ.
       port: String(l.port),
       protocol: l.protocol,
       cowboy_opts: '[]',
@@ -148,7 +148,7 @@ export function contexts(node: ManagedNode): Json[] {
     }))
 }
 
-/** What memory is for, by RabbitMQ's names, in octets; what only Erlang has is 0. */
+/** Memory use by RabbitMQ's categories, in octets; categories that only Erlang has are 0. */
 export function memoryJson({ active }: ManagedNode) {
   const heap = getHeapStatistics()
   const code = getHeapCodeStatistics()
@@ -194,7 +194,7 @@ export function memoryJson({ active }: ManagedNode) {
 
 const CLUSTER_ID = 'internal_cluster_id'
 
-/** Made once, and kept, as RabbitMQ does. */
+/** Generated once and stored, as RabbitMQ does. */
 export function clusterId({ parameters }: Model): string {
   const known = parameters.global(CLUSTER_ID)
   if (typeof known === 'string') return known

@@ -1,11 +1,11 @@
-/** What is there for people: a list of the routes, and the command-line tool that works over HTTP. */
+/** Pages for people: a list of the routes, and the command-line tool that works over HTTP. */
 import type { FastifyInstance } from 'fastify'
 import { adminScript } from './admin-script.ts'
 import type { DescribedRoute } from './schemas/openapi.ts'
 
 const TYPE = 'text/html; charset=utf-8'
 
-/** @param prefix of the addresses that clients see */
+/** @param prefix of the URLs that clients see */
 export function servePages(app: FastifyInstance, routes: readonly DescribedRoute[], prefix: string): void {
   for (const [from, to] of [
     ['/api', '/api/index.html'],

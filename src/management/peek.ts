@@ -1,6 +1,6 @@
 /**
- * Looking at the messages of a queue where they are: nothing is taken, reordered or marked. A long look is done piece by
- * piece, so that the broker does its work in between.
+ * Peeks at the messages of a queue in place: nothing is consumed, reordered or marked. A long scan is done in pieces,
+ * so that the broker can work in between.
  */
 import type { Browsed } from '../broker/messages/order.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
@@ -12,17 +12,17 @@ import type { ListQuery } from './listing.ts'
 import type { ManagedBroker } from './managed-node.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 
-/** Messages looked at before others have their turn. */
+/** Messages examined before yielding. */
 const PIECE = 2000
 const COUNT = 20
 
 interface Question {
-  /** Messages to step over, of those that fit. */
+  /** Number of matching messages to skip. */
   readonly offset: number
   readonly count: number
   readonly state: 'ready' | 'unacked' | undefined
   readonly header: { readonly name: string; readonly value: string } | undefined
-  /** Seconds that a message has been here, at least and at most. */
+  /** Minimum and maximum age in the queue, in seconds. */
   readonly olderThan: number
   readonly newerThan: number
   readonly payload: PayloadOptions
@@ -56,7 +56,7 @@ export function peekQuestion(q: ListQuery & Record<string, string | undefined>):
 
 class Look {
   readonly out: Json[] = []
-  /** The message looked at last. */
+  /** The last message examined. */
   at = -1
   done = false
   private position = -1
@@ -105,7 +105,7 @@ class Look {
     })
   }
 
-  /** undefined where it does not fit; in place of a message that cannot be read, the reason. */
+  /** undefined if the message does not match; if it cannot be read, the reason is returned in its place. */
   private read(b: Browsed): Json | undefined {
     const { header, payload } = this.question
     try {
@@ -136,7 +136,7 @@ export async function peek(
   return look.out
 }
 
-/** Who has which message of the queue, and since when. */
+/** Which consumer holds which message of the queue, and since when. */
 function holdersOf({ server }: ManagedBroker, q: InspectedQueue): Map<number, Json> {
   const out = new Map<number, Json>()
   for (const c of server.connections)

@@ -1,20 +1,20 @@
-/** What a queue holds, in memory and on disk. */
+/** What a queue holds in memory and on disk. */
 import type { InspectedQueue } from '../broker/queue/queue.ts'
 
 export interface QueueNumbers {
   readonly messages: number
   readonly bytes: number
-  /** Messages in memory; where some are paged out, those are taken for ready ones. */
+  /** Messages in memory; paged-out messages are assumed to be ready ones. */
   readonly ram: number
   readonly readyRam: number
   readonly unackedRam: number
-  /** The octets of those, as far as the mean size of the queue's messages tells. */
+  /** Their octets, estimated from the mean size of the queue's messages. */
   readonly ramBytes: number
   readonly persistent: number
   readonly persistentBytes: number
   readonly pagedOut: number
   readonly pagedOutBytes: number
-  /** Octets of memory that the messages take, with what is around them. */
+  /** Memory that the messages take, including overhead, in octets. */
   readonly memory: number
 }
 
@@ -42,10 +42,10 @@ export function queueNumbers(q: InspectedQueue): QueueNumbers {
   }
 }
 
-/** Messages looked at before the first ready one is given up. */
+/** Messages examined before the search for the first ready one is given up. */
 const LOOKED_AT_MAX = 1000
 
-/** The timestamp that its publisher has given the first ready message, in seconds since 1970; null where there is none. */
+/** The publisher's timestamp of the first ready message, in seconds since 1970; null if there is none. */
 export function headTimestamp(q: InspectedQueue): number | null {
   if (q.counts.ready === 0) return null
   let looked = 0

@@ -1,6 +1,6 @@
 /**
- * How fast counters grow, and what they were. Every few seconds, whether anybody asks or not, each counter is read, some
- * objects at a time; the rate is the growth since the reading before, in events a second.
+ * The rates and the history of counters. All counters are read every few seconds, whether or not anybody asks, a number
+ * of objects at a time; the rate is the growth since the previous reading, in events per second.
  */
 import type { Vhost } from '../broker/vhost.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -21,13 +21,13 @@ import {
   wholeSubject,
 } from './subjects.ts'
 
-/** Objects read before others have their turn. */
+/** Objects read before yielding. */
 const PIECE = 500
 
 export class Rates {
   readonly node: ManagedNode
   private readonly series = new Map<object, Series>()
-  /** The node has two: one of the process, one of its messages and clients. */
+  /** The node has two subjects: its process, and its messages and clients. */
   private readonly process = {}
   private round = 0
   private timer: Timer
@@ -101,12 +101,12 @@ export class Rates {
     for (const [key, { round }] of this.series) if (round !== this.round) this.series.delete(key)
   }
 
-  /** Forgets what was. */
+  /** Discards the history. */
   reset(): void {
     this.series.clear()
   }
 
-  /** undefined for what has not been seen yet. */
+  /** undefined for an object that has not been read yet. */
   of(key: object): Series | undefined {
     return this.series.get(key)
   }
@@ -115,14 +115,14 @@ export class Rates {
     return this.series.get(this.process)
   }
 
-  /** Octets that the histories take. */
+  /** Memory used by the histories, in octets. */
   get bytes(): number {
     let bytes = 0
     for (const s of this.series.values()) bytes += s.bytes
     return bytes
   }
 
-  /** Since when nothing has been counted, as RabbitMQ writes it; null where something has, or nobody has looked yet. */
+  /** The time since which no counter has changed, in RabbitMQ's format; null if one has, or there is no reading yet. */
   idleSince(key: object): string | null {
     const series = this.series.get(key)
     if (series === undefined || series.changedAt === series.at) return null
@@ -130,7 +130,7 @@ export class Rates {
   }
 }
 
-/** Each with those to it. */
+/** Each vhost with its connections. */
 export function connectionsByVhost(connections: Iterable<Connection>): Map<Vhost, Connection[]> {
   const out = new Map<Vhost, Connection[]>()
   for (const c of connections) {

@@ -78,7 +78,7 @@ import { StandbyUsers } from './standby-users.ts'
 import { webRoutes } from './web.ts'
 import { serveWebSockets } from './websocket.ts'
 
-/** Without a broker too, and each for itself. */
+/** Every node answers these itself, with or without a broker. */
 const answeredByEveryNode = /^\/api\/(cluster|health|healthchecks|nodes)\b/
 
 export class ManagementServer {
@@ -88,9 +88,9 @@ export class ManagementServer {
   private readonly servers: Server[] = []
   private handler: RequestListener = () => {}
   private readonly onRequest: RequestListener = (request, response) => this.serve(request, response)
-  /** Listens on no port: it gets what other nodes pass on. */
+  /** Listens on no port: it handles the connections that other nodes forward. */
   private readonly relayed = createServer((request, response) => this.handler(request, response))
-  /** Node keeps no account of the connections of a server that does not listen. */
+  /** Node.js does not track the connections of a server that does not listen. */
   private readonly relayedSockets = new Set<Socket>()
   private readonly throttle = new LoginThrottle()
   private readonly standbyUsers: StandbyUsers
@@ -99,7 +99,7 @@ export class ManagementServer {
   private readonly pathPrefix: string
   private readonly localSockets = new WeakSet<object>()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
-  /** Every route, for the description of the API. */
+  /** All routes, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
   private readonly methods = new Map<string, Set<string>>()
 
@@ -113,7 +113,7 @@ export class ManagementServer {
     this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
     this.guardRelayed()
     this.app = fastify({
-      // Listeners, several perhaps, with TLS or without, hand it their requests.
+      // The listeners, of which there may be several, with or without TLS, pass requests to it.
       serverFactory: (handler) => {
         this.handler = handler
         return createServer(handler)
@@ -125,7 +125,7 @@ export class ManagementServer {
       ajv: {
         customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, verbose: true },
       },
-      // Addresses that cannot be decoded name nothing, as in RabbitMQ; they get here before any route.
+      // URLs that cannot be decoded match nothing, as in RabbitMQ; they fail before any route.
       frameworkErrors: (error, _request, reply) => errorReply(error, reply),
       schemaErrorFormatter: (errors) => schemaError(errors[0]),
     })
@@ -166,7 +166,8 @@ export class ManagementServer {
   }
 
   private readBodies(bodyBytesMax: number): void {
-    // Whatever the type says it is JSON, as in RabbitMQ; some clients send DELETE and PUT with a type but without a body.
+    // Bodies are JSON whatever their type says, as in RabbitMQ; some clients send DELETE and PUT with a type but no
+    // body.
     this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
       ['application/json', '*'],
@@ -188,7 +189,7 @@ export class ManagementServer {
     parseBitByBit(this.relayed)
   }
 
-  /** Whoever comes over the control socket knows of no prefix. */
+  /** Clients of the control socket do not use the prefix. */
   private withoutPrefix(request: IncomingMessage, prefix: string): string {
     const url = request.url ?? '/'
     if (prefix === '' || this.localSockets.has(request.socket)) return url
@@ -207,7 +208,7 @@ export class ManagementServer {
       url: `/api/${path}`,
       ...(doc.body === undefined ? {} : { schema: { body: requests[doc.body] } }),
       bodyLimit: Math.min(this.node.settings.http.bodyBytesMax, bodyBytesOf(path)),
-      // Before the body is read: nobody sends one who may not.
+      // Before the body is read, so that unauthorized clients send none.
       onRequest: async (raw) => {
         const user = tag === 'none' ? nobody : await this.authenticate(raw)
         this.checkTag(user, tag, raw)
@@ -217,10 +218,10 @@ export class ManagementServer {
       preValidation: async (raw) => {
         raw.body = await fromForm(raw.body)
       },
-      // The body may have taken its time.
+      // Checked again, because the body may have taken a while.
       preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
       handler: async (raw, reply) => {
-        // Of very many requests that are ready at once, so many a turn as there is time for.
+        // If very many requests are ready at once, a turn handles only as many as it has time for.
         await nextTurn()
         const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
         const answer = await handler(r)
@@ -233,7 +234,7 @@ export class ManagementServer {
     })
   }
 
-  /** For as long as the request is there. @throws HttpError 503 */
+  /** Reserved until the request ends. @throws HttpError 503 */
   private reserveBody(raw: FastifyRequest, reply: FastifyReply, body: Readable): Readable {
     const { name } = this.principals.get(raw) as Principal
     const held = (release: () => void): void => {
@@ -243,12 +244,12 @@ export class ManagementServer {
     const told = isChunked ? Number.POSITIVE_INFINITY : Number(raw.headers['content-length'] ?? 0)
     if (told <= HTTP_BODY_BYTES_SHORT) return body
     if (!isForm(raw)) return this.bodies.counted(name, body, held)
-    // The parser of forms reads past what is returned here.
+    // The form parser reads past the stream that is returned here.
     held(this.bodies.reserve(name, Math.min(told, this.node.settings.http.bodyBytesMax)))
     return body
   }
 
-  /** By the tags that the user has now. @throws HttpError 401 */
+  /** Checks the tags that the user currently has. @throws HttpError 401 */
   private checkTag(user: Principal, tag: Tag, raw: FastifyRequest): void {
     const now = this.node.clock.now()
     if (user.expires !== undefined && user.expires <= now) throw notLoggedIn
@@ -294,7 +295,7 @@ export class ManagementServer {
     return user
   }
 
-  /** A node without a broker knows the users that its store has. @throws HttpError 503 */
+  /** A node without a broker uses the users in its store. @throws HttpError 503 */
   private loginParts(now: number): { users: Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
     const { active, cluster } = this.node
     if (active === undefined && cluster !== undefined)
@@ -303,7 +304,7 @@ export class ManagementServer {
     return { users: model.users, throttle: server.throttle, oauth: server.login.oauth }
   }
 
-  /** What needs a broker is answered by the node of the cluster that has it. */
+  /** Forwards requests that need a broker to the cluster's active node. */
   private passedOn(request: IncomingMessage, response: ServerResponse, local: boolean): boolean {
     const { active, cluster } = this.node
     if (active !== undefined || cluster === undefined || !cluster.canForward) return false
@@ -317,7 +318,7 @@ export class ManagementServer {
     if (!this.passedOn(request, response, false)) this.handler(request, response)
   }
 
-  /** A client that another node has passed on. */
+  /** Accepts a client that another node has forwarded. */
   take(socket: Socket, client: ClientAddress, owner: boolean): void {
     showAs(socket, client)
     if (owner) this.localSockets.add(socket)
@@ -326,7 +327,7 @@ export class ManagementServer {
     this.relayed.emit('connection', socket)
   }
 
-  /** For the owner of the data folder, without a password: only its user can open the socket it comes over. */
+  /** Serves the owner of the data folder without a password: only that user can open the control socket. */
   async serveLocally(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.localSockets.add(request.socket)
     if (this.passedOn(request, response, true)) return
@@ -334,7 +335,7 @@ export class ManagementServer {
     this.app.routing(request, response)
   }
 
-  /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
+  /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
     await this.app.ready()
     const server =
@@ -362,7 +363,7 @@ export class ManagementServer {
   }
 }
 
-/** The parser of forms has failed: what it throws does not say whose fault that is. */
+/** Whether the form parser has failed: its errors do not say that the client is at fault. */
 function isBadForm(request: FastifyRequest): boolean {
   return request.body === undefined && isForm(request)
 }
@@ -377,7 +378,7 @@ function isForm(request: FastifyRequest): boolean {
   return /^multipart\//i.test(request.headers['content-type'] ?? '')
 }
 
-/** A form with a file of definitions, as browsers and curl send it, counts as its content. @throws HttpError 400 */
+/** A form with a definitions file, as browsers and curl send it, counts as the file's content. @throws HttpError 400 */
 async function fromForm(body: unknown): Promise<unknown> {
   const file = (body as { file?: unknown } | undefined)?.file
   if (!Buffer.isBuffer(file)) return body ?? {}

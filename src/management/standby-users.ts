@@ -1,10 +1,10 @@
-/** Users as the store of a node has them that has no broker, so that it can tell who asks for its health. */
+/** Users as a node without a broker finds them in its store, to authenticate requests for its health. */
 import { UserStore } from '../security/user-store.ts'
 import { Users } from '../security/users.ts'
 import { StoredObjects } from '../util/stored-objects.ts'
 import type { ClusterView } from './cluster-view.ts'
 
-/** ms for which they are believed. */
+/** How long they are cached, in ms. */
 const FRESH_MS = 2000
 
 const nowhere = { put(): void {}, delete(): void {} }

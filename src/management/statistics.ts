@@ -1,4 +1,4 @@
-/** The numbers of one answer: what is counted, how fast it grows, and what it was where the query asks for that. */
+/** The numbers in an answer: counters, their rates, and their history if the query asks for it. */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -34,7 +34,7 @@ import {
   wholeSubject,
 } from './subjects.ts'
 
-/** As the parameters of a query begin: `lengths_age=600&lengths_incr=5`, both in seconds. */
+/** Prefixes of query parameters: `lengths_age=600&lengths_incr=5`, both in seconds. */
 type Part = 'lengths' | 'msg_rates' | 'data_rates' | 'node_stats'
 
 export type Query = { readonly [name: string]: string | undefined }
@@ -45,13 +45,13 @@ function whole(text: string | undefined): number | undefined {
   return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** undefined where the query asks for no samples. @throws InvalidRequest */
+/** undefined if the query asks for no samples. @throws InvalidRequest */
 function rangeOf(part: Part, query: Query, now: number): Range | undefined {
   const [age, step] = [whole(query[`${part}_age`]), whole(query[`${part}_incr`])]
   if (age === undefined || step === undefined) return undefined
   if (age <= 0 || step <= 0 || Math.floor(age / step) > HISTORY_SAMPLES_MAX)
     throw new InvalidRequest(`Invalid range parameters: age ${age}, incr ${step}`)
-  // Aligned, so that answers that are asked for again and again agree.
+  // Aligned to steps, so that repeated queries return consistent samples.
   const end = Math.round(now / 1000 / step) * step
   const count = Math.floor(age / step) + 1
   return { last: end - age + (count - 1) * step, step, count }
@@ -64,7 +64,7 @@ export class Statistics {
   private readonly sums = new Map<Vhost, QueueSums>()
   private readonly ranges: { readonly [P in Part]: Range | undefined }
 
-  /** @throws InvalidRequest for samples that cannot be had */
+  /** @throws InvalidRequest for samples that are not available */
   constructor(rates: Rates, query: Query) {
     this.rates = rates
     this.node = rates.node
@@ -77,7 +77,7 @@ export class Statistics {
     }
   }
 
-  /** Sums over very many objects, which one answer asks for several times. */
+  /** Caches totals over very many objects, which one answer needs several times. */
   private readonly read = new Map<Subject<never>, { owner: unknown; values: number[] }>()
 
   private valuesOf<T>(subject: Subject<T>, owner: T): number[] {
@@ -115,7 +115,7 @@ export class Statistics {
     return this.rates.idleSince(key)
   }
 
-  /** Of some counters of a queue, a second. */
+  /** The rate of some counters of a queue, per second. */
   rateOf(q: InspectedQueue, names: readonly string[]): number {
     const rates = this.rates.of(q)?.rates ?? []
     return names.reduce((n, name) => n + (rates[queueSubject.names.indexOf(name)] ?? 0), 0)
@@ -143,7 +143,7 @@ export class Statistics {
     return this.stats(this.rates.of(v), sums, vhostSubject, table, part)
   }
 
-  /** Added up once for an answer. */
+  /** Summed up once per answer. */
   private queuesOf(v: Vhost): QueueSums {
     let sums = this.sums.get(v)
     if (sums === undefined) {
@@ -179,17 +179,17 @@ export class Statistics {
     return this.stats(this.rates.of(this.node), { node: this.node, queues }, wholeSubject, table, part)
   }
 
-  /** messages, messages_ready and messages_unacknowledged, with how fast they become more or fewer. */
+  /** messages, messages_ready and messages_unacknowledged, with their rates of change. */
   lengths(q: InspectedQueue): Json {
     return this.stats(this.rates.of(q), q, queueSubject, lengthStats, 'lengths')
   }
 
-  /** RabbitMQ takes the parameters of the rates here. */
+  /** RabbitMQ uses the parameters of the message rates here. */
   lengthsOfVhost(v: Vhost): Json {
     return this.vhostStats(v, lengthStats, this.ranges.msg_rates === undefined ? 'lengths' : 'msg_rates')
   }
 
-  /** What is measured of the process, and the churn. */
+  /** The numbers of the process, and the churn. */
   ofNode(): Json {
     return {
       ...this.stats(this.rates.ofNode, this.node, nodeSubject, nodeStats, 'node_stats'),
@@ -198,7 +198,7 @@ export class Statistics {
   }
 }
 
-/** The newest first. `avg` is of the values, `avg_rate` of the growth over the whole range, a second. */
+/** Newest first. `avg` is the mean of the values, `avg_rate` the growth per second over the whole range. */
 function samplesOf(series: Series | undefined, names: readonly string[], range: Range): Json {
   const { last, step, count } = range
   const values = series?.samples(names, range) ?? new Array<number>(count).fill(0)

@@ -1,4 +1,4 @@
-/** What is counted of each kind of object, and how RabbitMQ's numbers come about from that. */
+/** The counters of each kind of object, and how RabbitMQ's numbers are derived from them. */
 import { channelCounterNames, QueueCounters, queueCounterNames } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
@@ -13,7 +13,7 @@ export interface Subject<T> extends Kind {
   read(owner: T): number[]
 }
 
-/** The numbers of an answer, each as the sum of some of a kind's. */
+/** The numbers of an answer, each as the sum of some counters of a kind. */
 export type Table = { readonly [stat: string]: readonly string[] }
 
 const lengthNames = ['ready', 'unacked'] as const
@@ -53,7 +53,7 @@ export const queueSubject = of<InspectedQueue>(queueNames, ({ counters, counts }
   return out
 })
 
-/** Of all queues of a vhost, in the order of `queueSubject`, added to numbers from that place on. */
+/** Adds the numbers of all queues of a vhost, in the order of `queueSubject`, to an array from index `start` on. */
 function addQueues(to: number[], vhost: Vhost, start: number): void {
   const sum = new QueueCounters()
   let ready = 0
@@ -77,7 +77,7 @@ export const connectionSubject = of<Connection>(octetNames, (c) => [c.octetsRece
   wide: true,
 })
 
-/** The numbers of the queues that there are, summed up. */
+/** The numbers of all existing queues, summed up. */
 export type QueueSums = readonly number[]
 
 export function queueSums(...vhosts: readonly Vhost[]): QueueSums {
@@ -93,11 +93,11 @@ export function addQueueSums(a: QueueSums, b: QueueSums): QueueSums {
 export interface VhostSums {
   readonly vhost: Vhost
   readonly queues: QueueSums
-  /** Those to the vhost. */
+  /** The connections to the vhost. */
   readonly connections: readonly Connection[]
 }
 
-/** Of what is in it, and was. */
+/** Totals of the objects that a vhost has and has had. */
 export const vhostSubject = of<VhostSums>(
   vhostNames,
   ({ vhost, queues, connections }) => {
@@ -132,7 +132,7 @@ export interface WholeSums {
   readonly queues: QueueSums
 }
 
-/** Of everything; of queues that are gone, too. */
+/** Totals of the whole node, including deleted queues. */
 export const wholeSubject = of<WholeSums>(
   wholeNames,
   ({ node: { active }, queues }) => {

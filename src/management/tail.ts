@@ -1,6 +1,6 @@
 /**
- * Watched messages: as server-sent events, one for each message, named after what happens to it, and one called `end`; or all
- * in one answer, at the end.
+ * Streams watched messages: as server-sent events, one per message, named after what happens to the message, and a
+ * final one named `end`; or all of them in one answer at the end.
  */
 import { Readable } from 'node:stream'
 import { TAIL_PAYLOAD_BYTES_MAX, TAIL_SECONDS_MAX, TAIL_WAITING_BYTES_MAX } from '../limits.ts'
@@ -12,9 +12,9 @@ import type { ListQuery } from './listing.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 
 const LIMIT = 100
-/** Of an answer that comes at the end. */
+/** The default duration of a single answer. */
 const SECONDS = 1
-/** Something goes out so often, so that nobody in between takes the connection for dead. */
+/** Interval of keep-alive comments, so that proxies do not take the connection for dead. */
 const KEEP_ALIVE_MS = 15_000
 
 export interface TailQuestion {
@@ -62,11 +62,11 @@ function passedJson(
   }
 }
 
-/** All in one answer. */
+/** Collects all messages in one answer. */
 export class TailAnswer implements Watcher {
   /** Resolves with the answer as JSON. */
   readonly done: Promise<string>
-  /** As JSON: it is text that takes the memory, whatever a message has most of. */
+  /** Stored as JSON text, so that the memory used is known, whatever the messages consist of. */
   private readonly messages: string[] = []
   private readonly payload: PayloadOptions
   private bytes = 0
@@ -102,7 +102,7 @@ export class TailStream extends Readable implements Watcher {
     super({ highWaterMark: TAIL_WAITING_BYTES_MAX })
     this.payload = payload
     this.clock = clock
-    // The headers go out with it.
+    // This also sends the headers.
     this.push(': watching\n\n')
     this.keepAlive()
   }

@@ -1,6 +1,6 @@
 /**
- * The operators' page: the files of `dist/web`, as they were built, at `/`. They know the HTTP API and nothing else. They
- * are read and compressed when somebody asks for them, and then kept.
+ * Serves the management UI: the files of `dist/web`, as built, at `/`. The UI uses nothing but the HTTP API. Its files
+ * are read and compressed on first use and then cached.
  */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
@@ -31,7 +31,7 @@ export class WebFiles {
   private readonly files = new Map<string, Promise<WebFile>>()
   private names: ReturnType<typeof builtFiles> | undefined
 
-  /** Only what was built is there, whatever the name; each is read once, and again only where that failed. */
+  /** Serves only files of the build, whatever the name; each one is read once, and again only after a failure. */
   async get(name: string): Promise<WebFile | undefined> {
     this.names ??= builtFiles()
     const { root, all } = await this.names
@@ -52,7 +52,7 @@ async function read(url: URL): Promise<WebFile> {
   return { type, plain, gzipped: await compress(plain, { level: 9 }), etag }
 }
 
-/** What is not there is no page: a bundle of the program may come without it. */
+/** Without the files there is no UI: a bundle of the program may lack them. */
 async function builtFiles(): Promise<{ root: URL | undefined; all: ReadonlySet<string> }> {
   try {
     const { webFolder: root } = await import('#web-folder')
@@ -63,7 +63,7 @@ async function builtFiles(): Promise<{ root: URL | undefined; all: ReadonlySet<s
   }
 }
 
-/** @param origins that the page may speak to beside the broker: the issuer of its tokens */
+/** @param origins that the UI may contact besides the broker: the issuer of its tokens */
 export function contentSecurityPolicy(origins: readonly string[]): string {
   return [
     "default-src 'none'",
@@ -115,16 +115,16 @@ export function webRoutes(app: FastifyInstance, { pathPrefix: prefix, oauthLogin
   app.get('/', (request, reply) => {
     const [path, query] = request.originalUrl.split(/(?=\?)/)
     if (path?.endsWith('//')) throw notFound()
-    // The page's own addresses are relative to it.
+    // The UI's URLs are relative to its own.
     if (prefix !== '' && path === prefix) return reply.redirect(`${prefix}/${query ?? ''}`, 308)
     return send(request, reply, 'index.html', 'no-cache')
   })
-  // Before anybody has logged in; `/api/auth` has it too.
+  // Needed before the login; `/api/auth` returns it too.
   app.get('/login.json', (_request, reply) => {
     secure(reply, policy)
     return reply.header('cache-control', 'no-store').send(authJson(oauthLogin))
   })
-  // Their names change with what is in them.
+  // The names of these files contain a hash of their content.
   app.get('/assets/:file', (request, reply) =>
     send(
       request,
@@ -135,7 +135,7 @@ export function webRoutes(app: FastifyInstance, { pathPrefix: prefix, oauthLogin
   )
 }
 
-/** Headers that the configuration has set stay. */
+/** Headers set by the configuration are kept. */
 function secure(reply: FastifyReply, policy: string): void {
   const all = {
     'content-security-policy': policy,
@@ -152,7 +152,7 @@ function sameTag(asked: string | undefined, etag: string): boolean {
   return tags.includes(etag) || tags.includes('*')
 }
 
-/** Whether the header Accept-Encoding has it, with a weight above 0. */
+/** Whether the header Accept-Encoding lists the encoding with a weight above 0. */
 function accepts(header: string | string[] | undefined, encoding: string): boolean {
   return String(header ?? '')
     .toLowerCase()

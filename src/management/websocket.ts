@@ -1,4 +1,4 @@
-/** AMQP over WebSocket, at /ws/amqp of the HTTP port, as browsers' AMQP clients speak it. */
+/** AMQP over WebSocket, at /ws/amqp of the HTTP port, as AMQP clients in browsers use it. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws'
@@ -11,7 +11,7 @@ import { restOf } from './http-intake.ts'
 
 const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 
-/** @param taken told of sockets that are connections of AMQP from now on */
+/** @param taken is called with each socket that becomes an AMQP connection */
 export function serveWebSockets(
   http: Server,
   amqp: Receiver,
@@ -25,7 +25,7 @@ export function serveWebSockets(
     handleProtocols: (offered) => (offered.has('amqp') ? 'amqp' : false),
   })
   http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    // From here on HTTP has no listeners on it any more.
+    // From here on, HTTP has no listeners on the socket any more.
     hearErrors(socket)
     const rest = restOf(socket)
     try {
@@ -36,7 +36,7 @@ export function serveWebSockets(
         })
         return
       }
-      // HTTP's sockets stay half open: without an end of ours they would wait for the client's.
+      // HTTP sockets stay half-open: unless this side ends them, they wait for the client.
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy())
     } catch (error) {
       logger.warn({ err: error }, 'WebSocket refused')
@@ -45,7 +45,7 @@ export function serveWebSockets(
   })
 }
 
-/** The stream of a WebSocket, with the addresses of the socket beneath. */
+/** The stream of a WebSocket, with the addresses of the underlying socket. */
 function asSocket(ws: WebSocket, carrier: Socket): Socket {
   const { remoteAddress, remotePort, localAddress, localPort } = carrier
   const stream = createWebSocketStream(ws)

@@ -1,11 +1,11 @@
-/** What is measured of each connection and channel, by the families of RabbitMQ's exporter. */
+/** Metrics of each connection and channel, in the families of RabbitMQ's exporter. */
 import type { ChannelCounters } from '../broker/counters.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
 import { channelName } from '../management/describe.ts'
 import type { Kind, Metric, ObjectFamily } from './objects.ts'
 
-/** A channel, or all that there have been. */
+/** A channel, or all channels that have existed. */
 export interface CountedChannel {
   readonly counters: ChannelCounters
 }
@@ -60,7 +60,7 @@ export const connectionFamilies: readonly ObjectFamily<Connection>[] = [
   },
 ]
 
-/** With fewer clients they would become less: the sums over all channels are counted elsewhere. */
+/** A sum over open channels would shrink when clients leave: totals over all channels are counted elsewhere. */
 const channelPublishes: readonly Metric<CountedChannel>[] = [
   [
     'channel_messages_published_total',

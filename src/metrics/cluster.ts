@@ -1,4 +1,4 @@
-/** What is measured of a cluster, on every node of it. */
+/** Metrics of a cluster, exported by each of its nodes. */
 import type { ManagedNode } from '../management/managed-node.ts'
 import { type Family, labels } from './text.ts'
 

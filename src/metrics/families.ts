@@ -1,4 +1,6 @@
-/** What is measured of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data. */
+/**
+ * Metrics of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data.
+ */
 
 import {
   ChannelCounters,
@@ -23,13 +25,13 @@ import {
 } from './objects.ts'
 import { type Family, family, labels } from './text.ts'
 
-/** Queues read before others have their turn. */
+/** Queues read before yielding. */
 const PIECE = 500
 
-/** Where an answer comes from, as dashboards choose by it. */
+/** The endpoint of an answer; dashboards filter by it. */
 export type Endpoint = 'aggregated' | 'per-object' | 'detailed'
 
-/** Which node and which version this is: in every answer. */
+/** The node and its version, included in every answer. */
 export function identityFamilies(
   { nodeName }: ManagedNode,
   { model }: ManagedBroker,
@@ -57,7 +59,7 @@ export function identityFamilies(
   ]
 }
 
-/** What is not of one object, without the families of the node. */
+/** Metrics that do not belong to one object, without the families of the node. */
 export function wholeFamilies(
   active: ManagedBroker,
   counters: ReadonlyMap<string, QueueCounters> = queueCounters(active),
@@ -76,7 +78,7 @@ export function wholeFamilies(
   ]
 }
 
-/** The answer of `/metrics`: sums over all objects, made in pieces. */
+/** The answer of `/metrics`: totals over all objects, computed in pieces. */
 export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
   const { active } = node
   const own = [
@@ -115,7 +117,7 @@ async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCo
       family(`rabbitmq_${name}`, type, help, sums[i] as number),
     ),
     ...queueCounterMetrics.map((m) => sum(m, [{ counters }])),
-    // Sums would say nothing: as in RabbitMQ, they are named and have no value.
+    // Sums would be meaningless: as in RabbitMQ, these metrics are listed without a value.
     ...headMetricNames.map(({ name, type, help }) => ({ name: `rabbitmq_${name}`, type, help, samples: [] })),
   ]
 }
@@ -126,7 +128,7 @@ function sum<T>([name, type, help, value]: Metric<T>, objects: Iterable<T>): Fam
   return family(`rabbitmq_${name}`, type, help, n)
 }
 
-/** Counters of channels go on when channels go: they are those of queues and of the broker. */
+/** Counters of channels do not shrink when channels close: they are counted by queues and by the broker. */
 function clientSums({ server, model: { broker } }: ManagedBroker, ofQueues: QueueCounters): Family[] {
   const connections = [...server.connections]
   const channels = connections.flatMap((c) => [...c.channels])
@@ -154,7 +156,7 @@ function exchangeSum({ model: { broker } }: ManagedBroker): Family {
 
 const kinds = ['classic', 'quorum', 'stream'] as const
 
-/** Of queues that are there and of those that are gone, by kind: at once, since a queue that goes meanwhile would count twice. */
+/** Existing and deleted queues by type, in one turn: a queue deleted in between would be counted twice. */
 function queueCounters({ model: { broker } }: ManagedBroker): ReadonlyMap<string, QueueCounters> {
   const out = new Map<string, QueueCounters>(kinds.map((kind) => [kind, new QueueCounters()]))
   for (const [kind, gone] of broker.counters.goneKinds) out.get(kind)?.add(gone)
@@ -277,7 +279,7 @@ function messageSizes({ model }: ManagedBroker): Family {
   }
 }
 
-/** What should be 0: RabbitMQ has no names for it. */
+/** Numbers that should be 0; RabbitMQ has no names for them. */
 function faults({ model: { broker } }: ManagedBroker): Family[] {
   let parked = broker.delays.aside.size
   for (const v of broker.vhosts.values()) for (const q of v.queues.values()) parked += q.aside.size

@@ -1,4 +1,4 @@
-/** What is measured of the process and its journal, of logins and of the churn, by the families of RabbitMQ's exporter. */
+/** Metrics of the process, its journal, logins and the churn, in the families of RabbitMQ's exporter. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { FILES_MAX, memoryLimit } from '../management/node.ts'
@@ -9,7 +9,7 @@ import { type Family, family, labels, type MetricType } from './text.ts'
 
 type Row = readonly [name: string, type: MetricType, help: string, value: number]
 
-/** By their names in `/metrics/detailed?family=`, each measured when it is asked for. */
+/** By their names in `/metrics/detailed?family=`; each is measured only if it is requested. */
 export type NodeFamilies = { readonly [family: string]: () => readonly Family[] }
 
 function rows(list: readonly Row[]): Family[] {
@@ -84,7 +84,7 @@ function churn({ active }: ManagedNode): Family[] {
   ])
 }
 
-/** The journal is the log of the node: batches that were written, synced, and taken over by the store. */
+/** The journal is the node's log: batches that were written, synced, and applied by the store. */
 function journal({ active }: ManagedNode): Family[] {
   if (active === undefined) return []
   const { commit } = active.model
@@ -120,7 +120,7 @@ function attempts({ active }: ManagedNode): Family[] {
   ]
 }
 
-/** Alarms, and what a cluster would have. */
+/** Alarms, and the state that a cluster would have. */
 export function stateFamilies(node: ManagedNode): Family[] {
   const { alarms, startedAt } = node
   return [
@@ -158,7 +158,7 @@ export function stateFamilies(node: ManagedNode): Family[] {
 const delay = monitorEventLoopDelay({ resolution: 20 })
 delay.enable()
 
-/** What Node itself says of its health. */
+/** Metrics of the Node.js runtime. */
 export function runtimeFamilies(): Family[] {
   const heap = heapMemory()
   const plain = (name: string, value: number, help: string): Family => family(name, 'gauge', help, value)

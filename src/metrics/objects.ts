@@ -1,4 +1,4 @@
-/** What is measured of each queue, exchange and vhost, by the families of RabbitMQ's exporter. */
+/** Metrics of each queue, exchange and vhost, in the families of RabbitMQ's exporter. */
 import type { QueueCounters } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
@@ -7,7 +7,7 @@ import { headTimestamp, type QueueNumbers, queueNumbers } from '../management/qu
 import { now } from '../util/timers.ts'
 import type { MetricType } from './text.ts'
 
-/** Name without prefix, type, help, and its value; undefined where the object has none. */
+/** Name without prefix, type, help, and value; undefined if the object has none. */
 export type Metric<T> = readonly [
   name: string,
   type: MetricType,
@@ -15,23 +15,23 @@ export type Metric<T> = readonly [
   value: (object: T) => number | undefined,
 ]
 
-/** A queue, or several that are gone. */
+/** A queue, or several deleted ones. */
 export interface CountedQueue {
   readonly counters: QueueCounters
 }
 
-/** How the objects of one kind are named in the answer. */
+/** The labels of the objects of one kind. */
 export interface Kind<T> {
   labels(object: T, vhost: string): { readonly [label: string]: string }
 }
 
 export interface ObjectFamily<T> {
-  /** As `/metrics/detailed?family=` has it. */
+  /** The name in `/metrics/detailed?family=`. */
   readonly family: string
   readonly metrics: readonly Metric<T>[]
-  /** RabbitMQ's prefix for what is the same on every node of a cluster. */
+  /** Uses RabbitMQ's prefix for metrics that are the same on every node of a cluster. */
   readonly cluster?: true
-  /** Beyond those of the kind. */
+  /** Labels in addition to those of the kind. */
   labels?(object: T): { readonly [label: string]: string }
 }
 
@@ -48,7 +48,7 @@ const last: { queue: Queue | undefined; numbers: QueueNumbers | undefined } = {
   numbers: undefined,
 }
 
-/** Asked for one queue many times over. */
+/** Cached, because it is called many times for one queue. */
 function numbers(q: Queue): QueueNumbers {
   if (last.queue !== q || last.numbers === undefined) {
     last.queue = q
@@ -57,7 +57,10 @@ function numbers(q: Queue): QueueNumbers {
   return last.numbers
 }
 
-/** Nothing of a queue is remembered beyond one turn: another answer may be made before this one goes on, or it may not go on. */
+/**
+ * Drops the cache at the end of a turn: before an answer continues, another one may start, and it may never
+ * continue.
+ */
 export function forgetNumbers(): void {
   last.queue = last.numbers = undefined
 }
@@ -150,7 +153,7 @@ const queueMetrics: readonly Metric<Queue>[] = [
   ],
 ]
 
-/** Of the first message: their sum would say nothing. */
+/** About the first message: a sum would be meaningless. */
 const headMetrics: readonly Metric<Queue>[] = [
   [
     'queue_head_message_timestamp',
@@ -166,7 +169,7 @@ const headMetrics: readonly Metric<Queue>[] = [
   ],
 ]
 
-/** They carry no channel, so that rates need no sum over channels that come and go. */
+/** They have no channel label, so that rates need no sum over channels that come and go. */
 const queueDeliveries: readonly Metric<CountedQueue>[] = [
   [
     'queue_get_ack_total',
@@ -226,14 +229,14 @@ export const queueFamilies: readonly ObjectFamily<Queue>[] = [
   { family: 'queue_consumer_count', metrics: [consumers] },
   { family: 'queue_metrics', metrics: [...queueMetrics, ...headMetrics] },
   { family: 'queue_delivery_metrics', metrics: queueDeliveries },
-  // By channel and exchange in RabbitMQ; by queue here.
+  // Per channel and exchange in RabbitMQ; per queue here.
   { family: 'channel_queue_exchange_metrics', metrics: queuePublishes },
 ]
 
-/** What the sums over all queues are made of. */
+/** The metrics from which the totals over all queues are computed. */
 export const summedQueueMetrics: readonly Metric<Queue>[] = [ready, unacked, depth, ...queueMetrics]
 export const queueCounterMetrics: readonly Metric<CountedQueue>[] = [...queueDeliveries, ...queuePublishes]
-/** Families without a sum. */
+/** Metrics without a total. */
 export const headMetricNames = headMetrics.map(([name, type, help]) => ({ name, type, help }))
 
 export const exchangeFamilies: readonly ObjectFamily<Exchange>[] = [

@@ -1,4 +1,4 @@
-/** The metrics of single objects, family by family, in pieces. */
+/** The metrics of single objects, written family by family in pieces. */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
@@ -24,7 +24,7 @@ import {
 import type { Selection } from './selection.ts'
 import { type Family, head, labels, text } from './text.ts'
 
-/** Objects described before others have their turn. */
+/** Objects described before yielding. */
 const PIECE = 500
 
 interface Found<T> {
@@ -32,14 +32,14 @@ interface Found<T> {
   readonly o: T
 }
 
-/** Each metric once, though two families have it, with the name it has in the answer. */
+/** Each metric once, even if it is in two families, with its name in the answer. */
 type Named<T> = readonly [name: string, metric: Metric<T>, family: ObjectFamily<T>]
 
 function chooses({ families }: Selection, family: string): boolean {
   return families?.has(family) !== false
 }
 
-/** One of them at least is asked for. */
+/** Whether at least one of the families is requested. */
 function shows(selection: Selection, families: readonly { readonly family: string }[]): boolean {
   return families.some(({ family }) => chooses(selection, family))
 }
@@ -102,7 +102,7 @@ export class Report {
       yield* this.each(channelFamilies, found([...connections].flatMap((c) => [...c.channels])), channelKind)
   }
 
-  /** Of the node as a whole: by family, or all. */
+  /** The requested families of the node, or all of them. */
   private ofNode(): Family[] {
     const { node } = this
     const families = Object.entries(nodeFamilies(node)).filter(([name]) => chooses(this.selection, name))

@@ -1,16 +1,16 @@
-/** What a request for metrics of single objects chooses. */
+/** Parses the selection of a request for the metrics of single objects. */
 import { Pattern } from '../util/pattern.ts'
 
 export interface Selection {
   readonly vhosts: ReadonlySet<string> | undefined
-  /** Of queues and exchanges, by name. */
+  /** Selects queues and exchanges by name. */
   readonly pattern: Pattern | undefined
   readonly endpoint: 'per-object' | 'detailed'
-  /** By name; undefined = all. A family that there is not has nothing to show, as in RabbitMQ. */
+  /** By name; undefined = all. An unknown family shows nothing, as in RabbitMQ. */
   readonly families: ReadonlySet<string> | undefined
 }
 
-/** A text says what is wrong. */
+/** Returns a string that says what is wrong with an invalid request. */
 export function select(path: string | undefined, query: URLSearchParams): Selection | string {
   const vhosts = query.getAll('vhost')
   const name = query.get('name')

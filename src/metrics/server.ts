@@ -1,6 +1,6 @@
 /**
- * Prometheus' text format over HTTP: /metrics for sums, /metrics/per-object and /metrics/detailed with a line for each
- * object. Long answers are made in pieces, between which the broker does its work.
+ * Serves Prometheus' text format over HTTP: totals at /metrics, and a line for each object at /metrics/per-object and
+ * /metrics/detailed. Long answers are generated in pieces, between which the broker works.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -29,7 +29,7 @@ export class MetricsServer {
   private readonly node: ManagedNode
   private readonly format: MetricsFormat
   private readonly servers: Server[] = []
-  /** That are being made: each knows all objects. */
+  /** Reports in progress: each one covers all objects. */
   private reports = 0
 
   constructor(node: ManagedNode, format: MetricsFormat) {
@@ -55,7 +55,7 @@ export class MetricsServer {
       response.writeHead(405, { allow: 'HEAD, GET' }).end()
       return
     }
-    // Of very many requests that are ready at once, so many a turn as there is time for.
+    // If very many requests are ready at once, a turn handles only as many as it has time for.
     await nextTurn()
     if (path === this.format.path && !this.format.perObject) {
       const answer = text(await aggregatedFamilies(this.node))
@@ -70,7 +70,7 @@ export class MetricsServer {
     await this.report(response, selection)
   }
 
-  /** What takes too long to choose is refused before anything is sent. */
+  /** A selection that takes too long is refused before anything is sent. */
   private async report(response: ServerResponse, selection: Selection): Promise<void> {
     if (this.reports >= METRICS_REPORTS_MAX) {
       response.writeHead(503, { 'retry-after': '1' }).end(`${METRICS_REPORTS_MAX} others are being made\n`)
@@ -97,21 +97,21 @@ export class MetricsServer {
     }
     response.writeHead(200, { 'content-type': TYPE })
     try {
-      // As fast as it is read: it may be hundreds of megabytes, and anybody may ask for it.
+      // Generated as fast as it is read: a report may have hundreds of megabytes, and anybody may request it.
       await pipeline(report.pieces(), response)
     } catch (error) {
       if (!hasLeft(error)) throw error
     }
   }
 
-  /** What of the path comes below the metrics' own. */
+  /** The part of the path below the configured metrics path. */
   private below(path: string): string | undefined {
     const { path: own, perObject } = this.format
     if (path === own && perObject) return '/per-object'
     return path.startsWith(`${own}/`) ? path.slice(own.length) : undefined
   }
 
-  /** Resolves with the port. @throws the error of listen; that of a certificate that cannot be used */
+  /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
@@ -134,7 +134,7 @@ export class MetricsServer {
   }
 }
 
-/** The client, before the answer was complete. */
+/** Whether the client has disconnected before the answer was complete. */
 function hasLeft(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED'

@@ -5,7 +5,7 @@ export type MetricType = 'counter' | 'gauge' | 'untyped' | 'histogram'
 export interface Sample {
   readonly labels?: string
   readonly value: number
-  /** Of a histogram: `_bucket`, `_sum`, `_count`. */
+  /** For a histogram: `_bucket`, `_sum`, `_count`. */
   readonly suffix?: string
 }
 

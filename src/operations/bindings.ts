@@ -1,4 +1,4 @@
-/** Binding queues and exchanges to exchanges, and unbinding them (behaviour.md section 6). */
+/** Binds queues and exchanges to exchanges, and unbinds them (behaviour.md section 6). */
 import type { Destination, Exchange } from '../broker/exchange/exchange.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import {
@@ -31,13 +31,13 @@ function checkRights(c: Caller, r: BindingRequest): { source: string; destinatio
   return { source, destination }
 }
 
-/** A duplicate is no error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
+/** A duplicate is not an error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
 export function bind(c: Caller, r: BindingRequest): void {
   const { source, destination } = checkBinding(c, r)
   c.vhost.bind(source, destination, r.routingKey, r.arguments)
 }
 
-/** The same without binding. */
+/** Performs the checks of `bind` without binding. */
 export function checkBinding(
   c: Caller,
   r: BindingRequest,
@@ -54,7 +54,7 @@ export function checkBinding(
   return { source, destination }
 }
 
-/** Whatever is missing is no error, to nobody. @throws AmqpError 403, 405 */
+/** It is not an error if the binding or either end does not exist. @throws AmqpError 403, 405 */
 export function unbind(c: Caller, r: BindingRequest): void {
   const names = checkRights(c, r)
   const source: Exchange | undefined = c.vhost.exchanges.get(names.source)

@@ -1,4 +1,4 @@
-/** Who asks for an operation, and the checks and texts that all operations share. */
+/** The caller of an operation, and the checks and error texts that all operations share. */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -12,16 +12,16 @@ export interface Caller {
   readonly tags: readonly string[]
   readonly access: Access
   readonly vhost: Vhost
-  /** The connection: exclusive queues belong to it. */
+  /** The connection, which owns its exclusive queues. */
   readonly owner: object
 }
 
-/** The broker itself, or who embeds it. */
+/** A caller with all permissions: the broker itself, or the program that embeds it. */
 export function trusted(user: string, vhost: Vhost, owner: object): Caller {
   return { user, tags: [], access: fullAccess, vhost, owner }
 }
 
-/** Names and routing keys have to fit a short string. @throws InvalidRequest in RabbitMQ's words */
+/** Names and routing keys have to fit into a short string. @throws InvalidRequest in RabbitMQ's words */
 export function checkShort(what: string, text: string): void {
   if (fitsShortString(text)) return
   throw new InvalidRequest(`${what} should be less than 255 bytes, actually was ${octetLength(text)}`)
@@ -47,7 +47,7 @@ export function checkAccess(c: Caller, right: Right, what: 'queue' | 'exchange',
   )
 }
 
-/** Routing keys of a topic exchange, where the user has a rule for it. @throws AmqpError 403 */
+/** Checks routing keys of a topic exchange if the user has a topic permission for it. @throws AmqpError 403 */
 export function checkTopicAccess(c: Caller, right: 'write' | 'read', x: Exchange, routingKey: string): void {
   if (!c.access.restrictsTopic(x.name) || x.type !== 'topic') return
   if (c.access.allowsTopic(right, x.name, routingKey)) return
@@ -92,7 +92,7 @@ export function locked(c: Caller, queue: string): AmqpError {
   )
 }
 
-/** @throws AmqpError 406 where the two differ */
+/** @throws AmqpError 406 if they differ */
 export function checkEquivalent(
   what: string,
   argument: string,
@@ -105,7 +105,7 @@ export function checkEquivalent(
   )
 }
 
-/** Exchange and queue names lose line breaks (behaviour.md section 5). */
+/** Line breaks are removed from exchange and queue names (behaviour.md section 5). */
 export function cleanName(name: string): string {
   return name.replace(/[\r\n]/g, '')
 }

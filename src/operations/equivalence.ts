@@ -1,4 +1,4 @@
-/** Comparing the arguments of a redeclaration with those of the original (behaviour.md section 6). */
+/** Compares the arguments of a redeclaration with those of the original (behaviour.md section 6). */
 import { typeName } from '../broker/arguments/rules.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { type FieldTable, type FieldValue, fieldsEqual, toPlain } from '../protocol/field-table.ts'
@@ -7,12 +7,12 @@ function valueText(v: FieldValue): string {
   return String(toPlain(v))
 }
 
-/** With its type, as it stands where only one side has the argument. */
+/** A value with its type, as error texts show it if only one side has the argument. */
 function typed(v: FieldValue | undefined): string {
   return v === undefined ? 'none' : `the value '${valueText(v)}' of type '${typeName(v)}'`
 }
 
-/** @throws AmqpError 406 for the first of `names` that differs; integer widths do not count */
+/** @throws AmqpError 406 for the first of `names` that differs; the widths of integers are ignored */
 export function checkArguments(
   what: string,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** Declaring and deleting exchanges (behaviour.md section 5). */
+/** Declares and deletes exchanges (behaviour.md section 5). */
 import { shortText, typeName } from '../broker/arguments/rules.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Exchange, ExchangeInfo } from '../broker/exchange/exchange.ts'
@@ -20,7 +20,7 @@ import { checkArguments } from './equivalence.ts'
 
 const ALTERNATE = 'alternate-exchange'
 
-/** Only existence counts. @throws AmqpError 403 for the default exchange, 404 */
+/** Only checks existence. @throws AmqpError 403 for the default exchange, 404 */
 export function declareExchangePassive(c: Caller, rawName: string): void {
   const name = cleanName(rawName)
   refuseDefault(name)
@@ -74,7 +74,7 @@ function refuseDefault(name: string): void {
   if (name === '') throw accessRefused('operation not permitted on the default exchange')
 }
 
-/** A missing exchange is no error. @throws AmqpError 403, 406 where it is in use */
+/** A missing exchange is not an error. @throws AmqpError 403, 406 if it is in use */
 export function deleteExchange(c: Caller, rawName: string, ifUnused: boolean): void {
   const name = cleanName(rawName)
   refuseDefault(name)

@@ -1,4 +1,4 @@
-/** Reading queues: who may, and taking messages out of them over HTTP (behaviour.md section 8). */
+/** Reads queues: checks the right to do so, and gets messages over HTTP (behaviour.md section 8). */
 import { type Content, readContent } from '../broker/message.ts'
 import type { Delivery, Queue, Settlement } from '../broker/queue/queue.ts'
 import { TAKEN_BYTES_MAX, TAKEN_MESSAGES_MAX } from '../limits.ts'
@@ -12,7 +12,7 @@ export function readableQueue(c: Caller, name: string): Queue {
   return existingQueue(c, wanted)
 }
 
-/** The queue, where its kind has basic.get. @throws AmqpError 403, 404, 405, 540 */
+/** Returns the queue if its type supports basic.get. @throws AmqpError 403, 404, 405, 540 */
 export function gettableQueue(c: Caller, name: string): Queue {
   const q = readableQueue(c, name)
   const what = describeQueue(c, q.name)
@@ -29,13 +29,13 @@ export function gettableQueue(c: Caller, name: string): Queue {
 export interface Taken {
   readonly content: Content
   readonly redelivered: boolean
-  /** Ready messages that were left behind it. */
+  /** Number of ready messages left in the queue after it. */
   readonly left: number
 }
 
 /**
- * Takes messages as a client with basic.get would, and settles them once all are there.
- * @param most at most; fewer where the queue has no more, or the bounds are reached. @throws as `gettableQueue`
+ * Gets messages as a client with basic.get would, and settles them once all have been read.
+ * @param most maximum; fewer if the queue has no more, or a bound is reached. @throws as `gettableQueue`
  */
 export function takeMessages(c: Caller, name: string, most: number, how: Settlement): Taken[] {
   const q = gettableQueue(c, name)
@@ -67,7 +67,7 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
   return out
 }
 
-/** As it goes out, in memory of its own. */
+/** The content as it is sent, copied to memory of its own. */
 function contentOf(q: Queue, d: Delivery): Content {
   const m = q.rewritesOnDelivery ? q.asDelivered(d) : undefined
   const content =
@@ -77,12 +77,15 @@ function contentOf(q: Queue, d: Delivery): Content {
   return { ...content, body: Buffer.from(content.body) }
 }
 
-/** Makes what was set aside ready again, such as after an update; returns how many there were. @throws AmqpError 403, 404, 405 */
+/**
+ * Makes set-aside messages ready again, for example after an update; returns their number. @throws AmqpError 403, 404,
+ * 405
+ */
 export function releaseParked(c: Caller, name: string, only?: number): number {
   return readableQueue(c, name).releaseParked(only)
 }
 
-/** Drops a message that was set aside. False where there is none of that number. @throws AmqpError 403, 404, 405, 540 */
+/** Drops a set-aside message. False if there is none with that number. @throws AmqpError 403, 404, 405, 540 */
 export function dropParked(c: Caller, name: string, number: number): boolean {
   const q = readableQueue(c, name)
   if (!q.kind.takesOut)
@@ -91,7 +94,7 @@ export function dropParked(c: Caller, name: string, number: number): boolean {
       `deleting a message not supported by stream queues ${describeQueue(c, q.name)}`,
     )
   if (q.releaseParked(number) === 0) return false
-  // Nobody can have it before this turn ends.
+  // It cannot be delivered before this turn ends.
   q.removeReady(number)
   return true
 }

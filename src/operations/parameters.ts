@@ -5,10 +5,10 @@ import { PARAMETER_BYTES_MAX } from '../limits.ts'
 import { InvalidRequest } from './invalid-request.ts'
 import { setVhostLimit } from './vhosts.ts'
 
-/** With an effect. */
+/** The component that has an effect. */
 export const SHOVEL = 'shovel'
 
-/** Of features that RabbitMQ has and Leveret has not: kept and given back. */
+/** Components of RabbitMQ features that Leveret does not have: stored and returned. */
 const withoutEffect = ['federation', 'federation-upstream', 'federation-upstream-set', 'tracing', 'mqtt']
 
 export const NO_EFFECT = 'a parameter of an unsupported feature: kept, without effect'
@@ -32,7 +32,7 @@ export function isComponent(name: string): boolean {
   return name === SHOVEL || withoutEffect.includes(name)
 }
 
-/** All at once; what is not given is no longer limited. @throws InvalidRequest; nothing is changed then */
+/** Replaces all limits; those not given are removed. @throws InvalidRequest; nothing has changed then */
 export function setVhostLimits(broker: Broker, vhost: Vhost, value: unknown): void {
   if (value === null || typeof value !== 'object')
     throw new InvalidRequest('Validation failed\n\nlimits should be a map\n')

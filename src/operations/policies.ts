@@ -1,4 +1,4 @@
-/** Setting and removing policies and operator policies (behaviour.md section 10). */
+/** Sets and removes policies and operator policies (behaviour.md section 10). */
 import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Steps } from '../broker/jobs.ts'
@@ -10,16 +10,19 @@ import { InvalidRequest } from './invalid-request.ts'
 
 export interface PolicyRequest {
   readonly name: string
-  /** A regular expression over names, unanchored. */
+  /** An unanchored regular expression matched against names. */
   readonly pattern: string
   readonly definition: { readonly [key: string]: PolicyValue }
-  /** Default 0; the highest one that matches applies. */
+  /** Default 0; of several matching policies, the one with the highest priority applies. */
   readonly priority?: number | undefined
   /** Default `all`. */
   readonly applyTo?: string | undefined
 }
 
-/** Done once it applies to all that is there. @throws InvalidRequest with RabbitMQ's text; nothing is changed then */
+/**
+ * Returns once the policy applies to all existing objects. @throws InvalidRequest with RabbitMQ's text; nothing has
+ * changed then
+ */
 export function setPolicy(
   { turn }: Broker,
   vhost: Vhost,
@@ -36,7 +39,7 @@ export function* settingPolicy(vhost: Vhost, request: PolicyRequest, operator: b
   yield* vhost.settingPolicy(policy, operator)
 }
 
-/** False where there is none of that name. */
+/** False if there is none of that name. */
 export function removePolicy(
   { turn }: Broker,
   vhost: Vhost,
@@ -46,7 +49,7 @@ export function removePolicy(
   return turn.jobs.finished(vhost.removingPolicy(name, operator))
 }
 
-/** For every name that there is, and in good time. @throws InvalidRequest */
+/** Checks that the pattern can be matched against all existing names in reasonable time. @throws InvalidRequest */
 function* checkDecided(vhost: Vhost, pattern: Pattern): Steps {
   const left = new StepsLeft()
   let steps = 0
@@ -67,7 +70,7 @@ function failed(what: string): InvalidRequest {
   return new InvalidRequest(`Validation failed\n\n${what}\n`)
 }
 
-/** As Erlang prints it. */
+/** Formats a value as Erlang prints it. */
 function term(v: unknown): string {
   return typeof v === 'string' ? `<<${JSON.stringify(v)}>>` : JSON.stringify(v)
 }

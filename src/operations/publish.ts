@@ -1,4 +1,7 @@
-/** What every publish has to pass, and the whole way of those that come over no channel (behaviour.md section 7). */
+/**
+ * The checks that every publish has to pass, and the whole operation for publishes without a channel (behaviour.md
+ * section 7).
+ */
 import type { Broker } from '../broker/broker.ts'
 import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
@@ -24,7 +27,7 @@ import { InvalidRequest } from './invalid-request.ts'
 /** The longest expiration in ms. */
 const EXPIRATION_MS_MAX = 315_360_000_000
 
-/** The exchange, if the caller may publish to it under that key. @throws AmqpError 403, 404 */
+/** Returns the exchange if the caller may publish to it with that key. @throws AmqpError 403, 404 */
 export function writableExchange(c: Caller, name: string, routingKey: string): Exchange {
   checkAccess(c, 'write', 'exchange', name)
   const exchange = existingExchange(c, name)
@@ -33,7 +36,7 @@ export function writableExchange(c: Caller, name: string, routingKey: string): E
   return exchange
 }
 
-/** @throws AmqpError 406 where somebody else's name is given as the sender's */
+/** @throws AmqpError 406 if user-id names another user and the caller is not an impersonator */
 export function checkUserId(c: Caller, userId: string): void {
   if (userId === c.user || c.tags.includes('impersonator')) return
   throw preconditionFailed(`user_id property set to '${userId}' but authenticated user was '${c.user}'`)
@@ -51,7 +54,7 @@ export function expirationMs(text: string): number {
   return ms
 }
 
-/** The routing key and those of the CC and BCC headers, all of them allowed. @throws AmqpError 403, 406 */
+/** The routing key and those of the CC and BCC headers, after checking all of them. @throws AmqpError 403, 406 */
 export function allKeys(c: Caller, exchange: Exchange, routingKey: string, headers: FieldTable): string[] {
   for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
   const copies = [...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
@@ -82,9 +85,8 @@ export interface Publication {
 }
 
 /**
- * Publishes a message as a channel in confirm mode does.
- * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest where a queue refuses it. It is confirmed
- * once the open batch is on disk
+ * Publishes a message as a channel in confirm mode does. It is confirmed once the open batch is on disk.
+ * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest if a queue refuses it
  */
 export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean {
   const { vhost } = c

@@ -1,4 +1,4 @@
-/** Declaring, deleting and purging queues (behaviour.md section 6). */
+/** Declares, deletes and purges queues (behaviour.md section 6). */
 import { randomBytes } from 'node:crypto'
 import { comparedArguments, kindOf, validateArguments } from '../broker/arguments/validation.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -32,7 +32,7 @@ export interface QueueDeclaration {
   readonly arguments: FieldTable
 }
 
-/** Only existence and exclusiveness count. @throws AmqpError 404, 405 */
+/** Only checks existence and exclusiveness. @throws AmqpError 404, 405 */
 export function declareQueuePassive(c: Caller, name: string): Queue {
   const q = existingQueue(c, cleanName(name))
   q.redeclared()
@@ -40,7 +40,7 @@ export function declareQueuePassive(c: Caller, name: string): Queue {
 }
 
 /**
- * Declaring a name of direct reply-to asks whether somebody waits there.
+ * Declaring a name of direct reply-to asks whether a requester waits there.
  * @returns false for every other name. @throws AmqpError 404
  */
 export function isReplyName(c: Caller, name: string): boolean {
@@ -83,7 +83,7 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
   if (queues !== Number.POSITIVE_INFINITY && broker.count('queues') >= queues)
     throw preconditionFailed(`cannot declare queue '${name}': queue limit in cluster (${queues}) is reached`)
   const { undecided } = c.vhost.policiesOfQueue({ name, kind })
-  // What an operator wants bounded is not made without its bounds.
+  // A queue that an operator policy is meant to bound is not created without its bounds.
   if (undecided !== undefined)
     throw preconditionFailed(
       `it takes too long to decide whether operator policy '${undecided.name}' applies: cannot declare ${what}`,
@@ -98,19 +98,19 @@ export function defaultKind(broker: Broker, vhost: Vhost): QueueKind {
   return queueKind(own === 'undefined' ? broker.defaultQueueType : own) ?? classic
 }
 
-/** Whether a queue with these arguments is of a kind that can be nothing but durable. */
+/** Whether a queue with these arguments is of a type that is always durable. */
 export function isAlwaysDurable(args: FieldTable): boolean {
   return !(queueKind(args.text('x-queue-type') ?? '') ?? classic).transient
 }
 
-/** Of a declaration that does not say: what is usual, where that suits it. */
+/** The type for a declaration without one: the default type, if the declaration suits it. */
 function kindFor(broker: Broker, { vhost }: Caller, wanted: QueueDeclaration): QueueKind {
   const byDefault = defaultKind(broker, vhost)
   const suits = wanted.durable && !wanted.exclusive && !wanted.autoDelete && wanted.name !== ''
   return byDefault.transient || suits ? byDefault : classic
 }
 
-/** A kind that was not asked for stands among the arguments all the same, so that a redeclaration can tell. */
+/** A type chosen by default is added to the arguments, so that redeclarations can be compared. */
 function withKind(args: FieldTable, kind: QueueKind): FieldTable {
   if (kind === classic || args.get('x-queue-type') !== undefined) return args
   return FieldTable.of([...args.entries, fieldEntry('x-queue-type', toField(kind.name))])
@@ -123,7 +123,7 @@ function serverName(c: Caller): string {
   }
 }
 
-/** What quorum queues cannot be. @throws AmqpError 406 */
+/** Refuses properties that quorum queues cannot have. @throws AmqpError 406 */
 function checkPermanent(wanted: QueueDeclaration, what: string): void {
   const refuse = (property: string): never => {
     throw preconditionFailed(`invalid property '${property}' for ${what}`)
@@ -133,7 +133,10 @@ function checkPermanent(wanted: QueueDeclaration, what: string): void {
   if (wanted.exclusive) refuse('exclusive-owner')
 }
 
-/** @param relaxed a quorum queue has arguments to be compared, and nothing else: applications may still ask for a classic one */
+/**
+ * @param relaxed compares only the arguments if the existing queue is a quorum queue: applications may still ask for a
+ * classic one
+ */
 function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKind, relaxed: boolean): void {
   const what = describeQueue(c, q.name)
   checkOwner(c, q)
@@ -143,13 +146,13 @@ function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKin
     return
   }
   if (wanted.exclusive !== q.exclusive) throw locked(c, q.name)
-  // An exclusive durable queue is kept as a transient one, and its redeclaration still matches.
+  // An exclusive durable queue is stored as a transient one, but its redeclaration still matches.
   checkEquivalent(what, 'durable', wanted.durable, q.durable || (q.exclusive && wanted.durable))
   checkEquivalent(what, 'auto_delete', wanted.autoDelete, q.autoDelete)
   checkArguments(what, comparedArguments(q.kind, kind), withKind(wanted.arguments, kind), q.arguments)
 }
 
-/** @throws AmqpError 403, 405, 406 for a condition that does not hold; a missing queue counts 0 */
+/** @throws AmqpError 403, 405, 406 for a condition that does not hold; a missing queue counts as empty */
 export function deleteQueue(c: Caller, rawName: string, ifUnused: boolean, ifEmpty: boolean): number {
   const name = cleanName(rawName)
   checkAccess(c, 'configure', 'queue', name)
@@ -160,7 +163,7 @@ export function deleteQueue(c: Caller, rawName: string, ifUnused: boolean, ifEmp
   return c.vhost.removeQueue(q)
 }
 
-/** @returns how many ready messages were dropped. @throws AmqpError 403, 404, 405, 540 */
+/** @returns the number of ready messages dropped. @throws AmqpError 403, 404, 405, 540 */
 export function purgeQueue(c: Caller, rawName: string): number {
   const name = cleanName(rawName)
   checkAccess(c, 'read', 'queue', name)

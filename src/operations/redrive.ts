@@ -1,7 +1,7 @@
 /**
- * Redrive: moves the messages of a dead-letter queue back to the queues that x-death says they came from, under the
- * exchange and key that they had there. A message enters one queue and leaves the other in the same batch on disk, so a
- * broker that dies half-way has it in exactly one of them.
+ * Redrive: moves the messages of a dead-letter queue back to the queues that x-death says they came from, with the
+ * exchange and routing key that they had there. A message enters one queue and leaves the other in the same batch on
+ * disk, so that a broker that crashes in between has it in exactly one of them.
  */
 
 import { encodeContent } from '../broker/content.ts'
@@ -18,21 +18,24 @@ import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts
 import { readableQueue } from './messages.ts'
 
 export interface RedriveOptions {
-  /** Messages a second, at most. Default: as fast as it goes. */
+  /** Maximum messages per second. Default: unlimited. */
   readonly rate?: number | undefined
-  /** Messages in all, at most. */
+  /** Maximum number of messages. */
   readonly limit?: number | undefined
-  /** Only those that came from this queue. */
+  /** Only messages that came from this queue. */
   readonly from?: string | undefined
   /** Only the message with that number in the queue. */
   readonly message?: number | undefined
-  /** Only those that died for this reason. */
+  /** Only messages that were dead-lettered for this reason. */
   readonly reason?: string | undefined
 }
 
 export interface RedriveResult {
   readonly moved: number
-  /** Left where they are: another origin or reason, no x-death, an origin that is gone, refuses or may not be written to. */
+  /**
+   * Messages left in place: they have another origin or reason, no x-death, or an origin that does not exist, refuses
+   * them or may not be written to.
+   */
   readonly skipped: number
 }
 
@@ -44,13 +47,13 @@ interface Found {
   readonly content: Content
 }
 
-/** Messages looked at in one step; then others have their turn. */
+/** Messages examined in one step before yielding. */
 const STEP_MESSAGES = 500
 const STEP_MS = 100
 
 /**
- * For whom rights count: the queue is read as by basic.get.
- * @throws AmqpError 403, 404, 405; 403 too where nothing may be written to where it came from
+ * Checks the caller's permissions: reading the queue requires the same as basic.get.
+ * @throws AmqpError 403, 404, 405; also 403 if the caller may write to none of the origins
  */
 export async function redrive(
   c: Caller,
@@ -69,19 +72,19 @@ export class Redrive {
   private readonly resolve: (result: RedriveResult) => void
   private readonly reject: (error: unknown) => void
   /**
-   * Resolves when the queue has been gone through, or the limit is reached.
-   * @throws AmqpError 403 where nothing was moved because the caller may not write to where it came from
+   * Resolves when the queue has been scanned, or the limit is reached.
+   * @throws AmqpError 403 if nothing was moved because the caller may not write to the origins
    */
   readonly done: Promise<RedriveResult>
   private after = -1
   private moved = 0
   private skipped = 0
   private cancelled = false
-  /** Why a message was left where it is, of the rights that the caller lacks. */
+  /** The first error of a permission that the caller lacks, for which a message was left in place. */
   private refused: AmqpError | undefined
   private readonly began: number
 
-  /** @param caller whose rights count for every message; without one, the broker's own */
+  /** @param caller whose permissions are checked for every message; if absent, the broker's own */
   constructor(
     vhost: Vhost,
     queue: Queue,
@@ -93,7 +96,7 @@ export class Redrive {
     this.queue = queue
     this.clock = clock
     this.options = options
-    // Straight to the only one that is asked for.
+    // Starts at the only message that is requested.
     if (options.message !== undefined) this.after = options.message - 1
     this.began = clock.now()
     let resolve: (result: RedriveResult) => void = () => {}
@@ -107,12 +110,12 @@ export class Redrive {
     this.step()
   }
 
-  /** Ends it after the step that is under way. */
+  /** Stops after the current step. */
   cancel(): void {
     this.cancelled = true
   }
 
-  /** A failure ends this redrive and nothing else. */
+  /** A failure ends only this redrive. */
   private step(): void {
     try {
       this.next()
@@ -137,7 +140,7 @@ export class Redrive {
     else this.resolve({ moved, skipped })
   }
 
-  /** True where the end of the queue was reached. */
+  /** True if the end of the queue was reached. */
   private moveSome(most: number): boolean {
     const found: Found[] = []
     let looked = 0
@@ -158,7 +161,7 @@ export class Redrive {
       }
       const origin = this.originOf(content)
       if (origin === undefined || !this.mayWrite(origin)) this.skipped++
-      // The segment may leave memory before the message is published.
+      // The segment may be paged out before the message is published.
       else
         found.push({ number: sequence, ...origin, content: { ...content, body: Buffer.from(content.body) } })
     }
@@ -181,11 +184,13 @@ export class Redrive {
     const target = this.caller.vhost.queues.get(name)
     if (target === undefined || target === this.queue) return undefined
     const origin = { target, exchange: death.text('exchange') ?? '', key: firstKey(death) }
-    // Clients can write an x-death of their own.
+    // Clients can write an x-death header of their own.
     return fitsShortString(origin.exchange) && fitsShortString(origin.key) ? origin : undefined
   }
 
-  /** It enters the queue as if it were published to its exchange again: both have to be allowed, as they are by now. */
+  /**
+   * The message is in effect published to its exchange again: writing to both is checked, with the current permissions.
+   */
   private mayWrite({ target, exchange, key }: Omit<Found, 'number' | 'content'>): boolean {
     const { caller } = this
     try {
@@ -220,7 +225,7 @@ function firstKey(death: FieldTable): string {
   return first?.type === 'S' ? octetText(first.value) : ''
 }
 
-/** undefined where the message cannot be read: it stays where it is. */
+/** undefined if the message cannot be read: it stays in place. */
 function contentOf(segment: Segment, index: number): Content | undefined {
   try {
     return segment.content(index)

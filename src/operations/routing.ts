@@ -1,4 +1,4 @@
-/** Where a message would go, without publishing it. */
+/** Determines where a message would be routed, without publishing it. */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { PlainMessage, type Way } from '../broker/router.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -7,14 +7,17 @@ import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchang
 import { allKeys } from './publish.ts'
 
 export interface Trial {
-  /** Some queue gets it, or an exchange on the way keeps it. */
+  /** Whether a queue would get it, or an exchange on the way would hold it. */
   readonly routed: boolean
   readonly ways: readonly Way[]
-  /** An exchange on the way keeps it for now, or has seen it before. */
+  /** Whether an exchange on the way would hold it, or drop it as a duplicate. */
   readonly kept: boolean
 }
 
-/** The exchange, for whoever may publish to it; an internal one too: this is about what comes from other exchanges. */
+/**
+ * Returns the exchange if the caller may publish to it. Internal exchanges are allowed, since their messages come from
+ * other exchanges.
+ */
 function triedExchange(c: Caller, name: string, routingKey: string): Exchange {
   checkAccess(c, 'write', 'exchange', name)
   const exchange = existingExchange(c, name)
@@ -22,7 +25,7 @@ function triedExchange(c: Caller, name: string, routingKey: string): Exchange {
   return exchange
 }
 
-/** For whom the rights of a publish count. @throws AmqpError 403, 404, 406; InvalidRequest */
+/** Requires the permissions of a publish. @throws AmqpError 403, 404, 406; InvalidRequest */
 export function tryRoute(c: Caller, exchangeName: string, routingKey: string, properties: Properties): Trial {
   checkShort('routing_key', routingKey)
   const exchange = triedExchange(c, exchangeName, routingKey)
@@ -32,7 +35,7 @@ export function tryRoute(c: Caller, exchangeName: string, routingKey: string, pr
     keys.map((k) => new PlainMessage(k, properties)),
   )
   const kept = route.effects.some((e) => e.takes)
-  // Replies to a request that waits for them are nobody else's business.
+  // Queues of waiting direct reply-to requesters are not shown.
   const shown = ways.filter(({ queue }) => c.vhost.queues.get(queue.name) === queue)
   return { routed: kept || ways.length > 0, ways: shown, kept }
 }

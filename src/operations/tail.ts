@@ -1,6 +1,6 @@
 /**
- * Watching messages as they pass, of one queue or of one exchange: copies go to whoever watches, up to a limit, and nothing
- * is taken, delayed or marked. Who may read the queue, or bind a queue to the exchange, may watch.
+ * Watches the messages that pass a queue or an exchange: watchers get copies, up to a limit, and nothing is consumed,
+ * delayed or marked. It requires the permission to read the queue, or to bind a queue to the exchange.
  */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
@@ -23,36 +23,41 @@ export interface Passed {
   readonly origin: TraceOrigin
   /** ms since 1970 */
   readonly at: number
-  /** The queues that get it, of those that the watcher may read, TAIL_QUEUES_MAX at most; where it is delivered, that one. */
+  /**
+   * The queues that receive it, of those that the watcher may read, at most TAIL_QUEUES_MAX; for a delivery, its queue.
+   */
   readonly queues: readonly string[]
   readonly redelivered: boolean
 }
 
-/** Why it is over: as many as were asked for, too long, the queue or exchange is gone, or the right to see it. */
+/**
+ * Why watching has ended: the number of messages or the time was reached, the queue or exchange was deleted, or the
+ * permission was revoked.
+ */
 export type TailEnd = 'limit' | 'time' | 'gone' | 'rights'
 
 export interface Watcher {
-  /** False: it has no room for more; what comes meanwhile is counted and left out. */
+  /** False if there is no room for more; messages that pass meanwhile are counted and left out. */
   see(message: Passed): boolean
   ended(why: TailEnd, missed: number): void
 }
 
 const TICK_MS = 1000
 
-/** When it is over, whatever passes. */
+/** Bounds after which watching ends. */
 export interface TailBounds {
-  /** Messages. */
+  /** Number of messages. */
   readonly limit: number
   readonly seconds: number
 }
 
-/** What is watched, and whether the rights to see it are there. */
+/** The watched object, and the permissions required to see it. */
 interface Subject {
-  /** @throws AmqpError where the caller may not, or it is gone */
+  /** @throws AmqpError if the caller may not watch it, or it was deleted */
   check(): void
   wantsPublished(m: InboundMessage, route: Route): boolean
   wantsDelivered(queue: Queue): boolean
-  /** Once more, with the message read. */
+  /** A second check, after the message has been read. */
   fits(content: Content, route: Route): boolean
 }
 
@@ -70,7 +75,7 @@ export class Tail implements Tracer {
   private timer: Timer | undefined
   private over = false
 
-  /** @param owner who is charged with what fails here: the messages go their way */
+  /** @param owner is charged with failures here, which do not affect the messages */
   constructor(
     caller: Caller,
     clock: Clock,
@@ -98,7 +103,7 @@ export class Tail implements Tracer {
     })
   }
 
-  /** Rights that have gone end it. */
+  /** Ends watching if the permission was revoked. */
   private allowed(): boolean {
     try {
       this.subject.check()
@@ -109,14 +114,14 @@ export class Tail implements Tracer {
     }
   }
 
-  /** Nobody watches any more. */
+  /** Called when the watcher is gone. */
   stop(): void {
     this.over = true
     this.timer?.cancel()
     this.caller.vhost.tracers.unwatch(this)
   }
 
-  /** Ends it and says so. */
+  /** Ends watching and tells the watcher. */
   end(why: TailEnd): void {
     if (this.over) return
     this.stop()
@@ -152,7 +157,7 @@ export class Tail implements Tracer {
     })
   }
 
-  /** So many a second, however many there are: the broker has its own work. */
+  /** Limits the copies per second, however many messages pass, so that the broker can do its own work. */
   private hasRoom(): boolean {
     const second = Math.floor(this.clock.now() / 1000)
     if (second !== this.second) {
@@ -200,7 +205,7 @@ export function watchQueue(
   return new Tail(c, clock, subject, watcher, bounds, owner)
 }
 
-/** @param key as a binding of a topic exchange has it. @throws AmqpError 403, 404; InvalidRequest */
+/** @param key pattern as in a binding to a topic exchange. @throws AmqpError 403, 404; InvalidRequest */
 export function watchExchange(
   c: Caller,
   name: string,
@@ -228,7 +233,7 @@ export function watchExchange(
   return new Tail(c, clock, subject, watcher, bounds, owner)
 }
 
-/** Nobody can bind a queue to the default exchange: there the rights of the queues count. */
+/** Queues cannot be bound to the default exchange, so the permissions of the queues are checked there. */
 function maySee(c: Caller, exchange: Exchange, content: Content, route: Route): boolean {
   if (exchange.name === '') return route.queues.length > 0 && route.queues.every((q) => mayRead(c, q))
   try {

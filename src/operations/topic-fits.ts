@@ -1,10 +1,10 @@
-/** Whether a routing key fits one pattern of words, `*` for a word and `#` for any number of them. */
+/** Whether a routing key matches a topic pattern of words: `*` stands for one word, `#` for any number of them. */
 export function topicFits(pattern: string, key: string): boolean {
   if (pattern === '#') return true
   const wanted = pattern === '' ? [] : pattern.split('.')
   const words = key === '' ? [] : key.split('.')
   let [w, k] = [0, 0]
-  // Behind the last `#`, and the first word that it does not stand for: nothing before that has to be tried again.
+  // The position after the last `#`, and the first word that it does not cover: backtracking never goes further back.
   let [behind, next] = [-1, 0]
   while (k < words.length) {
     if (wanted[w] === '#') [behind, next] = [++w, k]

@@ -1,4 +1,4 @@
-/** Users, their permissions and limits, as HTTP, the command line and definitions change them. */
+/** Users, their permissions and limits, as changed by HTTP, the command line and definitions. */
 import type { Vhost } from '../broker/vhost.ts'
 import type { Permission, TopicPermission } from '../security/access.ts'
 import { isKnownAlgorithm, newPasswordHash, SHA256 } from '../security/passwords.ts'
@@ -8,7 +8,7 @@ import { InvalidRequest } from './invalid-request.ts'
 
 export interface UserRequest {
   readonly name: string
-  /** One of the two; neither = no login with a password. */
+  /** One of the two; with neither, the user cannot log in with a password. */
   readonly password?: string | undefined
   readonly passwordHash?: string | undefined
   readonly hashingAlgorithm?: string | undefined
@@ -57,25 +57,25 @@ function checkPassword({ passwordRule: rule }: Users, password: string | undefin
     throw new InvalidRequest('provided password does not match the validator regular expression')
 }
 
-/** False where there is none. */
+/** False if there is no such user. */
 export function deleteUser(users: Users, name: string): boolean {
   return users.remove(name)
 }
 
-/** False where there is no such user. */
+/** False if there is no such user. */
 export function setTags(users: Users, name: string, tags: readonly string[]): boolean {
   const user = users.get(name)
   if (user !== undefined) users.set({ ...user, tags })
   return user !== undefined
 }
 
-/** Whoever makes a vhost may do everything in it, if it is one of the broker's own users. */
+/** A user who creates a vhost gets all permissions in it, if it is an internal user. */
 export function allowAll(users: Users, user: string, vhost: string): void {
   if (users.get(user) !== undefined)
     users.setPermission(user, vhost, { configure: '.*', write: '.*', read: '.*' })
 }
 
-/** False where there is none. */
+/** False if there is none. */
 export function removePermission(users: Users, user: string, vhost: Vhost): boolean {
   return users.removePermission(user, vhost.name)
 }
@@ -120,7 +120,7 @@ export function setUserLimit(users: Users, user: string, name: string, value: nu
   users.set({ ...record, limits: withLimit(record.limits, userLimitNames, name, value) })
 }
 
-/** @throws InvalidRequest for a limit that does not exist or is no whole number */
+/** @throws InvalidRequest for a limit that does not exist or is not an integer */
 export function withLimit<T extends object>(
   limits: T,
   names: readonly string[],

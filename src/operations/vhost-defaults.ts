@@ -1,4 +1,6 @@
-/** What every new vhost begins with where the configuration says so: limits, operator policies, users with rights. */
+/**
+ * What every new vhost starts with, according to the configuration: limits, operator policies, users with permissions.
+ */
 import type { Broker } from '../broker/broker.ts'
 import { atOnce } from '../broker/jobs.ts'
 import type { PolicyValue } from '../broker/policy/policy.ts'
@@ -9,20 +11,20 @@ import { Pattern } from '../util/pattern.ts'
 import { settingPolicy } from './policies.ts'
 
 export interface VhostDefaults {
-  /** The first whose pattern matches the vhost's name applies. */
+  /** The first entry whose pattern matches the vhost's name applies. */
   readonly limits: readonly { readonly pattern: string; readonly limits: VhostInfo['limits'] }[]
   readonly operatorPolicies: readonly {
     readonly name: string
     readonly vhostPattern: string
-    /** Of queues. */
+    /** Matched against the names of queues. */
     readonly pattern: string
-    /** queues, or one kind of them */
+    /** `queues`, or one type of them */
     readonly applyTo: string
     readonly definition: { readonly [key: string]: PolicyValue }
   }[]
   readonly users: readonly {
     readonly name: string
-    /** Absent = a random one: somebody sets it later. */
+    /** Absent = a random one, to be changed later. */
     readonly password: string | undefined
     readonly tags: readonly string[]
     readonly vhostPattern: string
@@ -34,7 +36,7 @@ export interface VhostDefaults {
 
 export const noVhostDefaults: VhostDefaults = { limits: [], operatorPolicies: [], users: [] }
 
-/** A user who is there already keeps password and tags. @throws InvalidRequest for a policy that cannot be */
+/** An existing user keeps password and tags. @throws InvalidRequest for an invalid policy */
 export function applyVhostDefaults(
   defaults: VhostDefaults,
   broker: Broker,
@@ -46,7 +48,7 @@ export function applyVhostDefaults(
   if (limits !== undefined) broker.setVhost({ ...vhost.info, limits: { ...limits, ...vhost.info.limits } })
   for (const { name, vhostPattern, pattern, definition, applyTo } of defaults.operatorPolicies)
     if (matches(vhostPattern))
-      // A new vhost has few names that it could apply to.
+      // A new vhost has few names that the policy could apply to.
       atOnce(settingPolicy(vhost, { name, pattern, definition, applyTo }, true))
   for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
     if (!matches(vhostPattern)) continue

@@ -1,4 +1,4 @@
-/** Virtual hosts, as HTTP, the command line and definitions change them. */
+/** Virtual hosts, as changed by HTTP, the command line and definitions. */
 import type { Broker } from '../broker/broker.ts'
 import type { Failures } from '../broker/failures.ts'
 import { Firehose } from '../broker/firehose.ts'
@@ -9,7 +9,7 @@ import { fitsShortString, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { InvalidRequest } from './invalid-request.ts'
 import { withLimit } from './users.ts'
 
-/** It has to be unprotected first. */
+/** The protection has to be removed first. */
 export class ProtectedVhost extends InvalidRequest {
   constructor(name: string) {
     super(`Refusing to delete virtual host '${name}' because it is protected from deletion`)
@@ -18,12 +18,12 @@ export class ProtectedVhost extends InvalidRequest {
 
 export type VhostRequest = Partial<Omit<VhostInfo, 'name'>>
 
-/** Ends what is open in a vhost. */
+/** Closes the connections of a vhost. */
 export interface ConnectionsOfVhost {
   closeVhost(vhost: Vhost): void
 }
 
-/** What is not given stays as it is. @returns whether it is new. @throws InvalidRequest */
+/** Fields not given are left unchanged. @returns whether the vhost is new. @throws InvalidRequest */
 export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean {
   // connection.open could not name it.
   if (!fitsShortString(name))
@@ -42,7 +42,7 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   return existing === undefined
 }
 
-/** With all that is in it, in steps. False where there is none. @throws ProtectedVhost */
+/** Deletes a vhost with all its objects, in steps. False if there is none. @throws ProtectedVhost */
 export async function deleteVhost(
   broker: Broker,
   users: Users,
@@ -64,7 +64,7 @@ export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value:
   broker.setVhost({ ...vhost.info, limits: withLimit(vhost.limits, vhostLimitNames, name, value) })
 }
 
-/** Turns the firehose on or off. @param node its name in the copies */
+/** Turns the firehose on or off. @param node the node name in the copies */
 export function setTracing(vhost: Vhost, on: boolean, node: string, failures: Failures): void {
   const owner = failures.owner('message', { tracing: vhost.name })
   vhost.tracers.setFirehose(on ? new Firehose(vhost, node, owner) : undefined)

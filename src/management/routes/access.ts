@@ -23,7 +23,7 @@ export function accessRoutes(add: AddRoute): void {
   limitRoutes(add)
 }
 
-/** A hash of Leveret's own leaves the broker in definitions only. */
+/** Leveret's own hash format leaves the broker in definitions only. */
 function userJson(u: UserRecord): Json {
   const { leveret_password_hash: _, ...shown } = withHash(u)
   return shown
@@ -72,7 +72,7 @@ function permissionRoutes(add: AddRoute): void {
   const show = ({ user, vhost, permission }: Row): Json => ({ user, vhost, ...permission })
   const table = (path: string, rows: (users: Users) => Iterable<Row>): void => {
     add('GET', path, 'administrator', (r) => Array.from(rows(r.users), show))
-    // Whether it exists comes before what there is of it.
+    // Whether the vhost exists is checked before its members.
     add('GET', `vhosts/:vhost/${path}`, 'administrator', (r) => {
       const { name } = r.vhost()
       return [...rows(r.users)].filter((row) => row.vhost === name).map(show)
@@ -85,7 +85,7 @@ function permissionRoutes(add: AddRoute): void {
   table('permissions', (users) => users.permissions())
   table('topic-permissions', (users) => users.topicPermissions())
   const one = 'permissions/:vhost/:user'
-  // RabbitMQ's words and its status: not 404.
+  // RabbitMQ's text and status: not 404.
   const target: Target = (r) => {
     const vhost = r.broker.vhosts.get(r.params['vhost'] as string)
     const user = r.users.get(r.params['user'] as string)

@@ -31,7 +31,7 @@ export function clientRoutes(add: AddRoute, node: ManagedNode, rates: Rates): vo
     })
 }
 
-/** Those that are open, of the vhost of the path, and that the user may see. */
+/** Open connections of the vhost in the path that the user may see. */
 function visible(r: Request): Connection[] {
   const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()
   return [...r.server.connections].filter(({ state, caller }) => {
@@ -74,7 +74,7 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
   add('GET', 'connections/:name/channels', 'management', (r) =>
     r.list(one(r).channels, channelList(statistics(r))),
   )
-  // Sessions are AMQP 1.0's.
+  // Sessions exist only in AMQP 1.0.
   add('GET', 'connections/:name/sessions', 'management', (r) => {
     one(r)
     return []
@@ -105,7 +105,7 @@ function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsO
   })
 }
 
-/** As an operator does it, with the reason that clients are told. */
+/** Closes a connection on behalf of an operator, with the reason that the client is told. */
 function close(c: Connection, r: Request): void {
   const reason = r.raw.headers['x-reason']
   const text = typeof reason === 'string' ? reason : 'Closed via management plugin'

@@ -3,7 +3,7 @@ import type { ClusterStatus, ClusterView } from '../cluster-view.ts'
 import { type AddRoute, badRequest, HttpError } from '../http.ts'
 import type { ManagedNode } from '../managed-node.ts'
 
-/** A broker on one machine is a cluster of one, without a log to share. */
+/** A broker on a single machine is a cluster of one node, without a replicated log. */
 function alone(node: ManagedNode): ClusterStatus {
   const { nodeName: name, listening, active } = node
   return {
@@ -33,7 +33,7 @@ function alone(node: ManagedNode): ClusterStatus {
   }
 }
 
-/** What nodes of a cluster can be asked for; every one of them answers for all. */
+/** The routes of cluster nodes; every node answers for the whole cluster. */
 export function clusterRoutes(add: AddRoute, node: ManagedNode): void {
   const cluster = (): ClusterView => {
     if (node.cluster === undefined)

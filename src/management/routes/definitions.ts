@@ -6,12 +6,12 @@ import type { Json } from '../../util/json.ts'
 import { type AddRoute, badRequest, type Request, withCode } from '../http.ts'
 import type { LongAnswer } from '../listing.ts'
 
-/** Of very many objects it is made while it is sent. */
+/** Definitions of very many objects are generated while they are sent. */
 async function answer(definitions: Json): Promise<Json | LongAnswer> {
   return areFew(definitions) ? await listed(definitions) : Readable.from(written(definitions))
 }
 
-/** For browsers, under the name that the query gives it. */
+/** For downloads with a browser, under the file name given in the query. */
 function asFile(r: Request): void {
   const { download } = r.query
   if (download === undefined || !/^[\w.@ -]{1,200}$/.test(download)) return
@@ -36,7 +36,7 @@ export function definitionRoutes(add: AddRoute): void {
     await withCode(() => importDefinitions(r.model, r.body, vhost))
     return await r.stored(false)
   }
-  // The name of old comes second.
+  // The second path is the old name.
   for (const path of ['definitions', 'all-configuration']) add('POST', path, 'administrator', load)
   add('POST', 'definitions/:vhost', 'administrator', load)
 }

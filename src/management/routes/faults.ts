@@ -1,4 +1,4 @@
-/** What the broker has set aside: messages that it cannot handle, and stored objects that it cannot read. */
+/** Items that the broker has set aside: messages that it cannot handle, and stored objects that it cannot read. */
 import type { ParkedMessage } from '../../broker/queue/aside.ts'
 import { PARKED_LISTED_MAX } from '../../limits.ts'
 import { dropParked, releaseParked } from '../../operations/messages.ts'
@@ -14,7 +14,7 @@ function parkedMessages(r: Request): Json[] {
         out.push({ vhost: v.name, queue: q.name, ...json(m) })
       }
   if (r.params['vhost'] !== undefined || !r.is('monitoring')) return out
-  // Those that a delayed exchange holds belong to no queue yet.
+  // Messages held by a delayed exchange are not in any queue yet.
   for (const m of r.broker.delays.aside) {
     if (out.length === PARKED_LISTED_MAX) return out
     out.push({ vhost: '', queue: '', ...json(m) })

@@ -66,7 +66,9 @@ export function healthRoutes(add: AddRoute, node: ManagedNode): void {
   nodeChecks(add, node)
 }
 
-/** Why clients would not be served here: by the broker, or by the active node to which they are passed on. */
+/**
+ * Why clients could not be served by this node: by its own broker, or by the active node to which they are forwarded.
+ */
 function notReady({ active, cluster, listeners: { open } }: ManagedNode): string | undefined {
   if (open.length === 0) return 'no listener is open'
   if (active === undefined && cluster === undefined) return 'there is no broker'
@@ -77,7 +79,7 @@ function notReady({ active, cluster, listeners: { open } }: ManagedNode): string
   return problem === '' ? 'no node of the cluster serves clients at the moment' : problem
 }
 
-/** Whether clients would be left without a node when this one stops. */
+/** Whether clients would be left without a node if this one stopped. */
 function lastNode({ cluster }: ManagedNode, r: Request): Json {
   if (cluster === undefined) return { ...ok, reason: 'single node cluster' }
   const { nodes, node } = cluster.status()
@@ -102,7 +104,7 @@ function listenerChecks(check: AddCheck, node: ManagedNode): void {
   check('protocol-listener/:protocol', (r) => {
     const wanted = (r.params['protocol'] ?? '').toLowerCase()
     const names = [...new Set(listeners(node).map((l) => l.protocol))]
-    // Several may be given, with commas: one of them is enough, as in RabbitMQ.
+    // A comma-separated list: one of them is enough, as in RabbitMQ.
     const asked = wanted.split(',').map((p) => protocols.get(p) ?? p)
     const found = asked.find((p) => names.includes(p))
     return found !== undefined
@@ -133,7 +135,7 @@ function certificateCheck(check: AddCheck, node: ManagedNode): void {
   })
 }
 
-/** The checks of old, which some tools still ask for. */
+/** The deprecated checks, which some tools still use. */
 function nodeChecks(add: AddRoute, node: ManagedNode): void {
   for (const path of ['healthchecks/node', 'healthchecks/node/:node'])
     add('GET', path, 'management', (r) => {

@@ -1,4 +1,4 @@
-/** What helps to understand: how a queue is, where a message would go, and messages as they pass. */
+/** Routes for insight: the diagnosis of a queue, where a message would be routed, and messages as they pass. */
 import type { Queue } from '../../broker/queue/queue.ts'
 import { TAILS_MAX } from '../../limits.ts'
 import type { Caller } from '../../operations/caller.ts'
@@ -65,10 +65,10 @@ async function route(r: Request): Promise<Json> {
 
 type Watch = (c: Caller, watcher: Watcher, bounds: TailBounds) => Tail
 
-/** Asks whether it could watch. */
+/** Used to check whether watching is allowed. */
 const nobody: Watcher = { see: () => false, ended: () => {} }
 
-/** Those who watch at present. */
+/** The current watchers. */
 class Tails {
   private readonly node: ManagedNode
   private count = 0
@@ -115,7 +115,7 @@ class Tails {
     return stream
   }
 
-  /** Whoever does not wait for the answer ends it. */
+  /** Ends when the client disconnects. */
   private async answer(
     r: Request,
     c: Caller,
@@ -128,7 +128,7 @@ class Tails {
     const gone = (): void => tail.end('time')
     this.count++
     r.raw.raw.socket.once('close', gone)
-    // It may have left during the login.
+    // The client may have disconnected during the login.
     if (r.raw.raw.socket.destroyed) gone()
     try {
       const text = await answer.done

@@ -37,7 +37,7 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
   lifeRoutes(add, managed)
   add('POST', 'nodes/:node/backup', 'administrator', async (r) => {
     checkNode(managed, r)
-    // Whoever may write files here as the broker does it anyway; an administrator over the network may not.
+    // The owner of the data folder may write the same files as the broker; an administrator over the network may not.
     if (r.user !== owner) throw notAuthorised('a backup is made over the control socket only')
     const { path } = r.body
     if (typeof path !== 'string' || !isAbsolute(path))
@@ -56,7 +56,7 @@ export function nodeRoutes(add: AddRoute, managed: ManagedNode, rates: Rates): v
     checkNode(managed, r)
     return attempts(r.active)
   })
-  // Sources are not counted, as in RabbitMQ unless it is asked to.
+  // Source addresses are not tracked; in RabbitMQ that is off by default too.
   add('GET', 'auth/attempts/:node/source', 'monitoring', (r) => {
     checkNode(managed, r)
     return []
@@ -79,7 +79,7 @@ function bareNodeJson({ nodeName, active }: ManagedNode): Json {
   return { name: nodeName, type: 'disc', running: active !== undefined, being_drained: false }
 }
 
-/** What is known here of the other nodes of the cluster. */
+/** What this node knows of the other nodes of the cluster. */
 function otherNodes({ cluster }: ManagedNode): Json[] {
   if (cluster === undefined) return []
   const { nodes, node } = cluster.status()
@@ -132,7 +132,7 @@ function memoryRoutes(add: AddRoute, managed: ManagedNode): void {
     })
 }
 
-/** By whom octets outside of the heap are held is not known. */
+/** Which objects hold memory outside of the heap is not known. */
 function binaryJson(): Json {
   const { arrayBuffers } = process.memoryUsage()
   return { queue_procs: 0, connection_readers: 0, connection_writers: 0, other: arrayBuffers }

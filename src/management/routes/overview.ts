@@ -64,13 +64,13 @@ function quorumRoutes(add: AddRoute, node: ManagedNode): void {
     add(method, `queues/quorum/replicas/on/:node/${path}`, 'administrator', (r) => {
       if (path === 'grow' && r.params['node'] !== node.nodeName) throw notFound()
       if (path === 'grow') return r.stored(false)
-      // Accepted, as by RabbitMQ: none of the replicas is the last one's, and there is no other.
+      // Accepted, as in RabbitMQ, but without effect: the only replica of a queue is never removed.
       r.reply.code(202)
       return undefined
     })
 }
 
-/** Each has one replica, here. */
+/** A queue has a single replica here. */
 function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DELETE'): unknown {
   const q = r.vhost().queues.get(r.params['name'] as string)
   if (q === undefined) throw notFound()
@@ -101,7 +101,7 @@ function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DE
   ]
 }
 
-/** Seconds for which samples are kept: of the node and the sums, and of each object. */
+/** Retention of samples in seconds: for the node and the totals, and for each object. */
 const retention = { global: [600, 3600, 28_800, 86_400], basic: [600, 3600], detailed: [600, 3600] }
 
 function overview(node: ManagedNode, r: Request, s: Statistics): Json {

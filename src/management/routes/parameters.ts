@@ -1,4 +1,4 @@
-/** Runtime parameters: shovels, those that are something else here, and those of features that are not there. */
+/** Runtime parameters: shovels, components that are stored elsewhere here, and components of unsupported features. */
 import {
   limitParameters,
   OPERATOR_POLICY,
@@ -70,7 +70,7 @@ function checkComponent(r: Request, component: string): void {
   if (component === VHOST_LIMITS || component === OPERATOR_POLICY) r.need('administrator')
 }
 
-/** What is kept without effect says so. @throws UnknownComponent; InvalidRequest for a shovel */
+/** Logs and reports components that are stored without effect. @throws UnknownComponent; InvalidRequest for a shovel */
 function keep(logger: Logger, r: Request, p: Parameter): void {
   if (!isComponent(p.component)) throw new UnknownComponent(p.component)
   const { vhost, component, name }: ParameterName = p
@@ -87,7 +87,7 @@ function keep(logger: Logger, r: Request, p: Parameter): void {
   r.model.parameters.set(p)
 }
 
-/** Policies are there only by their own component, as in RabbitMQ. */
+/** Policies are listed only if their component is asked for, as in RabbitMQ. */
 function rows(r: Request): Parameter[] {
   const vhosts = r.vhostsOfPath()
   const { component } = r.params

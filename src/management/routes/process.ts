@@ -1,14 +1,17 @@
-/** The process that the broker is in: its configuration and its log. Only where it is the broker's own. */
+/**
+ * The process that the broker runs in: its configuration and its log. Available only if the process is the broker's
+ * own.
+ */
 import { LOG_LINES_MAX } from '../../limits.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
 import type { ManagedNode, OwnProcess } from '../managed-node.ts'
 
-/** RabbitMQ's names. */
+/** RabbitMQ's names of log levels. */
 const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'none']
 const DEFAULT_LINES = 50
 
 export function processRoutes(add: AddRoute, managed: ManagedNode): void {
-  /** undefined in a program that has its own configuration and log. */
+  /** undefined in an embedding program, which has its own configuration and log. */
   const processOf = (r: Request): OwnProcess | undefined => {
     if (r.params['node'] !== managed.nodeName) throw notFound()
     return managed.process

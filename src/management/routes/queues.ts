@@ -63,7 +63,7 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
     add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
-  // Who has declared the others is not kept.
+  // Who has declared the other queues is not recorded.
   add('GET', 'users/:user/queues', 'administrator', (r) => {
     const { user = '' } = r.params
     if (r.users.get(user) === undefined) throw notFound()
@@ -73,7 +73,7 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   oneQueueRoutes(add, node, rates)
 }
 
-/** Rates that lists of many queues are sorted by. */
+/** Rates that lists of many queues can be sorted by. */
 function rateKeys(s: Statistics): { readonly [column: string]: (i: { q: Queue }) => number } {
   const rate = (stats: Json, name: string): number => (stats[`${name}_details`] as { rate: number }).rate
   return {
@@ -90,7 +90,7 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     if (r.withoutStatistics) return bareQueueJson(node.nodeName, r.vhost(), q, r.withQueueTotals)
     const s = new Statistics(rates, r.query)
     const consumers = [...q.consumerList].filter((c) => c instanceof ChannelConsumer)
-    // By exchange and by channel nothing is counted.
+    // Nothing is counted per exchange or per channel.
     const object = { ...queueJson(s, r.vhost(), q), incoming: [], deliveries: [] }
     r.reply.type('application/json; charset=utf-8')
     return withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query)
@@ -102,9 +102,9 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     const args = queueArguments(r.body, defaultKind(r.broker, vhost))
     declareQueue(r.broker, r.caller(vhost), {
       name,
-      // Where the body does not say: as a client that asks for nothing, and as the kind can only be.
+      // Defaults to what a client gets that sets no flags, or to true for a type that is always durable.
       durable: flag(r.body, 'durable', isAlwaysDurable(args)),
-      // As RabbitMQ does: there is no connection that it could belong to.
+      // As in RabbitMQ: there is no connection that the queue could belong to.
       exclusive: false,
       autoDelete: flag(r.body, 'auto_delete'),
       arguments: args,
@@ -146,7 +146,7 @@ function contentRoutes(add: AddRoute, one: string): void {
   })
 }
 
-/** Takes messages as a client would, and settles them as asked. */
+/** Gets messages as a client would, and settles them as requested. */
 function getMessages(r: Request): Json[] {
   const { name } = existing(r)
   const how = ackModes.get(String(r.body['ackmode']))

@@ -1,4 +1,4 @@
-/** Shovels: what moves messages between brokers. They are made as parameters. */
+/** Shovels, which move messages between brokers. They are created as parameters. */
 import { SHOVEL } from '../../operations/parameters.ts'
 import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
@@ -16,7 +16,7 @@ export function shovelRoutes(add: AddRoute): void {
     const parameter = r.model.parameters
       .list()
       .find((p) => p.component === SHOVEL && p.vhost === vhost && p.name === name)
-    // RabbitMQ 3.10 shows how it is here, 4.0 the parameter.
+    // RabbitMQ 3.10 shows the status, as here, 4.0 the parameter.
     return { ...(withoutPasswords(parameter) as object), ...found }
   })
   add('DELETE', one, 'policymaker', (r) => {

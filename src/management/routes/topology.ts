@@ -21,7 +21,7 @@ export function topologyRoutes(add: AddRoute, _node: ManagedNode, rates: Rates):
   bindingRoutes(add)
 }
 
-/** The default exchange has a name in addresses. */
+/** The default exchange has a name in URLs. */
 function exchangeName(name: string | undefined): string {
   return name === undefined || name === 'amq.default' ? '' : name
 }
@@ -50,7 +50,7 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
   add('GET', one, 'management', (r) => {
     if (r.withoutStatistics) return exchangeJson(undefined, r.vhost(), existing(r))
     const shown = exchangeJson(new Statistics(rates, r.query), r.vhost(), existing(r))
-    // By channel and queue nothing is counted.
+    // Nothing is counted per channel or per queue.
     return { ...shown, incoming: [], outgoing: [] }
   })
   add('PUT', one, 'management', (r) => {
@@ -76,7 +76,7 @@ function exchangeRoutes(add: AddRoute, rates: Rates): void {
 }
 
 function exchangeContentRoutes(add: AddRoute, one: string): void {
-  // What is not there has no bindings, as in RabbitMQ.
+  // An exchange that does not exist has no bindings, as in RabbitMQ.
   add('GET', `${one}/bindings/source`, 'management', (r) => {
     const vhost = r.vhost()
     const x = vhost.exchanges.get(exchangeName(r.params['name']))
@@ -100,7 +100,7 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
   })
 }
 
-/** Every queue is bound to the default exchange. */
+/** The queue's implicit binding to the default exchange. */
 function implicitOf(r: Request, destinationType: 'queue' | 'exchange'): Queue | undefined {
   if (exchangeName(r.params['source']) !== '' || destinationType !== 'queue') return undefined
   return r.vhost().queues.get(r.params['destination'] as string)
@@ -124,7 +124,7 @@ function bindingRoutes(add: AddRoute): void {
   bindingsBetween(add)
 }
 
-/** Those of one exchange and one destination. */
+/** Bindings between one exchange and one destination. */
 function bindingsBetween(add: AddRoute): void {
   for (const [letter, destinationType] of [
     ['q', 'queue'],
@@ -156,7 +156,7 @@ function bindingsBetween(add: AddRoute): void {
       const args = argumentsOf(r.body)
       const request = { source, destination, destinationType, routingKey: key, arguments: args }
       bind(r.caller(r.vhost()), request)
-      // The key of the properties is quoted once more than what clients send: they unescape it once.
+      // The properties key is quoted once more than clients send it: they unescape it once.
       r.reply.header('location', `${quoted(destination)}/${quoted(propertiesKey(key, args))}`)
       return r.stored(true)
     })

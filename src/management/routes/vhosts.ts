@@ -61,7 +61,7 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   })
   add('DELETE', 'vhost-limits/:vhost/:name', 'administrator', (r) => {
     const vhost = r.vhost()
-    // What is not set is removed already, as in RabbitMQ.
+    // A limit that is not set counts as removed, as in RabbitMQ.
     const name = r.params['name'] as string
     if (Object.hasOwn(vhost.limits, name)) setVhostLimit(r.broker, vhost, name, undefined)
     return r.stored(false)

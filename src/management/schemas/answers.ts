@@ -1,4 +1,4 @@
-/** What answers look like; a test holds the broker's answers against it. */
+/** Schemas of the answers; a test checks the broker's answers against them. */
 import { severities } from '../diagnosis.ts'
 import { nodeNumberNames } from '../node-numbers.ts'
 import {
@@ -100,7 +100,7 @@ const message = {
 }
 
 export const answers = {
-  /** The reason is a text, or a word and what it is about. */
+  /** The reason is a string, or a word and its subject. */
   Error: object({ error: text, reason: { anyOf: [text, list(anything)] } }),
   Status: limit,
   ClusterStatus: table,

@@ -1,4 +1,4 @@
-/** Words for JSON schemas (2020-12, as OpenAPI 3.1 has them). */
+/** Building blocks for JSON schemas (2020-12, which OpenAPI 3.1 uses). */
 
 /** The keywords in use: a misspelt one does not compile. */
 export interface Schema {
@@ -17,7 +17,7 @@ export interface Schema {
   readonly $ref?: string
 }
 
-/** The schema of a request body with these fields, by which handlers are checked. */
+/** The schema of a request body with these fields, against which handlers are type-checked. */
 export interface RequestSchema<Field extends string> extends Schema {
   readonly properties: { readonly [F in Field]: Schema }
 }
@@ -26,18 +26,18 @@ type Fields = { readonly [name: string]: Schema }
 
 export const text: Schema = { type: 'string' }
 export const textOrNull: Schema = { type: ['string', 'null'] }
-/** A whole number from 0 up. */
+/** A non-negative integer. */
 export const count: Schema = { type: 'integer', minimum: 0 }
 export const number: Schema = { type: 'number' }
 export const yesNo: Schema = { type: 'boolean' }
-/** As requests have it: some clients send texts. */
+/** In requests: some clients send strings. */
 export const flag: Schema = { enum: [true, false, 'true', 'false'] }
-/** As requests have it: some clients send texts. */
+/** In requests: some clients send strings. */
 export const integer: Schema = { type: ['integer', 'string'], pattern: '^-?\\d+$' }
 /** ms since 1970 */
 export const time: Schema = { type: 'integer', minimum: 0 }
 export const anything: Schema = {}
-/** Any names and values, arguments and headers among them. */
+/** Any names and values, such as arguments and headers. */
 export const table: Schema = { type: 'object' }
 export const texts: Schema = { type: 'array', items: text }
 
@@ -49,12 +49,12 @@ export function orNull(schema: Schema): Schema {
   return { anyOf: [schema, { type: 'null' }] }
 }
 
-/** A component of the document. */
+/** Refers to a component of the document. */
 export function ref(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` }
 }
 
-/** Exactly these properties; those in `optional` may be absent. */
+/** An object with exactly these properties; those in `optional` may be absent. */
 export function object(
   required: { readonly [name: string]: Schema },
   optional: { readonly [name: string]: Schema } = {},
@@ -62,7 +62,7 @@ export function object(
   return { ...request(required, optional), additionalProperties: false }
 }
 
-/** A request body: these are needed, those are known; others are ignored, as RabbitMQ does. */
+/** A request body with required and optional fields; unknown ones are ignored, as in RabbitMQ. */
 export function request<R extends Fields, O extends Fields = Record<never, Schema>>(
   required: R,
   optional?: O,
@@ -74,7 +74,7 @@ export function request<R extends Fields, O extends Fields = Record<never, Schem
   }
 }
 
-/** Numbers, each with its rate, and its samples where the query asks for them. */
+/** Numbers, each with its rate, and with samples if the query asks for them. */
 export function rated(...names: readonly string[]): Schema {
   const sample = object({ sample: number, timestamp: time })
   const rate = object({ rate: number }, { samples: list(sample), avg: number, avg_rate: number })

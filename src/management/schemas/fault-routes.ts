@@ -1,4 +1,4 @@
-/** What there is to say of the routes of `routes/faults.ts`. */
+/** Documents the routes of `routes/faults.ts`. */
 import type { RouteDoc } from './route-doc.ts'
 
 export const faults: { readonly [route: string]: RouteDoc } = {

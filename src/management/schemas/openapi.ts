@@ -1,4 +1,4 @@
-/** The HTTP API as an OpenAPI 3.1 document, from the routes and their schemas. */
+/** Describes the HTTP API as an OpenAPI 3.1 document, generated from the routes and their schemas. */
 import { version } from '../../util/version.ts'
 import { answers } from './answers.ts'
 import { list, ref, type Schema, text } from './base.ts'
@@ -22,7 +22,7 @@ function json(schema: Schema): object {
   return { 'application/json': { schema } }
 }
 
-/** What a list answers with `page`. */
+/** The answer of a list with `page`. */
 function page(items: Schema): Schema {
   const count = { type: 'integer' }
   const counts = ['filtered_count', 'item_count', 'page', 'page_count', 'page_size', 'total_count']
@@ -33,7 +33,7 @@ function page(items: Schema): Schema {
   }
 }
 
-/** The schema of what a route answers; undefined where it answers nothing. */
+/** The schema of a route's answer; undefined if it has no body. */
 export function answerSchema(doc: RouteDoc): Schema | undefined {
   if (doc.answer === undefined) return undefined
   const one = ref(doc.answer)

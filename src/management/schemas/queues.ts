@@ -1,4 +1,4 @@
-/** What queues look like in answers. */
+/** Schemas of queues in answers. */
 import {
   count,
   number,
@@ -64,7 +64,7 @@ export const queueProperties = {
   head_message_age: { ...orNull(count), description: 'seconds since the first message came' },
   message_stats: rated('publish', ...deliveries),
 }
-/** What only some kinds of queues have. */
+/** Members that only some types of queues have. */
 export const ofKind = {
   leader: text,
   members: texts,

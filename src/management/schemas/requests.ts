@@ -1,7 +1,7 @@
-/** What the bodies of requests look like. */
+/** Schemas of request bodies. */
 import { anything, count, flag, integer, number, request, type Schema, table, text } from './base.ts'
 
-/** Tags come as a list or as a text with commas. */
+/** Tags are a list or a comma-separated string. */
 const tags: Schema = { type: ['string', 'array'], items: text }
 const encoding: Schema = { enum: ['string', 'base64'] }
 const policy = request(

@@ -1,16 +1,16 @@
-/** What is said of a route, and the parameters that several routes share. */
+/** The documentation of a route, and the parameters that several routes share. */
 import type { answers } from './answers.ts'
 import type { requests } from './requests.ts'
 
 export interface RouteDoc {
   readonly summary: string
-  /** The schema that a body has to fit. */
+  /** The schema that a body has to match. */
   readonly body?: keyof typeof requests
-  /** What comes back; absent = nothing. */
+  /** The schema of the answer; absent = no body. */
   readonly answer?: keyof typeof answers
-  /** A list of them; `pages`: with pages, filters, sorting and columns. */
+  /** The answer is a list of them; `pages`: with pagination, filters, sorting and columns. */
   readonly list?: 'all' | 'pages'
-  /** Parameters of the query, and what they mean. */
+  /** Parameters of the query, and their meaning. */
   readonly query?: { readonly [name: string]: string }
   /** A POST that answers 201. */
   readonly creates?: true

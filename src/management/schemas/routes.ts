@@ -1,4 +1,4 @@
-/** What each route of the HTTP API is for, takes and answers: the source of /api/openapi.json, and of the checks of bodies. */
+/** Purpose, body and answer of each route of the HTTP API: the source of /api/openapi.json and of body validation. */
 import { faults } from './fault-routes.ts'
 import { queries, type RouteDoc } from './route-doc.ts'
 

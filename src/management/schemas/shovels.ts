@@ -1,4 +1,4 @@
-/** What a shovel looks like in answers. */
+/** The schema of a shovel in answers. */
 import { count, object, type Schema, text } from './base.ts'
 
 const ends = ['uri', 'protocol', 'queue', 'exchange', 'exchange_key'].flatMap((k) => [
