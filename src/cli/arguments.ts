@@ -7,11 +7,11 @@ import { DATA_DIR_VARIABLE, DEFAULT_DATA_DIR } from '../util/data-folder.ts'
 export class UsageError extends Error {}
 
 export interface StartOptions {
-  /** rabbitmq.conf */
+  /** Path of rabbitmq.conf. */
   readonly config: string | undefined
-  /** What the command line sets, by the keys of rabbitmq.conf. */
+  /** Settings from the command line, by their rabbitmq.conf keys. */
   readonly overrides: readonly Entry[]
-  /** undefined = none; false = not said */
+  /** undefined = none; false = not specified */
   readonly managementPort: number | undefined | false
   readonly metricsPort: number | undefined | false
   readonly bind: string | undefined
@@ -74,7 +74,7 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const
 
-/** Options that are keys of rabbitmq.conf. */
+/** Options that correspond to keys of rabbitmq.conf. */
 const clusterOptions = [
   ['cluster-name', 'cluster.name'],
   ['node-name', 'cluster.node'],
@@ -143,7 +143,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** false where nothing is said, undefined for none. */
+/** false if not specified, undefined for none. */
 function optionalPort(text: string | undefined, option: string): number | undefined | false {
   return text === undefined ? false : text === 'none' ? undefined : portOf(text, option)
 }

@@ -1,4 +1,4 @@
-/** What a link to the program may be called: it takes commands only then. */
+/** Names of links to the program under which it accepts commands. */
 export const rabbitTools: readonly string[] = [
   'rabbitmqctl',
   'rabbitmq-diagnostics',

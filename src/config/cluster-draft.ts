@@ -1,4 +1,4 @@
-/** The keys of a cluster while they are read, and what they come to. */
+/** Collects the keys of a cluster and builds its settings from them. */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ClusterSettings } from './cluster-settings.ts'
@@ -26,10 +26,10 @@ export class ClusterDraft {
   readonly tls = new TlsBuilder()
   failoverAfterMs = FAILOVER_AFTER_MS
   logBytesMax = LOG_BYTES_MAX
-  /** Keys that mean nothing without a name. */
+  /** Keys that have no effect without a cluster name. */
   isSet = false
 
-  /** undefined where nothing of a cluster is said. @throws ConfigError with what to write */
+  /** undefined if no cluster is configured. @throws ConfigError that says which key to set */
   settings(usualBind: string | undefined): ClusterSettings | undefined {
     const { name, node, urls, secret } = this
     if (!this.isSet) return undefined

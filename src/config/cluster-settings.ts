@@ -1,34 +1,34 @@
-/** What a node has to be told to be one of a cluster. */
+/** The settings that make a node a member of a cluster. */
 import type { TlsSettings } from '../util/tls.ts'
 
 export interface EngineSettings {
-  /** Of NATS servers, the nearest first: `nats://user:password@host:port`, or `tls://`. */
+  /** URLs of NATS servers, the nearest first: `nats://user:password@host:port` or `tls://`. */
   readonly urls: readonly string[]
-  /** Copies of the log, on as many servers. */
+  /** Number of replicas of the log, each on a server of its own. */
   readonly replicas: number
-  /** A credentials file of NATS. */
+  /** Path of a NATS credentials file. */
   readonly credentials: string | undefined
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined
 }
 
 export interface ClusterSettings {
-  /** The same on all nodes. */
+  /** Name of the cluster; the same on all nodes. */
   readonly name: string
-  /** Of this node, and of no other. */
+  /** Name of this node; unique in the cluster. */
   readonly node: string
   readonly engine: EngineSettings
-  /** Where this node listens for the others. */
+  /** Where this node listens for the other nodes. */
   readonly peer: {
     readonly port: number
     readonly bind: string | undefined
-    /** Where the others reach it. */
+    /** The host by which the other nodes reach it. */
     readonly host: string
     readonly tls: TlsSettings | undefined
   }
-  /** The same on all nodes: who knows it is one of them. */
+  /** Shared secret that authenticates nodes to each other; the same on all nodes. */
   readonly secret: string
-  /** ms without a word of the active node after which another one takes over. */
+  /** Milliseconds without a sign of life from the active node after which another node takes over. */
   readonly failoverAfterMs: number
-  /** Octets of the log that are kept for a node that is away. */
+  /** Octets of the log that are retained for a node that is offline. */
   readonly logBytesMax: number
 }

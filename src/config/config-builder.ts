@@ -1,4 +1,4 @@
-/** Settings while they are read, key by key, and what they come to. */
+/** Collects configuration keys one by one and builds the settings from them. */
 import { defaultLimits, type NodeLimits } from '../connection/admission.ts'
 import type { AlternativeName, CertificateLogin } from '../connection/login.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.ts'
@@ -29,20 +29,20 @@ const LOOPBACK = ['127.0.0.0/8', '::1']
 const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
 
-/** @param parts what stands for each `*` of the key */
+/** @param parts the parts of the name that match each `*` of the key */
 export type Apply = (d: ConfigBuilder, value: string, parts: readonly string[]) => void
 
 export type PasswordValidator = 'accept_everything' | 'min_password_length' | 'password_regexp'
 
-/** A share of the memory, or octets. A free-disk limit is relative to the memory too, as in RabbitMQ. */
+/** A fraction of the memory, or octets. A relative free-disk limit refers to the memory too, as in RabbitMQ. */
 type Amount = { readonly relative: number } | { readonly absolute: number }
 
-/** Listeners of the HTTP API or of the metrics: a plain one, one with TLS, or both. */
+/** Listeners of the HTTP API or of the metrics: plain, TLS, or both. */
 export class HttpListenerDraft {
   readonly tls = new TlsBuilder()
   tlsPort: number | undefined
   tlsBind: string | undefined
-  /** Of the older form, where one listener is plain or not. */
+  /** Port in the older syntax, where a single listener is either plain or TLS. */
   oldPort: number | undefined
   oldBind: string | undefined
   oldTls = false
@@ -58,7 +58,7 @@ export class HttpListenerDraft {
     return this.plainPort
   }
 
-  /** Set where the plain listener is asked for, or turned off by undefined. */
+  /** Enables the plain listener; undefined disables it. */
   set port(port: number | undefined) {
     this.plainPort = port
     this.chosen = true
@@ -112,7 +112,7 @@ export class ConfigBuilder {
   readonly loopbackUsers = new Set(['guest'])
   memoryLimit: Amount = { relative: MEMORY_SHARE }
   diskFreeLimit: Amount = { absolute: DISK_FREE_LIMIT }
-  /** Octets that the process may use. */
+  /** Octets of memory available to the process. */
   memory = availableMemory()
   readonly tuning: { heartbeat?: number; frameMax?: number; channelMax?: number } = {}
   readonly oauth: {
@@ -145,21 +145,21 @@ export class ConfigBuilder {
     pattern: '',
   }
   motdFile: string | undefined
-  /** What was set to more than there is, as lines for the log. */
+  /** Warnings for the log about limits that were set higher than the maximum. */
   readonly notes: string[] = []
   private readonly users = new Map<string, DefaultUser>()
   private readonly vhostLimits = new Map<string, DefaultLimits>()
   private readonly policies = new Map<string, DefaultPolicy>()
   logLevel = 'info'
-  /** By category; as `logLevel` where it is not there. */
+  /** Levels by category; a category without one uses `logLevel`. */
   readonly logLevels = new Map<string, string>()
   logConsole = true
   logStderr = false
   logFormat: 'plaintext' | 'json' | undefined
   logFile: string | undefined
-  /** Where `logFile` is, unless that is absolute. */
+  /** The folder that a relative `logFile` is resolved against. */
   logDir: string | undefined
-  /** Of the plain listener that the command line names. */
+  /** The address of the plain listener that the command line configures. */
   bind: string | undefined
   readonly oauthLogin: {
     enabled?: boolean
@@ -180,7 +180,7 @@ export class ConfigBuilder {
   dataDir = DEFAULT_DATA_DIR
   readonly cluster = new ClusterDraft()
 
-  /** @throws ConfigError where what is set does not fit together */
+  /** @throws ConfigError for settings that contradict each other */
   settings(): Settings {
     const { defaultUser: u } = this
     const { configure, write, read } = u
@@ -229,7 +229,7 @@ export class ConfigBuilder {
     }
   }
 
-  /** @throws ConfigError where one half of it is missing */
+  /** @throws ConfigError if only half of it is configured */
   private oauthOf(): OAuthSettings | undefined {
     const { resourceServerId, jwks, ...more } = this.oauth
     if (jwks === undefined && resourceServerId === undefined) return undefined
@@ -247,7 +247,7 @@ export class ConfigBuilder {
     }
   }
 
-  /** @throws ConfigError where it is asked for and something is missing */
+  /** @throws ConfigError if it is enabled but incomplete */
   private oauthLoginOf(): OAuthLogin | undefined {
     const {
       enabled = false,
@@ -270,7 +270,10 @@ export class ConfigBuilder {
     return 'absolute' in amount ? amount.absolute : Math.floor(amount.relative * this.memory)
   }
 
-  /** RabbitMQ takes more, and 0 for no limit; larger frames gain nothing here, so the most that there is stands for both. */
+  /**
+   * Values above our maximum, and 0 for no limit, which RabbitMQ accepts, are set to the maximum: larger frames gain
+   * nothing here.
+   */
   setFrameMax(octets: number): void {
     if (octets !== 0 && octets < FRAME_BYTES_MIN)
       throw new Error(`expected at least ${FRAME_BYTES_MIN}, or 0, found '${octets}'`)
@@ -302,7 +305,7 @@ export class ConfigBuilder {
     }))
   }
 
-  /** @throws ConfigError for an operator policy that sets nothing */
+  /** @throws ConfigError for an operator policy without a definition */
   private vhostDefaults(): VhostDefaults {
     const empty = [...this.policies].find(([, p]) => Object.keys(p.definition).length === 0)
     if (empty !== undefined)

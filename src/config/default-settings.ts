@@ -4,7 +4,7 @@ import { noVhostDefaults } from '../operations/vhost-defaults.ts'
 import { SHA256 } from '../security/passwords.ts'
 import type { Settings } from './settings.ts'
 
-/** What holds where nothing is set. */
+/** The defaults. */
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
   management: [],

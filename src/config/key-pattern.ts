@@ -1,4 +1,4 @@
-/** Whether a key is one that the pattern stands for. */
+/** Whether the key matches the pattern. */
 export function matchesKey(pattern: string, key: string): boolean {
   const p = pattern.split('.')
   const k = key.split('.')

@@ -1,4 +1,4 @@
-/** Keys of a cluster: its engine, the port between the nodes, and when another node takes over. */
+/** Keys of a cluster: its replication engine, the port between the nodes, and the failover time. */
 import { accessSync, constants } from 'node:fs'
 import { octets } from '../util/sizes.ts'
 import type { ClusterDraft } from './cluster-draft.ts'
@@ -10,7 +10,7 @@ const FAILOVER_MS_MIN = 300
 const FAILOVER_MS_MAX = 60_000
 const LOG_BYTES_MIN = 16 * 1024 * 1024
 
-/** Names are parts of subjects and folders. */
+/** Names become parts of NATS subjects and of folder names. */
 function nameOf(text: string): string {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(text))
     throw new Error(`expected letters, digits, - and _, at most 64 of them, found '${text}'`)

@@ -1,4 +1,4 @@
-/** Keys of what a new data folder, and each new vhost, begins with. */
+/** Keys of the defaults for a new data folder and for new vhosts. */
 import { octets } from '../util/sizes.ts'
 import type { Apply } from './config-builder.ts'
 import { boolean, duration, integer, oneOf, secret } from './values.ts'

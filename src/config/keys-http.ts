@@ -1,4 +1,4 @@
-/** Keys of the HTTP API and of the metrics. */
+/** Keys of the HTTP API and of the metrics endpoint. */
 import { octets } from '../util/sizes.ts'
 import type { Apply, ConfigBuilder, HttpListenerDraft } from './config-builder.ts'
 import { tlsKeysOf } from './keys-tls.ts'
@@ -36,7 +36,7 @@ function url(text: string): string {
   return text
 }
 
-/** `/rabbit` for `rabbit/`, `/rabbit` and so on. */
+/** Normalizes a path prefix: `/rabbit` for `rabbit/`, `/rabbit` and so on. */
 function prefixOf(text: string): string {
   const path = text.replace(/^\/+|\/+$/g, '')
   return path === '' ? '' : `/${path}`
@@ -45,7 +45,7 @@ function prefixOf(text: string): string {
 export const httpKeys: Readonly<Record<string, Apply>> = {
   ...listenerKeys('management', (d) => d.management),
   ...listenerKeys('prometheus', (d) => d.metrics),
-  // The older form: one listener that is plain or not.
+  // The older syntax: a single listener that is either plain or TLS.
   'management.listener.port': (d, v) => {
     d.management.oldPort = integer(v, 0, PORT_MAX)
   },

@@ -3,7 +3,7 @@ import { logCategories } from '../util/logger.ts'
 import type { Apply } from './config-builder.ts'
 import { boolean, oneOf } from './values.ts'
 
-/** RabbitMQ's levels, and the one of ours that each is. */
+/** RabbitMQ's log levels and their counterparts here. */
 const levels = {
   debug: 'debug',
   info: 'info',
@@ -16,7 +16,7 @@ const levels = {
   none: 'none',
 } as const
 
-/** Comparisons, such as `=debug` or `<=notice`, come from the days of lager: the level in them is taken. */
+/** RabbitMQ accepts comparisons such as `=debug` or `<=notice`, a legacy of lager: only the level counts. */
 function level(text: string): string {
   const name = text.replace(/^(=|!=|<=|>=|<|>)/, '')
   return levels[oneOf(name, Object.keys(levels) as (keyof typeof levels)[])]

@@ -1,11 +1,11 @@
-/** Keys of TLS: `ssl_options.*`, and the same below the HTTP listeners. */
+/** Keys of TLS: `ssl_options.*`, and their counterparts below the HTTP listeners. */
 import type { Apply, ConfigBuilder } from './config-builder.ts'
 import type { TlsBuilder } from './tls-builder.ts'
 import { boolean, integer, oneOf, secret } from './values.ts'
 
 const versions = ['tlsv1.3', 'tlsv1.2', 'tlsv1.1', 'tlsv1'] as const
 
-/** @param where which listener's TLS a draft's key is about */
+/** @param where selects the listener whose TLS settings the key changes */
 export function tlsKeysOf(prefix: string, where: (d: ConfigBuilder) => TlsBuilder): Record<string, Apply> {
   const keys: Record<string, (tls: TlsBuilder, value: string) => void> = {
     cacertfile: (t, v) => {

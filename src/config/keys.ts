@@ -1,6 +1,6 @@
 /**
- * The keys of rabbitmq.conf that have an effect, each with what it sets. `*` in a key stands for one part of any name.
- * Those that have none are in without-effect.ts.
+ * The keys of rabbitmq.conf that have an effect, and the settings they change. `*` in a key matches one part of the
+ * name. Keys without an effect are in without-effect.ts.
  */
 import { trustedList } from '../connection/proxy-protocol.ts'
 import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../limits.ts'
@@ -36,7 +36,7 @@ const definitionsFrom: Apply = (d, v) => {
   d.definitions = v
 }
 
-/** Channel numbers have 16 bits. */
+/** AMQP channel numbers are 16-bit. */
 const CHANNEL_NUMBERS = 65_535
 
 export const keys: Readonly<Record<string, Apply>> = {
@@ -91,7 +91,7 @@ export const keys: Readonly<Record<string, Apply>> = {
   },
   channel_max: channelMax,
   connection_max: connectionMax,
-  // What RabbitMQ 4.3 calls them.
+  // The name of channel_max in RabbitMQ 4.3.
   max_channels_per_connection: channelMax,
   max_connections: connectionMax,
   unauthenticated_connection_max: (d, v) => {

@@ -1,4 +1,4 @@
-/** Configuration from its three sources: a file, RabbitMQ's environment variables, the command line; later ones win. */
+/** Loads the configuration from a file, RabbitMQ's environment variables and the command line; later sources win. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { withoutPassword } from '../util/without-passwords.ts'
@@ -9,7 +9,7 @@ import { ConfigError, type Entry, parseConfig } from './parse.ts'
 import { refused } from './refused.ts'
 import { withoutEffect } from './without-effect.ts'
 
-/** Variables of RabbitMQ's container images, and the keys that they stand for. */
+/** Environment variables of RabbitMQ's container images, and the keys that they set. */
 const variables: Readonly<Record<string, string>> = {
   RABBITMQ_DEFAULT_USER: 'default_user',
   RABBITMQ_DEFAULT_PASS: 'default_pass',
@@ -20,15 +20,15 @@ const variables: Readonly<Record<string, string>> = {
 
 export interface Loaded {
   readonly draft: ConfigBuilder
-  /** What is in force, with where it comes from. */
+  /** The settings in effect, with their origins. */
   readonly entries: readonly Entry[]
-  /** Keys that are known and do nothing here. */
+  /** Keys that are recognized but have no effect here. */
   readonly ignored: readonly Entry[]
 }
 
 /**
  * @param overrides from the command line
- * @throws ConfigError that names file and line, and the nearest known key
+ * @throws ConfigError that names the file, the line and the closest known key
  */
 export function loadConfig(
   file: string | undefined,
@@ -51,7 +51,7 @@ export function loadConfig(
   return { draft, entries: [...inForce.values()], ignored }
 }
 
-/** The file of the command line or the environment, then those of RABBITMQ_CONFIG_FILES; later ones win. */
+/** The file named on the command line or in the environment, then those of RABBITMQ_CONFIG_FILES; later files win. */
 function configFiles(
   file: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
@@ -64,7 +64,10 @@ function configFiles(
   ]
 }
 
-/** A file, also without its extension `.conf`; a folder's `*.conf`; or a pattern with `*` in its last part. */
+/**
+ * Resolves a file (with or without its extension `.conf`), a folder (its `*.conf`), or a pattern with `*` in its last
+ * part.
+ */
 function filesAt(path: string): string[] {
   const name = basename(path)
   if (name.includes('*')) {
@@ -94,7 +97,7 @@ function readConfig(file: string): string {
   }
 }
 
-/** False where the key has no effect. @throws ConfigError */
+/** Returns false if the key has no effect. @throws ConfigError */
 function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
   const found = setterOf(key)
   if (found === undefined) {
@@ -141,7 +144,7 @@ function nearest(key: string): string {
   return best
 }
 
-/** Insertions, removals and replacements from one text to the other. */
+/** Levenshtein distance: insertions, deletions and substitutions that turn one text into the other. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -160,7 +163,7 @@ function shown(key: string, value: string): string {
 }
 
 /** Secrets are not shown. */
-/** What is in force, with secrets masked. */
+/** The settings in effect, with secrets masked. */
 export function shownEntries({ entries }: Loaded): { key: string; value: string; origin: string }[] {
   return entries.map(({ key, value, origin }) => ({ key, value: shown(key, value), origin }))
 }

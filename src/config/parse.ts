@@ -1,9 +1,9 @@
-/** The format of rabbitmq.conf: one `key = value` a line, `#` begins a comment, values may stand in quotes. */
+/** Parses the format of rabbitmq.conf: one `key = value` per line, `#` begins a comment, values may be quoted. */
 
 export interface Entry {
   readonly key: string
   readonly value: string
-  /** Where it stands, as shown in errors: `rabbitmq.conf:12`, `environment RABBITMQ_DEFAULT_USER`, `--port`. */
+  /** Where it was set, as shown in errors: `rabbitmq.conf:12`, `environment RABBITMQ_DEFAULT_USER`, `--port`. */
   readonly origin: string
 }
 
@@ -11,7 +11,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** @param file its name in errors. @throws ConfigError with file and line */
+/** @param file name to show in errors. @throws ConfigError with file and line */
 export function parseConfig(text: string, file: string): Entry[] {
   const entries: Entry[] = []
   for (const [i, raw] of text.split(/\r?\n/).entries()) {

@@ -1,10 +1,10 @@
-/** Keys of RabbitMQ's schemas that have no effect here and may not be ignored. `*` and `**` as in without-effect.ts. */
+/** Keys of RabbitMQ's schemas that are not supported but must not be ignored. `*` and `**` as in without-effect.ts. */
 
 export interface RefusedKey {
   readonly key: string
-  /** Values by which nothing would be lost: the key is named as having no effect then. */
+  /** Values that are safe to ignore: with one of them the key is only logged as having no effect. */
   readonly harmless: readonly string[]
-  /** Why it may not be ignored, and what to do. */
+  /** Why it must not be ignored, and what to do instead. */
   readonly why: string
 }
 
@@ -15,7 +15,7 @@ const inlineTls = (prefix: string, ...names: string[]): RefusedKey[] =>
     why: 'a certificate or key inside the configuration is not read; name a file with certfile, keyfile and cacertfile',
   }))
 
-/** Refused at the start: to go on without them would let in what the operator wants kept out. */
+/** The broker refuses to start with these: ignoring them would admit clients that the operator wants to keep out. */
 export const refused: readonly RefusedKey[] = [
   ...['ssl_options', 'management.ssl', 'management.listener.ssl_opts', 'prometheus.ssl'].flatMap((prefix) => [
     ...inlineTls(prefix, 'cert', 'cacerts.*', 'key.*', 'dh'),

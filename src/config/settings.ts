@@ -1,4 +1,4 @@
-/** Everything that can be set, as one value: the library's options and the configuration file both come to this. */
+/** All settings as one value: the options of the library and the configuration file are both converted to it. */
 
 import type { NodeLimits } from '../connection/admission.ts'
 import type { Tuning } from '../connection/handshake.ts'
@@ -16,91 +16,91 @@ export interface ListenerSettings {
   readonly tls?: TlsSettings | undefined
 }
 
-/** A user as programs give it; the password is hashed at once. */
+/** A user as embedding programs specify it; the password is hashed immediately. */
 export interface UserOptions {
   readonly name: string
   readonly password: string
-  /** Per vhost; absent = everything in every vhost. */
+  /** By vhost; absent = full permissions in every vhost. */
   readonly permissions?: { readonly [vhost: string]: Permission }
   readonly tags?: readonly string[]
 }
 
-/** Pages of other origins that may use the HTTP API from a browser. */
+/** CORS: web pages of other origins that may use the HTTP API. */
 export interface CorsSettings {
-  /** `https://dashboard.example.org`, or `*` for all; empty = none. */
+  /** Such as `https://dashboard.example.org`, or `*` for all; empty = none. */
   readonly allowOrigins: readonly string[]
-  /** For which a browser may remember the answer to OPTIONS. */
+  /** How long a browser may cache the response to OPTIONS (Access-Control-Max-Age). */
   readonly maxAgeSeconds: number
 }
 
 export interface HttpSettings {
-  /** `/rabbit` where the API is at `/rabbit/api`; empty = at `/api`. */
+  /** `/rabbit` serves the API at `/rabbit/api`; empty = at `/api`. */
   readonly pathPrefix: string
-  /** Headers of every answer. */
+  /** Headers added to every response. */
   readonly headers: { readonly [name: string]: string }
-  /** Octets of a request's body: 413 beyond. */
+  /** Maximum size of a request body in octets; larger ones get 413. */
   readonly bodyBytesMax: number
   readonly cors: CorsSettings
-  /** Answers have no numbers, as with `disable_stats=true`. */
+  /** Responses carry no statistics, as with `disable_stats=true`. */
   readonly disableStats: boolean
-  /** Where they have none, lengths of queues are there all the same. */
+  /** Queue lengths are included even when statistics are disabled. */
   readonly enableQueueTotals: boolean
-  /** How people get a token for the operators' page; undefined: by password only. */
+  /** OAuth login to the management page; undefined = passwords only. */
   readonly oauthLogin: OAuthLogin | undefined
 }
 
-/** The authorization code flow with PKCE, of a public client. */
+/** The authorization code flow with PKCE for a public client. */
 export interface OAuthLogin {
   readonly clientId: string
-  /** The page looks below it for `.well-known/openid-configuration`. */
+  /** Base URL below which the page requests `.well-known/openid-configuration`. */
   readonly providerUrl: string
   readonly scopes: string
-  /** Where it is on another host than the provider: the page may speak to no other. */
+  /** Set if it is on another host than the provider: the page may connect to no other host. */
   readonly tokenEndpoint: string | undefined
 }
 
 export interface MetricsFormat {
-  /** Of the sums; those by object and in detail are below it. */
+  /** Path of the aggregated metrics; per-object and detailed metrics are below it. */
   readonly path: string
-  /** The sums' path answers with the figures of each object. */
+  /** The aggregated path returns per-object metrics instead. */
   readonly perObject: boolean
 }
 
 export interface Settings extends ModelSettings {
   readonly listeners: readonly ListenerSettings[]
-  /** Of the HTTP API; empty = none. */
+  /** Listeners of the HTTP API; empty = none. */
   readonly management: readonly ListenerSettings[]
   readonly http: HttpSettings
-  /** Of Prometheus' metrics; empty = none. */
+  /** Listeners of the Prometheus endpoint; empty = none. */
   readonly metrics: readonly ListenerSettings[]
   readonly metricsFormat: MetricsFormat
   readonly storage: 'memory' | 'lmdb'
-  /** undefined = a broker on this machine alone */
+  /** undefined = a standalone broker */
   readonly cluster: ClusterSettings | undefined
   readonly dataDir: string | undefined
-  /** Further vhosts. */
+  /** Vhosts besides the default one. */
   readonly vhosts: readonly string[]
-  /** Made, or given these passwords, at each start. */
+  /** Created at each start; existing users get these passwords. */
   readonly users: readonly UserOptions[] | undefined
-  /** Made in a new store. */
+  /** Created in a new store. */
   readonly defaultUser: UserOptions | undefined
   readonly tuning: Partial<Tuning>
   readonly login: Partial<LoginSettings>
-  /** Load balancers that speak the PROXY protocol: addresses or networks; undefined = none. */
+  /** Addresses or networks of load balancers that speak the PROXY protocol; undefined = none. */
   readonly proxies: readonly string[] | undefined
-  /** Tokens in the place of passwords; undefined = none. */
+  /** Tokens instead of passwords; undefined = disabled. */
   readonly oauth: OAuthSettings | undefined
   readonly limits: NodeLimits
-  /** Octets from which on publishers are blocked; Infinity = never. */
+  /** Memory use in octets at which publishers are blocked; Infinity = never. */
   readonly memoryLimit: number
-  /** Octets of free disk below which publishers are blocked; 0 = never. */
+  /** Free disk space in octets below which publishers are blocked; 0 = never. */
   readonly diskFreeLimit: number
-  /** ms between two readings of the counters from which rates are made. */
+  /** Interval in ms at which the counters are sampled to compute rates. */
   readonly statisticsInterval: number
-  /** A definitions file, or a folder of them, that is loaded at each start. */
+  /** A definitions file, or a folder of them, imported at each start. */
   readonly definitions: string | undefined
-  /** Definitions that are as they were at the last start are not loaded again. */
+  /** Do not import definitions that are unchanged since the last start. */
   readonly skipUnchangedDefinitions: boolean
-  /** What each new vhost begins with. */
+  /** What each new vhost is created with. */
   readonly vhostDefaults: VhostDefaults
 }

@@ -1,7 +1,7 @@
 import type { HostCertificate, TlsSettings } from '../util/tls.ts'
 import { ConfigError } from './parse.ts'
 
-/** What the keys of one listener's TLS come to. */
+/** Builds the TLS settings of one listener from its keys. */
 export class TlsBuilder {
   certfile: string | undefined
   keyfile: string | undefined
@@ -22,7 +22,7 @@ export class TlsBuilder {
 
   /**
    * @param prefix of its keys, for errors
-   * @throws ConfigError where a certificate or key is missing, or no version is left that is safe
+   * @throws ConfigError if a certificate or key is missing, or no secure TLS version remains
    */
   settings(prefix: string, listener: string): TlsSettings {
     const { certfile, keyfile, versions, ciphers } = this

@@ -1,4 +1,4 @@
-/** The types of values in rabbitmq.conf. Each throws an Error that says what was expected. */
+/** The value types of rabbitmq.conf. Each parser throws an Error that says what was expected. */
 
 export function integer(text: string, min = 0, max = Number.MAX_SAFE_INTEGER): number {
   const n = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
@@ -28,7 +28,7 @@ export function oneOf<T extends string>(text: string, values: readonly T[]): T {
   throw new Error(`expected one of ${values.join(', ')}, found '${text}'`)
 }
 
-/** `5672`, `127.0.0.1:5672` or `[::1]:5672`; `none` is for the caller. */
+/** `5672`, `127.0.0.1:5672` or `[::1]:5672`; the caller handles `none`. */
 export function address(text: string): { port: number; bind: string | undefined } {
   const match = /^(?:\[?(.*?)\]?:)?(\d+)$/.exec(text)
   if (match === null) throw new Error(`expected a port or address:port, found '${text}'`)
@@ -46,7 +46,7 @@ const durations = new Map([
   ['w', 604_800 * SECOND_MS],
 ])
 
-/** ms: a number, or numbers with units such as `1h30m` or `10s`. */
+/** Returns milliseconds. Accepts a number, or numbers with units such as `1h30m` or `10s`. */
 export function duration(text: string): number {
   if (!/^(\d+(ms|[smhdw])?)+$/.test(text))
     throw new Error(`expected a time such as 5000 or 1h30m, found '${text}'`)
@@ -56,7 +56,7 @@ export function duration(text: string): number {
   return ms
 }
 
-/** A password or passphrase as it is. */
+/** A password or passphrase, taken literally. */
 export function secret(text: string): string {
   if (text.startsWith('encrypted:'))
     throw new Error(

@@ -1,11 +1,12 @@
 /**
- * Keys of RabbitMQ's schemas (3.10 to 4.x) that mean nothing here. `*` stands for one part of a name, `**` for one or
- * more. Keys that have an effect are in keys.ts and its neighbours, those that may not be ignored in refused.ts.
+ * Keys of RabbitMQ's schemas (3.10 to 4.x) that do not apply to Leveret. `*` matches one part of a name, `**` one or
+ * more. Keys that have an effect are in keys.ts and the keys-*.ts files; those that must not be ignored are in
+ * refused.ts.
  */
 
-/** Accepted, and named in the log as having no effect. */
+/** Accepted, with a log entry that says they have no effect. */
 export const withoutEffect: readonly string[] = [
-  // Clustering, Erlang and its distribution: one node on Node.js has none.
+  // Clustering, Erlang and its distribution do not exist here.
   'aws.**',
   'cluster_formation.**',
   'cluster_keepalive_interval',
@@ -60,7 +61,7 @@ export const withoutEffect: readonly string[] = [
   'vhost_restart_strategy',
   'vm_memory_calculation_strategy',
   'vm_memory_high_watermark_paging_ratio',
-  // Behaviour that is permitted here in any case, or AMQP 1.0's.
+  // Behaviour that is always enabled here, or that concerns AMQP 1.0.
   'default_policies.operator.*.classic_queues.*',
   'default_policies.operator.*.max_in_memory_bytes',
   'default_policies.operator.*.max_in_memory_length',
@@ -70,13 +71,13 @@ export const withoutEffect: readonly string[] = [
   'message_interceptors.**',
   'permit_deprecated_features.*',
   'session_max_per_connection',
-  // Sockets: the system's sizes and queues are taken as they are.
+  // Sockets: the operating system's buffer and backlog sizes apply.
   'num_acceptors.*',
   'ranch_connection_max',
   'reverse_dns_lookups',
   'tcp_listen_options',
   'tcp_listen_options.**',
-  // TLS details that Node decides.
+  // TLS details that Node.js controls.
   'ssl_allow_poodle_attack',
   'ssl_options.bypass_pem_cache',
   'ssl_options.client_renegotiation',
@@ -86,7 +87,7 @@ export const withoutEffect: readonly string[] = [
   'ssl_options.log_level',
   'ssl_options.reuse_sessions',
   'ssl_options.secure_renegotiate',
-  // The HTTP side.
+  // The HTTP API.
   'collect_statistics',
   'http_dispatch.access_log_dir',
   'management.credential_encryption_secret',
@@ -130,7 +131,7 @@ export const withoutEffect: readonly string[] = [
     'reuse_sessions',
     'secure_renegotiate',
   ].map((key) => `management.listener.ssl_opts.${key}`),
-  // Logging beyond the console, one file and levels.
+  // Logging beyond the console, a single file and levels.
   'log.console.color_esc_seqs.*',
   'log.console.formatter.**',
   'log.console.use_colors',
@@ -145,14 +146,14 @@ export const withoutEffect: readonly string[] = [
   'log.*.file',
   'log.*.level',
   'log.*.rotation.*',
-  // OAuth 2.0 details of several providers and of login pages.
+  // OAuth 2.0: multiple providers and details of the login page.
   'auth_oauth2.algorithms.*',
   'auth_oauth2.authorization_endpoint',
   'auth_oauth2.default_key',
   'auth_oauth2.discovery_endpoint_params.*',
   'auth_oauth2.discovery_endpoint_path',
   'auth_oauth2.end_session_endpoint',
-  // Plugins and protocols that are not there. Their listeners do not open, so nobody gets in by them.
+  // Plugins and protocols that are not supported. Their listeners never open, so no client can connect through them.
   'amqp1_0.*',
   'anonymous_login_pass',
   'auth_cache.**',
@@ -169,6 +170,6 @@ export const withoutEffect: readonly string[] = [
   'trust_store.**',
   'web_mqtt.**',
   'web_stomp.**',
-  // Counted nowhere yet.
+  // Limits that are not enforced yet.
   'runtime_parameters.limits.*',
 ]

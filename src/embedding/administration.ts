@@ -1,4 +1,4 @@
-/** What a program that embeds the broker can do beside AMQP. */
+/** Operations of the broker for embedding programs, beyond AMQP. */
 
 import type { Vhost } from '../broker/vhost.ts'
 import type { UserOptions } from '../config/settings.ts'
@@ -23,66 +23,74 @@ export interface InVhost {
 }
 
 export interface PolicyOptions extends InVhost {
-  /** An operator policy, which bounds what policies and declarations ask for. */
+  /** Sets an operator policy, which limits what policies and declarations can set. */
   readonly operator?: boolean
 }
 
 export interface QueueState {
   readonly vhost: string
   readonly name: string
-  /** messages waiting, delivered but not acknowledged, and consumers */
+  /** Numbers of messages that are ready or unacknowledged, and of consumers. */
   readonly ready: number
   readonly unacked: number
   readonly consumers: number
 }
 
-/** Numbers that a queue is to have, or a question to its state. */
+/** Wanted counts of a queue, or a predicate on its state. */
 export type QueueCondition =
   | Partial<Pick<QueueState, 'ready' | 'unacked' | 'consumers'>>
   | ((state: QueueState) => boolean)
 
 export interface WaitOptions extends InVhost {
-  /** ms after which it is given up. Default 5000. */
+  /** Timeout in ms. Default 5000. */
   readonly timeoutMs?: number
 }
 
 export interface Administration {
-  /** All queues as they are now. */
+  /** All queues, in their current state. */
   queues(): QueueState[]
-  /** One queue as it is now; undefined where there is none of that name. */
+  /** The current state of a queue; undefined if it does not exist. */
   queue(name: string, options?: InVhost): QueueState | undefined
   /**
-   * Resolves with the queue's state once it is as wanted, such as `{ ready: 3 }`; a queue that is not there yet is waited for.
-   * @throws BrokerError TIMEOUT that tells what the queue was like; CLOSED
+   * Resolves with the queue's state once it satisfies the condition, such as `{ ready: 3 }`; the queue need not exist
+   * yet.
+   * @throws BrokerError TIMEOUT with the last state of the queue; CLOSED
    */
   waitForQueue(name: string, wanted: QueueCondition, options?: WaitOptions): Promise<QueueState>
-  /** Removes the messages that are ready; resolves with their number. @throws BrokerError NOT_FOUND, REFUSED for streams */
+  /** Removes the ready messages; resolves with their number. @throws BrokerError NOT_FOUND, REFUSED for streams */
   purge(queue: string, options?: InVhost): Promise<number>
-  /** Without `permissions` it may do everything in every vhost. @throws TypeError; BrokerError EXISTS */
+  /** Without `permissions` the user has full permissions in every vhost. @throws TypeError; BrokerError EXISTS */
   addUser(user: UserOptions): Promise<void>
-  /** Users that may do everything may do so in this one too. Nothing where it is there already. @throws TypeError */
+  /**
+   * Users with full permissions in every vhost get them in this one too. No effect if the vhost exists. @throws
+   * TypeError
+   */
   addVhost(name: string): Promise<void>
-  /** Sets or replaces a policy; it applies at once. @throws BrokerError REFUSED with what is wrong; nothing is changed then */
+  /**
+   * Sets or replaces a policy, with immediate effect. @throws BrokerError REFUSED with the reason; nothing is changed
+   * then
+   */
   setPolicy(policy: PolicyRequest, options?: PolicyOptions): Promise<void>
-  /** False where there is none of that name. */
+  /** False if there is no policy of that name. */
   removePolicy(name: string, options?: PolicyOptions): Promise<boolean>
-  /** Turns the firehose on or off: copies of all messages go to `amq.rabbitmq.trace`. */
+  /** Turns the firehose on or off, which copies all messages to `amq.rabbitmq.trace`. */
   trace(on: boolean, options?: InVhost): void
   /**
-   * Moves messages of a dead-letter queue back to where they came from. Resolves when the queue has been gone through.
+   * Moves messages of a dead-letter queue back to where they came from. Resolves when the whole queue has been
+   * processed.
    * @throws BrokerError NOT_FOUND
    */
   redrive(queue: string, options?: RedriveOptions & InVhost): Promise<RedriveResult>
 }
 
-/** ms that a queue is waited for where nothing is said. */
+/** Default timeout of waitForQueue, in ms. */
 const WAIT_MS = 5000
-/** ms between two looks at a queue that is waited for. */
+/** Polling interval of waitForQueue, in ms. */
 const LOOK_MS = 2
 
 /**
- * @param active gives the broker of the moment; undefined while there is none
- * @param everywhere names of the users that the options let do everything
+ * @param active returns the current broker; undefined while there is none
+ * @param everywhere names of the users to whom the options give full permissions
  */
 export function administrationOf(
   active: () => ActiveBroker | undefined,
@@ -193,7 +201,7 @@ function timeoutText(name: string, wanted: QueueCondition, state: QueueState | u
   return `queue '${name}' did not come to be ${what} in time: ${found}`
 }
 
-/** The errors of operations, with codes that do not depend on AMQP. */
+/** Converts errors of operations to ones whose codes do not depend on AMQP. */
 function checked<T>(operation: () => T): T {
   try {
     return operation()

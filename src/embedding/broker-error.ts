@@ -1,16 +1,16 @@
 export type BrokerErrorCode =
   /** The broker is closed, or closing. */
   | 'CLOSED'
-  /** There is no such vhost or queue. */
+  /** The vhost or queue does not exist. */
   | 'NOT_FOUND'
-  /** A user of that name is there already. */
+  /** A user of that name exists already. */
   | 'EXISTS'
-  /** The message says why. */
+  /** The message gives the reason. */
   | 'REFUSED'
-  /** What was waited for did not come in time. */
+  /** The condition was not met in time. */
   | 'TIMEOUT'
 
-/** What the methods of a broker reject with, besides StorageError and TypeError. */
+/** The error with which a broker's methods reject, besides StorageError and TypeError. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
   readonly code: BrokerErrorCode

@@ -1,13 +1,16 @@
-/** What `createCluster` is given, checked. */
+/** Validates the options of `createCluster`. */
 import { type BrokerOptions, checkOptions, OptionError } from './options.ts'
 
 export interface ClusterOptions
   extends Omit<BrokerOptions, 'port' | 'managementPort' | 'metricsPort' | 'storage' | 'dataDir'> {
-  /** How many, called node-1, node-2 and so on, or their names. Default 3. */
+  /** The number of nodes, called node-1, node-2 and so on, or their names. Default 3. */
   readonly nodes?: number | readonly string[]
-  /** HTTP APIs too, each on a free port. */
+  /** Starts an HTTP API for each node, on a free port. */
   readonly management?: boolean
-  /** ms without a word of the active node after which another one takes over. Default 1000, as in a real cluster. */
+  /**
+   * ms without a sign of life from the active node after which another node takes over. Default 1000, as in a real
+   * cluster.
+   */
   readonly failoverAfter?: number
 }
 

@@ -1,4 +1,4 @@
-/** What `createBroker` is given, checked: a wrong option is an error that names it, and never something else than meant. */
+/** Validates the options of `createBroker`: an invalid option is an error that names it, and is never reinterpreted. */
 import { defaultSettings } from '../config/default-settings.ts'
 import type { Settings, UserOptions } from '../config/settings.ts'
 import { defaultLimits, type NodeLimits } from '../connection/admission.ts'
@@ -9,42 +9,45 @@ import { fitsShortString } from '../util/octet-text.ts'
 import { patternError } from '../util/pattern.ts'
 
 export interface BrokerOptions {
-  /** TCP port; 0 = any free one. Default 5672. */
+  /** TCP port; 0 = any free port. Default 5672. */
   readonly port?: number
-  /** Port of the HTTP API; 0 = any free one. Default: no HTTP API. */
+  /** Port of the HTTP API; 0 = any free port. Default: no HTTP API. */
   readonly managementPort?: number
-  /** Port of Prometheus' metrics; 0 = any free one. Default: none. */
+  /** Port of the Prometheus metrics; 0 = any free port. Default: none. */
   readonly metricsPort?: number
-  /** Address to listen on. Default 127.0.0.1: an embedded broker is nobody else's business. */
+  /** Address to listen on. Default 127.0.0.1, since an embedded broker is usually private to the machine. */
   readonly bind?: string
-  /** `memory`: nothing outlives the broker. `lmdb`: durable queues are kept in `dataDir`. Default: `lmdb` with a `dataDir`, else `memory`. */
+  /**
+   * `memory`: nothing is persisted. `lmdb`: durable queues are stored in `dataDir`. Default: `lmdb` with a `dataDir`,
+   * else `memory`.
+   */
   readonly storage?: 'memory' | 'lmdb'
-  /** The folder of the `lmdb` store; made where it is missing. */
+  /** The folder of the `lmdb` store; created if it does not exist. */
   readonly dataDir?: string
-  /** Octets of messages that stay in memory; with `lmdb` the rest waits on disk. Default 16 MiB. */
+  /** Octets of messages kept in memory; with `lmdb` the rest is paged out to disk. Default 16 MiB. */
   readonly messageMemory?: number
-  /** Octets of a message's body, at most. Default 16 MiB; 128 MiB where a version before 4.0 is announced. */
+  /** Maximum size of a message body in octets. Default 16 MiB; 128 MiB if a version before 4.0 is announced. */
   readonly maxMessageSize?: number
-  /** Connections and consumers; each has its default where it is not given. */
+  /** Limits of connections and consumers; a limit that is not given has its default. */
   readonly limits?: Partial<NodeLimits>
-  /** Octets of memory from which on publishers are blocked. Default: never. */
+  /** Memory use in octets at which publishers are blocked. Default: never. */
   readonly memoryLimit?: number
-  /** Octets of free disk below which publishers are blocked. Default: never. */
+  /** Free disk space in octets below which publishers are blocked. Default: never. */
   readonly diskFreeLimit?: number
-  /** ms between readings of the counters from which the HTTP API makes rates. Default 5000. */
+  /** Interval in ms at which the counters are sampled to compute the rates of the HTTP API. Default 5000. */
   readonly statisticsInterval?: number
-  /** Further virtual hosts beside `/`. */
+  /** Virtual hosts besides `/`. */
   readonly vhosts?: readonly string[]
-  /** Default: guest with password guest, from this machine only. Empty = nobody. */
+  /** Default: guest with password guest, from this machine only. Empty = no users. */
   readonly users?: readonly UserOptions[]
-  /** Where the broker writes what it does; pino fits. Default: nowhere. */
+  /** The broker's log; a pino logger can be used. Default: no log. */
   readonly logger?: Logger
-  /** What clients are told the server is. Default: RabbitMQ 4.2.4, which decides how their libraries behave. */
+  /** The server properties sent to clients. Default: RabbitMQ 4.2.4, which client libraries adapt to. */
   readonly product?: string
   readonly productVersion?: string
 }
 
-/** Names the option: `limits.connections`, `users[0].password`. */
+/** Names the invalid option: `limits.connections`, `users[0].password`. */
 export class OptionError extends TypeError {
   override readonly name = 'TypeError'
   readonly code = 'INVALID_OPTION'
@@ -75,7 +78,7 @@ const port: Check = (v, o) => {
     throw wrong(o, `a whole number from 0 to ${PORT_MAX}`, v)
 }
 
-/** @param max Infinity stands for "no limit" where it is allowed */
+/** @param max Infinity allows "no limit" */
 function wholeNumber(unit: string, min: number, max = Number.POSITIVE_INFINITY): Check {
   return (v, o) => {
     const isWhole = Number.isSafeInteger(v) || (v === Number.POSITIVE_INFINITY && max === v)
@@ -92,7 +95,7 @@ const text: Check = (v, o) => {
   if (typeof v !== 'string' || v === '') throw wrong(o, 'a text that is not empty', v)
 }
 
-/** What a short string carries. */
+/** A text that fits into a short string. */
 const name: Check = (v, o) => {
   text(v, o)
   if (!fitsShortString(v as string)) throw wrong(o, 'a text of at most 255 octets', v)
@@ -118,7 +121,7 @@ function listOf(each: Check): Check {
   }
 }
 
-/** undefined counts as not given. */
+/** undefined counts as absent. */
 function objectOf(checks: { readonly [key: string]: Check }, required: readonly string[] = []): Check {
   return (v, o) => {
     if (v === null || typeof v !== 'object' || Array.isArray(v)) throw wrong(o, 'an object', v)
@@ -226,7 +229,7 @@ export function checkOptions(given: unknown): asserts given is BrokerOptions {
     )
 }
 
-/** As the rest of the broker takes them. */
+/** Converts the options to the broker's settings. */
 export function settingsOf(o: BrokerOptions): Settings {
   const { product, productVersion, users: given, dataDir } = o
   const bind = o.bind ?? '127.0.0.1'

@@ -1,4 +1,6 @@
-/** Several nodes in one process on a log in memory, for tests of users: real ports, and nodes that can be killed. */
+/**
+ * A cluster of nodes in one process with a log in memory, for users' tests: real ports, and nodes that can be killed.
+ */
 import { randomBytes } from 'node:crypto'
 import { ClusterMembership } from '../cluster/cluster-membership.ts'
 import { MemoryEngine, MemoryEngineHub } from '../cluster/memory-engine.ts'
@@ -17,12 +19,12 @@ const LOOK_MS = 5
 /** One node of a cluster in this process. */
 export interface TestNode {
   readonly name: string
-  /** The same after it was started again. */
+  /** Unchanged by a restart. */
   readonly port: number
   readonly managementPort: number | undefined
   readonly url: string
   readonly running: boolean
-  /** It has the broker; the others pass their clients on to it. */
+  /** Whether it runs the broker; the other nodes forward their clients to it. */
   readonly active: boolean
 }
 
@@ -30,11 +32,11 @@ export interface TestClusterParts {
   readonly settings: Settings
   readonly loggers: Loggers
   readonly failoverAfterMs: number
-  /** Between the nodes; undefined = none. */
+  /** TLS between the nodes; undefined = none. */
   readonly peerTls?: TlsSettings
 }
 
-/** What is kept of a node while it does not run. */
+/** The state of a node that outlives its runs. */
 class Member implements TestNode {
   readonly name: string
   readonly stores: ReplicaStores = memoryStores()
@@ -96,12 +98,12 @@ export class TestCluster {
     return this.members
   }
 
-  /** Of all nodes: a client may be given any of them, or all. */
+  /** The URLs of all nodes: a client may be given any of them, or all. */
   get urls(): string[] {
     return this.members.map((m) => m.url)
   }
 
-  /** The node that has the broker; undefined while none has. */
+  /** The node that runs the broker; undefined while there is none. */
   get active(): TestNode | undefined {
     return this.members.find((m) => m.active)
   }
@@ -115,7 +117,7 @@ export class TestCluster {
     }
   }
 
-  /** As when its process is killed or its machine fails: nothing is said to clients, nothing more is written. */
+  /** Simulates a killed process or a failed machine: clients are not told, and nothing more is written. */
   async kill(name: string): Promise<void> {
     const m = this.member(name)
     const { node, membership } = m
@@ -127,7 +129,7 @@ export class TestCluster {
     m.cut = false
   }
 
-  /** As when its process is told to stop: clients are told, and another node takes over at once. */
+  /** Simulates an orderly shutdown: clients are told, and another node takes over immediately. */
   async stop(name: string): Promise<void> {
     const m = this.member(name)
     const { node } = m
@@ -135,13 +137,13 @@ export class TestCluster {
     await node?.close()
   }
 
-  /** Runs a node again that was killed or stopped, with what it had. */
+  /** Restarts a node that was killed or stopped, with its data. */
   async restart(name: string): Promise<void> {
     const m = this.member(name)
     if (!m.running) await this.run(m)
   }
 
-  /** Makes that node the active one. @throws Error with what stands against it */
+  /** Makes that node the active one. @throws Error with the reason if it cannot be */
   async promote(name: string): Promise<void> {
     const { membership } = this.member(name)
     if (membership?.member === undefined) throw new Error(`node ${name} does not run`)
@@ -149,7 +151,7 @@ export class TestCluster {
     while (this.active?.name !== name) await pause(LOOK_MS)
   }
 
-  /** The standbys first, so that nobody takes over. */
+  /** Closes the standbys first, so that none takes over. */
   async close(): Promise<void> {
     const last = this.active?.name
     for (const m of this.members) if (m.name !== last) await this.stop(m.name)

@@ -1,4 +1,4 @@
-/** A broker that serves: the model of one store, and the connections that work on it. There may be one after the other. */
+/** A running broker: the model of one store, and its connections. A node may run several, one after the other. */
 
 import type { Settings } from '../config/settings.ts'
 import { Server, type ServerHost } from '../connection/server.ts'
@@ -46,7 +46,9 @@ export class ActiveBroker implements ManagedBroker {
     this.shovels = new Shovels(this.model, this.server)
   }
 
-  /** Brings back what the store holds, and what the settings want beside it. @throws StorageError; Error for definitions */
+  /**
+   * Restores the content of the store and adds what the settings ask for. @throws StorageError; Error for definitions
+   */
   static async open(storage: Storage, options: ActiveBrokerOptions): Promise<ActiveBroker> {
     const active = new ActiveBroker(storage, options)
     try {
@@ -69,19 +71,19 @@ export class ActiveBroker implements ManagedBroker {
     await backUp(this.storage, dir)
   }
 
-  /** Octets on the disk that are the store's already and free to be used. */
+  /** Octets that the store occupies on disk but can reuse. */
   get reusableBytes(): number {
     return this.storage.reusableBytes?.() ?? 0
   }
 
-  /** Tells the clients, and writes what is left. @throws StorageError where the store refuses it */
+  /** Notifies clients and writes outstanding data. @throws StorageError if the store rejects it */
   async close(): Promise<void> {
     await this.shovels.close()
     await this.server.close()
     await this.model.close()
   }
 
-  /** @param serves whether clients may be served at a moment; `fence` is called when that has changed */
+  /** @param serves whether clients may be served at the moment; `fence` is called when that changes */
   set gate(serves: () => boolean) {
     this.model.broker.turn.gate = serves
   }
@@ -90,7 +92,7 @@ export class ActiveBroker implements ManagedBroker {
     this.server.fence(fenced)
   }
 
-  /** Nothing more is written or confirmed; clients are told why. */
+  /** Stops writing and confirming; clients are told the reason. */
   async depose(reason: string): Promise<void> {
     const { turn } = this.model.broker
     const ended = this.shovels.close()
@@ -98,7 +100,7 @@ export class ActiveBroker implements ManagedBroker {
     turn.gate = undefined
     const forgotten = this.model.abandon()
     const closed = this.server.close(reason)
-    // What was held back waits for this; nobody is left who could be served by it.
+    // Pending calls wait for the held-back work to run; no client is left that could be served by it.
     turn.run()
     await closed
     await ended

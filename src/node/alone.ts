@@ -1,4 +1,4 @@
-/** The broker on one machine: it is open as long as its node is. */
+/** The membership of a standalone broker: the broker is open as long as its node. */
 
 import type { BrokerHost, Membership } from '../cluster/membership.ts'
 import type { Talkers } from '../connection/talkers.ts'

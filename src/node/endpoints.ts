@@ -1,4 +1,4 @@
-/** What answers operators rather than AMQP clients: the HTTP API, the metrics, the control socket in the data folder. */
+/** The endpoints for operators: the HTTP API, the metrics, and the control socket in the data folder. */
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { ClientAddress } from '../connection/listener.ts'
@@ -35,7 +35,7 @@ export class Endpoints {
     for (const { port, bind, tls } of metrics) this.listening.push(await this.metrics.listen(port, bind, tls))
   }
 
-  /** The port of the first one. */
+  /** The port of the first listener. */
   get managementPort(): number | undefined {
     return this.listening.find((l) => l.protocol === 'http' || l.protocol === 'https')?.port
   }
@@ -44,14 +44,14 @@ export class Endpoints {
     return this.listening.find((l) => l.protocol.endsWith('/prometheus'))?.port
   }
 
-  /** A server that could not be loaded has said so where it was wanted. */
+  /** A server that failed to load has already been reported by its caller. */
   async close(): Promise<void> {
     this.control?.close()
     await (await this.management?.catch(() => undefined))?.close()
     await this.metrics?.close()
   }
 
-  /** Another node has passed it on. */
+  /** Takes over an HTTP connection that another node has forwarded. */
   takeHttp(socket: Socket, client: ClientAddress, owner: boolean): void {
     this.loadManagement()
       .then((server) => server.take(socket, client, owner))
@@ -61,11 +61,14 @@ export class Endpoints {
       })
   }
 
-  /** Only where it is wanted, or when the first command comes over the control socket: its packages take a while. */
+  /**
+   * Loaded only if it is configured, or at the first command over the control socket, because its packages take a while
+   * to load.
+   */
   private loadManagement(): Promise<ManagementServer> {
     this.management ??= this.newManagement()
     this.management.catch(() => {
-      // The next one may find what was missing.
+      // The next attempt may succeed.
       this.management = undefined
     })
     return this.management
@@ -77,7 +80,7 @@ export class Endpoints {
     return new ManagementServer(this.node, this.node.settings.http)
   }
 
-  /** Where the path is too long for a socket, or there are no such sockets, the port is all there is. */
+  /** If the path is too long for a socket, or the system has no such sockets, only the port is available. */
   private async openControlSocket(path: string): Promise<void> {
     try {
       const { ControlSocket } = await import('../management/control-socket.ts')

@@ -1,6 +1,6 @@
 /**
- * The process: listeners, HTTP API, metrics, control socket, alarms. A broker is opened on them and closed, once or several
- * times, as the node's membership decides.
+ * The process: listeners, HTTP API, metrics, control socket, alarms. A broker is opened on them and closed, once or
+ * several times, as the node's membership decides.
  */
 
 import type { Socket } from 'node:net'
@@ -29,7 +29,7 @@ import { ActiveBroker } from './active-broker.ts'
 import { Endpoints } from './endpoints.ts'
 
 export class BrokerNode implements ManagedNode, BrokerHost {
-  /** What can be changed while running is as it was set last. */
+  /** Settings that can be changed at run time have their latest values. */
   settings: Settings
   readonly loggers: Loggers
   readonly logger: Logger
@@ -43,7 +43,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   active: ActiveBroker | undefined
   /** The ports of the listeners, in the order of the settings. */
   ports: number[] = []
-  /** When AMQP clients could come for the first time, in ms since the process began. */
+  /** When the AMQP listeners were first opened, in ms since the process started. */
   listeningAt = 0
   shutDown: (() => void) | undefined
   process: OwnProcess | undefined
@@ -82,9 +82,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     this.alarms.onChange(() => this.alarmChanged())
   }
 
-  /**
-   * @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate
-   */
+  /** @throws StorageError; the listen error (EADDRINUSE ...); the error of a certificate */
   static async start(settings: Settings, loggers: Loggers, membership: Membership): Promise<BrokerNode> {
     const oauth = await openOAuth(settings)
     const node = new BrokerNode(settings, loggers, membership, oauth)
@@ -123,7 +121,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     return this.endpoints.metricsPort
   }
 
-  // --- the broker, as the membership wants it ---
+  // --- the broker, controlled by the membership ---
 
   async openBroker(storage: Storage, serves?: () => boolean): Promise<void> {
     const { settings, loggers, alarms, oauth } = this
@@ -184,7 +182,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     await this.active?.model.commit.flush()
   }
 
-  /** No new ones, before those that are there are told. */
+  /** Stops accepting connections before the existing ones are notified. */
   private async closeClients(): Promise<void> {
     const closed = this.listeners.close()
     this.listeners.receiver?.endRelays?.()
@@ -209,9 +207,9 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   }
 
   /**
-   * Certificates are read again, and what can be changed while running is: limits of memory, disk and connections, users
-   * that may come from this machine only. Listeners and the rest stay until a restart.
-   * @throws where a certificate cannot be used; the old one stays then
+   * Reloads the certificates and the settings that can be changed at run time: limits of memory, disk and connections,
+   * and users that may connect from this machine only. Listeners and all other settings require a restart.
+   * @throws if a certificate cannot be used; the old one is kept
    */
   reload(settings: Settings): void {
     const { limits, loopbackUsers, memoryLimit, diskFreeLimit } = settings
@@ -223,7 +221,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     this.listeners.reload()
   }
 
-  /** Tells the clients, writes what is left and lets go of the ports and the folder. @throws StorageError */
+  /** Notifies clients, writes outstanding data and releases the ports and the folder. @throws StorageError */
   close(): Promise<void> {
     this.closing ??= this.closeAll()
     return this.closing
@@ -231,15 +229,15 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   private async closeAll(): Promise<void> {
     this.alarms.stop()
-    // While their connections are there: what they have moved is acknowledged, and none of them fails.
+    // While their connections are open: moved messages are acknowledged, and no shovel fails.
     await this.active?.shovels.close()
-    // Together: clients over WebSocket are on the port of the HTTP API, which waits until they have gone.
+    // In parallel: WebSocket clients use the port of the HTTP API, whose close waits for them.
     await Promise.all([this.endpoints.close(), this.closeClients()])
     await this.releasePasswords?.()
     await this.membership.close()
   }
 
-  /** A start that has failed leaves nothing open, and nothing in the store that was not there before. */
+  /** A failed start leaves nothing open, and nothing in the store that was not there before. */
   private async giveUp(): Promise<void> {
     await this.endpoints.close()
     await this.closeClients()
@@ -249,7 +247,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   }
 }
 
-/** Loaded only where it is wanted. @throws Error where the keys cannot be read */
+/** Loaded only if it is configured. @throws Error if the keys cannot be read */
 async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   if (oauth === undefined) return undefined
   const { OAuth: Verifier } = await import('../security/oauth.ts')
@@ -262,7 +260,7 @@ async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   }
 }
 
-/** What was known last where the system does not tell just now. */
+/** Returns the last known value if the system cannot report it at the moment. */
 function diskFree(dataDir: string | undefined, last: number | undefined): number | undefined {
   if (dataDir === undefined) return undefined
   try {

@@ -1,4 +1,4 @@
-/** The log of the broker's process: where it goes, what is logged, and its last lines. */
+/** The log of the broker's process: its destination, its levels, and its last lines. */
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { type LogFn, type Logger as Pino, pino, type StreamEntry } from 'pino'
@@ -9,7 +9,7 @@ import { type Loggers, logCategories } from '../util/logger.ts'
 import { hearErrors } from '../util/sockets.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 
-/** By RabbitMQ's names of levels. */
+/** pino's levels by RabbitMQ's names. */
 const pinoLevels: Record<string, string> = {
   notice: 'info',
   warning: 'warn',
@@ -45,7 +45,7 @@ export class ProcessLog {
     }
   }
 
-  /** @param given level from the command line; undefined = the configuration's */
+  /** @param given level from the command line; undefined = use the configuration */
   configure(draft: ConfigBuilder, given: string | undefined): void {
     const level = given ?? levelOf(draft.logLevel)
     this.logger.level = level
@@ -72,7 +72,7 @@ interface Destinations {
 function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: ConfigBuilder): Destinations {
   const streams: StreamEntry[] = []
   let reopen = (): void => {}
-  // A log that cannot be written, on a full disk or to a reader that has gone, is no reason to stop.
+  // A log that cannot be written, because the disk is full or the reader has gone, must not stop the broker.
   hearErrors(process.stdout)
   hearErrors(process.stderr)
   const path = logFile && resolve(logDir ?? '', logFile)
@@ -84,7 +84,7 @@ function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: Con
   }
   const output = logStderr ? process.stderr : process.stdout
   if (logConsole && (logFormat === 'plaintext' || (logFormat === undefined && output.isTTY))) {
-    // In this process rather than a worker thread: a few lines do not earn the start-up time of one.
+    // In this process rather than in a worker thread, whose start-up time a few lines do not justify.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty')
     const colorize = output.isTTY === true
     const options = {
@@ -99,7 +99,7 @@ function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: Con
   return { streams, file: path || undefined, reopen }
 }
 
-/** No line shows the password of an address. */
+/** Removes the passwords of URLs from every line. */
 function discreetly(this: Pino, args: Parameters<LogFn>, method: LogFn): void {
   method.apply(this, args.map((a) => withoutPasswords(a)) as Parameters<LogFn>)
 }

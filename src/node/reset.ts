@@ -1,14 +1,14 @@
-/** A broker as it was when it was new, on the same ports: what tests do between each other. */
+/** Resets a broker to its initial state while its ports stay open, for use between tests. */
 import { vhostInfo } from '../broker/vhost.ts'
 import type { Settings } from '../config/settings.ts'
 import type { ActiveBroker } from './active-broker.ts'
 import { seed } from './seed.ts'
 
 /**
- * Removes queues, exchanges, bindings, policies, users, vhosts and parameters that the settings do not name, and with them
+ * Removes queues, exchanges, bindings, policies, users, vhosts and parameters that are not in the settings, along with
  * all messages; resolves when that is on disk.
  *
- * @param keepConnections those in a vhost and of a user that stay are not closed: they only lose their queues
+ * @param keepConnections connections whose vhost and user remain are not closed, and lose only their queues
  */
 export async function resetBroker(
   { model, server }: ActiveBroker,

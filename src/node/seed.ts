@@ -1,4 +1,4 @@
-/** What the settings want beside what the store brings back: vhosts, users, definitions. */
+/** Applies the vhosts, users and definitions of the settings to what the store has restored. */
 
 import { vhostInfo } from '../broker/vhost.ts'
 import type { Settings, UserOptions } from '../config/settings.ts'
@@ -9,9 +9,9 @@ import { newPasswordHashSync } from '../security/passwords.ts'
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
 /**
- * Resolves when it is on disk.
- * @param isNew nothing has been there before
- * @throws Error that names the file of definitions that cannot be loaded
+ * Resolves when they are on disk.
+ * @param isNew the store was empty
+ * @throws Error that names the definitions file that cannot be loaded
  */
 export async function seed(model: Model, settings: Settings, isNew = model.broker.isNew): Promise<void> {
   const { broker, users } = model

@@ -1,4 +1,4 @@
-/** The assembly: which membership a node has. */
+/** Starts a node with the membership that its settings require. */
 
 import type { Membership } from '../cluster/membership.ts'
 import type { Settings } from '../config/settings.ts'
@@ -11,7 +11,7 @@ export async function startNode(settings: Settings, loggers: Loggers): Promise<B
   return BrokerNode.start(settings, loggers, await membershipOf(settings))
 }
 
-/** What a cluster needs is loaded only where there is one. */
+/** The modules of a cluster are loaded only if one is configured. */
 async function membershipOf({ cluster, dataDir }: Settings): Promise<Membership> {
   if (cluster === undefined || dataDir === undefined) return new Alone()
   const { clusterOnNats } = await import('../cluster/on-nats.ts')

@@ -3,21 +3,21 @@ import { Pattern } from '../util/pattern.ts'
 
 export type Right = 'configure' | 'write' | 'read'
 
-/** Regular expressions over names, unanchored; empty = nothing. */
+/** Unanchored regular expressions that names are matched against; empty = no access. */
 export interface Permission {
   readonly configure: string
   readonly write: string
   readonly read: string
 }
 
-/** For routing keys of one topic exchange; {username}, {vhost} and {client_id} stand for what they say. */
+/** For the routing keys of one topic exchange; {username}, {vhost} and {client_id} are substituted. */
 export interface TopicPermission {
   readonly exchange: string
   readonly write: string
   readonly read: string
 }
 
-/** Matches no text at all. */
+/** Matches no text. */
 const NOTHING = '^$.'
 
 interface TopicRule {
@@ -25,7 +25,7 @@ interface TopicRule {
   readonly read: Pattern
 }
 
-/** Told of a pattern that cannot be read, or not be decided for a name: it allows nothing then. */
+/** Called for a pattern that is invalid, or too expensive to decide for a name; such a pattern grants nothing. */
 export type PatternWarning = (pattern: string, reason: string) => void
 
 function patternOf(source: string, warn: PatternWarning): Pattern {
@@ -38,14 +38,14 @@ function patternOf(source: string, warn: PatternWarning): Pattern {
 }
 
 export interface Access {
-  /** The default exchange goes by the name `amq.default`. */
+  /** The default exchange is called `amq.default` here. */
   allows(right: Right, resource: string): boolean
-  /** There is a rule for routing keys of that exchange. */
+  /** Whether there is a topic permission for that exchange. */
   restrictsTopic(exchange: string): boolean
   allowsTopic(right: 'write' | 'read', exchange: string, routingKey: string): boolean
 }
 
-/** By the rows of permissions and topic permissions. */
+/** Access by a user's permissions and topic permissions. */
 export class PatternAccess implements Access {
   private readonly rules: Record<Right, Pattern>
   private readonly topics: ReadonlyMap<string, TopicRule>
@@ -82,7 +82,7 @@ export class PatternAccess implements Access {
     return rule === undefined || this.matches(rule, routingKey)
   }
 
-  /** What cannot be decided is refused. */
+  /** A match that cannot be decided counts as a refusal. */
   private matches(pattern: Pattern, name: string): boolean {
     const matches = pattern.decide(name)
     if (matches === undefined)

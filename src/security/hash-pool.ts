@@ -1,7 +1,7 @@
 /**
- * Memory-hard hashes of passwords, in threads of their own: the threads of libuv, which scrypt would take, are where the
- * store writes, and commits are not to wait behind logins. A thread is there only while there is something to do; its
- * program is given as text, so that bundles and both kinds of module find it.
+ * Memory-hard password hashes, computed in dedicated threads: the libuv threads that scrypt would use are also the ones
+ * the store writes with, and commits must not wait behind logins. Threads exist only while there is work. Their program
+ * is passed as text so that it is found in bundles and with both module systems.
  */
 import { Worker } from 'node:worker_threads'
 import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
@@ -37,19 +37,19 @@ interface Thread {
 }
 
 export class HashPool {
-  /** Hashes made so far. */
+  /** Hashes computed so far. */
   made = 0
   private holders = 0
   private readonly queue: Job[] = []
   private readonly threads = new Set<Thread>()
   private idle: AbortController | undefined
 
-  /** Hashes that wait for a thread. */
+  /** Hashes waiting for a thread. */
   get waiting(): number {
     return this.queue.length
   }
 
-  /** @throws Error where there can be no thread, or the pool is closed meanwhile */
+  /** @throws Error if no thread can be started, or the pool is closed in the meantime */
   hash(request: HashRequest): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.queue.push({ request, resolve, reject })
@@ -57,7 +57,7 @@ export class HashPool {
     })
   }
 
-  /** Whoever holds it lets go of it when done; without holders there are no threads. */
+  /** Keeps the pool in use until the returned function is called; without holders there are no threads. */
   hold(): () => Promise<void> {
     this.holders++
     let released = false
@@ -75,14 +75,14 @@ export class HashPool {
       if (thread === undefined) return
       const job = this.queue.shift() as Job
       thread.job = job
-      // Somebody waits for it, even where nothing else keeps the process.
+      // A caller is waiting: keep the process alive even if nothing else does.
       thread.worker.ref()
       thread.worker.postMessage(job.request)
     }
     if ([...this.threads].every((t) => t.job === undefined)) this.endWhenIdle().catch(() => {})
   }
 
-  /** Rejects where something comes meanwhile. */
+  /** Rejects if a new request arrives in the meantime. */
   private async endWhenIdle(): Promise<void> {
     this.idle = new AbortController()
     const { signal } = this.idle
@@ -90,7 +90,7 @@ export class HashPool {
     if (!signal.aborted) await this.close()
   }
 
-  /** undefined where there are enough. */
+  /** undefined if there are enough threads. */
   private start(): Thread | undefined {
     if (this.threads.size >= PASSWORD_THREADS_MAX) return undefined
     const worker = new Worker(PROGRAM, { eval: true, execArgv: [], env: {}, name: 'password hashes' })
@@ -125,5 +125,5 @@ export class HashPool {
   }
 }
 
-/** Of the whole process, however many brokers it runs. */
+/** Shared by all brokers of the process. */
 export const passwordPool = new HashPool()

@@ -1,6 +1,7 @@
 /**
- * OAuth 2.0: a signed token (JWT) as the password. Its scopes are permissions in RabbitMQ's syntax, `write:vhost/name/key`
- * with `*` for any text, and tags, `tag:administrator`. A token that has run out ends its connection.
+ * OAuth 2.0: a signed token (JWT) takes the place of the password. Its scopes are permissions in RabbitMQ's syntax,
+ * `write:vhost/name/key` with `*` for any text, and tags, `tag:administrator`. A connection is closed when its token
+ * expires.
  */
 import { readFileSync } from 'node:fs'
 import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
@@ -10,16 +11,16 @@ import type { Principal } from './principal.ts'
 export interface OAuthSettings {
   /** The audience of tokens, and the prefix of their scopes. */
   readonly resourceServerId: string
-  /** Where the keys are: a URL or a file with a JWK set. */
+  /** URL or file of the JWK set with the signing keys. */
   readonly jwks: string
   readonly issuer: string | undefined
-  /** The claim that has the user's name. Default: client_id, sub. */
+  /** The claim that holds the user name. Default: client_id, sub. */
   readonly usernameClaim: string | undefined
-  /** A further claim with scopes. */
+  /** An additional claim that holds scopes. */
   readonly scopesClaim: string | undefined
-  /** Prefix of scopes; default the resource server's id and a dot. */
+  /** Prefix of scopes; by default the resource server id and a dot. */
   readonly scopePrefix: string | undefined
-  /** Whether the audience has to be the resource server's id. */
+  /** Whether the audience must be the resource server id. */
   readonly verifyAudience: boolean
 }
 
@@ -32,7 +33,10 @@ interface Scope {
 
 const RIGHTS: readonly string[] = ['configure', 'write', 'read']
 
-/** `*` stands for any text; nothing else is special. Found from left to right: no text is looked at again. */
+/**
+ * A pattern in which `*` matches any text and nothing else is special. Matched in one pass from left to right, without
+ * backtracking.
+ */
 class Wildcard {
   private readonly parts: readonly string[]
 
@@ -96,7 +100,7 @@ class ScopeAccess implements Access {
   }
 }
 
-/** The rights that the scopes give in a vhost; undefined where they give none. */
+/** The permissions that the scopes grant in a vhost; undefined if they grant none. */
 export function scopeAccess(rules: readonly Scope[], vhost: string): Access | undefined {
   const here = rules.filter((r) => r.vhost.test(vhost))
   return here.length === 0 ? undefined : new ScopeAccess(here)
@@ -106,7 +110,7 @@ export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
 
-  /** @throws where the file with the keys cannot be read */
+  /** @throws if the key file cannot be read */
   constructor(settings: OAuthSettings) {
     this.settings = settings
     this.keys = /^https?:/.test(settings.jwks)
@@ -114,7 +118,7 @@ export class OAuth {
       : createLocalJWKSet(JSON.parse(readFileSync(settings.jwks, 'utf8')))
   }
 
-  /** undefined for what is no token of ours, or one that has run out. */
+  /** undefined for a token that is invalid or expired. */
   async verify(token: string): Promise<Principal | undefined> {
     const { resourceServerId, issuer, verifyAudience } = this.settings
     try {
@@ -151,7 +155,7 @@ export class OAuth {
   }
 }
 
-/** Scopes come as a list or as a text with spaces. */
+/** Scopes are either a list or a space-separated text. */
 function texts(v: unknown): string[] {
   if (typeof v === 'string') return v.split(' ')
   return Array.isArray(v) ? v.filter((s): s is string => typeof s === 'string') : []

@@ -1,6 +1,7 @@
 /**
- * Password hashes: RabbitMQ's salted ones, which any RabbitMQ can read, and scrypt. A hash stays as it is until the
- * password is set anew: whoever moves back to RabbitMQ can log in there (docs/security.md has the reasons).
+ * Password hashes: RabbitMQ's salted ones, which any RabbitMQ can read, and scrypt. A stored hash is kept until the
+ * password is changed, so that users can still log in after a move back to RabbitMQ (for the reasons see
+ * docs/security.md).
  */
 import { createHash, randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { passwordPool } from './hash-pool.ts'
@@ -20,14 +21,14 @@ const SALT_BYTES = 4
 const RANDOM_PASSWORD_BYTES = 24
 const SCRYPT_SALT_BYTES = 16
 const SCRYPT_BYTES = 32
-/** How dear scrypt is: the same for every hash, also for those that are kept. Tests lower it. */
+/** The cost parameters of scrypt: fixed for all hashes, stored ones included. Tests lower them. */
 export const scryptCost = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
 export function isKnownAlgorithm(algorithm: string): boolean {
   return algorithm === SCRYPT || Object.hasOwn(digests, algorithm)
 }
 
-/** Base64 of four octets of salt and the digest of salt and password (behaviour.md section 15). */
+/** Base64 of a four-octet salt and the digest of salt and password (behaviour.md section 15). */
 export function rabbitHash(
   password: string,
   algorithm = SHA256,
@@ -40,7 +41,7 @@ export function rabbitHash(
   return { hash: Buffer.concat([salt, digest]).toString('base64'), algorithm }
 }
 
-/** In a thread of its own, without a limit to how many wait. */
+/** Computed in a thread of its own; any number of requests may wait. */
 export async function scryptHash(
   password: string,
   salt = randomBytes(SCRYPT_SALT_BYTES),
@@ -49,16 +50,16 @@ export async function scryptHash(
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
-/** What new passwords may be kept as; MD5 is only read. */
+/** Algorithms for new passwords; MD5 hashes can only be verified. */
 export const newPasswordAlgorithms = [SHA256, SHA512, SCRYPT] as const
 export type NewPasswordAlgorithm = (typeof newPasswordAlgorithms)[number]
 
-/** As a new password is kept. */
+/** Hashes a new password for storage. */
 export async function newPasswordHash(password: string, how: NewPasswordAlgorithm): Promise<PasswordHash> {
   return how === SCRYPT ? await scryptHash(password) : rabbitHash(password, how)
 }
 
-/** The same at once, which scrypt takes tens of milliseconds for: at a start, or where a vhost is made. */
+/** Synchronous variant, which blocks for tens of milliseconds with scrypt: for the start and the creation of vhosts. */
 export function newPasswordHashSync(password: string, how: NewPasswordAlgorithm): PasswordHash {
   if (how !== SCRYPT) return rabbitHash(password, how)
   const salt = randomBytes(SCRYPT_SALT_BYTES)
@@ -67,16 +68,16 @@ export function newPasswordHashSync(password: string, how: NewPasswordAlgorithm)
 }
 
 /**
- * The same work for every password and every kind of hash, and where there is none: how long it takes tells nothing. What
- * is memory-hard is calculated also where the kept hash is not, and thrown away.
- * @param stored undefined where there is no such user
+ * Does the same work for every password and every kind of hash, and also for an unknown user, so that the response time
+ * reveals nothing. A memory-hard hash is computed and discarded even if the stored one is not memory-hard.
+ * @param stored undefined if the user does not exist
  */
 export async function passwordMatches(password: string, stored: PasswordHash | undefined): Promise<boolean> {
   const { hash, algorithm } = stored ?? { hash: '', algorithm: SCRYPT }
   const bytes = Buffer.from(hash, 'base64')
   const isScrypt = algorithm === SCRYPT
   const saltBytes = isScrypt ? SCRYPT_SALT_BYTES : SALT_BYTES
-  // A hash that is empty or too short stands for a user who cannot log in with a password.
+  // An empty or short hash marks a user who cannot log in with a password.
   const usable = bytes.length > saltBytes && isKnownAlgorithm(algorithm)
   const salt = bytes.subarray(0, saltBytes)
   const scrypt = await (usable && isScrypt ? scryptHash(password, salt) : scryptHash(password))
@@ -86,7 +87,7 @@ export async function passwordMatches(password: string, stored: PasswordHash | u
   return usable && equal
 }
 
-/** One that nobody knows, until somebody sets another. */
+/** A password that nobody knows, until another one is set. */
 export function randomPassword(): string {
   return randomBytes(RANDOM_PASSWORD_BYTES).toString('base64url')
 }

@@ -1,20 +1,20 @@
-/** Somebody who has logged in, with a password, a certificate or a token. */
+/** An authenticated identity: by password, certificate or token. */
 import type { Access } from './access.ts'
 import type { UserRecord, Users } from './users.ts'
 
 export interface Principal {
   readonly name: string
-  /** Of one of the broker's own users: as they are at the moment. */
+  /** For one of the broker's own users: the current tags. */
   readonly tags: readonly string[]
-  /** It came with a token, which update-secret can replace by another one. */
+  /** Authenticated by a token, which update-secret can replace. */
   readonly byToken: boolean
-  /** When the login ends by itself, in ms since 1970; undefined = never. */
+  /** When the login expires, in ms since 1970; undefined = never. */
   readonly expires: number | undefined
-  /** undefined where there is no business in that vhost. */
+  /** undefined without access to that vhost. */
   access(vhost: string): Access | undefined
 }
 
-/** One of the broker's own users; changes of tags and permissions show from then on. */
+/** One of the broker's own users; later changes of tags and permissions take effect immediately. */
 export function userPrincipal(users: Users, { name }: UserRecord): Principal {
   return {
     name,

@@ -1,4 +1,4 @@
-/** SASL mechanisms: what a client's response says (behaviour.md section 3). */
+/** SASL mechanisms: decodes a client's response (behaviour.md section 3). */
 import { FieldTable } from '../protocol/field-table.ts'
 import { octetText } from '../util/octet-text.ts'
 
@@ -13,22 +13,22 @@ export type Mechanism = (typeof mechanismNames)[number]
 /** In the order in which they are offered. */
 export const defaultMechanisms: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
 
-/** `'malformed'` where the response is not what the mechanism prescribes. */
+/** `'malformed'` if the response does not follow the mechanism. */
 export type Reading = Credentials | 'malformed'
 
-/** Of the two mechanisms with a password. */
+/** For the two mechanisms with a password. */
 export function readResponse(mechanism: 'PLAIN' | 'AMQPLAIN', response: Buffer): Reading {
   return mechanism === 'PLAIN' ? plain(response) : amqplain(response)
 }
 
-/** NUL user NUL password; an authorization identity in front is a protocol error. */
+/** NUL user NUL password; a leading authorization identity is a protocol error. */
 function plain(response: Buffer): Reading {
   const parts = octetText(response).split('\0')
   if (parts.length !== 3 || parts[0] !== '') return 'malformed'
   return { user: parts[1] as string, password: parts[2] as string }
 }
 
-/** The body of a field table, without its length, with LOGIN and PASSWORD. */
+/** A field table with LOGIN and PASSWORD, without the length prefix. */
 function amqplain(response: Buffer): Reading {
   const t = FieldTable.decode(Buffer.from(response))
   const user = t.text('LOGIN')

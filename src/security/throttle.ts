@@ -1,9 +1,9 @@
-/** Failed logins by address: whoever guesses waits longer each time, and longer than those who do not. */
+/** Throttles failed logins by address: each further failure is delayed longer, without affecting other addresses. */
 import { LOGIN_ADDRESSES_MAX, LOGIN_DELAY_MS_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSED_MS_MAX } from '../limits.ts'
 
-/** ms after which an address has a clean slate again. */
+/** ms after which the failures of an address are forgotten. */
 const FORGET_MS = 60_000
-/** Failures with the shortest delay. */
+/** Number of failures that get the minimum delay. */
 const FREE_FAILURES = 3
 
 export type LoginProtocol = 'amqp091' | 'http'
@@ -12,7 +12,7 @@ export class LoginThrottle {
   readonly attempts = { amqp091: { succeeded: 0, failed: 0 }, http: { succeeded: 0, failed: 0 } }
   private readonly failures = new Map<string, { count: number; last: number }>()
 
-  /** How long the refusal of a login from there takes, in ms; counts it. */
+  /** Counts a failure; returns the ms to wait before the refusal is sent. */
   refused(address: string, now: number, protocol: LoginProtocol = 'amqp091'): number {
     this.attempts[protocol].failed++
     const known = this.failures.get(address)
@@ -27,7 +27,7 @@ export class LoginThrottle {
     return Math.min(LOGIN_REFUSED_MS_MAX, LOGIN_REFUSED_MS * 2 ** doublings)
   }
 
-  /** ms that a login from there has to wait before it is even looked at. */
+  /** ms that a login from that address must wait before it is processed. */
   delay(address: string, now: number): number {
     const known = this.failures.get(address)
     if (known === undefined || known.count <= FREE_FAILURES || now - known.last > FORGET_MS) return 0

@@ -1,4 +1,4 @@
-/** Users and permissions as metadata of the store: one value each, in JSON. */
+/** Stores users and permissions as metadata: one JSON value each. */
 import type { GroupCommit } from '../storage/batch.ts'
 import { objectKey, type StoredObjects } from '../util/stored-objects.ts'
 import type { Permission, TopicPermission } from './access.ts'
@@ -43,7 +43,7 @@ export class UserStore implements UserJournal {
     }
   }
 
-  /** What does not fit is set aside: that user cannot log in, or lacks that right. */
+  /** Records that are invalid are quarantined: that user cannot log in, or lacks that permission. */
   private read<T>(kind: Kind, fits: (stored: Fields) => boolean): T[] {
     const out: T[] = []
     this.objects.restore<Fields>(`${kind}:`, (stored) => {

@@ -1,4 +1,6 @@
-/** All users: their passwords, tags, permissions and limits, and who may log in from where (behaviour.md section 15). */
+/**
+ * All users: their passwords, tags, permissions and limits, and where they may log in from (behaviour.md section 15).
+ */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { LOGINS_WAITING_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
@@ -12,7 +14,7 @@ import {
 import { passwordPool } from './hash-pool.ts'
 import { type NewPasswordAlgorithm, type PasswordHash, passwordMatches, SHA256 } from './passwords.ts'
 
-/** What a new password must satisfy: so many characters, or a regular expression. */
+/** Requirement for new passwords: a minimum length, or a regular expression. */
 export type PasswordRule = { readonly minLength: number } | { readonly pattern: string }
 
 export interface UserLimits {
@@ -28,7 +30,7 @@ export interface UserRecord {
   readonly limits: UserLimits
 }
 
-/** Told of every change that has to outlive the process. */
+/** Called for every change that has to be persisted. */
 export interface UserJournal {
   userSet(u: UserRecord): void
   userRemoved(name: string): void
@@ -38,11 +40,11 @@ export interface UserJournal {
   topicPermissionRemoved(user: string, vhost: string, exchange: string): void
 }
 
-/** Told at once of what changes for users who may be connected. */
+/** Called immediately for changes that affect users who may be connected. */
 export interface RightsWatcher {
-  /** Tags, permissions or limits; @param vhost the only one that is concerned, undefined = any */
+  /** Tags, permissions or limits changed; @param vhost the only vhost affected, undefined = any */
   rightsChanged(user: string, vhost: string | undefined): void
-  /** Before the user's rights go. */
+  /** Called before the user's permissions are removed. */
   userRemoved(user: string): void
 }
 
@@ -54,7 +56,7 @@ export interface StoredUsers {
 
 interface Rights {
   permission: Permission | undefined
-  /** Made once for all connections and channels, until something changes. */
+  /** Cached for all connections and channels until something changes. */
   access: Access | undefined
   readonly topics: Map<string, TopicPermission>
 }
@@ -64,18 +66,18 @@ export class Users {
   private readonly rights = new Map<string, Map<string, Rights>>()
   private readonly journal: UserJournal | undefined
   watcher: RightsWatcher | undefined
-  /** Told once, until they change, of permissions that allow nothing because of their pattern. */
+  /** Called once, until the permissions change, for a permission that grants nothing because of its pattern. */
   permissionWarning: (w: { user: string; vhost: string; pattern: string; reason: string }) => void = () => {}
-  /** What a new password must satisfy; undefined = nothing. */
+  /** Requirement for new passwords; undefined = none. */
   passwordRule: PasswordRule | undefined
-  /** What new passwords are kept as. */
+  /** Algorithm for new passwords. */
   hashing: NewPasswordAlgorithm = SHA256
-  /** Users that may only come from this machine. */
+  /** Users that may connect from this machine only. */
   loopbackOnly: ReadonlySet<string>
-  /** Passwords that were right lately, as keyed digests: checking them again costs no memory-hard function. */
+  /** Keyed digests of recently verified passwords: verifying them again needs no memory-hard function. */
   private readonly verified = new Map<string, { readonly hash: string; readonly digest: Buffer }>()
   private readonly key = randomBytes(32)
-  /** Calculations that are under way. */
+  /** Verifications in progress. */
   private readonly verifying = new Map<string, Promise<boolean>>()
 
   constructor(journal: UserJournal | undefined, loopbackOnly: readonly string[]) {
@@ -101,7 +103,7 @@ export class Users {
     return this.byName.values()
   }
 
-  /** Makes or replaces a user; permissions stay. */
+  /** Creates or replaces a user; permissions are kept. */
   set(user: UserRecord): void {
     this.byName.set(user.name, user)
     this.verified.delete(user.name)
@@ -109,7 +111,7 @@ export class Users {
     this.watcher?.rightsChanged(user.name, undefined)
   }
 
-  /** False where there is none. */
+  /** False if there is none. */
   remove(name: string): boolean {
     if (!this.byName.delete(name)) return false
     this.verified.delete(name)
@@ -161,7 +163,7 @@ export class Users {
     this.watcher?.rightsChanged(user, vhost)
   }
 
-  /** @param exchange undefined = all of the vhost */
+  /** @param exchange undefined = all exchanges of the vhost */
   removeTopicPermissions(user: string, vhost: string, exchange?: string): boolean {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights === undefined) return false
@@ -184,7 +186,7 @@ export class Users {
     this.rights.get(user)?.delete(vhost)
   }
 
-  /** The vhost is gone, and everybody's rights in it. */
+  /** The vhost was deleted: removes all permissions in it. */
   vhostRemoved(vhost: string): void {
     for (const user of this.rights.keys()) this.forget(user, vhost)
   }
@@ -205,7 +207,7 @@ export class Users {
         for (const permission of topics.values()) yield { user, vhost, permission }
   }
 
-  /** undefined where the user has no business in that vhost. */
+  /** undefined if the user has no access to that vhost. */
   access(user: string, vhost: string): Access | undefined {
     const rights = this.rights.get(user)?.get(vhost)
     if (rights?.permission === undefined) return undefined
@@ -222,8 +224,8 @@ export class Users {
   }
 
   /**
-   * undefined where name, password or origin are refused; neither the caller nor the time it takes tells which.
-   * @throws AmqpError 506 where too many wait
+   * undefined if name, password or origin are refused; neither the result nor the time it takes reveals which.
+   * @throws AmqpError 506 if too many logins are waiting
    */
   async login(name: string, password: string, fromLoopback: boolean): Promise<UserRecord | undefined> {
     const user = this.byName.get(name)
@@ -231,14 +233,14 @@ export class Users {
       return fromLoopback || !this.loopbackOnly.has(name) ? user : undefined
     const matches = await this.verify(name, password, user?.password)
     if (user === undefined || !matches) return undefined
-    // The user was changed meanwhile: what is there now counts.
+    // The user was changed in the meantime: check against the new record.
     if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
     this.remember(name, user.password, password)
     return user
   }
 
-  /** The password was right lately, and still is. */
+  /** Whether this password was verified recently and is still valid. */
   knows(name: string, password: string): boolean {
     const user = this.byName.get(name)
     return user !== undefined && this.wasVerified(name, user.password, password)
@@ -248,7 +250,10 @@ export class Users {
     return createHmac('sha256', this.key).update(password).digest()
   }
 
-  /** A thousand clients that come at once with the same name and password cost one calculation, and its memory. */
+  /**
+   * Shared: a thousand clients that connect at once with the same name and password cost one computation and its
+   * memory.
+   */
   private verify(name: string, password: string, stored: PasswordHash | undefined): Promise<boolean> {
     const key = `${stored?.hash ?? ''} ${this.digest(password).toString('base64')} ${name}`
     let result = this.verifying.get(key)

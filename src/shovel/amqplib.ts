@@ -1,8 +1,8 @@
 /**
- * amqplib with contents that pass through as they are. By itself it reads headers as JavaScript's values and guesses types
- * when it writes them: numbers beyond 2^53 are rounded, 1.0 becomes an integer, octets that are not UTF-8 are lost. Here the
- * properties keep their octets too, and are written from them. This is a copy of the modules of its own: the program's
- * own amqplib, if it has one, stays what it is.
+ * amqplib, modified to pass contents through unchanged. The original decodes headers to JavaScript values and guesses
+ * types when it encodes them: numbers beyond 2^53 are rounded, 1.0 becomes an integer, and octets that are not UTF-8
+ * are lost. Here the properties keep their original octets and are written from them. Only a private copy of its
+ * modules is modified: the program's own amqplib, if there is one, is unaffected.
  */
 import type { EventEmitter } from 'node:events'
 import { dirname, join } from 'node:path'
@@ -10,13 +10,13 @@ import type { Duplex } from 'node:stream'
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
 import nodeRequire from '#require'
 
-/** The octets of flags and properties, as they stand in a content header. */
+/** The encoded flags and properties, as in a content header. */
 const RAW = Symbol('properties')
 
 const BASIC_PROPERTIES = 60
 const FRAME_HEADER = 2
 const FRAME_END = 0xce
-/** Class, weight and size of the body. */
+/** Octets of class, weight and body size. */
 const HEADER_PREFIX = 12
 
 export interface OpenFields {
@@ -26,7 +26,7 @@ export interface OpenFields {
   readonly locale: string
   readonly channelMax: number
   readonly frameMax: number
-  /** s; 0 = none, null = as the server says */
+  /** In seconds; 0 = none, null = as the server proposes */
   readonly heartbeat: number | null
   readonly maxFrameSize: number
   readonly virtualHost: string
@@ -40,7 +40,7 @@ interface RawConnection extends EventEmitter {
   readonly stream: Duplex
 }
 
-/** amqplib's ChannelModel, as far as it is used. */
+/** The part of amqplib's ChannelModel that is used. */
 export interface Client extends EventEmitter {
   readonly connection: RawConnection
   createConfirmChannel(): Promise<LinkChannel>
@@ -77,7 +77,7 @@ function headerFrame(channel: number, size: number, properties: Buffer): Buffer 
   return frame
 }
 
-/** Before the other modules take its functions. */
+/** Must run before the other modules import its functions. */
 function keepOctets(defs: Defs): void {
   const { decode, encodeProperties } = defs
   defs.decode = (id, octets) =>
@@ -106,7 +106,7 @@ function load(): Modules {
   }
 }
 
-/** Logs in over a stream that is connected. @throws the error of the handshake */
+/** Logs in over a connected stream. @throws the error of the handshake */
 export async function openClient(stream: Duplex, fields: OpenFields): Promise<Client> {
   modules ??= load()
   const connection = new modules.Connection(stream)
@@ -117,7 +117,7 @@ export async function openClient(stream: Duplex, fields: OpenFields): Promise<Cl
   return new ChannelModel(connection)
 }
 
-/** Flags and properties of a delivered message. */
+/** The encoded flags and properties of a delivered message. */
 export function propertiesOf(m: ConsumeMessage): Buffer {
   return (m.properties as unknown as { [RAW]: Buffer })[RAW]
 }
@@ -131,8 +131,8 @@ export interface Publication {
 }
 
 /**
- * @param settled on a confirm channel: called with null once the broker has it, with an error where it refuses it
- * @returns false where the channel's output is full, until `drain`
+ * @param settled on a confirm channel: called with null once the broker has confirmed, with an error on a nack
+ * @returns false if the channel's output buffer is full, until `drain`
  */
 export function publish(
   ch: LinkChannel,

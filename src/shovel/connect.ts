@@ -1,4 +1,4 @@
-/** Opens the connections of shovels, over the network or to the broker itself. */
+/** Opens the connections of shovels, over the network or to the local broker. */
 import { connect as connectPlain, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
@@ -18,7 +18,7 @@ import type { AmqpAddress } from './uri.ts'
 const FRAME_BYTES = 131_072
 const HEARTBEAT_S = 10
 
-/** May do everything, and publish what others have signed. */
+/** Has full permissions, and may publish messages with the user id of others. */
 const shovelItself: Principal = {
   name: 'none',
   tags: ['administrator', 'impersonator'],
@@ -30,10 +30,10 @@ const shovelItself: Principal = {
 export class LinkError extends Error {}
 
 /**
- * @param server of the broker itself, for an address without a host; undefined where there is none
- * @param name under which the connection is shown
- * @param signal gives it up while it is not open yet
- * @throws the error of the network, or of the login
+ * @param server of the local broker, for URIs without a host; undefined if there is none
+ * @param name of the connection, as shown to operators
+ * @param signal aborts the attempt
+ * @throws the network or login error
  */
 export async function openLink(
   a: AmqpAddress,
@@ -82,7 +82,7 @@ export async function openLink(
     return client
   } catch (error) {
     stream.destroy()
-    // The library does not read on where it expects connection.open-ok.
+    // The library does not process a connection.close that arrives in place of connection.open-ok.
     if (/^Expected ConnectionOpenOk; got <ConnectionClose/.test((error as Error).message))
       throw new LinkError(`NOT_ALLOWED - there is no vhost '${a.vhost}', or user '${user}' may not enter it`)
     throw error
@@ -136,7 +136,7 @@ function networkStream(
   })
 }
 
-/** Without a password: whoever may set the parameter is checked then. */
+/** Without a password: permission was checked when the parameter was set. */
 async function insideStream({ user, password }: AmqpAddress, server: Server | undefined): Promise<Duplex> {
   if (server === undefined) throw new LinkError('this node has no active broker at the moment')
   const { users } = server
@@ -155,7 +155,7 @@ async function insideStream({ user, password }: AmqpAddress, server: Server | un
   return own
 }
 
-/** As it is told in the log of the broker at the other end. */
+/** The connection name in the log of the remote broker. */
 export function linkName(shovel: string): string {
   return `Shovel ${shovel} on ${nodeName}`
 }

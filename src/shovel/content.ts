@@ -1,4 +1,7 @@
-/** What a shovel changes in a message: properties that it sets, headers that it adds. All else keeps its octets. */
+/**
+ * The changes of a shovel to a message: properties that it sets, headers that it adds. Everything else keeps its
+ * octets.
+ */
 import { type FieldEntry, FieldTable, type FieldValue, fieldEntry } from '../protocol/field-table.ts'
 import { FrameWriter } from '../protocol/frame-writer.ts'
 import { decodeProperties, encodeProperties, type Properties } from '../protocol/generated/properties.ts'
@@ -6,21 +9,21 @@ import { textOctets } from '../util/octet-text.ts'
 
 export const SHOVELLED = 'x-shovelled'
 const TIMESTAMP = 'x-shovelled-timestamp'
-/** Where a message is in the stream that it was read from: of no meaning elsewhere. */
+/** The offset in the source stream, which has no meaning elsewhere. */
 export const STREAM_OFFSET = 'x-stream-offset'
 
 export interface Changes {
   readonly properties: Properties
-  /** Of one more entry in front of `x-shovelled`; undefined = none. */
+  /** An entry to prepend to `x-shovelled`; undefined = none. */
   readonly forwarded: FieldTable | undefined
-  /** In s since 1970; undefined = none. */
+  /** In seconds since 1970; undefined = none. */
   readonly timestamp: number | undefined
   readonly withoutOffset: boolean
 }
 
 /**
- * @param raw flags and properties as they came
- * @throws AmqpError where they are none
+ * @param raw encoded flags and properties as received
+ * @throws AmqpError if they are malformed
  */
 export function changedProperties(
   raw: Buffer,
@@ -50,7 +53,7 @@ function withForwarded(headers: FieldTable, forwarded: FieldTable): FieldTable {
   return withHeader(headers, fieldEntry(SHOVELLED, value))
 }
 
-/** All as texts, as RabbitMQ has them. */
+/** All values as strings, as in RabbitMQ. */
 export function textTable(fields: Readonly<Record<string, string | undefined>>): FieldTable {
   return FieldTable.of(
     Object.entries(fields).flatMap(([name, v]) =>

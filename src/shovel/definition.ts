@@ -1,4 +1,4 @@
-/** What a parameter `shovel` says: read, and refused in RabbitMQ's words where it is wrong. */
+/** Validates and parses a parameter `shovel`, with RabbitMQ's error texts. */
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
@@ -19,12 +19,12 @@ export interface ShovelDefinition {
     readonly exchange: string | undefined
     readonly exchangeKey: string
     readonly prefetch: number
-    /** Messages after which it ends; `queue-length`: those that were there at its start. */
+    /** Number of messages after which it ends; `queue-length`: the length of the queue at the start. */
     readonly deleteAfter: 'never' | 'queue-length' | number
     readonly consumerArguments: PlainTable
-    /** Nothing is declared. */
+    /** Declares nothing. */
     readonly predeclared: boolean
-    /** One by one, without a consumer: a queue with auto-delete outlives that. Leveret's own. */
+    /** Uses basic.get instead of a consumer, so that an auto-delete queue is not deleted. A Leveret extension. */
     readonly basicGet: boolean
   }
   readonly destination: {
@@ -37,15 +37,15 @@ export interface ShovelDefinition {
     readonly addForwardHeaders: boolean
     readonly addTimestampHeader: boolean
     readonly predeclared: boolean
-    /** What no queue takes is kept at the source, and the session fails. Leveret's own. */
+    /** A message that is not routed to a queue stays at the source, and the session fails. A Leveret extension. */
     readonly mandatory: boolean
   }
   readonly ackMode: AckMode
-  /** s until the next attempt; 0 = none. */
+  /** Seconds until the next attempt; 0 = no reconnection. */
   readonly reconnectDelay: number
 }
 
-/** Returns what is wrong. */
+/** Returns the errors found. */
 type Check = (name: string, value: unknown) => readonly string[]
 
 const PREFETCH = 1000
@@ -104,7 +104,7 @@ const propertyChecks: Readonly<Record<string, Check>> = {
 
 const properties: Check = (n, v) => (isEmptyList(v) ? [] : members(n, v, propertyChecks, []))
 
-/** Whether whoever sets the parameter may go to that vhost of this broker. */
+/** Whether the user who sets the parameter has access to that vhost of this broker. */
 export type MayEnter = (vhost: string) => { readonly user: string; readonly allowed: boolean }
 
 function uriCheck(mayEnter: MayEnter | undefined): Check {
@@ -167,7 +167,7 @@ function checksFor(mayEnter: MayEnter | undefined): Record<string, Check> {
   }
 }
 
-/** What some tools write for an empty table. */
+/** Some tools write an empty table as an empty list. */
 function isEmptyList(v: unknown): boolean {
   return Array.isArray(v) && v.length === 0
 }
@@ -192,7 +192,7 @@ function members(
   return [...missing, ...(unknown.length > 0 ? [`Unrecognised terms [${shown}] in ${name}`] : []), ...wrong]
 }
 
-/** What goes together and what does not. */
+/** Checks which keys may be combined. */
 function combinations(d: Json): string[] {
   const both = (a: string, b: string): boolean => d[a] !== undefined && d[b] !== undefined
   const out: string[] = []
@@ -210,7 +210,7 @@ function combinations(d: Json): string[] {
 }
 
 /**
- * @param mayEnter undefined where it is not to be checked, as in a file of definitions
+ * @param mayEnter undefined if access is not to be checked, as for a definitions file
  * @throws InvalidRequest
  */
 export function checkShovel(name: string, value: unknown, mayEnter?: MayEnter): void {
@@ -248,7 +248,7 @@ function publishProperties(v: unknown): Properties {
   }
 }
 
-/** Of a value that has been checked. */
+/** The value must have been checked. */
 export function parseShovel(value: unknown): ShovelDefinition {
   const d = value as Json
   const text = (k: string): string | undefined => d[k] as string | undefined

@@ -1,10 +1,10 @@
-/** Two streams in this process, each of which reads what is written to the other. */
+/** A pair of connected in-process streams: each reads what is written to the other. */
 import { Duplex } from 'node:stream'
 import { soon } from '../util/timers.ts'
 
 class Side extends Duplex {
   other: Side | undefined
-  /** The other side's write that waits until this one is read. */
+  /** Completes the other side's write once this side is read. */
   private waiting: (() => void) | undefined
 
   constructor() {
@@ -18,7 +18,7 @@ class Side extends Duplex {
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    // Not within the writer's turn: neither side expects to be called back by its own write.
+    // Not synchronously: neither side expects a callback during its own write.
     soon(() => {
       const other = this.other as Side
       if (other.destroyed) done()

@@ -1,4 +1,4 @@
-/** JSON's values as RabbitMQ prints them in its texts of what is wrong. */
+/** Formats JSON values the way RabbitMQ prints them in error texts. */
 export function erlangTerm(v: unknown): string {
   if (typeof v === 'string') return `<<${JSON.stringify(v)}>>`
   if (v === null || typeof v !== 'object') return v === null ? 'null' : String(v)

@@ -1,4 +1,4 @@
-/** The files that an address names: whoever sets it may name anything, a device or a pipe that never ends among them. */
+/** Reads the files named in a URI, which may be anything, including a device or a pipe that never ends. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { ConnectionOptions } from 'node:tls'
@@ -20,7 +20,7 @@ export async function connectionOptions(tls: AddressTls): Promise<ConnectionOpti
 
 async function contentOf(path: string | undefined): Promise<Buffer | undefined> {
   if (path === undefined) return undefined
-  // A pipe that nobody writes to would hold one of the threads that read files.
+  // A blocking open of a pipe without a writer would occupy one of the threads that read files.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const stat = await file.stat()

@@ -1,4 +1,4 @@
-/** One run of a shovel: two connections, from the first message until something ends. */
+/** One run of a shovel over two connections, from the first message until either end fails or the work is done. */
 import type { ConsumeMessage } from 'amqplib'
 import type { Server } from '../connection/server.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
@@ -14,21 +14,21 @@ export interface SessionHost {
   readonly vhost: string
   readonly name: string
   readonly clusterName: string
-  /** Of the broker itself, for addresses without a host. */
+  /** The local broker, for URIs without a host. */
   readonly server: Server | undefined
   random(): number
 }
 
-/** `finished`: as many messages as wanted have been moved. */
+/** `finished`: the requested number of messages has been moved. */
 export type SessionEnd = 'finished' | 'stopped'
 
 const NOT_FOUND = 404
-/** ms for the other end to say that it has heard of the end. */
+/** ms to wait for the peer to acknowledge a close. */
 const CLOSE_MS = 5000
-/** ms until the next look into a queue that is empty, or for confirms. */
+/** Polling interval in ms for an empty queue, or for confirms. */
 const FETCH_MS = 10
 
-/** What is waited for, or has gone, or takes too long. */
+/** Waits for the close, ignoring errors, but no longer than the timeout. */
 async function inTime(close: () => PromiseLike<unknown> | undefined): Promise<void> {
   const late = new AbortController()
   const ignored = (async () => await close())().catch(() => {})
@@ -52,10 +52,10 @@ export class Session {
   private readonly clients: Client[] = []
   private readonly abort = new AbortController()
   private readonly settlements = new Settlements((tag) => this.acknowledge(tag))
-  /** Messages until the end; Infinity = none. */
+  /** Messages left to move; Infinity = no limit. */
   private remaining = Number.POSITIVE_INFINITY
   private remainingUnsent = Number.POSITIVE_INFINITY
-  /** The destination takes nothing: an alarm, or its socket is full. */
+  /** The destination accepts nothing, because of an alarm or a full socket. */
   private blocked = false
   private full = false
   private readonly pending: ConsumeMessage[] = []
@@ -66,7 +66,7 @@ export class Session {
   private readonly changes: boolean
   private readonly withoutOffset: boolean
   private failure: Error | undefined
-  /** From then on nothing counts as taken: the confirm of what came back is the next one. */
+  /** From then on no message counts as accepted: the next confirm belongs to the returned message. */
   private returned = false
 
   constructor(definition: ShovelDefinition, host: SessionHost) {
@@ -89,12 +89,12 @@ export class Session {
     this.ended.catch(() => {})
   }
 
-  /** Resolves when messages are on their way. @throws what keeps them from it */
+  /** Resolves when the shovel is running. @throws the error that prevents it */
   async start(): Promise<void> {
     try {
       await this.begin()
     } catch (error) {
-      // What waits on a channel fails before its connection says why.
+      // Pending channel operations fail before their connection reports the reason.
       await nextTurn()
       throw this.failure ?? error
     }
@@ -132,7 +132,7 @@ export class Session {
     await this.consume(queue, from)
   }
 
-  /** Resolves at the end. @throws what has gone wrong */
+  /** Resolves at the end. @throws the error that ended it */
   whenEnded(): Promise<SessionEnd> {
     return this.ended
   }
@@ -142,10 +142,10 @@ export class Session {
     this.end('stopped')
   }
 
-  /** What is not acknowledged goes back to the source's queue. */
+  /** Unacknowledged messages are requeued at the source. */
   async close(): Promise<void> {
     this.settlements.flush()
-    // In the order of the channel: the end of the connection would come in front of acknowledgements that wait.
+    // Channel first: closing the connection would overtake pending acknowledgements.
     await inTime(() => this.source?.close())
     await Promise.all(this.clients.map((c) => closeClient(c)))
   }
@@ -164,7 +164,7 @@ export class Session {
     }
   }
 
-  /** One of the addresses, whichever. */
+  /** Connects to one of the URIs, chosen at random. */
   private async open(uris: readonly AmqpAddress[], chosen: (a: AmqpAddress) => void): Promise<Client> {
     const address = uris[Math.floor(this.host.random() * uris.length)] as AmqpAddress
     chosen(address)
@@ -178,12 +178,12 @@ export class Session {
   private async channel(client: Client, confirms: boolean): Promise<LinkChannel> {
     const ch = confirms ? await client.createConfirmChannel() : await client.createChannel()
     ch.on('error', (error: Error) => this.fail(error))
-    // Where the whole connection ends it says why, right behind the ends of its channels.
+    // If the whole connection closes, it reports the reason right after its channels have closed.
     ch.on('close', () => soon(() => this.fail(new LinkError('the channel was closed'))))
     return ch
   }
 
-  /** On a channel of its own, which a queue that is not there closes. */
+  /** Uses a separate channel, which is closed if the queue does not exist. */
   private async ensure(
     client: Client,
     passive: (ch: LinkChannel) => PromiseLike<unknown>,
@@ -223,7 +223,7 @@ export class Session {
       )
   }
 
-  /** Returns the queue to consume from. */
+  /** Returns the name of the queue to consume from. */
   private async declareSource(client: Client, from: LinkChannel): Promise<string> {
     const { queue, queueArguments, exchange = '', exchangeKey, predeclared } = this.definition.source
     if (queue !== undefined) {
@@ -265,7 +265,7 @@ export class Session {
       const isFull = this.pending.length > 0 || this.settlements.waiting >= Math.max(prefetch, 1)
       const m = isFull ? undefined : await from.get(queue)
       if (m === false && deleteAfter === 'queue-length') {
-        // Somebody else has taken the rest.
+        // Another consumer has taken the rest.
         this.remaining -= this.remainingUnsent
         this.remainingUnsent = 0
         if (this.remaining === 0) this.end('finished')
@@ -297,7 +297,7 @@ export class Session {
   }
 
   private forward(m: ConsumeMessage): void {
-    // More than is wanted: it goes back at the end.
+    // Beyond the requested number: it is requeued at the end.
     if (this.remainingUnsent === 0) return
     const { destination, ackMode } = this.definition
     const tag = m.fields.deliveryTag
@@ -328,7 +328,7 @@ export class Session {
   }
 
   private answered(tag: number, error: Error | null): void {
-    // The end of the channel answers everything with an error: what is open goes back by itself.
+    // When the channel closes every pending publish fails: unacknowledged messages are requeued automatically.
     if (this.returned || (error !== null && error.message !== 'message nacked')) return
     if (error !== null) this.source?.nack({ fields: { deliveryTag: tag } } as ConsumeMessage)
     this.settlements.settled(tag, error === null)

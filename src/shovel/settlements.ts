@@ -1,15 +1,15 @@
-/** Acknowledges at the source what the destination has, in as few frames as the order of the answers allows. */
+/** Acknowledges at the source what the destination has confirmed, in as few frames as the order of confirms allows. */
 import { soon } from '../util/timers.ts'
 
 export class Settlements {
-  /** Delivery tags that wait for an answer, in their order. */
+  /** Delivery tags that await a confirm, in order. */
   private readonly open: number[] = []
-  /** Whether it is to be acknowledged. */
+  /** Settled tags; true = to be acknowledged. */
   private readonly answered = new Map<number, boolean>()
   private scheduled = false
   private readonly acknowledge: (tag: number) => void
 
-  /** @param acknowledge all up to that tag */
+  /** @param acknowledge acknowledges all deliveries up to that tag */
   constructor(acknowledge: (tag: number) => void) {
     this.acknowledge = acknowledge
   }
@@ -22,7 +22,7 @@ export class Settlements {
     this.open.push(tag)
   }
 
-  /** @param taken false where it has been given back to the source */
+  /** @param taken false if the message has been rejected back to the source */
   settled(tag: number, taken: boolean): void {
     this.answered.set(tag, taken)
     if (this.scheduled) return
@@ -30,7 +30,7 @@ export class Settlements {
     soon(() => this.flush())
   }
 
-  /** What has been answered without a gap. */
+  /** Acknowledges the settled deliveries up to the first gap. */
   flush(): void {
     this.scheduled = false
     let count = 0

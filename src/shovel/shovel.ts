@@ -1,4 +1,4 @@
-/** A shovel: sessions one after the other, until it is done or its parameter goes. */
+/** A shovel: runs sessions one after the other until it is done or its parameter is removed. */
 import type { Logger } from '../util/logger.ts'
 import { now, startTimer, stopTimer, type Timeout } from '../util/timers.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
@@ -9,11 +9,11 @@ export type ShovelState = 'starting' | 'running' | 'terminated'
 
 export interface ShovelStatus {
   readonly state: ShovelState
-  /** Since when, in ms since 1970. */
+  /** Time of the last state change, in ms since 1970. */
   readonly since: number
-  /** Why it has ended, or does not begin. */
+  /** Why it has ended or cannot start. */
   readonly reason: string | undefined
-  /** While it is running: RabbitMQ's fields. */
+  /** While it is running: the fields that RabbitMQ reports. */
   readonly details: Readonly<Record<string, unknown>>
 }
 
@@ -32,8 +32,8 @@ export class Shovel {
   private readonly running: Promise<void>
 
   /**
-   * @param value of the parameter, checked
-   * @param whenDone it has moved as much as it was to
+   * @param value of the parameter, already checked
+   * @param whenDone called when it has moved the requested number of messages
    */
   constructor(value: unknown, host: SessionHost, logger: Logger, whenDone: () => void) {
     this.definition = parseShovel(value)
@@ -66,7 +66,7 @@ export class Shovel {
     }
   }
 
-  /** Whether it is over. */
+  /** Returns whether the shovel is done. */
   private async runOnce(): Promise<boolean> {
     const session = new Session(this.definition, this.host)
     this.session = session

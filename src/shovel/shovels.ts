@@ -1,4 +1,4 @@
-/** The shovels of a broker: one for each parameter of that kind, as long as the broker is open. */
+/** The shovels of a broker: one for each parameter `shovel`, while the broker is open. */
 import { randomInt } from 'node:crypto'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
@@ -12,10 +12,10 @@ const RANDOM_STEPS = 2 ** 32
 interface Entry {
   readonly vhost: string
   readonly name: string
-  /** As it was when it began. */
+  /** The parameter with which it was started. */
   readonly parameter: Parameter
   readonly shovel: Promise<Shovel>
-  /** Why it could not even be loaded. */
+  /** Why its module could not be loaded. */
   failure: string | undefined
 }
 
@@ -25,12 +25,12 @@ export class Shovels {
   private readonly model: Model
   private readonly server: Server
   private readonly entries = new Map<string, Entry>()
-  /** Known as soon as it is loaded. */
+  /** Shovels whose module has been loaded. */
   private readonly loaded = new Map<string, Shovel>()
   private readonly stopping = new Set<Promise<void>>()
   private isOpen = false
 
-  /** @param server the broker's own, for addresses without a host */
+  /** @param server of this broker, for URIs without a host */
   constructor(model: Model, server: Server) {
     this.model = model
     this.server = server
@@ -39,13 +39,13 @@ export class Shovels {
     })
   }
 
-  /** From now on: the broker has what its store and its settings hold. */
+  /** Starts the shovels once the broker has restored its store and applied its settings. */
   open(): void {
     this.isOpen = true
     this.adjust()
   }
 
-  /** Starts, stops and restarts what the parameters ask for. */
+  /** Starts, stops and restarts shovels to match the parameters. */
   adjust(): void {
     if (!this.isOpen) return
     for (const p of this.model.parameters.list()) if (p.component === SHOVEL) this.adjustOne(p)
@@ -75,7 +75,7 @@ export class Shovels {
       random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
     }
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
-    // Only now: amqplib is loaded with it.
+    // Loaded on demand, because it loads amqplib.
     const shovel = import('./shovel.ts').then((m) => new m.Shovel(value, host, model.logger, done))
     const entry: Entry = { vhost, name, parameter, shovel, failure: undefined }
     this.entries.set(key, entry)
@@ -98,7 +98,7 @@ export class Shovels {
     void stopped.finally(() => this.stopping.delete(stopped))
   }
 
-  /** False where there is none. */
+  /** False if there is none. */
   restart(vhost: string, name: string): boolean {
     const key = keyOf({ vhost, name })
     const entry = this.entries.get(key)
@@ -108,7 +108,7 @@ export class Shovels {
     return true
   }
 
-  /** False where there is none. */
+  /** False if there is none. */
   delete(vhost: string, name: string): boolean {
     const p = { vhost, component: SHOVEL, name }
     const isThere = this.model.parameters.has(p)
@@ -116,7 +116,7 @@ export class Shovels {
     return isThere
   }
 
-  /** As RabbitMQ's API shows them. */
+  /** In the format of RabbitMQ's API. */
   list(vhosts: ReadonlySet<string>): Record<string, unknown>[] {
     this.adjust()
     return [...this.entries]
@@ -148,7 +148,7 @@ function notLoaded(reason: string | undefined): ShovelStatus {
   return { state: reason === undefined ? 'starting' : 'terminated', since: 0, reason, details: {} }
 }
 
-/** RabbitMQ's form: `2026-11-26 9:05:00`, in UTC. */
+/** RabbitMQ's format: `2026-11-26 9:05:00`, in UTC. */
 function timestampOf(ms: number): string {
   const [day, time = ''] = new Date(ms).toISOString().split('T')
   return `${day} ${time.slice(0, 8).replace(/^0/, '')}`

@@ -1,11 +1,11 @@
-/** AMQP addresses in RabbitMQ's form: `amqp://`, without a host, is the broker itself. */
+/** AMQP URIs in RabbitMQ's form: `amqp://`, without a host, is the local broker. */
 
 import { isIP } from 'node:net'
 
 export interface AmqpAddress {
-  /** As it may be shown: without user and password. */
+  /** For display: without user and password. */
   readonly shown: string
-  /** undefined = the broker that the shovel is in. */
+  /** undefined = the broker that runs the shovel. */
   readonly host: string | undefined
   readonly port: number
   readonly tls: AddressTls | undefined
@@ -13,14 +13,14 @@ export interface AmqpAddress {
   readonly user: string | undefined
   readonly password: string | undefined
   readonly mechanism: 'PLAIN' | 'AMQPLAIN' | 'EXTERNAL'
-  /** s; undefined = 10 */
+  /** In seconds; undefined = 10 */
   readonly heartbeat: number | undefined
   readonly channelMax: number
-  /** ms for TCP, TLS and the login. */
+  /** Timeout in ms for TCP, TLS and the login. */
   readonly timeoutMs: number
 }
 
-/** Files are read when it connects. */
+/** The files are read on connecting. */
 export interface AddressTls {
   readonly cacertfile: string | undefined
   readonly certfile: string | undefined
@@ -106,7 +106,7 @@ function tlsOf(options: URLSearchParams, host: string | undefined): AddressTls {
     keyfile: options.get('keyfile') ?? undefined,
     passphrase: options.get('password') ?? undefined,
     servername: servername === 'disable' ? undefined : servername,
-    // As RabbitMQ's client: nothing is checked unless it is asked for.
+    // Like RabbitMQ's client: certificates are verified only on request.
     rejectUnauthorized: options.get('verify') === 'verify_peer',
   }
 }

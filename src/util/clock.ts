@@ -1,4 +1,4 @@
-/** Time, injected so that tests decide how it passes. */
+/** Time, injected so that tests can control it. */
 import { charged, type Owner } from './owner.ts'
 import { elapsed, now, soon, startTimer, stopTimer, type Timeout } from './timers.ts'
 
@@ -9,17 +9,17 @@ export interface Timer {
 export interface Clock {
   /** ms since 1970 */
   now(): number
-  /** ms since some moment; never runs backwards. */
+  /** ms since an arbitrary moment; monotonic. */
   elapsed(): number
   after(ms: number, action: () => void): Timer
-  /** Runs the action once the input that is waiting now has been handled. */
+  /** Runs the action after the pending input has been handled. */
   defer(action: () => void): void
 }
 
-/** The longest delay that Node's timers take, in ms. */
+/** The longest delay that Node's timers support, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** Nobody is charged with what its timers throw: they go to whoever asks for a clock by `clockOf`. */
+/** Exceptions from its timers are charged to no owner: use `clockOf` to get a clock with one. */
 export const systemClock: Clock = {
   now,
   elapsed,
@@ -35,12 +35,12 @@ export const systemClock: Clock = {
   defer: soon,
 }
 
-/** Resolves when that time has passed. */
+/** Resolves after that time. */
 export function pauseOn(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
 }
 
-/** The same time for one owner, who is charged with what its timers throw. */
+/** The same clock for one owner, to whom exceptions from its timers are charged. */
 export function clockOf(owner: Owner, clock: Clock): Clock {
   return {
     now: () => clock.now(),

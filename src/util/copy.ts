@@ -1,10 +1,10 @@
 // hot: per message
-/** Below this many octets a loop beats the call into TypedArray.prototype.set (measured on Node 20). */
+/** Below this many octets a loop is faster than a call to TypedArray.prototype.set (measured on Node 20). */
 const LOOP_BYTES_MAX = 32
 
 /**
  * Copies `from[start, end)` to `to` at `at`. Both must be plain Uint8Arrays: `subarray` of a Buffer costs twice as
- * much, for the sake of its species.
+ * much, because it looks up the species constructor.
  */
 export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
   if (end - start < LOOP_BYTES_MAX) {

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli), as iSCSI and ext4 use it: reflected polynomial 0x82f63b78. Sixteen octets a step, with a table
- * for each; about 2 GB/s, which is a third of what zlib's CRC-32 does in native code, on every version of Node.
+ * CRC-32C (Castagnoli), as used by iSCSI and ext4: reflected polynomial 0x82f63b78. Processes sixteen octets a step,
+ * with a table for each; about 2 GB/s, a third of the speed of zlib's native CRC-32, but available on every version of
+ * Node.
  */
 const POLYNOMIAL = 0x82f63b78
 const SLICES = 16
@@ -21,7 +22,7 @@ function makeTable(): Int32Array {
   return t
 }
 
-/** The checksum of that part, as an unsigned number. `before` is that of what stands in front of it. */
+/** The checksum of that range, as an unsigned number. `before` is the checksum of the data that precedes it. */
 export function crc32c(b: Uint8Array, start = 0, end = b.length, before = 0): number {
   const t = table
   let c = ~before

@@ -1,10 +1,10 @@
-/** What the broker and its commands both have to know of the data folder. */
+/** What the broker and its commands share about the data folder. */
 
-/** The environment variable that names the folder. */
+/** The environment variable that sets the folder. */
 export const DATA_DIR_VARIABLE = 'LEVERET_DATA_DIR'
 
-/** The folder where nobody names one, below the working folder. */
+/** The default folder, relative to the working directory. */
 export const DEFAULT_DATA_DIR = 'leveret-data'
 
-/** The socket in the folder over which commands reach the broker. */
+/** The socket in the folder through which commands reach the broker. */
 export const CONTROL_SOCKET = 'control.sock'

@@ -1,30 +1,30 @@
 /**
- * File descriptors are few and everything needs them: the store when it maps its file anew, modules, workers,
- * certificates. Sockets never get the last ones: a server that is guarded here turns connections away before that, or
- * closes one that is of no use yet.
+ * Manages file descriptors, which are scarce and needed everywhere: by the store when it remaps its file, by modules,
+ * workers and certificates. Sockets must never use up the last ones: a server guarded here rejects connections before
+ * that happens, or closes one that has not been put to use yet.
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Logger } from './logger.ts'
 import { now } from './timers.ts'
 
-/** ms between two lines of the log about connections that were turned away. */
+/** Minimum ms between two log entries about rejected connections. */
 const LOG_MS = 10_000
 
-/** Descriptors kept from sockets: a share of all, within bounds. */
+/** Descriptors withheld from sockets: a fraction of the limit, within bounds. */
 const RESERVE_SHARE = 1 / 16
 const RESERVE_MIN = 16
 const RESERVE_MAX = 64
 
-/** Connections that can be closed to make room for others. */
+/** Connections that may be closed to make room for others. */
 export interface Closable {
-  /** Since when the next one of them has been there, in ms; undefined = there is none. */
+  /** When the oldest of them was accepted, in ms; undefined = there is none. */
   readonly oldest: number | undefined
-  /** Closes it at once. */
+  /** Closes the oldest one immediately. */
   closeOldest(): void
 }
 
-/** Descriptors that the process may have open; undefined where the system does not tell. */
+/** The process's limit of open descriptors; undefined if the system does not report it. */
 export function descriptorLimit(): number | undefined {
   try {
     const line = readFileSync('/proc/self/limits', 'utf8').match(/^Max open files\s+(\d+)/m)
@@ -50,31 +50,31 @@ export class Descriptors {
   }
 
   /**
-   * From now on the server takes connections only while there are descriptors for other things too.
+   * From now on the server accepts connections only while enough descriptors remain for other purposes.
    *
    * @param max connections of the server
-   * @param reserved the share of the reserve that it may not touch: less than 1 for who comes to help
+   * @param reserved the fraction of the reserve that it must not touch: less than 1 for administrative access
    */
   guard(server: Server, max = Number.MAX_SAFE_INTEGER, reserved = 1): void {
-    // Node asks for this number before it makes a socket of a connection, and closes the connection beyond it.
+    // Node reads this property before it creates the socket of a connection, and closes connections above it.
     Object.defineProperty(server, 'maxConnections', {
       configurable: true,
       get: () => (this.hasRoom(Math.ceil(this.reserve * reserved)) ? max : -1),
     })
     server.on('drop', () => this.count('turnedAway'))
-    // A connection that could not be accepted; what keeps it from listening at all is told otherwise.
+    // A connection could not be accepted; errors that prevent listening at all are reported elsewhere.
     server.on('error', () => {
       if (server.listening) this.count('turnedAway')
     })
   }
 
-  /** @returns how to take them away again */
+  /** @returns a function that removes them again */
   add(closable: Closable): () => void {
     this.closables.add(closable)
     return () => this.closables.delete(closable)
   }
 
-  /** Asked for a connection that has its descriptor already. */
+  /** Called for a connection that already has its descriptor. */
   private hasRoom(reserve: number): boolean {
     if (lowestFree() < this.limit - reserve) return true
     let longest: Closable | undefined
@@ -101,7 +101,7 @@ export class Descriptors {
   }
 }
 
-/** Whether so many can be had just now. */
+/** Whether that many descriptors are available right now. */
 export function areFree(count: number): boolean {
   const open: number[] = []
   try {
@@ -115,7 +115,7 @@ export function areFree(count: number): boolean {
   }
 }
 
-/** The number that the next descriptor gets: the system hands out the lowest. Infinity where there is none. */
+/** The number of the next descriptor: the system assigns the lowest free one. Infinity if there is none. */
 function lowestFree(): number {
   try {
     const fd = openSync('/dev/null', 'r')

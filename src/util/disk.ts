@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 
-/** Octets free where that folder is. @throws the error of the system */
+/** Free disk space in octets on the volume of that folder. @throws the system error */
 export function freeOn(dir: string): number {
   const { bavail, bsize } = statfsSync(dir)
   return bavail * bsize

@@ -1,22 +1,22 @@
-/** Sets that are many and mostly small: with one member a set costs nothing beside it, with some an array. */
+/** Compact sets, for many sets that are mostly small: one member needs no extra memory, a few only an array. */
 
-/** In the order in which the members came. A member is neither an array nor a set. */
+/** In insertion order. A member must be neither an array nor a set. */
 export type Few<T extends object> = undefined | T | T[] | Set<T>
 
-/** Members of an array, at most: it is searched. */
+/** Maximum members of an array, which is searched linearly. */
 const ARRAY_MAX = 8
 
-/** @param item is not in it yet @returns what holds all of them: what was given may have changed */
+/** @param item must not be a member yet @returns the new set; the one passed in may have been modified */
 export function withItem<T extends object>(few: Few<T>, item: T): Few<T> {
   if (few === undefined) return item
   if (few instanceof Set) return few.add(item)
   if (!Array.isArray(few)) return [few, item]
-  // An array that has grown by one would have room for sixteen more.
+  // A copy, because growing an array by one would reserve room for sixteen more.
   const all = [...few, item]
   return all.length > ARRAY_MAX ? new Set(all) : all
 }
 
-/** Whatever is not in it changes nothing. */
+/** Returns the set unchanged if the item is not a member. */
 export function withoutItem<T extends object>(few: Few<T>, item: T): Few<T> {
   if (few === item) return undefined
   if (few instanceof Set) {

@@ -1,4 +1,4 @@
-/** Numbers in the order of their keys; equal keys in the order in which they were added. */
+/** A priority queue of numbers by key; equal keys come out in insertion order. */
 export class Heap {
   private keys: number[] = []
   private values: number[] = []
@@ -9,12 +9,12 @@ export class Heap {
     return this.keys.length
   }
 
-  /** The lowest key; only where size > 0. */
+  /** The lowest key; requires size > 0. */
   get firstKey(): number {
     return this.keys[0] as number
   }
 
-  /** The value with the lowest key; only where size > 0. */
+  /** The value with the lowest key; requires size > 0. */
   get firstValue(): number {
     return this.values[0] as number
   }
@@ -46,7 +46,7 @@ export class Heap {
     }
   }
 
-  /** Removes and returns the value with the lowest key; only where size > 0. */
+  /** Removes and returns the value with the lowest key; requires size > 0. */
   pop(): number {
     const value = this.values[0] as number
     this.swap(0, this.keys.length - 1)

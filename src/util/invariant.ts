@@ -1,6 +1,6 @@
 /**
- * What cannot happen unless the code is wrong. Cheap invariants are checked always; dear ones where the environment says
- * so, as the tests' does.
+ * Assertions about conditions that only a bug can violate. Cheap ones are always checked; expensive ones only if the
+ * environment variable is set, as it is in tests.
  */
 
 export class InvariantError extends Error {
@@ -12,5 +12,5 @@ export function invariant(holds: boolean, what: string): asserts holds {
   if (!holds) throw new InvariantError(what)
 }
 
-/** Whether invariants are checked that cost more than they look at. */
+/** Whether to check invariants whose check costs more than the operation itself. */
 export const checksDear = process.env['LEVERET_CHECKS'] === 'all'

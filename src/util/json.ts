@@ -1,2 +1,2 @@
-/** An object of JSON, of which nothing is known yet. */
+/** A JSON object whose members have not been validated. */
 export type Json = { [key: string]: unknown }

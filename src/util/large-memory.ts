@@ -1,17 +1,17 @@
 /**
- * Memory for large messages, used again and again: fresh memory of that size costs a page fault every 4 KiB, which is
- * more than copying the message.
+ * Reusable memory for large messages: freshly allocated memory costs a page fault every 4 KiB, which takes longer than
+ * copying the message.
  */
 const CLASS_BYTES = 64 * 1024
-/** Larger pieces are left to the garbage collector. */
+/** Larger buffers are left to the garbage collector. */
 const PIECE_BYTES_MAX = 4 * 1024 * 1024
-/** Octets kept for reuse. */
+/** Maximum octets kept for reuse. */
 const KEPT_BYTES_MAX = 16 * 1024 * 1024
 
 const kept = new Map<number, ArrayBuffer[]>()
 let keptBytes = 0
 
-/** Memory of at least that size, its length a multiple of four; its content is arbitrary. */
+/** Memory of at least that size; its length is a multiple of four, its content arbitrary. */
 export function takeMemory(bytes: number): ArrayBuffer {
   if (bytes < CLASS_BYTES || bytes > PIECE_BYTES_MAX) return fresh((bytes + 3) & ~3)
   const size = Math.ceil(bytes / CLASS_BYTES) * CLASS_BYTES
@@ -21,7 +21,7 @@ export function takeMemory(bytes: number): ArrayBuffer {
   return found
 }
 
-/** Nobody looks at this memory any more. */
+/** Returns memory that is no longer referenced. */
 export function giveMemoryBack(memory: ArrayBuffer): void {
   const size = memory.byteLength
   if (size % CLASS_BYTES !== 0 || size > PIECE_BYTES_MAX || keptBytes + size > KEPT_BYTES_MAX) return
@@ -31,7 +31,7 @@ export function giveMemoryBack(memory: ArrayBuffer): void {
   keptBytes += size
 }
 
-/** Nothing is kept for reuse any more. */
+/** Releases all memory kept for reuse. */
 export function forgetMemory(): void {
   kept.clear()
   keptBytes = 0

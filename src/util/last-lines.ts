@@ -1,11 +1,11 @@
-/** The last lines of the log, for those who ask the broker for them: wherever the log itself goes. */
+/** Keeps the last lines of the log for requests to the broker, independent of the log's destination. */
 import { LOG_LINES_BYTES_MAX, LOG_LINES_MAX } from '../limits.ts'
 
 export class LastLines {
   private lines: string[] = []
   private bytes = 0
 
-  /** One line with its line break, as pino writes them. */
+  /** Writes one line including its line break, as pino does. */
   write(line: string): void {
     this.lines.push(line.trimEnd())
     this.bytes += line.length
@@ -13,7 +13,7 @@ export class LastLines {
       this.bytes -= (this.lines.shift() as string).length + 1
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   last(count: number): readonly string[] {
     return this.lines.slice(Math.max(0, this.lines.length - count))
   }

@@ -1,9 +1,12 @@
-/** JSON as people write it by hand: with a byte order mark, comments, trailing commas or single quotes. */
+/** Reads hand-written JSON: with a byte order mark, comments, trailing commas or single quotes. */
 
-/** Characters, or octets, that are read leniently; reading is slow, and longer texts come from programs. */
+/**
+ * The maximum size that is read leniently, in characters or octets: the lenient parser is slow, and larger texts are
+ * generated.
+ */
 export const LENIENT_BYTES_MAX = 4 * 1024 * 1024
 
-/** Strict JSON is tried first, since it is read far quicker. @throws SyntaxError that says where */
+/** Tries strict JSON first, which is much faster. @throws SyntaxError with the position */
 export async function readJson(text: string): Promise<unknown> {
   const plain = text.replace(/^\uFEFF/, '')
   try {

@@ -3,8 +3,8 @@ import type { ListenOptions, Server } from 'node:net'
 import { hearErrorsOfServer } from './sockets.ts'
 
 /**
- * Resolves once the server listens.
- * @param onError what goes wrong later, such as accepting a connection
+ * Resolves once the server is listening.
+ * @param onError called for later errors, such as a failed accept
  * @throws the error of listen, such as EADDRINUSE, or for a path that is too long
  */
 export async function listen(

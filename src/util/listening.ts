@@ -1,10 +1,10 @@
-/** Sockets that listen, as they really do. */
+/** The sockets that are actually listening. */
 import type { AddressInfo, Server } from 'node:net'
 
 export interface Listening {
-  /** RabbitMQ's names. */
+  /** RabbitMQ's protocol names. */
   readonly protocol: 'amqp' | 'amqp/ssl' | 'http' | 'https' | 'http/prometheus' | 'https/prometheus'
-  /** `::` stands for IPv4 too. */
+  /** `::` includes IPv4. */
   readonly address: string
   readonly port: number
 }
@@ -16,13 +16,13 @@ export function listeningAt(protocol: Listening['protocol'], server: Server): Li
 
 const SCHEMES = { amqp: 'amqp', 'amqp/ssl': 'amqps', http: 'http', https: 'https' } as const
 
-/** As an address that a client could be given, but for an address that stands for all. */
+/** A URL that clients can use, except that a wildcard address is kept. */
 export function urlOf({ protocol, address, port }: Listening, path: string): string {
   const scheme = SCHEMES[protocol.replace('/prometheus', '') as keyof typeof SCHEMES]
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}${path}`
 }
 
-/** One line with all of them; what is spoken there is named where its scheme does not say. */
+/** One line that lists all of them; the service is named unless the URL scheme implies it. */
 export function listeningText(all: readonly Listening[], paths: { http: string; metrics: string }): string {
   return all
     .map((l) => {

@@ -1,25 +1,25 @@
 /**
- * Node opens all the files that modules import at once, each with a descriptor. Where those are few, as many modules as
- * the broker has do not load that way: they are loaded one after the other, each after what it imports.
+ * Loads modules one by one. Node opens all files that modules import at once, each with a descriptor; with a low limit
+ * of descriptors the broker's many modules cannot be loaded that way, so each is loaded after its imports.
  */
 import { readFileSync } from 'node:fs'
 import { descriptorLimit } from './descriptors.ts'
 
-/** The limit of descriptors up to which that is done. */
+/** Limit of descriptors up to which modules are loaded one by one. */
 const FEW = 512
 const IMPORT = /^(?:import|export)\b[^'"=;]*['"](\.\.?\/[^'"]+\.js)['"]/gm
 
 let folder: URL | undefined
 
-/** The program's modules are in that folder, a URL that ends with a slash. */
+/** Sets the folder of the program's modules, a URL that ends with a slash. */
 export function loadFrom(url: URL): void {
   if ((descriptorLimit() ?? Number.POSITIVE_INFINITY) <= FEW) folder = url
 }
 
 /**
- * Loads what the module needs, and the module, where descriptors are few.
+ * Loads the module's imports and the module itself one by one if descriptors are scarce.
  * @param name of its file in the program's folder, without extension
- * @throws the error of a module that does not load
+ * @throws the error of a module that fails to load
  */
 export async function loadGently(name: string): Promise<void> {
   if (folder === undefined) return

@@ -1,6 +1,6 @@
 import { withoutPassword, withoutPasswords } from './without-passwords.ts'
 
-/** The part of pino that the broker uses; tests and embedders may give another. */
+/** The subset of pino that the broker uses; tests and embedding programs may supply their own logger. */
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
@@ -8,7 +8,7 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
-/** Shows no passwords of addresses, whoever writes a line. */
+/** Removes the passwords of URLs from all log entries. */
 export function discreet(logger: Logger): Logger {
   const line =
     (level: keyof Logger) =>
@@ -17,7 +17,7 @@ export function discreet(logger: Logger): Logger {
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
 }
 
-/** One for each category of RabbitMQ's `log.<category>.level`; `other` has the rest. */
+/** One logger for each category of RabbitMQ's `log.<category>.level`; `other` is for everything else. */
 export interface Loggers {
   readonly other: Logger
   readonly connection: Logger

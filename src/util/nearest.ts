@@ -1,9 +1,9 @@
-/** The name that somebody may have meant. */
+/** Suggests the name that was probably meant. */
 
-/** Letters that are wrong, missing or too many, at most, for a name of that length. */
+/** Maximum edit distance for a name of that length. */
 const distanceMax = (length: number): number => (length <= 4 ? 1 : length <= 8 ? 2 : 3)
 
-/** undefined where none is near. */
+/** undefined if no name is close enough. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const plain = (s: string): string => s.toLowerCase().replace(/[-_]/g, '')
   const wanted = plain(given)
@@ -18,7 +18,7 @@ export function nearest(given: string, names: readonly string[]): string | undef
   return best?.name
 }
 
-/** Levenshtein's. */
+/** The Levenshtein distance. */
 export function editDistance(a: string, b: string): number {
   let before = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

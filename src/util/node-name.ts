@@ -1,4 +1,4 @@
 import { hostname } from 'node:os'
 
-/** As RabbitMQ names nodes. */
+/** Follows RabbitMQ's naming of nodes. */
 export const nodeName = `leveret@${hostname()}`

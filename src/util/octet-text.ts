@@ -1,16 +1,16 @@
 /**
- * Names, keys and header strings are octets; inside they are texts that keep every octet. What is UTF-8 reads as such;
- * each octet that is not stands as a lone surrogate, U+DC80 to U+DCFF for 0x80 to 0xFF, and becomes that octet again on
- * the way out. Different octets are different texts.
+ * Names, keys and header strings are octets on the wire; internally they are JavaScript strings that preserve every
+ * octet. Valid UTF-8 is decoded as such; each other octet 0x80 to 0xFF becomes a lone surrogate, U+DC80 to U+DCFF, and
+ * is converted back when it is encoded. Different octets yield different strings.
  */
 
-/** Octets of a short string: its length is one octet. */
+/** Maximum octets of a short string, whose length is a single octet. */
 export const SHORT_STRING_BYTES_MAX = 255
 
-/** Octets of UTF-8 that one UTF-16 code unit takes, at most. */
+/** Maximum octets of UTF-8 per UTF-16 code unit. */
 const UNIT_BYTES_MAX = 3
 
-/** Something has no form on the wire: nothing is cut or wrapped silently. */
+/** A value that cannot be represented on the wire: nothing is truncated or wrapped silently. */
 export class EncodeError extends RangeError {
   override readonly name = 'EncodeError'
 }
@@ -32,14 +32,14 @@ export function fitsShortString(text: string): boolean {
   return text.length * UNIT_BYTES_MAX <= SHORT_STRING_BYTES_MAX || octetLength(text) <= SHORT_STRING_BYTES_MAX
 }
 
-/** Without the length in front. @throws EncodeError above 255 octets */
+/** Without the length prefix. @throws EncodeError above 255 octets */
 export function shortString(text: string): Buffer {
   const b = textOctets(text)
   if (b.length <= SHORT_STRING_BYTES_MAX) return b
   throw new EncodeError(`a short string holds ${SHORT_STRING_BYTES_MAX} octets, not ${b.length}`)
 }
 
-/** The text as far as it fits into so many octets; no character is cut in two. */
+/** Truncates the text to that many octets without splitting a character. */
 export function cutToOctets(text: string, max: number): string {
   const b = textOctets(text)
   if (b.length <= max) return text
@@ -71,7 +71,7 @@ function unescaped(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Octets of the UTF-8 character at `at`; 0 where none is. */
+/** Length in octets of the UTF-8 character at `at`; 0 if there is no valid one. */
 function characterBytes(b: Buffer, at: number, end: number): number {
   const first = b[at] as number
   if (first < 0x80) return 1
@@ -79,7 +79,7 @@ function characterBytes(b: Buffer, at: number, end: number): number {
   const size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
   if (at + size > end) return 0
   const second = b[at + 1] as number
-  // Neither longer forms than needed nor surrogates, and nothing above U+10FFFF.
+  // Rejects overlong forms, surrogates and code points above U+10FFFF.
   const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80
   const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf
   if (second < low || second > high) return 0

@@ -1,5 +1,5 @@
 // hot: per message
-/** The big-endian number at that place. For plain arrays: mixing in Buffers would slow every caller down. */
+/** Reads a big-endian number. Only for plain arrays: passing in Buffers too would make every call slower. */
 export function readU32(b: Uint8Array, at: number): number {
   return (
     (((b[at] as number) << 24) |

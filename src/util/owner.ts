@@ -1,13 +1,13 @@
 /**
- * Whom a failure is charged to. Every event handler, timer and callback has an owner (a queue, a channel, a connection, a
- * request, the broker), which is closed, set aside or reported; everybody else goes on. Only what threatens the store is
- * nobody's: it ends the process, and what was confirmed is on disk then.
+ * Assigns failures to owners. Every event handler, timer and callback has an owner (a queue, a channel, a connection, a
+ * request, the broker), which is closed, quarantined or reported when it fails, while everything else continues. Only a
+ * failure that threatens the store has no owner: it ends the process, with everything that was confirmed on disk.
  */
 export interface Owner {
   failed(error: unknown): void
 }
 
-/** The store cannot be trusted to keep what it is given: nothing more may be confirmed. */
+/** The store can no longer be relied on to keep data: nothing more may be confirmed. */
 export class StoreFailure extends Error {
   override readonly name: string = 'StoreFailure'
 }
@@ -18,7 +18,7 @@ export function charge(owner: Owner, error: unknown): void {
   owner.failed(error)
 }
 
-/** Runs it, and charges the owner with what it throws. @throws StoreFailure only */
+/** Runs the action and charges what it throws to the owner. @throws StoreFailure only */
 export function charged(owner: Owner, action: () => void): void {
   try {
     action()

@@ -1,19 +1,19 @@
-/** Long work on one answer, piece by piece: how long a piece is depends on how long it takes. */
+/** Splits long work on one response into slices, measured by the time they take. */
 import { elapsed, nextTurn } from './timers.ts'
 
-/** ms of work before others have their turn. */
+/** ms of work before other tasks get their turn. */
 const PIECE_MS = 10
 
 export class Pace {
   private since = elapsed()
   private readonly ms: number
 
-  /** @param ms of a piece */
+  /** @param ms length of a slice */
   constructor(ms = PIECE_MS) {
     this.ms = ms
   }
 
-  /** It is time for others. */
+  /** Whether it is time to yield to other tasks. */
   get isLong(): boolean {
     return elapsed() - this.since >= this.ms
   }
@@ -24,7 +24,7 @@ export class Pace {
   }
 }
 
-/** Sorted in a while: few at once, then what has been sorted together. Equal ones stay in their order. */
+/** A stable sort that yields to other tasks: small slices are sorted first, then merged. */
 export async function sortedSlowly<T>(
   items: readonly T[],
   compare: (a: T, b: T) => number,

@@ -1,6 +1,6 @@
 /**
- * Regular expressions from outside: of permissions, policies and requests. Unanchored and in PCRE's syntax, as RabbitMQ
- * reads them. The only place where they are decided: none of them can hold up the process (`pattern/run.ts`).
+ * Regular expressions from outside: those of permissions, policies and requests. They are unanchored and in PCRE's
+ * syntax, as in RabbitMQ. All of them are matched here, and none can block the process (`pattern/run.ts`).
  */
 
 import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_REQUEST_MAX, PATTERN_STEPS_PER_TURN } from '../limits.ts'
@@ -9,7 +9,7 @@ import { parsePattern } from './pattern/parse.ts'
 import { runPattern } from './pattern/run.ts'
 import { nextTurn } from './timers.ts'
 
-/** What it takes to begin with a name, in steps. */
+/** The overhead of matching one name, in steps. */
 export const NAME_STEPS = 100
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(1024)
@@ -17,16 +17,16 @@ const scratch = new Uint8Array(1024)
 export class Pattern {
   readonly source: string
   private readonly program: Program
-  /** What the last answer took. */
+  /** Steps taken by the last match. */
   steps = 0
 
-  /** @throws SyntaxError that says what is wrong, or not supported, and where */
+  /** @throws SyntaxError that says what is invalid or unsupported, and where */
   constructor(source: string) {
     this.source = source
     this.program = compilePattern(parsePattern(source))
   }
 
-  /** undefined where that is not decided within so many steps; the same text always gets the same answer. */
+  /** undefined if it is not decided within that many steps; the same text always yields the same result. */
   decide(text: string, stepsMax = PATTERN_STEPS_MAX): boolean | undefined {
     const fits = text.length * 3 <= scratch.length
     const octets = fits ? scratch : encoder.encode(text)
@@ -36,13 +36,13 @@ export class Pattern {
     return matches
   }
 
-  /** False also where it is not decided. */
+  /** Also false if it is not decided. */
   matches(text: string): boolean {
     return this.decide(text) === true
   }
 }
 
-/** What is wrong with a regular expression; undefined where nothing is. */
+/** What is wrong with a regular expression; undefined if it is valid. */
 export function patternError(source: string): SyntaxError | undefined {
   try {
     new Pattern(source)
@@ -52,14 +52,14 @@ export function patternError(source: string): SyntaxError | undefined {
   }
 }
 
-/** A regular expression takes too many steps over the names that there are. */
+/** A regular expression takes too many steps for the existing names. */
 export class PatternTooSlow extends Error {
   constructor(pattern: Pattern) {
     super(`regular expression takes too long: ${pattern.source}`)
   }
 }
 
-/** Whether the name matches, of the steps that are left. @throws PatternTooSlow */
+/** The steps that one request has left for matching names. @throws PatternTooSlow */
 export class StepsLeft {
   private left = PATTERN_STEPS_PER_REQUEST_MAX
 
@@ -71,10 +71,10 @@ export class StepsLeft {
   }
 }
 
-/** One at a time: however many ask, a turn holds the steps of one. */
+/** Requests are handled one at a time, so that a turn of the event loop runs the steps of only one. */
 let choosing: Promise<unknown> = Promise.resolve()
 
-/** Those whose names match, found bit by bit. @throws PatternTooSlow */
+/** The items whose names match, computed in slices. @throws PatternTooSlow */
 export function namesThatMatch<T>(
   pattern: Pattern,
   items: readonly T[],
@@ -91,7 +91,7 @@ async function choose<T>(pattern: Pattern, items: readonly T[], name: (item: T) 
   let steps = 0
   for (const item of items) {
     if (left.decide(pattern, name(item))) out.push(item)
-    // Even where it takes one step, a name has to be looked at.
+    // A name costs the overhead even if matching it takes a single step.
     steps += pattern.steps + NAME_STEPS
     if (steps < PATTERN_STEPS_PER_TURN) continue
     steps = 0

@@ -1,4 +1,4 @@
-/** How much memory the process uses, and getting some of it back. */
+/** Measures the memory of the process, and returns some of it to the system. */
 import { openSync, readSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -6,7 +6,7 @@ import { startTimer, stopTimer, type Timeout } from './timers.ts'
 
 const PAGE_BYTES = 4096
 
-/** Open for good: there may be no descriptor free when it is to be read. undefined where there is no such file. */
+/** Kept open: no descriptor may be available when it has to be read. undefined if there is no such file. */
 const statm = openStatm()
 const text = Buffer.alloc(128)
 let last = { resident: 0, shared: 0 }
@@ -19,7 +19,7 @@ function openStatm(): number | undefined {
   }
 }
 
-/** Octets; what was known last where the system does not tell just now. */
+/** In octets; the last known values if the system cannot report them at the moment. */
 function look(): { resident: number; shared: number } {
   try {
     if (statm === undefined) last = { resident: process.memoryUsage.rss(), shared: 0 }
@@ -30,57 +30,57 @@ function look(): { resident: number; shared: number } {
       last = { resident: Number(resident) * PAGE_BYTES, shared: Number(shared) * PAGE_BYTES }
     }
   } catch {
-    // No descriptor is free.
+    // No descriptor is available.
   }
   return last
 }
 
 /**
- * Octets of memory that the system cannot take away: on Linux without the mapped files, such as the store's, whose pages
- * are a cache.
+ * Octets of memory that the system cannot reclaim: on Linux without mapped files, such as the store's, whose pages are
+ * a cache.
  */
 export function memoryUsed(): number {
   const { resident, shared } = look()
   return resident - shared
 }
 
-/** Octets of mapped files that are in memory; undefined where the system does not say. */
+/** Octets of mapped files in memory; undefined if the system does not report it. */
 export function mappedMemory(): number | undefined {
   return statm === undefined ? undefined : look().shared
 }
 
-/** Octets of memory, mapped files included. */
+/** Octets of resident memory, including mapped files. */
 export function residentMemory(): number {
   return look().resident
 }
 
-/** Octets of JavaScript's heap: used, taken from the system, and held outside of it. */
+/** Octets of the JavaScript heap: used, allocated from the system, and external. */
 export function heapMemory(): { used: number; total: number; external: number } {
   const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics()
   return { used: used_heap_size, total: total_heap_size, external: external_memory }
 }
 
 /**
- * The part of the heap for new objects stays as large as it is. It would grow to 32 MiB in the first flood and stay so,
- * since V8 makes it smaller only where next to nothing happens; messages are not objects and do not need it.
+ * Keeps the young generation of the heap at its size. It would grow to 32 MiB in the first flood of messages and stay
+ * there, since V8 shrinks it only when almost nothing is allocated; messages are not objects and do not need it.
  */
 export function keepYoungHeap(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
-/** Octets of objects that are looked through in some 50 ms. */
+/** Octets of objects that a collection traverses in about 50 ms. */
 const QUICK_HEAP_BYTES = 64 * 1024 * 1024
 
 /**
- * V8 makes the part of the heap for new objects smaller only in a collection before which next to nothing was allocated for
- * five seconds, in ms with some to spare.
+ * V8 shrinks the young generation only in a collection that follows five seconds with almost no allocation; in ms, with
+ * a margin.
  */
 const QUIET_MS = 6000
 let afterwards: Timeout | undefined
 
 /**
- * Collects garbage now where that takes a moment only: what is left to the collector of a quiet process may lie for hours.
- * And once more when it has been quiet since, which gives back some 30 MB more.
+ * Collects garbage now if that is quick: in an idle process garbage may otherwise stay for hours. Collects again after
+ * a quiet period, which frees another 30 MB.
  */
 export function collectGarbageIfQuick(): void {
   collectIfQuick()
@@ -95,7 +95,7 @@ function collectIfQuick(): void {
 
 let collector: (() => void) | undefined
 
-/** Collects garbage now: a process that has nothing to do would keep it for as long as it likes. */
+/** Collects garbage now: an idle process would otherwise keep it indefinitely. */
 export function collectGarbage(): void {
   if (collector === undefined) {
     setFlagsFromString('--expose-gc')

@@ -1,6 +1,6 @@
 /**
- * The version of RabbitMQ that is announced to clients, over HTTP, in metrics and by the command line, and what follows
- * from it. docs/compatibility.md has the reasons for this one.
+ * The version of RabbitMQ that is reported to clients, over HTTP, in metrics and by the command line, and what depends
+ * on it. For the reasons for this version see docs/compatibility.md.
  */
 import {
   FRAME_BYTES_MAX_BEFORE_LOGIN,
@@ -12,21 +12,21 @@ import { isOlder } from './version.ts'
 
 export const RABBITMQ_VERSION = '4.2.4'
 
-/** In what releases of RabbitMQ differ, and Leveret with them. */
+/** Behaviour that differs between releases of RabbitMQ, and that Leveret adapts accordingly. */
 export interface Semantics {
-  /** Declaring an exchange of an unknown type is 406 and closes the channel; before 3.13.3 it is 503 for the connection. */
+  /** Declaring an exchange of an unknown type is a 406 channel error; before 3.13.3 it is a 503 connection error. */
   readonly unknownTypeClosesChannel: boolean
-  /** An x-death that a publisher has written is the history of its message; from 4.0 on it is a header like others. */
+  /** An x-death header set by the publisher counts as the message's history; from 4.0 on it is an ordinary header. */
   readonly publishedDeathsCount: boolean
-  /** Of quorum queues that say nothing; -1 = none, as before 4.0. */
+  /** Delivery limit of quorum queues that do not set one; -1 = none, as before 4.0. */
   readonly quorumDeliveryLimit: number
-  /** Octets of a message's body where nothing is set. */
+  /** Default maximum size of a message body in octets. */
   readonly messageBytesMax: number
-  /** Octets of a frame before the login where nothing is set. */
+  /** Default maximum frame size before the login, in octets. */
   readonly initialFrameMax: number
 }
 
-/** Those of the version that is announced; of the default one where the product is another, or the version is unreadable. */
+/** The semantics of the reported version; those of the default version for another product or an unreadable version. */
 export function semanticsOf(announced: { readonly product?: string; readonly version?: string }): Semantics {
   const { product = 'RabbitMQ', version = RABBITMQ_VERSION } = announced
   const parts = product === 'RabbitMQ' ? numbersOf(version) : undefined

@@ -1,6 +1,6 @@
 /**
- * Lines of the log that anybody who reaches the port can bring about: of each kind so many in a minute, and how many were
- * left out with the first one of a later minute.
+ * Limits log entries that anyone who can reach the port can cause: each kind is logged a limited number of times per
+ * minute, and the first entry of a later minute says how many were suppressed.
  */
 import { DOOR_LINES_PER_MINUTE } from '../limits.ts'
 import type { Logger } from './logger.ts'
@@ -23,7 +23,7 @@ export class RepeatedLines {
     this.now = now
   }
 
-  /** @param what which kind of line it is, one of a few; the text where that is always the same */
+  /** @param what the kind of entry, one of a small set; defaults to the text, for texts that never vary */
   warn(fields: object, text: string, what = text): void {
     const minute = Math.floor(this.now() / MINUTE_MS)
     let kind = this.kinds.get(what)

@@ -1,4 +1,4 @@
-/** What a request asks for; undefined where that is no URL, such as `//`. Whoever sends it need not have logged in. */
+/** The URL of a request; undefined if it is invalid, such as `//`. The sender may not be authenticated. */
 export function requestUrl({ url = '/' }: { readonly url?: string | undefined }): URL | undefined {
   const base = 'http://localhost'
   return URL.canParse(url, base) ? new URL(url, base) : undefined

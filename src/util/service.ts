@@ -1,12 +1,12 @@
 /**
- * Tells systemd how the broker is, where systemd has asked (Type=notify). Node has no datagram sockets of this kind, so
- * systemd's own program carries the messages.
+ * Reports the state of the broker to systemd if it has asked for that (Type=notify). Node has no Unix datagram sockets,
+ * so the messages are sent by systemd's own program.
  */
 import { spawn } from 'node:child_process'
 
 function notify(...messages: string[]): void {
   const child = spawn('systemd-notify', messages, { stdio: 'ignore' })
-  // Where there is no such program nobody is waiting either.
+  // Without that program nothing is waiting for the message.
   child.on('error', () => {})
 }
 
@@ -18,12 +18,12 @@ export class Service {
     this.wanted = environment['NOTIFY_SOCKET'] !== undefined
     const every = Number(environment['WATCHDOG_USEC'] ?? 0) / 1000
     if (!this.wanted || every <= 0) return
-    // An event loop that stands still says nothing: that is what the watchdog is for.
+    // A blocked event loop sends nothing, which is what the watchdog detects.
     this.watchdog = setInterval(() => {
       try {
         notify(`--pid=${process.pid}`, 'WATCHDOG=1')
       } catch {
-        // No process can be started just now: systemd waits for the next one.
+        // No process can be started at the moment: systemd waits for the next message.
       }
     }, every / 2)
     this.watchdog.unref()

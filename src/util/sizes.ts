@@ -1,7 +1,7 @@
-/** Sizes as people write them, and how much memory there is. */
+/** Parses human-readable sizes, and determines the available memory. */
 import { totalmem } from 'node:os'
 
-/** k, ki and kib count by 1024, kb by 1000, and so on for the greater ones. */
+/** k, ki and kib are multiples of 1024, kb of 1000; the same applies to the larger units. */
 const units = new Map<string, number>([
   ['', 1],
   ['b', 1],
@@ -13,7 +13,7 @@ const units = new Map<string, number>([
   ]),
 ])
 
-/** Octets: a number with or without a unit, such as 512MiB, 2GB or 4096. */
+/** Parses octets: a number with or without a unit, such as 512MiB, 2GB or 4096. */
 export function octets(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text)
   const unit = units.get((match?.[2] ?? 'none').toLowerCase())
@@ -22,7 +22,7 @@ export function octets(text: string): number {
   return Math.floor(Number(match[1]) * unit)
 }
 
-/** What the process may use, in octets: a container's limit where there is one. */
+/** Memory available to the process in octets: the container's limit if there is one. */
 export function availableMemory(): number {
   const limit = process.constrainedMemory()
   const total = totalmem()

@@ -1,26 +1,26 @@
 /**
- * Every socket that the process holds has somebody who hears its errors, from the first moment on: an `error` event
- * without a listener is an exception that nobody catches.
+ * Attaches an error listener to every socket of the process from the beginning: an `error` event without a listener
+ * becomes an uncaught exception.
  */
 import type { EventEmitter } from 'node:events'
 
 function ignore(): void {}
 
-/** For sockets whose end tells everything there is to know: whoever uses them hears `close`. */
+/** For sockets whose users only need to know that they have ended: they listen for `close`. */
 export function hearErrors(socket: EventEmitter): void {
   socket.on('error', ignore)
 }
 
 /**
- * The sockets that the server accepts, before a protocol (TLS, HTTP, an upgrade) has its own listeners on them and after
- * it has taken those away; and what goes wrong with the server once it listens.
+ * Covers accepted sockets before a protocol (TLS, HTTP, an upgrade) has attached its listeners and after it has removed
+ * them, and errors of the server once it is listening.
  */
 export function hearErrorsOfServer(server: EventEmitter): void {
   server.on('connection', hearErrors)
   hearErrors(server)
 }
 
-/** Whether the other end of a TLS connection has answered in something else. */
+/** Whether the peer of a TLS connection has answered in another protocol. */
 export function isNoTls(error: Error): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
   return ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'].includes(code)

@@ -1,7 +1,7 @@
 /**
- * Objects as metadata of the store, one value in JSON each, under keys that begin with their kind. One that cannot be
- * read or used never keeps the broker from starting: it is set aside under a key of its own, where no new object overwrites
- * it, and tried again at every start, such as that of a later release.
+ * Stores objects as metadata: one JSON value each, under keys that begin with the object's kind. An object that cannot
+ * be read or used never prevents the broker from starting: it is quarantined under a key of its own, where no new
+ * object overwrites it, and tried again at every start, for example by a later release.
  */
 import { createHash } from 'node:crypto'
 import { StoreFailure } from './owner.ts'
@@ -9,22 +9,25 @@ import { StoreFailure } from './owner.ts'
 const ASIDE_PREFIX = 'quarantine:'
 
 export interface QuarantinedObject {
-  /** vhost, exchange, queue, binding, policy, user, permission, topic-permission, parameter, global-parameter, parameters, segment, bucket */
+  /**
+   * One of vhost, exchange, queue, binding, policy, user, permission, topic-permission, parameter, global-parameter,
+   * parameters, segment, bucket.
+   */
   readonly kind: string
-  /** As far as it can be read: its vhost, and what it is called. */
+  /** Its vhost and name, as far as they can be read. */
   readonly vhost: string
   readonly name: string
   readonly reason: string
-  /** Under which the store keeps it. */
+  /** The key in the store. */
   readonly key: string
 }
 
-/** Names can be longer together than a key may be, so a key has a digest of them, and the value says everything. */
+/** Names may together be longer than a key, so the key has a digest of them, and the value the full names. */
 export function identityDigest(identity: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('base64url')
 }
 
-/** The key of an object of that kind. */
+/** The key of an object of that kind and identity. */
 export function objectKey(kind: string, ...identity: string[]): string {
   return `${kind}:${identityDigest(identity)}`
 }
@@ -44,7 +47,7 @@ export class StoredObjects {
   private readonly changes: Changes
   private readonly report: (object: QuarantinedObject, error: unknown) => void
 
-  /** @param report called for every object that is set aside */
+  /** @param report called for every object that is quarantined */
   constructor(
     storage: Scanned,
     changes: Changes,
@@ -56,10 +59,10 @@ export class StoredObjects {
   }
 
   /**
-   * Brings back all objects of a kind, those that an earlier start has set aside last: one of them whose name has been
-   * given to another one since must make `use` throw.
+   * Restores all objects of a kind, those that an earlier start quarantined last: `use` must throw for one of them
+   * whose name has since been given to another object.
    * @param prefix of their keys
-   * @param use takes what JSON.parse makes of the value, and throws where it cannot be used
+   * @param use receives the parsed JSON value, and throws if it cannot be used
    */
   restore<T>(prefix: string, use: (stored: T) => void): void {
     for (const { key, value } of this.storage.scan(prefix)) {
@@ -81,12 +84,12 @@ export class StoredObjects {
     }
   }
 
-  /** One of that kind at least is set aside. */
+  /** Whether at least one object of that kind is quarantined. */
   lacks(kind: string): boolean {
     return this.quarantined.some((o) => o.kind === kind)
   }
 
-  /** For good. False where there is none under that key. */
+  /** Deletes it permanently. False if there is none under that key. */
   drop(key: string): boolean {
     const left = this.quarantined.filter((o) => o.key !== key)
     if (key === '' || left.length === this.quarantined.length) return false
@@ -100,14 +103,14 @@ export class StoredObjects {
     this.note({ kind, ...described(value), reason: messageOf(error), key }, error)
   }
 
-  /** Something else that cannot be read and stays where it is. */
+  /** Records another object that cannot be read and stays where it is. */
   note(object: QuarantinedObject, error: unknown): void {
     this.quarantined.push(object)
     this.report(object, error)
   }
 }
 
-/** The error, where it cannot be used. @throws StoreFailure */
+/** Returns the error if it cannot be used. @throws StoreFailure */
 function attempt<T>(value: Uint8Array, use: (stored: T) => void): unknown {
   try {
     use(JSON.parse(Buffer.from(value).toString()) as T)
@@ -122,7 +125,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** What the value says of itself. */
+/** The vhost and name found in the value. */
 function described(value: Buffer): { vhost: string; name: string } {
   try {
     const o = JSON.parse(value.toString()) as { readonly [field: string]: unknown }

@@ -1,21 +1,22 @@
 /**
- * When things with growing numbers came, to the second and at little cost: one mark for each second in which something
- * came. Where there are too many marks every other one goes, so that what lies between counts as a little older.
+ * Records when items with increasing numbers arrived, to the second and at little cost: one mark for each second with
+ * an arrival. When there are too many marks every other one is dropped, so that the items between appear slightly
+ * older.
  */
 
 export const MARKS_MAX = 64
 
 export class TimeMarks {
-  /** Number and second since 1970, alternating; both grow. */
+  /** Number and second since 1970, alternating; both increase. */
   private marks: number[] = []
 
-  /** What comes from now on begins at that number. */
+  /** Items that arrive from now on start at that number. */
   note(number: number, second: number): void {
     const { marks } = this
     const n = marks.length
     if (n > 0) {
       if (marks[n - 1] === second) return
-      // Nothing has come since the last mark.
+      // Nothing has arrived since the last mark.
       if (marks[n - 2] === number) {
         marks[n - 1] = second
         return
@@ -25,7 +26,7 @@ export class TimeMarks {
     marks.push(number, second)
   }
 
-  /** The second in which that number came; 0 = unknown. */
+  /** The second in which that number arrived; 0 = unknown. */
   at(number: number): number {
     const { marks } = this
     for (let i = marks.length - 2; i >= 0; i -= 2)
@@ -37,7 +38,7 @@ export class TimeMarks {
     this.marks = this.marks.filter((_, i) => (i & 2) === 0)
   }
 
-  /** Nothing below that number will be asked for. */
+  /** Drops the marks of smaller numbers, which will not be requested any more. */
   forgetBefore(number: number): void {
     const { marks } = this
     let from = 0
@@ -45,7 +46,7 @@ export class TimeMarks {
     if (from > 0) marks.splice(0, from)
   }
 
-  /** Numbers start over at 0; what comes next came in the second of the last mark. */
+  /** Numbering restarts at 0; the next items count as arrived in the second of the last mark. */
   restart(): void {
     const { marks } = this
     const second = marks.at(-1)

@@ -1,7 +1,7 @@
 /**
- * Time as the system has it. Tests of programs that embed the broker put fake timers in the place of the global ones, and
- * sometimes in that of the modules' too: what is here was taken when the module was loaded, so the broker goes on.
- * Nothing else in the broker asks the globals for time; test/tidy.test.ts sees to it.
+ * The system's time and timers. Tests of programs that embed the broker replace the global timers, and sometimes those
+ * of the modules, by fakes: the originals are captured here when the module is loaded, so the broker keeps running. No
+ * other code of the broker uses the global ones; test/tidy.test.ts enforces that.
  */
 import { performance as performanceOfNode } from 'node:perf_hooks'
 import * as timers from 'node:timers'
@@ -13,7 +13,7 @@ const { setTimeout: wait } = promises
 
 export type Timeout = ReturnType<typeof startTimeout>
 
-/** @param ms as Node's own timers take it: up to 2^31 - 1 */
+/** @param ms up to 2^31 - 1, the limit of Node's own timers */
 export function startTimer(action: () => void, ms: number): Timeout {
   return startTimeout(action, ms)
 }
@@ -22,23 +22,23 @@ export function stopTimer(timer: Timeout | undefined): void {
   stopTimeout(timer)
 }
 
-/** Behind the input that is waiting now. */
+/** Runs the action after the pending input. */
 export function soon(action: () => void): void {
   startImmediate(action)
 }
 
-/** ms of a turn of the event loop that all together have who wait for it. */
+/** ms of a turn of the event loop that all waiting callers share. */
 const TURN_MS = 20
 
-/** When the first of them went on in this turn. */
+/** When the first of them resumed in this turn. */
 let began: number | undefined
 
-/** Resolves behind the input that is waiting now; of very many, as many in a turn as there is time for. */
+/** Resolves after the pending input; with very many callers, only as many per turn as time permits. */
 export function nextTurn(): Promise<void> {
   return new Promise(whenThereIsTime)
 }
 
-/** The same, for whoever does not await it. */
+/** The same with a callback instead of a promise. */
 export function whenThereIsTime(action: () => void): void {
   soon(() => goOn(action))
 }
@@ -53,23 +53,23 @@ function goOn(action: () => void): void {
     soon(() => goOn(action))
     return
   }
-  // What is done behind it is over before the next one's is asked for.
+  // The action is complete before the time is checked for the next one.
   action()
 }
 
-/** Rejects where the signal says so first. */
+/** Rejects if the signal is aborted first. */
 export function pause(ms: number, options: { ref?: boolean; signal?: AbortSignal } = {}): Promise<void> {
   return wait(ms, undefined, options)
 }
 
-/** A fake is written in JavaScript. */
+/** A fake is implemented in JavaScript. */
 function isNative(f: unknown): boolean {
   return Function.prototype.toString.call(f).includes('[native code]')
 }
 
-/** ms since 1970. Where Date was a fake already there is another one in a context of its own. */
+/** ms since 1970. If Date was already a fake, a fresh context provides a genuine one. */
 export const now: () => number = isNative(Date) ? Date.now : (runInNewContext('Date.now') as () => number)
 
 const monotonic = performanceOfNode.now
-/** ms since the process began; never runs backwards. */
+/** ms since the process started; monotonic. */
 export const elapsed = (): number => monotonic.call(performanceOfNode)

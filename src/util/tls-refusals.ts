@@ -1,4 +1,4 @@
-/** Says in the log why a client's TLS handshake has failed, and where the client is. */
+/** Logs why a client's TLS handshake has failed, and the client's address. */
 import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { plainAddress } from './address.ts'
@@ -6,7 +6,7 @@ import type { Logger } from './logger.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { now } from './timers.ts'
 
-/** By OpenSSL's and Node's codes. */
+/** By error code of OpenSSL and Node. */
 const sentences: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: plain AMQP belongs to another port',
   ERR_SSL_HTTP_REQUEST: 'it does not speak TLS, but plain HTTP',
@@ -27,18 +27,18 @@ const sentences: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
 }
 
-/** What has been refused, in words. */
+/** Describes the failure in words. */
 export function refusalOf(error: NodeJS.ErrnoException, socket: TLSSocket): string {
-  // Node keeps what was wrong with a certificate to the socket.
+  // Node stores the certificate error in the socket.
   const verdict = socket.authorizationError as unknown as string | null | undefined
   if (verdict !== null && verdict !== undefined)
     return sentences[verdict] ?? `its certificate is not trusted here (${verdict})`
   return sentences[error.code ?? ''] ?? `${error.code ?? error.message}`
 }
 
-/** @param what is spoken there, such as AMQP */
+/** @param what the protocol, such as AMQP */
 export function logTlsRefusals(server: Server, what: string, logger: Logger): void {
-  // The socket has lost its address where the client has gone: it is kept from the beginning.
+  // A socket loses its address once the client has disconnected, so the address is kept from the beginning.
   const peers = new WeakMap<object, string>()
   const lines = new RepeatedLines(logger, now)
   const peerOf = (s: Socket): string => `${plainAddress(s.remoteAddress)}:${s.remotePort}`

@@ -1,31 +1,31 @@
-/** TLS of a listener, whatever it speaks. */
+/** TLS settings of a listener of any protocol. */
 import { readFileSync } from 'node:fs'
 import type { TlsOptions } from 'node:tls'
 
-/** Where ssl_handshake_timeout does not say; then the socket is closed. */
+/** Default of ssl_handshake_timeout; then the socket is closed. */
 const TLS_HANDSHAKE_MS_MAX = 5_000
 
-/** Files are named as RabbitMQ's ssl_options name them. */
+/** Files have the names of RabbitMQ's ssl_options. */
 export interface TlsSettings {
   readonly certfile: string
   readonly keyfile: string
   readonly cacertfile?: string | undefined
   readonly password?: string | undefined
-  /** verify_peer: a certificate that a client shows must be good. */
+  /** verify_peer: a certificate presented by a client must be valid. */
   readonly verifyPeer?: boolean | undefined
-  /** Clients without a certificate are refused. */
+  /** Rejects clients without a certificate. */
   readonly failIfNoPeerCert?: boolean | undefined
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly minVersion?: string | undefined
   readonly maxVersion?: string | undefined
-  /** OpenSSL's list, with colons between the names. */
+  /** A colon-separated OpenSSL cipher list. */
   readonly ciphers?: string | undefined
   readonly honorCipherOrder?: boolean | undefined
   /** Diffie-Hellman parameters. */
   readonly dhfile?: string | undefined
-  /** ms that a client has for the TLS handshake; undefined = RabbitMQ's 5 s. */
+  /** Timeout of the TLS handshake in ms; undefined = RabbitMQ's 5 s. */
   readonly handshakeMs?: number | undefined
-  /** Other certificates for clients that ask for these hosts (SNI); `*.example.org` stands for one part of any name. */
+  /** Certificates by requested host name (SNI); `*.example.org` matches one label. */
   readonly hosts?: readonly HostCertificate[] | undefined
 }
 

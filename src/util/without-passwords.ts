@@ -1,16 +1,16 @@
-/** Addresses such as `amqp://user:password@host` as answers and log lines may show them: without the password. */
+/** Removes the password from URLs such as `amqp://user:password@host`, for responses and log entries. */
 
-/** User, password and the @ behind them; the password ends at the last @ in front of the path. */
+/** User, password and the @ after them; the password ends at the last @ before the path. */
 const login = /:\/\/([^\s/?#:@"]*):([^\s/?#"]*)@/g
-/** What a password that was not escaped begins with; a port is none, nor is the inside of an IPv6 address. */
+/** The beginning of a password that was not escaped; excludes ports and the inside of IPv6 addresses. */
 const unescaped = /:\/\/([^\s/?#:@"[]*):(?!\d*(?:[/?#,"]|$))/y
 /** The password of a key file. */
 const parameter = /([?&](?:password|client_secret|access_token)=)[^&\s"#]*/gi
 
-/** How deep values are looked into: what is nested deeper is left out. */
+/** Maximum nesting of values that are searched: deeper ones are omitted. */
 const DEPTH_MAX = 256
 
-/** A text with addresses in it. */
+/** A text that contains URLs. */
 export function withoutPassword(text: string): string {
   if (!text.includes('://')) return text
   return text
@@ -21,7 +21,10 @@ export function withoutPassword(text: string): string {
     .join('')
 }
 
-/** With a slash or the like in the password, everything up to the last @ counts as password. One pass, whatever comes. */
+/**
+ * If the password contains a slash or the like, everything up to the last @ counts as password. Linear time for any
+ * input.
+ */
 function withoutUnescaped(word: string): string {
   const end = word.lastIndexOf('@')
   for (let at = word.indexOf('://'); at !== -1 && at < end; at = word.indexOf('://', at + 3)) {
@@ -33,7 +36,7 @@ function withoutUnescaped(word: string): string {
   return word
 }
 
-/** The same for all texts in a value, keys aside. What has none comes back as it is. */
+/** The same for all texts in a value, except keys. A value without passwords is returned as it is. */
 export function withoutPasswords(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return withoutPassword(value)
   if (value === null || typeof value !== 'object') return value

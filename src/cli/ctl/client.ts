@@ -1,4 +1,4 @@
-/** Talks to the HTTP API: over the socket in the data folder, as the owner of the files, or to a URL. */
+/** A client of the HTTP API: over the socket in the data folder, as the owner of the files, or at a URL. */
 import { readFileSync } from 'node:fs'
 import { request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
@@ -10,18 +10,18 @@ export interface Target {
   /** `http://user:password@host:15672`, or https and port 15671; undefined = the socket in `dataDir` */
   readonly url: string | undefined
   readonly dataDir: string
-  /** Certificates by which a server with https is known; undefined = those of Node. */
+  /** CA certificates to verify an https server with; undefined = those of Node. */
   readonly caFile?: string | undefined
-  /** For an answer; undefined = without end. */
+  /** Timeout of a response; undefined = none. */
   readonly timeoutMs?: number | undefined
 }
 
 export class CtlError extends Error {
   readonly exitCode: number
-  /** Of HTTP; undefined where there was no answer. */
+  /** HTTP status; undefined if there was no response. */
   readonly status: number | undefined
 
-  /** Exit codes as rabbitmqctl's: 64 usage, 65 data, 67 no user, 69 unavailable, 70 software, 75 time is over. */
+  /** Exit codes follow rabbitmqctl: 64 usage, 65 data, 67 no user, 69 unavailable, 70 software, 75 timeout. */
   constructor(message: string, exitCode: number, status?: number) {
     super(message)
     this.exitCode = exitCode
@@ -29,7 +29,7 @@ export class CtlError extends Error {
   }
 }
 
-/** Another try may succeed. */
+/** A retry may succeed. */
 const EXIT_TEMPORARY = 75
 const EXIT_USAGE = 64
 const EXIT_NO_INPUT = 66
@@ -88,7 +88,7 @@ export class Client {
     try {
       u = new URL(url)
     } catch {}
-    // Without the text: a password may be in it.
+    // The URL is not quoted: it may contain a password.
     if (u === undefined || !['http:', 'https:'].includes(u.protocol) || u.hostname === '')
       throw new CtlError(
         'an address of the HTTP API is http://user:password@host:15672, or https',

@@ -1,4 +1,4 @@
-/** `leveret cluster ...`: the nodes of a cluster, and the configuration of its NATS servers. */
+/** `leveret cluster ...`: shows the nodes of a cluster, and generates the configuration of its NATS servers. */
 import { randomBytes } from 'node:crypto'
 import { type NatsServer, natsConfig } from '../../cluster/nats-config.ts'
 import type { ClusterStatus } from '../../management/cluster-view.ts'
@@ -50,7 +50,7 @@ function statusText(s: ClusterStatus): string {
   ].join('\n')
 }
 
-/** One file a host, one after the other, each with its name in front. */
+/** One file per host, each preceded by the host's name. */
 function natsConfigs(hosts: readonly string[]): string {
   if (!SERVERS.includes(hosts.length))
     throw new CtlError(

@@ -1,4 +1,4 @@
-/** The columns of the lists: RabbitMQ's of 3.10 and 4.x, and what Leveret's HTTP API gives besides. */
+/** The columns of the lists: those of RabbitMQ 3.10 and 4.x, and further ones of Leveret's HTTP API. */
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 

@@ -1,9 +1,9 @@
-/** What a command is, and what most of them share. */
+/** The structure of a command, and helpers that most commands share. */
 import { type Client, CtlError } from './client.ts'
 import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
-/** Where a command prints: the process's own, or a test's. */
+/** Where a command prints: the streams of the process, or those of a test. */
 export interface Terminal {
   out(text: string): void
   err(text: string): void
@@ -15,50 +15,50 @@ export interface Context {
   readonly vhost: string
   readonly args: readonly string[]
   readonly options: { readonly [name: string]: string | boolean | undefined }
-  /** The name by which the program was called. */
+  /** The name under which the program was called. */
   readonly tool: string
-  /** For what is printed before the command ends. */
+  /** For output before the command ends. */
   readonly terminal: Terminal
 }
 
-/** Rows for a table, or a text. */
+/** The result of a command: rows of a table, or a text. */
 export interface Result {
   readonly rows?: readonly Row[]
   readonly columns?: readonly string[]
   readonly text?: string
-  /** One object, in place of rows: as a line for each member, or as JSON. */
+  /** One object instead of rows: printed as one line per member, or as JSON. */
   readonly object?: Row
-  /** For people: on the standard error output. */
+  /** Messages for people, printed to standard error. */
   readonly notes?: readonly string[]
 }
 
 export interface Command {
-  /** Behind the name, as --help shows it. */
+  /** The arguments after the name, as --help shows them. */
   readonly usage: string
   readonly help: string
-  /** What is said first, unless -q is given. */
+  /** The line that is printed first, unless -q is given. */
   readonly banner?: (c: Context) => string | undefined
-  /** How many arguments, at least and at most. */
+  /** Minimum and maximum number of arguments. */
   readonly args: readonly [number, number]
-  /** Beside those that all commands take. */
+  /** Options besides the common ones. */
   readonly options?: readonly OptionName[]
-  /** The arguments are names of columns, and these are what there is. */
+  /** The arguments are column names; these are the available columns. */
   readonly columns?: readonly string[]
-  /** --timeout is how long it waits by itself, not for each answer. */
+  /** --timeout limits how long the command waits, instead of each response. */
   readonly waits?: true
   readonly run: (c: Context) => Promise<Result>
 }
 
 export const enc = encodeURIComponent
 
-/** Exit codes as rabbitmqctl's. */
+/** Exit codes, as in rabbitmqctl. */
 export const EXIT_USAGE = 64
 export const EXIT_DATA = 65
 export const EXIT_NO_USER = 67
 export const EXIT_UNAVAILABLE = 69
 export const EXIT_SOFTWARE = 70
 
-/** Wrong use of a command, said before anything is done. */
+/** Incorrect usage, reported before anything is done. */
 export class ArgumentError extends CtlError {
   constructor(message: string) {
     super(message, EXIT_USAGE)
@@ -69,7 +69,7 @@ function ofVhost(c: Context, path: (c: Context) => string): boolean {
   return path(c).split(/[/?]/).includes(enc(c.vhost))
 }
 
-/** rabbitmqctl's words differ from list to list. */
+/** rabbitmqctl words the banner of each list differently. */
 function where(what: string, vhost: string): string {
   if (what === 'consumers') return ` in vhost ${vhost}`
   return ['queues', 'exchanges', 'bindings'].includes(what) ? ` for vhost ${vhost}` : ` for vhost "${vhost}"`
@@ -121,7 +121,7 @@ export function action(
 
 export const arg = (c: Context, i: number): string => c.args[i] as string
 
-/** @throws ArgumentError for an option that is no number */
+/** @throws ArgumentError if the option is not a number */
 export function numberOption(c: Context, name: OptionName | 'timeout'): number | undefined {
   const v = c.options[name]
   if (v === undefined) return undefined
@@ -131,7 +131,7 @@ export function numberOption(c: Context, name: OptionName | 'timeout'): number |
   return n
 }
 
-/** @throws CtlError with that text and code where the answer is that there is none */
+/** @throws CtlError with that text and exit code if the response is 404 */
 export async function orElse<T>(answer: Promise<T>, text: string, exitCode: number): Promise<T> {
   try {
     return await answer
@@ -140,7 +140,7 @@ export async function orElse<T>(answer: Promise<T>, text: string, exitCode: numb
   }
 }
 
-/** Removing what is not there is done already. */
+/** Ignores a 404: deleting an object that does not exist is a success. */
 export async function unlessAbsent(answer: Promise<unknown>): Promise<void> {
   try {
     await answer
@@ -149,16 +149,16 @@ export async function unlessAbsent(answer: Promise<unknown>): Promise<void> {
   }
 }
 
-/** The path of the queue that the first argument names. */
+/** The API path of the queue named by the first argument. */
 export const queueOf = (c: Context): string => `queues/${enc(c.vhost)}/${enc(arg(c, 0))}`
 
-/** The name of the node, which some routes have in them. */
+/** The name of the node, which is part of some API paths. */
 export async function nodeOf(c: Context): Promise<string> {
   const [node] = await c.client.get<Row[]>('nodes')
   return enc(String(node?.['name']))
 }
 
-/** Ends all AMQP connections and takes no new ones, or takes them again. */
+/** Closes all AMQP connections and stops accepting new ones, or starts accepting them again. */
 export async function switchListeners(c: Context, what: 'stop_app' | 'start_app'): Promise<Result> {
   await c.client.call('POST', `nodes/${await nodeOf(c)}/${what}`)
   return {}
@@ -168,7 +168,7 @@ export function json(text: string, what: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Without the text: a password may be in it.
+    // The text is not quoted: it may contain a password.
     throw new CtlError(`${what} is not JSON`, EXIT_UNAVAILABLE)
   }
 }

@@ -1,4 +1,4 @@
-/** The commands by rabbitmqctl's names: what each asks of the HTTP API, and what it prints. */
+/** The commands by their rabbitmqctl names: the API requests that each makes, and what it prints. */
 import { migration } from '../migrate/command.ts'
 import { clusterCommands } from './cluster.ts'
 import type { Command } from './command.ts'

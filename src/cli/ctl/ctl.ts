@@ -1,4 +1,4 @@
-/** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program by the names of RabbitMQ's tools. */
+/** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program under the names of RabbitMQ's tools. */
 
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { Client, CtlError } from './client.ts'
@@ -32,7 +32,7 @@ function commandsText(all: Readonly<Record<string, Command>>): string {
     .join('')
 }
 
-/** Words that complete a command line, for shells. */
+/** Completions for shells. */
 function completionText(shell: string): string {
   const words = ['start', 'config', 'ctl', 'completion', ...Object.keys(commandsOf('leveret'))].join(' ')
   if (shell === 'bash') return `complete -W "${words}" leveret\n`
@@ -43,7 +43,7 @@ function completionText(shell: string): string {
 
 function helpText(tool: string): string {
   const called = tool === 'leveret' ? 'leveret [ctl]' : tool
-  // What a tool has of its own comes first; the others work too.
+  // Commands specific to the tool come first; the others work too.
   const own = toolCommands[tool]
   return `The commands of rabbitmqctl, and Leveret's own
 
@@ -72,7 +72,7 @@ const ownTerminal: Terminal = {
   err: (text) => void process.stderr.write(text),
 }
 
-/** Runs one command; returns the exit code. @param tool the name by which the program was called */
+/** Runs one command; returns the exit code. @param tool the name under which the program was called */
 export async function ctl(
   args: readonly string[],
   tool = 'leveret',
@@ -158,7 +158,7 @@ function helpOf(name: string, command: Command, tool: string): string {
   ].join('')
 }
 
-/** What can be said before anything is done. @returns the formatter. @throws ArgumentError */
+/** Validates the command line before anything is done. @returns the formatter. @throws ArgumentError */
 function check(name: string, command: Command, { values, positionals }: Parsed, tool: string): Formatter {
   const usage = `\n\nUsage: ${tool} ${name} ${command.usage}`
   const takes = [...commonOptions, ...(command.options ?? [])]

@@ -1,4 +1,4 @@
-/** Definitions from and to files. */
+/** Exports and imports definitions files. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { readJson } from '../../util/lenient-json.ts'
@@ -27,7 +27,7 @@ async function definitionsIn(file: string): Promise<unknown> {
   }
 }
 
-/** Other brokers cannot read some hashes: whoever carries the file there should know. */
+/** Warns about hashes that other brokers cannot read. */
 function notesOn(users: readonly ExportedUser[]): string[] {
   return users
     .filter((u) => u.leveret_password_hash !== undefined && u.password_hash === undefined)
@@ -36,7 +36,7 @@ function notesOn(users: readonly ExportedUser[]): string[] {
     )
 }
 
-/** A global parameter. */
+/** The global parameter with the hash of the imported definitions. */
 const IMPORTED = 'imported_definitions_hash'
 
 async function lastHash(c: Context): Promise<unknown> {
@@ -78,7 +78,7 @@ export const definitions: Readonly<Record<string, Command>> = {
     help: 'exports definitions to a file, or to standard output (-)',
     args: [1, 1],
     options: ['format'],
-    // The standard output has the definitions and nothing else.
+    // Standard output must contain only the definitions.
     banner: (c) =>
       arg(c, 0) === '-' ? undefined : `Exporting definitions in JSON to a file at "${arg(c, 0)}" ...`,
     run: async (c) => {

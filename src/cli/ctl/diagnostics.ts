@@ -1,4 +1,4 @@
-/** What rabbitmq-diagnostics asks of a node. */
+/** The commands of rabbitmq-diagnostics. */
 import { X509Certificate } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
@@ -73,7 +73,7 @@ async function log(c: Context, lines: number): Promise<Log> {
   return await c.client.get<Log>(`nodes/${await nodeOf(c)}/log?lines=${lines}`)
 }
 
-/** The new lines of the log, until the time is over or it is interrupted. */
+/** Prints new log lines until the given time has passed or it is interrupted. */
 async function logTailStream(c: Context): Promise<Result> {
   const seconds = numberOption(c, 'duration')
   const until = seconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1000
@@ -107,7 +107,7 @@ async function environment(c: Context): Promise<Row[]> {
   return (await c.client.get<{ configuration: Row[] }>(path)).configuration
 }
 
-/** One after the other, each under its name. */
+/** Queries the resources one after the other, and prints each under its title. */
 async function report(c: Context): Promise<Result> {
   const parts: [string, string][] = [
     ['Status', 'nodes'],

@@ -1,6 +1,6 @@
-/** Values as Erlang writes them, for those who read rabbitmqctl's output with an Erlang reader. */
+/** Formats values as Erlang terms, for scripts that parse rabbitmqctl's output as Erlang. */
 
-/** A table of AMQP as rabbitmqctl shows it: `[{"x-max-length",10},{"a","b"}]`. */
+/** An AMQP table as rabbitmqctl prints it: `[{"x-max-length",10},{"a","b"}]`. */
 export function tableTerm(table: object): string {
   const pair = ([name, v]: [string, unknown]): string => `{${quoted(name)},${fieldTerm(v)}}`
   return `[${(Array.isArray(table) ? [] : Object.entries(table)).map(pair).join(',')}]`
@@ -13,12 +13,12 @@ function fieldTerm(v: unknown): string {
   return v === null || v === undefined ? 'undefined' : String(v)
 }
 
-/** The same as rabbitmqctl's JSON has it: name, type and value of each field. */
+/** The same for rabbitmqctl's JSON: name, type and value of each field. */
 export function tableTriples(table: object): unknown[] {
   return Array.isArray(table) ? [] : Object.entries(table).map(([name, v]) => [name, ...typed(v)])
 }
 
-/** A guess where JSON knows one type of number only. */
+/** Numeric types are guessed, since JSON has only one. */
 function typed(v: unknown): [string, unknown] {
   if (typeof v === 'string') return ['longstr', v]
   if (typeof v === 'boolean') return ['bool', v]
@@ -28,7 +28,7 @@ function typed(v: unknown): [string, unknown] {
   return v === null || v === undefined ? ['void', 'undefined'] : ['table', tableTriples(v)]
 }
 
-/** And as Erlang writes it: `[{<<"product">>,longstr,<<"x">>}]`. */
+/** The triples as an Erlang term: `[{<<"product">>,longstr,<<"x">>}]`. */
 function triplesTerm(table: object): string {
   return pairsTerm(tableTriples(table))
 }
@@ -43,14 +43,14 @@ function quoted(s: string): string {
   return `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
 }
 
-/** One row of a list: each column a pair. @param tables columns that hold a table of AMQP */
+/** One row of a list, with a pair for each column. @param tables columns that hold an AMQP table */
 export function rowTerm(row: Readonly<Record<string, unknown>>, tables: ReadonlySet<string>): string {
   const term = ([name, v]: [string, unknown]): string =>
     `{${atom(name)},${tables.has(name) && v !== null && typeof v === 'object' ? triplesTerm(v) : erlangTerm(v)}}`
   return `[${Object.entries(row).map(term).join(',')}]`
 }
 
-/** Texts are binaries, objects lists of pairs whose first is an atom. */
+/** Strings become binaries, objects property lists with atoms as keys. */
 export function erlangTerm(v: unknown): string {
   if (typeof v === 'string') return `<<${quoted(v)}${/^[\x20-\x7e]*$/.test(v) ? '' : '/utf8'}>>`
   if (Array.isArray(v)) return `[${v.map(erlangTerm).join(',')}]`

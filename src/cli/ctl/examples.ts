@@ -1,4 +1,4 @@
-/** What `leveret COMMAND --help` shows as examples. */
+/** Examples for `leveret COMMAND --help`. */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   add_user: ['add_user ann s3cret', 'echo s3cret | leveret add_user ann'],
   add_vhost: ['add_vhost orders --default-queue-type quorum'],

@@ -1,12 +1,15 @@
-/** Where the broker is whose folder nobody has named. */
+/** Finds the broker's data folder if none is specified. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { CONTROL_SOCKET, DATA_DIR_VARIABLE, DEFAULT_DATA_DIR } from '../../util/data-folder.ts'
 
-/** Of the image and of the systemd unit in packaging/. */
+/** The data folders of the container image and of the systemd unit in packaging/. */
 const WELL_KNOWN = ['/data', '/var/lib/leveret']
 
-/** What is named counts; else the first folder with a broker in it: the working folder's, then well-known ones. */
+/**
+ * The specified folder; otherwise the first that contains a broker: that of the working directory, then well-known
+ * ones.
+ */
 export function brokerFolder(
   named: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,

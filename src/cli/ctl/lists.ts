@@ -1,4 +1,4 @@
-/** list_queues and the like. */
+/** The list commands, such as list_queues. */
 
 import { Pattern } from '../../util/pattern.ts'
 import { columns } from './columns.ts'
@@ -17,7 +17,7 @@ import type { Row } from './output.ts'
 
 const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority']
 
-/** Queues that answer are here and online, all of them: there is one node. */
+/** All queues that respond are local and online. */
 async function queues(c: Context): Promise<Result> {
   const shown = c.args.length > 0 ? c.args : ['name', 'messages']
   if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: shown }
@@ -51,7 +51,7 @@ function limits(what: 'vhost' | 'user'): Command {
       const one = whom(c)
       const rows = all.filter((l) => one === undefined || l[what] === one)
       const { formatter = 'table' } = c.options
-      // Of one, people and scripts get the JSON and nothing else.
+      // For a single object, people and scripts get only the JSON.
       if (one !== undefined && c.args.length === 0 && formatter === 'table')
         return { text: rows.map((l) => `${JSON.stringify(l['value'])}\n`).join('') }
       return {
@@ -62,7 +62,7 @@ function limits(what: 'vhost' | 'user'): Command {
   }
 }
 
-/** Policies with keys of mirrors, which have no effect. */
+/** Policies with mirroring keys, which have no effect. */
 function mirroring(path: string, what: string): Command {
   return {
     ...list(what, (c) => `${path}/${enc(c.vhost)}`, policyColumns, columns.policies),

@@ -1,9 +1,9 @@
-/** Messages of queues. */
+/** Commands on the messages of queues. */
 import { CtlError } from './client.ts'
 import { action, arg, type Command, type Context, enc, json, queueOf } from './command.ts'
 import type { Row } from './output.ts'
 
-/** Those that a delayed exchange holds belong to no queue yet. */
+/** Messages that a delayed exchange holds do not belong to a queue yet. */
 function parkedMessage(c: Context): string {
   const number = enc(arg(c, 1))
   return arg(c, 0) === '-' ? `parked-delayed-messages/${number}` : `${queueOf(c)}/parked-messages/${number}`

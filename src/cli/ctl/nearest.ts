@@ -1,6 +1,6 @@
-/** The names that somebody may have meant. */
+/** Suggests the name that was probably meant. */
 
-/** Changes of one character, or of two that stand the wrong way round, from one text to the other. */
+/** Edit distance, counting a transposition of adjacent characters as one change. */
 function distance(a: string, b: string): number {
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -23,7 +23,7 @@ function distance(a: string, b: string): number {
   return last[b.length] as number
 }
 
-/** undefined where none is near: a third of the characters may differ, at most. */
+/** undefined if no name is close: at most a third of the characters may differ. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let found: string | undefined
   let least = Math.floor(name.length / 3) + 1

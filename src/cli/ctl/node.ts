@@ -1,4 +1,4 @@
-/** Commands about the node and its health, those of rabbitmq-diagnostics among them. */
+/** Commands on the node and its health, including those of rabbitmq-diagnostics. */
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CtlError } from './client.ts'
@@ -29,7 +29,7 @@ function check(usage: string, help: string, path: (c: Context) => string): Comma
   }
 }
 
-/** With the names that scripts read in RabbitMQ's. */
+/** Uses RabbitMQ's key names, which scripts rely on. */
 function clusterJson(
   overview: Row,
   nodes: readonly Row[],
@@ -100,7 +100,7 @@ async function shutDown(c: Context): Promise<void> {
   await c.client.call('POST', `nodes/${await nodeOf(c)}/shutdown`, {})
 }
 
-/** Asks until nobody answers. @throws CtlError when the time is over */
+/** Polls until the broker no longer responds. @throws CtlError on timeout */
 async function awaitEnd(c: Context): Promise<void> {
   if (c.options['no-wait'] === true) return
   const until = Date.now() + (numberOption(c, 'timeout') ?? SHUTDOWN_SECONDS) * 1000

@@ -15,7 +15,7 @@ import {
 } from './command.ts'
 import type { Row } from './output.ts'
 
-/** @param said in the banner of the command that sets it */
+/** @param said the noun in the banner of the command that sets it */
 export function policy(resource: string, what: string, said: string): Record<string, Command> {
   return {
     [`set_${what}`]: action(
@@ -85,7 +85,7 @@ async function deleteQueue(c: Context): Promise<string> {
   return `Queue was successfully deleted with ${q.messages_ready ?? 0} ready messages\n`
 }
 
-/** Those that `wanted` picks; so many at once, with a pause between them. */
+/** Closes the connections that `wanted` selects: at most --limit, with a delay after each. */
 async function closeConnections(
   c: Context,
   reason: string,

@@ -1,9 +1,9 @@
-/** The options of the commands: one row each. A command takes those that all take, and those that it names. */
+/** The options of the commands. A command accepts the common ones and those that it lists. */
 import { parseArgs } from 'node:util'
 
 export interface Option {
   readonly short?: string
-  /** What stands behind it; absent = nothing does. */
+  /** Placeholder of its value; absent for a flag. */
   readonly value?: string
   readonly help: string
 }
@@ -102,7 +102,7 @@ export interface Parsed {
   readonly positionals: readonly string[]
 }
 
-/** @throws TypeError of parseArgs for an option that no command takes, or one without its value */
+/** @throws TypeError of parseArgs for an unknown option, or one without its value */
 export function parseCommandLine(args: readonly string[]): Parsed {
   const known = Object.fromEntries(
     Object.entries(options).map(([name, { short, value }]) => [

@@ -1,4 +1,4 @@
-/** Tables as rabbitmqctl prints them. */
+/** Formats tables the way rabbitmqctl prints them. */
 import { erlangTerm, rowTerm, tableTerm, tableTriples } from './erlang.ts'
 
 export type Row = { readonly [column: string]: unknown }
@@ -6,13 +6,13 @@ export type Row = { readonly [column: string]: unknown }
 export const formatters = ['table', 'pretty_table', 'json', 'json_stream', 'csv', 'erlang'] as const
 export type Formatter = (typeof formatters)[number]
 
-/** What programs read: without a banner. */
+/** Formats for programs, printed without a banner. */
 export const machineFormatters: readonly string[] = ['json', 'json_stream', 'csv']
 
-/** Columns that hold a table of AMQP, which rabbitmqctl shows as a list of pairs. */
+/** Columns that hold an AMQP table, which rabbitmqctl shows as a list of pairs. */
 const tableColumns = new Set(['arguments', 'client_properties', 'server_properties'])
 
-/** Columns that hold JSON, which rabbitmqctl shows as a text in every format. */
+/** Columns that hold JSON, which rabbitmqctl shows as a string in every format. */
 const jsonColumns = new Set(['definition', 'limits'])
 
 function cell(v: unknown, column: string): string {
@@ -23,7 +23,7 @@ function cell(v: unknown, column: string): string {
   return typeof v === 'object' ? mapTerm(v, column) : String(v)
 }
 
-/** Names of nodes are atoms; those of settings are not. */
+/** Node names are atoms; names of settings are not. */
 function mapTerm(map: object, column: string): string {
   const bare = column === 'cluster_state'
   const pair = ([k, v]: [string, unknown]): string => `{${bare ? k : `<<"${k}">>`}, ${cell(v, '')}}`
@@ -32,7 +32,7 @@ function mapTerm(map: object, column: string): string {
 
 function jsonRow(row: Row): Row {
   const shown = ([c, v]: [string, unknown]): [string, unknown] => {
-    // What is not there is empty in a list of rabbitmqctl's.
+    // In rabbitmqctl's lists a missing value is an empty string.
     if (v === null) return [c, '']
     if (jsonColumns.has(c)) return [c, JSON.stringify(v)]
     if (c === 'effective_policy_definition') return [c, Object.entries(v as object)]
@@ -41,12 +41,12 @@ function jsonRow(row: Row): Row {
   return Object.fromEntries(Object.entries(row).map(shown))
 }
 
-/** Always in quotes, as rabbitmqctl writes them. */
+/** Always quoted, as in rabbitmqctl. */
 function csvCell(v: string): string {
   return `"${v.replaceAll('"', '""')}"`
 }
 
-/** @param headers whether a line with the names of the columns comes first */
+/** @param headers whether to print the column names first */
 export function format(
   rows: readonly Row[],
   columns: readonly string[],
@@ -61,12 +61,12 @@ export function format(
   if (how === 'csv')
     return [...(headers ? [columns] : []), ...table].map((r) => `${r.map(csvCell).join(',')}\n`).join('')
   if (how === 'pretty_table') return pretty([columns, ...table])
-  // As in rabbitmqctl, columns of nothing have no names.
+  // Like rabbitmqctl, prints no column names for an empty table.
   const lines = headers && table.length > 0 ? [columns, ...table] : table
   return lines.map((r) => `${r.join('\t')}\n`).join('')
 }
 
-/** One object: its members in lines, or as a whole. */
+/** Formats one object, with one line per member or as a whole. */
 export function formatObject(o: Row, how: Formatter): string {
   if (how === 'json' || how === 'json_stream') return `${JSON.stringify(o)}\n`
   if (how === 'erlang') return `${erlangTerm(o)}\n`

@@ -1,10 +1,10 @@
-/** Runtime parameters, and names and marks of vhosts and the cluster. */
+/** Commands on runtime parameters, and on the names and tags of vhosts and the cluster. */
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { columns } from './columns.ts'
 import { action, arg, type Command, EXIT_DATA, EXIT_UNAVAILABLE, enc, json, list, orElse } from './command.ts'
 import type { Row } from './output.ts'
 
-/** rabbitmqctl shows values as JSON in every format, texts too. */
+/** rabbitmqctl shows values as JSON in every format, strings included. */
 function asJson(p: Row): Row {
   return { ...p, value: JSON.stringify(p['value']) }
 }

@@ -1,4 +1,4 @@
-/** Shovels, by the names of RabbitMQ's plugin. They are made with set_parameter. */
+/** Shovel commands, with the names of RabbitMQ's plugin. Shovels are created with set_parameter. */
 import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
 import type { Row } from './output.ts'
 

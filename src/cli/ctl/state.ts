@@ -1,4 +1,4 @@
-/** Commands about the broker itself. */
+/** Commands on the state of the broker. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemory, octets } from '../../util/sizes.ts'
 import { CtlError } from './client.ts'
@@ -37,7 +37,7 @@ async function status(c: Context): Promise<Result> {
   return { text: show.map(([k, v]) => `${k}: ${v}\n`).join('') }
 }
 
-/** With the names that scripts read in RabbitMQ's. */
+/** Uses RabbitMQ's key names, which scripts rely on. */
 function statusJson(overview: Row, n: Row): Row {
   const totals = overview['object_totals'] as Row
   return {
@@ -70,7 +70,7 @@ function statusJson(overview: Row, n: Row): Row {
   }
 }
 
-/** Asks until the broker answers. @throws CtlError when the time is over */
+/** Polls until the broker responds. @throws CtlError on timeout */
 export async function awaitStartup(c: Context): Promise<Result> {
   const until = Date.now() + Number(c.options['timeout'] ?? 300) * 1000
   for (;;) {
@@ -84,7 +84,7 @@ export async function awaitStartup(c: Context): Promise<Result> {
   }
 }
 
-/** Everything that a bug report needs, without secrets, as one JSON document. */
+/** Everything that a bug report needs, as one JSON document without secrets. */
 async function diagnostics(c: Context): Promise<Result> {
   const paths = [
     'overview',
@@ -117,7 +117,7 @@ async function checkAlarms(c: Context): Promise<Result> {
   return {}
 }
 
-/** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as rabbitmqctl has them. */
+/** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as in rabbitmqctl. */
 function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   const [first = '', second = ''] = args
   const word = what === 'memory' ? 'absolute' : 'mem_relative'
@@ -139,7 +139,7 @@ async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
   return {}
 }
 
-/** The busiest queues, again and again. */
+/** Shows the busiest queues, refreshed periodically. */
 async function top(c: Context): Promise<Result> {
   const rounds = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
   const rateOf = (q: Row, what: string): number =>
@@ -171,7 +171,7 @@ async function top(c: Context): Promise<Result> {
   return { text: last }
 }
 
-/** Prints what passes through a vhost until it is interrupted, or has printed --count messages. */
+/** Prints the messages that pass through a vhost until it is interrupted or has printed --count messages. */
 async function trace(c: Context): Promise<Result> {
   const [v, queue] = [enc(c.vhost), `leveret-trace-${process.pid}`]
   const [key = '#'] = c.args

@@ -1,4 +1,4 @@
-/** What rabbitmq-queues, rabbitmq-plugins, rabbitmq-streams and rabbitmq-upgrade have of their own. */
+/** Commands specific to rabbitmq-queues, rabbitmq-plugins, rabbitmq-streams and rabbitmq-upgrade. */
 import { Pattern } from '../../util/pattern.ts'
 import { CtlError } from './client.ts'
 import {
@@ -16,7 +16,7 @@ import {
 import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
-/** What RabbitMQ has plugins for and Leveret has built in. */
+/** Features that are plugins in RabbitMQ and built into Leveret. */
 const builtIn = [
   'rabbitmq_auth_backend_oauth2',
   'rabbitmq_auth_mechanism_ssl',
@@ -48,7 +48,7 @@ async function areEnabled(c: Context): Promise<Result> {
   }
 }
 
-/** @throws CtlError for one that is not there */
+/** @throws CtlError for an unknown plugin */
 function known(names: readonly string[]): void {
   const missing = names.filter((p) => !builtIn.includes(p))
   if (missing.length === 0) return
@@ -183,7 +183,7 @@ export const queueCommands: Readonly<Record<string, Command>> = {
   delete_replica: refused('STREAM NODE', replicaOnly),
 }
 
-/** By position, as rabbitmq-queues has it. */
+/** Takes a position, as rabbitmq-queues does. */
 const peekAt: Command = {
   usage: '[-p VHOST] QUEUE POSITION',
   help: 'shows the message at a position, from 1, without taking it',
@@ -252,7 +252,7 @@ const upgradeCommands: Readonly<Record<string, Command>> = {
   },
 }
 
-/** By the name of the tool; they come before the commands that all tools have. */
+/** By tool name; they take precedence over the commands that all tools have. */
 export const toolCommands: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   'rabbitmq-queues': { peek: peekAt },
   'rabbitmq-plugins': pluginCommands,

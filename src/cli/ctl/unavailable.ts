@@ -1,4 +1,4 @@
-/** Commands of RabbitMQ that have nothing to do here: each says so in one sentence, and why. */
+/** Commands of RabbitMQ that do not apply here: each prints one sentence that says why. */
 import { CtlError } from './client.ts'
 import { type Command, EXIT_UNAVAILABLE } from './command.ts'
 
@@ -13,7 +13,7 @@ function refused(why: string): Command {
   }
 }
 
-/** What holds in any case. */
+/** A condition that always holds here. */
 function holds(help: string, text: string): Command {
   return {
     usage: '[...]',

@@ -1,4 +1,4 @@
-/** Users and their rights. */
+/** Commands on users and their permissions. */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { CtlError } from './client.ts'
@@ -20,18 +20,18 @@ async function tagsOf(c: Context, user: string): Promise<unknown> {
   return (await existing(c, c.client.get<Row>(`users/${enc(user)}`)))['tags']
 }
 
-/** Of the user that the first argument names. */
+/** For the user named by the first argument. */
 function existing<T>(c: Context, answer: Promise<T>): Promise<T> {
   return orElse(answer, `User "${arg(c, 0)}" does not exist`, EXIT_NO_USER)
 }
 
-/** What a right in a vhost needs. @throws CtlError */
+/** Checks that the user and the vhost of a permission exist. @throws CtlError */
 async function bothExist(c: Context): Promise<void> {
   await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
   await orElse(c.client.get(`vhosts/${enc(c.vhost)}`), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
 }
 
-/** @throws CtlError where there is none */
+/** @throws CtlError if none is given */
 function password(c: Context): string {
   const given = c.args[1] ?? readFileSync(0, 'utf8').replace(/\r?\n$/, '')
   if (given === '') throw new CtlError('the password must not be empty', 65)

@@ -1,4 +1,4 @@
-/** AMQP to the other broker: is it there, may one enter, and how many messages has a queue just now. */
+/** AMQP access to the other broker: checks that it responds and grants access, and reads current queue lengths. */
 import type { Client, LinkChannel } from '../../shovel/amqplib.ts'
 import { openLink } from '../../shovel/connect.ts'
 import { parseUri, UriError } from '../../shovel/uri.ts'
@@ -18,7 +18,7 @@ export class Source {
   readonly user: string
   readonly password: string
   readonly host: string
-  /** The vhost in the address; undefined where there is none. */
+  /** The vhost in the URI; undefined if there is none. */
   readonly vhost: string | undefined
   private readonly before: string
   private readonly query: string
@@ -26,7 +26,7 @@ export class Source {
   private readonly signal: AbortSignal
   private readonly channels = new Map<string, { client: Client; channel: LinkChannel }>()
 
-  /** @throws CtlError for what is no address */
+  /** @throws CtlError for an invalid URI */
   constructor(uri: string, waits: Waits, signal: AbortSignal) {
     const parts = /^(amqps?:\/\/[^/?#]*)(\/[^?#]*)?(\?[^#]*)?$/i.exec(uri)
     const wrong = 'the first argument is an address such as amqp://user:password@host:5672'
@@ -53,7 +53,7 @@ export class Source {
     return `${this.before}/${enc(vhost)}${this.query}`
   }
 
-  /** @throws CtlError in one sentence: nobody answers, the login is refused, the vhost is not open to the user */
+  /** @throws CtlError with one sentence: no response, login refused, or no access to the vhost */
   async check(vhost: string): Promise<void> {
     try {
       await this.channel(vhost)
@@ -95,7 +95,7 @@ export class Source {
     return channel
   }
 
-  /** undefined where the queue is not there; waits for a broker that is down. @throws CtlError, Interrupted */
+  /** undefined if the queue does not exist; waits for a broker that is down. @throws CtlError, Interrupted */
   async ready(vhost: string, queue: string): Promise<number | undefined> {
     for (let waiting = false; ; waiting = true) {
       if (this.signal.aborted) throw new Interrupted()
@@ -105,7 +105,7 @@ export class Source {
         return messageCount
       } catch (error) {
         const { code } = error as { code?: unknown }
-        // RabbitMQ says so too while the node of a queue is starting.
+        // RabbitMQ also replies with this code while the queue's node is starting.
         if (code === NOT_FOUND) return undefined
         if (typeof code === 'number' && code !== 320)
           throw failure(`${this.name}: ${(error as Error).message}`)
@@ -115,7 +115,7 @@ export class Source {
     }
   }
 
-  /** In its order: a client whose socket just goes would wait for heartbeats. */
+  /** Closes each client before its socket: a client whose socket is merely destroyed would wait for heartbeats. */
   async close(): Promise<void> {
     const open = [...this.channels.values()]
     this.channels.clear()

@@ -1,17 +1,17 @@
 /**
- * What carries the messages of one queue: a shovel of the Leveret, and an exchange at the target with the queue as its only
- * one. By that exchange messages keep their routing key, and their CC header brings them nowhere else.
+ * Moves the messages of one queue: a shovel on the Leveret publishes to an exchange at the target to which only that
+ * queue is bound. Through this exchange messages keep their routing key, and their CC header routes them nowhere else.
  */
 import { createHash } from 'node:crypto'
 import { enc } from '../ctl/command.ts'
 import type { Move } from './ends.ts'
 import type { QueueRow, ShovelRow } from './rows.ts'
 
-/** Of the names of shovels and exchanges that a move makes. */
+/** Prefix of the shovels and exchanges that a migration creates. */
 export const PREFIX = 'leveret.migrate.'
 
 const PREFETCH = 1000
-/** Octets that a shovel may have on their way. */
+/** Maximum octets of messages that a shovel may have in flight. */
 const ON_THEIR_WAY_BYTES = 16 * 1024 * 1024
 const RECONNECT_S = 1
 
@@ -37,14 +37,14 @@ function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
     'src-prefetch-count': prefetchOf(q),
     'src-delete-after': isStream ? 'never' : 'queue-length',
     ...(isStream ? { 'src-consumer-args': { 'x-stream-offset': 'first' } } : {}),
-    // Its last consumer would take the queue along, with what came meanwhile.
+    // A consumer would delete the auto-delete queue when it ends, along with messages that arrived in the meantime.
     ...(q.auto_delete === true ? { 'src-basic-get': true } : {}),
     'dest-uri': move.out ? far : own,
     'dest-exchange': carrierName(q),
     'dest-predeclared': true,
     'dest-mandatory': true,
     'ack-mode': 'on-confirm',
-    // A stream would be read from its beginning again.
+    // After a reconnect a stream would be read from the beginning again.
     'reconnect-delay': isStream ? 0 : RECONNECT_S,
   }
 }
@@ -66,13 +66,13 @@ export async function removeExchange(move: Move, q: QueueRow): Promise<void> {
   await move.to.delete(`exchanges/${enc(q.vhost)}/${carrierName(q)}`)
 }
 
-/** By their names; those of this move or of an earlier one. */
+/** The shovels of this or an earlier migration by name. */
 export async function carriers(move: Move): Promise<Map<string, ShovelRow>> {
   const rows = await move.leveret.get<ShovelRow[]>('shovels')
   return new Map(rows.filter((s) => s.name.startsWith(PREFIX)).map((s) => [s.name, s]))
 }
 
-/** What a command that was killed has left behind. */
+/** Removes the exchanges left behind by a command that was killed. */
 export async function sweep(move: Move, vhosts: readonly string[]): Promise<void> {
   for (const vhost of vhosts) {
     const found = await move.to.find<{ name: string }[]>(`exchanges/${enc(vhost)}`)

@@ -1,4 +1,4 @@
-/** `leveret migrate`: everything from another broker into this one, or the other way. */
+/** `leveret migrate`: moves everything from another broker into this one, or vice versa. */
 import { elapsed } from '../../util/timers.ts'
 import type { Command, Context, Result } from '../ctl/command.ts'
 import { numberOption } from '../ctl/command.ts'
@@ -9,10 +9,10 @@ import type { Outcome } from './run.ts'
 
 const PARALLEL = 8
 const PARALLEL_MAX = 64
-/** ms for an answer: the definitions of a large broker take their time. */
+/** Response timeout in ms: the definitions of a large broker take a while. */
 const ANSWER_MS = 60_000
 const MANAGEMENT_PORT = 15_672
-/** RabbitMQ's statistics are collected every five seconds. */
+/** RabbitMQ collects statistics every five seconds. */
 const LAG_MS = 6000
 
 const said = (text: string): void => void process.stderr.write(`${text}\n`)
@@ -34,7 +34,7 @@ async function ends(
   const login = `${encodeURIComponent(amqp.user)}:${encodeURIComponent(amqp.password)}@`
   const host = amqp.host.includes(':') ? `[${amqp.host}]` : amqp.host
   const given = text('management') ?? `http://${host}:${MANAGEMENT_PORT}`
-  // Who is named in the one address is meant in the other one too.
+  // The login of the AMQP URI applies to a management URL without one.
   const url = /^[a-z]+:\/\/[^/?#]*@/i.test(given) ? given : given.replace('://', `://${login}`)
   const timeoutMs = (numberOption(c, 'timeout') ?? ANSWER_MS / 1000) * 1000
   const caFile = text('ca-file')
@@ -51,7 +51,7 @@ async function ends(
   }
 }
 
-/** Without user and password. */
+/** The URL without user and password. */
 function shown(url: string): string {
   return url.replace(/^[a-z]+:\/\/(?:.*@)?([^/?#]*).*$/i, '$1')
 }

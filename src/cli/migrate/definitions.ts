@@ -1,4 +1,4 @@
-/** What is carried over of the definitions, and in which form. */
+/** Selects the definitions to move, and converts them for the target. */
 import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Move, usage } from './ends.ts'
@@ -6,7 +6,7 @@ import { LEDGER } from './ledger.ts'
 import type { Definitions, Json } from './rows.ts'
 
 const SHOVEL = 'shovel'
-/** Of the broker that has them. */
+/** Global parameters that belong to the broker itself. */
 const OWN_GLOBALS = [
   LEDGER,
   'internal_cluster_id',
@@ -27,7 +27,9 @@ const lists = [
   'bindings',
 ] as const
 
-/** Of the source, without what belongs to a move. @throws CtlError for a vhost that is not there */
+/**
+ * The definitions of the source, without objects of the migration itself. @throws CtlError if the vhost does not exist
+ */
 export async function readDefinitions({ from, vhost }: Move): Promise<Definitions> {
   const all = await from.get<Partial<Definitions>>('definitions')
   const d = Object.fromEntries(lists.map((name) => [name, list(all[name])])) as unknown as Definitions
@@ -59,13 +61,13 @@ function list(v: unknown): readonly Json[] {
 
 export interface Fitted {
   readonly definitions: Definitions
-  /** Shovels begin when everything has been moved. */
+  /** Shovels are created after everything has been moved. */
   readonly shovels: readonly Json[]
-  /** What is left out or changed, in sentences. */
+  /** Sentences about what is omitted or changed. */
   readonly notes: readonly string[]
 }
 
-/** What the target can take. */
+/** Adapts the definitions to what the target supports. */
 export async function fitFor(move: Move, d: Definitions): Promise<Fitted> {
   const { to, out } = move
   const { exchange_types } = await to.get<{ exchange_types: readonly { name: string }[] }>('overview')
@@ -102,7 +104,7 @@ export function where(what: string, o: Json): string {
   return `${what} '${String(o['name'])}' in vhost '${String(o['vhost'])}'`
 }
 
-/** As every version of RabbitMQ takes it. */
+/** In the form that every version of RabbitMQ accepts. */
 function plainVhost({ name, description, tags, default_queue_type, metadata }: Json): Json {
   return { name, ...(description ? { description } : {}), tags, default_queue_type, metadata }
 }
@@ -128,7 +130,7 @@ async function usersFor({ to, out }: Move, users: readonly Json[], notes: string
   })
 }
 
-/** Vhosts first, one by one: who makes them over HTTP may enter them. @throws CtlError */
+/** Vhosts come first and one by one, because the user who creates one over HTTP gets access to it. @throws CtlError */
 export async function writeDefinitions({ to }: Move, { definitions }: Fitted): Promise<void> {
   if (to.user !== undefined) {
     const there = new Set((await to.get<{ name: string }[]>('vhosts')).map((v) => v.name))

@@ -1,4 +1,4 @@
-/** What will not be the same after a move, in sentences. */
+/** Describes, in sentences, what will be different after a migration. */
 import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
 import type { Definitions, Json, QueueRow } from './rows.ts'
@@ -13,7 +13,7 @@ const LEVERETS = [
   'cache-size',
   'cache-ttl',
 ]
-/** Policy keys without an effect in Leveret. */
+/** Policy keys that have no effect in Leveret. */
 const MIRRORS = /^(ha-.*|federation-upstream.*)$/
 
 const named = (rows: readonly string[]): string =>

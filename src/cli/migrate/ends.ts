@@ -1,4 +1,4 @@
-/** The two brokers of a move: the Leveret that runs the shovels, and the other one. */
+/** The two brokers of a migration: the Leveret that runs the shovels, and the other one. */
 import { pause } from '../../util/timers.ts'
 import { Client, CtlError, type Target } from '../ctl/client.ts'
 import { EXIT_SOFTWARE, EXIT_UNAVAILABLE, EXIT_USAGE, enc } from '../ctl/command.ts'
@@ -9,19 +9,19 @@ const AGAIN_MS = 500
 const EXIT_TEMPORARY = 75
 const UNAVAILABLE = 503
 
-/** Says that something is waited for; undefined when it is over. */
+/** Reports what is being waited for; undefined when the wait is over. */
 export type Waits = (what: string | undefined) => void
 
-/** What ends a move early, such as the user. */
+/** The migration was interrupted, for example by the user. */
 export class Interrupted extends Error {}
 
 /** One of the brokers, over its HTTP API. */
 export class End {
-  /** As people are told of it. */
+  /** The name shown to the user. */
   readonly name: string
-  /** Who logs in there; undefined over the socket of the data folder. */
+  /** The user who logs in; undefined over the socket of the data folder. */
   readonly user: string | undefined
-  /** A moment without an answer is waited for, once the broker has answered. */
+  /** Whether to wait for a broker that stops responding; set once it has responded. */
   patient = false
   private readonly client: Client
   private readonly waits: Waits
@@ -35,7 +35,7 @@ export class End {
     this.user = target.url === undefined ? undefined : userOf(target.url)
   }
 
-  /** For the last words after an interruption; without patience. */
+  /** For cleanup requests after an interruption; does not wait for a broker that is down. */
   revive(): void {
     this.signal = new AbortController().signal
     this.patient = false
@@ -45,7 +45,7 @@ export class End {
     return this.call('GET', path) as Promise<T>
   }
 
-  /** undefined where there is none. */
+  /** undefined on a 404. */
   async find<T>(path: string): Promise<T | undefined> {
     try {
       return await this.get<T>(path)
@@ -55,7 +55,7 @@ export class End {
     }
   }
 
-  /** Whether it was there. */
+  /** Whether the object existed. */
   async delete(path: string): Promise<boolean> {
     try {
       await this.call('DELETE', path)
@@ -105,26 +105,26 @@ function isPassing({ status, exitCode }: CtlError): boolean {
   )
 }
 
-/** What is moved from where to where. */
+/** What is moved, and in which direction. */
 export interface Move {
   readonly leveret: End
   readonly other: End
-  /** AMQP to the other one. */
+  /** AMQP access to the other broker. */
   readonly amqp: Source
-  /** Whether everything goes from the Leveret to the other one. */
+  /** Whether the migration goes from the Leveret to the other broker. */
   readonly out: boolean
   readonly from: End
   readonly to: End
-  /** ms by which the numbers of the source may be old: RabbitMQ's are statistics. */
+  /** Maximum age in ms of the source's numbers: RabbitMQ's come from its statistics. */
   readonly lagMs: number
-  /** The only vhost; undefined = all. */
+  /** The only vhost to move; undefined = all. */
   readonly vhost: string | undefined
 }
 
 export const queuePath = (q: { vhost: string; name: string }): string =>
   `queues/${enc(q.vhost)}/${enc(q.name)}`
 
-/** Ready messages at this moment; undefined where the queue is gone. */
+/** Current number of ready messages; undefined if the queue has been deleted. */
 export async function readyIn(move: Move, q: QueueRow): Promise<number | undefined> {
   if (!move.out) return await move.amqp.ready(q.vhost, q.name)
   return (await move.from.find<{ messages_ready: number }>(queuePath(q)))?.messages_ready

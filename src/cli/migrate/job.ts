@@ -1,12 +1,12 @@
-/** One queue on its way. */
+/** The migration of one queue. */
 import type { QueueRow, ShovelRow } from './rows.ts'
 
 export interface View {
-  /** Shovels of the move by their names. */
+  /** Shovels of the migration by name. */
   readonly shovels: ReadonlyMap<string, ShovelRow>
-  /** When the Leveret began, in ms since 1970, give or take a second. */
+  /** Start time of the Leveret in ms since 1970, accurate to about a second. */
   readonly leveretSince: number
-  /** ms, growing. */
+  /** Monotonic time in ms. */
   readonly at: number
 }
 
@@ -14,16 +14,16 @@ export type JobState = 'moving' | 'done' | 'failed'
 
 export interface Job {
   readonly queue: QueueRow
-  /** Messages that have been moved, and all that are known of. */
+  /** The number of moved messages, and the total known so far. */
   readonly moved: number
   readonly total: number
-  /** One look, and what follows from it. @throws CtlError */
+  /** Checks the state and takes the next action. @throws CtlError */
   step(view: View): Promise<JobState>
-  /** Why it has failed, or what is to be said of it. */
+  /** The reason for a failure, or a remark. */
   readonly note: string | undefined
-  /** What it waits for. */
+  /** What it is waiting for. */
   readonly waits: string | undefined
-  /** Ends its shovel; another run goes on. */
+  /** Ends its shovel; a later run can continue. */
   stop(): Promise<void>
 }
 
@@ -31,12 +31,12 @@ const ATTEMPTS = 3
 const lasting =
   /ACCESS_REFUSED|NOT_FOUND|PRECONDITION_FAILED|RESOURCE_LOCKED|NOT_ALLOWED|NOT_IMPLEMENTED|no queue of the destination/
 
-/** Shovels that fail for a reason that does not pass by itself. */
+/** Detects shovels that fail for a permanent reason. */
 export class Failures {
   private seen = ''
   private count = 0
 
-  /** The reason, when it has come up often enough. */
+  /** The reason, once it has occurred repeatedly. */
   of({ state, reason = '', timestamp }: ShovelRow): string | undefined {
     if (state !== 'terminated') return undefined
     if (timestamp !== this.seen) {

@@ -1,4 +1,4 @@
-/** Which streams have been copied, in a global parameter of the Leveret: whoever goes on with a move reads it. */
+/** Records in a global parameter of the Leveret which streams have been copied, so that a migration can be resumed. */
 import type { Move } from './ends.ts'
 import type { QueueRow } from './rows.ts'
 
@@ -6,7 +6,7 @@ export const LEDGER = 'leveret_migration'
 
 export interface Entry {
   readonly state: 'copying' | 'copied'
-  /** Messages, when it was done. */
+  /** Number of messages when the copy was complete. */
   readonly count?: number
 }
 
@@ -40,7 +40,7 @@ export class Ledger {
     return this.entries.get(this.key(q))
   }
 
-  /** On the disk of the Leveret when it resolves. @throws CtlError */
+  /** Resolves when the entry is on the Leveret's disk. @throws CtlError */
   async set(q: QueueRow, entry: Entry): Promise<void> {
     this.entries.set(this.key(q), entry)
     await this.move.leveret.call('PUT', `global-parameters/${LEDGER}`, {

@@ -1,4 +1,4 @@
-/** What is to be moved, and whether it can be: everything that is looked at before something is changed. */
+/** Determines what is to be moved and whether that is possible, before anything is changed. */
 import { Pattern } from '../../util/pattern.ts'
 import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
@@ -11,11 +11,11 @@ export interface Plan {
   readonly fitted: Fitted
   readonly vhosts: readonly string[]
   readonly queues: readonly QueueRow[]
-  /** What will differ, in sentences. */
+  /** Sentences about what will differ. */
   readonly notes: readonly string[]
 }
 
-/** @throws CtlError in one sentence where it cannot be done */
+/** @throws CtlError with one sentence if the migration is not possible */
 export async function makePlan(move: Move): Promise<Plan> {
   const { leveret, other, from, amqp } = move
   const own = await leveret.get<{ leveret_version?: string }>('overview')
@@ -37,14 +37,14 @@ export async function makePlan(move: Move): Promise<Plan> {
   return { fitted, vhosts, queues, notes }
 }
 
-/** Who reads the queues, or writes to them: better said now than by each shovel. */
+/** Checks up front that the user may read or write the queues, rather than letting each shovel fail. */
 async function checkRights(
   { other, amqp, out }: Move,
   vhosts: readonly string[],
   queues: readonly QueueRow[],
 ): Promise<void> {
   const found = await other.find<Json[]>(`users/${enc(amqp.user)}/permissions`)
-  // A user whom something else vouches for.
+  // The user is authenticated by an external backend.
   if (found === undefined) return
   const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
   for (const vhost of vhosts) {
@@ -62,7 +62,7 @@ async function checkRights(
   }
 }
 
-/** What is not understood here, or not decided, may be right there. */
+/** A pattern that is unsupported or undecided here may still be valid there. */
 function compiled(pattern: unknown): Pattern | undefined {
   try {
     return new Pattern(String(pattern))

@@ -1,4 +1,4 @@
-/** How far a move is: a bar on a terminal, a line every so often elsewhere. */
+/** Shows the progress of a migration: a bar on a terminal, otherwise a line at intervals. */
 const WIDTH = 30
 const WINDOW_MS = 10_000
 const LINE_MS = 10_000
@@ -25,13 +25,13 @@ export class Progress {
   private lineAt: number
   private isOpen = false
 
-  /** @param at ms, growing */
+  /** @param at monotonic time in ms */
   constructor(out: Output, at: number) {
     this.out = out
     this.lineAt = at
   }
 
-  /** @param waits what it waits for */
+  /** @param waits what the migration is waiting for */
   show(at: number, moved: number, total: number, waits: string | undefined): void {
     this.samples = [...this.samples.filter((s) => at - s.at < WINDOW_MS), { at, moved }]
     const line = this.line(at, moved, total, waits)
@@ -56,7 +56,7 @@ export class Progress {
     return `${bar} ${Math.floor(share * 100)} % ${number(moved)} of ${number(total)}, ${number(rate)}/s${left}${waiting}`
   }
 
-  /** The bar goes; what follows stands on a line of its own. */
+  /** Clears the bar, so that further output starts on a line of its own. */
   end(): void {
     if (this.isOpen) this.out.write('\r\x1b[K')
     this.isOpen = false

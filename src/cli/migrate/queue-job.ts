@@ -1,14 +1,17 @@
-/** The messages of a classic or quorum queue: shovel after shovel, each for what is there, until nothing is left. */
+/**
+ * Moves the messages of a classic or quorum queue: runs shovels, each for the messages present, until the queue is
+ * empty.
+ */
 import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
 import { type Move, readyIn } from './ends.ts'
 import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { QueueRow, ShovelRow } from './rows.ts'
 
-/** Of a queue that is written to all the time. */
+/** Maximum rounds, for a queue that is written to continuously. */
 const ROUNDS_MAX = 1000
-/** Rounds after which as much is left as before. */
+/** Maximum consecutive rounds that do not shorten the queue. */
 const FUTILE_MAX = 5
-/** ms in which nothing moves. */
+/** ms without progress after which the queue length is checked again. */
 const LOOK_AGAIN_MS = 3000
 const STUCK_MS = 60_000
 
@@ -18,9 +21,9 @@ export class QueueJob implements Job {
   waits: string | undefined
   private readonly move: Move
   private readonly failures = new Failures()
-  /** By the shovels that have ended. */
+  /** Messages moved by shovels that have ended. */
   private before = 0
-  /** What the shovel of now was to move, and what of it is left. */
+  /** Number of messages for the current shovel, and how many of them are left. */
   private whole = 0
   private left = 0
   private rounds = 0
@@ -49,7 +52,7 @@ export class QueueJob implements Job {
   async step(view: View): Promise<JobState> {
     const shovel = view.shovels.get(carrierName(this.queue))
     if (shovel === undefined) return await this.next(view)
-    // One of an earlier run is as good as our own.
+    // A shovel of an earlier run is adopted.
     if (!this.running) this.begun(view, this.left)
     return await this.watch(shovel, view)
   }
@@ -63,7 +66,7 @@ export class QueueJob implements Job {
     this.lastLook = at
   }
 
-  /** There is no shovel: it is over, or another round. */
+  /** No shovel is running: the job is done, or starts another round. */
   private async next(view: View): Promise<JobState> {
     if (this.running) {
       this.before += this.whole
@@ -81,7 +84,7 @@ export class QueueJob implements Job {
     }
     this.futile = this.rounds > 0 && ready >= this.readyBefore ? this.futile + 1 : 0
     this.readyBefore = ready
-    // Not without end: each attempt counts as a delivery, of which quorum queues have a limit.
+    // Rounds are limited: each attempt counts as a delivery, for which quorum queues have a limit.
     if (++this.rounds > ROUNDS_MAX || this.futile >= FUTILE_MAX)
       return await this.fail(
         'it gets no shorter: the target refuses its messages, or it is written to faster than it is emptied',
@@ -102,7 +105,7 @@ export class QueueJob implements Job {
           ? 'the target, which is blocked by an alarm'
           : undefined
     if (typeof remaining === 'number') {
-      // A new session counts anew.
+      // A new session restarts the count.
       if (remaining > this.left) this.whole += remaining - this.left
       this.left = remaining
     }
@@ -114,7 +117,7 @@ export class QueueJob implements Job {
     return 'moving'
   }
 
-  /** Others may have taken what it waits for. */
+  /** Another consumer may have taken the messages that the shovel waits for. */
   private async look(view: View): Promise<JobState> {
     this.lastLook = view.at
     const ready = await readyIn(this.move, this.queue)

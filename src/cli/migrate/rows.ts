@@ -1,4 +1,4 @@
-/** What the HTTP API says, as far as a move needs it. */
+/** The parts of HTTP API responses that a migration uses. */
 export interface QueueRow {
   readonly vhost: string
   readonly name: string
@@ -14,7 +14,7 @@ export interface QueueRow {
 
 export type Json = { readonly [name: string]: unknown }
 
-/** Definitions, in RabbitMQ's form. */
+/** Definitions in RabbitMQ's format. */
 export interface Definitions {
   readonly users: readonly Json[]
   readonly vhosts: readonly Json[]

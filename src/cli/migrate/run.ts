@@ -1,4 +1,4 @@
-/** Moves queue after queue, several at a time, and shows how far it is. */
+/** Moves the queues, several at a time, and shows the progress. */
 import { elapsed, now, pause } from '../../util/timers.ts'
 import { carriers, sweep } from './carrier.ts'
 import { Interrupted, type Move, readyIn } from './ends.ts'
@@ -11,7 +11,7 @@ import type { QueueRow } from './rows.ts'
 import { StreamJob } from './stream-job.ts'
 
 const LOOK_MS = 300
-/** Looks at all queues again, when they have been emptied. */
+/** Maximum passes over queues that have received messages after they were emptied. */
 const PASSES_MAX = 20
 
 export interface Outcome {
@@ -19,7 +19,7 @@ export interface Outcome {
   readonly queues: number
   readonly streams: number
   readonly failed: readonly Job[]
-  /** What is to be said of those that have not failed. */
+  /** Remarks about queues that have not failed. */
   readonly notes: readonly string[]
 }
 
@@ -33,7 +33,7 @@ export class Run {
   private readonly active = new Set<Job>()
   private readonly failed: Job[] = []
   private passes = 0
-  /** What an end is waited for to do. */
+  /** What one of the two brokers is being waited for. */
   waits: string | undefined
 
   constructor(move: Move, plan: Plan, progress: Progress, parallel: number, signal: AbortSignal) {
@@ -44,7 +44,7 @@ export class Run {
     this.signal = signal
   }
 
-  /** @throws CtlError; Interrupted, when its shovels have ended */
+  /** @throws CtlError; Interrupted, after its shovels have ended */
   async all(): Promise<Outcome> {
     const ledger = await Ledger.read(this.move)
     this.jobs = this.plan.queues.map((q) =>
@@ -72,7 +72,7 @@ export class Run {
     return this.outcome()
   }
 
-  /** Queues that have got messages since they were emptied, such as dead letters. */
+  /** Queues that have received messages since they were emptied, such as dead letters. */
   private async refilled(): Promise<Job[]> {
     if (++this.passes > PASSES_MAX) return []
     const found: Job[] = []
@@ -133,7 +133,7 @@ export class Run {
     }
   }
 
-  /** By a new signal: the one of the move is over. */
+  /** Uses a new signal: that of the migration has been aborted. */
   private async stop(): Promise<void> {
     this.move.leveret.revive()
     for (const job of this.active) await job.stop().catch(() => {})

@@ -1,6 +1,6 @@
 /**
- * A stream is copied. Its shovel reads from the beginning, whenever it begins: what was not copied in one go is deleted at the
- * target and copied anew.
+ * Copies a stream. The shovel always reads from the beginning, so an interrupted copy is deleted at the target and
+ * started again.
  */
 import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
 import { type Move, queuePath } from './ends.ts'
@@ -8,16 +8,16 @@ import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { Ledger } from './ledger.ts'
 import type { Json, QueueRow, ShovelRow } from './rows.ts'
 
-/** ms in which nothing comes, beside those by which numbers are old. */
+/** ms without new messages, in addition to the age of the source's numbers, after which the copy is complete. */
 const SETTLE_MS = 1500
-/** ms until the source says how many messages it has; without statistics RabbitMQ never does. */
+/** ms to wait for the source's message count; RabbitMQ without statistics never reports it. */
 const KNOWN_MS = 30_000
-/** ms in which the target's number has to come up to what was sent; retention may keep it below. */
+/** ms for the target's count to reach the number sent; retention may keep it lower. */
 const AGREE_MS = 15_000
-/** ms by which clocks and numbers may be wrong. */
+/** Tolerance in ms for clocks and timestamps. */
 const START_MS = 2000
 
-/** A queue and its bindings, as definitions have them. */
+/** A queue and its bindings, in the format of definitions. */
 export interface StreamDefinition {
   readonly queues: readonly Json[]
   readonly bindings: readonly Json[]
@@ -57,7 +57,7 @@ export class StreamJob implements Job {
   async step(view: View): Promise<JobState> {
     const known = await this.messagesIn(this.move.from)
     this.source = known ?? this.source
-    // Before the shovel is looked at: what it has sent can only be more.
+    // Read before the shovel's state, so that the shovel's count cannot be lower.
     const copied = (await this.messagesIn(this.move.to)) ?? 0
     if (!this.running) return await this.begin(view, copied, known)
     const shovel = await this.shovel()
@@ -88,7 +88,7 @@ export class StreamJob implements Job {
     const looked = view.at - this.lookedAt
     if (known === undefined && looked > KNOWN_MS)
       return await this.fail('how many messages it has is not known')
-    // An old number, or none yet.
+    // The number is outdated or not yet available.
     if (!known && looked < (known === 0 ? this.move.lagMs : KNOWN_MS)) return 'moving'
     const entry = this.ledger.of(this.queue)
     if (entry?.state === 'copying') return await this.anew(view)

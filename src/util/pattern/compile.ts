@@ -1,31 +1,31 @@
-/** Turns the tree of a regular expression into a program for the machine of `run.ts`. */
+/** Compiles the syntax tree of a regular expression into a program for the machine of `run.ts`. */
 import { PATTERN_INSTRUCTIONS_MAX } from '../../limits.ts'
 import type { OctetSet } from './octets.ts'
 import type { Assertion, Node, Repeat, Syntax } from './syntax.ts'
 
-/** Instructions; a and b are what the comments say. */
+/** Instructions; the comments give the meaning of the operands a and b. */
 export const Op = {
-  /** The expression, or the part that a look or an atomic group has, has matched. */
+  /** The expression, or the part of a lookaround or an atomic group, has matched. */
   Accept: 0,
-  /** a: index of octets; b: 1 = to the left */
+  /** a: index of octets; b: 1 = match to the left */
   Octets: 1,
-  /** a: index of a set; b: 1 = to the left */
+  /** a: index of a set; b: 1 = match to the left */
   Set: 2,
-  /** a: tried first; b: then */
+  /** a: tried first; b: alternative */
   Split: 3,
-  /** a: where to */
+  /** a: target */
   Jump: 4,
   /** a: code of the character of an `Assertion` */
   Assert: 5,
-  /** a: behind its part, which follows; b: 1 = negative */
+  /** a: address after its part, which follows; b: 1 = negative */
   Look: 6,
-  /** a: behind its part, which follows */
+  /** a: address after its part, which follows */
   Atomic: 7,
-  /** a: slot for the place */
+  /** a: slot for the position */
   Save: 8,
-  /** a: slot with where this turn of a repetition began; b: where to if it has matched nothing */
+  /** a: slot with the start of this iteration of a repetition; b: target if the iteration has matched nothing */
   Progress: 9,
-  /** a: group; b: 1 = to the left, 2 = in any case */
+  /** a: group; b: 1 = to the left, 2 = case-insensitive */
   Reference: 10,
 } as const
 
@@ -35,13 +35,13 @@ export interface Program {
   readonly instructions: number
   readonly octets: readonly Uint8Array[]
   readonly sets: readonly OctetSet[]
-  /** Slots for where groups begin and end, and for repetitions. */
+  /** Number of slots for the bounds of groups, and for repetitions. */
   readonly slots: number
-  /** What matches depends on what groups have matched: places that failed once may succeed later. */
+  /** The result depends on what groups have captured, so a position that failed once may succeed later. */
   readonly hasReferences: boolean
 }
 
-/** @throws SyntaxError where it becomes too large */
+/** @throws SyntaxError if the program becomes too large */
 export function compilePattern(syntax: Syntax): Program {
   return new Compiler(syntax).compile()
 }
@@ -52,7 +52,7 @@ class Compiler {
   private readonly octets: Uint8Array[] = []
   private readonly sets: OctetSet[] = []
   private slots: number
-  /** Parts compiled so far, as those of repetitions come again and again even where they make no instruction. */
+  /** Parts compiled so far: repetitions compile a part repeatedly even if it emits no instruction. */
   private parts = 0
 
   constructor(syntax: Syntax) {
@@ -69,7 +69,7 @@ class Compiler {
     return { code, instructions: this.here, octets, sets, slots: this.inOrder ? slots : 0, hasReferences }
   }
 
-  /** Which of several ways is found first makes a difference. */
+  /** Whether the order of the alternatives affects the result. */
   private get inOrder(): boolean {
     return this.syntax.hasReferences || this.syntax.hasAtomic
   }
@@ -88,7 +88,7 @@ class Compiler {
     this.code[instruction * 3 + (operand === 'a' ? 1 : 2)] = value
   }
 
-  /** @param back whether it is matched to the left */
+  /** @param back whether to match to the left */
   private node(node: Node, back: boolean): void {
     if (++this.parts > 4 * PATTERN_INSTRUCTIONS_MAX) throw tooLarge()
     const left = back ? 1 : 0
@@ -168,10 +168,10 @@ class Compiler {
     this.emit(Op.Save, 2 * index + (back ? 0 : 1))
   }
 
-  /** Written out as often as it has to come, and then as often as it may. */
+  /** Unrolls the repetition: the mandatory iterations, then the optional ones. */
   private repeat({ node, min, max, lazy }: Repeat, back: boolean): void {
     for (let i = 0; i < min; i++) this.node(node, back)
-    // Otherwise any way will do, and leaving is the shorter one.
+    // Otherwise the order does not matter, and leaving the loop is the shorter path.
     const leaveFirst = lazy || !this.inOrder
     if (max === Infinity) {
       const split = this.emit(Op.Split)
@@ -187,7 +187,7 @@ class Compiler {
     for (const split of splits) this.branch(split, leaveFirst, split + 1, this.here)
   }
 
-  /** One turn after the other; one that matches nothing is the last. */
+  /** A loop; an iteration that matches nothing is the last. */
   private turns(node: Node, back: boolean, split: number): void {
     if (!this.inOrder) {
       this.node(node, back)

@@ -1,4 +1,4 @@
-/** Escapes and classes of regular expressions in PCRE's syntax. */
+/** Escapes and character classes of PCRE's syntax. */
 import { escapedSets, folded, inverse, type OctetSet, posixSets } from './octets.ts'
 import type { PatternReader } from './reader.ts'
 
@@ -12,7 +12,7 @@ const controls: { readonly [letter: string]: number | undefined } = {
 }
 
 /**
- * The octet that an escape stands for; the backslash is read already. Letters without a meaning stand for themselves.
+ * The octet that an escape denotes; the backslash has already been read. Letters without a meaning denote themselves.
  * @throws SyntaxError
  */
 export function escapedOctet(source: PatternReader): number {
@@ -46,7 +46,7 @@ function octet(source: PatternReader, value: number): number {
   return value
 }
 
-/** One member: an octet, from which a range can go, or a set. */
+/** One member of a class: an octet, which may start a range, or a set. */
 function member(source: PatternReader): number | OctetSet {
   if (source.take('[:')) {
     const named = source.match(/(\^?)([a-z]+):\]/y)
@@ -67,7 +67,7 @@ function member(source: PatternReader): number | OctetSet {
   return source.take('b') ? 8 : escapedOctet(source)
 }
 
-/** Behind the opening bracket. @throws SyntaxError */
+/** Parses a class after its opening bracket. @throws SyntaxError */
 export function parseClass(source: PatternReader, anyCase: boolean): OctetSet {
   const set: OctetSet = new Uint8Array(256)
   const negative = source.take('^')

@@ -1,6 +1,6 @@
-/** Sets of octets as PCRE has them without UTF and in Erlang's tables: ISO 8859-1, which is what RabbitMQ matches by. */
+/** Sets of octets as in PCRE without UTF and with Erlang's tables: ISO 8859-1, which RabbitMQ uses for matching. */
 
-/** 1 for each octet that is in it. */
+/** 1 for each octet in the set. */
 export type OctetSet = Uint8Array
 
 type Range = readonly [from: number, to: number]
@@ -20,7 +20,7 @@ const upper: readonly Range[] = [
   [192, 214],
   [216, 222],
 ]
-/** In the other case they are 32 higher or lower, or have none. */
+/** Their counterparts in the other case are 32 higher or lower, or do not exist. */
 const letters: readonly Range[] = [
   ...upper,
   [97, 122],
@@ -75,7 +75,7 @@ function isUpper(octet: number): boolean {
   return upper.some(([from, to]) => octet >= from && octet <= to)
 }
 
-/** The same letter in the other case, or the octet itself. */
+/** The same letter in the other case, or the octet itself if it has none. */
 export function otherCase(octet: number): number {
   if (isUpper(octet)) return octet + 32
   return isUpper(octet - 32) ? octet - 32 : octet

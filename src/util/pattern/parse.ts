@@ -1,11 +1,14 @@
-/** Reads regular expressions in PCRE's syntax, by octets as RabbitMQ does: what is not ASCII stands for its octets. */
+/**
+ * Parses regular expressions in PCRE's syntax by octets, as RabbitMQ does: a non-ASCII character is a sequence of
+ * octets.
+ */
 import { PATTERN_BYTES_MAX, PATTERN_DEPTH_MAX } from '../../limits.ts'
 import { escapedOctet, parseClass } from './escapes.ts'
 import { anyOctet, escapedSets, folded, notNewline, type OctetSet, otherCase, setOf } from './octets.ts'
 import { PatternReader } from './reader.ts'
 import type { Assertion, Node, Repeat, Syntax } from './syntax.ts'
 
-/** Switched by `(?imsxU)`, until the end of the group. */
+/** Set by `(?imsxU)`, until the end of the group. */
 interface Flags {
   anyCase: boolean
   lines: boolean
@@ -46,7 +49,7 @@ const newline: Node = {
   ],
 }
 
-/** @throws SyntaxError that says what is wrong, or not supported, and where */
+/** @throws SyntaxError that says what is invalid or unsupported, and where */
 export function parsePattern(source: string): Syntax {
   return new Parser(source).parse()
 }
@@ -100,7 +103,7 @@ class Parser {
     return { is: 'sequence', nodes: joined(nodes) }
   }
 
-  /** Comments, and spaces where they do not count. */
+  /** Skips comments, and whitespace in extended mode. */
   private skip({ extended }: Flags): void {
     const { source } = this
     for (;;) {
@@ -110,7 +113,7 @@ class Parser {
     }
   }
 
-  /** Up to `\E` or the end; only the last octet of it can be repeated. */
+  /** Up to `\E` or the end; a quantifier applies only to the last octet. */
   private quoted(nodes: Node[], flags: Flags): void {
     const { source } = this
     const end = source.text.indexOf('\\E', source.at)
@@ -153,7 +156,7 @@ class Parser {
     return max
   }
 
-  /** undefined for what cannot be repeated: switches and nothing at all. */
+  /** undefined for what cannot be quantified: option settings and empty constructs. */
   private atom(flags: Flags, depth: number): Node | undefined {
     const { source } = this
     const c = source.peek()
@@ -194,7 +197,7 @@ class Parser {
     return this.reference(flags) ?? literal(escapedOctet(source), flags)
   }
 
-  /** `\1`, `\g{1}`, `\g{-1}`, `\k<name>` and their other spellings. */
+  /** `\1`, `\g{1}`, `\g{-1}`, `\k<name>` and their variants. */
   private reference(flags: Flags): Node | undefined {
     const { source } = this
     const named = source.match(/k(?:<(\w+)>|\{(\w+)\}|'(\w+)')|g\{([A-Za-z_]\w*)\}/y)
@@ -209,7 +212,7 @@ class Parser {
     if (digits === null) return undefined
     const n = Number(digits[0])
     if (n < 10 || n <= this.groups) return this.referenceTo(n, flags)
-    // As PCRE has it: an octet in octal digits where there are not so many groups.
+    // As in PCRE: an octet in octal notation if there are fewer groups.
     source.at = began
     return undefined
   }
@@ -247,7 +250,7 @@ class Parser {
     return this.switches(flags, inner)
   }
 
-  /** `(?i)` to the end of the group around it, or `(?i:...)` for what is in it. */
+  /** `(?i)` applies to the end of the enclosing group, `(?i:...)` to its content. */
   private switches(flags: Flags, inner: () => Node): Node | undefined {
     const { source } = this
     const found = source.match(/\?([imsxUJ]*)(?:-([imsxUJ]*))?([:)])/y)
@@ -276,7 +279,7 @@ function literal(octet: number, { anyCase }: Flags): Node {
   return { is: 'set', set: folded(setOf([octet, octet])) }
 }
 
-/** Octets beside each other as one. */
+/** Merges adjacent octets. */
 function joined(nodes: readonly Node[]): Node[] {
   const out: Node[] = []
   let run: number[] | undefined

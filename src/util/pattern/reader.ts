@@ -1,6 +1,6 @@
-/** The text of a regular expression, read from left to right; one character is one octet. */
+/** Reads the text of a regular expression from left to right; one character is one octet. */
 export class PatternReader {
-  /** ISO 8859-1: the octets of UTF-8, one by one. */
+  /** In ISO 8859-1: each octet of the UTF-8 encoding is one character. */
   readonly text: string
   at = 0
 
@@ -21,14 +21,14 @@ export class PatternReader {
     return this.text.charAt(this.at++)
   }
 
-  /** Goes on behind it where it stands here. */
+  /** Consumes the expected text if it is next. */
   take(expected: string): boolean {
     if (!this.text.startsWith(expected, this.at)) return false
     this.at += expected.length
     return true
   }
 
-  /** What matches here; the expression is sticky and one of this program's own. */
+  /** Matches at the current position; the expression is sticky and one of the broker's own. */
   match(expression: RegExp): RegExpExecArray | null {
     expression.lastIndex = this.at
     const found = expression.exec(this.text)

@@ -1,18 +1,18 @@
 /**
- * Decides whether octets match a program. It tries one way after the other and remembers the places from which there was
- * none, so that no place is tried twice by the same instruction: the time grows with the length of the program times that
- * of the text, whatever the expression. Where it cannot remember (back-references), or has to begin anew (a look-ahead at
- * every place), it gives up after so many steps. Steps are counted, not timed: the same question always has the same
- * answer.
+ * Decides whether octets match a program. It is a backtracking matcher that remembers the positions at which an
+ * instruction has failed, so that none is tried twice: the time is proportional to the length of the program times that
+ * of the text, whatever the expression. Where it cannot remember (back-references) or has to start again (a look-ahead
+ * at every position), it gives up after a number of steps. Steps are counted rather than timed, so the same question
+ * always yields the same answer.
  *
- * Chosen before an RE2 in JavaScript (no look-ahead, which policies such as `^(?!amq\.)` have, and characters instead of
- * RabbitMQ's octets) and before a worker with a deadline (it cannot answer in the middle of a method, and what it answers
- * depends on how busy the machine is).
+ * Preferred to an RE2 in JavaScript (no look-ahead, which policies such as `^(?!amq\.)` use, and characters instead of
+ * RabbitMQ's octets) and to a worker with a deadline (it cannot answer synchronously in the middle of a method, and its
+ * answers depend on the load of the machine).
  */
 import { codeOf, Op, type Program } from './compile.ts'
 import { otherCase, word } from './octets.ts'
 
-/** Words of 32 bits that are kept for the next run; more is let go again. */
+/** Maximum 32-bit words kept for the next run; a larger buffer is released. */
 const KEPT_WORDS = 65_536
 
 const NONE = -1
@@ -34,11 +34,11 @@ class Machine {
   private readonly length: number
   steps = 0
   private readonly stepsMax: number
-  /** A bit for each instruction at each place: it has been there. */
+  /** A bit for each instruction at each position: whether it has been tried. */
   private readonly marks: Uint32Array
-  /** Marks made while a part is matched: those of one that succeeds are taken back, as they are no failures. */
+  /** Marks made while a part is matched: if it succeeds they are removed, because they are not failures. */
   private readonly trail: number[] = []
-  /** Pairs: instruction and place to try later; or -1 - slot, and its value before. */
+  /** Pairs: an instruction and a position to try later; or -1 - slot, and the slot's previous value. */
   private stack: Int32Array
   private top = 0
   private readonly slots: Int32Array
@@ -70,7 +70,7 @@ class Machine {
     return false
   }
 
-  /** Where it has matched to, NONE or GIVEN_UP. @param part of a look or an atomic group */
+  /** The position at which the match ends, NONE or GIVEN_UP. @param part of a lookaround or an atomic group */
   private run(from: number, start: number, part: boolean): number {
     const { code, hasReferences } = this.program
     const { length, marks } = this
@@ -140,7 +140,7 @@ class Machine {
     }
   }
 
-  /** To the last way that has not been tried; false where there is none above the base. */
+  /** Backtracks to the last untried alternative; false if there is none above the base. */
   private backtrack(base: number): boolean {
     while (this.top > base) {
       this.top -= 2
@@ -167,7 +167,7 @@ class Machine {
     this.slots[slot] = value
   }
 
-  /** What has matched stays as it is; what groups held before comes back if something before it is tried again. */
+  /** Commits to the match; captures are still restored if an earlier alternative is tried. */
   private dropChoices(base: number): void {
     let kept = base
     for (let i = base; i < this.top; i += 2) {
@@ -179,7 +179,7 @@ class Machine {
     this.top = kept
   }
 
-  /** The part of a look or an atomic group. */
+  /** Matches the part of a lookaround or an atomic group. */
   private part(pc: number, at: number): number {
     const { top } = this
     const trail = this.trail.length
@@ -190,7 +190,7 @@ class Machine {
       this.marks[mark >>> 5] = (this.marks[mark >>> 5] as number) & ~(1 << (mark & 31))
       this.steps++
     }
-    // What groups have held in a negative look does not last.
+    // Captures inside a negative lookaround are discarded.
     const { code } = this.program
     if (code[pc * 3] === Op.Look && code[pc * 3 + 2] === 1) this.backtrack(top)
     return end
@@ -215,7 +215,7 @@ class Machine {
     return back ? place : place + 1
   }
 
-  /** A group that has not matched matches nothing. */
+  /** A reference to a group that has not matched matches nothing. */
   private reference(group: number, at: number, back: boolean, anyCase: boolean): number {
     const from = this.slots[2 * group] as number
     const to = this.slots[2 * group + 1] as number
@@ -255,14 +255,14 @@ class Machine {
 }
 
 export interface Verdict {
-  /** undefined = not decided within the steps */
+  /** undefined = not decided within the limit of steps */
   readonly matches: boolean | undefined
   readonly steps: number
 }
 
-/** @param length octets of the text that count */
+/** @param length octets of the text to match */
 export function runPattern(program: Program, text: Uint8Array, length: number, stepsMax: number): Verdict {
-  // What is to be remembered needs memory, and a look at all of it at least once.
+  // The marks need memory, which has to be cleared at least once.
   const words = program.hasReferences ? 0 : (program.instructions * (length + 1)) / 32
   if (words > stepsMax) return { matches: undefined, steps: 0 }
   const machine = new Machine(program, text, length, stepsMax)

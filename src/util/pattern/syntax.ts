@@ -1,7 +1,7 @@
-/** What a regular expression says, as a tree. */
+/** The syntax tree of a regular expression. */
 import type { OctetSet } from './octets.ts'
 
-/** Of a place between octets. `Z`: the end, or before the newline there; `^` and `$`: those of lines. */
+/** Zero-width assertions. `Z`: at the end, or before a final newline; `^` and `$`: at line boundaries. */
 export type Assertion = 'A' | 'z' | 'Z' | '^' | '$' | 'b' | 'B'
 
 export type Node =
@@ -12,7 +12,7 @@ export type Node =
   | Repeat
   | { readonly is: 'assertion'; readonly kind: Assertion }
   | { readonly is: 'look'; readonly node: Node; readonly behind: boolean; readonly negative: boolean }
-  /** Once it has matched, it is not tried in another way. */
+  /** Once it has matched, no alternatives inside it are tried. */
   | { readonly is: 'atomic'; readonly node: Node }
   | { readonly is: 'group'; readonly node: Node; readonly index: number }
   | { readonly is: 'reference'; readonly to: number | string; readonly anyCase: boolean }
@@ -28,7 +28,7 @@ export interface Repeat {
 
 export interface Syntax {
   readonly root: Node
-  /** Numbers of named groups. */
+  /** Group numbers by name. */
   readonly names: ReadonlyMap<string, number>
   readonly groups: number
   readonly hasReferences: boolean
