@@ -190,7 +190,9 @@ describe('a policy', () => {
     await expect(set({ expires: 1 }, { pattern: '(' })).rejects.toThrow(
       'pattern should be regular expression',
     )
-    await expect(set({ expires: 1 }, { applyTo: 'cats' })).rejects.toThrow("apply-to 'cats' unrecognised; should be one of")
+    await expect(set({ expires: 1 }, { applyTo: 'cats' })).rejects.toThrow(
+      "apply-to 'cats' unrecognised; should be one of",
+    )
     await expect(
       broker.setPolicy(
         { name: 'p', pattern: '.*', definition: { 'dead-letter-exchange': 'x' } },
