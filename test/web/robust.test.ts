@@ -205,6 +205,24 @@ describe('a phone', () => {
   })
 })
 
+describe('names of 255 characters', () => {
+  it.each([390, 1280])('do not make pages of access wider than %i', async (width) => {
+    const long = 'w'.repeat(255)
+    await web.http.put(`vhosts/${long}`, {})
+    await web.http.put(`users/${long}`, { password: 'p', tags: '' })
+    await web.http.put(`permissions/${long}/${long}`, { configure: long, write: long, read: long })
+    const v = await open('', { width })
+    for (const hash of [`#/vhosts/${long}`, `#/users/${long}`]) {
+      await go(v.page, hash)
+      await v.page.getByRole('list', { name: 'Permissions', exact: true }).getByText(long).first().waitFor()
+      const wide = await v.page.evaluate('document.documentElement.scrollWidth')
+      expect([hash, wide]).toEqual([hash, width])
+    }
+    await web.http.delete(`users/${long}`)
+    await web.http.delete(`vhosts/${long}`)
+  })
+})
+
 describe('a keyboard', () => {
   it('is enough: to log in, to go to a queue, to purge it, to leave a question', async () => {
     const q = fresh('keys')
