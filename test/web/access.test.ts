@@ -114,6 +114,16 @@ describe('users and virtual hosts', () => {
     expect(v.complaints).toEqual([])
   })
 
+  it('a virtual host that is gone meanwhile is not shown, nor made again by a change', async () => {
+    await web.http.put('vhosts/brief', {})
+    const v = await open('#/vhosts/brief')
+    await v.see('Start tracing')
+    await web.http.delete('vhosts/brief')
+    await v.see('Not Found')
+    expect(await v.page.getByRole('button', { name: 'Start tracing' }).count()).toBe(0)
+    await v.page.getByRole('heading', { name: 'brief' }).waitFor()
+  })
+
   it('a virtual host says what goes with it', async () => {
     const v = await open('#/vhosts')
     await v.fill('Name', 'orders')

@@ -1,6 +1,6 @@
 /** One virtual host: what it is, who may use it, and its limits. */
 import { useState } from 'preact/hooks'
-import { change, may, path } from '../api.ts'
+import { ApiError, change, may, path } from '../api.ts'
 import { count, plural, visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { go, to } from '../router.ts'
@@ -34,6 +34,8 @@ export function removeVhost(v: Vhost, after?: () => void): void {
   })
 }
 
+const crumbs = [['Virtual hosts', to(['vhosts'])]] as const
+
 export function OneVhost({ name }: { name: string }) {
   const { data: v, error } = usePoll<Vhost>(`vhosts/${path(name)}`)
   const set = usePoll<readonly { value: Table }[]>(`vhost-limits/${path(name)}`)
@@ -41,10 +43,20 @@ export function OneVhost({ name }: { name: string }) {
   const permissions = usePoll<readonly Permission[]>(
     administrator ? `vhosts/${path(name)}/permissions` : undefined,
   )
-  if (v === undefined) return error === undefined ? <Loading /> : <Failure error={error} />
+  // What is no longer there is not shown: a change of it would make it anew.
+  const gone = error instanceof ApiError && error.status === 404
+  if (v === undefined || gone)
+    return error === undefined ? (
+      <Loading />
+    ) : (
+      <>
+        <Heading title={<Name of={name} />} crumbs={crumbs} />
+        <Failure error={error} />
+      </>
+    )
   return (
     <>
-      <Heading title={<Name of={name} />} crumbs={[['Virtual hosts', to(['vhosts'])]]}>
+      <Heading title={<Name of={name} />} crumbs={crumbs}>
         {administrator ? (
           <button type="button" class="button danger" onClick={() => removeVhost(v, () => go(['vhosts']))}>
             Delete
