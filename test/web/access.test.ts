@@ -80,6 +80,25 @@ describe('users and virtual hosts', () => {
     expect(await exists(`queues/%2F/${q}`)).toBe(true)
   })
 
+  it('a user who is gone, or whom one may not see, is not shown as one without rights', async () => {
+    await web.http.put('users/brief', { password: 'p', tags: '' })
+    const v = await open('#/users/brief')
+    await v.see('None: this user can connect to no virtual host.')
+    await web.http.delete('users/brief')
+    await v.see('Not Found')
+    expect(await v.page.getByRole('button', { name: 'Set permission' }).count()).toBe(0)
+    await web.http.put('users/brief', { password: 'p', tags: 'management' })
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete user')
+    await v.see('Add a user')
+    await v.close()
+    await web.http.put('users/brief', { password: 'brief', tags: 'monitoring' })
+    const low = await open('#/users/guest', 'brief')
+    await low.see('Not administrator user')
+    expect(await low.page.getByRole('button', { name: 'Set permission' }).count()).toBe(0)
+    await web.http.delete('users/brief')
+  })
+
   it('a virtual host has limits, a description, tracing and a list of who may use it', async () => {
     await web.http.put('vhosts/stock', {})
     const v = await open('#/vhosts')

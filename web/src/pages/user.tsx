@@ -1,18 +1,18 @@
 /** One user: permissions, limits, password and tags. */
 import { useState } from 'preact/hooks'
-import { change, path, session } from '../api.ts'
+import { ApiError, change, path, session } from '../api.ts'
 import { visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
-import { to } from '../router.ts'
+import { go, to } from '../router.ts'
 import type { Permission, TopicPermission, User } from '../types.ts'
-import { Badge, Card, Heading, Name } from '../ui/basic.tsx'
+import { Badge, Card, Failure, Heading, Loading, Name } from '../ui/basic.tsx'
 import { AskButton, ask, say } from '../ui/dialog.tsx'
 import { Field, Form } from '../ui/form.tsx'
 import { Limits } from '../ui/limits.tsx'
 import { everything, PatternFields } from '../ui/patterns.tsx'
 import { useVhostField } from '../ui/vhost-choice.tsx'
 
-export function removeUser(u: User): void {
+export function removeUser(u: User, after?: () => void): void {
   ask({
     title: `Delete ${u.name}?`,
     text: (
@@ -23,6 +23,7 @@ export function removeUser(u: User): void {
     ),
     verb: 'Delete user',
     run: () => change('DELETE', `users/${path(u.name)}`),
+    after,
     done: `${u.name} is deleted.`,
   })
 }
@@ -32,31 +33,37 @@ const limits = [
   ['max-channels', 'channels'],
 ] as const
 
-interface OneUserProps {
-  name: string
-  user: User | undefined
-  permissions: readonly Permission[] | undefined
-}
+const crumbs = [['Users', to(['users'])]] as const
 
-export function OneUser({ name, user, permissions }: OneUserProps) {
-  const topics = usePoll<readonly TopicPermission[]>(`users/${path(name)}/topic-permissions`)
-  const own = permissions?.filter((p) => p.user === name)
+export function OneUser({ name }: { name: string }) {
+  const target = `users/${path(name)}`
+  const { data: user, error } = usePoll<User>(target)
+  const permissions = usePoll<readonly Permission[]>(`${target}/permissions`)
+  const topics = usePoll<readonly TopicPermission[]>(`${target}/topic-permissions`)
+  const gone = error instanceof ApiError && error.status === 404
+  if (user === undefined || gone)
+    return error === undefined ? (
+      <Loading />
+    ) : (
+      <>
+        <Heading title={<Name of={name} />} crumbs={crumbs} />
+        <Failure error={error} />
+      </>
+    )
   return (
     <>
-      <Heading title={<Name of={name} />} crumbs={[['Users', to(['users'])]]}>
-        {user === undefined ? null : (
-          <button type="button" class="button danger" onClick={() => removeUser(user)}>
-            Delete
-          </button>
-        )}
+      <Heading title={<Name of={name} />} crumbs={crumbs}>
+        <button type="button" class="button danger" onClick={() => removeUser(user, () => go(['users']))}>
+          Delete
+        </button>
       </Heading>
       <p class="badges">
-        {user?.tags.map((t) => (
+        {user.tags.map((t) => (
           <Badge key={`tag ${t}`}>{visible(t)}</Badge>
         ))}
       </p>
       <Card title="Permissions">
-        <PermissionList name={name} of={own} />
+        <PermissionList name={name} of={permissions.data} />
         <SetPermission name={name} />
       </Card>
       <Card title="Topic permissions">
@@ -67,10 +74,10 @@ export function OneUser({ name, user, permissions }: OneUserProps) {
         owner={`The user ${name}`}
         target={`user-limits/${path(name)}`}
         kinds={limits}
-        of={user?.limits}
+        of={user.limits}
         mayChange
       />
-      {user === undefined ? null : <ChangeUser key={user.tags.join()} user={user} />}
+      <ChangeUser key={user.tags.join()} user={user} />
     </>
   )
 }

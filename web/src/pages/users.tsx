@@ -67,20 +67,15 @@ function userColumns(permissions: readonly Permission[] | undefined): readonly C
 
 export function Users() {
   const chosen = usePlace().parts[1]
+  return chosen === undefined ? <UserList /> : <OneUser key={`user ${chosen}`} name={chosen} />
+}
+
+function UserList() {
   const order = useOrder()
   const { data, error } = usePoll<readonly User[]>('users')
   const permissions = usePoll<readonly Permission[]>('permissions')
   const columns = userColumns(permissions.data)
   const rows = useLocalRows(data, columns, order, (u) => `${u.name} ${u.tags.join(' ')}`, error)
-  if (chosen !== undefined)
-    return (
-      <OneUser
-        key={`user ${chosen}`}
-        name={chosen}
-        user={data?.find((u) => u.name === chosen)}
-        permissions={permissions.data}
-      />
-    )
   return (
     <>
       <Heading title="Users" />
