@@ -97,6 +97,34 @@ describe('hostile', () => {
     await web.http.delete(`policies/%2F/${encoded}`)
   })
 
+  it('names turn the direction of no question, note, choice or title', async () => {
+    const name = '\u202egnp.exe'
+    const encoded = encodeURIComponent(name)
+    await web.http.put(`vhosts/${encoded}`, {})
+    await web.http.put(`users/${encoded}`, { password: 'p', tags: '' })
+    await web.http.put(`permissions/${encoded}/${encoded}`, { configure: '', write: '', read: '' })
+    await web.http.put(`vhost-limits/${encoded}/max-queues`, { value: 7 })
+    const v = await open(`#/users/${encoded}`)
+    const turned = (): Promise<unknown> =>
+      v.page.evaluate('/\\u202e/.test(document.body.textContent + document.title)')
+    await v.click('button', 'Remove')
+    await v.see('may do nothing in')
+    expect(await turned()).toBe(false)
+    await v.page.keyboard.press('Escape')
+    await v.page.locator('dialog').waitFor({ state: 'detached' })
+    await go(v.page, `#/vhosts/${encoded}`)
+    await v.click('button', 'Remove')
+    await v.see('has no limit of queues any more')
+    expect(await turned()).toBe(false)
+    await v.page.keyboard.press('Escape')
+    await v.page.locator('dialog').waitFor({ state: 'detached' })
+    await v.click('button', 'Delete')
+    await v.click('button', 'Delete virtual host')
+    await v.see(/gnp.exe is deleted/)
+    expect(await turned()).toBe(false)
+    await web.http.delete(`users/${encoded}`)
+  })
+
   it('addresses lead to no page of others, and to no script', async () => {
     const v = await open()
     for (const hash of [

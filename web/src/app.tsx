@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, get, leave, lostSince, may, session } from './api.ts'
+import { visible } from './format.ts'
 import { Login } from './login.tsx'
 import { Channels, OneChannel } from './pages/channels.tsx'
 import { type Cluster, ClusterPage } from './pages/cluster.tsx'
@@ -131,7 +132,7 @@ function Frame({ user }: { user: string }) {
     scrollTo(0, 0)
   }, [where])
   useEffect(() => {
-    document.title = place.parts.length === 0 ? 'Leveret' : `${place.parts.at(-1)} · Leveret`
+    document.title = place.parts.length === 0 ? 'Leveret' : `${visible(place.parts.at(-1) ?? '')} · Leveret`
   }, [where])
   const features = useFeatures()
   const section = place.parts[0] ?? ''

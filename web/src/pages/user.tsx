@@ -105,8 +105,8 @@ function PermissionList({ name, of }: { name: string; of: readonly Permission[] 
             title="Remove this permission?"
             text={
               <p>
-                <Name of={name} /> may do nothing in {p.vhost} any more; this holds at once, for open
-                connections too.
+                <Name of={name} /> may do nothing in <Name of={p.vhost} /> any more; this holds at once, for
+                open connections too.
               </p>
             }
             verb="Remove"

@@ -1,6 +1,7 @@
 /** Questions before something is destroyed, and short notes about what has been done. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { visible } from '../format.ts'
 import { Store, useStore } from '../store.ts'
 import { Failure } from './basic.tsx'
 
@@ -59,13 +60,13 @@ export function Dialog({ title, close, children }: DialogProps) {
   return (
     <dialog
       ref={element}
-      aria-label={title}
+      aria-label={visible(title)}
       onCancel={(e) => {
         e.preventDefault()
         close()
       }}
     >
-      <h2>{title}</h2>
+      <h2>{visible(title)}</h2>
       {children}
     </dialog>
   )
@@ -119,7 +120,7 @@ export function Dialogs() {
       <output class="notes" aria-live="polite">
         {all.map((n) => (
           <span class="note" key={n.id}>
-            {n.text}
+            {visible(n.text)}
           </span>
         ))}
       </output>

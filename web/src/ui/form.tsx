@@ -1,6 +1,7 @@
 /** Fields with labels, and forms that show what the broker says about them. */
 import type { ComponentChildren } from 'preact'
 import { useId, useState } from 'preact/hooks'
+import { visible } from '../format.ts'
 import { Failure } from './basic.tsx'
 
 interface FieldProps {
@@ -78,7 +79,7 @@ export function Choice({ label, value, change, of, hint }: ChoiceProps) {
       <select id={id} value={value} onChange={(e) => change(e.currentTarget.value)}>
         {of.map(([v, text]) => (
           <option key={`value ${v}`} value={v} selected={v === value}>
-            {text}
+            {visible(text)}
           </option>
         ))}
       </select>

@@ -1,7 +1,7 @@
 /** Limits of a virtual host or of a user: what is set, setting one and removing it. */
 import { useState } from 'preact/hooks'
 import { change, path } from '../api.ts'
-import { count } from '../format.ts'
+import { count, visible } from '../format.ts'
 import { Card } from './basic.tsx'
 import { ask, say } from './dialog.tsx'
 import { Choice, Field, Form } from './form.tsx'
@@ -30,7 +30,7 @@ export function Limits({ owner, target, kinds, of, mayChange }: LimitsProps) {
       title: 'Remove this limit?',
       text: (
         <p>
-          {owner} has no limit of {kinds.find(([k]) => k === name)?.[1] ?? name} any more.
+          {visible(owner)} has no limit of {kinds.find(([k]) => k === name)?.[1] ?? name} any more.
         </p>
       ),
       verb: 'Remove',

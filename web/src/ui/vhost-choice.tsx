@@ -2,6 +2,7 @@
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { get } from '../api.ts'
+import { visible } from '../format.ts'
 import { usePolling } from '../poll.ts'
 import { setQuery } from '../router.ts'
 import type { Vhost } from '../types.ts'
@@ -41,7 +42,7 @@ export function VhostChoice({ value }: { value: string }) {
       <option value="">All virtual hosts</option>
       {all.map((v) => (
         <option key={`vhost ${v}`} value={v} selected={v === value}>
-          {v}
+          {visible(v)}
         </option>
       ))}
     </select>
