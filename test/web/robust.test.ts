@@ -125,6 +125,24 @@ describe('hostile', () => {
     await web.http.delete(`users/${encoded}`)
   })
 
+  it.each(['.', '..'])(
+    '%s as a name, a step in a path for browsers, is said to be beyond them',
+    async (name) => {
+      const v = await open()
+      const asked: string[] = []
+      v.page.on('request', (r) => asked.push(new URL(r.url()).pathname))
+      for (const hash of [`#/queues/%2F/${name}`, `#/vhosts/${name}`, `#/users/${name}`]) {
+        await v.page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
+        await v.page
+          .locator('main .failure', { hasText: 'Browsers cannot ask for the names . and ..' })
+          .waitFor()
+        await go(v.page, '#/definitions')
+      }
+      // As browsers shorten them.
+      expect(asked.filter((a) => a.endsWith('/'))).toEqual([])
+    },
+  )
+
   it('addresses lead to no page of others, and to no script', async () => {
     const v = await open()
     for (const hash of [

@@ -97,8 +97,16 @@ export async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(response.status, reason || `status ${response.status}`)
 }
 
+/** Browsers take a part of dots for a step in the path, however it is written, and would ask for something else. */
+const STEPS = /(^|\/)\.\.?(?=[/?]|$)/
+
 /** @throws ApiError, Unanswered */
 export async function call<T>(method: string, target: string, options: Options = {}): Promise<T> {
+  if (STEPS.test(target))
+    throw new ApiError(
+      400,
+      'Browsers cannot ask for the names . and .. in the HTTP API: use the command line.',
+    )
   let response: Response
   try {
     response = await request(method, target, options)
