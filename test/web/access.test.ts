@@ -66,6 +66,10 @@ describe('users and virtual hosts', () => {
   it('are refused with the reason where the user may not', async () => {
     await web.http.put('users/low', { password: 'low', tags: 'management' })
     await web.http.put('permissions/%2F/low', { configure: '', write: '', read: '.*' })
+    const users = await open('#/users', 'low')
+    await users.see('Not administrator user')
+    expect(await users.page.getByText('Reading …').count()).toBe(0)
+    await users.close()
     const q = await queue()
     const v = await open(`#/queues/%2F/${q}`, 'low')
     expect(await v.page.getByRole('link', { name: 'Users' }).count()).toBe(0)

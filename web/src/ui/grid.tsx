@@ -264,7 +264,7 @@ export function useLocalRows<T>(
     all: list?.length,
     at: (i) => sorted[i],
     error,
-    loading: list === undefined,
+    loading: list === undefined && error === undefined,
     show: nothing,
   }
 }
