@@ -299,6 +299,28 @@ describe('a keyboard', () => {
     await v.page.locator('dialog').waitFor({ state: 'detached' })
     await until(async () => (await focused()) === 'Purge', 'the focus back where it was')
   })
+
+  it('stays where it is when a form is sent and when a question is refused', async () => {
+    await web.http.put('vhosts/held', {})
+    const v = await open('#/vhosts/held')
+    const focused = (): Promise<string> =>
+      v.page.evaluate('document.activeElement.textContent') as Promise<string>
+    await v.page.getByRole('button', { name: 'Start tracing' }).focus()
+    await v.page.keyboard.press('Enter')
+    await v.page.getByRole('button', { name: 'Stop tracing' }).waitFor()
+    expect(await focused()).toBe('Stop tracing')
+    await v.page.route('**/api/vhosts/held', (r) =>
+      r.request().method() === 'DELETE'
+        ? r.fulfill({ status: 412, body: '{"reason":"not now"}' })
+        : r.continue(),
+    )
+    await v.click('button', 'Delete')
+    await v.page.getByRole('button', { name: 'Delete virtual host' }).focus()
+    await v.page.keyboard.press('Enter')
+    await v.see('not now')
+    expect(await focused()).toBe('Delete virtual host')
+    await web.http.delete('vhosts/held')
+  })
 })
 
 describe('a broker that is lost', () => {

@@ -62,10 +62,11 @@ export function Failure({ error }: { error: unknown }) {
   )
 }
 
-/** What takes a while, by a click; it cannot be clicked again meanwhile. */
+/** What takes a while, by a click; it cannot be clicked again meanwhile, and keeps the focus. */
 export function Action({ run, kind = '', children, ...rest }: ActionProps) {
   const [busy, setBusy] = useState(false)
   const click = async (): Promise<void> => {
+    if (busy) return
     setBusy(true)
     try {
       await run()
@@ -74,7 +75,13 @@ export function Action({ run, kind = '', children, ...rest }: ActionProps) {
     }
   }
   return (
-    <button type="button" class={`button ${kind}`} disabled={busy} onClick={() => void click()} {...rest}>
+    <button
+      type="button"
+      class={`button ${kind}`}
+      aria-disabled={busy}
+      onClick={() => void click()}
+      {...rest}
+    >
       {children}
     </button>
   )

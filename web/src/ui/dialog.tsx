@@ -83,6 +83,7 @@ function AskedQuestion({ of }: { of: Question }) {
   const [busy, setBusy] = useState(false)
   const close = (): void => question.set(undefined)
   const run = async (): Promise<void> => {
+    if (busy) return
     setBusy(true)
     setError(undefined)
     try {
@@ -103,7 +104,7 @@ function AskedQuestion({ of }: { of: Question }) {
         <button type="button" class="button" onClick={close}>
           Cancel
         </button>
-        <button type="button" class="button danger" disabled={busy} onClick={() => void run()}>
+        <button type="button" class="button danger" aria-disabled={busy} onClick={() => void run()}>
           {of.verb}
         </button>
       </div>

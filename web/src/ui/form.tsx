@@ -131,7 +131,8 @@ export function Form({ children, submit, run, kind = 'primary', extra, disabled 
       <div class="fields">{children}</div>
       <Failure error={error} />
       <div class="form-foot">
-        <button type="submit" class={`button ${kind}`} disabled={busy || disabled}>
+        {/* Not disabled while busy: that would take the focus from whoever uses the keyboard. */}
+        <button type="submit" class={`button ${kind}`} disabled={disabled} aria-disabled={busy}>
           {submit}
         </button>
         {extra}
