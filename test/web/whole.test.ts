@@ -66,7 +66,8 @@ describe('a shovel', () => {
 
 describe('a cluster', () => {
   it('is the same from each node, is switched on the page, and forgets a node', async () => {
-    const cluster = await createCluster({ failoverAfter: 400, management: true })
+    // The browser is started meanwhile, and nobody is to take over because of that.
+    const cluster = await createCluster({ failoverAfter: 3000, management: true })
     onTestFinished(() => cluster.close())
     const standby = cluster.nodes.find((n) => !n.active)
     const third = cluster.nodes.find((n) => !n.active && n !== standby)
