@@ -1,6 +1,6 @@
 /** The operators' page in headless Chromium, against a broker of the test's own. */
 import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { Http } from '../management/target.ts'
 
@@ -131,4 +131,27 @@ export function useWeb(): Web {
     await web.broker?.close()
   })
   return web
+}
+
+export interface Views {
+  /** As `Web.open`. */
+  open(hash?: string, options?: ViewOptions, user?: string, password?: string): Promise<View>
+  /** Takes charge of a view that was opened elsewhere. */
+  keep(view: View): View
+}
+
+/** The view of a test, which is closed after it and must not have complained. Call once in a test file. */
+export function useViews(web: Web): Views {
+  let view: View | undefined
+  afterEach(async () => {
+    const complaints = view?.complaints
+    await view?.close()
+    view = undefined
+    expect(complaints ?? []).toEqual([])
+  })
+  const keep = (v: View): View => {
+    view = v
+    return v
+  }
+  return { keep, open: async (...args) => keep(await web.open(...args)) }
 }

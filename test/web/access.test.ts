@@ -1,23 +1,14 @@
 /** Users and virtual hosts on the page: rights, limits, and what is said to those who may not. */
-import { afterEach, describe, expect, it } from 'vitest'
-import { useWeb, type View } from '../support/browser.ts'
+import { describe, expect, it } from 'vitest'
+import { useViews, useWeb, type View } from '../support/browser.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 
 const web = useWeb()
-let view: View | undefined
+const views = useViews(web)
 
-afterEach(async () => {
-  const complaints = view?.complaints
-  await view?.close()
-  view = undefined
-  expect(complaints ?? []).toEqual([])
-})
-
-async function open(hash = '', user = 'guest', password = user): Promise<View> {
-  view = await web.open(hash, {}, user, password)
-  return view
-}
+const open = (hash = '', user = 'guest', password = user): Promise<View> =>
+  views.open(hash, {}, user, password)
 
 async function queue(args: object = {}): Promise<string> {
   const name = fresh('q')

@@ -3,25 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
-import { afterEach, describe, expect, it } from 'vitest'
-import { useWeb, type View } from '../support/browser.ts'
+import { describe, expect, it } from 'vitest'
+import { useViews, useWeb, type View } from '../support/browser.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 
 const web = useWeb()
-let view: View | undefined
+const views = useViews(web)
 
-afterEach(async () => {
-  const complaints = view?.complaints
-  await view?.close()
-  view = undefined
-  expect(complaints ?? []).toEqual([])
-})
-
-async function open(hash = '', user = 'guest', password = user): Promise<View> {
-  view = await web.open(hash, {}, user, password)
-  return view
-}
+const open = (hash = '', user = 'guest', password = user): Promise<View> =>
+  views.open(hash, {}, user, password)
 
 async function queue(args: object = {}): Promise<string> {
   const name = fresh('q')
@@ -43,7 +34,7 @@ const exists = async (path: string): Promise<boolean> => (await web.http.get(pat
 describe('the login', () => {
   it('refuses a wrong password in the broker’s words, and keeps nothing of a right one', async () => {
     const v = await web.view()
-    view = v
+    views.keep(v)
     await v.page.goto(web.base)
     await v.fill('User', 'guest')
     await v.fill('Password', 'wrong')

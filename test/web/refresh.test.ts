@@ -1,23 +1,13 @@
 /** What the page does while its broker is away, while its tab is hidden, and with very many queues. */
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
-import { useWeb, type View, type ViewOptions } from '../support/browser.ts'
+import { useViews, useWeb } from '../support/browser.ts'
 import { until } from '../support/until.ts'
 
 const web = useWeb()
-let view: View | undefined
+const views = useViews(web)
 
-afterEach(async () => {
-  const complaints = view?.complaints
-  await view?.close()
-  view = undefined
-  expect(complaints ?? []).toEqual([])
-})
-
-async function open(hash = '', options: ViewOptions = {}): Promise<View> {
-  view = await web.open(hash, options)
-  return view
-}
+const { open } = views
 
 describe('a broker that is lost', () => {
   it('is said in a banner, which goes when the broker is back', async () => {
@@ -25,7 +15,7 @@ describe('a broker that is lost', () => {
     const { managementPort = 0 } = first
     const base = `http://127.0.0.1:${managementPort}`
     const v = await web.view({ base })
-    view = v
+    views.keep(v)
     await v.page.goto(`${base}/#/queues`)
     await v.fill('User', 'guest')
     await v.fill('Password', 'guest')
@@ -89,7 +79,7 @@ describe('ten thousand queues', () => {
     })
     expect(loaded.status).toBe(204)
     const v = await web.view({ base })
-    view = v
+    views.keep(v)
     const asked: string[] = []
     v.page.on('request', (r) => asked.push(r.url()))
     await v.page.goto(`${base}/#/queues?sort=name`)

@@ -1,24 +1,14 @@
 /** Hostile names, themes, small screens, keyboards, lost brokers, hidden tabs, ten thousand queues. */
 import type { Page } from 'playwright-core'
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { useWeb, type View, type ViewOptions } from '../support/browser.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { useViews, useWeb } from '../support/browser.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 
 const web = useWeb()
-let view: View | undefined
+const views = useViews(web)
 
-afterEach(async () => {
-  const complaints = view?.complaints
-  await view?.close()
-  view = undefined
-  expect(complaints ?? []).toEqual([])
-})
-
-async function open(hash = '', options: ViewOptions = {}): Promise<View> {
-  view = await web.open(hash, options)
-  return view
-}
+const { open } = views
 
 async function go(page: Page, hash: string): Promise<void> {
   await page.evaluate(`location.hash = ${JSON.stringify(hash)}`)
@@ -273,7 +263,7 @@ describe('a keyboard', () => {
     const q = fresh('keys')
     await web.http.put(`queues/%2F/${q}`)
     const v = await web.view()
-    view = v
+    views.keep(v)
     await v.page.goto(`${web.base}/#/queues?q=${q}`)
     await v.page.getByLabel('User').waitFor()
     await v.page.keyboard.type('guest')

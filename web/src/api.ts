@@ -16,6 +16,11 @@ export class ApiError extends Error {
   }
 }
 
+/** The object that was asked for is not there, or not any more. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404
+}
+
 /** There was no answer at all. */
 export class Unanswered extends Error {
   constructor() {

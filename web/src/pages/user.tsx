@@ -1,11 +1,11 @@
 /** One user: permissions, limits, password and tags. */
 import { useState } from 'preact/hooks'
-import { ApiError, change, path, session } from '../api.ts'
+import { change, isGone, path, session } from '../api.ts'
 import { visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { go, to } from '../router.ts'
 import type { Permission, TopicPermission, User } from '../types.ts'
-import { Badge, Card, Failure, Heading, Loading, Name } from '../ui/basic.tsx'
+import { Absent, Badge, Card, Heading, Name } from '../ui/basic.tsx'
 import { AskButton, ask, say } from '../ui/dialog.tsx'
 import { Field, Form } from '../ui/form.tsx'
 import { Limits } from '../ui/limits.tsx'
@@ -40,16 +40,7 @@ export function OneUser({ name }: { name: string }) {
   const { data: user, error } = usePoll<User>(target)
   const permissions = usePoll<readonly Permission[]>(`${target}/permissions`)
   const topics = usePoll<readonly TopicPermission[]>(`${target}/topic-permissions`)
-  const gone = error instanceof ApiError && error.status === 404
-  if (user === undefined || gone)
-    return error === undefined ? (
-      <Loading />
-    ) : (
-      <>
-        <Heading title={<Name of={name} />} crumbs={crumbs} />
-        <Failure error={error} />
-      </>
-    )
+  if (user === undefined || isGone(error)) return <Absent name={name} crumbs={crumbs} error={error} />
   return (
     <>
       <Heading title={<Name of={name} />} crumbs={crumbs}>

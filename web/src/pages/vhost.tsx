@@ -1,11 +1,11 @@
 /** One virtual host: what it is, who may use it, and its limits. */
 import { useState } from 'preact/hooks'
-import { ApiError, change, may, path } from '../api.ts'
+import { change, isGone, may, path } from '../api.ts'
 import { count, plural, visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { go, to } from '../router.ts'
 import type { Permission, Table, Vhost } from '../types.ts'
-import { Badge, Card, Facts, Failure, Heading, Loading, Name } from '../ui/basic.tsx'
+import { Absent, Badge, Card, Facts, Heading, Name } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
 import { Field, Form } from '../ui/form.tsx'
 import { Limits } from '../ui/limits.tsx'
@@ -44,16 +44,7 @@ export function OneVhost({ name }: { name: string }) {
     administrator ? `vhosts/${path(name)}/permissions` : undefined,
   )
   // What is no longer there is not shown: a change of it would make it anew.
-  const gone = error instanceof ApiError && error.status === 404
-  if (v === undefined || gone)
-    return error === undefined ? (
-      <Loading />
-    ) : (
-      <>
-        <Heading title={<Name of={name} />} crumbs={crumbs} />
-        <Failure error={error} />
-      </>
-    )
+  if (v === undefined || isGone(error)) return <Absent name={name} crumbs={crumbs} error={error} />
   return (
     <>
       <Heading title={<Name of={name} />} crumbs={crumbs}>

@@ -225,3 +225,21 @@ interface HeadingProps {
   crumbs?: readonly (readonly [string, string])[]
   children?: ComponentChildren
 }
+
+/** In place of an object that is not there, or that the user may not see; `Loading` until that is known. */
+export function Absent({ name, crumbs, error }: AbsentProps) {
+  return error === undefined ? (
+    <Loading />
+  ) : (
+    <>
+      <Heading title={<Name of={name} />} crumbs={crumbs} />
+      <Failure error={error} />
+    </>
+  )
+}
+
+interface AbsentProps {
+  name: string
+  crumbs: readonly (readonly [string, string])[]
+  error: unknown
+}
