@@ -93,7 +93,8 @@ const allowed: Record<string, { any: string[]; types?: string[] }> = {
     any: ['node', 'cluster', 'operations', 'config', 'protocol', 'connection', 'util', 'limits'],
     types: ['broker'],
   },
-  main: { any: ['node', 'cli', 'config', 'storage', 'util'] },
+  process: { any: ['node', 'config', 'util'], types: ['cli'] },
+  main: { any: ['process', 'cli', 'storage', 'util'] },
   index: {
     any: ['embedding', 'node', 'config', 'storage', 'util'],
     types: ['operations', 'connection', 'security'],

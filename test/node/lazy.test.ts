@@ -19,7 +19,7 @@ function loadedWith(entry: string): Set<string> {
   return found
 }
 
-describe.each(['src/main.ts', 'src/index.ts'])('%s', (entry) => {
+describe.each(['src/process.ts', 'src/index.ts'])('%s', (entry) => {
   const loaded = [...loadedWith(entry)]
 
   it('loads a good part of the broker, so that this test sees what it should', () => {
@@ -35,6 +35,13 @@ describe.each(['src/main.ts', 'src/index.ts'])('%s', (entry) => {
   it('loads no package that only some brokers use', () => {
     expect(loaded.filter((f) => ['amqplib', 'jose', 'json5', 'fastify'].includes(f))).toEqual([])
   })
+})
+
+it('a command loads nothing of the broker that it asks', () => {
+  const broker = [...loadedWith('src/main.ts')].filter((f) =>
+    /^src\/(broker|node|channel|connection|management)\//.test(f),
+  )
+  expect(broker).toEqual([])
 })
 
 it('the broker on one machine loads nothing of a cluster but the printing of configurations', () => {

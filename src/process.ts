@@ -1,0 +1,165 @@
+/** The process of a broker: from its configuration to the signal that ends it. */
+import { readFileSync } from 'node:fs'
+import type { Logger as Pino } from 'pino'
+import type { StartOptions } from './cli/arguments.ts'
+import type { ConfigBuilder } from './config/config-builder.ts'
+import { effectiveText, type Loaded, loadConfig, shownEntries } from './config/load.ts'
+import { ConfigError } from './config/parse.ts'
+import type { BrokerNode } from './node/node.ts'
+import { ProcessLog } from './node/process-log.ts'
+import { startNode } from './node/start.ts'
+import { listeningText } from './util/listening.ts'
+import { StoreFailure } from './util/owner.ts'
+import { keepYoungHeap } from './util/process-memory.ts'
+import { Service } from './util/service.ts'
+import { version } from './util/version.ts'
+
+const EXIT_FAILED = 1
+const EXIT_CONFIG = 78
+
+/** Runs a broker until it is told to stop. @param since as in main.ts */
+export async function runBroker(options: StartOptions, since: number): Promise<void> {
+  const loaded = load(options)
+  if (loaded !== undefined) await start(options, loaded, since)
+}
+
+export function printConfiguration(options: StartOptions): void {
+  const loaded = load(options)
+  if (loaded !== undefined) process.stdout.write(effectiveText(loaded))
+}
+
+/** @throws ConfigError */
+function configuration(options: StartOptions): Loaded {
+  const loaded = loadConfig(options.config, process.env, options.overrides)
+  const { draft } = loaded
+  draft.dataDir = options.dataDir
+  draft.bind = options.bind
+  if (options.managementPort !== false) draft.management.port = options.managementPort
+  if (options.metricsPort !== false) draft.metrics.port = options.metricsPort
+  draft.settings()
+  return loaded
+}
+
+/** undefined where the configuration is wrong; that has been said then. */
+function load(options: StartOptions): Loaded | undefined {
+  try {
+    return configuration(options)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`leveret: ${error.message}\n`)
+    process.exitCode = EXIT_CONFIG
+    return undefined
+  }
+}
+
+async function start(options: StartOptions, loaded: Loaded, since: number): Promise<void> {
+  const { draft, ignored } = loaded
+  keepYoungHeap()
+  const log = new ProcessLog(draft)
+  const { logger, loggers } = log
+  const setLevels = (d: ConfigBuilder): void => log.configure(d, options.logLevel)
+  setLevels(draft)
+  for (const { key, origin } of ignored) logger.warn({ key, origin }, 'this setting has no effect here')
+  for (const note of draft.notes) logger.warn({}, note)
+  sayMessageOfTheDay(draft.motdFile, logger)
+  const settings = draft.settings()
+  try {
+    const node = await startNode(settings, loggers)
+    const startMs = Math.round(node.listeningAt - since)
+    const [port] = node.ports
+    const { managementPort, metricsPort } = node
+    const { listening } = node
+    const paths = { http: `${settings.http.pathPrefix}/`, metrics: settings.metricsFormat.path }
+    const bind = listening[0]?.address
+    logger.info(
+      { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
+      `Leveret ${version} ready: ${listeningText(listening, paths) || 'nothing listens'}`,
+    )
+    const service = new Service(process.env)
+    service.ready()
+    stopOnSignal(node, logger, service)
+    node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
+    node.process = { configuration: () => shownEntries(loaded), log: log.access }
+    reloadOnSignal(node, logger, options, setLevels)
+    surviveFailures(node, logger)
+  } catch (error) {
+    // What the system says of a port, a file or the store needs no stack.
+    const { code } = error as { code?: unknown }
+    logger.fatal(typeof code === 'string' ? { code } : { err: error }, startError(error))
+    process.exitCode = EXIT_FAILED
+  }
+}
+
+function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
+  if (file === undefined) return
+  try {
+    logger.info({ file }, readFileSync(file, 'utf8').trimEnd())
+  } catch (error) {
+    logger.warn({ err: error, file }, 'cannot read the message of the day')
+  }
+}
+
+function reloadOnSignal(
+  node: BrokerNode,
+  logger: Pino,
+  options: StartOptions,
+  setLevels: (d: ConfigBuilder) => void,
+): void {
+  process.on('SIGHUP', () => {
+    try {
+      const { draft } = configuration(options)
+      node.reload(draft.settings())
+      setLevels(draft)
+      logger.info({}, 'configuration and certificates reloaded')
+    } catch (error) {
+      logger.error(
+        { err: error },
+        'cannot read configuration and certificates again; what was in force stays',
+      )
+    }
+  })
+}
+
+function startError(error: unknown): string {
+  const { code, message, port, address } = error as NodeJS.ErrnoException & {
+    port?: number
+    address?: string
+  }
+  if (code === 'EADDRINUSE') return `port ${port} on ${address} is in use by another program`
+  if (code === 'EACCES' && port !== undefined) return `no permission to listen on port ${port}`
+  return message
+}
+
+/**
+ * The last resort: whatever fails has an owner, and what comes here has slipped past. Everybody else goes on, but where the
+ * store is concerned: what was confirmed is on disk, so ending is safe and going on is not.
+ */
+function surviveFailures(node: BrokerNode, logger: Pino): void {
+  process.on('uncaughtException', (err) => {
+    if (err instanceof StoreFailure) {
+      logger.fatal({ err }, 'the store cannot be trusted, stopping')
+      process.exit(EXIT_FAILED)
+    }
+    node.owner.failed(err)
+  })
+}
+
+function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino, service: Service): void {
+  let stopping = false
+  const stop = async (signal: string): Promise<void> => {
+    if (stopping) return
+    stopping = true
+    logger.info({ signal }, 'stopping')
+    service.stopping()
+    try {
+      await broker.close()
+      logger.info({}, 'stopped')
+      process.exit(0)
+    } catch (error) {
+      logger.fatal({ err: error }, 'stopped, but not everything could be written to the store')
+      process.exit(EXIT_FAILED)
+    }
+  }
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
+}
