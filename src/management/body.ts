@@ -1,8 +1,23 @@
 /** Request bodies: parses and validates the JSON that handlers rely on. */
-import type { FastifySchemaValidationError } from 'fastify'
+import type { FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { parseJson } from '../definitions/json.ts'
 import { readDefinitions } from '../definitions/read.ts'
 import { badRequest, type HttpError, missingKeys } from './http.ts'
+import type { Schema } from './schemas/base.ts'
+
+type Validator = ReturnType<FastifyRequest['compileValidationSchema']>
+
+const validators = new Map<Schema, Validator>()
+
+/** Each schema is compiled when it is first needed, and once: the servers of a process share them. @throws HttpError 400 */
+export function checkBody(request: FastifyRequest, schema: Schema): void {
+  let validate = validators.get(schema)
+  if (validate === undefined) {
+    validate = request.compileValidationSchema(schema as { [keyword: string]: unknown })
+    validators.set(schema, validate)
+  }
+  if (!validate(request.body ?? null)) throw schemaError(validate.errors?.[0])
+}
 
 /** An empty body and `null`, which some clients send, count as an empty object. @throws HttpError 400 */
 export function parseBody(text: string): unknown {
@@ -42,7 +57,7 @@ type SchemaError = FastifySchemaValidationError & { readonly schema?: unknown; r
  * Describes what is wrong with a body, in RabbitMQ's words where it has any: `[{key_missing,tags}]`,
  * `["not_boolean","maybe"]`.
  */
-export function schemaError(e: SchemaError | undefined): HttpError {
+function schemaError(e: SchemaError | undefined): HttpError {
   if (e?.keyword === 'required' && e.instancePath === '') {
     const [names, data] = [e.schema as readonly string[], e.data as object]
     return missingKeys(names.filter((n) => !Object.hasOwn(data, n)))

@@ -2,11 +2,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorReply, notFound } from './http.ts'
 
-type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS' | 'PATCH' | 'TRACE'
+type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS'
 
 /** In the order in which RabbitMQ lists them. */
 const order: readonly Method[] = ['HEAD', 'GET', 'PUT', 'POST', 'DELETE', 'OPTIONS']
-const all: readonly Method[] = [...order, 'PATCH', 'TRACE']
 
 function allow(methods: ReadonlySet<string>): string {
   return order.filter((m) => m === 'OPTIONS' || methods.has(m === 'HEAD' ? 'GET' : m)).join(', ')
@@ -16,43 +15,81 @@ function refuse(reply: FastifyReply, allowed: string): FastifyReply {
   return reply.code(405).header('allow', allowed).send()
 }
 
-/** Answers OPTIONS, and 405 with Allow to all other methods, on paths that have these methods. */
-export function otherMethods(app: FastifyInstance, paths: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, methods] of paths) {
-    const allowed = allow(methods)
+/** The paths of the API, each with its methods: `/api/queues/:vhost/:name`. */
+export class Paths {
+  private readonly list: { readonly parts: readonly string[]; readonly methods: Set<string> }[] = []
+  private readonly byPattern = new Map<string, Set<string>>()
+
+  add(method: string, pattern: string): void {
+    const known = this.byPattern.get(pattern)
+    if (known !== undefined) {
+      known.add(method)
+      return
+    }
+    const methods = new Set([method])
+    this.byPattern.set(pattern, methods)
+    this.list.push({ parts: pattern.split('/'), methods })
+  }
+
+  /** The methods of the path that the URL is for; a path that names a part comes before one with a parameter there. */
+  methodsOf(url: string): ReadonlySet<string> | undefined {
+    const parts = (url.split('?', 1)[0] as string).replace(/\/$/, '').split('/')
+    const fitting = this.list.filter((p) => fits(p.parts, parts))
+    return fitting.sort((a, b) => (isMoreSpecific(a.parts, b.parts) ? -1 : 1))[0]?.methods
+  }
+
+  /**
+   * Paths at which a method would be taken for one of a more general path: `PUT users/without-permissions`, where
+   * there is `PUT users/:user`.
+   */
+  *shadowed(): Iterable<{ pattern: string; method: string; allowed: string }> {
+    for (const { parts, methods } of this.list)
+      for (const other of this.list)
+        if (other.parts !== parts && fits(other.parts, parts) && isMoreSpecific(parts, other.parts))
+          for (const method of other.methods)
+            if (!methods.has(method)) yield { pattern: parts.join('/'), method, allowed: allow(methods) }
+  }
+}
+
+function fits(pattern: readonly string[], parts: readonly string[]): boolean {
+  return pattern.length === parts.length && pattern.every((p, i) => p.startsWith(':') || p === parts[i])
+}
+
+function isMoreSpecific(a: readonly string[], b: readonly string[]): boolean {
+  const differs = a.findIndex((part, i) => part.startsWith(':') !== b[i]?.startsWith(':'))
+  return differs >= 0 && !a[differs]?.startsWith(':')
+}
+
+/**
+ * Answers OPTIONS, and 405 with Allow to methods that a path does not have, without reading a body: nobody has logged
+ * in. There is no route for each of these methods, since hundreds of routes make a start slow.
+ */
+export function otherMethods(app: FastifyInstance, paths: Paths): void {
+  app.setNotFoundHandler((request, reply) => noRoute(paths, request, reply))
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    noRoute(paths, request, reply)
+    return reply
+  })
+  const seen = new Set<string>()
+  for (const { pattern, method, allowed } of paths.shadowed()) {
+    if (seen.has(`${method} ${pattern}`)) continue
+    seen.add(`${method} ${pattern}`)
     app.route({
-      method: 'OPTIONS',
-      url,
-      onRequest: async (_request, reply) => reply.code(200).header('allow', allowed).send(),
-      handler: noHandler,
-    })
-    const others = all.filter((m) => m !== 'OPTIONS' && !allowed.split(', ').includes(m))
-    // Before the body is read.
-    app.route({
-      method: others,
-      url,
+      method,
+      url: pattern,
       onRequest: async (_request, reply) => refuse(reply, allowed),
-      handler: noHandler,
+      handler: () => undefined,
     })
   }
 }
 
-const noHandler = (): undefined => undefined
-
-/** Answers requests for unknown paths without reading a body, because nobody has logged in. */
-export function unknownPaths(app: FastifyInstance): void {
-  app.setNotFoundHandler(unknownPath)
-  app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return
-    unknownPath(request, reply)
-    return reply
-  })
-}
-
-/** Like RabbitMQ's answer for a missing file. */
-function unknownPath(request: FastifyRequest, reply: FastifyReply): void {
-  const allowed = allow(new Set(['GET']))
+/** An unknown path is answered like a missing file in RabbitMQ. */
+function noRoute(paths: Paths, request: FastifyRequest, reply: FastifyReply): void {
+  const methods = paths.methodsOf(request.url)
+  const allowed = allow(methods ?? new Set(['GET']))
   if (request.method === 'OPTIONS') void reply.code(200).header('allow', allowed).send()
-  else if (request.method === 'GET' || request.method === 'HEAD') errorReply(notFound(), reply)
+  else if (methods === undefined && (request.method === 'GET' || request.method === 'HEAD'))
+    errorReply(notFound(), reply)
   else void refuse(reply, allowed)
 }

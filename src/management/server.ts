@@ -29,7 +29,7 @@ import { nextTurn } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import { answerHeaders } from './answer-headers.ts'
-import { parseBody, parseDefinitions, schemaError } from './body.ts'
+import { checkBody, parseBody, parseDefinitions } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
 import {
   type AddRoute,
@@ -51,7 +51,7 @@ import { parseBitByBit } from './http-intake.ts'
 import { columnsOf } from './listing.ts'
 import { loginRoute } from './login.ts'
 import type { ManagedNode } from './managed-node.ts'
-import { otherMethods, unknownPaths } from './methods.ts'
+import { otherMethods, Paths } from './methods.ts'
 import { servePages } from './pages.ts'
 import { Rates } from './rates.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -101,7 +101,7 @@ export class ManagementServer {
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
   /** All routes, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
-  private readonly methods = new Map<string, Set<string>>()
+  private readonly paths = new Paths()
 
   /** @throws the error of reading the certificate or key */
   constructor(node: ManagedNode, settings: HttpSettings) {
@@ -127,7 +127,6 @@ export class ManagementServer {
       },
       // URLs that cannot be decoded match nothing, as in RabbitMQ; they fail before any route.
       frameworkErrors: (error, _request, reply) => errorReply(error, reply),
-      schemaErrorFormatter: (errors) => schemaError(errors[0]),
     })
     this.app.setErrorHandler((error, request, reply) => {
       const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
@@ -155,14 +154,13 @@ export class ManagementServer {
       clusterRoutes,
     ])
       routes(this.add, node, this.rates)
+    this.paths.add('POST', '/api/login')
     answerHeaders(this.app, settings)
-    unknownPaths(this.app)
+    otherMethods(this.app, this.paths)
     this.app.get('/api/openapi.json', () => openApi(this.routes))
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
-    this.methods.set('/api/login', new Set(['POST']))
     servePages(this.app, this.routes, pathPrefix)
     webRoutes(this.app, settings)
-    otherMethods(this.app, this.methods)
   }
 
   private readBodies(bodyBytesMax: number): void {
@@ -200,13 +198,10 @@ export class ManagementServer {
   private readonly add: AddRoute = (method, path, tag, handler) => {
     const doc = routeDoc(method, path)
     this.routes.push({ method, path, tag, doc })
-    const methods = this.methods.get(`/api/${path}`)
-    if (methods === undefined) this.methods.set(`/api/${path}`, new Set([method]))
-    else methods.add(method)
+    this.paths.add(method, `/api/${path}`)
     this.app.route({
       method,
       url: `/api/${path}`,
-      ...(doc.body === undefined ? {} : { schema: { body: requests[doc.body] } }),
       bodyLimit: Math.min(this.node.settings.http.bodyBytesMax, bodyBytesOf(path)),
       // Before the body is read, so that unauthorized clients send none.
       onRequest: async (raw) => {
@@ -217,6 +212,7 @@ export class ManagementServer {
       preParsing: async (raw, reply, body) => this.reserveBody(raw, reply, body),
       preValidation: async (raw) => {
         raw.body = await fromForm(raw.body)
+        if (doc.body !== undefined) checkBody(raw, requests[doc.body])
       },
       // Checked again, because the body may have taken a while.
       preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
