@@ -93,7 +93,7 @@ describe('the commands of RabbitMQ', () => {
         expect(help.out).toMatch(new RegExp(`^  ${name} +\\S`, 'm'))
         const r = await run([name, '--help'], tool)
         expect([name, r.code, r.err]).toEqual([name, 0, ''])
-        expect(r.out).toContain(`Usage: ${tool} ${name} `)
+        expect(r.out).toMatch(new RegExp(`^Usage: ${tool} ${name}( \\S|$)`, 'm'))
         const all = { ...commands, ...stateCommands, ...toolCommands[tool] }
         for (const o of all[name]?.options ?? []) expect(r.out).toContain(`--${o}`)
         expect(await run(['help', name], tool)).toEqual(r)

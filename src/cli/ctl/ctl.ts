@@ -63,7 +63,7 @@ Examples:
 ${own === undefined ? '' : `\nCommands of ${tool}:\n${commandsText(own)}`}
 Commands:
 ${commandsText({ ...commands, ...stateCommands })}
-'${tool} COMMAND --help' shows the help of a command.
+Run '${tool} COMMAND --help' for the help of one command.
 `
 }
 
@@ -149,7 +149,7 @@ function helpOf(name: string, command: Command, tool: string): string {
   const own = options.length === 0 ? '' : `\nOptions:\n${optionLines(options)}`
   const lines = (examples[name] ?? [name]).map((e) => (e.includes('leveret ') ? e : `leveret ${e}`))
   return [
-    `Usage: ${tool} ${name} ${usage}\n`,
+    `Usage: ${`${tool} ${name} ${usage}`.trimEnd()}\n`,
     `\n${help}\n`,
     own,
     `\nOptions for all commands:\n${optionLines(commonOptions)}`,
