@@ -6,6 +6,7 @@ import { Chain } from '../../src/broker/messages/chain.ts'
 import { DeliveryCounts } from '../../src/broker/messages/delivery-counts.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
 import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
+import { SegmentMemory } from '../../src/broker/messages/segment-memory.ts'
 import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
 import { SpillStore } from '../../src/broker/messages/spill-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -58,7 +59,7 @@ class Harness {
   commit = new GroupCommit(this.storage, this.clock)
   log = new SegmentStore(1, this.commit, this.storage)
   /** So little that everything sealed leaves memory as soon as it can. */
-  pager = new Pager(1, this.commit, this.clock)
+  pager = this.newPager()
   chain: Chain
   ready: Model[] = []
   unacked: (Model & { number: number })[] = []
@@ -70,6 +71,11 @@ class Harness {
   constructor(inOrderOfReturn: boolean) {
     this.inOrderOfReturn = inOrderOfReturn
     this.chain = this.open()
+  }
+
+  /** With small slabs: there are thousands of pagers. */
+  private newPager(): Pager {
+    return new Pager(1, this.commit, this.clock, undefined, new SegmentMemory(2))
   }
 
   private open(): Chain {
@@ -189,7 +195,7 @@ class Harness {
     this.commit = new GroupCommit(this.storage, this.clock)
     this.commit.write({ op: 'drop-logs', from: SPILL_LOGS_FROM })
     this.log = new SegmentStore(1, this.commit, this.storage)
-    this.pager = new Pager(1, this.commit, this.clock)
+    this.pager = this.newPager()
     this.chain = this.open()
     this.returned = []
     this.chain.restore()

@@ -40,7 +40,7 @@ export class Pager {
   readonly budget: number
   private readonly commit: GroupCommit
   private readonly clock: Clock
-  private readonly memories = new SegmentMemory()
+  private readonly memories: SegmentMemory
   /** Those whose memory is a piece of a slab. */
   private readonly inSlabs = new Set<Segment>()
   /** Dropped by their queues, but not applied to the store yet. */
@@ -60,7 +60,14 @@ export class Pager {
    * @param budget octets of segments that may stay in memory
    * @param freed called when much memory has become garbage and the broker is idle
    */
-  constructor(budget: number, commit: GroupCommit, clock: Clock, freed: () => void = () => {}) {
+  constructor(
+    budget: number,
+    commit: GroupCommit,
+    clock: Clock,
+    freed: () => void = () => {},
+    memories = new SegmentMemory(),
+  ) {
+    this.memories = memories
     this.budget = budget
     this.commit = commit
     this.clock = clock

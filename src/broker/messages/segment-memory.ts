@@ -18,10 +18,16 @@ export class SegmentMemory {
   taken = 0
   /** Oldest first: pieces are taken from the oldest one, so that the others can become empty. */
   private slabs: Slab[] = []
+  private readonly slabSegments: number
+
+  /** @param slabSegments pieces in a slab */
+  constructor(slabSegments = SLAB_SEGMENTS) {
+    this.slabSegments = slabSegments
+  }
 
   /** Octets of slabs, whether or not they have been touched. */
   get bytes(): number {
-    return this.slabs.length * SLAB_SEGMENTS * SEGMENT_BYTES
+    return this.slabs.length * this.slabSegments * SEGMENT_BYTES
   }
 
   /** A piece of SEGMENT_BYTES; its content is arbitrary. */
@@ -32,8 +38,8 @@ export class SegmentMemory {
   }
 
   private add(): Slab {
-    const free = Array.from({ length: SLAB_SEGMENTS }, (_, i) => SLAB_SEGMENTS - 1 - i)
-    const slab = { buffer: new ArrayBuffer(SLAB_SEGMENTS * SEGMENT_BYTES), free }
+    const free = Array.from({ length: this.slabSegments }, (_, i) => this.slabSegments - 1 - i)
+    const slab = { buffer: new ArrayBuffer(this.slabSegments * SEGMENT_BYTES), free }
     this.slabs.push(slab)
     return slab
   }
@@ -54,7 +60,7 @@ export class SegmentMemory {
   /** Drops slabs without pieces in use; returns their octets. */
   forget(): number {
     const before = this.bytes
-    this.slabs = this.slabs.filter((s) => s.free.length < SLAB_SEGMENTS)
+    this.slabs = this.slabs.filter((s) => s.free.length < this.slabSegments)
     for (const { free } of this.slabs) free.sort((a, b) => b - a)
     return before - this.bytes
   }

@@ -3,10 +3,10 @@
  * says which messages are settled and which were delivered. It has nothing of transient messages: they count as
  * settled.
  */
-import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
+import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
+import { ChainStore } from './chain-store.ts'
 import { SEGMENT_MESSAGES_MAX, type Segment } from './segment.ts'
-import { loadSegment, type SegmentRoom } from './segment-records.ts'
 import { decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 export interface Restored {
@@ -16,17 +16,10 @@ export interface Restored {
   readonly next: { readonly segment: number; readonly message: number }
 }
 
-export class SegmentStore implements BatchSource {
-  readonly id: number
+export class SegmentStore extends ChainStore {
   /** Told when a batch has taken up a segment. */
   watcher: { cleaned(segment: Segment): void } | undefined
-  private readonly commit: GroupCommit
-  private readonly storage: Storage
   private readonly unreadable: (log: number, segment: number, error: unknown) => void
-  private changed: Segment[] = []
-  private dropped: number[] = []
-  private listed = false
-  private destroyed = false
 
   /** @param unreadable called for segments whose state cannot be read; they stay on disk, and the others are served */
   constructor(
@@ -35,44 +28,19 @@ export class SegmentStore implements BatchSource {
     storage: Storage,
     unreadable: (log: number, segment: number, error: unknown) => void = rethrow,
   ) {
-    this.id = id
+    super(id, commit, storage)
     this.unreadable = unreadable
-    this.commit = commit
-    this.storage = storage
   }
 
   touch(segment: Segment): void {
-    if (!segment.touch()) return
-    this.changed.push(segment)
-    this.list()
+    if (segment.touch()) this.listForBatch(segment)
   }
 
-  drop(segment: Segment): void {
-    if (!segment.onDisk || this.destroyed) return
-    this.dropped.push(segment.number)
-    this.list()
+  protected has(segment: Segment): boolean {
+    return segment.onDisk
   }
 
-  destroy(): void {
-    this.destroyed = true
-    this.changed = []
-    this.dropped = []
-    this.commit.write({ op: 'drop-log', log: this.id })
-  }
-
-  private list(): void {
-    if (this.listed || this.destroyed) return
-    this.listed = true
-    this.commit.add(this)
-  }
-
-  collect(batch: StorageWrite[]): void {
-    this.listed = false
-    if (this.destroyed) return
-    for (const segment of this.dropped) batch.push({ op: 'drop-segment', log: this.id, segment })
-    this.dropped = []
-    const changed = this.changed
-    this.changed = []
+  protected write(changed: readonly Segment[], batch: StorageWrite[]): void {
     for (const segment of changed) {
       segment.listed()
       segment.check()
@@ -141,11 +109,6 @@ export class SegmentStore implements BatchSource {
     }
     next.message += unknown
     return { segments, ready, readyBytes, next }
-  }
-
-  /** As `loadSegment`. */
-  load(segment: Segment, memory: SegmentRoom): number[] {
-    return loadSegment(this.storage, this.id, segment, memory)
   }
 }
 
