@@ -29,6 +29,18 @@ function shown(args: FieldTable): Json {
   return args.entries.length === 0 ? {} : (withoutPasswords(tableJson(args)) as Json)
 }
 
+/** What a queue is known by from its declaration on. */
+function declared(vhost: Vhost, q: InspectedQueue): Json {
+  return {
+    name: q.name,
+    vhost: vhost.name,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    exclusive: q.exclusive,
+  }
+}
+
 export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json {
   const n = queueNumbers(q)
   const { consumers } = q.counts
@@ -37,12 +49,7 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   const now = s.node.clock.now()
   const exclusiveTag = q.hasExclusiveConsumer ? [...q.consumerList].find((c) => c.exclusive)?.tag : undefined
   return {
-    name: q.name,
-    vhost: vhost.name,
-    type: q.kind.name,
-    durable: q.durable,
-    auto_delete: q.autoDelete,
-    exclusive: q.exclusive,
+    ...declared(vhost, q),
     arguments: shown(q.arguments),
     node,
     state: 'running',
@@ -82,12 +89,7 @@ export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, tot
   const { ready, unacked } = q.counts
   const { policy } = q.policies
   return {
-    name: q.name,
-    vhost: vhost.name,
-    type: q.kind.name,
-    durable: q.durable,
-    auto_delete: q.autoDelete,
-    exclusive: q.exclusive,
+    ...declared(vhost, q),
     arguments: tableJson(q.arguments),
     node,
     state: 'running',

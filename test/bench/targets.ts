@@ -1,9 +1,10 @@
 /** The brokers that are measured: Leveret as its own process, Debian's RabbitMQ, and any AMQP URL. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { accepts } from '../support/port.ts'
 import { RABBITMQ_SERVER, rabbitEnvironment } from '../support/rabbitmq.ts'
 
 export interface Target {
@@ -57,17 +58,6 @@ export async function freePort(from: number): Promise<number> {
     await new Promise((resolve) => server.close(resolve))
     return port
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const s = connect(port, '127.0.0.1')
-    s.once('connect', () => {
-      s.destroy()
-      resolve(true)
-    })
-    s.once('error', () => resolve(false))
-  })
 }
 
 async function untilAccepts(port: number, child: ChildProcess): Promise<void> {

@@ -39,6 +39,25 @@ class StuckStorage extends MemoryStorage {
   }
 }
 
+/** A broker on that store, which listens. */
+async function startOn(
+  storage: MemoryStorage,
+  messageMemoryBytes = MESSAGE_MEMORY_BYTES,
+): Promise<{ broker: Broker; commit: GroupCommit; url: string }> {
+  const commit = new GroupCommit(storage, systemClock)
+  const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes })
+  const { server, listeners } = serverOf(broker)
+  broker.load()
+  await commit.flush()
+  const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
+  onTestFinished(async () => {
+    const closed = listeners.close()
+    await server.close()
+    await closed
+  })
+  return { broker, commit, url }
+}
+
 /** The broker of this process handles what has come, several times over. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
@@ -92,17 +111,7 @@ describe('back-pressure', () => {
 
   it('a publisher faster than the disk is not read until the disk has caught up', async () => {
     const storage = new StuckStorage({ keeps: true })
-    const commit = new GroupCommit(storage, systemClock)
-    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
-    const { server, listeners } = serverOf(broker)
-    broker.load()
-    await commit.flush()
-    const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-    onTestFinished(async () => {
-      const closed = listeners.close()
-      await server.close()
-      await closed
-    })
+    const { broker, url } = await startOn(storage)
     const w = await Wire.open(url)
     onTestFinished(() => void w.socket.destroy())
     await w.channel(CH)
@@ -134,17 +143,7 @@ describe('queue.purge', () => {
   /** Found by npm run torture: messages of a queue that was purged before the broker was killed had come back. */
   it('is answered when it is on disk', async () => {
     const storage = new StuckStorage({ keeps: true })
-    const commit = new GroupCommit(storage, systemClock)
-    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: MESSAGE_MEMORY_BYTES })
-    const { server, listeners } = serverOf(broker)
-    broker.load()
-    await commit.flush()
-    const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-    onTestFinished(async () => {
-      const closed = listeners.close()
-      await server.close()
-      await closed
-    })
+    const { broker, url } = await startOn(storage)
     const w = await session({ url })
     await w.call(CH, MethodId.QueueDeclare, { queue: 'q', durable: true }, MethodId.QueueDeclareOk)
     await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
@@ -163,17 +162,8 @@ describe('queue.purge', () => {
 describe('paging', () => {
   it('keeps a long transient queue out of memory, in order, and leaves nothing behind', async () => {
     const storage = new MemoryStorage({ keeps: true })
-    const commit = new GroupCommit(storage, systemClock)
-    const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 1024 * 1024 })
-    const { server, listeners } = serverOf(broker)
-    broker.load()
-    const target = { url: `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}` }
-    onTestFinished(async () => {
-      const closed = listeners.close()
-      await server.close()
-      await closed
-    })
-    const w = await session(target)
+    const { broker, commit, url } = await startOn(storage, 1024 * 1024)
+    const w = await session({ url })
     const queue = await declareQueue(w)
     const count = 20_000
     for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, body: String(i).padEnd(1000) })

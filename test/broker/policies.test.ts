@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { testFolder } from '../support/folder.ts'
 import {
   bindQueue,
   CH,
@@ -212,8 +210,7 @@ describe('a policy', () => {
   })
 
   it('outlives the process', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'leveret-policies-'))
-    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
+    const dataDir = testFolder('policies')
     const start = (): Promise<RunningBroker> => createBroker({ port: 0, storage: 'lmdb', dataDir })
     let b = await start()
     await b.setPolicy({ name: 'a', pattern: '.*', definition: { 'max-length': 3 } })

@@ -1,35 +1,18 @@
 /** RabbitMQ's tools by their names: what they find, what they print, and how they end. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { rabbitTools } from '../../src/cli/tool-names.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { RABBITMQ_VERSION } from '../../src/util/rabbitmq-version.ts'
-import { runCommand } from '../support/ctl.ts'
-import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
+import { runCommand, useCommands } from '../support/ctl.ts'
+import { type Finished, runCli } from '../support/process.ts'
 import { CH, declareQueue, session } from '../support/session.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'leveret-tools-'))
-let broker: BrokerProcess
-beforeAll(async () => {
-  broker = await startProcess(dir, 0, ['--management-port', '0'])
-})
-afterAll(async () => {
-  await broker.stop('SIGTERM')
-  rmSync(dir, { recursive: true, force: true })
-})
-
-function ctl(...args: string[]): Promise<Finished> {
-  return runCommand([...args, '--data-dir', dir])
-}
-
-/** Its standard output, where all went well. */
-async function out(...args: string[]): Promise<string> {
-  const r = await ctl(...args)
-  expect([args, r.code, r.stderr]).toEqual([args, 0, ''])
-  return r.stdout
-}
+const broker = useCommands()
+const { dir } = broker
+const ctl = broker.run.bind(broker)
+const out = broker.out.bind(broker)
 
 describe("RabbitMQ's tools", () => {
   it('find the broker by the environment, under the names of all tools, with options in front', async () => {
@@ -226,6 +209,6 @@ describe("RabbitMQ's tools", () => {
 
   it('end the broker', async () => {
     await out('shutdown')
-    expect(await broker.ended).toBe(0)
+    expect(await broker.process?.ended).toBe(0)
   })
 })

@@ -1,36 +1,19 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { commands } from '../../src/cli/ctl/commands.ts'
 import { examples } from '../../src/cli/ctl/examples.ts'
 import { stateCommands } from '../../src/cli/ctl/state.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { runCommand } from '../support/ctl.ts'
-import { type BrokerProcess, type Finished, runCli, startProcess } from '../support/process.ts'
+import { runCommand, useCommands } from '../support/ctl.ts'
+import { type Finished, runCli, startProcess } from '../support/process.ts'
 import { CH, declareQueue, session } from '../support/session.ts'
 import { until } from '../support/until.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'leveret-ctl-'))
-let broker: BrokerProcess
-beforeAll(async () => {
-  broker = await startProcess(dir, 0, ['--management-port', '0'])
-})
-afterAll(async () => {
-  await broker.stop('SIGTERM')
-  rmSync(dir, { recursive: true, force: true })
-})
-
-function ctl(...args: string[]): Promise<Finished> {
-  return runCommand([...args, '--data-dir', dir])
-}
-
-/** Its standard output, where all went well. */
-async function out(...args: string[]): Promise<string> {
-  const r = await ctl(...args)
-  expect([args, r.code, r.stderr]).toEqual([args, 0, ''])
-  return r.stdout
-}
+const broker = useCommands()
+const { dir } = broker
+const ctl = broker.run.bind(broker)
+const out = broker.out.bind(broker)
 
 describe('commands of rabbitmqctl', () => {
   it('talk to the broker whose data folder they are given, without a password', async () => {
@@ -292,6 +275,6 @@ describe('commands of rabbitmqctl', () => {
 
   it('end the broker', async () => {
     await out('shutdown')
-    expect(await broker.ended).toBe(0)
+    expect(await broker.process?.ended).toBe(0)
   })
 })

@@ -1,7 +1,6 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { connect as connectPlain, connect as connectPlainly } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -10,6 +9,7 @@ import type { Settings } from '../../src/config/settings.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { type Logger, oneForAll, silent } from '../../src/util/logger.ts'
 import type { TlsSettings } from '../../src/util/tls.ts'
+import { testFolder } from '../support/folder.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
@@ -134,8 +134,7 @@ describe('a TLS listener', () => {
   })
 
   it('takes a new certificate without a restart', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-tls-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('tls')
     const [certfile, keyfile] = [join(dir, 'cert'), join(dir, 'key')]
     copyFileSync(at('server.pem'), certfile)
     copyFileSync(at('server.key'), keyfile)

@@ -1,9 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BrokerError, type BrokerOptions, createBroker, type RunningBroker } from '../../src/index.ts'
+import { testFolder } from '../support/folder.ts'
 
 async function start(options: BrokerOptions = {}): Promise<RunningBroker> {
   const broker = await createBroker({ port: 0, ...options })
@@ -172,8 +170,7 @@ describe('reset', () => {
   const options = { managementPort: 0, users, vhosts: ['mine'] }
 
   it.each([['in memory'], ['on disk']])('brings back how it began, %s', async (where) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'leveret-reset-'))
-    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
+    const dataDir = testFolder('reset')
     const own = where === 'on disk' ? { ...options, dataDir } : options
     const broker = await start(own)
     const fresh = await state(broker)

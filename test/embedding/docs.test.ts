@@ -1,11 +1,10 @@
 /** The examples of docs/embedding.md, as they stand there. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import amqp from 'amqplib'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createBroker, createCluster } from '../../src/index.ts'
+import { testFolder } from '../support/folder.ts'
 
 const doc = readFileSync('docs/embedding.md', 'utf8')
 const own = doc.slice(0, doc.indexOf('## Exactly once'))
@@ -16,8 +15,7 @@ type Step = () => unknown
 
 /** Runs it with a stand-in for the test framework, and says what it has used. */
 async function run(code: string): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'leveret-docs-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = testFolder('docs')
   const steps = { before: [] as Step[], test: [] as Step[], afterEach: [] as Step[], after: [] as Step[] }
   const known = {
     createBroker,

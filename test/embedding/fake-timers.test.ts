@@ -2,15 +2,13 @@
  * Programs under test often run with fake timers: the broker and what is bundled in it go on. The build is tried, since
  * only there the packages are bundled.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { install } from '@sinonjs/fake-timers'
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type * as Leveret from '../../src/index.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { testFolder } from '../support/folder.ts'
 import { Wire } from '../support/wire.ts'
 
 // By its own name, as programs load it: types come from the sources.
@@ -104,8 +102,7 @@ describe.each(fakes)('under fake timers of %s', (_, fake) => {
     ['required, in memory', byRequire, false],
     ['required, on disk', byRequire, true],
   ])('the broker works: %s', async (__, { createBroker }, onDisk) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'leveret-timers-'))
-    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }))
+    const dataDir = testFolder('timers')
     const options = { port: 0, managementPort: 0, ...(onDisk ? { dataDir } : {}) }
     for (const when of ['before', 'after'] as const) {
       let broker = when === 'before' ? await createBroker(options) : undefined

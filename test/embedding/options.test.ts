@@ -1,18 +1,17 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, OptionError, StorageError } from '../../src/index.ts'
+import { testFolder } from '../support/folder.ts'
 
 const rights = { configure: '.*', write: '.*', read: '.*' }
 const user = { name: 'a', password: 'b' }
 
 function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'leveret-options-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const dir = testFolder('options')
   return dir
 }
 

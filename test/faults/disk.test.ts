@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { FailingDisk, means } from '../support/failing-disk.ts'
+import { testFolder } from '../support/folder.ts'
 import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { publishFrames, table, Wire } from '../support/wire.ts'
@@ -80,8 +80,7 @@ function said(broker: BrokerProcess, what: RegExp): Promise<void> {
 
 describe.each(means)('a journal that the disk refuses to write (a fault below %s)', (by) => {
   function folders(): { disk: FailingDisk; dataDir: string } {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-disk-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('disk')
     mkdirSync(join(dir, 'data'))
     return { disk: new FailingDisk(dir, by), dataDir: join(dir, 'data') }
   }

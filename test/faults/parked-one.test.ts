@@ -1,11 +1,9 @@
 /** Messages that were set aside are dropped or released one by one. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { Http } from '../management/target.ts'
+import { testFolder } from '../support/folder.ts'
 import { runCli } from '../support/process.ts'
 import {
   bindQueue,
@@ -27,8 +25,7 @@ const durable = { exclusive: false, durable: true }
 
 describe('one message that has been set aside', () => {
   it('is dropped or released one by one, by the command line too', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-parked-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('parked')
     poisonSegments()
     const at = { port: 0, bind: '127.0.0.1' }
     const settings = { storage: 'lmdb', dataDir: dir, management: [at] } as const
@@ -102,8 +99,7 @@ describe('one message that has been set aside', () => {
 
 describe('a message that a delayed exchange has set aside', () => {
   it.each(['released', 'dropped'])('is %s on request, and does not come back', async (how) => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-parked-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('parked')
     const settings = { storage: 'lmdb', dataDir: dir, management: [{ port: 0, bind: '127.0.0.1' }] } as const
     let leveret = await start(settings)
     const w = await open(leveret)

@@ -2,9 +2,6 @@
  * A message that the broker cannot handle, injected: whatever is being done with it, it is set aside, once and for
  * everybody to see; those behind it, their consumers and the broker go on.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import type { Segment } from '../../src/broker/messages/segment.ts'
@@ -12,6 +9,7 @@ import type { Queue } from '../../src/broker/queue/queue.ts'
 import { ChannelConsumer } from '../../src/channel/consumer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { Http } from '../management/target.ts'
+import { testFolder } from '../support/folder.ts'
 import { runCli } from '../support/process.ts'
 import type { RunningNode } from '../support/running-node.ts'
 import {
@@ -172,8 +170,7 @@ describe('dead lettering', () => {
 
 describe('a delayed exchange', () => {
   it('hands over what is behind it, and keeps it on disk', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-parked-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('parked')
     const settings = { storage: 'lmdb', dataDir: dir } as const
     let leveret = await start(settings)
     const w = await open(leveret)
@@ -238,8 +235,7 @@ describe('a delivery that breaks its connection half-way', () => {
 
 describe('what has been set aside', () => {
   it('comes back when it is released, and with a restart', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-parked-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('parked')
     const settings = { storage: 'lmdb', dataDir: dir } as const
     poisonSegments()
     let leveret = await start(settings)

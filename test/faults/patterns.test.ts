@@ -46,6 +46,16 @@ async function ask(
   return { status: r.status, text, turns }
 }
 
+/** Where names of queues are compared with a pattern from outside. */
+const doors = (pattern: string): [string, () => string][] => [
+  ['use_regex', () => `${api}/queues?name=${encodeURIComponent(pattern)}&use_regex=true`],
+  [
+    'the metrics',
+    () =>
+      `http://127.0.0.1:${broker.metricsPort}/metrics/detailed?family=queue_metrics&name=${encodeURIComponent(pattern)}`,
+  ],
+]
+
 describe('a regular expression over many names', () => {
   it('is matched in pieces, one request at a time', async () => {
     const names = Array.from({ length: QUEUES }, (_, i) => name(i))
@@ -66,27 +76,13 @@ describe('a regular expression over many names', () => {
     expect(turns).toBeGreaterThan(3 * pieces - 3)
   })
 
-  it.each([
-    ['use_regex', () => `${api}/queues?name=${encodeURIComponent(SLOW)}&use_regex=true`],
-    [
-      'the metrics',
-      () =>
-        `http://127.0.0.1:${broker.metricsPort}/metrics/detailed?family=queue_metrics&name=${encodeURIComponent(SLOW)}`,
-    ],
-  ])('leaves the others their turns: %s', async (_door, url) => {
+  it.each(doors(SLOW))('leaves the others their turns: %s', async (_door, url) => {
     const { status, turns } = await ask(url(), { headers })
     expect(status).toBe(200)
     expect(turns).toBeGreaterThan(10)
   })
 
-  it.each([
-    ['use_regex', () => `${api}/queues?name=${encodeURIComponent(ENDLESS)}&use_regex=true`],
-    [
-      'the metrics',
-      () =>
-        `http://127.0.0.1:${broker.metricsPort}/metrics/detailed?family=queue_metrics&name=${encodeURIComponent(ENDLESS)}`,
-    ],
-  ])('is refused where it takes too long: %s', async (_door, url) => {
+  it.each(doors(ENDLESS))('is refused where it takes too long: %s', async (_door, url) => {
     const { status, text } = await ask(url(), { headers })
     expect([status, text]).toEqual([400, expect.stringContaining('regular expression takes too long')])
   })

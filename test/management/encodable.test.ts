@@ -1,10 +1,8 @@
 /** What comes over HTTP and could not be written, or not be read back, is refused with 400 before anything changes. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { TABLE_DEPTH_MAX } from '../../src/limits.ts'
+import { testFolder } from '../support/folder.ts'
 import { Http, useHttp } from './target.ts'
 
 const http = useHttp()
@@ -142,8 +140,7 @@ describe('over HTTP', () => {
 
 describe('a start', () => {
   it('finds what was accepted over HTTP', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-encodable-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('encodable')
     const own = new Http()
     const start = async (): Promise<RunningBroker> => {
       const broker = await createBroker({ port: 0, managementPort: 0, storage: 'lmdb', dataDir: dir })

@@ -1,4 +1,5 @@
 /** What routes of the HTTP API are tried with. */
+import { definitionLists } from '../../src/cli/migrate/rows.ts'
 import type { Schema } from '../../src/management/schemas/base.ts'
 
 interface Operation {
@@ -133,19 +134,6 @@ function bodies(name: string, schema: Schema): string[] {
       for (const value of values) out.push(`{"${list}": [${value}, ${element(value)}]}`)
   return out
 }
-
-const definitionLists = [
-  'users',
-  'vhosts',
-  'permissions',
-  'topic_permissions',
-  'parameters',
-  'global_parameters',
-  'policies',
-  'queues',
-  'exchanges',
-  'bindings',
-]
 
 /** Something with all the names that objects in definitions have, one value for the optional ones. */
 function element(value: string): string {

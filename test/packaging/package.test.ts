@@ -1,10 +1,10 @@
 /** What a user installs: the files of the tarball, and the packages that come with it or inside of it. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import semver from 'semver'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { testFolder } from '../support/folder.ts'
 
 interface Locked {
   readonly version: string
@@ -82,8 +82,7 @@ describe('the tarball', () => {
   })
 
   it('has types that a strict program compiles with, without the packages that are bundled', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-types-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('types')
     mkdirSync(join(dir, 'node_modules', '@types'), { recursive: true })
     symlinkSync(resolve('node_modules/@types/node'), join(dir, 'node_modules/@types/node'))
     symlinkSync(resolve('node_modules/undici-types'), join(dir, 'node_modules/undici-types'))

@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { validate } from 'dockerfile-utils'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { parseArguments } from '../../src/cli/arguments.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { testFolder } from '../support/folder.ts'
 import { startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -58,8 +58,7 @@ describe('a cluster of three hosts', () => {
 
 describe('systemd', () => {
   it('is told when the broker is ready, alive and stopping', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-systemd-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('systemd')
     const log = join(dir, 'log')
     const program = join(dir, 'systemd-notify')
     writeFileSync(program, `#!/bin/sh\necho "$@" >> ${log}\n`)

@@ -1,28 +1,18 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import amqp from 'amqplib'
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { createBroker } from '../../src/index.ts'
 import { backUp, restoreFolder } from '../../src/storage/backup.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { testFolder } from '../support/folder.ts'
 import { runCli, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
 let dir: string
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'leveret-backup-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  dir = testFolder('backup')
 })
 
 /** Publishes numbers until it is told to stop, and knows how many are confirmed. */

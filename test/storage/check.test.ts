@@ -1,17 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../../src/storage/log/journal.ts'
 import { folderDisk } from '../../src/storage/log/journal-disk.ts'
 import { LoggedStorage } from '../../src/storage/log/logged-storage.ts'
+import { testFolder } from '../support/folder.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { runCli } from '../support/process.ts'
 
 function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'leveret-check-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const dir = testFolder('check')
   return dir
 }
 

@@ -1,16 +1,15 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
+import { testFolder } from '../support/folder.ts'
 
 let dir: string
 
 beforeEach(() => {
-  const above = mkdtempSync(join(tmpdir(), 'leveret-rights-'))
-  onTestFinished(() => rmSync(above, { recursive: true, force: true }))
+  const above = testFolder('rights')
   dir = join(above, 'data')
 })
 

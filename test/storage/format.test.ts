@@ -1,20 +1,19 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createBroker } from '../../src/index.ts'
 import { FieldTable, fieldEntry, toField } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { checkFolder } from '../../src/storage/check.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { Damage, StorageWrite } from '../../src/storage/storage.ts'
+import { testFolder } from '../support/folder.ts'
 import { realPasswordCost } from '../support/password-cost.ts'
 import { Wire } from '../support/wire.ts'
 
 function folder(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'leveret-format-'))
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const dir = testFolder('format')
   return dir
 }
 

@@ -1,10 +1,10 @@
 /** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChild } from './children.ts'
+import { accepts } from './port.ts'
 import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
 import { cameTrue } from './until.ts'
 
@@ -72,15 +72,4 @@ async function listening(node: ChildProcess, port: number): Promise<void> {
     return await accepts(port)
   }
   if (!(await cameTrue(answers, START_MS_MAX, 200))) throw new Error('rabbitmq-server does not listen')
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const s = connect(port, '127.0.0.1')
-    s.once('connect', () => {
-      s.destroy()
-      resolve(true)
-    })
-    s.once('error', () => resolve(false))
-  })
 }

@@ -3,7 +3,7 @@ import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Move, usage } from './ends.ts'
 import { LEDGER } from './ledger.ts'
-import type { Definitions, Json } from './rows.ts'
+import { type Definitions, definitionLists, type Json } from './rows.ts'
 
 const SHOVEL = 'shovel'
 /** Global parameters that belong to the broker itself. */
@@ -14,25 +14,14 @@ const OWN_GLOBALS = [
   'imported_definitions_hash',
 ]
 
-const lists = [
-  'users',
-  'vhosts',
-  'permissions',
-  'topic_permissions',
-  'parameters',
-  'global_parameters',
-  'policies',
-  'queues',
-  'exchanges',
-  'bindings',
-] as const
-
 /**
  * The definitions of the source, without objects of the migration itself. @throws CtlError if the vhost does not exist
  */
 export async function readDefinitions({ from, vhost }: Move): Promise<Definitions> {
   const all = await from.get<Partial<Definitions>>('definitions')
-  const d = Object.fromEntries(lists.map((name) => [name, list(all[name])])) as unknown as Definitions
+  const d = Object.fromEntries(
+    definitionLists.map((name) => [name, list(all[name])]),
+  ) as unknown as Definitions
   if (vhost !== undefined && !d.vhosts.some((v) => v['name'] === vhost))
     throw usage(`there is no vhost '${vhost}' at ${from.name}`)
   const here = (o: Json): boolean => vhost === undefined || o['vhost'] === vhost

@@ -14,19 +14,22 @@ export interface QueueRow {
 
 export type Json = { readonly [name: string]: unknown }
 
+/** The members of a definitions file that are lists. */
+export const definitionLists = [
+  'users',
+  'vhosts',
+  'permissions',
+  'topic_permissions',
+  'parameters',
+  'global_parameters',
+  'policies',
+  'queues',
+  'exchanges',
+  'bindings',
+] as const
+
 /** Definitions in RabbitMQ's format. */
-export interface Definitions {
-  readonly users: readonly Json[]
-  readonly vhosts: readonly Json[]
-  readonly permissions: readonly Json[]
-  readonly topic_permissions: readonly Json[]
-  readonly parameters: readonly Json[]
-  readonly global_parameters: readonly Json[]
-  readonly policies: readonly Json[]
-  readonly queues: readonly Json[]
-  readonly exchanges: readonly Json[]
-  readonly bindings: readonly Json[]
-}
+export type Definitions = { readonly [list in (typeof definitionLists)[number]]: readonly Json[] }
 
 export interface ShovelRow {
   readonly name: string

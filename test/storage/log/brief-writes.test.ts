@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Talkers } from '../../../src/connection/talkers.ts'
 import { FreeSpace } from '../../../src/storage/lmdb/free-space.ts'
 import { BriefWrites } from '../../../src/storage/log/brief-writes.ts'
 import { Journal } from '../../../src/storage/log/journal.ts'
 import { folderDisk, type JournalDisk, type JournalFile } from '../../../src/storage/log/journal-disk.ts'
+import { testFolder } from '../../support/folder.ts'
 import { readAll, record } from './records.ts'
 
 /** A process in which time passes as told, with that part of it idle. */
@@ -62,8 +60,7 @@ describe('writes of the event loop itself', () => {
   })
 
   it('and those of threads come to the same journal', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-brief-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('brief')
     const process = new Process()
     const disk = folderDisk(dir)
     const counts = { now: 0, later: 0 }
@@ -93,8 +90,7 @@ describe('writes of the event loop itself', () => {
   })
 
   it('that fail are the end of the journal as any other', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'leveret-brief-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const dir = testFolder('brief')
     const process = new Process()
     const disk = folderDisk(dir)
     let broken = false

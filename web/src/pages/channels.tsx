@@ -1,13 +1,13 @@
 /** Channels of all connections, or of one. */
 import { path } from '../api.ts'
 import { count, rate, visible } from '../format.ts'
-import { noteAll, rates, ratesOfAll, samplesQuery } from '../history.ts'
+import { noteAll, samplesQuery } from '../history.ts'
 import { usePoll } from '../poll.ts'
 import { to } from '../router.ts'
 import { type Channel, rateOf } from '../types.ts'
 import { Badge, Card, ConnectionLink, Failure, Figure, Heading, Loading, Name } from '../ui/basic.tsx'
-import { Chart } from '../ui/chart.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
+import { RateChart } from '../ui/rate-chart.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
 import { ConsumerTable } from './consumers.tsx'
 import { RangeChoice, useRange } from './overview.tsx'
@@ -182,16 +182,16 @@ export function OneChannel({ name }: { name: string }) {
         <RangeChoice />
       </div>
       <div class="charts">
-        <Chart
-          title="Messages a second"
-          format={rate}
+        <RateChart
+          target={target}
+          stats={m}
           span={range * 1000}
           until={at}
-          series={[
-            { name: 'published', colour: 1, points: rates(target, 'publish', m) },
-            { name: 'delivered', colour: 2, points: ratesOfAll(target, DELIVERIES, m) },
-            { name: 'acknowledged', colour: 3, points: rates(target, 'ack', m) },
-            { name: 'confirmed', colour: 4, points: rates(target, 'confirm', m) },
+          lines={[
+            ['published', 'publish'],
+            ['delivered', ...DELIVERIES],
+            ['acknowledged', 'ack'],
+            ['confirmed', 'confirm'],
           ]}
         />
       </div>

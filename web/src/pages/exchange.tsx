@@ -1,7 +1,7 @@
 /** One exchange: its bindings, where a message would go, and publishing to it. */
 import { change, path } from '../api.ts'
 import { plural, rate } from '../format.ts'
-import { noteAll, rates, samplesQuery } from '../history.ts'
+import { noteAll, samplesQuery } from '../history.ts'
 import { usePoll } from '../poll.ts'
 import { go, to, usePlace } from '../router.ts'
 import { type Binding, type Exchange, rateOf } from '../types.ts'
@@ -18,8 +18,8 @@ import {
   TableValue,
   Tabs,
 } from '../ui/basic.tsx'
-import { Chart } from '../ui/chart.tsx'
 import { AskButton } from '../ui/dialog.tsx'
+import { RateChart } from '../ui/rate-chart.tsx'
 import { Bindings } from './bindings.tsx'
 import { LiveTail } from './live.tsx'
 import { RangeChoice, useRange } from './overview.tsx'
@@ -78,13 +78,13 @@ export function OneExchange({ vhost, name: inPath }: { vhost: string; name: stri
             <RangeChoice />
           </div>
           <div class="charts">
-            <Chart
-              title="Messages a second"
-              format={rate}
+            <RateChart
+              target={target}
+              stats={x.message_stats}
               {...axis}
-              series={[
-                { name: 'in', colour: 1, points: rates(target, 'publish_in', x.message_stats) },
-                { name: 'out', colour: 2, points: rates(target, 'publish_out', x.message_stats) },
+              lines={[
+                ['in', 'publish_in'],
+                ['out', 'publish_out'],
               ]}
             />
           </div>

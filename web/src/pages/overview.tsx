@@ -1,13 +1,14 @@
 /** What the broker does, at a glance: rates, what waits, memory and disk, and the queues that grow. */
 import { enc, may, session } from '../api.ts'
 import { bytes, compact, count, duration, growth, ms, plural, rate } from '../format.ts'
-import { levels, note, noteAll, RANGES, rates, ratesOfAll, samplesQuery } from '../history.ts'
+import { levels, note, noteAll, RANGES, samplesQuery } from '../history.ts'
 import { type Polled, usePoll } from '../poll.ts'
 import { setQuery, to, usePlace } from '../router.ts'
 import { countOf, type Node, type Overview, type Page, type Queue, rateOf } from '../types.ts'
 import { Card, Failure, Figure, Heading, Loading, QueueLink } from '../ui/basic.tsx'
 import { Chart } from '../ui/chart.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
+import { RateChart } from '../ui/rate-chart.tsx'
 import { DELIVERIES } from './stats.ts'
 
 export function useRange(): number {
@@ -156,23 +157,18 @@ interface ChartsProps {
 function Charts({ of, at, range, nodes }: ChartsProps) {
   const axis = { span: range * 1000, until: at }
   const { message_stats: m, queue_totals: q } = of
-  const counter = (name: string, label: string, colour: number) => ({
-    name: label,
-    colour,
-    points: rates('broker', name, m),
-  })
   return (
     <div class="charts">
-      <Chart
-        title="Messages a second"
-        format={rate}
+      <RateChart
+        target="broker"
+        stats={m}
         {...axis}
-        series={[
-          counter('publish', 'published', 1),
-          { name: 'delivered', colour: 2, points: ratesOfAll('broker', DELIVERIES, m) },
-          counter('ack', 'acknowledged', 3),
-          counter('confirm', 'confirmed', 4),
-          counter('redeliver', 'redelivered', 5),
+        lines={[
+          ['published', 'publish'],
+          ['delivered', ...DELIVERIES],
+          ['acknowledged', 'ack'],
+          ['confirmed', 'confirm'],
+          ['redelivered', 'redeliver'],
         ]}
       />
       <Chart

@@ -1,7 +1,7 @@
 /** One queue: how it is and why, what is in it, and what can be done with it. */
 import { change, path } from '../api.ts'
 import { bytes, count, duration, growth, plural, rate, when } from '../format.ts'
-import { levels, noteAll, rates, ratesOfAll, samplesQuery } from '../history.ts'
+import { levels, noteAll, samplesQuery } from '../history.ts'
 import { usePoll } from '../poll.ts'
 import { go, to, usePlace } from '../router.ts'
 import { type Binding, type Queue, rateOf } from '../types.ts'
@@ -20,6 +20,7 @@ import {
 } from '../ui/basic.tsx'
 import { Chart } from '../ui/chart.tsx'
 import { AskButton } from '../ui/dialog.tsx'
+import { RateChart } from '../ui/rate-chart.tsx'
 import { Bindings } from './bindings.tsx'
 import { ConsumerTable } from './consumers.tsx'
 import { DiagnosisCard } from './diagnosis.tsx'
@@ -159,15 +160,15 @@ function State({ of: q, target, at, range, stats }: StateProps) {
             { name: 'unacked', colour: 5, points: levels(target, 'messages_unacknowledged', stats) },
           ]}
         />
-        <Chart
-          title="Messages a second"
-          format={rate}
+        <RateChart
+          target={target}
+          stats={stats}
           {...axis}
-          series={[
-            { name: 'published', colour: 1, points: rates(target, 'publish', stats) },
-            { name: 'delivered', colour: 2, points: ratesOfAll(target, DELIVERIES, stats) },
-            { name: 'acknowledged', colour: 3, points: rates(target, 'ack', stats) },
-            { name: 'redelivered', colour: 4, points: rates(target, 'redeliver', stats) },
+          lines={[
+            ['published', 'publish'],
+            ['delivered', ...DELIVERIES],
+            ['acknowledged', 'ack'],
+            ['redelivered', 'redeliver'],
           ]}
         />
       </div>
