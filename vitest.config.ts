@@ -4,6 +4,19 @@ import { defineConfig } from 'vitest/config'
 /** Looks at what the others have recorded. */
 const LAST = 'test/conformance/coverage.test.ts'
 
+/**
+ * Slow by nature: broker processes that are killed again and again, disks that fail, folders that are damaged. `npm run
+ * test:faults` runs them, in CI right behind `npm test`.
+ */
+export const FAULTS = [
+  'test/crash/**/*.test.ts',
+  'test/migrate/migrate.test.ts',
+  'test/faults/disk.test.ts',
+  'test/storage/backup.test.ts',
+  'test/storage/damaged.test.ts',
+  'test/connection/descriptors.test.ts',
+]
+
 export default defineConfig({
   test: {
     globalSetup: ['test/support/scratch.ts'],
@@ -22,10 +35,11 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{interop,oracle,web,cluster/engine}/**', LAST],
+          exclude: ['test/{interop,oracle,web,cluster/engine}/**', ...FAULTS, LAST],
           isolate: false,
         },
       },
+      { extends: true, test: { name: 'faults', include: FAULTS, isolate: false } },
       {
         extends: true,
         test: { name: 'coverage', include: [LAST], isolate: false, sequence: { groupOrder: 1 } },

@@ -125,7 +125,12 @@ switch (task) {
     await build()
     await buildWeb()
     await buildForRequire()
-    run('vitest', ['run', ...rest])
+    // With a name of a file or a test, whichever stage it belongs to.
+    run('vitest', ['run', ...(rest.length === 0 ? ['--project', 'shared', '--project', 'coverage'] : rest)])
+    break
+  case 'faults':
+    await build()
+    run('vitest', ['run', '--project', 'faults', ...rest])
     break
   case 'oracle':
     await build()

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { FAULTS } from '../vitest.config.ts'
 
 const FILE_LINES_MAX = 400
 const FUNCTION_LINES_MAX = 70
@@ -258,6 +259,15 @@ describe('habits', () => {
 
   it('chance in tests comes from a seed', () => {
     expect(linesOf(/Math\.random|\brandom(Bytes|Int|UUID)\(/, tests)).toEqual([])
+  })
+
+  it('what npm test leaves to a stage of its own is there, and CI runs it', () => {
+    const commands = readFileSync('.ci/run', 'utf8')
+      .split('\n')
+      .filter((l) => l.startsWith('npm '))
+    expect(commands.slice(0, 2)).toEqual(['npm test', 'npm run test:faults'])
+    for (const pattern of FAULTS)
+      expect([...tests.keys()].filter((f) => f.startsWith(pattern.replace(/\*\*.*/, '')))).not.toEqual([])
   })
 
   it('no test gets another try', () => {

@@ -3,8 +3,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { Http } from '../management/target.ts'
+import { runCommand } from '../support/ctl.ts'
 import { testFolder } from '../support/folder.ts'
-import { runCli } from '../support/process.ts'
 import {
   bindQueue,
   CH,
@@ -47,12 +47,12 @@ describe('one message that has been set aside', () => {
     expect((await http.post(`${one}/9/release`)).status).toBe(404)
     expect((await http.delete(`${one}/x`)).status).toBe(400)
     const url = `http://guest:guest@127.0.0.1:${leveret.managementPort}`
-    const dropped = await runCli(['delete_parked_message', '-q', '--url', url, queue, '3'])
+    const dropped = await runCommand(['delete_parked_message', '-q', '--url', url, queue, '3'])
     expect([dropped.code, dropped.stderr]).toEqual([0, ''])
     expect(numbers()).toEqual([0, 2])
     expect(queueOf(leveret, queue).counts).toMatchObject({ ready: 0, unacked: 0 })
     vi.restoreAllMocks()
-    const released = await runCli(['release_parked_messages', '-q', '--url', url, queue, '2'])
+    const released = await runCommand(['release_parked_messages', '-q', '--url', url, queue, '2'])
     expect([released.code, released.stdout]).toEqual([0, 'released\n1\n'])
     expect(String((await get(w, queue, true))?.body)).toBe(`${POISON} 2`)
     expect(numbers()).toEqual([0])
@@ -118,7 +118,7 @@ describe('a message that a delayed exchange has set aside', () => {
     const number = [...delays.aside][0]?.number as number
     const url = `http://guest:guest@127.0.0.1:${leveret.managementPort}`
     const command = how === 'released' ? 'release_parked_messages' : 'delete_parked_message'
-    const ran = await runCli([command, '-q', '--url', url, '-', String(number)])
+    const ran = await runCommand([command, '-q', '--url', url, '-', String(number)])
     expect([ran.code, ran.stderr]).toEqual([0, ''])
     expect(delays.aside.size).toBe(0)
     if (how === 'released') expect(String((await get(w, queue, true))?.body)).toBe('late')

@@ -9,8 +9,8 @@ import type { Queue } from '../../src/broker/queue/queue.ts'
 import { ChannelConsumer } from '../../src/channel/consumer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { Http } from '../management/target.ts'
+import { runCommand } from '../support/ctl.ts'
 import { testFolder } from '../support/folder.ts'
-import { runCli } from '../support/process.ts'
 import type { RunningNode } from '../support/running-node.ts'
 import {
   bindQueue,
@@ -286,7 +286,7 @@ describe('what has been set aside', () => {
     expect((await http.get('parked-messages')).json).toEqual([row])
     expect((await http.get('parked-messages/%2F')).json).toEqual([row])
     const url = `http://guest:guest@127.0.0.1:${leveret.managementPort}`
-    const listed = await runCli(['list_parked_messages', '-q', '--url', url])
+    const listed = await runCommand(['list_parked_messages', '-q', '--url', url])
     expect([listed.code, listed.stderr]).toEqual([0, ''])
     expect(listed.stdout).toContain(`${queue}\t1\tget\tthis one cannot be read`)
     const metrics = await (await fetch(`http://127.0.0.1:${leveret.metricsPort}/metrics`)).text()
@@ -294,7 +294,7 @@ describe('what has been set aside', () => {
     expect(metrics).toContain('leveret_failures_total{owner="message"} 1\n')
     // Looking at it does not fail either, and the list of queues is there for everybody.
     vi.restoreAllMocks()
-    const released = await runCli(['release_parked_messages', '-q', '--url', url, queue])
+    const released = await runCommand(['release_parked_messages', '-q', '--url', url, queue])
     expect([released.code, released.stdout]).toEqual([0, 'released\n1\n'])
     poisonSegments()
     const [seen] = (await http.get(`queues/%2F/${queue}/peek`)).json

@@ -12,7 +12,7 @@ import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { Http } from '../management/target.ts'
-import { runCli } from '../support/process.ts'
+import { runCommand } from '../support/ctl.ts'
 import { RunningNode } from '../support/running-node.ts'
 import {
   bindQueue,
@@ -322,7 +322,7 @@ describe('what is set aside', () => {
       reason: 'queues of type new are not known',
     })
     const url = `http://guest:guest@127.0.0.1:${l.managementPort}`
-    const listed = await runCli(['list_quarantined_objects', '-q', '--url', url])
+    const listed = await runCommand(['list_quarantined_objects', '-q', '--url', url])
     expect([listed.code, listed.stderr]).toEqual([0, ''])
     expect(listed.stdout).toContain('queue\t/\tbad\tqueues of type new are not known')
     const metrics = await (await fetch(`http://127.0.0.1:${l.metricsPort}/metrics`)).text()
@@ -340,7 +340,7 @@ describe('what is set aside', () => {
     expect((await http.delete(path)).status).toBe(204)
     expect((await http.delete(path)).status).toBe(404)
     const url = `http://guest:guest@127.0.0.1:${l.managementPort}`
-    const ran = await runCli(['delete_quarantined_object', '-q', '--url', url, binding.key])
+    const ran = await runCommand(['delete_quarantined_object', '-q', '--url', url, binding.key])
     expect([ran.code, ran.stderr]).toEqual([0, ''])
     expect((await http.get('quarantined-objects')).json).toEqual([])
     await stop()

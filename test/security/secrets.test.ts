@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
+import { runCommand } from '../support/ctl.ts'
+import { type BrokerProcess, startProcess } from '../support/process.ts'
 import { table, Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-secrets-'))
@@ -66,7 +67,7 @@ async function addressesInObjects(uri: string): Promise<void> {
   ])
     await call('GET', path, 'guest:guest')
   for (const command of ['list_queues name arguments', 'list_bindings', 'list_policies', 'list_consumers'])
-    told.push((await runCli([...command.split(' '), '--data-dir', dir])).stdout)
+    told.push((await runCommand([...command.split(' '), '--data-dir', dir])).stdout)
   await w.close()
   const seen = told.join('\n')
   expect(seen).toContain('amqp://ann@127.0.0.1:1')
@@ -112,7 +113,7 @@ describe('a password', () => {
       ['ping', '--url', `http://ann:${BAD}@127.0.0.1:1`],
       ['ping', '--url', `${http.replace('/api', '').replace('//', `//ann:${BAD}@`)}`],
     ]) {
-      const { stdout, stderr } = await runCli(args)
+      const { stdout, stderr } = await runCommand(args)
       told.push(stdout, stderr)
     }
     await addressesInObjects(uri)
