@@ -1,7 +1,4 @@
 #!/usr/bin/env node
-import { loadFrom, loadGently } from '../dist/util/load.js'
+import { main } from '../dist/main.js'
 
-loadFrom(new URL('../dist/', import.meta.url))
-await loadGently('main')
-const { main } = await import('../dist/main.js')
 await main(process.argv.slice(2))

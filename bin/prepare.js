@@ -61,6 +61,7 @@ async function build() {
     join(root, 'tsconfig.build.json'),
     join(root, 'package-lock.json'),
     join(root, 'bin', 'vendor.js'),
+    join(root, 'bin', 'bundle.js'),
     ...filesBelow(join(root, 'src')),
   ]
   await once(
@@ -75,6 +76,8 @@ async function build() {
       const { useVendored, vendor } = await import('./vendor.js')
       await vendor(root)
       useVendored(root, join(root, 'dist'), 'mjs')
+      const { bundle } = await import('./bundle.js')
+      await bundle(root)
     },
   )
 }

@@ -10,7 +10,13 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchemaValidationError,
+  fastify,
+} from 'fastify'
 import type { HttpSettings } from '../config/settings.ts'
 import { type ClientAddress, showAs } from '../connection/listener.ts'
 import { passwordLogin } from '../connection/login.ts'
@@ -214,8 +220,11 @@ export class ManagementServer {
         raw.body = await fromForm(raw.body)
         if (doc.body !== undefined) checkBody(raw, requests[doc.body])
       },
-      // Checked again, because the body may have taken a while.
-      preHandler: async (raw) => this.checkTag(this.principals.get(raw) as Principal, tag, raw),
+      preHandler: async (raw) => {
+        if (doc.body !== undefined) checkBody(raw, requests[doc.body])
+        // Again, because the body may have taken a while.
+        this.checkTag(this.principals.get(raw) as Principal, tag, raw)
+      },
       handler: async (raw, reply) => {
         // If very many requests are ready at once, a turn handles only as many as it has time for.
         await nextTurn()
@@ -357,6 +366,12 @@ export class ManagementServer {
     )
     await this.app.close()
   }
+}
+
+/** Compiles a schema when a body is first checked against it: all of them at the start would take a while. @throws HttpError 400 */
+function checkBody(raw: FastifyRequest, schema: object): void {
+  const validate = raw.compileValidationSchema(schema, 'body')
+  if (!validate(raw.body)) throw schemaError(validate.errors?.[0] as FastifySchemaValidationError | undefined)
 }
 
 /** Whether the form parser has failed: its errors do not say that the client is at fault. */

@@ -8,7 +8,6 @@ import type { ManagementServer } from '../management/server.ts'
 import type { MetricsServer } from '../metrics/server.ts'
 import { CONTROL_SOCKET } from '../util/data-folder.ts'
 import type { Listening } from '../util/listening.ts'
-import { loadGently } from '../util/load.ts'
 
 export class Endpoints {
   /** In the order in which they were opened. */
@@ -75,7 +74,6 @@ export class Endpoints {
   }
 
   private async newManagement(): Promise<ManagementServer> {
-    await loadGently('management/server')
     const { ManagementServer } = await import('../management/server.ts')
     return new ManagementServer(this.node, this.node.settings.http)
   }
