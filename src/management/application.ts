@@ -1,0 +1,310 @@
+/** What answers the requests of the HTTP API: the routes of `routes/`, authentication, bodies and errors. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import multipart from '@fastify/multipart'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { passwordLogin } from '../connection/login.ts'
+import { HTTP_BODY_BYTES_SHORT, HTTP_OBJECT_BYTES_MAX } from '../limits.ts'
+import { AmqpError } from '../protocol/errors.ts'
+import type { OAuth } from '../security/oauth.ts'
+import type { Principal } from '../security/principal.ts'
+import { LoginThrottle } from '../security/throttle.ts'
+import type { Users } from '../security/users.ts'
+import { plainAddress } from '../util/address.ts'
+import { RepeatedLines } from '../util/repeated-lines.ts'
+import { nextTurn } from '../util/timers.ts'
+import { answerHeaders } from './answer-headers.ts'
+import { checkBody, parseBody, parseDefinitions } from './body.ts'
+import { BodyBudget } from './body-budget.ts'
+import {
+  type AddRoute,
+  activeOn,
+  badRequest,
+  errorReply,
+  HttpError,
+  hasTag,
+  missingTag,
+  nobody,
+  notAuthorised,
+  notLoggedIn,
+  owner,
+  Request,
+  type Tag,
+} from './http.ts'
+import { columnsOf } from './listing.ts'
+import { loginRoute } from './login.ts'
+import type { ManagedNode } from './managed-node.ts'
+import { otherMethods, Paths } from './methods.ts'
+import { servePages } from './pages.ts'
+import type { Rates } from './rates.ts'
+import { accessRoutes } from './routes/access.ts'
+import { clientRoutes } from './routes/clients.ts'
+import { clusterRoutes } from './routes/cluster.ts'
+import { definitionRoutes } from './routes/definitions.ts'
+import { faultRoutes } from './routes/faults.ts'
+import { healthRoutes } from './routes/health.ts'
+import { insightRoutes } from './routes/insight.ts'
+import { nodeRoutes } from './routes/nodes.ts'
+import { overviewRoutes } from './routes/overview.ts'
+import { parameterRoutes } from './routes/parameters.ts'
+import { policyRoutes } from './routes/policies.ts'
+import { processRoutes } from './routes/process.ts'
+import { queueRoutes } from './routes/queues.ts'
+import { shovelRoutes } from './routes/shovels.ts'
+import { topologyRoutes } from './routes/topology.ts'
+import { vhostRoutes } from './routes/vhosts.ts'
+import { type DescribedRoute, openApi } from './schemas/openapi.ts'
+import { requests } from './schemas/requests.ts'
+import { routeDoc } from './schemas/routes.ts'
+import { StandbyUsers } from './standby-users.ts'
+import { webRoutes } from './web.ts'
+
+/** In the order in which the description of the API has them. */
+const allRoutes = [
+  overviewRoutes,
+  nodeRoutes,
+  processRoutes,
+  healthRoutes,
+  vhostRoutes,
+  accessRoutes,
+  queueRoutes,
+  insightRoutes,
+  topologyRoutes,
+  policyRoutes,
+  clientRoutes,
+  definitionRoutes,
+  parameterRoutes,
+  shovelRoutes,
+  faultRoutes,
+  clusterRoutes,
+]
+
+/** What the application needs to know of the server that passes requests to it. */
+export interface ApplicationServer {
+  readonly node: ManagedNode
+  readonly rates: Rates
+  /** The client is the owner of the data folder, whom no password is asked for. */
+  isLocal(request: IncomingMessage): boolean
+  /** The request's URL without the configured prefix. */
+  urlOf(request: IncomingMessage): string
+}
+
+export class Application {
+  private readonly app: FastifyInstance
+  private readonly server: ApplicationServer
+  private readonly node: ManagedNode
+  private readonly throttle = new LoginThrottle()
+  private readonly standbyUsers: StandbyUsers
+  private readonly doorLines: RepeatedLines
+  private readonly bodies = new BodyBudget()
+  private readonly principals = new WeakMap<FastifyRequest, Principal>()
+  /** All routes, for the description of the API. */
+  private readonly routes: DescribedRoute[] = []
+  private readonly paths = new Paths()
+
+  /** In steps, because a broker may be at work already. */
+  static async make(server: ApplicationServer): Promise<Application> {
+    const made = new Application(server)
+    for (const routes of allRoutes) {
+      routes(made.add, made.node, server.rates)
+      await nextTurn()
+    }
+    made.addOwnRoutes()
+    await made.app.ready()
+    return made
+  }
+
+  private constructor(server: ApplicationServer) {
+    this.server = server
+    const { node } = server
+    this.node = node
+    const { bodyBytesMax } = node.settings.http
+    this.standbyUsers = new StandbyUsers(node.settings.loopbackUsers)
+    this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
+    this.app = fastify({
+      rewriteUrl: (request) => server.urlOf(request as IncomingMessage),
+      bodyLimit: bodyBytesMax,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+      forceCloseConnections: true,
+      ajv: {
+        customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true, verbose: true },
+      },
+      // URLs that cannot be decoded match nothing, as in RabbitMQ; they fail before any route.
+      frameworkErrors: (error, _request, reply) => errorReply(error, reply),
+    })
+    this.app.setErrorHandler((error, request, reply) => {
+      const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
+      const hasLeft = request.raw.destroyed && !request.raw.complete
+      if (status >= 500 && status !== 503 && !hasLeft)
+        node.logger.error({ err: error }, 'HTTP request failed')
+    })
+    this.readBodies(bodyBytesMax)
+  }
+
+  private addOwnRoutes(): void {
+    const { http } = this.node.settings
+    this.paths.add('POST', '/api/login')
+    answerHeaders(this.app, http)
+    otherMethods(this.app, this.paths)
+    this.app.get('/api/openapi.json', () => openApi(this.routes))
+    loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
+    servePages(this.app, this.routes, http.pathPrefix)
+    webRoutes(this.app, http)
+  }
+
+  /** Answers a request. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.app.routing(request, response)
+  }
+
+  async close(): Promise<void> {
+    await this.app.close()
+  }
+
+  private readBodies(bodyBytesMax: number): void {
+    // Bodies are JSON whatever their type says, as in RabbitMQ; some clients send DELETE and PUT with a type but no
+    // body.
+    this.app.removeAllContentTypeParsers()
+    this.app.addContentTypeParser(
+      ['application/json', '*'],
+      { parseAs: 'buffer' },
+      async (request: FastifyRequest, body: string | Buffer) =>
+        /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
+          ? await parseDefinitions(body as Buffer)
+          : parseBody(String(body)),
+    )
+    void this.app.register(multipart, {
+      attachFieldsToBody: 'keyValues',
+      limits: { fileSize: bodyBytesMax, fieldSize: HTTP_BODY_BYTES_SHORT, files: 1, fields: 10 },
+    })
+  }
+
+  private readonly add: AddRoute = (method, path, tag, handler) => {
+    const doc = routeDoc(method, path)
+    this.routes.push({ method, path, tag, doc })
+    this.paths.add(method, `/api/${path}`)
+    this.app.route({
+      method,
+      url: `/api/${path}`,
+      bodyLimit: Math.min(this.node.settings.http.bodyBytesMax, bodyBytesOf(path)),
+      // Before the body is read, so that unauthorized clients send none.
+      onRequest: async (raw) => {
+        const user = tag === 'none' ? nobody : await this.authenticate(raw)
+        this.checkTag(user, tag, raw)
+        this.principals.set(raw, user)
+      },
+      preParsing: async (raw, reply, body) => this.reserveBody(raw, reply, body),
+      preValidation: async (raw) => {
+        raw.body = await fromForm(raw.body)
+        if (doc.body !== undefined) checkBody(raw, requests[doc.body])
+      },
+      preHandler: async (raw) => {
+        // Again, because the body may have taken a while.
+        this.checkTag(this.principals.get(raw) as Principal, tag, raw)
+      },
+      handler: async (raw, reply) => {
+        // If very many requests are ready at once, a turn handles only as many as it has time for.
+        await nextTurn()
+        const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
+        const answer = await handler(r)
+        if (answer instanceof Readable) {
+          if (!reply.hasHeader('content-type')) void reply.type('application/json')
+          return reply.send(answer)
+        }
+        return answer === undefined ? reply.send() : columnsOf(answer, r.query)
+      },
+    })
+  }
+
+  /** Reserved until the request ends. @throws HttpError 503 */
+  private reserveBody(raw: FastifyRequest, reply: FastifyReply, body: Readable): Readable {
+    const { name } = this.principals.get(raw) as Principal
+    const held = (release: () => void): void => {
+      reply.raw.once('close', release)
+    }
+    const isChunked = raw.headers['transfer-encoding'] !== undefined
+    const told = isChunked ? Number.POSITIVE_INFINITY : Number(raw.headers['content-length'] ?? 0)
+    if (told <= HTTP_BODY_BYTES_SHORT) return body
+    if (!isForm(raw)) return this.bodies.counted(name, body, held)
+    // The form parser reads past the stream that is returned here.
+    held(this.bodies.reserve(name, Math.min(told, this.node.settings.http.bodyBytesMax)))
+    return body
+  }
+
+  /** Checks the tags that the user currently has. @throws HttpError 401 */
+  private checkTag(user: Principal, tag: Tag, raw: FastifyRequest): void {
+    const now = this.node.clock.now()
+    if (user.expires !== undefined && user.expires <= now) throw notLoggedIn
+    if (hasTag(user, tag)) return
+    const { method, url: path } = raw
+    this.node.logger.warn({ user: user.name, method, path }, 'HTTP request refused')
+    throw notAuthorised(missingTag[tag])
+  }
+
+  /** @throws HttpError 401 */
+  private async authenticate(
+    raw: FastifyRequest,
+    authorization = raw.headers.authorization ?? '',
+  ): Promise<Principal> {
+    if (this.server.isLocal(raw.raw)) return owner
+    const [scheme = '', credentials = ''] = authorization.split(' ')
+    const { clock } = this.node
+    const now = clock.now()
+    const { users, throttle, oauth } = this.loginParts(now)
+    const address = plainAddress(raw.ip)
+    const wait = (): Promise<void> =>
+      new Promise((resolve) => clock.after(throttle.delay(address, clock.now()), resolve))
+    let user: Principal | undefined
+    if (scheme.toLowerCase() === 'bearer') {
+      await wait()
+      user = await oauth?.verify(credentials)
+    } else if (scheme.toLowerCase() === 'basic') {
+      const text = Buffer.from(credentials, 'base64').toString('utf8')
+      const colon = text.indexOf(':')
+      const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+      user = await passwordLogin(users, oauth, name, password, address, wait).catch((error) => {
+        if (!(error instanceof AmqpError)) throw error
+        this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
+        throw new HttpError(503, 'busy', error.message)
+      })
+    } else throw notLoggedIn
+    if (user === undefined) {
+      throttle.refused(address, now, 'http')
+      this.doorLines.warn({ address }, 'HTTP login refused')
+      throw notLoggedIn
+    }
+    throttle.succeeded(address, 'http')
+    return user
+  }
+
+  /** A node without a broker uses the users in its store. @throws HttpError 503 */
+  private loginParts(now: number): { users: Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
+    const { active, cluster } = this.node
+    if (active === undefined && cluster !== undefined)
+      return { users: this.standbyUsers.read(cluster, now), throttle: this.throttle, oauth: undefined }
+    const { model, server } = activeOn(this.node)
+    return { users: model.users, throttle: server.throttle, oauth: server.login.oauth }
+  }
+}
+
+/** Whether the form parser has failed: its errors do not say that the client is at fault. */
+function isBadForm(request: FastifyRequest): boolean {
+  return request.body === undefined && isForm(request)
+}
+
+/** Messages and definitions may be large. */
+function bodyBytesOf(path: string): number {
+  const isLong = /^(definitions|all-configuration)|\/(publish|route)$/.test(path)
+  return isLong ? Number.MAX_SAFE_INTEGER : HTTP_OBJECT_BYTES_MAX
+}
+
+function isForm(request: FastifyRequest): boolean {
+  return /^multipart\//i.test(request.headers['content-type'] ?? '')
+}
+
+/** A form with a definitions file, as browsers and curl send it, counts as the file's content. @throws HttpError 400 */
+async function fromForm(body: unknown): Promise<unknown> {
+  const file = (body as { file?: unknown } | undefined)?.file
+  if (!Buffer.isBuffer(file)) return body ?? {}
+  return await parseDefinitions(file)
+}
