@@ -4,7 +4,6 @@ import { helpText, parseArguments, UsageError } from './cli/arguments.ts'
 import { parseCommandLine } from './cli/ctl/options.ts'
 import { rabbitTools } from './cli/tool-names.ts'
 import { StorageError } from './storage/storage.ts'
-import { loadGently } from './util/load.ts'
 import { version } from './util/version.ts'
 
 const EXIT_USAGE = 64
@@ -55,7 +54,6 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
   else if (command.name === 'restore') process.exitCode = await restore(command.from, command.dataDir)
   else if (command.name === 'version') process.stdout.write(`${version}\n`)
   else {
-    await loadGently('process')
     const { printConfiguration, runBroker } = await import('./process.ts')
     if (command.name === 'config') printConfiguration(command.options)
     else await runBroker(command.options, since)
