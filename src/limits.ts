@@ -228,6 +228,15 @@ export const METRICS_REPORT_MS_MAX = 60_000
 /** Octets of a file that the address of a shovel names, certificates and keys: the link fails beyond. */
 export const LINK_FILE_BYTES_MAX = 1_048_576
 
+/** Octets of a message from a shovel's other broker for each frame that it may come in, beyond the first ones: the link fails beyond. */
+export const LINK_OCTETS_PER_FRAME = 512
+
+/** Frames that such a message may have however short it is. */
+export const LINK_FRAMES_MIN = 1_000
+
+/** Messages that a shovel takes from its source before they are acknowledged, where src-prefetch-count is 0. */
+export const SHOVEL_PREFETCH_MAX = 65_535
+
 /** Octets of the body of POST /api/login, which comes from anybody: 413 beyond. */
 export const LOGIN_BODY_BYTES_MAX = 64 * 1024
 
@@ -248,6 +257,9 @@ export const HTTP_IDLE_MAX = 256
 
 /** Octets that an HTTP connection's parser gets at a time: some forty requests at most, which may be answered together. */
 export const HTTP_PIECE_BYTES = 1024
+
+/** Octets of a request's body that are joined before they are handed on, however short the pieces in which they come. */
+export const HTTP_BODY_JOINED_BYTES = 16 * 1024
 
 /** ms for the headers of an HTTP request: the connection is closed beyond. */
 export const HTTP_HEADERS_MS_MAX = 10_000

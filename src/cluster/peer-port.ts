@@ -3,7 +3,8 @@
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type Server as TlsServer, connect as tlsConnect } from 'node:tls'
 import { readProxyHeader } from '../connection/proxy-protocol.ts'
-import { anyAddress, endOf } from '../util/address.ts'
+import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
+import { anyAddress, endOf, plainAddress } from '../util/address.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
@@ -28,8 +29,6 @@ const CONNECT_MS_MAX = 2000
  * ms of silence after which TCP keepalive probes the other machine, which may disappear without closing connections.
  */
 const KEEP_ALIVE_MS = 10_000
-/** Maximum number of connections that have not yet proved to know the secret; beyond it, the oldest one is closed. */
-const STRANGERS_MAX = 256
 
 export interface PeerSettings {
   readonly secret: string
@@ -57,6 +56,16 @@ interface Stranger {
   readonly timer: Timer
 }
 
+/**
+ * Maximum number of connections that have not yet proved to know the secret; beyond it, the oldest one of the address
+ * with the most of them is closed.
+ */
+export const STRANGERS_MAX = 256
+/** The same for one address. */
+export const STRANGERS_OF_ADDRESS_MAX = 192
+
+const STRANGERS: UnopenedBounds = { all: STRANGERS_MAX, perAddress: STRANGERS_OF_ADDRESS_MAX }
+
 export class PeerPort {
   port = 0
   private readonly settings: PeerSettings
@@ -66,8 +75,10 @@ export class PeerPort {
   private readonly sockets = new Set<Socket>()
   private server: Server | undefined
   private readonly tls: PeerTls | undefined
-  /** The sockets as accepted, below TLS, by address and port; the oldest first. */
+  /** The sockets as accepted, below TLS, by address and port. */
   private readonly strangers = new Map<string, Stranger>()
+  /** The same ones. Nodes prove at once that they know the secret, so the oldest of an address are somebody else's. */
+  private readonly unknown: Unopened
   private readonly doorLines: RepeatedLines
 
   constructor(settings: PeerSettings, clock: Clock, logger: Logger, listener: PeerListener) {
@@ -80,6 +91,12 @@ export class PeerPort {
         (this.server as TlsServer | undefined)?.setSecureContext(options),
       )
     this.doorLines = new RepeatedLines(logger, () => clock.now())
+    this.unknown = new Unopened(
+      () => STRANGERS,
+      () => clock.now(),
+      (address) =>
+        this.doorLines.warn({ address }, 'peers closed to make room: they have not said who they are'),
+    )
   }
 
   /** Resolves with the port. @throws the error of listen, or of a certificate */
@@ -107,17 +124,11 @@ export class PeerPort {
     const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())
     this.strangers.set(key, { socket, timer })
     this.sockets.add(socket)
+    this.unknown.add(socket, plainAddress(socket.remoteAddress))
     socket.once('close', () => {
       this.sockets.delete(socket)
       this.known(key, socket)
     })
-    if (this.strangers.size <= STRANGERS_MAX) return
-    // Nodes that know the secret prove it at once.
-    for (const [oldest, stranger] of this.strangers) {
-      this.known(oldest, stranger.socket)
-      stranger.socket.destroy()
-      break
-    }
   }
 
   /** The connection is no longer a stranger. */
@@ -125,6 +136,7 @@ export class PeerPort {
     const stranger = this.strangers.get(key)
     if (stranger === undefined || (socket !== undefined && stranger.socket !== socket)) return
     stranger.timer.cancel()
+    this.unknown.remove(stranger.socket)
     this.strangers.delete(key)
   }
 

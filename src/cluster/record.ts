@@ -95,6 +95,20 @@ export function encodeBeat(epoch: number, number: number): Buffer {
   return frame(2, epoch, number, Buffer.alloc(0))
 }
 
+/** @throws RecordError */
+function ownerIn(payload: Buffer): Pick<OwnRecord, 'node' | 'run' | 'by'> {
+  let read: unknown
+  try {
+    read = JSON.parse(payload.toString())
+  } catch {
+    throw new RecordError('it names no node')
+  }
+  const { node, run, by } = (read ?? {}) as { [name: string]: unknown }
+  if (typeof node !== 'string' || typeof run !== 'string' || typeof by !== 'string')
+    throw new RecordError('it names no node')
+  return { node, run, by }
+}
+
 /** The payload is a view of the octets. @throws RecordError */
 export function decodeRecord(bytes: Uint8Array): LogEntry {
   const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -111,10 +125,8 @@ export function decodeRecord(bytes: Uint8Array): LogEntry {
   switch (kind) {
     case 'batch':
       return { kind, epoch, number, part: b.readUInt16LE(2), parts: b.readUInt16LE(4), payload }
-    case 'own': {
-      const { node, run, by } = JSON.parse(payload.toString()) as { node: string; run: string; by: string }
-      return { kind, epoch, number, node, run, by }
-    }
+    case 'own':
+      return { kind, epoch, number, ...ownerIn(payload) }
     case 'beat':
       return { kind, epoch, number }
     default: {

@@ -9,6 +9,7 @@ import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
+import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { PeerRequest } from './peer-handshake.ts'
 
@@ -17,6 +18,8 @@ const WAIT_MS_MAX = 5000
 const RETRY_MS = 50
 /** Maximum number of waiting clients; further ones are closed. */
 const WAITING_MAX = 4096
+/** Maximum number of clients for whom the active node is asked at a time; the others wait. */
+export const ASKED_MAX = 64
 
 export interface ActiveNode {
   readonly node: string
@@ -44,9 +47,13 @@ export class Relay implements Receiver {
   /** Relayed clients, each with its socket to the active node. */
   private readonly passed = new Map<Socket, Socket>()
   private readonly waiting = new Set<Socket>()
+  /** Clients for whom the active node is being asked. */
+  private asked = 0
+  private readonly doorLines: RepeatedLines
 
   constructor(options: RelayOptions) {
     this.options = options
+    this.doorLines = new RepeatedLines(options.logger, () => options.clock.now())
   }
 
   endRelays(): void {
@@ -89,7 +96,13 @@ export class Relay implements Receiver {
         return true
       }
       const target = this.options.active()
-      return target !== undefined && (await this.pass(socket, request, target))
+      if (target === undefined || this.asked >= ASKED_MAX) return false
+      this.asked++
+      try {
+        return await this.pass(socket, request, target)
+      } finally {
+        this.asked--
+      }
     }
     this.keepTrying(socket, attempt)
       .catch((error) => {
@@ -102,14 +115,17 @@ export class Relay implements Receiver {
   }
 
   private async keepTrying(socket: Socket, attempt: Attempt): Promise<void> {
-    const { clock, logger } = this.options
+    const { clock } = this.options
     const until = clock.elapsed() + WAIT_MS_MAX
     while (!socket.destroyed && clock.elapsed() < until) {
       if (await attempt()) return
       await pauseOn(clock, RETRY_MS)
     }
     if (socket.destroyed) return
-    logger.warn({ client: plainAddress(socket.remoteAddress) }, 'a client is closed: there is no active node')
+    this.doorLines.warn(
+      { client: plainAddress(socket.remoteAddress) },
+      'a client is closed: there is no active node',
+    )
     socket.destroy()
   }
 

@@ -48,7 +48,8 @@ const durations = new Map([
 
 /** Returns milliseconds. Accepts a number, or numbers with units such as `1h30m` or `10s`. */
 export function duration(text: string): number {
-  if (!/^(\d+(ms|[smhdw])?)+$/.test(text))
+  // Each group ends with its unit: if that could be missing, digits would have many readings, all of which would be tried.
+  if (text === '' || !/^(\d+(ms|[smhdw]))*\d*$/.test(text))
     throw new Error(`expected a time such as 5000 or 1h30m, found '${text}'`)
   let ms = 0
   for (const [, n, unit] of text.matchAll(/(\d+)(ms|[smhdw])?/g))

@@ -9,6 +9,7 @@ import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
 import { hearErrors } from '../util/sockets.ts'
 import { elapsed, soon, whenThereIsTime } from '../util/timers.ts'
+import { joinPieces } from './joined-body.ts'
 
 /** Piece size for a body whose length is known and whose end is not near. */
 const BODY_PIECE_BYTES = 65_536
@@ -44,6 +45,7 @@ export function parseBitByBit(server: Server): void {
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     // The reader of a body may have stopped listening when the client disconnects.
     hearErrors(request)
+    joinPieces(request)
     intakes.get(request.socket)?.requested(request, response)
   })
   // Node's own answer would keep the connection open for more requests.

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
 import nodeRequire from '#require'
+import { CONTENT_BYTES_MAX, LINK_FRAMES_MIN, LINK_OCTETS_PER_FRAME } from '../limits.ts'
 
 /** The encoded flags and properties, as in a content header. */
 const RAW = Symbol('properties')
@@ -34,7 +35,15 @@ export interface OpenFields {
   readonly insist: number
 }
 
+/** A decoded frame: `size` is that of a content header, `content` that of a body. */
+interface Frame {
+  readonly channel: number
+  readonly size?: number
+  readonly content?: Buffer
+}
+
 interface RawConnection extends EventEmitter {
+  recvFrame(): Frame | false
   open(fields: OpenFields, done: (error: Error | null) => void): void
   readonly serverProperties: object
   readonly stream: Duplex
@@ -106,10 +115,36 @@ function load(): Modules {
   }
 }
 
+/**
+ * The library collects the frames of a message until its announced size is reached, and keeps each of them: the other
+ * broker must not announce what never ends, or send it in frames that cost more than they carry.
+ */
+function boundContents(connection: RawConnection): void {
+  const receive = connection.recvFrame.bind(connection)
+  /** Frames that the message of each channel may still have. */
+  const left = new Map<number, number>()
+  connection.recvFrame = () => {
+    const frame = receive()
+    if (frame === false) return false
+    const { channel, size, content } = frame
+    if (size !== undefined) {
+      if (size < 0 || size > CONTENT_BYTES_MAX)
+        throw new Error(`the other broker announces a message of ${size} octets`)
+      left.set(channel, LINK_FRAMES_MIN + Math.ceil(size / LINK_OCTETS_PER_FRAME))
+    } else if (content !== undefined) {
+      const more = (left.get(channel) ?? 0) - 1
+      if (more < 0) throw new Error('the other broker sends a message in too many frames')
+      left.set(channel, more)
+    }
+    return frame
+  }
+}
+
 /** Logs in over a connected stream. @throws the error of the handshake */
 export async function openClient(stream: Duplex, fields: OpenFields): Promise<Client> {
   modules ??= load()
   const connection = new modules.Connection(stream)
+  boundContents(connection)
   const { ChannelModel } = modules
   await new Promise<void>((resolve, reject) =>
     connection.open(fields, (error) => (error === null ? resolve() : reject(error))),

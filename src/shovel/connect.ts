@@ -73,7 +73,8 @@ export async function openLink(
       channelMax: a.channelMax,
       frameMax: FRAME_BYTES,
       heartbeat: a.host === undefined ? 0 : (a.heartbeat ?? HEARTBEAT_S),
-      maxFrameSize: 0,
+      // Of what comes in: the other broker may send anything, whatever was agreed.
+      maxFrameSize: FRAME_BYTES,
       virtualHost: a.vhost,
       capabilities: '',
       insist: 0,

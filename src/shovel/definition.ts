@@ -1,4 +1,5 @@
 /** Validates and parses a parameter `shovel`, with RabbitMQ's error texts. */
+import { SHOVEL_PREFETCH_MAX } from '../limits.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
@@ -261,7 +262,9 @@ export function parseShovel(value: unknown): ShovelDefinition {
       queueArguments: args('src-queue-args'),
       exchange: text('src-exchange'),
       exchangeKey: text('src-exchange-key') ?? '',
-      prefetch: Math.trunc(Number(either('src-prefetch-count', 'prefetch-count') ?? PREFETCH)),
+      // Never without a bound: what waits for a destination that is blocked is in memory.
+      prefetch:
+        Math.trunc(Number(either('src-prefetch-count', 'prefetch-count') ?? PREFETCH)) || SHOVEL_PREFETCH_MAX,
       deleteAfter: (either('src-delete-after', 'delete-after') ?? 'never') as 'never',
       consumerArguments: args('src-consumer-args'),
       predeclared: d['src-predeclared'] === true,

@@ -277,11 +277,19 @@ export class Session {
   private delivered(m: ConsumeMessage | null): void {
     try {
       if (m === null) throw new LinkError('the queue of the source is gone')
+      this.checkPrefetch()
       if (this.blocked || this.full || this.pending.length > 0) this.pending.push(m)
       else this.forward(m)
     } catch (error) {
       this.fail(error as Error)
     }
+  }
+
+  /** What waits here is in memory, so the source may not send as much as it likes. @throws LinkError */
+  private checkPrefetch(): void {
+    const { prefetch } = this.definition.source
+    if (this.pending.length + this.settlements.unacknowledged >= prefetch)
+      throw new LinkError(`the source sends more than the ${prefetch} messages of src-prefetch-count`)
   }
 
   private forwardPending(): void {

@@ -7,6 +7,8 @@ export class Settlements {
   /** Settled tags; true = to be acknowledged. */
   private readonly answered = new Map<number, boolean>()
   private scheduled = false
+  /** Deliveries that the source counts as unacknowledged. */
+  unacknowledged = 0
   private readonly acknowledge: (tag: number) => void
 
   /** @param acknowledge acknowledges all deliveries up to that tag */
@@ -20,11 +22,13 @@ export class Settlements {
 
   sent(tag: number): void {
     this.open.push(tag)
+    this.unacknowledged++
   }
 
   /** @param taken false if the message has been rejected back to the source */
   settled(tag: number, taken: boolean): void {
     this.answered.set(tag, taken)
+    if (!taken) this.unacknowledged--
     if (this.scheduled) return
     this.scheduled = true
     soon(() => this.flush())
@@ -40,7 +44,9 @@ export class Settlements {
       const taken = this.answered.get(tag)
       if (taken === undefined) break
       this.answered.delete(tag)
-      if (taken) last = tag
+      if (!taken) continue
+      last = tag
+      this.unacknowledged--
     }
     this.open.splice(0, count)
     if (last !== undefined) this.acknowledge(last)

@@ -5,6 +5,7 @@ import type { Model } from '../model/model.ts'
 import type { Parameter } from '../model/parameters.ts'
 import { SHOVEL } from '../operations/parameters.ts'
 import { nodeName } from '../util/node-name.ts'
+import { nextTurn } from '../util/timers.ts'
 import type { Shovel, ShovelStatus } from './shovel.ts'
 
 const RANDOM_STEPS = 2 ** 32
@@ -76,7 +77,10 @@ export class Shovels {
     }
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Loaded on demand, because it loads amqplib.
-    const shovel = import('./shovel.ts').then((m) => new m.Shovel(value, host, model.logger, done))
+    // In steps: of very many that are created at once, a turn starts only as many as it has time for.
+    const shovel = import('./shovel.ts')
+      .then((m) => nextTurn().then(() => m))
+      .then((m) => new m.Shovel(value, host, model.logger, done))
     const entry: Entry = { vhost, name, parameter, shovel, failure: undefined }
     this.entries.set(key, entry)
     shovel.then(

@@ -1,19 +1,22 @@
 /** What whoever reaches the ports of a cluster's nodes can do to them without a login or the secret. */
-import { connect, type Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { PeerPort } from '../../src/cluster/peer-port.ts'
+import { PeerPort, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX } from '../../src/cluster/peer-port.ts'
+import { type ActiveNode, ASKED_MAX, Relay } from '../../src/cluster/relay.ts'
+import type { Listeners } from '../../src/connection/listeners.ts'
 import { createCluster } from '../../src/index.ts'
 import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { Descriptors } from '../../src/util/descriptors.ts'
-import type { Logger } from '../../src/util/logger.ts'
+import { type Logger, silent } from '../../src/util/logger.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
 
 const sockets = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 
-async function connected(port: number): Promise<Socket> {
-  const s = connect(port, '127.0.0.1')
+async function connected(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const s = connect({ port, host: '127.0.0.1', localAddress })
   s.on('error', () => {})
   onTestFinished(() => void s.destroy())
   await new Promise<void>((resolve) => s.once('connect', () => resolve()))
@@ -40,6 +43,8 @@ describe('the HTTP API of a standby', () => {
     await cluster.close()
   })
 })
+
+const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 class Lines {
   readonly seen: string[] = []
@@ -72,9 +77,25 @@ describe('the peer port', () => {
       const s = await connected(peers.port)
       s.on('close', () => closed++)
     }
-    await until(() => closed === 300 - 256, 'the oldest to be closed')
+    await until(() => closed === 300 - STRANGERS_OF_ADDRESS_MAX, 'the oldest to be closed')
     ;(await peers.ask('127.0.0.1', peers.port, { want: 'snapshot' })).destroy()
     expect(served()).toBe(1)
+  })
+
+  it('lets strangers of one address take no place of another one, which may be a slow node', async () => {
+    const { peers } = await peerPort()
+    const slow = await connected(peers.port, '127.0.0.2')
+    let slowClosed = false
+    slow.on('close', () => {
+      slowClosed = true
+    })
+    let closed = 0
+    for (let i = 0; i < 2 * STRANGERS_MAX; i++) {
+      const s = await connected(peers.port)
+      s.on('close', () => closed++)
+    }
+    await until(() => closed >= STRANGERS_MAX, 'older ones of the same address to be closed')
+    expect(slowClosed).toBe(false)
   })
 
   it('logs so many refusals a minute, whatever comes', async () => {
@@ -89,5 +110,42 @@ describe('the peer port', () => {
     await until(() => closed === sent, 'all to be refused')
     // The minute may end meanwhile.
     expect(lines.seen.length).toBeLessThanOrEqual(2 * DOOR_LINES_PER_MINUTE + 1)
+  })
+})
+
+describe('clients of a standby', () => {
+  const listeners = { receiver: undefined, open: [] } as unknown as Listeners
+  const active = (): ActiveNode => ({ node: 'a', host: '127.0.0.1', peerPort: 1 })
+
+  it('have the active node asked for so many of them at once, however many there are', async () => {
+    const asked: (() => void)[] = []
+    const ask = (): Promise<Socket> =>
+      new Promise((_, reject) => asked.push(() => reject(new Error('it is busy'))))
+    const clock = new ManualClock()
+    const relay = new Relay({ clock, logger: silent, listeners, active, ask })
+    for (let i = 0; i < 3 * ASKED_MAX; i++) relay.accept(new Socket())
+    await aTurn()
+    expect(asked).toHaveLength(ASKED_MAX)
+    for (const refuse of asked.splice(0)) refuse()
+    await aTurn()
+    clock.pass(50)
+    await aTurn()
+    expect(asked).toHaveLength(ASKED_MAX)
+    relay.endRelays()
+  })
+
+  it('leave so many lines a minute in the log when there is no active node for them', async () => {
+    const lines = new Lines()
+    const clock = new ManualClock()
+    const logger = lines as unknown as Logger
+    const ask = (): Promise<Socket> => Promise.reject(new Error('not asked'))
+    const relay = new Relay({ clock, logger, listeners, active: () => undefined, ask })
+    for (let i = 0; i < 3 * DOOR_LINES_PER_MINUTE; i++) relay.accept(new Socket())
+    for (let i = 0; i < 102; i++) {
+      await aTurn()
+      clock.pass(50)
+    }
+    await aTurn()
+    expect(lines.seen).toHaveLength(DOOR_LINES_PER_MINUTE)
   })
 })

@@ -57,6 +57,8 @@ describe('keys of a cluster', () => {
     ['cluster.urls = nats://', 'nats://127.0.0.1:4222'],
     ['cluster.replicas = 2', 'one of 1, 3, 5'],
     ['cluster.failover_after = 10ms', 'from 300 to 60000'],
+    // Reading it in every way in which it could be cut would take years.
+    [`cluster.failover_after = ${'1'.repeat(100)}x`, 'expected a time'],
     ['cluster.log_max = 1MB', 'at least 16MiB'],
     ['cluster.credentials = /nowhere', 'ENOENT'],
     ['cluster.nmae = prod', "did you mean 'cluster.name'"],

@@ -1,9 +1,11 @@
 /** Bodies of requests from whoever has not logged in take no memory; long answers are made bit by bit. */
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
+import { HTTP_BODY_JOINED_BYTES, LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
+import { parseBitByBit } from '../../src/management/http-intake.ts'
 import { Left, type Listed, listed } from '../../src/management/listing.ts'
 import { useHttp } from './target.ts'
 
@@ -39,6 +41,27 @@ describe('a body before the login', () => {
       })
     expect((await login('guest')).status).toBe(200)
     expect((await login('x'.repeat(LOGIN_BODY_BYTES_MAX))).status).toBe(413)
+  })
+})
+
+describe('a body in chunks of one octet', () => {
+  it('is kept in few pieces, because each piece costs much more than an octet', async () => {
+    const pieces: number[] = []
+    const server = createServer((request, response) => {
+      request.on('data', (piece: Buffer) => pieces.push(piece.length))
+      request.on('end', () => response.end('done'))
+    })
+    parseBitByBit(server)
+    server.listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    const count = 2 * HTTP_BODY_JOINED_BYTES + 5
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
+    socket.write(`${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`)
+    await once(socket, 'data')
+    expect(pieces).toEqual([HTTP_BODY_JOINED_BYTES, HTTP_BODY_JOINED_BYTES, 5])
   })
 })
 
