@@ -72,6 +72,7 @@ for (const [i] of names.entries()) {
     host: '127.0.0.1',
     port: await freePort(0),
     routePort: await freePort(0),
+    monitorPort: await freePort(0),
     storeDir,
   })
 }

@@ -32,9 +32,20 @@ export interface LogBounds {
   readonly bytes: number
   /** Identifies the log: changes if the log is deleted and created again. */
   readonly identity: string
-  /** The leading server, and the other servers with their lag; empty for an engine without servers. */
+  /** The leading server, and the other servers; empty for an engine without servers. */
   readonly leader: string
-  readonly replicas: readonly { readonly name: string; readonly current: boolean; readonly lag: number }[]
+  readonly replicas: readonly LogCopy[]
+}
+
+/** A server that follows the leading one. */
+export interface LogCopy {
+  readonly name: string
+  /** It has everything; under traffic, a server that is a moment behind does not. */
+  readonly current: boolean
+  /** Number of records that it has not acknowledged. */
+  readonly lag: number
+  /** The leading server hears it. */
+  readonly reached: boolean
 }
 
 export interface LogListener {

@@ -1,5 +1,6 @@
 /** The JetStream requests that are used, and their responses (fields are named as in NATS). */
 import { isOlder } from '../util/version.ts'
+import type { LogCopy } from './engine.ts'
 
 export interface ApiError {
   readonly code: number
@@ -25,8 +26,17 @@ export interface StreamInfo {
   readonly state: { readonly first_seq: number; readonly last_seq: number; readonly bytes: number }
   readonly cluster?: {
     readonly leader?: string
-    readonly replicas?: readonly { readonly name: string; readonly current: boolean; readonly lag?: number }[]
+    readonly replicas?: readonly ReplicaInfo[]
   }
+}
+
+export interface ReplicaInfo {
+  readonly name: string
+  readonly current: boolean
+  readonly lag?: number
+  readonly offline?: boolean
+  /** ns since the leader last heard it; 0 = it has not. */
+  readonly active?: number
 }
 
 export interface PubAck {
@@ -100,6 +110,14 @@ export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | un
   if ((config.max_msgs ?? -1) > 0 || (config.max_bytes ?? -1) > 0 || (config.max_age ?? 0) > 0)
     return 'it has limits (max_msgs, max_bytes or max_age), which would remove what nodes still need'
   return undefined
+}
+
+/** ms without a sign of life after which a server counts as out of reach; it gives one every second. */
+const REACHED_MS = 5000
+
+/** A server other than the leader, as the leader sees it. */
+export function copyOf({ name, current, lag = 0, offline = false, active = 0 }: ReplicaInfo): LogCopy {
+  return { name, current, lag, reached: !offline && active < REACHED_MS * NANOSECONDS_PER_MS }
 }
 
 /** A consumer that ends with its subscription, kept in memory, without acknowledgements. */

@@ -6,6 +6,8 @@ export interface NatsServer {
   readonly host: string
   readonly port: number
   readonly routePort: number
+  /** Port on loopback where the server answers questions about itself, such as /healthz. */
+  readonly monitorPort: number
   readonly storeDir: string
 }
 
@@ -37,6 +39,8 @@ export function natsConfig(server: NatsServer, options: NatsConfigOptions): stri
 server_name: ${JSON.stringify(server.name)}
 # Brokers on this machine only.
 listen: ${JSON.stringify(`${bind}:${server.port}`)}
+# What it says about itself: curl http://127.0.0.1:${server.monitorPort}/healthz
+http: "127.0.0.1:${server.monitorPort}"
 max_payload: 1MB
 # Slow readers are told to wait long before that.
 max_pending: 256MB

@@ -11,6 +11,7 @@ import {
   type ApiError,
   ApiErrorCode,
   consumerConfig,
+  copyOf,
   identityOf,
   isNew,
   type PubAck,
@@ -243,7 +244,7 @@ export class NatsEngine implements Engine {
       bytes: state.bytes,
       identity: `${this.stream} ${identityOf(info)}`,
       leader: cluster.leader ?? this.server,
-      replicas: (cluster.replicas ?? []).map(({ name, current, lag = 0 }) => ({ name, current, lag })),
+      replicas: (cluster.replicas ?? []).map(copyOf),
     }
   }
 

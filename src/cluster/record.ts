@@ -53,6 +53,13 @@ export type LogEntry = BatchRecord | OwnRecord | BeatRecord
 /** Describes why a record cannot be read. */
 export class RecordError extends Error {
   override readonly name = 'RecordError'
+  /** A newer release has written it. */
+  readonly isNewer: boolean
+
+  constructor(message: string, isNewer = false) {
+    super(message)
+    this.isNewer = isNewer
+  }
 }
 
 function frame(
@@ -117,7 +124,8 @@ export function decodeRecord(bytes: Uint8Array): LogEntry {
   const kind = KINDS[b.readUInt8(1)]
   if (b.readUInt8(0) !== VERSION || kind === undefined)
     throw new RecordError(
-      `it is of a newer release (version ${b.readUInt8(0)}, kind ${b.readUInt8(1)}): upgrade this node`,
+      `it is of a newer release: its version is ${b.readUInt8(0)}, its kind ${b.readUInt8(1)}`,
+      true,
     )
   const epoch = b.readDoubleLE(8)
   const number = b.readDoubleLE(16)

@@ -198,10 +198,15 @@ export class Session {
 function unreadable(sequence: number, error: unknown): StorageError {
   if (!(error instanceof RecordError || error instanceof BatchError))
     return new StorageError('DAMAGED', `record ${sequence} of the cluster's log cannot be dealt with`, error)
-  const code = error.message.includes('newer release') ? 'VERSION' : 'DAMAGED'
-  return new StorageError(
-    code,
-    `record ${sequence} of the cluster's log cannot be read: ${error.message}`,
-    error,
-  )
+  return error.isNewer
+    ? new StorageError(
+        'VERSION',
+        `record ${sequence} of the cluster's log cannot be read: ${error.message}. Upgrade this node`,
+        error,
+      )
+    : new StorageError(
+        'DAMAGED',
+        `record ${sequence} of the cluster's log cannot be read: ${error.message}`,
+        error,
+      )
 }

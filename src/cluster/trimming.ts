@@ -35,7 +35,7 @@ export interface TrimmingOptions {
 }
 
 export class Trimming {
-  /** As of the last request. */
+  /** As of the last request; without a leader and other servers if that was not answered. */
   bounds: LogBounds | undefined
   private readonly options: TrimmingOptions
   private timer: Timer | undefined
@@ -52,7 +52,8 @@ export class Trimming {
     this.timer = this.options.clock.after(LOOK_MS, () => {
       this.look()
         .catch(() => {
-          // The next attempt may reach the engine.
+          // The next attempt may reach the engine. Until then, nothing is known of its servers.
+          if (this.bounds !== undefined) this.bounds = { ...this.bounds, leader: '', replicas: [] }
         })
         .finally(() => {
           if (!this.stopped) this.start()

@@ -40,7 +40,13 @@ export interface ClusterStatus {
   readonly engine: {
     readonly connected: boolean
     readonly leader: string
-    readonly replicas: readonly { readonly name: string; readonly current: boolean; readonly lag: number }[]
+    /** The other servers: whether they have everything, how many records they lack, and whether the leader hears them. */
+    readonly replicas: readonly {
+      readonly name: string
+      readonly current: boolean
+      readonly lag: number
+      readonly reached: boolean
+    }[]
     /** Time from the append of this node's last batch until it was read back; 0 = it was never active. */
     readonly round_trip_ms: number
   }

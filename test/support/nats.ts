@@ -1,7 +1,7 @@
 /** nats-server processes for tests: a JetStream cluster on loopback, with ports and folders of its own. */
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,9 @@ export interface EnginesOptions {
   /** What else stands in the configuration of each. */
   readonly config?: string
 }
+
+/** ms for which a server's answer about itself is waited for. */
+const ANSWER_MS = 2000
 
 export class Engines {
   readonly urls: string[]
@@ -56,6 +59,7 @@ export class Engines {
         host: '127.0.0.1',
         port: await freePort(),
         routePort: await freePort(),
+        monitorPort: await freePort(),
         storeDir,
       })
     }
@@ -111,6 +115,11 @@ export class Engines {
     return this.disks[i] as SmallDisk
   }
 
+  /** On the server's own disk, where it has one. */
+  freeBytes(i: number): number | undefined {
+    return this.disks[i]?.freeBytes
+  }
+
   run(i: number): void {
     const server = this.servers[i] as NatsServer
     const file = join(this.dir, `${server.name}.conf`)
@@ -127,9 +136,39 @@ export class Engines {
     // What servers tell each other of their addresses would lead past the cables.
     const advertise = cables === undefined ? '' : '\n  advertise: "127.0.0.1:1"'
     writeFileSync(file, config.replace('cluster {', `cluster {${advertise}`) + this.config)
-    this.processes[i] = startChild(NATS_SERVER, ['-c', file, '-l', join(this.dir, `${server.name}.log`)], {
-      stdio: 'ignore',
-    })
+    this.processes[i] = startChild(NATS_SERVER, ['-c', file, '-l', this.logFile(i)], { stdio: 'ignore' })
+  }
+
+  private logFile(i: number): string {
+    return join(this.dir, `n${i}.log`)
+  }
+
+  /** Everything that the server has said in its log. */
+  said(i: number): string {
+    return existsSync(this.logFile(i)) ? readFileSync(this.logFile(i), 'utf8') : ''
+  }
+
+  /** What the server says about itself, such as /jsz; undefined where it does not answer. */
+  async ask(i: number, path: string): Promise<unknown> {
+    try {
+      const url = `http://127.0.0.1:${(this.servers[i] as NatsServer).monitorPort}${path}`
+      return await (await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) })).json()
+    } catch {
+      return undefined
+    }
+  }
+
+  /** What is wrong with the server, by its own account; undefined where nothing is. */
+  async problem(i: number): Promise<string | undefined> {
+    const health = (await this.ask(i, '/healthz')) as { status: string; error?: string } | undefined
+    if (health?.status === 'ok') return undefined
+    return `n${i}: ${health === undefined ? 'it does not answer' : (health.error ?? health.status)}`
+  }
+
+  /** Of the server's process; undefined where it does not run. */
+  pid(i: number): number | undefined {
+    const child = this.processes[i]
+    return child?.exitCode === null && child.signalCode === null ? child.pid : undefined
   }
 
   signal(i: number, signal: NodeJS.Signals): void {

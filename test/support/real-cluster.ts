@@ -6,11 +6,14 @@ import { join } from 'node:path'
 import type { ClusterStatus } from '../../src/management/cluster-view.ts'
 import { Cable } from './cable.ts'
 import { startChild } from './children.ts'
+import { clusterReport } from './cluster-report.ts'
 import { Engines, type EnginesOptions, freePort } from './nats.ts'
 import { SmallDisk } from './small-disk.ts'
 
 /** ms after which a server that is not seen to follow is started again. */
 const BEHIND_MS = 25_000
+/** Records that a server may lack and still follow: under traffic the slower one is never quite there. */
+const BEHIND_RECORDS_MAX = 200
 const SECRET = 'the secret of the tests'
 const AUTH = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
 
@@ -32,6 +35,8 @@ export class BrokerOfCluster {
   child: ChildProcess | undefined
   /** It has been told to end. */
   stopped = false
+  /** What it runs; another release's, where that is to be tried. */
+  program = 'bin/leveret.js'
 
   /** @param servers their ports, the nearest first; cables lead to them, where there are any */
   constructor(
@@ -66,7 +71,7 @@ export class BrokerOfCluster {
   private start(more: readonly string[], dir = this.dir): void {
     const ports = ['--port', String(this.port), '--management-port', String(this.httpPort)]
     const where = ['--metrics-port', 'none', '--bind', '127.0.0.1', '--data-dir', dir]
-    const args = ['bin/leveret.js', 'start', ...ports, ...where, ...more]
+    const args = [this.program, 'start', ...ports, ...where, ...more]
     const child = startChild(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const log = createWriteStream(`${this.dir}.log`, { flags: 'a' })
     child.stdout?.pipe(log, { end: false })
@@ -157,6 +162,7 @@ export class RealCluster {
     try {
       await cluster.serving()
     } catch (error) {
+      process.stdout.write(await clusterReport(cluster))
       await cluster.stop(true)
       throw error
     }
@@ -194,22 +200,52 @@ export class RealCluster {
   async whole(ms = 90_000): Promise<void> {
     const began = Date.now()
     let restarted = false
-    while (Date.now() - began < ms) {
+    for (;;) {
       this.supervise()
-      const active = await this.active()
-      const s = await active?.status()
-      const ready = (s?.nodes ?? []).filter((n) => n.state === 'standby' || n.state === 'serving')
-      if (ready.length === this.brokers.length) {
-        const behind = (s?.engine.replicas ?? []).filter((r) => !r.current)
-        if (behind.length === 0) return
-        if (!restarted && Date.now() - began > BEHIND_MS) {
-          restarted = true
-          for (const r of behind) await this.restartServer(this.engines.index(r.name))
-        }
+      const nodes = await this.nodesAmiss()
+      const servers = await this.serversAmiss()
+      if (nodes.length === 0 && servers.size === 0) return
+      const waited = Date.now() - began
+      const amiss = [...nodes, ...servers.values()].join(', ')
+      if (waited > ms)
+        throw new Error(
+          `the cluster is not whole again after ${Math.round(waited / 1000)} s: ${amiss}; see ${this.engines.dir}`,
+        )
+      if (servers.size > 0 && !restarted && waited > BEHIND_MS) {
+        restarted = true
+        process.stdout.write(`${amiss}: it is started again\n${await clusterReport(this)}`)
+        for (const i of servers.keys()) await this.restartServer(i)
       }
       await pause(100)
     }
-    throw new Error(`the cluster is not whole again; see ${this.engines.dir}`)
+  }
+
+  /** Nodes that are not what they should be, by their own account: others hear of it later. */
+  private async nodesAmiss(): Promise<string[]> {
+    const amiss: string[] = []
+    const epochs = new Set<number>()
+    for (const b of this.brokers) {
+      const s = await b.status()
+      const state = s?.nodes.find((n) => n.name === b.name)?.state ?? 'out of reach'
+      if (state !== 'standby' && state !== 'serving') amiss.push(`${b.name} is ${state}`)
+      else if (s?.active === '') amiss.push(`${b.name} knows of no active node`)
+      if (s !== undefined) epochs.add(s.epoch)
+    }
+    if (epochs.size > 1) amiss.push('the nodes are of several epochs')
+    return amiss
+  }
+
+  /** Servers that are not well by their own account, or that the leading one does not see follow, and why. */
+  private async serversAmiss(): Promise<Map<number, string>> {
+    const amiss = new Map<number, string>()
+    for (const r of (await (await this.active())?.status())?.engine.replicas ?? [])
+      if (!r.current && (!r.reached || r.lag > BEHIND_RECORDS_MAX))
+        amiss.set(this.engines.index(r.name), `${r.name} is ${r.lag} behind${r.reached ? '' : ', and away'}`)
+    for (let i = 0; i < this.engines.count; i++) {
+      const problem = await this.engines.problem(i)
+      if (problem !== undefined) amiss.set(i, problem)
+    }
+    return amiss
   }
 
   /** What systemd does with a process that has ended by itself, as one may whose disk is full when its role changes. */

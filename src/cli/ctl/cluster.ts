@@ -8,6 +8,7 @@ import { arg, type Command, type Context, enc, type Result } from './command.ts'
 const EXIT_USAGE = 64
 const NATS_PORT = 4222
 const ROUTE_PORT = 6222
+const MONITOR_PORT = 8222
 const SERVERS = [1, 3, 5]
 const MIB = 1024 * 1024
 
@@ -34,7 +35,7 @@ function statusText(s: ClusterStatus): string {
       .trimEnd()
   const { log, engine } = s
   const replicas = engine.replicas
-    .map((r) => `${r.name} ${r.current ? 'current' : `${r.lag} behind`}`)
+    .map((r) => `${r.name} ${r.current ? 'current' : r.reached ? `${r.lag} behind` : 'out of reach'}`)
     .join(', ')
   return [
     `Cluster ${s.cluster}, seen by ${s.node}; active: ${s.active === '' ? 'none' : s.active}; epoch ${s.epoch}`,
@@ -67,6 +68,7 @@ function natsConfigs(hosts: readonly string[]): string {
     host,
     port: NATS_PORT,
     routePort: ROUTE_PORT,
+    monitorPort: MONITOR_PORT,
     storeDir: '/var/lib/nats',
   }))
   const files = servers.map((server) => {

@@ -158,6 +158,13 @@ function unknown(w: never): never {
 /** Describes why a batch cannot be read. */
 export class BatchError extends Error {
   override readonly name = 'BatchError'
+  /** A newer release has written it. */
+  readonly isNewer: boolean
+
+  constructor(message: string, isNewer = false) {
+    super(message)
+    this.isNewer = isNewer
+  }
 }
 
 /** Values are views of the octets. @throws BatchError unless it is exactly a batch as encoded by `encode` */
@@ -166,7 +173,10 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (b.length < HEAD_BYTES + SEAL_BYTES) throw new BatchError('it is too short')
   const version = b.readUInt32LE(0)
   if (version !== VERSION && isSealed(b))
-    throw new BatchError(`its version is ${version & 0xff}; this release reads ${VERSION}`)
+    throw new BatchError(
+      `it is of a newer release: its version is ${version & 0xff}; this release reads ${VERSION}`,
+      true,
+    )
   if (b.readUInt32LE(4) !== b.length) throw new BatchError('its length is wrong')
   if (!isSealed(b)) throw new BatchError('its checksum is wrong')
   const r = new Reader(b, HEAD_BYTES, b.length - SEAL_BYTES)

@@ -256,6 +256,7 @@ function decode(bytes: Uint8Array, position: number): ReturnType<typeof decodeBa
     return decodeBatch(bytes)
   } catch (error) {
     if (!(error instanceof BatchError)) throw error
-    throw new StorageError('DAMAGED', `the commit log cannot be read at ${position}: ${error.message}`, error)
+    const code = error.isNewer ? 'VERSION' : 'DAMAGED'
+    throw new StorageError(code, `the commit log cannot be read at ${position}: ${error.message}`, error)
   }
 }

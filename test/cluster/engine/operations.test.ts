@@ -173,6 +173,24 @@ describe('leveret cluster', () => {
     expect(await counts(c.url)).toEqual([100, 100, 100])
   })
 
+  it('says which NATS server is out of reach, and that there is no leader', async () => {
+    cluster = await RealCluster.start()
+    await cluster.whole()
+    const { engines } = cluster
+    const [a] = cluster.brokers as [BrokerOfCluster]
+    const status = (): string => leveret(a, 'cluster', 'status').text
+    expect(status()).toMatch(/leader n\d; n\d (current|\d+ behind), n\d (current|\d+ behind)/)
+    const leader = await cluster.leader()
+    const [one, two] = [0, 1, 2].filter((i) => i !== leader) as [number, number]
+    await engines.kill(one)
+    await until(() => status().includes(`n${one} out of reach`), 'one server to be missed')
+    await engines.kill(two)
+    await until(() => status().includes('leader none'), 'the leader to be missed')
+    engines.run(one)
+    engines.run(two)
+    await cluster.whole()
+  })
+
   it('a copy of the folder of a standby that was stopped is a back-up', async () => {
     cluster = await RealCluster.start()
     await cluster.whole()

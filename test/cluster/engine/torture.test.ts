@@ -6,6 +6,7 @@
 import { appendFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { clusterReport } from '../../support/cluster-report.ts'
 import { pause, RealCluster } from '../../support/real-cluster.ts'
 import { canMount } from '../../support/small-disk.ts'
 import { type Fault, faults, fullDisks } from './faults.ts'
@@ -17,20 +18,25 @@ const SUMMARY = process.env['SUMMARY']
 /** ms of traffic before and after. */
 const BEFORE = 1000
 const AFTER = 2000
+/** More than all waits of a round take together, each of which ends with an error of its own. */
+const ROUND_MS_MAX = 600_000
 
 const smallDisks = canMount(tmpdir())
 const table: { readonly [name: string]: Fault } = { ...faults, ...(smallDisks ? fullDisks : {}) }
 const names = Object.keys(table).filter((name) => name.includes(FAULTS))
 
 let cluster: RealCluster
+/** The last round failed: the next one has a cluster of its own, and the old one's folder stays. */
 let failed = false
 const gaps = new Map<string, number[]>()
 let confirmed = 0
 
-beforeAll(async () => {
+async function begin(): Promise<void> {
   cluster = await RealCluster.start({ cables: true, smallDisks })
   await cluster.whole()
-}, 120_000)
+}
+
+beforeAll(begin, 120_000)
 
 afterAll(async () => {
   await cluster?.stop(failed)
@@ -79,14 +85,20 @@ describe('a cluster of processes', () => {
     it.each(names)(
       `round ${round}: %s`,
       async (name) => {
+        if (failed) {
+          await cluster.stop(true)
+          await begin()
+          failed = false
+        }
         try {
           expect((await tryFault(name)).slice(0, 10)).toEqual([])
         } catch (error) {
           failed = true
           note(`${name}: failed: ${(error as Error).message.slice(0, 300)}`)
+          process.stdout.write(await clusterReport(cluster))
           throw error
         }
       },
-      240_000,
+      ROUND_MS_MAX,
     )
 })

@@ -24,6 +24,7 @@ export class Traffic {
   private readonly lastOf = new Map<string, number>()
   private stopped = false
   private consuming = true
+  private over = false
   private lastDelivery = performance.now()
   private turn = 0
   private readonly runs: Promise<void>[] = []
@@ -34,9 +35,10 @@ export class Traffic {
     this.gapMs = gapMs
   }
 
-  /** To any node that answers. */
+  /** To any node that answers. @throws Error if nothing is to be done any more */
   private async connect(): Promise<amqp.ChannelModel> {
     for (;;) {
+      if (this.over) throw new Error('the traffic is over')
       try {
         const c = await amqp.connect(this.urls[this.turn++ % this.urls.length] as string, { timeout: 6000 })
         c.on('error', () => {})
@@ -75,7 +77,8 @@ export class Traffic {
   /** A new connection whenever the last one has ended. */
   private async loop(work: (c: amqp.ChannelModel, open: () => boolean) => Promise<void>): Promise<void> {
     while (!this.stopped) {
-      const c = await this.connect()
+      const c = await this.connect().catch(() => undefined)
+      if (c === undefined) return
       let isOpen = true
       const gone = new Promise<never>((_, reject) =>
         c.once('close', () => {
@@ -142,7 +145,8 @@ export class Traffic {
 
   private async consumer(): Promise<void> {
     while (this.consuming) {
-      const c = await this.connect()
+      const c = await this.connect().catch(() => undefined)
+      if (c === undefined) return
       try {
         const closed = new Promise((resolve) => c.once('close', resolve))
         const ch = await c.createChannel()
@@ -186,6 +190,7 @@ export class Traffic {
   stop(): void {
     this.stopped = true
     this.consuming = false
+    this.over = true
   }
 
   /** Resolves when so many were confirmed. */

@@ -1,0 +1,70 @@
+/** A node meets records of the log that it cannot read. */
+import { afterEach, describe, expect, it } from 'vitest'
+import { MemoryEngine, MemoryEngineHub } from '../../src/cluster/memory-engine.ts'
+import { MemoryReplicaStore } from '../../src/cluster/memory-store.ts'
+import { encodeBatch, encodeBeat, encodeOwn } from '../../src/cluster/record.ts'
+import { startOfStore } from '../../src/cluster/replica-store.ts'
+import { Session } from '../../src/cluster/session.ts'
+import { BatchEncoder } from '../../src/storage/log/batch-codec.ts'
+import { seal } from '../../src/storage/log/commit-log.ts'
+import type { StorageError } from '../../src/storage/storage.ts'
+import { systemClock } from '../../src/util/clock.ts'
+
+const SEAL_BYTES = 4
+const EPOCH = 1
+
+const batch = (): Buffer => Buffer.from(new BatchEncoder().encode(EPOCH, 1, []))
+
+/** The same octets, with another version in the first of them. */
+function versioned(bytes: Buffer, version: number): Buffer {
+  bytes[0] = version
+  seal(bytes)
+  return bytes
+}
+
+let session: Session | undefined
+afterEach(async () => {
+  await session?.close()
+})
+
+/** Why a session ends that reads these records after the first takeover. */
+async function failure(...records: Buffer[]): Promise<StorageError> {
+  const engine = new MemoryEngine(new MemoryEngineHub(systemClock), 'a')
+  await engine.append(encodeOwn({ epoch: 0, number: 0, node: 'b', run: 'r', by: 'b' }))
+  for (const r of records) await engine.append(r)
+  return new Promise((failed) => {
+    session = new Session({
+      store: new MemoryReplicaStore(),
+      engine,
+      clock: systemClock,
+      place: startOfStore,
+      log: 'log',
+      renewed: () => {},
+      listener: { read: () => {}, gone: () => {}, failed },
+    })
+    session.start()
+  })
+}
+
+describe('a record of the log', () => {
+  it('of a newer release ends the node, which is to be upgraded', async () => {
+    const { code, message } = await failure(encodeBeat(EPOCH, 1), versioned(encodeBeat(EPOCH, 2), 7))
+    expect(code).toBe('VERSION')
+    expect(message).toMatch(/^record 3 .*of a newer release: its version is 7.*Upgrade this node$/)
+  })
+
+  it('whose batch is of a newer release ends it likewise', async () => {
+    const [record] = encodeBatch(EPOCH, 1, versioned(batch(), 7)) as [Buffer]
+    const { code, message } = await failure(record)
+    expect(code).toBe('VERSION')
+    expect(message).toMatch(/^record 2 .*of a newer release: its version is 7.*Upgrade this node$/)
+  })
+
+  it('that is damaged is called so', async () => {
+    const damaged = encodeBeat(EPOCH, 1)
+    damaged[damaged.length - SEAL_BYTES] = (damaged.at(-SEAL_BYTES) as number) ^ 1
+    const { code, message } = await failure(damaged)
+    expect(code).toBe('DAMAGED')
+    expect(message).toContain('its checksum is wrong')
+  })
+})
