@@ -72,6 +72,7 @@ class Client {
 describe('at a failover and at a planned switch', () => {
   it.each<[string, string, string[], Record<string, string>]>([
     ['pika', '/usr/bin/python3', ['failover.py'], {}],
+    ['bunny', 'ruby', ['failover.rb'], {}],
     ['amqp091-go', 'go', ['run', 'failover.go'], goEnv],
     ['the Java client', 'java', ['-cp', JARS, 'Failover.java'], {}],
   ])('%s goes on by itself, and nothing confirmed is missing', async (name, command, args, env) => {
