@@ -14,6 +14,16 @@ export const NAME_STEPS = 100
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(1024)
 
+/** What is in `scratch`: one name is often matched against very many patterns. */
+let [scratched, scratchedLength] = ['', 0]
+
+function inScratch(text: string): number {
+  if (text === scratched) return scratchedLength
+  scratchedLength = encoder.encodeInto(text, scratch).written
+  scratched = text
+  return scratchedLength
+}
+
 export class Pattern {
   readonly source: string
   private readonly program: Program
@@ -30,7 +40,7 @@ export class Pattern {
   decide(text: string, stepsMax = PATTERN_STEPS_MAX): boolean | undefined {
     const fits = text.length * 3 <= scratch.length
     const octets = fits ? scratch : encoder.encode(text)
-    const length = fits ? encoder.encodeInto(text, scratch).written : octets.length
+    const length = fits ? inScratch(text) : octets.length
     const { matches, steps } = runPattern(this.program, octets, length, stepsMax)
     this.steps = steps
     return matches

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PolicySet } from '../../src/broker/policy/policy.ts'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
-import { PATTERN_STEPS_PER_TURN } from '../../src/limits.ts'
+import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_TURN } from '../../src/limits.ts'
 import { PatternAccess } from '../../src/security/access.ts'
 import { parseScopes, scopeAccess } from '../../src/security/oauth.ts'
 import { namesThatMatch, Pattern } from '../../src/util/pattern.ts'
@@ -125,6 +125,18 @@ describe('a policy whose pattern takes too long', () => {
     expect((await make(name(1))).status).toBe(201)
     const policy = await ask(`${api}/policies/bounded/slow`, { headers })
     expect(JSON.parse(policy.text)).toMatchObject({ warning: expect.stringContaining('too long') })
+  })
+
+  it('is not one of very many for names that begin otherwise', () => {
+    const set = new PolicySet()
+    const [count, supports] = [PATTERN_STEPS_MAX / 100, (): boolean => true]
+    const info = { applyTo: 'queues', definition: {} } as const
+    for (let i = 0; i < count; i++)
+      set.set({ ...info, name: `p${i}`, pattern: `^queue-${i}(-.*)?$`, priority: i })
+    const long = `queue-7-${'x'.repeat(200)}`
+    expect(set.find({ name: long, target: 'queues', supports })).toMatchObject({ policy: { name: 'p7' } })
+    const pattern = new Pattern('^(?:queue-9)+')
+    expect([pattern.decide(long), pattern.steps]).toEqual([false, 1])
   })
 
   it('is named once', () => {

@@ -44,8 +44,15 @@ interface Found {
   readonly undecided: PolicyInfo | undefined
 }
 
+interface Entry {
+  readonly info: PolicyInfo
+  readonly pattern: Pattern
+  /** Of its definition. */
+  readonly keys: readonly string[]
+}
+
 export class PolicySet {
-  private readonly policies = new Map<string, { readonly info: PolicyInfo; readonly pattern: Pattern }>()
+  private readonly policies = new Map<string, Entry>()
   /** Problems with the patterns of policies. */
   private readonly warnings = new Map<string, string>()
   private readonly warn: PolicyWarning
@@ -56,7 +63,11 @@ export class PolicySet {
 
   /** @throws SyntaxError for an invalid regular expression */
   set(info: PolicyInfo): void {
-    this.policies.set(info.name, { info, pattern: new Pattern(info.pattern) })
+    this.policies.set(info.name, {
+      info,
+      pattern: new Pattern(info.pattern),
+      keys: Object.keys(info.definition),
+    })
     this.warnings.delete(info.name)
   }
 
@@ -87,9 +98,10 @@ export class PolicySet {
     let policy: PolicyInfo | undefined
     let undecided: PolicyInfo | undefined
     let steps = PATTERN_STEPS_MAX
-    for (const { info, pattern } of this.policies.values()) {
+    for (const entry of this.policies.values()) {
+      const { info, pattern } = entry
       if (policy !== undefined && info.priority <= policy.priority) continue
-      if (!applies(info, subject)) continue
+      if (!applies(entry, subject)) continue
       const matches = pattern.decide(subject.name, steps)
       steps -= pattern.steps
       if (matches === true) policy = info
@@ -107,7 +119,7 @@ export class PolicySet {
     if (current?.name === name) return true
     const entry = this.policies.get(name)
     if (entry === undefined || (current !== undefined && priority < current.priority)) return false
-    return applies(entry.info, subject) && entry.pattern.decide(subject.name) !== false
+    return applies(entry, subject) && entry.pattern.decide(subject.name) !== false
   }
 
   private warnAbout(info: PolicyInfo, text: string): void {
@@ -117,9 +129,10 @@ export class PolicySet {
   }
 }
 
-function applies({ applyTo, definition }: PolicyInfo, { target, supports }: PolicySubject): boolean {
+function applies({ info: { applyTo }, keys }: Entry, subject: PolicySubject): boolean {
+  const { target } = subject
   const matches = applyTo === 'all' || applyTo === target || (applyTo === 'queues' && target !== 'exchanges')
-  return matches && Object.keys(definition).every(supports)
+  return matches && keys.every(subject.supports)
 }
 
 /** What applies to one object. */
@@ -136,6 +149,8 @@ export const noPolicies: AppliedPolicies = { policy: undefined, operator: undefi
 export class Policies {
   readonly user: PolicySet
   readonly operator: PolicySet
+  /** What was found last: one object for all queues in a row to which the same applies. */
+  private last: AppliedPolicies = noPolicies
 
   constructor(warn?: PolicyWarning) {
     this.user = new PolicySet(warn)
@@ -144,11 +159,11 @@ export class Policies {
 
   for(subject: PolicySubject): AppliedPolicies {
     if (this.user.size === 0 && this.operator.size === 0) return noPolicies
-    const operator = this.operator.find(subject)
-    return {
-      policy: this.user.find(subject).policy,
-      operator: operator.policy,
-      undecided: operator.undecided,
-    }
+    const { policy } = this.user.find(subject)
+    const { policy: operator, undecided } = this.operator.find(subject)
+    const { last } = this
+    if (policy !== last.policy || operator !== last.operator || undecided !== last.undecided)
+      this.last = { policy, operator, undecided }
+    return this.last
   }
 }

@@ -39,6 +39,10 @@ export interface Program {
   readonly slots: number
   /** The result depends on what groups have captured, so a position that failed once may succeed later. */
   readonly hasReferences: boolean
+  /** It can match at the start of the text only. */
+  readonly anchored: boolean
+  /** With what the text has to begin, as far as the beginning of the program tells. */
+  readonly prefix: Uint8Array | undefined
 }
 
 /** @throws SyntaxError if the program becomes too large */
@@ -66,7 +70,10 @@ class Compiler {
     const { octets, sets, slots } = this
     const { hasReferences } = this.syntax
     const code = Int32Array.from(this.code)
-    return { code, instructions: this.here, octets, sets, slots: this.inOrder ? slots : 0, hasReferences }
+    const anchored = code[0] === Op.Assert && code[1] === codeOf('A')
+    const prefix = anchored && code[3] === Op.Octets ? octets[code[4] as number] : undefined
+    const kept = { slots: this.inOrder ? slots : 0, hasReferences }
+    return { code, instructions: this.here, octets, sets, ...kept, anchored, prefix }
   }
 
   /** Whether the order of the alternatives affects the result. */

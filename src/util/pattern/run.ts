@@ -62,7 +62,8 @@ class Machine {
 
   /** undefined = given up */
   search(): boolean | undefined {
-    for (let start = 0; start <= this.length; start++) {
+    const last = this.program.anchored ? 0 : this.length
+    for (let start = 0; start <= last; start++) {
       const end = this.run(0, start, false)
       if (end === GIVEN_UP) return undefined
       if (end !== NONE) return true
@@ -260,8 +261,18 @@ export interface Verdict {
   readonly steps: number
 }
 
+const otherStart: Verdict = { matches: false, steps: 1 }
+
+function begins(text: Uint8Array, length: number, prefix: Uint8Array): boolean {
+  if (length < prefix.length) return false
+  for (let i = 0; i < prefix.length; i++) if (text[i] !== prefix[i]) return false
+  return true
+}
+
 /** @param length octets of the text to match */
 export function runPattern(program: Program, text: Uint8Array, length: number, stepsMax: number): Verdict {
+  // Most policies are for other names: one of very many costs as much as it takes to see that.
+  if (program.prefix !== undefined && !begins(text, length, program.prefix)) return otherStart
   // The marks need memory, which has to be cleared at least once.
   const words = program.hasReferences ? 0 : (program.instructions * (length + 1)) / 32
   if (words > stepsMax) return { matches: undefined, steps: 0 }
