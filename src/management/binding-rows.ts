@@ -20,10 +20,17 @@ export const bindingKind: Listed<BindingRow> = {
     isQueue(bound) ? implicitBindingJson(vhost, bound) : bindingJson(vhost, bound),
 }
 
-export function bindingRows(vhost: Vhost, list: Iterable<Binding>): BindingRow[] {
-  return Array.from(list, (bound) => ({ vhost, bound }))
+export function* bindingRows(vhost: Vhost, list: Iterable<Binding>): Iterable<BindingRow> {
+  for (const bound of list) yield { vhost, bound }
 }
 
-export function implicitRows(vhost: Vhost): BindingRow[] {
-  return Array.from(vhost.queues.values(), (bound) => ({ vhost, bound }))
+export function* implicitRows(vhost: Vhost): Iterable<BindingRow> {
+  for (const bound of vhost.queues.values()) yield { vhost, bound }
+}
+
+export function* allRows(vhosts: readonly Vhost[]): Iterable<BindingRow> {
+  for (const vhost of vhosts) {
+    yield* implicitRows(vhost)
+    yield* bindingRows(vhost, vhost.bindings)
+  }
 }

@@ -21,6 +21,8 @@ const PAGE_SIZE = 100
 const PAGE_SIZE_MAX = 500
 /** Longer lists are in order of creation, unless the query asks for sorting. */
 const SORTED_MAX = 10_000
+/** Items that are collected between two looks at the clock. */
+const COLLECTED = 1_000
 /** Number of characters of a value that are compared when a list is sorted by it. */
 const SORTED_BY_LENGTH = 256
 
@@ -91,7 +93,7 @@ export async function listed<T>(
   gone: () => boolean = () => false,
   pieceMs?: number,
 ): Promise<string | LongAnswer> {
-  const all = [...items]
+  const all = await collected(items, pieceMs)
   const filtered = q.name === undefined || q.name === '' ? all : await filterByName(all, kind, q)
   const reverse = q.sort_reverse === 'true'
   const sorted =
@@ -116,6 +118,13 @@ export async function listed<T>(
   const rest = { page, page_count: pageCount, page_size: pageSize, total_count: all.length }
   const [before, after] = [JSON.stringify(head), JSON.stringify(rest)]
   return written(shown, show, pieceMs, `${before.slice(0, -1)},"items":`, `,${after.slice(1)}`)
+}
+
+async function collected<T>(items: Iterable<T>, pieceMs: number | undefined): Promise<T[]> {
+  const pace = new Pace(pieceMs)
+  const all: T[] = []
+  for (const item of items) if (all.push(item) % COLLECTED === 0 && pace.isLong) await pace.rest()
+  return all
 }
 
 /** An object with one list in it, which may be long. */

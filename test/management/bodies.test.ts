@@ -92,6 +92,30 @@ describe('a long list', () => {
     expect(described).toBe(2)
   })
 
+  it('is collected bit by bit', async () => {
+    let turns = 0
+    let most = 0
+    let inThisTurn = 0
+    let over = false
+    const count = (): void => {
+      turns++
+      inThisTurn = 0
+      if (!over) setImmediate(count)
+    }
+    setImmediate(count)
+    const items = function* (): Iterable<string> {
+      for (let i = 0; i < 10_000; i++) {
+        most = Math.max(most, ++inThisTurn)
+        yield `${i}`
+      }
+    }
+    const answer = await listed(items(), kind, { page: '1', page_size: '1' }, undefined, 0)
+    over = true
+    expect(JSON.parse(typeof answer === 'string' ? answer : await text(answer)).total_count).toBe(10_000)
+    expect(turns).toBeGreaterThan(8)
+    expect(most).toBeLessThanOrEqual(2_000)
+  })
+
   it('comes over HTTP as JSON', async () => {
     for (const vhosts of ['a', 'b']) await http.put(`vhosts/${vhosts}`)
     const { status, json } = await http.get('exchanges?page=1&page_size=3&msg_rates_age=10&msg_rates_incr=5')

@@ -57,18 +57,20 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
       type: ({ q }) => q.kind.name,
     },
   })
-  const items = (r: Request): Item[] => {
+  const items = function* (r: Request, of = (_: Queue): boolean => true): Iterable<Item> {
+    for (const vhost of r.vhostsOfPath()) for (const q of vhost.queues.values()) if (of(q)) yield { vhost, q }
+  }
+  const list = (r: Request, of?: (q: Queue) => boolean): Promise<unknown> => {
     r.broker.turn.pumpNow()
-    return r.vhostsOfPath().flatMap((vhost) => [...vhost.queues.values()].map((q) => ({ vhost, q })))
+    return r.list(items(r, of), kind(r))
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
-    add('GET', path, 'management', (r) => r.list(items(r), kind(r)))
+    add('GET', path, 'management', (r) => list(r))
   // Who has declared the other queues is not recorded.
   add('GET', 'users/:user/queues', 'administrator', (r) => {
     const { user = '' } = r.params
     if (r.users.get(user) === undefined) throw notFound()
-    const own = items(r).filter(({ q }) => (q.owner as Connection | undefined)?.caller?.user === user)
-    return r.list(own, kind(r))
+    return list(r, (q) => (q.owner as Connection | undefined)?.caller?.user === user)
   })
   oneQueueRoutes(add, node, rates)
 }

@@ -7,7 +7,7 @@ import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
 import type { Json } from '../../util/json.ts'
 import { Pace } from '../../util/pace.ts'
-import { type BindingRow, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
+import { allRows, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
 import type { Listed } from '../listing.ts'
@@ -118,9 +118,8 @@ async function bindingOf(list: readonly Binding[], key: string): Promise<Binding
 }
 
 function bindingRoutes(add: AddRoute): void {
-  const all = (vhost: Vhost): BindingRow[] => implicitRows(vhost).concat(bindingRows(vhost, vhost.bindings))
   for (const path of ['bindings', 'bindings/:vhost'])
-    add('GET', path, 'management', (r) => r.list(r.vhostsOfPath().flatMap(all), bindingKind))
+    add('GET', path, 'management', (r) => r.list(allRows(r.vhostsOfPath()), bindingKind))
   bindingsBetween(add)
 }
 
