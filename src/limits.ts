@@ -150,6 +150,15 @@ export const DEFINITIONS_PER_TURN = 250
 /** Octets of long JSON that are read in one turn. */
 export const JSON_PARSED_PER_TURN = 256 * 1024
 
+/** Octets of definitions over HTTP that need not be strict JSON, which takes one turn: 400 beyond. Files may have 4 MiB. */
+export const LENIENT_BYTES_MAX = 524_288
+
+/** Octets of one object of long definitions, which is read in one turn, and of what is no list in them: 400 beyond. */
+export const DEFINITION_BYTES_MAX = 1_114_112
+
+/** Names at the top level of long definitions: 400 beyond. */
+export const DEFINITION_NAMES_MAX = 1_000
+
 /** Objects of imported definitions that come to the disk together: of more, a crash may leave the first ones. */
 export const DEFINITIONS_PER_BATCH = 2_000
 

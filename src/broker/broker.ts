@@ -25,6 +25,7 @@ import { publishContent } from './publish-content.ts'
 import { QueueFactory, type QueueOptions } from './queue/kinds/factory.ts'
 import { classic } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo } from './queue/queue.ts'
+import { rehearsedQueue } from './queue/rehearsed-queue.ts'
 import { restoreObjects, restoreVhosts } from './restore.ts'
 import { type StoredExchange, TopologyStore } from './topology-store.ts'
 import { Turn } from './turn.ts'
@@ -45,6 +46,8 @@ export interface BrokerSettings {
   readonly relaxedQuorumChecks?: boolean | undefined
   /** How long a delivery may stay unsettled where the queue does not say, in ms. Default 0 = for ever. */
   readonly consumerTimeout?: number | undefined
+  /** For a dry run: queues can be declared and bound only. */
+  readonly rehearses?: boolean | undefined
   /** Maximum size of a body, in octets. */
   readonly messageBytesMax?: number | undefined
   /** Behaviour that depends on the announced version. */
@@ -93,10 +96,13 @@ export class Broker {
   readonly defaultQueueType: string
   readonly relaxedQuorumChecks: boolean
   private readonly consumerTimeout: number
+  private readonly rehearses: boolean
   private readonly defaultVhost: string
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
+  /** While objects are restored: the logs that have something. */
+  private storedLogs: Set<number> | undefined
   readonly delays: DelayedMessages
   private readonly random: () => number
   private readonly policyWarning: (vhost: string, policy: string, text: string) => void
@@ -125,6 +131,7 @@ export class Broker {
     this.defaultQueueType = settings.defaultQueueType ?? 'classic'
     this.relaxedQuorumChecks = settings.relaxedQuorumChecks ?? false
     this.consumerTimeout = settings.consumerTimeout ?? 0
+    this.rehearses = settings.rehearses ?? false
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.semantics = settings.semantics ?? defaultSemantics
     this.messageBytesMax = settings.messageBytesMax ?? this.semantics.messageBytesMax
@@ -161,6 +168,7 @@ export class Broker {
         }),
       )
     restoreObjects(this.topology, this)
+    this.storedLogs = undefined
     this.delays.targetsMissing = this.objects.lacks('exchange')
     this.delays.restore()
     const owner = this.failures.owner('broker', {})
@@ -194,12 +202,19 @@ export class Broker {
       this.options(vhost, undefined, () => log),
     )
     try {
-      queue.restore()
+      if (this.mayHold(log, queue.settings.maxPriority)) queue.restore()
       return queue
     } catch (error) {
       queue.stop()
       throw error
     }
+  }
+
+  /** Whether one of the logs of a queue has anything: looking into each takes long if there are very many queues. */
+  private mayHold(firstLog: number, maxPriority: number): boolean {
+    this.storedLogs ??= new Set(this.storage.logs())
+    for (let log = firstLog; log <= firstLog + maxPriority; log++) if (this.storedLogs.has(log)) return true
+    return false
   }
 
   makeVhost(info: VhostInfo): Vhost {
@@ -294,7 +309,9 @@ export class Broker {
     const info = { ...wanted, durable: wanted.durable && !wanted.exclusive }
     const firstLog = (levels: number): number | undefined =>
       info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
-    const queue = this.queues.make(vhost, info, this.options(vhost, owner, firstLog))
+    const queue = this.rehearses
+      ? rehearsedQueue(info, vhost.policiesOfQueue(info))
+      : this.queues.make(vhost, info, this.options(vhost, owner, firstLog))
     vhost.addQueue(queue)
     this.counters.queuesCreated++
     return queue

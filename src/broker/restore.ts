@@ -2,6 +2,7 @@
  * Restores the objects of the store one by one, so that an unreadable or unusable one is quarantined and the rest is
  * served. Code that throws here must leave nothing half done.
  */
+import { sharedTable } from './arguments/shared-table.ts'
 import type { Destination, Exchange } from './exchange/exchange.ts'
 import { isExchangeType } from './exchange/registry.ts'
 import { classic, type QueueKind, queueKind } from './queue/kinds/kinds.ts'
@@ -107,7 +108,7 @@ function restoreBinding(vhost: Vhost, b: StoredBinding): boolean {
     source,
     destination,
     routingKey: text(b.routingKey),
-    arguments: args,
+    arguments: sharedTable(args),
     durable: true,
   })
   return true

@@ -163,18 +163,17 @@ export class TopologyStore implements VhostJournal {
 
   /** @param use throws if the object cannot be used, which quarantines it */
   restore<T>(kind: Kind, use: (stored: T) => void): void {
-    this.objects.restore<T & { arguments?: string }>(`${kind}:`, (stored) => {
+    this.objects.restore<{ arguments?: unknown }>(`${kind}:`, (stored) => {
       const { arguments: encoded } = stored
-      use(
-        encoded === undefined
-          ? stored
-          : {
-              ...stored,
-              arguments: FieldTable.decode(Buffer.from(encoded, 'base64'), TABLE_DEPTH_INSIDE_MAX),
-            },
-      )
+      if (encoded !== undefined)
+        stored.arguments = encoded === '' ? FieldTable.empty : decoded(encoded as string)
+      use(stored as T)
     })
   }
+}
+
+function decoded(encoded: string): FieldTable {
+  return FieldTable.decode(Buffer.from(encoded, 'base64'), TABLE_DEPTH_INSIDE_MAX)
 }
 
 function logOf(value: Uint8Array): number {

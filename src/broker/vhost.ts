@@ -7,6 +7,7 @@ import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Clock } from '../util/clock.ts'
 import { type DefaultSettings, effectiveSettings } from './arguments/effective.ts'
+import { SHARED_TABLE_BYTES_MAX, sharedTable } from './arguments/shared-table.ts'
 import { kindSupports } from './arguments/validation.ts'
 import { type BrokerCounters, GoneCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
@@ -70,6 +71,15 @@ export interface VhostInfo {
   readonly going?: boolean
 }
 
+interface UsualSettings {
+  readonly kind: QueueKind
+  readonly applied: AppliedPolicies
+  readonly settings: QueueSettings
+}
+
+/** Tables of arguments whose settings a vhost remembers. */
+const USUAL_MAX = 16
+
 export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
@@ -94,8 +104,8 @@ export class Vhost {
   private readonly removal: Removal
   /** Sees to the rest of what does not fit into one turn. */
   private readonly later: (steps: Steps) => void
-  /** What queues without arguments come to, for the policies that were asked for last: one object for all of them. */
-  private usual: { kind: QueueKind; applied: AppliedPolicies; settings: QueueSettings } | undefined
+  /** What queues with these arguments come to, for the policies asked for last: one object for all of them. */
+  private readonly usual = new Map<FieldTable, UsualSettings>()
 
   constructor(
     info: VhostInfo,
@@ -261,7 +271,7 @@ export class Vhost {
   /** False if the binding exists already. */
   bind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): boolean {
     const durable = source.durable && destination.durable
-    const b = { source, destination, routingKey, arguments: args, durable }
+    const b = { source, destination, routingKey, arguments: sharedTable(args), durable }
     if (!this.bindings.add(b)) return false
     source.routing.add(b)
     source.outgoing++
@@ -305,12 +315,14 @@ export class Vhost {
 
   settingsOfQueue(q: QueueInfo, applied: AppliedPolicies): QueueSettings {
     const { kind, arguments: args } = q
-    if (args.entries.length > 0) return effectiveSettings(args, kind, applied, this.defaults)
-    let { usual } = this
+    if (args.bytes.length > SHARED_TABLE_BYTES_MAX)
+      return effectiveSettings(args, kind, applied, this.defaults)
     const { policy, operator } = applied
+    let usual = this.usual.get(args)
     if (usual?.kind !== kind || usual.applied.policy !== policy || usual.applied.operator !== operator) {
       usual = { kind, applied, settings: effectiveSettings(args, kind, applied, this.defaults) }
-      this.usual = usual
+      if (this.usual.size === USUAL_MAX) this.usual.clear()
+      this.usual.set(args, usual)
     }
     return usual.settings
   }

@@ -89,7 +89,7 @@ export class ChannelConsumer implements Consumer {
         throw error
       }
       // Part of it was sent, or memory ran out: not the message's fault so far.
-      queue.aside.broke(number)
+      queue.broke(number)
       this.channel.client.broke(error)
     }
   }

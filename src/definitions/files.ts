@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from '../model/model.ts'
+import { LENIENT_FILE_BYTES_MAX } from '../util/lenient-json.ts'
 import { importDefinitions } from './import.ts'
 import { readDefinitions } from './read.ts'
 
@@ -25,7 +26,7 @@ export async function loadDefinitionFiles(model: Model, path: string, skipUnchan
   }
   for (const { file, text } of texts) {
     try {
-      await importDefinitions(model, await readDefinitions(text))
+      await importDefinitions(model, await readDefinitions(text, LENIENT_FILE_BYTES_MAX))
     } catch (error) {
       throw failed(file, error)
     }

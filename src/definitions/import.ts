@@ -19,7 +19,7 @@ import { putPermission, putTopicPermission, putUser } from '../operations/users.
 import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
-import { nextTurn } from '../util/timers.ts'
+import { Pace } from '../util/pace.ts'
 import { exportDefinitions } from './export.ts'
 import { OPERATOR_POLICY, VHOST_LIMITS } from './parameters.ts'
 import { TextList } from './pieces.ts'
@@ -77,6 +77,7 @@ export async function importDefinitions(model: Model, definitions: unknown, only
 /** Yields to other work at intervals; what has been created by then is written to disk with what follows. */
 class Patience {
   private readonly commit: Model['commit']
+  private readonly pace = new Pace()
   private steps = 0
 
   constructor(commit: Model['commit']) {
@@ -89,7 +90,7 @@ class Patience {
       this.commit.letGo()
       await this.commit.flush()
       this.commit.hold()
-    } else if (this.steps % DEFINITIONS_PER_TURN === 0) await nextTurn()
+    } else if (this.steps % DEFINITIONS_PER_TURN === 0 || this.pace.isLong) await this.pace.rest()
   }
 
   end(): void {
@@ -99,9 +100,10 @@ class Patience {
 
 /** Yields to other work at intervals. */
 function pacing(): () => Promise<void> {
+  const pace = new Pace()
   let steps = 0
   return async () => {
-    if (++steps % DEFINITIONS_PER_TURN === 0) await nextTurn()
+    if (++steps % DEFINITIONS_PER_TURN === 0 || pace.isLong) await pace.rest()
   }
 }
 

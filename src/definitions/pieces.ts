@@ -3,35 +3,39 @@
  * and each element is parsed when it is reached. All elements are validated beforehand, one by one, yielding to other
  * work.
  */
-import { JSON_DEPTH_MAX, JSON_PARSED_PER_TURN } from '../limits.ts'
-import { nextTurn } from '../util/timers.ts'
+import {
+  DEFINITION_BYTES_MAX,
+  DEFINITION_NAMES_MAX,
+  JSON_DEPTH_MAX,
+  JSON_PARSED_PER_TURN,
+} from '../limits.ts'
+import { Pace } from '../util/pace.ts'
 import { parseJson } from './json.ts'
-
-/** A list of more elements than this stays text. */
-const LONG = 1_000
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** The elements of a list, parsed from its text one at a time. */
+/** The elements of a list, found in its text and parsed one at a time: there is no object in memory for each. */
 export class TextList implements Iterable<unknown> {
   private readonly bytes: Buffer
-  /** The start and end of each element, alternating. */
-  private readonly places: readonly number[]
+  /** Behind the bracket. */
+  private readonly start: number
+  readonly length: number
 
-  constructor(bytes: Buffer, places: readonly number[]) {
+  /** @param start of a list of that length that has been validated, behind its bracket */
+  constructor(bytes: Buffer, start: number, length: number) {
     this.bytes = bytes
-    this.places = places
+    this.start = start
+    this.length = length
   }
 
   *[Symbol.iterator](): Iterator<unknown> {
-    for (let i = 0; i < this.places.length; i += 2)
-      yield read(this.bytes, this.places[i] as number, this.places[i + 1] as number)
+    const s = new Scanner(this.bytes, this.start)
+    for (let i = 0; i < this.length; i++) {
+      yield s.value()
+      s.take(COMMA, CLOSE_LIST)
+    }
   }
-}
-
-function read(bytes: Buffer, start: number, end: number): unknown {
-  return parseJson(bytes.toString('utf8', start, end), JSON_DEPTH_MAX - 2)
 }
 
 function isSpace(c: number | undefined): boolean {
@@ -41,16 +45,29 @@ function isSpace(c: number | undefined): boolean {
 /** Finds where values start and end, without parsing them. */
 class Scanner {
   private readonly bytes: Buffer
-  at = 0
+  at: number
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, at: number) {
     this.bytes = bytes
+    this.at = at
   }
 
-  /** The next octet that is not whitespace. */
+  /** The next octet that is not whitespace. @throws SyntaxError for very much of it */
   get next(): number | undefined {
-    while (isSpace(this.bytes[this.at])) this.at++
-    return this.bytes[this.at]
+    const { bytes } = this
+    let { at } = this
+    const end = at + DEFINITION_BYTES_MAX
+    while (isSpace(bytes[at])) if (++at > end) throw tooLong(this.at)
+    this.at = at
+    return bytes[at]
+  }
+
+  /** Parses the next value. @throws SyntaxError, RangeError as parseJson */
+  value(): unknown {
+    this.next
+    const start = this.at
+    this.skipValue(start + DEFINITION_BYTES_MAX)
+    return parseJson(this.bytes.toString('utf8', start, this.at), JSON_DEPTH_MAX - 2)
   }
 
   /** @throws SyntaxError */
@@ -61,84 +78,99 @@ class Scanner {
     return c
   }
 
-  /** Skips the next value. @throws SyntaxError if it does not end */
-  skipValue(): void {
-    const c = this.next
-    if (c === QUOTE) this.skipString()
-    else if (c === OPEN_LIST || c === OPEN_OBJECT) this.skipNested()
-    else while (!this.isDelimiter(this.bytes[this.at])) this.at++
+  /** @param end of what is read in one turn. @throws SyntaxError for a value that does not end in front of it */
+  private skipValue(end: number): void {
+    const c = this.bytes[this.at]
+    if (c === QUOTE) this.skipString(end)
+    else if (c === OPEN_LIST || c === OPEN_OBJECT) this.skipNested(end)
+    else while (!this.isDelimiter(this.bytes[this.at])) if (++this.at > end) throw tooLong(end)
   }
 
   private isDelimiter(c: number | undefined): boolean {
     return c === undefined || c === COMMA || c === CLOSE_LIST || c === CLOSE_OBJECT || isSpace(c)
   }
 
-  private skipString(): void {
+  private skipString(end: number): void {
     const { bytes } = this
     let at = this.at + 1
     for (let c = bytes[at]; c !== QUOTE; c = bytes[at]) {
       if (c === undefined) throw new SyntaxError('a string does not end')
       at += c === BACKSLASH ? 2 : 1
+      if (at > end) throw tooLong(end)
     }
     this.at = at + 1
   }
 
-  private skipNested(): void {
+  private skipNested(end: number): void {
     const { bytes } = this
     let depth = 0
     do {
       const c = bytes[this.at]
       if (c === undefined) throw new SyntaxError('a list or object does not end')
       if (c === QUOTE) {
-        this.skipString()
+        this.skipString(end)
         continue
       }
       if (c === OPEN_LIST || c === OPEN_OBJECT) depth++
       else if (c === CLOSE_LIST || c === CLOSE_OBJECT) depth--
-      this.at++
+      if (++this.at > end) throw tooLong(end)
     } while (depth > 0)
   }
 }
 
-/** Reads an object in which each long list is a TextList. @throws SyntaxError, RangeError as parseJson */
+function tooLong(at: number): RangeError {
+  return new RangeError(`an object or value of more than ${DEFINITION_BYTES_MAX} octets in front of ${at}`)
+}
+
+/**
+ * Reads an object in which each list is a TextList. Nothing of it is longer than DEFINITION_BYTES_MAX, but for the lists.
+ * @throws SyntaxError, RangeError as parseJson
+ */
 export async function readPieces(bytes: Buffer): Promise<{ [name: string]: unknown }> {
-  const s = new Scanner(bytes)
+  const s = new Scanner(bytes, 0)
+  const rests = new Rests()
   const out: { [name: string]: unknown } = Object.create(null)
-  const value = (): unknown => {
-    s.next
-    const start = s.at
-    s.skipValue()
-    return read(bytes, start, s.at)
-  }
+  let names = 0
   s.take(OPEN_OBJECT)
   if (s.next === CLOSE_OBJECT) s.at++
   else
     do {
       if (s.next !== QUOTE) throw new SyntaxError(`no name at ${s.at}`)
-      const name = value() as string
+      const name = s.value() as string
+      if (++names > DEFINITION_NAMES_MAX) throw new RangeError(`more than ${DEFINITION_NAMES_MAX} names`)
       s.take(COLON)
-      out[name] = s.next === OPEN_LIST ? await elements(s, bytes) : value()
+      out[name] = s.next === OPEN_LIST ? await elements(s, bytes, rests) : s.value()
+      if (rests.areDue(s.at)) await rests.one(s.at)
     } while (s.take(COMMA, CLOSE_OBJECT) === COMMA)
   if (s.next !== undefined) throw new SyntaxError(`more behind the object at ${s.at}`)
   return out
 }
 
-async function elements(s: Scanner, bytes: Buffer): Promise<unknown> {
-  const places: number[] = []
-  let turnEnd = s.at + JSON_PARSED_PER_TURN
+/** Lets others have their turn after so many octets, and after a while. */
+class Rests {
+  private readonly pace = new Pace()
+  private until = JSON_PARSED_PER_TURN
+
+  areDue(at: number): boolean {
+    return at >= this.until || this.pace.isLong
+  }
+
+  async one(at: number): Promise<void> {
+    await this.pace.rest()
+    this.until = at + JSON_PARSED_PER_TURN
+  }
+}
+
+async function elements(s: Scanner, bytes: Buffer, rests: Rests): Promise<TextList> {
   s.take(OPEN_LIST)
+  const start = s.at
+  let length = 0
   if (s.next === CLOSE_LIST) s.at++
   else
     do {
-      s.next
-      const start = s.at
-      s.skipValue()
-      read(bytes, start, s.at)
-      places.push(start, s.at)
-      if (s.at < turnEnd) continue
-      turnEnd = s.at + JSON_PARSED_PER_TURN
-      await nextTurn()
+      s.value()
+      length++
+      if (rests.areDue(s.at)) await rests.one(s.at)
     } while (s.take(COMMA, CLOSE_LIST) === COMMA)
-  const list = new TextList(bytes, places)
-  return places.length > 2 * LONG ? list : [...list]
+  return new TextList(bytes, start, length)
 }

@@ -1,6 +1,7 @@
 /** Reads definitions from text: strict JSON, or JSON as people write it. */
-import { JSON_PARSED_PER_TURN } from '../limits.ts'
-import { LENIENT_BYTES_MAX, readJson } from '../util/lenient-json.ts'
+import { JSON_PARSED_PER_TURN, LENIENT_BYTES_MAX } from '../limits.ts'
+import { readLenient } from '../util/lenient-json.ts'
+import { nextTurn } from '../util/timers.ts'
 import { parseJson } from './json.ts'
 import { readPieces } from './pieces.ts'
 
@@ -8,22 +9,19 @@ import { readPieces } from './pieces.ts'
 const MARK = Buffer.from('\uFEFF')
 
 /**
- * Reads definitions as people write them: see util/lenient-json.ts. In long ones, long lists stay text: see pieces.ts.
+ * Reads definitions as people write them: see util/lenient-json.ts. In long ones, lists stay text: see pieces.ts.
+ * @param lenientMax octets up to which they need not be strict JSON: they are read in one turn then
  * @throws SyntaxError, RangeError as parseJson
  */
-export async function readDefinitions(bytes: Buffer): Promise<unknown> {
+export async function readDefinitions(bytes: Buffer, lenientMax = LENIENT_BYTES_MAX): Promise<unknown> {
   const own = bytes.subarray(0, MARK.length).equals(MARK) ? bytes.subarray(MARK.length) : bytes
-  if (own.length > JSON_PARSED_PER_TURN)
-    try {
-      return await readPieces(own)
-    } catch (error) {
-      if (!(error instanceof SyntaxError) || own.length > LENIENT_BYTES_MAX) throw error
-    }
-  const plain = own.toString()
   try {
-    return parseJson(plain)
+    return own.length > JSON_PARSED_PER_TURN ? await readPieces(own) : parseJson(own.toString())
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    return parseJson(JSON.stringify(await readJson(plain)))
+    if (!(error instanceof SyntaxError) || own.length > lenientMax) throw error
   }
+  await nextTurn()
+  const read = await readLenient(own.toString())
+  await nextTurn()
+  return parseJson(JSON.stringify(read))
 }

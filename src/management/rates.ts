@@ -27,6 +27,18 @@ const PIECE = 500
 export class Rates {
   readonly node: ManagedNode
   private readonly series = new Map<object, Series>()
+  /**
+   * Objects whose numbers have all been 0 so far, with the time of the first reading in ms since 1970: they need no series,
+   * and there may be very many.
+   */
+  private idle = new Map<object, number>()
+  /** Replaces `idle` after the round, where that has objects that are gone. */
+  private stillIdle: Map<object, number> | undefined
+  /** Objects in `idle` that were seen in this round. */
+  private idleSeen = 0
+  /** When this round and the one before began, in ms since 1970. */
+  private began = 0
+  private beganBefore = 0
   /** The node has two subjects: its process, and its messages and clients. */
   private readonly process = {}
   private round = 0
@@ -85,28 +97,56 @@ export class Rates {
     const values = subject.read(owner)
     let series = this.series.get(key)
     if (series === undefined) {
-      series = new Series(subject, values, now)
+      if (allZero(values)) {
+        this.noteIdle(key, now)
+        return
+      }
+      series = this.begun(subject, key, values, now)
       this.series.set(key, series)
     } else series.update(values, now)
     series.round = this.round
   }
 
+  private noteIdle(key: object, now: number): void {
+    const since = this.idle.get(key)
+    this.idleSeen++
+    if (this.stillIdle !== undefined) this.stillIdle.set(key, since ?? now)
+    else if (since === undefined) this.idle.set(key, now)
+  }
+
+  /** The series of an object that has no other number than 0 for the first time. */
+  private begun<T>(subject: Subject<T>, key: object, values: number[], now: number): Series {
+    const since = this.idle.get(key)
+    if (since === undefined) return new Series(subject, values, now)
+    this.idle.delete(key)
+    const series = new Series(subject, new Array<number>(values.length).fill(0), since)
+    series.at = this.beganBefore
+    series.update(values, now)
+    return series
+  }
+
   private async sample(): Promise<void> {
     this.round++
+    this.beganBefore = this.began
+    this.began = this.node.clock.now()
+    this.stillIdle = this.idleSeen === this.idle.size ? undefined : new Map()
+    this.idleSeen = 0
     let count = 0
     for (const _ of this.readings()) {
       if (++count % PIECE === 0) await nextTurn()
       if (this.stopped) return
     }
+    if (this.stillIdle !== undefined) this.idle = this.stillIdle
     for (const [key, { round }] of this.series) if (round !== this.round) this.series.delete(key)
   }
 
   /** Discards the history. */
   reset(): void {
     this.series.clear()
+    this.idle.clear()
   }
 
-  /** undefined for an object that has not been read yet. */
+  /** undefined for an object that has not been read yet, or whose numbers have all been 0 so far. */
   of(key: object): Series | undefined {
     return this.series.get(key)
   }
@@ -125,9 +165,15 @@ export class Rates {
   /** The time since which no counter has changed, in RabbitMQ's format; null if one has, or there is no reading yet. */
   idleSince(key: object): string | null {
     const series = this.series.get(key)
-    if (series === undefined || series.changedAt === series.at) return null
-    return new Date(series.changedAt).toISOString().replace('Z', '+00:00')
+    const since = series === undefined ? this.idle.get(key) : series.changedAt
+    if (since === undefined || since === series?.at) return null
+    return new Date(since).toISOString().replace('Z', '+00:00')
   }
+}
+
+function allZero(values: readonly number[]): boolean {
+  for (const n of values) if (n !== 0) return false
+  return true
 }
 
 /** Each vhost with its connections. */

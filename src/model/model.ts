@@ -47,6 +47,8 @@ export interface ModelSettings {
   readonly passwordRule: PasswordRule | undefined
   /** What new passwords are kept as. */
   readonly passwordHashing: NewPasswordAlgorithm
+  /** Of a dry run. */
+  readonly rehearses?: boolean
 }
 
 /** Told of each vhost that did not come from the store. */
@@ -110,7 +112,8 @@ export class Model {
 
   /** Runs something on an empty model with the same settings that is thrown away. */
   async dryRun(action: (model: Model) => Promise<void>): Promise<void> {
-    const copy = new Model(new MemoryStorage(), this.settings, oneForAll(silent))
+    const settings = { ...this.settings, rehearses: true }
+    const copy = new Model(new MemoryStorage(), settings, oneForAll(silent))
     copy.broker.load()
     try {
       await action(copy)
@@ -145,6 +148,7 @@ function brokerSettings(settings: ModelSettings, loggers: Loggers): BrokerSettin
     relaxedQuorumChecks: settings.relaxedQuorumChecks,
     consumerTimeout: settings.consumerTimeout,
     limits: settings.modelLimits,
+    rehearses: settings.rehearses,
     policyWarning: (vhost, policy, reason) =>
       loggers.other.warn(
         { vhost, policy, reason },

@@ -78,6 +78,7 @@ export class FieldTable {
   }
 
   static of(entries: readonly FieldEntry[]): FieldTable {
+    if (entries.length === 0) return FieldTable.empty
     return new FieldTable(Buffer.concat(entries.map((e) => e.bytes)), entries)
   }
 
@@ -158,10 +159,9 @@ export function fieldsEqual(a: FieldValue | undefined, b: FieldValue | undefined
 
 function depthOf(values: readonly FieldValue[]): number {
   let depth = 0
-  for (const v of values) {
+  for (const v of values)
     if (v.type === 'F') depth = Math.max(depth, 1 + v.value.depth)
     else if (v.type === 'A') depth = Math.max(depth, 1 + depthOf(v.value))
-  }
   return depth
 }
 

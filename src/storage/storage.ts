@@ -43,6 +43,8 @@ export interface Storage {
   write(batch: readonly StorageWrite[]): Promise<void>
   /** Metadata whose key starts with the prefix, in the order of the keys. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
+  /** The logs that have segments; some of them may have none. */
+  logs(): Iterable<number>
   /** `state` is undefined if it is damaged. */
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }>
   /** The bytes are valid until the next step. */

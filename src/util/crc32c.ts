@@ -38,6 +38,18 @@ export function crc32c(b: Uint8Array, start = 0, end = b.length, before = 0): nu
   return ~c >>> 0
 }
 
+/** The checksum of the text in UTF-8: for short ones, which are made into octets only where they are not ASCII. */
+export function crc32cOfText(text: string): number {
+  const t = table
+  let c = ~0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return crc32c(Buffer.from(text))
+    c = (t[(c ^ code) & 255] as number) ^ (c >>> 8)
+  }
+  return ~c >>> 0
+}
+
 function crcOfWords(words: Int32Array, before: number): number {
   const t = table
   let c = before

@@ -1,10 +1,10 @@
 /** Reads hand-written JSON: with a byte order mark, comments, trailing commas or single quotes. */
 
 /**
- * The maximum size that is read leniently, in characters or octets: the lenient parser is slow, and larger texts are
- * generated.
+ * The maximum size of a file that is read leniently, in characters or octets: the lenient parser is slow, and larger texts
+ * are generated.
  */
-export const LENIENT_BYTES_MAX = 4 * 1024 * 1024
+export const LENIENT_FILE_BYTES_MAX = 4 * 1024 * 1024
 
 /** Tries strict JSON first, which is much faster. @throws SyntaxError with the position */
 export async function readJson(text: string): Promise<unknown> {
@@ -12,8 +12,13 @@ export async function readJson(text: string): Promise<unknown> {
   try {
     return JSON.parse(plain)
   } catch (error) {
-    if (plain.length > LENIENT_BYTES_MAX) throw error
+    if (plain.length > LENIENT_FILE_BYTES_MAX) throw error
   }
+  return await readLenient(plain)
+}
+
+/** @throws SyntaxError with the position */
+export async function readLenient(text: string): Promise<unknown> {
   const { default: JSON5 } = await import('json5')
-  return JSON5.parse(plain)
+  return JSON5.parse(text)
 }

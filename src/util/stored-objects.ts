@@ -110,10 +110,15 @@ export class StoredObjects {
   }
 }
 
+function asText(value: Uint8Array): string {
+  if (Buffer.isBuffer(value)) return value.toString()
+  return Buffer.from(value.buffer, value.byteOffset, value.length).toString()
+}
+
 /** Returns the error if it cannot be used. @throws StoreFailure */
 function attempt<T>(value: Uint8Array, use: (stored: T) => void): unknown {
   try {
-    use(JSON.parse(Buffer.from(value).toString()) as T)
+    use(JSON.parse(asText(value)) as T)
     return undefined
   } catch (error) {
     if (error instanceof StoreFailure) throw error

@@ -1,5 +1,5 @@
 /** Operations on very many objects: they take several turns, and a start goes on where the process ended. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
@@ -14,6 +14,7 @@ import { putVhost } from '../../src/operations/vhosts.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { collectGarbage, heapMemory } from '../../src/util/process-memory.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 const none = FieldTable.empty
@@ -71,6 +72,8 @@ function exchange(broker: Broker, vhost: Vhost, name: string, autoDelete: boolea
   const info = { name, type: 'fanout', durable: false, autoDelete, internal: false, arguments: none }
   return broker.createExchange(vhost, info)
 }
+
+const topicExchange = { type: 'topic', durable: false, autoDelete: false, internal: false, arguments: none }
 
 const OBJECTS = 3 * JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
 
@@ -201,6 +204,75 @@ describe('an exchange or queue with very many bindings', () => {
     expect(told).toBeLessThan(count)
     turns.all()
     expect(told).toBe(count)
+  })
+})
+
+describe('very many queues and bindings', () => {
+  /** Octets of the heap that each takes. */
+  const octetsEach = (count: number, make: () => unknown): number => {
+    collectGarbage()
+    const before = heapMemory().used
+    const kept = make()
+    collectGarbage()
+    const octets = (heapMemory().used - before) / count
+    expect(kept).toBeDefined()
+    return octets
+  }
+  const QUEUES = 10_000
+
+  it('take little memory each', async () => {
+    const { broker, vhost, commit } = start()
+    const make = () =>
+      Array.from({ length: QUEUES }, (_, i) => queue(broker, vhost, `queue-${i}`, none, true))
+    make().map((q) => vhost.removeQueue(q))
+    await commit.flush()
+    const queues: Queue[] = []
+    const each = octetsEach(QUEUES, () => {
+      queues.push(...make())
+      return commit.abandon()
+    })
+    expect(each).toBeLessThan(900)
+    const x = broker.createExchange(vhost, { ...topicExchange, name: 'x' })
+    const ofBinding = octetsEach(2 * QUEUES, () => {
+      for (let i = 0; i < 2 * QUEUES; i++)
+        vhost.bind(x, queues[i % QUEUES] as Queue, `orders.${i % 100}.${i}.*`, none)
+      return x
+    })
+    expect(ofBinding).toBeLessThan(500)
+  })
+
+  it('that never held a message leave nothing in the store but their names, which go with them', async () => {
+    const { broker, vhost, commit, storage } = start()
+    const q = queue(broker, vhost, 'q', none, true)
+    await commit.flush()
+    const writes = vi.spyOn(storage, 'write')
+    vhost.removeQueue(q)
+    await commit.flush()
+    expect(writes.mock.calls.flat(2)).toEqual([{ op: 'delete', key: expect.stringContaining('queue:') }])
+  })
+
+  it('are restored without a look into the logs of those that hold nothing', async () => {
+    const { broker, vhost, commit, storage } = start()
+    const [q] = ['q', 'r', 's'].map((name) => queue(broker, vhost, name, none, true))
+    const m = new InboundMessage()
+    encodeContent('', 'q', { deliveryMode: 2 }, Buffer.from('x'), m)
+    q?.publish(m)
+    await commit.flush()
+    const looks = vi.spyOn(storage, 'segments')
+    const later = start(storage)
+    expect(Array.from(later.vhost.queues.values(), (r) => r.counts.ready)).toEqual([1, 0, 0])
+    expect(looks.mock.calls.filter(([log]) => log > 0)).toEqual([[q?.log]])
+  })
+
+  it('with the same arguments share their settings and their table', () => {
+    const { broker, vhost } = start()
+    const args = (): FieldTable => FieldTable.from({ 'x-max-length': 5 })
+    const [a, b] = ['a', 'b'].map((name) => queue(broker, vhost, name, args())) as [Queue, Queue]
+    expect([a.arguments, a.settings]).toEqual([b.arguments, b.settings])
+    expect([a.arguments === b.arguments, a.settings === b.settings]).toEqual([true, true])
+    expect(queue(broker, vhost, 'c', FieldTable.from({ 'x-max-length': 6 })).settings.limit).not.toEqual(
+      a.settings.limit,
+    )
   })
 })
 

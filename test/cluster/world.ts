@@ -170,6 +170,7 @@ function ofProcess(store: MemoryReplicaStore, alive: () => boolean): ReplicaStor
       await store.write(batch)
     },
     scan: (prefix) => store.scan(prefix),
+    logs: () => store.logs(),
     segments: (log) => store.segments(log),
     records: (log, segment) => store.records(log, segment),
     record: (log, segment, index) => store.record(log, segment, index),

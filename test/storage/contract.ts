@@ -51,6 +51,7 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
       await s.write(writes)
       await s.close()
       s = await under.open()
+      expect([...new Set(s.logs())].sort()).toEqual([7, 8])
       expect([...s.segments(7)].map((e) => e.segment)).toEqual([1, 2, 300])
       expect(Array.from(s.records(7, 300), (r) => [r.index, ...r.bytes])).toEqual([
         [0, 44, 0],

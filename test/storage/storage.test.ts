@@ -41,6 +41,9 @@ class Failing implements Storage {
   scan(prefix: string) {
     return this.inner.scan(prefix)
   }
+  logs() {
+    return this.inner.logs()
+  }
   segments(log: number) {
     return this.inner.segments(log)
   }

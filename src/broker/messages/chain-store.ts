@@ -7,14 +7,25 @@ import type { Storage, StorageWrite } from '../../storage/storage.ts'
 import type { Segment } from './segment.ts'
 import { loadSegment, type SegmentRoom } from './segment-records.ts'
 
+/** In place of an empty list for each of very many queues. */
+const none: readonly never[] = []
+
+function added<T>(list: readonly T[], item: T): readonly T[] {
+  if (list === none) return [item]
+  ;(list as T[]).push(item)
+  return list
+}
+
 export abstract class ChainStore implements BatchSource {
   readonly id: number
   protected readonly commit: GroupCommit
   protected readonly storage: Storage
-  private waiting: Segment[] = []
-  private dropped: number[] = []
+  private waiting: readonly Segment[] = none
+  private dropped: readonly number[] = none
   private listed = false
   private destroyed = false
+  /** The store has, or is to get, something of it. */
+  protected used = false
 
   constructor(id: number, commit: GroupCommit, storage: Storage) {
     this.id = id
@@ -30,26 +41,27 @@ export abstract class ChainStore implements BatchSource {
 
   /** The segment is to be written with the next batch. */
   protected listForBatch(segment: Segment): void {
-    this.waiting.push(segment)
+    this.waiting = added(this.waiting, segment)
     this.list()
   }
 
   drop(segment: Segment): void {
     if (!this.has(segment) || this.destroyed) return
-    this.dropped.push(segment.number)
+    this.dropped = added(this.dropped, segment.number)
     this.list()
   }
 
   destroy(): void {
     this.destroyed = true
-    this.waiting = []
-    this.dropped = []
-    this.commit.write({ op: 'drop-log', log: this.id })
+    this.waiting = none
+    this.dropped = none
+    if (this.used) this.commit.write({ op: 'drop-log', log: this.id })
   }
 
   private list(): void {
     if (this.listed || this.destroyed) return
     this.listed = true
+    this.used = true
     this.commit.add(this)
   }
 
@@ -57,9 +69,9 @@ export abstract class ChainStore implements BatchSource {
     this.listed = false
     if (this.destroyed) return
     for (const segment of this.dropped) batch.push({ op: 'drop-segment', log: this.id, segment })
-    this.dropped = []
+    this.dropped = none
     const { waiting } = this
-    this.waiting = []
+    this.waiting = none
     this.write(waiting, batch)
   }
 

@@ -6,7 +6,7 @@
 import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
-import { RequeuedMessages } from './requeued.ts'
+import { noneRequeued, type RequeuedMessages } from './requeued.ts'
 import {
   SEGMENT_BYTES,
   SEGMENT_BYTES_FIRST,
@@ -24,7 +24,7 @@ const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
   private readonly segments: Segment[] = []
-  private readonly requeued: RequeuedMessages
+  private requeued: RequeuedMessages
   ready = 0
   unacked = 0
   /** Octets of the bodies of ready and of unacked messages. */
@@ -53,7 +53,7 @@ export class Chain implements MessageOrder, SegmentOwner {
    * @param byReturn requeued messages are delivered in the order of their return instead of at their original position
    */
   constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SpillStore, byReturn = false) {
-    this.requeued = new RequeuedMessages(byReturn)
+    this.requeued = noneRequeued(byReturn)
     this.log = log
     this.pager = pager
     this.openSpill = openSpill
@@ -229,7 +229,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.unackedBytes -= size
     this.ready++
     this.readyBytes += size
-    if (this.requeued.inOrderOfReturn || sequence < this.cursorSequence) this.requeued.add(sequence)
+    if (this.requeued.inOrderOfReturn || sequence < this.cursorSequence)
+      this.requeued = this.requeued.with(sequence)
     const at = segment.timeOf(index)
     const sooner = at !== 0 && (segment.earliest === 0 || at < segment.earliest)
     if (sooner) segment.earliest = at
@@ -391,8 +392,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     }
     this.segments.length = 0
     this.requeued.clear()
-    this.ready = this.unacked = this.readyBytes = this.unackedBytes = 0
-    this.cursorAt = this.cursorIndex = 0
+    this.ready = this.unacked = this.readyBytes = this.unackedBytes = this.cursorAt = this.cursorIndex = 0
     this.lastFound = undefined
     this.log?.destroy()
     this.spill?.destroy()

@@ -76,6 +76,13 @@ export class RequeuedMessages {
     return place !== undefined && (!this.inOrderOfReturn || place === this.left)
   }
 
+  /** With that number too; another object where this one is shared by the queues that have none. */
+  with(n: number): RequeuedMessages {
+    const own = this === inOrder || this === byReturn ? new RequeuedMessages(this.inOrderOfReturn) : this
+    own.add(n)
+    return own
+  }
+
   add(n: number): void {
     const list = this.numbers
     this.there?.set(n, this.left + list.length - this.head)
@@ -110,4 +117,12 @@ export class RequeuedMessages {
     this.left = 0
     this.there = undefined
   }
+}
+
+const inOrder = new RequeuedMessages(false)
+const byReturn = new RequeuedMessages(true)
+
+/** For the queues that have had none yet, of which there may be very many. */
+export function noneRequeued(inOrderOfReturn: boolean): RequeuedMessages {
+  return inOrderOfReturn ? byReturn : inOrder
 }

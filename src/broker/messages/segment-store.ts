@@ -82,6 +82,7 @@ export class SegmentStore extends ChainStore {
     /** How many messages the unreadable segments after the last readable one may hold. */
     let unknown = 0
     for (const { segment: number, state } of this.storage.segments(this.id)) {
+      this.used = true
       next.segment = number + 1
       let decoded: ReturnType<typeof decodeState>
       try {

@@ -22,11 +22,14 @@ export interface AsideEnvironment {
   parked(message: ParkedMessage, error: unknown): void
 }
 
-const none: ReadonlyMap<number, ParkedMessage> = new Map()
+/** As operators see them. */
+export type ParkedMessages = Iterable<ParkedMessage> & { readonly size: number }
 
-export class Aside {
+const none: ReadonlyMap<number, ParkedMessage> = new Map()
+export const nothingAside: ParkedMessages = new Set()
+
+export class Aside implements ParkedMessages {
   private readonly env: AsideEnvironment
-  /** Queues are many, and hardly one ever has any: sets are made when they are needed. */
   private messages: Map<number, ParkedMessage> | undefined
   /** Messages whose delivery has broken a connection, and those that have broken two. */
   private suspects: Set<number> | undefined

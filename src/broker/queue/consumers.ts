@@ -1,6 +1,8 @@
 // hot: per message
 /** The consumers of a queue in round-robin order. Knows credit, not messages. */
+import { CANCELLED_PER_STEP } from '../../limits.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
+import { inSteps, type Steps } from '../jobs.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { ConsumedQueue } from './queue.ts'
 
@@ -65,7 +67,7 @@ interface Place {
 /** Empty levels that may stay in the list, because consumers are parked and resumed often. */
 const EMPTY_LEVELS_KEPT = 8
 
-const nobody: ReadonlyMap<Consumer, unknown> = new Map()
+const none: ReadonlyMap<Consumer, unknown> = new Map()
 
 /** No operation but a walk over all takes longer for more consumers. */
 export class Consumers implements ConsumerRound {
@@ -82,7 +84,7 @@ export class Consumers implements ConsumerRound {
   }
 
   [Symbol.iterator](): Iterator<Consumer> {
-    return (this.all ?? nobody).keys()
+    return (this.all ?? none).keys()
   }
 
   get hasExclusive(): boolean {
@@ -170,6 +172,17 @@ export class Consumers implements ConsumerRound {
     return undefined
   }
 }
+
+/** Removes each and tells it. */
+export function cancelling(round: ConsumerRound): Steps {
+  return inSteps(round, CANCELLED_PER_STEP, (c) => {
+    round.remove(c)
+    c.cancelled()
+  })
+}
+
+/** For all queues that have had no consumer yet. */
+export const nobody: ConsumerRound = new Consumers()
 
 /** Removes it from the circle; if it was next, its neighbour is. */
 function leave(place: Place): void {

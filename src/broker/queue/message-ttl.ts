@@ -4,8 +4,6 @@ import type { ExpiringMessages, OrderHead } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
 
 export class MessageTtl {
-  /** x-message-ttl in ms; -1 = none. */
-  queueTtl: number
   /** Set once a message with a deadline was published; before that nothing is checked. */
   active = false
   private readonly clock: Clock
@@ -14,15 +12,17 @@ export class MessageTtl {
   private timerAt = 0
 
   /** @param queue is woken when its head may have expired */
-  constructor(queueTtl: number, clock: Clock, queue: { wake(): void }) {
-    this.queueTtl = queueTtl
+  constructor(clock: Clock, queue: { wake(): void }) {
     this.clock = clock
     this.queue = queue
   }
 
-  /** When a message published now expires, in ms since 1970; 0 = never. `ttl` is the message's own, -1 = none. */
-  deadline(ttl: number, now: number): number {
-    const shorter = ttl < 0 ? this.queueTtl : this.queueTtl < 0 ? ttl : Math.min(ttl, this.queueTtl)
+  /**
+   * When a message published now expires, in ms since 1970; 0 = never. `ttl` is the message's own, `queueTtl` that of the
+   * queue, both in ms; -1 = none.
+   */
+  deadline(ttl: number, queueTtl: number, now: number): number {
+    const shorter = ttl < 0 ? queueTtl : queueTtl < 0 ? ttl : Math.min(ttl, queueTtl)
     if (shorter < 0) return 0
     this.active = true
     return now + shorter

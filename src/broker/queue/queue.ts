@@ -8,7 +8,7 @@ import type { Browsed } from '../messages/order.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { Holding } from '../messages/segments.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import type { Aside, ParkedMessage } from './aside.ts'
+import type { ParkedMessages } from './aside.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
@@ -98,8 +98,6 @@ export interface ConsumedQueue extends QueueInfo, Owner {
   readonly hasExclusiveConsumer: boolean
   /** Deliveries may differ from the published message; see `asDelivered`. */
   readonly rewritesOnDelivery: boolean
-  /** Parked messages. */
-  readonly aside: Aside
   /** The message as it is delivered; undefined if it is unchanged. */
   asDelivered(d: Delivery): InboundMessage | undefined
   consume(c: Consumer): void
@@ -121,6 +119,8 @@ export interface ConsumedQueue extends QueueInfo, Owner {
    * @param during the operation that failed
    */
   setAside(sequence: number, during: string, error: unknown): void
+  /** The delivery of that message broke a connection, which is about to return it. */
+  broke(sequence: number): void
 }
 
 /** A queue as operators see it, read-only. */
@@ -142,7 +142,8 @@ export interface InspectedQueue extends QueueInfo {
   /** With x-single-active-consumer, the active one. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
-  readonly aside: Iterable<ParkedMessage> & { readonly size: number }
+  /** Parked messages. */
+  readonly aside: ParkedMessages
   /**
    * Iterates over all messages after number `after`, ready and unacked. The queue must not change between two steps.
    */
@@ -171,7 +172,6 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   readonly name: string
   readonly settings: QueueSettings
   readonly deleted: boolean
-  readonly aside: Aside
   /** Makes what was set aside ready again, or the message of that number; returns how many there were. */
   releaseParked(only?: number): number
   /** Takes a ready message out of the queue, for good. */

@@ -76,8 +76,8 @@ export class Requeues {
   }
 
   /** Messages that were waiting when the process ended continue to wait. */
-  restore(): void {
-    for (const { number: sequence, until } of this.order.takeWaiting()) this.wait(sequence, until)
+  restore(waiting: readonly { readonly number: number; readonly until: number }[]): void {
+    for (const { number: sequence, until } of waiting) this.wait(sequence, until)
   }
 
   /** Returns to its position. */

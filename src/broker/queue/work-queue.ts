@@ -4,36 +4,25 @@
  * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
 
-import { CANCELLED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
-import { inSteps, type Steps } from '../jobs.ts'
+import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import { Aside } from './aside.ts'
-import { type Consumer, type ConsumerRound, Consumers } from './consumers.ts'
-import { DeadLetterOutbox } from './dead-letter-outbox.ts'
+import { nothingAside, type ParkedMessages } from './aside.ts'
+import { type Consumer, type ConsumerRound, Consumers, cancelling, nobody } from './consumers.ts'
 import { countedMessage } from './delivery-limit.ts'
-import { Discards } from './discards.ts'
+import { Detours } from './detours.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
-import {
-  type Delivery,
-  PUBLISH_DURABLE,
-  PUBLISH_REFUSED,
-  PUBLISH_STORED,
-  type Queue,
-  type QueueInfo,
-  type QueueSettings,
-  type Settlement,
-} from './queue.ts'
+import type { Delivery, Queue, QueueInfo, QueueSettings, Settlement } from './queue.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
-import { Requeues } from './requeues.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 export class WorkQueue implements Queue {
@@ -45,26 +34,24 @@ export class WorkQueue implements Queue {
   readonly arguments: FieldTable
   settings: QueueSettings
   policies: AppliedPolicies
-  /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
   readonly log: number | undefined
   readonly counters = new QueueCounters()
-  readonly aside: Aside
   deleted = false
   routeStamp = 0
   rewritesOnDelivery = false
   private readonly env: QueueEnvironment
   private readonly order: MessageOrder
-  private readonly consumers: ConsumerRound
-  private readonly ttl: MessageTtl
-  private readonly outbox: DeadLetterOutbox
-  private readonly requeues: Requeues
+  /** `nobody` until there is one: there may be very many queues without any. */
+  private consumers: ConsumerRound
+  /** Made with the first message that has a deadline. */
+  private ttl: MessageTtl | undefined
+  private taken: Detours | undefined
   private readonly deduplication: Deduplication | undefined
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private awake = false
   private holds = 0
-  private readonly discards: Discards
   /** The last turn in which the arrival time was recorded. */
   private arrivalTurn = 0
 
@@ -91,13 +78,22 @@ export class WorkQueue implements Queue {
     this.order = contents.order
     this.consumers = settings.singleActiveConsumer
       ? new SingleActiveConsumer(info.kind.activeConsumerYields)
-      : new Consumers()
-    this.ttl = new MessageTtl(settings.messageTtl, env, this)
-    this.aside = new Aside(env)
-    this.outbox = new DeadLetterOutbox(this, contents.order, env, this.aside)
-    this.discards = new Discards(env.turn, this, contents.order, this.outbox)
-    this.requeues = new Requeues(this, contents.order, this.outbox, this.aside, env)
+      : nobody
     this.apply(settings)
+  }
+
+  private get detours(): Detours {
+    this.taken ??= new Detours(this, this.order, this.env)
+    return this.taken
+  }
+
+  private get deadlines(): MessageTtl {
+    this.ttl ??= new MessageTtl(this.env, this)
+    return this.ttl
+  }
+
+  get aside(): ParkedMessages {
+    return this.taken?.aside ?? nothingAside
   }
 
   configure(policies: AppliedPolicies, settings: QueueSettings): void {
@@ -116,21 +112,22 @@ export class WorkQueue implements Queue {
           : new QueueExpiry(settings.expires, this.env, this.consumers.size, () => this.env.remove(this))
     }
     this.settings = settings
-    this.ttl.queueTtl = settings.messageTtl
     this.limit = settings.limit
     this.rewritesOnDelivery = settings.deliveryLimit >= 0 || settings.retry !== undefined
   }
 
   restore(): void {
     const ready = this.order.restore()
-    this.requeues.restore()
+    const waiting = this.order.takeWaiting()
+    if (waiting.length > 0) this.detours.requeues.restore(waiting)
+    if (ready === 0) return
     // Any of them may have a deadline: checking the head will tell.
-    this.ttl.active = ready > 0
-    if (ready > 0) this.wake()
+    this.deadlines.active = true
+    this.wake()
   }
 
   get counts(): { ready: number; unacked: number; consumers: number } {
-    const hidden = this.requeues.size + this.outbox.size + this.aside.size
+    const hidden = this.taken === undefined ? 0 : this.taken.hidden
     return {
       ready: this.order.ready,
       unacked: this.order.unacked - hidden,
@@ -158,8 +155,9 @@ export class WorkQueue implements Queue {
       if (!this.deduplication.isFirst(m, this.env.turn.now(), admits)) return PUBLISH_STORED
     }
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
-    const ttl = this.ttl
-    const deadline = m.ttl < 0 && ttl.queueTtl < 0 ? 0 : ttl.deadline(m.ttl, this.env.turn.now())
+    const { messageTtl } = this.settings
+    const deadline =
+      m.ttl < 0 && messageTtl < 0 ? 0 : this.deadlines.deadline(m.ttl, messageTtl, this.env.turn.now())
     if (this.arrivalTurn !== this.env.turn.number) this.noteArrival()
     this.order.append(m, deadline)
     this.counters.published++
@@ -177,17 +175,14 @@ export class WorkQueue implements Queue {
   private hasRoom(limit: LengthLimit, m: InboundMessage): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.pump()
-    return !limit.wouldExceed(this.order, m.bodySize) || this.canHandOver()
+    if (!limit.wouldExceed(this.order, m.bodySize)) return true
+    // A consumer would get the message at once.
+    return this.order.ready === 0 && this.consumers.next() !== undefined
   }
 
   private refuse(limit: LengthLimit, m: InboundMessage): number {
-    if (limit.overflow === 'reject-publish-dlx') this.outbox.refused(m)
+    if (limit.overflow === 'reject-publish-dlx') this.detours.outbox.refused(m)
     return PUBLISH_REFUSED
-  }
-
-  /** A consumer would get the message at once. */
-  private canHandOver(): boolean {
-    return this.order.ready === 0 && this.consumers.next() !== undefined
   }
 
   wake(): void {
@@ -206,14 +201,17 @@ export class WorkQueue implements Queue {
     if (this.deleted) return
     if (this.consumers.size > 0 && this.holds === 0) this.handOut()
     const { ttl, order } = this
-    if (ttl.active) ttl.dropHeads(order, this.env.turn.now(), () => this.discards.head('expired'))
-    if (this.settings.expireAnywhere) ttl.takeAll(order, this.env.turn.now(), this.discards)
+    if (ttl?.active === true)
+      ttl.dropHeads(order, this.env.turn.now(), () => this.detours.discards.head('expired'))
+    if (this.settings.expireAnywhere)
+      this.deadlines.takeAll(order, this.env.turn.now(), this.detours.discards)
     this.dropExcess()
   }
 
   private dropExcess(): void {
     const { limit, order } = this
-    if (limit !== undefined) while (limit.exceeded(order) && order.head() && this.discards.head('maxlen'));
+    if (limit === undefined) return
+    while (limit.exceeded(order) && order.head() && this.detours.discards.head('maxlen'));
   }
 
   /** What is too much then goes before consumers get anything, as in RabbitMQ. */
@@ -226,8 +224,8 @@ export class WorkQueue implements Queue {
     const { order, consumers, counters, ttl } = this
     while (order.ready > 0) {
       if (!order.head()) return
-      if (ttl.active && ttl.headExpired(order, this.env.turn.now())) {
-        if (!this.discards.head('expired')) return
+      if (ttl?.active === true && ttl.headExpired(order, this.env.turn.now())) {
+        if (!this.detours.discards.head('expired')) return
         continue
       }
       const c = consumers.next()
@@ -259,17 +257,22 @@ export class WorkQueue implements Queue {
 
   setAside(sequence: number, during: string, error: unknown): void {
     this.order.take(sequence)
-    this.aside.park(sequence, during, error)
+    this.detours.aside.park(sequence, during, error)
   }
 
   releaseParked(only?: number): number {
-    const numbers = this.aside.release(only)
+    const numbers = this.taken?.aside.release(only) ?? []
     for (const n of numbers) this.order.requeue(n)
     this.wake()
     return numbers.length
   }
 
+  broke(sequence: number): void {
+    this.detours.aside.broke(sequence)
+  }
+
   consume(c: Consumer): void {
+    if (this.consumers === nobody) this.consumers = new Consumers()
     this.consumers.add(c)
     this.expiry?.used(this.consumers.size)
     this.wake()
@@ -313,7 +316,7 @@ export class WorkQueue implements Queue {
     this.expiry?.used(this.consumers.size)
     this.pump()
     // An expired message that is still at the head does not count.
-    if (!this.order.head() || this.ttl.headExpired(this.order, this.env.turn.now())) {
+    if (!this.order.head() || this.ttl?.headExpired(this.order, this.env.turn.now())) {
       this.counters.gotEmpty++
       return undefined
     }
@@ -335,8 +338,8 @@ export class WorkQueue implements Queue {
     if (how === 'ack') {
       this.counters.acknowledged++
       this.order.settle(sequence)
-    } else if (how === 'reject') this.outbox.die(sequence, 'rejected')
-    else this.requeues.requeue(sequence, how)
+    } else if (how === 'reject') this.detours.outbox.die(sequence, 'rejected')
+    else this.detours.requeues.requeue(sequence, how)
   }
 
   asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
@@ -375,18 +378,14 @@ export class WorkQueue implements Queue {
   }
 
   tellingConsumers(): Steps {
-    return inSteps(this.consumers, CANCELLED_PER_STEP, (c) => {
-      this.consumers.remove(c)
-      c.cancelled()
-    })
+    return cancelling(this.consumers)
   }
 
   /** No more timers; the messages stay where they are. */
   stop(): void {
-    this.ttl.stop()
+    this.ttl?.stop()
     this.expiry?.stop()
-    this.requeues.stop()
-    this.outbox.stop()
+    this.taken?.stop()
   }
 
   /** @throws AmqpError 406 if a condition of queue.delete is not met */

@@ -36,7 +36,7 @@ export function* contentsOf<T extends { done(): void }>(d: Databases<T>): Iterab
   const skipped = (log: number): boolean => log >= SPILL_LOGS_FROM || d.gone.has(log)
   try {
     for (const { key, value } of d.meta.getRange(range)) {
-      const whole = d.skips(key) ? undefined : unsealed(Buffer.from(key), value)
+      const whole = d.skips(key) ? undefined : unsealed(key, value)
       if (whole !== undefined) yield { op: 'put', key, value: own(whole) }
       check()
     }

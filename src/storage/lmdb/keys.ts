@@ -3,7 +3,7 @@
  * order. A checksum (CRC-32C) covers key and value. For a record it is the last part of the key, so that the value need
  * not be copied; for a state and for metadata it follows the value.
  */
-import { crc32c } from '../../util/crc32c.ts'
+import { crc32c, crc32cOfText } from '../../util/crc32c.ts'
 
 const SEGMENT_KEY_BYTES = 8
 const RECORD_KEY_BYTES = 12
@@ -64,10 +64,11 @@ export function sealed(key: Uint8Array, value: Uint8Array): Buffer {
 }
 
 /** The value without its checksum; undefined if it does not match. */
-export function unsealed(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
+export function unsealed(key: Uint8Array | string, stored: Uint8Array): Buffer | undefined {
   const all = asBuffer(stored)
   const end = all.length - CRC_BYTES
-  if (end < 0 || all.readUInt32BE(end) !== crc32c(all, 0, end, crc32c(key))) return undefined
+  const ofKey = typeof key === 'string' ? crc32cOfText(key) : crc32c(key)
+  if (end < 0 || all.readUInt32BE(end) !== crc32c(all, 0, end, ofKey)) return undefined
   return all.subarray(0, end)
 }
 

@@ -29,7 +29,7 @@ import {
   unsealed,
 } from './keys.ts'
 import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
-import { removeKeys, watch } from './parts.ts'
+import { logsIn, removeKeys, watch } from './parts.ts'
 import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { checkNames, toStorageError, unreadable } from './unreadable.ts'
@@ -115,8 +115,7 @@ export class LmdbStorage implements Storage {
   checkAll(): { values: number; segments: number; records: number; unchecked: number } {
     const counts = { values: 0, segments: 0, records: 0, unchecked: 0 }
     for (const _ of this.scan('')) counts.values++
-    for (let log = this.firstLog(0); log !== undefined; log = this.firstLog(log + 1))
-      for (const _ of this.segments(log)) counts.segments++
+    for (const log of this.logs()) for (const _ of this.segments(log)) counts.segments++
     for (const key of this.recordBytes.getKeys({})) {
       const own = Buffer.from(key)
       if (this.wholeRecord(own, own.readUInt32BE(8)) !== undefined) counts.records++
@@ -278,8 +277,7 @@ export class LmdbStorage implements Storage {
         this.dropLog(w.log)
         break
       case 'drop-logs':
-        for (let log = this.firstLog(w.from); log !== undefined; log = this.firstLog(log + 1))
-          this.dropLog(log)
+        for (const log of [...logsIn(this.segmentStates, w.from)]) this.dropLog(log)
         break
       default: {
         const never: never = w
@@ -304,10 +302,6 @@ export class LmdbStorage implements Storage {
     watch(this.meta.put(key, sealed(Buffer.from(key), Buffer.alloc(0))))
   }
 
-  private firstLog(from: number): number | undefined {
-    return [...this.segmentStates.getKeys({ start: segmentKey(from, 0), limit: 1 })][0]?.readUInt32BE(0)
-  }
-
   /** Removes some records of a dropped log, and the mark with the last ones. */
   private sweep(): void {
     let left = SWEEP_LOGS
@@ -325,10 +319,14 @@ export class LmdbStorage implements Storage {
   *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
     for (const { key, value } of this.meta.getRange({ start: prefix })) {
       if (!key.startsWith(prefix)) return
-      const whole = key === FORMAT_KEY ? value : unsealed(Buffer.from(key), value)
+      const whole = key === FORMAT_KEY ? value : unsealed(key, value)
       if (whole === undefined) this.damage.found({ kind: 'metadata', key }, value)
       else yield { key, value: whole }
     }
+  }
+
+  logs(): Iterable<number> {
+    return logsIn(this.segmentStates, 0)
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {

@@ -1,16 +1,28 @@
-/** Writes of a batch, whose failure the batch reports. */
-import type { KeyRange } from './keys.ts'
+/** Writes of a batch, whose failure the batch reports; and what the keys of a database tell. */
+import { type KeyRange, segmentRange } from './keys.ts'
 
 interface Keyed {
   getKeys(range: KeyRange): Iterable<Buffer>
   remove(key: Buffer): Promise<boolean>
 }
 
+const LOG_MAX = 0xffff_ffff
+
 /** Removes all keys in a range; returns how many. */
 export function removeKeys(db: Keyed, range: KeyRange): number {
   const keys = Array.from(db.getKeys(range), (key) => Buffer.from(key))
   for (const key of keys) watch(db.remove(key))
   return keys.length
+}
+
+/** The logs from that number on that have segments. */
+export function* logsIn(segments: Pick<Keyed, 'getKeys'>, from: number): Iterable<number> {
+  let last: number | undefined
+  for (const key of segments.getKeys({ start: segmentRange(from).start, end: segmentRange(LOG_MAX).end })) {
+    const log = key.readUInt32BE(0)
+    if (log !== last) yield log
+    last = log
+  }
 }
 
 /** Failures are reported by the batch as a whole, not by the promises of its writes. */

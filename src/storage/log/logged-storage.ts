@@ -157,6 +157,10 @@ export class LoggedStorage implements Storage {
     return this.overlay.scan(prefix)
   }
 
+  logs(): Iterable<number> {
+    return this.overlay.logs()
+  }
+
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {
     return this.overlay.segments(log)
   }

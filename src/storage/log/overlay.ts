@@ -2,7 +2,7 @@
 import type { Storage } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 
-type Reads = Pick<Storage, 'scan' | 'segments' | 'records' | 'record'>
+type Reads = Pick<Storage, 'scan' | 'logs' | 'segments' | 'records' | 'record'>
 type Layers = readonly PendingWrites[]
 
 /** What is pending for a segment, merged from all layers. */
@@ -69,12 +69,24 @@ export class Overlay implements Reads {
     this.layers = layers
   }
 
-  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+  scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
     const over = new Map<string, Uint8Array | undefined>()
     for (const layer of this.layers())
       for (const [key, value] of layer.values) if (key.startsWith(prefix)) over.set(key, value)
+    return over.size === 0 ? this.store.scan(prefix) : this.scanBoth(prefix, over)
+  }
+
+  private *scanBoth(
+    prefix: string,
+    over: ReadonlyMap<string, Uint8Array | undefined>,
+  ): Iterable<{ key: string; value: Uint8Array }> {
     const under = pairs(this.store.scan(prefix), (e) => [e.key, e.value] as const)
     for (const [key, value] of merge(under, over)) yield { key, value }
+  }
+
+  *logs(): Iterable<number> {
+    for (const layer of this.layers()) yield* layer.changedLogs
+    yield* this.store.logs()
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {

@@ -131,6 +131,10 @@ export class PendingWrites {
     return this.logs.get(log)?.dropped === true || (this.dropsFrom !== undefined && log >= this.dropsFrom)
   }
 
+  get changedLogs(): Iterable<number> {
+    return this.logs.keys()
+  }
+
   segmentsOf(log: number): ReadonlyMap<number, PendingSegment> | undefined {
     return this.logs.get(log)?.segments
   }

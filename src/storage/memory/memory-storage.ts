@@ -9,7 +9,7 @@ interface StoredSegment {
 export class MemoryStorage implements Storage {
   readonly keeps: boolean
   private readonly metadata = new Map<string, Uint8Array>()
-  private readonly logs = new Map<number, Map<number, StoredSegment>>()
+  private readonly byLog = new Map<number, Map<number, StoredSegment>>()
 
   constructor(options: { keeps: boolean } = { keeps: false }) {
     this.keeps = options.keeps
@@ -34,19 +34,19 @@ export class MemoryStorage implements Storage {
         this.segment(w.log, w.segment).state = new Uint8Array(w.state)
         break
       case 'drop-record':
-        this.logs.get(w.log)?.get(w.segment)?.records.delete(w.index)
+        this.byLog.get(w.log)?.get(w.segment)?.records.delete(w.index)
         break
       case 'drop-segment':
-        this.logs.get(w.log)?.delete(w.segment)
+        this.byLog.get(w.log)?.delete(w.segment)
         break
       case 'clear-segment':
-        this.logs.get(w.log)?.get(w.segment)?.records.clear()
+        this.byLog.get(w.log)?.get(w.segment)?.records.clear()
         break
       case 'drop-log':
-        this.logs.delete(w.log)
+        this.byLog.delete(w.log)
         break
       case 'drop-logs':
-        for (const log of [...this.logs.keys()]) if (log >= w.from) this.logs.delete(log)
+        for (const log of [...this.byLog.keys()]) if (log >= w.from) this.byLog.delete(log)
         break
       default: {
         const never: never = w
@@ -56,10 +56,10 @@ export class MemoryStorage implements Storage {
   }
 
   private segment(log: number, segment: number): StoredSegment {
-    let segments = this.logs.get(log)
+    let segments = this.byLog.get(log)
     if (segments === undefined) {
       segments = new Map()
-      this.logs.set(log, segments)
+      this.byLog.set(log, segments)
     }
     let found = segments.get(segment)
     if (found === undefined) {
@@ -74,27 +74,31 @@ export class MemoryStorage implements Storage {
       if (key.startsWith(prefix)) yield { key, value: this.metadata.get(key) as Uint8Array }
   }
 
+  logs(): Iterable<number> {
+    return this.byLog.keys()
+  }
+
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
-    const segments = this.logs.get(log) ?? new Map<number, StoredSegment>()
+    const segments = this.byLog.get(log) ?? new Map<number, StoredSegment>()
     for (const segment of [...segments.keys()].sort((a, b) => a - b))
       yield { segment, state: (segments.get(segment) as StoredSegment).state }
   }
 
   *records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }> {
-    const records = this.logs.get(log)?.get(segment)?.records ?? new Map<number, Uint8Array>()
+    const records = this.byLog.get(log)?.get(segment)?.records ?? new Map<number, Uint8Array>()
     for (const index of [...records.keys()].sort((a, b) => a - b))
       yield { index, bytes: records.get(index) as Uint8Array }
   }
 
   record(log: number, segment: number, index: number): Uint8Array | undefined {
-    return this.logs.get(log)?.get(segment)?.records.get(index)
+    return this.byLog.get(log)?.get(segment)?.records.get(index)
   }
 
   /** The current contents as writes that recreate them in an empty store. @param wanted which logs */
   protected everything(wanted: (log: number) => boolean): IterableIterator<StorageWrite> {
     const writes: StorageWrite[] = []
     for (const [key, value] of this.metadata) writes.push({ op: 'put', key, value })
-    for (const [log, segments] of this.logs) {
+    for (const [log, segments] of this.byLog) {
       if (!wanted(log)) continue
       for (const [segment, { state, records }] of segments) {
         writes.push({ op: 'segment', log, segment, state })

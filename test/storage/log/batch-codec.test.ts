@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BatchEncoder, BatchError, decodeBatch } from '../../../src/storage/log/batch-codec.ts'
 import type { StorageWrite } from '../../../src/storage/storage.ts'
-import { crc32c } from '../../../src/util/crc32c.ts'
+import { crc32c, crc32cOfText } from '../../../src/util/crc32c.ts'
 
 const u32 = fc.nat({ max: 0xffff_ffff })
 const place = { log: u32, segment: u32 }
@@ -24,6 +24,11 @@ const write: fc.Arbitrary<StorageWrite> = fc.oneof(
 const batch = fc.array(write, { maxLength: 12 })
 
 describe('CRC-32C', () => {
+  it('of a text is that of its octets', () => {
+    const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }))
+    fc.assert(fc.property(texts, (s) => crc32cOfText(s) === crc32c(Buffer.from(s))))
+  })
+
   it('is that of RFC 3720, from any place, in one go or in pieces', () => {
     const text = (s: string): Buffer => Buffer.from(s)
     expect(crc32c(text('123456789'))).toBe(0xe3069283)

@@ -123,6 +123,10 @@ export class StreamQueue implements Queue {
     return this.log === undefined ? PUBLISH_STORED : PUBLISH_DURABLE
   }
 
+  broke(offset: number): void {
+    this.aside.broke(offset)
+  }
+
   consume(c: Consumer): void {
     const now = this.env.turn.now()
     this.messages.retain(now)
