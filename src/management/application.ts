@@ -262,7 +262,7 @@ export class Application {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users, oauth, name, password, address, wait).catch((error) => {
+      user = await passwordLogin(users(), oauth, name, password, address, wait).catch((error) => {
         if (!(error instanceof AmqpError)) throw error
         this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
         throw new HttpError(503, 'busy', error.message)
@@ -278,12 +278,12 @@ export class Application {
   }
 
   /** A node without a broker uses the users in its store. @throws HttpError 503 */
-  private loginParts(now: number): { users: Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
-    const { active, cluster } = this.node
+  private loginParts(now: number): { users: () => Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
+    const { active, cluster, oauth } = this.node
     if (active === undefined && cluster !== undefined)
-      return { users: this.standbyUsers.read(cluster, now), throttle: this.throttle, oauth: undefined }
+      return { users: () => this.standbyUsers.read(cluster, now), throttle: this.throttle, oauth }
     const { model, server } = activeOn(this.node)
-    return { users: model.users, throttle: server.throttle, oauth: server.login.oauth }
+    return { users: () => model.users, throttle: server.throttle, oauth }
   }
 }
 

@@ -8,6 +8,7 @@ import type { NodeLimits } from '../connection/admission.ts'
 import type { Listeners } from '../connection/listeners.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
+import type { OAuth } from '../security/oauth.ts'
 import type { Shovels } from '../shovel/shovels.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Listening } from '../util/listening.ts'
@@ -60,6 +61,8 @@ export interface ManagedNode {
   readonly listening: readonly Listening[]
   /** The active broker; undefined if there is none at the moment. */
   readonly active: ManagedBroker | undefined
+  /** Verifies tokens; undefined if they are not configured. */
+  readonly oauth: OAuth | undefined
   /** The cluster that the node belongs to. */
   readonly cluster: ClusterView | undefined
   /** Stops the process; undefined if the process belongs to another program. */

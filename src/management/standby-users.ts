@@ -3,6 +3,7 @@ import { UserStore } from '../security/user-store.ts'
 import { Users } from '../security/users.ts'
 import { StoredObjects } from '../util/stored-objects.ts'
 import type { ClusterView } from './cluster-view.ts'
+import { HttpError } from './http.ts'
 
 /** How long they are cached, in ms. */
 const FRESH_MS = 2000
@@ -18,12 +19,15 @@ export class StandbyUsers {
     this.loopbackUsers = loopbackUsers
   }
 
+  /** @throws HttpError 503 while there is nothing in the store that says whether a login is right */
   read(cluster: ClusterView, now: number): Users {
     if (this.users !== undefined && now - this.readAt < FRESH_MS) return this.users
     const objects = new StoredObjects(cluster, nowhere, () => {})
     const store = new UserStore(objects, nowhere)
     const known = new Users(store, this.loopbackUsers)
     known.restore(store.load())
+    if (known.size === 0)
+      throw new HttpError(503, 'service_unavailable', 'this node does not have the data of the cluster yet')
     this.users = known
     this.readAt = now
     return known

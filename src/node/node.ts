@@ -47,8 +47,8 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   listeningAt = 0
   shutDown: (() => void) | undefined
   process: OwnProcess | undefined
+  readonly oauth: OAuth | undefined
   private readonly membership: Membership
-  private readonly oauth: OAuth | undefined
   private readonly endpoints: Endpoints
   private releasePasswords: (() => Promise<void>) | undefined
   private closing: Promise<void> | undefined

@@ -149,3 +149,24 @@ describe('users and virtual hosts', () => {
     await until(async () => !(await exists('vhosts/orders')))
   })
 })
+
+describe('who may not', () => {
+  it.each([
+    ['management', '#/users', 'Add a user', /Not administrator user/],
+    ['policymaker', '#/users', 'Add a user', /Not administrator user/],
+    ['management', '#/policies', 'Add a policy', /policies/],
+    ['management', '#/vhosts', 'Add a virtual host', /virtual host/],
+    ['policymaker', '#/shovels', 'Add a shovel', /./],
+  ])('%s, sees at %s no form “%s” that would be refused', async (tag, hash, form, said) => {
+    const name = fresh('may-not')
+    await web.http.put(`users/${name}`, { password: name, tags: tag })
+    await web.http.put(`permissions/%2F/${name}`, { configure: '.*', write: '.*', read: '.*' })
+    const v = await open(hash, name)
+    await v.page.locator('main .failure, main .grid, main .empty').getByText(said).first().waitFor()
+    const refused = await v.page.locator('main .failure').count()
+    const forms = await v.page.getByRole('heading', { name: form }).count()
+    // A policymaker may set shovels where they may see them.
+    expect([refused > 0 && forms > 0, forms > 0 && tag === 'management']).toEqual([false, false])
+    await web.http.delete(`users/${name}`)
+  })
+})

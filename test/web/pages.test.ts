@@ -1,9 +1,10 @@
 /** Each page and each of its actions, and what they say to those who may not. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createBroker } from '../../src/index.ts'
 import { useViews, useWeb, type View } from '../support/browser.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
@@ -85,7 +86,15 @@ describe('the pages', () => {
   })
 
   it('show charts of all kinds on the overview', async () => {
-    const v = await open('#/?range=60')
+    const dataDir = mkdtempSync(join(tmpdir(), 'leveret-charts-'))
+    const broker = await createBroker({ port: 0, managementPort: 0, dataDir })
+    onTestFinished(() => broker.close())
+    const base = `http://127.0.0.1:${broker.managementPort}`
+    const v = views.keep(await web.view({ base }))
+    await v.page.goto(`${base}/#/?range=60`)
+    await v.fill('User', 'guest')
+    await v.fill('Password', 'guest')
+    await v.click('button', 'Log in')
     for (const title of [
       'Messages a second',
       'Queued messages',
@@ -100,6 +109,12 @@ describe('the pages', () => {
       await v.page.locator('.line').first().waitFor({ state: 'attached' })
     }
     expect(v.page.url()).toContain('range=86400')
+  })
+
+  it('show no free disk where nothing is on a disk', async () => {
+    const v = await open('#/')
+    await v.page.locator('.chart-title', { hasText: 'Memory' }).waitFor()
+    expect(await v.page.locator('.chart-title', { hasText: 'Free disk' }).count()).toBe(0)
   })
 })
 

@@ -1,8 +1,7 @@
-/** Hostile names, themes, small screens, keyboards, lost brokers, hidden tabs, ten thousand queues. */
+/** Hostile names, themes, small screens. */
 import type { Page } from 'playwright-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { useViews, useWeb } from '../support/browser.ts'
-import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 
 const web = useWeb()
@@ -255,59 +254,5 @@ describe('names of 255 characters', () => {
     }
     await web.http.delete(`users/${long}`)
     await web.http.delete(`vhosts/${long}`)
-  })
-})
-
-describe('a keyboard', () => {
-  it('is enough: to log in, to go to a queue, to purge it, to leave a question', async () => {
-    const q = fresh('keys')
-    await web.http.put(`queues/%2F/${q}`)
-    const v = await web.view()
-    views.keep(v)
-    await v.page.goto(`${web.base}/#/queues?q=${q}`)
-    await v.page.getByLabel('User').waitFor()
-    await v.page.keyboard.type('guest')
-    await v.page.keyboard.press('Tab')
-    await v.page.keyboard.type('guest')
-    await v.page.keyboard.press('Enter')
-    await v.page.getByRole('link', { name: q }).waitFor()
-    const focused = (): Promise<string> =>
-      v.page.evaluate('document.activeElement.textContent') as Promise<string>
-    const tabTo = async (text: string): Promise<void> => {
-      for (let i = 0; i < 60 && (await focused()) !== text; i++) await v.page.keyboard.press('Tab')
-      expect(await focused()).toBe(text)
-    }
-    await tabTo(q)
-    await v.page.keyboard.press('Enter')
-    await v.page.getByRole('heading', { name: q }).waitFor()
-    await until(async () => (await focused()) === q, 'the focus in the new page')
-    await tabTo('Purge')
-    await v.page.keyboard.press('Enter')
-    await v.page.locator('dialog[open]').waitFor()
-    await v.page.keyboard.press('Escape')
-    await v.page.locator('dialog').waitFor({ state: 'detached' })
-    await until(async () => (await focused()) === 'Purge', 'the focus back where it was')
-  })
-
-  it('stays where it is when a form is sent and when a question is refused', async () => {
-    await web.http.put('vhosts/held', {})
-    const v = await open('#/vhosts/held')
-    const focused = (): Promise<string> =>
-      v.page.evaluate('document.activeElement.textContent') as Promise<string>
-    await v.page.getByRole('button', { name: 'Start tracing' }).focus()
-    await v.page.keyboard.press('Enter')
-    await v.page.getByRole('button', { name: 'Stop tracing' }).waitFor()
-    expect(await focused()).toBe('Stop tracing')
-    await v.page.route('**/api/vhosts/held', (r) =>
-      r.request().method() === 'DELETE'
-        ? r.fulfill({ status: 412, body: '{"reason":"not now"}' })
-        : r.continue(),
-    )
-    await v.click('button', 'Delete')
-    await v.page.getByRole('button', { name: 'Delete virtual host' }).focus()
-    await v.page.keyboard.press('Enter')
-    await v.see('not now')
-    expect(await focused()).toBe('Delete virtual host')
-    await web.http.delete('vhosts/held')
   })
 })

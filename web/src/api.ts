@@ -21,10 +21,19 @@ export function isGone(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
 }
 
-/** There was no answer at all. */
+/** What was asked for is not for this user, or this broker has no such thing. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof ApiError && [401, 403, 404].includes(error.status)
+}
+
+/** There was no answer at all. What it says is still true when the broker is back. */
 export class Unanswered extends Error {
-  constructor() {
-    super('The broker does not answer.')
+  constructor(method: string) {
+    super(
+      method === 'GET'
+        ? 'The broker did not answer.'
+        : 'The broker did not answer: look whether it has done this before you try again.',
+    )
   }
 }
 
@@ -98,8 +107,25 @@ export async function errorOf(response: Response): Promise<ApiError> {
     // What is in between, a proxy perhaps, answers as it likes.
   }
   if (response.status === 401 && error === 'not_authorized' && session.get() !== undefined)
-    leave('The broker does not accept this login any more.')
+    void leaveIfRefused()
   return new ApiError(response.status, reason || `status ${response.status}`)
+}
+
+let askingWho = false
+
+/** A standby answers for itself where it can, and may not know the user yet: the active node decides. */
+async function leaveIfRefused(): Promise<void> {
+  if (askingWho) return
+  askingWho = true
+  const asked = authorization
+  try {
+    const { status } = await request('GET', 'whoami')
+    if (status === 401 && authorization === asked) leave('The broker does not accept this login any more.')
+  } catch {
+    // There was no answer: the next refusal asks again.
+  } finally {
+    askingWho = false
+  }
 }
 
 /** Browsers take a part of dots for a step in the path, however it is written, and would ask for something else. */
@@ -118,7 +144,7 @@ export async function call<T>(method: string, target: string, options: Options =
   } catch (error) {
     if (options.signal?.aborted === true) throw error
     if (lostSince.get() === undefined) lostSince.set(Date.now())
-    throw new Unanswered()
+    throw new Unanswered(method)
   }
   if (!response.ok) throw await errorOf(response)
   const text = await response.text()

@@ -1,7 +1,7 @@
 /** The frame around all pages: who is logged in, where one can go, and whether the broker answers. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiError, get, leave, lostSince, may, session } from './api.ts'
+import { get, isRefused, leave, lostSince, may, session } from './api.ts'
 import { visible } from './format.ts'
 import { Login } from './login.tsx'
 import { Channels, OneChannel } from './pages/channels.tsx'
@@ -23,6 +23,7 @@ import { type Place, to, usePlace } from './router.ts'
 import { useStore } from './store.ts'
 import { nextTheme, theme } from './theme.ts'
 import { Dialogs } from './ui/dialog.tsx'
+import { keepFocus } from './ui/focus.ts'
 import { Hare, Icon } from './ui/icons.tsx'
 
 const places = [
@@ -95,7 +96,7 @@ async function findFeatures(signal: AbortSignal): Promise<readonly string[]> {
     try {
       return good(await get(target, signal))
     } catch (error) {
-      if (error instanceof ApiError) return false
+      if (isRefused(error)) return false
       throw error
     }
   }
@@ -131,6 +132,7 @@ function Frame({ user }: { user: string }) {
     heading?.focus({ preventScroll: true })
     scrollTo(0, 0)
   }, [where])
+  useEffect(() => (main.current === null ? undefined : keepFocus(main.current)), [])
   useEffect(() => {
     document.title = place.parts.length === 0 ? 'Leveret' : `${visible(place.parts.at(-1) ?? '')} · Leveret`
   }, [where])

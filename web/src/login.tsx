@@ -26,11 +26,11 @@ export function Login() {
   }
   useEffect(() => {
     document.title = 'Leveret'
-    void attempt(async () => {
+    void (async () => {
       const found = await oauthOffer()
       setOffer(found)
-      if (found !== undefined) await finishOAuth(found)
-    })
+      if (found !== undefined) await attempt(() => finishOAuth(found))
+    })()
   }, [])
   return (
     <main class="login">
@@ -38,7 +38,7 @@ export function Login() {
         class="card"
         onSubmit={(e) => {
           e.preventDefault()
-          void attempt(() => logIn(user, password))
+          if (!busy) void attempt(() => logIn(user, password))
         }}
       >
         <h1>
@@ -58,15 +58,17 @@ export function Login() {
             {error}
           </p>
         )}
-        <button type="submit" class="button primary" disabled={busy}>
+        <button type="submit" class="button primary" aria-disabled={busy}>
           {busy ? 'Logging in …' : 'Log in'}
         </button>
         {offer === undefined ? null : (
           <button
             type="button"
             class="button"
-            disabled={busy}
-            onClick={() => void attempt(() => beginOAuth(offer))}
+            aria-disabled={busy}
+            onClick={() => {
+              if (!busy) void attempt(() => beginOAuth(offer))
+            }}
           >
             Log in with OAuth 2.0
           </button>

@@ -41,10 +41,12 @@ export function usePolling<T>(
       stop.abort()
       stop = new AbortController()
       const { signal } = stop
+      let next = everyMs
       try {
         const data = await reader.current(signal)
         if (!signal.aborted) setState({ data, error: undefined, at: Date.now(), key })
       } catch (error) {
+        next = Math.min(everyMs, POLL_MS)
         if (!signal.aborted)
           setState((before) => ({
             ...before,
@@ -54,7 +56,7 @@ export function usePolling<T>(
           }))
       }
       if (!signal.aborted && !ended && !document.hidden)
-        timer = setTimeout(run, lostSince.get() === undefined ? everyMs : RETRY_MS)
+        timer = setTimeout(run, lostSince.get() === undefined ? next : RETRY_MS)
     }
     again.current = () => void run()
     const look = (): void => {

@@ -127,15 +127,21 @@ export function ChannelTable({ list }: { list: readonly Channel[] | undefined })
   const order = useOrder()
   const rows = useLocalRows(list, local, order, (ch) => ch.name)
   return (
-    <Grid
-      low
-      label="Channels"
-      columns={local}
-      rows={rows}
-      order={order}
-      id={(ch) => ch.name}
-      empty="No channel is open."
-    />
+    <>
+      <div class="tools">
+        <Filter label="Filter channels" />
+        <Count rows={rows} what="channels" />
+      </div>
+      <Grid
+        low
+        label="Channels"
+        columns={local}
+        rows={rows}
+        order={order}
+        id={(ch) => ch.name}
+        empty="No channel is open."
+      />
+    </>
   )
 }
 

@@ -4,7 +4,7 @@ import { bytes, count, duration } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { Badge, Card, Facts, Failure, Heading, Loading, Name } from '../ui/basic.tsx'
 import { ask } from '../ui/dialog.tsx'
-import { type Column, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
+import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
 
 interface ClusterNode {
   readonly name: string
@@ -34,6 +34,7 @@ const columns: readonly Column<ClusterNode>[] = [
   {
     key: 'role',
     title: 'Role',
+    sort: (n) => (n.active ? 'active' : 'standby'),
     width: '8rem',
     render: (n) => (n.active ? <Badge kind="good">active</Badge> : <Badge>standby</Badge>),
   },
@@ -52,7 +53,14 @@ const columns: readonly Column<ClusterNode>[] = [
     sort: (n) => n.lag_records,
     render: (n) => (n.lag_records === 0 ? 'nothing' : `${count(n.lag_records)} (${duration(n.lag_seconds)})`),
   },
-  { key: 'version', title: 'Version', width: '8rem', hide: 'phone', render: (n) => n.version },
+  {
+    key: 'version',
+    title: 'Version',
+    sort: (n) => n.version,
+    width: '8rem',
+    hide: 'phone',
+    render: (n) => n.version,
+  },
   {
     key: 'actions',
     title: '',
@@ -104,13 +112,17 @@ function forget(n: ClusterNode): void {
 export function ClusterPage() {
   const order = useOrder()
   const { data, error } = usePoll<Cluster>('cluster/status')
-  const rows = useLocalRows(data?.nodes, columns, order, (n) => n.name, error)
+  const rows = useLocalRows(data?.nodes, columns, order, (n) => `${n.name} ${n.state}`, error)
   if (data === undefined) return error === undefined ? <Loading /> : <Failure error={error} />
   const { log, engine } = data
   return (
     <>
       <Heading title="Cluster" />
       {data.problem === '' ? null : <p class="alarm">{data.problem}</p>}
+      <div class="tools">
+        <Filter label="Filter by name or state" />
+        <Count rows={rows} what="nodes" />
+      </div>
       <Grid
         low
         label="Nodes"

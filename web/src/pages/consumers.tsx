@@ -2,7 +2,7 @@ import { visible } from '../format.ts'
 import { to } from '../router.ts'
 import type { Consumer } from '../types.ts'
 import { Badge, ConnectionLink, Name, QueueLink } from '../ui/basic.tsx'
-import { type Column, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
+import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
 
 const tag: Column<Consumer> = {
   key: 'tag',
@@ -31,6 +31,7 @@ const rest: readonly Column<Consumer>[] = [
   {
     key: 'channel',
     title: 'Channel',
+    sort: (c) => c.channel_details.number,
     width: '6rem',
     hide: 'phone',
     render: (c) => <a href={to(['channels', c.channel_details.name])}>{c.channel_details.number}</a>,
@@ -54,6 +55,7 @@ const rest: readonly Column<Consumer>[] = [
   {
     key: 'acks',
     title: 'Acks',
+    sort: (c) => (c.ack_required ? 'yes' : 'no'),
     width: '5rem',
     hide: 'phone',
     render: (c) => (c.ack_required ? 'yes' : 'no'),
@@ -68,17 +70,30 @@ interface ConsumerTableProps {
 export function ConsumerTable({ list, withQueue = false }: ConsumerTableProps) {
   const columns = [tag, ...(withQueue ? [queue] : []), ...rest]
   const order = useOrder('c.')
-  const rows = useLocalRows(list, columns, order, (c) => c.consumer_tag)
+  const rows = useLocalRows(list, columns, order, (c) => {
+    const { connection_name, user } = c.channel_details
+    return `${c.consumer_tag} ${withQueue ? c.queue.name : ''} ${connection_name} ${user}`
+  })
   return (
-    <Grid
-      low
-      label="Consumers"
-      columns={columns}
-      rows={rows}
-      order={order}
-      prefix="c."
-      id={(c) => `${c.consumer_tag}\n${c.channel_details.name}`}
-      empty="Nobody consumes from here. A program that does calls basic.consume with the name of this queue."
-    />
+    <>
+      <div class="tools">
+        <Filter prefix="c." label="Filter consumers" />
+        <Count rows={rows} what="consumers" />
+      </div>
+      <Grid
+        low
+        label="Consumers"
+        columns={columns}
+        rows={rows}
+        order={order}
+        prefix="c."
+        id={(c) => `${c.consumer_tag}\n${c.channel_details.name}`}
+        empty={
+          withQueue
+            ? 'This channel consumes from no queue.'
+            : 'Nobody consumes from here. A program that does calls basic.consume with the name of this queue.'
+        }
+      />
+    </>
   )
 }

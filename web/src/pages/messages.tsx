@@ -72,18 +72,13 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
       </ol>
       {offset === 0 && (data?.length ?? 0) < COUNT ? null : (
         <div class="row-end">
-          <button type="button" class="button" disabled={offset === 0} onClick={() => turn(-COUNT)}>
+          <Action run={() => turn(-COUNT)} disabled={offset === 0}>
             Earlier
-          </button>
+          </Action>
           <span class="muted">from {offset + 1}</span>
-          <button
-            type="button"
-            class="button"
-            disabled={(data?.length ?? 0) < COUNT}
-            onClick={() => turn(COUNT)}
-          >
+          <Action run={() => turn(COUNT)} disabled={(data?.length ?? 0) < COUNT}>
             Later
-          </button>
+          </Action>
         </div>
       )}
     </Card>

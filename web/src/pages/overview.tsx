@@ -212,14 +212,17 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
         least={2 ** 27}
         series={[{ name: 'used', colour: 4, points: levels('node', 'mem_used', stats) }]}
       />
-      <Chart
-        title="Free disk"
-        format={bytes}
-        binary
-        {...axis}
-        least={2 ** 27}
-        series={[{ name: 'free', colour: 3, points: levels('node', 'disk_free', stats) }]}
-      />
+      {node.disk_free === 0 && !node.disk_free_alarm ? null : (
+        // Otherwise nothing is on a disk.
+        <Chart
+          title="Free disk"
+          format={bytes}
+          binary
+          {...axis}
+          least={2 ** 27}
+          series={[{ name: 'free', colour: 3, points: levels('node', 'disk_free', stats) }]}
+        />
+      )}
       {node.event_loop_lag_us === undefined ? null : (
         <Chart
           title="Event loop"

@@ -61,6 +61,7 @@ const columns: readonly Column<Row>[] = [
   {
     key: 'to',
     title: 'Applies to',
+    sort: (p) => `${p['apply-to']} ${p.operator}`,
     width: '9rem',
     hide: 'tablet',
     render: (p) => (

@@ -1,6 +1,6 @@
 /** Shovels: what moves messages between brokers. */
 import { useState } from 'preact/hooks'
-import { change, may, path } from '../api.ts'
+import { change, isRefused, may, path } from '../api.ts'
 import { visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import type { Table } from '../types.ts'
@@ -52,8 +52,20 @@ const columns: readonly Column<Shovel>[] = [
       </Badge>
     ),
   },
-  { key: 'from', title: 'From', hide: 'phone', render: (s) => end(s, 'src') },
-  { key: 'to', title: 'To', hide: 'phone', render: (s) => end(s, 'dest') },
+  {
+    key: 'from',
+    title: 'From',
+    sort: (s) => end(s, 'src'),
+    hide: 'phone',
+    render: (s) => end(s, 'src'),
+  },
+  {
+    key: 'to',
+    title: 'To',
+    sort: (s) => end(s, 'dest'),
+    hide: 'phone',
+    render: (s) => end(s, 'dest'),
+  },
   {
     key: 'actions',
     title: '',
@@ -99,12 +111,18 @@ function remove(s: Shovel): void {
 export function Shovels() {
   const order = useOrder()
   const { data, error } = usePoll<readonly Shovel[]>('shovels')
-  const rows = useLocalRows(data, columns, order, (s) => s.name, error)
+  const rows = useLocalRows(
+    data,
+    columns,
+    order,
+    (s) => `${s.name} ${end(s, 'src')} ${end(s, 'dest')}`,
+    error,
+  )
   return (
     <>
       <Heading title="Shovels" />
       <div class="tools">
-        <Filter label="Filter by name" />
+        <Filter label="Filter by name, queue or address" />
         <Count rows={rows} what="shovels" />
       </div>
       <Grid
@@ -116,7 +134,7 @@ export function Shovels() {
         id={(s) => `${s.vhost}\n${s.name}`}
         empty="No shovels. A shovel takes messages from a queue of one broker and publishes them to another, for as long as it is there."
       />
-      {may('policymaker') ? <AddShovel /> : null}
+      {may('policymaker') && !isRefused(error) ? <AddShovel /> : null}
     </>
   )
 }

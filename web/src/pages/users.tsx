@@ -1,6 +1,6 @@
 /** Users and what they may do. */
 import { useState } from 'preact/hooks'
-import { change, path } from '../api.ts'
+import { change, may, path } from '../api.ts'
 import { visible } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { to, usePlace } from '../router.ts'
@@ -22,6 +22,9 @@ const tags = [
 ] as const
 
 function userColumns(permissions: readonly Permission[] | undefined): readonly Column<User>[] {
+  const all = new Map<string, Permission[]>()
+  for (const p of permissions ?? []) all.set(p.user, [...(all.get(p.user) ?? []), p])
+  const own = (u: User): readonly Permission[] => all.get(u.name) ?? []
   return [
     {
       key: 'name',
@@ -42,13 +45,17 @@ function userColumns(permissions: readonly Permission[] | undefined): readonly C
     {
       key: 'vhosts',
       title: 'May use',
+      sort: (u) =>
+        own(u)
+          .map((p) => p.vhost)
+          .join(' '),
       hide: 'phone',
       render: (u) => {
-        const own = permissions?.filter((p) => p.user === u.name) ?? []
-        return own.length === 0 ? (
+        const rights = own(u)
+        return rights.length === 0 ? (
           <span class="muted">no virtual host</span>
         ) : (
-          own.map((p) => <Badge key={`vhost ${p.vhost}`}>{visible(p.vhost)}</Badge>)
+          rights.map((p) => <Badge key={`vhost ${p.vhost}`}>{visible(p.vhost)}</Badge>)
         )
       },
     },
@@ -79,7 +86,7 @@ function UserList() {
   return (
     <>
       <Heading title="Users" />
-      <AddUser />
+      {may('administrator') ? <AddUser /> : null}
       <div class="tools">
         <Filter label="Filter by name or tag" />
         <Count rows={rows} what="users" />

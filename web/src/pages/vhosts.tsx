@@ -25,6 +25,7 @@ const columns: readonly Column<Vhost>[] = [
   {
     key: 'description',
     title: 'Description',
+    sort: (v) => v.description,
     hide: 'tablet',
     render: (v) => (
       <>

@@ -63,10 +63,10 @@ export function Failure({ error }: { error: unknown }) {
 }
 
 /** What takes a while, by a click; it cannot be clicked again meanwhile, and keeps the focus. */
-export function Action({ run, kind = '', children, ...rest }: ActionProps) {
+export function Action({ run, kind = '', disabled = false, children, ...rest }: ActionProps) {
   const [busy, setBusy] = useState(false)
   const click = async (): Promise<void> => {
-    if (busy) return
+    if (busy || disabled) return
     setBusy(true)
     try {
       await run()
@@ -78,7 +78,7 @@ export function Action({ run, kind = '', children, ...rest }: ActionProps) {
     <button
       type="button"
       class={`button ${kind}`}
-      aria-disabled={busy}
+      aria-disabled={busy || disabled}
       onClick={() => void click()}
       {...rest}
     >
@@ -90,6 +90,8 @@ export function Action({ run, kind = '', children, ...rest }: ActionProps) {
 interface ActionProps {
   run(): unknown
   kind?: 'primary' | 'danger' | 'quiet' | ''
+  /** It keeps the focus even so. */
+  disabled?: boolean
   children: ComponentChildren
   title?: string
   'aria-label'?: string

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { visible } from '../format.ts'
 import { Store, useStore } from '../store.ts'
 import { Failure } from './basic.tsx'
+import { focusPlace } from './focus.ts'
 
 interface Question {
   readonly title: string
@@ -55,6 +56,7 @@ export function Dialog({ title, close, children }: DialogProps) {
     if (d !== null && !d.open) d.showModal()
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus()
+      else focusPlace()
     }
   }, [])
   return (

@@ -1,0 +1,97 @@
+/** Logins at the HTTP API of a node without a broker: what it answers itself, it checks against its own data. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { defaultSettings } from '../../src/config/default-settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
+import { TestCluster } from '../../src/embedding/test-cluster.ts'
+import type { ClusterView } from '../../src/management/cluster-view.ts'
+import { HttpError } from '../../src/management/http.ts'
+import { StandbyUsers } from '../../src/management/standby-users.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
+import { until } from '../support/until.ts'
+
+const HOST = '127.0.0.1'
+const basic = (user: string, password: string): string => `Basic ${btoa(`${user}:${password}`)}`
+
+/** The address of a standby's HTTP API. */
+async function standby(more: Partial<Settings> = {}): Promise<string> {
+  const settings = {
+    ...defaultSettings,
+    listeners: [{ port: 0, bind: HOST }],
+    management: [{ port: 0, bind: HOST }],
+    metrics: [],
+    ...more,
+  }
+  const parts = { settings, loggers: oneForAll(silent), failoverAfterMs: 5000 }
+  const cluster = await TestCluster.start(['a', 'b'], parts, (port) => `amqp://${HOST}:${port}`)
+  onTestFinished(() => cluster.close())
+  return `http://${HOST}:${cluster.nodes.find((n) => !n.active)?.managementPort}`
+}
+
+async function status(base: string, path: string, authorization: string): Promise<number> {
+  return (await fetch(`${base}/api/${path}`, { headers: { authorization } })).status
+}
+
+describe('a standby', () => {
+  it('takes the tokens that the active node takes', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'leveret-standby-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+    const { privateKey, publicKey } = await generateKeyPair('RS256')
+    const jwks = join(dir, 'jwks.json')
+    writeFileSync(
+      jwks,
+      JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }),
+    )
+    const base = await standby({
+      oauth: {
+        resourceServerId: 'leveret',
+        jwks,
+        issuer: undefined,
+        usernameClaim: undefined,
+        scopesClaim: undefined,
+        scopePrefix: undefined,
+        verifyAudience: false,
+      },
+    })
+    const token = (claims: object): Promise<string> =>
+      new SignJWT({ client_id: 'ann', ...claims })
+        .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+        .setExpirationTime('5m')
+        .sign(privateKey)
+    const watcher = `Bearer ${await token({ scope: 'leveret.tag:monitoring' })}`
+    for (const path of ['whoami', 'cluster/status', 'nodes'])
+      expect([path, await status(base, path, watcher)]).toEqual([path, 200])
+    expect(await status(base, 'cluster/status', `Bearer ${await token({})}`)).toBe(401)
+    expect(await status(base, 'cluster/status', 'Bearer x.y.z')).toBe(401)
+  })
+
+  it('refuses a wrong password', async () => {
+    const base = await standby()
+    // Its data are those of the active node a moment later.
+    await until(async () => (await status(base, 'cluster/status', basic('guest', 'guest'))) === 200)
+    expect(await status(base, 'cluster/status', basic('guest', 'wrong'))).toBe(401)
+  })
+
+  it('says that it has no data yet, which is no refusal of anybody, and looks again', () => {
+    let stored: { key: string; value: Uint8Array }[] = []
+    const view = {
+      *scan(prefix: string) {
+        yield* stored.filter((s) => s.key.startsWith(prefix))
+      },
+    } as Partial<ClusterView> as ClusterView
+    const users = new StandbyUsers([])
+    const read = (): unknown => {
+      try {
+        return users.read(view, 0).get('ann')?.name
+      } catch (error) {
+        return error instanceof HttpError ? error.status : error
+      }
+    }
+    expect(read()).toBe(503)
+    stored = [{ key: 'user:ann', value: Buffer.from(JSON.stringify({ name: 'ann', tags: [] })) }]
+    expect(read()).toBe('ann')
+  })
+})
