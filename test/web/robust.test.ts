@@ -1,5 +1,6 @@
 /** Hostile names, themes, small screens. */
-import type { Page } from 'playwright-core'
+import { connect } from 'amqplib'
+import type { Locator, Page } from 'playwright-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { useViews, useWeb } from '../support/browser.ts'
 import { until } from '../support/until.ts'
@@ -187,6 +188,12 @@ const LOOK = `(() => {
     [...document.querySelectorAll('main ' + s)].slice(0, 3).map((e) => [s, getComputedStyle(e).color, back(e)]))
 })()`
 
+/** Headings of tables that are cut off, and first columns that are too narrow for anything. */
+const CUT = `[...document.querySelectorAll('th')].flatMap((h) => [
+  ...(h.scrollWidth > h.clientWidth ? [h.textContent + ' is cut'] : []),
+  ...(h.previousElementSibling === null && h.clientWidth < 80 ? [h.textContent + ' is narrow'] : []),
+])`
+
 describe('themes', () => {
   it.each(['light', 'dark'] as const)('%s: as the system has it, and readable', async (theme) => {
     await web.http.put('queues/%2F/phone-queue')
@@ -205,6 +212,23 @@ describe('themes', () => {
       'getComputedStyle(document.documentElement).backgroundColor',
     )) as string
     expect(contrast(back, 'rgb(0, 0, 0)') > 10).toBe(theme === 'light')
+  })
+
+  it.each(['light', 'dark'] as const)('%s: buttons are readable under the mouse', async (theme) => {
+    await web.http.put('queues/%2F/phone-queue')
+    const v = await open('#/queues/%2F/phone-queue?tab=publish', { theme })
+    const readable = async (button: Locator): Promise<void> => {
+      await button.hover()
+      const [colour = '', back = ''] = (await button.evaluate(
+        'e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]',
+      )) as string[]
+      expect(contrast(colour, back)).toBeGreaterThan(4.5)
+    }
+    await readable(v.page.getByRole('button', { name: 'Publish' }))
+    await readable(v.page.getByRole('button', { name: 'Delete' }))
+    await v.click('button', 'Delete')
+    await readable(v.page.getByRole('button', { name: 'Delete queue' }))
+    await readable(v.page.getByRole('button', { name: 'Cancel' }))
   })
 
   it('are chosen by a button, and remembered', async () => {
@@ -236,6 +260,32 @@ describe('a phone', () => {
     await v.click('link', 'Queues')
     await v.page.getByRole('heading', { name: 'Queues' }).waitFor()
     await v.page.getByRole('link', { name: 'Definitions' }).waitFor({ state: 'hidden' })
+  })
+})
+
+describe('tables', () => {
+  it.each([390, 1280])('have room for names and headings where the page is %i wide', async (width) => {
+    const c = await connect(web.broker.url, { clientProperties: { connection_name: 'web shop' } })
+    onTestFinished(() => c.close())
+    const ch = await c.createChannel()
+    await ch.assertQueue('phone-queue')
+    await ch.consume('phone-queue', () => {})
+    await web.http.put('policies/%2F/names', { pattern: '^no-such$', definition: { 'max-length': 1 } })
+    const v = await open('', { width })
+    const more = [
+      'queues/%2F/phone-queue?tab=consumers',
+      'cluster',
+      'channels?sort=unconfirmed',
+      'queues?sort=consumers',
+    ]
+    for (const hash of [...pages, ...more.map((m) => `#/${m}`)]) {
+      await go(v.page, hash)
+      if (/^#\/(connections|channels|users|vhosts|policies|queues|exchanges|cluster)\b[^/]*$/.test(hash))
+        await v.page.locator('tbody tr').first().waitFor()
+      const cut = await v.page.evaluate(CUT)
+      expect([hash, cut]).toEqual([hash, []])
+    }
+    await web.http.delete('policies/%2F/names')
   })
 })
 

@@ -52,6 +52,11 @@ const numbers: readonly Numeric[] = [
   },
 ]
 
+/** `127.0.0.1:5000 -> 127.0.0.1:5672 (1)` without the broker's end, which is the same for nearly all. */
+function brief(name: string): string {
+  return name.replace(/ -> \S+(?= \(\d+\)$)/, '')
+}
+
 function columnsOf(local: boolean): readonly Column<Channel>[] {
   return [
     {
@@ -60,7 +65,7 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
       sort: local ? (ch: Channel) => ch.number : 'name',
       render: (ch) => (
         <a href={to(['channels', ch.name])}>
-          <Name of={ch.name} />
+          <Name of={brief(ch.name)} full={ch.name} />
         </a>
       ),
     },
@@ -75,7 +80,7 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
     {
       key: 'mode',
       title: 'Mode',
-      width: '7rem',
+      width: '6.5rem',
       hide: 'tablet',
       render: (ch) => (
         <>
@@ -90,7 +95,7 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
         title: n.title,
         sort: local ? n.of : n.sort,
         numeric: true,
-        width: '6.8rem',
+        width: n.title.length > 8 ? '8.4rem' : '6.8rem',
         ...(i === 2 ? {} : { hide: i < 2 ? 'phone' : 'tablet' }),
         render: (ch) => (n.show ?? count)(n.of(ch)),
       }),

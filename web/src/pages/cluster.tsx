@@ -114,7 +114,6 @@ export function ClusterPage() {
   const { data, error } = usePoll<Cluster>('cluster/status')
   const rows = useLocalRows(data?.nodes, columns, order, (n) => `${n.name} ${n.state}`, error)
   if (data === undefined) return error === undefined ? <Loading /> : <Failure error={error} />
-  const { log, engine } = data
   return (
     <>
       <Heading title="Cluster" />
@@ -132,20 +131,27 @@ export function ClusterPage() {
         id={(n) => n.name}
         empty="One node, alone."
       />
-      <Card title="Log">
-        <Facts
-          of={[
-            ['Cluster', data.cluster || '–'],
-            ['Active', data.active || 'none'],
-            ['Epoch', count(data.epoch)],
-            ['Takeovers', count(data.takeovers)],
-            ['Batches', `${count(log.first)} to ${count(log.last)}`],
-            ['Size', `${bytes(log.bytes)} of ${bytes(log.limit)}`],
-            ['Engine', engine.connected ? `connected, leader ${engine.leader || '–'}` : 'not connected'],
-            ['Round trip', `${engine.round_trip_ms.toFixed(1)} ms`],
-          ]}
-        />
-      </Card>
+      {data.cluster === '' ? <p class="empty">This broker is not one of a cluster.</p> : <Log of={data} />}
     </>
+  )
+}
+
+function Log({ of: data }: { of: Cluster }) {
+  const { log, engine } = data
+  return (
+    <Card title="Log">
+      <Facts
+        of={[
+          ['Cluster', data.cluster || '–'],
+          ['Active', data.active || 'none'],
+          ['Epoch', count(data.epoch)],
+          ['Takeovers', count(data.takeovers)],
+          ['Batches', `${count(log.first)} to ${count(log.last)}`],
+          ['Size', `${bytes(log.bytes)} of ${bytes(log.limit)}`],
+          ['Engine', engine.connected ? `connected, leader ${engine.leader || '–'}` : 'not connected'],
+          ['Round trip', `${engine.round_trip_ms.toFixed(1)} ms`],
+        ]}
+      />
+    </Card>
   )
 }

@@ -40,10 +40,10 @@ const columns: readonly Column<Connection>[] = [
     key: 'client',
     title: 'Client',
     sort: 'client_properties.product',
-    width: '15rem',
+    width: 'min(15rem, 42vw)',
     render: (c) => clientOf(c),
   },
-  { key: 'user', title: 'User', sort: 'user', width: '8rem', render: (c) => visible(c.user) },
+  { key: 'user', title: 'User', sort: 'user', width: '8rem', hide: 'phone', render: (c) => visible(c.user) },
   { key: 'vhost', title: 'Vhost', sort: 'vhost', width: '8rem', hide: 'tablet', render: (c) => c.vhost },
   {
     key: 'state',

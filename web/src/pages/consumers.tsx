@@ -49,7 +49,7 @@ const rest: readonly Column<Consumer>[] = [
     title: 'Prefetch',
     sort: (c) => c.prefetch_count,
     numeric: true,
-    width: '6rem',
+    width: '7rem',
     render: (c) => (c.prefetch_count === 0 ? '∞' : c.prefetch_count),
   },
   {

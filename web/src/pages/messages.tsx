@@ -201,10 +201,10 @@ function SendBack({ of: m, queue, target, origin }: SendBackProps) {
 }
 
 const modes = [
-  ['ack_requeue_true', 'look, and put back at its place'],
+  ['ack_requeue_true', 'look, and put back'],
   ['ack_requeue_false', 'take for good'],
   ['reject_requeue_true', 'reject, and put back'],
-  ['reject_requeue_false', 'reject: to the dead letters, or gone'],
+  ['reject_requeue_false', 'reject for good'],
 ] as const
 
 function Take({ queue, target }: { queue: Queue; target: string }) {

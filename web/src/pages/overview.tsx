@@ -6,7 +6,7 @@ import { type Polled, usePoll } from '../poll.ts'
 import { setQuery, to, usePlace } from '../router.ts'
 import { countOf, type Node, type Overview, type Page, type Queue, rateOf } from '../types.ts'
 import { Card, Failure, Figure, Heading, Loading, QueueLink } from '../ui/basic.tsx'
-import { Chart } from '../ui/chart.tsx'
+import { Chart, type Point } from '../ui/chart.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
 import { RateChart } from '../ui/rate-chart.tsx'
 import { DELIVERIES } from './stats.ts'
@@ -185,13 +185,26 @@ function Charts({ of, at, range, nodes }: ChartsProps) {
         format={compact}
         {...axis}
         series={[
-          { name: 'connections', colour: 1, points: levels('broker', 'connections') },
+          { name: 'connections', colour: 1, points: connectionsOf(nodes) },
           { name: 'channels', colour: 2, points: levels('broker', 'channels') },
         ]}
       />
       <NodeCharts nodes={nodes} range={range} />
     </div>
   )
+}
+
+/** The node has counted them for longer than this page is open, but not everybody may see a node. */
+function connectionsOf({ data }: Polled<readonly Node[]>): Point[] {
+  const node = data?.[0]
+  return node === undefined
+    ? levels('broker', 'connections')
+    : levels('node', 'sockets_used', node as unknown as Overview['message_stats'])
+}
+
+/** Neither memory nor a disk was ever nothing: that is from before the first measurement. */
+function measured(points: readonly Point[]): Point[] {
+  return points.filter(([, v]) => v > 0)
 }
 
 function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: number }) {
@@ -210,7 +223,7 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
         binary
         {...axis}
         least={2 ** 27}
-        series={[{ name: 'used', colour: 4, points: levels('node', 'mem_used', stats) }]}
+        series={[{ name: 'used', colour: 4, points: measured(levels('node', 'mem_used', stats)) }]}
       />
       {node.disk_free === 0 && !node.disk_free_alarm ? null : (
         // Otherwise nothing is on a disk.
@@ -220,7 +233,7 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
           binary
           {...axis}
           least={2 ** 27}
-          series={[{ name: 'free', colour: 3, points: levels('node', 'disk_free', stats) }]}
+          series={[{ name: 'free', colour: 3, points: measured(levels('node', 'disk_free', stats)) }]}
         />
       )}
       {node.event_loop_lag_us === undefined ? null : (

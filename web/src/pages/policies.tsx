@@ -46,7 +46,7 @@ const columns: readonly Column<Row>[] = [
     key: 'pattern',
     title: 'Pattern',
     sort: (p) => p.pattern,
-    width: '12rem',
+    width: 'min(11rem, 35vw)',
     render: (p) => (
       <>
         <code>{visible(p.pattern)}</code>{' '}
@@ -62,7 +62,7 @@ const columns: readonly Column<Row>[] = [
     key: 'to',
     title: 'Applies to',
     sort: (p) => `${p['apply-to']} ${p.operator}`,
-    width: '9rem',
+    width: '8rem',
     hide: 'tablet',
     render: (p) => (
       <>

@@ -122,7 +122,7 @@ export function Shovels() {
     <>
       <Heading title="Shovels" />
       <div class="tools">
-        <Filter label="Filter by name, queue or address" />
+        <Filter label="Filter shovels" />
         <Count rows={rows} what="shovels" />
       </div>
       <Grid
@@ -189,8 +189,8 @@ function AddShovel() {
           value={ack}
           change={setAck}
           of={[
-            ['on-confirm', 'when the other end has confirmed it'],
-            ['on-publish', 'when it is on its way'],
+            ['on-confirm', 'once it is confirmed'],
+            ['on-publish', 'once it is sent'],
             ['no-ack', 'at once'],
           ]}
         />

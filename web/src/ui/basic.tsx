@@ -6,8 +6,8 @@ import { visible } from '../format.ts'
 import { to } from '../router.ts'
 
 /** A name from outside: it cannot turn the direction of what stands beside it, and hides nothing. */
-export function Name({ of, empty = '(empty)' }: { of: string; empty?: string }) {
-  return of === '' ? <span class="muted">{empty}</span> : <bdi title={visible(of)}>{visible(of)}</bdi>
+export function Name({ of, full = of, empty = '(empty)' }: { of: string; full?: string; empty?: string }) {
+  return of === '' ? <span class="muted">{empty}</span> : <bdi title={visible(full)}>{visible(of)}</bdi>
 }
 
 export function QueueLink({ vhost, name, tab }: { vhost: string; name: string; tab?: string }) {
@@ -160,7 +160,11 @@ export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | und
         <span key={`pair ${name}`} class="pair">
           <Name of={name} />
           <span class="muted">=</span>
-          <code>{visible(typeof v === 'string' ? v : JSON.stringify(v))}</code>
+          {v === '' ? (
+            <span class="muted">(empty)</span>
+          ) : (
+            <code>{visible(typeof v === 'string' ? v : JSON.stringify(v))}</code>
+          )}
         </span>
       ))}
     </span>
