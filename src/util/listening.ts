@@ -22,12 +22,19 @@ export function urlOf({ protocol, address, port }: Listening, path: string): str
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}${path}`
 }
 
+const WILDCARDS = ['::', '0.0.0.0']
+
+/** With an address that the operators' page can be opened at, on this machine at least. */
+function openable(l: Listening): Listening {
+  return WILDCARDS.includes(l.address) ? { ...l, address: 'localhost' } : l
+}
+
 /** One line that lists all of them; the service is named unless the URL scheme implies it. */
 export function listeningText(all: readonly Listening[], paths: { http: string; metrics: string }): string {
   return all
     .map((l) => {
       if (l.protocol.endsWith('/prometheus')) return `metrics ${urlOf(l, paths.metrics)}`
-      return l.protocol.startsWith('http') ? `management ${urlOf(l, paths.http)}` : urlOf(l, '')
+      return l.protocol.startsWith('http') ? `management ${urlOf(openable(l), paths.http)}` : urlOf(l, '')
     })
     .join(', ')
 }

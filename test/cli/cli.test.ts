@@ -91,8 +91,11 @@ prometheus.path = /numbers
       ),
     )
     await p.stop('SIGTERM')
-    const everywhere = await startProcess(join(dir, 'everywhere'), 0, ['--bind', '::'])
-    expect(everywhere.lines.at(-1)).toContain(`ready: amqp://[::]:${everywhere.port}"`)
+    const wide = ['--bind', '::', '--management-port', '0']
+    const everywhere = await startProcess(join(dir, 'everywhere'), 0, wide)
+    // The page's address is one to click on.
+    const line = new RegExp(`ready: amqp://\\[::\\]:${everywhere.port}, management http://localhost:\\d+/"`)
+    expect(everywhere.lines.at(-1)).toMatch(line)
     await everywhere.stop('SIGTERM')
   })
 

@@ -188,6 +188,9 @@ const LOOK = `(() => {
     [...document.querySelectorAll('main ' + s)].slice(0, 3).map((e) => [s, getComputedStyle(e).color, back(e)]))
 })()`
 
+/** Parts of the page that are beyond its edge. */
+const BEYOND = `[...document.querySelectorAll('.tabs a')].filter((a) => a.getBoundingClientRect().right > innerWidth).map((a) => a.textContent)`
+
 /** Headings of tables that are cut off, and first columns that are too narrow for anything. */
 const CUT = `[...document.querySelectorAll('th')].flatMap((h) => [
   ...(h.scrollWidth > h.clientWidth ? [h.textContent + ' is cut'] : []),
@@ -255,6 +258,7 @@ describe('a phone', () => {
       await go(v.page, hash)
       const width = await v.page.evaluate('document.documentElement.scrollWidth')
       expect([hash, width]).toEqual([hash, 360])
+      expect([hash, await v.page.evaluate(BEYOND)]).toEqual([hash, []])
     }
     await v.click('button', 'Menu')
     await v.click('link', 'Queues')

@@ -41,7 +41,7 @@ function columnsOf(fromExchange: boolean): readonly Column<Binding>[] {
         }
       : {
           key: 'from',
-          title: 'From exchange',
+          title: 'From',
           sort: (b) => b.source,
           render: (b) => <ExchangeLink vhost={b.vhost} name={b.source} />,
         },

@@ -29,19 +29,24 @@ export interface Cluster {
   readonly engine: { connected: boolean; leader: string; round_trip_ms: number }
 }
 
+function roleOf(n: ClusterNode): string {
+  return n.active ? 'active' : n.running ? 'standby' : 'away'
+}
+
 const columns: readonly Column<ClusterNode>[] = [
   { key: 'name', title: 'Node', sort: (n) => n.name, render: (n) => <Name of={n.name} /> },
   {
     key: 'role',
     title: 'Role',
-    sort: (n) => (n.active ? 'active' : 'standby'),
-    width: '8rem',
-    render: (n) => (n.active ? <Badge kind="good">active</Badge> : <Badge>standby</Badge>),
+    sort: roleOf,
+    width: '6.2rem',
+    render: (n) => <Badge kind={n.active ? 'good' : n.running ? 'plain' : 'bad'}>{roleOf(n)}</Badge>,
   },
   {
     key: 'state',
     title: 'State',
     width: '9rem',
+    hide: 'phone',
     sort: (n) => n.state,
     render: (n) => <Badge kind={n.running ? 'plain' : 'bad'}>{n.state}</Badge>,
   },
@@ -49,7 +54,7 @@ const columns: readonly Column<ClusterNode>[] = [
     key: 'lag',
     title: 'Behind',
     numeric: true,
-    width: '11rem',
+    width: 'min(11rem, 24vw)',
     sort: (n) => n.lag_records,
     render: (n) => (n.lag_records === 0 ? 'nothing' : `${count(n.lag_records)} (${duration(n.lag_seconds)})`),
   },
@@ -64,7 +69,7 @@ const columns: readonly Column<ClusterNode>[] = [
   {
     key: 'actions',
     title: '',
-    width: '9rem',
+    width: '6.8rem',
     render: (n) =>
       !may('administrator') || n.active ? null : n.running ? (
         <button type="button" class="button small" onClick={() => promote(n)}>
