@@ -197,6 +197,11 @@ const CUT = `[...document.querySelectorAll('th')].flatMap((h) => [
   ...(h.previousElementSibling === null && h.clientWidth < 80 ? [h.textContent + ' is narrow'] : []),
 ])`
 
+const HOVERED = `(() => {
+  const { color, backgroundColor } = getComputedStyle(document.querySelector('.button:hover'))
+  return [color, backgroundColor]
+})()`
+
 describe('themes', () => {
   it.each(['light', 'dark'] as const)('%s: as the system has it, and readable', async (theme) => {
     await web.http.put('queues/%2F/phone-queue')
@@ -222,9 +227,7 @@ describe('themes', () => {
     const v = await open('#/queues/%2F/phone-queue?tab=publish', { theme })
     const readable = async (button: Locator): Promise<void> => {
       await button.hover()
-      const [colour = '', back = ''] = (await button.evaluate(
-        'e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]',
-      )) as string[]
+      const [colour = '', back = ''] = (await v.page.evaluate(HOVERED)) as string[]
       expect(contrast(colour, back)).toBeGreaterThan(4.5)
     }
     await readable(v.page.getByRole('button', { name: 'Publish' }))
@@ -272,12 +275,12 @@ describe('tables', () => {
     const c = await connect(web.broker.url, { clientProperties: { connection_name: 'web shop' } })
     onTestFinished(() => c.close())
     const ch = await c.createChannel()
-    await ch.assertQueue('phone-queue')
-    await ch.consume('phone-queue', () => {})
+    await ch.assertQueue('table-queue', { durable: false, exclusive: true })
+    await ch.consume('table-queue', () => {})
     await web.http.put('policies/%2F/names', { pattern: '^no-such$', definition: { 'max-length': 1 } })
     const v = await open('', { width })
     const more = [
-      'queues/%2F/phone-queue?tab=consumers',
+      'queues/%2F/table-queue?tab=consumers',
       'cluster',
       'channels?sort=unconfirmed',
       'queues?sort=consumers',
