@@ -24,6 +24,10 @@ export interface Oracle {
   readonly url: string
   readonly http: string
   stop(): Promise<void>
+  /** Ends it as a power failure does. */
+  kill(): Promise<void>
+  /** Starts it again with what it has on disk. */
+  restart(): Promise<void>
 }
 
 export default async function setup(): Promise<() => Promise<void>> {
@@ -44,17 +48,22 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
     `management.tcp.port = ${httpPort}\ncollect_statistics_interval = 500\n`,
   )
   const env = rabbitEnvironment(dir, `leveret-oracle-${process.pid}-${port}`, port)
-  const node = startChild(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
+  let node = startChild(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (node.exitCode !== null || node.signalCode !== null) return
+    const gone = new Promise((resolve) => node.once('exit', resolve))
+    node.kill(signal)
+    await gone
+  }
+  const answering = async (): Promise<void> => {
+    for (const p of [port, httpPort]) await listening(node, p)
+  }
   const stop = async (): Promise<void> => {
-    if (node.exitCode === null && node.signalCode === null) {
-      const gone = new Promise((resolve) => node.once('exit', resolve))
-      node.kill('SIGTERM')
-      await gone
-    }
+    await end('SIGTERM')
     rmSync(dir, { recursive: true, force: true })
   }
   try {
-    for (const p of [port, httpPort]) await listening(node, p)
+    await answering()
   } catch (error) {
     await stop()
     throw error
@@ -63,6 +72,11 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     http: `http://127.0.0.1:${httpPort}`,
     stop,
+    kill: () => end('SIGKILL'),
+    async restart() {
+      node = startChild(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
+      await answering()
+    },
   }
 }
 

@@ -1,0 +1,62 @@
+/** `leveret migrate` from a RabbitMQ, and back to it, that is killed in the middle. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { leftovers, OwnProcess, Side, send, texts } from '../migrate/support.ts'
+import { type Oracle, startOracle } from '../support/oracle.ts'
+import { until } from '../support/until.ts'
+
+/** Beside those of the other files. */
+const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697) + 6
+const COUNT = 30_000
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
+
+let broker: Oracle
+let rabbit: Side
+let address: string[]
+let own: OwnProcess
+
+beforeAll(async () => {
+  broker = await startOracle(PORT)
+  rabbit = new Side(broker.url, broker.http)
+  address = [rabbit.url, '--management', rabbit.http]
+})
+afterAll(() => broker.stop())
+
+beforeEach(async () => {
+  own = new OwnProcess()
+  await own.start()
+})
+afterEach(() => own.close())
+
+it.each([
+  ['in', 'waits for it'],
+  ['in', 'is killed, too, and run again'],
+  ['out', 'waits for it'],
+  ['out', 'is killed, too, and run again'],
+])('loses nothing, %s, where the command %s', async (way, what) => {
+  const [from, to] = way === 'in' ? [rabbit, own.side] : [own.side, rabbit]
+  const ch = await from.channel()
+  await ch.assertQueue('many', { durable: true })
+  await send(ch, 'many', COUNT)
+  const options = way === 'out' ? ['--out'] : []
+  const m = own.migration(...options, ...address)
+  // The other one tells what has gone or come, whichever dies.
+  const left = async (): Promise<number> => {
+    if (way === 'in') return COUNT - (await own.side.ready('many').catch(() => 0))
+    return await own.side.ready('many').catch(() => COUNT)
+  }
+  await until(async () => (await left()) < COUNT - 1000, 'the move to begin')
+  await broker.kill()
+  const killed = what.startsWith('is killed')
+  if (killed) m.child.kill('SIGKILL')
+  await broker.restart()
+  if (killed) {
+    await m.ended
+    const again = await own.migrate(...options, ...address, '-q')
+    expect([again.code, again.stderr]).toEqual([0, ''])
+  } else expect([await m.ended, m.text()]).toEqual([0, expect.stringContaining('are at their new place')])
+  // What was on its way may be there twice, but nothing is lost or out of its order.
+  expect(await to.texts('many', COUNT)).toEqual(texts(COUNT))
+  expect(await from.ready('many')).toBe(0)
+  expect(await leftovers(own.side)).toEqual([])
+  await rabbit.api('DELETE', 'queues/%2F/many')
+})
