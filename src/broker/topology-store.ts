@@ -73,7 +73,7 @@ export class TopologyStore implements VhostJournal {
   }
 
   exchangeAdded(v: Vhost, x: Exchange): void {
-    const { name, type, durable, autoDelete, internal, log } = x
+    const { name, type, durable, autoDelete, internal, declaredBy, log } = x
     const value = {
       vhost: v.name,
       name,
@@ -81,6 +81,7 @@ export class TopologyStore implements VhostJournal {
       durable,
       autoDelete,
       internal,
+      declaredBy,
       log,
       arguments: text(x.arguments),
     }

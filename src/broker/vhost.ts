@@ -80,6 +80,9 @@ interface UsualSettings {
 /** Tables of arguments whose settings a vhost remembers. */
 const USUAL_MAX = 16
 
+/** RabbitMQ's name for the server itself as a user. */
+const PREDECLARED_BY = 'rmq-internal'
+
 export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
@@ -137,7 +140,13 @@ export class Vhost {
   }
 
   private install(x: { name: string; type: string; internal: boolean }, routing: ExchangeRouting): void {
-    const info = { ...x, durable: true, autoDelete: false, arguments: FieldTable.empty }
+    const info = {
+      ...x,
+      durable: true,
+      autoDelete: false,
+      arguments: FieldTable.empty,
+      declaredBy: PREDECLARED_BY,
+    }
     this.exchanges.set(x.name, new Exchange(info, { routing }))
   }
 

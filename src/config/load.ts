@@ -3,20 +3,18 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { type Apply, ConfigBuilder } from './config-builder.ts'
+import {
+  type Environment,
+  environmentEntries,
+  ignoredVariables,
+  refuseErlangTerms,
+  substituted,
+} from './environment.ts'
 import { matchesKey } from './key-pattern.ts'
 import { keys } from './keys.ts'
 import { ConfigError, type Entry, parseConfig } from './parse.ts'
 import { refused } from './refused.ts'
 import { withoutEffect } from './without-effect.ts'
-
-/** Environment variables of RabbitMQ's container images, and the keys that they set. */
-const variables: Readonly<Record<string, string>> = {
-  RABBITMQ_DEFAULT_USER: 'default_user',
-  RABBITMQ_DEFAULT_PASS: 'default_pass',
-  RABBITMQ_DEFAULT_VHOST: 'default_vhost',
-  RABBITMQ_NODE_PORT: 'listeners.tcp.default',
-  RABBITMQ_VM_MEMORY_HIGH_WATERMARK: 'vm_memory_high_watermark.relative',
-}
 
 export interface Loaded {
   readonly draft: ConfigBuilder
@@ -32,17 +30,14 @@ export interface Loaded {
  */
 export function loadConfig(
   file: string | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   overrides: readonly Entry[],
 ): Loaded {
-  const entries: Entry[] = configFiles(file, environment).flatMap((f) => parseConfig(readConfig(f), f))
-  for (const [name, key] of Object.entries(variables)) {
-    const value = environment[name]
-    if (value !== undefined && value !== '') entries.push({ key, value, origin: `environment ${name}` })
-  }
-  entries.push(...overrides)
+  refuseErlangTerms(environment)
+  const files = configFiles(file, environment).flatMap((f) => parseConfig(readConfig(f), f))
+  const entries = [...substituted(files, environment), ...environmentEntries(environment), ...overrides]
   const draft = new ConfigBuilder()
-  const ignored: Entry[] = []
+  const ignored = ignoredVariables(environment)
   const inForce = new Map<string, Entry>()
   for (const e of entries) {
     if (apply(draft, e)) inForce.set(e.key, e)
@@ -52,10 +47,7 @@ export function loadConfig(
 }
 
 /** The file named on the command line or in the environment, then those of RABBITMQ_CONFIG_FILES; later files win. */
-function configFiles(
-  file: string | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): string[] {
+function configFiles(file: string | undefined, environment: Environment): string[] {
   const named = file ?? environment['RABBITMQ_CONFIG_FILE']
   const more = environment['RABBITMQ_CONFIG_FILES']
   return [
@@ -159,10 +151,9 @@ function distance(a: string, b: string): number {
 }
 
 function shown(key: string, value: string): string {
-  return /pass|secret|token|private/.test(key) ? '********' : withoutPassword(value)
+  return /pass|secret|token|private|cookie/i.test(key) ? '********' : withoutPassword(value)
 }
 
-/** Secrets are not shown. */
 /** The settings in effect, with secrets masked. */
 export function shownEntries({ entries }: Loaded): { key: string; value: string; origin: string }[] {
   return entries.map(({ key, value, origin }) => ({ key, value: shown(key, value), origin }))

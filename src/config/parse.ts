@@ -1,5 +1,8 @@
 /** Parses the format of rabbitmq.conf: one `key = value` per line, `#` begins a comment, values may be quoted. */
 
+export const ERLANG_TERMS =
+  'Erlang terms (rabbitmq.config, advanced.config) are not read; write the settings as keys of rabbitmq.conf'
+
 export interface Entry {
   readonly key: string
   readonly value: string
@@ -19,10 +22,14 @@ export function parseConfig(text: string, file: string): Entry[] {
     if (line === '' || line.startsWith('#')) continue
     const origin = `${file}:${i + 1}`
     const match = /^([^\s=#]+)\s*=\s*(.*)$/.exec(line)
-    if (match === null) throw new ConfigError(`${origin}: expected 'key = value', found '${line}'`)
+    if (match === null) throw new ConfigError(`${origin}: ${noEntry(line)}`)
     entries.push({ key: match[1] as string, value: unquoted(match[2] as string, origin), origin })
   }
   return entries
+}
+
+function noEntry(line: string): string {
+  return /^(%|\[\s*(\{|$|%|\]\s*\.))/.test(line) ? ERLANG_TERMS : `expected 'key = value', found '${line}'`
 }
 
 function unquoted(text: string, origin: string): string {

@@ -42,7 +42,7 @@ export const refused: readonly RefusedKey[] = [
   },
   {
     key: 'auth_oauth2.https.*',
-    harmless: ['verify_none', 'false', 'none'],
+    harmless: ['verify_peer', 'verify_none', 'false', 'none'],
     why: "keys are fetched with Node's own certificate checks; set NODE_EXTRA_CA_CERTS instead",
   },
   ...[

@@ -64,5 +64,7 @@ function schemaError(e: SchemaError | undefined): HttpError {
   }
   if (e?.keyword === 'enum' && (e.schema as unknown[])[0] === true) return badRequest(['not_boolean', e.data])
   const where = e?.instancePath.slice(1).replaceAll('/', '.') ?? ''
-  return badRequest(`${where} ${e?.message ?? 'is not valid'}`.trim())
+  // An empty list stands for an empty object.
+  const message = e?.keyword === 'maxItems' ? 'must be object' : e?.message?.replace('object,array', 'object')
+  return badRequest(`${where} ${message ?? 'is not valid'}`.trim())
 }

@@ -153,7 +153,7 @@ export function exchangeJson(s: Statistics | undefined, vhost: Vhost, x: Exchang
     arguments: shown(x.arguments),
     vhost: vhost.name,
     policy: x.policies.policy?.name ?? null,
-    ...(s === undefined ? {} : { message_stats: s.ofExchange(x) }),
+    ...(s === undefined ? {} : { user_who_performed_action: x.declaredBy, message_stats: s.ofExchange(x) }),
   }
 }
 

@@ -5,9 +5,11 @@ import { availableParallelism, totalmem } from 'node:os'
 import { getHeapCodeStatistics, getHeapStatistics } from 'node:v8'
 import { exchangeTypes } from '../broker/exchange/registry.ts'
 import type { Model } from '../model/model.ts'
+import { builtInPlugins } from '../util/built-in-plugins.ts'
 import { descriptorLimit } from '../util/descriptors.ts'
 import type { Json } from '../util/json.ts'
 import { residentMemory } from '../util/process-memory.ts'
+import { RABBITMQ_VERSION } from '../util/rabbitmq-version.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
@@ -57,6 +59,9 @@ const emptyQueues = {
   channel_consumer_deleted: 0,
 }
 
+/** Erlang's default. There is one process; tools warn when most of the processes are in use. */
+const PROCESSES_MAX = 1_048_576
+
 export function nodeJson(s: Statistics): Json {
   const { node } = s
   const { alarms, nodeName, active } = node
@@ -80,15 +85,15 @@ export function nodeJson(s: Statistics): Json {
     disk_free_alarm: alarms.disk,
     fd_total: FILES_MAX,
     sockets_total: FILES_MAX,
-    proc_total: 1,
+    proc_total: PROCESSES_MAX,
     run_queue: 0,
     processors: availableParallelism(),
     partitions: [],
     ...(node.cluster === undefined ? {} : { cluster_state: ownState(node.cluster) }),
     rates_mode: 'basic',
     ...s.ofNode(),
-    applications: [],
-    enabled_plugins: [],
+    applications: applications(active?.model.identity.version ?? RABBITMQ_VERSION),
+    enabled_plugins: [...builtInPlugins],
     config_files: [],
     log_files: [],
     db_dir: node.settings.dataDir ?? '',
@@ -100,6 +105,12 @@ export function nodeJson(s: Statistics): Json {
       enabled: true,
     })),
   }
+}
+
+/** Tools look for the server among them. */
+function applications(version: string): { name: string; description: string; version: string }[] {
+  const rows = builtInPlugins.map((name) => ({ name, description: 'Built in', version }))
+  return [{ name: 'rabbit', description: 'RabbitMQ', version }, ...rows]
 }
 
 function ownState(cluster: ClusterView): string {

@@ -165,8 +165,13 @@ export class Statistics {
     return this.ofWhole(wholeStats, 'msg_rates')
   }
 
-  churn(part?: Part): Json {
+  private churn(part?: Part): Json {
     return this.ofWhole(churnStats, part)
+  }
+
+  /** With samples if both lengths and message rates are asked for, in the steps of the lengths, as in RabbitMQ. */
+  churnOfOverview(): Json {
+    return this.churn(this.ranges.msg_rates === undefined ? undefined : 'lengths')
   }
 
   lengthsOfBroker(): Json {

@@ -57,7 +57,7 @@ export function declareExchange(broker: Broker, c: Caller, wanted: ExchangeInfo)
   const { exchanges } = broker.limits
   if (exchanges !== Number.POSITIVE_INFINITY && broker.count('exchanges') >= exchanges)
     throw preconditionFailed(`cannot declare ${what}: exchange limit of ${exchanges} is reached`)
-  return broker.createExchange(c.vhost, { ...pick(wanted), name })
+  return broker.createExchange(c.vhost, { ...pick(wanted), name, declaredBy: c.user })
 }
 
 function unknownType({ semantics }: Broker, type: string): AmqpError {

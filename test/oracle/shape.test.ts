@@ -11,7 +11,6 @@ import { table, Wire } from '../support/wire.ts'
 /** Paths of RabbitMQ's answers that are left out; docs/http-api.md has the reasons. */
 const left = [
   /reductions/,
-  /user_who_performed_action/,
   /backing_queue_status\.(delta|q\d|mirror_|target_ram_count|next_deliver_seq_id|avg_)/,
   /socket_opts\./,
   /\.segments$/,

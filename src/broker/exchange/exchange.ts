@@ -71,6 +71,8 @@ export interface ExchangeInfo {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
+  /** Name of the user who has declared it. */
+  readonly declaredBy?: string
 }
 
 export class Exchange implements ExchangeInfo {
@@ -80,6 +82,8 @@ export class Exchange implements ExchangeInfo {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
+  /** Empty if it is from a version that did not record it. */
+  readonly declaredBy: string
   readonly routing: ExchangeRouting
   /** Drops duplicates (x-message-deduplication). */
   readonly deduplication: Deduplication | undefined
@@ -105,6 +109,7 @@ export class Exchange implements ExchangeInfo {
     this.autoDelete = info.autoDelete
     this.internal = info.internal
     this.arguments = info.arguments
+    this.declaredBy = info.declaredBy ?? ''
     this.routing = parts.routing
     this.deduplication = parts.deduplication
     this.log = parts.log

@@ -1,4 +1,5 @@
 /** Commands specific to rabbitmq-queues, rabbitmq-plugins, rabbitmq-streams and rabbitmq-upgrade. */
+import { builtInPlugins as builtIn } from '../../util/built-in-plugins.ts'
 import { Pattern } from '../../util/pattern.ts'
 import { CtlError } from './client.ts'
 import {
@@ -15,20 +16,6 @@ import {
 } from './command.ts'
 import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
-
-/** Features that are plugins in RabbitMQ and built into Leveret. */
-const builtIn = [
-  'rabbitmq_auth_backend_oauth2',
-  'rabbitmq_auth_mechanism_ssl',
-  'rabbitmq_consistent_hash_exchange',
-  'rabbitmq_delayed_message_exchange',
-  'rabbitmq_management',
-  'rabbitmq_management_agent',
-  'rabbitmq_prometheus',
-  'rabbitmq_random_exchange',
-  'rabbitmq_recent_history_exchange',
-  'rabbitmq_sharding',
-]
 
 async function plugins(c: Context): Promise<Result> {
   const pattern = new Pattern(c.args[0] ?? '.*')

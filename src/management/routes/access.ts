@@ -45,7 +45,9 @@ function userRoutes(add: AddRoute): void {
   add('POST', 'users/bulk-delete', 'administrator', (r) => {
     const names = r.body['users']
     if (!Array.isArray(names)) throw missingKeys(['users'])
-    for (const name of names) deleteUser(r.users, String(name))
+    // Those before one that is not there are gone then, as in RabbitMQ.
+    for (const name of names.map(String))
+      if (!deleteUser(r.users, name)) throw badRequest(['no_such_user', name])
     return r.stored(false)
   })
   add('POST', 'users/tags', 'administrator', (r) => {

@@ -143,7 +143,7 @@ function numbers(node: ManagedNode, s: Statistics): Json {
   return {
     listeners: listeners(node),
     contexts: contexts(node),
-    churn_rates: s.churn(),
+    churn_rates: s.churnOfOverview(),
     queue_totals: s.lengthsOfBroker(),
     message_stats: { ...s.ofBroker(), disk_reads: 0, disk_reads_details: { rate: 0 } },
     statistics_db_event_queue: 0,

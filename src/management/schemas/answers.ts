@@ -86,6 +86,7 @@ const exchangeProperties = {
   internal: yesNo,
   arguments: table,
   policy: textOrNull,
+  user_who_performed_action: text,
   message_stats: rated('publish_in', 'publish_out'),
 }
 

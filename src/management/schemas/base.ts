@@ -8,6 +8,7 @@ export interface Schema {
   readonly minimum?: number
   readonly exclusiveMinimum?: number
   readonly minProperties?: number
+  readonly maxItems?: number
   readonly items?: Schema
   readonly anyOf?: readonly Schema[]
   readonly properties?: { readonly [name: string]: Schema }
@@ -39,6 +40,8 @@ export const time: Schema = { type: 'integer', minimum: 0 }
 export const anything: Schema = {}
 /** Any names and values, such as arguments and headers. */
 export const table: Schema = { type: 'object' }
+/** The same in requests: some clients send an empty list for nothing, as RabbitMQ does. */
+export const tableOrNothing: Schema = { type: ['object', 'array'], maxItems: 0 }
 export const texts: Schema = { type: 'array', items: text }
 
 export function list(items: Schema): Schema {

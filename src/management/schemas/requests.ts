@@ -1,11 +1,11 @@
 /** Schemas of request bodies. */
-import { anything, count, flag, integer, number, request, type Schema, table, text } from './base.ts'
+import { anything, count, flag, integer, number, request, type Schema, tableOrNothing, text } from './base.ts'
 
 /** Tags are a list or a comma-separated string. */
 const tags: Schema = { type: ['string', 'array'], items: text }
 const encoding: Schema = { enum: ['string', 'base64'] }
 const policy = request(
-  { pattern: text, definition: table },
+  { pattern: text, definition: tableOrNothing },
   { priority: integer, 'apply-to': text, vhost: text, name: text },
 )
 
@@ -17,7 +17,7 @@ export const requests = {
       tags,
       default_queue_type: { type: ['string', 'null'] },
       tracing: flag,
-      metadata: table,
+      metadata: tableOrNothing,
       protected_from_deletion: flag,
     },
   ),
@@ -28,7 +28,7 @@ export const requests = {
       password: text,
       password_hash: text,
       hashing_algorithm: text,
-      limits: table,
+      limits: tableOrNothing,
       leveret_password_hash: text,
     },
   ),
@@ -39,7 +39,14 @@ export const requests = {
   LimitRequest: request({ value: { type: 'integer' } }),
   QueueRequest: request(
     {},
-    { durable: flag, auto_delete: flag, exclusive: flag, type: anything, arguments: table, node: anything },
+    {
+      durable: flag,
+      auto_delete: flag,
+      exclusive: flag,
+      type: anything,
+      arguments: tableOrNothing,
+      node: anything,
+    },
   ),
   QueueAction: request({ action: { enum: ['sync', 'cancel_sync'] } }),
   GetRequest: request(
@@ -64,16 +71,16 @@ export const requests = {
   ),
   ExchangeRequest: request(
     {},
-    { type: text, durable: flag, auto_delete: flag, internal: flag, arguments: table },
+    { type: text, durable: flag, auto_delete: flag, internal: flag, arguments: tableOrNothing },
   ),
   PublishRequest: request({
     routing_key: text,
-    properties: table,
+    properties: tableOrNothing,
     payload: text,
     payload_encoding: encoding,
   }),
-  RouteRequest: request({}, { routing_key: text, properties: table }),
-  BindingRequest: request({}, { routing_key: text, arguments: table }),
+  RouteRequest: request({}, { routing_key: text, properties: tableOrNothing }),
+  BindingRequest: request({}, { routing_key: text, arguments: tableOrNothing }),
   PolicyRequest: policy,
   ParameterRequest: request({ value: anything }),
   NameRequest: request({ name: text }),

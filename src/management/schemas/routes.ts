@@ -356,6 +356,8 @@ export const docs = {
     list: 'all',
   },
   'GET parameters/:component/:vhost/:name': { summary: 'One parameter', answer: 'Parameter' },
+  'GET federation-links': { summary: 'None: there is no federation', answer: 'Nothing', list: 'all' },
+  'GET federation-links/:vhost': { summary: 'None: there is no federation', answer: 'Nothing', list: 'all' },
   'GET shovels': { summary: 'Shovels and their state', answer: 'Shovel', list: 'all' },
   'GET shovels/:vhost': { summary: 'Those of a vhost', answer: 'Shovel', list: 'all' },
   'GET shovels/vhost/:vhost/:name': { summary: 'One shovel', answer: 'Shovel' },

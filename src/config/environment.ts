@@ -1,0 +1,165 @@
+/** What RabbitMQ and its container images take from environment variables. */
+import { existsSync, readFileSync } from 'node:fs'
+import { ConfigError, type Entry, ERLANG_TERMS } from './parse.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Variables and the keys that they set. */
+const variables: Readonly<Record<string, string>> = {
+  RABBITMQ_DEFAULT_USER: 'default_user',
+  RABBITMQ_DEFAULT_PASS: 'default_pass',
+  RABBITMQ_DEFAULT_VHOST: 'default_vhost',
+  RABBITMQ_NODE_PORT: 'listeners.tcp.default',
+  RABBITMQ_VM_MEMORY_HIGH_WATERMARK: 'vm_memory_high_watermark.relative',
+  RABBITMQ_PRODUCT_NAME: 'product.name',
+  RABBITMQ_PRODUCT_VERSION: 'product.version',
+  RABBITMQ_MOTD_FILE: 'motd_file',
+}
+
+/** With `_FILE` behind their names these come from a file, such as a secret of Docker or Kubernetes. */
+const fromFiles = ['RABBITMQ_DEFAULT_USER', 'RABBITMQ_DEFAULT_PASS', 'RABBITMQ_DEFAULT_VHOST']
+
+const AMQP_PORT = 5672
+
+/**
+ * Variables that set something in RabbitMQ or in a container image of it, and nothing here. Others that begin with
+ * RABBITMQ_ belong to somebody else: Kubernetes sets such variables for a service of that name.
+ */
+const withoutEffect: readonly string[] = [
+  ...[
+    'CTL_ERL_ARGS',
+    'DIST_PORT',
+    'ENABLED_PLUGINS',
+    'ENABLED_PLUGINS_FILE',
+    'ERLANG_COOKIE',
+    'FEATURE_FLAGS',
+  ],
+  ...['IO_THREAD_POOL_SIZE', 'LOG', 'LOG_BASE', 'LOGS', 'MNESIA_BASE', 'MNESIA_DIR', 'NODENAME', 'PID_FILE'],
+  ...['PLUGINS_DIR', 'SERVER_ADDITIONAL_ERL_ARGS', 'SERVER_ERL_ARGS', 'SERVER_START_ARGS', 'USE_LONGNAME'],
+  ...['DEFAULT_PERMISSIONS', 'DEFAULT_USER_TAGS', 'HIPE_COMPILE'],
+  // Of Bitnami's image.
+  ...[
+    'CLUSTER_NODE_NAME',
+    'COMMUNITY_PLUGINS',
+    'DEFINITIONS_FILE',
+    'DISK_FREE_ABSOLUTE_LIMIT',
+    'DISK_FREE_LIMIT',
+  ],
+  ...['ENABLE_LDAP', 'ERL_COOKIE', 'HASHED_PASSWORD', 'LOAD_DEFINITIONS', 'MANAGEMENT_BIND_IP'],
+  ...['MANAGEMENT_PORT_NUMBER', 'NODE_NAME', 'NODE_PORT_NUMBER', 'NODE_TYPE', 'PASSWORD', 'PASSWORD_FILE'],
+  ...['PLUGINS', 'SECURE_PASSWORD', 'USERNAME', 'VHOST', 'VHOSTS'],
+].map((name) => `RABBITMQ_${name}`)
+
+const tls = /^RABBITMQ_(MANAGEMENT_)?SSL_/
+
+/** Which key to set instead, where there is one. */
+const instead: Readonly<Record<string, string>> = {
+  RABBITMQ_DEFINITIONS_FILE: 'load_definitions',
+  RABBITMQ_DISK_FREE_ABSOLUTE_LIMIT: 'disk_free_limit.absolute',
+  RABBITMQ_DISK_FREE_LIMIT: 'disk_free_limit.relative',
+  RABBITMQ_LOAD_DEFINITIONS: 'load_definitions',
+  RABBITMQ_LOG: 'log.console.level',
+  RABBITMQ_LOGS: 'log.file',
+  RABBITMQ_MANAGEMENT_BIND_IP: 'management.tcp.ip',
+  RABBITMQ_MANAGEMENT_PORT_NUMBER: 'management.tcp.port',
+  RABBITMQ_MNESIA_BASE: '--data-dir',
+  RABBITMQ_MNESIA_DIR: '--data-dir',
+  RABBITMQ_NODE_PORT_NUMBER: 'RABBITMQ_NODE_PORT',
+  RABBITMQ_PASSWORD: 'RABBITMQ_DEFAULT_PASS',
+  RABBITMQ_PASSWORD_FILE: 'RABBITMQ_DEFAULT_PASS_FILE',
+  RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: 'the keys of rabbitmq.conf',
+  RABBITMQ_USERNAME: 'RABBITMQ_DEFAULT_USER',
+  RABBITMQ_VHOST: 'RABBITMQ_DEFAULT_VHOST',
+}
+
+/** @throws ConfigError */
+export function environmentEntries(environment: Environment): Entry[] {
+  const entries: Entry[] = []
+  for (const [name, key] of Object.entries(variables)) {
+    const value = environment[name]
+    if (value !== undefined && value !== '') entries.push({ key, value, origin: `environment ${name}` })
+  }
+  for (const name of fromFiles) {
+    const file = environment[`${name}_FILE`]
+    if (file === undefined || file === '') continue
+    const origin = `environment ${name}_FILE`
+    if ((environment[name] ?? '') !== '')
+      throw new ConfigError(`${origin}: ${name} is set, too; set one of them`)
+    entries.push({ key: variables[name] as string, value: contents(file, origin), origin })
+  }
+  const address = environment['RABBITMQ_NODE_IP_ADDRESS']
+  if (address !== undefined && address !== '') {
+    const port = environment['RABBITMQ_NODE_PORT'] || AMQP_PORT
+    const origin = 'environment RABBITMQ_NODE_IP_ADDRESS'
+    entries.push({ key: 'listeners.tcp.default', value: `${address}:${port}`, origin })
+  }
+  return entries
+}
+
+function contents(file: string, origin: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new ConfigError(`${origin}: cannot read ${file}: ${(error as Error).message}`)
+  }
+}
+
+/** Variables that are set and have no effect, with what to set instead. */
+export function ignoredVariables(environment: Environment): Entry[] {
+  return Object.entries(environment)
+    .filter(
+      ([name, value]) =>
+        value !== undefined && value !== '' && (withoutEffect.includes(name) || tls.test(name)),
+    )
+    .map(([name, value]) => {
+      const key = instead[name] ?? (tls.test(name) ? 'ssl_options and listeners.ssl' : undefined)
+      return {
+        key: name,
+        value: value as string,
+        origin: key === undefined ? 'environment' : `environment; set ${key}`,
+      }
+    })
+}
+
+/**
+ * A file of Erlang terms beside rabbitmq.conf. Whether it keeps somebody out cannot be told without reading it, so it is
+ * not passed over.
+ * @throws ConfigError
+ */
+export function refuseErlangTerms(environment: Environment): void {
+  const file = environment['RABBITMQ_ADVANCED_CONFIG_FILE']
+  if (file === undefined || file === '') return
+  const path = existsSync(file) ? file : `${file}.config`
+  if (!existsSync(path)) return
+  const origin = 'environment RABBITMQ_ADVANCED_CONFIG_FILE'
+  const terms = contents(path, origin).replace(/%.*$/gm, '').replace(/\s/g, '')
+  if (terms !== '' && terms !== '[].') throw new ConfigError(`${origin}: ${path}: ${ERLANG_TERMS}`)
+}
+
+/** `$(NAME)` in a value is the value of another key or of an environment variable, as in RabbitMQ. */
+export function substituted(entries: readonly Entry[], environment: Environment): Entry[] {
+  const values = new Map(entries.map((e) => [e.key, e.value]))
+  return entries.map((e) => ({ ...e, value: replaced(e.value, e, values, environment, [e.key]) }))
+}
+
+function replaced(
+  value: string,
+  entry: Entry,
+  values: ReadonlyMap<string, string>,
+  environment: Environment,
+  path: readonly string[],
+): string {
+  return value.replace(/\$\(([^()]+)\)/g, (_, written: string) => {
+    const name = written.trim()
+    if (path.includes(name))
+      throw new ConfigError(`${entry.origin}: ${entry.key}: $(${name}) leads back to itself`)
+    const key = values.get(name)
+    if (key !== undefined) return replaced(key, entry, values, environment, [...path, name])
+    const variable = environment[name]
+    if (variable === undefined)
+      throw new ConfigError(
+        `${entry.origin}: ${entry.key}: $(${name}) is neither a key nor an environment variable`,
+      )
+    return variable
+  })
+}
