@@ -107,7 +107,14 @@ describe("RabbitMQ's tools", () => {
         'Validation failed\n\n[{<<"nope">>,5}] are not recognised policy settings\n',
       ],
       [['list_user_permissions', 'nobody'], 69, 'User "nobody" does not exist'],
-      [['delete_queue', 'nosuch'], 65, 'Queue not found'],
+      [['delete_queue', 'nosuch'], 64, 'Queue not found'],
+      [['purge_queue', 'nosuch'], 69, 'not_found'],
+      [['list_queues', '-q', '-p', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
+      [['close_connection', 'nosuch', 'why'], 69, "There is no connection 'nosuch'"],
+      ...['delete_shovel', 'restart_shovel'].map(
+        (name) =>
+          [[name, 'nosuch'], 69, "Shovel with the given name was not found in virtual host '/'"] as const,
+      ),
       [['quorum_status', 'nosuch'], 69, 'not_found'],
       [['import_definitions', '/nosuch.json'], 65, 'File /nosuch.json does not exist'],
       [
@@ -131,7 +138,7 @@ describe("RabbitMQ's tools", () => {
   it('take the options of rabbitmqctl that stand before everything', async () => {
     expect(await out('--version')).toBe(await out('version'))
     expect((await ctl('ctl')).code).toBe(64)
-    expect(await out('add_user', 'dry', 'pw', '--dry-run')).toBe('')
+    expect(await out('add_user', 'dry', 'pw', '--dry-run')).toBe('Adding user "dry" ...\n')
     expect(await out('list_users', '-s', '--print-stacktrace')).not.toContain('dry')
     expect((await ctl('add_user', '--dry-run')).code).toBe(64)
   })
@@ -158,9 +165,73 @@ describe("RabbitMQ's tools", () => {
       disk_free: expect.any(Number),
       vm_memory_limit: expect.any(Number),
       file_descriptors: { total_limit: expect.any(Number), total_used: expect.any(Number) },
-      totals: { connection_count: expect.any(Number), queue_count: expect.any(Number) },
-      memory: { total: { rss: expect.any(Number) } },
+      totals: { connection_count: expect.any(Number), queue_count: 0, virtual_host_count: 1 },
+      memory: { total: { rss: expect.any(Number) }, code: expect.any(Number), strategy: 'rss' },
+      listeners: expect.arrayContaining([
+        {
+          node,
+          interface: expect.any(String),
+          port: expect.any(Number),
+          protocol: 'amqp',
+          purpose: 'AMQP 0-9-1',
+        },
+      ]),
+      vm_memory_high_watermark_setting: { absolute: expect.any(Number) },
     })
+    const text = await out('cluster_status', '-q')
+    for (const section of [
+      `Basics\n\nCluster name: ${node}\n`,
+      `\nRunning Nodes\n\n${node}\n`,
+      `\nMaintenance status\n\nNode: ${node}, status: not under maintenance\n`,
+      '\nAlarms\n\n(none)\n',
+      '\nNetwork Partitions\n\n(none)\n',
+      'protocol: amqp, purpose: AMQP 0-9-1\n',
+      '\nFlag: quorum_queue, state: enabled\n',
+    ])
+      expect(text).toContain(section)
+  })
+
+  it('check the health in sentences that name the node, and what was found instead', async () => {
+    const { node } = JSON.parse(await out('listeners', '--formatter', 'json')) as { node: string }
+    const [line = ''] = (await out('listeners', '-q')).split('\n')
+    const port = /^Interface: \[.+\], port: (\d+), protocol: amqp, purpose: AMQP 0-9-1$/.exec(line)?.[1] ?? ''
+    for (const [args, text] of [
+      [['check_running'], `RabbitMQ on node ${node} is fully booted and running`],
+      [['check_alarms'], `Node ${node} reported no alarms, local or clusterwide`],
+      [['check_local_alarms'], `Node ${node} reported no local alarms`],
+      [['check_virtual_hosts'], `Node ${node} reported all vhosts as running`],
+      [['check_port_listener', port], `A listener for port ${port} is running on node ${node}.`],
+      [['check_protocol_listener', 'amqp'], `A listener for protocol amqp is running on node ${node}.`],
+      [['node_health_check'], 'Health check passed'],
+    ] as const)
+      expect([args, await out(...args, '-q')]).toEqual([args, `${text}\n`])
+    expect(await out('check_port_connectivity', '-q')).toContain(port)
+    for (const [args, text] of [
+      [['check_port_listener', '1'], `Found listeners that use the following ports: ${port},`],
+      [['check_protocol_listener', 'mqtt'], 'Found listeners for the following protocols: amqp, '],
+    ] as const) {
+      const r = await ctl(...args)
+      expect([args, r.code, r.stderr]).toEqual([args, 69, expect.stringContaining(text)])
+    }
+  })
+
+  it('leave alone what they do not know, and what another vhost has', async () => {
+    for (const [tool, args, code] of [
+      ['rabbitmq-queues', ['rebalance', 'nosuch'], 69],
+      ['rabbitmq-plugins', ['enable', 'nosuch'], 70],
+      ['rabbitmqctl', ['set_vm_memory_high_watermark', '2'], 65],
+      ['rabbitmq-upgrade', ['await_online_synchronized_mirror', '-t', '5'], 0],
+    ] as const)
+      expect([args, (await runCommand([...args, '--data-dir', dir], tool)).code]).toEqual([args, code])
+    const w = await session(broker)
+    await out('add_vhost', 'other')
+    expect(await out('close_all_connections', '-q', '-p', 'other', 'why')).toBe('Closed 0 connections\n')
+    await out('delete_vhost', 'other')
+    expect(await out('close_all_connections', '-q', 'why')).toMatch(/^Closed [1-9]\d* connections\n$/)
+    await w.expect(0, MethodId.ConnectionClose)
+    expect(await out('list_user_limits', '-q', '--user', 'guest')).toBe('{}\n')
+    const lines = (await out('list_vhosts', 'name', '--formatter', 'json')).split('\n')
+    expect(lines).toEqual(['[', '{"name":"/"}', ']', ''])
   })
 
   it('name users whose hash other brokers cannot read when they export', async () => {
@@ -186,7 +257,10 @@ describe("RabbitMQ's tools", () => {
       `Deleting queue '${q}' on vhost '/' if queue is empty and if queue is unused ...\n` +
         'Queue was successfully deleted with 0 ready messages\n',
     )
-    expect(await out('list_queues', '--offline')).toBe('Listing queues for vhost / ...\n')
+    expect(await out('list_queues', '--offline')).toBe(
+      'Timeout: 60.0 seconds ...\nListing queues for vhost / ...\n',
+    )
+    expect(await out('list_queues', '-t', '5', '--offline')).toContain('Timeout: 5.0 seconds ...\n')
     expect(await out('list_unresponsive_queues', '-q')).toBe('')
     expect(await out('list_connections', '-s', 'client_properties')).toContain(
       '[{"capabilities",[{"consumer_cancel_notify",true},{"authentication_failure_close",true}]}]',

@@ -190,7 +190,7 @@ describe('tables', () => {
     ],
     [
       'json',
-      '[{"name":"q,\\"1","arguments":[["x-max-length","signedint",5],["a","table",[["b","bool",true]]]],"tags":["x","y"],"none":""}]\n',
+      '[\n{"name":"q,\\"1","arguments":[["x-max-length","signedint",5],["a","table",[["b","bool",true]]]],"tags":["x","y"],"none":""}\n]\n',
     ],
     [
       'erlang',
@@ -202,6 +202,6 @@ describe('tables', () => {
 
   it('of nothing have no names of columns', () => {
     expect(format([], ['name'], 'table', true)).toBe('')
-    expect(format([], ['name'], 'json', true)).toBe('[]\n')
+    expect(format([], ['name'], 'json', true)).toBe('[\n]\n')
   })
 })

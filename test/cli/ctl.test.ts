@@ -69,7 +69,9 @@ describe('commands of rabbitmqctl', () => {
       'name\tmessages\nlisted, "q"\t1\n',
     )
     expect(await out('list_queues', '-s')).toBe('listed, "q"\t1\n')
-    expect(await out('list_queues')).toBe('Listing queues for vhost / ...\nname\tmessages\nlisted, "q"\t1\n')
+    expect(await out('list_queues')).toBe(
+      'Timeout: 60.0 seconds ...\nListing queues for vhost / ...\nname\tmessages\nlisted, "q"\t1\n',
+    )
     expect(JSON.parse(await out('list_queues', '--formatter', 'json', 'name', 'consumers'))).toEqual([
       { name: 'listed, "q"', consumers: 0 },
     ])
@@ -140,9 +142,7 @@ describe('commands of rabbitmqctl', () => {
   })
 
   it('check the node and its users', async () => {
-    for (const name of ['check_running', 'check_local_alarms', 'check_virtual_hosts', 'node_health_check'])
-      expect(await out(name)).toBe('Check passed\n')
-    const [port] = (await out('listeners', '-s')).split('\n')[0]?.split('\t').slice(1) ?? []
+    const port = /port: (\d+), protocol: amqp/.exec(await out('listeners', '-s'))?.[1]
     await out('check_port_listener', String(port))
     await out('check_protocol_listener', 'amqp')
     expect((await ctl('check_protocol_listener', 'mqtt')).code).toBe(69)
@@ -170,7 +170,7 @@ describe('commands of rabbitmqctl', () => {
     expect(await out('get', '-s', q)).toContain('hello')
     expect((await ctl('publish', 'nowhere', 'x')).code).toBe(70)
     await out('delete_queue', q)
-    expect((await ctl('delete_queue', q)).code).toBe(65)
+    expect((await ctl('delete_queue', q)).code).toBe(64)
   })
 
   it('say how a queue is, and where a message would go', async () => {

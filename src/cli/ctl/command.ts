@@ -46,6 +46,8 @@ export interface Command {
   readonly columns?: readonly string[]
   /** --timeout limits how long the command waits, instead of each response. */
   readonly waits?: true
+  /** How long each response may take without --timeout, in seconds; rabbitmqctl prints it first. */
+  readonly seconds?: number
   readonly run: (c: Context) => Promise<Result>
 }
 
@@ -60,8 +62,8 @@ export const EXIT_SOFTWARE = 70
 
 /** Incorrect usage, reported before anything is done. */
 export class ArgumentError extends CtlError {
-  constructor(message: string) {
-    super(message, EXIT_USAGE)
+  constructor(message: string, exitCode = EXIT_USAGE) {
+    super(message, exitCode)
   }
 }
 

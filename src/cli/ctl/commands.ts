@@ -1,5 +1,6 @@
 /** The commands by their rabbitmqctl names: the API requests that each makes, and what it prints. */
 import { migration } from '../migrate/command.ts'
+import { checks } from './checks.ts'
 import { clusterCommands } from './cluster.ts'
 import type { Command } from './command.ts'
 import { definitions } from './definitions.ts'
@@ -25,6 +26,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...messages,
   ...parameters,
   ...nodeCommands,
+  ...checks,
   ...diagnostics,
   ...queueCommands,
   ...listenerCommands,

@@ -112,8 +112,8 @@ async function run(args: readonly string[], tool: string, terminal: Terminal): P
   if (asksForHelp) return terminal.out(helpOf(name, command, tool))
   const how = check(name, command, { values, positionals: rest }, tool)
   // A command with such an option of its own says more than that it could be run.
-  if (values['dry-run'] === true && command.options?.includes('dry-run') !== true) return
-  await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal })
+  const isDry = values['dry-run'] === true && command.options?.includes('dry-run') !== true
+  await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal }, isDry)
 }
 
 function parse(args: readonly string[], tool: string): Parsed {
@@ -192,7 +192,8 @@ function contextOf(
     return typeof v === 'string' ? v : undefined
   }
   const options = { options: values } as Context
-  const timeout = values['timeout'] === 'infinity' ? undefined : numberOption(options, 'timeout')
+  const timeout =
+    values['timeout'] === 'infinity' ? undefined : (numberOption(options, 'timeout') ?? command.seconds)
   return {
     client: new Client({
       url: text('url'),
@@ -207,11 +208,15 @@ function contextOf(
   }
 }
 
-async function runCommand(command: Command, how: Formatter, context: Context): Promise<void> {
+async function runCommand(command: Command, how: Formatter, context: Context, isDry: boolean): Promise<void> {
   const { options, terminal } = context
   const quiet = options['quiet'] === true || options['silent'] === true || machineFormatters.includes(how)
   const said = quiet ? '' : withoutPassword(command.banner?.(context) ?? '')
+  const { timeoutMs } = context.client.target
+  if (!quiet && command.seconds !== undefined && timeoutMs !== undefined)
+    terminal.out(`Timeout: ${(timeoutMs / 1000).toFixed(1)} seconds ...\n`)
   if (said !== '') terminal.out(`${said}\n`)
+  if (isDry) return
   const { rows, columns = [], object, text = '', notes = [] } = await command.run(context)
   for (const note of notes) terminal.err(`${note}\n`)
   const headers = options['silent'] !== true && options['no-table-headers'] !== true

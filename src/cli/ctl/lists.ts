@@ -7,6 +7,7 @@ import {
   arg,
   type Command,
   type Context,
+  EXIT_DATA,
   EXIT_UNAVAILABLE,
   enc,
   list,
@@ -21,7 +22,11 @@ const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'pr
 async function queues(c: Context): Promise<Result> {
   const shown = c.args.length > 0 ? c.args : ['name', 'messages']
   if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: shown }
-  const found = await c.client.get<Row[]>(`queues/${enc(c.vhost)}`)
+  const found = await orElse(
+    c.client.get<Row[]>(`queues/${enc(c.vhost)}`),
+    `Virtual host '${c.vhost}' does not exist`,
+    EXIT_DATA,
+  )
   const rows = found.map((q) => ({
     ...q,
     pid: q['node'],
@@ -53,7 +58,7 @@ function limits(what: 'vhost' | 'user'): Command {
       const { formatter = 'table' } = c.options
       // For a single object, people and scripts get only the JSON.
       if (one !== undefined && c.args.length === 0 && formatter === 'table')
-        return { text: rows.map((l) => `${JSON.stringify(l['value'])}\n`).join('') }
+        return { text: `${JSON.stringify(rows[0]?.['value'] ?? {})}\n` }
       return {
         rows: rows.map((l) => ({ ...l, limits: l['value'] })),
         columns: c.args.length > 0 ? c.args : [what, 'limits'],
@@ -102,6 +107,7 @@ export const lists: Record<string, Command> = {
     ...list('queues', (c) => `queues/${enc(c.vhost)}`, [], columns.queues),
     usage: '[-p VHOST] [--online] [--offline] [--local] [COLUMN ...]',
     options: ['online', 'offline', 'local'],
+    seconds: 60,
     run: queues,
   },
   list_exchanges: list('exchanges', (c) => `exchanges/${enc(c.vhost)}`, ['name', 'type'], columns.exchanges),

@@ -1,6 +1,7 @@
 /** Commands on the node and its health, including those of rabbitmq-diagnostics. */
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Listening, listenerLine, listening } from './checks.ts'
 import { CtlError } from './client.ts'
 import { columns } from './columns.ts'
 import {
@@ -17,18 +18,6 @@ import {
 import type { Row } from './output.ts'
 import { awaitStartup } from './state.ts'
 
-function check(usage: string, help: string, path: (c: Context) => string): Command {
-  return {
-    usage,
-    help,
-    args: [usage === '' ? 0 : 1, usage === '' ? 0 : 1],
-    run: async (c) => {
-      await c.client.get(`health/checks/${path(c)}`)
-      return { text: 'Check passed\n' }
-    },
-  }
-}
-
 /** Uses RabbitMQ's key names, which scripts rely on. */
 function clusterJson(
   overview: Row,
@@ -39,7 +28,7 @@ function clusterJson(
 ): Row {
   const each = (of: (n: Row) => unknown): Row =>
     Object.fromEntries(nodes.map((n) => [String(n['name']), of(n)]))
-  const listening = (overview['listeners'] ?? []) as Row[]
+  const all = listening(overview)
   return {
     cluster_name: overview['cluster_name'],
     cluster_tags: [],
@@ -59,32 +48,53 @@ function clusterJson(
     })),
     cpu_cores: each((n) => n['processors'] ?? 0),
     maintenance_status: each(() => 'not under maintenance'),
-    listeners: each((n) =>
-      listening
-        .filter((l) => l['node'] === n['name'])
-        .map(({ node, port, protocol, ip_address }) => ({
-          node,
-          port,
-          protocol,
-          interface: `[${ip_address}]`,
-        })),
-    ),
+    listeners: each((n) => all.filter((l) => l.node === n['name'])),
     feature_flags: flags.map(({ name, state }) => ({ name, state })),
   }
 }
 
+/** With the sections of rabbitmqctl, which scripts look for. */
+function clusterText(status: Row, leveret: unknown): string {
+  const each = (name: string, line: (node: string, value: never) => string): string[] =>
+    Object.entries(status[name] as Row).map(([node, value]) => line(node, value as never))
+  const alarms = status['alarms'] as { node: string; resource: string }[]
+  const listeners = Object.values(status['listeners'] as Record<string, Listening[]>).flat()
+  const sections: [string, string[]][] = [
+    ['Basics', [`Cluster name: ${status['cluster_name']}`]],
+    ['Disk Nodes', status['disk_nodes'] as string[]],
+    ['Running Nodes', status['running_nodes'] as string[]],
+    [
+      'Versions',
+      each('versions', (n, v: Row) => `${n}: RabbitMQ ${v['rabbitmq_version']} (Leveret ${leveret})`),
+    ],
+    ['CPU Cores', each('cpu_cores', (n, v) => `Node: ${n}, available CPU cores: ${v}`)],
+    ['Maintenance status', each('maintenance_status', (n, v) => `Node: ${n}, status: ${v}`)],
+    [
+      'Alarms',
+      alarms.map((a) => `${a.resource === 'mem' ? 'Memory' : 'Free disk space'} alarm on node ${a.node}`),
+    ],
+    ['Network Partitions', []],
+    ['Listeners', listeners.map((l) => `Node: ${l.node}, ${listenerLine(l)}`)],
+    [
+      'Feature flags',
+      (status['feature_flags'] as Row[]).map((f) => `Flag: ${f['name']}, state: ${f['state']}`),
+    ],
+  ]
+  const lines = (of: string[]): string => (of.length === 0 ? '(none)' : of.join('\n'))
+  return sections.map(([title, of]) => `${title}\n\n${lines(of)}\n`).join('\n')
+}
+
 async function clusterStatus(c: Context): Promise<Result> {
-  const overview = await c.client.get<Row>('overview')
-  const { cluster_name, node, rabbitmq_version, leveret_version } = overview
-  const nodes = await c.client.get<(Row & { name: string; running: boolean })[]>('nodes')
+  const [overview, nodes, flags] = await Promise.all([
+    c.client.get<Row>('overview'),
+    c.client.get<(Row & { name: string; running: boolean })[]>('nodes'),
+    c.client.get<Row[]>('feature-flags'),
+  ])
   const disk = nodes.map((n) => n.name)
   const running = nodes.filter((n) => n.running).map((n) => n.name)
-  if (c.options['formatter'] === 'json')
-    return {
-      text: `${JSON.stringify(clusterJson(overview, nodes, disk, running, await c.client.get<Row[]>('feature-flags')))}\n`,
-    }
-  const text = `Cluster name: ${cluster_name}\n\nDisk Nodes\n\n${disk.join('\n')}\n\nRunning Nodes\n\n${running.join('\n')}\n\nVersions\n\n${node}: RabbitMQ ${rabbitmq_version} (Leveret ${leveret_version})\n`
-  return { text }
+  const status = clusterJson(overview, nodes, disk, running, flags)
+  if (c.options['formatter'] === 'json') return { text: `${JSON.stringify(status)}\n` }
+  return { text: clusterText(status, overview['leveret_version']) }
 }
 
 async function authenticate(c: Context): Promise<Result> {
@@ -117,7 +127,6 @@ async function awaitEnd(c: Context): Promise<void> {
 
 const AWAIT_MS = 100
 const SHUTDOWN_SECONDS = 60
-const running = 'ready-to-serve-clients'
 
 export const nodeCommands: Readonly<Record<string, Command>> = {
   cluster_status: {
@@ -205,35 +214,10 @@ export const nodeCommands: Readonly<Record<string, Command>> = {
     },
     ['experimental'],
   ),
-  listeners: {
-    usage: '',
-    help: 'lists listening addresses and ports',
-    args: [0, 0],
-    banner: () => 'Asking the broker to report its protocol listeners ...',
-    run: async (c) => ({
-      rows: (await c.client.get<Row>('overview'))['listeners'] as Row[],
-      columns: ['ip_address', 'port', 'protocol'],
-    }),
-  },
   server_version: {
     usage: '',
     help: 'prints the version announced to clients',
     args: [0, 0],
     run: async (c) => ({ text: `${await c.client.get<string>('version')}\n` }),
   },
-  check_running: check('', 'fails if no listener is open', () => running),
-  check_local_alarms: check('', 'fails if an alarm is in effect', () => 'local-alarms'),
-  check_virtual_hosts: check('', 'fails if a vhost is down', () => 'virtual-hosts'),
-  check_port_connectivity: check('', 'fails if no listener is open', () => running),
-  check_port_listener: check(
-    'PORT',
-    'fails if nothing listens on the port',
-    (c) => `port-listener/${enc(arg(c, 0))}`,
-  ),
-  check_protocol_listener: check(
-    'PROTOCOL',
-    'fails if nothing listens for the protocol',
-    (c) => `protocol-listener/${enc(arg(c, 0))}`,
-  ),
-  node_health_check: check('', 'fails if an alarm is in effect', () => 'alarms'),
 }

@@ -7,6 +7,7 @@ import {
   type Context,
   EXIT_DATA,
   EXIT_UNAVAILABLE,
+  EXIT_USAGE,
   enc,
   json,
   numberOption,
@@ -76,7 +77,7 @@ function conditions(c: Context): string {
 
 async function deleteQueue(c: Context): Promise<string> {
   const path = queueOf(c)
-  const q = await orElse(c.client.get<{ messages_ready?: number }>(path), 'Queue not found', EXIT_DATA)
+  const q = await orElse(c.client.get<{ messages_ready?: number }>(path), 'Queue not found', EXIT_USAGE)
   const { options } = c
   await c.client.call(
     'DELETE',
@@ -156,7 +157,7 @@ export const objects: Record<string, Command> = {
     'deletes the ready messages of a queue',
     [1, 1],
     (c) => `Purging queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
-    (c) => c.client.call('DELETE', `${queueOf(c)}/contents`),
+    (c) => orElse(c.client.call('DELETE', `${queueOf(c)}/contents`), 'not_found', EXIT_UNAVAILABLE),
   ),
   delete_queue: action(
     '[-p VHOST] [--if-empty] [--if-unused] QUEUE',
@@ -171,14 +172,20 @@ export const objects: Record<string, Command> = {
     'closes a connection',
     [2, 2],
     (c) => `Closing connection ${arg(c, 0)}, reason: ${arg(c, 1)}...`,
-    (c) => c.client.call('DELETE', `connections/${enc(arg(c, 0))}`, undefined, { 'x-reason': arg(c, 1) }),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `connections/${enc(arg(c, 0))}`, undefined, { 'x-reason': arg(c, 1) }),
+        `There is no connection '${arg(c, 0)}'`,
+        EXIT_UNAVAILABLE,
+      ),
   ),
   close_all_connections: action(
     '[-p VHOST | --global] [--limit N] [--per-connection-delay MS] REASON',
-    'closes all connections, or those of -p VHOST',
+    'closes all connections of a vhost, or those of all vhosts',
     [1, 1],
-    (c) => `Closing all connections, reason: ${arg(c, 0)}...`,
-    (c) => closeConnections(c, arg(c, 0), (o) => c.options['vhost'] === undefined || o['vhost'] === c.vhost),
+    (c) =>
+      `Closing all connections ${c.options['global'] === true ? 'across all vhosts' : `in vhost ${c.vhost}`}, reason: ${arg(c, 0)}...`,
+    (c) => closeConnections(c, arg(c, 0), (o) => c.options['global'] === true || o['vhost'] === c.vhost),
     ['global', 'limit', 'per-connection-delay'],
   ),
   close_all_user_connections: action(

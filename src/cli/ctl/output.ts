@@ -54,7 +54,8 @@ export function format(
   headers: boolean,
 ): string {
   const picked = rows.map((r) => Object.fromEntries(columns.map((c) => [c, r[c] ?? null])))
-  if (how === 'json') return `${JSON.stringify(picked.map(jsonRow))}\n`
+  // One object a line, as rabbitmqctl prints them.
+  if (how === 'json') return `[\n${picked.map((r) => `${JSON.stringify(jsonRow(r))}\n`).join(',')}]\n`
   if (how === 'json_stream') return picked.map((r) => `${JSON.stringify(jsonRow(r))}\n`).join('')
   if (how === 'erlang') return `[${picked.map((r) => rowTerm(r, tableColumns)).join(',')}]\n`
   const table = rows.map((r) => columns.map((c) => cell(r[c], c)))

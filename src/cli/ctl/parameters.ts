@@ -14,7 +14,8 @@ export const parameters: Record<string, Command> = {
     '[-p VHOST] COMPONENT NAME JSON',
     'sets a runtime parameter',
     [3, 3],
-    (c) => `Setting runtime parameter "${arg(c, 1)}" for component "${arg(c, 0)}" ...`,
+    (c) =>
+      `Setting runtime parameter "${arg(c, 1)}" for component "${arg(c, 0)}" to "${withoutPassword(arg(c, 2))}" in vhost "${c.vhost}" ...`,
     (c) =>
       c.client.call('PUT', `parameters/${enc(arg(c, 0))}/${enc(c.vhost)}/${enc(arg(c, 1))}`, {
         value: json(arg(c, 2), 'the value'),

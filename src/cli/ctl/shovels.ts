@@ -1,5 +1,14 @@
 /** Shovel commands, with the names of RabbitMQ's plugin. Shovels are created with set_parameter. */
-import { action, arg, type Command, type Context, enc, type Result } from './command.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  EXIT_UNAVAILABLE,
+  enc,
+  orElse,
+  type Result,
+} from './command.ts'
 import type { Row } from './output.ts'
 
 const columns = [
@@ -33,6 +42,14 @@ async function status(c: Context): Promise<Result> {
 
 const path = (c: Context): string => `shovels/vhost/${enc(c.vhost)}/${enc(arg(c, 0))}`
 
+function ofShovel(c: Context, answer: Promise<unknown>): Promise<unknown> {
+  return orElse(
+    answer,
+    `Shovel with the given name was not found in virtual host '${c.vhost}'`,
+    EXIT_UNAVAILABLE,
+  )
+}
+
 export const shovels: Readonly<Record<string, Command>> = {
   shovel_status: {
     usage: '[COLUMN ...]',
@@ -46,13 +63,13 @@ export const shovels: Readonly<Record<string, Command>> = {
     'deletes a shovel',
     [1, 1],
     (c) => `Deleting shovel ${arg(c, 0)} in vhost ${c.vhost} ...`,
-    (c) => c.client.call('DELETE', path(c)),
+    (c) => ofShovel(c, c.client.call('DELETE', path(c))),
   ),
   restart_shovel: action(
     '[-p VHOST] NAME',
     'restarts a shovel',
     [1, 1],
     (c) => `Restarting dynamic Shovel ${arg(c, 0)} in virtual host ${c.vhost} ...`,
-    (c) => c.client.call('DELETE', `${path(c)}/restart`),
+    (c) => ofShovel(c, c.client.call('DELETE', `${path(c)}/restart`)),
   ),
 }

@@ -1,16 +1,28 @@
 /** Commands on the state of the broker. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { availableMemory, octets } from '../../util/sizes.ts'
+import { listening } from './checks.ts'
 import { CtlError } from './client.ts'
-import { type Command, type Context, enc, nodeOf, type Result, switchListeners } from './command.ts'
+import {
+  ArgumentError,
+  type Command,
+  type Context,
+  EXIT_DATA,
+  enc,
+  nodeOf,
+  type Result,
+  switchListeners,
+} from './command.ts'
 import { format, type Row } from './output.ts'
 
 const AWAIT_MS = 250
 const TOP_MS = 2000
 
 async function status(c: Context): Promise<Result> {
-  const [overview, [node]] = await Promise.all([c.client.get<Row>('overview'), c.client.get<Row[]>('nodes')])
-  const n = node ?? {}
+  const [overview, [n = {}]] = await Promise.all([
+    c.client.get<Row>('overview'),
+    c.client.get<Row[]>('nodes'),
+  ])
   const show: [string, unknown][] = [
     ['Node', n['name']],
     ['Leveret version', overview['leveret_version']],
@@ -32,13 +44,19 @@ async function status(c: Context): Promise<Result> {
       `${l['ip_address']}:${l['port']}, protocol: ${l['protocol']}`,
     ]),
   ]
-  if (c.options['formatter'] === 'json')
-    return { text: `${JSON.stringify({ ...overview, node: n, ...statusJson(overview, n) })}\n` }
+  if (c.options['formatter'] === 'json') {
+    const [{ memory }, vhosts] = await Promise.all([
+      c.client.get<{ memory: Row }>(`nodes/${enc(String(n['name']))}/memory`),
+      c.client.get<Row[]>('vhosts'),
+    ])
+    const object = { ...overview, node: n, ...statusJson(overview, n, memory, vhosts.length) }
+    return { text: `${JSON.stringify(object)}\n` }
+  }
   return { text: show.map(([k, v]) => `${k}: ${v}\n`).join('') }
 }
 
 /** Uses RabbitMQ's key names, which scripts rely on. */
-function statusJson(overview: Row, n: Row): Row {
+function statusJson(overview: Row, n: Row, memory: Row, vhosts: number): Row {
   const totals = overview['object_totals'] as Row
   return {
     pid: Number(n['os_pid']),
@@ -55,12 +73,20 @@ function statusJson(overview: Row, n: Row): Row {
     vm_memory_limit: n['mem_limit'],
     vm_memory_high_watermark_limit: n['mem_limit'],
     vm_memory_calculation_strategy: 'rss',
-    memory: { total: { rss: n['mem_used'], allocated: n['mem_used'], erlang: 0 }, strategy: 'rss' },
-    file_descriptors: { total_limit: n['fd_total'], total_used: n['fd_used'] },
+    vm_memory_high_watermark_setting: { absolute: n['mem_limit'] },
+    memory,
+    listeners: listening(overview),
+    file_descriptors: {
+      total_limit: n['fd_total'],
+      total_used: n['fd_used'],
+      sockets_limit: n['sockets_total'],
+      sockets_used: n['sockets_used'],
+    },
     processes: { limit: n['proc_total'], used: n['proc_used'] },
     totals: {
       connection_count: totals['connections'],
       queue_count: totals['queues'],
+      virtual_host_count: vhosts,
     },
     active_plugins: n['enabled_plugins'],
     config_files: n['config_files'],
@@ -112,11 +138,6 @@ async function diagnostics(c: Context): Promise<Result> {
   return { text: `${text}\n` }
 }
 
-async function checkAlarms(c: Context): Promise<Result> {
-  await c.client.get('health/checks/alarms')
-  return {}
-}
-
 /** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as in rabbitmqctl. */
 function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   const [first = '', second = ''] = args
@@ -125,6 +146,8 @@ function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   if (!isValueOnly && first !== word)
     throw new CtlError(`expected '${word}' before '${second}', found '${first}'`, 64)
   const value = isValueOnly ? first : second
+  if (isValueOnly && what === 'memory' && Number(value) > 1)
+    throw new ArgumentError('The threshold should be a fraction between 0.0 and 1.0', EXIT_DATA)
   try {
     if (isValueOnly !== (what === 'memory')) return octets(value)
     if (!/^\d*\.?\d+$/.test(value)) throw new Error(`expected a share such as 0.6, found '${value}'`)
@@ -274,7 +297,6 @@ export const stateCommands: Readonly<Record<string, Command>> = {
     banner: () => 'Starting the broker application ...',
     run: (c) => switchListeners(c, 'start_app'),
   },
-  check_alarms: { usage: '', help: 'fails if an alarm is in effect', args: [0, 0], run: checkAlarms },
   diagnostics: {
     usage: '',
     help: 'prints the information a bug report needs, without secrets',

@@ -7,7 +7,7 @@ import {
   arg,
   type Command,
   type Context,
-  EXIT_DATA,
+  EXIT_SOFTWARE,
   EXIT_UNAVAILABLE,
   orElse,
   queueOf,
@@ -41,7 +41,7 @@ function known(names: readonly string[]): void {
   if (missing.length === 0) return
   throw new CtlError(
     `The following plugins could not be found: ${missing.join(', ')}. There is no way to add plugins; what is built in is on`,
-    EXIT_DATA,
+    EXIT_SOFTWARE,
   )
 }
 
@@ -122,6 +122,9 @@ function refused(usage: string, why: string): Command {
   }
 }
 
+/** What rabbitmq-queues rebalance takes. */
+const rebalanced: readonly string[] = ['all', 'classic', 'quorum', 'stream']
+
 export const queueCommands: Readonly<Record<string, Command>> = {
   quorum_status: {
     usage: '[-p VHOST] QUEUE',
@@ -153,6 +156,12 @@ export const queueCommands: Readonly<Record<string, Command>> = {
     args: [0, 1],
     banner: () => 'Re-balancing leaders of all queues ...',
     run: async (c) => {
+      const [type = 'all'] = c.args
+      if (!rebalanced.includes(type))
+        throw new CtlError(
+          `type ${type} is not supported. Try one of ${rebalanced.join(', ')}.`,
+          EXIT_UNAVAILABLE,
+        )
       const queues = await c.client.get<Row[]>('queues')
       const [node] = await c.client.get<Row[]>('nodes')
       const count = queues.filter((q) => q['type'] === 'quorum').length
@@ -180,7 +189,8 @@ const peekAt: Command = {
     const at = Number(arg(c, 1))
     if (!Number.isInteger(at) || at < 1) throw new CtlError('a position is a whole number from 1', 64)
     const path = `${queueOf(c)}/peek?count=1&offset=${at - 1}`
-    const [found] = await orElse(c.client.get<Row[]>(path), 'not_found', EXIT_UNAVAILABLE)
+    const missing = `Target queue was not found in virtual host '${c.vhost}'`
+    const [found] = await orElse(c.client.get<Row[]>(path), missing, EXIT_UNAVAILABLE)
     if (found === undefined)
       throw new CtlError('Target queue does not have a message at that position', EXIT_UNAVAILABLE)
     return {
@@ -225,6 +235,15 @@ const upgradeCommands: Readonly<Record<string, Command>> = {
   await_online_quorum_plus_one: {
     usage: '',
     help: 'nothing to wait for: queues have no members of their own',
+    args: [0, 0],
+    run: async (c) => {
+      await c.client.get('whoami')
+      return {}
+    },
+  },
+  await_online_synchronized_mirror: {
+    usage: '',
+    help: 'nothing to wait for: classic queues have no mirrors',
     args: [0, 0],
     run: async (c) => {
       await c.client.get('whoami')

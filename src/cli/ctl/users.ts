@@ -34,7 +34,7 @@ async function bothExist(c: Context): Promise<void> {
 /** @throws CtlError if none is given */
 function password(c: Context): string {
   const given = c.args[1] ?? readFileSync(0, 'utf8').replace(/\r?\n$/, '')
-  if (given === '') throw new CtlError('the password must not be empty', 65)
+  if (given === '') throw new CtlError('Password is not provided via argument or stdin', EXIT_DATA)
   return given
 }
 
@@ -165,7 +165,8 @@ export const users: Record<string, Command> = {
     '[-p VHOST] USER [EXCHANGE]',
     "removes a user's topic permissions",
     [1, 2],
-    (c) => `Clearing topic permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
+    (c) =>
+      `Clearing topic permissions ${c.args.length > 1 ? `on "${arg(c, 1)}" ` : ''}for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
     (c) =>
       unlessAbsent(c.client.call('DELETE', `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`)),
   ),
@@ -183,7 +184,8 @@ export const users: Record<string, Command> = {
     'USER NAME',
     'removes limits of a user',
     [2, 2],
-    (c) => `Clearing "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
+    (c) =>
+      `Clearing ${arg(c, 1) === 'all' ? 'all limits' : `"${arg(c, 1)}" limit`} for user "${arg(c, 0)}" ...`,
     async (c) => {
       const names = arg(c, 1) === 'all' ? ['max-connections', 'max-channels'] : [arg(c, 1)]
       for (const name of names) await c.client.call('DELETE', `user-limits/${enc(arg(c, 0))}/${enc(name)}`)
