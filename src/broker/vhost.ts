@@ -80,8 +80,13 @@ interface UsualSettings {
 /** Tables of arguments whose settings a vhost remembers. */
 const USUAL_MAX = 16
 
-/** RabbitMQ's name for the server itself as a user. */
-const PREDECLARED_BY = 'rmq-internal'
+/** By whom is RabbitMQ's name for the server itself as a user. */
+const PREDECLARED = {
+  durable: true,
+  autoDelete: false,
+  arguments: FieldTable.empty,
+  declaredBy: 'rmq-internal',
+} as const
 
 export class Vhost {
   readonly name: string
@@ -140,13 +145,7 @@ export class Vhost {
   }
 
   private install(x: { name: string; type: string; internal: boolean }, routing: ExchangeRouting): void {
-    const info = {
-      ...x,
-      durable: true,
-      autoDelete: false,
-      arguments: FieldTable.empty,
-      declaredBy: PREDECLARED_BY,
-    }
+    const info = { ...PREDECLARED, ...x }
     this.exchanges.set(x.name, new Exchange(info, { routing }))
   }
 

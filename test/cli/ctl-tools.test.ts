@@ -108,7 +108,7 @@ describe("RabbitMQ's tools", () => {
       ],
       [['list_user_permissions', 'nobody'], 69, 'User "nobody" does not exist'],
       [['delete_queue', 'nosuch'], 64, 'Queue not found'],
-      [['purge_queue', 'nosuch'], 69, 'not_found'],
+      [['purge_queue', 'nosuch'], 65, 'Object (queue, stream, exchange, etc) was not found'],
       [['list_queues', '-q', '-p', 'nowhere'], 65, "Virtual host 'nowhere' does not exist"],
       [['close_connection', 'nosuch', 'why'], 69, "There is no connection 'nosuch'"],
       ...['delete_shovel', 'restart_shovel'].map(

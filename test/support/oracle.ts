@@ -1,6 +1,6 @@
 /** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChild } from './children.ts'
@@ -72,12 +72,23 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     http: `http://127.0.0.1:${httpPort}`,
     stop,
-    kill: () => end('SIGKILL'),
+    async kill() {
+      // The server is a child of the script that has started it, which ends behind it.
+      const gone = new Promise((resolve) => node.once('exit', resolve))
+      for (const pid of childrenOf(node.pid ?? 0)) process.kill(pid, 'SIGKILL')
+      await gone
+    },
     async restart() {
       node = startChild(RABBITMQ_SERVER, [], { stdio: 'ignore', env })
       await answering()
     },
   }
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  if (text === '') throw new Error('rabbitmq-server has no child to kill')
+  return text.split(' ').map(Number)
 }
 
 async function listening(node: ChildProcess, port: number): Promise<void> {

@@ -157,7 +157,12 @@ export const objects: Record<string, Command> = {
     'deletes the ready messages of a queue',
     [1, 1],
     (c) => `Purging queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
-    (c) => orElse(c.client.call('DELETE', `${queueOf(c)}/contents`), 'not_found', EXIT_UNAVAILABLE),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `${queueOf(c)}/contents`),
+        'Object (queue, stream, exchange, etc) was not found',
+        EXIT_DATA,
+      ),
   ),
   delete_queue: action(
     '[-p VHOST] [--if-empty] [--if-unused] QUEUE',
