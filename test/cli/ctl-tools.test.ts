@@ -249,6 +249,11 @@ describe("RabbitMQ's tools", () => {
   it('delete queues under conditions, and close connections', async () => {
     const w = await session(broker)
     const q = await declareQueue(w, { exclusive: false })
+    const deprecated = await ctl('check_if_any_deprecated_features_are_used')
+    expect([deprecated.code, deprecated.stderr]).toEqual([
+      69,
+      expect.stringContaining('transient_nonexcl_queues'),
+    ])
     w.publish(CH, { routingKey: q, body: 'x' })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
     expect((await ctl('delete_queue', '-e', q)).stderr).toContain('not empty')

@@ -130,7 +130,10 @@ export const unavailable: Readonly<Record<string, Command>> = {
     run: async (c) => {
       const used = await c.client.get<{ name: string }[]>('deprecated-features/used')
       if (used.length === 0) return { text: 'Cluster reported no deprecated features in use\n' }
-      return { text: `Deprecated features in use: ${used.map((f) => f.name).join(', ')}\n` }
+      throw new CtlError(
+        `Cluster reported deprecated features in use: ${used.map((f) => f.name).join(', ')}`,
+        EXIT_UNAVAILABLE,
+      )
     },
   },
 }
