@@ -129,6 +129,10 @@ export const DISCARDED_PER_TURN_MAX = 50_000
 /** Steps of one long job in one turn; all jobs together have TURN_MS. */
 export const JOB_STEPS_PER_TURN = 40
 
+/** Changes of stored objects that wait for the batch in front of theirs: beyond, long jobs pause for so many ms. */
+export const JOB_WRITES_BEHIND_MAX = 1_000
+export const JOB_PAUSE_MS = 2
+
 /** Deliveries that are settled or returned in one step; the connection of the client that asked waits for the rest. */
 export const SETTLED_PER_STEP = 500
 
@@ -150,6 +154,9 @@ export const DEFINITIONS_PER_TURN = 250
 /** Octets of long JSON that are read in one turn. */
 export const JSON_PARSED_PER_TURN = 256 * 1024
 
+/** Octets of imported definitions that the store has not applied yet: beyond, the import waits for it. */
+export const DEFINITIONS_UNAPPLIED_BYTES_MAX = 8_388_608
+
 /** Octets of definitions over HTTP that need not be strict JSON, which takes one turn: 400 beyond. Files may have 4 MiB. */
 export const LENIENT_BYTES_MAX = 524_288
 
@@ -160,7 +167,7 @@ export const DEFINITION_BYTES_MAX = 1_114_112
 export const DEFINITION_NAMES_MAX = 1_000
 
 /** Objects of imported definitions that come to the disk together: of more, a crash may leave the first ones. */
-export const DEFINITIONS_PER_BATCH = 2_000
+export const DEFINITIONS_PER_BATCH = 1_000
 
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10

@@ -1,7 +1,7 @@
 /** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
 
 import { randomInt } from 'node:crypto'
-import { COMMIT_BYTES_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
+import { COMMIT_BYTES_MAX, JOB_WRITES_BEHIND_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -120,6 +120,7 @@ export class Broker {
     this.clock = clock
     this.failures = settings.failures ?? throwOn(clock)
     this.turn = new Turn(clock, () => commit.turnEnd(), this.failures.owner('broker', {}))
+    this.turn.jobs.mustPause = () => commit.isBehind(JOB_WRITES_BEHIND_MAX)
     this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
       this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
     )

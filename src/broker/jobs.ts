@@ -2,8 +2,8 @@
  * Runs long work in steps. Each turn of the event loop runs a limited number of steps per job, and a limited time for
  * all jobs together, so that clients are served in between. A short job is done before `begin` returns.
  */
-import { JOB_STEPS_PER_TURN, TURN_MS } from '../limits.ts'
-import type { Clock } from '../util/clock.ts'
+import { JOB_PAUSE_MS, JOB_STEPS_PER_TURN, TURN_MS } from '../limits.ts'
+import type { Clock, Timer } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 
 /** Yields after each step, which takes 100 us at most. */
@@ -20,13 +20,24 @@ export class Jobs {
   /** Schedules `run` for the next turn. */
   private readonly schedule: () => void
   private jobs: Job[] = []
+  private pausing: Timer | undefined
   /** ms spent in this turn. */
   private spent = 0
   private idle: (() => void)[] = []
+  /**
+   * Whether what jobs have changed waits for the disk to take so much of it that they must pause: it is written as one
+   * batch, which is built in one turn.
+   */
+  mustPause = (): boolean => false
 
   constructor(clock: Clock, schedule: () => void) {
     this.clock = clock
     this.schedule = schedule
+  }
+
+  /** There is something to do, and not only after a pause. */
+  get areDue(): boolean {
+    return this.jobs.length > 0 && this.pausing === undefined
   }
 
   /** Unfinished jobs. */
@@ -60,6 +71,15 @@ export class Jobs {
   run(): void {
     this.spent = 0
     if (this.jobs.length === 0) return
+    if (this.mustPause()) {
+      this.pausing ??= this.clock.after(JOB_PAUSE_MS, () => {
+        this.pausing = undefined
+        this.schedule()
+      })
+      return
+    }
+    this.pausing?.cancel()
+    this.pausing = undefined
     const jobs = this.jobs
     this.jobs = []
     let next = 0

@@ -170,7 +170,7 @@ export class Turn {
 
   private get hasWork(): boolean {
     const waiting = this.queues.length + this.postponed.length + this.served.length
-    return waiting + this.confirming.length + this.outputs.length + this.jobs.size > 0
+    return this.jobs.areDue || waiting + this.confirming.length + this.outputs.length > 0
   }
 
   private begin(): void {

@@ -6,7 +6,7 @@
 
 import { isExchangeType } from '../broker/exchange/registry.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { DEFINITIONS_PER_BATCH, DEFINITIONS_PER_TURN } from '../limits.ts'
+import { DEFINITIONS_PER_BATCH, DEFINITIONS_PER_TURN, DEFINITIONS_UNAPPLIED_BYTES_MAX } from '../limits.ts'
 import type { Model } from '../model/model.ts'
 import { type BindingRequest, bind, checkBinding } from '../operations/bindings.ts'
 import { type Caller, trusted } from '../operations/caller.ts'
@@ -20,6 +20,7 @@ import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
 import { Pace } from '../util/pace.ts'
+import { pause } from '../util/timers.ts'
 import { exportDefinitions } from './export.ts'
 import { OPERATOR_POLICY, VHOST_LIMITS } from './parameters.ts'
 import { TextList } from './pieces.ts'
@@ -74,6 +75,8 @@ export async function importDefinitions(model: Model, definitions: unknown, only
   await model.commit.flush()
 }
 
+const UNAPPLIED_PAUSE_MS = 10
+
 /** Yields to other work at intervals; what has been created by then is written to disk with what follows. */
 class Patience {
   private readonly commit: Model['commit']
@@ -89,8 +92,18 @@ class Patience {
     if (++this.steps % DEFINITIONS_PER_BATCH === 0) {
       this.commit.letGo()
       await this.commit.flush()
+      await this.applied()
       this.commit.hold()
     } else if (this.steps % DEFINITIONS_PER_TURN === 0 || this.pace.isLong) await this.pace.rest()
+  }
+
+  /** The store lags behind the log, and what it has not applied yet is in memory. */
+  private async applied(): Promise<void> {
+    const { commit } = this
+    while (commit.unsafeBytes > DEFINITIONS_UNAPPLIED_BYTES_MAX && commit.applyFailure === undefined) {
+      commit.applySoon()
+      await pause(UNAPPLIED_PAUSE_MS)
+    }
   }
 
   end(): void {

@@ -145,6 +145,17 @@ export class GroupCommit {
     return this.keeps && (this.inFlight !== undefined || this.dirty || this.unapplied.length > 0)
   }
 
+  /**
+   * Whether more changes of metadata than that wait for the batch in front of theirs, so that no more should be made for
+   * now. If they wait only for others to join them, they are written at the end of the turn.
+   */
+  isBehind(changesMax: number): boolean {
+    if (this.metadata.length <= changesMax || this.failure !== undefined || this.closed) return false
+    if (this.inFlight !== undefined) return true
+    this.requestFlush()
+    return false
+  }
+
   /** Octets of messages that cannot be evicted yet. */
   get unsafeBytes(): number {
     return this.pendingBytes + (this.storage.unappliedBytes ?? 0)

@@ -9,12 +9,21 @@ import type { Consumer } from '../../src/broker/queue/consumers.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { type Vhost, vhostInfo } from '../../src/broker/vhost.ts'
-import { CANCELLED_PER_STEP, JOB_STEPS_PER_TURN, OBJECTS_PER_STEP, TURN_MS } from '../../src/limits.ts'
+import {
+  CANCELLED_PER_STEP,
+  JOB_PAUSE_MS,
+  JOB_STEPS_PER_TURN,
+  JOB_WRITES_BEHIND_MAX,
+  OBJECTS_PER_STEP,
+  TURN_MS,
+} from '../../src/limits.ts'
 import { putVhost } from '../../src/operations/vhosts.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import type { StorageWrite } from '../../src/storage/storage.ts'
 import { collectGarbage, heapMemory } from '../../src/util/process-memory.ts'
+import { nextTurn } from '../../src/util/timers.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 const none = FieldTable.empty
@@ -324,6 +333,40 @@ describe('the removal of a vhost with very many objects', () => {
     expect([...first.storage.scan('queue:')].length).toBe(1)
     expect([...first.storage.scan('vhost:')].length).toBe(1)
     expect(second.broker.going.size).toBe(0)
+  })
+
+  it('waits for the disk, so that no batch is long to build', async () => {
+    const sizes: number[] = []
+    let release = (): void => {}
+    class SlowStorage extends MemoryStorage {
+      override async write(batch: readonly StorageWrite[]): Promise<void> {
+        sizes.push(batch.length)
+        await new Promise<void>((resolve) => {
+          release = resolve
+        })
+        await super.write(batch)
+      }
+    }
+    const { broker, clock, turns } = start(new SlowStorage({ keeps: true }))
+    const v = broker.setVhost(vhostInfo({ name: 'v' }))
+    for (let i = 0; i < 10 * JOB_WRITES_BEHIND_MAX; i++) queue(broker, v, `q${i}`, none, true)
+    clock.pass(1_000)
+    release()
+    await nextTurn()
+    sizes.length = 0
+    broker.turn.jobs.begin(broker.removingVhost('v'), { failed: expect.unreachable })
+    while (broker.going.size > 0 || sizes.length === 0) {
+      // The disk takes longer than many turns.
+      for (let i = 0; i < 100; i++) {
+        turns.one()
+        clock.pass(JOB_PAUSE_MS)
+      }
+      release()
+      await nextTurn()
+    }
+    const inOneTurn = JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
+    expect(Math.max(...sizes)).toBeLessThan(JOB_WRITES_BEHIND_MAX + 2 * inOneTurn + 10)
+    expect(sizes.length).toBeGreaterThan(5)
   })
 
   it('that has none is done at once', () => {

@@ -14,7 +14,7 @@ const APPLY_BYTES = 4 * 1024 * 1024
 /** Approximate octets per transaction of the store: it needs as much memory again, and malloc keeps a part of that. */
 const PIECE_BYTES = 4 * 1024 * 1024
 /** Maximum number of writes per transaction: it is assembled in one turn of the event loop. */
-const PIECE_WRITES = 2_000
+const PIECE_WRITES = 1_000
 const RETRY_MS = 500
 
 /** Key under which the store keeps how far it has applied the log. */

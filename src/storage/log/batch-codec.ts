@@ -139,7 +139,7 @@ function encodeNumbers(out: Buffer, start: number, a: number, b?: number, c?: nu
 function encodeKey(out: Buffer, at: number, key: string): number {
   const length = out.write(key, at)
   out.writeUInt16LE(length, at - 2)
-  out.fill(0, at + length, at + padded(length))
+  pad(out, at + length, at + padded(length))
   return at + padded(length)
 }
 
@@ -147,8 +147,13 @@ function encodeBytes(out: Buffer, start: number, bytes: Uint8Array): number {
   const at = out.writeUInt32LE(bytes.length, start)
   out.set(bytes, at)
   const end = at + bytes.length
-  out.fill(0, end, at + padded(bytes.length))
+  pad(out, end, at + padded(bytes.length))
   return at + padded(bytes.length)
+}
+
+/** At most three octets, for which `fill` takes longer. */
+function pad(out: Buffer, from: number, to: number): void {
+  for (let i = from; i < to; i++) out[i] = 0
 }
 
 function unknown(w: never): never {
