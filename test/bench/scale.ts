@@ -1,4 +1,5 @@
 /** Very many of one kind of object: what each takes in time and in memory. npm run bench -- --scale [--only TEXT]. */
+import { readFileSync } from 'node:fs'
 import { closeAll, connections, consumers } from './many-clients.ts'
 import { MeasuredBroker } from './measured-broker.ts'
 
@@ -29,9 +30,15 @@ function queues(count: number): object[] {
 }
 
 const BINDINGS = 1_000_000
-const CONNECTIONS = 20_000
+/** Fewer where a process may not open so many files. */
+const CONNECTIONS = Math.min(20_000, Math.floor(openFilesMax() * 0.9))
 const POLICIES = 10_000
 const VHOSTS = 2_000
+
+function openFilesMax(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8')
+  return Number(/Max open files\s+(\d+)/.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
+}
 
 const bindings: Piece = {
   name: 'bindings of a topic exchange',
