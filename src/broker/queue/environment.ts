@@ -17,9 +17,13 @@ export interface QueueContents {
   readonly deduplication: Deduplication | undefined
 }
 
-/** What a queue needs of its surroundings. */
-export interface QueueEnvironment extends Owner, AsideEnvironment, Clock, DeadLettering {
+/** What every queue needs of its surroundings. */
+export interface BaseEnvironment extends Owner {
   readonly turn: Turn
+}
+
+/** What a queue needs that loses what is settled. */
+export interface QueueEnvironment extends BaseEnvironment, AsideEnvironment, Clock, DeadLettering {
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: Queue): void
 }

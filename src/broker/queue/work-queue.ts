@@ -5,8 +5,6 @@
  */
 
 import { preconditionFailed } from '../../protocol/errors.ts'
-import type { FieldTable } from '../../protocol/field-table.ts'
-import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
 import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
@@ -17,30 +15,18 @@ import { type Consumer, type ConsumerRound, Consumers, cancelling, nobody } from
 import { countedMessage } from './delivery-limit.ts'
 import { Detours } from './detours.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
-import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
 import type { Delivery, Queue, QueueInfo, QueueSettings, Settlement } from './queue.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED } from './queue.ts'
+import { QueueBase } from './queue-base.ts'
 import { QueueExpiry } from './queue-expiry.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
-export class WorkQueue implements Queue {
-  readonly name: string
-  readonly durable: boolean
-  readonly exclusive: boolean
-  readonly autoDelete: boolean
-  readonly kind: QueueKind
-  readonly arguments: FieldTable
-  settings: QueueSettings
-  policies: AppliedPolicies
+export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
+  /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
-  readonly log: number | undefined
-  readonly counters = new QueueCounters()
-  deleted = false
-  routeStamp = 0
   rewritesOnDelivery = false
-  private readonly env: QueueEnvironment
   private readonly order: MessageOrder
   /** `nobody` until there is one: there may be very many queues without any. */
   private consumers: ConsumerRound
@@ -50,7 +36,6 @@ export class WorkQueue implements Queue {
   private readonly deduplication: Deduplication | undefined
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
-  private awake = false
   private holds = 0
   /** The last turn in which the arrival time was recorded. */
   private arrivalTurn = 0
@@ -63,18 +48,9 @@ export class WorkQueue implements Queue {
     contents: QueueContents,
     env: QueueEnvironment,
   ) {
-    this.name = info.name
-    this.durable = info.durable
-    this.exclusive = info.exclusive
-    this.autoDelete = info.autoDelete
-    this.kind = info.kind
-    this.arguments = info.arguments
-    this.settings = settings
-    this.policies = policies
+    super(info, policies, settings, contents.log, env)
     this.owner = owner
-    this.log = contents.log
     this.deduplication = contents.deduplication
-    this.env = env
     this.order = contents.order
     this.consumers = settings.singleActiveConsumer
       ? new SingleActiveConsumer(info.kind.activeConsumerYields)
@@ -185,20 +161,8 @@ export class WorkQueue implements Queue {
     return PUBLISH_REFUSED
   }
 
-  wake(): void {
-    if (this.awake || this.deleted) return
-    this.awake = true
-    this.env.turn.pumpLater(this)
-  }
-
-  failed(error: unknown): void {
-    this.env.failed(error)
-  }
-
   /** Delivers, expires and drops messages, in this order. */
-  pump(): void {
-    this.awake = false
-    if (this.deleted) return
+  protected work(): void {
     if (this.consumers.size > 0 && this.holds === 0) this.handOut()
     const { ttl, order } = this
     if (ttl?.active === true)

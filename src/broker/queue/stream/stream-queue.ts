@@ -6,20 +6,17 @@
 
 import { CANCELLED_PER_STEP } from '../../../limits.ts'
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
-import { type FieldTable, fieldEntry } from '../../../protocol/field-table.ts'
-import type { Owner } from '../../../util/owner.ts'
+import { fieldEntry } from '../../../protocol/field-table.ts'
 import { withHeader } from '../../add-header.ts'
-import { QueueCounters } from '../../counters.ts'
 import { inSteps, type Steps } from '../../jobs.ts'
 import type { InboundMessage } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
 import type { Holding } from '../../messages/segments.ts'
 import type { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
-import type { Turn } from '../../turn.ts'
 import { Aside, type AsideEnvironment } from '../aside.ts'
 import type { Consumer } from '../consumers.ts'
-import type { QueueKind } from '../kinds/kinds.ts'
+import type { BaseEnvironment } from '../environment.ts'
 import {
   type Delivery,
   PUBLISH_DURABLE,
@@ -28,6 +25,7 @@ import {
   type QueueInfo,
   type QueueSettings,
 } from '../queue.ts'
+import { QueueBase } from '../queue-base.ts'
 import { StreamFilter } from './filter.ts'
 import { type StreamOffset, streamOffset } from './offset.ts'
 
@@ -42,32 +40,16 @@ interface Reader {
   next: number
 }
 
-export interface StreamEnvironment extends Owner, AsideEnvironment {
-  readonly turn: Turn
-}
+export interface StreamEnvironment extends BaseEnvironment, AsideEnvironment {}
 
-export class StreamQueue implements Queue {
-  readonly name: string
-  readonly durable = true
-  readonly exclusive = false
-  readonly autoDelete = false
-  readonly kind: QueueKind
-  readonly arguments: FieldTable
+export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   readonly owner = undefined
-  readonly log: number | undefined
   readonly activeConsumer = undefined
   readonly hasExclusiveConsumer = false
   readonly rewritesOnDelivery = true
-  settings: QueueSettings
-  policies: AppliedPolicies
-  readonly counters = new QueueCounters()
-  deleted = false
   readonly aside: Aside
-  routeStamp = 0
   private readonly messages: StreamLog
-  private readonly env: StreamEnvironment
   private readonly readers = new Map<Consumer, Reader>()
-  private awake = false
 
   constructor(
     info: QueueInfo,
@@ -76,14 +58,8 @@ export class StreamQueue implements Queue {
     messages: StreamLog,
     env: StreamEnvironment,
   ) {
-    this.name = info.name
-    this.kind = info.kind
-    this.arguments = info.arguments
-    this.policies = policies
-    this.settings = settings
+    super(info, policies, settings, messages.id, env)
     this.messages = messages
-    this.log = messages.id
-    this.env = env
     this.aside = new Aside(env)
     messages.limit(settings)
   }
@@ -164,19 +140,7 @@ export class StreamQueue implements Queue {
     this.wake()
   }
 
-  private wake(): void {
-    if (this.awake || this.deleted) return
-    this.awake = true
-    this.env.turn.pumpLater(this)
-  }
-
-  failed(error: unknown): void {
-    this.env.failed(error)
-  }
-
-  pump(): void {
-    this.awake = false
-    if (this.deleted) return
+  protected work(): void {
     for (const reader of this.readers.values()) this.feed(reader)
   }
 

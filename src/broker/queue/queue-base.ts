@@ -1,0 +1,64 @@
+// hot: per message
+/** What every queue has, whatever its kind: its declaration, its settings and counters, and its turns to do its work. */
+import type { FieldTable } from '../../protocol/field-table.ts'
+import { QueueCounters } from '../counters.ts'
+import type { AppliedPolicies } from '../policy/policy.ts'
+import type { BaseEnvironment } from './environment.ts'
+import type { QueueKind } from './kinds/kinds.ts'
+import type { QueueInfo, QueueSettings } from './queue.ts'
+
+export abstract class QueueBase<Environment extends BaseEnvironment> {
+  readonly name: string
+  readonly durable: boolean
+  readonly exclusive: boolean
+  readonly autoDelete: boolean
+  readonly kind: QueueKind
+  readonly arguments: FieldTable
+  settings: QueueSettings
+  policies: AppliedPolicies
+  readonly log: number | undefined
+  readonly counters = new QueueCounters()
+  deleted = false
+  routeStamp = 0
+  protected readonly env: Environment
+  /** Its next turn is due. */
+  protected awake = false
+
+  constructor(
+    info: QueueInfo,
+    policies: AppliedPolicies,
+    settings: QueueSettings,
+    log: number | undefined,
+    env: Environment,
+  ) {
+    this.name = info.name
+    this.durable = info.durable
+    this.exclusive = info.exclusive
+    this.autoDelete = info.autoDelete
+    this.kind = info.kind
+    this.arguments = info.arguments
+    this.policies = policies
+    this.settings = settings
+    this.log = log
+    this.env = env
+  }
+
+  /** Its turn. */
+  protected abstract work(): void
+
+  /** At the end of this turn of the broker it does what is due. */
+  wake(): void {
+    if (this.awake || this.deleted) return
+    this.awake = true
+    this.env.turn.pumpLater(this)
+  }
+
+  pump(): void {
+    this.awake = false
+    if (!this.deleted) this.work()
+  }
+
+  failed(error: unknown): void {
+    this.env.failed(error)
+  }
+}
