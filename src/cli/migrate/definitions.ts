@@ -1,9 +1,10 @@
 /** Selects the definitions to move, and converts them for the target. */
+import type { Json } from '../../util/json.ts'
 import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Move, usage } from './ends.ts'
 import { LEDGER } from './ledger.ts'
-import { type Definitions, definitionLists, type Json } from './rows.ts'
+import { type Definitions, definitionLists } from './rows.ts'
 
 const SHOVEL = 'shovel'
 /** Global parameters that belong to the broker itself. */

@@ -1,7 +1,8 @@
 /** Describes, in sentences, what will be different after a migration. */
+import type { Json } from '../../util/json.ts'
 import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
-import type { Definitions, Json, QueueRow } from './rows.ts'
+import type { Definitions, QueueRow } from './rows.ts'
 
 /** Arguments and policy keys that RabbitMQ does not know. */
 const LEVERETS = [

@@ -1,11 +1,12 @@
 /** Determines what is to be moved and whether that is possible, before anything is changed. */
+import type { Json } from '../../util/json.ts'
 import { Pattern } from '../../util/pattern.ts'
 import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Fitted, fitFor, readDefinitions } from './definitions.ts'
 import { differences } from './differences.ts'
 import { failure, type Move } from './ends.ts'
-import type { Json, QueueRow } from './rows.ts'
+import type { QueueRow } from './rows.ts'
 
 export interface Plan {
   readonly fitted: Fitted

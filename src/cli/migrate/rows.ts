@@ -1,4 +1,6 @@
 /** The parts of HTTP API responses that a migration uses. */
+import type { Json } from '../../util/json.ts'
+
 export interface QueueRow {
   readonly vhost: string
   readonly name: string
@@ -11,8 +13,6 @@ export interface QueueRow {
   readonly message_bytes?: number
   readonly consumers?: number
 }
-
-export type Json = { readonly [name: string]: unknown }
 
 /** The members of a definitions file that are lists. */
 export const definitionLists = [

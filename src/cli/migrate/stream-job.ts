@@ -2,11 +2,12 @@
  * Copies a stream. The shovel always reads from the beginning, so an interrupted copy is deleted at the target and
  * started again.
  */
+import type { Json } from '../../util/json.ts'
 import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
 import { type Move, queuePath } from './ends.ts'
 import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { Ledger } from './ledger.ts'
-import type { Json, QueueRow, ShovelRow } from './rows.ts'
+import type { QueueRow, ShovelRow } from './rows.ts'
 
 /** ms without new messages, in addition to the age of the source's numbers, after which the copy is complete. */
 const SETTLE_MS = 1500
