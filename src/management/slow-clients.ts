@@ -8,6 +8,8 @@ export function dropSlowClients(server: Server, ms: number): void {
   server.requestTimeout = HTTP_REQUEST_MS_MAX
   // Between requests, and before the first, Node.js closes the socket itself.
   server.timeout = Math.min(ms > 0 ? ms : HTTP_STALL_MS_MAX, HTTP_STALL_MS_MAX)
+  // Node's own five seconds are so short that clients often send a request just as the socket is being closed.
+  server.keepAliveTimeout = server.timeout
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     // While the answer is being made, it is the broker that is silent.
     response.on('timeout', (socket: Socket) => {

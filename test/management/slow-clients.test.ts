@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker } from '../../src/index.ts'
+import { SEND_MS_MAX } from '../../src/limits.ts'
 import { dropSlowClients } from '../../src/management/slow-clients.ts'
 import { until } from '../support/until.ts'
 
@@ -47,6 +48,17 @@ async function serve(handler: RequestListener): Promise<{ port: number; open: Se
 }
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+
+it.each(['managementPort', 'metricsPort'] as const)(
+  'the %s keeps connections for the next request',
+  async (which) => {
+    const broker = await createBroker({ port: 0, managementPort: 0, metricsPort: 0 })
+    onTestFinished(() => broker.close())
+    const path = which === 'managementPort' ? '/' : '/metrics'
+    const { headers } = await fetch(`http://127.0.0.1:${broker[which]}${path}`)
+    expect(headers.get('keep-alive')).toBe(`timeout=${SEND_MS_MAX / 1000}`)
+  },
+)
 
 describe('a client of HTTP', () => {
   it('that never reads a long answer is dropped', async () => {
