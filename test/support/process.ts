@@ -80,7 +80,9 @@ export async function startProcess(
       const entry = JSON.parse(line) as { port?: number; msg: string }
       if (entry.port !== undefined) resolve(entry.port)
     })
-    child.once('exit', () => reject(new Error(`the broker did not start; is dist/ built? ${lines.join('\n')}`)))
+    child.once('exit', () =>
+      reject(new Error(`the broker did not start; is dist/ built? ${lines.join('\n')}`)),
+    )
   })
   return {
     ownBytes: () =>
