@@ -43,19 +43,14 @@ export abstract class QueueBase<Environment extends BaseEnvironment> {
     this.env = env
   }
 
-  /** Its turn. */
-  protected abstract work(): void
+  /** Its turn: clears `awake` and does what is due. */
+  abstract pump(): void
 
   /** At the end of this turn of the broker it does what is due. */
   wake(): void {
     if (this.awake || this.deleted) return
     this.awake = true
     this.env.turn.pumpLater(this)
-  }
-
-  pump(): void {
-    this.awake = false
-    if (!this.deleted) this.work()
   }
 
   failed(error: unknown): void {

@@ -162,7 +162,9 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   /** Delivers, expires and drops messages, in this order. */
-  protected work(): void {
+  pump(): void {
+    this.awake = false
+    if (this.deleted) return
     if (this.consumers.size > 0 && this.holds === 0) this.handOut()
     const { ttl, order } = this
     if (ttl?.active === true)

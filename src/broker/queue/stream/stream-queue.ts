@@ -140,7 +140,9 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     this.wake()
   }
 
-  protected work(): void {
+  pump(): void {
+    this.awake = false
+    if (this.deleted) return
     for (const reader of this.readers.values()) this.feed(reader)
   }
 
