@@ -184,13 +184,16 @@ function members(
   needed: readonly string[],
 ): string[] {
   if (!isObject(value)) return [`${name} not a list ${erlangTerm(value)}`]
-  const missing = needed.filter((k) => value[k] === undefined).map((k) => `Key "${k}" not found in ${name}`)
   const unknown = Object.entries(value).filter(([k]) => !Object.hasOwn(checks, k))
-  const wrong = Object.entries(value).flatMap(([k, v]) =>
-    Object.hasOwn(checks, k) ? (checks[k] as Check)(k, v) : [],
-  )
   const shown = unknown.map(([k, v]) => `{${erlangTerm(k)},${erlangTerm(v)}}`).join(',')
-  return [...missing, ...(unknown.length > 0 ? [`Unrecognised terms [${shown}] in ${name}`] : []), ...wrong]
+  // RabbitMQ lists what is wrong from the last key that it knows to the first.
+  const wrong = Object.entries(checks)
+    .reverse()
+    .flatMap(([k, check]) => {
+      if (value[k] !== undefined) return check(k, value[k])
+      return needed.includes(k) ? [`Key "${k}" not found in ${name}`] : []
+    })
+  return [...(unknown.length > 0 ? [`Unrecognised terms [${shown}] in ${name}`] : []), ...wrong]
 }
 
 /** Checks which keys may be combined. */

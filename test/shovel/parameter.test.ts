@@ -12,6 +12,11 @@ describe('the parameter of a shovel', () => {
       {},
       'Must specify \'src-exchange\' or \'src-queue\'\nKey "dest-uri" not found in s\nKey "src-uri" not found in s',
     ],
+    [
+      'several mistakes',
+      { 'src-exchange': 5, nope: 1, 'ack-mode': 'maybe' },
+      'Unrecognised terms [{<<"nope">>,1}] in s\nKey "dest-uri" not found in s\nsrc-exchange should be binary, actually was 5\nKey "src-uri" not found in s\nack-mode should be one of [<<"no-ack">>,<<"on-publish">>,<<"on-confirm">>], actually was <<"maybe">>',
+    ],
     ['two sources', { ...good, 'src-exchange': 'x' }, "Cannot specify 'src-exchange' and 'src-queue'"],
     [
       'two destinations',
