@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 const program = join(dirname(fileURLToPath(import.meta.url)), 'leveret.js')
 const nats = process.env.NATS_SERVER ?? 'nats-server'
 const names = ['a', 'b', 'c']
+/** ms after which it is looked why the cluster is not ready. */
+const HELP_MS = 8000
 
 if (spawnSync(nats, ['--version']).error !== undefined) {
   process.stderr.write(
@@ -76,6 +78,40 @@ for (const [i] of names.entries()) {
     storeDir,
   })
 }
+function runServer(s) {
+  run(s.name, nats, ['-c', join(dir, `${s.name}.conf`)])
+}
+
+/** Servers that the leading one counts; none while there is no leader. */
+async function members() {
+  for (const s of servers) {
+    try {
+      const r = await fetch(`http://127.0.0.1:${s.monitorPort}/jsz`, { signal: AbortSignal.timeout(500) })
+      const { meta_cluster: meta } = await r.json()
+      if (meta?.leader === s.name) return [s.name, ...(meta.replicas ?? []).map((m) => m.name)]
+    } catch {
+      // It has not started yet.
+    }
+  }
+  return []
+}
+
+/** Servers that begin at the same moment may leave one out, until it is started again. */
+async function helpServers() {
+  const known = await members()
+  for (const s of servers) {
+    if (known.length === 0 || known.includes(s.name)) continue
+    process.stdout.write(`${s.name} has not joined the others: it is started again\n`)
+    const child = children.get(s.name)
+    if (child !== undefined) {
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await gone
+    }
+    if (!ending) runServer(s)
+  }
+}
+
 for (const s of servers) {
   const options = {
     cluster: 'demo',
@@ -85,7 +121,7 @@ for (const s of servers) {
     bind: '127.0.0.1',
   }
   writeFileSync(join(dir, `${s.name}.conf`), natsConfig(s, options))
-  run(s.name, nats, ['-c', join(dir, `${s.name}.conf`)])
+  runServer(s)
 }
 const secret = randomBytes(16).toString('hex')
 const ports = []
@@ -132,7 +168,12 @@ async function status() {
 
 let last = ''
 let shown = false
+let helpAt = Date.now() + HELP_MS
 for (;;) {
+  if (!shown && Date.now() > helpAt) {
+    helpAt = Date.now() + HELP_MS
+    await helpServers()
+  }
   const s = await status()
   const serving = s?.nodes.find((n) => n.active && n.state === 'serving')?.name ?? ''
   if (serving !== last && !ending) {

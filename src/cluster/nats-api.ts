@@ -48,6 +48,7 @@ export interface PubAck {
 /** JetStream's error codes. */
 export const ApiErrorCode = {
   replicasNeedACluster: 10074,
+  noPeers: 10005,
   streamNotFound: 10059,
   streamNameInUse: 10058,
   notEnabled: 10076,

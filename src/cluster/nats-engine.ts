@@ -268,6 +268,11 @@ export class NatsEngine implements Engine {
         `the log is to have ${replicas} copies, and the NATS servers are no cluster: give them routes to each other ` +
           "(leveret cluster nats-config prints a configuration), or set cluster.replicas = 1 where losing the server's disk may lose everything",
       )
+    if (made.error.err_code === ApiErrorCode.noPeers)
+      throw new EngineError(
+        'AWAY',
+        `the log is to have ${replicas} copies, and fewer NATS servers have joined their cluster: start all of them; restart one that runs and that /jsz of the leading one does not count (meta_cluster.cluster_size)`,
+      )
     throw apiError(made.error)
   }
 

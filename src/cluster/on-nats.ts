@@ -1,12 +1,16 @@
 /** A node with NATS as its engine and a folder as its store: this is what the command line starts. */
 
 import type { ClusterSettings } from '../config/cluster-settings.ts'
+import { makeFolder } from '../storage/lmdb/folder.ts'
 import { systemClock } from '../util/clock.ts'
 import { ClusterMembership, endProcess } from './cluster-membership.ts'
 import { LmdbStores } from './lmdb-stores.ts'
 import { NatsEngine } from './nats-engine.ts'
 
+/** @throws StorageError UNREADABLE for a folder that cannot be used */
 export function clusterOnNats(settings: ClusterSettings, dir: string): ClusterMembership {
+  // The store is opened once NATS answers; the socket for commands is in the folder from the start.
+  makeFolder(dir)
   const { name, node, engine } = settings
   return new ClusterMembership(settings, {
     openEngine: (clock, logger, signal) =>

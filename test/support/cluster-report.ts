@@ -4,7 +4,15 @@ import type { BrokerOfCluster, RealCluster } from './real-cluster.ts'
 const LOG_LINES = 25
 const MEBIBYTE = 1024 * 1024
 
-const lastLines = (text: string): string[] => text.trimEnd().split('\n').slice(-LOG_LINES)
+/** What the questions of the test itself leave in the logs. */
+const NOISE = /HTTP login refused|Healthcheck failed/
+
+const lastLines = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((l) => !NOISE.test(l))
+    .slice(-LOG_LINES)
 
 /** The fields of nats-server's answers that tell something; the names are its own. */
 interface Routes {

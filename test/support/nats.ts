@@ -9,7 +9,7 @@ import { type NatsServer, natsConfig } from '../../src/cluster/nats-config.ts'
 import { Cable } from './cable.ts'
 import { startChild } from './children.ts'
 import { SmallDisk } from './small-disk.ts'
-import { until } from './until.ts'
+import { cameTrue, until } from './until.ts'
 
 /** Where the program is; Debian's is not in the PATH of everybody. */
 export const NATS_SERVER = process.env['NATS_SERVER'] ?? 'nats-server'
@@ -30,6 +30,16 @@ export interface EnginesOptions {
 
 /** ms for which a server's answer about itself is waited for. */
 const ANSWER_MS = 2000
+
+/** ms that servers which begin a cluster are given to find each other. */
+const JOIN_MS = 10_000
+const JOIN_LOOK_MS = 100
+const JOIN_ATTEMPTS = 6
+
+interface MetaCluster {
+  readonly leader?: string
+  readonly replicas?: readonly { readonly name: string }[]
+}
 
 export class Engines {
   readonly urls: string[]
@@ -67,6 +77,7 @@ export class Engines {
     if (options.cables === true) await engines.layCables()
     if (options.smallDisks === true) for (const s of servers) engines.disks.push(SmallDisk.mount(s.storeDir))
     await engines.runAll()
+    if (count > 1) await engines.joined()
     return engines
   }
 
@@ -76,6 +87,34 @@ export class Engines {
       this.run(i)
       await listening(this.port(i))
     }
+  }
+
+  /**
+   * Waits until each is a member of the cluster. Servers of 2.10 that begin a cluster may leave one out for good, until it
+   * is started again.
+   */
+  async joined(): Promise<void> {
+    const whole = async (): Promise<boolean> => (await this.missing())?.length === 0
+    for (let attempt = 0; attempt < JOIN_ATTEMPTS; attempt++) {
+      if (await cameTrue(whole, JOIN_MS, JOIN_LOOK_MS)) return
+      for (const i of (await this.missing()) ?? []) {
+        process.stdout.write(`n${i} has not joined the servers' cluster: it is started again\n`)
+        await this.kill(i)
+        this.run(i)
+      }
+    }
+    throw new Error(`the servers do not find each other; see ${this.dir}`)
+  }
+
+  /** Servers that the leading one does not count; undefined while none leads. */
+  private async missing(): Promise<number[] | undefined> {
+    for (let i = 0; i < this.count; i++) {
+      const { meta_cluster: meta } = ((await this.ask(i, '/jsz')) ?? {}) as { meta_cluster?: MetaCluster }
+      if (meta === undefined || meta.leader !== `n${i}`) continue
+      const known = [meta.leader, ...(meta.replicas ?? []).map((r) => r.name)]
+      return this.servers.map((s) => s.name).flatMap((name, k) => (known.includes(name) ? [] : [k]))
+    }
+    return undefined
   }
 
   private async layCables(): Promise<void> {
@@ -160,7 +199,10 @@ export class Engines {
 
   /** What is wrong with the server, by its own account; undefined where nothing is. */
   async problem(i: number): Promise<string | undefined> {
-    const health = (await this.ask(i, '/healthz')) as { status: string; error?: string } | undefined
+    // With streams and consumers, it would miss readers of the log that have gone.
+    const health = (await this.ask(i, '/healthz?js-server-only=true')) as
+      | { status: string; error?: string }
+      | undefined
     if (health?.status === 'ok') return undefined
     return `n${i}: ${health === undefined ? 'it does not answer' : (health.error ?? health.status)}`
   }

@@ -150,7 +150,7 @@ export class RealCluster {
       const near = [0, 1, 2].map((k) => engines.port((i + k) % 3))
       if (options.cables === true) for (const port of near) cables.push(await Cable.open(port))
       const dir = join(engines.dir, `data-${name}`)
-      mkdirSync(dir)
+      if (options.smallDisks === true) mkdirSync(dir)
       const ports = [await freePort(), await freePort(), await freePort()] as const
       const broker = new BrokerOfCluster(name, dir, ports, near, cables)
       if (options.smallDisks === true) broker.disk = SmallDisk.mount(dir)
