@@ -90,7 +90,7 @@ export class ManagementServer implements ApplicationServer {
     const url = request.url ?? '/'
     const prefix = this.pathPrefix
     if (prefix === '' || this.isLocal(request)) return url
-    if (url === prefix) return '/'
+    if (url === prefix || url.startsWith(`${prefix}?`)) return `/${url.slice(prefix.length)}`
     return url.startsWith(`${prefix}/`) ? url.slice(prefix.length) : '/outside-of-the-prefix'
   }
 

@@ -50,6 +50,10 @@ describe('the HTTP side', () => {
     expect(answer.headers.get('strict-transport-security')).toBe('max-age=3600')
     expect(answer.headers.get('x-frame-options')).toBe('DENY')
     expect((await http(l, '/api/whoami')).status).toBe(404)
+    for (const query of ['', '?a=b']) {
+      const page = await http(l, `/rabbit${query}`, { redirect: 'manual' })
+      expect([page.status, page.headers.get('location')]).toEqual([308, `/rabbit/${query}`])
+    }
     expect((await http(l, '/rabbit/api/users/joe', put({ tags: 'x'.repeat(2000) }))).status).toBe(413)
   })
 
