@@ -331,6 +331,9 @@ export const PATTERN_STEPS_PER_STEP = 8_192
 /** Steps of one request that chooses among names, or of a new policy over those that exist: refused beyond. */
 export const PATTERN_STEPS_PER_REQUEST_MAX = 33_554_432
 
+/** Octets of the signing keys that a URL answers with: beyond, it counts as not answering, and tokens are refused. */
+export const JWKS_BYTES_MAX = 1_048_576
+
 /** Threads that hash passwords, one password each at a time; further ones wait. */
 export const PASSWORD_THREADS_MAX = 2
 

@@ -1,5 +1,4 @@
 /** The process of a broker: from its configuration to the signal that ends it. */
-import { readFileSync } from 'node:fs'
 import type { Logger as Pino } from 'pino'
 import type { StartOptions } from './cli/arguments.ts'
 import type { ConfigBuilder } from './config/config-builder.ts'
@@ -11,11 +10,17 @@ import { startNode } from './node/start.ts'
 import { listeningText } from './util/listening.ts'
 import { StoreFailure } from './util/owner.ts'
 import { keepYoungHeap } from './util/process-memory.ts'
+import { readRegularFile } from './util/regular-file.ts'
 import { Service } from './util/service.ts'
+import { StartError } from './util/start-error.ts'
+import { startTimer } from './util/timers.ts'
 import { version } from './util/version.ts'
 
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
+const MOTD_BYTES_MAX = 64 * 1024
+/** ms that what a failed start has left open may go on. */
+const GIVE_UP_MS = 5000
 
 /** Runs a broker until it is told to stop. @param since as in main.ts */
 export async function runBroker(options: StartOptions, since: number): Promise<void> {
@@ -55,7 +60,8 @@ function load(options: StartOptions): Loaded | undefined {
 async function start(options: StartOptions, loaded: Loaded, since: number): Promise<void> {
   const { draft, ignored } = loaded
   keepYoungHeap()
-  const log = new ProcessLog(draft)
+  const log = openLog(draft)
+  if (log === undefined) return
   const { logger, loggers } = log
   const setLevels = (d: ConfigBuilder): void => log.configure(d, options.logLevel)
   setLevels(draft)
@@ -63,8 +69,11 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
   for (const note of draft.notes) logger.warn({}, note)
   sayMessageOfTheDay(draft.motdFile, logger)
   const settings = draft.settings()
+  // From now on: a node of a cluster works before its start is over.
+  const survived = surviveFailures(logger)
   try {
     const node = await startNode(settings, loggers)
+    survived.node = node
     const startMs = Math.round(node.listeningAt - since)
     const [port] = node.ports
     const { managementPort, metricsPort } = node
@@ -81,21 +90,34 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     node.process = { configuration: () => shownEntries(loaded), log: log.access }
     reloadOnSignal(node, logger, options, setLevels)
-    surviveFailures(node, logger)
   } catch (error) {
     // What the system says of a port, a file or the store needs no stack.
     const { code } = error as { code?: unknown }
-    logger.fatal(typeof code === 'string' ? { code } : { err: error }, startError(error))
+    logger.fatal(typeof code === 'string' ? { code } : shownError(error), startError(error))
     process.exitCode = EXIT_FAILED
+    // Whatever a start that has failed has left open: a process that does nothing is not to look like one that works.
+    startTimer(() => process.exit(), GIVE_UP_MS).unref()
+  }
+}
+
+/** undefined where it cannot be written; that has been said then. */
+function openLog(draft: ConfigBuilder): ProcessLog | undefined {
+  try {
+    return new ProcessLog(draft)
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    process.stderr.write(`leveret: ${error.message}\n`)
+    process.exitCode = EXIT_CONFIG
+    return undefined
   }
 }
 
 function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
   if (file === undefined) return
   try {
-    logger.info({ file }, readFileSync(file, 'utf8').trimEnd())
+    logger.info({ file }, readRegularFile(file, MOTD_BYTES_MAX).toString().trimEnd())
   } catch (error) {
-    logger.warn({ err: error, file }, 'cannot read the message of the day')
+    logger.warn({ err: (error as Error).message, file }, 'cannot read the message of the day')
   }
 }
 
@@ -113,11 +135,16 @@ function reloadOnSignal(
       logger.info({}, 'configuration and certificates reloaded')
     } catch (error) {
       logger.error(
-        { err: error },
+        shownError(error, { err: (error as Error).message }),
         'cannot read configuration and certificates again; what was in force stays',
       )
     }
   })
+}
+
+/** With its stack, unless its message says all. */
+function shownError(error: unknown, plain: object = {}): object {
+  return error instanceof StartError || error instanceof ConfigError ? plain : { err: error }
 }
 
 function startError(error: unknown): string {
@@ -134,14 +161,23 @@ function startError(error: unknown): string {
  * The last resort: whatever fails has an owner, and what comes here has slipped past. Everybody else goes on, but where the
  * store is concerned: what was confirmed is on disk, so ending is safe and going on is not.
  */
-function surviveFailures(node: BrokerNode, logger: Pino): void {
+function surviveFailures(logger: Pino): { node: BrokerNode | undefined } {
+  const survived: { node: BrokerNode | undefined } = { node: undefined }
   process.on('uncaughtException', (err) => {
     if (err instanceof StoreFailure) {
-      logger.fatal({ err }, 'the store cannot be trusted, stopping')
+      // What a store says of itself, or of the log of a cluster, has a code, and says all.
+      const { code } = (err.cause ?? err) as { code?: unknown }
+      const fields = typeof code === 'string' ? { code, err: err.message } : { err }
+      logger.fatal(fields, 'the store cannot be trusted, stopping')
       process.exit(EXIT_FAILED)
     }
-    node.owner.failed(err)
+    if (survived.node === undefined) {
+      logger.fatal(shownError(err), startError(err))
+      process.exit(EXIT_FAILED)
+    }
+    survived.node.owner.failed(err)
   })
+  return survived
 }
 
 function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino, service: Service): void {

@@ -53,6 +53,8 @@ export interface LogListener {
   record(sequence: number, bytes: Uint8Array): void
   /** The records that come next have been removed; `first` is the first one left. Nothing is delivered after this. */
   gone(first: number): void
+  /** The next record has been removed, and later ones are there. Nothing is delivered after this. */
+  missing?(sequence: number): void
 }
 
 export interface Engine {

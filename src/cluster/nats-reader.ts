@@ -13,6 +13,8 @@ const LOOK_MS = 300
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 const STATUS = 100
+/** ms for which a record is asked for although later ones come: servers that have just started may need a while. */
+const MISSING_MS_MAX = 30_000
 
 /** Creates a consumer that delivers to that subject, starting at that record. @throws EngineError */
 export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
@@ -39,6 +41,8 @@ export class NatsReader {
   private wait = RETRY_MS_MIN
   private stopped = false
   private identity: string | undefined
+  /** When a new consumer first began behind the next record; undefined if the last one did not. */
+  private missingSince: number | undefined
 
   constructor(from: number, options: NatsReaderOptions) {
     this.next = from
@@ -65,6 +69,7 @@ export class NatsReader {
     while (this.again && !this.stopped) {
       this.again = false
       try {
+        if (this.missingSince !== undefined) await pauseOn(clock, RETRY_MS_MAX)
         await this.make()
         this.wait = RETRY_MS_MIN
       } catch {
@@ -118,8 +123,22 @@ export class NatsReader {
     if (sequence === undefined) this.status(message)
     else if (sequence === this.next) {
       this.next++
+      this.missingSince = undefined
       this.options.listener.record(sequence, message.data)
-    } else if (sequence > this.next) this.remake()
+    } else if (sequence > this.next) this.skipped()
+  }
+
+  /** A new consumer asks for the next record; if it does not get it for a while, the record does not exist any more. */
+  private skipped(): void {
+    const { clock, listener } = this.options
+    const now = clock.elapsed()
+    this.missingSince ??= now
+    if (now - this.missingSince < MISSING_MS_MAX) {
+      this.remake()
+      return
+    }
+    this.stop()
+    listener.missing?.(this.next)
   }
 
   private status({ headers, reply }: Msg): void {

@@ -94,6 +94,15 @@ export class Session {
     this.stopReading = this.options.engine.read(this.ledger.sequence + 1, {
       record: (sequence, bytes) => this.record(sequence, bytes),
       gone: () => this.options.listener.gone(),
+      missing: (sequence) => {
+        this.stop()
+        this.options.listener.failed(
+          new StorageError(
+            'DAMAGED',
+            `record ${sequence} of the cluster's log is missing: somebody has deleted it`,
+          ),
+        )
+      },
     })
   }
 

@@ -1,5 +1,5 @@
 /** Keys of a cluster: its replication engine, the port between the nodes, and the failover time. */
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { octets } from '../util/sizes.ts'
 import type { ClusterDraft } from './cluster-draft.ts'
 import type { Apply } from './config-builder.ts'
@@ -35,6 +35,7 @@ function urlsOf(text: string): string[] {
 
 function file(path: string): string {
   accessSync(path, constants.R_OK)
+  if (!statSync(path).isFile()) throw new Error(`${path} is no regular file`)
   return path
 }
 

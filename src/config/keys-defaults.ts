@@ -1,41 +1,41 @@
 /** Keys of the defaults for a new data folder and for new vhosts. */
 import { octets } from '../util/sizes.ts'
 import type { Apply } from './config-builder.ts'
-import { boolean, duration, integer, oneOf, secret } from './values.ts'
+import { boolean, duration, integer, name, oneOf, pattern, secret } from './values.ts'
 
 const right =
-  (name: 'configure' | 'write' | 'read'): Apply =>
+  (which: 'configure' | 'write' | 'read'): Apply =>
   (d, v) => {
-    d.defaultUser[name] = v
+    d.defaultUser[which] = pattern(v)
   }
 
 const userRight =
-  (name: 'configure' | 'write' | 'read' | 'vhostPattern'): Apply =>
+  (which: 'configure' | 'write' | 'read' | 'vhostPattern'): Apply =>
   (d, v, [user = '']) => {
-    d.vhostUser(user)[name] = v
+    d.vhostUser(user)[which] = pattern(v)
   }
 
 const limit =
-  (name: 'max-connections' | 'max-queues'): Apply =>
+  (which: 'max-connections' | 'max-queues'): Apply =>
   (d, v, [id = '']) => {
-    d.vhostLimit(id).limits[name] = integer(v, -1)
+    d.vhostLimit(id).limits[which] = integer(v, -1)
   }
 
 const policy =
-  (name: string, value: (text: string) => number): Apply =>
+  (which: string, value: (text: string) => number): Apply =>
   (d, v, [id = '']) => {
-    d.vhostPolicy(id).definition[name] = value(v)
+    d.vhostPolicy(id).definition[which] = value(v)
   }
 
 export const defaultsKeys: Readonly<Record<string, Apply>> = {
   default_user: (d, v) => {
-    d.defaultUser.name = v
+    d.defaultUser.name = name(v)
   },
   default_pass: (d, v) => {
     d.defaultUser.password = secret(v)
   },
   default_vhost: (d, v) => {
-    d.defaultVhost = v
+    d.defaultVhost = name(v)
   },
   'default_user_tags.*': (d, v, [tag = '']) => {
     d.defaultUser.tags = d.defaultUser.tags.filter((t) => t !== tag)
@@ -55,15 +55,15 @@ export const defaultsKeys: Readonly<Record<string, Apply>> = {
     d.vhostUser(user).tags = v.split(',').flatMap((t) => (t.trim() === '' ? [] : [t.trim()]))
   },
   'default_limits.vhosts.*.pattern': (d, v, [id = '']) => {
-    d.vhostLimit(id).pattern = v
+    d.vhostLimit(id).pattern = pattern(v)
   },
   'default_limits.vhosts.*.max_connections': limit('max-connections'),
   'default_limits.vhosts.*.max_queues': limit('max-queues'),
   'default_policies.operator.*.vhost_pattern': (d, v, [id = '']) => {
-    d.vhostPolicy(id).vhostPattern = v
+    d.vhostPolicy(id).vhostPattern = pattern(v)
   },
   'default_policies.operator.*.queue_pattern': (d, v, [id = '']) => {
-    d.vhostPolicy(id).pattern = v
+    d.vhostPolicy(id).pattern = pattern(v)
   },
   'default_policies.operator.*.apply_to': (d, v, [id = '']) => {
     d.vhostPolicy(id).applyTo = oneOf(v, ['queues', 'classic_queues', 'quorum_queues', 'streams'])

@@ -2,6 +2,7 @@
 import { octets } from '../util/sizes.ts'
 import type { Apply, ConfigBuilder, HttpListenerDraft } from './config-builder.ts'
 import { tlsKeysOf } from './keys-tls.ts'
+import { brief } from './parse.ts'
 import { address, boolean, integer, oneOf } from './values.ts'
 
 const PORT_MAX = 65_535
@@ -61,7 +62,9 @@ export const httpKeys: Readonly<Record<string, Apply>> = {
     d.http.pathPrefix = prefixOf(v)
   },
   'management.http.max_body_size': (d, v) => {
-    d.http.bodyBytesMax = octets(v)
+    const max = octets(v)
+    if (max < 1 || !Number.isSafeInteger(max)) throw new Error(`expected a size above 0, found '${brief(v)}'`)
+    d.http.bodyBytesMax = max
   },
   'management.oauth_enabled': (d, v) => {
     d.oauthLogin.enabled = boolean(v)

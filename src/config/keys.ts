@@ -13,7 +13,7 @@ import { defaultsKeys } from './keys-defaults.ts'
 import { httpKeys } from './keys-http.ts'
 import { logKeys } from './keys-log.ts'
 import { tlsKeys } from './keys-tls.ts'
-import { address, boolean, decimal, integer, numberOrInfinity, oneOf } from './values.ts'
+import { address, boolean, decimal, integer, name, numberOrInfinity, oneOf, pattern } from './values.ts'
 
 const listener =
   (kind: 'tcp' | 'ssl'): Apply =>
@@ -144,7 +144,7 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.passwordRule.minLength = integer(v)
   },
   'credential_validator.regexp': (d, v) => {
-    d.passwordRule.pattern = v
+    d.passwordRule.pattern = pattern(v)
   },
   channel_max_per_node: (d, v) => {
     d.limits.channels = numberOrInfinity(v)
@@ -156,10 +156,10 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.memory = octets(v)
   },
   'product.name': (d, v) => {
-    d.identity.product = v
+    d.identity.product = name(v)
   },
   'product.version': (d, v) => {
-    d.identity.version = v
+    d.identity.version = name(v)
   },
   motd_file: (d, v) => {
     d.motdFile = v
@@ -219,7 +219,7 @@ export const keys: Readonly<Record<string, Apply>> = {
   'definitions.hashing.algorithm': (_, v) => void oneOf(v, ['sha', 'sha224', 'sha256', 'sha384', 'sha512']),
   'definitions.import_backend': (_, v) => void oneOf(v, ['local_filesystem']),
   cluster_name: (d, v) => {
-    d.identity.clusterName = v
+    d.identity.clusterName = name(v)
   },
   ...clusterKeys,
   ...tlsKeys,

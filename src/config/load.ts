@@ -12,7 +12,7 @@ import {
 } from './environment.ts'
 import { matchesKey } from './key-pattern.ts'
 import { keys } from './keys.ts'
-import { ConfigError, type Entry, parseConfig } from './parse.ts'
+import { brief, ConfigError, type Entry, parseConfig } from './parse.ts'
 import { refused } from './refused.ts'
 import { withoutEffect } from './without-effect.ts'
 
@@ -99,7 +99,7 @@ function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
         `${origin}: ${key} = ${shown(key, value)} has no effect here and may not be ignored: ${reason.why}`,
       )
     if (reason !== undefined || withoutEffect.some((pattern) => matchesKey(pattern, key))) return false
-    throw new ConfigError(`${origin}: unknown key '${key}', did you mean '${nearest(key)}'?`)
+    throw new ConfigError(`${origin}: unknown key '${brief(key)}', did you mean '${nearest(key)}'?`)
   }
   try {
     found.set(draft, value, found.parts)
@@ -123,7 +123,11 @@ function setterOf(key: string): { set: Apply; parts: readonly string[] } | undef
   return undefined
 }
 
-function nearest(key: string): string {
+/** Longer ones are compared up to here. */
+const COMPARED_MAX = 200
+
+function nearest(given: string): string {
+  const key = given.slice(0, COMPARED_MAX)
   let best = ''
   let least = Number.POSITIVE_INFINITY
   for (const known of Object.keys(keys)) {

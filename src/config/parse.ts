@@ -29,12 +29,29 @@ export function parseConfig(text: string, file: string): Entry[] {
 }
 
 function noEntry(line: string): string {
-  return /^(%|\[\s*(\{|$|%|\]\s*\.))/.test(line) ? ERLANG_TERMS : `expected 'key = value', found '${line}'`
+  return /^(%|\[\s*(\{|$|%|\]\s*\.))/.test(line)
+    ? ERLANG_TERMS
+    : `expected 'key = value', found '${brief(line)}'`
+}
+
+const SHOWN_MAX = 80
+
+/** For errors, which are one line that a terminal can show: what was taken for a configuration may be anything. */
+export function brief(text: string): string {
+  const start = text.slice(0, SHOWN_MAX).replace(/\p{Cc}|\ufffd/gu, '?')
+  return text.length > SHOWN_MAX ? `${start}...` : start
+}
+
+/** The comment behind a value begins after a space; looked for from its end, since there may be very many spaces. */
+function withoutComment(text: string): string {
+  for (let at = text.indexOf('#', 1); at >= 0; at = text.indexOf('#', at + 1))
+    if (/\s/.test(text[at - 1] as string)) return text.slice(0, at)
+  return text
 }
 
 function unquoted(text: string, origin: string): string {
   const quoted = /^(['"])(.*?)\1\s*(#.*)?$/.exec(text)
   if (quoted !== null) return quoted[2] as string
   if (/^['"]/.test(text)) throw new ConfigError(`${origin}: a quote is not closed`)
-  return text.replace(/\s+#.*$/, '').trim()
+  return withoutComment(text).trim()
 }

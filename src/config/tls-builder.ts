@@ -32,6 +32,7 @@ export class TlsBuilder {
     if (versions.length > 0 && !newer && !older)
       throw new ConfigError(`${prefix}.versions: TLS 1.2 or 1.3 is needed; 1.0 and 1.1 are not safe any more`)
     return {
+      prefix: `${prefix}.`,
       certfile,
       keyfile,
       cacertfile: this.cacertfile,

@@ -1,11 +1,11 @@
 /** A listening socket for AMQP, plain or with TLS. */
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { endOf, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { readPair } from '../util/tls-files.ts'
 import { logTlsRefusals } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
 
@@ -141,13 +141,15 @@ class Handshakes {
 }
 
 /** Later contexts of the same host come before earlier ones. */
-function addHosts(server: TlsServer, { hosts = [], minVersion }: TlsSettings): void {
+function addHosts(server: TlsServer, { prefix = '', hosts = [], minVersion }: TlsSettings): void {
   for (const { host, certfile, keyfile } of hosts)
     server.addContext(
       host,
       createSecureContext({
-        cert: readFileSync(certfile),
-        key: readFileSync(keyfile),
+        ...readPair(
+          { key: `${prefix}sni of ${host}`, file: certfile },
+          { key: `${prefix}sni of ${host}`, file: keyfile },
+        ),
         minVersion: (minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
       }),
     )

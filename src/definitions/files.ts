@@ -1,11 +1,16 @@
 /** Loads definitions from files at startup. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from '../model/model.ts'
 import { LENIENT_FILE_BYTES_MAX } from '../util/lenient-json.ts'
+import { readRegularFile } from '../util/regular-file.ts'
+import { StartError } from '../util/start-error.ts'
 import { importDefinitions } from './import.ts'
 import { readDefinitions } from './read.ts'
+
+/** Larger ones cannot be read at once. */
+const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
 /** RabbitMQ's name for this global parameter. */
 const HASH = 'imported_definition_hash_value'
@@ -48,12 +53,14 @@ function definitionFiles(path: string): string[] {
 
 function read(file: string): Buffer {
   try {
-    return readFileSync(file)
+    return readRegularFile(file, FILE_BYTES_MAX)
   } catch (error) {
     throw failed(file, error)
   }
 }
 
 function failed(file: string, error: unknown): Error {
-  return new Error(`cannot load the definitions in ${file}: ${(error as Error).message}`, { cause: error })
+  return new StartError(`cannot load the definitions in ${file}: ${(error as Error).message}`, {
+    cause: error,
+  })
 }

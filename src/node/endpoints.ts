@@ -6,6 +6,7 @@ import type { ControlSocket } from '../management/control-socket.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import type { ManagementServer } from '../management/server.ts'
 import type { MetricsServer } from '../metrics/server.ts'
+import { makeFolder } from '../storage/lmdb/folder.ts'
 import { CONTROL_SOCKET } from '../util/data-folder.ts'
 import type { Listening } from '../util/listening.ts'
 
@@ -27,7 +28,7 @@ export class Endpoints {
     for (const { port, bind, tls } of management) {
       this.listening.push(await (await this.loadManagement()).listen(port, bind, tls))
     }
-    if (dataDir !== undefined) await this.openControlSocket(join(dataDir, CONTROL_SOCKET))
+    if (dataDir !== undefined) await this.openControlSocket(dataDir)
     if (metrics.length === 0) return
     const { MetricsServer } = await import('../metrics/server.ts')
     this.metrics = new MetricsServer(this.node, metricsFormat)
@@ -79,8 +80,11 @@ export class Endpoints {
   }
 
   /** If the path is too long for a socket, or the system has no such sockets, only the port is available. */
-  private async openControlSocket(path: string): Promise<void> {
+  private async openControlSocket(dataDir: string): Promise<void> {
+    const path = join(dataDir, CONTROL_SOCKET)
     try {
+      // A new node of a cluster has none before it has heard from the others.
+      makeFolder(dataDir)
       const { ControlSocket } = await import('../management/control-socket.ts')
       this.control = await ControlSocket.open(
         path,
@@ -88,7 +92,7 @@ export class Endpoints {
         this.node.listeners.descriptors,
       )
     } catch (error) {
-      this.node.logger.warn({ err: error }, 'no control socket in the data folder')
+      this.node.logger.warn({ err: (error as Error).message }, 'no control socket in the data folder')
     }
   }
 }

@@ -24,6 +24,7 @@ import type { Logger, Loggers } from '../util/logger.ts'
 import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
 import { collectGarbage, memoryUsed } from '../util/process-memory.ts'
+import { StartError } from '../util/start-error.ts'
 import { elapsed } from '../util/timers.ts'
 import { ActiveBroker } from './active-broker.ts'
 import { Endpoints } from './endpoints.ts'
@@ -247,16 +248,16 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   }
 }
 
-/** Loaded only if it is configured. @throws Error if the keys cannot be read */
+/** Loaded only if it is configured. @throws StartError if the keys cannot be read */
 async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   if (oauth === undefined) return undefined
   const { OAuth: Verifier } = await import('../security/oauth.ts')
   try {
     return new Verifier(oauth)
   } catch (error) {
-    throw new Error(`cannot read the signing keys in ${oauth.jwks}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw new StartError(
+      `auth_oauth2: cannot read the signing keys in ${oauth.jwks}: ${(error as Error).message}`,
+    )
   }
 }
 

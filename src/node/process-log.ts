@@ -7,6 +7,7 @@ import type { OwnProcess } from '../management/managed-node.ts'
 import { LastLines } from '../util/last-lines.ts'
 import { type Loggers, logCategories } from '../util/logger.ts'
 import { hearErrors } from '../util/sockets.ts'
+import { StartError } from '../util/start-error.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 
 /** pino's levels by RabbitMQ's names. */
@@ -77,7 +78,7 @@ function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: Con
   hearErrors(process.stderr)
   const path = logFile && resolve(logDir ?? '', logFile)
   if (path !== undefined) {
-    const file = pino.destination({ dest: path, mkdir: true, sync: true })
+    const file = opened(path)
     hearErrors(file)
     streams.push({ stream: file })
     reopen = () => file.reopen()
@@ -97,6 +98,15 @@ function destinations({ logConsole, logStderr, logFormat, logFile, logDir }: Con
     streams.push({ stream: pretty({ ...options, destination: logStderr ? 2 : 1 }) })
   } else if (logConsole) streams.push({ stream: output })
   return { streams, file: path || undefined, reopen }
+}
+
+/** @throws StartError */
+function opened(path: string): ReturnType<typeof pino.destination> {
+  try {
+    return pino.destination({ dest: path, mkdir: true, sync: true })
+  } catch (error) {
+    throw new StartError(`log.file: cannot write to ${path}: ${(error as Error).message}`)
+  }
 }
 
 /** Removes the passwords of URLs from every line. */

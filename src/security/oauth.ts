@@ -3,8 +3,17 @@
  * `write:vhost/name/key` with `*` for any text, and tags, `tag:administrator`. A connection is closed when its token
  * expires.
  */
-import { readFileSync } from 'node:fs'
-import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  type FetchImplementation,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose'
+import { JWKS_BYTES_MAX } from '../limits.ts'
+import { readRegularFile } from '../util/regular-file.ts'
 import type { Access, Right } from './access.ts'
 import type { Principal } from './principal.ts'
 
@@ -106,6 +115,19 @@ export function scopeAccess(rules: readonly Scope[], vhost: string): Access | un
   return here.length === 0 ? undefined : new ScopeAccess(here)
 }
 
+/** Whoever answers there, or between, may send anything without an end. @throws Error */
+const fetchShort: FetchImplementation = async (url, options) => {
+  const response = await fetch(url, options)
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of response.body ?? []) {
+    length += piece.length
+    if (length > JWKS_BYTES_MAX) throw new Error(`more than ${JWKS_BYTES_MAX} octets of keys`)
+    pieces.push(piece)
+  }
+  return new Response(Buffer.concat(pieces), { status: response.status, headers: response.headers })
+}
+
 export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
@@ -114,8 +136,8 @@ export class OAuth {
   constructor(settings: OAuthSettings) {
     this.settings = settings
     this.keys = /^https?:/.test(settings.jwks)
-      ? createRemoteJWKSet(new URL(settings.jwks))
-      : createLocalJWKSet(JSON.parse(readFileSync(settings.jwks, 'utf8')))
+      ? createRemoteJWKSet(new URL(settings.jwks), { [customFetch]: fetchShort })
+      : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
   }
 
   /** undefined for a token that is invalid or expired. */

@@ -1,6 +1,6 @@
 /** A pair of connected in-process streams: each reads what is written to the other. */
 import { Duplex } from 'node:stream'
-import { soon } from '../util/timers.ts'
+import { soon, whenThereIsTime } from '../util/timers.ts'
 
 class Side extends Duplex {
   other: Side | undefined
@@ -18,8 +18,8 @@ class Side extends Duplex {
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
-    // Not synchronously: neither side expects a callback during its own write.
-    soon(() => {
+    // Not synchronously: neither side expects a callback during its own write. Very many pairs share the time of a turn.
+    whenThereIsTime(() => {
       const other = this.other as Side
       if (other.destroyed) done()
       else if (other.push(chunk)) done()

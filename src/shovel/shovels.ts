@@ -77,7 +77,7 @@ export class Shovels {
     }
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Loaded on demand, because it loads amqplib.
-    // In steps: of very many that are created at once, a turn starts only as many as it has time for.
+    // In steps: of very many that are created or removed at once, a turn has only as many as it has time for.
     const shovel = import('./shovel.ts')
       .then((m) => nextTurn().then(() => m))
       .then((m) => new m.Shovel(value, host, model.logger, done))
@@ -97,7 +97,7 @@ export class Shovels {
   private remove(key: string, e: Entry): void {
     this.entries.delete(key)
     this.loaded.delete(key)
-    const stopped = e.shovel.then((s) => s.stop()).catch(() => {})
+    const stopped = e.shovel.then((s) => nextTurn().then(() => s.stop())).catch(() => {})
     this.stopping.add(stopped)
     void stopped.finally(() => this.stopping.delete(stopped))
   }

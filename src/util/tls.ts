@@ -1,12 +1,14 @@
 /** TLS settings of a listener of any protocol. */
-import { readFileSync } from 'node:fs'
 import type { TlsOptions } from 'node:tls'
+import { checkCiphers, readAuthorities, readPair, readParameters } from './tls-files.ts'
 
 /** Default of ssl_handshake_timeout; then the socket is closed. */
 const TLS_HANDSHAKE_MS_MAX = 5_000
 
 /** Files have the names of RabbitMQ's ssl_options. */
 export interface TlsSettings {
+  /** What the names of these settings begin with, for errors: `ssl_options.` */
+  readonly prefix?: string | undefined
   readonly certfile: string
   readonly keyfile: string
   readonly cacertfile?: string | undefined
@@ -35,18 +37,20 @@ export interface HostCertificate {
   readonly keyfile: string
 }
 
-/** @throws the error of reading a file */
+/** @throws StartError that names the setting, the file and what is wrong with it */
 export function contextOf(tls: TlsSettings): TlsOptions {
+  const { prefix = '', certfile, keyfile, cacertfile, dhfile } = tls
+  const named = (key: string, file: string): { key: string; file: string } => ({ key: prefix + key, file })
+  if (tls.ciphers !== undefined) checkCiphers(`${prefix}ciphers`, tls.ciphers)
   return {
-    cert: readFileSync(tls.certfile),
-    key: readFileSync(tls.keyfile),
-    ...(tls.cacertfile === undefined ? {} : { ca: readFileSync(tls.cacertfile) }),
+    ...readPair(named('certfile', certfile), named('keyfile', keyfile), tls.password),
+    ...(cacertfile === undefined ? {} : { ca: readAuthorities(named('cacertfile', cacertfile)) }),
     ...(tls.password === undefined ? {} : { passphrase: tls.password }),
     requestCert: tls.verifyPeer === true,
     rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
     ...(tls.honorCipherOrder === undefined ? {} : { honorCipherOrder: tls.honorCipherOrder }),
-    ...(tls.dhfile === undefined ? {} : { dhparam: readFileSync(tls.dhfile) }),
+    ...(dhfile === undefined ? {} : { dhparam: readParameters(named('dhfile', dhfile)) }),
     handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS_MAX,
     minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
     maxVersion: (tls.maxVersion ?? 'TLSv1.3') as 'TLSv1.2' | 'TLSv1.3',

@@ -45,6 +45,17 @@ describe('the format', () => {
     expect(() => parseConfig("a = 'open", 'f')).toThrow('f:1: a quote is not closed')
   })
 
+  it('may be of any length and content: it is read at once, and errors stay one short line', () => {
+    const spaces = ' '.repeat(1_000_000)
+    expect(parseConfig(`a = b${spaces}c`, 'f')[0]?.value).toBe(`b${spaces}c`)
+    expect(() => parseConfig('x'.repeat(1_000_000), 'f')).toThrow(/^f:1: .{1,150}$/)
+    expect(() => parseConfig('\0\u001b[31m\ufffd', 'f')).toThrow("found '??[31m?'")
+    expect(() => settings(`${'k'.repeat(1_000_000)} = 1`)).toThrow(
+      /:1: unknown key 'k{80}\.\.\.', did you mean/,
+    )
+    expect(() => settings(`heartbeat = ${'9'.repeat(1_000_000)}`)).toThrow(/found '9{80}\.\.\.'$/)
+  })
+
   it('has sizes with units', () => {
     expect(['4096', '1kB', '1KiB', '2MB', '1.5GiB'].map(octets)).toEqual([
       4096,
@@ -152,6 +163,21 @@ describe('keys', () => {
     expect(wrong('default_queue_type = lazy')).toThrow(
       "expected one of classic, quorum, stream, found 'lazy'",
     )
+    for (const key of [
+      'credential_validator.regexp',
+      'default_permissions.write',
+      'default_users.u.vhost_pattern',
+      'default_limits.vhosts.a.pattern',
+      'default_policies.operator.a.queue_pattern',
+    ])
+      expect(wrong(`${key} = (`)).toThrow(`:1: ${key}: invalid regular expression`)
+    for (const key of ['default_user', 'default_vhost', 'cluster_name', 'product.name', 'product.version'])
+      for (const value of ['', 'n'.repeat(256)])
+        expect(wrong(`${key} = ${value}`)).toThrow(`:1: ${key}: expected a name of 1 to 255 octets, found '`)
+    expect(wrong(`cluster.credentials = ${dir}`)).toThrow(`${dir} is no regular file`)
+    expect(wrong('management.http.max_body_size = 0')).toThrow(
+      ":1: management.http.max_body_size: expected a size above 0, found '0'",
+    )
     expect(wrong('listeners.ssl.1 = 5671')).toThrow('needs ssl_options.certfile')
     expect(() => loadConfig(join(dir, 'missing'), {}, [])).toThrow('cannot read the configuration file')
   })
@@ -170,6 +196,14 @@ describe('on the command line', () => {
   it('a wrong file stops the start with 78', async () => {
     const r = await runCli(['--config', file('hartbeat = 1')])
     expect([r.code, r.stderr]).toEqual([78, expect.stringContaining("did you mean 'heartbeat'?")])
+  })
+
+  it('a log that cannot be written stops it too, with one line', async () => {
+    const r = await runCli(['--config', file(`log.file = ${dir}`)])
+    expect([r.code, r.stderr]).toEqual([
+      78,
+      expect.stringMatching(/^leveret: log\.file: cannot write to .*\n$/),
+    ])
   })
 
   it('config --effective prints what is in force', async () => {

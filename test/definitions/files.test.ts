@@ -63,6 +63,12 @@ describe('a file', () => {
   ])('%j is refused', async (text, error) => {
     await expect(load(text)).rejects.toThrow(error)
   })
+
+  it.skipIf(process.platform === 'win32')('that never ends is refused', async () => {
+    await expect(loadDefinitionFiles(leveret.model, '/dev/zero', false)).rejects.toThrow(
+      'cannot load the definitions in /dev/zero: it is no regular file',
+    )
+  })
 })
 
 describe('members', () => {

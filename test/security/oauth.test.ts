@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
+import { JWKS_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
@@ -233,6 +234,34 @@ describe('a token as the password', () => {
       true,
     ])
     expect(await oauth.verify(`${bare}x`)).toBeUndefined()
+    await new Promise((resolve) => idp.close(resolve))
+  })
+
+  it('is refused where the URL answers without an end, of which only so much is read', async () => {
+    const piece = Buffer.alloc(64 * 1024, ' ')
+    let sent = 0
+    const idp = createServer((_, response) => {
+      const more = (): void => {
+        do sent += piece.length
+        while (response.write(piece))
+      }
+      response.on('drain', more)
+      more()
+    })
+    await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
+    const { port } = idp.address() as { port: number }
+    const oauth = new OAuth({
+      resourceServerId: 'broker',
+      jwks: `http://127.0.0.1:${port}/keys`,
+      issuer: undefined,
+      usernameClaim: undefined,
+      scopesClaim: undefined,
+      scopePrefix: undefined,
+      verifyAudience: true,
+    })
+    expect(await oauth.verify(await token([]))).toBeUndefined()
+    // What is on its way between the two comes on top.
+    expect(sent).toBeLessThan(32 * JWKS_BYTES_MAX)
     await new Promise((resolve) => idp.close(resolve))
   })
 })

@@ -1,0 +1,82 @@
+/** The reader of a stream in which a record is missing. */
+import type { Msg, NatsConnection } from '@nats-io/transport-node'
+import { describe, expect, it } from 'vitest'
+import { NatsReader } from '../../src/cluster/nats-reader.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+const NEXT = 5
+
+class Stream {
+  readonly clock = new ManualClock()
+  readonly read: number[] = []
+  readonly missing: number[] = []
+  consumers = 0
+  private callback: (error: null, message: Msg) => void = () => {}
+
+  constructor() {
+    const connection = {
+      subscribe: (_: string, { callback }: { callback: (error: null, message: Msg) => void }) => {
+        this.callback = callback
+        return { isClosed: () => false, unsubscribe: () => {} }
+      },
+    }
+    new NatsReader(NEXT, {
+      connection: connection as unknown as NatsConnection,
+      clock: this.clock,
+      newName: () => 'c',
+      inbox: () => 'i',
+      make: async () => void this.consumers++,
+      remove: () => {},
+      bounds: async () => ({ first: 1, last: 9, bytes: 1, identity: 'x', leader: '', replicas: [] }),
+      listener: {
+        record: (sequence) => this.read.push(sequence),
+        gone: () => {},
+        missing: (sequence) => this.missing.push(sequence),
+      },
+    })
+  }
+
+  /** The current consumer delivers these records. */
+  async deliver(...sequences: number[]): Promise<void> {
+    await this.settled()
+    for (const s of sequences)
+      this.callback(null, { reply: `$JS.ACK.s.c.1.${s}.1.0.0`, data: new Uint8Array() } as unknown as Msg)
+    await this.settled()
+  }
+
+  async settled(): Promise<void> {
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+  }
+}
+
+describe('a record that is not there', () => {
+  it('is asked for, not too often, and reported after a while', async () => {
+    const s = new Stream()
+    await s.deliver(NEXT + 1)
+    for (let ms = 0; ms < 29_000; ms += 1000) {
+      s.clock.pass(1000)
+      await s.deliver(NEXT + 1, NEXT + 2)
+    }
+    expect([s.read, s.missing]).toEqual([[], []])
+    expect(s.consumers).toBeGreaterThan(20)
+    expect(s.consumers).toBeLessThan(40)
+    s.clock.pass(2000)
+    await s.deliver(NEXT + 1)
+    expect(s.missing).toEqual([NEXT])
+    const { consumers } = s
+    s.clock.pass(60_000)
+    await s.settled()
+    expect(s.consumers).toBe(consumers)
+  })
+
+  it('may come after all, and then another one has its own time', async () => {
+    const s = new Stream()
+    await s.deliver(NEXT + 1)
+    s.clock.pass(20_000)
+    await s.deliver(NEXT, NEXT + 1, NEXT + 3)
+    s.clock.pass(20_000)
+    await s.deliver(NEXT + 2, NEXT + 3)
+    expect(s.read).toEqual([NEXT, NEXT + 1, NEXT + 2, NEXT + 3])
+    expect(s.missing).toEqual([])
+  })
+})
