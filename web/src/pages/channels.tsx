@@ -95,7 +95,7 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
         title: n.title,
         sort: local ? n.of : n.sort,
         numeric: true,
-        width: n.title.length > 8 ? '8.4rem' : '6.8rem',
+        width: `${Math.max(6.8, n.title.length * 0.6 + 2.8).toFixed(1)}rem`,
         ...(i === 2 ? {} : { hide: i < 2 ? 'phone' : 'tablet' }),
         render: (ch) => (n.show ?? count)(n.of(ch)),
       }),

@@ -6,7 +6,7 @@ import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/
 
 const tag: Column<Consumer> = {
   key: 'tag',
-  title: 'Consumer tag',
+  title: 'Tag',
   sort: (c) => c.consumer_tag,
   render: (c) => (
     <>

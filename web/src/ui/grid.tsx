@@ -198,7 +198,7 @@ function Head<T>({ column, order, prefix }: { column: Column<T>; order: Order; p
       ) : (
         <button type="button" class="sort" onClick={turn}>
           {column.title}
-          <span aria-hidden="true">{sorted ? (order.descending ? ' ↓' : ' ↑') : ''}</span>
+          <span aria-hidden="true">{sorted ? (order.descending ? '↓' : '↑') : ''}</span>
         </button>
       )}
     </th>
