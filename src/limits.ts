@@ -81,6 +81,9 @@ export const MESSAGE_BYTES_MAX_BEFORE_4 = 134_217_728
 /** Octets of a body that no setting allows: 501 beyond. */
 export const CONTENT_BYTES_MAX = 536_870_912
 
+/** Octets of memory that the announced size of a body takes before it comes; the rest is taken as it comes. */
+export const CONTENT_BYTES_AHEAD = 1_114_112
+
 /** Octets waiting for a client's socket above which it gets no deliveries until it has drained. */
 export const OUTPUT_BYTES_HIGH = 1024 * 1024
 
@@ -117,11 +120,35 @@ export const READ_BYTES_PER_TURN = 256 * 1024
 /** Copies of messages, one for each queue they go to, that are made in one turn; publishers share them. */
 export const COPIES_PER_TURN = 65_536
 
+/** Queues that one message goes to in one turn; to more, it goes in steps, and its publisher waits. */
+export const FAN_OUT_QUEUES = 10_000
+
+/** Octets of the copies of one message that are made in one turn; more are made in steps, and its publisher waits. */
+export const FAN_OUT_BYTES = 32 * 1024 * 1024
+
+/** Copies of such a message in one step. */
+export const FAN_OUT_PER_STEP = 500
+
+/** Octets of the copies of a dead letter or a delayed message: it is set aside beyond. */
+export const FAN_OUT_OWN_BYTES_MAX = 128 * 1024 * 1024
+
+/** ms until a long job looks again whether memory and disk can take more. */
+export const JOB_WAIT_MS = 20
+
 /** ms that one connection's requests are handled in one turn of the event loop; then the others come first. */
 export const TURN_MS = 20
 
+/** ms that the requests of all connections together are handled in one turn; the others are handled in the next. */
+export const INPUT_MS_PER_TURN = 40
+
 /** Bindings, fields of bindings and words of keys that are looked at to route one message: 406 beyond. */
 export const ROUTING_STEPS_MAX = 2_000_000
+
+/** Queues that are served in a turn whatever time that takes; further ones wait once it is used up. */
+export const QUEUES_SERVED_AT_LEAST = 1_000
+
+/** Deliveries that a queue makes between two looks at the time. */
+export const DELIVERIES_BETWEEN_LOOKS = 256
 
 /** Messages that a queue drops in one turn, expired or too many; those that are dead-lettered count 25 times. */
 export const DISCARDED_PER_TURN_MAX = 50_000
@@ -132,6 +159,8 @@ export const JOB_STEPS_PER_TURN = 40
 /** Changes of stored objects that wait for the batch in front of theirs: beyond, long jobs pause for so many ms. */
 export const JOB_WRITES_BEHIND_MAX = 1_000
 export const JOB_PAUSE_MS = 2
+/** ms after which a step of unequal pieces ends, however few it has done. */
+export const STEP_MS = 1
 
 /** Deliveries that are settled or returned in one step; the connection of the client that asked waits for the rest. */
 export const SETTLED_PER_STEP = 500
@@ -169,6 +198,15 @@ export const DEFINITION_NAMES_MAX = 1_000
 /** Objects of imported definitions that come to the disk together: of more, a crash may leave the first ones. */
 export const DEFINITIONS_PER_BATCH = 1_000
 
+/** Things due by themselves, such as queues that expire, that are done in one step. */
+export const DUE_PER_STEP = 10
+
+/** Messages that expire in the middle of a queue, and may all be dead-lettered, between two looks at the time. */
+export const EXPIRED_PER_LOOK = 25
+
+/** Messages of one queue or channel whose time is over that are handled at once; then others come first. */
+export const TIMED_PER_PIECE = 50
+
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10
 
@@ -186,6 +224,9 @@ export const CONGESTION_RETRY_MS = 1_000
 
 /** ms between attempts to pass on a dead letter that its queue may not lose. */
 export const DEAD_LETTER_RETRY_MS = 1_000
+
+/** Dead letters of a queue that are held back during an alarm; expired messages beyond stay where they are. */
+export const HELD_BACK_MAX = 1_000
 
 /** Values that a deduplicating exchange or queue remembers where x-cache-size does not say; the oldest make room. */
 export const DEDUPLICATION_ENTRIES = 65_536
@@ -205,8 +246,8 @@ export const DEATHS_BYTES_MAX = 64 * 1024
 /** Entries of x-death: beyond, a message that no client has rejected is dropped as in a cycle; others lose the oldest. */
 export const DEATHS_MAX = 1_000
 
-/** Delayed messages handed to their exchanges in one turn; then others come first. */
-export const DELAYED_PER_TURN_MAX = 2_000
+/** Delayed messages that are put in order, or handed to their exchanges, in one step. */
+export const DELAYED_PER_STEP = 50
 
 /** Deliveries of a channel that have timed out and may still be settled without an error. */
 export const TIMED_OUT_TAGS_MAX = 65_536

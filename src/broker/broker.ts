@@ -91,6 +91,8 @@ export class Broker {
   readonly messageBytesMax: number
   /** Maximum octets that may be waiting for the disk. */
   commitBytesMax = COMMIT_BYTES_MAX
+  /** Whether an alarm is in effect. */
+  inAlarm: () => boolean = () => false
   /** The store was empty at the start. */
   isNew = false
   readonly defaultQueueType: string
@@ -121,6 +123,8 @@ export class Broker {
     this.failures = settings.failures ?? throwOn(clock)
     this.turn = new Turn(clock, () => commit.turnEnd(), this.failures.owner('broker', {}))
     this.turn.jobs.mustPause = () => commit.isBehind(JOB_WRITES_BEHIND_MAX)
+    this.turn.inAlarm = () => this.inAlarm()
+    this.turn.isFull = () => this.overloaded || this.inAlarm()
     this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
       this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
     )
@@ -136,7 +140,7 @@ export class Broker {
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.semantics = settings.semantics ?? defaultSemantics
     this.messageBytesMax = settings.messageBytesMax ?? this.semantics.messageBytesMax
-    this.delays = new DelayedMessages(storage, commit, clock, this.failures)
+    this.delays = new DelayedMessages(storage, commit, clock, this.turn.jobs, this.failures)
     this.queueGone = settings.queueGone ?? (() => {})
     this.policyWarning = settings.policyWarning ?? (() => {})
     this.vhostMade = settings.vhostMade ?? (() => {})
@@ -280,7 +284,8 @@ export class Broker {
       durable: info.durable && this.commit.keeps,
       now: () => this.clock.now(),
     }
-    const routing = exchangeRouting(info.type, info.arguments, { random: this.random, delay: () => delay })
+    const context = { random: this.random, delay: () => delay, isFull: () => this.turn.isFull() }
+    const routing = exchangeRouting(info.type, info.arguments, context)
     const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
     const deduplication = wanted
       ? deduplicationOf(['exchange', vhost.name, info.name], info, this.storage, this.commit)
@@ -300,7 +305,7 @@ export class Broker {
         return delay === undefined ? e : fieldEntry(DELAY_HEADER, toField(-delay))
       })
       const properties = { ...content.properties, headers: FieldTable.of(entries) }
-      publishContent(vhost, x, keys, { ...content, properties, died: m.died }, m.ttl)
+      publishContent(vhost, x, keys, { ...content, properties, died: m.died }, m.ttl, true)
     })
   }
 

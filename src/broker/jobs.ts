@@ -2,17 +2,20 @@
  * Runs long work in steps. Each turn of the event loop runs a limited number of steps per job, and a limited time for
  * all jobs together, so that clients are served in between. A short job is done before `begin` returns.
  */
-import { JOB_PAUSE_MS, JOB_STEPS_PER_TURN, TURN_MS } from '../limits.ts'
+import { DUE_PER_STEP, JOB_PAUSE_MS, JOB_STEPS_PER_TURN, JOB_WAIT_MS, STEP_MS, TURN_MS } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 
+/** Yielded by a job that cannot go on yet. */
+export const WAIT = 'wait'
+
 /** Yields after each step, which takes 100 us at most. */
-export type Steps<T = void> = Generator<undefined, T>
+export type Steps<T = void> = Generator<typeof WAIT | undefined, T>
 
 interface Job {
   readonly owner: Owner
-  /** False if there is more to do. @throws what the step throws, which ends the job */
-  step(): boolean
+  /** @throws what the step throws, which ends the job */
+  step(): 'done' | 'more' | typeof WAIT
 }
 
 export class Jobs {
@@ -20,10 +23,17 @@ export class Jobs {
   /** Schedules `run` for the next turn. */
   private readonly schedule: () => void
   private jobs: Job[] = []
+  /** Those that cannot go on yet. */
+  private resting: Job[] = []
   private pausing: Timer | undefined
   /** ms spent in this turn. */
   private spent = 0
   private idle: (() => void)[] = []
+  /** See `soon`. */
+  private due: { readonly owner: Owner; readonly action: () => void }[] = []
+  private doesDue = false
+  /** Such a thing is being done. */
+  private within = false
   /**
    * Whether what jobs have changed waits for the disk to take so much of it that they must pause: it is written as one
    * batch, which is built in one turn.
@@ -40,9 +50,9 @@ export class Jobs {
     return this.jobs.length > 0 && this.pausing === undefined
   }
 
-  /** Unfinished jobs. */
+  /** Unfinished jobs, those that cannot go on yet among them. */
   get size(): number {
-    return this.jobs.length
+    return this.jobs.length + this.resting.length
   }
 
   /**
@@ -50,16 +60,59 @@ export class Jobs {
    * @param done called with the result, possibly before this returns
    */
   begin<T>(steps: Steps<T>, owner: Owner, done: (result: T) => void = () => {}): void {
-    const step = (): boolean => {
-      const { done: over, value } = steps.next()
-      if (over !== true) return false
-      charged(owner, () => done(value))
-      return true
-    }
-    const job = { owner, step }
-    if (this.share(job)) return
+    const job = this.jobOf(steps, owner, done)
+    if (!this.share(job)) this.add(job)
+  }
+
+  private add(job: Job): void {
     this.jobs.push(job)
     this.schedule()
+  }
+
+  private jobOf<T>(steps: Steps<T>, owner: Owner, done: (result: T) => void): Job {
+    const step = (): ReturnType<Job['step']> => {
+      const { done: over, value } = steps.next()
+      if (over !== true) return value ?? 'more'
+      charged(owner, () => done(value))
+      return 'done'
+    }
+    return { owner, step }
+  }
+
+  /**
+   * Does something small now or, where the time of this turn is used up, behind the others: a hundred thousand timers may
+   * end in one turn.
+   */
+  soon(owner: Owner, action: () => void): void {
+    if (!this.doesDue && !this.within && this.spent < TURN_MS) {
+      const began = this.clock.elapsed()
+      this.within = true
+      try {
+        charged(owner, action)
+      } finally {
+        this.within = false
+        this.spent += this.clock.elapsed() - began
+      }
+      return
+    }
+    this.due.push({ owner, action })
+    if (this.doesDue) return
+    this.doesDue = true
+    this.add(this.jobOf(this.doing(), owner, () => {}))
+  }
+
+  private *doing(): Steps {
+    try {
+      while (this.due.length > 0) {
+        const due = this.due
+        this.due = []
+        yield* inSteps(due, DUE_PER_STEP, ({ owner, action }) => charged(owner, action))
+        // What has come meanwhile may have come from these.
+        if (this.due.length > 0) yield
+      }
+    } finally {
+      this.doesDue = false
+    }
   }
 
   /** As `begin`, with a promise. Rejects with what a step throws. */
@@ -67,9 +120,12 @@ export class Jobs {
     return new Promise((resolve, reject) => this.begin(steps, { failed: reject }, resolve))
   }
 
-  /** Gives each job a share, while the time of this turn lasts. */
-  run(): void {
-    this.spent = 0
+  /**
+   * Gives each job a share, while the time of this turn lasts.
+   * @param isNew the turn's time begins
+   */
+  run(isNew = true): void {
+    if (isNew) this.spent = 0
     if (this.jobs.length === 0) return
     if (this.mustPause()) {
       this.pausing ??= this.clock.after(JOB_PAUSE_MS, () => {
@@ -90,16 +146,28 @@ export class Jobs {
     // Jobs without a share in this turn come first in the next.
     this.jobs = [...jobs.slice(next), ...this.jobs]
     if (this.jobs.length > 0) this.schedule()
-    else for (const resolve of this.idle.splice(0)) resolve()
+    else if (this.resting.length === 0) for (const resolve of this.idle.splice(0)) resolve()
   }
 
-  /** True where it is done. */
+  private rest(job: Job): void {
+    this.resting.push(job)
+    if (this.resting.length > 1) return
+    this.clock.after(JOB_WAIT_MS, () => {
+      this.jobs = this.jobs.concat(this.resting)
+      this.resting = []
+      this.schedule()
+    })
+  }
+
+  /** True where it is done, or rests. */
   private share(job: Job): boolean {
     const began = this.clock.elapsed()
     const before = this.spent
     try {
       for (let i = 0; i < JOB_STEPS_PER_TURN; i++) {
-        if (job.step()) return true
+        const what = job.step()
+        if (what === WAIT) this.rest(job)
+        if (what !== 'more') return true
         this.spent = before + this.clock.elapsed() - began
         if (this.spent >= TURN_MS) return false
       }
@@ -112,7 +180,7 @@ export class Jobs {
 
   /** Resolves when all are done. */
   async settled(): Promise<void> {
-    if (this.jobs.length > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
+    if (this.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
   }
 }
 
@@ -125,6 +193,21 @@ export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: 
       yield
     }
     action(item)
+  }
+}
+
+/**
+ * The same for actions of which one may take as long as thousands of others: a step ends early where they take long.
+ * @param action returns false when there is nothing left to do
+ */
+export function* inShortSteps(clock: Clock, perStep: number, action: () => boolean): Steps {
+  for (;;) {
+    const end = clock.elapsed() + STEP_MS
+    let left = perStep
+    do {
+      if (!action()) return
+    } while (--left > 0 && clock.elapsed() <= end)
+    yield
   }
 }
 

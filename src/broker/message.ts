@@ -16,12 +16,12 @@
  * Body frames hold BODY_FRAME_PAYLOAD octets but for the last, however the publisher had cut them. The channel number
  * in the frames is whatever the publisher used; it is overwritten on the way out.
  */
-import { FRAME_BYTES_MAX } from '../limits.ts'
+import { CONTENT_BYTES_AHEAD, FRAME_BYTES_MAX } from '../limits.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/constants.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import { decodeProperties } from '../protocol/generated/properties.ts'
 import { bufferView } from '../util/copy.ts'
-import { takeMemory } from '../util/large-memory.ts'
+import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 import { octetText, shortString } from '../util/octet-text.ts'
 
 export const ENTRY_HEADER_BYTES = 12
@@ -107,13 +107,16 @@ export function bodyFramesBytes(bodySize: number): number {
   return bodySize + Math.ceil(bodySize / BODY_FRAME_PAYLOAD) * FRAME_OVERHEAD_BYTES
 }
 
-/** Assembles a message that arrives in pieces of any size into the form above. */
+/**
+ * Assembles a message that arrives in pieces of any size into the form above. Its memory grows with what has arrived: an
+ * announced size alone costs nothing.
+ */
 export class ContentBuilder {
-  readonly bytes: Uint8Array
   readonly namesEnd: number
   readonly contentStart: number
   readonly bodySize: number
   readonly propertiesStart: number
+  private bytes: Uint8Array
   private readonly bodyStart: number
   private readonly end: number
   private written = 0
@@ -129,7 +132,7 @@ export class ContentBuilder {
     this.bodyStart = this.namesEnd + headerPayload + FRAME_OVERHEAD_BYTES + 1
     this.bodySize = bodySize
     this.end = this.bodyStart + bodyFramesBytes(bodySize)
-    const memory = takeMemory(this.end)
+    const memory = takeMemory(Math.min(this.end, this.bodyStart + CONTENT_BYTES_AHEAD))
     const b = Buffer.from(memory)
     this.bytes = new Uint8Array(memory)
     b.set(names, ADOPT_ROOM_BYTES)
@@ -144,26 +147,16 @@ export class ContentBuilder {
     this.propertiesStart = at + CONTENT_HEADER_FIXED
     b.set(properties, this.propertiesStart)
     b[this.bodyStart - 1] = FRAME_END
-    this.frameBody(b)
-  }
-
-  private frameBody(b: Buffer): void {
-    let left = this.bodySize
-    let at = this.bodyStart
-    while (left > 0) {
-      const size = Math.min(left, BODY_FRAME_PAYLOAD)
-      b[at] = FRAME_BODY
-      b.writeUInt16BE(0, at + 1)
-      b.writeUInt32BE(size, at + 3)
-      b[at + 7 + size] = FRAME_END
-      at += size + FRAME_OVERHEAD_BYTES
-      left -= size
-    }
   }
 
   /** Octets of the body that are still to come. */
   get missing(): number {
     return this.bodySize - this.written
+  }
+
+  /** Octets of memory that it holds. */
+  get capacity(): number {
+    return this.bytes.length
   }
 
   /** Adds the next piece of the body; it must not be longer than what is missing. */
@@ -172,12 +165,36 @@ export class ContentBuilder {
     while (from < piece.length) {
       const frame = Math.floor(this.written / BODY_FRAME_PAYLOAD)
       const within = this.written - frame * BODY_FRAME_PAYLOAD
+      const frameStart = this.bodyStart + frame * FRAME_BYTES_MAX
+      if (within === 0) this.beginFrame(frameStart)
       const size = Math.min(piece.length - from, BODY_FRAME_PAYLOAD - within)
-      const to = this.bodyStart + frame * FRAME_BYTES_MAX + 7 + within
-      this.bytes.set(piece.subarray(from, from + size), to)
+      this.bytes.set(piece.subarray(from, from + size), frameStart + 7 + within)
       from += size
       this.written += size
     }
+  }
+
+  /** Makes room for the next body frame, and writes what is around its payload. */
+  private beginFrame(at: number): void {
+    const size = Math.min(this.missing, BODY_FRAME_PAYLOAD)
+    const frameEnd = at + size + FRAME_OVERHEAD_BYTES
+    if (frameEnd > this.bytes.length) this.grow(at, frameEnd)
+    const b = this.bytes
+    b[at] = FRAME_BODY
+    b[at + 1] = b[at + 2] = 0
+    b[at + 3] = size >>> 24
+    b[at + 4] = size >>> 16
+    b[at + 5] = size >>> 8
+    b[at + 6] = size
+    b[frameEnd - 1] = FRAME_END
+  }
+
+  private grow(used: number, needed: number): void {
+    const memory = takeMemory(Math.min(this.end, Math.max(needed, 4 * this.bytes.length)))
+    const larger = new Uint8Array(memory)
+    larger.set(this.bytes.subarray(0, used))
+    giveMemoryBack(this.bytes.buffer as ArrayBuffer)
+    this.bytes = larger
   }
 
   /** Points `m` at the finished content. */

@@ -1,13 +1,16 @@
 /** Publishes the broker's own messages, outside of any channel: traces, and delayed messages. */
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
+import { isSmallEnough, tooWide } from './fan-out.ts'
 import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
 /**
  * @param keys for routing; the message keeps its own routing key
  * @param ttl the message's own, in ms; -1 = none
+ * @param mustArrive it is no trace
  * @returns whether it was routed
+ * @throws Error if its copies are too large together and it must arrive
  */
 export function publishContent(
   routing: Routing,
@@ -15,6 +18,7 @@ export function publishContent(
   keys: readonly string[],
   { exchange: exchangeName, routingKey, properties, body, died }: Omit<Content, 'propertyBytes'>,
   ttl = -1,
+  mustArrive = false,
 ): boolean {
   const { queues, effects } = routing.routeOwn(
     exchange,
@@ -24,6 +28,10 @@ export function publishContent(
   const m = new InboundMessage()
   encodeContent(exchangeName, routingKey, properties, body, m)
   m.adoptable = queues.length === 1 && effects.length === 0
+  if (!isSmallEnough(queues, m)) {
+    if (!mustArrive) return false
+    throw tooWide(queues)
+  }
   m.ttl = ttl
   m.died = died === true
   for (const q of queues) q.publish(m)

@@ -61,6 +61,9 @@ export interface RouteContext {
   now(): number
 }
 
+/** Of looking a key up in an exchange. */
+const STEPS_PER_KEY = 4
+
 const noEffects: readonly Effect[] = []
 
 /** A duplicate: accepted and dropped. */
@@ -136,7 +139,7 @@ class Search implements Matches, Route {
       if (x.routing.keyless) x.routing.route(messages[0] as RoutedMessage, this)
       else
         for (const m of messages) {
-          this.steps(1)
+          this.steps(STEPS_PER_KEY)
           x.routing.route(m, this)
         }
       if (this.found > 0 || x.alternate === undefined) continue

@@ -3,7 +3,7 @@
  * The work at the end of a turn of the event loop, after waiting input was read: queues deliver, channels confirm
  * publishes, a batch goes to the disk, and connections write their output.
  */
-import { COPIES_PER_TURN, TURN_MS } from '../limits.ts'
+import { COPIES_PER_TURN, INPUT_MS_PER_TURN, QUEUES_SERVED_AT_LEAST, TURN_MS } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { Jobs } from './jobs.ts'
@@ -36,7 +36,11 @@ export class Turn {
   /** Copies of messages that a connection may publish in this turn: more if fewer connections are busy. */
   copiesShare = COPIES_PER_TURN
   readonly jobs: Jobs
-  private readonly clock: Clock
+  readonly clock: Clock
+  /** Memory or disk is low. */
+  inAlarm: () => boolean = () => false
+  /** The same, or much is on its way to the disk: what copies much waits. */
+  isFull: () => boolean = () => false
   private queues: Pumped[] = []
   /** Queues for the next turn: those that could do nothing in this one, and those that had a share. */
   private postponed: Pumped[] = []
@@ -48,6 +52,10 @@ export class Turn {
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
+  /** Those that have had nothing of the turn: they are first. */
+  private pausedFresh: Resumed[] = []
+  /** ms that input was handled in this turn. */
+  private input = 0
   private scheduled = false
   /** What is asked for now is done in the turn that goes on or is about to begin: it needs no other one. */
   private within = false
@@ -104,6 +112,22 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
+  /** The others have used up the turn. */
+  resumeFirst(reader: Resumed): void {
+    this.pausedFresh.push(reader)
+    if (!this.scheduled) this.schedule()
+  }
+
+  /** Counts time in which input was handled. */
+  handledInput(ms: number): void {
+    this.input += ms
+  }
+
+  /** @param under ms of handling that goes on */
+  isInputLate(under = 0): boolean {
+    return this.input + under >= INPUT_MS_PER_TURN
+  }
+
   schedule(): void {
     if (this.scheduled || this.within) return
     this.scheduled = true
@@ -118,17 +142,40 @@ export class Turn {
   /** Lets woken queues deliver now, so that counts are exact for what follows. */
   pumpNow(): void {
     if (this.isShut || this.queues.length === 0) return
-    const began = this.clock.elapsed()
-    this.pumpUntil = began + Math.max(0, TURN_MS - this.pumped)
+    const began = this.beginPump()
     try {
       this.pumpRounds()
     } finally {
-      this.pumpUntil = 0
-      this.pumped += this.clock.elapsed() - began
+      this.endPump(began)
     }
   }
 
-  /** The time for work that wakes other queues is used up in this turn. */
+  /** Lets one queue deliver now, within the same time. */
+  pumpAlone(queue: Pumped): void {
+    if (this.pumpUntil !== 0) {
+      queue.pump()
+      return
+    }
+    const began = this.beginPump()
+    try {
+      queue.pump()
+    } finally {
+      this.endPump(began)
+    }
+  }
+
+  private beginPump(): number {
+    const began = this.clock.elapsed()
+    this.pumpUntil = began + Math.max(0, TURN_MS - this.pumped)
+    return began
+  }
+
+  private endPump(began: number): void {
+    this.pumpUntil = 0
+    this.pumped += this.clock.elapsed() - began
+  }
+
+  /** The time for deliveries, and for what wakes other queues, is used up in this turn. */
   get isLate(): boolean {
     return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil
   }
@@ -145,6 +192,10 @@ export class Turn {
         } catch (error) {
           charge(queue, error)
         }
+        if (i >= QUEUES_SERVED_AT_LEAST && this.isLate) {
+          this.queues = [...queues.slice(i + 1), ...this.queues]
+          return
+        }
       }
     }
   }
@@ -158,9 +209,12 @@ export class Turn {
     }
     this.scheduled = false
     this.within = true
+    // Batches that have come to the disk may run several times in one round of the event loop: they share its time.
+    const isNew = first === undefined
+    if (isNew) this.pumped = this.input = 0
     try {
       first?.()
-      this.begin()
+      this.begin(isNew)
     } finally {
       this.within = false
     }
@@ -173,16 +227,15 @@ export class Turn {
     return this.jobs.areDue || waiting + this.confirming.length + this.outputs.length > 0
   }
 
-  private begin(): void {
+  private begin(isNew: boolean): void {
     this.number++
-    this.pumped = 0
     if (this.postponed.length + this.served.length > 0) {
       // Those that could do nothing are first.
       this.queues = [...this.postponed, ...this.queues, ...this.served]
       this.postponed = []
       this.served = []
     }
-    this.jobs.run()
+    this.jobs.run(isNew)
     this.pumpNow()
     const confirming = this.confirming
     if (confirming.length > 0) {
@@ -221,13 +274,19 @@ export class Turn {
     }
   }
 
-  /** Those that have had their share of the turn; what they bring is for the next one. */
+  /** Those that have had their share of the turn, or none; what they bring is for the next one. */
   private readOn(): void {
-    const paused = this.paused
+    const paused = this.pausedFresh.length === 0 ? this.paused : [...this.pausedFresh, ...this.paused]
     this.copiesShare = COPIES_PER_TURN / Math.max(1, paused.length)
     if (paused.length > 0) {
       this.paused = []
+      this.pausedFresh = []
       for (let i = 0; i < paused.length; i++) {
+        if (this.isInputLate()) {
+          this.paused = [...paused.slice(i), ...this.paused]
+          this.schedule()
+          return
+        }
         const reader = paused[i] as Resumed
         try {
           reader.resumeReading()

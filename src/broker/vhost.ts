@@ -285,7 +285,7 @@ export class Vhost {
     source.outgoing++
     this.version++
     if (durable) this.journal.bindingAdded(this, b)
-    source.routing.bound?.(b)
+    if (source.routing.bound !== undefined) this.later(source.routing.bound(b))
     return true
   }
 

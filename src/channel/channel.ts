@@ -4,11 +4,17 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
-import { inSteps, type Steps } from '../broker/jobs.ts'
+import { inShortSteps, inSteps, type Steps } from '../broker/jobs.ts'
 import type { Settlement } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
-import { CANCELLED_PER_STEP, REJECTED_PER_STEP, SETTLED_PER_STEP, TIMED_OUT_TAGS_MAX } from '../limits.ts'
+import {
+  CANCELLED_PER_STEP,
+  REJECTED_PER_STEP,
+  SETTLED_PER_STEP,
+  STEP_MS,
+  TIMED_OUT_TAGS_MAX,
+} from '../limits.ts'
 import type { Caller } from '../operations/caller.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
@@ -143,8 +149,12 @@ export class Channel implements Confirming, TraceOrigin {
   private settleRange(first: number, last: number, how: Settlement, max = Infinity): number {
     const u = this.unsettled
     let left = max
+    // One dead letter may go to thousands of queues.
+    const { clock } = this.broker
+    const end = how === 'ack' || first === last ? Infinity : clock.elapsed() + STEP_MS
     for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
       if (left-- === 0) return tag
+      if (end !== Infinity && left + 1 < max && clock.elapsed() > end) return tag
       const consumer = u.consumerOf(tag)
       const queue = u.queueOf(tag)
       const number = u.numberOf(tag)
@@ -164,7 +174,12 @@ export class Channel implements Confirming, TraceOrigin {
   /** Settles the outstanding deliveries among the tags of one command. */
   *settlingEach(tags: readonly number[], how: Settlement): Steps {
     this.handOutBefore(how)
-    yield* inSteps(tags, SHARES[how], (tag) => this.settleRange(tag, tag, how))
+    let next = 0
+    yield* inShortSteps(this.broker.clock, SHARES[how], () => {
+      const tag = tags[next++]
+      if (tag !== undefined) this.settleRange(tag, tag, how)
+      return next < tags.length
+    })
   }
 
   /**
@@ -194,14 +209,13 @@ export class Channel implements Confirming, TraceOrigin {
       yield* this.settling(u.first, last, 'return')
       return
     }
-    let left = SHARES.return
-    for (let tag = u.nextFrom(u.first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
-      if (left-- === 0) {
-        left = SHARES.return
-        yield
-      }
+    let tag = u.nextFrom(u.first, last)
+    yield* inShortSteps(this.broker.clock, SHARES.return, () => {
+      if (tag > last) return false
       if (!this.transaction?.settled.has(tag)) this.settleRange(tag, tag, 'return')
-    }
+      tag = u.nextFrom(tag + 1, last)
+      return true
+    })
   }
 
   /** The delivery timed out. The client may still settle it, without effect. */

@@ -2,6 +2,7 @@
  * x-consumer-timeout: deliveries that stay unsettled for too long are requeued one by one; the channel and its other
  * deliveries go on. Only for consumers with a timeout. One timer serves the oldest delivery.
  */
+import { TIMED_PER_PIECE } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 
 const LENGTH_MIN = 4096
@@ -12,6 +13,7 @@ export class ConsumerTimeout {
   private readonly clock: Clock
   private readonly isOutstanding: (tag: number) => boolean
   private readonly expire: (tag: number) => void
+  private readonly soon: (action: () => void) => void
   /** Deliveries in order, with their deadlines (ms since 1970). */
   private tags: number[] = []
   private deadlines: number[] = []
@@ -20,13 +22,18 @@ export class ConsumerTimeout {
   private lengthMax = LENGTH_MIN
   private timer: Timer | undefined
 
-  /** @param expire called with the tag of a delivery that timed out */
+  /**
+   * @param expire called with the tag of a delivery that timed out
+   * @param soon does a piece of work now, or when others have had their turn
+   */
   constructor(
     ms: number,
     clock: Clock,
     isOutstanding: (tag: number) => boolean,
     expire: (tag: number) => void,
+    soon: (action: () => void) => void = (action) => action(),
   ) {
+    this.soon = soon
     this.ms = ms
     this.clock = clock
     this.isOutstanding = isOutstanding
@@ -63,13 +70,19 @@ export class ConsumerTimeout {
     const wait = Math.max(0, (this.deadlines[this.head] as number) - this.clock.now())
     this.timer = this.clock.after(wait, () => {
       this.timer = undefined
-      this.check()
+      this.soon(() => this.check())
     })
   }
 
+  /** Some of those whose time is over. */
   private check(): void {
     const now = this.clock.now()
+    let left = TIMED_PER_PIECE
     for (; this.head < this.tags.length && (this.deadlines[this.head] as number) <= now; this.head++) {
+      if (left-- === 0) {
+        this.soon(() => this.check())
+        return
+      }
       const tag = this.tags[this.head] as number
       if (this.isOutstanding(tag)) this.expire(tag)
     }

@@ -210,6 +210,7 @@ export class ChannelConsumer implements Consumer {
         this.channel.client.clock,
         (tag) => unsettled.isOutstanding(tag),
         (tag) => this.channel.timeOut(tag),
+        (action) => this.channel.broker.turn.jobs.soon(this.channel, action),
       )
     }
   }

@@ -3,13 +3,9 @@
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
-import {
-  type Content,
-  type InboundMessage,
-  propertiesOffset,
-  readContent,
-  readNames,
-} from '../broker/message.ts'
+import { fanningOut, isWide } from '../broker/fan-out.ts'
+import type { Steps } from '../broker/jobs.ts'
+import { type Content, InboundMessage, propertiesOffset, readContent, readNames } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
 import { existingExchange } from '../operations/caller.ts'
@@ -38,12 +34,7 @@ const sharedScan = new PropertyScan()
  * @throws AmqpError if the publish is invalid; then nothing is published
  */
 export function publish(ch: Channel, m: InboundMessage, bits: number): void {
-  if (bits & BIT_IMMEDIATE) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
-  const { messageBytesMax } = ch.broker
-  if (m.bodySize > messageBytesMax)
-    throw preconditionFailed(
-      `message size ${m.bodySize} is larger than configured max size ${messageBytesMax}`,
-    )
+  checkPublish(ch, m.bodySize, (bits & BIT_IMMEDIATE) !== 0)
   const vhost = ch.caller.vhost
   const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
   let route: Route
@@ -80,12 +71,36 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
     if (mandatory) returnMessage(ch, m)
     ch.owesConfirm = ch.confirms !== undefined
   }
-  deliverTo(ch, m, route)
+  if (isWide(route.queues, m)) {
+    // A client that has gone during an alarm must not keep its deliveries for as long.
+    const steps = delivering(ch, InboundMessage.copyOf(m), route, () => ch.closing)
+    ch.client.pace.work(steps, () => {}, ch, MethodId.BasicPublish)
+  } else deliverTo(ch, m, route)
+}
+
+/** As `deliverTo`, for a message whose copies take several turns. @param givesUp see `fanningOut` */
+export function* delivering(
+  ch: Channel,
+  m: InboundMessage,
+  route: Route,
+  givesUp?: () => boolean,
+): Steps<boolean> {
+  const { turn, commit } = ch.broker
+  const { durable, refused } = yield* fanningOut(route.queues, m, turn, commit, givesUp)
+  return published(ch, m, route, durable, refused)
+}
+
+/** What is refused whatever the rest of the message is. @throws AmqpError 406, 540 */
+export function checkPublish(ch: Channel, bodySize: number, immediate: boolean): void {
+  if (immediate) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
+  const { messageBytesMax } = ch.broker
+  if (bodySize > messageBytesMax)
+    throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${messageBytesMax}`)
 }
 
 /** Publishes to the queues and records the confirm. Returns false if a queue refused the message. */
 export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean {
-  const { queues, effects } = route
+  const { queues } = route
   let durable = false
   let refused = false
   for (let i = 0; i < queues.length; i++) {
@@ -93,9 +108,21 @@ export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean
     if (outcome === PUBLISH_DURABLE) durable = true
     else if (outcome === PUBLISH_REFUSED) refused = true
   }
+  if (queues.length > 1) ch.client.pace.fannedOut(queues.length)
+  return published(ch, m, route, durable, refused)
+}
+
+/** Its queues have it, or have refused it. */
+function published(
+  ch: Channel,
+  m: InboundMessage,
+  { effects }: Route,
+  stored: boolean,
+  refused: boolean,
+): boolean {
+  let durable = stored
   for (let i = 0; i < effects.length; i++)
     if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
-  if (queues.length > 1) ch.client.pace.fannedOut(queues.length)
   const commit = ch.broker.commit
   if (durable) {
     commit.pendingBytes += m.contentEnd - m.contentStart

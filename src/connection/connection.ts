@@ -3,7 +3,7 @@
 import type { Server as NetServer, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
-import type { Steps } from '../broker/jobs.ts'
+import { type Steps, WAIT } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelLimits, Client, DurableWaiter } from '../channel/client.ts'
 import { CHANNELS_PER_STEP, CLOSE_OK_MS_MAX, FRAME_ERROR_MS, SOCKET_END_MS } from '../limits.ts'
@@ -31,6 +31,9 @@ import type { Server } from './server.ts'
 import { TurnShare } from './turn-share.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
+
+/** Turns in which it looks whether work is over; then it looks more seldom. */
+const LOOKS_MAX = 1000
 
 function* nothing(): Steps {}
 
@@ -244,7 +247,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
 
   /** What the client has asked for before is done first. */
   private *afterWork(steps: () => Steps): Steps {
-    while (this.pauses.has(PAUSE_WORK)) yield
+    for (let looks = 0; this.pauses.has(PAUSE_WORK); looks++) yield looks < LOOKS_MAX ? undefined : WAIT
     yield* steps()
   }
 

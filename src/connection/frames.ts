@@ -2,7 +2,7 @@
 /** Dispatches the frames of a connection to its channels. */
 import { Channel } from '../channel/channel.ts'
 import { dispatch } from '../channel/dispatch.ts'
-import { publish } from '../channel/publish.ts'
+import { checkPublish, publish } from '../channel/publish.ts'
 import type { Caller } from '../operations/caller.ts'
 import { AmqpError, frameError, ReplyCode } from '../protocol/errors.ts'
 import type { FrameHandler } from '../protocol/frame-reader.ts'
@@ -138,12 +138,17 @@ export class Frames implements FrameHandler {
       if (++this.acks % ACKS_BETWEEN_LOOKS === 0) this.connection.pace.handled()
     } else if (id === MethodId.BasicPublish) {
       ch.assembly.begin(decodeBasicPublish(args), args)
-      if (this.server.blocking) this.connection.intake.block()
+      this.blockInAlarm()
     } else {
       dispatch(ch, this.decode(id, buffer, start, end))
       this.connection.intake.holdWhileOutputIsFull()
       this.connection.pace.handled()
     }
+  }
+
+  /** What has begun waits too: thousands of channels may each have a large body under way. */
+  private blockInAlarm(): void {
+    if (this.server.blocking) this.connection.intake.block()
   }
 
   /** @throws AmqpError 501 */
@@ -172,7 +177,11 @@ export class Frames implements FrameHandler {
     if (ch === undefined) return
     try {
       ch.assembly.header(buffer, start, end)
+      const { method, builder } = ch.assembly
+      // Not only when all of it has come.
+      checkPublish(ch, builder?.bodySize ?? 0, method?.immediate === true)
       if (ch.assembly.complete) this.publishAssembled(ch)
+      else this.blockInAlarm()
     } catch (error) {
       this.connection.failed(error, number, MethodId.BasicPublish)
     }
@@ -184,6 +193,7 @@ export class Frames implements FrameHandler {
     try {
       ch.assembly.body(buffer, start, end)
       if (ch.assembly.complete) this.publishAssembled(ch)
+      else this.blockInAlarm()
     } catch (error) {
       this.connection.failed(error, number, MethodId.BasicPublish)
     }

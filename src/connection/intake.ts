@@ -42,6 +42,7 @@ export class Intake {
     this.octets += chunk.length
     this.chunks++
     if (this.connection.broker.turn.isShut) this.fence()
+    if (this.share.isLate) this.share.postpone()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
     else this.consume(chunk, this.chunksAreReused)
     this.share.read(chunk.length)
@@ -114,7 +115,8 @@ export class Intake {
   /** Continues if no pause is left. */
   goOn(): void {
     while (!this.pauses.framesWait && this.backlog.length > 0)
-      this.consume(this.backlog.shift() as Buffer, false)
+      if (this.share.isLate) this.share.postpone()
+      else this.consume(this.backlog.shift() as Buffer, false)
     this.pauses.readOn()
   }
 

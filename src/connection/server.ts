@@ -92,6 +92,7 @@ export class Server implements Receiver {
     this.logger = loggers.connection
     this.alarms = host.alarms
     this.blocking = host.alarms.active
+    broker.inAlarm = () => this.blocking
     this.unopened = host.unopened
     this.talkers = host.talkers
     this.admission = new Admission(users, host)

@@ -30,7 +30,26 @@ export class TurnShare implements Pace {
   }
 
   end(): void {
-    this.ms += this.connection.broker.clock.elapsed() - this.began
+    const { clock, turn } = this.connection.broker
+    const ms = clock.elapsed() - this.began
+    this.ms += ms
+    turn.handledInput(ms)
+  }
+
+  /** The requests of all connections have taken too long in this turn. */
+  get isLate(): boolean {
+    return this.connection.broker.turn.isInputLate()
+  }
+
+  /** It has its share in the next turn. */
+  postpone(): void {
+    this.noteTurn()
+    this.pauses.add(PAUSE_SHARE)
+    if (this.pauses.has(PAUSE_TURN)) return
+    this.pauses.add(PAUSE_TURN)
+    const { turn } = this.connection.broker
+    if (this.ms === 0) turn.resumeFirst(this.connection)
+    else turn.resumeLater(this.connection)
   }
 
   /** A socket that has used its share continues in the next turn. */
@@ -50,7 +69,9 @@ export class TurnShare implements Pace {
   handled(): void {
     const { connection } = this
     if (this.pauses.framesWait || connection.state !== 'open') return
-    if (this.ms + connection.broker.clock.elapsed() - this.began < TURN_MS) return
+    const { clock, turn } = connection.broker
+    const ms = clock.elapsed() - this.began
+    if (this.ms + ms < TURN_MS && !turn.isInputLate(ms)) return
     this.spent()
   }
 

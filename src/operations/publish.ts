@@ -7,6 +7,7 @@ import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
+import { fanningOut, isWide } from '../broker/fan-out.ts'
 import { InboundMessage } from '../broker/message.ts'
 import { PUBLISH_REFUSED } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage } from '../broker/router.ts'
@@ -88,7 +89,7 @@ export interface Publication {
  * Publishes a message as a channel in confirm mode does. It is confirmed once the open batch is on disk.
  * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest if a queue refuses it
  */
-export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean {
+export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean | Promise<boolean> {
   const { vhost } = c
   if (p.body.length > broker.messageBytesMax)
     throw preconditionFailed(
@@ -120,11 +121,18 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
     return false
   }
   counters.routed++
+  const done = (refused: boolean): true => {
+    for (const e of route.effects) e.published(m)
+    if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
+    return true
+  }
+  if (isWide(route.queues, m)) {
+    const steps = fanningOut(route.queues, m, broker.turn, broker.commit)
+    return broker.turn.jobs.finished(steps).then((outcome) => done(outcome.refused))
+  }
   let refused = false
   for (const q of route.queues) if (q.publish(m) === PUBLISH_REFUSED) refused = true
-  for (const e of route.effects) e.published(m)
-  if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
-  return true
+  return done(refused)
 }
 
 /** @throws AmqpError 406 */

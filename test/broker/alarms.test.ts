@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Alarms } from '../../src/alarms/alarms.ts'
-import { createBroker } from '../../src/index.ts'
+import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { startProcess } from '../support/process.ts'
@@ -129,6 +129,17 @@ describe('memory that nobody uses', () => {
   })
 })
 
+/** Sets the limit of the memory alarm over HTTP. */
+function memoryLimit(broker: RunningBroker): (octets: number) => Promise<void> {
+  const api = `http://127.0.0.1:${broker.managementPort}/api/nodes`
+  const headers = { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' }
+  return async (memory) => {
+    const [{ name }] = (await (await fetch(api, { headers })).json()) as [{ name: string }]
+    const body = JSON.stringify({ memory })
+    expect((await fetch(`${api}/${name}/limits`, { method: 'PUT', headers, body })).status).toBe(204)
+  }
+}
+
 describe('while an alarm is on', () => {
   it('whoever publishes is told and not read; consumers go on; all goes on when it is over', async () => {
     // A limit that is exceeded from the start: nothing clears the alarm but the end of the test.
@@ -151,13 +162,7 @@ describe('while an alarm is on', () => {
   it('what was published before it stays, and what was held back comes when it is over', async () => {
     const broker = await createBroker({ port: 0, managementPort: 0, memoryLimit: 1e12 })
     onTestFinished(() => broker.close())
-    const api = `http://127.0.0.1:${broker.managementPort}/api/nodes`
-    const headers = { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' }
-    const [{ name }] = (await (await fetch(api, { headers })).json()) as [{ name: string }]
-    const limit = async (memory: number): Promise<void> => {
-      const body = JSON.stringify({ memory })
-      expect((await fetch(`${api}/${name}/limits`, { method: 'PUT', headers, body })).status).toBe(204)
-    }
+    const limit = memoryLimit(broker)
     const w = await session(broker, { capabilities: { 'connection.blocked': true } })
     const q = await declareQueue(w, { exclusive: false })
     const other = await session(broker)
@@ -177,6 +182,29 @@ describe('while an alarm is on', () => {
     await w.expect(0, MethodId.ConnectionUnblocked)
     expect((await deliveries(other, 3)).map((d) => d.body?.length)).toEqual([4, 0, 300_000])
     await w.expect(CH, MethodId.BasicGetEmpty)
+  })
+
+  it('a body that has begun waits too, and its message comes when it is over', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0, memoryLimit: 1e12 })
+    onTestFinished(() => broker.close())
+    const limit = memoryLimit(broker)
+    const w = await session(broker, { capabilities: { 'connection.blocked': true } })
+    await w.channel(2)
+    const q = await declareQueue(w, { exclusive: false })
+    const other = await session(broker)
+    const frames = publishFrames(CH, { routingKey: q, body: 'x'.repeat(300_000), split: 100_000 })
+    w.write(frames.subarray(0, 250_000))
+    const heard = (): Promise<unknown> =>
+      w.call(2, MethodId.QueueDeclare, { queue: q, passive: true }, MethodId.QueueDeclareOk)
+    await limit(1)
+    w.write(frames.subarray(250_000, 290_000))
+    await w.expect(0, MethodId.ConnectionBlocked)
+    w.write(frames.subarray(290_000))
+    expect((await counts(other, q)).messages).toBe(0)
+    await limit(1e12)
+    await w.expect(0, MethodId.ConnectionUnblocked)
+    await heard()
+    expect((await get(other, q))?.body?.length).toBe(300_000)
   })
 
   it('a broker under ten publishers stays in its bounds, and takes up again when consumers have come', async () => {

@@ -5,6 +5,7 @@ import { type Binding, type Destination, Exchange, type Matches } from '../../sr
 import { HeadersRouting } from '../../src/broker/exchange/headers.ts'
 import { RecentHistoryRouting } from '../../src/broker/exchange/recent-history.ts'
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
+import { atOnce } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { PlainMessage, route } from '../../src/broker/router.ts'
 import { HISTORY_BYTES_MAX, ROUTING_STEPS_MAX } from '../../src/limits.ts'
@@ -161,7 +162,7 @@ describe('x-recent-history', () => {
     for (let i = 0; i < 100; i++) routing.published(m)
     let bound = 0
     const destination = { publish: () => bound++ } as unknown as Destination
-    routing.bound({ ...binding('q', ''), destination })
+    atOnce(routing.bound({ ...binding('q', ''), destination }))
     expect(bound).toBe(16)
   })
 })

@@ -14,7 +14,7 @@ import {
   refused,
 } from '../support/session.ts'
 import { until } from '../support/until.ts'
-import { table, Wire } from '../support/wire.ts'
+import { publishFrames, table, Wire } from '../support/wire.ts'
 
 let broker: RunningBroker
 let http: string
@@ -184,6 +184,16 @@ describe('messages', () => {
       'PRECONDITION_FAILED - message size 1001 is larger than configured max size 1000',
     ])
     expect((await counts(w, q)).messages).toBe(1)
+  })
+
+  it('are refused when their size is announced, before any of the body has come', async () => {
+    const w = await connect()
+    await w.channel(CH)
+    const q = await declareQueue(w)
+    const frames = publishFrames(CH, { routingKey: q, body: 'x'.repeat(1001) })
+    w.write(frames.subarray(0, frames.length - 1001 - 8))
+    expect((await refused(w))[0]).toBe(406)
+    await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
   })
 
   it('come in transactions up to the size that is set', async () => {

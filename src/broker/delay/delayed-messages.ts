@@ -3,12 +3,14 @@
  * due. Memory holds a counter per bucket, and an index of the bucket that is due now; one timer serves all. A message
  * leaves the log in the batch in which it enters its queues.
  */
-import { DELAYED_PER_TURN_MAX } from '../../limits.ts'
+import { DELAYED_PER_STEP } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
+import type { Owner } from '../../util/owner.ts'
 import type { Failures } from '../failures.ts'
+import { inShortSteps, type Jobs, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { Aside } from '../queue/aside.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
@@ -29,6 +31,8 @@ interface Bucket {
   reserved: number
   /** By due time; undefined until the second has come. */
   order: Heap | undefined
+  /** Messages from this index on are not in `order` yet. */
+  ordered: number
 }
 
 /** Receives a message whose delay is over; it is routed under `keys`. */
@@ -53,9 +57,15 @@ export class DelayedMessages {
   targetsMissing = false
   private timer: Timer | undefined
   private timerAt = 0
+  private readonly jobs: Jobs
+  private readonly owner: Owner
+  private running = false
+  private stopped = false
 
   /** @param failures records messages that cannot be delivered */
-  constructor(storage: Storage, commit: GroupCommit, clock: Clock, failures: Failures) {
+  constructor(storage: Storage, commit: GroupCommit, clock: Clock, jobs: Jobs, failures: Failures) {
+    this.jobs = jobs
+    this.owner = failures.owner('broker', {})
     this.storage = storage
     this.commit = commit
     this.clock = clock
@@ -72,7 +82,7 @@ export class DelayedMessages {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
       const reserved =
         state === undefined || state.byteLength < 4 ? this.indexEnd(segment) : readReserved(state)
-      this.addBucket(segment, { next: reserved, reserved, order: undefined })
+      this.addBucket(segment, { next: reserved, reserved, order: undefined, ordered: 0 })
     }
     this.arm()
   }
@@ -104,14 +114,17 @@ export class DelayedMessages {
     const second = Math.min(SECOND_MAX, Math.floor(due / 1000))
     let bucket = this.buckets.get(second)
     if (bucket === undefined) {
-      bucket = this.kept.get(second) ?? { next: 0, reserved: 0, order: undefined }
+      bucket = this.kept.get(second) ?? { next: 0, reserved: 0, order: undefined, ordered: 0 }
       this.addBucket(second, bucket)
     }
     const index = bucket.next++
     const bytes = encodeHeld({ target, due, keys }, m)
     if (index >= bucket.reserved) this.reserve(second, bucket)
     this.keep(second, index, bytes)
-    bucket.order?.push(due, index)
+    if (bucket.order !== undefined && bucket.ordered === index) {
+      bucket.order.push(due, index)
+      bucket.ordered++
+    }
     this.arm()
   }
 
@@ -152,7 +165,7 @@ export class DelayedMessages {
   }
 
   private arm(): void {
-    if (this.seconds.size === 0) return
+    if (this.seconds.size === 0 || this.running || this.stopped) return
     const second = this.seconds.firstKey
     const order = this.buckets.get(second)?.order
     const at =
@@ -168,40 +181,51 @@ export class DelayedMessages {
     })
   }
 
-  /** Delivers a limited number of due messages. */
+  /** Delivers what is due, however much that is. */
   private run(): void {
-    const now = this.clock.now()
-    let left = DELAYED_PER_TURN_MAX
-    while (this.seconds.size > 0 && this.seconds.firstKey * 1000 <= now && left > 0) {
-      const second = this.seconds.firstKey
+    this.running = true
+    this.jobs.begin(this.delivering(), this.owner, () => {
+      this.running = false
+      this.arm()
+    })
+  }
+
+  private *delivering(): Steps {
+    const { clock, seconds } = this
+    while (seconds.size > 0 && seconds.firstKey * 1000 <= clock.now() && !this.stopped) {
+      const second = seconds.firstKey
       const bucket = this.buckets.get(second) as Bucket
-      bucket.order ??= this.index(second)
-      const { order } = bucket
-      for (; order.size > 0 && order.firstKey <= now && left > 0; left--) this.release(second, order.pop())
-      if (order.size > 0 || (second + 1) * 1000 > now) break
-      this.seconds.pop()
+      const order = bucket.order ?? new Heap()
+      bucket.order = order
+      yield* inShortSteps(clock, DELAYED_PER_STEP, () => this.enter(second, bucket, order))
+      const isDue = (): boolean => order.size > 0 && order.firstKey <= clock.now() && !this.stopped
+      yield* inShortSteps(clock, DELAYED_PER_STEP, () => {
+        if (isDue()) this.release(second, order.pop())
+        return isDue()
+      })
+      if (bucket.ordered < bucket.next) continue
+      if (order.size > 0 || (second + 1) * 1000 > clock.now()) return
+      seconds.pop()
       this.buckets.delete(second)
       if (!this.kept.has(second)) this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
     }
-    this.arm()
   }
 
-  /** What is in the bucket, by due time. */
-  private index(second: number): Heap {
-    const order = new Heap()
-    const fresh = this.fresh.get(second)
-    for (const { index, bytes } of this.storage.records(DELAY_LOG, second))
-      if (!fresh?.has(index)) this.enter(order, second, index, bytes)
-    for (const [index, bytes] of fresh ?? []) this.enter(order, second, index, bytes)
-    return order
-  }
-
-  private enter(order: Heap, second: number, index: number, bytes: Uint8Array): void {
+  /** Puts the bucket's next message in its place by due time. False where there is none. */
+  private enter(second: number, bucket: Bucket, order: Heap): boolean {
+    if (bucket.ordered >= bucket.next || this.stopped) return false
+    const index = bucket.ordered++
+    const bytes = this.find(second, index)
     try {
-      order.push(decodeHeld(bytes).held.due, index)
+      if (bytes !== undefined) order.push(decodeHeld(bytes).held.due, index)
     } catch (error) {
       this.park(second, index, error)
     }
+    return true
+  }
+
+  private find(second: number, index: number): Uint8Array | undefined {
+    return this.fresh.get(second)?.get(index) ?? this.storage.record(DELAY_LOG, second, index)
   }
 
   private park(second: number, index: number, error: unknown): void {
@@ -211,14 +235,18 @@ export class DelayedMessages {
   }
 
   private release(second: number, index: number): void {
-    const fresh = this.fresh.get(second)
-    const bytes = fresh?.get(index) ?? this.storage.record(DELAY_LOG, second, index)
+    const bytes = this.find(second, index)
     try {
       if (bytes !== undefined) this.handOver(bytes)
     } catch (error) {
       this.park(second, index, error)
       return
     }
+    this.drop(second, index)
+  }
+
+  private drop(second: number, index: number): void {
+    const fresh = this.fresh.get(second)
     if (!this.commit.keeps && fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
     this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
   }
@@ -235,10 +263,8 @@ export class DelayedMessages {
   /** Drops a message that was set aside. False where there is none of that number. */
   dropParked(number: number): boolean {
     if (this.aside.release(number).length === 0) return false
-    const [second, index] = [Math.floor(number / INDEX_STEPS), number % INDEX_STEPS]
-    const fresh = this.fresh.get(second)
-    if (!this.commit.keeps && fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
-    this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
+    const second = Math.floor(number / INDEX_STEPS)
+    this.drop(second, number % INDEX_STEPS)
     this.settled(second)
     return true
   }
@@ -259,6 +285,7 @@ export class DelayedMessages {
   }
 
   stop(): void {
+    this.stopped = true
     this.timer?.cancel()
     this.timer = undefined
   }

@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Properties } from '../../protocol/generated/properties.ts'
 import type { Deduplication } from '../deduplication.ts'
+import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { type AppliedPolicies, noPolicies } from '../policy/policy.ts'
 import type { Queue, RoutedQueue } from '../queue/queue.ts'
@@ -51,8 +52,8 @@ export interface ExchangeRouting {
   readonly keyless?: boolean
   add(binding: Binding): void
   remove(binding: Binding): void
-  /** Called after `add` for bindings made by a client rather than restored. */
-  bound?(binding: Binding): void
+  /** Called after `add` for bindings made by a client rather than restored: what is to be done then. */
+  bound?(binding: Binding): Steps
   /** Handles the message itself, under all its keys; if so, `route` is not called. */
   intercept?(messages: readonly RoutedMessage[], matches: Matches): boolean
   route(message: RoutedMessage, matches: Matches): void

@@ -1,7 +1,8 @@
-import { HISTORY_BYTES_MAX } from '../../limits.ts'
+import { FAN_OUT_PER_STEP, HISTORY_BYTES_MAX } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
 import { headersOf } from '../deduplication.ts'
+import { type Steps, WAIT } from '../jobs.ts'
 import { InboundMessage } from '../message.ts'
 import { PUBLISH_STORED } from '../queue/queue.ts'
 import { type Binding, type Effect, type ExchangeRouting, isExchange, type Matches } from './exchange.ts'
@@ -22,9 +23,12 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   private readonly messages: InboundMessage[] = []
   private bytes = 0
 
-  /** @throws AmqpError 406 */
-  constructor(args: FieldTable) {
+  private readonly isFull: () => boolean
+
+  /** @param isFull whether memory and disk cannot take more. @throws AmqpError 406 */
+  constructor(args: FieldTable, isFull: () => boolean = () => false) {
     super()
+    this.isFull = isFull
     const v = args.get('x-recent-history-length')
     const n = v === undefined ? LENGTH_DEFAULT : integerOf(v)
     if (n === undefined || n <= 0 || n > LENGTH_MAX)
@@ -32,9 +36,15 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
     this.length = n
   }
 
-  /** Only new bindings, not those restored at a start. */
-  bound({ destination }: Binding): void {
-    if (!isExchange(destination)) for (const m of this.messages) destination.publish(m)
+  /** Only new bindings, not those restored at a start. Binding is no publish, so nobody is held back by an alarm. */
+  *bound({ destination }: Binding): Steps {
+    if (isExchange(destination)) return
+    const messages = [...this.messages]
+    for (let i = 0; i < messages.length && !destination.deleted; i++) {
+      while (this.isFull()) yield WAIT
+      if (i > 0 && i % FAN_OUT_PER_STEP === 0) yield
+      destination.publish(messages[i] as InboundMessage)
+    }
   }
 
   override route(message: Parameters<FanoutRouting['route']>[0], matches: Matches): void {

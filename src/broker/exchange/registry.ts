@@ -16,6 +16,8 @@ export interface RoutingContext {
   random(): number
   /** For an exchange that holds messages back. */
   delay(): DelayParts
+  /** Whether memory and disk cannot take more. */
+  isFull(): boolean
 }
 
 type Make = (args: FieldTable, context: RoutingContext) => ExchangeRouting
@@ -29,7 +31,7 @@ const types: Record<string, Make> = {
   'x-random': (_, context) => new RandomRouting(context.random),
   'x-local-random': (_, context) => new RandomRouting(context.random),
   'x-modulus-hash': () => new ModulusHashRouting(),
-  'x-recent-history': (args) => new RecentHistoryRouting(args),
+  'x-recent-history': (args, context) => new RecentHistoryRouting(args, context.isFull),
   // Deduplication is a feature of every exchange; this type always has it on.
   'x-message-deduplication': () => new FanoutRouting(),
   'x-delayed-message': (args, context) => {
@@ -72,6 +74,7 @@ const plain: RoutingContext = {
   delay: () => {
     throw new TypeError('no delayed exchange is predeclared')
   },
+  isFull: () => false,
 }
 
 /** Present in every vhost, durable (behaviour.md section 5). The default exchange is created separately. */

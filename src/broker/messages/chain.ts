@@ -30,7 +30,7 @@ export class Chain implements MessageOrder, SegmentOwner {
   /** Octets of the bodies of ready and of unacked messages. */
   readyBytes = 0
   unackedBytes = 0
-  /** Where `head()` found the first ready message. */
+  /** Where `head()` found the first ready one. */
   headSegment!: Segment
   headIndex = 0
   private readonly log: SegmentStore | undefined
@@ -84,8 +84,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   get headSecond(): number {
     if (this.ready === 0) return 0
     const sequence = this.requeued.size > 0 ? this.requeued.first : this.cursorSequence
-    const segment = this.locate(sequence)
-    return segment.arrivals.at(sequence - segment.base)
+    const { arrivals, base } = this.locate(sequence)
+    return arrivals.at(sequence - base)
   }
 
   get holding(): Holding {
@@ -95,7 +95,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   append(m: InboundMessage, expiresAt: number): void {
     const size = Segment.entryBytes(m, expiresAt !== 0)
     let tail: Segment | undefined = this.segments[this.segments.length - 1]
-    if (m.adoptable && size >= LARGE_ENTRY_BYTES) tail = this.adopt(m, size, expiresAt)
+    if (m.adoptable && size >= LARGE_ENTRY_BYTES)
+      tail = this.push(Segment.adopt(this.nextSegment++, this.nextSequence, m, size, expiresAt))
     else {
       if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size)
       tail.append(m, size, expiresAt)
@@ -109,25 +110,17 @@ export class Chain implements MessageOrder, SegmentOwner {
   arriving(second: number): void {
     this.second = second
     const tail = this.segments.at(-1)
-    if (tail !== undefined) tail.arrivals.note(tail.count, second)
-  }
-
-  private adopt(m: InboundMessage, size: number, expiresAt: number): Segment {
-    const segment = Segment.adopt(this.nextSegment++, this.nextSequence, m, size, expiresAt)
-    this.push(segment)
-    return segment
+    tail?.arrivals.note(tail.count, second)
   }
 
   /** Adds a tail segment. Queues start with small ones, so that thousands of idle queues cost little. */
   private extend(tail: Segment | undefined, entryBytes: number): Segment {
     const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
     const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
-    const segment = new Segment(this.nextSegment++, this.nextSequence, this.pager.memory(size))
-    this.push(segment)
-    return segment
+    return this.push(new Segment(this.nextSegment++, this.nextSequence, this.pager.memory(size)))
   }
 
-  private push(segment: Segment): void {
+  private push(segment: Segment): Segment {
     checkSum(this.segments, this.ready, this.unacked)
     const tail = this.segments.at(-1)
     if (tail !== undefined) {
@@ -139,6 +132,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     segment.arrivals.note(0, this.second)
     this.segments.push(segment)
     this.pager.added(segment)
+    return segment
   }
 
   verdict(segment: Segment): Verdict {
@@ -190,24 +184,21 @@ export class Chain implements MessageOrder, SegmentOwner {
   private leaveHead(): void {
     if (this.requeued.size > 0) this.requeued.removeFirst()
     else this.cursorIndex++
-    const size = this.headSegment.bodySize(this.headIndex)
     this.ready--
-    this.readyBytes -= size
+    this.readyBytes -= this.headSegment.bodySize(this.headIndex)
   }
 
   takeHead(): void {
-    const segment = this.headSegment
-    const index = this.headIndex
+    const { headSegment: segment, headIndex: index } = this
     this.leaveHead()
     segment.states[index] = STATE_UNACKED | STATE_DELIVERED
     this.unacked++
     this.unackedBytes += segment.bodySize(index)
-    if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
+    this.touch(segment)
   }
 
   removeHead(): void {
-    const segment = this.headSegment
-    const index = this.headIndex
+    const { headSegment: segment, headIndex: index } = this
     this.leaveHead()
     this.settled(segment, index)
   }
@@ -234,13 +225,11 @@ export class Chain implements MessageOrder, SegmentOwner {
     const at = segment.timeOf(index)
     const sooner = at !== 0 && (segment.earliest === 0 || at < segment.earliest)
     if (sooner) segment.earliest = at
-    if ((sooner || segment.deliveryCounts !== undefined) && !segment.dirty && segment.persistent > 0)
-      this.log?.touch(segment)
+    if (sooner || segment.deliveryCounts !== undefined) this.touch(segment)
   }
 
   take(sequence: number): void {
-    const segment = this.loaded(this.locate(sequence))
-    const index = sequence - segment.base
+    const { segment, index } = this.find(sequence)
     if (!this.requeued.remove(sequence)) this.takenAhead = true
     const size = segment.bodySize(index)
     segment.states[index] = STATE_UNACKED | (segment.wasDelivered(index) ? STATE_DELIVERED : 0)
@@ -251,8 +240,11 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   changed(sequence: number): void {
-    const segment = this.locate(sequence)
-    if (!segment.dirty && segment.persistent > 0) this.log?.touch(segment)
+    this.touch(this.locate(sequence))
+  }
+
+  private touch(segment: Segment): void {
+    if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
   }
 
   takeWaiting(): { number: number; until: number }[] {
@@ -279,7 +271,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     }
   }
 
-  /** Releases a segment that was loaded only to be looked at. */
+  /** One that was loaded only to be looked at. */
   private leave(segment: Segment, wasLoaded: boolean): void {
     if (!wasLoaded && this.verdict(segment) === 'evict') this.pager.release(segment)
   }
@@ -306,7 +298,11 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   private settled(segment: Segment, index: number): void {
     segment.settle(index)
-    if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
+    this.someSettled(segment)
+  }
+
+  private someSettled(segment: Segment): void {
+    this.touch(segment)
     if (segment.live === 0) this.emptied(segment)
   }
 
@@ -336,6 +332,11 @@ export class Chain implements MessageOrder, SegmentOwner {
     else this.segments.splice(at, 1)
     if (at < this.cursorAt) this.cursorAt--
     else if (at === this.cursorAt) this.cursorIndex = 0
+    this.forget(segment)
+  }
+
+  /** It is in the list no more. */
+  private forget(segment: Segment): void {
     if (this.lastFound === segment) this.lastFound = undefined
     segment.letGo()
     this.log?.drop(segment)
@@ -346,15 +347,15 @@ export class Chain implements MessageOrder, SegmentOwner {
   private locate(sequence: number): Segment {
     const last = this.lastFound
     if (last !== undefined && sequence >= last.base && sequence < last.base + last.count) return last
-    const found = segmentAt(this.segments, sequence)
-    this.lastFound = found
-    return found
+    this.lastFound = segmentAt(this.segments, sequence)
+    return this.lastFound
   }
 
   private loaded(segment: Segment): Segment {
     if (segment.bytes === undefined) this.load(segment)
     return segment
   }
+
   /** True where it was loaded. */
   private load(segment: Segment): boolean {
     if (segment.bytes !== undefined || segment.count === 0) return true
@@ -376,12 +377,11 @@ export class Chain implements MessageOrder, SegmentOwner {
   purge(): number {
     const count = this.ready
     // Nothing behind the cursor's segment has been delivered: those segments are dropped whole, without loading them.
-    for (const segment of this.takenAhead ? [] : this.segments.slice(this.cursorAt + 1)) {
-      this.ready -= segment.live
-      this.dropSegment(segment)
-    }
-    while (this.head()) this.removeHead()
-    this.readyBytes = 0
+    if (!this.takenAhead) for (const segment of this.segments.splice(this.cursorAt + 1)) this.forget(segment)
+    for (const segment of [...this.segments])
+      if (segment.live > 0 && this.loaded(segment).settleReady() > 0) this.someSettled(segment)
+    this.requeued.clear()
+    this.ready = this.readyBytes = 0
     return count
   }
 

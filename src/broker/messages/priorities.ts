@@ -14,6 +14,8 @@ export class Priorities implements MessageOrder {
   /** By level, from 0. */
   private readonly chains: readonly Chain[]
   private headLevel = 0
+  /** No level above has ready messages. */
+  private top = 0
 
   constructor(chains: readonly Chain[]) {
     this.chains = chains
@@ -63,6 +65,7 @@ export class Priorities implements MessageOrder {
 
   append(m: InboundMessage, expiresAt: number): void {
     const level = Math.min(m.priority, this.chains.length - 1)
+    if (level > this.top) this.top = level
     ;(this.chains[level] as Chain).append(m, expiresAt)
   }
 
@@ -80,10 +83,13 @@ export class Priorities implements MessageOrder {
   }
 
   head(): boolean {
-    for (let level = this.chains.length - 1; level >= 0; level--) {
+    for (let level = this.top; level >= 0; level--) {
       this.headLevel = level
-      if (this.headChain.head()) return true
+      if (!this.headChain.head()) continue
+      this.top = level
+      return true
     }
+    this.top = 0
     return false
   }
 
@@ -100,6 +106,7 @@ export class Priorities implements MessageOrder {
   }
 
   requeue(sequence: number): void {
+    this.top = Math.max(this.top, sequence % LEVELS)
     this.chainOf(sequence).requeue(Math.floor(sequence / LEVELS))
   }
 
@@ -149,6 +156,7 @@ export class Priorities implements MessageOrder {
   }
 
   restore(): number {
+    this.top = this.chains.length - 1
     return this.chains.reduce((n, c) => n + c.restore(), 0)
   }
 

@@ -3,6 +3,7 @@
  * A run of consecutive messages of one queue: one buffer of entries (see message.ts) and typed arrays beside it.
  * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
  */
+import { EXPIRED_PER_LOOK } from '../../limits.ts'
 import { copyBytes } from '../../util/copy.ts'
 import { checksDear, invariant } from '../../util/invariant.ts'
 import { TimeMarks } from '../../util/time-marks.ts'
@@ -267,6 +268,13 @@ export class Segment extends SegmentLifecycle {
     this.deliveryCounts?.forget(index)
   }
 
+  /** All ready messages leave, whatever the order of their delivery. Returns how many. */
+  settleReady(): number {
+    const { live } = this
+    for (let i = 0; i < this.count; i++) if (this.state(i) === STATE_READY) this.settle(i)
+    return live - this.live
+  }
+
   /** Expensive check: the number of live messages matches the states. */
   check(): void {
     if (!checksDear || this.bytes === undefined) return
@@ -344,15 +352,15 @@ export class Segment extends SegmentLifecycle {
   }
 
   /**
-   * Indexes of ready messages that expired before `now`; the segment must be loaded. Afterwards `earliest` covers the
-   * remaining ones.
+   * Indexes of some ready messages that expired before `now`, as many as may be handled before others have their turn;
+   * the segment must be loaded. Afterwards `earliest` covers the remaining ones.
    */
   takeExpired(now: number): number[] {
     const found: number[] = []
     this.earliest = 0
     for (let i = 0; i < this.count; i++) {
       const at = this.state(i) === STATE_READY ? this.timeOf(i) : 0
-      if (at !== 0 && at < now) found.push(i)
+      if (at !== 0 && at < now && found.length < EXPIRED_PER_LOOK) found.push(i)
       else if (at !== 0 && (this.earliest === 0 || at < this.earliest)) this.earliest = at
     }
     return found

@@ -11,16 +11,22 @@ import {
 import type { Properties } from '../../protocol/generated/properties.ts'
 import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
+import { isSmallEnough, tooWide } from '../fan-out.ts'
 import { type Content, InboundMessage } from '../message.ts'
 import { isUnroutable, PlainMessage, type Routing } from '../router.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from './queue.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
+/** Whether all targets have it, or there is none; `later` where memory and disk cannot take its copies now. */
+export type Passed = boolean | 'later'
+
 /**
  * Publishes a message that `queue` drops or refuses to its dead-letter exchange.
+ * @param inAlarm memory or disk is low
  * @param done targets that have received it; new ones are added
  * @returns whether there are targets, and all of them have it
+ * @throws Error if its copies are too large together
  */
 export function deadLetter(
   routing: Routing,
@@ -28,8 +34,9 @@ export function deadLetter(
   content: Content,
   reason: DeathReason,
   nowMs: number,
+  inAlarm: boolean,
   done?: Set<RoutedQueue>,
-): boolean {
+): Passed {
   const exchange = routing.findExchange(queue.settings.deadLetterExchange as string)
   if (exchange === undefined) return false
   const fixedKey = queue.settings.deadLetterRoutingKey
@@ -42,22 +49,24 @@ export function deadLetter(
   const messages = keys.map((k) => new PlainMessage(k, properties))
   const route = routing.routeOwn(exchange, messages)
   const { queues, effects } = route
+  // Dead letters are published by nobody who could be held back: from queue to queue one may become a million.
+  if (inAlarm && queues.length > 1) return 'later'
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)
   const m = new InboundMessage()
-  const encode = (): void => {
+  if (queues.length + effects.length > 0) {
     encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
     m.died = true
+    m.adoptable = queues.length === 1 && effects.length === 0
+    if (!isSmallEnough(queues, m)) throw tooWide(queues)
   }
   let complete = !isUnroutable(route)
   for (const target of queues) {
     if (done?.has(target) || (reason !== 'rejected' && (tooMany || cycles.has(target.name)))) continue
-    encode()
     if (target.publish(m) === PUBLISH_REFUSED) complete = false
     else done?.add(target)
   }
-  if (effects.length > 0) encode()
   for (const effect of effects) effect.published(m)
   return complete
 }

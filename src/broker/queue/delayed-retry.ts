@@ -3,8 +3,11 @@
  * max. Meanwhile they count as unacked. One timer serves the first that is due.
  */
 
+import { TIMED_PER_PIECE } from '../../limits.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
+import type { Owner } from '../../util/owner.ts'
+import type { Turn } from '../turn.ts'
 import type { RetrySettings } from './queue.ts'
 
 /**
@@ -18,13 +21,13 @@ export function retryDelay(count: number, { min, max }: RetrySettings): number {
 
 export class DelayedRetry {
   private readonly waiting = new Heap()
-  private readonly clock: Clock
+  private readonly clock: Clock & Owner & { readonly turn: Turn }
   private readonly requeue: (sequence: number) => void
   private timer: Timer | undefined
   private timerAt = 0
 
   /** @param requeue called to make the message ready again */
-  constructor(clock: Clock, requeue: (sequence: number) => void) {
+  constructor(clock: Clock & Owner & { readonly turn: Turn }, requeue: (sequence: number) => void) {
     this.clock = clock
     this.requeue = requeue
   }
@@ -48,14 +51,26 @@ export class DelayedRetry {
       this.timer.cancel()
     }
     this.timerAt = at
-    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => this.due())
+    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => {
+      this.timer = undefined
+      this.due()
+    })
   }
 
+  /** A million may be due at once. */
   private due(): void {
-    this.timer = undefined
-    const now = this.clock.now()
-    while (this.waiting.size > 0 && this.waiting.firstKey <= now) this.requeue(this.waiting.pop())
-    this.arm()
+    const { clock, waiting } = this
+    clock.turn.jobs.soon(clock, () => {
+      const now = clock.now()
+      for (let left = TIMED_PER_PIECE; waiting.size > 0 && waiting.firstKey <= now; left--) {
+        if (left === 0) {
+          this.due()
+          return
+        }
+        this.requeue(waiting.pop())
+      }
+      this.arm()
+    })
   }
 
   stop(): void {

@@ -11,6 +11,8 @@ import type { DeathReason, Queue } from './queue.ts'
 
 /** Cost of a dead letter, in dropped messages. */
 const DEAD_LETTER_COST = 25
+/** Messages dropped between two looks at the time. */
+const DROPS_BETWEEN_LOOKS = 1_000
 
 export class Discards {
   private readonly turn: Turn
@@ -32,6 +34,7 @@ export class Discards {
 
   /** If no more may be removed in this turn, the queue continues in the next. */
   mayGoOn(): boolean {
+    if (this.outbox.isFull) return false
     const { number } = this.turn
     if (this.turnNumber !== number) {
       this.turnNumber = number
@@ -55,7 +58,7 @@ export class Discards {
     if (!this.mayGoOn()) return false
     const { order } = this
     if (!this.deadLetters) {
-      this.left--
+      if (--this.left % DROPS_BETWEEN_LOOKS === 0) this.late = this.turn.isLate
       order.removeHead()
       return true
     }

@@ -1,42 +1,53 @@
 /** x-expires: the queue is deleted after that time without use (behaviour.md section 11). */
 import type { Clock, Timer } from '../../util/clock.ts'
+import type { Owner } from '../../util/owner.ts'
+import type { Turn } from '../turn.ts'
+
+/** What it needs of its queue's environment. */
+type Surroundings = Clock & Owner & { readonly turn: Turn }
 
 export class QueueExpiry {
-  private readonly clock: Clock
+  private readonly env: Surroundings
   private readonly period: number
   private readonly expire: () => void
   private timer: Timer | undefined
   private lastUse: number
   private consumers: number
+  private stopped = false
 
   /** @param period in ms; @param consumers how many the queue has now */
-  constructor(period: number, clock: Clock, consumers: number, expire: () => void) {
-    this.clock = clock
+  constructor(period: number, env: Surroundings, consumers: number, expire: () => void) {
+    this.env = env
     this.consumers = consumers
     this.period = period
     this.expire = expire
-    this.lastUse = clock.now()
+    this.lastUse = env.now()
     this.arm(period)
   }
 
   /** Called for a get, a redeclaration, and a consumer that is added or removed. */
   used(consumers: number): void {
-    this.lastUse = this.clock.now()
+    this.lastUse = this.env.now()
     this.consumers = consumers
     if (this.timer === undefined && consumers === 0) this.arm(this.period)
   }
 
   private arm(ms: number): void {
-    this.timer = this.clock.after(ms, () => {
+    this.timer = this.env.after(ms, () => {
       this.timer = undefined
-      if (this.consumers > 0) return
-      const left = this.lastUse + this.period - this.clock.now()
-      if (left <= 0) this.expire()
-      else this.arm(left)
+      this.env.turn.jobs.soon(this.env, () => this.check())
     })
   }
 
+  private check(): void {
+    if (this.stopped || this.timer !== undefined || this.consumers > 0) return
+    const left = this.lastUse + this.period - this.env.now()
+    if (left <= 0) this.expire()
+    else this.arm(left)
+  }
+
   stop(): void {
+    this.stopped = true
     this.timer?.cancel()
     this.timer = undefined
   }

@@ -1,7 +1,9 @@
 /** Handles requeued messages: counts them, and makes them ready, lets them wait, or removes them. */
 import type { Clock } from '../../util/clock.ts'
+import type { Owner } from '../../util/owner.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
+import type { Turn } from '../turn.ts'
 import type { Aside } from './aside.ts'
 import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
@@ -12,7 +14,7 @@ export class Requeues {
   private readonly order: UnackedMessages
   private readonly outbox: DeadLetterOutbox
   private readonly aside: Aside
-  private readonly clock: Clock
+  private readonly clock: Clock & Owner & { readonly turn: Turn }
   private delayed: DelayedRetry | undefined
 
   /** @param queue is told when a message is ready again */
@@ -21,7 +23,7 @@ export class Requeues {
     order: UnackedMessages,
     outbox: DeadLetterOutbox,
     aside: Aside,
-    clock: Clock,
+    clock: Clock & Owner & { readonly turn: Turn },
   ) {
     this.queue = queue
     this.aside = aside

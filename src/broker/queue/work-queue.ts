@@ -4,6 +4,7 @@
  * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
 
+import { DELIVERIES_BETWEEN_LOOKS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { Deduplication } from '../deduplication.ts'
 import type { Steps } from '../jobs.ts'
@@ -104,11 +105,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   get counts(): { ready: number; unacked: number; consumers: number } {
     const hidden = this.taken === undefined ? 0 : this.taken.hidden
-    return {
-      ready: this.order.ready,
-      unacked: this.order.unacked - hidden,
-      consumers: this.consumers.size,
-    }
+    return { ready: this.order.ready, unacked: this.order.unacked - hidden, consumers: this.consumers.size }
   }
 
   /** Octets of the bodies of ready and unacked messages. */
@@ -147,12 +144,11 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.order.arriving(Math.floor(this.env.turn.now() / 1000))
   }
 
-  /** False if the queue must refuse the message; consumers are served first. */
+  /** False if the queue must refuse the message; consumers are served first, and may get it at once. */
   private hasRoom(limit: LengthLimit, m: InboundMessage): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
-    this.pump()
+    this.env.turn.pumpAlone(this)
     if (!limit.wouldExceed(this.order, m.bodySize)) return true
-    // A consumer would get the message at once.
     return this.order.ready === 0 && this.consumers.next() !== undefined
   }
 
@@ -165,7 +161,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   pump(): void {
     this.awake = false
     if (this.deleted) return
-    if (this.consumers.size > 0 && this.holds === 0) this.handOut()
+    if (this.consumers.size > 0 && this.holds === 0 && !this.handOut()) return
     const { ttl, order } = this
     if (ttl?.active === true)
       ttl.dropHeads(order, this.env.turn.now(), () => this.detours.discards.head('expired'))
@@ -176,8 +172,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   private dropExcess(): void {
     const { limit, order } = this
-    if (limit === undefined) return
-    while (limit.exceeded(order) && order.head() && this.detours.discards.head('maxlen'));
+    while (limit?.exceeded(order) && order.head() && this.detours.discards.head('maxlen'));
   }
 
   /** What is too much then goes before consumers get anything, as in RabbitMQ. */
@@ -186,16 +181,21 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.wake()
   }
 
-  private handOut(): void {
+  /** False where it goes on in the next turn: hundreds of consumers may take a mebioctet each. */
+  private handOut(): boolean {
     const { order, consumers, counters, ttl } = this
-    while (order.ready > 0) {
-      if (!order.head()) return
+    for (let looked = 1; ; looked++) {
+      if (looked % DELIVERIES_BETWEEN_LOOKS === 0 && this.env.turn.isLate) {
+        this.wake()
+        return false
+      }
+      if (!order.head()) break
       if (ttl?.active === true && ttl.headExpired(order, this.env.turn.now())) {
-        if (!this.detours.discards.head('expired')) return
+        if (!this.detours.discards.head('expired')) break
         continue
       }
       const c = consumers.next()
-      if (c === undefined) return
+      if (c === undefined) break
       if (!this.deliverHead(c)) continue
       if (c.noAck) {
         counters.deliveredNoAck++
@@ -205,6 +205,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
         order.takeHead()
       }
     }
+    return true
   }
 
   /** False if the message cannot be delivered and was parked. */
@@ -280,7 +281,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   get(): Delivery | undefined {
     this.expiry?.used(this.consumers.size)
-    this.pump()
+    this.env.turn.pumpAlone(this)
     // An expired message that is still at the head does not count.
     if (!this.order.head() || this.ttl?.headExpired(this.order, this.env.turn.now())) {
       this.counters.gotEmpty++
@@ -315,7 +316,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   browse(after = -1): Iterable<Browsed> {
-    this.pump()
+    this.env.turn.pumpAlone(this)
     return this.order.browse(after)
   }
 
@@ -325,7 +326,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   purge(): number {
-    this.pump()
+    this.env.turn.pumpAlone(this)
     return this.order.purge()
   }
 
@@ -356,7 +357,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
-    this.pump()
+    this.env.turn.pumpAlone(this)
     if (ifEmpty && this.order.ready > 0)
       throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' not empty`)
     if (ifUnused && this.consumers.size > 0)

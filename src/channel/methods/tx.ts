@@ -1,4 +1,5 @@
 import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
+import { isWide } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
@@ -8,7 +9,7 @@ import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
 import { Confirms } from '../confirms.ts'
-import { deliverTo, returnMessage } from '../publish.ts'
+import { delivering, deliverTo, returnMessage } from '../publish.ts'
 import { type PendingPublish, Transaction } from '../transaction.ts'
 import type { Handlers } from './handler.ts'
 
@@ -51,7 +52,9 @@ function* committing(ch: Channel): Steps<ServerMethod> {
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
-    else if (!deliverTo(ch, p.message, route)) accepted = false
+    else if (isWide(route.queues, p.message)) {
+      if (!(yield* delivering(ch, p.message, route))) accepted = false
+    } else if (!deliverTo(ch, p.message, route)) accepted = false
     copies += 1 + route.queues.length
     if (copies < COMMITTED_PER_STEP) continue
     copies = 0

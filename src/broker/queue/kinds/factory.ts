@@ -22,7 +22,7 @@ import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Routing } from '../../router.ts'
 import type { Turn } from '../../turn.ts'
 import type { ParkedMessage } from '../aside.ts'
-import { deadLetter } from '../dead-letter.ts'
+import { deadLetter, type Passed } from '../dead-letter.ts'
 import { withOwnHistory } from '../death-history.ts'
 import type { QueueEnvironment } from '../environment.ts'
 import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '../queue.ts'
@@ -111,10 +111,12 @@ class Environment implements QueueEnvironment {
     this.shared.failures.note('message', whose, error, 'message set aside: it cannot be handled')
   }
 
-  deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): boolean {
+  deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed {
     const { counters, semantics, turn } = this.shared
-    counters[deadLettered[reason]]++
-    return deadLetter(this.home, q, withOwnHistory(content, semantics), reason, turn.now(), done)
+    const own = withOwnHistory(content, semantics)
+    const passed = deadLetter(this.home, q, own, reason, turn.now(), turn.inAlarm(), done)
+    if (passed !== 'later') counters[deadLettered[reason]]++
+    return passed
   }
 }
 

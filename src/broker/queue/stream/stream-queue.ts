@@ -32,6 +32,8 @@ import { type StreamOffset, streamOffset } from './offset.ts'
 const OFFSET_HEADER = 'x-stream-offset'
 /** Messages that one consumer gets before the next is served. */
 const ROUND_MESSAGES = 256
+/** Messages, passed over or delivered, between two looks at the time. */
+const MESSAGES_BETWEEN_LOOKS = 16
 
 interface Reader {
   readonly consumer: Consumer
@@ -50,6 +52,10 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   readonly aside: Aside
   private readonly messages: StreamLog
   private readonly readers = new Map<Consumer, Reader>()
+  /** Those that are left of a round for which there was no time; others may have gone. */
+  private left: Reader[] = []
+  /** Messages so far. */
+  private looked = 0
 
   constructor(
     info: QueueInfo,
@@ -143,21 +149,32 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   pump(): void {
     this.awake = false
     if (this.deleted) return
-    for (const reader of this.readers.values()) this.feed(reader)
+    const before = this.left
+    const left: Reader[] = []
+    let late = false
+    for (const reader of before.length > 0 ? before : this.readers.values()) {
+      if (late) left.push(reader)
+      else if (this.readers.get(reader.consumer) === reader) late = this.feed(reader)
+    }
+    this.left = left
+    // After the rest of a round comes a whole one: others may have been woken meanwhile.
+    if (before.length + left.length > 0) this.wake()
   }
 
-  private feed(reader: Reader): void {
+  /** True where the time of the turn is over. */
+  private feed(reader: Reader): boolean {
     const { consumer, filter } = reader
     const { messages } = this
     if (reader.next < messages.first) reader.next = messages.first
     for (let left = ROUND_MESSAGES; reader.next < messages.end; left--) {
-      if (left === 0) {
+      const late = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 && this.env.turn.isLate
+      if (left === 0 || late) {
         this.wake()
-        return
+        return late
       }
       if (!consumer.hasCredit()) {
         consumer.parked = true
-        return
+        return false
       }
       const sequence = reader.next++
       const segment = messages.segmentOf(sequence)
@@ -172,6 +189,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
         this.aside.park(sequence, 'delivery', error)
       }
     }
+    return false
   }
 
   asDelivered({ segment, index, sequence }: Delivery): InboundMessage {

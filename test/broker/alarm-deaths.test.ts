@@ -1,0 +1,94 @@
+/** Dead letters during an alarm: nobody could be held back for them. */
+import { describe, expect, it } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { encodeContent } from '../../src/broker/content.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
+import type { Vhost } from '../../src/broker/vhost.ts'
+import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX } from '../../src/limits.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+function start() {
+  const clock = new ManualClock()
+  const storage = new MemoryStorage({ keeps: false })
+  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
+  broker.load()
+  const vhost = broker.vhosts.get('/') as Vhost
+  const queue = (name: string, args: Parameters<typeof FieldTable.from>[0] = {}): Queue => {
+    const info = { name, durable: false, exclusive: false, autoDelete: false, kind: classic }
+    return broker.createQueue(vhost, { ...info, arguments: FieldTable.from(args) }, undefined)
+  }
+  const bound = (name: string): Queue => {
+    const q = queue(name)
+    const x = vhost.exchanges.get('amq.fanout')
+    if (x !== undefined) vhost.bind(x, q, '', FieldTable.empty)
+    return q
+  }
+  let low = true
+  broker.inAlarm = () => low
+  const over = (): void => {
+    low = false
+    clock.pass(DEAD_LETTER_RETRY_MS)
+  }
+  return { clock, queue, bound, over }
+}
+
+function fill(q: Queue, count: number): void {
+  const m = new InboundMessage()
+  for (let i = 0; i < count; i++) {
+    encodeContent('', q.name, {}, Buffer.from(String(i)), m)
+    q.publish(m)
+  }
+}
+
+const dying = { 'x-message-ttl': 1000, 'x-dead-letter-exchange': 'amq.fanout' }
+const bodies = (q: Queue): string[] =>
+  [...q.browse()].map(({ segment, index }) => String(segment.content(index).body))
+
+describe('dead letters during an alarm', () => {
+  it('go on to one queue', () => {
+    const { clock, queue, bound } = start()
+    const dead = bound('dead')
+    fill(queue('q', dying), 10)
+    clock.runDeferred()
+    clock.pass(2000)
+    expect(dead.counts.ready).toBe(10)
+  })
+
+  it('wait where they go to several, and come when it is over', () => {
+    const { clock, queue, bound, over } = start()
+    const both = [bound('a'), bound('b')]
+    const q = queue('q', dying)
+    const count = 2 * HELD_BACK_MAX + 10
+    fill(q, count)
+    clock.runDeferred()
+    clock.pass(10_000)
+    expect(both.map((dead) => dead.counts.ready)).toEqual([0, 0])
+    // Most of them are where they were.
+    expect(q.counts.ready).toBe(count - HELD_BACK_MAX)
+    expect(q.get()).toBeUndefined()
+    over()
+    clock.pass(1)
+    expect(q.counts.ready).toBe(0)
+    const expected = Array.from({ length: count }, (_, i) => String(i)).sort()
+    for (const dead of both) expect(bodies(dead).sort()).toEqual(expected)
+  })
+
+  it('wait after they were rejected', () => {
+    const { queue, bound, over } = start()
+    const both = [bound('a'), bound('b')]
+    const q = queue('q', dying)
+    fill(q, 1)
+    q.get()
+    q.takeGot(false)
+    q.settle(0, 'reject')
+    expect(q.counts).toMatchObject({ ready: 0, unacked: 0 })
+    expect(both.map((dead) => dead.counts.ready)).toEqual([0, 0])
+    over()
+    expect(both.map((dead) => dead.counts.ready)).toEqual([1, 1])
+  })
+})

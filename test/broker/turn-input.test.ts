@@ -1,0 +1,65 @@
+/** The requests of all connections share the time of a turn. */
+import { describe, expect, it } from 'vitest'
+import { type Resumed, Turn } from '../../src/broker/turn.ts'
+import { INPUT_MS_PER_TURN } from '../../src/limits.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+class StepClock extends ManualClock {
+  private readonly waiting: (() => void)[] = []
+  override defer(action: () => void): void {
+    this.waiting.push(action)
+  }
+  one(): void {
+    this.waiting.shift()?.()
+  }
+}
+
+function start() {
+  const clock = new StepClock()
+  const turn = new Turn(clock, () => {}, { failed: () => {} })
+  const order: string[] = []
+  const reader = (name: string, ms: number): Resumed => ({
+    resumeReading: () => {
+      order.push(name)
+      turn.handledInput(ms)
+    },
+    failed: () => {},
+  })
+  return { clock, turn, order, reader }
+}
+
+describe('connections that wait for their share', () => {
+  it('go on in their order, as many in a turn as there is time for', () => {
+    const { clock, turn, order, reader } = start()
+    for (let i = 0; i < 10; i++) turn.resumeLater(reader(String(i), INPUT_MS_PER_TURN / 4))
+    clock.one()
+    expect(order).toEqual(['0', '1', '2', '3'])
+    clock.one()
+    clock.one()
+    expect(order).toEqual(Array.from({ length: 10 }, (_, i) => String(i)))
+  })
+
+  it('are behind those that have had nothing yet', () => {
+    const { clock, turn, order, reader } = start()
+    for (let i = 0; i < 3; i++) turn.resumeLater(reader(`busy${i}`, INPUT_MS_PER_TURN))
+    turn.resumeFirst(reader('quiet', 0))
+    clock.one()
+    expect(order).toEqual(['quiet', 'busy0'])
+    turn.resumeFirst(reader('late', 0))
+    clock.one()
+    expect(order).toEqual(['quiet', 'busy0', 'late', 'busy1'])
+    clock.one()
+    expect(order.length).toBe(5)
+  })
+
+  it('get nothing more once what is under way has used the time', () => {
+    const { clock, turn } = start()
+    turn.handledInput(INPUT_MS_PER_TURN - 1)
+    expect([turn.isInputLate(), turn.isInputLate(1)]).toEqual([false, true])
+    turn.handledInput(1)
+    expect(turn.isInputLate()).toBe(true)
+    turn.schedule()
+    clock.one()
+    expect(turn.isInputLate()).toBe(false)
+  })
+})
