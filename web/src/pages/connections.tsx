@@ -40,7 +40,7 @@ const columns: readonly Column<Connection>[] = [
     key: 'client',
     title: 'Client',
     sort: 'client_properties.product',
-    width: 'min(15rem, 42vw)',
+    width: 'min(15rem, 50vw)',
     render: (c) => clientOf(c),
   },
   { key: 'user', title: 'User', sort: 'user', width: '8rem', hide: 'phone', render: (c) => visible(c.user) },
