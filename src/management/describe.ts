@@ -48,8 +48,15 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   const node = s.node.nodeName
   const now = s.node.clock.now()
   const exclusiveTag = q.hasExclusiveConsumer ? [...q.consumerList].find((c) => c.exclusive)?.tag : undefined
+  const { name, type, durable, auto_delete, exclusive } = declared(vhost, q)
+  // Not spread at the front: V8 takes ten times as long for an object of so many members that begins with a copy.
   return {
-    ...declared(vhost, q),
+    name,
+    vhost: vhost.name,
+    type,
+    durable,
+    auto_delete,
+    exclusive,
     arguments: shown(q.arguments),
     node,
     state: 'running',
