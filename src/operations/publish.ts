@@ -2,6 +2,7 @@
  * The checks that every publish has to pass, and the whole operation for publishes without a channel (behaviour.md
  * section 7).
  */
+import { typeName } from '../broker/arguments/rules.ts'
 import type { Broker } from '../broker/broker.ts'
 import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
@@ -64,18 +65,13 @@ export function allKeys(c: Caller, exchange: Exchange, routingKey: string, heade
   return keys
 }
 
+/** The header has to be an array; elements that are not texts are no keys, as in RabbitMQ. */
 function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
   const v = headers.get(name)
-  if (v === undefined) return
-  const wrong = v.type === 'A' ? v.value.find((k) => k.type !== 'S') : v
-  if (wrong === undefined) return
+  if (v === undefined || v.type === 'A') return
   throw preconditionFailed(
-    `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${erlangType(wrong.type)}}`,
+    `invalid message: {unacceptable_type_in_header,${JSON.stringify(name)},${typeName(v)}}`,
   )
-}
-
-function erlangType(letter: string): string {
-  return letter === 'S' ? 'longstr' : letter === 'F' ? 'table' : letter === 'A' ? 'array' : 'other'
 }
 
 export interface Publication {

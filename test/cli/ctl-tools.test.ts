@@ -82,6 +82,52 @@ describe("RabbitMQ's tools", () => {
     expect(await out('list_deprecated_features', '-s', 'name')).toContain('global_qos\n')
   })
 
+  it.each([
+    ['list_vhost_limits -q', 65],
+    ['list_parameters -q', 65],
+    ['set_vhost_limits {"max-queues":1}', 65],
+    ['clear_vhost_limits', 65],
+    ['clear_permissions guest', 65],
+    ['clear_topic_permissions guest', 65],
+  ])('say of %s that the vhost does not exist', async (line, code) => {
+    const r = await ctl(...line.split(' '), '-p', 'nowhere')
+    expect([r.code, r.stderr]).toEqual([code, "Error:\nVirtual host 'nowhere' does not exist\n"])
+  })
+
+  it.each([
+    ['list_user_limits -q --user nobody', 69],
+    ['set_user_limits nobody {"max-channels":1}', 67],
+    ['clear_user_limits nobody all', 67],
+    ['clear_permissions nobody', 67],
+    ['clear_topic_permissions nobody', 67],
+  ])('say of %s that the user does not exist', async (line, code) => {
+    const r = await ctl(...line.split(' '))
+    expect([r.code, r.stderr]).toEqual([code, 'Error:\nUser "nobody" does not exist\n'])
+  })
+
+  it('take limits as a JSON object, and those of a vhost as a whole', async () => {
+    const limits = () => out('list_vhost_limits', '-q')
+    await out('set_vhost_limits', '{"max-queues":70,"max-connections":50}')
+    await out('set_vhost_limits', '{"max-queues":80}')
+    expect(await limits()).toBe('{"max-queues":80}\n')
+    for (const [command, text] of [
+      [['set_vhost_limits', '5'], 'the limits are not a JSON object'],
+      [['set_vhost_limits', '[]'], 'the limits are not a JSON object'],
+      [['set_user_limits', 'guest', 'null'], 'the limits are not a JSON object'],
+      [
+        ['set_vhost_limits', '{"max-queues":1,"max-foo":1}'],
+        "unrecognised limit 'max-foo'; there are max-connections, max-queues",
+      ],
+    ] as const) {
+      const r = await ctl(...command)
+      expect([command, r.code, r.stderr]).toEqual([command, 69, `Error:\n${text}\n`])
+    }
+    expect(await limits()).toBe('{"max-queues":80}\n')
+    await out('clear_vhost_limits')
+    await out('clear_vhost_limits')
+    expect(await limits()).toBe('{}\n')
+  })
+
   it('tell what has changed, in the words of rabbitmqctl and with its exit codes', async () => {
     expect(await out('add_user', 'dora', 'secret')).toMatch(/^Adding user "dora" \.\.\.\nDone\. /)
     for (const [args, code, text] of [

@@ -274,14 +274,6 @@ describe('CC and BCC', () => {
       expect(m?.properties?.expiration).toBe('60000')
     }
   })
-
-  it('must be arrays: 406', async () => {
-    const w = await session(t)
-    w.publish(CH, { routingKey: 'x', properties: { headers: table({ CC: 'text' }) } })
-    const [code, text] = await refused(w)
-    expect(code).toBe(406)
-    expect(text).toContain('unacceptable_type_in_header')
-  })
 })
 
 describe('routing', () => {

@@ -2,7 +2,15 @@
 import { describe, expect, it } from 'vitest'
 import { FieldTable, type FieldValue, fieldEntry } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { CH, confirmSelect, declareExchange, declareQueue, refused, session } from '../support/session.ts'
+import {
+  CH,
+  confirmSelect,
+  declareExchange,
+  declareQueue,
+  get,
+  refused,
+  session,
+} from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
 import { table, type Wire } from '../support/wire.ts'
 
@@ -174,4 +182,44 @@ describe('arguments of consumers', () => {
       ])
     },
   )
+})
+
+describe('CC and BCC', () => {
+  it.each([
+    ['text', 'longstr'],
+    [5, 'signedint'],
+    [true, 'bool'],
+    [{ a: 1 }, 'table'],
+    [null, 'void'],
+  ])('must be arrays, not %j: 406', async (value, type) => {
+    for (const name of ['CC', 'BCC']) {
+      const w = await session(t)
+      w.publish(CH, { routingKey: 'x', properties: { headers: table({ [name]: value }) } })
+      expect(await refused(w)).toEqual([
+        406,
+        `PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"${name}",${type}}`,
+      ])
+    }
+  })
+
+  it('are the texts of the arrays: other elements are no keys', async () => {
+    const w = await session(t)
+    const [a, b, c] = [await declareQueue(w), await declareQueue(w), await declareQueue(w)]
+    const headers = table({ CC: [1, b, { x: 1 }, null], BCC: [2.5, c] })
+    w.publish(CH, { routingKey: a, body: 'm', properties: { headers } })
+    for (const q of [a, b, c]) expect(String((await get(w, q))?.body)).toBe('m')
+  })
+})
+
+describe('x-match', () => {
+  it('has to be a text: 406', async () => {
+    const w = await session(t)
+    const x = await declareExchange(w, 'headers')
+    const q = await declareQueue(w)
+    w.send(CH, MethodId.QueueBind, { queue: q, exchange: x, arguments: table({ 'x-match': 5 }) })
+    expect(await refused(w)).toEqual([
+      406,
+      'PRECONDITION_FAILED - Invalid x-match field type signedint (value 5); expected longstr',
+    ])
+  })
 })

@@ -127,6 +127,13 @@ describe('what does not exist comes before what is asked of it', () => {
     if (status === 400) expect(r.json.reason).toMatch(/^vhost_(or_user_)?not_found$/)
   })
 
+  it('a limit of a missing user is 400', async () => {
+    expect(await http.put('user-limits/nope/max-channels', { value: 1 })).toMatchObject({
+      status: 400,
+      json: { error: 'bad_request', reason: ['no_such_user', 'nope'] },
+    })
+  })
+
   it('a publish to a missing exchange is 400 in AMQP words', async () => {
     const message = { properties: {}, routing_key: 'k', payload: 'x', payload_encoding: 'string' }
     expect(await http.post('exchanges/%2F/nope/publish', message)).toMatchObject({

@@ -1,5 +1,6 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { encodeField, type FieldTable, type FieldValue } from '../../protocol/field-table.ts'
+import { typeName } from '../arguments/rules.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
 const MODES = ['all', 'any', 'all-with-x', 'any-with-x']
@@ -20,7 +21,7 @@ export class HeadersRouting implements ExchangeRouting {
     if (v === undefined) return
     if (v.type !== 'S')
       throw preconditionFailed(
-        `Invalid x-match field type ${v.type} (value ${String(v.value)}); expected longstr`,
+        `Invalid x-match field type ${typeName(v)} (value ${String(v.value)}); expected longstr`,
       )
     if (!MODES.includes(v.value.toString()))
       throw preconditionFailed(

@@ -174,3 +174,11 @@ export function json(text: string, what: string): unknown {
     throw new CtlError(`${what} is not JSON`, EXIT_UNAVAILABLE)
   }
 }
+
+/** @throws CtlError if the text is not a JSON object */
+export function jsonObject(text: string, what: string): Record<string, unknown> {
+  const v = json(text, what)
+  if (typeof v !== 'object' || v === null || Array.isArray(v))
+    throw new CtlError(`${what} are not a JSON object`, EXIT_UNAVAILABLE)
+  return v as Record<string, unknown>
+}

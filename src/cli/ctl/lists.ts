@@ -52,9 +52,13 @@ function limits(what: 'vhost' | 'user'): Command {
       return `Listing limits for ${one === undefined ? `all ${what}s` : `${what} "${one}"`} ...`
     },
     run: async (c) => {
-      const all = await c.client.get<Row[]>(`${what}-limits`)
       const one = whom(c)
-      const rows = all.filter((l) => one === undefined || l[what] === one)
+      const path = `${what}-limits${one === undefined ? '' : `/${enc(one)}`}`
+      const rows = await orElse(
+        c.client.get<Row[]>(path),
+        what === 'vhost' ? `Virtual host '${one}' does not exist` : `User "${one}" does not exist`,
+        what === 'vhost' ? EXIT_DATA : EXIT_UNAVAILABLE,
+      )
       const { formatter = 'table' } = c.options
       // For a single object, people and scripts get only the JSON.
       if (one !== undefined && c.args.length === 0 && formatter === 'table')

@@ -10,11 +10,12 @@ import {
   EXIT_USAGE,
   enc,
   json,
+  jsonObject,
   numberOption,
   orElse,
   queueOf,
+  unlessAbsent,
 } from './command.ts'
-import type { Row } from './output.ts'
 
 /** @param said the noun in the banner of the command that sets it */
 export function policy(resource: string, what: string, said: string): Record<string, Command> {
@@ -103,6 +104,12 @@ async function closeConnections(
   return `Closed ${chosen.length} connections\n`
 }
 
+const limitsPath = (c: Context): string => `parameters/vhost-limits/${enc(c.vhost)}/limits`
+
+function limitsOfVhost<T>(c: Context, answer: Promise<T>): Promise<T> {
+  return orElse(answer, `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
+}
+
 async function trace(c: Context, tracing: boolean): Promise<string> {
   const path = `vhosts/${enc(c.vhost)}`
   await orElse(c.client.get(path), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
@@ -136,10 +143,9 @@ export const objects: Record<string, Command> = {
     'limits the connections and queues of a vhost',
     [1, 1],
     (c) => `Setting vhost limits to "${arg(c, 0)}" for vhost "${c.vhost}" ...`,
-    async (c) => {
-      for (const [name, value] of Object.entries(json(arg(c, 0), 'the limits') as Row))
-        await c.client.call('PUT', `vhost-limits/${enc(c.vhost)}/${enc(name)}`, { value })
-    },
+    // All limits at once: others that were set before are gone, as in RabbitMQ.
+    (c) =>
+      limitsOfVhost(c, c.client.call('PUT', limitsPath(c), { value: jsonObject(arg(c, 0), 'the limits') })),
   ),
   clear_vhost_limits: action(
     '[-p VHOST]',
@@ -147,9 +153,8 @@ export const objects: Record<string, Command> = {
     [0, 0],
     (c) => `Clearing vhost "${c.vhost}" limits ...`,
     async (c) => {
-      const [limits] = await c.client.get<Row[]>(`vhost-limits/${enc(c.vhost)}`)
-      for (const name of Object.keys((limits?.['value'] ?? {}) as Row))
-        await c.client.call('DELETE', `vhost-limits/${enc(c.vhost)}/${enc(name)}`)
+      await limitsOfVhost(c, c.client.get(`vhosts/${enc(c.vhost)}`))
+      await unlessAbsent(c.client.call('DELETE', limitsPath(c)))
     },
   ),
   purge_queue: action(

@@ -37,6 +37,11 @@ export const parameters: Record<string, Command> = {
     ...list('runtime parameters', () => 'parameters', [], columns.parameters),
     banner: (c) => `Listing runtime parameters for vhost "${c.vhost}" ...`,
     run: async (c) => {
+      await orElse(
+        c.client.get(`vhosts/${enc(c.vhost)}`),
+        `Virtual host '${c.vhost}' does not exist`,
+        EXIT_DATA,
+      )
       const all = await c.client.get<Record<string, unknown>[]>('parameters')
       const shown = c.args.length > 0 ? c.args : ['component', 'name', 'value']
       return { rows: all.filter((p) => p['vhost'] === c.vhost).map(asJson), columns: shown }
@@ -115,13 +120,23 @@ export const parameters: Record<string, Command> = {
     'protects a vhost from deletion',
     [1, 1],
     (c) => `Protecting vhost "${arg(c, 0)}" from deletion ...`,
-    (c) => c.client.call('POST', `vhosts/${enc(arg(c, 0))}/deletion/protection`, {}),
+    (c) =>
+      orElse(
+        c.client.call('POST', `vhosts/${enc(arg(c, 0))}/deletion/protection`, {}),
+        `Virtual host '${arg(c, 0)}' does not exist`,
+        EXIT_DATA,
+      ),
   ),
   disable_vhost_deletion_protection: action(
     'VHOST',
     'lifts the protection of a vhost from deletion',
     [1, 1],
     (c) => `Removing the protection of vhost "${arg(c, 0)}" ...`,
-    (c) => c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}/deletion/protection`),
+    (c) =>
+      orElse(
+        c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}/deletion/protection`),
+        `Virtual host '${arg(c, 0)}' does not exist`,
+        EXIT_DATA,
+      ),
   ),
 }

@@ -10,7 +10,7 @@ import {
   EXIT_DATA,
   EXIT_NO_USER,
   enc,
-  json,
+  jsonObject,
   orElse,
   unlessAbsent,
 } from './command.ts'
@@ -130,7 +130,10 @@ export const users: Record<string, Command> = {
     "revokes a user's permissions in a vhost",
     [1, 1],
     (c) => `Clearing permissions for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) => unlessAbsent(c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`)),
+    async (c) => {
+      await bothExist(c)
+      await unlessAbsent(c.client.call('DELETE', `permissions/${enc(c.vhost)}/${enc(arg(c, 0))}`))
+    },
   ),
   set_permissions_globally: action(
     'USER CONFIGURE WRITE READ',
@@ -167,8 +170,11 @@ export const users: Record<string, Command> = {
     [1, 2],
     (c) =>
       `Clearing topic permissions ${c.args.length > 1 ? `on "${arg(c, 1)}" ` : ''}for user "${arg(c, 0)}" in vhost "${c.vhost}" ...`,
-    (c) =>
-      unlessAbsent(c.client.call('DELETE', `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`)),
+    async (c) => {
+      await bothExist(c)
+      const path = `topic-permissions/${enc(c.vhost)}/${c.args.map(enc).join('/')}`
+      await unlessAbsent(c.client.call('DELETE', path))
+    },
   ),
   set_user_limits: action(
     'USER JSON',
@@ -176,7 +182,8 @@ export const users: Record<string, Command> = {
     [2, 2],
     (c) => `Setting user limits to "${arg(c, 1)}" for user "${arg(c, 0)}" ...`,
     async (c) => {
-      for (const [name, value] of Object.entries(json(arg(c, 1), 'the limits') as Row))
+      await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
+      for (const [name, value] of Object.entries(jsonObject(arg(c, 1), 'the limits')))
         await c.client.call('PUT', `user-limits/${enc(arg(c, 0))}/${enc(name)}`, { value })
     },
   ),
@@ -187,6 +194,7 @@ export const users: Record<string, Command> = {
     (c) =>
       `Clearing ${arg(c, 1) === 'all' ? 'all limits' : `"${arg(c, 1)}" limit`} for user "${arg(c, 0)}" ...`,
     async (c) => {
+      await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
       const names = arg(c, 1) === 'all' ? ['max-connections', 'max-channels'] : [arg(c, 1)]
       for (const name of names) await c.client.call('DELETE', `user-limits/${enc(arg(c, 0))}/${enc(name)}`)
     },

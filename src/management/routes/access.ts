@@ -153,7 +153,9 @@ function limitRoutes(add: AddRoute): void {
         .map((u) => ({ user: u.name, value: u.limits }))
     })
   add('PUT', 'user-limits/:user/:name', 'administrator', (r) => {
-    setUserLimit(r.users, existingUser(r).name, r.params['name'] as string, limitValue(r.body))
+    const name = r.params['user'] as string
+    if (r.users.get(name) === undefined) throw badRequest(['no_such_user', name])
+    setUserLimit(r.users, name, r.params['name'] as string, limitValue(r.body))
     return r.stored(false)
   })
   add('DELETE', 'user-limits/:user/:name', 'administrator', (r) => {
