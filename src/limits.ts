@@ -177,6 +177,9 @@ export const CANCELLED_PER_STEP = 50
 /** Channels of a connection that ends which are closed in one step, where they have nothing. */
 export const CHANNELS_PER_STEP = 50
 
+/** Connections that are closed in one step, where very many are at once. */
+export const FORCED_PER_STEP = 5
+
 /** Objects of definitions that are described or made in one turn. */
 export const DEFINITIONS_PER_TURN = 250
 

@@ -150,7 +150,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   rightsChanged(): void {
     const { caller, negotiation } = this
     const { user } = negotiation
-    if (caller === undefined || user === undefined || this.state !== 'open') return
+    if (caller === undefined || user === undefined || this.state !== 'open' || this.intake.isHeld) return
     const { tags } = user
     const access = user.access(caller.vhost.name) ?? noAccess
     if (tags === caller.tags && access === caller.access) return

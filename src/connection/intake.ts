@@ -3,9 +3,18 @@
 import { OUTPUT_BYTES_MAX } from '../limits.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
+import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
 import { Frames } from './frames.ts'
-import { PAUSE_ALARM, PAUSE_DISK, PAUSE_FENCE, PAUSE_OUTPUT, PAUSE_SHARE, type Pauses } from './pauses.ts'
+import {
+  PAUSE_ALARM,
+  PAUSE_DISK,
+  PAUSE_END,
+  PAUSE_FENCE,
+  PAUSE_OUTPUT,
+  PAUSE_SHARE,
+  type Pauses,
+} from './pauses.ts'
 import type { TurnShare } from './turn-share.ts'
 
 const PROTOCOL_HEADER_BYTES = 8
@@ -94,9 +103,24 @@ export class Intake {
     this.backlog = []
   }
 
+  /** The connection will be closed in its turn. Until then it does nothing: no requests, no deliveries. */
+  hold(): void {
+    const { connection } = this
+    if (connection.state === 'closing' || connection.state === 'closed') return
+    this.pauses.add(PAUSE_END)
+    for (const ch of connection.channels) {
+      charged(connection, () => ch.sendConfirms())
+      ch.closing = true
+    }
+  }
+
+  get isHeld(): boolean {
+    return this.pauses.has(PAUSE_END)
+  }
+
   /** The connection is closing: the client's answer must not be held back. */
   closing(): void {
-    this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE | PAUSE_FENCE)
+    this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE | PAUSE_FENCE | PAUSE_END)
     this.goOn()
   }
 

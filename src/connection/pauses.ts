@@ -15,9 +15,12 @@ export const PAUSE_ALARM = 16
 export const PAUSE_WORK = 32
 /** Clients must not be served now: another node may be active. */
 export const PAUSE_FENCE = 64
+/** It is going to be closed. */
+export const PAUSE_END = 128
 
 /** With these, frames that are already read wait too. */
-const FRAMES_WAIT = PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK | PAUSE_FENCE
+const FRAMES_WAIT =
+  PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK | PAUSE_FENCE | PAUSE_END
 
 /** What is paused. */
 export interface Readable {

@@ -1,11 +1,15 @@
 /** Applies changed rights at once to the open connections of a user. */
-import { ReplyCode } from '../protocol/errors.ts'
 import type { RightsWatcher } from '../security/users.ts'
 import type { Connection } from './connection.ts'
 
 export class LiveRights implements RightsWatcher {
   /** Authenticated connections that are not closing. */
   private readonly byUser = new Map<string, Set<Connection>>()
+  private readonly close: (connections: readonly Connection[], why: string) => void
+
+  constructor(close: (connections: readonly Connection[], why: string) => void) {
+    this.close = close
+  }
 
   add(user: string, c: Connection): void {
     const connections = this.byUser.get(user)
@@ -25,7 +29,6 @@ export class LiveRights implements RightsWatcher {
   }
 
   userRemoved(user: string): void {
-    for (const c of this.byUser.get(user) ?? [])
-      c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - user '${user}' is deleted`)
+    this.close([...(this.byUser.get(user) ?? [])], `user '${user}' is deleted`)
   }
 }

@@ -2,10 +2,11 @@
 import type { Server as NetServer, Socket } from 'node:net'
 import type { Alarms } from '../alarms/alarms.ts'
 import type { Broker } from '../broker/broker.ts'
+import { inSteps } from '../broker/jobs.ts'
 import { InboundMessage } from '../broker/message.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { DurableWaiter } from '../channel/client.ts'
-import { SHUTDOWN_MS_MAX } from '../limits.ts'
+import { FORCED_PER_STEP, SHUTDOWN_MS_MAX } from '../limits.ts'
 import type { Identity } from '../model/identity.ts'
 import { ReplyCode } from '../protocol/errors.ts'
 import { defaultMechanisms } from '../security/sasl.ts'
@@ -70,7 +71,7 @@ export class Server implements Receiver {
   /** For log lines that anybody who reaches the port can cause. */
   readonly doorLines: RepeatedLines
   readonly throttle = new LoginThrottle()
-  readonly rights = new LiveRights()
+  readonly rights = new LiveRights((connections, why) => this.force(connections, why))
   readonly tuning: Tuning
   readonly unopened: Unopened
   readonly talkers: Talkers
@@ -126,9 +127,21 @@ export class Server implements Receiver {
 
   /** Closes all connections to a vhost that will be deleted. */
   closeVhost(vhost: Vhost): void {
-    for (const c of this.connections)
-      if (c.caller?.vhost === vhost)
-        c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - vhost '${vhost.name}' is deleted`)
+    const its = [...this.connections].filter((c) => c.caller?.vhost === vhost)
+    this.force(its, `vhost '${vhost.name}' is deleted`)
+  }
+
+  /**
+   * Closes connections, which takes several turns if there are many. From now on they do nothing.
+   * @param why as clients see it
+   */
+  force(connections: readonly Connection[], why: string): void {
+    for (const c of connections) charged(c, () => c.intake.hold())
+    const text = `CONNECTION_FORCED - ${why}`
+    const steps = inSteps(connections, FORCED_PER_STEP, (c) =>
+      charged(c, () => c.close(ReplyCode.ConnectionForced, text)),
+    )
+    this.broker.turn.jobs.begin(steps, this.broker.failures.owner('connection', { closing: why }))
   }
 
   /** An alarm was set or cleared. */

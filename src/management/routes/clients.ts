@@ -1,7 +1,6 @@
 import type { Channel } from '../../channel/channel.ts'
 import type { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
-import { ReplyCode } from '../../protocol/errors.ts'
 import type { Json } from '../../util/json.ts'
 import { bareConnectionJson, channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
@@ -80,12 +79,12 @@ function connectionRoutes(add: AddRoute, statistics: StatisticsOf): void {
     return []
   })
   add('DELETE', 'connections/:name', 'management', (r) => {
-    close(one(r), r)
+    r.server.force([one(r)], reasonOf(r))
     return r.stored(false)
   })
   add('GET', 'connections/username/:user', 'management', (r) => r.list(ofUser(r), connections(r)))
   add('DELETE', 'connections/username/:user', 'administrator', (r) => {
-    for (const c of ofUser(r)) close(c, r)
+    r.server.force(ofUser(r), reasonOf(r))
     return r.stored(false)
   })
 }
@@ -105,9 +104,8 @@ function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsO
   })
 }
 
-/** Closes a connection on behalf of an operator, with the reason that the client is told. */
-function close(c: Connection, r: Request): void {
+/** Why an operator closes connections, as their clients are told. */
+function reasonOf(r: Request): string {
   const reason = r.raw.headers['x-reason']
-  const text = typeof reason === 'string' ? reason : 'Closed via management plugin'
-  c.close(ReplyCode.ConnectionForced, `CONNECTION_FORCED - ${text}`)
+  return typeof reason === 'string' ? reason : 'Closed via management plugin'
 }
