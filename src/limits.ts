@@ -279,6 +279,9 @@ export const HTTP_BODIES_BYTES_OF_USER_MAX = 160 * 1024 * 1024
 /** Octets of a body from which on it counts as long. */
 export const HTTP_BODY_BYTES_SHORT = 65_536
 
+/** Lists and exported definitions over HTTP that are being made for one user: 503 beyond. */
+export const LONG_ANSWERS_OF_USER_MAX = 16
+
 /** Answers of the metrics port with a line for each object that are being made: 503 beyond. */
 export const METRICS_REPORTS_MAX = 8
 

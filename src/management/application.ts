@@ -33,6 +33,7 @@ import {
 } from './http.ts'
 import { columnsOf } from './listing.ts'
 import { loginRoute } from './login.ts'
+import { LongAnswers } from './long-answers.ts'
 import type { ManagedNode } from './managed-node.ts'
 import { otherMethods, Paths } from './methods.ts'
 import { servePages } from './pages.ts'
@@ -97,6 +98,7 @@ export class Application {
   private readonly standbyUsers: StandbyUsers
   private readonly doorLines: RepeatedLines
   private readonly bodies = new BodyBudget()
+  private readonly longAnswers = new LongAnswers()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
   /** All routes, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
@@ -205,7 +207,8 @@ export class Application {
       handler: async (raw, reply) => {
         // If very many requests are ready at once, a turn handles only as many as it has time for.
         await nextTurn()
-        const r = new Request(this.node, this.principals.get(raw) as Principal, raw, reply)
+        const user = this.principals.get(raw) as Principal
+        const r = new Request(this.node, user, raw, reply, this.longAnswers)
         const answer = await handler(r)
         if (answer instanceof Readable) {
           if (!reply.hasHeader('content-type')) void reply.type('application/json')

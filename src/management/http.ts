@@ -15,6 +15,7 @@ import { Abandoned } from '../storage/batch.ts'
 import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
+import type { LongAnswers } from './long-answers.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { BodyField } from './schemas/body-field.ts'
 
@@ -178,8 +179,16 @@ export class Request<Field extends string = string> {
   readonly body: { readonly [F in Field]?: unknown }
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
+  private readonly longAnswers: LongAnswers
 
-  constructor(node: ManagedNode, user: Principal, raw: FastifyRequest, reply: FastifyReply) {
+  constructor(
+    node: ManagedNode,
+    user: Principal,
+    raw: FastifyRequest,
+    reply: FastifyReply,
+    longAnswers: LongAnswers,
+  ) {
+    this.longAnswers = longAnswers
     this.node = node
     this.user = user
     this.raw = raw
@@ -260,9 +269,15 @@ export class Request<Field extends string = string> {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
   }
 
+  /** For an answer that may be long, or take long to make. @throws HttpError 503 where its user has too many of them */
+  long<A>(make: () => Promise<A>): Promise<A> {
+    return this.longAnswers.made(this.user.name, this.reply.raw, make)
+  }
+
   /** Lists items as the query requests. @throws InvalidRequest; Left */
   async list<T>(items: Iterable<T>, kind: Listed<T>, query = this.query): Promise<string | LongAnswer> {
-    const answer = await listed(items, kind, query, () => this.raw.raw.socket.destroyed)
+    const gone = (): boolean => this.raw.raw.socket.destroyed
+    const answer = await this.long(() => listed(items, kind, query, gone))
     this.reply.type('application/json; charset=utf-8')
     return answer
   }

@@ -1,7 +1,9 @@
 /** What takes long because a request asks for much of it. */
+import { EventEmitter } from 'node:events'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { tableFrom } from '../../src/definitions/requests.ts'
 import {
@@ -9,11 +11,16 @@ import {
   HTTP_BODIES_BYTES_OF_USER_MAX,
   HTTP_BODY_BYTES_SHORT,
   HTTP_OBJECT_BYTES_MAX,
+  LONG_ANSWERS_OF_USER_MAX,
   PARAMETER_BYTES_MAX,
 } from '../../src/limits.ts'
 import { BodyBudget } from '../../src/management/body-budget.ts'
 import { Columns } from '../../src/management/columns.ts'
+import { Request } from '../../src/management/http.ts'
+import { LongAnswers } from '../../src/management/long-answers.ts'
+import type { ManagedNode } from '../../src/management/managed-node.ts'
 import { Parameters } from '../../src/model/parameters.ts'
+import type { Principal } from '../../src/security/principal.ts'
 import type { GroupCommit } from '../../src/storage/batch.ts'
 import { sortedSlowly } from '../../src/util/pace.ts'
 import { StoredObjects } from '../../src/util/stored-objects.ts'
@@ -44,6 +51,45 @@ describe('columns', () => {
     Columns.of(many).pickOf({ a: inside })
     expect(looked).toBe(2)
     expect(Columns.of(`a${'.b'.repeat(8000)}`).pickOf({ a: { b: { c: 1 } } })).toEqual({ a: { b: {} } })
+  })
+})
+
+describe('long answers', () => {
+  const kind = {
+    name: String,
+    describe: (n: number) => {
+      // Longer than one piece of a list may take.
+      for (const began = performance.now(); performance.now() - began < 11; );
+      return { n }
+    },
+  }
+
+  it('of which one user has too many are refused, until one is sent or its client has left', async () => {
+    const answers = new LongAnswers()
+    const request = (name: string) => {
+      const response = Object.assign(new EventEmitter(), { closed: false, socket: { destroyed: false } })
+      const reply = { raw: response, type: () => {} } as unknown as FastifyReply
+      const raw = { raw: response } as unknown as FastifyRequest
+      const r = new Request({} as ManagedNode, { name } as Principal, raw, reply, answers)
+      return { list: (...items: number[]) => r.list(items, kind), response }
+    }
+    const its = Array.from({ length: LONG_ANSWERS_OF_USER_MAX }, () => request('a'))
+    for (const { list } of its) expect(await list(1, 2)).toBeInstanceOf(Readable)
+    await expect(request('a').list()).rejects.toMatchObject({ status: 503, error: 'busy' })
+    expect(await request('b').list()).toBe('[]')
+    its[0]?.response.emit('close')
+    expect(await request('a').list(1)).toBe('[{"n":1}]')
+    const left = request('a')
+    left.response.closed = true
+    await left.list(1, 2)
+    expect(await request('a').list(1, 2)).toBeInstanceOf(Readable)
+    await expect(request('a').list()).rejects.toMatchObject({ status: 503 })
+  })
+
+  it('that fail do not count', async () => {
+    for (let i = 0; i <= LONG_ANSWERS_OF_USER_MAX; i++)
+      expect((await http.get('queues?page=9')).status).toBe(400)
+    expect((await http.get('queues')).status).toBe(200)
   })
 })
 
@@ -173,7 +219,8 @@ describe('bodies', () => {
     }
     for (const path of ['queues/%2F/q', 'policies/%2F/p', 'users/u', 'parameters/shovel/%2F/s'])
       expect(await announce('PUT', path)).toBe('HTTP/1.1 413')
-    expect((await http.post('definitions', { text: 'x'.repeat(HTTP_OBJECT_BYTES_MAX) })).status).toBe(204)
+    const others = Array.from({ length: 5 }, () => 'x'.repeat(HTTP_OBJECT_BYTES_MAX / 4))
+    expect((await http.post('definitions', { others })).status).toBe(204)
   })
 
   it('that are long share room, of which one user has a part', async () => {

@@ -22,13 +22,14 @@ export function definitionRoutes(add: AddRoute): void {
   for (const path of ['definitions', 'all-configuration'])
     add('GET', path, 'administrator', (r) => {
       asFile(r)
-      return answer(exportDefinitions(r.model))
+      return r.long(() => answer(exportDefinitions(r.model)))
     })
   add('GET', 'definitions/:vhost', 'administrator', (r) => {
     // As in RabbitMQ, not 404.
     if (!r.broker.vhosts.has(r.params['vhost'] as string)) throw badRequest('vhost_not_found')
     asFile(r)
-    return answer(exportVhost(r.model, r.vhost()))
+    const vhost = r.vhost()
+    return r.long(() => answer(exportVhost(r.model, vhost)))
   })
   const load = async (r: Request): Promise<undefined> => {
     if (Array.isArray(r.body)) throw badRequest('not_json')

@@ -95,7 +95,9 @@ function oneQueueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): void {
     // Nothing is counted per exchange or per channel.
     const object = { ...queueJson(s, r.vhost(), q), incoming: [], deliveries: [] }
     r.reply.type('application/json; charset=utf-8')
-    return withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query)
+    return r.long(() =>
+      withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query),
+    )
   })
   add('PUT', one, 'management', (r) => {
     const vhost = r.vhost()
