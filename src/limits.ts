@@ -141,6 +141,9 @@ export const TURN_MS = 20
 /** ms that the requests of all connections together are handled in one turn; the others are handled in the next. */
 export const INPUT_MS_PER_TURN = 40
 
+/** ms that the ends of connections take in one turn; the others end in the next turns. */
+export const ENDINGS_MS_PER_TURN = 10
+
 /** Bindings, fields of bindings and words of keys that are looked at to route one message: 406 beyond. */
 export const ROUTING_STEPS_MAX = 2_000_000
 

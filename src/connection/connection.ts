@@ -95,7 +95,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     socket.on('error', (error) =>
       server.logger.debug({ connection: this.name, error: error.message }, 'socket error'),
     )
-    socket.on('close', () => charged({ failed: (error) => this.note(error) }, () => this.ended()))
+    const owner = { failed: (error: unknown) => this.note(error) }
+    server.endings.watch(socket, reused, this.output, owner, () => this.ended())
   }
 
   get octetsSent(): number {
@@ -285,10 +286,9 @@ export class Connection implements Client, HeartbeatPeer, Sending {
    * @param done called once that is so, which may take several turns
    */
   releaseAll(done?: () => void): void {
-    const owner = { failed: (error: unknown) => this.note(error) }
     const channels = [...this.channels]
     for (const ch of channels) {
-      charged(owner, () => ch.sendConfirms())
+      charged({ failed: (error) => this.note(error) }, () => ch.sendConfirms())
       ch.closing = true
     }
     const { caller } = this

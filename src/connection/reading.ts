@@ -17,7 +17,8 @@ interface Insides {
 }
 
 /**
- * Calls `onChunk` with input; if the result says `reused`, a chunk is valid only during the call.
+ * Calls `onChunk` with input; if the result says `reused`, a chunk is valid only during the call, and whoever uses the
+ * socket closes it when the client has ended it.
  * @param accepted a socket of a server with `pauseOnConnect`
  */
 export function readShared(
@@ -36,7 +37,8 @@ export function readShared(
     onChunk(shared.subarray(0, size))
     return true
   }
-  const options = { handle, onread: { buffer: shared, callback } } as SocketConstructorOpts
+  const onread = { buffer: shared, callback }
+  const options = { handle, onread, allowHalfOpen: true } as SocketConstructorOpts
   const socket = new Socket(options)
   const wrapped = socket as unknown as Insides
   wrapped.server = server
