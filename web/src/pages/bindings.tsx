@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import { change, path } from '../api.ts'
 import { visible } from '../format.ts'
 import type { Binding } from '../types.ts'
-import { Card, ExchangeLink, exchangeName, Name, QueueLink, TableValue } from '../ui/basic.tsx'
+import { Card, ExchangeLink, exchangeName, Name, QueueLink, TableValue, tableText } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
 import { Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
@@ -51,7 +51,13 @@ function columnsOf(fromExchange: boolean): readonly Column<Binding>[] {
       sort: (b) => b.routing_key,
       render: (b) => <Name of={b.routing_key} />,
     },
-    { key: 'arguments', title: 'Arguments', hide: 'phone', render: (b) => <TableValue of={b.arguments} /> },
+    {
+      key: 'arguments',
+      title: 'Arguments',
+      sort: (b) => tableText(b.arguments),
+      hide: 'phone',
+      render: (b) => <TableValue of={b.arguments} />,
+    },
     {
       key: 'unbind',
       title: '',

@@ -57,6 +57,11 @@ function brief(name: string): string {
   return name.replace(/ -> \S+(?= \(\d+\)$)/, '')
 }
 
+/** What the page sorts by; the broker has a field for each mode. */
+function modeOf(ch: Channel): string {
+  return ch.confirm ? 'confirm' : ch.transactional ? 'tx' : ''
+}
+
 function columnsOf(local: boolean): readonly Column<Channel>[] {
   return [
     {
@@ -73,13 +78,14 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
       key: 'user',
       title: 'User',
       sort: local ? (ch: Channel) => ch.user : 'user',
-      width: '8rem',
+      width: '7rem',
       hide: 'tablet',
       render: (ch) => visible(ch.user),
     },
     {
       key: 'mode',
       title: 'Mode',
+      sort: local ? modeOf : 'confirm',
       width: '6.5rem',
       hide: 'tablet',
       render: (ch) => (
@@ -95,7 +101,7 @@ function columnsOf(local: boolean): readonly Column<Channel>[] {
         title: n.title,
         sort: local ? n.of : n.sort,
         numeric: true,
-        width: `${Math.max(6.8, n.title.length * 0.6 + 2.8).toFixed(1)}rem`,
+        width: `${Math.max(5.5, n.title.length * 0.55 + 2.4).toFixed(1)}rem`,
         ...(i === 2 ? {} : { hide: i < 2 ? 'phone' : 'tablet' }),
         render: (ch) => (n.show ?? count)(n.of(ch)),
       }),
@@ -170,7 +176,9 @@ export function OneChannel({ name }: { name: string }) {
     <>
       <Heading title={<Name of={ch.name} />} crumbs={[['Channels', to(['channels'])]]} />
       <p class="badges">
-        <Badge>{ch.vhost}</Badge>
+        <Badge>
+          <Name of={ch.vhost} />
+        </Badge>
         <Badge>user {visible(ch.user)}</Badge>
         {ch.confirm ? <Badge>confirm</Badge> : null}
         {ch.transactional ? <Badge>transactions</Badge> : null}

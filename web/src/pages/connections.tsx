@@ -43,8 +43,15 @@ const columns: readonly Column<Connection>[] = [
     width: 'min(15rem, 50vw)',
     render: (c) => clientOf(c),
   },
-  { key: 'user', title: 'User', sort: 'user', width: '8rem', hide: 'phone', render: (c) => visible(c.user) },
-  { key: 'vhost', title: 'Vhost', sort: 'vhost', width: '8rem', hide: 'tablet', render: (c) => c.vhost },
+  { key: 'user', title: 'User', sort: 'user', width: '7rem', hide: 'phone', render: (c) => visible(c.user) },
+  {
+    key: 'vhost',
+    title: 'Vhost',
+    sort: 'vhost',
+    width: '7rem',
+    hide: 'tablet',
+    render: (c) => <Name of={c.vhost} />,
+  },
   {
     key: 'state',
     title: 'State',
@@ -67,7 +74,7 @@ const columns: readonly Column<Connection>[] = [
     title: 'From client',
     sort: 'recv_oct_details.rate',
     numeric: true,
-    width: '8rem',
+    width: '7.6rem',
     hide: 'tablet',
     render: (c) => perSecond(c.recv_oct_details?.rate),
   },
@@ -76,7 +83,7 @@ const columns: readonly Column<Connection>[] = [
     title: 'To client',
     sort: 'send_oct_details.rate',
     numeric: true,
-    width: '8rem',
+    width: '7.6rem',
     hide: 'tablet',
     render: (c) => perSecond(c.send_oct_details?.rate),
   },
@@ -132,7 +139,9 @@ export function OneConnection({ name }: { name: string }) {
       </Heading>
       <p class="badges">
         <Badge kind={c.state === 'running' ? 'good' : 'warn'}>{c.state}</Badge>
-        <Badge>{c.vhost}</Badge>
+        <Badge>
+          <Name of={c.vhost} />
+        </Badge>
         <Badge>user {visible(c.user)}</Badge>
         {c.ssl ? <Badge kind="good">TLS</Badge> : <Badge>no TLS</Badge>}
       </p>

@@ -32,6 +32,22 @@ export function deathsOf(headers: Table | undefined): readonly Death[] {
     }))
 }
 
+/** The headers but for those whose content the history tells already. */
+export function othersOf(headers: Table | undefined, deaths: readonly Death[]): Table {
+  const others = { ...headers }
+  if (deaths.length === 0) return others
+  delete others['x-death']
+  for (const [when, death] of [
+    ['first', deaths.at(-1)],
+    ['last', deaths[0]],
+  ] as const)
+    for (const what of ['reason', 'queue', 'exchange'] as const) {
+      const name = `x-${when}-death-${what}`
+      if (others[name] === death?.[what]) delete others[name]
+    }
+  return others
+}
+
 /** A map: clients can write anything here. */
 const reasons = new Map([
   ['rejected', 'was rejected by a consumer of'],
@@ -40,7 +56,14 @@ const reasons = new Map([
   ['delivery_limit', 'came back too often in'],
 ])
 
-export function Deaths({ of, vhost }: { of: readonly Death[]; vhost: string }) {
+interface DeathsProps {
+  of: readonly Death[]
+  vhost: string
+  /** Without asking the broker who consumes there now. */
+  brief: boolean
+}
+
+export function Deaths({ of, vhost, brief }: DeathsProps) {
   const latest = of[0]
   return (
     <div class="deaths">
@@ -56,7 +79,7 @@ export function Deaths({ of, vhost }: { of: readonly Death[]; vhost: string }) {
           </li>
         ))}
       </ol>
-      {latest?.reason === 'rejected' || latest?.reason === 'delivery_limit' ? (
+      {!brief && (latest?.reason === 'rejected' || latest?.reason === 'delivery_limit') ? (
         <Rejectors vhost={vhost} queue={latest.queue} />
       ) : null}
     </div>

@@ -54,12 +54,18 @@ export function OneExchange({ vhost, name: inPath }: { vhost: string; name: stri
         )}
       </Heading>
       <p class="badges">
-        <Badge>{x.vhost}</Badge>
+        <Badge>
+          <Name of={x.vhost} />
+        </Badge>
         <Badge>{x.type}</Badge>
         {x.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
         {x.internal ? <Badge>internal</Badge> : null}
         {x.auto_delete ? <Badge>auto-delete</Badge> : null}
-        {x.policy === null ? null : <Badge kind="info">policy {x.policy}</Badge>}
+        {x.policy === null ? null : (
+          <Badge kind="info">
+            policy <Name of={x.policy} />
+          </Badge>
+        )}
       </p>
       <div class="figures">
         <Figure label="In" value={rate(rateOf(x.message_stats, 'publish_in'))} />
@@ -71,7 +77,9 @@ export function OneExchange({ vhost, name: inPath }: { vhost: string; name: stri
         <Bindings vhost={vhost} list={from.data} error={from.error} source={name} />
       ) : null}
       {tab === 'publish' ? <Publish vhost={vhost} exchange={name} /> : null}
-      {tab === 'live' ? <LiveTail target={`${target}/tail`} what={`exchange ${inPath}`} withKey /> : null}
+      {tab === 'live' ? (
+        <LiveTail vhost={vhost} target={`${target}/tail`} what={`exchange ${inPath}`} withKey />
+      ) : null}
       {tab === 'state' ? (
         <>
           <div class="row-end">
@@ -109,7 +117,7 @@ function Delete({ exchange: x, target, bindings }: DeleteProps) {
       title={`Delete ${x.name}?`}
       text={
         <p>
-          The exchange <Name of={x.name} /> in {x.vhost} will be destroyed with{' '}
+          The exchange <Name of={x.name} /> in <Name of={x.vhost} /> will be destroyed with{' '}
           {plural(bindings?.length ?? 0, 'binding')} from it, and those to it. Who publishes to it afterwards
           gets an error.
         </p>

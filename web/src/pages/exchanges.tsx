@@ -5,7 +5,7 @@ import { rate } from '../format.ts'
 import { usePoll } from '../poll.ts'
 import { go, usePlace } from '../router.ts'
 import { type Exchange, type Overview, rateOf } from '../types.ts'
-import { Badge, Card, ExchangeLink } from '../ui/basic.tsx'
+import { Badge, Card, ExchangeLink, Name } from '../ui/basic.tsx'
 import { say } from '../ui/dialog.tsx'
 import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
 import { type Column, useOrder } from '../ui/grid.tsx'
@@ -20,19 +20,32 @@ const columns: readonly Column<Exchange>[] = [
     sort: 'name',
     render: (x) => <ExchangeLink vhost={x.vhost} name={x.name} />,
   },
-  { key: 'vhost', title: 'Vhost', sort: 'vhost', width: '8rem', hide: 'tablet', render: (x) => x.vhost },
+  {
+    key: 'vhost',
+    title: 'Vhost',
+    sort: 'vhost',
+    width: '8rem',
+    hide: 'tablet',
+    render: (x) => <Name of={x.vhost} />,
+  },
   { key: 'type', title: 'Type', sort: 'type', width: '10rem', render: (x) => <Badge>{x.type}</Badge> },
   {
     key: 'features',
     title: 'Features',
-    width: '14rem',
+    // The feature that most exchanges have.
+    sort: 'durable',
+    width: '18rem',
     hide: 'tablet',
     render: (x) => (
       <>
         {x.durable ? <Badge>durable</Badge> : null}
         {x.internal ? <Badge>internal</Badge> : null}
         {x.auto_delete ? <Badge>auto-delete</Badge> : null}
-        {x.policy === null ? null : <Badge kind="info">{x.policy}</Badge>}
+        {x.policy === null ? null : (
+          <Badge kind="info">
+            <Name of={x.policy} />
+          </Badge>
+        )}
       </>
     ),
   },

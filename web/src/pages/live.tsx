@@ -1,9 +1,9 @@
 /** Messages as they pass, up to a limit: copies of the broker's, nothing is taken. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { enc, errorOf, reasonOf, request } from '../api.ts'
-import { plural } from '../format.ts'
+import { plural, when } from '../format.ts'
 import type { Message } from '../types.ts'
-import { Card } from '../ui/basic.tsx'
+import { Badge, Card } from '../ui/basic.tsx'
 import { Field } from '../ui/form.tsx'
 import { MessageView } from './messages.tsx'
 
@@ -47,15 +47,14 @@ async function* events(response: Response): AsyncGenerator<{ event: string; data
   }
 }
 
-export function LiveTail({
-  target,
-  what,
-  withKey = false,
-}: {
+interface LiveTailProps {
+  vhost: string
   target: string
   what: string
   withKey?: boolean
-}) {
+}
+
+export function LiveTail({ vhost, target, what, withKey = false }: LiveTailProps) {
   const [limit, setLimit] = useState('100')
   const [key, setKey] = useState(withKey ? '#' : '')
   const [state, setState] = useState(fresh)
@@ -117,7 +116,14 @@ export function LiveTail({
               hint="* for a word, # for any number of words"
             />
           ) : null}
-          <Field label="Stop after" type="number" min={1} value={limit} change={setLimit} hint="messages" />
+          <Field
+            label="Stop after"
+            type="number"
+            min={1}
+            value={limit}
+            change={setLimit}
+            hint={withKey ? 'messages' : 'messages; dead letters that come in are not seen until they go out'}
+          />
         </div>
         <div class="form-foot">
           {state.running ? (
@@ -134,16 +140,26 @@ export function LiveTail({
             {state.running ? `Watching ${what}: ` : ''}
             {state.running || state.total > 0 ? plural(state.total, 'message') : ''}
             {state.missed > 0 ? `, ${state.missed} left out because they came too fast` : ''}
-            {state.said === undefined ? '' : ` ${state.said}`}
+            {state.said === undefined ? '' : `${state.total > 0 ? '. ' : ''}${state.said}`}
           </span>
         </div>
       </form>
       <ol class="messages" aria-label="Messages that have passed">
         {state.seen.map((m) => (
-          <MessageView key={m.number} of={m} />
+          <MessageView key={m.number} of={m} vhost={vhost} event={<Passing of={m} />} />
         ))}
       </ol>
     </Card>
+  )
+}
+
+/** A queue's message passes twice: as it comes, and as it goes. */
+function Passing({ of: m }: { of: Seen }) {
+  return (
+    <>
+      <Badge kind={m.event === 'delivered' ? 'info' : 'good'}>{m.event}</Badge>
+      <span class="muted">{when(m.at)}</span>
+    </>
   )
 }
 

@@ -1,4 +1,5 @@
 /** The messages of a queue: looked at where they are, or taken. */
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { change, enc, may } from '../api.ts'
 import { bytes, duration, plural, visible, when } from '../format.ts'
@@ -7,7 +8,7 @@ import type { Message, Queue } from '../types.ts'
 import { Action, Badge, Card, ConnectionLink, Failure, Loading, Name, TableValue } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
 import { Choice, Field, Form } from '../ui/form.tsx'
-import { Deaths, deathsOf } from './deaths.tsx'
+import { Deaths, deathsOf, othersOf } from './deaths.tsx'
 
 const COUNT = 10
 const TRUNCATE = 20_000
@@ -67,7 +68,7 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
       {data?.length === 0 ? <p class="empty">{offset === 0 ? 'No messages.' : 'No more messages.'}</p> : null}
       <ol class="messages" aria-label="Messages">
         {data?.map((m) => (
-          <MessageView key={m.number} of={m} queue={queue} target={target} />
+          <MessageView key={m.number} of={m} vhost={queue.vhost} queue={queue} target={target} />
         ))}
       </ol>
       {offset === 0 && (data?.length ?? 0) < COUNT ? null : (
@@ -87,14 +88,18 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
 
 interface MessageProps {
   of: Message
+  vhost: string
+  /** Where it lies, */
   queue?: Queue
   target?: string
+  /** or what it did as it passed, and when. */
+  event?: ComponentChildren
 }
 
-export function MessageView({ of: m, queue, target }: MessageProps) {
+export function MessageView({ of: m, vhost, queue, target, event }: MessageProps) {
   const { headers, ...properties } = m.properties ?? {}
   const deaths = deathsOf(headers)
-  const { 'x-death': _, ...others } = headers ?? {}
+  const others = othersOf(headers, deaths)
   if (m.unreadable !== undefined)
     return (
       <li class="message">
@@ -105,6 +110,7 @@ export function MessageView({ of: m, queue, target }: MessageProps) {
     <li class="message" data-number={m.number}>
       <div class="message-head">
         {m.position === undefined ? null : <b>#{m.position + 1}</b>}
+        {event}
         {m.state === 'unacked' ? <Badge kind="warn">unacked</Badge> : null}
         {m.redelivered ? <Badge kind="info">redelivered</Badge> : null}
         <span>
@@ -129,7 +135,7 @@ export function MessageView({ of: m, queue, target }: MessageProps) {
           {when(m.held_by.since)}.
         </p>
       ) : null}
-      {deaths.length > 0 && queue !== undefined ? <Deaths of={deaths} vhost={queue.vhost} /> : null}
+      {deaths.length > 0 ? <Deaths of={deaths} vhost={vhost} brief={queue === undefined} /> : null}
       <pre class="payload">{payloadText(m)}</pre>
       {Object.keys(properties).length > 0 ? (
         <p class="properties">
@@ -241,7 +247,7 @@ function Take({ queue, target }: { queue: Queue; target: string }) {
       {taken === undefined ? null : (
         <ol class="messages" aria-label="Messages that were got">
           {taken.map((m, i) => (
-            <MessageView key={i} of={m} queue={queue} />
+            <MessageView key={i} of={m} vhost={queue.vhost} queue={queue} />
           ))}
         </ol>
       )}

@@ -5,7 +5,7 @@ import { levels, note, noteAll, RANGES, samplesQuery } from '../history.ts'
 import { type Polled, usePoll } from '../poll.ts'
 import { setQuery, to, usePlace } from '../router.ts'
 import { countOf, type Node, type Overview, type Page, type Queue, rateOf } from '../types.ts'
-import { Card, Failure, Figure, Heading, Loading, QueueLink } from '../ui/basic.tsx'
+import { Card, Failure, Figure, Heading, Loading, Name, QueueLink } from '../ui/basic.tsx'
 import { Chart, type Point } from '../ui/chart.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
 import { RateChart } from '../ui/rate-chart.tsx'
@@ -135,7 +135,9 @@ function Growing() {
           {growing.map((q) => (
             <li key={`${q.vhost}\n${q.name}`}>
               <QueueLink vhost={q.vhost} name={q.name} />
-              <span class="muted">{q.vhost}</span>
+              <span class="muted">
+                <Name of={q.vhost} />
+              </span>
               <span>{count(q.messages)} messages</span>
               <b class="up">{growth(q.messages_details?.rate)}</b>
               <span class="muted">{q.consumers === 0 ? 'no consumer' : plural(q.consumers, 'consumer')}</span>

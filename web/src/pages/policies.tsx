@@ -5,7 +5,7 @@ import { count, visible } from '../format.ts'
 import { usePoll, usePolling } from '../poll.ts'
 import { setQuery, usePlace } from '../router.ts'
 import type { Page, Policy } from '../types.ts'
-import { Badge, Card, Failure, Heading, Name, TableValue } from '../ui/basic.tsx'
+import { Badge, Card, Failure, Heading, Name, TableValue, tableText } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
 import { Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
@@ -24,6 +24,7 @@ const columns: readonly Column<Row>[] = [
     key: 'name',
     title: 'Name',
     sort: (p) => p.name,
+    width: 'min(11rem, 33vw)',
     render: (p) => (
       <button
         type="button"
@@ -38,9 +39,9 @@ const columns: readonly Column<Row>[] = [
     key: 'vhost',
     title: 'Vhost',
     sort: (p) => p.vhost,
-    width: '7rem',
+    width: '6rem',
     hide: 'tablet',
-    render: (p) => p.vhost,
+    render: (p) => <Name of={p.vhost} />,
   },
   {
     key: 'pattern',
@@ -62,7 +63,7 @@ const columns: readonly Column<Row>[] = [
     key: 'to',
     title: 'Applies to',
     sort: (p) => `${p['apply-to']} ${p.operator}`,
-    width: '8rem',
+    width: '10.5rem',
     hide: 'tablet',
     render: (p) => (
       <>
@@ -70,13 +71,19 @@ const columns: readonly Column<Row>[] = [
       </>
     ),
   },
-  { key: 'definition', title: 'Definition', hide: 'phone', render: (p) => <TableValue of={p.definition} /> },
+  {
+    key: 'definition',
+    title: 'Definition',
+    sort: (p) => tableText(p.definition),
+    hide: 'phone',
+    render: (p) => <TableValue of={p.definition} />,
+  },
   {
     key: 'priority',
     title: 'Priority',
     sort: (p) => p.priority,
     numeric: true,
-    width: '6rem',
+    width: '5.8rem',
     hide: 'phone',
     render: (p) => p.priority,
   },
@@ -97,8 +104,9 @@ function remove(p: Row): void {
     title: `Delete ${p.name}?`,
     text: (
       <p>
-        The {p.operator ? 'operator policy' : 'policy'} <Name of={p.name} /> in {p.vhost} is taken off at once
-        from all that it applies to: its limits, times to live and dead-letter exchanges do not hold any more.
+        The {p.operator ? 'operator policy' : 'policy'} <Name of={p.name} /> in <Name of={p.vhost} /> is taken
+        off at once from all that it applies to: its limits, times to live and dead-letter exchanges do not
+        hold any more.
       </p>
     ),
     verb: 'Delete policy',

@@ -57,13 +57,23 @@ export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
         <Delete queue={q} target={target} bindings={bindings.data} />
       </Heading>
       <p class="badges">
-        <Badge>{q.vhost}</Badge>
+        <Badge>
+          <Name of={q.vhost} />
+        </Badge>
         <Badge>{q.type}</Badge>
         {q.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
         {q.exclusive ? <Badge>exclusive</Badge> : null}
         {q.auto_delete ? <Badge>auto-delete</Badge> : null}
-        {q.policy === null ? null : <Badge kind="info">policy {q.policy}</Badge>}
-        {q.operator_policy === null ? null : <Badge kind="info">operator policy {q.operator_policy}</Badge>}
+        {q.policy === null ? null : (
+          <Badge kind="info">
+            policy <Name of={q.policy} />
+          </Badge>
+        )}
+        {q.operator_policy === null ? null : (
+          <Badge kind="info">
+            operator policy <Name of={q.operator_policy} />
+          </Badge>
+        )}
       </p>
       <Failure error={error} />
       <DiagnosisCard target={target} />
@@ -85,7 +95,7 @@ export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
           <ConsumerTable list={q.consumer_details} />
         </Card>
       ) : null}
-      {tab === 'live' ? <LiveTail target={`${target}/tail`} what={`queue ${name}`} /> : null}
+      {tab === 'live' ? <LiveTail vhost={vhost} target={`${target}/tail`} what={`queue ${name}`} /> : null}
     </>
   )
 }
@@ -205,8 +215,8 @@ function PurgeText(of: Seen) {
   const q = useNow(of)
   return (
     <p>
-      {plural(q.messages_ready, 'ready message')} of the queue <Name of={q.name} /> in {q.vhost} will be
-      destroyed for good.
+      {plural(q.messages_ready, 'ready message')} of the queue <Name of={q.name} /> in <Name of={q.vhost} />{' '}
+      will be destroyed for good.
       {q.messages_unacknowledged > 0
         ? ` ${plural(q.messages_unacknowledged, 'message')} that consumers hold will stay.`
         : ''}
@@ -218,9 +228,11 @@ function DeleteText({ bound, ...of }: Seen & { bound: number }) {
   const q = useNow(of)
   return (
     <p>
-      The queue <Name of={q.name} /> in {q.vhost} will be destroyed with {plural(q.messages, 'message')}
+      The queue <Name of={q.name} /> in <Name of={q.vhost} /> will be destroyed with{' '}
+      {plural(q.messages, 'message')}
       {bound > 0 ? `, ${plural(bound, 'binding')}` : ''}
-      {q.consumers > 0 ? ` and ${plural(q.consumers, 'consumer')}, who are told` : ''}.
+      {q.consumers > 0 ? ` and ${plural(q.consumers, 'consumer')}` : ''}.
+      {q.consumers > 0 ? ' Its consumers are told.' : ''}
     </p>
   )
 }

@@ -4,7 +4,7 @@ import { change, enc, path } from '../api.ts'
 import { bytes, count, growth, rate } from '../format.ts'
 import { go, usePlace } from '../router.ts'
 import { type Queue, rateOf } from '../types.ts'
-import { Badge, Card, QueueLink } from '../ui/basic.tsx'
+import { Badge, Card, Name, QueueLink } from '../ui/basic.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
 import { say } from '../ui/dialog.tsx'
 import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
@@ -20,7 +20,14 @@ const columns: readonly Column<Queue>[] = [
     sort: 'name',
     render: (q) => <QueueLink vhost={q.vhost} name={q.name} />,
   },
-  { key: 'vhost', title: 'Vhost', sort: 'vhost', width: '7rem', hide: 'tablet', render: (q) => q.vhost },
+  {
+    key: 'vhost',
+    title: 'Vhost',
+    sort: 'vhost',
+    width: '7rem',
+    hide: 'tablet',
+    render: (q) => <Name of={q.vhost} />,
+  },
   {
     key: 'type',
     title: 'Type',

@@ -99,7 +99,8 @@ function remove(s: Shovel): void {
     title: `Delete ${s.name}?`,
     text: (
       <p>
-        The shovel <Name of={s.name} /> in {s.vhost} moves nothing any more. Messages stay where they are.
+        The shovel <Name of={s.name} /> in <Name of={s.vhost} /> moves nothing any more. Messages stay where
+        they are.
       </p>
     ),
     verb: 'Delete shovel',

@@ -171,6 +171,13 @@ export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | und
   )
 }
 
+/** The same as text, to sort by. */
+export function tableText(of: Readonly<Record<string, unknown>> | undefined): string {
+  return Object.entries(of ?? {})
+    .map(([name, v]) => `${name}=${typeof v === 'string' ? v : JSON.stringify(v)}`)
+    .join(' ')
+}
+
 export function Tabs({ names, chosen, href }: TabsProps) {
   return (
     <nav class="tabs" aria-label="Parts of this page">

@@ -17,7 +17,7 @@ export interface Column<T> {
   readonly numeric?: boolean
   /** CSS; the first column takes what is left. */
   readonly width?: string
-  /** Left out where the screen is narrower than a tablet, or a laptop. */
+  /** Left out where the window is narrower than that of a laptop (`tablet`), or than a tablet on its side (`phone`). */
   readonly hide?: 'phone' | 'tablet'
 }
 
