@@ -24,7 +24,7 @@ export function exportDefinitions(model: Model): Json {
       tags: info.tags,
       ...(info.defaultQueueType === 'undefined' ? {} : { default_queue_type: info.defaultQueueType }),
       metadata: {
-        ...metadata(info),
+        ...metadata(model, info),
         ...(info.protected ? { protected_from_deletion: true } : {}),
       },
       limits: Object.entries(info.limits).map(([n, value]) => ({ name: n, value })),
@@ -50,15 +50,14 @@ export function exportDefinitions(model: Model): Json {
 
 /** Exports one vhost; its objects do not carry the vhost's name. */
 export function exportVhost(model: Model, vhost: Vhost): Json {
-  const { defaultQueueType: own } = vhost.info
-  const defaultQueueType = own === 'undefined' ? model.settings.defaultQueueType : own
+  const described = metadata(model, vhost.info)
   return {
     ...heading(model, 'single_virtual_host'),
     original_vhost_name: vhost.name,
     explanation: `Definitions of virtual host '${vhost.name}'`,
-    metadata: metadata(vhost.info),
+    metadata: described,
     description: vhost.info.description,
-    default_queue_type: defaultQueueType,
+    default_queue_type: described['default_queue_type'],
     limits: vhost.limits,
     parameters: [
       ...parametersOf(vhost),
@@ -68,11 +67,12 @@ export function exportVhost(model: Model, vhost: Vhost): Json {
   }
 }
 
-function metadata({ description, tags, defaultQueueType }: Vhost['info']): Json {
+/** A vhost that has no default type of its own says the node's: another broker may have another default. */
+function metadata(model: Model, { description, tags, defaultQueueType: own }: Vhost['info']): Json {
   return {
     description,
     tags,
-    ...(defaultQueueType === 'undefined' ? {} : { default_queue_type: defaultQueueType }),
+    default_queue_type: own === 'undefined' ? model.settings.defaultQueueType : own,
   }
 }
 

@@ -1,6 +1,6 @@
 /** Reads definitions from text: strict JSON, or JSON as people write it. */
 import { JSON_PARSED_PER_TURN, LENIENT_BYTES_MAX } from '../limits.ts'
-import { readLenient } from '../util/lenient-json.ts'
+import { asUtf8, readLenient } from '../util/lenient-json.ts'
 import { nextTurn } from '../util/timers.ts'
 import { parseJson } from './json.ts'
 import { readPieces } from './pieces.ts'
@@ -14,7 +14,7 @@ const MARK = Buffer.from('\uFEFF')
  * @throws SyntaxError, RangeError as parseJson
  */
 export async function readDefinitions(bytes: Buffer, lenientMax = LENIENT_BYTES_MAX): Promise<unknown> {
-  const own = bytes.subarray(0, MARK.length).equals(MARK) ? bytes.subarray(MARK.length) : bytes
+  const own = withoutMark(bytes.length > lenientMax ? bytes : asUtf8(bytes))
   try {
     return own.length > JSON_PARSED_PER_TURN ? await readPieces(own) : parseJson(own.toString())
   } catch (error) {
@@ -24,4 +24,8 @@ export async function readDefinitions(bytes: Buffer, lenientMax = LENIENT_BYTES_
   const read = await readLenient(own.toString())
   await nextTurn()
   return parseJson(JSON.stringify(read))
+}
+
+function withoutMark(bytes: Buffer): Buffer {
+  return bytes.subarray(0, MARK.length).equals(MARK) ? bytes.subarray(MARK.length) : bytes
 }

@@ -6,6 +6,13 @@
  */
 export const LENIENT_FILE_BYTES_MAX = 4 * 1024 * 1024
 
+/** The octets in UTF-8 if their mark says that they are UTF-16, as files are into which PowerShell redirects an export. */
+export function asUtf8(bytes: Buffer): Buffer {
+  const mark = bytes.length % 2 === 0 ? bytes.subarray(0, 2).toString('hex') : ''
+  if (mark === 'fffe') return Buffer.from(bytes.toString('utf16le'))
+  return mark === 'feff' ? Buffer.from(Buffer.from(bytes).swap16().toString('utf16le')) : bytes
+}
+
 /** Tries strict JSON first, which is much faster. @throws SyntaxError with the position */
 export async function readJson(text: string): Promise<unknown> {
   const plain = text.replace(/^\uFEFF/, '')

@@ -26,7 +26,7 @@ afterEach(() => leveret.close())
 
 const vhost = () => leveret.broker.vhosts.get('/')
 
-async function load(text: string): Promise<void> {
+async function load(text: string | Buffer): Promise<void> {
   const file = join(dir, 'definitions.json')
   writeFileSync(file, text)
   await loadDefinitionFiles(leveret.model, file, false)
@@ -36,6 +36,9 @@ describe('a file', () => {
   const queue = '{"name": "q", "vhost": "/"}'
   it.each([
     ['a byte order mark', `\uFEFF{"queues": [${queue}]}`],
+    ['UTF-16', Buffer.from(`\uFEFF{"queues": [${queue}]}`, 'utf16le')],
+    ['UTF-16, high octets first', Buffer.from(`\uFEFF{"queues": [${queue}]}`, 'utf16le').swap16()],
+    ['UTF-16 and comments', Buffer.from(`\uFEFF// all of it\n{"queues": [${queue}]}`, 'utf16le')],
     ['trailing commas', `{"queues": [${queue},],}`],
     ['comments', `// all of it\n{"queues": [ /* one */ ${queue} ]}`],
     ['single quotes', `{'queues': [{'name': 'q', 'vhost': '/'}]}`],
@@ -150,6 +153,23 @@ describe('bindings', () => {
     // Once in the rehearsal, which says nothing, and once for good.
     expect(warnings).toHaveLength(3)
     expect(warnings[0]).toMatchObject({ source: 'amq.direct', destination: 'gone' })
+  })
+})
+
+describe('exported vhosts', () => {
+  it('say which type their queues have, though it is the default of the node', async () => {
+    await load(
+      '{"vhosts": [{"name": "own", "metadata": {"default_queue_type": "stream"}}, {"name": "none"}]}',
+    )
+    for (const type of ['classic', 'quorum']) {
+      Object.assign(leveret.model, { settings: { ...leveret.model.settings, defaultQueueType: type } })
+      const { vhosts } = exportDefinitions(leveret.model)
+      expect(vhosts).toMatchObject([
+        { name: '/', metadata: { default_queue_type: type } },
+        { name: 'own', metadata: { default_queue_type: 'stream' } },
+        { name: 'none', metadata: { default_queue_type: type } },
+      ])
+    }
   })
 })
 

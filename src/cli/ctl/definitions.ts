@@ -1,7 +1,7 @@
 /** Exports and imports definitions files. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { readJson } from '../../util/lenient-json.ts'
+import { asUtf8, readJson } from '../../util/lenient-json.ts'
 import { CtlError } from './client.ts'
 import { ArgumentError, action, arg, type Command, type Context } from './command.ts'
 
@@ -16,9 +16,9 @@ interface ExportedUser {
 
 async function definitionsIn(file: string): Promise<unknown> {
   if (file !== '-' && !existsSync(file)) throw new CtlError(`File ${file} does not exist`, EXIT_DATA)
-  const text = readFileSync(file === '-' ? STANDARD_INPUT : file, 'utf8')
+  const octets = readFileSync(file === '-' ? STANDARD_INPUT : file)
   try {
-    return await readJson(text)
+    return await readJson(asUtf8(octets).toString())
   } catch (error) {
     throw new CtlError(
       `${file === '-' ? 'the standard input' : file}: ${(error as Error).message}`,
