@@ -115,7 +115,7 @@ class Diagnosis {
         this.say(
           'warning',
           'no_consumer',
-          `It has no consumer: ${plural(ready, 'message waits', 'messages wait')} and nobody takes them.`,
+          `It has no consumer: ${plural(ready, 'message waits and nobody takes it', 'messages wait and nobody takes them')}.`,
         )
       else this.say('info', 'no_consumer', 'It has no consumer, and no ready message.')
       return

@@ -51,7 +51,7 @@ describe('the diagnosis of a queue', () => {
     expect(await findings(name)).toContainEqual({
       code: 'no_consumer',
       severity: 'warning',
-      sentence: 'It has no consumer: 1 message waits and nobody takes them.',
+      sentence: 'It has no consumer: 1 message waits and nobody takes it.',
     })
   })
 

@@ -32,6 +32,10 @@ async function open({ managementPort }: TestNode, hash: string): Promise<View> {
   return v
 }
 
+const CUT = `[...document.querySelectorAll('tbody td')]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth)
+  .map((cell) => cell.textContent)`
+
 describe('a cluster', () => {
   it('is the same from each node, is switched on the page, and forgets a node', async () => {
     const { cluster, standby, third } = await start()
@@ -42,6 +46,8 @@ describe('a cluster', () => {
         .getByText(n.active ? 'active' : 'standby', { exact: true })
         .first()
         .waitFor()
+    // No badge is wider than its column.
+    expect(await v.page.evaluate(CUT)).toEqual([])
     await row(standby.name).getByRole('button', { name: 'Promote' }).click()
     await v.see(/All clients lose their connections/)
     await v.click('button', 'Promote')

@@ -92,4 +92,12 @@ describe('messages as they pass', () => {
     ])
     expect(await passed.last().textContent()).toContain(`It was rejected by a consumer of ${work}`)
   })
+
+  it('say what to do when the broker goes away meanwhile', async () => {
+    const [dead] = await deadLetter()
+    const v = await views.open(`#/queues/%2F/${dead}?tab=live`)
+    await v.page.route('**/tail?*', (r) => r.abort())
+    await v.click('button', 'Watch')
+    await v.see('The broker does not answer any more: watch again when it is back.')
+  })
 })

@@ -23,6 +23,7 @@ describe('a broker that is lost', () => {
     await v.see('Nothing is here yet')
     await first.close()
     await v.see('The broker does not answer')
+    expect(await v.page.locator('.failure').count()).toBe(0)
     await v.click('button', 'Add queue')
     await v.fill('Name', 'while-away')
     await v.page.locator('form').getByRole('button', { name: 'Add queue' }).click()

@@ -28,12 +28,16 @@ export function isRefused(error: unknown): boolean {
 
 /** There was no answer at all. What it says is still true when the broker is back. */
 export class Unanswered extends Error {
+  /** Nothing was to be changed. */
+  readonly reading: boolean
+
   constructor(method: string) {
     super(
       method === 'GET'
         ? 'The broker did not answer.'
         : 'The broker did not answer: look whether it has done this before you try again.',
     )
+    this.reading = method === 'GET'
   }
 }
 

@@ -222,8 +222,8 @@ function Lost() {
   const seconds = Math.max(0, Math.round((now - since) / 1000))
   return (
     <div class="lost" role="alert">
-      <strong>The broker does not answer</strong> since {seconds} s. What is shown here is from before; this
-      page goes on by itself when the broker is back.
+      <strong>The broker does not answer</strong>, for {seconds} s now. What is shown here is from before;
+      this page goes on by itself when the broker is back.
     </div>
   )
 }

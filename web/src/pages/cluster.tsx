@@ -152,8 +152,13 @@ function Log({ of: data }: { of: Cluster }) {
           ['Epoch', count(data.epoch)],
           ['Takeovers', count(data.takeovers)],
           ['Batches', `${count(log.first)} to ${count(log.last)}`],
-          ['Size', `${bytes(log.bytes)} of ${bytes(log.limit)}`],
-          ['Engine', engine.connected ? `connected, leader ${engine.leader || '–'}` : 'not connected'],
+          ['Size', log.limit > 0 ? `${bytes(log.bytes)} of ${bytes(log.limit)}` : bytes(log.bytes)],
+          [
+            'Engine',
+            engine.connected
+              ? `connected${engine.leader === '' ? '' : `, leader ${engine.leader}`}`
+              : 'not connected',
+          ],
           ['Round trip', `${engine.round_trip_ms.toFixed(1)} ms`],
         ]}
       />

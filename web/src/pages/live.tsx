@@ -1,6 +1,6 @@
 /** Messages as they pass, up to a limit: copies of the broker's, nothing is taken. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { enc, errorOf, reasonOf, request } from '../api.ts'
+import { ApiError, enc, errorOf, reasonOf, request } from '../api.ts'
 import { plural, when } from '../format.ts'
 import type { Message } from '../types.ts'
 import { Badge, Card } from '../ui/basic.tsx'
@@ -94,7 +94,8 @@ export function LiveTail({ vhost, target, what, withKey = false }: LiveTailProps
           }))
       }
     } catch (error) {
-      if (!abort.signal.aborted) setState((s) => ({ ...s, said: reasonOf(error) }))
+      if (!abort.signal.aborted)
+        setState((s) => ({ ...s, said: error instanceof ApiError ? reasonOf(error) : LOST }))
     }
     if (stop.current === abort) setState((s) => ({ ...s, running: false }))
   }
@@ -162,6 +163,8 @@ function Passing({ of: m }: { of: Seen }) {
     </>
   )
 }
+
+const LOST = 'The broker does not answer any more: watch again when it is back.'
 
 const endings: Readonly<Record<string, string>> = {
   limit: 'The limit is reached.',

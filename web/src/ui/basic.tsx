@@ -1,9 +1,10 @@
 /** Small parts that all pages share. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { reasonOf } from '../api.ts'
+import { lostSince, reasonOf, session, Unanswered } from '../api.ts'
 import { visible } from '../format.ts'
 import { to } from '../router.ts'
+import { useStore } from '../store.ts'
 
 /** A name from outside: it cannot turn the direction of what stands beside it, and hides nothing. */
 export function Name({ of, full = of, empty = '(empty)' }: { of: string; full?: string; empty?: string }) {
@@ -54,7 +55,9 @@ interface BadgeProps {
 }
 
 export function Failure({ error }: { error: unknown }) {
-  if (error === undefined) return null
+  const lost = useStore(lostSince) !== undefined && session.get() !== undefined
+  // The banner over the page says that already.
+  if (error === undefined || (lost && error instanceof Unanswered && error.reading)) return null
   return (
     <p class="failure" role="alert">
       {visible(reasonOf(error))}

@@ -62,7 +62,8 @@ export function Chart({
   )
   const x = (t: number): number => LEFT + ((t - (until - span)) / span) * inner
   const y = (v: number): number => TOP + (1 - v / top) * (HEIGHT - TOP - BOTTOM)
-  const steps = [0, top / 2, top]
+  // Half of an odd number of messages is a number that no label can tell.
+  const steps = [0, top / 2, top].filter((v) => Number.isInteger(v) || format(v) !== format(Math.round(v)))
   const marks = [until - span, until - span / 2, until]
   const found = at === undefined ? undefined : nearest(series, at)
   const point = (e: PointerEvent): void => {
@@ -107,7 +108,7 @@ export function Chart({
             <line class="limit" x1={LEFT} x2={width - RIGHT} y1={y(limit)} y2={y(limit)} />
           )}
           {series.map((s) => (
-            <path key={s.name} class={`line c${s.colour}`} d={lineOf(s.points, x, y, until - span)} />
+            <path key={s.name} class={`line c${s.colour}`} d={lineOf(s.points, x, y, until - span, until)} />
           ))}
           {found === undefined ? null : (
             <line class="cursor" x1={x(found)} x2={x(found)} y1={TOP} y2={HEIGHT - BOTTOM} />
@@ -143,12 +144,15 @@ function lineOf(
   x: (t: number) => number,
   y: (v: number) => number,
   from: number,
+  until: number,
 ): string {
   let path = ''
   for (let i = 0; i < points.length; i++) {
     const [t, v] = points[i] as Point
     // The last one before the beginning stays: the line comes from there.
     if (t < from && (points[i + 1]?.[0] ?? from) < from) continue
+    // The broker's clock may be ahead.
+    if (t > until) break
     path += `${path === '' ? 'M' : 'L'}${x(Math.max(t, from)).toFixed(1)},${y(v).toFixed(1)}`
   }
   return path
