@@ -13,6 +13,7 @@ import {
 } from './embedding/administration.ts'
 import { BrokerError, type BrokerErrorCode } from './embedding/broker-error.ts'
 import { type ClusterOptions, checkClusterOptions } from './embedding/cluster-options.ts'
+import { checkResetOptions } from './embedding/method-arguments.ts'
 import { type BrokerOptions, checkOptions, OptionError, settingsOf } from './embedding/options.ts'
 import type { TestCluster } from './embedding/test-cluster.ts'
 import { startNode } from './node/start.ts'
@@ -100,7 +101,9 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Running
     url: urlOf(users[0], settings.listeners[0]?.bind ?? '', port),
     connections: () => node.active?.server.connections.size ?? 0,
     ...administrationOf(() => node.active, everywhere),
-    async reset({ keepConnections = false } = {}) {
+    async reset(o = {}) {
+      checkResetOptions(o, 'options')
+      const { keepConnections = false } = o
       const { active } = node
       if (active === undefined) throw new BrokerError('CLOSED', 'the broker is closed')
       const { resetBroker } = await import('./node/reset.ts')

@@ -15,7 +15,17 @@ import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { nodeName } from '../util/node-name.ts'
 import { elapsed, pause } from '../util/timers.ts'
 import { BrokerError } from './broker-error.ts'
-import { checkUser, checkVhostName, OptionError } from './options.ts'
+import {
+  checkCondition,
+  checkInVhost,
+  checkName,
+  checkPolicy,
+  checkPolicyOptions,
+  checkRedriveOptions,
+  checkWaitOptions,
+  flag,
+} from './method-arguments.ts'
+import { checkUser, checkVhostName } from './options.ts'
 
 export interface InVhost {
   /** Default `/`. */
@@ -46,6 +56,7 @@ export interface WaitOptions extends InVhost {
   readonly timeoutMs?: number
 }
 
+/** Arguments of the wrong type and unknown options are a `TypeError` with the code INVALID_OPTION. */
 export interface Administration {
   /** All queues, in their current state. */
   queues(): QueueState[]
@@ -124,8 +135,15 @@ export function administrationOf(
         [...v.queues.values()].map((q) => ({ vhost: v.name, name: q.name, ...q.counts })),
       )
     },
-    queue: (name, o = {}) => stateOf(name, o),
+    queue(name, o = {}) {
+      checkName(name, 'name')
+      checkInVhost(o, 'options')
+      return stateOf(name, o)
+    },
     async waitForQueue(name, wanted, o = {}) {
+      checkName(name, 'name')
+      checkCondition(wanted, 'wanted')
+      checkWaitOptions(o, 'options')
       const until = elapsed() + (o.timeoutMs ?? WAIT_MS)
       for (;;) {
         const state = stateOf(name, o)
@@ -135,6 +153,8 @@ export function administrationOf(
       }
     },
     async purge(name, o = {}) {
+      checkName(name, 'queue')
+      checkInVhost(o, 'options')
       const caller = trusted('', vhostOf(o), {})
       const count = checked(() => purgeQueue(caller, name))
       await settled()
@@ -156,8 +176,8 @@ export function administrationOf(
       await settled()
     },
     async setPolicy(policy, o = {}) {
-      if (policy === null || typeof policy !== 'object')
-        throw new OptionError('policy', "option 'policy' must be an object")
+      checkPolicy(policy, 'policy')
+      checkPolicyOptions(o, 'options')
       const { broker } = current().model
       await setPolicy(broker, vhostOf(o), policy, o.operator === true).catch((error) =>
         checked(() => {
@@ -167,15 +187,21 @@ export function administrationOf(
       await settled()
     },
     async removePolicy(name, o = {}) {
+      checkName(name, 'name')
+      checkPolicyOptions(o, 'options')
       const { broker } = current().model
       const removed = await removePolicy(broker, vhostOf(o), name, o.operator === true)
       await settled()
       return removed
     },
     trace(on, o = {}) {
+      flag(on, 'on')
+      checkInVhost(o, 'options')
       setTracing(vhostOf(o), on, nodeName, current().model.broker.failures)
     },
     async redrive(name, o = {}) {
+      checkName(name, 'queue')
+      checkRedriveOptions(o, 'options')
       const vhost = vhostOf(o)
       const queue = vhost.queues.get(name)
       if (queue === undefined)

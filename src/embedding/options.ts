@@ -59,7 +59,7 @@ export class OptionError extends TypeError {
   }
 }
 
-type Check = (value: unknown, option: string) => void
+export type Check = (value: unknown, option: string) => void
 
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)
@@ -67,7 +67,7 @@ function shown(value: unknown): string {
   return Array.isArray(value) ? 'an array' : 'an object'
 }
 
-function wrong(option: string, wanted: string, value: unknown): OptionError {
+export function wrong(option: string, wanted: string, value: unknown): OptionError {
   return new OptionError(option, `option '${option}' must be ${wanted}, not ${shown(value)}`)
 }
 
@@ -91,7 +91,7 @@ function wholeNumber(unit: string, min: number, max = Number.POSITIVE_INFINITY):
   }
 }
 
-const text: Check = (v, o) => {
+export const text: Check = (v, o) => {
   if (typeof v !== 'string' || v === '') throw wrong(o, 'a text that is not empty', v)
 }
 
@@ -122,7 +122,7 @@ function listOf(each: Check): Check {
 }
 
 /** undefined counts as absent. */
-function objectOf(checks: { readonly [key: string]: Check }, required: readonly string[] = []): Check {
+export function objectOf(checks: { readonly [key: string]: Check }, required: readonly string[] = []): Check {
   return (v, o) => {
     if (v === null || typeof v !== 'object' || Array.isArray(v)) throw wrong(o, 'an object', v)
     const path = (key: string): string => (o === 'options' ? key : `${o}.${key}`)

@@ -18,6 +18,9 @@ async function connect(url: string): Promise<amqp.ChannelModel> {
 
 const rights = { configure: '.*', write: '.*', read: '.*' }
 
+/** The broker for programs without types. */
+type Untyped = { [method in keyof RunningBroker]: (...args: unknown[]) => unknown }
+
 describe('counts of a queue', () => {
   it('are those of now, and undefined without the queue', async () => {
     const broker = await start({ vhosts: ['other'] })
@@ -104,6 +107,34 @@ describe('users and vhosts', () => {
     await expect(add({ name: 'guest', password: 'x' })).rejects.toMatchObject({ code: 'EXISTS' })
     await expect(broker.addVhost('')).rejects.toMatchObject({ code: 'INVALID_OPTION' })
     await expect(broker.addVhost('x'.repeat(256))).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+})
+
+describe('arguments of methods', () => {
+  const policy = { name: 'p', pattern: '', definition: { 'max-length': 1 } }
+  it.each([
+    ["waitForQueue('q', { redy: 1 })", (b) => b.waitForQueue('q', { redy: 1 }), 'wanted.redy'],
+    ["waitForQueue('q', { ready: '1' })", (b) => b.waitForQueue('q', { ready: '1' }), 'wanted.ready'],
+    ["waitForQueue('q')", (b) => b.waitForQueue('q'), 'wanted'],
+    ['waitForQueue(5, {})', (b) => b.waitForQueue(5, {}), 'name'],
+    ["waitForQueue('q', {}, { timeout: 1 })", (b) => b.waitForQueue('q', {}, { timeout: 1 }), 'timeout'],
+    ['waitForQueue with -1 ms', (b) => b.waitForQueue('q', {}, { timeoutMs: -1 }), 'timeoutMs'],
+    ["queue('q', { vhosts: '/' })", (b) => b.queue('q', { vhosts: '/' }), 'vhosts'],
+    ['queue()', (b) => b.queue(), 'name'],
+    ["purge('q', '/')", (b) => b.purge('q', '/'), 'options'],
+    ['reset({ keepConnection: true })', (b) => b.reset({ keepConnection: true }), 'keepConnection'],
+    ["reset({ keepConnections: 'yes' })", (b) => b.reset({ keepConnections: 'yes' }), 'keepConnections'],
+    ['setPolicy with apply-to', (b) => b.setPolicy({ ...policy, 'apply-to': 'queues' }), 'policy.apply-to'],
+    ['setPolicy(null)', (b) => b.setPolicy(null), 'policy'],
+    ['setPolicy with operater', (b) => b.setPolicy(policy, { operater: true }), 'operater'],
+    ['removePolicy()', (b) => b.removePolicy(), 'name'],
+    ["trace('on')", (b) => b.trace('on'), 'on'],
+    ["redrive('q', { form: 'a' })", (b) => b.redrive('q', { form: 'a' }), 'form'],
+    ["redrive('q', { rate: 0 })", (b) => b.redrive('q', { rate: 0 }), 'rate'],
+  ] satisfies [string, (b: Untyped) => unknown, string][])('%s is a TypeError', async (_, call, option) => {
+    const broker = await start()
+    const wrong = { name: 'TypeError', code: 'INVALID_OPTION', option }
+    await expect((async () => call(broker as unknown as Untyped))()).rejects.toMatchObject(wrong)
   })
 })
 
