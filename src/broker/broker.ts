@@ -311,8 +311,10 @@ export class Broker {
 
   /** Creates a queue that does not exist yet; the caller has checked everything. */
   createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): Queue {
+    const { name, exclusive, autoDelete, kind, arguments: args } = wanted
     // An exclusive queue ends with its connection, so there is nothing to keep.
-    const info = { ...wanted, durable: wanted.durable && !wanted.exclusive }
+    const durable = wanted.durable && !exclusive
+    const info = { name, durable, exclusive, autoDelete, kind, arguments: args }
     const firstLog = (levels: number): number | undefined =>
       info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
     const queue = this.rehearses

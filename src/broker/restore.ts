@@ -48,7 +48,8 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     const vhost = vhostOf(into, q.vhost)
     free(vhost.queues, text(q.name))
     if (!Number.isSafeInteger(q.log)) throw new Error('it has no number of a log')
-    const info = { ...q, durable: true, exclusive: false, kind: kindOf(q.kind) }
+    const { name, autoDelete, arguments: args } = q
+    const info = { name, durable: true, exclusive: false, autoDelete, kind: kindOf(q.kind), arguments: args }
     vhost.restoreQueue(into.restoreQueue(vhost, info, q.log))
   })
   const unused: (() => void)[] = []

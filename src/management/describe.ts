@@ -95,8 +95,14 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
 export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, totals: boolean): Json {
   const { ready, unacked } = q.counts
   const { policy } = q.policies
+  const { name, type, durable, auto_delete, exclusive } = declared(vhost, q)
   return {
-    ...declared(vhost, q),
+    name,
+    vhost: vhost.name,
+    type,
+    durable,
+    auto_delete,
+    exclusive,
     arguments: tableJson(q.arguments),
     node,
     state: 'running',

