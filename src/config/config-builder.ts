@@ -103,7 +103,7 @@ export class ConfigBuilder {
   readonly defaultUser = {
     name: 'guest',
     password: 'guest',
-    tags: ['administrator'],
+    tags: new Set(['administrator']),
     configure: '.*',
     write: '.*',
     read: '.*',
@@ -201,7 +201,7 @@ export class ConfigBuilder {
       defaultUser: {
         name: u.name,
         password: u.password,
-        tags: u.tags,
+        tags: [...u.tags],
         permissions: { [this.defaultVhost]: { configure, write, read } },
       },
       loopbackUsers: [...this.loopbackUsers],

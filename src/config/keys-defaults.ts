@@ -38,8 +38,8 @@ export const defaultsKeys: Readonly<Record<string, Apply>> = {
     d.defaultVhost = name(v)
   },
   'default_user_tags.*': (d, v, [tag = '']) => {
-    d.defaultUser.tags = d.defaultUser.tags.filter((t) => t !== tag)
-    if (boolean(v)) d.defaultUser.tags.push(tag)
+    d.defaultUser.tags.delete(tag)
+    if (boolean(v)) d.defaultUser.tags.add(tag)
   },
   'default_permissions.configure': right('configure'),
   'default_permissions.write': right('write'),

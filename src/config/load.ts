@@ -109,18 +109,24 @@ function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
   return true
 }
 
-const patterns = Object.entries(keys).filter(([key]) => key.includes('*'))
+/** Keys with stars, by what stands in front of their first dot: there may be very many lines. */
+const patterns = new Map<
+  string,
+  { readonly pattern: string; readonly stars: number[]; readonly set: Apply }[]
+>()
+for (const [pattern, set] of Object.entries(keys)) {
+  const parts = pattern.split('.')
+  const stars = [...parts.keys()].filter((i) => parts[i] === '*')
+  const [first = ''] = parts
+  if (stars.length > 0) patterns.set(first, [...(patterns.get(first) ?? []), { pattern, stars, set }])
+}
 
 function setterOf(key: string): { set: Apply; parts: readonly string[] } | undefined {
   const exact = Object.hasOwn(keys, key) ? keys[key] : undefined
   if (exact !== undefined) return { set: exact, parts: [] }
   const given = key.split('.')
-  for (const [pattern, set] of patterns) {
-    if (!matchesKey(pattern, key)) continue
-    const parts = pattern.split('.').flatMap((part, i) => (part === '*' ? [given[i] as string] : []))
-    return { set, parts }
-  }
-  return undefined
+  const found = patterns.get(given[0] as string)?.find(({ pattern }) => matchesKey(pattern, key))
+  return found && { set: found.set, parts: found.stars.map((i) => given[i] as string) }
 }
 
 /** Longer ones are compared up to here. */

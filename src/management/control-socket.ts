@@ -3,6 +3,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
+import { parseBitByBit } from './http-intake.ts'
 
 /**
  * The share of the reserved descriptors that this socket may not use either. It may use the others, because it is
@@ -28,6 +29,7 @@ export class ControlSocket {
   static async open(path: string, handle: LocalHandler, descriptors: Descriptors): Promise<ControlSocket> {
     const socket = new ControlSocket(handle)
     descriptors.guard(socket.server, undefined, RESERVED)
+    parseBitByBit(socket.server)
     rmSync(path, { force: true })
     await listen(socket.server, { path })
     chmodSync(path, 0o600)

@@ -8,7 +8,7 @@ import { readRegularFile } from './regular-file.ts'
 import { StartError } from './start-error.ts'
 
 /** Larger files are something else. */
-const FILE_BYTES_MAX = 16 * 1024 * 1024
+export const TLS_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 /** A setting and its value: `ssl_options.certfile` and a path. */
 interface Named {
@@ -19,7 +19,7 @@ interface Named {
 /** @throws StartError */
 function read({ key, file }: Named): Buffer {
   try {
-    return readRegularFile(file, FILE_BYTES_MAX)
+    return readRegularFile(file, TLS_FILE_BYTES_MAX)
   } catch (error) {
     throw new StartError(`${key}: cannot read ${file}: ${(error as Error).message}`)
   }

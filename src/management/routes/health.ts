@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Json } from '../../util/json.ts'
+import { readRegularFile } from '../../util/regular-file.ts'
+import { TLS_FILE_BYTES_MAX } from '../../util/tls-files.ts'
 import { type AddRoute, HttpError, notFound, type Request } from '../http.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { listeners } from '../node.ts'
@@ -126,13 +127,27 @@ function certificateCheck(check: AddCheck, node: ManagedNode): void {
     if (!Number.isFinite(within)) throw new HttpError(400, 'bad_request', 'Invalid expiration value.')
     const { listeners: amqp, management, metrics } = node.settings
     const end = node.clock.now() + within * days * 86_400_000
-    const soon = [...amqp, ...management, ...metrics].flatMap(({ tls, port }) => {
-      if (tls === undefined) return []
-      const until = new X509Certificate(readFileSync(tls.certfile)).validTo
-      return Date.parse(until) < end ? [{ port, certfile: tls.certfile, certfile_expires_on: until }] : []
-    })
+    const soon: Json[] = []
+    const unreadable: Json[] = []
+    for (const { tls, port } of [...amqp, ...management, ...metrics]) {
+      if (tls === undefined) continue
+      const { certfile } = tls
+      try {
+        const until = expiryOf(certfile)
+        if (Date.parse(until) < end) soon.push({ port, certfile, certfile_expires_on: until })
+      } catch (error) {
+        unreadable.push({ port, certfile, error: (error as Error).message })
+      }
+    }
+    if (unreadable.length > 0)
+      return failed(r, 'Certificates that cannot be read', { unreadable, expired: soon })
     return soon.length === 0 ? ok : failed(r, 'Certificates expiring', { expired: soon })
   })
+}
+
+/** @throws Error: the file may be another one by now than that which was read at the start, or none */
+function expiryOf(certfile: string): string {
+  return new X509Certificate(readRegularFile(certfile, TLS_FILE_BYTES_MAX)).validTo
 }
 
 /** The deprecated checks, which some tools still use. */
