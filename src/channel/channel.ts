@@ -172,13 +172,13 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /** Settles the outstanding deliveries among the tags of one command. */
-  *settlingEach(tags: readonly number[], how: Settlement): Steps {
+  *settlingEach(tags: Iterable<number | undefined>, how: Settlement): Steps {
     this.handOutBefore(how)
-    let next = 0
+    const each = tags[Symbol.iterator]()
     yield* inShortSteps(this.broker.clock, SHARES[how], () => {
-      const tag = tags[next++]
+      const { value: tag, done } = each.next()
       if (tag !== undefined) this.settleRange(tag, tag, how)
-      return next < tags.length
+      return done !== true
     })
   }
 
@@ -212,7 +212,7 @@ export class Channel implements Confirming, TraceOrigin {
     let tag = u.nextFrom(u.first, last)
     yield* inShortSteps(this.broker.clock, SHARES.return, () => {
       if (tag > last) return false
-      if (!this.transaction?.settled.has(tag)) this.settleRange(tag, tag, 'return')
+      if (!this.transaction?.has(tag)) this.settleRange(tag, tag, 'return')
       tag = u.nextFrom(tag + 1, last)
       return true
     })

@@ -8,6 +8,7 @@ import type { Route } from '../broker/router.ts'
 import { TRANSACTION_PUBLISHES_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
+import type { Unsettled } from './unsettled.ts'
 
 export interface PendingPublish {
   readonly message: InboundMessage
@@ -15,17 +16,20 @@ export interface PendingPublish {
   readonly mandatory: boolean
 }
 
-/** The deliveries settled by one command. */
+/** The deliveries settled by one command, as tags from the first to the last. */
 export interface PendingSettle {
-  readonly tags: readonly number[]
+  readonly first: number
+  readonly last: number
+  /** Without those that have commands of their own. */
+  readonly multiple: boolean
   readonly how: Settlement
 }
 
 export class Transaction {
   publishes: PendingPublish[] = []
   settles: PendingSettle[] = []
-  /** Tags in `settles`, which the client considers settled. */
-  readonly settled = new Set<number>()
+  /** Tags settled by commands of their own. */
+  private readonly single = new Set<number>()
   /** All tags below are in `settles`, so that repeated acknowledgements with `multiple` examine each delivery once. */
   private settledBelow = 0
   /** Total octets of the publishes. */
@@ -40,22 +44,29 @@ export class Transaction {
     this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory })
   }
 
+  /** Whether the client considers that delivery settled. */
+  has(tag: number): boolean {
+    return tag < this.settledBelow || this.single.has(tag)
+  }
+
   /** Checks the tags now and settles them at commit. @throws AmqpError 406, nothing changed */
   addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
-    const outstanding = (t: number): boolean => u.isOutstanding(t) && !this.settled.has(t)
     const all = multiple && tag === 0
-    if (!all && !outstanding(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+    if (!all && (!u.isOutstanding(tag) || this.has(tag)))
+      throw preconditionFailed(`unknown delivery tag ${tag}`)
     const last = all ? u.nextTag - 1 : tag
-    const tags: number[] = []
     const first = multiple ? this.settledBelow : tag
-    for (let t = u.nextFrom(first, last); t <= last; t = u.nextFrom(t + 1, last)) {
-      if (this.settled.has(t)) continue
-      this.settled.add(t)
-      tags.push(t)
-    }
+    // Not gone through now: there may be millions.
+    if (u.nextFrom(first, last) <= last) this.settles.push({ first, last, multiple, how })
     if (multiple) this.settledBelow = Math.max(this.settledBelow, last + 1)
-    if (tags.length > 0) this.settles.push({ tags, how })
+    else this.single.add(tag)
+  }
+
+  /** The tags of deliveries that a command settles; undefined for each that is another command's. */
+  *tagsOf({ first, last, multiple }: PendingSettle, u: Unsettled): Iterable<number | undefined> {
+    for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last))
+      yield multiple && this.single.has(tag) ? undefined : tag
   }
 
   clear(): void {
@@ -63,6 +74,6 @@ export class Transaction {
     this.settles = []
     this.bytes = 0
     this.settledBelow = 0
-    this.settled.clear()
+    this.single.clear()
   }
 }

@@ -75,7 +75,7 @@ describe('acknowledgements in a transaction', () => {
     for (let tag = 2; tag <= count; tag += 2)
       transaction.addSettle(ch, tag, true, tag % 4 === 0 ? 'ack' : 'reject')
     expect(unsettled.looks).toBeLessThan(5 * count)
-    expect(transaction.settles.map((s) => s.tags)).toEqual(
+    expect(transaction.settles.map((s) => [...transaction.tagsOf(s, unsettled)])).toEqual(
       Array.from({ length: count / 2 }, (_, i) => [2 * i + 1, 2 * i + 2]),
     )
     expect(() => transaction.addSettle(ch, 2, true, 'ack')).toThrow('unknown delivery tag 2')
@@ -83,7 +83,24 @@ describe('acknowledgements in a transaction', () => {
     expect(transaction.settles.length).toBe(count / 2)
     transaction.clear()
     transaction.addSettle(ch, 2, true, 'ack')
-    expect(transaction.settles).toEqual([{ tags: [1, 2], how: 'ack' }])
+    expect(transaction.settles.map((s) => [s.how, ...transaction.tagsOf(s, unsettled)])).toEqual([
+      ['ack', 1, 2],
+    ])
+  })
+
+  it('go through the deliveries at the commit, in steps, and not before', () => {
+    const unsettled = new Counting()
+    for (let i = 0; i < 20_000; i++) unsettled.add({} as Queue, i, undefined)
+    const transaction = new Transaction()
+    const ch = { unsettled } as unknown as Channel
+    transaction.addSettle(ch, 19_999, false, 'reject')
+    transaction.addSettle(ch, 0, true, 'ack')
+    expect(unsettled.looks).toBeLessThan(10)
+    expect([1, 19_999, 20_000, 20_001].map((tag) => transaction.has(tag))).toEqual([true, true, true, false])
+    expect(() => transaction.addSettle(ch, 19_999, false, 'ack')).toThrow('unknown delivery tag 19999')
+    const [one, all] = transaction.settles.map((s) => [...transaction.tagsOf(s, unsettled)])
+    expect(one).toEqual([19_999])
+    expect([all?.length, all?.[0], all?.slice(-2)]).toEqual([20_000, 1, [undefined, 20_000]])
   })
 })
 

@@ -107,6 +107,19 @@ describe('tx.commit', () => {
     })
   })
 
+  it('settles each delivery by the first of its commands', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await fill(w, q, '1', '2', '3')
+    await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+    for (const body of ['1', '2', '3']) expect(String((await get(w, q, false))?.body)).toBe(body)
+    w.send(CH, MethodId.BasicNack, { deliveryTag: 3, requeue: true })
+    w.send(CH, MethodId.BasicAck, { deliveryTag: 0, multiple: true })
+    await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+    expect(String((await get(w, q))?.body)).toBe('3')
+    expect(await get(w, q)).toBeUndefined()
+  })
+
   it('returns what is mandatory before commit-ok', async () => {
     const w = await session(t)
     await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)

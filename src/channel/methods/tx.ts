@@ -36,8 +36,8 @@ function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
 }
 
 function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
-  for (const { tags, how } of t.settles) {
-    if ((how === 'ack') === acks) yield* ch.settlingEach(tags, how)
+  for (const s of t.settles) {
+    if ((s.how === 'ack') === acks) yield* ch.settlingEach(t.tagsOf(s, ch.unsettled), s.how)
     yield
   }
 }

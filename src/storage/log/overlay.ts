@@ -116,9 +116,15 @@ export class Overlay implements Reads {
     for (const [index, bytes] of merge(under, merged.records)) yield { index, bytes }
   }
 
+  /** Merges nothing: messages that are due are read one by one, out of a segment of which very much may be pending. */
   record(log: number, segment: number, index: number): Uint8Array | undefined {
-    const merged = mergeSegment(this.layers(), log, segment)
-    if (merged?.records.has(index)) return merged.records.get(index)?.slice()
-    return merged?.hidden ? undefined : this.store.record(log, segment, index)
+    const layers = this.layers()
+    for (let i = layers.length - 1; i >= 0; i--) {
+      const layer = layers[i] as PendingWrites
+      const s = layer.segmentsOf(log)?.get(segment)
+      if (s?.records.has(index)) return s.records.get(index)?.slice()
+      if (s?.cleared || layer.hides(log)) return undefined
+    }
+    return this.store.record(log, segment, index)
   }
 }
