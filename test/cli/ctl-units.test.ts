@@ -12,7 +12,7 @@ import { rabbitTools } from '../../src/cli/tool-names.ts'
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
-/** What the help of RabbitMQ's tools lists, 3.10 and 4.0 together. */
+/** What the help of RabbitMQ's tools lists, 3.10 and 4.0 to 4.2 together, with the commands of its plugins. */
 const rabbitCommands: Record<string, string[]> = {
   rabbitmqctl: words(`
     autocomplete help version await_startup reset rotate_logs shutdown start_app stop stop_app wait await_online_nodes
@@ -33,7 +33,9 @@ const rabbitCommands: Record<string, string[]> = {
     delete_queue purge_queue hipe_compile node_health_check activate_free_disk_space_monitoring
     deactivate_free_disk_space_monitoring decrypt_conf_value list_operator_policies_with_classic_queue_mirroring
     list_policies_that_match list_policies_with_classic_queue_mirroring reconcile_vhosts
-    remove_classic_queue_mirroring_from_policies set_permissions_globally`),
+    remove_classic_queue_mirroring_from_policies set_permissions_globally shovel_status delete_shovel restart_shovel
+    federation_status restart_federation_link list_amqp10_connections list_mqtt_connections list_stomp_connections
+    list_web_mqtt_connections list_web_stomp_connections decommission_mqtt_node`),
   'rabbitmq-diagnostics': words(`
     alarms check_alarms check_certificate_expiration check_if_node_is_mirror_sync_critical
     check_if_node_is_quorum_critical check_local_alarms check_port_connectivity check_port_listener
@@ -44,14 +46,15 @@ const rabbitCommands: Record<string, string[]> = {
     enable_auth_attempt_source_tracking erlang_cookie_hash erlang_cookie_sources log_location os_env
     reset_node_auth_attempt_metrics resolve_hostname resolver_info reclaim_quorum_memory
     consistent_hash_exchange_ring_state check_if_any_deprecated_features_are_used
-    check_if_cluster_has_classic_queue_mirroring_policy metadata_store_status`),
+    check_if_cluster_has_classic_queue_mirroring_policy metadata_store_status message_size_stats`),
   'rabbitmq-queues': words(`
     grow rebalance shrink add_member delete_member check_if_node_is_quorum_critical peek quorum_status stream_status
-    reclaim_quorum_memory check_if_new_quorum_queue_replicas_have_finished_initial_sync`),
+    reclaim_quorum_memory check_if_new_quorum_queue_replicas_have_finished_initial_sync leader_health_check`),
   'rabbitmq-plugins': words('directories is_enabled disable enable list set version'),
-  'rabbitmq-streams': words(
-    'add_replica delete_replica coordinator_status restart_stream set_stream_retention_policy',
-  ),
+  'rabbitmq-streams': words(`
+    add_replica delete_replica coordinator_status restart_stream set_stream_retention_policy list_stream_connections
+    list_stream_consumers list_stream_publishers list_stream_consumer_groups list_stream_group_consumers
+    list_stream_tracking activate_stream_consumer reset_offset add_super_stream delete_super_stream`),
   'rabbitmq-upgrade': words('drain revive await_online_quorum_plus_one post_upgrade'),
 }
 

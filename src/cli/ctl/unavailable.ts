@@ -29,6 +29,10 @@ function holds(help: string, text: string): Command {
 const byConfiguration =
   "the configuration (cluster.*) says which cluster a node belongs to; 'cluster' shows and manages the nodes"
 const noErlang = 'the broker runs on Node.js, not Erlang'
+const noStreamProtocol =
+  'the stream protocol is not supported; AMQP clients read streams, and list_consumers and list_queues show them'
+const noFederation = 'there is no federation; shovels move messages between brokers'
+const onlyAmqp = 'the broker speaks AMQP 0-9-1 only, and list_connections shows all connections'
 const noMirrors = 'classic queues have no mirrors, as in RabbitMQ 4'
 
 export const unavailable: Readonly<Record<string, Command>> = {
@@ -45,6 +49,29 @@ export const unavailable: Readonly<Record<string, Command>> = {
   force_reset: refused(
     'a running broker cannot delete its store; stop it, remove the data folder and start it again',
   ),
+  list_stream_connections: refused(noStreamProtocol),
+  list_stream_consumers: refused(noStreamProtocol),
+  list_stream_publishers: refused(noStreamProtocol),
+  list_stream_consumer_groups: refused(noStreamProtocol),
+  list_stream_group_consumers: refused(noStreamProtocol),
+  list_stream_tracking: refused(noStreamProtocol),
+  activate_stream_consumer: refused(noStreamProtocol),
+  reset_offset: refused(noStreamProtocol),
+  add_super_stream: refused(noStreamProtocol),
+  delete_super_stream: refused(noStreamProtocol),
+  federation_status: refused(noFederation),
+  restart_federation_link: refused(noFederation),
+  list_amqp10_connections: refused(onlyAmqp),
+  list_mqtt_connections: refused(onlyAmqp),
+  list_stomp_connections: refused(onlyAmqp),
+  list_web_mqtt_connections: refused(onlyAmqp),
+  list_web_stomp_connections: refused(onlyAmqp),
+  decommission_mqtt_node: refused(onlyAmqp),
+  message_size_stats: refused('the metrics rabbitmq_message_size_bytes_* count messages by their sizes'),
+  leader_health_check: {
+    ...holds('checks whether queues have a leader; here each has', 'All queues have a leader'),
+    options: ['across-all-vhosts'],
+  },
   sync_queue: refused(noMirrors),
   cancel_sync_queue: refused(noMirrors),
   eval: refused(noErlang),
