@@ -80,16 +80,17 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
     const { listening } = node
     const paths = { http: `${settings.http.pathPrefix}/`, metrics: settings.metricsFormat.path }
     const bind = listening[0]?.address
-    logger.info(
-      { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
-      `Leveret ${version} ready: ${listeningText(listening, paths) || 'nothing listens'}`,
-    )
     const service = new Service(process.env)
-    service.ready()
     stopOnSignal(node, logger, service)
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     node.process = { configuration: () => shownEntries(loaded), log: log.access }
     reloadOnSignal(node, logger, options, setLevels)
+    // Not earlier: whoever reads it may send a signal at once.
+    logger.info(
+      { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
+      `Leveret ${version} ready: ${listeningText(listening, paths) || 'nothing listens'}`,
+    )
+    service.ready()
   } catch (error) {
     // What the system says of a port, a file or the store needs no stack.
     const { code } = error as { code?: unknown }

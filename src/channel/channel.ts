@@ -86,11 +86,17 @@ export class Channel implements Confirming, TraceOrigin {
     this.routes = new RouteCache()
     for (const c of [...this.consumers.values()]) {
       if (c.tag === this.replyConsumer?.tag || access.allows('read', c.queue.name)) continue
-      const fields = { connection: this.client.name, channel: this.number, queue: c.queue.name }
-      this.client.channelLogger.info(fields, 'consumer cancelled: its user may not read the queue')
-      this.consumerCancelled(c)
+      // It gets nothing more from now on. To tell all takes a while where very many lose their right at once.
       c.queue.cancel(c)
+      this.broker.turn.jobs.soon(this, () => this.revoked(c))
     }
+  }
+
+  private revoked(c: ChannelConsumer): void {
+    if (this.consumers.get(c.tag) !== c) return
+    const fields = { connection: this.client.name, channel: this.number, queue: c.queue.name }
+    this.client.channelLogger.info(fields, 'consumer cancelled: its user may not read the queue')
+    this.consumerCancelled(c)
   }
 
   get connectionName(): string {

@@ -5,6 +5,7 @@ import { defaultSettings } from '../../src/config/default-settings.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import { FORCED_PER_STEP, JOB_STEPS_PER_TURN } from '../../src/limits.ts'
 import { deleteVhost } from '../../src/operations/vhosts.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { UserRecord } from '../../src/security/users.ts'
 import { oneForAll } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
@@ -82,4 +83,18 @@ it('that an operator closes', async () => {
   leveret.server.force(left(), 'maintenance')
   expect(left()).not.toEqual([])
   for (const w of wires) expect((await w.connectionError()).text).toBe('CONNECTION_FORCED - maintenance')
+})
+
+it('whose consumers lose a right get nothing more, and are told in several turns', async () => {
+  const { leveret, owner, queue, wires } = await crowd()
+  const consumers = (): number =>
+    [...leveret.server.connections].reduce((n, c) => n + (c.channels.find(CH)?.consumers.size ?? 0), 0)
+  const { jobs } = leveret.broker.turn
+  // Within something that is due, as where the time of a turn is used up.
+  jobs.soon(leveret.node.owner, () => leveret.users.setPermission('u', 'v', { ...ALL, read: '' }))
+  expect(consumers()).toBe(MANY)
+  owner.publish(CH, { routingKey: queue, body: 'for nobody' })
+  await holds(owner, queue, 1)
+  for (const w of wires) await w.expect(CH, MethodId.BasicCancel)
+  expect(consumers()).toBe(0)
 })
