@@ -69,6 +69,28 @@ describe('a dead letter', () => {
   })
 })
 
+describe('the messages of a queue', () => {
+  it('are filtered and turned over by the address, and the address follows', async () => {
+    const q = fresh('pages')
+    await web.http.put(`queues/%2F/${q}`)
+    for (let i = 0; i < 24; i++) await publish(q, { tenant: i % 2 === 0 ? 'acme' : 'globex' })
+    const v = await views.open(`#/queues/%2F/${q}?tab=messages&header=tenant%3Dacme&offset=10`)
+    const shown = v.page.getByRole('list', { name: 'Messages', exact: true }).locator('> li')
+    await until(async () => (await shown.count()) === 2, 'the second page')
+    expect(await shown.first().textContent()).toContain('tenant=acme')
+    await v.click('button', 'Earlier')
+    await until(async () => (await shown.count()) === 10, 'the first page')
+    expect(v.page.url()).not.toContain('offset')
+    const filter = v.page.getByLabel('Only with this header')
+    await filter.fill('')
+    await filter.blur()
+    await v.page.getByText('tenant=globex').first().waitFor()
+    await v.choose('State of messages', 'unacked')
+    await v.see('No messages.')
+    expect(v.page.url()).toMatch(/state=unacked$/)
+  })
+})
+
 describe('messages as they pass', () => {
   it('say whether they came or went, when, and what had happened to them', async () => {
     const [dead, work] = await deadLetter()

@@ -65,6 +65,20 @@ describe('columns that show several things', () => {
   })
 })
 
+describe('policies', () => {
+  it('are changed at an address, and tell to whoever points at them what has no room', async () => {
+    const definition = { 'max-length': 7, 'message-ttl': 60_000, 'dead-letter-exchange': 'graveyard' }
+    await web.http.put('policies/%2F/linked', { pattern: '^no$', definition })
+    const v = await open('#/policies?edit=policies%2F%252F%2Flinked')
+    await v.see('Change linked')
+    expect(await v.page.getByLabel('Name', { exact: true }).inputValue()).toBe('linked')
+    const cell = v.page.locator('td').filter({ hasText: 'max-length' })
+    await cell.hover()
+    expect(await cell.getAttribute('title')).toContain('graveyard')
+    await web.http.delete('policies/%2F/linked')
+  })
+})
+
 /** Pixels that hold most names, such as an address with its port and channel. */
 const NAME_PX = 150
 

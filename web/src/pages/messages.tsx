@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import { change, enc, may } from '../api.ts'
 import { bytes, duration, plural, visible, when } from '../format.ts'
 import { usePoll } from '../poll.ts'
+import { setQuery, usePlace } from '../router.ts'
 import type { Message, Queue } from '../types.ts'
 import { Action, Badge, Card, ConnectionLink, Failure, Loading, Name, TableValue } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
@@ -23,16 +24,17 @@ export function Messages({ queue, target }: { queue: Queue; target: string }) {
 }
 
 function Peek({ queue, target }: { queue: Queue; target: string }) {
-  const [offset, setOffset] = useState(0)
-  const [state, setState] = useState('')
-  const [header, setHeader] = useState('')
+  const { query } = usePlace()
+  const offset = Math.max(0, Math.trunc(Number(query.get('offset'))) || 0)
+  const state = query.get('state') ?? ''
+  const header = query.get('header') ?? ''
   const asked = [
     `offset=${offset}&count=${COUNT}&truncate=${TRUNCATE}`,
-    state === '' ? '' : `&state=${state}`,
+    state === '' ? '' : `&state=${enc(state)}`,
     /^.+=/.test(header) ? `&header=${enc(header)}` : '',
   ].join('')
   const { data, error, refresh } = usePoll<readonly Message[]>(`${target}/peek?${asked}`)
-  const turn = (by: number): void => setOffset(Math.max(0, offset + by))
+  const turn = (by: number): void => setQuery({ offset: Math.max(0, offset + by) || undefined })
   return (
     <Card
       title="Messages, left where they are"
@@ -46,7 +48,7 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
         <select
           aria-label="State of messages"
           value={state}
-          onChange={(e) => setState(e.currentTarget.value)}
+          onChange={(e) => setQuery({ state: e.currentTarget.value })}
         >
           <option value="">ready and unacked</option>
           <option value="ready">ready</option>
@@ -57,10 +59,7 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
           placeholder="header, such as tenant=acme"
           aria-label="Only with this header"
           value={header}
-          onChange={(e) => {
-            setHeader(e.currentTarget.value)
-            setOffset(0)
-          }}
+          onChange={(e) => setQuery({ header: e.currentTarget.value, offset: undefined })}
         />
       </div>
       <Failure error={error} />

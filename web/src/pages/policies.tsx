@@ -145,7 +145,7 @@ export function Policies() {
         id={(p) => `${kindOf(p)}\n${p.vhost}\n${p.name}`}
         empty="No policies. A policy gives all queues or exchanges whose names fit a pattern the same settings, while they run."
       />
-      {may('policymaker') ? <SetPolicy key={edited ?? ''} old={old} /> : null}
+      {may('policymaker') ? <SetPolicy key={old === undefined ? '' : edited} old={old} /> : null}
     </>
   )
 }

@@ -129,7 +129,7 @@ export function Grid<T>({ columns, rows, order, prefix = '', label, id, empty, l
     <>
       <Failure error={rows.error} />
       <div class={low === true ? 'grid low' : 'grid'} ref={box}>
-        <table aria-label={label} aria-rowcount={rows.total + 1}>
+        <table aria-label={label} aria-rowcount={rows.total + 1} onPointerOver={tellWhole}>
           <colgroup>
             {columns.map((c) => (
               <col key={c.key} class={c.hide} style={c.width === undefined ? {} : { width: c.width }} />
@@ -164,6 +164,15 @@ export function Grid<T>({ columns, rows, order, prefix = '', label, id, empty, l
       </div>
     </>
   )
+}
+
+/** What does not fit in a cell is told to whoever points at it. */
+function tellWhole(e: MouseEvent): void {
+  const cell = e.target instanceof Element ? e.target.closest('td') : null
+  if (cell === null) return
+  const cut = cell.scrollWidth > cell.clientWidth
+  if (cut) cell.title = cell.innerText
+  else cell.removeAttribute('title')
 }
 
 function cellClass<T>(c: Column<T>): string {
