@@ -28,7 +28,8 @@ export default defineConfig({
     // What a test waits for comes when the machine has time for it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    benchmark: { include: ['src/**/*.bench.ts'] },
+    // Else each project would run all of them.
+    benchmark: { include: [] },
     projects: [
       {
         extends: true,
@@ -37,6 +38,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/{interop,oracle,web,cluster/engine}/**', ...FAULTS, LAST],
           isolate: false,
+          benchmark: { include: ['src/**/*.bench.ts'] },
         },
       },
       { extends: true, test: { name: 'faults', include: FAULTS, isolate: false } },

@@ -1,10 +1,15 @@
-/** What the documents say exists: links, anchors, npm scripts, commands, files, settings. */
+/**
+ * What the documents say exists: links, anchors, npm scripts, commands, files. And what exists is in them: settings,
+ * arguments, routes.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { rows } from '../src/broker/arguments/table.ts'
 import { commands } from '../src/cli/ctl/commands.ts'
 import { stateCommands } from '../src/cli/ctl/state.ts'
 import { keys } from '../src/config/keys.ts'
+import { docs as routes } from '../src/management/schemas/routes.ts'
 
 const documents = [
   'README.md',
@@ -68,6 +73,36 @@ describe('docs/configuration.md', () => {
       const parts = key.split('.')
       // A key stands for itself, or as the member of a row that begins with what it is a part of.
       return !parts.some((_, i) => page.includes(parts.slice(0, i + 1).join('.')))
+    })
+    expect(unnamed).toEqual([])
+  })
+})
+
+describe('arguments of queues', () => {
+  const page = (file: string): string => text.get(file) ?? ''
+  const unnamed = (names: readonly string[], where: string): string[] =>
+    names.filter((name) => !new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(where))
+
+  it('are in the reference of behaviour, or else among the extensions', () => {
+    const section = /^## 10 [\s\S]*?(?=^## )/m.exec(page('spec/behaviour.md'))?.[0] ?? ''
+    const known = rows.flatMap((r) => (r.extension ? [] : [r.name]))
+    expect(unnamed(known, section)).toEqual([])
+    const own = rows.flatMap((r) => (r.extension ? [r.name] : []))
+    expect(unnamed(own, page('docs/compatibility.md'))).toEqual([])
+  })
+})
+
+describe('routes that RabbitMQ does not have', () => {
+  /** Of releases before 4, of plugins, and the `q` of a binding, which the list calls by another name. */
+  const older = ['node-is-mirror-sync-critical', 'federation-links', 'q']
+
+  it('are in the documents', () => {
+    const list = readFileSync('test/fixtures/rabbitmq-4-routes.txt', 'utf8')
+    const theirs = new Set([...list.split(/[/\s]+/), ...older])
+    const pages = documents.map((f) => text.get(f)).join('\n')
+    const unnamed = Object.keys(routes).filter((route) => {
+      const words = (route.split(' ')[1] as string).split('/').filter((w) => !w.startsWith(':'))
+      return words.some((w) => !theirs.has(w) && !new RegExp(`/${w}(?![\\w-])`).test(pages))
     })
     expect(unnamed).toEqual([])
   })

@@ -1,4 +1,4 @@
-/** Guards the shape of the code: see README, Architecture. Waivers may only become fewer. */
+/** Guards the shape of the code: see docs/architecture.md. Waivers may only become fewer. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -38,7 +38,7 @@ export class ChannelConsumer implements Consumer {
   readonly prefetch: number
   readonly queue: ConsumedQueue
   readonly arguments: FieldTable
-  parked = false
+  resting = false
   readonly channel: Channel
   private readonly vhost: Vhost
   /** The consumer's own x-consumer-timeout, which takes precedence over the queue's. */
@@ -78,24 +78,24 @@ export class ChannelConsumer implements Consumer {
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
   }
 
-  deliver(queue: ConsumedQueue, segment: Segment, index: number, number: number): void {
+  deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void {
     const before = this.output.position
-    const tag = this.count(queue, number)
+    const tag = this.count(queue, sequence)
     try {
-      this.write(queue, segment, index, number, tag)
+      this.write(queue, segment, index, sequence, tag)
     } catch (error) {
       if (this.output.position === before && !isOutOfMemory(error)) {
         this.undo(tag)
         throw error
       }
       // Part of it was sent, or memory ran out: not the message's fault so far.
-      queue.broke(number)
+      queue.broke(sequence)
       this.channel.client.broke(error)
     }
   }
 
   /** Accounts for a delivery; returns its tag. */
-  private count(queue: ConsumedQueue, number: number): number {
+  private count(queue: ConsumedQueue, sequence: number): number {
     const channel = this.channel
     let tag: number
     const { counters } = channel
@@ -105,7 +105,7 @@ export class ChannelConsumer implements Consumer {
     } else {
       counters.delivered++
       if (channel.deliveryTurn !== channel.broker.turn.number) channel.noteDelivery()
-      tag = channel.unsettled.add(queue, number, this)
+      tag = channel.unsettled.add(queue, sequence, this)
       this.unacked++
       channel.sharedUnacked++
       if (channel.sharedPrefetch !== 0) channel.served(this)
@@ -126,14 +126,14 @@ export class ChannelConsumer implements Consumer {
     this.channel.sharedUnacked--
   }
 
-  private write(queue: ConsumedQueue, segment: Segment, index: number, number: number, tag: number): void {
+  private write(queue: ConsumedQueue, segment: Segment, index: number, sequence: number, tag: number): void {
     const channel = this.channel
     const redelivered = segment.wasDelivered(index)
     if (redelivered) channel.counters.redelivered++
     if (this.timeout !== undefined && !this.noAck) this.timeout.delivered(tag)
     if (this.vhost.tracer !== undefined) this.vhost.tracer.delivered(channel, queue, segment, index)
     if (queue.rewritesOnDelivery) {
-      const rewritten = queue.asDelivered({ segment, index, sequence: number })
+      const rewritten = queue.asDelivered({ segment, index, sequence })
       if (rewritten !== undefined) {
         this.deliverRewritten(rewritten, tag, redelivered)
         return
@@ -221,7 +221,7 @@ export class ChannelConsumer implements Consumer {
   }
 
   resume(): void {
-    if (this.parked) this.queue.resume(this)
+    if (this.resting) this.queue.resume(this)
   }
 
   cancelled(): void {

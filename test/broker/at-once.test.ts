@@ -114,7 +114,7 @@ function taker(got: string[], settled = true, args: Plain = {}): Consumer {
     exclusive: false,
     priority: 0,
     arguments: FieldTable.from(args),
-    parked: false,
+    resting: false,
     unacked: 0,
     hasCredit: () => true,
     deliver: (_, segment, index) => void got.push(String(segment.content(index).body)),

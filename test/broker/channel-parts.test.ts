@@ -199,7 +199,7 @@ describe('consumers of a queue', () => {
       priority,
       noAck: false,
       exclusive: false,
-      parked: false,
+      resting: false,
       unacked: 0,
       hasCredit: () => c.credit > 0,
       deliver() {},
@@ -261,7 +261,7 @@ describe('consumers of a queue', () => {
             rounds[c.priority] = round.filter((o) => o !== c)
           } else if (what === 'resume' && there.has(c)) {
             c.credit = 2
-            if (c.parked) round.push(c)
+            if (c.resting) round.push(c)
             list.resume(c)
           } else if (what === 'next') {
             let expected: string | undefined

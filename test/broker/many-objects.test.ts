@@ -200,7 +200,7 @@ describe('an exchange or queue with very many bindings', () => {
       exclusive: false,
       priority: 0,
       arguments: none,
-      parked: false,
+      resting: false,
       unacked: 0,
       hasCredit: () => true,
       deliver: () => {},

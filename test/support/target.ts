@@ -31,7 +31,7 @@ export function useTarget(): Target {
 
 /**
  * A test of something in which Leveret and Debian's RabbitMQ (3.10) differ on purpose; it does not run against the
- * oracle. The reason is for the reader: README lists these differences.
+ * oracle. The reason is for the reader: docs/compatibility.md lists these differences.
  */
 export function differs(reason: string): typeof it {
   return (onOracle && reason !== '' ? it.skipIf(true) : it) as typeof it

@@ -16,12 +16,12 @@ export interface Consumer {
   /** As the client gave them. */
   readonly arguments: FieldTable
   /** It has no credit and gets nothing until someone calls `queue.resume(consumer)`. */
-  parked: boolean
+  resting: boolean
   /** Its unsettled deliveries. */
   readonly unacked: number
   hasCredit(): boolean
   /**
-   * `number` is the message's number in its queue, by which it is settled later.
+   * @param sequence by which it is settled later
    * @throws if the message cannot be read; nothing has been sent then
    */
   deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void
@@ -39,9 +39,9 @@ export interface ConsumerRound extends Iterable<Consumer> {
   readonly active: Consumer | undefined
   add(c: Consumer): void
   remove(c: Consumer): void
-  /** Puts a parked consumer back, behind all that wait. */
+  /** Puts a resting consumer back, behind all that wait. */
   resume(c: Consumer): void
-  /** The next consumer with credit; those without credit before it are parked. */
+  /** The next consumer with credit; those without credit before it are resting. */
   next(): Consumer | undefined
 }
 
@@ -52,7 +52,7 @@ interface Level {
   turn: Place | undefined
   /** It is in the list of levels to examine. */
   listed: boolean
-  /** Including parked ones. */
+  /** Including resting ones. */
   members: number
 }
 
@@ -64,7 +64,7 @@ interface Place {
   previous: Place
 }
 
-/** Empty levels that may stay in the list, because consumers are parked and resumed often. */
+/** Empty levels that may stay in the list, because consumers are resting and resumed often. */
 const EMPTY_LEVELS_KEPT = 8
 
 const none: ReadonlyMap<Consumer, unknown> = new Map()
@@ -105,7 +105,7 @@ export class Consumers implements ConsumerRound {
     const place = { consumer, level } as Place
     place.next = place.previous = place
     this.all.set(consumer, place)
-    consumer.parked = true
+    consumer.resting = true
     this.resume(consumer)
   }
 
@@ -114,7 +114,7 @@ export class Consumers implements ConsumerRound {
     if (place === undefined) return
     this.all?.delete(c)
     if (c.exclusive) this.exclusives--
-    if (!c.parked) leave(place)
+    if (!c.resting) leave(place)
     const { level } = place
     if (--level.members > 0) return
     this.byPriority?.delete(level.priority)
@@ -135,8 +135,8 @@ export class Consumers implements ConsumerRound {
 
   resume(c: Consumer): void {
     const place = this.all?.get(c)
-    if (!c.parked || place === undefined) return
-    c.parked = false
+    if (!c.resting || place === undefined) return
+    c.resting = false
     const { level } = place
     if (level.turn === undefined) level.turn = place
     else {
@@ -162,7 +162,7 @@ export class Consumers implements ConsumerRound {
           return c
         }
         leave(place)
-        c.parked = true
+        c.resting = true
       }
       if (levels.length > EMPTY_LEVELS_KEPT) {
         level.listed = false

@@ -40,7 +40,7 @@ export class SingleActiveConsumer implements ConsumerRound {
     this.all.set(c, this.nextNumber)
     this.byNumber.set(this.nextNumber, c)
     this.order.push(-c.priority, this.nextNumber++)
-    c.parked = false
+    c.resting = false
     this.active ??= c
     if (!this.yields || c.priority <= (this.successor ?? this.active).priority) return
     this.successor = c
@@ -81,17 +81,17 @@ export class SingleActiveConsumer implements ConsumerRound {
     for (const [c, number] of this.all) this.order.push(-c.priority, number)
   }
 
-  /** The active one stays parked while it has deliveries; settling each of them calls `resume`. */
+  /** The active one stays resting while it has deliveries; settling each of them calls `resume`. */
   private handOver(): void {
     const active = this.active as Consumer
-    active.parked = active.unacked > 0
-    if (active.parked) return
+    active.resting = active.unacked > 0
+    if (active.resting) return
     this.active = this.successor
     this.successor = undefined
   }
 
   resume(c: Consumer): void {
-    c.parked = false
+    c.resting = false
     if (this.successor !== undefined && c === this.active) this.handOver()
   }
 
@@ -99,7 +99,7 @@ export class SingleActiveConsumer implements ConsumerRound {
     const c = this.active
     if (c === undefined || this.successor !== undefined) return undefined
     if (c.hasCredit()) return c
-    c.parked = true
+    c.resting = true
     return undefined
   }
 }

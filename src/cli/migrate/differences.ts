@@ -4,8 +4,8 @@ import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
 import type { Definitions, QueueRow } from './rows.ts'
 
-/** Arguments and policy keys that RabbitMQ does not know. */
-const LEVERETS = [
+/** Arguments and policy keys that RabbitMQ does not know: the rows of the table of arguments that are marked so. */
+export const LEVERETS = [
   'delayed-retry-type',
   'delayed-retry-min',
   'delayed-retry-max',

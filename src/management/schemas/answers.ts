@@ -1,11 +1,12 @@
 /** Schemas of the answers; a test checks the broker's answers against them. */
 import { severities } from '../diagnosis.ts'
-import { nodeNumberNames } from '../node-numbers.ts'
 import {
   anything,
   count,
   list,
+  merged,
   object,
+  octets,
   orNull,
   rated,
   ref,
@@ -17,25 +18,11 @@ import {
   time,
   yesNo,
 } from './base.ts'
-import { deliveries, lengths, ofKind, peer, queueProperties } from './queues.ts'
+import { clients } from './clients.ts'
+import { nodes } from './nodes.ts'
+import { deliveries, lengths, ofKind, queueProperties } from './queues.ts'
 import { shovel } from './shovels.ts'
 
-function merged(...parts: readonly Schema[]): Schema {
-  return object(Object.assign({}, ...parts.map((p) => p['properties'])))
-}
-
-const octets = rated('recv_oct', 'send_oct')
-const churn = [
-  'connection_created',
-  'connection_closed',
-  'channel_created',
-  'channel_closed',
-  'queue_declared',
-  'queue_created',
-  'queue_deleted',
-]
-const garbageCollection = table
-const details = { description: text, path: text, ip: text, port: text, protocol: text, cowboy_opts: text }
 const limit = object(
   { status: text },
   {
@@ -50,32 +37,6 @@ const limit = object(
   },
 )
 const feature = { name: text, desc: text, doc_url: text, provided_by: text }
-
-const channelDetails = object({ ...peer, node: text, connection_name: text, number: count, user: text })
-
-const channelProperties = {
-  name: text,
-  number: count,
-  connection_details: object(peer),
-  node: text,
-  user: text,
-  vhost: text,
-  state: text,
-  idle_since: textOrNull,
-  consumer_count: count,
-  messages_unacknowledged: count,
-  messages_unconfirmed: count,
-  messages_uncommitted: count,
-  acks_uncommitted: count,
-  prefetch_count: count,
-  global_prefetch_count: count,
-  confirm: yesNo,
-  transactional: yesNo,
-  user_who_performed_action: text,
-  message_stats: rated('publish', ...deliveries, 'confirm', 'return_unroutable', 'drop_unroutable'),
-  pending_raft_commands: count,
-  garbage_collection: garbageCollection,
-}
 
 const exchangeProperties = {
   name: text,
@@ -127,87 +88,7 @@ export const answers = {
   NodeMemory: object({ memory: table }),
   NoTables: object({ ets_tables_memory: text }),
   Replica: table,
-  Overview: object({
-    management_version: text,
-    rabbitmq_version: text,
-    product_name: text,
-    product_version: text,
-    leveret_version: text,
-    erlang_version: text,
-    cluster_name: text,
-    node: text,
-    rates_mode: text,
-    exchange_types: list(object({ name: text, description: text, enabled: yesNo })),
-    listeners: list(
-      object({ node: text, protocol: text, ip_address: text, port: count, socket_opts: table }),
-    ),
-    contexts: list(object({ node: text, ...details, ssl_opts: list(anything) })),
-    erlang_full_version: text,
-    release_series_support_status: text,
-    is_op_policy_updating_enabled: yesNo,
-    disable_stats: yesNo,
-    enable_queue_totals: yesNo,
-    sample_retention_policies: table,
-    default_queue_type: text,
-    cluster_tags: table,
-    node_tags: table,
-    churn_rates: rated(...churn),
-    queue_totals: lengths,
-    object_totals: object({
-      channels: count,
-      connections: count,
-      consumers: count,
-      exchanges: count,
-      queues: count,
-    }),
-    message_stats: rated(
-      'publish',
-      'confirm',
-      'return_unroutable',
-      'drop_unroutable',
-      'disk_reads',
-      'disk_writes',
-      ...deliveries,
-    ),
-    statistics_db_event_queue: count,
-  }),
-  Node: merged(
-    object({
-      name: text,
-      type: text,
-      running: yesNo,
-      being_drained: yesNo,
-      os_pid: text,
-      uptime: count,
-      mem_limit: count,
-      mem_alarm: yesNo,
-      disk_free_limit: count,
-      store_damaged: count,
-      store_failure: text,
-      disk_free_alarm: yesNo,
-      fd_total: count,
-      sockets_total: count,
-      proc_total: count,
-      run_queue: count,
-      processors: count,
-      partitions: list(text),
-      rates_mode: text,
-      applications: list(anything),
-      enabled_plugins: texts,
-      config_files: texts,
-      log_files: texts,
-      db_dir: text,
-      net_ticktime: count,
-      exchange_types: list(object({ name: text, description: text, enabled: yesNo })),
-      cluster_links: list(anything),
-      contexts: list(object(details)),
-      mem_calculation_strategy: text,
-      metrics_gc_queue_length: table,
-      ra_open_file_metrics: table,
-      auth_mechanisms: list(object({ name: text, description: text, enabled: yesNo })),
-    }),
-    rated(...nodeNumberNames, ...churn),
-  ),
+  ...nodes,
   Vhost: merged(
     object({
       name: text,
@@ -319,62 +200,7 @@ export const answers = {
   Shovel: shovel,
   Parameter: object({ vhost: text, component: text, name: text, value: anything }),
   GlobalParameter: object({ name: text, value: anything }),
-  Connection: merged(
-    object({
-      name: text,
-      user: text,
-      vhost: text,
-      node: text,
-      state: text,
-      type: text,
-      protocol: text,
-      channels: count,
-      channel_max: count,
-      frame_max: count,
-      timeout: count,
-      auth_mechanism: text,
-      ssl: yesNo,
-      peer_host: text,
-      peer_port: count,
-      host: text,
-      port: count,
-      client_properties: table,
-      user_provided_name: textOrNull,
-      connected_at: time,
-      user_who_performed_action: text,
-      recv_cnt: count,
-      send_cnt: count,
-      send_pend: count,
-      garbage_collection: garbageCollection,
-      ssl_protocol: textOrNull,
-      ssl_key_exchange: textOrNull,
-      ssl_cipher: textOrNull,
-      ssl_hash: textOrNull,
-      peer_cert_subject: textOrNull,
-      peer_cert_issuer: textOrNull,
-      peer_cert_validity: textOrNull,
-    }),
-    octets,
-  ),
-  Channel: object(channelProperties),
-  ChannelDetails: object({
-    ...channelProperties,
-    consumer_details: list(ref('Consumer')),
-    publishes: list(anything),
-    deliveries: list(anything),
-  }),
-  Consumer: object({
-    consumer_tag: text,
-    queue: object({ name: text, vhost: text }),
-    channel_details: channelDetails,
-    ack_required: yesNo,
-    exclusive: yesNo,
-    prefetch_count: count,
-    arguments: table,
-    active: yesNo,
-    activity_status: { enum: ['up', 'single_active', 'waiting'] },
-    consumer_timeout: count,
-  }),
+  ...clients,
   ParkedMessage: object({
     vhost: text,
     queue: text,

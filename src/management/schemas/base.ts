@@ -85,3 +85,11 @@ export function rated(...names: readonly string[]): Schema {
     Object.fromEntries(names.flatMap((n) => [[n, count] as const, [`${n}_details`, rate] as const])),
   )
 }
+
+/** An object with the properties of all. */
+export function merged(...parts: readonly Schema[]): Schema {
+  return object(Object.assign({}, ...parts.map((p) => p['properties'])))
+}
+
+/** Octets of a connection or a vhost. */
+export const octets = rated('recv_oct', 'send_oct')

@@ -142,7 +142,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   }
 
   resume(c: Consumer): void {
-    c.parked = false
+    c.resting = false
     this.wake()
   }
 
@@ -173,7 +173,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
         return late
       }
       if (!consumer.hasCredit()) {
-        consumer.parked = true
+        consumer.resting = true
         return false
       }
       const sequence = reader.next++
