@@ -28,7 +28,7 @@ export default defineConfig({
     // What a test waits for comes when the machine has time for it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Else each project would run all of them.
+    // Only the project `shared` has any: else each project would run all of them.
     benchmark: { include: [] },
     projects: [
       {
