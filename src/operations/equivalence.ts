@@ -1,11 +1,7 @@
 /** Compares the arguments of a redeclaration with those of the original (behaviour.md section 6). */
-import { typeName } from '../broker/arguments/rules.ts'
+import { typeName, valueText } from '../broker/arguments/rules.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
-import { type FieldTable, type FieldValue, fieldsEqual, toPlain } from '../protocol/field-table.ts'
-
-function valueText(v: FieldValue): string {
-  return String(toPlain(v))
-}
+import { type FieldTable, type FieldValue, fieldsEqual } from '../protocol/field-table.ts'
 
 /** A value with its type, as error texts show it if only one side has the argument. */
 function typed(v: FieldValue | undefined): string {

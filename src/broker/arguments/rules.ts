@@ -1,5 +1,5 @@
 /** Rules for the values of x-arguments, with the error details that RabbitMQ prints (behaviour.md section 10). */
-import { type FieldTable, type FieldValue, integerOf } from '../../protocol/field-table.ts'
+import { type FieldTable, type FieldValue, integerOf, toPlain } from '../../protocol/field-table.ts'
 import { SHORT_STRING_BYTES_MAX } from '../../util/octet-text.ts'
 
 const AGE_UNIT_MS: Record<string, number> = {
@@ -47,6 +47,13 @@ const typeNames: Record<FieldValue['type'], string> = {
 
 export function typeName(v: FieldValue): string {
   return typeNames[v.type]
+}
+
+/** A value as error texts show it. Tables have no prototype, so that they have no text of their own. */
+export function valueText(v: FieldValue): string {
+  const plain = toPlain(v)
+  if (v.type !== 'F' && v.type !== 'A') return String(plain)
+  return JSON.stringify(plain, (_, value) => (typeof value === 'bigint' ? String(value) : value))
 }
 
 /** @param check receives the number and its text: a large number is not exact as a double */

@@ -5,25 +5,48 @@ import type { InboundMessage } from '../message.ts'
 import type { Chain } from './chain.ts'
 import type { Browsed, MessageOrder } from './order.ts'
 import type { Segment } from './segment.ts'
-import { addHolding, type Holding } from './segments.ts'
+import { addHolding, type Holding, holdingOf } from './segments.ts'
 
 /** A message's number carries its level in the lowest octet. */
 const LEVELS = 256
 
 export class Priorities implements MessageOrder {
-  /** By level, from 0. */
-  private readonly chains: readonly Chain[]
+  /** By level, from 0; made when the first message of the level comes: most queues use few of their levels. */
+  private readonly chains: (Chain | undefined)[]
+  /** Those that are made, in no order. */
+  private readonly used: Chain[] = []
+  private readonly make: (level: number) => Chain
+  private readonly isStored: (level: number) => boolean
   private headLevel = 0
   /** No level above has ready messages. */
   private top = 0
+  /** The current second, in which messages arrive. */
+  private second = 0
+  private destroyed = false
 
-  constructor(chains: readonly Chain[]) {
-    this.chains = chains
+  /**
+   * @param make makes the chain of a level, from 0 to `levels` - 1
+   * @param isStored whether the store has something of a level
+   */
+  constructor(levels: number, make: (level: number) => Chain, isStored: (level: number) => boolean) {
+    this.chains = new Array<Chain | undefined>(levels).fill(undefined)
+    this.isStored = isStored
+    this.make = make
+  }
+
+  private use(level: number): Chain {
+    const chain = this.make(level)
+    this.chains[level] = chain
+    this.used.push(chain)
+    chain.arriving(this.second)
+    // Nothing of it may reach the disk any more.
+    if (this.destroyed) chain.destroy()
+    return chain
   }
 
   private sum(of: 'ready' | 'unacked' | 'readyBytes' | 'unackedBytes'): number {
     let total = 0
-    for (let i = 0; i < this.chains.length; i++) total += (this.chains[i] as Chain)[of]
+    for (let i = 0; i < this.used.length; i++) total += (this.used[i] as Chain)[of]
     return total
   }
 
@@ -66,27 +89,28 @@ export class Priorities implements MessageOrder {
   append(m: InboundMessage, expiresAt: number): void {
     const level = Math.min(m.priority, this.chains.length - 1)
     if (level > this.top) this.top = level
-    ;(this.chains[level] as Chain).append(m, expiresAt)
+    const chain = this.chains[level] ?? this.use(level)
+    chain.append(m, expiresAt)
   }
 
   get headSecond(): number {
-    const seconds = this.chains.map((c) => c.headSecond).filter((s) => s !== 0)
+    const seconds = this.used.map((c) => c.headSecond).filter((s) => s !== 0)
     return seconds.length === 0 ? 0 : Math.min(...seconds)
   }
 
   get holding(): Holding {
-    return this.chains.map((c) => c.holding).reduce(addHolding)
+    return this.used.map((c) => c.holding).reduce(addHolding, holdingOf([]))
   }
 
   arriving(second: number): void {
-    for (const c of this.chains) c.arriving(second)
+    this.second = second
+    for (let i = 0; i < this.used.length; i++) (this.used[i] as Chain).arriving(second)
   }
 
   head(): boolean {
     for (let level = this.top; level >= 0; level--) {
-      this.headLevel = level
-      if (!this.headChain.head()) continue
-      this.top = level
+      if (this.chains[level]?.head() !== true) continue
+      this.headLevel = this.top = level
       return true
     }
     this.top = 0
@@ -120,7 +144,7 @@ export class Priorities implements MessageOrder {
 
   takeWaiting(): { number: number; until: number }[] {
     return this.chains.flatMap((c, level) =>
-      c.takeWaiting().map(({ number: sequence, until }) => ({ number: sequence * LEVELS + level, until })),
+      (c?.takeWaiting() ?? []).map(({ number, until }) => ({ number: number * LEVELS + level, until })),
     )
   }
 
@@ -129,14 +153,14 @@ export class Priorities implements MessageOrder {
     const first = after < 0 ? this.chains.length - 1 : after % LEVELS
     for (let level = first; level >= 0; level--) {
       const within = after >= 0 && level === first ? Math.floor(after / LEVELS) : -1
-      for (const b of (this.chains[level] as Chain).browse(within))
+      for (const b of this.chains[level]?.browse(within) ?? [])
         yield { ...b, sequence: b.sequence * LEVELS + level }
     }
   }
 
   expired(now: number): number[] {
     for (let level = 0; level < this.chains.length; level++) {
-      const found = (this.chains[level] as Chain).expired(now)
+      const found = this.chains[level]?.expired(now) ?? []
       if (found.length > 0) return found.map((n) => n * LEVELS + level)
     }
     return []
@@ -144,7 +168,7 @@ export class Priorities implements MessageOrder {
 
   soonestExpiry(): number {
     let soonest = 0
-    for (const c of this.chains) {
+    for (const c of this.used) {
       const at = c.soonestExpiry()
       if (at !== 0 && (soonest === 0 || at < soonest)) soonest = at
     }
@@ -157,14 +181,18 @@ export class Priorities implements MessageOrder {
 
   restore(): number {
     this.top = this.chains.length - 1
-    return this.chains.reduce((n, c) => n + c.restore(), 0)
+    let ready = 0
+    for (let level = 0; level < this.chains.length; level++)
+      if (this.isStored(level)) ready += this.use(level).restore()
+    return ready
   }
 
   purge(): number {
-    return this.chains.reduce((n, c) => n + c.purge(), 0)
+    return this.used.reduce((n, c) => n + c.purge(), 0)
   }
 
   destroy(): void {
-    for (const c of this.chains) c.destroy()
+    this.destroyed = true
+    for (const c of this.used) c.destroy()
   }
 }

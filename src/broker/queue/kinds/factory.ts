@@ -170,9 +170,12 @@ export class QueueFactory {
       const store = firstLog === undefined ? undefined : this.openStore(firstLog + level)
       return new Chain(store, this.shared.pager, this.openSpill, kind.requeuesInOrder)
     }
-    return maxPriority === 0
-      ? chain(0)
-      : new Priorities(Array.from({ length: maxPriority + 1 }, (_, level) => chain(level)))
+    if (maxPriority === 0) return chain(0)
+    return new Priorities(maxPriority + 1, chain, (level) => {
+      if (firstLog === undefined) return false
+      for (const _ of this.shared.storage.segments(firstLog + level)) return true
+      return false
+    })
   }
 
   private openStore(id: number): SegmentStore {

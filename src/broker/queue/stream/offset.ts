@@ -1,7 +1,7 @@
 /** x-stream-offset of a consumer: the start position in a stream (behaviour.md section 14). */
 import { preconditionFailed } from '../../../protocol/errors.ts'
-import { type FieldTable, integerOf, toPlain } from '../../../protocol/field-table.ts'
-import { ageMs, typeName } from '../../arguments/rules.ts'
+import { type FieldTable, integerOf } from '../../../protocol/field-table.ts'
+import { ageMs, typeName, valueText } from '../../arguments/rules.ts'
 
 export type StreamOffset =
   | { readonly from: 'first' | 'last' | 'next' }
@@ -21,7 +21,7 @@ export function streamOffset(args: FieldTable, now: number, what: string): Strea
   if (text === 'first' || text === 'last' || text === 'next') return { from: text }
   const age = ageMs(text)
   if (age !== undefined) return { from: 'time', time: now - age }
-  const shown = v.type === 'S' ? `<<${JSON.stringify(text)}>>` : String(toPlain(v))
+  const shown = v.type === 'S' ? `<<${JSON.stringify(text)}>>` : valueText(v)
   throw preconditionFailed(
     `invalid arg 'x-stream-offset' for ${what}: {invalid_stream_offset_arg,{${typeName(v)},${shown}}}`,
   )
