@@ -13,6 +13,7 @@ import {
 } from '../../operations/users.ts'
 import type { UserRecord, Users } from '../../security/users.ts'
 import type { Json } from '../../util/json.ts'
+import { Pace } from '../../util/pace.ts'
 import { type AddRoute, badRequest, missingKeys, notFound, type Request } from '../http.ts'
 import type { Listed } from '../listing.ts'
 import { limitValue } from './vhosts.ts'
@@ -42,13 +43,16 @@ function userRoutes(add: AddRoute): void {
     const used = new Set([...r.users.permissions()].map((p) => p.user))
     return [...r.users].filter((u) => !used.has(u.name)).map(userJson)
   })
-  add('POST', 'users/bulk-delete', 'administrator', (r) => {
+  add('POST', 'users/bulk-delete', 'administrator', async (r) => {
     const names = r.body['users']
     if (!Array.isArray(names)) throw missingKeys(['users'])
     // Those before one that is not there are gone then, as in RabbitMQ.
-    for (const name of names.map(String))
+    const pace = new Pace()
+    for (const name of names.map(String)) {
       if (!deleteUser(r.users, name)) throw badRequest(['no_such_user', name])
-    return r.stored(false)
+      if (pace.isLong) await pace.rest()
+    }
+    return await r.stored(false)
   })
   add('POST', 'users/tags', 'administrator', (r) => {
     if (!setTags(r.users, r.text('user'), tagList(r.body['tags']))) throw notFound()
