@@ -205,7 +205,8 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.relaxedQuorumChecks = boolean(v)
   },
   default_queue_type: (d, v) => {
-    d.defaultQueueType = oneOf(v, ['classic', 'quorum', 'stream'])
+    // RabbitMQ takes the names of its modules, too.
+    d.defaultQueueType = oneOf(v.replace(/^rabbit_(.*)_queue$/, '$1'), ['classic', 'quorum', 'stream'])
   },
   collect_statistics_interval: (d, v) => {
     d.statisticsInterval = integer(v, 100, 86_400_000)
@@ -217,7 +218,8 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.skipUnchangedDefinitions = boolean(v)
   },
   'definitions.hashing.algorithm': (_, v) => void oneOf(v, ['sha', 'sha224', 'sha256', 'sha384', 'sha512']),
-  'definitions.import_backend': (_, v) => void oneOf(v, ['local_filesystem']),
+  'definitions.import_backend': (_, v) =>
+    void oneOf(v.replace(/^rabbit(mq)?_definitions_import_/, ''), ['local_filesystem', 'local']),
   cluster_name: (d, v) => {
     d.identity.clusterName = name(v)
   },

@@ -133,6 +133,18 @@ describe('keys', () => {
     })
   })
 
+  it.each([
+    ['default_queue_type = rabbit_quorum_queue', { defaultQueueType: 'quorum' }],
+    ['default_queue_type = rabbit_classic_queue', { defaultQueueType: 'classic' }],
+    ['default_queue_type = rabbit_stream_queue', { defaultQueueType: 'stream' }],
+    ['definitions.import_backend = local', {}],
+    ['definitions.import_backend = rabbit_definitions_import_local_filesystem', {}],
+    ['definitions.import_backend = rabbitmq_definitions_import_local_filesystem', {}],
+  ])('may have the names of RabbitMQ’s modules: %s', (line, expected) => {
+    expect(settings(line)).toMatchObject(expected)
+    expect(() => settings(`${line}s`)).toThrow(/conf:1: .*: expected one of/)
+  })
+
   it('come from the environment too, which wins over the file, and options over both', () => {
     const name = file('default_user = a\nlisteners.tcp.default = 1')
     const overrides = [{ key: 'listeners.tcp.default', value: '3', origin: '--port' }]
