@@ -30,7 +30,7 @@ const connectionMax: Apply = (d, v) => {
 }
 
 const backend: Apply = (_, v) =>
-  void oneOf(v, ['internal', 'oauth2', 'rabbit_auth_backend_internal', 'rabbit_auth_backend_oauth2'])
+  void oneOf(v, ['internal', 'oauth2', 'oauth', 'rabbit_auth_backend_internal', 'rabbit_auth_backend_oauth2'])
 
 const definitionsFrom: Apply = (d, v) => {
   d.definitions = v

@@ -137,10 +137,12 @@ describe('keys', () => {
     ['default_queue_type = rabbit_quorum_queue', { defaultQueueType: 'quorum' }],
     ['default_queue_type = rabbit_classic_queue', { defaultQueueType: 'classic' }],
     ['default_queue_type = rabbit_stream_queue', { defaultQueueType: 'stream' }],
+    ['auth_backends.1 = oauth', {}],
+    ['auth_backends.2.authn = rabbit_auth_backend_internal', {}],
     ['definitions.import_backend = local', {}],
     ['definitions.import_backend = rabbit_definitions_import_local_filesystem', {}],
     ['definitions.import_backend = rabbitmq_definitions_import_local_filesystem', {}],
-  ])('may have the names of RabbitMQ’s modules: %s', (line, expected) => {
+  ])('may have RabbitMQ’s other names, and those of its modules: %s', (line, expected) => {
     expect(settings(line)).toMatchObject(expected)
     expect(() => settings(`${line}s`)).toThrow(/conf:1: .*: expected one of/)
   })
