@@ -188,7 +188,9 @@ export class Server implements Receiver {
     this.unopened.remove(c.socket)
     this.connections.delete(c)
     this.talkers.gone(c)
-    this.logger.info({ connection: c.name, user: c.caller?.user, reason: c.endReason }, 'connection closed')
+    // Anybody can make any number of connections that open no vhost.
+    const lines = c.caller === undefined ? this.doorLines : this.logger
+    lines.info({ connection: c.name, user: c.caller?.user, reason: c.endReason }, 'connection closed')
     if (this.connections.size === 0) this.whenEmpty?.()
   }
 

@@ -15,7 +15,10 @@ const at = (name: string): string => join(import.meta.dirname, '../support/certi
 it('of each kind so many lines a minute are logged, and the others are counted', () => {
   const lines: [object, string][] = []
   let now = 0
-  const repeated = new RepeatedLines({ warn: (fields, text) => void lines.push([fields, text]) }, () => now)
+  const repeated = new RepeatedLines(
+    { info: () => {}, warn: (fields, text) => void lines.push([fields as object, text ?? '']) },
+    () => now,
+  )
   for (let i = 0; i < DOOR_LINES_PER_MINUTE + 5; i++) repeated.warn({ i }, 'a')
   repeated.warn({}, 'b')
   expect(lines.length).toBe(DOOR_LINES_PER_MINUTE + 1)
@@ -32,17 +35,20 @@ it('of each kind so many lines a minute are logged, and the others are counted',
 it('a flood of connections that say nothing leaves few lines', async () => {
   const t = await timedServer({ certfile: at('server.pem'), keyfile: at('server.key') })
   const lines: string[] = []
-  const { warn } = t.server.logger
+  const { info, warn } = t.server.logger
   onTestFinished(() => {
-    t.server.logger.warn = warn
+    Object.assign(t.server.logger, { info, warn })
   })
   t.server.logger.warn = (_fields: unknown, text?: string) => void lines.push(text ?? '')
+  t.server.logger.info = t.server.logger.warn
   const count = DOOR_LINES_PER_MINUTE + 20
   const quiet = await Promise.all(Array.from({ length: count }, () => Wire.socket(t.url)))
   await until(() => t.server.connections.size === count)
   t.clock.pass(10_000)
   await Promise.all(quiet.map((w) => w.over()))
-  expect(lines.filter((l) => l === 'handshake timeout').length).toBe(DOOR_LINES_PER_MINUTE)
+  await until(() => t.server.connections.size === 0)
+  for (const text of ['handshake timeout', 'connection closed'])
+    expect(lines.filter((l) => l === text).length).toBe(DOOR_LINES_PER_MINUTE)
 })
 
 it('a flood of clients whose TLS handshake fails leaves few lines', () => {
