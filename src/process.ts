@@ -9,7 +9,7 @@ import { ProcessLog } from './node/process-log.ts'
 import { startNode } from './node/start.ts'
 import { listeningText } from './util/listening.ts'
 import { StoreFailure } from './util/owner.ts'
-import { keepYoungHeap } from './util/process-memory.ts'
+import { GarbageBound, keepYoungHeap } from './util/process-memory.ts'
 import { readRegularFile } from './util/regular-file.ts'
 import { Service } from './util/service.ts'
 import { StartError } from './util/start-error.ts'
@@ -60,6 +60,7 @@ function load(options: StartOptions): Loaded | undefined {
 async function start(options: StartOptions, loaded: Loaded, since: number): Promise<void> {
   const { draft, ignored } = loaded
   keepYoungHeap()
+  new GarbageBound().start()
   const log = openLog(draft)
   if (log === undefined) return
   const { logger, loggers } = log

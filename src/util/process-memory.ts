@@ -68,6 +68,48 @@ export function keepYoungHeap(): void {
   setFlagsFromString('--semi-space-growth-factor=1')
 }
 
+/** Beyond so many octets of objects, garbage is bound to a share of them. */
+const LARGE_HEAP_BYTES = 48 * 1024 * 1024
+/** That share, in percent. V8 may otherwise collect four times as many octets of garbage before it looks for them. */
+const GARBAGE_PERCENT = 40
+const HEAP_LOOK_MS = 500
+
+/**
+ * Bounds the garbage of a large heap, as brokers with very many objects have it: V8 lets a heap grow to several times
+ * its size before it collects the old generation, which imports, exports and long lists fill. A small heap is left
+ * alone, so that floods of messages are not interrupted more often.
+ */
+export class GarbageBound {
+  private readonly used: () => number
+  private readonly setPercent: (percent: number) => void
+  private isLarge = false
+
+  /** @param setPercent of the heap, by which it may grow until the next collection; 0 = as V8 decides */
+  constructor(
+    used: () => number = () => heapMemory().used,
+    setPercent: (percent: number) => void = (percent) =>
+      setFlagsFromString(`--heap-growing-percent=${percent}`),
+  ) {
+    this.used = used
+    this.setPercent = setPercent
+  }
+
+  look(): void {
+    const used = this.used()
+    // It stays as it is in between, since a collection may free as much.
+    const isLarge = used > (this.isLarge ? LARGE_HEAP_BYTES / 2 : LARGE_HEAP_BYTES)
+    if (isLarge === this.isLarge) return
+    this.isLarge = isLarge
+    this.setPercent(isLarge ? GARBAGE_PERCENT : 0)
+  }
+
+  /** Looks from now on, for as long as the process has other work. */
+  start(): void {
+    this.look()
+    startTimer(() => this.start(), HEAP_LOOK_MS).unref()
+  }
+}
+
 /** Octets of objects that a collection traverses in about 50 ms. */
 const QUICK_HEAP_BYTES = 64 * 1024 * 1024
 
