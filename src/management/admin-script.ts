@@ -18,11 +18,18 @@ export const adminScript = String.raw`#!/usr/bin/env python3
 THING is exchange (name type), queue (name), binding (source destination), vhost (name), user (name password tags),
 permission (vhost user configure write read), policy (name pattern definition), operator_policy, parameter
 (component name value), vhost_limit (vhost name value). Without payload, publish reads it from the standard input.
+
+~/.rabbitmqadmin.conf, or the file of --config, may have the options under the name of --node, e.g. "hostname = host".
 """
-import argparse, base64, json, ssl, sys, urllib.error, urllib.parse, urllib.request
+import argparse, base64, configparser, json, os, ssl, sys, urllib.error, urllib.parse, urllib.request
+
+# The names of the options in configuration files that have others there.
+renamed = {'host': 'hostname', 'vhost': 'declare_vhost'}
 
 def options():
     p = argparse.ArgumentParser(usage=__doc__, add_help=True)
+    p.add_argument('-c', '--config', default=None)
+    p.add_argument('-N', '--node', default='default')
     p.add_argument('-H', '--host', default='localhost')
     p.add_argument('-P', '--port', type=int, default=15672)
     p.add_argument('--path-prefix', default='')
@@ -30,15 +37,49 @@ def options():
     p.add_argument('-u', '--username', default='guest')
     p.add_argument('-p', '--password', default='guest')
     p.add_argument('-U', '--base-uri', default=None)
+    p.add_argument('-t', '--request-timeout', type=float, default=120)
     p.add_argument('-s', '--ssl', action='store_true')
     p.add_argument('-k', '--ssl-insecure', action='store_true')
+    p.add_argument('--ssl-disable-hostname-verification', action='store_true')
     p.add_argument('--ssl-ca-cert-file', default=None)
+    p.add_argument('--ssl-cert-file', default=None)
+    p.add_argument('--ssl-key-file', default=None)
     p.add_argument('-q', '--quiet', action='store_true')
     p.add_argument('-S', '--sort', default=None)
     p.add_argument('-R', '--sort-reverse', action='store_true')
-    p.add_argument('-f', '--format', default='table', choices=['table', 'tsv', 'long', 'raw_json', 'pretty_json', 'bash'])
+    p.add_argument('-d', '--depth', default=None, help='accepted: every level is shown')
+    p.add_argument('-f', '--format', default='table', choices=['table', 'tsv', 'long', 'kvp', 'raw_json', 'pretty_json', 'bash'])
     p.add_argument('words', nargs='+')
+    if sys.argv[1:2] == ['help']:
+        p.print_help()
+        sys.exit(0)
+    # What the command line says wins over the file.
+    p.set_defaults(**configured(p))
     return p.parse_args()
+
+def configured(p):
+    chosen = argparse.ArgumentParser(add_help=False)
+    chosen.add_argument('-c', '--config', default=None)
+    chosen.add_argument('-N', '--node', default='default')
+    o, _ = chosen.parse_known_args([w for w in sys.argv[1:] if w not in ('-h', '--help')])
+    file = o.config or os.path.expanduser('~/.rabbitmqadmin.conf')
+    c = configparser.ConfigParser(interpolation=None)
+    if o.config and not os.path.isfile(file):
+        p.error('there is no file %s' % file)
+    try:
+        c.read(file)
+    except configparser.Error as e:
+        p.error('%s: %s' % (file, e))
+    if not c.has_section(o.node):
+        if o.config or o.node != 'default':
+            p.error('%s has no section [%s]' % (file, o.node))
+        return {}
+    found = {}
+    for name, usual in vars(p.parse_known_args(['x'])[0]).items():
+        key = renamed.get(name, name)
+        if name not in ('words', 'config', 'node') and c.has_option(o.node, key):
+            found[name] = c.getboolean(o.node, key) if isinstance(usual, bool) else c.get(o.node, key)
+    return found
 
 class Failed(Exception):
     pass
@@ -49,9 +90,13 @@ class Api:
         self.base = (o.base_uri or '%s://%s:%d%s' % (scheme, o.host, o.port, o.path_prefix)).rstrip('/') + '/api/'
         self.login = 'Basic ' + base64.b64encode(('%s:%s' % (o.username, o.password)).encode()).decode()
         self.context = ssl.create_default_context(cafile=o.ssl_ca_cert_file) if o.ssl else None
-        if o.ssl and o.ssl_insecure:
+        if o.ssl and (o.ssl_insecure or o.ssl_disable_hostname_verification):
             self.context.check_hostname = False
+        if o.ssl and o.ssl_insecure:
             self.context.verify_mode = ssl.CERT_NONE
+        if o.ssl and o.ssl_cert_file:
+            self.context.load_cert_chain(o.ssl_cert_file, o.ssl_key_file)
+        self.timeout = o.request_timeout
 
     def call(self, method, path, body=None):
         data = None if body is None else (body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -59,7 +104,7 @@ class Api:
         r.add_header('authorization', self.login)
         r.add_header('content-type', 'application/json')
         try:
-            with urllib.request.urlopen(r, context=self.context) as answer:
+            with urllib.request.urlopen(r, context=self.context, timeout=self.timeout) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as e:
             text = e.read().decode()
@@ -156,6 +201,9 @@ def show(o, text, columns):
     elif o.format == 'tsv':
         for line in [columns] + cells:
             print('\t'.join(line))
+    elif o.format == 'kvp':
+        for r in cells:
+            print(' '.join('%s="%s"' % pair for pair in zip(columns, r)))
     elif o.format == 'long':
         for r in cells:
             print('\n' + '\n'.join('%s: %s' % pair for pair in zip(columns, r)))

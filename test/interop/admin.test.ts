@@ -78,4 +78,20 @@ describe('rabbitmqadmin', () => {
     expect(await run('-f', 'bash', 'list', 'policies')).toBe('p')
     expect(await run('-u', 'ann', '-p', 'wrong', 'list', 'queues')).toMatch(/^!\*\*\* 401: /)
   })
+
+  it('has a configuration file, which the command line overrides, and other ways of output', async () => {
+    await run('declare', 'queue', 'name=seen')
+    const file = join(dir, 'admin.conf')
+    writeFileSync(file, '[away]\nhostname = 127.0.0.1\nusername = guest\npassword = wrong%\nssl = False\n')
+    const list = ['list', 'queues', 'vhost', 'name']
+    expect(await run('-c', file, '-N', 'away', ...list)).toMatch(/^!\*\*\* 401: /)
+    expect(await run('-c', file, '-N', 'away', '-p', 'guest', '-f', 'kvp', ...list)).toBe(
+      'vhost="/" name="seen"',
+    )
+    expect(await run('-c', file, ...list)).toContain('has no section [default]')
+    expect(await run('-c', join(dir, 'none'), ...list)).toContain('there is no file')
+    expect(await run('-d', '5', '-t', '10', '-f', 'tsv', ...list)).toBe('vhost\tname\n/\tseen')
+    expect(await run('-f', 'nope', ...list)).toContain('invalid choice')
+    expect(await run('help', 'subcommands')).toContain('list WHAT [COLUMN ...]')
+  })
 })
