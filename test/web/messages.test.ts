@@ -8,20 +8,20 @@ import { until } from '../support/until.ts'
 const web = useWeb()
 const views = useViews(web)
 
-/** A queue with a dead letter in it. @returns its name, and that of the queue which the letter died in */
-async function deadLetter(): Promise<readonly [string, string]> {
+/** A queue with dead letters in it. @returns its name, and that of the queue which they died in */
+async function deadLetter(count = 1): Promise<readonly [string, string]> {
   const [work, dead] = [fresh('work'), fresh('dead')]
   await web.http.put(`queues/%2F/${dead}`)
   await web.http.put(`queues/%2F/${work}`, {
     arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
   })
-  await publish(work, { tenant: 'acme' })
+  for (let i = 0; i < count; i++) await publish(work, { tenant: 'acme' })
   await web.http.post(`queues/%2F/${work}/get`, {
-    count: 1,
+    count,
     ackmode: 'reject_requeue_false',
     encoding: 'auto',
   })
-  await until(async () => (await web.http.get(`queues/%2F/${dead}/peek`)).json.length === 1)
+  await until(async () => (await web.http.get(`queues/%2F/${dead}/peek`)).json.length === count)
   return [dead, work]
 }
 
@@ -47,6 +47,20 @@ describe('a dead letter', () => {
     expect(text).toContain('tenant=acme')
     expect(text).not.toContain('x-first-death')
     expect(text).not.toContain('x-last-death')
+  })
+
+  it('asks once who consumes where it died, however many others died there', async () => {
+    const [dead, work] = await deadLetter(5)
+    const v = await views.open('#/')
+    let requests = 0
+    v.page.on('request', (r) => {
+      if (r.url().includes(`${work}?columns=consumer_details`)) requests++
+    })
+    await v.page.evaluate(`location.hash = '#/queues/%2F/${dead}?tab=messages'`)
+    const said = v.page.getByText(`Nobody consumes from ${work} now.`)
+    await until(async () => (await said.count()) === 5, 'five histories')
+    // It asks again every five seconds; each history by itself would have asked five times at once.
+    expect(requests).toBeLessThan(5)
   })
 
   it('shows headers that say something else than its history', async () => {

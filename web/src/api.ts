@@ -159,6 +159,17 @@ export function get<T>(target: string, signal?: AbortSignal): Promise<T> {
   return call<T>('GET', target, signal === undefined ? {} : { signal })
 }
 
+const asked = new Map<string, Promise<unknown>>()
+
+/** As `get`, for what many parts of a page want at the same time: the broker is asked once for all of them. */
+export function getTogether<T>(target: string): Promise<T> {
+  const before = asked.get(target)
+  if (before !== undefined) return before as Promise<T>
+  const answer = get<T>(target).finally(() => asked.delete(target))
+  asked.set(target, answer)
+  return answer
+}
+
 /** Something that changes the broker. @throws as `call` */
 export async function change<T = undefined>(
   method: 'PUT' | 'POST' | 'DELETE',

@@ -1,7 +1,7 @@
 /** x-death, the history of a dead letter, in sentences, with the way back to who rejected it. */
-import { path } from '../api.ts'
+import { getTogether, path } from '../api.ts'
 import { plural, visible, when } from '../format.ts'
-import { usePoll } from '../poll.ts'
+import { usePolling } from '../poll.ts'
 import { to } from '../router.ts'
 import type { Queue, Table } from '../types.ts'
 import { ConnectionLink, ExchangeLink, Name, QueueLink } from '../ui/basic.tsx'
@@ -88,7 +88,8 @@ export function Deaths({ of, vhost, brief }: DeathsProps) {
 
 /** Who consumes from the queue that it was rejected in. */
 function Rejectors({ vhost, queue }: { vhost: string; queue: string }) {
-  const { data } = usePoll<Queue>(`queues/${path(vhost, queue)}?columns=consumer_details,consumers`)
+  const target = `queues/${path(vhost, queue)}?columns=consumer_details,consumers`
+  const { data } = usePolling(target, () => getTogether<Queue>(target))
   const consumers = data?.consumer_details
   if (consumers === undefined) return null
   if (consumers.length === 0)
