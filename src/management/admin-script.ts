@@ -50,12 +50,13 @@ def options():
     p.add_argument('-d', '--depth', default=None, help='accepted: every level is shown')
     p.add_argument('-f', '--format', default='table', choices=['table', 'tsv', 'long', 'kvp', 'raw_json', 'pretty_json', 'bash'])
     p.add_argument('words', nargs='+')
-    if sys.argv[1:2] == ['help']:
-        p.print_help()
-        sys.exit(0)
     # What the command line says wins over the file.
     p.set_defaults(**configured(p))
-    return p.parse_args()
+    o = p.parse_args()
+    if o.words[0] == 'help':
+        p.print_help()
+        sys.exit(0)
+    return o
 
 def configured(p):
     chosen = argparse.ArgumentParser(add_help=False)
