@@ -37,6 +37,10 @@ const SHARES: Record<Settlement, number> = {
   reject: REJECTED_PER_STEP,
 }
 
+function returns(how: Settlement): boolean {
+  return how === 'return' || how === 'fail'
+}
+
 export class Channel implements Confirming, TraceOrigin {
   readonly number: number
   readonly client: Client
@@ -132,20 +136,33 @@ export class Channel implements Confirming, TraceOrigin {
       if (!multiple) return
     }
     this.handOutBefore(how)
-    const next = this.settleRange(multiple ? u.first : tag, last, how, SHARES[how])
+    const first = multiple ? u.first : tag
+    // Several that return need their queues held from the first one on.
+    const next = multiple && returns(how) ? first : this.settleRange(first, last, how, SHARES[how])
     if (next <= last) this.client.pace.work(this.settling(next, last, how))
   }
 
-  /** Their queues deliver nothing until all have returned, or later messages would overtake them. */
-  private *settling(first: number, last: number, how: Settlement): Steps {
-    const queues = how === 'return' || how === 'fail' ? this.unsettled.queuesFrom(first, last) : []
+  private settling(first: number, last: number, how: Settlement): Steps {
+    return this.holding(first, last, how, this.settlingRange(first, last, how))
+  }
+
+  private *settlingRange(first: number, last: number, how: Settlement): Steps {
+    for (let next = first; ; ) {
+      next = this.settleRange(next, last, how, SHARES[how])
+      if (next > last) return
+      yield
+    }
+  }
+
+  /**
+   * For deliveries between the tags that return: their queues deliver nothing until all have returned, or later messages
+   * would overtake them.
+   */
+  private *holding(first: number, last: number, how: Settlement, steps: Steps): Steps {
+    const queues = returns(how) ? this.unsettled.queuesFrom(first, last) : []
     for (const q of queues) q.hold()
     try {
-      for (let next = first; ; ) {
-        next = this.settleRange(next, last, how, SHARES[how])
-        if (next > last) return
-        yield
-      }
+      yield* steps
     } finally {
       for (const q of queues) q.letGo()
     }
@@ -177,15 +194,16 @@ export class Channel implements Confirming, TraceOrigin {
     return Infinity
   }
 
-  /** Settles the outstanding deliveries among the tags of one command. */
-  *settlingEach(tags: Iterable<number | undefined>, how: Settlement): Steps {
+  /** Settles the outstanding deliveries among the tags of one command, which are from `first` to `last`. */
+  *settlingEach(tags: Iterable<number | undefined>, first: number, last: number, how: Settlement): Steps {
     this.handOutBefore(how)
     const each = tags[Symbol.iterator]()
-    yield* inShortSteps(this.broker.clock, SHARES[how], () => {
+    const next = (): boolean => {
       const { value: tag, done } = each.next()
       if (tag !== undefined) this.settleRange(tag, tag, how)
       return done !== true
-    })
+    }
+    yield* this.holding(first, last, how, inShortSteps(this.broker.clock, SHARES[how], next))
   }
 
   /**
@@ -216,12 +234,13 @@ export class Channel implements Confirming, TraceOrigin {
       return
     }
     let tag = u.nextFrom(u.first, last)
-    yield* inShortSteps(this.broker.clock, SHARES.return, () => {
+    const next = (): boolean => {
       if (tag > last) return false
       if (!this.transaction?.has(tag)) this.settleRange(tag, tag, 'return')
       tag = u.nextFrom(tag + 1, last)
       return true
-    })
+    }
+    yield* this.holding(u.first, last, 'return', inShortSteps(this.broker.clock, SHARES.return, next))
   }
 
   /** The delivery timed out. The client may still settle it, without effect. */

@@ -2,11 +2,14 @@
 import { parseArgs } from 'node:util'
 import { crashRounds } from './crash.ts'
 import { hostileInputs } from './hostile.ts'
+import { modelSeeds, noMarks } from './model.ts'
+import { marks } from './model-marks.ts'
 import { inEachSeed, journalSeed, storeSeed } from './power-cut.ts'
 
 const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- hostile [--inputs N] [--seed N]
        npm run torture -- power-cut [--seeds N] [--seed N]
+       npm run torture -- model [--seeds N] [--steps N] [--seed N]
 
 crash   Kills the broker (SIGKILL) at random moments under a mixed load on one data folder: confirms, acknowledgements,
         returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
@@ -23,12 +26,22 @@ power-cut   Power cuts and failing writes under the journal, and under journal a
         was synced and a random part of the rest, torn between sectors: nothing that was answered is lost, nothing is
         half there, and single writes fail with EIO and with ENOSPC.
 
+model   The broker's model and channels, without sockets and disk and with a clock that is told the time, beside an oracle of
+        a few hundred lines: publish, round robin, prefetch, acknowledgements, requeues, dead letters, TTL, length limits,
+        priorities, single active consumers, transactions, purge, delete, cancel. What each client hears and the counts of
+        each queue are compared after every step. The first difference is said with the fewest steps that show it; at the
+        end, how often each rare branch was reached.
+
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
 --seeds N    so many seeds from the first one on; 10,000 where nothing is said
---seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut the
-             first seed, 1
+--steps N    the steps of each seed; 200 where nothing is said
+--seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut and model
+             the first seed, 1
 `
+
+/** Of a seed of the model. */
+const STEPS = 200
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -37,6 +50,7 @@ async function main(): Promise<number> {
       rounds: { type: 'string' },
       inputs: { type: 'string' },
       seeds: { type: 'string' },
+      steps: { type: 'string' },
       seed: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -48,11 +62,12 @@ async function main(): Promise<number> {
   }
   const count = Number(values[torture.option] ?? torture.count)
   const seed = Number(values.seed ?? torture.seed ?? Date.now() % 1_000_000)
-  if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-    process.stderr.write('--rounds, --inputs, --seeds and --seed take whole numbers\n')
+  const steps = Number(values.steps ?? STEPS)
+  if (![count, seed, steps].every(Number.isInteger) || count < 1 || steps < 1) {
+    process.stderr.write('--rounds, --inputs, --seeds, --steps and --seed take whole numbers\n')
     return 64
   }
-  return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`))
+  return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`), steps)
 }
 
 interface Torture {
@@ -61,7 +76,7 @@ interface Torture {
   readonly count: number
   /** undefined = a random one. */
   readonly seed?: number
-  run(count: number, seed: number, say: Say): Promise<number>
+  run(count: number, seed: number, say: Say, steps: number): Promise<number>
 }
 
 type Say = (line: string) => void
@@ -95,10 +110,24 @@ async function powerCut(seeds: number, first: number, say: Say): Promise<number>
   return problems.length === 0 ? 0 : 1
 }
 
+async function model(seeds: number, first: number, say: Say, steps: number): Promise<number> {
+  const found = noMarks()
+  const began = process.cpuUsage()
+  const problems = modelSeeds(first, seeds, steps, found)
+  const { user, system } = process.cpuUsage(began)
+  for (const m of marks) say(`${String(found.reached.get(m) ?? 0).padStart(10)}  ${m}`)
+  const perMinute = Math.round(found.steps / ((user + system) / 60e6))
+  say(`${found.steps} steps of ${seeds} seeds from ${first} on; ${perMinute} a minute of processor time`)
+  for (const p of problems) say(p)
+  say(problems.length === 0 ? 'the broker does what the oracle does' : `${problems.length} problems`)
+  return problems.length === 0 ? 0 : 1
+}
+
 const tortures: { readonly [name: string]: Torture } = {
   crash: { option: 'rounds', count: 100, run: crash },
   hostile: { option: 'inputs', count: 100_000, run: hostile },
   'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },
+  model: { option: 'seeds', count: 10_000, seed: 1, run: model },
 }
 
 process.exitCode = await main()

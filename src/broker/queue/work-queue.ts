@@ -162,17 +162,24 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.awake = false
     if (this.deleted) return
     if (this.consumers.size > 0 && this.holds === 0 && !this.handOut()) return
-    const { ttl, order } = this
-    if (ttl?.active === true)
-      ttl.dropHeads(order, this.env.turn.now(), () => this.detours.discards.head('expired'))
+    this.expireHeads()
     if (this.settings.expireAnywhere)
-      this.deadlines.takeAll(order, this.env.turn.now(), this.detours.discards)
-    this.dropExcess()
+      this.deadlines.takeAll(this.order, this.env.turn.now(), this.detours.discards)
+    // What is at the head then may have expired, or need a timer.
+    if (this.dropExcess()) this.expireHeads()
   }
 
-  private dropExcess(): void {
+  private expireHeads(): void {
+    if (this.ttl?.active === true)
+      this.ttl.dropHeads(this.order, this.env.turn.now(), () => this.detours.discards.head('expired'))
+  }
+
+  /** Whether there was any. */
+  private dropExcess(): boolean {
     const { limit, order } = this
-    while (limit?.exceeded(order) && order.head() && this.detours.discards.head('maxlen'));
+    let dropped = false
+    while (limit?.exceeded(order) && order.head() && this.detours.discards.head('maxlen')) dropped = true
+    return dropped
   }
 
   /** What is too much then goes before consumers get anything, as in RabbitMQ. */
@@ -298,6 +305,12 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     else this.counters.got++
     if (noAck) this.order.removeHead()
     else this.order.takeHead()
+    this.headLeft()
+  }
+
+  /** Outside a turn of the queue: the next one may have expired, or need a timer. */
+  private headLeft(): void {
+    if (this.ttl?.active === true && this.order.ready > 0) this.wake()
   }
 
   settle(sequence: number, how: Settlement): void {
@@ -323,6 +336,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   removeReady(sequence: number): void {
     this.order.take(sequence)
     this.order.settle(sequence)
+    this.headLeft()
   }
 
   purge(): number {

@@ -1,0 +1,28 @@
+/** Rare branches that a simulation has to reach. */
+export const marks = [
+  'dead-letter cycle dropped',
+  'dead letter refused by a full queue',
+  'dead letter goes nowhere',
+  'rejected message comes back to its own queue',
+  'requeued below the head',
+  'requeue makes it too long',
+  'expires while consumers hold others',
+  'expired behind the head stays',
+  'head dropped',
+  'publish refused',
+  'refused publish is dead-lettered',
+  'publish refused in a transaction',
+  'room made by delivering',
+  'single active consumer takes over',
+  'priority overtakes',
+  'consumer priority',
+  'exclusive consumer refused',
+  'settled after its queue was deleted',
+  'committed to a queue declared again',
+  'settlement rolled back',
+  'queue deleted with its last consumer',
+  'consumer told of a deleted queue',
+  'closed channel requeues',
+  'mandatory message returned',
+] as const
+export type Mark = (typeof marks)[number]

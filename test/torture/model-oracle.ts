@@ -1,0 +1,398 @@
+/**
+ * What AMQP's queues do, as arrays and plain loops: the simulation compares the broker with it. It says what each client
+ * hears, as lines of text.
+ */
+
+import { contentLine, deliveryLine, OracleChannel, type Outstanding, type Publish } from './model-channel.ts'
+import type { Mark } from './model-marks.ts'
+import { type Entry, historyOf, type Message, type OracleConsumer, OracleQueue } from './model-queue.ts'
+import {
+  CLIENTS,
+  CONFIRMS,
+  FANOUT,
+  type QueueArguments,
+  type Settling,
+  type Step,
+  TRANSACTIONS,
+} from './model-steps.ts'
+
+export class Oracle {
+  /** What each client has heard since it was last asked, without confirms. */
+  readonly heard: string[][] = Array.from({ length: CLIENTS }, () => [])
+  /** Positive confirms, which the broker may collect until the end of the turn. */
+  readonly confirmed: string[] = []
+  readonly queues = new Map<string, OracleQueue>()
+  readonly channels = Array.from({ length: CLIENTS }, () => new OracleChannel())
+  private bound: OracleQueue[] = []
+  private woken: OracleQueue[] = []
+  private alarms: { readonly queue: OracleQueue; readonly at: number }[] = []
+  private time: number
+  private readonly note: (m: Mark) => void
+
+  constructor(now: number, note: (m: Mark) => void) {
+    this.time = now
+    this.note = note
+  }
+
+  do(step: Step): void {
+    const at = step.client
+    const say = (line: string): void => void this.heard[at]?.push(line)
+    switch (step.do) {
+      case 'declare':
+        this.declare(step.queue, step.args, say)
+        break
+      case 'delete':
+        this.delete(at, step.queue, step.ifUnused, step.ifEmpty)
+        break
+      case 'purge':
+        this.serveAll()
+        say(`purged ${this.existing(step.queue).purge()}`)
+        break
+      case 'publish':
+        this.publish(at, step)
+        break
+      case 'get':
+        this.get(at, step.queue, step.noAck)
+        break
+      case 'consume':
+        this.consume(at, step)
+        break
+      case 'cancel':
+        this.cancel(at, this.consumerOf(step) as OracleConsumer)
+        break
+      case 'settle':
+        this.settleStep(at, step)
+        break
+      case 'recover':
+        this.recover(at)
+        break
+      case 'commit':
+        this.commit(at)
+        break
+      case 'rollback':
+        if (this.channelOf(at).settlements.length > 0) this.note('settlement rolled back')
+        this.clear(this.channelOf(at))
+        say('rolled back')
+        break
+      case 'close':
+        this.close(at, 'closed')
+        break
+      case 'wait':
+        this.wait(step.ms)
+    }
+  }
+
+  /** Whether there is what the step is about. */
+  allows(step: Step): boolean {
+    switch (step.do) {
+      case 'purge':
+      case 'get':
+      case 'consume':
+        return this.queues.has(step.queue)
+      case 'cancel':
+        return this.consumerOf(step) !== undefined
+      case 'settle':
+        return this.deliveryOf(step) !== undefined
+      default:
+        return true
+    }
+  }
+
+  consumerOf(step: Extract<Step, { do: 'cancel' }>): OracleConsumer | undefined {
+    const all = [...this.channelOf(step.client).consumers.values()]
+    return all[step.which % all.length]
+  }
+
+  deliveryOf(step: Extract<Step, { do: 'settle' }>): Outstanding | undefined {
+    const all = this.channelOf(step.client).settleable
+    return all[step.which % all.length]
+  }
+
+  /** The end of a turn. */
+  endTurn(): void {
+    this.serveAll()
+    for (const ch of this.channels) this.confirm(ch)
+  }
+
+  now(): number {
+    return this.time
+  }
+
+  mark(m: Mark): void {
+    this.note(m)
+  }
+
+  wake(q: OracleQueue): void {
+    if (q.awake || q.deleted) return
+    q.awake = true
+    this.woken.push(q)
+  }
+
+  setAlarm(queue: OracleQueue, at: number): void {
+    const set = this.alarms.find((a) => a.queue === queue)
+    if (set !== undefined && set.at <= at) return
+    this.alarms = [...this.alarms.filter((a) => a !== set), { queue, at }]
+  }
+
+  private wait(ms: number): void {
+    this.time += ms
+    const due = this.alarms.filter((a) => a.at <= this.time).sort((a, b) => a.at - b.at)
+    this.alarms = this.alarms.filter((a) => a.at > this.time)
+    for (const { queue } of due) this.wake(queue)
+  }
+
+  private serveAll(): void {
+    while (this.woken.length > 0) for (const q of this.woken.splice(0)) q.serve()
+  }
+
+  private channelOf(client: number): OracleChannel {
+    return this.channels[client] as OracleChannel
+  }
+
+  private existing(name: string): OracleQueue {
+    return this.queues.get(name) as OracleQueue
+  }
+
+  private confirm(ch: OracleChannel): void {
+    for (const n of ch.unconfirmed.splice(0)) this.confirmed.push(`confirm ${n}`)
+  }
+
+  private declare(name: string, args: QueueArguments, say: (line: string) => void): void {
+    this.serveAll()
+    const existing = this.queues.get(name)
+    if (existing === undefined) {
+      const made = new OracleQueue(name, args, this)
+      this.queues.set(name, made)
+      if (args.bound === true) this.bound.push(made)
+    }
+    say(`declared ${name} ${existing?.ready.length ?? 0} ${existing?.consumers.length ?? 0}`)
+    if (existing === undefined && args.bound === true) say('bound')
+  }
+
+  private delete(client: number, name: string, ifUnused: boolean, ifEmpty: boolean): void {
+    this.serveAll()
+    const q = this.queues.get(name)
+    q?.serve()
+    if (q !== undefined && ((ifEmpty && q.ready.length > 0) || (ifUnused && q.consumers.length > 0))) {
+      this.close(client, 'closed 406')
+      return
+    }
+    this.heard[client]?.push(`deleted ${q?.ready.length ?? 0}`)
+    if (q !== undefined) this.remove(q)
+  }
+
+  private remove(q: OracleQueue): void {
+    q.deleted = true
+    q.ready = []
+    this.queues.delete(q.name)
+    this.bound = this.bound.filter((b) => b !== q)
+    this.alarms = this.alarms.filter((a) => a.queue !== q)
+    for (const c of q.consumers.splice(0))
+      this.channels.forEach((ch, client) => {
+        if (ch.consumers.get(c.tag) !== c) return
+        ch.consumers.delete(c.tag)
+        this.heard[client]?.push(`cancelled by the server ${c.tag}`)
+        this.note('consumer told of a deleted queue')
+      })
+  }
+
+  private targets(exchange: string, key: string): OracleQueue[] {
+    if (exchange === FANOUT) return [...this.bound]
+    const q = exchange === '' ? this.queues.get(key) : undefined
+    return q === undefined ? [] : [q]
+  }
+
+  private publish(client: number, step: Publish): void {
+    const ch = this.channelOf(client)
+    const queues = this.targets(step.exchange, step.key)
+    if (client === TRANSACTIONS) {
+      const names = step.exchange === '' ? [step.key] : []
+      ch.publishes.push({ step, names: [...queues.map((q) => q.name), ...names], queues })
+      return
+    }
+    this.deliver(client, step, queues)
+  }
+
+  /** False if a queue refuses it. */
+  private deliver(client: number, step: Publish, queues: readonly OracleQueue[]): boolean {
+    const ch = this.channelOf(client)
+    const { id, exchange, key, priority, ttl } = step
+    const m: Message = { id, exchange, key, priority, deaths: [] }
+    if (queues.length === 0 && step.mandatory) {
+      this.note('mandatory message returned')
+      this.heard[client]?.push(contentLine('return', m, []))
+    }
+    const accepted = queues.map((q) => q.publish(m, ttl)).every((taken) => taken)
+    if (client !== CONFIRMS) return accepted
+    const number = ++ch.published
+    if (accepted) ch.unconfirmed.push(number)
+    else this.heard[client]?.push(`refused ${number}`)
+    return accepted
+  }
+
+  deadLetter(q: OracleQueue, m: Message, reason: string): void {
+    const { deadLetterExchange, deadLetterKey } = q.args
+    if (deadLetterExchange === undefined) return
+    const { deaths, passed } = historyOf(m, q.name, reason)
+    const key = deadLetterKey ?? m.key
+    const dead: Message = { id: m.id, exchange: deadLetterExchange, key, priority: m.priority, deaths }
+    const targets = this.targets(deadLetterExchange, key)
+    if (targets.length === 0) this.note('dead letter goes nowhere')
+    for (const target of targets) {
+      if (passed.includes(target.name)) {
+        this.note('dead-letter cycle dropped')
+        continue
+      }
+      if (target === q) this.note('rejected message comes back to its own queue')
+      if (reason === 'maxlen' && !('number' in m)) this.note('refused publish is dead-lettered')
+      if (!target.publish(dead, -1)) this.note('dead letter refused by a full queue')
+    }
+  }
+
+  private get(client: number, name: string, noAck: boolean): void {
+    const ch = this.channelOf(client)
+    const queue = this.existing(name)
+    const entry = queue.get(noAck)
+    if (entry === undefined) {
+      this.heard[client]?.push('empty')
+      return
+    }
+    const tag = ch.nextTag++
+    const what = `got #${tag}${entry.redelivered ? ' again' : ''} (${queue.ready.length} more)`
+    this.heard[client]?.push(contentLine(what, entry, entry.deaths))
+    if (!noAck) ch.outstanding.push({ tag, entry, queue, consumer: undefined, pending: false })
+  }
+
+  private consume(client: number, step: Extract<Step, { do: 'consume' }>): void {
+    const ch = this.channelOf(client)
+    const queue = this.existing(step.queue)
+    this.heard[client]?.push('qos')
+    const { tag, noAck, prefetch, priority } = step
+    const taken = queue.consumers.some((c) => c.exclusive)
+    const shared = queue.consumers.length > 0 || queue.args.singleActiveConsumer === true
+    if (taken || (step.exclusive && shared)) {
+      this.note('exclusive consumer refused')
+      this.close(client, 'closed 403')
+      return
+    }
+    const deliver = (entry: Entry): void => {
+      const number = ch.nextTag++
+      const line = contentLine(deliveryLine(tag, number, entry.redelivered), entry, entry.deaths)
+      this.heard[client]?.push(line)
+      if (noAck) return
+      consumer.unacked++
+      ch.outstanding.push({ tag: number, entry, queue, consumer, pending: false })
+    }
+    const { exclusive } = step
+    const options = { tag, queue, noAck, prefetch, priority, exclusive }
+    const consumer: OracleConsumer = { ...options, deliver, unacked: 0, resting: false }
+    this.serveAll()
+    ch.consumers.set(tag, consumer)
+    this.heard[client]?.push(`consuming ${tag}`)
+    queue.consume(consumer)
+  }
+
+  private cancel(client: number, c: OracleConsumer): void {
+    this.serveAll()
+    this.removeConsumer(this.channelOf(client), c)
+    this.heard[client]?.push(`cancelled ${c.tag}`)
+  }
+
+  private removeConsumer(ch: OracleChannel, c: OracleConsumer): void {
+    if (!ch.consumers.delete(c.tag)) return
+    const { queue } = c
+    queue.cancel(c)
+    if (queue.args.autoDelete === true && queue.consumers.length === 0 && !queue.deleted) {
+      this.note('queue deleted with its last consumer')
+      this.remove(queue)
+    } else if (queue.ready.length > 0) this.wake(queue)
+  }
+
+  private settleStep(client: number, step: Extract<Step, { do: 'settle' }>): void {
+    const ch = this.channelOf(client)
+    const { tag } = this.deliveryOf(step) as Outstanding
+    const meant = ch.settleable.filter((o) => o.tag === tag || (step.multiple && o.tag < tag))
+    if (client === TRANSACTIONS) {
+      for (const o of meant) o.pending = true
+      ch.settlements.push({ deliveries: meant, how: step.how })
+    } else this.settle(ch, meant, step.how, step.multiple)
+  }
+
+  /** @param together several that return: their queues deliver nothing until all are back */
+  private settle(
+    ch: OracleChannel,
+    deliveries: readonly Outstanding[],
+    how: Settling,
+    together: boolean,
+  ): void {
+    if (how !== 'ack') this.serveAll()
+    this.settleAll(ch, deliveries, how, together)
+  }
+
+  private settleAll(
+    ch: OracleChannel,
+    deliveries: readonly Outstanding[],
+    how: Settling,
+    together: boolean,
+  ): void {
+    const held = together && how === 'requeue' ? [...new Set(deliveries.map((o) => o.queue))] : []
+    for (const q of held) q.held = true
+    for (const o of deliveries) {
+      ch.outstanding = ch.outstanding.filter((other) => other !== o)
+      if (how === 'ack') o.queue.acked()
+      else if (how === 'reject') o.queue.rejected(o.entry)
+      else o.queue.requeue(o.entry)
+      o.consumer?.queue.released(o.consumer)
+    }
+    for (const q of held) {
+      q.held = false
+      this.wake(q)
+    }
+  }
+
+  private recover(client: number): void {
+    const ch = this.channelOf(client)
+    this.settle(ch, ch.settleable, 'requeue', true)
+    this.heard[client]?.push('recovered')
+  }
+
+  /** Acknowledgements first, then the publishes, then what goes back or dies. */
+  private commit(client: number): void {
+    const ch = this.channelOf(client)
+    this.serveAll()
+    for (const s of ch.settlements) if (s.how === 'ack') this.settle(ch, s.deliveries, s.how, true)
+    let accepted = true
+    for (const { step, names, queues } of ch.publishes) {
+      const there = [...new Set(names)].flatMap((name) => this.queues.get(name) ?? [])
+      if (there.some((q) => queues.some((old) => old.name === q.name && old !== q)))
+        this.note('committed to a queue declared again')
+      if (!this.deliver(client, step, there)) accepted = false
+    }
+    if (ch.publishes.length > 0) this.serveAll()
+    for (const s of ch.settlements) if (s.how !== 'ack') this.settle(ch, s.deliveries, s.how, true)
+    this.clear(ch)
+    if (accepted) this.heard[client]?.push('committed')
+    else {
+      this.note('publish refused in a transaction')
+      this.close(client, 'closed 406')
+    }
+  }
+
+  private clear(ch: OracleChannel): void {
+    ch.publishes = []
+    ch.settlements = []
+    for (const o of ch.outstanding) o.pending = false
+  }
+
+  /** It is opened again at once. */
+  private close(client: number, how: string): void {
+    const ch = this.channelOf(client)
+    this.serveAll()
+    this.confirm(ch)
+    this.heard[client]?.push(how)
+    for (const c of [...ch.consumers.values()]) this.removeConsumer(ch, c)
+    if (ch.outstanding.length > 0) this.note('closed channel requeues')
+    this.settleAll(ch, [...ch.outstanding], 'requeue', true)
+    this.channels[client] = new OracleChannel()
+  }
+}

@@ -1,0 +1,276 @@
+/** One queue of the simulation's oracle: a sorted array of ready messages, and the consumers in their order. */
+import type { Mark } from './model-marks.ts'
+import type { QueueArguments } from './model-steps.ts'
+
+export interface Death {
+  readonly queue: string
+  readonly reason: string
+  readonly count: number
+}
+
+export interface Message {
+  readonly id: number
+  readonly exchange: string
+  readonly key: string
+  readonly priority: number
+  /** Newest first. */
+  readonly deaths: readonly Death[]
+}
+
+/** A message in a queue. */
+export interface Entry extends Message {
+  /** The lower one came first. */
+  readonly number: number
+  /** When it expires; 0 = never. */
+  readonly deadline: number
+  redelivered: boolean
+}
+
+export interface OracleConsumer {
+  readonly tag: string
+  readonly queue: OracleQueue
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly prefetch: number
+  readonly priority: number
+  unacked: number
+  /** It was found without credit, and has left the round until it has some. */
+  resting: boolean
+  deliver(entry: Entry): void
+}
+
+/** What a queue needs of the broker around it. */
+export interface Surroundings {
+  now(): number
+  mark(m: Mark): void
+  /** At the end of the turn the queue does what is due. */
+  wake(q: OracleQueue): void
+  /** At that time it is woken. */
+  setAlarm(q: OracleQueue, at: number): void
+  deadLetter(q: OracleQueue, m: Message, reason: string): void
+}
+
+export class OracleQueue {
+  readonly name: string
+  readonly args: QueueArguments
+  /** In the order of delivery. */
+  ready: Entry[] = []
+  unacked = 0
+  deleted = false
+  awake = false
+  /** Messages are coming back: it delivers nothing. */
+  held = false
+  /** In the order of their arrival. */
+  consumers: OracleConsumer[] = []
+  /** Those that may have credit; who is served goes to the end. */
+  private round: OracleConsumer[] = []
+  active: OracleConsumer | undefined
+  private published = 0
+  private hasDeadlines = false
+  private readonly around: Surroundings
+
+  constructor(name: string, args: QueueArguments, around: Surroundings) {
+    this.name = name
+    this.args = args
+    this.around = around
+  }
+
+  /** False if it refuses the message. @param ttl ms; -1 = none */
+  publish(m: Message, ttl: number): boolean {
+    const { maxLength, overflow = 'drop-head', ttl: queueTtl = -1 } = this.args
+    if (maxLength !== undefined && overflow !== 'drop-head' && this.ready.length >= maxLength) {
+      // Its consumers may take some at once.
+      this.serve()
+      if (this.ready.length >= maxLength) {
+        this.around.mark('publish refused')
+        if (overflow === 'reject-publish-dlx') this.around.deadLetter(this, m, 'maxlen')
+        return false
+      }
+      this.around.mark('room made by delivering')
+    }
+    const times = [ttl, queueTtl].filter((t) => t >= 0)
+    const deadline = times.length === 0 ? 0 : this.around.now() + Math.min(...times)
+    if (deadline !== 0) this.hasDeadlines = true
+    const priority = Math.min(m.priority, this.args.maxPriority ?? 0)
+    this.insert({ ...m, priority: m.priority, number: this.published++, deadline, redelivered: false })
+    if (priority > 0 && this.ready.some((e) => this.level(e) < priority))
+      this.around.mark('priority overtakes')
+    if (this.consumers.length > 0 || deadline !== 0 || this.isTooLong) this.around.wake(this)
+    return true
+  }
+
+  private level(e: Entry): number {
+    return Math.min(e.priority, this.args.maxPriority ?? 0)
+  }
+
+  private insert(entry: Entry): void {
+    const isBehind = (e: Entry): boolean =>
+      this.level(e) < this.level(entry) || (this.level(e) === this.level(entry) && e.number > entry.number)
+    const at = this.ready.findIndex(isBehind)
+    this.ready.splice(at < 0 ? this.ready.length : at, 0, entry)
+  }
+
+  private get isTooLong(): boolean {
+    const { maxLength, overflow = 'drop-head' } = this.args
+    return maxLength !== undefined && overflow === 'drop-head' && this.ready.length > maxLength
+  }
+
+  /** Delivers, then lets expire, then drops what is too much. */
+  serve(): void {
+    this.awake = false
+    if (this.deleted) return
+    const { around } = this
+    const now = around.now()
+    const delivers = this.consumers.length > 0 && !this.held
+    for (let head = this.ready[0]; head !== undefined && delivers; head = this.ready[0]) {
+      if (head.deadline !== 0 && head.deadline < now) {
+        this.die('expired')
+        continue
+      }
+      const c = this.next()
+      if (c === undefined) break
+      this.ready.shift()
+      if (!c.noAck) this.unacked++
+      c.deliver(head)
+    }
+    this.expire(now)
+    // The next one may have expired, too.
+    if (this.dropExcess()) this.expire(now)
+  }
+
+  /** At the head only. */
+  private expire(now: number): void {
+    if (!this.hasDeadlines) return
+    for (let head = this.ready[0]; head !== undefined; head = this.ready[0]) {
+      if (head.deadline === 0) {
+        if (this.ready.some((e) => e.deadline !== 0 && e.deadline <= now))
+          this.around.mark('expired behind the head stays')
+        return
+      }
+      if (head.deadline > now) {
+        this.around.setAlarm(this, head.deadline)
+        return
+      }
+      this.die('expired')
+    }
+  }
+
+  /** Whether there was any. */
+  private dropExcess(): boolean {
+    const wasTooLong = this.isTooLong
+    while (this.isTooLong) this.die('maxlen')
+    return wasTooLong
+  }
+
+  /** The head. */
+  private die(reason: string): void {
+    const { around } = this
+    if (reason === 'expired' && this.unacked > 0) around.mark('expires while consumers hold others')
+    if (reason === 'maxlen') around.mark('head dropped')
+    around.deadLetter(this, this.ready.shift() as Entry, reason)
+  }
+
+  private next(): OracleConsumer | undefined {
+    if (this.args.singleActiveConsumer === true) {
+      const c = this.active
+      if (c === undefined || hasCredit(c)) return c
+      c.resting = true
+      return undefined
+    }
+    for (const priority of [2, 1, 0])
+      for (const c of this.round.filter((r) => r.priority === priority)) {
+        this.round.splice(this.round.indexOf(c), 1)
+        if (hasCredit(c)) {
+          this.round.push(c)
+          if (this.round.some((o) => o.priority < priority)) this.around.mark('consumer priority')
+          return c
+        }
+        c.resting = true
+      }
+    return undefined
+  }
+
+  consume(c: OracleConsumer): void {
+    this.consumers.push(c)
+    this.round.push(c)
+    this.active ??= c
+    this.around.wake(this)
+  }
+
+  /** The caller deletes the queue where that was its last consumer and it is an auto-delete queue. */
+  cancel(c: OracleConsumer): void {
+    this.consumers = this.consumers.filter((o) => o !== c)
+    this.round = this.round.filter((o) => o !== c)
+    if (this.active !== c) return
+    this.active = [...this.consumers].sort((a, b) => b.priority - a.priority)[0]
+    if (this.args.singleActiveConsumer === true && this.active !== undefined)
+      this.around.mark('single active consumer takes over')
+  }
+
+  /** One of its deliveries is settled. */
+  released(c: OracleConsumer): void {
+    c.unacked--
+    if (!c.resting) return
+    if (this.consumers.includes(c)) {
+      c.resting = false
+      this.round.push(c)
+    } else if (this.args.singleActiveConsumer === true) c.resting = false
+    if (this.ready.length > 0) this.around.wake(this)
+  }
+
+  get(noAck: boolean): Entry | undefined {
+    this.serve()
+    const entry = this.ready.shift()
+    if (entry !== undefined && !noAck) this.unacked++
+    // The next one may expire.
+    if (entry !== undefined && this.hasDeadlines && this.ready.length > 0) this.around.wake(this)
+    return entry
+  }
+
+  acked(): void {
+    if (!this.deleted) this.unacked--
+  }
+
+  rejected(entry: Entry): void {
+    if (this.deleted) return
+    this.around.deadLetter(this, entry, 'rejected')
+    this.unacked--
+  }
+
+  requeue(entry: Entry): void {
+    if (this.deleted) {
+      this.around.mark('settled after its queue was deleted')
+      return
+    }
+    this.unacked--
+    entry.redelivered = true
+    this.insert(entry)
+    if (this.ready[0] !== entry) this.around.mark('requeued below the head')
+    if (this.isTooLong) this.around.mark('requeue makes it too long')
+    this.dropExcess()
+    this.around.wake(this)
+  }
+
+  purge(): number {
+    this.serve()
+    return this.ready.splice(0).length
+  }
+}
+
+function hasCredit(c: OracleConsumer): boolean {
+  return c.noAck || c.prefetch === 0 || c.unacked < c.prefetch
+}
+
+/** The deaths of a message that now dies once more, and the queues it has passed since a client last rejected it. */
+export function historyOf(
+  m: Message,
+  queue: string,
+  reason: string,
+): { readonly deaths: readonly Death[]; readonly passed: readonly string[] } {
+  const known = m.deaths.find((d) => d.queue === queue && d.reason === reason)
+  const death = { queue, reason, count: (known?.count ?? 0) + 1 }
+  const deaths = [death, ...m.deaths.filter((d) => d !== known)]
+  const rejected = deaths.findIndex((d) => d.reason === 'rejected')
+  const passed = (rejected < 0 ? deaths : deaths.slice(0, rejected)).map((d) => d.queue)
+  return { deaths, passed }
+}

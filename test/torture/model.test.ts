@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { modelSeeds, noMarks, shrink, simulate } from './model.ts'
+import { marks } from './model-marks.ts'
+import type { Action, Step } from './model-steps.ts'
+
+/** `npm run torture -- model --seeds 100000` for more. */
+const SEEDS = 150
+const STEPS = 200
+
+/** All by one client without confirms or transactions. */
+function steps(...actions: readonly Action[]): Step[] {
+  return actions.map((a) => ({ ...a, client: 1, goesOn: false }))
+}
+
+const message = { do: 'publish', exchange: '', key: 'a', priority: 0, mandatory: false } as const
+const consumer = { do: 'consume', noAck: false, exclusive: false, priority: 0 } as const
+const get = { do: 'get', queue: 'a', noAck: true } as const
+
+describe('the broker beside an oracle', () => {
+  it(`does the same in ${SEEDS} seeds, which reach every mark`, { timeout: 120_000 }, () => {
+    const found = noMarks()
+    expect(modelSeeds(1, SEEDS, STEPS, found)).toEqual([])
+    expect(marks.filter((m) => !found.reached.has(m))).toEqual([])
+  })
+
+  it('finds what is behind a message that expired and came to the head by a drop', () => {
+    const scenario = steps(
+      { do: 'declare', queue: 'a', args: { maxLength: 2 } },
+      { ...message, id: 1, ttl: -1 },
+      { ...message, id: 2, ttl: 10 },
+      { do: 'wait', ms: 20 },
+    )
+    const publish: Step = { ...message, id: 3, ttl: -1, client: 1, goesOn: true }
+    expect(simulate([...scenario, publish, ...steps(get)])).toBeUndefined()
+  })
+
+  it('lets a message expire that came to the head by a basic.get', () => {
+    const scenario = steps(
+      { do: 'declare', queue: 'a', args: { deadLetterExchange: '', deadLetterKey: 'b' } },
+      { do: 'declare', queue: 'b', args: {} },
+      { ...message, id: 1, ttl: -1 },
+      { ...message, id: 2, ttl: 10 },
+      get,
+      { do: 'wait', ms: 20 },
+    )
+    expect(simulate(scenario)).toBeUndefined()
+  })
+
+  it('delivers nothing of several that return before all are back', () => {
+    const dead = { deadLetterExchange: 'amq.fanout', bound: true } as const
+    const args = { ...dead, maxLength: 2, overflow: 'reject-publish-dlx', deadLetterKey: 'b' } as const
+    const scenario = steps(
+      { do: 'declare', queue: 'a', args },
+      {
+        do: 'declare',
+        queue: 'b',
+        args: { maxLength: 1, deadLetterExchange: '', deadLetterKey: 'a', bound: true },
+      },
+      { ...consumer, queue: 'a', tag: 'ta', prefetch: 3 },
+      { ...consumer, queue: 'b', tag: 'tb', prefetch: 3 },
+      { ...message, exchange: 'amq.fanout', id: 1, ttl: -1 },
+      { ...message, exchange: 'amq.fanout', id: 2, ttl: -1 },
+      { do: 'settle', which: 3, multiple: true, how: 'requeue' },
+    )
+    expect(simulate(scenario)).toBeUndefined()
+  })
+
+  it('is shown by the fewest steps that differ', () => {
+    const all = Array.from({ length: 100 }, (_, i) => i)
+    const fails = (some: readonly number[]): boolean => some.includes(17) && some.includes(83)
+    expect(shrink(all, fails)).toEqual([17, 83])
+  })
+})
