@@ -57,6 +57,8 @@ export class Turn {
   /** ms that input was handled in this turn. */
   private input = 0
   private scheduled = false
+  /** `runBound` is among the actions that the clock holds for the next round of the event loop. */
+  private deferred = false
   /** What is asked for now is done in the turn that goes on or is about to begin: it needs no other one. */
   private within = false
   /**
@@ -66,7 +68,10 @@ export class Turn {
   gate: (() => boolean) | undefined
   private readonly atEnd: () => void
   private readonly owner: Owner
-  private readonly runBound = (): void => this.run()
+  private readonly runBound = (): void => {
+    this.deferred = false
+    this.run()
+  }
 
   /** @param owner is charged with errors of `atEnd` */
   constructor(clock: Clock, atEnd: () => void, owner: Owner) {
@@ -131,6 +136,10 @@ export class Turn {
   schedule(): void {
     if (this.scheduled || this.within) return
     this.scheduled = true
+    // A batch that has come to the disk may have run this turn early: its own time is still to come, and there is no
+    // second one beside it, or else each batch would add a turn to every round while there is work.
+    if (this.deferred) return
+    this.deferred = true
     this.clock.defer(this.runBound)
   }
 

@@ -12,6 +12,9 @@ class StepClock extends ManualClock {
   one(): void {
     this.waiting.shift()?.()
   }
+  get pending(): number {
+    return this.waiting.length
+  }
 }
 
 function start() {
@@ -61,5 +64,43 @@ describe('connections that wait for their share', () => {
     turn.schedule()
     clock.one()
     expect(turn.isInputLate()).toBe(false)
+  })
+})
+
+describe('a turn that runs early, since a batch has come to the disk', () => {
+  it('adds none to a round of the event loop, however much there is to do', () => {
+    const { clock, turn } = start()
+    let pumped = 0
+    const busy = {
+      pump: () => {
+        pumped++
+        turn.pumpNextTurn(busy, true)
+      },
+      failed: () => {},
+    }
+    turn.pumpLater(busy)
+    for (let i = 1; i <= 10; i++) {
+      turn.run(() => {})
+      expect([pumped, clock.pending]).toEqual([2 * i - 1, 1])
+      clock.one()
+      expect([pumped, clock.pending]).toEqual([2 * i, 1])
+    }
+  })
+
+  it('leaves the next one to come where clients may not be served for a while', () => {
+    const { clock, turn } = start()
+    let pumped = 0
+    let open = false
+    turn.gate = () => open
+    turn.pumpLater({ pump: () => void pumped++, failed: () => {} })
+    turn.run(() => {})
+    clock.one()
+    turn.schedule()
+    expect([pumped, clock.pending]).toEqual([0, 0])
+    open = true
+    turn.run()
+    expect([pumped, clock.pending]).toEqual([1, 0])
+    turn.schedule()
+    expect(clock.pending).toBe(1)
   })
 })
