@@ -5,7 +5,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
 import { inShortSteps, inSteps, type Steps } from '../broker/jobs.ts'
-import type { Settlement } from '../broker/queue/queue.ts'
+import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
 import {
@@ -35,10 +35,6 @@ const SHARES: Record<Settlement, number> = {
   return: SETTLED_PER_STEP,
   fail: SETTLED_PER_STEP,
   reject: REJECTED_PER_STEP,
-}
-
-function returns(how: Settlement): boolean {
-  return how === 'return' || how === 'fail'
 }
 
 export class Channel implements Confirming, TraceOrigin {
@@ -143,7 +139,8 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   private settling(first: number, last: number, how: Settlement): Steps {
-    return this.holding(first, last, how, this.settlingRange(first, last, how))
+    const queues = returns(how) ? this.unsettled.queuesFrom(first, last) : []
+    return this.holding(queues, this.settlingRange(first, last, how))
   }
 
   private *settlingRange(first: number, last: number, how: Settlement): Steps {
@@ -154,12 +151,8 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /**
-   * For deliveries between the tags that return: their queues deliver nothing until all have returned, or later messages
-   * would overtake them.
-   */
-  private *holding(first: number, last: number, how: Settlement, steps: Steps): Steps {
-    const queues = returns(how) ? this.unsettled.queuesFrom(first, last) : []
+  /** Queues to which deliveries return deliver nothing until all have, or later messages would overtake them. */
+  private *holding(queues: readonly ConsumedQueue[], steps: Steps): Steps {
     for (const q of queues) q.hold()
     try {
       yield* steps
@@ -194,8 +187,15 @@ export class Channel implements Confirming, TraceOrigin {
     return Infinity
   }
 
-  /** Settles the outstanding deliveries among the tags of one command, which are from `first` to `last`. */
-  *settlingEach(tags: Iterable<number | undefined>, first: number, last: number, how: Settlement): Steps {
+  /**
+   * Settles the outstanding deliveries among the tags of one command.
+   * @param queues those to which they return
+   */
+  *settlingEach(
+    tags: Iterable<number | undefined>,
+    how: Settlement,
+    queues: readonly ConsumedQueue[],
+  ): Steps {
     this.handOutBefore(how)
     const each = tags[Symbol.iterator]()
     const next = (): boolean => {
@@ -203,7 +203,7 @@ export class Channel implements Confirming, TraceOrigin {
       if (tag !== undefined) this.settleRange(tag, tag, how)
       return done !== true
     }
-    yield* this.holding(first, last, how, inShortSteps(this.broker.clock, SHARES[how], next))
+    yield* this.holding(queues, inShortSteps(this.broker.clock, SHARES[how], next))
   }
 
   /**
@@ -229,7 +229,8 @@ export class Channel implements Confirming, TraceOrigin {
 
   private *recovering(last: number): Steps {
     const u = this.unsettled
-    if (this.transaction === undefined) {
+    const { transaction } = this
+    if (transaction === undefined) {
       yield* this.settling(u.first, last, 'return')
       return
     }
@@ -240,7 +241,8 @@ export class Channel implements Confirming, TraceOrigin {
       tag = u.nextFrom(tag + 1, last)
       return true
     }
-    yield* this.holding(u.first, last, 'return', inShortSteps(this.broker.clock, SHARES.return, next))
+    const queues = u.queuesFrom(u.first, last, (t) => transaction.has(t))
+    yield* this.holding(queues, inShortSteps(this.broker.clock, SHARES.return, next))
   }
 
   /** The delivery timed out. The client may still settle it, without effect. */

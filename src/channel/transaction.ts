@@ -3,7 +3,7 @@
  * of them in one turn, so they reach the disk in one batch, all or none, across queues.
  */
 import { InboundMessage } from '../broker/message.ts'
-import type { Settlement } from '../broker/queue/queue.ts'
+import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import { TRANSACTION_PUBLISHES_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
@@ -67,6 +67,11 @@ export class Transaction {
   *tagsOf({ first, last, multiple }: PendingSettle, u: Unsettled): Iterable<number | undefined> {
     for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last))
       yield multiple && this.single.has(tag) ? undefined : tag
+  }
+
+  /** The queues to which a command returns deliveries. */
+  queuesOf({ first, last, multiple, how }: PendingSettle, u: Unsettled): ConsumedQueue[] {
+    return returns(how) ? u.queuesFrom(first, last, (tag) => multiple && this.single.has(tag)) : []
   }
 
   clear(): void {

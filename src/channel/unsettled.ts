@@ -124,15 +124,17 @@ export class Unsettled {
     return this.consumers[this.placeFrom(tag) & (this.slots - 1)]
   }
 
-  /** The queues of outstanding deliveries from `tag` to `last`. */
-  queuesFrom(tag: number, last: number): ConsumedQueue[] {
+  /** The queues of outstanding deliveries from `tag` to `last`, but for tags that are not meant. */
+  queuesFrom(tag: number, last: number, isOther?: (tag: number) => boolean): ConsumedQueue[] {
     const found = new Set<ConsumedQueue>()
     const mask = this.slots - 1
     let before: ConsumedQueue | undefined
     for (let place = this.placeFrom(tag); place < this.nextPlace; place++) {
       const queue = this.queues[place & mask]
       if (queue === undefined || queue === before) continue
-      if ((this.tags[place & mask] as number) > last) break
+      const at = this.tags[place & mask] as number
+      if (at > last) break
+      if (!found.has(queue) && isOther?.(at) === true) continue
       before = queue
       found.add(queue)
     }

@@ -50,6 +50,19 @@ describe('unsettled deliveries', () => {
     )
   })
 
+  it('tell the queues of a range of them, without those of which no delivery is meant', () => {
+    const u = new Unsettled()
+    const [a, b, c] = [{}, {}, {}] as [Queue, Queue, Queue]
+    for (const queue of [a, b, b, a, c]) u.add(queue, 0, undefined)
+    u.remove(1)
+    expect(u.queuesFrom(1, 4)).toEqual([b, a])
+    expect(u.queuesFrom(1, 5, (tag) => tag !== 3 && tag !== 5)).toEqual([b, c])
+    // Found by the second of its deliveries, too.
+    expect(u.queuesFrom(2, 3, (tag) => tag === 2)[0]).toBe(b)
+    expect(u.queuesFrom(1, 5, (tag) => tag === 4 || tag === 5)[0]).toBe(b)
+    expect(u.queuesFrom(1, 5, () => true)).toEqual([])
+  })
+
   it('take no more room than what is outstanding, however long one of them stays', () => {
     for (const others of ['without acknowledgement', 'acknowledged']) {
       const u = new Unsettled()

@@ -28,6 +28,11 @@ export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
  */
 export type Settlement = 'ack' | 'return' | 'fail' | 'reject'
 
+/** Whether the message comes back to its queue. */
+export function returns(how: Settlement): boolean {
+  return how === 'return' || how === 'fail'
+}
+
 export interface Delivery {
   readonly segment: Segment
   readonly index: number

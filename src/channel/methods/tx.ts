@@ -37,7 +37,8 @@ function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
 
 function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   for (const s of t.settles) {
-    if ((s.how === 'ack') === acks) yield* ch.settlingEach(t.tagsOf(s, ch.unsettled), s.first, s.last, s.how)
+    if ((s.how === 'ack') === acks)
+      yield* ch.settlingEach(t.tagsOf(s, ch.unsettled), s.how, t.queuesOf(s, ch.unsettled))
     yield
   }
 }
