@@ -89,6 +89,9 @@ export class SimulatedBroker {
       case 'consume':
         consume(client, step)
         break
+      case 'share':
+        client.send({ id: MethodId.BasicQos, prefetchSize: 0, prefetchCount: step.prefetch, global: true })
+        break
       case 'cancel':
         client.send({ id: MethodId.BasicCancel, consumerTag: String(found), nowait: false })
         break
@@ -120,6 +123,8 @@ function declare(client: ModelClient, queue: string, args: QueueArguments, isNew
     if (value !== undefined) table[name] = value
   }
   set('x-max-length', args.maxLength)
+  set('x-max-length-bytes', args.maxBytes)
+  set('x-delivery-limit', args.deliveryLimit)
   set('x-overflow', args.overflow)
   set('x-message-ttl', args.ttl)
   set('x-max-priority', args.maxPriority)
@@ -145,7 +150,7 @@ function messageOf(step: Extract<Step, { do: 'publish' }>): InboundMessage {
   const { exchange, key, priority, ttl, id } = step
   const m = new InboundMessage()
   const properties = { priority, ...(ttl < 0 ? {} : { expiration: String(ttl) }) }
-  encodeContent(exchange, key, properties, Buffer.from(String(id)), m)
+  encodeContent(exchange, key, properties, Buffer.from(String(id) + '.'.repeat(step.padding)), m)
   return m
 }
 

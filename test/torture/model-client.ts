@@ -169,6 +169,7 @@ export class ModelClient {
     const bytes = this.output.take()
     let begun: AnyMethod | undefined
     let deaths: Death[] = []
+    let returns = 0
     let left = 0
     for (let at = 0; at < bytes.length; ) {
       const type = bytes[at]
@@ -177,11 +178,13 @@ export class ModelClient {
       if (type === FRAME_METHOD) begun = this.hear(payload)
       else if (type === FRAME_HEADER) {
         const flags = payload.readUInt16BE(12)
-        deaths = historyOf(decodeProperties(flags, payload, 14, payload.length).headers)
+        const { headers } = decodeProperties(flags, payload, 14, payload.length)
+        deaths = historyOf(headers)
+        returns = headers?.integer('x-delivery-count') ?? 0
         left = Number(payload.readBigUInt64BE(4))
       } else {
         left -= payload.length
-        if (left === 0) this.heard.push(contentOf(begun, payload.toString(), deaths))
+        if (left === 0) this.heard.push(contentOf(begun, idOf(payload), deaths, returns))
       }
       at = end + 1
     }
@@ -216,14 +219,19 @@ function historyOf(headers: Parameters<typeof deathsOf>[0]): Death[] {
   })
 }
 
-function contentOf(m: AnyMethod | undefined, id: string, deaths: readonly Death[]): string {
+/** The padding behind it is left out. */
+function idOf(body: Buffer): string {
+  return body.toString().replace(/\.*$/, '')
+}
+
+function contentOf(m: AnyMethod | undefined, id: string, deaths: readonly Death[], returns: number): string {
   switch (m?.id) {
     case MethodId.BasicDeliver: {
-      const what = deliveryLine(m.consumerTag, m.deliveryTag, m.redelivered)
+      const what = deliveryLine(`deliver ${m.consumerTag}`, m.deliveryTag, m.redelivered, returns)
       return contentLine(what, { exchange: m.exchange, key: m.routingKey, id }, deaths)
     }
     case MethodId.BasicGetOk: {
-      const what = `got #${m.deliveryTag}${m.redelivered ? ' again' : ''} (${m.messageCount} more)`
+      const what = deliveryLine(`got before ${m.messageCount}`, m.deliveryTag, m.redelivered, returns)
       return contentLine(what, { exchange: m.exchange, key: m.routingKey, id }, deaths)
     }
     case MethodId.BasicReturn:

@@ -57,6 +57,11 @@ export class Oracle {
       case 'consume':
         this.consume(at, step)
         break
+      case 'share':
+        this.channelOf(at).sharedPrefetch = step.prefetch
+        this.channelOf(at).resumeAll()
+        say('qos')
+        break
       case 'cancel':
         this.cancel(at, this.consumerOf(step) as OracleConsumer)
         break
@@ -217,7 +222,8 @@ export class Oracle {
   private deliver(client: number, step: Publish, queues: readonly OracleQueue[]): boolean {
     const ch = this.channelOf(client)
     const { id, exchange, key, priority, ttl } = step
-    const m: Message = { id, exchange, key, priority, deaths: [] }
+    const size = String(id).length + step.padding
+    const m: Message = { id, exchange, key, priority, size, deaths: [] }
     if (queues.length === 0 && step.mandatory) {
       this.note('mandatory message returned')
       this.heard[client]?.push(contentLine('return', m, []))
@@ -235,7 +241,8 @@ export class Oracle {
     if (deadLetterExchange === undefined) return
     const { deaths, passed } = historyOf(m, q.name, reason)
     const key = deadLetterKey ?? m.key
-    const dead: Message = { id: m.id, exchange: deadLetterExchange, key, priority: m.priority, deaths }
+    const { id, priority, size } = m
+    const dead: Message = { id, exchange: deadLetterExchange, key, priority, size, deaths }
     const targets = this.targets(deadLetterExchange, key)
     if (targets.length === 0) this.note('dead letter goes nowhere')
     for (const target of targets) {
@@ -258,7 +265,7 @@ export class Oracle {
       return
     }
     const tag = ch.nextTag++
-    const what = `got #${tag}${entry.redelivered ? ' again' : ''} (${queue.ready.length} more)`
+    const what = deliveryLine(`got before ${queue.ready.length}`, tag, entry.redelivered, entry.returns)
     this.heard[client]?.push(contentLine(what, entry, entry.deaths))
     if (!noAck) ch.outstanding.push({ tag, entry, queue, consumer: undefined, pending: false })
   }
@@ -275,17 +282,9 @@ export class Oracle {
       this.close(client, 'closed 403')
       return
     }
-    const deliver = (entry: Entry): void => {
-      const number = ch.nextTag++
-      const line = contentLine(deliveryLine(tag, number, entry.redelivered), entry, entry.deaths)
-      this.heard[client]?.push(line)
-      if (noAck) return
-      consumer.unacked++
-      ch.outstanding.push({ tag: number, entry, queue, consumer, pending: false })
-    }
-    const { exclusive } = step
-    const options = { tag, queue, noAck, prefetch, priority, exclusive }
-    const consumer: OracleConsumer = { ...options, deliver, unacked: 0, resting: false }
+    const options = { tag, queue, noAck, prefetch, priority, exclusive: step.exclusive }
+    const say = (line: string): void => void this.heard[client]?.push(line)
+    const consumer = ch.consumer(options, say, this.note)
     this.serveAll()
     ch.consumers.set(tag, consumer)
     this.heard[client]?.push(`consuming ${tag}`)
@@ -342,7 +341,7 @@ export class Oracle {
       if (how === 'ack') o.queue.acked()
       else if (how === 'reject') o.queue.rejected(o.entry)
       else o.queue.requeue(o.entry)
-      o.consumer?.queue.released(o.consumer)
+      if (o.consumer !== undefined) ch.released(o.consumer)
     }
     for (const q of held) {
       q.held = false

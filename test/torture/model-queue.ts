@@ -13,6 +13,8 @@ export interface Message {
   readonly exchange: string
   readonly key: string
   readonly priority: number
+  /** Octets of the body. */
+  readonly size: number
   /** Newest first. */
   readonly deaths: readonly Death[]
 }
@@ -24,6 +26,8 @@ export interface Entry extends Message {
   /** When it expires; 0 = never. */
   readonly deadline: number
   redelivered: boolean
+  /** How often it came back, where that is counted. */
+  returns: number
 }
 
 export interface OracleConsumer {
@@ -37,6 +41,7 @@ export interface OracleConsumer {
   /** It was found without credit, and has left the round until it has some. */
   resting: boolean
   deliver(entry: Entry): void
+  hasCredit(): boolean
 }
 
 /** What a queue needs of the broker around it. */
@@ -77,22 +82,30 @@ export class OracleQueue {
 
   /** False if it refuses the message. @param ttl ms; -1 = none */
   publish(m: Message, ttl: number): boolean {
-    const { maxLength, overflow = 'drop-head', ttl: queueTtl = -1 } = this.args
-    if (maxLength !== undefined && overflow !== 'drop-head' && this.ready.length >= maxLength) {
+    const { overflow = 'drop-head', ttl: queueTtl = -1 } = this.args
+    if (overflow !== 'drop-head' && this.wouldExceed(m.size)) {
       // Its consumers may take some at once.
       this.serve()
-      if (this.ready.length >= maxLength) {
+      if (this.wouldExceed(m.size) && this.ready.length === 0 && this.next(false) !== undefined)
+        this.around.mark('oversize message for a waiting consumer')
+      else if (this.wouldExceed(m.size)) {
         this.around.mark('publish refused')
         if (overflow === 'reject-publish-dlx') this.around.deadLetter(this, m, 'maxlen')
         return false
-      }
-      this.around.mark('room made by delivering')
+      } else this.around.mark('room made by delivering')
     }
     const times = [ttl, queueTtl].filter((t) => t >= 0)
     const deadline = times.length === 0 ? 0 : this.around.now() + Math.min(...times)
     if (deadline !== 0) this.hasDeadlines = true
     const priority = Math.min(m.priority, this.args.maxPriority ?? 0)
-    this.insert({ ...m, priority: m.priority, number: this.published++, deadline, redelivered: false })
+    this.insert({
+      ...m,
+      priority: m.priority,
+      number: this.published++,
+      deadline,
+      redelivered: false,
+      returns: 0,
+    })
     if (priority > 0 && this.ready.some((e) => this.level(e) < priority))
       this.around.mark('priority overtakes')
     if (this.consumers.length > 0 || deadline !== 0 || this.isTooLong) this.around.wake(this)
@@ -111,8 +124,18 @@ export class OracleQueue {
   }
 
   private get isTooLong(): boolean {
-    const { maxLength, overflow = 'drop-head' } = this.args
-    return maxLength !== undefined && overflow === 'drop-head' && this.ready.length > maxLength
+    const { maxLength = Infinity, maxBytes = Infinity, overflow = 'drop-head' } = this.args
+    if (overflow === 'drop-head' && this.bytes > maxBytes) this.around.mark('too many octets')
+    return overflow === 'drop-head' && (this.ready.length > maxLength || this.bytes > maxBytes)
+  }
+
+  private get bytes(): number {
+    return this.ready.reduce((sum, e) => sum + e.size, 0)
+  }
+
+  private wouldExceed(size: number): boolean {
+    const { maxLength = Infinity, maxBytes = Infinity } = this.args
+    return this.ready.length + 1 > maxLength || this.bytes + size > maxBytes
   }
 
   /** Delivers, then lets expire, then drops what is too much. */
@@ -127,7 +150,7 @@ export class OracleQueue {
         this.die('expired')
         continue
       }
-      const c = this.next()
+      const c = this.next(true)
       if (c === undefined) break
       this.ready.shift()
       if (!c.noAck) this.unacked++
@@ -170,17 +193,20 @@ export class OracleQueue {
     around.deadLetter(this, this.ready.shift() as Entry, reason)
   }
 
-  private next(): OracleConsumer | undefined {
+  /** @param takes it goes to the end of the round */
+  private next(takes: boolean): OracleConsumer | undefined {
     if (this.args.singleActiveConsumer === true) {
       const c = this.active
-      if (c === undefined || hasCredit(c)) return c
+      if (c === undefined || c.hasCredit()) return c
       c.resting = true
       return undefined
     }
     for (const priority of [2, 1, 0])
       for (const c of this.round.filter((r) => r.priority === priority)) {
+        const has = c.hasCredit()
+        if (has && !takes) return c
         this.round.splice(this.round.indexOf(c), 1)
-        if (hasCredit(c)) {
+        if (has) {
           this.round.push(c)
           if (this.round.some((o) => o.priority < priority)) this.around.mark('consumer priority')
           return c
@@ -207,9 +233,8 @@ export class OracleQueue {
       this.around.mark('single active consumer takes over')
   }
 
-  /** One of its deliveries is settled. */
-  released(c: OracleConsumer): void {
-    c.unacked--
+  /** It may have credit again. */
+  resume(c: OracleConsumer): void {
     if (!c.resting) return
     if (this.consumers.includes(c)) {
       c.resting = false
@@ -243,6 +268,12 @@ export class OracleQueue {
       return
     }
     this.unacked--
+    const { deliveryLimit } = this.args
+    if (deliveryLimit !== undefined && ++entry.returns > deliveryLimit) {
+      this.around.mark('delivery limit reached')
+      this.around.deadLetter(this, entry, 'delivery_limit')
+      return
+    }
     entry.redelivered = true
     this.insert(entry)
     if (this.ready[0] !== entry) this.around.mark('requeued below the head')
@@ -255,10 +286,6 @@ export class OracleQueue {
     this.serve()
     return this.ready.splice(0).length
   }
-}
-
-function hasCredit(c: OracleConsumer): boolean {
-  return c.noAck || c.prefetch === 0 || c.unacked < c.prefetch
 }
 
 /** The deaths of a message that now dies once more, and the queues it has passed since a client last rejected it. */

@@ -15,6 +15,9 @@ export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
 
 export interface QueueArguments {
   readonly maxLength?: number
+  /** Octets of bodies. */
+  readonly maxBytes?: number
+  readonly deliveryLimit?: number
   readonly overflow?: Overflow
   /** ms */
   readonly ttl?: number
@@ -40,6 +43,8 @@ export type Action =
       readonly key: string
       readonly id: number
       readonly priority: number
+      /** Octets of the body beside its number. */
+      readonly padding: number
       /** ms; -1 = none */
       readonly ttl: number
       readonly mandatory: boolean
@@ -54,6 +59,8 @@ export type Action =
       readonly prefetch: number
       readonly priority: number
     }
+  /** basic.qos for the channel as a whole. */
+  | { readonly do: 'share'; readonly prefetch: number }
   | { readonly do: 'cancel'; readonly which: number }
   | { readonly do: 'settle'; readonly which: number; readonly multiple: boolean; readonly how: Settling }
   | { readonly do: 'recover' | 'commit' | 'rollback' | 'close' }
@@ -77,6 +84,8 @@ function queueArguments(random: Random): QueueArguments {
     ...(random(2) === 0
       ? { overflow: oneOf(random, ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const) }
       : {}),
+    ...(random(6) === 0 ? { maxBytes: 3 + random(10) } : {}),
+    ...(random(5) === 0 ? { deliveryLimit: random(3) } : {}),
     ...(random(3) === 0 ? { ttl: oneOf(random, [0, 5, 20, 60]) } : {}),
     ...(random(3) === 0 ? { maxPriority: 1 + random(3) } : {}),
     ...(deadLetters ? { deadLetterExchange: oneOf(random, ['', '', FANOUT, NOWHERE]) } : {}),
@@ -100,6 +109,7 @@ const makers: readonly (readonly [number, Maker])[] = [
       key: oneOf(r, QUEUES),
       id,
       priority: r(5),
+      padding: r(8),
       ttl: rarely(r, 4) ? r(30) : -1,
       mandatory: rarely(r, 4),
     }),
@@ -117,6 +127,7 @@ const makers: readonly (readonly [number, Maker])[] = [
       priority: r(3),
     }),
   ],
+  [1, (r) => ({ do: 'share', prefetch: r(4) })],
   [3, (r) => ({ do: 'cancel', which: r(8) })],
   [
     22,

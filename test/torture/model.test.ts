@@ -12,7 +12,7 @@ function steps(...actions: readonly Action[]): Step[] {
   return actions.map((a) => ({ ...a, client: 1, goesOn: false }))
 }
 
-const message = { do: 'publish', exchange: '', key: 'a', priority: 0, mandatory: false } as const
+const message = { do: 'publish', exchange: '', key: 'a', priority: 0, padding: 0, mandatory: false } as const
 const consumer = { do: 'consume', noAck: false, exclusive: false, priority: 0 } as const
 const get = { do: 'get', queue: 'a', noAck: true } as const
 
@@ -61,6 +61,20 @@ describe('the broker beside an oracle', () => {
       { ...message, exchange: 'amq.fanout', id: 1, ttl: -1 },
       { ...message, exchange: 'amq.fanout', id: 2, ttl: -1 },
       { do: 'settle', which: 3, multiple: true, how: 'requeue' },
+    )
+    expect(simulate(scenario)).toBeUndefined()
+  })
+
+  it('serves consumers in turn with messages that are larger than the queue may be', () => {
+    const args = { maxBytes: 1, overflow: 'reject-publish' } as const
+    const large = { ...message, padding: 5, ttl: -1 } as const
+    const scenario = steps(
+      { do: 'declare', queue: 'a', args },
+      { ...consumer, queue: 'a', tag: 't1', prefetch: 0 },
+      { ...consumer, queue: 'a', tag: 't2', prefetch: 0 },
+      { ...large, id: 1 },
+      { ...large, id: 2 },
+      { ...large, id: 3 },
     )
     expect(simulate(scenario)).toBeUndefined()
   })

@@ -43,6 +43,8 @@ export interface ConsumerRound extends Iterable<Consumer> {
   resume(c: Consumer): void
   /** The next consumer with credit; those without credit before it are resting. */
   next(): Consumer | undefined
+  /** The same, whose turn it stays. */
+  peek(): Consumer | undefined
 }
 
 /** The consumers of one priority, served round-robin. */
@@ -151,18 +153,25 @@ export class Consumers implements ConsumerRound {
   }
 
   next(): Consumer | undefined {
+    const place = this.findNext()
+    if (place === undefined) return undefined
+    place.level.turn = place.next
+    return place.consumer
+  }
+
+  peek(): Consumer | undefined {
+    return this.findNext()?.consumer
+  }
+
+  private findNext(): Place | undefined {
     const levels = this.levels
     for (let i = 0; i < levels.length; i++) {
       const level = levels[i] as Level
       while (level.turn !== undefined) {
         const place: Place = level.turn
-        const c = place.consumer
-        if (c.hasCredit()) {
-          level.turn = place.next
-          return c
-        }
+        if (place.consumer.hasCredit()) return place
         leave(place)
-        c.resting = true
+        place.consumer.resting = true
       }
       if (levels.length > EMPTY_LEVELS_KEPT) {
         level.listed = false

@@ -102,4 +102,8 @@ export class SingleActiveConsumer implements ConsumerRound {
     c.resting = true
     return undefined
   }
+
+  peek(): Consumer | undefined {
+    return this.next()
+  }
 }

@@ -149,7 +149,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.env.turn.pumpAlone(this)
     if (!limit.wouldExceed(this.order, m.bodySize)) return true
-    return this.order.ready === 0 && this.consumers.next() !== undefined
+    return this.order.ready === 0 && this.consumers.peek() !== undefined
   }
 
   private refuse(limit: LengthLimit, m: InboundMessage): number {
