@@ -5,7 +5,7 @@
 
 import { contentLine, deliveryLine, OracleChannel, type Outstanding, type Publish } from './model-channel.ts'
 import type { Mark } from './model-marks.ts'
-import { type Entry, historyOf, type Message, type OracleConsumer, OracleQueue } from './model-queue.ts'
+import { historyOf, type Message, type OracleConsumer, OracleQueue } from './model-queue.ts'
 import {
   CLIENTS,
   CONFIRMS,
