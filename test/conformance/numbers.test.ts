@@ -162,18 +162,21 @@ describe('arguments of consumers', () => {
     ])
   })
 
-  it('x-stream-offset: a table, or an array of tables, is 406', async () => {
-    const inner = fields({ n: { type: 'l', value: 2n ** 63n - 1n } })
-    for (const v of [
-      { type: 'F', value: inner },
-      { type: 'A', value: [{ type: 'F', value: inner }] },
-    ] satisfies FieldValue[]) {
-      const error = expect.stringContaining(
-        "406:PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q'",
-      )
-      expect([await consumed('stream', fields({ 'x-stream-offset': v }))].flat().join(':')).toEqual(error)
-    }
-  })
+  differs('RabbitMQ 3.10 leaves it unanswered')(
+    'x-stream-offset: a table, or an array of tables, is 406',
+    async () => {
+      const inner = fields({ n: { type: 'l', value: 2n ** 63n - 1n } })
+      for (const v of [
+        { type: 'F', value: inner },
+        { type: 'A', value: [{ type: 'F', value: inner }] },
+      ] satisfies FieldValue[]) {
+        const error = expect.stringContaining(
+          "406:PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue 'q'",
+        )
+        expect([await consumed('stream', fields({ 'x-stream-offset': v }))].flat().join(':')).toEqual(error)
+      }
+    },
+  )
 
   it.each([
     ['classic', 'x-stream-offset', 'rabbit_classic_queue'],
