@@ -13,8 +13,8 @@ const LOOK_MS = 300
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 const STATUS = 100
-/** ms for which a record is asked for although later ones come: servers that have just started may need a while. */
-const MISSING_MS_MAX = 30_000
+/** ms for which a record is asked for although later ones come: a server that has lost its disk copies the log meanwhile. */
+const MISSING_MS_MAX = 300_000
 
 /** Creates a consumer that delivers to that subject, starting at that record. @throws EngineError */
 export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
