@@ -4,14 +4,15 @@
  * section 12). After a restart it is ready again. During an alarm those wait too that would go to several queues.
  */
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
-import type { Clock, Timer } from '../../util/clock.ts'
-import { charged, type Owner } from '../../util/owner.ts'
+import type { Timer } from '../../util/clock.ts'
+import { charged } from '../../util/owner.ts'
 import { inShortSteps } from '../jobs.ts'
 import { type Content, type InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
-import type { Pumped, Turn } from '../turn.ts'
+import type { Pumped } from '../turn.ts'
 import type { Aside } from './aside.ts'
 import type { Passed } from './dead-letter.ts'
+import type { TimedEnvironment } from './environment.ts'
 import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
 
 /** Maximum number of failed attempts per round. */
@@ -22,7 +23,7 @@ export interface DeadLettering {
   deadLetter(queue: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed
 }
 
-type OutboxEnvironment = Clock & Owner & DeadLettering & { readonly turn: Turn }
+type OutboxEnvironment = TimedEnvironment & DeadLettering
 
 interface RetainedMessage {
   readonly reason: DeathReason

@@ -4,10 +4,9 @@
  */
 
 import { TIMED_PER_PIECE } from '../../limits.ts'
-import type { Clock, Timer } from '../../util/clock.ts'
+import type { Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
-import type { Owner } from '../../util/owner.ts'
-import type { Turn } from '../turn.ts'
+import type { TimedEnvironment } from './environment.ts'
 import type { RetrySettings } from './queue.ts'
 
 /**
@@ -21,14 +20,14 @@ export function retryDelay(count: number, { min, max }: RetrySettings): number {
 
 export class DelayedRetry {
   private readonly waiting = new Heap()
-  private readonly clock: Clock & Owner & { readonly turn: Turn }
+  private readonly env: TimedEnvironment
   private readonly requeue: (sequence: number) => void
   private timer: Timer | undefined
   private timerAt = 0
 
   /** @param requeue called to make the message ready again */
-  constructor(clock: Clock & Owner & { readonly turn: Turn }, requeue: (sequence: number) => void) {
-    this.clock = clock
+  constructor(env: TimedEnvironment, requeue: (sequence: number) => void) {
+    this.env = env
     this.requeue = requeue
   }
 
@@ -51,7 +50,7 @@ export class DelayedRetry {
       this.timer.cancel()
     }
     this.timerAt = at
-    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => {
+    this.timer = this.env.after(Math.max(0, at - this.env.now()), () => {
       this.timer = undefined
       this.due()
     })
@@ -59,9 +58,9 @@ export class DelayedRetry {
 
   /** A million may be due at once. */
   private due(): void {
-    const { clock, waiting } = this
-    clock.turn.jobs.soon(clock, () => {
-      const now = clock.now()
+    const { env, waiting } = this
+    env.turn.jobs.soon(env, () => {
+      const now = env.now()
       for (let left = TIMED_PER_PIECE; waiting.size > 0 && waiting.firstKey <= now; left--) {
         if (left === 0) {
           this.due()

@@ -22,8 +22,11 @@ export interface BaseEnvironment extends Owner {
   readonly turn: Turn
 }
 
+/** The same for what waits for a time of its own. */
+export interface TimedEnvironment extends BaseEnvironment, Clock {}
+
 /** What a queue needs that loses what is settled. */
-export interface QueueEnvironment extends BaseEnvironment, AsideEnvironment, Clock, DeadLettering {
+export interface QueueEnvironment extends TimedEnvironment, AsideEnvironment, DeadLettering {
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: Queue): void
 }

@@ -1,13 +1,9 @@
 /** x-expires: the queue is deleted after that time without use (behaviour.md section 11). */
-import type { Clock, Timer } from '../../util/clock.ts'
-import type { Owner } from '../../util/owner.ts'
-import type { Turn } from '../turn.ts'
-
-/** What it needs of its queue's environment. */
-type Surroundings = Clock & Owner & { readonly turn: Turn }
+import type { Timer } from '../../util/clock.ts'
+import type { TimedEnvironment } from './environment.ts'
 
 export class QueueExpiry {
-  private readonly env: Surroundings
+  private readonly env: TimedEnvironment
   private readonly period: number
   private readonly expire: () => void
   private timer: Timer | undefined
@@ -16,7 +12,7 @@ export class QueueExpiry {
   private stopped = false
 
   /** @param period in ms; @param consumers how many the queue has now */
-  constructor(period: number, env: Surroundings, consumers: number, expire: () => void) {
+  constructor(period: number, env: TimedEnvironment, consumers: number, expire: () => void) {
     this.env = env
     this.consumers = consumers
     this.period = period

@@ -1,12 +1,10 @@
 /** Handles requeued messages: counts them, and makes them ready, lets them wait, or removes them. */
-import type { Clock } from '../../util/clock.ts'
-import type { Owner } from '../../util/owner.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
-import type { Turn } from '../turn.ts'
 import type { Aside } from './aside.ts'
 import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
+import type { TimedEnvironment } from './environment.ts'
 import type { Queue } from './queue.ts'
 
 export class Requeues {
@@ -14,7 +12,7 @@ export class Requeues {
   private readonly order: UnackedMessages
   private readonly outbox: DeadLetterOutbox
   private readonly aside: Aside
-  private readonly clock: Clock & Owner & { readonly turn: Turn }
+  private readonly env: TimedEnvironment
   private delayed: DelayedRetry | undefined
 
   /** @param queue is told when a message is ready again */
@@ -23,13 +21,13 @@ export class Requeues {
     order: UnackedMessages,
     outbox: DeadLetterOutbox,
     aside: Aside,
-    clock: Clock & Owner & { readonly turn: Turn },
+    env: TimedEnvironment,
   ) {
     this.queue = queue
     this.aside = aside
     this.order = order
     this.outbox = outbox
-    this.clock = clock
+    this.env = env
   }
 
   /** Waiting messages; the order counts them as unacked. */
@@ -53,7 +51,7 @@ export class Requeues {
     const count = segment.deliveryCounts.add(index)
     if (deliveryLimit >= 0 && count > deliveryLimit) this.outbox.die(sequence, 'delivery_limit')
     else if (retry !== undefined && (how === 'fail' ? retry.failed : retry.returned)) {
-      const until = this.clock.now() + retryDelay(count, retry)
+      const until = this.env.now() + retryDelay(count, retry)
       segment.deliveryCounts.waits.set(index, until)
       this.order.changed(sequence)
       this.wait(sequence, until)
@@ -61,7 +59,7 @@ export class Requeues {
   }
 
   private wait(sequence: number, until: number): void {
-    this.delayed ??= new DelayedRetry(this.clock, (n) => {
+    this.delayed ??= new DelayedRetry(this.env, (n) => {
       try {
         this.waited(n)
       } catch (error) {
