@@ -183,9 +183,9 @@ export class Consumers implements ConsumerRound {
 }
 
 /** Removes each and tells it. */
-export function cancelling(round: ConsumerRound): Steps {
-  return inSteps(round, CANCELLED_PER_STEP, (c) => {
-    round.remove(c)
+export function cancelling(consumers: Iterable<Consumer>, remove: (c: Consumer) => void): Steps {
+  return inSteps(consumers, CANCELLED_PER_STEP, (c) => {
+    remove(c)
     c.cancelled()
   })
 }

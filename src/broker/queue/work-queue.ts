@@ -359,7 +359,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   tellingConsumers(): Steps {
-    return cancelling(this.consumers)
+    const { consumers } = this
+    return cancelling(consumers, (c) => consumers.remove(c))
   }
 
   /** No more timers; the messages stay where they are. */

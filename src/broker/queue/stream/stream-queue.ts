@@ -4,18 +4,17 @@
  * when the stream is too long or too old, a segment at a time, without being read (behaviour.md section 14).
  */
 
-import { CANCELLED_PER_STEP } from '../../../limits.ts'
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { fieldEntry } from '../../../protocol/field-table.ts'
 import { withHeader } from '../../add-header.ts'
-import { inSteps, type Steps } from '../../jobs.ts'
+import type { Steps } from '../../jobs.ts'
 import type { InboundMessage } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
 import type { Holding } from '../../messages/segments.ts'
 import type { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
 import { Aside, type AsideEnvironment } from '../aside.ts'
-import type { Consumer } from '../consumers.ts'
+import { type Consumer, cancelling } from '../consumers.ts'
 import type { BaseEnvironment } from '../environment.ts'
 import {
   type Delivery,
@@ -254,9 +253,6 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   }
 
   tellingConsumers(): Steps {
-    return inSteps(this.readers.keys(), CANCELLED_PER_STEP, (c) => {
-      this.readers.delete(c)
-      c.cancelled()
-    })
+    return cancelling(this.readers.keys(), (c) => this.readers.delete(c))
   }
 }
