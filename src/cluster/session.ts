@@ -207,15 +207,8 @@ export class Session {
 function unreadable(sequence: number, error: unknown): StorageError {
   if (!(error instanceof RecordError || error instanceof BatchError))
     return new StorageError('DAMAGED', `record ${sequence} of the cluster's log cannot be dealt with`, error)
+  const text = `record ${sequence} of the cluster's log cannot be read: ${error.message}`
   return error.isNewer
-    ? new StorageError(
-        'VERSION',
-        `record ${sequence} of the cluster's log cannot be read: ${error.message}. Upgrade this node`,
-        error,
-      )
-    : new StorageError(
-        'DAMAGED',
-        `record ${sequence} of the cluster's log cannot be read: ${error.message}`,
-        error,
-      )
+    ? new StorageError('VERSION', `${text}. Upgrade this node`, error)
+    : new StorageError('DAMAGED', text, error)
 }
