@@ -7,15 +7,29 @@ import type { BaseEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { QueueInfo, QueueSettings } from './queue.ts'
 
-export abstract class QueueBase<Environment extends BaseEnvironment> {
+/** The declaration of a queue, and the policies that apply to it. */
+export abstract class DeclaredQueue implements QueueInfo {
   readonly name: string
   readonly durable: boolean
   readonly exclusive: boolean
   readonly autoDelete: boolean
   readonly kind: QueueKind
   readonly arguments: FieldTable
-  settings: QueueSettings
   policies: AppliedPolicies
+
+  constructor(info: QueueInfo, policies: AppliedPolicies) {
+    this.name = info.name
+    this.durable = info.durable
+    this.exclusive = info.exclusive
+    this.autoDelete = info.autoDelete
+    this.kind = info.kind
+    this.arguments = info.arguments
+    this.policies = policies
+  }
+}
+
+export abstract class QueueBase<Environment extends BaseEnvironment> extends DeclaredQueue {
+  settings: QueueSettings
   readonly log: number | undefined
   readonly counters = new QueueCounters()
   deleted = false
@@ -31,13 +45,7 @@ export abstract class QueueBase<Environment extends BaseEnvironment> {
     log: number | undefined,
     env: Environment,
   ) {
-    this.name = info.name
-    this.durable = info.durable
-    this.exclusive = info.exclusive
-    this.autoDelete = info.autoDelete
-    this.kind = info.kind
-    this.arguments = info.arguments
-    this.policies = policies
+    super(info, policies)
     this.settings = settings
     this.log = log
     this.env = env

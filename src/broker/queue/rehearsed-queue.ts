@@ -2,35 +2,16 @@
  * A queue of a dry run, which shows whether definitions can be applied: it can be declared, bound and configured, and that
  * is all. It is small, since the definitions may have very many, beside those that the broker has.
  */
-import type { FieldTable } from '../../protocol/field-table.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import type { QueueKind } from './kinds/kinds.ts'
 import type { Queue, QueueInfo } from './queue.ts'
+import { DeclaredQueue } from './queue-base.ts'
 
 type Rehearsed = Pick<
   Queue,
   keyof QueueInfo | 'owner' | 'log' | 'policies' | 'deleted' | 'configure' | 'stop'
 >
 
-class RehearsedQueue implements Rehearsed {
-  readonly name: string
-  readonly durable: boolean
-  readonly exclusive: boolean
-  readonly autoDelete: boolean
-  readonly kind: QueueKind
-  readonly arguments: FieldTable
-  policies: AppliedPolicies
-
-  constructor(info: QueueInfo, policies: AppliedPolicies) {
-    this.name = info.name
-    this.durable = info.durable
-    this.exclusive = info.exclusive
-    this.autoDelete = info.autoDelete
-    this.kind = info.kind
-    this.arguments = info.arguments
-    this.policies = policies
-  }
-
+class RehearsedQueue extends DeclaredQueue implements Rehearsed {
   get owner(): undefined {
     return undefined
   }
