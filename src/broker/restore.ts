@@ -49,7 +49,14 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     free(vhost.queues, text(q.name))
     if (!Number.isSafeInteger(q.log)) throw new Error('it has no number of a log')
     const { name, autoDelete, arguments: args } = q
-    const info = { name, durable: true, exclusive: false, autoDelete, kind: kindOf(q.kind), arguments: args }
+    const info = {
+      name,
+      durable: true,
+      exclusive: false,
+      autoDelete,
+      kind: kindOf(q.kind),
+      arguments: sharedTable(args),
+    }
     vhost.restoreQueue(into.restoreQueue(vhost, info, q.log))
   })
   const unused: (() => void)[] = []
