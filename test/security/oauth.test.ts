@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { JWKS_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
@@ -48,6 +48,26 @@ afterAll(async () => {
   await leveret.close()
   rmSync(dir, { recursive: true, force: true })
 })
+
+/** Tokens that are checked by the keys that a server of the test answers with. */
+async function withKeysFrom(
+  answer: RequestListener,
+  options: { readonly scopePrefix?: string; readonly verifyAudience?: boolean } = {},
+): Promise<OAuth> {
+  const idp = createServer(answer)
+  onTestFinished(() => new Promise<void>((resolve) => void idp.close(() => resolve())))
+  await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
+  const { port } = idp.address() as { port: number }
+  return new OAuth({
+    resourceServerId: 'broker',
+    jwks: `http://127.0.0.1:${port}/keys`,
+    issuer: undefined,
+    usernameClaim: undefined,
+    scopesClaim: undefined,
+    scopePrefix: options.scopePrefix,
+    verifyAudience: options.verifyAudience ?? true,
+  })
+}
 
 interface TokenOptions {
   readonly name?: string
@@ -212,18 +232,8 @@ describe('a token as the password', () => {
 
   it('is checked by keys from a URL as well', async () => {
     const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'ES256' }
-    const idp = createServer((_, response) => response.end(JSON.stringify({ keys: [jwk] })))
-    await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
-    const { port } = idp.address() as { port: number }
-    const oauth = new OAuth({
-      resourceServerId: 'broker',
-      jwks: `http://127.0.0.1:${port}/keys`,
-      issuer: undefined,
-      usernameClaim: undefined,
-      scopesClaim: undefined,
-      scopePrefix: '',
-      verifyAudience: false,
-    })
+    const answer: RequestListener = (_, response) => void response.end(JSON.stringify({ keys: [jwk] }))
+    const oauth = await withKeysFrom(answer, { scopePrefix: '', verifyAudience: false })
     const bare = await new SignJWT({ client_id: 'svc', scope: 'read:*/q' })
       .setProtectedHeader({ alg: 'ES256', kid: 'one' })
       .sign(keys.privateKey)
@@ -234,13 +244,12 @@ describe('a token as the password', () => {
       true,
     ])
     expect(await oauth.verify(`${bare}x`)).toBeUndefined()
-    await new Promise((resolve) => idp.close(resolve))
   })
 
   it('is refused where the URL answers without an end, of which only so much is read', async () => {
     const piece = Buffer.alloc(64 * 1024, ' ')
     let sent = 0
-    const idp = createServer((_, response) => {
+    const oauth = await withKeysFrom((_, response) => {
       const more = (): void => {
         do sent += piece.length
         while (response.write(piece))
@@ -248,20 +257,9 @@ describe('a token as the password', () => {
       response.on('drain', more)
       more()
     })
-    await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
-    const { port } = idp.address() as { port: number }
-    const oauth = new OAuth({
-      resourceServerId: 'broker',
-      jwks: `http://127.0.0.1:${port}/keys`,
-      issuer: undefined,
-      usernameClaim: undefined,
-      scopesClaim: undefined,
-      scopePrefix: undefined,
-      verifyAudience: true,
-    })
     expect(await oauth.verify(await token([]))).toBeUndefined()
+    expect(sent).toBeGreaterThanOrEqual(JWKS_BYTES_MAX)
     // What is on its way between the two comes on top.
     expect(sent).toBeLessThan(32 * JWKS_BYTES_MAX)
-    await new Promise((resolve) => idp.close(resolve))
   })
 })
