@@ -1,25 +1,21 @@
 /** `leveret migrate` from a RabbitMQ, and back to it, that is killed in the middle. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { leftovers, OwnProcess, Side, send, texts } from '../migrate/support.ts'
-import { type Oracle, startOracle } from '../support/oracle.ts'
+import { leftovers, OwnProcess, type Side, send, texts } from '../migrate/support.ts'
 import { until } from '../support/until.ts'
+import { Rabbit } from './rabbit.ts'
 
 /** Beside those of the other files. */
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697) + 6
 const COUNT = 30_000
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
 
-let broker: Oracle
-let rabbit: Side
-let address: string[]
+let rabbit: Rabbit
 let own: OwnProcess
 
 beforeAll(async () => {
-  broker = await startOracle(PORT)
-  rabbit = new Side(broker.url, broker.http)
-  address = [rabbit.url, '--management', rabbit.http]
+  rabbit = await Rabbit.start(PORT)
 })
-afterAll(() => broker.stop())
+afterAll(() => rabbit?.broker.stop())
 
 beforeEach(async () => {
   own = new OwnProcess()
@@ -44,20 +40,20 @@ it.each([
   await ch.assertQueue('many', { durable: true })
   await send(ch, 'many', COUNT)
   const options = way === 'out' ? ['--out'] : []
-  const m = own.migration(...options, ...address)
+  const m = own.migration(...options, ...rabbit.address)
   // The other one tells what has gone or come, whichever dies.
   const left = async (): Promise<number> => {
     const ready = await readyIfThere(own.side)
     return way === 'in' ? COUNT - (ready ?? 0) : (ready ?? COUNT)
   }
   await until(async () => (await left()) < COUNT - 1000, 'the move to begin')
-  await broker.kill()
+  await rabbit.broker.kill()
   const killed = what.startsWith('is killed')
   if (killed) m.child.kill('SIGKILL')
-  await broker.restart()
+  await rabbit.broker.restart()
   if (killed) {
     await m.ended
-    const again = await own.migrate(...options, ...address, '-q')
+    const again = await own.migrate(...options, ...rabbit.address, '-q')
     expect([again.code, again.stderr]).toEqual([0, ''])
   } else expect([await m.ended, m.text()]).toEqual([0, expect.stringContaining('are at their new place')])
   // What was on its way may be there twice, but nothing is lost or out of its order.

@@ -2,24 +2,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { checkMoved, fill } from '../migrate/scenario.ts'
 import { leftovers, OwnProcess, Side, send, texts } from '../migrate/support.ts'
-import { type Oracle, startOracle } from '../support/oracle.ts'
 import { until } from '../support/until.ts'
+import { Rabbit } from './rabbit.ts'
 
 /** Beside the one of the other tests: all that there is in it is moved. */
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697) + 1
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
-let broker: Oracle
-let rabbit: Side
-let address: string[]
+let rabbit: Rabbit
 let own: OwnProcess
 
 beforeAll(async () => {
-  broker = await startOracle(PORT)
-  rabbit = new Side(broker.url, broker.http)
-  address = [rabbit.url, '--management', rabbit.http]
+  rabbit = await Rabbit.start(PORT)
 })
-afterAll(() => broker.stop())
+afterAll(() => rabbit?.broker.stop())
 
 beforeEach(async () => {
   await clean()
@@ -63,11 +59,11 @@ describe('leveret migrate with RabbitMQ', () => {
   it('moves everything in, and copies no stream twice', async () => {
     await fill(rabbit)
     await streamIsKnown('log', 200)
-    const { code, stdout, stderr } = await own.migrate(...address)
+    const { code, stdout, stderr } = await own.migrate(...rabbit.address)
     expect([code, stderr]).toEqual([0, expect.stringContaining('What will differ')])
     expect(stdout).toContain('1,255 messages of 8 queues and 1 streams are at their new place')
     expect(await rabbit.exists('queues/%2F/brief')).toBe(true)
-    const again = await own.migrate(...address, '-q')
+    const again = await own.migrate(...rabbit.address, '-q')
     expect([again.code, again.stderr]).toEqual([0, ''])
     expect(await leftovers(own.side)).toEqual([])
     await checkMoved(rabbit, own.side)
@@ -76,7 +72,7 @@ describe('leveret migrate with RabbitMQ', () => {
 
   it('moves everything out', async () => {
     await fill(own.side)
-    const { code, stdout, stderr } = await own.migrate('--out', ...address)
+    const { code, stdout, stderr } = await own.migrate('--out', ...rabbit.address)
     expect([code, stderr]).toEqual([0, expect.stringContaining("user 'guest' stays as it is")])
     expect(stdout).toContain('1,255 messages of 8 queues and 1 streams are at their new place')
     expect(await leftovers(own.side)).toEqual([])
@@ -89,7 +85,7 @@ describe('leveret migrate with RabbitMQ', () => {
     const ch = await from.channel()
     await ch.assertQueue('many', { durable: true })
     await send(ch, 'many', 30_000)
-    const m = own.migration(...(way === 'out' ? ['--out'] : []), ...address)
+    const m = own.migration(...(way === 'out' ? ['--out'] : []), ...rabbit.address)
     await until(async () => (await from.ready('many').catch(() => 30_000)) < 29_000, 'the move to begin')
     await own.kill()
     const again = await own.start()
