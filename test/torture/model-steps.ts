@@ -5,7 +5,7 @@ export const QUEUES = ['a', 'b', 'c', 'd'] as const
 /** Bound to it are the queues that ask for it. */
 export const FANOUT = 'amq.fanout'
 /** Nothing of that name exists. */
-export const NOWHERE = 'nowhere'
+const NOWHERE = 'nowhere'
 /** Each client has a connection with one channel; the first confirms publishes, the last has transactions. */
 export const CLIENTS = 3
 export const CONFIRMS = 0

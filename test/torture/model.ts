@@ -141,7 +141,7 @@ export function shrink<T>(steps: readonly T[], fails: (steps: readonly T[]) => b
 }
 
 /** Returns what is wrong with the seed, with the steps that show it. */
-export function modelSeed(seed: number, count: number, marks: Marks = noMarks()): string | undefined {
+function modelSeed(seed: number, count: number, marks: Marks = noMarks()): string | undefined {
   const steps = makeSteps(randomOf(seed), count)
   if (simulate(steps, marks) === undefined) return undefined
   const least = shrink(steps, (some) => simulate(some) !== undefined)

@@ -1,12 +1,7 @@
 /** What programs that administer a broker ask of the HTTP API, and which fields of the answers they read. */
+import { all, inVhost, queue, rows } from './fields.ts'
 import { rabbitmqadmin2 } from './rabbitmqadmin.ts'
-import type { Need, Needs, Tool } from './table.ts'
-
-const all = (need: Need, names: string): Needs => Object.fromEntries(names.split(' ').map((n) => [n, need]))
-const rows = (needs: Needs): Needs =>
-  Object.fromEntries(Object.entries(needs).map(([k, n]) => [`[].${k}`, n]))
-const queue = { name: '{queue}', vhost: '{vhost}' }
-const inVhost = { vhost: '{vhost}' }
+import type { Tool } from './table.ts'
 
 /** .NET; a field of another type is an exception, an absent one is not. */
 const easyNetQ: Tool = {

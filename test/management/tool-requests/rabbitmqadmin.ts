@@ -2,13 +2,8 @@
  * What rabbitmqadmin v2 reads, by way of its client library in Rust: a required field that is absent, and a null where
  * there is a default, is an error there, and so is a number outside of its type.
  */
-import type { Need, Needs, Tool } from './table.ts'
-
-const all = (need: Need, names: string): Needs => Object.fromEntries(names.split(' ').map((n) => [n, need]))
-const rows = (needs: Needs): Needs =>
-  Object.fromEntries(Object.entries(needs).map(([k, n]) => [`[].${k}`, n]))
-const inside = (name: string, needs: Needs): Needs =>
-  Object.fromEntries(Object.entries(needs).map(([k, n]) => [`${name}.${k}`, n]))
+import { all, inside, inVhost, queue, rows } from './fields.ts'
+import type { Needs, Tool } from './table.ts'
 
 const queueInfo: Needs = {
   ...all('string', 'name vhost type'),
@@ -39,7 +34,7 @@ const connection: Needs = {
   ...all('number?', 'port peer_port channel_max'),
   channels: 'number~',
   client_properties: 'object',
-  ...inside('client_properties', all('string~', 'connection_name platform product version')),
+  ...inside('client_properties.', all('string~', 'connection_name platform product version')),
   'client_properties.capabilities': 'object?',
 }
 
@@ -49,7 +44,7 @@ const channel: Needs = {
   ...all('number', 'number consumer_count prefetch_count messages_unacknowledged messages_unconfirmed'),
   ...all('string', 'name vhost state'),
   confirm: 'boolean',
-  ...inside('connection_details', connectionDetails),
+  ...inside('connection_details.', connectionDetails),
 }
 
 const consumer: Needs = {
@@ -57,8 +52,8 @@ const consumer: Needs = {
   ...all('boolean', 'active ack_required exclusive'),
   prefetch_count: 'number',
   arguments: 'object',
-  ...inside('channel_details', all('string', 'name connection_name node peer_host user')),
-  ...inside('channel_details', all('number', 'number peer_port')),
+  ...inside('channel_details.', all('string', 'name connection_name node peer_host user')),
+  ...inside('channel_details.', all('number', 'number peer_port')),
 }
 
 const policy: Needs = {
@@ -87,8 +82,6 @@ const vhost: Needs = {
 }
 const permissions: Needs = all('string', 'user vhost configure read write')
 
-const queueRow = { name: '{queue}', vhost: '{vhost}' }
-const inVhost = { vhost: '{vhost}' }
 const newer = 'the fields of 4.x'
 
 export const rabbitmqadmin2: Tool = {
@@ -102,18 +95,18 @@ export const rabbitmqadmin2: Tool = {
         ...all('object?', 'cluster_tags node_tags'),
         statistics_db_event_queue: 'number~',
         ...inside(
-          'churn_rates',
+          'churn_rates.',
           all('number~', 'connection_created connection_closed queue_declared queue_created'),
         ),
-        ...inside('churn_rates', all('number~', 'queue_deleted channel_created channel_closed')),
-        ...inside('queue_totals', all('number~', 'messages messages_ready messages_unacknowledged')),
-        ...inside('queue_totals', all('object~', 'messages_details messages_ready_details')),
-        ...inside('object_totals', all('number~', 'connections channels queues exchanges consumers')),
+        ...inside('churn_rates.', all('number~', 'queue_deleted channel_created channel_closed')),
+        ...inside('queue_totals.', all('number~', 'messages messages_ready messages_unacknowledged')),
+        ...inside('queue_totals.', all('object~', 'messages_details messages_ready_details')),
+        ...inside('object_totals.', all('number~', 'connections channels queues exchanges consumers')),
         ...inside(
-          'message_stats',
+          'message_stats.',
           all('object?', 'deliver_get_details publish_details deliver_no_ack_details'),
         ),
-        ...inside('message_stats', all('object?', 'confirm_details ack_details drop_unroutable_details')),
+        ...inside('message_stats.', all('object?', 'confirm_details ack_details drop_unroutable_details')),
       },
     },
     { ask: 'GET nodes', beyond: newer, reads: rows(node) },
@@ -123,20 +116,23 @@ export const rabbitmqadmin2: Tool = {
       beyond: newer,
       reads: {
         ...inside(
-          'memory',
+          'memory.',
           all('number', 'connection_readers connection_writers connection_channels queue_procs'),
         ),
-        ...inside('memory', all('number', 'connection_other quorum_queue_procs stream_queue_procs plugins')),
+        ...inside('memory.', all('number', 'connection_other quorum_queue_procs stream_queue_procs plugins')),
         ...inside(
-          'memory',
+          'memory.',
           all('number', 'stream_queue_replica_reader_procs stream_queue_coordinator_procs'),
         ),
-        ...inside('memory', all('number', 'metadata_store other_proc metrics mgmt_db mnesia quorum_ets')),
+        ...inside('memory.', all('number', 'metadata_store other_proc metrics mgmt_db mnesia quorum_ets')),
         ...inside(
-          'memory',
+          'memory.',
           all('number', 'metadata_store_ets other_ets binary msg_index code atom other_system'),
         ),
-        ...inside('memory', all('number', 'allocated_unused reserved_unallocated total.rss total.allocated')),
+        ...inside(
+          'memory.',
+          all('number', 'allocated_unused reserved_unallocated total.rss total.allocated'),
+        ),
         'memory.total.erlang': 'number',
         'memory.strategy': 'string',
       },
@@ -151,13 +147,13 @@ export const rabbitmqadmin2: Tool = {
     { ask: 'GET auth', beyond: newer, reads: { oauth_enabled: 'boolean' } },
     { ask: 'GET cluster-name', reads: { name: 'string' } },
     { ask: 'GET whoami', reads: { name: 'string', tags: 'list' } },
-    { ask: 'GET queues', row: queueRow, reads: rows(queueInfo) },
-    { ask: 'GET queues/{v}?page=1&page_size=500', reads: inside('items', rows(queueInfo)) },
+    { ask: 'GET queues', row: queue, reads: rows(queueInfo) },
+    { ask: 'GET queues/{v}?page=1&page_size=500', reads: inside('items.', rows(queueInfo)) },
     {
       ask: 'GET queues/detailed',
       beyond: newer,
-      row: queueRow,
-      reads: { ...rows(queueInfo), ...rows(inside('garbage_collection', garbage)) },
+      row: queue,
+      reads: { ...rows(queueInfo), ...rows(inside('garbage_collection.', garbage)) },
     },
     { ask: 'GET queues/{v}/quorum', reads: queueInfo },
     { ask: 'GET queues/{v}/log', reads: queueInfo },
@@ -216,21 +212,21 @@ export const rabbitmqadmin2: Tool = {
       ask: 'GET definitions',
       reads: {
         rabbitmq_version: 'string?',
-        ...inside('users', rows(user)),
-        ...inside('vhosts', rows(vhost)),
-        ...inside('permissions', rows(permissions)),
-        ...inside('policies', rows(policy)),
+        ...inside('users.', rows(user)),
+        ...inside('vhosts.', rows(vhost)),
+        ...inside('permissions.', rows(permissions)),
+        ...inside('policies.', rows(policy)),
         ...inside(
-          'queues',
+          'queues.',
           rows({
             ...all('string', 'name vhost'),
             ...all('boolean', 'durable auto_delete'),
             arguments: 'object',
           }),
         ),
-        ...inside('exchanges', rows(exchange)),
-        ...inside('bindings', rows(binding)),
-        ...inside('parameters', rows({ ...all('string', 'name vhost component'), value: 'object' })),
+        ...inside('exchanges.', rows(exchange)),
+        ...inside('bindings.', rows(binding)),
+        ...inside('parameters.', rows({ ...all('string', 'name vhost component'), value: 'object' })),
       },
     },
     {
