@@ -92,9 +92,7 @@ export function list(
     columns,
     run: async (c) => {
       const answer = c.client.get<Row[]>(path(c))
-      const found = ofVhost(c, path)
-        ? await orElse(answer, `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
-        : await answer
+      const found = ofVhost(c, path) ? await ofExistingVhost(c.vhost, answer) : await answer
       return { rows: found.map((o) => row(o, c)), columns: c.args.length > 0 ? c.args : defaultColumns }
     },
   }
@@ -140,6 +138,11 @@ export async function orElse<T>(answer: Promise<T>, text: string, exitCode: numb
   } catch (error) {
     throw error instanceof CtlError && error.exitCode === EXIT_DATA ? new CtlError(text, exitCode) : error
   }
+}
+
+/** @throws CtlError if the response is 404: there is no such vhost */
+export function ofExistingVhost<T>(vhost: string, answer: Promise<T>): Promise<T> {
+  return orElse(answer, `Virtual host '${vhost}' does not exist`, EXIT_DATA)
 }
 
 /** Ignores a 404: deleting an object that does not exist is a success. */

@@ -7,10 +7,10 @@ import {
   arg,
   type Command,
   type Context,
-  EXIT_DATA,
   EXIT_UNAVAILABLE,
   enc,
   list,
+  ofExistingVhost,
   orElse,
   type Result,
 } from './command.ts'
@@ -22,11 +22,7 @@ const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'pr
 async function queues(c: Context): Promise<Result> {
   const shown = c.args.length > 0 ? c.args : ['name', 'messages']
   if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: shown }
-  const found = await orElse(
-    c.client.get<Row[]>(`queues/${enc(c.vhost)}`),
-    `Virtual host '${c.vhost}' does not exist`,
-    EXIT_DATA,
-  )
+  const found = await ofExistingVhost(c.vhost, c.client.get<Row[]>(`queues/${enc(c.vhost)}`))
   const rows = found.map((q) => ({
     ...q,
     pid: q['node'],
@@ -54,11 +50,10 @@ function limits(what: 'vhost' | 'user'): Command {
     run: async (c) => {
       const one = whom(c)
       const path = `${what}-limits${one === undefined ? '' : `/${enc(one)}`}`
-      const rows = await orElse(
-        c.client.get<Row[]>(path),
-        what === 'vhost' ? `Virtual host '${one}' does not exist` : `User "${one}" does not exist`,
-        what === 'vhost' ? EXIT_DATA : EXIT_UNAVAILABLE,
-      )
+      const answer = c.client.get<Row[]>(path)
+      const rows = await (what === 'vhost'
+        ? ofExistingVhost(c.vhost, answer)
+        : orElse(answer, `User "${one}" does not exist`, EXIT_UNAVAILABLE))
       const { formatter = 'table' } = c.options
       // For a single object, people and scripts get only the JSON.
       if (one !== undefined && c.args.length === 0 && formatter === 'table')

@@ -12,6 +12,7 @@ import {
   json,
   jsonObject,
   numberOption,
+  ofExistingVhost,
   orElse,
   queueOf,
   unlessAbsent,
@@ -106,13 +107,9 @@ async function closeConnections(
 
 const limitsPath = (c: Context): string => `parameters/vhost-limits/${enc(c.vhost)}/limits`
 
-function limitsOfVhost<T>(c: Context, answer: Promise<T>): Promise<T> {
-  return orElse(answer, `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
-}
-
 async function trace(c: Context, tracing: boolean): Promise<string> {
   const path = `vhosts/${enc(c.vhost)}`
-  await orElse(c.client.get(path), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
+  await ofExistingVhost(c.vhost, c.client.get(path))
   await c.client.call('PUT', path, { tracing })
   return `Trace ${tracing ? 'enabled' : 'disabled'} for vhost ${c.vhost}\n`
 }
@@ -131,12 +128,7 @@ export const objects: Record<string, Command> = {
     'deletes a vhost and everything in it',
     [1, 1],
     (c) => `Deleting vhost "${arg(c, 0)}" ...`,
-    (c) =>
-      orElse(
-        c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}`),
-        `Virtual host '${arg(c, 0)}' does not exist`,
-        EXIT_DATA,
-      ),
+    (c) => ofExistingVhost(arg(c, 0), c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}`)),
   ),
   set_vhost_limits: action(
     '[-p VHOST] JSON',
@@ -145,7 +137,10 @@ export const objects: Record<string, Command> = {
     (c) => `Setting vhost limits to "${arg(c, 0)}" for vhost "${c.vhost}" ...`,
     // All limits at once: others that were set before are gone, as in RabbitMQ.
     (c) =>
-      limitsOfVhost(c, c.client.call('PUT', limitsPath(c), { value: jsonObject(arg(c, 0), 'the limits') })),
+      ofExistingVhost(
+        c.vhost,
+        c.client.call('PUT', limitsPath(c), { value: jsonObject(arg(c, 0), 'the limits') }),
+      ),
   ),
   clear_vhost_limits: action(
     '[-p VHOST]',
@@ -153,7 +148,7 @@ export const objects: Record<string, Command> = {
     [0, 0],
     (c) => `Clearing vhost "${c.vhost}" limits ...`,
     async (c) => {
-      await limitsOfVhost(c, c.client.get(`vhosts/${enc(c.vhost)}`))
+      await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
       await unlessAbsent(c.client.call('DELETE', limitsPath(c)))
     },
   ),

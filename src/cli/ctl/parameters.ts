@@ -1,7 +1,17 @@
 /** Commands on runtime parameters, and on the names and tags of vhosts and the cluster. */
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { columns } from './columns.ts'
-import { action, arg, type Command, EXIT_DATA, EXIT_UNAVAILABLE, enc, json, list, orElse } from './command.ts'
+import {
+  action,
+  arg,
+  type Command,
+  EXIT_UNAVAILABLE,
+  enc,
+  json,
+  list,
+  ofExistingVhost,
+  orElse,
+} from './command.ts'
 import type { Row } from './output.ts'
 
 /** rabbitmqctl shows values as JSON in every format, strings included. */
@@ -37,11 +47,7 @@ export const parameters: Record<string, Command> = {
     ...list('runtime parameters', () => 'parameters', [], columns.parameters),
     banner: (c) => `Listing runtime parameters for vhost "${c.vhost}" ...`,
     run: async (c) => {
-      await orElse(
-        c.client.get(`vhosts/${enc(c.vhost)}`),
-        `Virtual host '${c.vhost}' does not exist`,
-        EXIT_DATA,
-      )
+      await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
       const all = await c.client.get<Record<string, unknown>[]>('parameters')
       const shown = c.args.length > 0 ? c.args : ['component', 'name', 'value']
       return { rows: all.filter((p) => p['vhost'] === c.vhost).map(asJson), columns: shown }
@@ -88,7 +94,7 @@ export const parameters: Record<string, Command> = {
     (c) => `Setting tags for vhost "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
       const path = `vhosts/${enc(arg(c, 0))}`
-      await orElse(c.client.get(path), `Virtual host '${arg(c, 0)}' does not exist`, EXIT_DATA)
+      await ofExistingVhost(arg(c, 0), c.client.get(path))
       await c.client.call('PUT', path, { tags: c.args.slice(1) })
     },
   ),
@@ -101,7 +107,7 @@ export const parameters: Record<string, Command> = {
       const { description, tags } = c.options
       const type = c.options['default-queue-type']
       const path = `vhosts/${enc(arg(c, 0))}`
-      await orElse(c.client.get(path), `Virtual host '${arg(c, 0)}' does not exist`, EXIT_DATA)
+      await ofExistingVhost(arg(c, 0), c.client.get(path))
       const keep = c.options['protected-from-deletion']
       await c.client.call('PUT', path, {
         ...(description === undefined ? {} : { description }),
@@ -121,11 +127,7 @@ export const parameters: Record<string, Command> = {
     [1, 1],
     (c) => `Protecting vhost "${arg(c, 0)}" from deletion ...`,
     (c) =>
-      orElse(
-        c.client.call('POST', `vhosts/${enc(arg(c, 0))}/deletion/protection`, {}),
-        `Virtual host '${arg(c, 0)}' does not exist`,
-        EXIT_DATA,
-      ),
+      ofExistingVhost(arg(c, 0), c.client.call('POST', `vhosts/${enc(arg(c, 0))}/deletion/protection`, {})),
   ),
   disable_vhost_deletion_protection: action(
     'VHOST',
@@ -133,10 +135,6 @@ export const parameters: Record<string, Command> = {
     [1, 1],
     (c) => `Removing the protection of vhost "${arg(c, 0)}" ...`,
     (c) =>
-      orElse(
-        c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}/deletion/protection`),
-        `Virtual host '${arg(c, 0)}' does not exist`,
-        EXIT_DATA,
-      ),
+      ofExistingVhost(arg(c, 0), c.client.call('DELETE', `vhosts/${enc(arg(c, 0))}/deletion/protection`)),
   ),
 }

@@ -11,6 +11,7 @@ import {
   EXIT_NO_USER,
   enc,
   jsonObject,
+  ofExistingVhost,
   orElse,
   unlessAbsent,
 } from './command.ts'
@@ -28,7 +29,7 @@ function existing<T>(c: Context, answer: Promise<T>): Promise<T> {
 /** Checks that the user and the vhost of a permission exist. @throws CtlError */
 async function bothExist(c: Context): Promise<void> {
   await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
-  await orElse(c.client.get(`vhosts/${enc(c.vhost)}`), `Virtual host '${c.vhost}' does not exist`, EXIT_DATA)
+  await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
 }
 
 /** @throws CtlError if none is given */
