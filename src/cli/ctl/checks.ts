@@ -1,6 +1,6 @@
 /** The health checks of rabbitmq-diagnostics, and the listeners that some of them are about. */
 import { CtlError } from './client.ts'
-import { arg, type Command, type Context, EXIT_UNAVAILABLE } from './command.ts'
+import { arg, type Command, type Context, EXIT_UNAVAILABLE, enc } from './command.ts'
 import type { Row } from './output.ts'
 
 /** With the names that rabbitmq-diagnostics gives to the parts of a listener. */
@@ -130,7 +130,7 @@ export const checks: Readonly<Record<string, Command>> = {
   check_port_listener: check({
     usage: 'PORT',
     help: 'fails if nothing listens on the port',
-    path: (c) => `port-listener/${encodeURIComponent(arg(c, 0))}`,
+    path: (c) => `port-listener/${enc(arg(c, 0))}`,
     banner: (c) => `Asking the broker if there's an active listener on port ${arg(c, 0)} ...`,
     passed: (c, node) => `A listener for port ${arg(c, 0)} is running on node ${node}.`,
     failed: async (c, node) =>
@@ -139,7 +139,7 @@ export const checks: Readonly<Record<string, Command>> = {
   check_protocol_listener: check({
     usage: 'PROTOCOL',
     help: 'fails if nothing listens for the protocol',
-    path: (c) => `protocol-listener/${encodeURIComponent(arg(c, 0))}`,
+    path: (c) => `protocol-listener/${enc(arg(c, 0))}`,
     banner: (c) => `Asking the broker if there's an active listener for protocol ${arg(c, 0)} ...`,
     passed: (c, node) => `A listener for protocol ${arg(c, 0)} is running on node ${node}.`,
     failed: async (c, node) =>

@@ -217,6 +217,19 @@ export const listenerCommands: Readonly<Record<string, Command>> = {
   ),
 }
 
+/** Succeeds if a broker answers. */
+function nothingToAwait(why: string): Command {
+  return {
+    usage: '',
+    help: `nothing to wait for: ${why}`,
+    args: [0, 0],
+    run: async (c) => {
+      await c.client.get('whoami')
+      return {}
+    },
+  }
+}
+
 const upgradeCommands: Readonly<Record<string, Command>> = {
   drain: action(
     '',
@@ -232,24 +245,8 @@ const upgradeCommands: Readonly<Record<string, Command>> = {
     () => 'Will undo maintenance mode of the broker ...',
     (c) => switchListeners(c, 'start_app'),
   ),
-  await_online_quorum_plus_one: {
-    usage: '',
-    help: 'nothing to wait for: queues have no members of their own',
-    args: [0, 0],
-    run: async (c) => {
-      await c.client.get('whoami')
-      return {}
-    },
-  },
-  await_online_synchronized_mirror: {
-    usage: '',
-    help: 'nothing to wait for: classic queues have no mirrors',
-    args: [0, 0],
-    run: async (c) => {
-      await c.client.get('whoami')
-      return {}
-    },
-  },
+  await_online_quorum_plus_one: nothingToAwait('queues have no members of their own'),
+  await_online_synchronized_mirror: nothingToAwait('classic queues have no mirrors'),
   post_upgrade: {
     usage: '',
     help: 'nothing to do: a store of a former release is taken over at the start',
