@@ -29,18 +29,6 @@ function shown(args: FieldTable): Json {
   return args.entries.length === 0 ? {} : (withoutPasswords(tableJson(args)) as Json)
 }
 
-/** What a queue is known by from its declaration on. */
-function declared(vhost: Vhost, q: InspectedQueue): Json {
-  return {
-    name: q.name,
-    vhost: vhost.name,
-    type: q.kind.name,
-    durable: q.durable,
-    auto_delete: q.autoDelete,
-    exclusive: q.exclusive,
-  }
-}
-
 export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json {
   const n = queueNumbers(q)
   const { consumers } = q.counts
@@ -48,15 +36,14 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   const node = s.node.nodeName
   const now = s.node.clock.now()
   const exclusiveTag = q.hasExclusiveConsumer ? [...q.consumerList].find((c) => c.exclusive)?.tag : undefined
-  const { name, type, durable, auto_delete, exclusive } = declared(vhost, q)
-  // Not spread at the front: V8 takes ten times as long for an object of so many members that begins with a copy.
+  // Nothing is spread at the front: V8 takes ten times as long for an object of so many members that begins with a copy.
   return {
-    name,
+    name: q.name,
     vhost: vhost.name,
-    type,
-    durable,
-    auto_delete,
-    exclusive,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    exclusive: q.exclusive,
     arguments: shown(q.arguments),
     node,
     state: 'running',
@@ -95,14 +82,13 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
 export function bareQueueJson(node: string, vhost: Vhost, q: InspectedQueue, totals: boolean): Json {
   const { ready, unacked } = q.counts
   const { policy } = q.policies
-  const { name, type, durable, auto_delete, exclusive } = declared(vhost, q)
   return {
-    name,
+    name: q.name,
     vhost: vhost.name,
-    type,
-    durable,
-    auto_delete,
-    exclusive,
+    type: q.kind.name,
+    durable: q.durable,
+    auto_delete: q.autoDelete,
+    exclusive: q.exclusive,
     arguments: tableJson(q.arguments),
     node,
     state: 'running',
