@@ -37,7 +37,7 @@ export class ManagementServer implements ApplicationServer {
   private isClosed = false
   private readonly servers: Server[] = []
   private readonly onRequest: RequestListener = (request, response) => {
-    if (!this.passedOn(request, response, false)) this.answer(request, response)
+    if (!this.passedOn(request, response)) this.answer(request, response)
   }
   /** Listens on no port: it handles the connections that other nodes forward. */
   private readonly relayed = createServer((request, response) => this.answer(request, response))
@@ -95,12 +95,12 @@ export class ManagementServer implements ApplicationServer {
   }
 
   /** Forwards requests that need a broker to the cluster's active node. */
-  private passedOn(request: IncomingMessage, response: ServerResponse, local: boolean): boolean {
+  private passedOn(request: IncomingMessage, response: ServerResponse): boolean {
     const { active, cluster } = this.node
     if (active !== undefined || cluster === undefined || !cluster.canForward) return false
-    const path = (local ? request.url : this.urlOf(request)) ?? '/'
+    const path = this.urlOf(request)
     if (!path.startsWith('/api/') || answeredByEveryNode.test(path)) return false
-    cluster.forward(request, response, local)
+    cluster.forward(request, response, this.isLocal(request))
     return true
   }
 
@@ -116,7 +116,7 @@ export class ManagementServer implements ApplicationServer {
   /** Serves the owner of the data folder without a password: only that user can open the control socket. */
   serveLocally(request: IncomingMessage, response: ServerResponse): void {
     this.localSockets.add(request.socket)
-    if (!this.passedOn(request, response, true)) this.answer(request, response)
+    if (!this.passedOn(request, response)) this.answer(request, response)
   }
 
   /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
