@@ -15,39 +15,40 @@ function refuse(reply: FastifyReply, allowed: string): FastifyReply {
   return reply.code(405).header('allow', allowed).send()
 }
 
+interface Path {
+  readonly parts: readonly string[]
+  readonly methods: Set<string>
+}
+
 /** The paths of the API, each with its methods: `/api/queues/:vhost/:name`. */
 export class Paths {
-  private readonly list: { readonly parts: readonly string[]; readonly methods: Set<string> }[] = []
-  private readonly byPattern = new Map<string, Set<string>>()
+  private readonly known = new Map<string, Path>()
 
   add(method: string, pattern: string): void {
-    const known = this.byPattern.get(pattern)
-    if (known !== undefined) {
-      known.add(method)
-      return
-    }
-    const methods = new Set([method])
-    this.byPattern.set(pattern, methods)
-    this.list.push({ parts: pattern.split('/'), methods })
+    const path = this.known.get(pattern)
+    if (path !== undefined) path.methods.add(method)
+    else this.known.set(pattern, { parts: pattern.split('/'), methods: new Set([method]) })
   }
 
   /** The methods of the path that the URL is for; a path that names a part comes before one with a parameter there. */
   methodsOf(url: string): ReadonlySet<string> | undefined {
     const parts = (url.split('?', 1)[0] as string).replace(/\/$/, '').split('/')
-    const fitting = this.list.filter((p) => fits(p.parts, parts))
+    const fitting = [...this.known.values()].filter((p) => fits(p.parts, parts))
     return fitting.sort((a, b) => (isMoreSpecific(a.parts, b.parts) ? -1 : 1))[0]?.methods
   }
 
   /**
-   * Paths at which a method would be taken for one of a more general path: `PUT users/without-permissions`, where
-   * there is `PUT users/:user`.
+   * Paths, each with methods that would be taken for those of a more general path: `PUT users/without-permissions`,
+   * where there is `PUT users/:user`.
    */
-  *shadowed(): Iterable<{ pattern: string; method: string; allowed: string }> {
-    for (const { parts, methods } of this.list)
-      for (const other of this.list)
-        if (other.parts !== parts && fits(other.parts, parts) && isMoreSpecific(parts, other.parts))
-          for (const method of other.methods)
-            if (!methods.has(method)) yield { pattern: parts.join('/'), method, allowed: allow(methods) }
+  *shadowed(): Iterable<{ pattern: string; others: string[]; allowed: string }> {
+    for (const [pattern, { parts, methods }] of this.known) {
+      const others = new Set<string>()
+      for (const p of this.known.values())
+        if (fits(p.parts, parts) && isMoreSpecific(parts, p.parts))
+          for (const method of p.methods) if (!methods.has(method)) others.add(method)
+      if (others.size > 0) yield { pattern, others: [...others], allowed: allow(methods) }
+    }
   }
 }
 
@@ -71,17 +72,13 @@ export function otherMethods(app: FastifyInstance, paths: Paths): void {
     noRoute(paths, request, reply)
     return reply
   })
-  const seen = new Set<string>()
-  for (const { pattern, method, allowed } of paths.shadowed()) {
-    if (seen.has(`${method} ${pattern}`)) continue
-    seen.add(`${method} ${pattern}`)
+  for (const { pattern, others, allowed } of paths.shadowed())
     app.route({
-      method,
+      method: others,
       url: pattern,
       onRequest: async (_request, reply) => refuse(reply, allowed),
       handler: () => undefined,
     })
-  }
 }
 
 /** An unknown path is answered like a missing file in RabbitMQ. */
