@@ -24,12 +24,12 @@ const GIVE_UP_MS = 5000
 
 /** Runs a broker until it is told to stop. @param since as in main.ts */
 export async function runBroker(options: StartOptions, since: number): Promise<void> {
-  const loaded = load(options)
+  const loaded = unlessWrong(() => configuration(options))
   if (loaded !== undefined) await start(options, loaded, since)
 }
 
 export function printConfiguration(options: StartOptions): void {
-  const loaded = load(options)
+  const loaded = unlessWrong(() => configuration(options))
   if (loaded !== undefined) process.stdout.write(effectiveText(loaded))
 }
 
@@ -45,12 +45,12 @@ function configuration(options: StartOptions): Loaded {
   return loaded
 }
 
-/** undefined where the configuration is wrong; that has been said then. */
-function load(options: StartOptions): Loaded | undefined {
+/** undefined where the configuration is wrong, or the log cannot be written; that has been said then. */
+function unlessWrong<T>(make: () => T): T | undefined {
   try {
-    return configuration(options)
+    return make()
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    if (!saysAll(error)) throw error
     process.stderr.write(`leveret: ${error.message}\n`)
     process.exitCode = EXIT_CONFIG
     return undefined
@@ -61,7 +61,7 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
   const { draft, ignored } = loaded
   keepYoungHeap()
   new GarbageBound().start()
-  const log = openLog(draft)
+  const log = unlessWrong(() => new ProcessLog(draft))
   if (log === undefined) return
   const { logger, loggers } = log
   const setLevels = (d: ConfigBuilder): void => log.configure(d, options.logLevel)
@@ -102,18 +102,6 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
   }
 }
 
-/** undefined where it cannot be written; that has been said then. */
-function openLog(draft: ConfigBuilder): ProcessLog | undefined {
-  try {
-    return new ProcessLog(draft)
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    process.stderr.write(`leveret: ${error.message}\n`)
-    process.exitCode = EXIT_CONFIG
-    return undefined
-  }
-}
-
 function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
   if (file === undefined) return
   try {
@@ -144,9 +132,14 @@ function reloadOnSignal(
   })
 }
 
+/** Whether the message of the error says all, so that it needs no stack. */
+function saysAll(error: unknown): error is ConfigError | StartError {
+  return error instanceof StartError || error instanceof ConfigError
+}
+
 /** With its stack, unless its message says all. */
 function shownError(error: unknown, plain: object = {}): object {
-  return error instanceof StartError || error instanceof ConfigError ? plain : { err: error }
+  return saysAll(error) ? plain : { err: error }
 }
 
 function startError(error: unknown): string {
