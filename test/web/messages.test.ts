@@ -52,15 +52,18 @@ describe('a dead letter', () => {
   it('asks once who consumes where it died, however many others died there', async () => {
     const [dead, work] = await deadLetter(5)
     const v = await views.open('#/')
-    let requests = 0
-    v.page.on('request', (r) => {
-      if (r.url().includes(`${work}?columns=consumer_details`)) requests++
-    })
+    let asked = 0
+    // No other question is answered: five that ask for themselves would not all know.
+    await v.page.route(
+      (url) => url.href.includes(`${work}?columns=consumer_details`),
+      async (route) => {
+        if (asked++ === 0) await route.continue()
+      },
+    )
     await v.page.evaluate(`location.hash = '#/queues/%2F/${dead}?tab=messages'`)
     const said = v.page.getByText(`Nobody consumes from ${work} now.`)
     await until(async () => (await said.count()) === 5, 'five histories')
-    // It asks again every five seconds; each history by itself would have asked five times at once.
-    expect(requests).toBeLessThan(5)
+    expect(asked).toBeGreaterThan(0)
   })
 
   it('shows headers that say something else than its history', async () => {
