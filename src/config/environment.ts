@@ -1,5 +1,6 @@
 /** What RabbitMQ and its container images take from environment variables. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { readRegularFile } from '../util/regular-file.ts'
 import { ConfigError, type Entry, ERLANG_TERMS } from './parse.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -20,6 +21,12 @@ const variables: Readonly<Record<string, string>> = {
 const fromFiles = ['RABBITMQ_DEFAULT_USER', 'RABBITMQ_DEFAULT_PASS', 'RABBITMQ_DEFAULT_VHOST']
 
 const AMQP_PORT = 5672
+
+/** Octets of a file that a variable names. */
+const FILE_BYTES_MAX = 1_048_576
+
+/** Characters of a value with all `$(NAME)` in it: a few lines could ask for more than there is memory. */
+const VALUE_LENGTH_MAX = 1_048_576
 
 /**
  * Variables that set something in RabbitMQ or in a container image of it, and nothing here. Others that begin with
@@ -98,7 +105,8 @@ export function environmentEntries(environment: Environment): Entry[] {
 
 function contents(file: string, origin: string): string {
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    const text = readRegularFile(file, FILE_BYTES_MAX).toString()
+    return text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '')
   } catch (error) {
     throw new ConfigError(`${origin}: cannot read ${file}: ${(error as Error).message}`)
   }
@@ -149,17 +157,22 @@ function replaced(
   environment: Environment,
   path: readonly string[],
 ): string {
+  const wrong = (text: string): ConfigError => new ConfigError(`${entry.origin}: ${entry.key}: ${text}`)
+  let { length } = value
   return value.replace(/\$\(([^()]+)\)/g, (_, written: string) => {
     const name = written.trim()
-    if (path.includes(name))
-      throw new ConfigError(`${entry.origin}: ${entry.key}: $(${name}) leads back to itself`)
+    if (path.includes(name)) throw wrong(`$(${name}) leads back to itself`)
     const key = values.get(name)
-    if (key !== undefined) return replaced(key, entry, values, environment, [...path, name])
-    const variable = environment[name]
-    if (variable === undefined)
-      throw new ConfigError(
-        `${entry.origin}: ${entry.key}: $(${name}) is neither a key nor an environment variable`,
-      )
-    return variable
+    const part =
+      key !== undefined
+        ? replaced(key, entry, values, environment, [...path, name])
+        : Object.hasOwn(environment, name)
+          ? environment[name]
+          : undefined
+    if (part === undefined) throw wrong(`$(${name}) is neither a key nor an environment variable`)
+    length += part.length
+    if (length > VALUE_LENGTH_MAX)
+      throw wrong(`more than ${VALUE_LENGTH_MAX} characters with what $(${name}) stands for`)
+    return part
   })
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { substituted } from '../../src/config/environment.ts'
 import { effectiveText, type Loaded, loadConfig } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/parse.ts'
 
@@ -99,6 +100,8 @@ describe('the environment', () => {
   const secret = join(dir, 'secret')
   writeFileSync(secret, 'from a file\n')
   const settings = (e: Record<string, string>) => loadConfig(undefined, e, []).draft.settings()
+  const value = (text: string): string | undefined =>
+    substituted([{ key: 'default_user', value: text, origin: 'environment FOUND' }], environment)[0]?.value
 
   it('may name files with the default user', () => {
     const files = { RABBITMQ_DEFAULT_USER: 'admin', RABBITMQ_DEFAULT_PASS_FILE: secret }
@@ -110,6 +113,33 @@ describe('the environment', () => {
     expect(refusal(() => settings({ ...files, RABBITMQ_DEFAULT_PASS: 'p' }))).toBe(
       'environment RABBITMQ_DEFAULT_PASS_FILE: RABBITMQ_DEFAULT_PASS is set, too; set one of them',
     )
+  })
+
+  it('names files of text that end: pipes, devices and long ones are refused, and a mark in front is no part of it', () => {
+    const from = (text: string | Buffer): string | undefined => {
+      writeFileSync(secret, text)
+      return settings({ RABBITMQ_DEFAULT_PASS_FILE: secret }).defaultUser?.password
+    }
+    expect(from('\uFEFFmarked\r\n')).toBe('marked')
+    expect(refusal(() => from(Buffer.alloc(1_048_577, 'x')))).toMatch(/cannot read .*larger than/)
+    for (const file of ['/dev/zero', dir])
+      expect(refusal(() => settings({ RABBITMQ_DEFAULT_USER_FILE: file }))).toMatch(/no regular file/)
+  })
+
+  it('is what `$(NAME)` stands for, and nothing else that JavaScript knows by that name', () => {
+    for (const name of ['constructor', '__proto__', 'toString'])
+      expect(refusal(() => value(`$(${name})`))).toBe(
+        `environment FOUND: default_user: $(${name}) is neither a key nor an environment variable`,
+      )
+    expect(value('$(FOUND_USER)')).toBe('shop')
+  })
+
+  it('cannot make a value longer than there is memory for', () => {
+    const entries = ['a', 'b', 'c'].map((key, i, { length }) => {
+      const next = String.fromCharCode(key.charCodeAt(0) + 1)
+      return { key, value: i === length - 1 ? 'x'.repeat(2000) : `$(${next})`.repeat(2000), origin: 'line' }
+    })
+    expect(refusal(() => substituted(entries, {}))).toMatch(/^line: a: more than 1048576 characters/)
   })
 
   it('may say where to listen', () => {
