@@ -72,17 +72,19 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
   const settings = draft.settings()
   // From now on: a node of a cluster works before its start is over.
   const survived = surviveFailures(logger)
+  const service = new Service(process.env)
+  // Ports are open before the start is over, and whoever sees one may send a signal.
+  const stop = stopOnSignal(logger, service)
   try {
     const node = await startNode(settings, loggers)
     survived.node = node
+    if (stop.started(node)) return
     const startMs = Math.round(node.listeningAt - since)
     const [port] = node.ports
     const { managementPort, metricsPort } = node
     const { listening } = node
     const paths = { http: `${settings.http.pathPrefix}/`, metrics: settings.metricsFormat.path }
     const bind = listening[0]?.address
-    const service = new Service(process.env)
-    stopOnSignal(node, logger, service)
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     node.process = { configuration: () => shownEntries(loaded), log: log.access }
     reloadOnSignal(node, logger, options, setLevels)
@@ -175,15 +177,18 @@ function surviveFailures(logger: Pino): { node: BrokerNode | undefined } {
   return survived
 }
 
-function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino, service: Service): void {
+interface Stop {
+  /** Whether a signal has come already; then the node is closed. */
+  started(node: { close(): Promise<void> }): boolean
+}
+
+/** A start that hangs, such as one that waits for NATS, is given up: all that was confirmed is on disk. */
+function stopOnSignal(logger: Pino, service: Service): Stop {
   let stopping = false
-  const stop = async (signal: string): Promise<void> => {
-    if (stopping) return
-    stopping = true
-    logger.info({ signal }, 'stopping')
-    service.stopping()
+  let node: { close(): Promise<void> } | undefined
+  const close = async (): Promise<void> => {
     try {
-      await broker.close()
+      await node?.close()
       logger.info({}, 'stopped')
       process.exit(0)
     } catch (error) {
@@ -191,6 +196,21 @@ function stopOnSignal(broker: { close(): Promise<void> }, logger: Pino, service:
       process.exit(EXIT_FAILED)
     }
   }
-  process.on('SIGTERM', () => void stop('SIGTERM'))
-  process.on('SIGINT', () => void stop('SIGINT'))
+  const stop = (signal: string): void => {
+    if (stopping) return
+    stopping = true
+    logger.info({ signal }, 'stopping')
+    service.stopping()
+    if (node === undefined) startTimer(() => node ?? process.exit(0), GIVE_UP_MS)
+    else void close()
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  return {
+    started: (started) => {
+      node = started
+      if (stopping) void close()
+      return stopping
+    },
+  }
 }
