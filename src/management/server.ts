@@ -26,7 +26,13 @@ import { dropSlowClients } from './slow-clients.ts'
 import { serveWebSockets } from './websocket.ts'
 
 /** Every node answers these itself, with or without a broker. */
-const answeredByEveryNode = /^\/api\/(cluster|health|healthchecks|nodes)\b/
+const answeredByEveryNode = /^\/api\/(cluster\/(status|promote)|health|healthchecks|nodes)\b/
+
+/** Loads what answers requests. */
+async function loadApplication(server: ApplicationServer): Promise<Application> {
+  const { Application } = await import('./application.ts')
+  return await Application.make(server)
+}
 
 export class ManagementServer implements ApplicationServer {
   readonly node: ManagedNode
@@ -45,9 +51,11 @@ export class ManagementServer implements ApplicationServer {
   private readonly relayedSockets = new Set<Socket>()
   private readonly pathPrefix: string
   private readonly localSockets = new WeakSet<object>()
+  private readonly make: typeof loadApplication
 
-  constructor(node: ManagedNode, settings: HttpSettings) {
+  constructor(node: ManagedNode, settings: HttpSettings, make = loadApplication) {
     this.node = node
+    this.make = make
     this.rates = new Rates(node)
     this.pathPrefix = settings.pathPrefix
     hearErrorsOfServer(this.relayed)
@@ -60,10 +68,17 @@ export class ManagementServer implements ApplicationServer {
    * request.
    */
   private load(): Promise<Application> {
-    this.application ??= import('./application.ts').then(async (module) => {
-      this.loaded = await module.Application.make(this)
-      return this.loaded
-    })
+    this.application ??= this.make(this).then(
+      (application) => {
+        this.loaded = application
+        return application
+      },
+      (error: unknown) => {
+        // The next attempt may succeed.
+        this.application = undefined
+        throw error
+      },
+    )
     return this.application
   }
 
@@ -78,7 +93,10 @@ export class ManagementServer implements ApplicationServer {
 
   private cannotAnswer(error: unknown, response: ServerResponse): void {
     this.node.logger.error({ err: error }, 'the HTTP API cannot be loaded')
-    response.destroy()
+    response.writeHead(503, { 'content-type': 'application/json', connection: 'close' })
+    response.end(
+      JSON.stringify({ error: 'unavailable', reason: 'the HTTP API cannot be loaded; see the log' }),
+    )
   }
 
   isLocal(request: IncomingMessage): boolean {

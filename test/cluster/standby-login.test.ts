@@ -75,6 +75,21 @@ describe('a standby', () => {
     expect(await status(base, 'cluster/status', basic('guest', 'wrong'))).toBe(401)
   })
 
+  it('passes on what needs the broker, and what is forgotten of a node', async () => {
+    const base = await standby()
+    const headers = { authorization: basic('guest', 'guest') }
+    await until(
+      async () => (await status(base, 'cluster/status', headers.authorization)) === 200,
+      'its users',
+    )
+    expect(await status(base, 'cluster-name', headers.authorization)).toBe(200)
+    const r = await fetch(`${base}/api/cluster/nodes/b`, { method: 'DELETE', headers })
+    expect([r.status, await r.text()]).toEqual([
+      400,
+      expect.stringContaining('node b is running: stop it first'),
+    ])
+  })
+
   it('says that it has no data yet, which is no refusal of anybody, and looks again', () => {
     let stored: { key: string; value: Uint8Array }[] = []
     const view = {

@@ -1,0 +1,33 @@
+/** The HTTP API is loaded behind its open port: a failure is told to whoever asked, and is not the end of it. */
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { defaultSettings } from '../../src/config/default-settings.ts'
+import { Application } from '../../src/management/application.ts'
+import { ManagementServer } from '../../src/management/server.ts'
+import { oneForAll, silent } from '../../src/util/logger.ts'
+import { RunningNode } from '../support/running-node.ts'
+
+const HOST = '127.0.0.1'
+
+describe('the HTTP API', () => {
+  it('that cannot be loaded answers 503, and is loaded with a later request', async () => {
+    const settings = { ...defaultSettings, listeners: [{ port: 0, bind: HOST }], management: [], metrics: [] }
+    const { node } = await RunningNode.start(settings, oneForAll(silent))
+    onTestFinished(() => node.close())
+    let canLoad = false
+    const server = new ManagementServer(node, settings.http, (s) =>
+      canLoad ? Application.make(s) : Promise.reject(new Error('EMFILE')),
+    )
+    onTestFinished(() => server.close())
+    const { port } = await server.listen(0, HOST)
+    const ask = async (): Promise<[number, unknown]> => {
+      const r = await fetch(`http://${HOST}:${port}/api/whoami`, {
+        headers: { authorization: `Basic ${btoa('guest:guest')}` },
+      })
+      return [r.status, await r.json()]
+    }
+    for (let i = 0; i < 2; i++)
+      expect(await ask()).toEqual([503, expect.objectContaining({ error: 'unavailable' })])
+    canLoad = true
+    expect(await ask()).toEqual([200, expect.objectContaining({ name: 'guest' })])
+  })
+})
