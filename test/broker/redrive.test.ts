@@ -78,7 +78,8 @@ describe('redrive', () => {
   })
 
   it('has every message in exactly one queue, whenever the broker dies', async () => {
-    const MESSAGES = 2500
+    // Many steps, of which a slow machine may write several together.
+    const MESSAGES = 6000
     const history = new Recording()
     const { broker, queue } = load(history)
     const [dead, back] = [queue('dead'), queue('back')]
