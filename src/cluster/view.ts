@@ -94,12 +94,14 @@ export class View implements ClusterView {
     const own = member.heartbeat
     const heard = new Map([...member.roles.others].map(([name, { heartbeat }]) => [name, heartbeat]))
     heard.set(own.node, own)
-    const names = new Set([...heard.keys(), ...trimming.known.map((k) => k.node)])
     const active = this.activeName
     const now = this.parts.clock.elapsed()
+    const running = member.roles.heardNow(now).map((h) => h.node)
+    // A node that another one has forgotten may have been heard here.
+    const names = new Set([own.node, ...running, ...trimming.known.map((k) => k.node)])
     return [...names].sort().map((name) => {
-      const running = name === own.node || member.roles.isAlive(name, now)
-      return this.node(name, heard.get(name), running, name === active)
+      const isRunning = name === own.node || running.includes(name)
+      return this.node(name, heard.get(name), isRunning, name === active)
     })
   }
 

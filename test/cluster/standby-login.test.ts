@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import { TestCluster } from '../../src/embedding/test-cluster.ts'
-import type { ClusterView } from '../../src/management/cluster-view.ts'
+import type { ClusterStatus, ClusterView } from '../../src/management/cluster-view.ts'
 import { HttpError } from '../../src/management/http.ts'
 import { StandbyUsers } from '../../src/management/standby-users.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
@@ -18,6 +18,14 @@ const basic = (user: string, password: string): string => `Basic ${btoa(`${user}
 
 /** The address of a standby's HTTP API. */
 async function standby(more: Partial<Settings> = {}): Promise<string> {
+  return addressOfStandby(await start(['a', 'b'], more))
+}
+
+function addressOfStandby(cluster: TestCluster): string {
+  return `http://${HOST}:${cluster.nodes.find((n) => n.running && !n.active)?.managementPort}`
+}
+
+async function start(names: readonly string[], more: Partial<Settings> = {}): Promise<TestCluster> {
   const settings = {
     ...defaultSettings,
     listeners: [{ port: 0, bind: HOST }],
@@ -26,9 +34,9 @@ async function standby(more: Partial<Settings> = {}): Promise<string> {
     ...more,
   }
   const parts = { settings, loggers: oneForAll(silent), failoverAfterMs: 5000 }
-  const cluster = await TestCluster.start(['a', 'b'], parts, (port) => `amqp://${HOST}:${port}`)
+  const cluster = await TestCluster.start(names, parts, (port) => `amqp://${HOST}:${port}`)
   onTestFinished(() => cluster.close())
-  return `http://${HOST}:${cluster.nodes.find((n) => !n.active)?.managementPort}`
+  return cluster
 }
 
 async function status(base: string, path: string, authorization: string): Promise<number> {
@@ -88,6 +96,23 @@ describe('a standby', () => {
       400,
       expect.stringContaining('node b is running: stop it first'),
     ])
+  })
+
+  it('no longer lists a node that it once heard and that the cluster has forgotten', async () => {
+    const cluster = await start(['a', 'b', 'c'])
+    const lost = cluster.nodes.findLast((n) => !n.active)?.name as string
+    const base = addressOfStandby(cluster)
+    const headers = { authorization: basic('guest', 'guest') }
+    const listed = async (): Promise<string[]> => {
+      const r = await fetch(`${base}/api/cluster/status`, { headers })
+      return r.status === 200 ? ((await r.json()) as ClusterStatus).nodes.map((n) => n.name) : []
+    }
+    await until(async () => (await listed()).length === 3, 'all nodes')
+    await cluster.kill(lost)
+    const forget = async (): Promise<boolean> =>
+      (await fetch(`${base}/api/cluster/nodes/${lost}`, { method: 'DELETE', headers })).status === 204
+    await until(forget, 'it to be forgotten')
+    await until(async () => (await listed()).length === 2, 'the list without it')
   })
 
   it('says that it has no data yet, which is no refusal of anybody, and looks again', () => {
