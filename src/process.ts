@@ -7,6 +7,7 @@ import { ConfigError } from './config/parse.ts'
 import type { BrokerNode } from './node/node.ts'
 import { ProcessLog } from './node/process-log.ts'
 import { startNode } from './node/start.ts'
+import { inlineMore } from './util/engine-flags.ts'
 import { listeningText } from './util/listening.ts'
 import { StoreFailure } from './util/owner.ts'
 import { GarbageBound, keepYoungHeap } from './util/process-memory.ts'
@@ -60,6 +61,7 @@ function unlessWrong<T>(make: () => T): T | undefined {
 async function start(options: StartOptions, loaded: Loaded, since: number): Promise<void> {
   const { draft, ignored } = loaded
   keepYoungHeap()
+  inlineMore()
   new GarbageBound().start()
   const log = unlessWrong(() => new ProcessLog(draft))
   if (log === undefined) return

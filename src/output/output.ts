@@ -1,7 +1,7 @@
 // hot: per message
 /**
  * The output of one client. Octets are collected in a chunk that is written once per turn, or when it is full. Chunks
- * come from a pool, so that idle connections hold none.
+ * come from a pool (chunks.ts), so that idle connections hold none.
  */
 import type { Socket } from 'node:net'
 import type { Turn } from '../broker/turn.ts'
@@ -9,14 +9,10 @@ import { OUTPUT_BYTES_HIGH } from '../limits.ts'
 import { encodeMethodFrame } from '../protocol/frame-writer.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
 import { copyBytes, plainView } from '../util/copy.ts'
-import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 import type { Owner } from '../util/owner.ts'
+import { CHUNK_BYTES, PIECE_BYTES, releaseChunk, takeChunk } from './chunks.ts'
 import { octetsUnderWay } from './send-timeout.ts'
 
-const CHUNK_BYTES = 64 * 1024
-/** Chunks kept for reuse. */
-const POOL_MAX = 64
-const pool: Uint8Array[] = []
 const none = new Uint8Array(0)
 
 /** Memory that must not change while a socket reads it. */
@@ -86,18 +82,27 @@ export class Output {
   /** Reserves `size` contiguous octets in `bytes`; returns their offset. The caller must fill them at once. */
   reserve(size: number): number {
     let at = this.at
-    if (at + size > this.bytes.length) {
-      this.writeOut()
-      this.bytes =
-        size > CHUNK_BYTES ? new Uint8Array(takeMemory(size)) : (pool.pop() ?? new Uint8Array(CHUNK_BYTES))
-      at = 0
-    }
+    if (at + size > this.bytes.length) at = this.extend(size)
     this.at = at + size
     if (!this.listed) {
       this.listed = true
       this.turn.flushLater(this)
     }
     return at
+  }
+
+  /** Makes room for that many octets; returns their offset. */
+  private extend(size: number): number {
+    const { bytes, at } = this
+    if (bytes.length === PIECE_BYTES && at + size <= CHUNK_BYTES) {
+      this.bytes = takeChunk(CHUNK_BYTES)
+      copyBytes(bytes, 0, at, this.bytes, 0)
+      releaseChunk(bytes)
+      return at
+    }
+    this.writeOut()
+    this.bytes = takeChunk(size)
+    return 0
   }
 
   put(octets: Uint8Array): void {
@@ -145,12 +150,12 @@ export class Output {
     this.bytes = none
     this.at = 0
     if (size === 0 || this.closed) {
-      release(chunk)
+      releaseChunk(chunk)
       return
     }
     this.written += size
     this.writes++
-    this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => release(chunk))
+    this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => releaseChunk(chunk))
   }
 
   /** The chunk is corrupt: drops it, and sends nothing more. */
@@ -164,9 +169,4 @@ export class Output {
     this.closed = true
     this.writeOut()
   }
-}
-
-function release(chunk: Uint8Array): void {
-  if (chunk.length > CHUNK_BYTES) giveMemoryBack(chunk.buffer as ArrayBuffer)
-  else if (chunk.length === CHUNK_BYTES && pool.length < POOL_MAX) pool.push(chunk)
 }

@@ -123,10 +123,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   publish(m: InboundMessage): number {
     const limit = this.limit
-    if (this.deduplication !== undefined) {
-      const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
-      if (!this.deduplication.isFirst(m, this.env.turn.now(), admits)) return PUBLISH_STORED
-    }
+    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const { messageTtl } = this.settings
     const deadline =
@@ -137,6 +134,13 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     // Excess messages are dropped later in the turn, after this message has reached its other queues, as in RabbitMQ.
     if (!this.awake && (this.consumers.size > 0 || deadline !== 0 || limit?.exceeded(this.order))) this.wake()
     return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
+  }
+
+  /** Apart from `publish`, in which the closure would cost each message an object. */
+  private isFirst(deduplication: Deduplication, m: InboundMessage): boolean {
+    const { limit } = this
+    const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
+    return deduplication.isFirst(m, this.env.turn.now(), admits)
   }
 
   private noteArrival(): void {
