@@ -6,7 +6,7 @@ export default defineConfig({
     include: [
       'test/conformance/**/*.test.ts',
       'test/oracle/**/*.test.ts',
-      'test/management/{http,definitions,parity,tools,tool-requests,tool-suites}.test.ts',
+      'test/management/{http,default-exchange,forms,definitions,parity,tools,tool-requests,tool-suites}.test.ts',
     ],
     exclude: ['test/conformance/coverage.test.ts'],
     globalSetup: ['test/support/scratch.ts', 'test/support/oracle.ts'],

@@ -16,6 +16,7 @@ import { nextTurn } from '../util/timers.ts'
 import { answerHeaders } from './answer-headers.ts'
 import { checkBody, parseBody, parseDefinitions } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
+import { fromForm, isForm, takesForms } from './forms.ts'
 import {
   type AddRoute,
   activeOn,
@@ -171,9 +172,7 @@ export class Application {
       ['application/json', '*'],
       { parseAs: 'buffer' },
       async (request: FastifyRequest, body: string | Buffer) =>
-        /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
-          ? await parseDefinitions(body as Buffer)
-          : parseBody(String(body)),
+        takesForms(request) ? await parseDefinitions(body as Buffer) : parseBody(String(body)),
     )
     void this.app.register(multipart, {
       attachFieldsToBody: 'keyValues',
@@ -197,7 +196,7 @@ export class Application {
       },
       preParsing: async (raw, reply, body) => this.reserveBody(raw, reply, body),
       preValidation: async (raw) => {
-        raw.body = await fromForm(raw.body)
+        raw.body = isForm(raw) ? await fromForm(raw, (raw.body ?? {}) as object) : (raw.body ?? {})
         if (doc.body !== undefined) checkBody(raw, requests[doc.body])
       },
       preHandler: async (raw) => {
@@ -299,15 +298,4 @@ function isBadForm(request: FastifyRequest): boolean {
 function bodyBytesOf(path: string): number {
   const isLong = /^(definitions|all-configuration)|\/(publish|route)$/.test(path)
   return isLong ? Number.MAX_SAFE_INTEGER : HTTP_OBJECT_BYTES_MAX
-}
-
-function isForm(request: FastifyRequest): boolean {
-  return /^multipart\//i.test(request.headers['content-type'] ?? '')
-}
-
-/** A form with a definitions file, as browsers and curl send it, counts as the file's content. @throws HttpError 400 */
-async function fromForm(body: unknown): Promise<unknown> {
-  const file = (body as { file?: unknown } | undefined)?.file
-  if (!Buffer.isBuffer(file)) return body ?? {}
-  return await parseDefinitions(file)
 }

@@ -34,8 +34,12 @@ export async function parseDefinitions(body: Buffer): Promise<unknown> {
   try {
     return body.length === 0 ? {} : ((await readDefinitions(body)) ?? {})
   } catch (error) {
-    throw notJson(error)
+    throw error instanceof RangeError ? badRequest(error.message) : badDefinitions()
   }
+}
+
+export function badDefinitions(): HttpError {
+  return badRequest('failed_to_parse_json')
 }
 
 function jsonOf(text: string): unknown {

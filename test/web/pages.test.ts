@@ -338,6 +338,6 @@ describe('definitions', () => {
     expect(await exists(`queues/%2F/${made}`)).toBe(true)
     await upload('bad.json', '[1')
     await v.page.locator('dialog .failure').waitFor()
-    expect(await v.page.locator('dialog .failure').textContent()).toMatch(/not_json/)
+    expect(await v.page.locator('dialog .failure').textContent()).toMatch(/failed_to_parse_json/)
   })
 })

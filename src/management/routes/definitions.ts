@@ -3,6 +3,8 @@ import { exportDefinitions, exportVhost } from '../../definitions/export.ts'
 import { importDefinitions } from '../../definitions/import.ts'
 import { areFew, listed, written } from '../../definitions/written.ts'
 import type { Json } from '../../util/json.ts'
+import { badDefinitions } from '../body.ts'
+import { redirectOf } from '../forms.ts'
 import { type AddRoute, badRequest, type Request, withCode } from '../http.ts'
 import type { LongAnswer } from '../listing.ts'
 
@@ -32,10 +34,13 @@ export function definitionRoutes(add: AddRoute): void {
     return r.long(() => answer(exportVhost(r.model, vhost)))
   })
   const load = async (r: Request): Promise<undefined> => {
-    if (Array.isArray(r.body)) throw badRequest('not_json')
+    if (Array.isArray(r.body)) throw badDefinitions()
     const vhost = r.params['vhost'] === undefined ? undefined : r.vhost()
     await withCode(() => importDefinitions(r.model, r.body, vhost))
-    return await r.stored(false)
+    await r.stored(false)
+    const to = redirectOf(r.raw)
+    if (to !== undefined) r.reply.code(303).header('location', to)
+    return undefined
   }
   // The second path is the old name.
   for (const path of ['definitions', 'all-configuration']) add('POST', path, 'administrator', load)

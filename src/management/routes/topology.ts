@@ -2,9 +2,10 @@ import type { Binding, Exchange } from '../../broker/exchange/exchange.ts'
 import type { Queue } from '../../broker/queue/queue.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import { argumentsOf } from '../../definitions/requests.ts'
-import { bind, unbind } from '../../operations/bindings.ts'
+import { type BindingRequest, bind, unbind } from '../../operations/bindings.ts'
 import { declareExchange, deleteExchange } from '../../operations/exchanges.ts'
 import { publishMessage } from '../../operations/publish.ts'
+import { FieldTable } from '../../protocol/field-table.ts'
 import type { Json } from '../../util/json.ts'
 import { Pace } from '../../util/pace.ts'
 import { allRows, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
@@ -106,6 +107,26 @@ function implicitOf(r: Request, destinationType: 'queue' | 'exchange'): Queue | 
   return r.vhost().queues.get(r.params['destination'] as string)
 }
 
+/** The queue whose implicit binding the properties key names. */
+function implicitAt(r: Request, destinationType: 'queue' | 'exchange'): Queue | undefined {
+  const queue = implicitOf(r, destinationType)
+  if (queue === undefined) return undefined
+  const props = r.params['props'] as string
+  const key = implicitBindingJson(r.vhost(), queue)['properties_key'] as string
+  return [props, quoted(props)].includes(key) ? queue : undefined
+}
+
+function requestOf(b: Binding, destinationType: 'queue' | 'exchange'): BindingRequest {
+  const { routingKey, arguments: args } = b
+  return {
+    source: b.source.name,
+    destination: b.destination.name,
+    destinationType,
+    routingKey,
+    arguments: args,
+  }
+}
+
 /** @throws HttpError 404 */
 async function bindingOf(list: readonly Binding[], key: string): Promise<Binding> {
   const keys = [key, quoted(key).replaceAll('~', '%7E')]
@@ -135,7 +156,7 @@ function bindingsBetween(add: AddRoute): void {
       const source = vhost.exchanges.get(exchangeName(r.params['source']))
       if (source === undefined) return []
       const ends = destinationType === 'queue' ? vhost.queues : vhost.exchanges
-      const destination = ends.get(r.params['destination'] as string)
+      const destination = ends.get(exchangeName(r.params['destination']))
       return destination === undefined
         ? []
         : vhost.bindings.to(destination).filter((b) => b.source === source)
@@ -150,7 +171,8 @@ function bindingsBetween(add: AddRoute): void {
       )
     })
     add('POST', between, 'management', async (r) => {
-      const [source, destination] = [exchangeName(r.params['source']), r.params['destination'] as string]
+      const source = exchangeName(r.params['source'])
+      const destination = exchangeName(r.params['destination'])
       const key = r.body['routing_key'] === undefined ? '' : r.text('routing_key')
       const args = argumentsOf(r.body)
       const request = { source, destination, destinationType, routingKey: key, arguments: args }
@@ -160,18 +182,24 @@ function bindingsBetween(add: AddRoute): void {
       return r.stored(true)
     })
     add('GET', `${between}/:props`, 'management', async (r) => {
-      const queue = implicitOf(r, destinationType)
-      const implicit = queue && implicitBindingJson(r.vhost(), queue)
-      const { props } = r.params
-      const isIt =
-        implicit !== undefined && [props, quoted(props ?? '')].includes(implicit['properties_key'] as string)
-      return isIt ? implicit : bindingJson(r.vhost(), await one(r))
+      const implicit = implicitAt(r, destinationType)
+      return implicit === undefined
+        ? bindingJson(r.vhost(), await one(r))
+        : implicitBindingJson(r.vhost(), implicit)
     })
     add('DELETE', `${between}/:props`, 'management', async (r) => {
-      const b = await one(r)
-      const { routingKey } = b
-      const names = { source: b.source.name, destination: b.destination.name, destinationType }
-      unbind(r.caller(r.vhost()), { ...names, routingKey, arguments: b.arguments })
+      const implicit = implicitAt(r, destinationType)
+      const b: BindingRequest =
+        implicit === undefined
+          ? requestOf(await one(r), destinationType)
+          : {
+              source: '',
+              destination: implicit.name,
+              destinationType,
+              routingKey: implicit.name,
+              arguments: {},
+            }
+      unbind(r.caller(r.vhost()), b)
       return r.stored(false)
     })
   }

@@ -1,0 +1,66 @@
+/** Forms with a definitions file, as browsers and curl send them: only the routes of definitions take them. */
+import type { FastifyRequest } from 'fastify'
+import { HTTP_BODY_BYTES_SHORT } from '../limits.ts'
+import { badDefinitions, parseDefinitions } from './body.ts'
+import { badRequest, HttpError } from './http.ts'
+
+/** Octets of a `redirect`; 400 beyond. */
+const REDIRECT_BYTES_MAX = 2048
+/** A relative reference leads to the same server whichever scheme it was asked with. */
+const BASES = ['http://leveret.invalid/api/definitions', 'https://leveret.invalid/api/definitions']
+
+const redirects = new WeakMap<FastifyRequest, string>()
+
+export function isForm(request: FastifyRequest): boolean {
+  return /^multipart\//i.test(request.headers['content-type'] ?? '')
+}
+
+export function takesForms(request: FastifyRequest): boolean {
+  return /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
+}
+
+/** Where a browser that has sent that form wants to go after it. */
+export function redirectOf(request: FastifyRequest): string | undefined {
+  return redirects.get(request)
+}
+
+/**
+ * The content of the file, which is the body that the form stands for. Of fields of one name, the last one counts, as in
+ * RabbitMQ.
+ * @param fields as the parser leaves them: text, or octets of what came with a file name
+ * @throws HttpError 400, 413
+ */
+export async function fromForm(request: FastifyRequest, fields: object): Promise<unknown> {
+  if (!takesForms(request)) throw badRequest('not_json')
+  const { file, redirect } = fields as { readonly file?: unknown; readonly redirect?: unknown }
+  const to = lastOf(redirect)
+  if (to !== undefined) redirects.set(request, checkedRedirect(to))
+  const content = lastOf(file)
+  if (content === undefined || content.length === 0) throw badDefinitions()
+  // The parser cuts off longer texts.
+  if (typeof content === 'string' && Buffer.byteLength(content) >= HTTP_BODY_BYTES_SHORT)
+    throw new HttpError(
+      413,
+      'bad_request',
+      `a text in a form has at most ${HTTP_BODY_BYTES_SHORT} octets: send definitions as a file`,
+    )
+  return await parseDefinitions(Buffer.from(content))
+}
+
+function lastOf(field: unknown): string | Buffer | undefined {
+  const value: unknown = Array.isArray(field) ? field.at(-1) : field
+  return typeof value === 'string' || Buffer.isBuffer(value) ? value : undefined
+}
+
+/** RabbitMQ redirects wherever it is told to, so that a form on any page would lead elsewhere. @throws HttpError 400 */
+function checkedRedirect(value: string | Buffer): string {
+  const text = String(value)
+  const isPlain = text.length <= REDIRECT_BYTES_MAX && /^[!-[\]-~]*$/.test(text)
+  if (!isPlain || !BASES.every((base) => isWithin(text, base)))
+    throw badRequest('redirect is not a relative reference to a page of this server')
+  return text
+}
+
+function isWithin(reference: string, base: string): boolean {
+  return URL.canParse(reference, base) && new URL(reference, base).origin === new URL(base).origin
+}
