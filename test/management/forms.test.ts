@@ -57,7 +57,13 @@ describe('a form', () => {
     ['no file', [['other', '1']]],
     ['only a redirect', [['redirect', '/x']]],
     ['a file that is no JSON', [['file', '{']]],
-    ['such a file and a redirect', [['file', '{'], ['redirect', '/x']]],
+    [
+      'such a file and a redirect',
+      [
+        ['file', '{'],
+        ['redirect', '/x'],
+      ],
+    ],
   ] as [string, [string, string][]][])('with %s is refused', async (_, fields) => {
     expect(await send(fields)).toEqual({ status: 400, location: null, reason: 'failed_to_parse_json' })
   })

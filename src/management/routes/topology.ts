@@ -116,6 +116,16 @@ function implicitAt(r: Request, destinationType: 'queue' | 'exchange'): Queue | 
   return [props, quoted(props)].includes(key) ? queue : undefined
 }
 
+function implicitBinding(queue: string): BindingRequest {
+  return {
+    source: '',
+    destination: queue,
+    destinationType: 'queue',
+    routingKey: queue,
+    arguments: FieldTable.empty,
+  }
+}
+
 function requestOf(b: Binding, destinationType: 'queue' | 'exchange'): BindingRequest {
   const { routingKey, arguments: args } = b
   return {
@@ -188,17 +198,8 @@ function bindingsBetween(add: AddRoute): void {
         : implicitBindingJson(r.vhost(), implicit)
     })
     add('DELETE', `${between}/:props`, 'management', async (r) => {
-      const implicit = implicitAt(r, destinationType)
-      const b: BindingRequest =
-        implicit === undefined
-          ? requestOf(await one(r), destinationType)
-          : {
-              source: '',
-              destination: implicit.name,
-              destinationType,
-              routingKey: implicit.name,
-              arguments: {},
-            }
+      const queue = implicitAt(r, destinationType)
+      const b = queue === undefined ? requestOf(await one(r), destinationType) : implicitBinding(queue.name)
       unbind(r.caller(r.vhost()), b)
       return r.stored(false)
     })
