@@ -1,4 +1,5 @@
 /** What RabbitMQ and its container images take from environment variables. */
+import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { readRegularFile } from '../util/regular-file.ts'
 import { ConfigError, type Entry, ERLANG_TERMS } from './parse.ts'
@@ -92,7 +93,7 @@ export function environmentEntries(environment: Environment): Entry[] {
     const origin = `environment ${name}_FILE`
     if ((environment[name] ?? '') !== '')
       throw new ConfigError(`${origin}: ${name} is set, too; set one of them`)
-    entries.push({ key: variables[name] as string, value: contents(file, origin), origin })
+    entries.push({ key: variables[name] as string, value: lineOf(file, origin), origin })
   }
   const address = environment['RABBITMQ_NODE_IP_ADDRESS']
   if (address !== undefined && address !== '') {
@@ -103,13 +104,24 @@ export function environmentEntries(environment: Environment): Entry[] {
   return entries
 }
 
-function contents(file: string, origin: string): string {
+function contents(file: string, origin: string): Buffer {
   try {
-    const text = readRegularFile(file, FILE_BYTES_MAX).toString()
-    return text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '')
+    return readRegularFile(file, FILE_BYTES_MAX)
   } catch (error) {
     throw new ConfigError(`${origin}: cannot read ${file}: ${(error as Error).message}`)
   }
+}
+
+/** Nobody could log in with a part of what the file has, or with what takes the place of octets that are no text. */
+function lineOf(file: string, origin: string): string {
+  const octets = contents(file, origin)
+  if (!isUtf8(octets)) throw new ConfigError(`${origin}: ${file} is not UTF-8`)
+  const text = octets
+    .toString()
+    .replace(/^\uFEFF/, '')
+    .replace(/\r?\n$/, '')
+  if (/[\r\n\0]/.test(text)) throw new ConfigError(`${origin}: ${file} has more than one line of text`)
+  return text
 }
 
 /** Variables that are set and have no effect, with what to set instead. */
@@ -140,7 +152,7 @@ export function refuseErlangTerms(environment: Environment): void {
   const path = existsSync(file) ? file : `${file}.config`
   if (!existsSync(path)) return
   const origin = 'environment RABBITMQ_ADVANCED_CONFIG_FILE'
-  const terms = contents(path, origin).replace(/%.*$/gm, '').replace(/\s/g, '')
+  const terms = contents(path, origin).toString().replace(/^\uFEFF/, '').replace(/%.*$/gm, '').replace(/\s/g, '')
   if (terms !== '' && terms !== '[].') throw new ConfigError(`${origin}: ${path}: ${ERLANG_TERMS}`)
 }
 

@@ -23,6 +23,8 @@ export function parseConfig(text: string, file: string): Entry[] {
     const origin = `${file}:${i + 1}`
     const match = /^([^\s=#]+)\s*=\s*(.*)$/.exec(line)
     if (match === null) throw new ConfigError(`${origin}: ${noEntry(line)}`)
+    // What is read instead of octets that are no text: a password with it would be another one.
+    if (line.includes('\ufffd')) throw new ConfigError(`${origin}: the line is not UTF-8`)
     entries.push({ key: match[1] as string, value: unquoted(match[2] as string, origin), origin })
   }
   return entries

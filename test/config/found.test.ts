@@ -122,6 +122,12 @@ describe('the environment', () => {
     }
     expect(from('\uFEFFmarked\r\n')).toBe('marked')
     expect(refusal(() => from(Buffer.alloc(1_048_577, 'x')))).toMatch(/cannot read .*larger than/)
+    const name = `environment RABBITMQ_DEFAULT_PASS_FILE: ${secret}`
+    for (const text of ['two\nlines', 'two ends\n\n', 'a\rb\n', 'a\0b', '\nbehind one'])
+      expect(refusal(() => from(text))).toBe(`${name} has more than one line of text`)
+    for (const octets of [[0xe4], [0x61, 0xc3], [0xed, 0xa0, 0x80]])
+      expect(refusal(() => from(Buffer.from(octets)))).toBe(`${name} is not UTF-8`)
+    expect(from('gr\u00fc\u00df \u{1f407} \n')).toBe('gr\u00fc\u00df \u{1f407} ')
     for (const file of ['/dev/zero', dir])
       expect(refusal(() => settings({ RABBITMQ_DEFAULT_USER_FILE: file }))).toMatch(/no regular file/)
   })
