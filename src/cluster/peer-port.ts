@@ -12,6 +12,7 @@ import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
+import { refuseTlsClients } from '../util/tls-refusals.ts'
 import {
   accept,
   askPeer,
@@ -105,7 +106,10 @@ export class PeerPort {
     const taken = (socket: Socket): void => this.came(socket)
     this.server =
       tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(tls.options, taken)
-    if (tls !== undefined) this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
+    if (this.settings.tls !== undefined) {
+      refuseTlsClients(this.server, this.settings.tls, 'the peer port', this.logger)
+      this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
+    }
     this.server.prependListener('connection', (socket: Socket) => this.knock(socket))
     descriptors.guard(this.server)
     await listen(this.server, { port, host: host ?? anyAddress() }, (error) =>
@@ -141,6 +145,7 @@ export class PeerPort {
   }
 
   private came(socket: Socket): void {
+    if (socket.destroyed) return
     hearErrors(socket)
     const key = endOf(socket)
     hearPeer(socket, this.settings.secret)

@@ -152,7 +152,11 @@ export function refuseErlangTerms(environment: Environment): void {
   const path = existsSync(file) ? file : `${file}.config`
   if (!existsSync(path)) return
   const origin = 'environment RABBITMQ_ADVANCED_CONFIG_FILE'
-  const terms = contents(path, origin).toString().replace(/^\uFEFF/, '').replace(/%.*$/gm, '').replace(/\s/g, '')
+  const terms = contents(path, origin)
+    .toString()
+    .replace(/^\uFEFF/, '')
+    .replace(/%.*$/gm, '')
+    .replace(/\s/g, '')
   if (terms !== '' && terms !== '[].') throw new ConfigError(`${origin}: ${path}: ${ERLANG_TERMS}`)
 }
 

@@ -26,6 +26,9 @@ export function tlsKeysOf(prefix: string, where: (d: ConfigBuilder) => TlsBuilde
     fail_if_no_peer_cert: (t, v) => {
       t.failIfNoPeerCert = boolean(v)
     },
+    depth: (t, v) => {
+      t.depth = integer(v, 0)
+    },
     honor_cipher_order: (t, v) => {
       t.honorCipherOrder = boolean(v)
     },

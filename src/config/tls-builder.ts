@@ -9,6 +9,7 @@ export class TlsBuilder {
   password: string | undefined
   verifyPeer: boolean | undefined
   failIfNoPeerCert: boolean | undefined
+  depth: number | undefined
   honorCipherOrder: boolean | undefined
   dhfile: string | undefined
   handshakeMs: number | undefined
@@ -28,6 +29,8 @@ export class TlsBuilder {
     const { certfile, keyfile, versions, ciphers } = this
     if (certfile === undefined || keyfile === undefined)
       throw new ConfigError(`${listener} needs ${prefix}.certfile and ${prefix}.keyfile`)
+    if (this.verifyPeer === true && this.cacertfile === undefined)
+      throw new ConfigError(`${prefix}.verify: verify_peer needs ${prefix}.cacertfile`)
     const [newer, older] = [versions.includes('tlsv1.3'), versions.includes('tlsv1.2')]
     if (versions.length > 0 && !newer && !older)
       throw new ConfigError(`${prefix}.versions: TLS 1.2 or 1.3 is needed; 1.0 and 1.1 are not safe any more`)
@@ -39,6 +42,7 @@ export class TlsBuilder {
       password: this.password,
       verifyPeer: this.verifyPeer,
       failIfNoPeerCert: this.failIfNoPeerCert,
+      depth: this.depth,
       honorCipherOrder: this.honorCipherOrder,
       dhfile: this.dhfile,
       handshakeMs: this.handshakeMs,

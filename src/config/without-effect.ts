@@ -81,7 +81,6 @@ export const withoutEffect: readonly string[] = [
   'ssl_allow_poodle_attack',
   'ssl_options.bypass_pem_cache',
   'ssl_options.client_renegotiation',
-  'ssl_options.depth',
   'ssl_options.honor_ecc_order',
   'ssl_options.log_alert',
   'ssl_options.log_level',
@@ -112,7 +111,6 @@ export const withoutEffect: readonly string[] = [
       'backlog',
       'client_renegotiation',
       'compress',
-      'depth',
       'honor_ecc_order',
       'idle_timeout',
       'inactivity_timeout',
@@ -123,14 +121,9 @@ export const withoutEffect: readonly string[] = [
       'shutdown_timeout',
     ].map((key) => `${listener}.${key}`),
   ),
-  ...[
-    'client_renegotiation',
-    'depth',
-    'honor_ecc_order',
-    'log_alert',
-    'reuse_sessions',
-    'secure_renegotiate',
-  ].map((key) => `management.listener.ssl_opts.${key}`),
+  ...['client_renegotiation', 'honor_ecc_order', 'log_alert', 'reuse_sessions', 'secure_renegotiate'].map(
+    (key) => `management.listener.ssl_opts.${key}`,
+  ),
   // Logging beyond the console, a single file and levels.
   'log.console.color_esc_seqs.*',
   'log.console.formatter.**',

@@ -4,9 +4,9 @@ import { createSecureContext, createServer as createTlsServer, type Server as Tl
 import { endOf, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
-import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { contextOf, peerContextOf, type TlsSettings } from '../util/tls.ts'
 import { readPair } from '../util/tls-files.ts'
-import { logTlsRefusals } from '../util/tls-refusals.ts'
+import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
 
 const BACKLOG = 4096
@@ -49,10 +49,11 @@ export class Listener {
     addHosts(server, tls)
     server.on('secureConnection', (socket) => {
       const client = this.handshakes.ended(socket)
+      if (socket.destroyed) return
       if (client !== undefined) showAs(socket, client)
       acceptor.accept(socket, server)
     })
-    logTlsRefusals(server, 'AMQP', logger)
+    refuseTlsClients(server, tls, 'AMQP', logger)
     server.on('tlsClientError', (_, socket) => socket.destroy())
     this.tls = server
     this.net = createServer(common, (socket) => {
@@ -141,11 +142,13 @@ class Handshakes {
 }
 
 /** Later contexts of the same host come before earlier ones. */
-function addHosts(server: TlsServer, { prefix = '', hosts = [], minVersion }: TlsSettings): void {
+function addHosts(server: TlsServer, tls: TlsSettings): void {
+  const { prefix = '', hosts = [], minVersion } = tls
   for (const { host, certfile, keyfile } of hosts)
     server.addContext(
       host,
       createSecureContext({
+        ...peerContextOf(tls),
         ...readPair(
           { key: `${prefix}sni of ${host}`, file: certfile },
           { key: `${prefix}sni of ${host}`, file: keyfile },

@@ -16,7 +16,7 @@ import { type Listening, listeningAt } from '../util/listening.ts'
 import { hearErrorsOfServer } from '../util/sockets.ts'
 import { soon } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
-import { logTlsRefusals } from '../util/tls-refusals.ts'
+import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Application, ApplicationServer } from './application.ts'
 import { HttpConnections } from './http-connections.ts'
 import { parseBitByBit } from './http-intake.ts'
@@ -142,7 +142,7 @@ export class ManagementServer implements ApplicationServer {
     const server =
       tls === undefined ? createServer(this.onRequest) : createTlsServer(contextOf(tls), this.onRequest)
     this.servers.push(server)
-    if (tls !== undefined) logTlsRefusals(server, 'the HTTP API', this.node.logger)
+    if (tls !== undefined) refuseTlsClients(server, tls, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     parseBitByBit(server)
     const connections = new HttpConnections(server, this.node.listeners.descriptors)

@@ -17,7 +17,7 @@ import { PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { nextTurn, startTimer, stopTimer } from '../util/timers.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
-import { logTlsRefusals } from '../util/tls-refusals.ts'
+import { refuseTlsClients } from '../util/tls-refusals.ts'
 import { aggregatedFamilies } from './families.ts'
 import { Report } from './report.ts'
 import { type Selection, select } from './selection.ts'
@@ -116,7 +116,7 @@ export class MetricsServer {
     const server =
       tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
     this.servers.push(server)
-    if (tls !== undefined) logTlsRefusals(server, 'the metrics', this.node.logger)
+    if (tls !== undefined) refuseTlsClients(server, tls, 'the metrics', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     parseBitByBit(server)
     new HttpConnections(server, this.node.listeners.descriptors)

@@ -1,10 +1,18 @@
-/** Logs why a client's TLS handshake has failed, and the client's address. */
+/**
+ * Refuses clients whose certificate is not good enough, where one is checked, and logs why a client's TLS handshake has
+ * failed, and the client's address.
+ */
 import type { Server, Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { plainAddress } from './address.ts'
 import type { Logger } from './logger.ts'
 import { RepeatedLines } from './repeated-lines.ts'
 import { now } from './timers.ts'
+import type { TlsSettings } from './tls.ts'
+
+const TOO_DEEP = 'CERT_CHAIN_TOO_LONG'
+/** Certificates of a chain that are looked at. */
+const CHAIN_LENGTH_MAX = 100
 
 /** By error code of OpenSSL and Node. */
 const sentences: Readonly<Record<string, string>> = {
@@ -25,6 +33,7 @@ const sentences: Readonly<Record<string, string>> = {
   ECONNRESET: 'it hung up: it may not trust the certificate here, or only test the port',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
+  [TOO_DEEP]: 'more authorities stand above its certificate than ssl_options.depth allows',
 }
 
 /** Describes the failure in words. */
@@ -36,12 +45,43 @@ export function refusalOf(error: NodeJS.ErrnoException, socket: TLSSocket): stri
   return sentences[error.code ?? ''] ?? `${error.code ?? error.message}`
 }
 
-/** @param what the protocol, such as AMQP */
-export function logTlsRefusals(server: Server, what: string, logger: Logger): void {
+/** Why the client's certificate is refused: a code of OpenSSL. A client that shows none is none of its business. */
+function problemOf(socket: TLSSocket, tls: TlsSettings): string | undefined {
+  if (tls.verifyPeer !== true) return undefined
+  const own = socket.getPeerCertificate(true)
+  // Node says undefined or an empty object where there is no certificate.
+  if (own?.raw === undefined) return undefined
+  if (!socket.authorized) return String(socket.authorizationError)
+  return tls.depth !== undefined && authoritiesAbove(own) > tls.depth ? TOO_DEEP : undefined
+}
+
+/** Number of authorities between a certificate and the one that signs itself; infinite where that one is not there. */
+function authoritiesAbove(own: DetailedPeerCertificate): number {
+  let [at, count] = [own, 0]
+  for (; count < CHAIN_LENGTH_MAX; count++) {
+    const above: DetailedPeerCertificate | undefined = at.issuerCertificate
+    if (above === undefined) break
+    if (above === at || above.fingerprint256 === at.fingerprint256) return Math.max(0, count - 1)
+    at = above
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/**
+ * Call before anything else listens to the server's sockets.
+ * @param what the protocol, such as AMQP
+ */
+export function refuseTlsClients(server: Server, tls: TlsSettings, what: string, logger: Logger): void {
   // A socket loses its address once the client has disconnected, so the address is kept from the beginning.
   const peers = new WeakMap<object, string>()
   const lines = new RepeatedLines(logger, now)
   const peerOf = (s: Socket): string => `${plainAddress(s.remoteAddress)}:${s.remotePort}`
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const code = problemOf(socket, tls)
+    if (code === undefined) return
+    server.emit('tlsClientError', Object.assign(new Error(code), { code }), socket)
+    socket.destroy()
+  })
   server.on('connection', (socket: Socket) => void peers.set(socket, peerOf(socket)))
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const below = (socket as { _parent?: object })._parent

@@ -76,6 +76,7 @@ describe('keys', () => {
       listeners.ssl.default = 6002
       ssl_options.certfile = /c
       ssl_options.keyfile = /k
+      ssl_options.cacertfile = /a
       ssl_options.verify = verify_peer
       ssl_options.fail_if_no_peer_cert = true
       ssl_options.versions.1 = tlsv1.3

@@ -132,6 +132,16 @@ describe('the environment', () => {
       expect(refusal(() => settings({ RABBITMQ_DEFAULT_USER_FILE: file }))).toMatch(/no regular file/)
   })
 
+  it('is UTF-8, as the lines of a file are', () => {
+    const file = join(dir, 'latin.conf')
+    const pass = (text: string): string | undefined => {
+      writeFileSync(file, Buffer.from(text, 'latin1'))
+      return loadConfig(file, {}, []).draft.settings().defaultUser?.password
+    }
+    expect(refusal(() => pass('default_pass = gr\u00fcn\n'))).toMatch(/latin\.conf:1: the line is not UTF-8$/)
+    expect(pass('# gr\u00fcn\ndefault_pass = gr\u00c3\u00bcn\n')).toBe('gr\u00fcn')
+  })
+
   it('is what `$(NAME)` stands for, and nothing else that JavaScript knows by that name', () => {
     for (const name of ['constructor', '__proto__', 'toString'])
       expect(refusal(() => value(`$(${name})`))).toBe(

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
 import { silent } from '../../src/util/logger.ts'
 import { RepeatedLines } from '../../src/util/repeated-lines.ts'
-import { logTlsRefusals } from '../../src/util/tls-refusals.ts'
+import { refuseTlsClients } from '../../src/util/tls-refusals.ts'
 import { timedServer } from '../support/timed-server.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
@@ -55,7 +55,7 @@ it('a flood of clients whose TLS handshake fails leaves few lines', () => {
   const server = new EventEmitter()
   const lines: string[] = []
   const logger = { ...silent, warn: (_: unknown, text?: string) => void lines.push(text ?? '') }
-  logTlsRefusals(server as Server, 'AMQP', logger)
+  refuseTlsClients(server as Server, { certfile: '', keyfile: '' }, 'AMQP', logger)
   const count = 10 * DOOR_LINES_PER_MINUTE
   for (let i = 0; i < count; i++)
     server.emit('tlsClientError', new Error('no TLS'), { remoteAddress: '192.0.2.1', remotePort: i })
