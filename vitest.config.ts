@@ -10,7 +10,7 @@ const LAST = 'test/conformance/coverage.test.ts'
  */
 export const FAULTS = [
   'test/crash/**/*.test.ts',
-  'test/migrate/migrate.test.ts',
+  'test/migrate/{migrate,tls}.test.ts',
   'test/faults/disk.test.ts',
   'test/storage/backup.test.ts',
   'test/storage/damaged.test.ts',
@@ -23,8 +23,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     // All invariants, the dear ones too.
     env: { LEVERET_CHECKS: 'all' },
-    // One more than there are processors: the tests wait for sockets and disks in between.
-    maxWorkers: availableParallelism() + 1,
+    // More than there are processors: the tests wait for sockets and disks in between.
+    maxWorkers: availableParallelism() + 2,
     // What a test waits for comes when the machine has time for it.
     testTimeout: 60_000,
     hookTimeout: 60_000,

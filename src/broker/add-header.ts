@@ -2,7 +2,7 @@
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
-import { bufferView } from '../util/copy.ts'
+import { bufferView, Octets, plainView } from '../util/copy.ts'
 import { encodeContent } from './content.ts'
 import { InboundMessage, propertiesOffset, readContent } from './message.ts'
 import type { Segment } from './messages/segment.ts'
@@ -36,7 +36,7 @@ export function withHeader(segment: Segment, index: number, name: string, field:
   field.copy(out, shift(at) + 4)
   source.copy(out, shift(at) + 4 + field.length, rest, end)
   const m = new InboundMessage()
-  m.source = new Uint8Array(out.buffer, out.byteOffset, out.length)
+  m.octets = new Octets(plainView(out))
   m.namesEnd = shift(contentStart)
   m.contentStart = shift(contentStart)
   m.contentEnd = out.length

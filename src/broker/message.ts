@@ -20,7 +20,7 @@ import { CONTENT_BYTES_AHEAD, FRAME_BYTES_MAX } from '../limits.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/constants.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import { decodeProperties } from '../protocol/generated/properties.ts'
-import { bufferView } from '../util/copy.ts'
+import { bufferView, noOctets, Octets } from '../util/copy.ts'
 import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 import { octetText, shortString } from '../util/octet-text.ts'
 
@@ -41,10 +41,11 @@ const CONTENT_HEADER_FIXED = 12
 
 /**
  * A message being published. The same object is refilled for each message: code that keeps a message copies it, as a
- * segment does. The ranges point into `source`.
+ * segment does. The ranges point into
+ * `octets`.
  */
 export class InboundMessage {
-  source: Uint8Array = new Uint8Array(0)
+  octets: Octets = noOctets
   /** exchange and routing key as two short strings */
   namesStart = 0
   namesEnd = 0
@@ -59,10 +60,14 @@ export class InboundMessage {
   /** It has been dead-lettered: its x-death header is the broker's own. */
   died = false
   /**
-   * `source` holds this message alone, with ADOPT_ROOM_BYTES free in front of the names, and nobody else will use it:
+   * `octets` are this message alone, with ADOPT_ROOM_BYTES free in front of the names, and nobody else will use it:
    * one segment may take it over instead of copying.
    */
   adoptable = false
+
+  get source(): Uint8Array {
+    return this.octets.bytes
+  }
 
   /** Copies the message into memory of its own. */
   static copyOf(m: InboundMessage): InboundMessage {
@@ -71,7 +76,7 @@ export class InboundMessage {
     const bytes = new Uint8Array(namesBytes + m.contentEnd - m.contentStart)
     bytes.set(m.source.subarray(m.namesStart, m.namesEnd), 0)
     bytes.set(m.source.subarray(m.contentStart, m.contentEnd), namesBytes)
-    copy.source = bytes
+    copy.octets = new Octets(bytes)
     copy.namesEnd = namesBytes
     copy.contentStart = namesBytes
     copy.contentEnd = bytes.length
@@ -199,7 +204,7 @@ export class ContentBuilder {
 
   /** Points `m` at the finished content. */
   fill(m: InboundMessage): void {
-    m.source = this.bytes
+    m.octets = new Octets(this.bytes)
     m.namesStart = ADOPT_ROOM_BYTES
     m.namesEnd = this.namesEnd
     m.contentStart = this.contentStart

@@ -9,7 +9,7 @@ import { writeContent } from '../output/content-writer.ts'
 import type { Output } from '../output/output.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
-import { copyBytes } from '../util/copy.ts'
+import { copyOctets, Octets } from '../util/copy.ts'
 import { shortString } from '../util/octet-text.ts'
 import type { Channel } from './channel.ts'
 import { ConsumerTimeout } from './consumer-timeout.ts'
@@ -47,7 +47,7 @@ export class ChannelConsumer implements Consumer {
   private readonly output: Output
   unacked = 0
   /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
-  private readonly prefix: Uint8Array
+  private readonly prefix: Octets
 
   constructor(channel: Channel, queue: ConsumedQueue, options: ConsumerOptions) {
     this.channel = channel
@@ -143,7 +143,6 @@ export class ChannelConsumer implements Consumer {
     const end = start + segment.entryLength(index)
     const namesStart = segment.namesStart(index)
     const contentStart = segment.contentStart(index)
-    const bytes = segment.bytes as Uint8Array
     const prefix = this.prefix
     const max = channel.client.frameBytesMax
     const size = end - namesStart
@@ -151,16 +150,18 @@ export class ChannelConsumer implements Consumer {
       size <= DIRECT_ENTRY_BYTES_MAX && !segment.adopted && (max === 0 || segment.bodySize(index) <= max - 8)
     const copyEnd = direct ? end : contentStart + 1
     const out = this.output
-    const at = out.reserve(prefix.length + copyEnd - namesStart)
-    const o = out.bytes
-    copyBytes(prefix, 0, prefix.length, o, at)
-    writeDeliver(o, at, prefix.length, contentStart - namesStart, tag, redelivered)
-    const entryAt = at + prefix.length
-    copyBytes(bytes, namesStart, copyEnd, o, entryAt)
+    const prefixBytes = prefix.bytes.length
+    const at = out.reserve(prefixBytes + copyEnd - namesStart)
+    const { chunk } = out
+    const o = chunk.bytes
+    copyOctets(prefix, 0, prefixBytes, chunk, at)
+    writeDeliver(o, at, prefixBytes, contentStart - namesStart, tag, redelivered)
+    const entryAt = at + prefixBytes
+    copyOctets(segment.octets, namesStart, copyEnd, chunk, entryAt)
     if (!direct) {
       out.cork()
       const owner = segment.adopted ? segment : undefined
-      writeContent(out, channel.number, bytes, contentStart, end, max, owner)
+      writeContent(out, channel.number, segment.octets, contentStart, end, max, owner)
       out.uncork()
       return
     }
@@ -184,7 +185,7 @@ export class ChannelConsumer implements Consumer {
     const names = { consumerTag: this.tag, ...readNames(m.source, m.namesStart) }
     this.channel.send({ id: MethodId.BasicDeliver, deliveryTag, redelivered, ...names })
     const { number, client } = this.channel
-    writeContent(this.output, number, m.source, m.contentStart, m.contentEnd, client.frameBytesMax, undefined)
+    writeContent(this.output, number, m.octets, m.contentStart, m.contentEnd, client.frameBytesMax, undefined)
   }
 
   /** One of its deliveries is settled. */
@@ -229,7 +230,7 @@ export class ChannelConsumer implements Consumer {
   }
 }
 
-function deliverPrefix(channel: number, tag: string): Uint8Array {
+function deliverPrefix(channel: number, tag: string): Octets {
   const name = shortString(tag)
   const b = new Uint8Array(7 + 4 + 1 + name.length + 9)
   b[0] = FRAME_METHOD
@@ -239,7 +240,7 @@ function deliverPrefix(channel: number, tag: string): Uint8Array {
   b[10] = BASIC_DELIVER & 0xff
   b[11] = name.length
   b.set(name, 12)
-  return b
+  return new Octets(b)
 }
 
 /** Whether the error is a lack of memory, not a fault of the message. */

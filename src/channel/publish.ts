@@ -232,5 +232,5 @@ export function returnMessage(ch: Channel, m: InboundMessage): void {
     ...readNames(m.source, m.namesStart),
   })
   const { output, frameBytesMax } = ch.client
-  writeContent(output, ch.number, m.source, m.contentStart, m.contentEnd, frameBytesMax, undefined)
+  writeContent(output, ch.number, m.octets, m.contentStart, m.contentEnd, frameBytesMax, undefined)
 }

@@ -9,7 +9,7 @@ import type { FrameHandler } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { decodeBasicPublish, decodeMethod } from '../protocol/generated/decode.ts'
 import type { AnyMethod } from '../protocol/generated/methods.ts'
-import { plainView } from '../util/copy.ts'
+import { noOctets, Octets, plainView } from '../util/copy.ts'
 import type { Connection } from './connection.ts'
 import type { Pauses } from './pauses.ts'
 import type { Server } from './server.ts'
@@ -17,16 +17,14 @@ import type { Server } from './server.ts'
 /** Acknowledgements are cheap and frequent, so the clock is read only after this many. */
 const ACKS_BETWEEN_LOOKS = 16
 
-const none = new Uint8Array(0)
-
 export class Frames implements FrameHandler {
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
   private readonly pauses: Pauses
-  /** The chunk that is being read, and the same as a plain array. */
+  /** The chunk that is being read, and the same for copies from it. */
   private chunk: Buffer | undefined
-  private chunkView: Uint8Array = none
+  private octets = noOctets
 
   constructor(connection: Connection, pauses: Pauses) {
     this.connection = connection
@@ -46,7 +44,7 @@ export class Frames implements FrameHandler {
   /** Releases the previous chunk. */
   newChunk(): void {
     this.chunk = undefined
-    this.chunkView = none
+    this.octets = noOctets
   }
 
   onPublish(
@@ -77,9 +75,9 @@ export class Frames implements FrameHandler {
     const m = this.server.incoming
     if (this.chunk !== buffer) {
       this.chunk = buffer
-      this.chunkView = plainView(buffer)
+      this.octets = new Octets(plainView(buffer))
     }
-    m.source = this.chunkView
+    m.octets = this.octets
     m.namesStart = method + 6
     m.namesEnd = bitsAt
     m.contentStart = header - 8

@@ -3,6 +3,7 @@
  * Memory for output, used again and again. There may be tens of thousands of connections that write a few octets each
  * in the same turn, and a few that write megabytes: output begins in a small piece and moves to a chunk when it grows.
  */
+import { Octets } from '../util/copy.ts'
 import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 
 export const CHUNK_BYTES = 64 * 1024
@@ -12,28 +13,29 @@ const CHUNKS_MAX = 64
 /** Pieces kept for reuse. */
 const PIECES_MAX = 2048
 
-const chunks: Uint8Array[] = []
-const pieces: Uint8Array[] = []
+const chunks: Octets[] = []
+const pieces: Octets[] = []
 
 /** Memory of at least that many octets; its content is arbitrary. */
-export function takeChunk(bytes: number): Uint8Array {
-  if (bytes > CHUNK_BYTES) return new Uint8Array(takeMemory(bytes))
-  if (bytes > PIECE_BYTES) return chunks.pop() ?? new Uint8Array(CHUNK_BYTES)
+export function takeChunk(bytes: number): Octets {
+  if (bytes > CHUNK_BYTES) return new Octets(new Uint8Array(takeMemory(bytes)))
+  if (bytes > PIECE_BYTES) return chunks.pop() ?? new Octets(new Uint8Array(CHUNK_BYTES))
   if (pieces.length === 0) cutPieces()
-  return pieces.pop() as Uint8Array
+  return pieces.pop() as Octets
 }
 
 /** A chunk of its own for each piece would cost an allocation outside the heap, which takes microseconds. */
 function cutPieces(): void {
   const { buffer } = new Uint8Array(CHUNK_BYTES)
-  for (let at = 0; at < CHUNK_BYTES; at += PIECE_BYTES) pieces.push(new Uint8Array(buffer, at, PIECE_BYTES))
+  for (let at = 0; at < CHUNK_BYTES; at += PIECE_BYTES)
+    pieces.push(new Octets(new Uint8Array(buffer, at, PIECE_BYTES)))
 }
 
 /** Returns memory that is no longer referenced. */
-export function releaseChunk(chunk: Uint8Array): void {
-  const { length } = chunk
+export function releaseChunk(chunk: Octets): void {
+  const { length, buffer } = chunk.bytes
   if (length === PIECE_BYTES) {
     if (pieces.length < PIECES_MAX) pieces.push(chunk)
-  } else if (length > CHUNK_BYTES) giveMemoryBack(chunk.buffer as ArrayBuffer)
+  } else if (length > CHUNK_BYTES) giveMemoryBack(buffer as ArrayBuffer)
   else if (length === CHUNK_BYTES && chunks.length < CHUNKS_MAX) chunks.push(chunk)
 }

@@ -2,7 +2,7 @@
 /** Sends the content of a message, in the format of message.ts, on a channel. */
 import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
 import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
-import { copyBytes } from '../util/copy.ts'
+import { copyOctets, type Octets } from '../util/copy.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Output, Pinned } from './output.ts'
 
@@ -18,21 +18,22 @@ export const EXTERNAL_BODY_BYTES = 32 * 1024
 export function writeContent(
   out: Output,
   channel: number,
-  source: Uint8Array,
+  source: Octets,
   contentStart: number,
   contentEnd: number,
   frameBytesMax: number,
   owner: Pinned | undefined,
 ): void {
   const headerAt = contentStart + 1
-  const headerBytes = readU32(source, headerAt + 3) + FRAME_OVERHEAD_BYTES
+  const headerBytes = readU32(source.bytes, headerAt + 3) + FRAME_OVERHEAD_BYTES
   const at = out.reserve(headerBytes)
-  copyBytes(source, headerAt, headerAt + headerBytes, out.bytes, at)
-  out.bytes[at + 1] = channel >> 8
-  out.bytes[at + 2] = channel
+  copyOctets(source, headerAt, headerAt + headerBytes, out.chunk, at)
+  const { bytes } = out.chunk
+  bytes[at + 1] = channel >> 8
+  bytes[at + 2] = channel
   const payloadMax = frameBytesMax === 0 ? BODY_FRAME_PAYLOAD : frameBytesMax - FRAME_OVERHEAD_BYTES
   for (let from = headerAt + headerBytes; from < contentEnd; ) {
-    const size = readU32(source, from + 3)
+    const size = readU32(source.bytes, from + 3)
     const end = from + 7 + size
     for (let piece = from + 7; piece < end; piece += payloadMax)
       writeBodyFrame(out, channel, source, piece, Math.min(end, piece + payloadMax), owner)
@@ -43,7 +44,7 @@ export function writeContent(
 function writeBodyFrame(
   out: Output,
   channel: number,
-  source: Uint8Array,
+  source: Octets,
   start: number,
   end: number,
   owner: Pinned | undefined,
@@ -51,7 +52,7 @@ function writeBodyFrame(
   const size = end - start
   const external = size >= EXTERNAL_BODY_BYTES ? owner : undefined
   const at = out.reserve(external ? 7 : size + FRAME_OVERHEAD_BYTES)
-  const b = out.bytes
+  const b = out.chunk.bytes
   b[at] = FRAME_BODY
   b[at + 1] = channel >> 8
   b[at + 2] = channel
@@ -60,11 +61,11 @@ function writeBodyFrame(
   b[at + 5] = size >>> 8
   b[at + 6] = size
   if (external !== undefined) {
-    out.external(source.subarray(start, end), external)
+    out.external(source.bytes.subarray(start, end), external)
     const endAt = out.reserve(1)
-    out.bytes[endAt] = FRAME_END
+    out.chunk.bytes[endAt] = FRAME_END
     return
   }
-  copyBytes(source, start, end, b, at + 7)
+  copyOctets(source, start, end, out.chunk, at + 7)
   b[at + 7 + size] = FRAME_END
 }

@@ -8,12 +8,10 @@ import type { Turn } from '../broker/turn.ts'
 import { OUTPUT_BYTES_HIGH } from '../limits.ts'
 import { encodeMethodFrame } from '../protocol/frame-writer.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
-import { copyBytes, plainView } from '../util/copy.ts'
+import { copyOctets, noOctets, plainView } from '../util/copy.ts'
 import type { Owner } from '../util/owner.ts'
 import { CHUNK_BYTES, PIECE_BYTES, releaseChunk, takeChunk } from './chunks.ts'
 import { octetsUnderWay } from './send-timeout.ts'
-
-const none = new Uint8Array(0)
 
 /** Memory that must not change while a socket reads it. */
 export interface Pinned {
@@ -28,7 +26,7 @@ export interface Watched {
 
 export class Output {
   /** The open chunk; `reserve` says where to write. */
-  bytes: Uint8Array = none
+  chunk = noOctets
   /** Octets handed to the socket in all. */
   written = 0
   /** Number of writes. */
@@ -79,10 +77,10 @@ export class Output {
     return this.at > 0
   }
 
-  /** Reserves `size` contiguous octets in `bytes`; returns their offset. The caller must fill them at once. */
+  /** Reserves `size` contiguous octets in `chunk`; returns their offset. The caller must fill them at once. */
   reserve(size: number): number {
     let at = this.at
-    if (at + size > this.bytes.length) at = this.extend(size)
+    if (at + size > this.chunk.bytes.length) at = this.extend(size)
     this.at = at + size
     if (!this.listed) {
       this.listed = true
@@ -93,21 +91,21 @@ export class Output {
 
   /** Makes room for that many octets; returns their offset. */
   private extend(size: number): number {
-    const { bytes, at } = this
-    if (bytes.length === PIECE_BYTES && at + size <= CHUNK_BYTES) {
-      this.bytes = takeChunk(CHUNK_BYTES)
-      copyBytes(bytes, 0, at, this.bytes, 0)
-      releaseChunk(bytes)
+    const { chunk, at } = this
+    if (chunk.bytes.length === PIECE_BYTES && at + size <= CHUNK_BYTES) {
+      this.chunk = takeChunk(CHUNK_BYTES)
+      copyOctets(chunk, 0, at, this.chunk, 0)
+      releaseChunk(chunk)
       return at
     }
     this.writeOut()
-    this.bytes = takeChunk(size)
+    this.chunk = takeChunk(size)
     return 0
   }
 
   put(octets: Uint8Array): void {
     const at = this.reserve(octets.length)
-    copyBytes(octets, 0, octets.length, this.bytes, at)
+    this.chunk.bytes.set(octets, at)
   }
 
   method(channel: number, m: ServerMethod): void {
@@ -145,9 +143,10 @@ export class Output {
   }
 
   private writeOut(): void {
-    const chunk = this.bytes
+    const { chunk } = this
+    const { bytes } = chunk
     const size = this.at
-    this.bytes = none
+    this.chunk = noOctets
     this.at = 0
     if (size === 0 || this.closed) {
       releaseChunk(chunk)
@@ -155,7 +154,7 @@ export class Output {
     }
     this.written += size
     this.writes++
-    this.socket.write(size === chunk.length ? chunk : chunk.subarray(0, size), () => releaseChunk(chunk))
+    this.socket.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => releaseChunk(chunk))
   }
 
   /** The chunk is corrupt: drops it, and sends nothing more. */

@@ -1,37 +1,44 @@
 // hot: per message
-/**
- * Below this many octets a loop is faster than a view and a call to TypedArray.prototype.set, which the garbage
- * collector pays for too (measured on Node 20).
- */
-const LOOP_BYTES_MAX = 96
 
 /**
- * Copies `from[start, end)` to `to` at `at`. Both must be plain Uint8Arrays: `subarray` of a Buffer costs twice as
- * much, because it looks up the species constructor.
+ * Up to so many octets, four at a time through views is faster than TypedArray.prototype.set, which needs another view
+ * of the part to be copied: an object for each message that the garbage collector pays for too (measured on Node 20: 50
+ * octets 16 ns instead of 150, 200 octets 58 instead of 120, the same at 600).
  */
-export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
-  if (end - start < LOOP_BYTES_MAX) {
-    copyByLoop(from, start, end, to, at)
-  } else {
-    to.set(from.subarray(start, end), at)
+const VIEW_BYTES_MAX = 512
+
+/** Octets, and the same memory as a view that reads any four of them at once, wherever they begin. */
+export class Octets {
+  /** A plain array: `subarray` of a Buffer costs twice as much, because it looks up the species constructor. */
+  readonly bytes: Uint8Array
+  readonly view: DataView
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 }
 
-/** Eight at a time: V8 unrolls no loops over typed arrays. */
-function copyByLoop(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+export const noOctets = new Octets(new Uint8Array(0))
+
+/** Copies `from[start, end)` to `to` at `at`. @throws RangeError where `to` does not hold as many */
+export function copyOctets(from: Octets, start: number, end: number, to: Octets, at: number): void {
+  if (end - start <= VIEW_BYTES_MAX) copyByView(from.view, start, end, to.view, at)
+  else to.bytes.set(from.bytes.subarray(start, end), at)
+}
+
+/** Sixteen at a time: V8 unrolls no loops over memory. The order of octets is kept, since both sides name the same. */
+function copyByView(from: DataView, start: number, end: number, to: DataView, at: number): void {
   let i = start
   let o = at
-  for (const last = end - 7; i < last; i += 8, o += 8) {
-    to[o] = from[i] as number
-    to[o + 1] = from[i + 1] as number
-    to[o + 2] = from[i + 2] as number
-    to[o + 3] = from[i + 3] as number
-    to[o + 4] = from[i + 4] as number
-    to[o + 5] = from[i + 5] as number
-    to[o + 6] = from[i + 6] as number
-    to[o + 7] = from[i + 7] as number
+  for (const last = end - 15; i < last; i += 16, o += 16) {
+    to.setInt32(o, from.getInt32(i, true), true)
+    to.setInt32(o + 4, from.getInt32(i + 4, true), true)
+    to.setInt32(o + 8, from.getInt32(i + 8, true), true)
+    to.setInt32(o + 12, from.getInt32(i + 12, true), true)
   }
-  for (; i < end; i++, o++) to[o] = from[i] as number
+  for (const last = end - 3; i < last; i += 4, o += 4) to.setInt32(o, from.getInt32(i, true), true)
+  for (; i < end; i++, o++) to.setUint8(o, from.getUint8(i))
 }
 
 /** The same octets as a plain Uint8Array, without copying. */

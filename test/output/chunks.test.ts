@@ -71,7 +71,7 @@ it('writes what a chunk cannot hold as several, in order', () => {
 it('holds a piece for each of very many connections that write a little, and uses it again', () => {
   const all = Array.from({ length: 20_000 }, () => output())
   for (const { out } of all) out.put(octets(21))
-  const memory = new Set(all.map(({ out }) => out.bytes.buffer))
+  const memory = new Set(all.map(({ out }) => out.chunk.bytes.buffer))
   expect(memory.size * CHUNK_BYTES).toBeLessThan(21_000 * PIECE_BYTES)
   for (const { out } of all) out.flush()
   // The octets are the sockets' until they have taken them.
@@ -82,5 +82,5 @@ it('holds a piece for each of very many connections that write a little, and use
   for (const { taken } of all) taken()
   const again = output()
   again.out.put(octets(5))
-  expect(memory.has(again.out.bytes.buffer)).toBe(true)
+  expect(memory.has(again.out.chunk.bytes.buffer)).toBe(true)
 })

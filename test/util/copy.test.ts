@@ -1,18 +1,37 @@
 import { expect, it } from 'vitest'
-import { copyBytes } from '../../src/util/copy.ts'
+import { copyOctets, Octets } from '../../src/util/copy.ts'
 
-it('copies exactly the octets asked for, whatever their number and place', () => {
-  const from = Uint8Array.from({ length: 300 }, (_, i) => (i * 7 + 1) & 0xff)
-  for (let size = 0; size <= 200; size++)
+const octets = (size: number, octet: (i: number) => number): Octets =>
+  // Not at the start of its buffer, as pieces of larger memory are not.
+  new Octets(new Uint8Array(new ArrayBuffer(size + 11), 11).map((_, i) => octet(i)))
+
+it('copies exactly the octets asked for, whatever their number, value and place', () => {
+  // Among them those of floating-point numbers that are none, which must not change on the way.
+  const from = octets(2000, (i) => (i % 37 < 12 ? 0xff : (i * 7 + 1) & 0xff))
+  for (const size of [...Array(150).keys(), 511, 512, 513, 1000])
     for (const [start, at] of [
       [0, 0],
       [3, 5],
-      [100, 1],
+      [101, 1],
+      [64, 2],
     ] as const) {
-      const to = new Uint8Array(300).fill(0xee)
-      const expected = Buffer.from(to)
-      Buffer.from(from.buffer, start, size).copy(expected, at)
-      copyBytes(from, start, start + size, to, at)
-      expect([size, Buffer.from(to).equals(expected)]).toEqual([size, true])
+      const to = octets(1200, () => 0xee)
+      const expected = Buffer.from(to.bytes)
+      Buffer.from(from.bytes).copy(expected, at, start, start + size)
+      copyOctets(from, start, start + size, to, at)
+      expect([size, start, Buffer.from(to.bytes).equals(expected)]).toEqual([size, start, true])
     }
+})
+
+it('refuses to write outside of what it is given', () => {
+  for (const size of [20, 600])
+    expect(() =>
+      copyOctets(
+        octets(size, () => 1),
+        0,
+        size,
+        octets(size, () => 2),
+        1,
+      ),
+    ).toThrow(RangeError)
 })

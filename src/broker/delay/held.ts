@@ -2,6 +2,7 @@
  * A delayed message as it is stored: octets of the head u32, the head in JSON, exchange and routing key as two short
  * strings, the content as in message.ts.
  */
+import { Octets, plainView } from '../../util/copy.ts'
 import { InboundMessage } from '../message.ts'
 
 export interface Held {
@@ -44,7 +45,7 @@ export function decodeHeld(bytes: Uint8Array): { held: Held; message: InboundMes
   const headBytes = own.readUInt32LE(0)
   const head = JSON.parse(own.toString('utf8', 4, 4 + headBytes)) as Head
   const m = new InboundMessage()
-  m.source = new Uint8Array(own.buffer, own.byteOffset, own.length)
+  m.octets = new Octets(plainView(own))
   m.namesStart = 4 + headBytes
   m.namesEnd = m.namesStart + head.names
   m.contentStart = m.namesEnd

@@ -4,7 +4,7 @@
  * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
  */
 import { EXPIRED_PER_LOOK } from '../../limits.ts'
-import { copyBytes } from '../../util/copy.ts'
+import { copyOctets, noOctets, Octets } from '../../util/copy.ts'
 import { checksDear, invariant } from '../../util/invariant.ts'
 import { TimeMarks } from '../../util/time-marks.ts'
 import {
@@ -87,6 +87,8 @@ export class Segment extends SegmentLifecycle {
   bytes: Uint8Array | undefined
   /** The same memory as little-endian words: entries begin at multiples of four. */
   words: Int32Array
+  /** ... and for copies. */
+  octets = noOctets
   used = 0
   count = 0
   /** Messages not settled. */
@@ -133,6 +135,7 @@ export class Segment extends SegmentLifecycle {
     }
     this.bytes = memory
     this.words = wordsOf(memory)
+    this.octets = new Octets(memory)
     this.offsets = new Uint32Array(INITIAL_CAPACITY)
     this.states = new Uint8Array(INITIAL_CAPACITY)
   }
@@ -141,6 +144,7 @@ export class Segment extends SegmentLifecycle {
   load(memory: Uint8Array): void {
     this.bytes = memory
     this.words = wordsOf(memory)
+    this.octets = new Octets(memory)
   }
 
   static entryBytes(m: InboundMessage, timed: boolean): number {
@@ -163,12 +167,11 @@ export class Segment extends SegmentLifecycle {
 
   /** Appends a copy of the message, which must fit. `time` is that of the entry (see message.ts), 0 = none. */
   append(m: InboundMessage, entryBytes: number, time: number): void {
-    const bytes = this.bytes as Uint8Array
-    const start = this.used
+    const { octets, used: start } = this
     const namesAt = start + ENTRY_HEADER_BYTES + (time === 0 ? 0 : ENTRY_TIME_BYTES)
     const contentAt = namesAt + (m.namesEnd - m.namesStart)
-    copyBytes(m.source, m.namesStart, m.namesEnd, bytes, namesAt)
-    copyBytes(m.source, m.contentStart, m.contentEnd, bytes, contentAt)
+    copyOctets(m.octets, m.namesStart, m.namesEnd, octets, namesAt)
+    copyOctets(m.octets, m.contentStart, m.contentEnd, octets, contentAt)
     this.enter(m, start, entryBytes, contentAt - start, time)
   }
 
@@ -232,6 +235,7 @@ export class Segment extends SegmentLifecycle {
   unloaded(): void {
     this.bytes = undefined
     this.words = noWords
+    this.octets = noOctets
     this.offsets = noOffsets
     this.states = noStates
   }

@@ -133,13 +133,12 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   })
   const { output, frameBytesMax } = ch.client
   if (rewritten !== undefined) {
-    const { source, contentStart, contentEnd } = rewritten
-    writeContent(output, ch.number, source, contentStart, contentEnd, frameBytesMax, undefined)
+    const { octets, contentStart, contentEnd } = rewritten
+    writeContent(output, ch.number, octets, contentStart, contentEnd, frameBytesMax, undefined)
   } else {
-    const bytes = segment.bytes as Uint8Array
     const end = (segment.offsets[index] as number) + segment.entryLength(index)
     const owner = segment.adopted ? segment : undefined
-    writeContent(output, ch.number, bytes, segment.contentStart(index), end, frameBytesMax, owner)
+    writeContent(output, ch.number, segment.octets, segment.contentStart(index), end, frameBytesMax, owner)
   }
   queue.takeGot(noAck)
 }
