@@ -8,7 +8,7 @@ const octets = (size: number, octet: (i: number) => number): Octets =>
 it('copies exactly the octets asked for, whatever their number, value and place', () => {
   // Among them those of floating-point numbers that are none, which must not change on the way.
   const from = octets(2000, (i) => (i % 37 < 12 ? 0xff : (i * 7 + 1) & 0xff))
-  for (const size of [...Array(150).keys(), 511, 512, 513, 1000])
+  for (const size of [...Array(200).keys(), 1000])
     for (const [start, at] of [
       [0, 0],
       [3, 5],
