@@ -10,7 +10,8 @@ const LAST = 'test/conformance/coverage.test.ts'
  */
 export const FAULTS = [
   'test/crash/**/*.test.ts',
-  'test/migrate/{migrate,tls}.test.ts',
+  'test/migrate/migrate.test.ts',
+  'test/migrate/tls.test.ts',
   'test/faults/disk.test.ts',
   'test/storage/backup.test.ts',
   'test/storage/damaged.test.ts',
