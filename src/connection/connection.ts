@@ -276,7 +276,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
 
   /** Ends the socket once what was written is out. */
   endSocket(): void {
-    this.output.flush()
+    this.output.finish()
     this.socket.end()
     this.closeSocketAfter(SOCKET_END_MS)
   }

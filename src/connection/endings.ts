@@ -86,6 +86,6 @@ function endSocket(socket: Socket, output: Output): void {
     socket.destroy()
     return
   }
-  output.flush()
+  output.finish()
   socket.end()
 }

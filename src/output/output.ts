@@ -1,7 +1,8 @@
 // hot: per message
 /**
  * The output of one client. Octets are collected in a chunk that is written once per turn, or when it is full. Chunks
- * come from a pool (chunks.ts), so that idle connections hold none.
+ * come from a pool (chunks.ts), so that idle connections hold none. While the client does not read, a chunk is only
+ * written when it is full: each write keeps its chunk, however few octets of it are used.
  */
 import type { Socket } from 'node:net'
 import type { Turn } from '../broker/turn.ts'
@@ -12,6 +13,9 @@ import { copyOctets, noOctets, plainView } from '../util/copy.ts'
 import type { Owner } from '../util/owner.ts'
 import { CHUNK_BYTES, PIECE_BYTES, releaseChunk, takeChunk } from './chunks.ts'
 import { octetsUnderWay } from './send-timeout.ts'
+
+/** Writes that a socket has not completed, from which on small ones are collected. */
+const WRITES_UNDER_WAY = 4
 
 /** Memory that must not change while a socket reads it. */
 export interface Pinned {
@@ -32,6 +36,8 @@ export class Output {
   /** Number of writes. */
   writes = 0
   private at = 0
+  private underWay = 0
+  private corkedAt = 0
   private listed = false
   private closed = false
   private broken = false
@@ -118,17 +124,23 @@ export class Output {
     if (this.closed) return
     this.written += octets.length
     this.writes++
+    this.underWay++
     owner.pin()
-    this.socket.write(octets, () => owner.unpin())
+    this.socket.write(octets, () => {
+      owner.unpin()
+      this.completed()
+    })
   }
 
   /** Combines writes until `uncork`. */
   cork(): void {
+    this.corkedAt = this.writes
     this.socket.cork()
   }
 
   uncork(): void {
-    this.writeOut()
+    // What belongs to memory that is pinned until it is written goes with it.
+    if (this.writes !== this.corkedAt) this.writeOut()
     this.socket.uncork()
   }
 
@@ -138,8 +150,22 @@ export class Output {
 
   flush(): void {
     this.listed = false
-    this.writeOut()
+    if (this.socket.writableLength === 0 || this.underWay < WRITES_UNDER_WAY || this.closed) this.writeOut()
     if (this.socket.writableLength !== 0) this.sending.watch()
+  }
+
+  /** Hands everything to the socket, which will be ended. */
+  finish(): void {
+    this.writeOut()
+    this.flush()
+  }
+
+  /** The socket has completed a write. */
+  private completed(): void {
+    this.underWay--
+    if (this.at === 0 || this.listed) return
+    this.listed = true
+    this.turn.flushLater(this)
   }
 
   private writeOut(): void {
@@ -154,7 +180,11 @@ export class Output {
     }
     this.written += size
     this.writes++
-    this.socket.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => releaseChunk(chunk))
+    this.underWay++
+    this.socket.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => {
+      releaseChunk(chunk)
+      this.completed()
+    })
   }
 
   /** The chunk is corrupt: drops it, and sends nothing more. */

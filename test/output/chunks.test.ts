@@ -12,23 +12,31 @@ const owner = {
   },
 }
 
-/** An output whose socket keeps what is written to it, and says only later that it has it. */
-function output(): { out: Output; writes: Buffer[]; taken: () => void } {
+/**
+ * An output whose socket keeps what is written to it, and says only later that it has it.
+ * @param isFull the system takes nothing until then
+ */
+function output(isFull = false): { out: Output; writes: Buffer[]; taken: () => void; turn: Turn } {
   const writes: Buffer[] = []
   let callbacks: (() => void)[] = []
   const socket = {
     writableLength: 0,
+    cork() {},
+    uncork() {},
     write(octets: Uint8Array, done: () => void) {
       writes.push(Buffer.from(octets))
       callbacks.push(done)
+      if (isFull) socket.writableLength += octets.length
     },
   }
   const taken = (): void => {
-    for (const done of callbacks) done()
+    const due = callbacks
     callbacks = []
+    socket.writableLength = 0
+    for (const done of due) done()
   }
   const turn = new Turn(systemClock, () => {}, owner)
-  return { out: new Output(socket as unknown as Socket, turn, owner, { watch() {} }), writes, taken }
+  return { out: new Output(socket as unknown as Socket, turn, owner, { watch() {} }), writes, taken, turn }
 }
 
 const octets = (count: number, first = 0): Buffer =>
@@ -83,4 +91,54 @@ it('holds a piece for each of very many connections that write a little, and use
   const again = output()
   again.out.put(octets(5))
   expect(memory.has(again.out.chunk.bytes.buffer)).toBe(true)
+})
+
+it('fills its chunks where the client reads nothing, however little is said in each turn', () => {
+  const { out, writes, taken, turn } = output(true)
+  const all: Buffer[] = []
+  for (let i = 0; i < 100_000; i++) {
+    all.push(octets(12, i))
+    out.put(all[i] as Buffer)
+    turn.run()
+  }
+  const full = Math.ceil((all.length * 12) / CHUNK_BYTES)
+  expect(writes.length).toBeLessThan(full + 10)
+  expect(out.waiting).toBe(all.length * 12)
+  taken()
+  turn.run()
+  taken()
+  expect(out.waiting).toBe(0)
+  expect(Buffer.concat(writes).equals(Buffer.concat(all))).toBe(true)
+})
+
+it('hands over what it holds back before its socket is ended, and nothing once it is closed', () => {
+  for (const end of ['finish', 'close'] as const) {
+    const { out, writes, turn } = output(true)
+    for (let i = 0; i < 20; i++) {
+      out.put(octets(12, i))
+      turn.run()
+    }
+    const before = writes.length
+    expect(before).toBeLessThan(20)
+    out[end]()
+    expect(Buffer.concat(writes).length).toBe(12 * (end === 'finish' ? 20 : before))
+    expect(out.holds).toBe(false)
+  }
+})
+
+it('writes out what belongs to pinned memory, and collects what does not', () => {
+  const { out, writes } = output(true)
+  const pinned = { pin() {}, unpin() {} }
+  for (let i = 0; i < 5; i++) {
+    out.cork()
+    out.put(octets(5000))
+    out.uncork()
+  }
+  expect(writes.length).toBe(0)
+  out.cork()
+  out.put(octets(7))
+  out.external(octets(CHUNK_BYTES), pinned)
+  out.put(octets(1))
+  out.uncork()
+  expect(writes.map((w) => w.length)).toEqual([25_007, CHUNK_BYTES, 1])
 })
