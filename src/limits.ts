@@ -306,9 +306,6 @@ export const SHOVEL_PREFETCH_MAX = 65_535
 /** Octets of the body of POST /api/login, which comes from anybody: 413 beyond. */
 export const LOGIN_BODY_BYTES_MAX = 64 * 1024
 
-/** Octets of one WebSocket message: the connection is closed beyond. */
-export const WEBSOCKET_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
-
 /** Connections that have not opened a vhost yet: beyond, the oldest of the address with the most of them is closed. */
 export const UNAUTHENTICATED_MAX = 4_096
 
