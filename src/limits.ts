@@ -395,3 +395,9 @@ export const LOG_LINES_MAX = 1000
 
 /** Characters of those lines; the oldest go. */
 export const LOG_LINES_BYTES_MAX = 1_048_576
+
+/** TLS handshakes of a listener that have begun and are not over; further ones wait. */
+export const TLS_HANDSHAKES_MAX = 128
+
+/** ms after which the oldest of them is given up, where others wait. */
+export const TLS_HANDSHAKES_MS = 1_000

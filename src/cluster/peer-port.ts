@@ -12,6 +12,7 @@ import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
+import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import {
   accept,
@@ -104,12 +105,7 @@ export class PeerPort {
   async listen(port: number, host: string | undefined, descriptors: Descriptors): Promise<number> {
     const { tls } = this
     const taken = (socket: Socket): void => this.came(socket)
-    this.server =
-      tls === undefined ? createServer({ noDelay: true }, taken) : createTlsServer(tls.options, taken)
-    if (this.settings.tls !== undefined) {
-      refuseTlsClients(this.server, this.settings.tls, 'the peer port', this.logger)
-      this.server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
-    }
+    this.server = tls === undefined ? createServer({ noDelay: true }, taken) : this.createTls(tls, taken)
     this.server.prependListener('connection', (socket: Socket) => this.knock(socket))
     descriptors.guard(this.server)
     await listen(this.server, { port, host: host ?? anyAddress() }, (error) =>
@@ -118,6 +114,15 @@ export class PeerPort {
     const address = this.server.address()
     this.port = address !== null && typeof address === 'object' ? address.port : port
     return this.port
+  }
+
+  private createTls({ options }: PeerTls, taken: (socket: Socket) => void): TlsServer {
+    const server = createTlsServer(options, taken)
+    paceHandshakes(server, options)
+    if (this.settings.tls !== undefined)
+      refuseTlsClients(server, this.settings.tls, 'the peer port', this.logger)
+    server.on('tlsClientError', (_, socket: Socket) => socket.destroy())
+    return server
   }
 
   private knock(socket: Socket): void {

@@ -6,6 +6,7 @@ import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, peerContextOf, type TlsSettings } from '../util/tls.ts'
 import { readPair } from '../util/tls-files.ts'
+import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
 
@@ -45,7 +46,9 @@ export class Listener {
       })
       return
     }
-    const server = createTlsServer(contextOf(tls))
+    const options = contextOf(tls)
+    const server = createTlsServer(options)
+    paceHandshakes(server, options)
     addHosts(server, tls)
     server.on('secureConnection', (socket) => {
       const client = this.handshakes.ended(socket)

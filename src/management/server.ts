@@ -6,7 +6,6 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { HttpSettings } from '../config/settings.ts'
 import { type ClientAddress, showAs } from '../connection/listener.ts'
@@ -15,7 +14,8 @@ import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { hearErrorsOfServer } from '../util/sockets.ts'
 import { soon } from '../util/timers.ts'
-import { contextOf, type TlsSettings } from '../util/tls.ts'
+import type { TlsSettings } from '../util/tls.ts'
+import { createPacedServer } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Application, ApplicationServer } from './application.ts'
 import { HttpConnections } from './http-connections.ts'
@@ -139,8 +139,7 @@ export class ManagementServer implements ApplicationServer {
 
   /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
-    const server =
-      tls === undefined ? createServer(this.onRequest) : createTlsServer(contextOf(tls), this.onRequest)
+    const server = tls === undefined ? createServer(this.onRequest) : createPacedServer(tls, this.onRequest)
     this.servers.push(server)
     if (tls !== undefined) refuseTlsClients(server, tls, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)

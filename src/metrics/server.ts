@@ -3,7 +3,6 @@
  * /metrics/detailed. Long answers are generated in pieces, between which the broker works.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import type { MetricsFormat } from '../config/settings.ts'
 import { METRICS_REPORT_MS_MAX, METRICS_REPORTS_MAX } from '../limits.ts'
@@ -16,7 +15,8 @@ import { type Listening, listeningAt } from '../util/listening.ts'
 import { PatternTooSlow } from '../util/pattern.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { nextTurn, startTimer, stopTimer } from '../util/timers.ts'
-import { contextOf, type TlsSettings } from '../util/tls.ts'
+import type { TlsSettings } from '../util/tls.ts'
+import { createPacedServer } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import { aggregatedFamilies } from './families.ts'
 import { Report } from './report.ts'
@@ -113,8 +113,7 @@ export class MetricsServer {
 
   /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
-    const server =
-      tls === undefined ? createServer(this.request) : createTlsServer(contextOf(tls), this.request)
+    const server = tls === undefined ? createServer(this.request) : createPacedServer(tls, this.request)
     this.servers.push(server)
     if (tls !== undefined) refuseTlsClients(server, tls, 'the metrics', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)

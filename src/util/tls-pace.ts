@@ -1,0 +1,169 @@
+/**
+ * Lets the handshakes of a TLS server take turns. Each costs a signature, 0.6 ms with RSA of 2048 bits and 4 ms with
+ * 4096, and Node.js handles whatever has come from a thousand clients before anything else has its turn.
+ *
+ * So a handshake begins when its ClientHello is complete and the turn has time for it. Since later messages can cost as
+ * much (after a HelloRetryRequest, or with RSA key exchange), only a number of them are under way.
+ */
+import type { RequestListener } from 'node:http'
+import { createServer, type Server as HttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Server, TLSSocket, TlsOptions } from 'node:tls'
+import { TLS_HANDSHAKES_MAX, TLS_HANDSHAKES_MS } from '../limits.ts'
+import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
+import { contextOf, type TlsSettings } from './tls.ts'
+
+const HANDSHAKE = 22
+const RECORD_HEADER_BYTES = 5
+const MESSAGE_HEADER_BYTES = 4
+/** Octets after which it is not worth waiting for the rest. */
+const HELLO_BYTES_MAX = 16 * 1024
+
+/** ms within which a ClientHello must have come, unless a setting says otherwise: Node's own. */
+const HELLO_MS_MAX = 120_000
+
+type Start = (socket: Socket) => void
+
+/** Whether the first handshake message is complete, or can never be. */
+export function isHelloComplete(b: Buffer): boolean {
+  if (b.length >= HELLO_BYTES_MAX) return true
+  let missing: number | undefined
+  for (let at = 0; at < b.length; ) {
+    if (b[at] !== HANDSHAKE) return true
+    if (b.length < at + RECORD_HEADER_BYTES) return false
+    const size = b.readUInt16BE(at + 3)
+    const start = at + RECORD_HEADER_BYTES
+    if (missing === undefined) {
+      // OpenSSL refuses a first record that has not even this.
+      if (size < MESSAGE_HEADER_BYTES) return true
+      if (b.length < start + MESSAGE_HEADER_BYTES) return false
+      missing = MESSAGE_HEADER_BYTES + b.readUIntBE(start + 1, 3)
+    }
+    if (size === 0) return true
+    missing -= Math.min(size, b.length - start)
+    if (missing <= 0) return true
+    at = start + size
+  }
+  return false
+}
+
+function failure(code: string, text: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(text), { code })
+}
+
+class Handshakes {
+  private readonly server: Server
+  /** What Node.js does with an accepted socket. */
+  private readonly start: Start
+  private readonly waitMs: number
+  /** Those with a complete ClientHello, oldest first. */
+  private readonly waiting = new Set<Socket>()
+  /** Since when, oldest first. */
+  private readonly underWay = new Map<Socket, number>()
+  private scheduled = false
+  private timer: ReturnType<typeof startTimer> | undefined
+
+  constructor(server: Server, start: Start, waitMs: number) {
+    this.server = server
+    this.start = start
+    this.waitMs = waitMs
+  }
+
+  accepted(socket: Socket): void {
+    let hello: Buffer = Buffer.alloc(0)
+    const take = (chunk: Buffer): void => {
+      hello = hello.length === 0 ? chunk : Buffer.concat([hello, chunk])
+      if (!isHelloComplete(hello)) return
+      stop()
+      socket.pause()
+      socket.unshift(hello)
+      this.enqueue(socket)
+    }
+    const refuse = (code: string, text: string): void => {
+      stop()
+      this.server.emit('tlsClientError', failure(code, text), socket as TLSSocket)
+      socket.destroy()
+    }
+    const hungUp = (): void => refuse('ECONNRESET', 'the client has gone before its TLS handshake')
+    const timer = startTimer(() => refuse('ERR_TLS_HANDSHAKE_TIMEOUT', 'TLS handshake timeout'), this.waitMs)
+    const stop = (): void => {
+      stopTimer(timer)
+      socket.off('data', take).off('end', hungUp).off('close', hungUp)
+    }
+    socket.on('data', take).on('end', hungUp).on('close', hungUp)
+  }
+
+  /** Its handshake is over. */
+  ended(socket: Socket | undefined): void {
+    if (socket !== undefined && this.underWay.delete(socket)) this.schedule()
+  }
+
+  private enqueue(socket: Socket): void {
+    this.waiting.add(socket)
+    socket.once('close', () => {
+      this.waiting.delete(socket)
+      this.ended(socket)
+    })
+    this.schedule()
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.waiting.size === 0 || !this.hasRoom()) return
+    this.scheduled = true
+    whenThereIsTime(() => {
+      this.scheduled = false
+      this.startNext()
+      this.schedule()
+    })
+  }
+
+  private hasRoom(): boolean {
+    if (this.underWay.size < TLS_HANDSHAKES_MAX) return true
+    const [[oldest, since] = []] = this.underWay
+    const left = TLS_HANDSHAKES_MS - (elapsed() - (since ?? 0))
+    if (left <= 0) oldest?.destroy()
+    else
+      this.timer ??= startTimer(() => {
+        this.timer = undefined
+        this.schedule()
+      }, left)
+    return false
+  }
+
+  private startNext(): void {
+    for (const socket of this.waiting) {
+      this.waiting.delete(socket)
+      this.underWay.set(socket, elapsed())
+      this.start(socket)
+      return
+    }
+  }
+}
+
+/** To be called before the server has listeners of its user's. @param options what it was made with */
+export function paceHandshakes(
+  server: Server,
+  { handshakeTimeout: waitMs = HELLO_MS_MAX }: TlsOptions,
+): void {
+  const listeners = server.listeners('connection') as Start[]
+  const handshakes = new Handshakes(
+    server,
+    (socket) => {
+      for (const listener of listeners) listener.call(server, socket)
+    },
+    waitMs,
+  )
+  for (const listener of listeners) server.off('connection', listener)
+  server.on('connection', (socket: Socket) => handshakes.accepted(socket))
+  server.on('secureConnection', (socket: TLSSocket) =>
+    handshakes.ended((socket as unknown as { _parent?: Socket })._parent),
+  )
+}
+
+/** For HTTP. @throws as contextOf */
+export function createPacedServer(tls: TlsSettings, answer: RequestListener): HttpsServer {
+  const options = contextOf(tls)
+  const server = createServer(options, answer)
+  paceHandshakes(server, options)
+  return server
+}
