@@ -398,6 +398,3 @@ export const LOG_LINES_BYTES_MAX = 1_048_576
 
 /** TLS handshakes of a listener that have begun and are not over; further ones wait. */
 export const TLS_HANDSHAKES_MAX = 128
-
-/** ms after which the oldest of them is given up, where others wait. */
-export const TLS_HANDSHAKES_MS = 1_000

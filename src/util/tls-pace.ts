@@ -9,7 +9,8 @@ import type { RequestListener } from 'node:http'
 import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
-import { TLS_HANDSHAKES_MAX, TLS_HANDSHAKES_MS } from '../limits.ts'
+import { TLS_HANDSHAKES_MAX } from '../limits.ts'
+import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
 
@@ -18,6 +19,9 @@ const RECORD_HEADER_BYTES = 5
 const MESSAGE_HEADER_BYTES = 4
 /** Octets after which it is not worth waiting for the rest. */
 const HELLO_BYTES_MAX = 16 * 1024
+
+/** ms after which the oldest one under way is given up, where others wait. */
+const UNDER_WAY_MS = 1_000
 
 /** ms within which a ClientHello must have come, unless a setting says otherwise: Node's own. */
 const HELLO_MS_MAX = 120_000
@@ -120,7 +124,7 @@ class Handshakes {
   private hasRoom(): boolean {
     if (this.underWay.size < TLS_HANDSHAKES_MAX) return true
     const [[oldest, since] = []] = this.underWay
-    const left = TLS_HANDSHAKES_MS - (elapsed() - (since ?? 0))
+    const left = UNDER_WAY_MS - (elapsed() - (since ?? 0))
     if (left <= 0) oldest?.destroy()
     else
       this.timer ??= startTimer(() => {
@@ -154,6 +158,7 @@ export function paceHandshakes(
     waitMs,
   )
   for (const listener of listeners) server.off('connection', listener)
+  hearErrorsOfServer(server)
   server.on('connection', (socket: Socket) => handshakes.accepted(socket))
   server.on('secureConnection', (socket: TLSSocket) =>
     handshakes.ended((socket as unknown as { _parent?: Socket })._parent),
