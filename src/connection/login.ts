@@ -40,7 +40,13 @@ export function offeredMechanisms(settings: LoginSettings, socket: Socket): read
 /** Sockets of this process itself with their users, who log in by any mechanism without a password. */
 export const insiders = new WeakMap<Socket, Principal>()
 
-/** The user, or undefined if the login is refused; only the log says why. */
+/**
+ * Why nobody is logged in: `'refused'` is told to clients that can take it, `'invalid'` (a mechanism that is not offered, a
+ * response that does not follow it) is not answered at all.
+ */
+export type LoginFailure = 'refused' | 'invalid'
+
+/** The user, or why there is none; only the log says more than that. */
 export async function login(
   users: Users,
   settings: LoginSettings,
@@ -48,20 +54,22 @@ export async function login(
   socket: Socket,
   address: string,
   wait: () => Promise<void>,
-): Promise<Principal | undefined> {
+): Promise<Principal | LoginFailure> {
   const insider = insiders.get(socket)
   if (insider !== undefined) return insider
   const mechanism = m.mechanism as Mechanism
-  if (!offeredMechanisms(settings, socket).includes(mechanism)) return undefined
-  const known = (name: string | undefined): Principal | undefined => {
+  if (!offeredMechanisms(settings, socket).includes(mechanism)) return 'invalid'
+  const known = (name: string | undefined): Principal | LoginFailure => {
     const user = name === undefined ? undefined : users.get(name)
-    return user && userPrincipal(users, user)
+    return user === undefined ? 'refused' : userPrincipal(users, user)
   }
   if (mechanism === 'EXTERNAL') return known(certificateName(settings, socket))
   if (mechanism === 'ANONYMOUS') return known(settings.anonymousUser)
   const reading = readResponse(mechanism, m.response)
-  if (typeof reading === 'string') return undefined
-  return await passwordLogin(users, settings.oauth, reading.user, reading.password, address, wait)
+  if (reading === 'malformed') return 'invalid'
+  if (reading === 'mistyped') return 'refused'
+  const { user, password } = reading
+  return (await passwordLogin(users, settings.oauth, user, password, address, wait)) ?? 'refused'
 }
 
 /**

@@ -14,7 +14,7 @@ import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { login, offeredMechanisms } from './login.ts'
+import { type LoginFailure, login, offeredMechanisms } from './login.ts'
 import { serverProperties } from './server-properties.ts'
 
 /** State names as in RabbitMQ's error texts. */
@@ -98,11 +98,11 @@ export class Negotiation {
     )
   }
 
-  private loggedIn(mechanism: string, user: Principal | undefined): void {
+  private loggedIn(mechanism: string, user: Principal | LoginFailure): void {
     const { connection } = this
     if (connection.state !== 'negotiating') return
-    if (user === undefined) {
-      this.refuse(mechanism)
+    if (typeof user === 'string') {
+      this.refuse(mechanism, user)
       return
     }
     this.user = user
@@ -112,12 +112,14 @@ export class Negotiation {
     connection.output.method(0, tune(connection.server.tuning))
   }
 
-  /** Notifies clients with the capability; for others the connection is closed after a while. */
-  private refuse(mechanism: string): void {
+  /** Tells a refusal to clients with the capability; for others the connection is closed after a while. */
+  private refuse(mechanism: string, why: LoginFailure): void {
     const { connection } = this
-    connection.server.doorLines.warn({ connection: connection.name, mechanism }, 'login refused')
+    const text =
+      why === 'refused' ? 'login refused' : 'invalid login: mechanism not offered, or malformed response'
+    connection.server.doorLines.warn({ connection: connection.name, mechanism }, text)
     this.step = 'refused'
-    if (connection.has('authentication_failure_close'))
+    if (why === 'refused' && connection.has('authentication_failure_close'))
       connection.close(
         ReplyCode.AccessRefused,
         `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,

@@ -1,4 +1,5 @@
 /** SASL mechanisms: decodes a client's response (behaviour.md section 3). */
+import { AmqpError } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { octetText } from '../util/octet-text.ts'
 
@@ -13,8 +14,11 @@ export type Mechanism = (typeof mechanismNames)[number]
 /** In the order in which they are offered. */
 export const defaultMechanisms: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
 
-/** `'malformed'` if the response does not follow the mechanism. */
-export type Reading = Credentials | 'malformed'
+/**
+ * `'malformed'` if the response does not follow the mechanism, `'mistyped'` if name and password are there, but are not
+ * long strings: RabbitMQ answers the second only.
+ */
+export type Reading = Credentials | 'malformed' | 'mistyped'
 
 /** For the two mechanisms with a password. */
 export function readResponse(mechanism: 'PLAIN' | 'AMQPLAIN', response: Buffer): Reading {
@@ -30,8 +34,18 @@ function plain(response: Buffer): Reading {
 
 /** A field table with LOGIN and PASSWORD, without the length prefix. */
 function amqplain(response: Buffer): Reading {
-  const t = FieldTable.decode(Buffer.from(response))
+  const t = tableOf(response)
+  if (t?.get('LOGIN') === undefined || t.get('PASSWORD') === undefined) return 'malformed'
   const user = t.text('LOGIN')
   const password = t.text('PASSWORD')
-  return user === undefined || password === undefined ? 'malformed' : { user, password }
+  return user === undefined || password === undefined ? 'mistyped' : { user, password }
+}
+
+function tableOf(octets: Buffer): FieldTable | undefined {
+  try {
+    return FieldTable.decode(Buffer.from(octets))
+  } catch (error) {
+    if (error instanceof AmqpError) return undefined
+    throw error
+  }
 }

@@ -99,11 +99,38 @@ describe('connection.start-ok', () => {
     expect(w.inbox).toEqual([])
   })
 
-  it('ends in silence for an unknown mechanism', async () => {
+  it('ends in silence for an unknown mechanism or a malformed response, also where the client could take an answer', async () => {
+    const invalid: [mechanism: string, response: string | Buffer][] = [
+      ['CRAM-MD5', '\0guest\0guest'],
+      ['EXTERNAL', ''],
+      ['PLAIN', ''],
+      ['PLAIN', 'guest'],
+      ['PLAIN', 'someone\0guest\0guest'],
+      ['PLAIN', '\0guest\0guest\0'],
+      ['AMQPLAIN', ''],
+      ['AMQPLAIN', '\0guest\0guest'],
+      ['AMQPLAIN', table({ LOGIN: 'guest' }).bytes],
+    ]
+    const wires: Wire[] = []
+    for (const [mechanism, response] of invalid) {
+      const w = await started()
+      w.sendStartOk({ mechanism, response: Buffer.from(response) })
+      wires.push(w)
+      // A login that succeeds makes the address wait less for the next failure.
+      await (await Wire.open(t.url)).close()
+    }
+    for (const w of wires) {
+      await w.gone()
+      expect(w.inbox).toEqual([])
+    }
+  })
+
+  it('refuses a password that is no string with 403', async () => {
     const w = await started()
-    w.sendStartOk({ mechanism: 'CRAM-MD5', capabilities: { authentication_failure_close: false } })
+    w.sendStartOk({ mechanism: 'AMQPLAIN', response: table({ LOGIN: 'guest', PASSWORD: 1 }).bytes })
+    expect((await w.expect(0, MethodId.ConnectionClose)).replyCode).toBe(403)
+    w.send(0, MethodId.ConnectionCloseOk)
     await w.gone()
-    expect(w.inbox).toEqual([])
   })
 })
 

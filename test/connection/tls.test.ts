@@ -113,10 +113,8 @@ describe('a TLS listener', () => {
       expect([...leveret.server.connections][0]?.caller?.user).toBe(name)
       // Without a certificate it is not even offered.
       const bare = await open(leveret)
-      const refused = await Wire.over(bare, { mechanism: 'EXTERNAL', response: Buffer.alloc(0) }).catch(
-        String,
-      )
-      expect(String(refused)).toContain('ACCESS_REFUSED')
+      const refused = Wire.over(bare, { mechanism: 'EXTERNAL', response: Buffer.alloc(0) })
+      await expect(refused).rejects.toThrow('the broker has closed the socket')
     }
   })
 
@@ -234,7 +232,7 @@ describe('ANONYMOUS', () => {
   it('is off, and logs in as the user that is named for it', async () => {
     const anonymous = { mechanism: 'ANONYMOUS', response: Buffer.alloc(0) }
     const off = await start(server)
-    expect(String(await Wire.over(await open(off), anonymous).catch(String))).toContain('ACCESS_REFUSED')
+    await expect(Wire.over(await open(off), anonymous)).rejects.toThrow('the broker has closed the socket')
     const on = await start(server, {
       login: { mechanisms: ['PLAIN', 'ANONYMOUS'], anonymousUser: 'visitor' },
       users: [{ name: 'visitor', password: 'unused' }],
