@@ -312,6 +312,12 @@ export const UNAUTHENTICATED_MAX = 4_096
 /** The part of them that one address can have: beyond, its own oldest one is closed. */
 export const UNAUTHENTICATED_SHARE = 3 / 4
 
+/**
+ * File descriptors that a broker may open: with fewer it does not start. It has some 35 without clients, and keeps 16
+ * from them.
+ */
+export const DESCRIPTORS_MIN = 64
+
 /** Connections of the HTTP port, and of that of the metrics: further ones are closed at once. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 

@@ -4,9 +4,11 @@ import { helpText, parseArguments, UsageError } from './cli/arguments.ts'
 import { parseCommandLine } from './cli/ctl/options.ts'
 import { rabbitTools } from './cli/tool-names.ts'
 import { StorageError } from './storage/storage.ts'
+import { tooFewDescriptors } from './util/descriptors.ts'
 import { version } from './util/version.ts'
 
 const EXIT_USAGE = 64
+const EXIT_CONFIG = 78
 const EXIT_FAILED = 1
 
 /** The first word on the line that is no option. */
@@ -54,6 +56,12 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
   else if (command.name === 'restore') process.exitCode = await restore(command.from, command.dataDir)
   else if (command.name === 'version') process.stdout.write(`${version}\n`)
   else {
+    const few = command.name === 'start' ? tooFewDescriptors() : undefined
+    if (few !== undefined) {
+      process.stderr.write(`leveret: ${few}\n`)
+      process.exitCode = EXIT_CONFIG
+      return
+    }
     const { printConfiguration, runBroker } = await import('./process.ts')
     if (command.name === 'config') printConfiguration(command.options)
     else await runBroker(command.options, since)

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
+import { DESCRIPTORS_MIN } from '../limits.ts'
 import type { Logger } from './logger.ts'
 import { now } from './timers.ts'
 
@@ -32,6 +33,15 @@ export function descriptorLimit(): number | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What is wrong with the limit of this process, if a broker could not work with it. */
+export function tooFewDescriptors(limit = descriptorLimit()): string | undefined {
+  if (limit === undefined || limit >= DESCRIPTORS_MIN) return undefined
+  return (
+    `the process may open ${limit} files and sockets, and the broker needs ${DESCRIPTORS_MIN}: ` +
+    'raise the limit (ulimit -n, or LimitNOFILE= of systemd)'
+  )
 }
 
 export class Descriptors {
