@@ -312,10 +312,7 @@ export const UNAUTHENTICATED_MAX = 4_096
 /** The part of them that one address can have: beyond, its own oldest one is closed. */
 export const UNAUTHENTICATED_SHARE = 3 / 4
 
-/**
- * File descriptors that a broker may open: with fewer it does not start. It has some 35 without clients, and keeps 16
- * from them.
- */
+/** File descriptors without which a broker does not start: some 35 are open without clients. */
 export const DESCRIPTORS_MIN = 64
 
 /** Connections of the HTTP port, and of that of the metrics: further ones are closed at once. */
@@ -368,11 +365,7 @@ export const PATTERN_DEPTH_MAX = 250
 /** Instructions that a regular expression may come to, repetitions written out: refused as too large beyond. */
 export const PATTERN_INSTRUCTIONS_MAX = 4_096
 
-/**
- * Steps, some 10 ns each, to decide whether a name matches a regular expression; beyond, it is not decided: permissions
- * refuse, policies say so. Enough for any expression without look-around, atomic groups and back-references (each
- * instruction at each of 256 places).
- */
+/** Steps, some 10 ns each, to decide whether a name matches a regular expression: permissions refuse beyond. */
 export const PATTERN_STEPS_MAX = 1_048_576
 
 /** Steps of choosing names by a regular expression in one turn of the event loop; then others come first. */

@@ -116,8 +116,11 @@ export class Trimming {
     return [...member.roles.heardNow(clock.elapsed()), member.heartbeat]
   }
 
-  /** @throws Error if this is not the active node, or if that node is heard */
-  forget(node: string): void {
+  /**
+   * Resolves when the change is durable.
+   * @throws Error if this is not the active node, or if that node is heard; Abandoned if it may not have become durable
+   */
+  async forget(node: string): Promise<void> {
     const commit = this.options.commit()
     if (commit === undefined) throw new Error('this node is not the active one')
     this.remember()
@@ -126,7 +129,7 @@ export class Trimming {
     this.told.delete(node)
     this.options.member.roles.forget(node)
     commit.delete(NODE_PREFIX + node)
-    commit.requestFlush()
+    await commit.flush()
   }
 
   private async trim({ first, bytes }: LogBounds): Promise<void> {

@@ -132,7 +132,7 @@ export class View implements ClusterView {
   async forget(node: string): Promise<void> {
     const { trimming } = this.parts.running() ?? {}
     if (trimming === undefined) throw new Error('NATS cannot be reached')
-    trimming.forget(node)
+    await trimming.forget(node)
   }
 
   *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {

@@ -56,7 +56,7 @@ export interface ClusterView {
   status(): ClusterStatus
   /** @throws Error with the reason for a refusal */
   promote(node: string): Promise<void>
-  /** @throws Error with the reason for a refusal */
+  /** Resolves when the change is durable. @throws Error with the reason for a refusal; Abandoned */
   forget(node: string): Promise<void>
   /** The entries of this node's copy of the store whose keys begin with that prefix. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>

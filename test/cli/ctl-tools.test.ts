@@ -89,6 +89,19 @@ describe("RabbitMQ's tools", () => {
     ['clear_vhost_limits', 65],
     ['clear_permissions guest', 65],
     ['clear_topic_permissions guest', 65],
+    ['restart_vhost', 65],
+    ['list_unresponsive_queues -q', 65],
+    ['list_policies_that_match q -q', 65],
+    ['set_policy p . {"max-length":1}', 65],
+    ['set_operator_policy p . {"max-length":1}', 65],
+    ['set_parameter shovel s {}', 65],
+    ['redrive q', 65],
+    ['publish q text', 65],
+    ['get q', 65],
+    ['peek q', 65],
+    ['diagnose_queue q -q', 65],
+    ['route_message key', 65],
+    ['delete_parked_message q 1', 65],
   ])('say of %s that the vhost does not exist', async (line, code) => {
     const r = await ctl(...line.split(' '), '-p', 'nowhere')
     expect([r.code, r.stderr]).toEqual([code, "Error:\nVirtual host 'nowhere' does not exist\n"])
@@ -103,6 +116,19 @@ describe("RabbitMQ's tools", () => {
   ])('say of %s that the user does not exist', async (line, code) => {
     const r = await ctl(...line.split(' '))
     expect([r.code, r.stderr]).toEqual([code, 'Error:\nUser "nobody" does not exist\n'])
+  })
+
+  it.each(['peek', 'diagnose_queue -q', 'get'])('say of %s that the queue does not exist', async (line) => {
+    const r = await ctl(...line.split(' '), 'nothing')
+    expect([r.code, r.stderr]).toEqual([65, "Error:\nno queue 'nothing' in vhost '/'\n"])
+  })
+
+  it.each(['guest', 'nobody'])('say of %s and a wrong password that they do not fit', async (name) => {
+    const r = await ctl('authenticate_user', name, 'wrong')
+    expect([r.code, r.stderr]).toEqual([
+      65,
+      `Error:\nfailed to authenticate user "${name}"\nuser '${name}' - invalid credentials\n`,
+    ])
   })
 
   it('take limits as a JSON object, and those of a vhost as a whole', async () => {

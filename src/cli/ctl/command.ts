@@ -145,6 +145,11 @@ export function ofExistingVhost<T>(vhost: string, answer: Promise<T>): Promise<T
   return orElse(answer, `Virtual host '${vhost}' does not exist`, EXIT_DATA)
 }
 
+/** @throws CtlError if there is no such vhost */
+export async function existingVhost(c: Context): Promise<void> {
+  await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
+}
+
 /** Ignores a 404: deleting an object that does not exist is a success. */
 export async function unlessAbsent(answer: Promise<unknown>): Promise<void> {
   try {

@@ -4,11 +4,14 @@ import { withoutPassword } from '../../util/without-passwords.ts'
 import { Client, CtlError } from './client.ts'
 import {
   ArgumentError,
+  arg,
   type Command,
   type Context,
   EXIT_SOFTWARE,
   EXIT_USAGE,
+  existingVhost,
   numberOption,
+  type Result,
   type Terminal,
 } from './command.ts'
 import { commands } from './commands.ts'
@@ -208,6 +211,22 @@ function contextOf(
   }
 }
 
+/** Runs the command; an object that is missing is named, where the response says only that one is. @throws CtlError */
+async function resultOf(command: Command, context: Context): Promise<Result> {
+  try {
+    return await command.run(context)
+  } catch (error) {
+    if (!(error instanceof CtlError) || error.status !== 404) throw error
+    if (command.usage.includes('-p VHOST')) await existingVhost(context)
+    const [first = ''] = command.usage
+      .replace(/\[.*?\]/g, '')
+      .trim()
+      .split(' ')
+    if (first !== 'QUEUE' || error.message !== 'Not Found') throw error
+    throw new CtlError(`no queue '${arg(context, 0)}' in vhost '${context.vhost}'`, error.exitCode, 404)
+  }
+}
+
 async function runCommand(command: Command, how: Formatter, context: Context, isDry: boolean): Promise<void> {
   const { options, terminal } = context
   const quiet = options['quiet'] === true || options['silent'] === true || machineFormatters.includes(how)
@@ -217,7 +236,7 @@ async function runCommand(command: Command, how: Formatter, context: Context, is
     terminal.out(`Timeout: ${(timeoutMs / 1000).toFixed(1)} seconds ...\n`)
   if (said !== '') terminal.out(`${said}\n`)
   if (isDry) return
-  const { rows, columns = [], object, text = '', notes = [] } = await command.run(context)
+  const { rows, columns = [], object, text = '', notes = [] } = await resultOf(command, context)
   for (const note of notes) terminal.err(`${note}\n`)
   const headers = options['silent'] !== true && options['no-table-headers'] !== true
   if (rows !== undefined) terminal.out(format(rows, columns, how, headers))

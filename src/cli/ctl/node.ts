@@ -13,6 +13,7 @@ import {
   list,
   nodeOf,
   numberOption,
+  orElse,
   type Result,
 } from './command.ts'
 import type { Row } from './output.ts'
@@ -99,10 +100,11 @@ async function clusterStatus(c: Context): Promise<Result> {
 
 async function authenticate(c: Context): Promise<Result> {
   const [user, password] = [arg(c, 0), arg(c, 1)]
-  const { authenticated } = (await c.client.call('POST', `users/${enc(user)}/authenticate`, {
-    password,
-  })) as { authenticated: boolean }
-  if (!authenticated) throw new CtlError(`failed to authenticate user "${user}"`, 65)
+  const failed = `failed to authenticate user "${user}"\nuser '${user}' - invalid credentials`
+  // A user who does not exist cannot be told from a wrong password, as in RabbitMQ.
+  const answer = orElse(c.client.call('POST', `users/${enc(user)}/authenticate`, { password }), failed, 65)
+  const { authenticated } = (await answer) as { authenticated: boolean }
+  if (!authenticated) throw new CtlError(failed, 65)
   return { text: 'Success\n' }
 }
 

@@ -9,6 +9,7 @@ import {
   EXIT_UNAVAILABLE,
   EXIT_USAGE,
   enc,
+  existingVhost,
   json,
   jsonObject,
   numberOption,
@@ -148,7 +149,7 @@ export const objects: Record<string, Command> = {
     [0, 0],
     (c) => `Clearing vhost "${c.vhost}" limits ...`,
     async (c) => {
-      await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
+      await existingVhost(c)
       await unlessAbsent(c.client.call('DELETE', limitsPath(c)))
     },
   ),

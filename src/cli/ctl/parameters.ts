@@ -7,6 +7,7 @@ import {
   type Command,
   EXIT_UNAVAILABLE,
   enc,
+  existingVhost,
   json,
   list,
   ofExistingVhost,
@@ -47,7 +48,7 @@ export const parameters: Record<string, Command> = {
     ...list('runtime parameters', () => 'parameters', [], columns.parameters),
     banner: (c) => `Listing runtime parameters for vhost "${c.vhost}" ...`,
     run: async (c) => {
-      await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
+      await existingVhost(c)
       const all = await c.client.get<Record<string, unknown>[]>('parameters')
       const shown = c.args.length > 0 ? c.args : ['component', 'name', 'value']
       return { rows: all.filter((p) => p['vhost'] === c.vhost).map(asJson), columns: shown }

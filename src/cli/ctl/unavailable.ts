@@ -1,6 +1,6 @@
 /** Commands of RabbitMQ that do not apply here: each prints one sentence that says why. */
 import { CtlError } from './client.ts'
-import { type Command, EXIT_UNAVAILABLE, enc } from './command.ts'
+import { type Command, EXIT_UNAVAILABLE, existingVhost } from './command.ts'
 
 function refused(why: string): Command {
   return {
@@ -133,7 +133,7 @@ export const unavailable: Readonly<Record<string, Command>> = {
   restart_vhost: {
     ...holds('does nothing: a vhost runs for as long as it exists', ''),
     run: async (c) => {
-      await c.client.get(`vhosts/${enc(c.vhost)}`)
+      await existingVhost(c)
       return { text: `Vhost '${c.vhost}' is already running\n` }
     },
   },

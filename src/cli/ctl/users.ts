@@ -10,8 +10,8 @@ import {
   EXIT_DATA,
   EXIT_NO_USER,
   enc,
+  existingVhost,
   jsonObject,
-  ofExistingVhost,
   orElse,
   unlessAbsent,
 } from './command.ts'
@@ -29,7 +29,7 @@ function existing<T>(c: Context, answer: Promise<T>): Promise<T> {
 /** Checks that the user and the vhost of a permission exist. @throws CtlError */
 async function bothExist(c: Context): Promise<void> {
   await existing(c, c.client.get(`users/${enc(arg(c, 0))}`))
-  await ofExistingVhost(c.vhost, c.client.get(`vhosts/${enc(c.vhost)}`))
+  await existingVhost(c)
 }
 
 /** @throws CtlError if none is given */

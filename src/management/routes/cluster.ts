@@ -1,3 +1,4 @@
+import { Abandoned } from '../../storage/batch.ts'
 import { version } from '../../util/version.ts'
 import type { ClusterStatus, ClusterView } from '../cluster-view.ts'
 import { type AddRoute, badRequest, HttpError } from '../http.ts'
@@ -44,6 +45,7 @@ export function clusterRoutes(add: AddRoute, node: ManagedNode): void {
     try {
       await action()
     } catch (error) {
+      if (error instanceof Abandoned) throw error
       throw badRequest((error as Error).message)
     }
   }
