@@ -1,13 +1,18 @@
 /** Exports definitions in RabbitMQ's JSON format (behaviour.md section 19): objects without messages. */
 import { isExchange } from '../broker/exchange/exchange.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Model } from '../model/model.ts'
 import type { Parameter } from '../model/parameters.ts'
+import type { FieldTable } from '../protocol/field-table.ts'
 import type { Json } from '../util/json.ts'
 import { version } from '../util/version.ts'
 import { limitParameters, OPERATOR_POLICY, policyParameters } from './parameters.ts'
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 import { Many } from './written.ts'
+
+/** Octets of arguments that take as long to describe as an object without any. */
+const OCTETS_LIKE_AN_OBJECT = 256
 
 /** Very long lists are generated while they are written: see written.ts. */
 export function exportDefinitions(model: Model): Json {
@@ -104,10 +109,18 @@ function objects(vhosts: readonly Vhost[], named: boolean): Json {
     )
   return {
     policies: vhosts.flatMap((v) => Array.from(v.policies.user, (p) => ({ ...named_(v), ...policyJson(p) }))),
-    queues: many((v) => v.queues.size, queuesOf),
-    exchanges: many((v) => v.exchanges.size, exchangesOf),
-    bindings: many((v) => v.bindings.size, bindingsOf),
+    queues: many((v) => weight(v.queues.size, v.queues.values()), queuesOf),
+    exchanges: many((v) => weight(v.exchanges.size, v.exchanges.values()), exchangesOf),
+    bindings: many((v) => weight(v.bindings.size, v.bindings), bindingsOf),
   }
+}
+
+/** The number of objects, where they are not very many with the octets of their arguments. */
+function weight(count: number, all: Iterable<{ readonly arguments: FieldTable }>): number {
+  if (count > DEFINITIONS_PER_TURN) return count
+  let octets = 0
+  for (const { arguments: args } of all) octets += args.bytes.length
+  return count + Math.floor(octets / OCTETS_LIKE_AN_OBJECT)
 }
 
 function* queuesOf(v: Vhost): Iterable<Json> {

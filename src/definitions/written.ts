@@ -3,11 +3,11 @@
  */
 import { DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Json } from '../util/json.ts'
-import { nextTurn } from '../util/timers.ts'
+import { Pace } from '../util/pace.ts'
 
 /** Objects that are described only when they are reached. */
 export class Many implements Iterable<Json> {
-  /** Upper bound of the number of objects. */
+  /** Upper bound of the number of objects; more where they are large. */
   readonly size: number
   private readonly objects: () => Iterable<Json>
 
@@ -30,13 +30,15 @@ export function areFew(definitions: Json): boolean {
 /** Replaces lazily described objects by lists. */
 export async function listed(definitions: Json): Promise<Json> {
   const out: Json = {}
+  const pace = new Pace()
   for (const [name, value] of Object.entries(definitions)) {
     if (!(value instanceof Many)) {
       out[name] = value
       continue
     }
     const list: Json[] = []
-    for (const object of value) if (list.push(object) % DEFINITIONS_PER_TURN === 0) await nextTurn()
+    for (const object of value)
+      if (list.push(object) % DEFINITIONS_PER_TURN === 0 || pace.isLong) await pace.rest()
     out[name] = list
   }
   return out
@@ -58,13 +60,14 @@ export async function* written(definitions: Json): AsyncGenerator<string> {
 async function* writtenList(objects: Many): AsyncGenerator<string> {
   let piece: string[] = []
   let before = '['
+  const pace = new Pace()
   for (const object of objects) {
     piece.push(JSON.stringify(object))
-    if (piece.length < DEFINITIONS_PER_TURN) continue
+    if (piece.length < DEFINITIONS_PER_TURN && !pace.isLong) continue
     yield `${before}${piece.join(',')}`
     before = ','
     piece = []
-    await nextTurn()
+    await pace.rest()
   }
   yield piece.length > 0 ? `${before}${piece.join(',')}]` : before === '[' ? '[]' : ']'
 }

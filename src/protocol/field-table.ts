@@ -5,6 +5,7 @@
 import { TABLE_DEPTH_MAX } from '../limits.ts'
 import { EncodeError, octetText, shortString, textOctets } from '../util/octet-text.ts'
 import { frameError } from './errors.ts'
+import { encodeField } from './field-encode.ts'
 
 /** `octets` is there where `value` does not tell them: a true that is not 1, a NaN with a payload. */
 export type FieldValue =
@@ -42,18 +43,48 @@ export interface FieldEntry {
   readonly bytes: Buffer
 }
 
+interface Decoded {
+  readonly entries: readonly FieldEntry[]
+  /** The first field of each name, for a table that has many. */
+  byName: Map<string, FieldValue> | undefined
+}
+
+/**
+ * Octets of a table up to which its fields are kept beside them. The fields of larger ones may be forgotten and decoded
+ * again: 128 KiB of short fields are 5 MB of objects, and arguments are kept for as long as what they belong to.
+ */
+const KEPT_DECODED_BYTES_MAX = 4096
+
+function decodedAgain(bytes: Buffer): Decoded {
+  const reader = new ValueReader(bytes, 0, Number.POSITIVE_INFINITY)
+  return { entries: reader.entries(), byName: undefined }
+}
+
 export class FieldTable {
   static readonly empty = new FieldTable(Buffer.alloc(0), [])
 
   /** Without the length in front. */
   readonly bytes: Buffer
-  readonly entries: readonly FieldEntry[]
-  /** The first field of each name, for a table that has many. */
-  private byName: Map<string, FieldValue> | undefined
+  private decoded: Decoded | WeakRef<Decoded>
 
   private constructor(bytes: Buffer, entries: readonly FieldEntry[]) {
     this.bytes = bytes
-    this.entries = entries
+    const decoded = { entries, byName: undefined }
+    this.decoded = bytes.length > KEPT_DECODED_BYTES_MAX ? new WeakRef(decoded) : decoded
+  }
+
+  private get fields(): Decoded {
+    const { decoded, bytes } = this
+    if (!(decoded instanceof WeakRef)) return decoded
+    const kept = decoded.deref()
+    if (kept !== undefined) return kept
+    const again = decodedAgain(bytes)
+    this.decoded = new WeakRef(again)
+    return again
+  }
+
+  get entries(): readonly FieldEntry[] {
+    return this.fields.entries
   }
 
   /**
@@ -67,9 +98,7 @@ export class FieldTable {
 
   /** For the reader of what stands around it. */
   static read(r: ValueReader, bytes: Buffer): FieldTable {
-    const entries: FieldEntry[] = []
-    while (!r.done) entries.push(r.entry())
-    return new FieldTable(bytes, entries)
+    return new FieldTable(bytes, r.entries())
   }
 
   /** @throws EncodeError for what has no form on the wire, and for values nested deeper than TABLE_DEPTH_MAX */
@@ -89,15 +118,15 @@ export class FieldTable {
 
   /** The first field of that name: duplicates are kept, but only the first one counts. */
   get(name: string): FieldValue | undefined {
-    if (this.entries.length > SEARCHED_FIELDS_MAX) return this.index().get(name)
-    for (const e of this.entries) if (e.name === name) return e.value
+    const { fields } = this
+    const { entries } = fields
+    if (entries.length > SEARCHED_FIELDS_MAX) {
+      // Of those of one name the last to be set is the first in the table.
+      fields.byName ??= new Map(entries.toReversed().map((e) => [e.name, e.value]))
+      return fields.byName.get(name)
+    }
+    for (const e of entries) if (e.name === name) return e.value
     return undefined
-  }
-
-  private index(): Map<string, FieldValue> {
-    // Of those of one name the last to be set is the first in the table.
-    this.byName ??= new Map(this.entries.toReversed().map((e) => [e.name, e.value]))
-    return this.byName
   }
 
   /** A text field; undefined where it is absent or of another type. */
@@ -171,77 +200,6 @@ export function fieldEntry(name: string, value: FieldValue): FieldEntry {
   return { name, value, bytes: Buffer.concat([Buffer.from([n.length]), n, encodeField(value)]) }
 }
 
-function withLength(letter: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5)
-  head.write(letter, 0, 'latin1')
-  head.writeUInt32BE(body.length, 1)
-  return Buffer.concat([head, body])
-}
-
-const numberWriters: Record<string, (b: Buffer, v: number) => unknown> = {
-  b: (b, v) => b.writeInt8(v, 1),
-  B: (b, v) => b.writeUInt8(v, 1),
-  s: (b, v) => b.writeInt16BE(v, 1),
-  u: (b, v) => b.writeUInt16BE(v, 1),
-  I: (b, v) => b.writeInt32BE(v, 1),
-  i: (b, v) => b.writeUInt32BE(v, 1),
-  f: (b, v) => b.writeFloatBE(v, 1),
-  d: (b, v) => b.writeDoubleBE(v, 1),
-}
-const numberSizes: Record<string, number> = { b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, f: 4, d: 8 }
-
-/** Type letter and value. */
-export function encodeField(f: FieldValue): Buffer {
-  switch (f.type) {
-    case 'S':
-    case 'x':
-      return withLength(f.type, f.value)
-    case 'F':
-      return withLength('F', f.value.bytes)
-    case 'A':
-      return withLength('A', Buffer.concat(f.value.map(encodeField)))
-    case 'V':
-      return Buffer.from('V')
-    case 't':
-      return f.octets === undefined ? Buffer.from([0x74, f.value ? 1 : 0]) : withOctets('t', f.octets)
-    case 'f':
-    case 'd':
-      return f.octets === undefined ? encodeNumber(f) : withOctets(f.type, f.octets)
-    case 'l':
-    case 'L':
-    case 'T': {
-      const b = Buffer.alloc(9)
-      b.write(f.type, 0, 'latin1')
-      if (f.type === 'T') b.writeBigUInt64BE(f.value, 1)
-      else b.writeBigInt64BE(f.value, 1)
-      return b
-    }
-    case 'D': {
-      const b = Buffer.alloc(6)
-      b.write('D', 0, 'latin1')
-      b.writeUInt8(f.value.scale, 1)
-      b.writeUInt32BE(f.value.digits, 2)
-      return b
-    }
-    default:
-      return encodeNumber(f)
-  }
-}
-
-function withOctets(letter: string, octets: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(letter), octets])
-}
-
-/** @throws RangeError for a number that the type does not hold */
-function encodeNumber({ type, value }: { type: string; value: number }): Buffer {
-  if (type === 'f' && Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
-    throw new EncodeError(`${value} is too large for a float`)
-  const b = Buffer.alloc(1 + (numberSizes[type] ?? 0))
-  b.write(type, 0, 'latin1')
-  numberWriters[type]?.(b, value)
-  return b
-}
-
 /** @param depth of tables and arrays around it. @throws EncodeError */
 export function toField(v: PlainValue, depth = 0): FieldValue {
   if (depth > TABLE_DEPTH_MAX) throw new EncodeError(`nested deeper than ${TABLE_DEPTH_MAX}`)
@@ -312,7 +270,14 @@ class ValueReader {
     return this.b.subarray(start, start + size)
   }
 
-  entry(): FieldEntry {
+  /** The rest of them. @throws AmqpError 501 */
+  entries(): FieldEntry[] {
+    const all: FieldEntry[] = []
+    while (!this.done) all.push(this.entry())
+    return all
+  }
+
+  private entry(): FieldEntry {
     const start = this.at
     const size = this.b[this.take(1)] as number
     const nameAt = this.take(size)

@@ -1,5 +1,6 @@
 import { preconditionFailed } from '../../protocol/errors.ts'
-import { encodeField, type FieldTable, type FieldValue } from '../../protocol/field-table.ts'
+import { encodeField } from '../../protocol/field-encode.ts'
+import type { FieldTable, FieldValue } from '../../protocol/field-table.ts'
 import { typeName } from '../arguments/rules.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 

@@ -7,6 +7,7 @@ import { COMMITTED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
+import { readU32 } from '../../util/octets.ts'
 import type { Channel } from '../channel.ts'
 import { Confirms } from '../confirms.ts'
 import { delivering, deliverTo, returnMessage } from '../publish.ts'
@@ -17,6 +18,13 @@ import type { Handlers } from './handler.ts'
 function transactionOf(ch: Channel): Transaction {
   if (ch.transaction === undefined) throw preconditionFailed('channel is not transactional')
   return ch.transaction
+}
+
+/** Octets of headers that take as long to decode as a copy of a message to make. */
+const HEADER_OCTETS_LIKE_A_COPY = 256
+
+function headerOctets({ source, contentStart }: InboundMessage): number {
+  return readU32(source, contentStart + 4)
 }
 
 /** For the default exchange, the names of the target queues. */
@@ -56,7 +64,7 @@ function* committing(ch: Channel): Steps<ServerMethod> {
     else if (isWide(route.queues, p.message)) {
       if (!(yield* delivering(ch, p.message, route))) accepted = false
     } else if (!deliverTo(ch, p.message, route)) accepted = false
-    copies += 1 + route.queues.length
+    copies += 1 + route.queues.length + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
     if (copies < COMMITTED_PER_STEP) continue
     copies = 0
     yield

@@ -166,7 +166,9 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     const { messages } = this
     if (reader.next < messages.first) reader.next = messages.first
     for (let left = ROUND_MESSAGES; reader.next < messages.end; left--) {
-      const late = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 && this.env.turn.isLate
+      // A filter decodes the headers, of which a message can have 128 KiB.
+      const looks = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 || filter !== undefined
+      const late = looks && this.env.turn.isLate
       if (left === 0 || late) {
         this.wake()
         return late
