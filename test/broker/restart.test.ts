@@ -97,6 +97,22 @@ describe('after a restart', () => {
     expect(list.every((d) => !d.method.redelivered)).toBe(true)
   })
 
+  it('all messages of quorum queues are there, whatever their delivery mode', async () => {
+    const q = await declareQueue(t.w, { ...durable, arguments: table({ 'x-queue-type': 'quorum' }) })
+    const other = await declareQueue(t.w, durable)
+    await confirmSelect(t.w)
+    const x = await declareExchange(t.w, 'fanout', { durable: true, autoDelete: false })
+    for (const queue of [q, other]) await bindQueue(t.w, queue, x)
+    t.w.publish(CH, { exchange: x, body: 'transient', properties: { deliveryMode: 1 } })
+    t.w.publish(CH, { exchange: x, body: 'persistent', properties: persistent })
+    await confirmed(2)
+    await t.restart()
+    const first = await get(t.w, q)
+    expect([String(first?.body), first?.properties?.deliveryMode]).toEqual(['transient', 1])
+    expect(String((await get(t.w, q))?.body)).toBe('persistent')
+    expect((await counts(t.w, other)).messages).toBe(1)
+  })
+
   it('large messages are whole', async () => {
     const q = await declareQueue(t.w, durable)
     await confirmSelect(t.w)

@@ -2,9 +2,14 @@ import type { Clock, Timer } from '../../src/util/clock.ts'
 
 /** Time that passes only when told to. */
 export class ManualClock implements Clock {
-  private time = 1_700_000_000_000
+  private time: number
   private timers: { at: number; action: () => void }[] = []
   private deferred: (() => void)[] = []
+
+  /** @param time ms since 1970 */
+  constructor(time = 1_700_000_000_000) {
+    this.time = time
+  }
 
   now(): number {
     return this.time

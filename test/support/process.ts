@@ -80,9 +80,11 @@ export async function startProcess(
       const entry = JSON.parse(line) as { port?: number; msg: string }
       if (entry.port !== undefined) resolve(entry.port)
     })
-    child.once('exit', () =>
-      reject(new Error(`the broker did not start; is dist/ built? ${lines.join('\n')}`)),
-    )
+    // Not at its exit: what it has said may come later.
+    child.once('close', (code, signal) => {
+      const how = `exit code ${code ?? signal}`
+      reject(new Error(`the broker did not start (${how}); is dist/ built? ${lines.join('\n')}`))
+    })
   })
   return {
     ownBytes: () =>

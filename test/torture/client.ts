@@ -24,8 +24,8 @@ export async function bind(w: Wire, queue: string, exchange: string): Promise<vo
   await w.call(1, MethodId.QueueBind, { queue, exchange }, MethodId.QueueBindOk)
 }
 
-export async function count(w: Wire, queue: string): Promise<number> {
-  const ok = await w.call(1, MethodId.QueueDeclare, { queue, passive: true }, MethodId.QueueDeclareOk)
+export async function count(w: Wire, queue: string, channel = 1): Promise<number> {
+  const ok = await w.call(channel, MethodId.QueueDeclare, { queue, passive: true }, MethodId.QueueDeclareOk)
   return ok.messageCount
 }
 
@@ -50,6 +50,25 @@ export async function look(url: string, queue: string): Promise<Found[]> {
   } finally {
     w.socket.destroy()
   }
+}
+
+/** All that is in a stream; on channels 1, which is open, and 2. */
+export async function readStream(w: Wire, queue: string): Promise<Found[]> {
+  await w.call(1, MethodId.BasicQos, { prefetchCount: 500 }, MethodId.BasicQosOk)
+  const from = { queue, consumerTag: 'c', arguments: table({ 'x-stream-offset': 'first' }) }
+  await w.call(1, MethodId.BasicConsume, from, MethodId.BasicConsumeOk)
+  // Not before: what is too much goes when somebody begins to read.
+  await w.channel(2)
+  const ready = await count(w, queue, 2)
+  const found: Found[] = []
+  while (found.length < ready) {
+    const { body = Buffer.alloc(0), method } = await w.receive(1, MethodId.BasicDeliver)
+    found.push({ id: body.readDoubleBE(0), body })
+    if (found.length % 200 === 0)
+      w.send(1, MethodId.BasicAck, { deliveryTag: method.deliveryTag, multiple: true })
+  }
+  await w.call(1, MethodId.BasicCancel, { consumerTag: 'c' }, MethodId.BasicCancelOk)
+  return found
 }
 
 /** Publishes on channel 1 in confirm mode and keeps records. */
@@ -91,13 +110,22 @@ export class Publisher {
   }
 }
 
-/** Takes a message from the queue, if there is one, and acknowledges, rejects or returns it, by chance. */
-export async function take(w: Wire, queue: string, record: Record, chance: number): Promise<void> {
+/**
+ * Takes a message from the queue, if there is one, and acknowledges, rejects or returns it, by chance.
+ *
+ * @param record notes that it may be gone; undefined where it may not
+ */
+export async function take(
+  w: Wire,
+  queue: string,
+  record: Record | undefined,
+  chance: number,
+): Promise<void> {
   w.send(2, MethodId.BasicGet, { queue })
   const { method, body } = await w.next(2)
   if (method.id !== MethodId.BasicGetOk || body === undefined) return
   const { deliveryTag } = method
-  if (chance !== 0) record.settled.add(body.readDoubleBE(0))
+  if (chance !== 0) record?.settled.add(body.readDoubleBE(0))
   if (chance === 0) w.send(2, MethodId.BasicNack, { deliveryTag, requeue: true })
   else if (chance === 1) w.send(2, MethodId.BasicReject, { deliveryTag })
   else w.send(2, MethodId.BasicAck, { deliveryTag })

@@ -2,12 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BrokerProcess, startProcess } from '../support/process.ts'
+import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
-import { StreamActor, TopologyActor, TxActor } from './other-actors.ts'
+import { DeadLetterActor, type DeadLetterOptions, StreamActor, TxActor } from './other-actors.ts'
 import { type Actor, QueueActor, type QueueActorOptions } from './queue-actor.ts'
 import { type Random, randomOf } from './random.ts'
+import { TopologyActor } from './topology-actor.ts'
 
 export interface CrashOptions {
   readonly rounds: number
@@ -19,10 +20,15 @@ export interface CrashOptions {
 /** Before the kill of a round; some tenths of a second. */
 const CONFIRMS_MAX = 6000
 
+/** By then more has gathered than stays in memory. */
+const PAGED_ROUNDS = 20
+
 const one = (): number => 0
 
 const queueActors: readonly QueueActorOptions[] = [
   { name: 'plain', group: one, lively: true },
+  // The order is that of each.
+  { name: 'several', producers: 3, group: (id) => id % 3 },
   { name: 'fanout', queues: 3, exchange: { type: 'fanout' }, group: one, lively: true },
   {
     name: 'priority',
@@ -33,7 +39,8 @@ const queueActors: readonly QueueActorOptions[] = [
   },
   { name: 'quorum', args: { 'x-queue-type': 'quorum', 'x-delivery-limit': -1 }, lively: true },
   { name: 'large', bytes: 400_000, window: 12, group: one, lively: true },
-  { name: 'backlog', bytes: 3_000, window: 200, group: one },
+  // More than stays in memory.
+  { name: 'backlog', bytes: 20_000, window: 100, group: one },
   { name: 'short', args: { 'x-max-length': 40 }, maxLength: 40, group: one },
   {
     name: 'full',
@@ -57,14 +64,33 @@ const queueActors: readonly QueueActorOptions[] = [
     args: { 'x-message-deduplication': true, 'x-cache-size': 100_000 },
     properties: (id) => ({ headers: table({ 'x-deduplication-header': `m${id}` }) }),
     copies: 2,
+    again: true,
     group: one,
   },
 ]
 
+const deadLetterActors: readonly DeadLetterOptions[] = [
+  { name: 'dead', args: { 'x-max-length': 60 } },
+  {
+    name: 'dead-at-least-once',
+    args: {
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': -1,
+      'x-overflow': 'reject-publish',
+      'x-dead-letter-strategy': 'at-least-once',
+    },
+  },
+]
+
+/** Octets; of more than one segment. */
+const limitedStream = { 'x-max-length-bytes': 200_000, 'x-stream-max-segment-size-bytes': 50_000 }
+
 function actorsOf(random: Random): Actor[] {
   const own = (): Random => randomOf(random(2 ** 31))
   const queues = queueActors.map((o) => new QueueActor(o, own()))
-  return [...queues, new TxActor(own()), new StreamActor(own()), new TopologyActor(own())]
+  const deadLetters = deadLetterActors.map((o) => new DeadLetterActor(o, own()))
+  const streams = [new StreamActor('stream', own()), new StreamActor('stream-limited', own(), limitedStream)]
+  return [...queues, ...deadLetters, ...streams, new TxActor(own()), new TopologyActor(own())]
 }
 
 /** @returns what was wrong, with the round */
@@ -73,11 +99,14 @@ export async function crashRounds({ rounds, seed, say = () => {} }: CrashOptions
   const actors = actorsOf(random)
   const dir = mkdtempSync(join(tmpdir(), 'leveret-torture-'))
   const problems: string[] = []
+  let paged = false
   for (let round = 1; round <= rounds; round++) {
     const began = performance.now()
     const broker = await startProcess(dir)
     const startMs = Math.round(performance.now() - began)
-    const found = await inRound(broker, actors, random)
+    const found = await inRound(broker, actors, random, async () => {
+      paged ||= await hasPagedOut(dir)
+    })
     for (const text of found) problems.push(`round ${round}: ${text}`)
     say(`round ${round}: started in ${startMs} ms, ${found.length === 0 ? 'all there' : found.join('; ')}`)
   }
@@ -86,6 +115,7 @@ export async function crashRounds({ rounds, seed, say = () => {} }: CrashOptions
   const code = await broker.stop('SIGTERM')
   say(`confirmed: ${actors.map((a) => `${a.name} ${a.confirmed}`).join(', ')}`)
   for (const a of actors) if (a.confirmed === 0) problems.push(`${a.name} has done nothing`)
+  if (!paged && rounds >= PAGED_ROUNDS) problems.push('nothing was paged out')
   if (code !== 0) problems.push(`at the end: exit code ${code}`)
   if (problems.length === 0) rmSync(dir, { recursive: true, force: true })
   else say(`the data folder is ${dir}`)
@@ -104,7 +134,19 @@ async function checked(broker: BrokerProcess, actors: readonly Actor[]): Promise
   return problems
 }
 
-async function inRound(broker: BrokerProcess, actors: readonly Actor[], random: Random): Promise<string[]> {
+/** Whether some queue has messages that are on disk only. */
+async function hasPagedOut(dir: string): Promise<boolean> {
+  const { stdout } = await runCli(['list_queues', 'messages_paged_out', '--data-dir', dir])
+  return /^[1-9]\d*$/m.test(stdout)
+}
+
+/** @param busy awaited before the kill */
+async function inRound(
+  broker: BrokerProcess,
+  actors: readonly Actor[],
+  random: Random,
+  busy: () => Promise<void>,
+): Promise<string[]> {
   const problems = await checked(broker, actors)
   let killed = false
   const work = actors.map(async (actor) => {
@@ -117,6 +159,7 @@ async function inRound(broker: BrokerProcess, actors: readonly Actor[], random: 
   const total = (): number => actors.reduce((sum, a) => sum + a.confirmed, 0)
   const confirms = total() + 1 + random(CONFIRMS_MAX)
   await until(() => total() >= confirms || problems.length > 0, `${confirms} confirms`)
+  await busy()
   killed = true
   await broker.stop('SIGKILL')
   await Promise.all(work)

@@ -28,8 +28,8 @@ export class OracleChannel {
   sharedPrefetch = 0
   sharedUnacked = 0
   published = 0
-  /** Publishes without an answer. */
-  unconfirmed: number[] = []
+  /** Publishes without an answer; some wait for the disk. */
+  unconfirmed: { readonly number: number; readonly waits: boolean }[] = []
   publishes: { readonly step: Publish; readonly names: readonly string[]; readonly queues: OracleQueue[] }[] =
     []
   settlements: Settlement[] = []

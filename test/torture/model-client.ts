@@ -3,7 +3,7 @@ import type { Broker } from '../../src/broker/broker.ts'
 import type { Steps } from '../../src/broker/jobs.ts'
 import { deathsOf } from '../../src/broker/queue/dead-letter.ts'
 import { Channel } from '../../src/channel/channel.ts'
-import type { Client } from '../../src/channel/client.ts'
+import type { Client, DurableWaiter } from '../../src/channel/client.ts'
 import { dispatch } from '../../src/channel/dispatch.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import type { Output } from '../../src/output/output.ts'
@@ -14,16 +14,20 @@ import { FRAME_HEADER, FRAME_METHOD, MethodId } from '../../src/protocol/generat
 import { decodeMethod } from '../../src/protocol/generated/decode.ts'
 import type { AnyMethod, ClientMethod, ServerMethod } from '../../src/protocol/generated/methods.ts'
 import { decodeProperties } from '../../src/protocol/generated/properties.ts'
+import { Octets } from '../../src/util/copy.ts'
 import { contentLine, deliveryLine } from './model-channel.ts'
 import type { Death } from './model-queue.ts'
 
 const NUMBER = 1
 /** Of what a client is sent in one step. */
-const OUTPUT_BYTES = 64 * 1024
+const OUTPUT_BYTES = 1024 * 1024
+
+type OutputMembers = 'chunk' | 'congested' | 'position' | 'reserve' | 'method' | 'cork' | 'uncork'
 
 /** Keeps what a connection would send, instead of a socket. */
-class Kept {
-  readonly bytes = Buffer.allocUnsafe(OUTPUT_BYTES)
+class Kept implements Pick<Output, OutputMembers> {
+  private readonly bytes = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+  readonly chunk = new Octets(this.bytes)
   readonly congested = false
   private at = 0
 
@@ -61,6 +65,8 @@ export class ModelClient {
   private readonly output = new Kept()
   private readonly mode: ClientMethod | undefined
   private readonly owner = {}
+  /** They wait for the disk. */
+  private waiting: DurableWaiter[] = []
   private notices: (() => void)[] | undefined
   /** The publishes up to this one are confirmed or refused. */
   private confirms = 0
@@ -110,7 +116,7 @@ export class ModelClient {
         this.work(steps, (m) => ch.send(m))
       },
       notify: (send) => void (this.notices === undefined ? send() : this.notices.push(send)),
-      awaitDurable: () => {},
+      awaitDurable: (w) => void this.waiting.push(w),
       congested: () => {},
       closeChannel: unexpected,
       failed: unexpected,
@@ -162,6 +168,11 @@ export class ModelClient {
     this.work(channel.releasing())
     this.listen()
     this.channel = this.open()
+  }
+
+  /** A batch is on disk. */
+  becameDurable(): void {
+    this.waiting = this.waiting.filter((w) => w.becameDurable())
   }
 
   /** Reads what was sent. */

@@ -28,5 +28,13 @@ export const marks = [
   'consumer told of a deleted queue',
   'closed channel requeues',
   'mandatory message returned',
+  'returned to a quorum queue',
+  'policy makes it too long',
+  'restored with messages',
+  'unsettled when the broker ended',
+  'what was not written is lost',
+  'paged out and read again',
+  'expires while paged out',
 ] as const
-export type Mark = (typeof marks)[number]
+/** `expired` is told and not counted. */
+export type Mark = (typeof marks)[number] | 'expired'

@@ -5,33 +5,33 @@
 
 import { contentLine, deliveryLine, OracleChannel, type Outstanding, type Publish } from './model-channel.ts'
 import type { Mark } from './model-marks.ts'
-import { historyOf, type Message, type OracleConsumer, OracleQueue } from './model-queue.ts'
+import type { Message, OracleConsumer, OracleQueue } from './model-queue.ts'
 import {
   CLIENTS,
   CONFIRMS,
-  FANOUT,
   type QueueArguments,
   type Settling,
   type Step,
   TRANSACTIONS,
 } from './model-steps.ts'
+import { OracleTopology } from './model-topology.ts'
 
 export class Oracle {
   /** What each client has heard since it was last asked, without confirms. */
   readonly heard: string[][] = Array.from({ length: CLIENTS }, () => [])
   /** Positive confirms, which the broker may collect until the end of the turn. */
   readonly confirmed: string[] = []
-  readonly queues = new Map<string, OracleQueue>()
   readonly channels = Array.from({ length: CLIENTS }, () => new OracleChannel())
-  private bound: OracleQueue[] = []
-  private woken: OracleQueue[] = []
-  private alarms: { readonly queue: OracleQueue; readonly at: number }[] = []
-  private time: number
+  private readonly topology: OracleTopology
   private readonly note: (m: Mark) => void
 
-  constructor(now: number, note: (m: Mark) => void) {
-    this.time = now
+  constructor(now: number, keeps: boolean, note: (m: Mark) => void) {
+    this.topology = new OracleTopology(now, keeps, note)
     this.note = note
+  }
+
+  get queues(): ReadonlyMap<string, OracleQueue> {
+    return this.topology.queues
   }
 
   do(step: Step): void {
@@ -45,7 +45,7 @@ export class Oracle {
         this.delete(at, step.queue, step.ifUnused, step.ifEmpty)
         break
       case 'purge':
-        this.serveAll()
+        this.topology.serveAll()
         say(`purged ${this.existing(step.queue).purge()}`)
         break
       case 'publish':
@@ -83,7 +83,13 @@ export class Oracle {
         this.close(at, 'closed')
         break
       case 'wait':
-        this.wait(step.ms)
+        this.topology.wait(step.ms)
+        break
+      case 'policy':
+        this.topology.setPolicy(step)
+        break
+      case 'restart':
+        this.restart()
     }
   }
 
@@ -92,8 +98,15 @@ export class Oracle {
     switch (step.do) {
       case 'purge':
       case 'get':
-      case 'consume':
         return this.queues.has(step.queue)
+      case 'consume':
+        // A limit that consumers share is refused by quorum queues.
+        return (
+          this.queues.has(step.queue) &&
+          !(this.isQuorum(step.queue) && this.channelOf(step.client).sharedPrefetch > 0)
+        )
+      case 'share':
+        return ![...this.channelOf(step.client).consumers.values()].some((c) => this.isQuorum(c.queue.name))
       case 'cancel':
         return this.consumerOf(step) !== undefined
       case 'settle':
@@ -101,6 +114,10 @@ export class Oracle {
       default:
         return true
     }
+  }
+
+  private isQuorum(queue: string): boolean {
+    return this.queues.get(queue)?.declared.quorum === true
   }
 
   consumerOf(step: Extract<Step, { do: 'cancel' }>): OracleConsumer | undefined {
@@ -115,39 +132,19 @@ export class Oracle {
 
   /** The end of a turn. */
   endTurn(): void {
-    this.serveAll()
+    this.topology.serveAll()
     for (const ch of this.channels) this.confirm(ch)
   }
 
-  now(): number {
-    return this.time
+  /** What is there now is on disk. */
+  save(): void {
+    this.topology.save()
   }
 
-  mark(m: Mark): void {
-    this.note(m)
-  }
-
-  wake(q: OracleQueue): void {
-    if (q.awake || q.deleted) return
-    q.awake = true
-    this.woken.push(q)
-  }
-
-  setAlarm(queue: OracleQueue, at: number): void {
-    const set = this.alarms.find((a) => a.queue === queue)
-    if (set !== undefined && set.at <= at) return
-    this.alarms = [...this.alarms.filter((a) => a !== set), { queue, at }]
-  }
-
-  private wait(ms: number): void {
-    this.time += ms
-    const due = this.alarms.filter((a) => a.at <= this.time).sort((a, b) => a.at - b.at)
-    this.alarms = this.alarms.filter((a) => a.at > this.time)
-    for (const { queue } of due) this.wake(queue)
-  }
-
-  private serveAll(): void {
-    while (this.woken.length > 0) for (const q of this.woken.splice(0)) q.serve()
+  private restart(): void {
+    this.topology.restart()
+    this.confirmed.length = 0
+    for (let i = 0; i < CLIENTS; i++) this.channels[i] = new OracleChannel()
   }
 
   private channelOf(client: number): OracleChannel {
@@ -159,23 +156,19 @@ export class Oracle {
   }
 
   private confirm(ch: OracleChannel): void {
-    for (const n of ch.unconfirmed.splice(0)) this.confirmed.push(`confirm ${n}`)
+    for (const { number } of ch.unconfirmed.splice(0)) this.confirmed.push(`confirm ${number}`)
   }
 
   private declare(name: string, args: QueueArguments, say: (line: string) => void): void {
-    this.serveAll()
+    this.topology.serveAll()
     const existing = this.queues.get(name)
-    if (existing === undefined) {
-      const made = new OracleQueue(name, args, this)
-      this.queues.set(name, made)
-      if (args.bound === true) this.bound.push(made)
-    }
+    if (existing === undefined) this.topology.add(name, args)
     say(`declared ${name} ${existing?.ready.length ?? 0} ${existing?.consumers.length ?? 0}`)
     if (existing === undefined && args.bound === true) say('bound')
   }
 
   private delete(client: number, name: string, ifUnused: boolean, ifEmpty: boolean): void {
-    this.serveAll()
+    this.topology.serveAll()
     const q = this.queues.get(name)
     q?.serve()
     if (q !== undefined && ((ifEmpty && q.ready.length > 0) || (ifUnused && q.consumers.length > 0))) {
@@ -187,11 +180,7 @@ export class Oracle {
   }
 
   private remove(q: OracleQueue): void {
-    q.deleted = true
-    q.ready = []
-    this.queues.delete(q.name)
-    this.bound = this.bound.filter((b) => b !== q)
-    this.alarms = this.alarms.filter((a) => a.queue !== q)
+    this.topology.remove(q)
     for (const c of q.consumers.splice(0))
       this.channels.forEach((ch, client) => {
         if (ch.consumers.get(c.tag) !== c) return
@@ -201,15 +190,9 @@ export class Oracle {
       })
   }
 
-  private targets(exchange: string, key: string): OracleQueue[] {
-    if (exchange === FANOUT) return [...this.bound]
-    const q = exchange === '' ? this.queues.get(key) : undefined
-    return q === undefined ? [] : [q]
-  }
-
   private publish(client: number, step: Publish): void {
     const ch = this.channelOf(client)
-    const queues = this.targets(step.exchange, step.key)
+    const queues = this.topology.targets(step.exchange, step.key)
     if (client === TRANSACTIONS) {
       const names = step.exchange === '' ? [step.key] : []
       ch.publishes.push({ step, names: [...queues.map((q) => q.name), ...names], queues })
@@ -221,9 +204,9 @@ export class Oracle {
   /** False if a queue refuses it. */
   private deliver(client: number, step: Publish, queues: readonly OracleQueue[]): boolean {
     const ch = this.channelOf(client)
-    const { id, exchange, key, priority, ttl } = step
+    const { id, exchange, key, priority, ttl, persistent } = step
     const size = String(id).length + step.padding
-    const m: Message = { id, exchange, key, priority, size, deaths: [] }
+    const m: Message = { id, exchange, key, priority, size, persistent, deaths: [] }
     if (queues.length === 0 && step.mandatory) {
       this.note('mandatory message returned')
       this.heard[client]?.push(contentLine('return', m, []))
@@ -231,29 +214,9 @@ export class Oracle {
     const accepted = queues.map((q) => q.publish(m, ttl)).every((taken) => taken)
     if (client !== CONFIRMS) return accepted
     const number = ++ch.published
-    if (accepted) ch.unconfirmed.push(number)
+    if (accepted) ch.unconfirmed.push({ number, waits: queues.some((q) => q.writes(m)) })
     else this.heard[client]?.push(`refused ${number}`)
     return accepted
-  }
-
-  deadLetter(q: OracleQueue, m: Message, reason: string): void {
-    const { deadLetterExchange, deadLetterKey } = q.args
-    if (deadLetterExchange === undefined) return
-    const { deaths, passed } = historyOf(m, q.name, reason)
-    const key = deadLetterKey ?? m.key
-    const { id, priority, size } = m
-    const dead: Message = { id, exchange: deadLetterExchange, key, priority, size, deaths }
-    const targets = this.targets(deadLetterExchange, key)
-    if (targets.length === 0) this.note('dead letter goes nowhere')
-    for (const target of targets) {
-      if (passed.includes(target.name)) {
-        this.note('dead-letter cycle dropped')
-        continue
-      }
-      if (target === q) this.note('rejected message comes back to its own queue')
-      if (reason === 'maxlen' && !('number' in m)) this.note('refused publish is dead-lettered')
-      if (!target.publish(dead, -1)) this.note('dead letter refused by a full queue')
-    }
   }
 
   private get(client: number, name: string, noAck: boolean): void {
@@ -276,23 +239,24 @@ export class Oracle {
     this.heard[client]?.push('qos')
     const { tag, noAck, prefetch, priority } = step
     const taken = queue.consumers.some((c) => c.exclusive)
+    const exclusive = step.exclusive && queue.declared.quorum !== true
     const shared = queue.consumers.length > 0 || queue.args.singleActiveConsumer === true
-    if (taken || (step.exclusive && shared)) {
+    if (taken || (exclusive && shared)) {
       this.note('exclusive consumer refused')
       this.close(client, 'closed 403')
       return
     }
-    const options = { tag, queue, noAck, prefetch, priority, exclusive: step.exclusive }
+    const options = { tag, queue, noAck, prefetch, priority, exclusive }
     const say = (line: string): void => void this.heard[client]?.push(line)
     const consumer = ch.consumer(options, say, this.note)
-    this.serveAll()
+    this.topology.serveAll()
     ch.consumers.set(tag, consumer)
     this.heard[client]?.push(`consuming ${tag}`)
     queue.consume(consumer)
   }
 
   private cancel(client: number, c: OracleConsumer): void {
-    this.serveAll()
+    this.topology.serveAll()
     this.removeConsumer(this.channelOf(client), c)
     this.heard[client]?.push(`cancelled ${c.tag}`)
   }
@@ -304,7 +268,7 @@ export class Oracle {
     if (queue.args.autoDelete === true && queue.consumers.length === 0 && !queue.deleted) {
       this.note('queue deleted with its last consumer')
       this.remove(queue)
-    } else if (queue.ready.length > 0) this.wake(queue)
+    } else if (queue.ready.length > 0) this.topology.wake(queue)
   }
 
   private settleStep(client: number, step: Extract<Step, { do: 'settle' }>): void {
@@ -324,7 +288,7 @@ export class Oracle {
     how: Settling,
     together: boolean,
   ): void {
-    if (how !== 'ack') this.serveAll()
+    if (how !== 'ack') this.topology.serveAll()
     this.settleAll(ch, deliveries, how, together)
   }
 
@@ -338,14 +302,14 @@ export class Oracle {
     for (const q of held) q.held = true
     for (const o of deliveries) {
       ch.outstanding = ch.outstanding.filter((other) => other !== o)
-      if (how === 'ack') o.queue.acked()
+      if (how === 'ack') o.queue.acked(o.entry)
       else if (how === 'reject') o.queue.rejected(o.entry)
       else o.queue.requeue(o.entry)
       if (o.consumer !== undefined) ch.released(o.consumer)
     }
     for (const q of held) {
       q.held = false
-      this.wake(q)
+      this.topology.wake(q)
     }
   }
 
@@ -358,7 +322,7 @@ export class Oracle {
   /** Acknowledgements first, then the publishes, then what goes back or dies. */
   private commit(client: number): void {
     const ch = this.channelOf(client)
-    this.serveAll()
+    this.topology.serveAll()
     for (const s of ch.settlements) if (s.how === 'ack') this.settle(ch, s.deliveries, s.how, true)
     let accepted = true
     for (const { step, names, queues } of ch.publishes) {
@@ -367,7 +331,7 @@ export class Oracle {
         this.note('committed to a queue declared again')
       if (!this.deliver(client, step, there)) accepted = false
     }
-    if (ch.publishes.length > 0) this.serveAll()
+    if (ch.publishes.length > 0) this.topology.serveAll()
     for (const s of ch.settlements) if (s.how !== 'ack') this.settle(ch, s.deliveries, s.how, true)
     this.clear(ch)
     if (accepted) this.heard[client]?.push('committed')
@@ -386,7 +350,10 @@ export class Oracle {
   /** It is opened again at once. */
   private close(client: number, how: string): void {
     const ch = this.channelOf(client)
-    this.serveAll()
+    this.topology.serveAll()
+    const waits = ch.unconfirmed.findIndex((u) => u.waits)
+    // Those that wait for the disk, and those behind them, are never confirmed.
+    if (waits >= 0) ch.unconfirmed.splice(waits)
     this.confirm(ch)
     this.heard[client]?.push(how)
     for (const c of [...ch.consumers.values()]) this.removeConsumer(ch, c)

@@ -1,6 +1,7 @@
 /** One queue of the simulation's oracle: a sorted array of ready messages, and the consumers in their order. */
 import type { Mark } from './model-marks.ts'
-import type { QueueArguments } from './model-steps.ts'
+import { effective } from './model-policy.ts'
+import type { PolicyDefinition, QueueArguments } from './model-steps.ts'
 
 export interface Death {
   readonly queue: string
@@ -15,6 +16,7 @@ export interface Message {
   readonly priority: number
   /** Octets of the body. */
   readonly size: number
+  readonly persistent: boolean
   /** Newest first. */
   readonly deaths: readonly Death[]
 }
@@ -28,6 +30,18 @@ export interface Entry extends Message {
   redelivered: boolean
   /** How often it came back, where that is counted. */
   returns: number
+  /** It came back to a quorum queue, and is in front. */
+  inFront: boolean
+}
+
+/** What outlives the broker. */
+export interface SavedQueue {
+  readonly name: string
+  readonly declared: QueueArguments
+  readonly bound: boolean
+  readonly entries: readonly Entry[]
+  /** Some of them were delivered and not settled. */
+  readonly unsettled: boolean
 }
 
 export interface OracleConsumer {
@@ -46,6 +60,8 @@ export interface OracleConsumer {
 
 /** What a queue needs of the broker around it. */
 export interface Surroundings {
+  /** Whether there is a disk. */
+  readonly keeps: boolean
   now(): number
   mark(m: Mark): void
   /** At the end of the turn the queue does what is due. */
@@ -57,10 +73,13 @@ export interface Surroundings {
 
 export class OracleQueue {
   readonly name: string
-  readonly args: QueueArguments
+  readonly declared: QueueArguments
+  /** With the policy. */
+  args: QueueArguments
   /** In the order of delivery. */
   ready: Entry[] = []
-  unacked = 0
+  /** Delivered and not settled. */
+  readonly out = new Set<Entry>()
   deleted = false
   awake = false
   /** Messages are coming back: it delivers nothing. */
@@ -76,8 +95,48 @@ export class OracleQueue {
 
   constructor(name: string, args: QueueArguments, around: Surroundings) {
     this.name = name
-    this.args = args
+    this.declared = args
+    this.args = effective(args)
     this.around = around
+  }
+
+  get unacked(): number {
+    return this.out.size
+  }
+
+  private stores(m: Message): boolean {
+    return this.declared.quorum === true || m.persistent
+  }
+
+  /** Whether a confirm of the message waits for the disk. */
+  writes(m: Message): boolean {
+    return this.around.keeps && this.declared.durable === true && this.stores(m)
+  }
+
+  apply(policy: PolicyDefinition | undefined): void {
+    this.args = effective(this.declared, policy)
+  }
+
+  policyChanged(policy: PolicyDefinition | undefined): void {
+    this.apply(policy)
+    if (this.isTooLong) this.around.mark('policy makes it too long')
+    this.around.wake(this)
+  }
+
+  save(bound: boolean): SavedQueue {
+    const entries = [...this.ready, ...this.out]
+      .filter((e) => this.stores(e))
+      .map((e) => ({ ...e, redelivered: e.redelivered || this.out.has(e), inFront: false }))
+    return { name: this.name, declared: this.declared, bound, entries, unsettled: this.out.size > 0 }
+  }
+
+  restore(entries: readonly Entry[]): void {
+    for (const e of entries) this.insert({ ...e })
+    this.published = entries.reduce((n, e) => Math.max(n, e.number + 1), 0)
+    if (entries.length === 0) return
+    this.around.mark('restored with messages')
+    this.hasDeadlines = true
+    this.around.wake(this)
   }
 
   /** False if it refuses the message. @param ttl ms; -1 = none */
@@ -105,6 +164,7 @@ export class OracleQueue {
       deadline,
       redelivered: false,
       returns: 0,
+      inFront: false,
     })
     if (priority > 0 && this.ready.some((e) => this.level(e) < priority))
       this.around.mark('priority overtakes')
@@ -118,7 +178,8 @@ export class OracleQueue {
 
   private insert(entry: Entry): void {
     const isBehind = (e: Entry): boolean =>
-      this.level(e) < this.level(entry) || (this.level(e) === this.level(entry) && e.number > entry.number)
+      !e.inFront &&
+      (this.level(e) < this.level(entry) || (this.level(e) === this.level(entry) && e.number > entry.number))
     const at = this.ready.findIndex(isBehind)
     this.ready.splice(at < 0 ? this.ready.length : at, 0, entry)
   }
@@ -153,7 +214,8 @@ export class OracleQueue {
       const c = this.next(true)
       if (c === undefined) break
       this.ready.shift()
-      if (!c.noAck) this.unacked++
+      if (!c.noAck) this.out.add(head)
+      head.inFront = false
       c.deliver(head)
     }
     this.expire(now)
@@ -189,6 +251,7 @@ export class OracleQueue {
   private die(reason: string): void {
     const { around } = this
     if (reason === 'expired' && this.unacked > 0) around.mark('expires while consumers hold others')
+    if (reason === 'expired') around.mark('expired')
     if (reason === 'maxlen') around.mark('head dropped')
     around.deadLetter(this, this.ready.shift() as Entry, reason)
   }
@@ -246,20 +309,21 @@ export class OracleQueue {
   get(noAck: boolean): Entry | undefined {
     this.serve()
     const entry = this.ready.shift()
-    if (entry !== undefined && !noAck) this.unacked++
+    if (entry !== undefined) entry.inFront = false
+    if (entry !== undefined && !noAck) this.out.add(entry)
     // The next one may expire.
     if (entry !== undefined && this.hasDeadlines && this.ready.length > 0) this.around.wake(this)
     return entry
   }
 
-  acked(): void {
-    if (!this.deleted) this.unacked--
+  acked(entry: Entry): void {
+    this.out.delete(entry)
   }
 
   rejected(entry: Entry): void {
     if (this.deleted) return
     this.around.deadLetter(this, entry, 'rejected')
-    this.unacked--
+    this.out.delete(entry)
   }
 
   requeue(entry: Entry): void {
@@ -267,7 +331,7 @@ export class OracleQueue {
       this.around.mark('settled after its queue was deleted')
       return
     }
-    this.unacked--
+    this.out.delete(entry)
     const { deliveryLimit } = this.args
     if (deliveryLimit !== undefined && ++entry.returns > deliveryLimit) {
       this.around.mark('delivery limit reached')
@@ -275,7 +339,11 @@ export class OracleQueue {
       return
     }
     entry.redelivered = true
-    this.insert(entry)
+    if (this.declared.quorum === true) {
+      this.around.mark('returned to a quorum queue')
+      entry.inFront = true
+      this.ready.splice(this.ready.filter((e) => e.inFront).length, 0, entry)
+    } else this.insert(entry)
     if (this.ready[0] !== entry) this.around.mark('requeued below the head')
     if (this.isTooLong) this.around.mark('requeue makes it too long')
     this.dropExcess()

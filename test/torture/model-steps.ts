@@ -13,7 +13,20 @@ export const TRANSACTIONS = 2
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
 
+/** What a policy may say. */
+export interface PolicyDefinition {
+  readonly maxLength?: number
+  readonly maxBytes?: number
+  readonly overflow?: Overflow
+  readonly ttl?: number
+  readonly deadLetterExchange?: string
+  readonly deadLetterKey?: string
+}
+
 export interface QueueArguments {
+  /** Quorum queues are. */
+  readonly durable?: boolean
+  readonly quorum?: boolean
   readonly maxLength?: number
   /** Octets of bodies. */
   readonly maxBytes?: number
@@ -29,6 +42,9 @@ export interface QueueArguments {
   /** It is bound to the fanout exchange once it is declared. */
   readonly bound?: boolean
 }
+
+/** So many octets fill memory of which the broker keeps nothing. */
+const LARGE_BYTES = 1500
 
 export type Settling = 'ack' | 'requeue' | 'reject'
 
@@ -48,6 +64,7 @@ export type Action =
       /** ms; -1 = none */
       readonly ttl: number
       readonly mandatory: boolean
+      readonly persistent: boolean
     }
   | { readonly do: 'get'; readonly queue: string; readonly noAck: boolean }
   | {
@@ -65,6 +82,10 @@ export type Action =
   | { readonly do: 'settle'; readonly which: number; readonly multiple: boolean; readonly how: Settling }
   | { readonly do: 'recover' | 'commit' | 'rollback' | 'close' }
   | { readonly do: 'wait'; readonly ms: number }
+  /** Of one policy for the queues whose names are in the class; without a definition it is removed. */
+  | { readonly do: 'policy'; readonly names: string; readonly definition?: PolicyDefinition }
+  /** The broker ends; what is not written yet is lost, or has been written before. */
+  | { readonly do: 'restart'; readonly writes: boolean }
 
 export type Step = Action & {
   readonly client: number
@@ -77,7 +98,30 @@ type Maker = (random: Random, number: number) => Action
 const oneOf = <T>(random: Random, list: readonly T[]): T => list[random(list.length)] as T
 const rarely = (random: Random, in_: number): boolean => random(in_) === 0
 
+function policyDefinition(random: Random): PolicyDefinition {
+  return {
+    ...(random(2) === 0 ? { maxLength: 1 + random(4) } : {}),
+    ...(random(4) === 0 ? { maxBytes: 3 + random(10) } : {}),
+    ...(random(3) === 0 ? { overflow: oneOf(random, ['drop-head', 'reject-publish'] as const) } : {}),
+    ...(random(3) === 0 ? { ttl: oneOf(random, [0, 5, 20, 60]) } : {}),
+    ...(random(2) === 0 ? { deadLetterExchange: oneOf(random, ['', FANOUT, NOWHERE]) } : {}),
+    ...(random(3) === 0 ? { deadLetterKey: oneOf(random, QUEUES) } : {}),
+  }
+}
+
+/** Arguments that a quorum queue has, too. */
+function ofQuorum(args: QueueArguments): QueueArguments {
+  const { maxPriority: _, singleActiveConsumer: __, autoDelete: ___, overflow, ...others } = args
+  const known = overflow === undefined || overflow === 'drop-head' ? overflow : 'reject-publish'
+  return { ...others, durable: true, quorum: true, ...(known === undefined ? {} : { overflow: known }) }
+}
+
 function queueArguments(random: Random): QueueArguments {
+  const args = anyArguments(random)
+  return random(4) === 0 ? ofQuorum(args) : { ...args, ...(random(2) === 0 ? { durable: true } : {}) }
+}
+
+function anyArguments(random: Random): QueueArguments {
   const deadLetters = random(3) > 0
   return {
     ...(random(2) === 0 ? { maxLength: 1 + random(4) } : {}),
@@ -109,9 +153,10 @@ const makers: readonly (readonly [number, Maker])[] = [
       key: oneOf(r, QUEUES),
       id,
       priority: r(5),
-      padding: r(8),
+      padding: rarely(r, 8) ? LARGE_BYTES + r(LARGE_BYTES) : r(8),
       ttl: rarely(r, 4) ? r(30) : -1,
       mandatory: rarely(r, 4),
+      persistent: r(3) > 0,
     }),
   ],
   [8, (r) => ({ do: 'get', queue: oneOf(r, QUEUES), noAck: rarely(r, 3) })],
@@ -143,6 +188,15 @@ const makers: readonly (readonly [number, Maker])[] = [
   [1, () => ({ do: 'rollback' })],
   [1, () => ({ do: 'close' })],
   [6, (r) => ({ do: 'wait', ms: 1 + r(25) })],
+  [
+    2,
+    (r) => ({
+      do: 'policy',
+      names: oneOf(r, ['ab', 'bc', 'd', 'abcd']),
+      ...(rarely(r, 3) ? {} : { definition: policyDefinition(r) }),
+    }),
+  ],
+  [1, (r) => ({ do: 'restart', writes: r(2) === 0 })],
 ]
 const ALL = makers.reduce((sum, [weight]) => sum + weight, 0)
 
@@ -155,16 +209,14 @@ function action(random: Random, number: number): Action {
   throw new RangeError('no such step')
 }
 
-/** The queues first, so that there is something to work on. */
-export function makeSteps(random: Random, count: number): Step[] {
-  const declared = QUEUES.map((queue): Step => {
-    return { do: 'declare', queue, args: queueArguments(random), client: 0, goesOn: false }
-  })
-  const more = Array.from({ length: count }, (_, i): Step => {
-    const made = action(random, i + 1)
+/** Without end; the queues first, so that there is something to work on. */
+export function* makeSteps(random: Random): Generator<Step> {
+  for (const queue of QUEUES)
+    yield { do: 'declare', queue, args: queueArguments(random), client: 0, goesOn: false }
+  for (let number = 1; ; number++) {
+    const made = action(random, number)
     const transactional = made.do === 'commit' || made.do === 'rollback'
     const client = transactional ? TRANSACTIONS : random(CLIENTS)
-    return { ...made, client, goesOn: random(3) === 0 }
-  })
-  return [...declared, ...more]
+    yield { ...made, client, goesOn: random(3) === 0 }
+  }
 }

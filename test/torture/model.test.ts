@@ -12,18 +12,26 @@ function steps(...actions: readonly Action[]): Step[] {
   return actions.map((a) => ({ ...a, client: 1, goesOn: false }))
 }
 
-const message = { do: 'publish', exchange: '', key: 'a', priority: 0, padding: 0, mandatory: false } as const
+const message = {
+  do: 'publish',
+  exchange: '',
+  key: 'a',
+  priority: 0,
+  padding: 0,
+  mandatory: false,
+  persistent: false,
+} as const
 const consumer = { do: 'consume', noAck: false, exclusive: false, priority: 0 } as const
 const get = { do: 'get', queue: 'a', noAck: true } as const
 
 describe('the broker beside an oracle', () => {
-  it(`does the same in ${SEEDS} seeds, which reach every mark`, { timeout: 120_000 }, () => {
+  it(`does the same in ${SEEDS} seeds, which reach every mark`, { timeout: 240_000 }, async () => {
     const found = noMarks()
-    expect(modelSeeds(1, SEEDS, STEPS, found)).toEqual([])
+    expect(await modelSeeds(1, SEEDS, STEPS, found)).toEqual([])
     expect(marks.filter((m) => !found.reached.has(m))).toEqual([])
   })
 
-  it('finds what is behind a message that expired and came to the head by a drop', () => {
+  it('finds what is behind a message that expired and came to the head by a drop', async () => {
     const scenario = steps(
       { do: 'declare', queue: 'a', args: { maxLength: 2 } },
       { ...message, id: 1, ttl: -1 },
@@ -31,10 +39,10 @@ describe('the broker beside an oracle', () => {
       { do: 'wait', ms: 20 },
     )
     const publish: Step = { ...message, id: 3, ttl: -1, client: 1, goesOn: true }
-    expect(simulate([...scenario, publish, ...steps(get)])).toBeUndefined()
+    expect(await simulate([...scenario, publish, ...steps(get)])).toBeUndefined()
   })
 
-  it('lets a message expire that came to the head by a basic.get', () => {
+  it('lets a message expire that came to the head by a basic.get', async () => {
     const scenario = steps(
       { do: 'declare', queue: 'a', args: { deadLetterExchange: '', deadLetterKey: 'b' } },
       { do: 'declare', queue: 'b', args: {} },
@@ -43,10 +51,10 @@ describe('the broker beside an oracle', () => {
       get,
       { do: 'wait', ms: 20 },
     )
-    expect(simulate(scenario)).toBeUndefined()
+    expect(await simulate(scenario)).toBeUndefined()
   })
 
-  it('delivers nothing of several that return before all are back', () => {
+  it('delivers nothing of several that return before all are back', async () => {
     const dead = { deadLetterExchange: 'amq.fanout', bound: true } as const
     const args = { ...dead, maxLength: 2, overflow: 'reject-publish-dlx', deadLetterKey: 'b' } as const
     const scenario = steps(
@@ -62,10 +70,10 @@ describe('the broker beside an oracle', () => {
       { ...message, exchange: 'amq.fanout', id: 2, ttl: -1 },
       { do: 'settle', which: 3, multiple: true, how: 'requeue' },
     )
-    expect(simulate(scenario)).toBeUndefined()
+    expect(await simulate(scenario)).toBeUndefined()
   })
 
-  it('serves consumers in turn with messages that are larger than the queue may be', () => {
+  it('serves consumers in turn with messages that are larger than the queue may be', async () => {
     const args = { maxBytes: 1, overflow: 'reject-publish' } as const
     const large = { ...message, padding: 5, ttl: -1 } as const
     const scenario = steps(
@@ -76,12 +84,12 @@ describe('the broker beside an oracle', () => {
       { ...large, id: 2 },
       { ...large, id: 3 },
     )
-    expect(simulate(scenario)).toBeUndefined()
+    expect(await simulate(scenario)).toBeUndefined()
   })
 
-  it('is shown by the fewest steps that differ', () => {
+  it('is shown by the fewest steps that differ', async () => {
     const all = Array.from({ length: 100 }, (_, i) => i)
-    const fails = (some: readonly number[]): boolean => some.includes(17) && some.includes(83)
-    expect(shrink(all, fails)).toEqual([17, 83])
+    const fails = async (some: readonly number[]): Promise<boolean> => some.includes(17) && some.includes(83)
+    expect(await shrink(all, fails)).toEqual([17, 83])
   })
 })

@@ -1,10 +1,10 @@
-/** Transactions, streams and topology. */
+/** Transactions, dead letters and streams. */
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { table, Wire } from '../support/wire.ts'
-import { count, declare, look, Publisher, purge } from './client.ts'
+import { Wire } from '../support/wire.ts'
+import { type Arguments, declare, look, Publisher, purge, readStream, take } from './client.ts'
 import type { Actor } from './queue-actor.ts'
 import type { Random } from './random.ts'
-import { bodyOf, disorder, type Found, Record } from './record.ts'
+import { bodyOf, disorder, Record } from './record.ts'
 
 const IN = 'tx-in'
 const OUT = 'tx-out'
@@ -91,27 +91,98 @@ export class TxActor implements Actor {
   }
 }
 
-const STREAM = 'stream'
+export interface DeadLetterOptions {
+  readonly name: string
+  readonly args: Arguments
+}
 
-/** What is in a stream stays there, in its order. */
-export class StreamActor implements Actor {
-  readonly name = STREAM
+/** Messages that are rejected, or for which there is no room, are in the queue or behind it: in one of both, and once. */
+export class DeadLetterActor implements Actor {
+  readonly name: string
+  private readonly o: DeadLetterOptions
   private readonly random: Random
   private readonly record = new Record()
   private next = 1
 
-  constructor(random: Random) {
+  constructor(o: DeadLetterOptions, random: Random) {
+    this.o = o
+    this.name = o.name
     this.random = random
+  }
+
+  get confirmed(): number {
+    return this.record.confirmed.size
+  }
+
+  private get dead(): string {
+    return `${this.name}-letters`
+  }
+
+  private async prepare(w: Wire): Promise<void> {
+    const route = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': this.dead }
+    await declare(w, this.dead)
+    await declare(w, this.name, { ...this.o.args, ...route })
   }
 
   async work(url: string): Promise<void> {
     const w = await Wire.open(url)
     await w.channel(1)
-    await declare(w, STREAM, { 'x-queue-type': 'stream' })
+    await w.channel(2)
+    await this.prepare(w)
+    const publisher = await Publisher.on(w, [this.record])
+    for (;;) {
+      for (let n = this.random(30); n >= 0; n--)
+        publisher.publish(this.next++, 8 + this.random(100), { routingKey: this.name })
+      await publisher.upTo(this.random(30))
+      for (let n = this.random(20); n > 0; n--) {
+        // A reject settles nothing: the message has to be in the other queue.
+        const how = this.random(4)
+        await take(w, this.name, how === 1 ? undefined : this.record, how)
+      }
+    }
+  }
+
+  async check(url: string): Promise<string[]> {
+    const w = await Wire.open(url)
+    await w.channel(1)
+    await this.prepare(w)
+    const found = [...(await look(url, this.name)), ...(await look(url, this.dead))]
+    const problems = this.record.check(found)
+    this.record.settle(found)
+    if (found.length > 3000 || problems.length > 0) {
+      for (const queue of [this.name, this.dead]) await purge(w, queue)
+      this.record.forgetAll()
+    }
+    await w.close()
+    return problems
+  }
+}
+
+/** What is in a stream stays there, in its order; where its octets are limited, what goes is the oldest. */
+export class StreamActor implements Actor {
+  readonly name: string
+  private readonly args: Arguments
+  private readonly random: Random
+  private readonly limited: boolean
+  private readonly record = new Record()
+  private next = 1
+
+  /** @param limits arguments beside the type */
+  constructor(name: string, random: Random, limits?: Arguments) {
+    this.name = name
+    this.random = random
+    this.args = { 'x-queue-type': 'stream', ...limits }
+    this.limited = limits !== undefined
+  }
+
+  async work(url: string): Promise<void> {
+    const w = await Wire.open(url)
+    await w.channel(1)
+    await declare(w, this.name, this.args)
     const publisher = await Publisher.on(w, [this.record])
     for (;;) {
       for (let n = this.random(40); n >= 0; n--)
-        publisher.publish(this.next++, 8 + this.random(200), { routingKey: STREAM })
+        publisher.publish(this.next++, 8 + this.random(200), { routingKey: this.name })
       await publisher.upTo(this.random(40))
     }
   }
@@ -119,12 +190,13 @@ export class StreamActor implements Actor {
   async check(url: string): Promise<string[]> {
     const w = await Wire.open(url)
     await w.channel(1)
-    await declare(w, STREAM, { 'x-queue-type': 'stream' })
-    const found = await this.read(w, await count(w, STREAM))
-    const problems = [...this.record.check(found), ...disorder(found)]
+    await declare(w, this.name, this.args)
+    const found = await readStream(w, this.name)
+    const first = this.limited ? (found[0]?.id ?? 0) : 0
+    const problems = [...this.record.check(found, (id) => id >= first), ...disorder(found)]
     this.record.settle(found)
     if (found.length > 5000 || problems.length > 0) {
-      await w.call(1, MethodId.QueueDelete, { queue: STREAM }, MethodId.QueueDeleteOk)
+      await w.call(1, MethodId.QueueDelete, { queue: this.name }, MethodId.QueueDeleteOk)
       this.record.forgetAll()
     }
     await w.close()
@@ -133,66 +205,5 @@ export class StreamActor implements Actor {
 
   get confirmed(): number {
     return this.record.confirmed.size
-  }
-
-  private async read(w: Wire, ready: number): Promise<Found[]> {
-    await w.call(1, MethodId.BasicQos, { prefetchCount: 500 }, MethodId.BasicQosOk)
-    const from = { queue: STREAM, consumerTag: 'c', arguments: table({ 'x-stream-offset': 'first' }) }
-    await w.call(1, MethodId.BasicConsume, from, MethodId.BasicConsumeOk)
-    const found: Found[] = []
-    while (found.length < ready) {
-      const { body = Buffer.alloc(0), method } = await w.receive(1, MethodId.BasicDeliver)
-      found.push({ id: body.readDoubleBE(0), body })
-      if (found.length % 200 === 0)
-        w.send(1, MethodId.BasicAck, { deliveryTag: method.deliveryTag, multiple: true })
-    }
-    await w.call(1, MethodId.BasicCancel, { consumerTag: 'c' }, MethodId.BasicCancelOk)
-    return found
-  }
-}
-
-/** Queues that are declared and deleted are there, or not, as it was answered. */
-export class TopologyActor implements Actor {
-  readonly name = 'topology'
-  confirmed = 0
-  private readonly random: Random
-  /** undefined: the broker died before it answered. */
-  private readonly there = new Map<string, boolean | undefined>()
-
-  constructor(random: Random) {
-    this.random = random
-  }
-
-  async work(url: string): Promise<void> {
-    const w = await Wire.open(url)
-    await w.channel(1)
-    for (;;) {
-      const queue = `topology-${this.random(30)}`
-      const declares = this.random(2) === 0
-      this.there.set(queue, undefined)
-      if (declares) await declare(w, queue)
-      else await w.call(1, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
-      this.there.set(queue, declares)
-      this.confirmed++
-    }
-  }
-
-  async check(url: string): Promise<string[]> {
-    const problems: string[] = []
-    const w = await Wire.open(url)
-    let channel = 1
-    await w.channel(channel)
-    for (const [queue, wanted] of this.there) {
-      w.send(channel, MethodId.QueueDeclare, { queue, passive: true })
-      const { method } = await w.next(channel)
-      const isThere = method.id === MethodId.QueueDeclareOk
-      if (wanted !== undefined && wanted !== isThere)
-        problems.push(`${queue} is ${isThere ? '' : 'not '}there`)
-      if (isThere) continue
-      w.send(channel, MethodId.ChannelCloseOk)
-      await w.channel(++channel)
-    }
-    await w.close()
-    return problems
   }
 }

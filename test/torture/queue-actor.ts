@@ -37,6 +37,10 @@ export interface QueueActorOptions {
   readonly lively?: boolean
   /** Each message is published that many times. */
   readonly copies?: number
+  /** What was not answered is published again after the restart. */
+  readonly again?: boolean
+  /** Connections that publish; each has the ids with one remainder. */
+  readonly producers?: number
   properties?(id: number, random: Random): NonNullable<PublishOptions['properties']>
   /** Messages go on to that queue by themselves, and are looked for there. */
   readonly target?: string
@@ -56,7 +60,9 @@ export class QueueActor implements Actor {
   private readonly random: Random
   private readonly queues: string[]
   private readonly records: Record[]
-  private next = 1
+  private readonly next: number[]
+  /** Without an answer when the broker died. */
+  private unanswered: number[] = []
 
   constructor(o: QueueActorOptions, random: Random) {
     this.o = o
@@ -64,6 +70,8 @@ export class QueueActor implements Actor {
     this.random = random
     this.queues = Array.from({ length: o.queues ?? 1 }, (_, i) => `${o.name}-${i}`)
     this.records = this.queues.map(() => new Record())
+    const { producers = 1 } = o
+    this.next = Array.from({ length: producers }, (_, which) => producers + which)
   }
 
   get confirmed(): number {
@@ -81,14 +89,19 @@ export class QueueActor implements Actor {
   }
 
   async work(url: string): Promise<void> {
+    await Promise.all(this.next.map((_, producer) => this.produce(url, producer)))
+  }
+
+  private async produce(url: string, producer: number): Promise<void> {
     const w = await Wire.open(url)
     await w.channel(1)
     await w.channel(2)
     await this.prepare(w)
     const publisher = await Publisher.on(w, this.records)
     const window = this.o.window ?? 50
+    for (const id of this.unanswered.splice(0)) this.publish(publisher, id)
     for (;;) {
-      for (let n = this.random(window); n >= 0; n--) this.publish(publisher)
+      for (let n = this.random(window); n >= 0; n--) this.publish(publisher, this.newId(producer))
       await publisher.upTo(this.random(window))
       if (this.o.lively !== true) continue
       const which = this.random(this.queues.length)
@@ -97,9 +110,14 @@ export class QueueActor implements Actor {
     }
   }
 
-  private publish(publisher: Publisher): void {
+  private newId(producer: number): number {
+    const id = this.next[producer] as number
+    this.next[producer] = id + this.next.length
+    return id
+  }
+
+  private publish(publisher: Publisher, id: number): void {
     const { bytes = 60, copies = 1, exchange, name, properties } = this.o
-    const id = this.next++
     const m: PublishOptions = {
       exchange: exchange === undefined ? '' : name,
       routingKey: exchange === undefined ? (this.queues[0] as string) : '',
@@ -140,10 +158,13 @@ export class QueueActor implements Actor {
       const found = await look(url, queue)
       const about = [...record.check(found, this.keeping(found)), ...this.disorder(found)]
       problems.push(...about.map((text) => `${queue}: ${text}`))
+      if (this.o.again === true) this.unanswered = record.unanswered()
       record.settle(found)
+      for (const id of this.unanswered) record.gone.delete(id)
       if (found.length < KEPT_MAX && about.length === 0) continue
       await purge(w, queue)
       record.forgetAll()
+      this.unanswered = []
     }
     await w.close()
     return problems

@@ -26,6 +26,13 @@ export class Record {
     return [...this.confirmed].filter((id) => !this.settled.has(id) && !this.gone.has(id))
   }
 
+  /** In their order. */
+  unanswered(): number[] {
+    return [...this.sent].filter(
+      (id) => !this.confirmed.has(id) && !this.refused.has(id) && !this.gone.has(id),
+    )
+  }
+
   /** What is wrong with what was found; `keeps` is false for a message that the queue may have dropped by itself. */
   check(found: readonly Found[], keeps: (id: number) => boolean = () => true): string[] {
     const problems: string[] = []

@@ -1,6 +1,8 @@
 /** `npm run torture`: what the tests do for a moment, for as long as one likes. */
 import { parseArgs } from 'node:util'
+import { canFailCalls, kinds } from '../support/nth-call.ts'
 import { crashRounds } from './crash.ts'
+import { failingCalls } from './failing-calls.ts'
 import { hostileInputs } from './hostile.ts'
 import { modelSeeds, noMarks } from './model.ts'
 import { marks } from './model-marks.ts'
@@ -8,12 +10,14 @@ import { inEachSeed, journalSeed, storeSeed } from './power-cut.ts'
 
 const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- hostile [--inputs N] [--seed N]
+       npm run torture -- failing-calls [--every N] [--seed N]
        npm run torture -- power-cut [--seeds N] [--seed N]
        npm run torture -- model [--seeds N] [--steps N] [--seed N]
 
 crash   Kills the broker (SIGKILL) at random moments under a mixed load on one data folder: confirms, acknowledgements,
         returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
-        priorities, quorum queues, delayed and deduplicated messages, fanout, large bodies, paging. After each restart
+        priorities, quorum queues, delayed and deduplicated messages, fanout, large bodies, paging, several producers,
+        exchanges and bindings. After each restart
         every queue is compared with the driver's own record: nothing confirmed is lost, nothing is there twice, nothing
         that was settled, purged or rolled back comes back, order is kept, transactions are whole, bodies are whole,
         queues are there or not as was answered.
@@ -22,20 +26,27 @@ hostile Sends a broker sessions of AMQP and requests of the HTTP API and of the 
         as a user who is no administrator. The process lives on, logs no failure of its own, has no more than 700 MB of
         memory, and serves a client that publishes, waits for the confirm and takes the message, again and again.
 
+failing-calls   Lets each write, sync, change of size and mapping of a file in the data folder fail, with EIO and with ENOSPC,
+        one run of the broker for each, while it declares, publishes, moves messages by transactions, deletes and stops: it
+        says what has happened and confirms nothing it has not, or goes on, and the next start has everything. Needs Linux and
+        a C compiler.
+
 power-cut   Power cuts and failing writes under the journal, and under journal and store, on a disk in memory that keeps what
         was synced and a random part of the rest, torn between sectors: nothing that was answered is lost, nothing is
         half there, and single writes fail with EIO and with ENOSPC.
 
-model   The broker's model and channels, without sockets and disk and with a clock that is told the time, beside an oracle of
-        a few hundred lines: publish, round robin, prefetch, acknowledgements, requeues, dead letters, TTL, length limits,
-        priorities, single active consumers, transactions, purge, delete, cancel. What each client hears and the counts of
-        each queue are compared after every step. The first difference is said with the fewest steps that show it; at the
-        end, how often each rare branch was reached.
+model   The broker's model and channels, without sockets, with memory for a disk and with a clock that is told the time, beside an
+        oracle of a thousand lines: publish, round robin, prefetch, acknowledgements, requeues, dead letters, TTL, length
+        limits, priorities, single active consumers, transactions, purge, delete, cancel, policies that change, quorum
+        queues; in two of three seeds it ends and begins again, and messages leave memory. What each client hears and the
+        counts of each queue are compared after every step. The first difference is said with the fewest steps that show it;
+        at the end, how often each rare branch was reached.
 
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
+--every N    only each so many calls; 1 where nothing is said
 --seeds N    so many seeds from the first one on; 10,000 where nothing is said
---steps N    the steps of each seed; 200 where nothing is said
+--steps N    the steps of each seed, without its end; 200 where nothing is said
 --seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut and model
              the first seed, 1
 `
@@ -49,6 +60,7 @@ async function main(): Promise<number> {
     options: {
       rounds: { type: 'string' },
       inputs: { type: 'string' },
+      every: { type: 'string' },
       seeds: { type: 'string' },
       steps: { type: 'string' },
       seed: { type: 'string' },
@@ -64,7 +76,7 @@ async function main(): Promise<number> {
   const seed = Number(values.seed ?? torture.seed ?? Date.now() % 1_000_000)
   const steps = Number(values.steps ?? STEPS)
   if (![count, seed, steps].every(Number.isInteger) || count < 1 || steps < 1) {
-    process.stderr.write('--rounds, --inputs, --seeds, --steps and --seed take whole numbers\n')
+    process.stderr.write('--rounds, --inputs, --every, --seeds, --steps and --seed take whole numbers\n')
     return 64
   }
   return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`), steps)
@@ -72,7 +84,7 @@ async function main(): Promise<number> {
 
 interface Torture {
   /** How much of it there is; where nothing is said `count`. */
-  readonly option: 'rounds' | 'inputs' | 'seeds'
+  readonly option: 'rounds' | 'inputs' | 'every' | 'seeds'
   readonly count: number
   /** undefined = a random one. */
   readonly seed?: number
@@ -96,6 +108,16 @@ async function hostile(inputs: number, seed: number, say: Say): Promise<number> 
   return problems.length === 0 ? 0 : 1
 }
 
+async function failing(every: number, first: number, say: Say): Promise<number> {
+  if (!canFailCalls) {
+    say('this needs Linux and gcc')
+    return 1
+  }
+  const problems = await failingCalls({ kinds, codes: ['EIO', 'ENOSPC'], first, every, say })
+  say(problems.length === 0 ? 'each ended well' : `${problems.length} problems`)
+  return problems.length === 0 ? 0 : 1
+}
+
 async function powerCut(seeds: number, first: number, say: Say): Promise<number> {
   const problems = await inEachSeed(journalSeed, first, seeds)
   say(`the journal: ${seeds} seeds from ${first} on`)
@@ -113,7 +135,7 @@ async function powerCut(seeds: number, first: number, say: Say): Promise<number>
 async function model(seeds: number, first: number, say: Say, steps: number): Promise<number> {
   const found = noMarks()
   const began = process.cpuUsage()
-  const problems = modelSeeds(first, seeds, steps, found)
+  const problems = await modelSeeds(first, seeds, steps, found)
   const { user, system } = process.cpuUsage(began)
   for (const m of marks) say(`${String(found.reached.get(m) ?? 0).padStart(10)}  ${m}`)
   const perMinute = Math.round(found.steps / ((user + system) / 60e6))
@@ -126,6 +148,7 @@ async function model(seeds: number, first: number, say: Say, steps: number): Pro
 const tortures: { readonly [name: string]: Torture } = {
   crash: { option: 'rounds', count: 100, run: crash },
   hostile: { option: 'inputs', count: 100_000, run: hostile },
+  'failing-calls': { option: 'every', count: 1, seed: 1, run: failing },
   'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },
   model: { option: 'seeds', count: 10_000, seed: 1, run: model },
 }

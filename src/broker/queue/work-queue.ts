@@ -129,11 +129,15 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     const deadline =
       m.ttl < 0 && messageTtl < 0 ? 0 : this.deadlines.deadline(m.ttl, messageTtl, this.env.turn.now())
     if (this.arrivalTurn !== this.env.turn.number) this.noteArrival()
+    const { persistent } = m
+    if (this.kind.storesAll) m.persistent = true
+    const outcome = m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
     this.order.append(m, deadline)
+    m.persistent = persistent
     this.counters.published++
     // Excess messages are dropped later in the turn, after this message has reached its other queues, as in RabbitMQ.
     if (!this.awake && (this.consumers.size > 0 || deadline !== 0 || limit?.exceeded(this.order))) this.wake()
-    return m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
+    return outcome
   }
 
   /** Apart from `publish`, in which the closure would cost each message an object. */

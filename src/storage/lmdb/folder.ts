@@ -1,6 +1,6 @@
 /** The folder of the store, and the marker file that says whether it has had one. */
 import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pause } from '../../util/timers.ts'
 import { StorageError } from '../storage.ts'
@@ -49,6 +49,26 @@ export function hasStore(dir: string, notice: (text: string) => void): boolean {
   if (checkDataFile(file, notice) || !isMarked) return isMarked
   const what = existsSync(file) ? 'it is empty' : 'it is missing'
   throw unreadable(file, `${what}, though the folder has had a store (${MARKER_FILE} is there)`)
+}
+
+/** Octets that LMDB needs to create its files, and some. */
+const FILES_BYTES = 64 * 1024
+
+/**
+ * Writes and syncs as much as LMDB is about to: its native code ends the process if it cannot create its files.
+ * @throws the system's error
+ */
+export async function tryDisk(dir: string): Promise<void> {
+  if (existsSync(dataFile(dir)) && existsSync(join(dir, 'lock.mdb'))) return
+  const path = join(dir, 'leveret.trial')
+  const file = await open(path, 'w', 0o600)
+  try {
+    await file.writeFile(Buffer.alloc(FILES_BYTES))
+    await file.datasync()
+  } finally {
+    await file.close()
+    await unlink(path)
+  }
 }
 
 /** If that fails, for example because the disk is full, the next start tries again. */

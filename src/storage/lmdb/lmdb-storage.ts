@@ -11,7 +11,7 @@ import { type Damage, type Storage, StorageError, type StorageWrite } from '../s
 import { batchBytes } from './batch-bytes.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
-import { dataFile, hasStore, makeFolder, markFolder, syncCopy } from './folder.ts'
+import { dataFile, hasStore, makeFolder, markFolder, syncCopy, tryDisk } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { hasOthersFiles, keepToOwner } from './folder-rights.ts'
 import { FreeSpace } from './free-space.ts'
@@ -176,6 +176,7 @@ export class LmdbStorage implements Storage {
       storage = new LmdbStorage(dir, lock, options.freeBytes ?? (() => freeOn(dir)))
       const isNew = !hasStore(dir, notice)
       const foreign = hasOthersFiles(dir)
+      await tryDisk(dir)
       storage.map()
       await storage.checkFormat(dir, isNew, options.notice)
       // Only after it is known to be a store of Leveret. Nothing is reported for a new one.

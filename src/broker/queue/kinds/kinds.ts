@@ -20,6 +20,8 @@ export interface QueueKind {
   readonly requeuesInOrder: boolean
   /** Deliveries tell x-acquired-count beside x-delivery-count. */
   readonly tellsAcquisitions: boolean
+  /** Every message is stored, whatever its delivery mode. */
+  readonly storesAll: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
   /** A single active consumer yields to one of a higher priority once its deliveries are settled. */
@@ -46,6 +48,7 @@ const work = {
   limitsDeliveries: false,
   requeuesInOrder: false,
   tellsAcquisitions: false,
+  storesAll: false,
   atLeastOnce: false,
   activeConsumerYields: false,
   policyOverflowWins: false,
@@ -75,6 +78,7 @@ const rows: readonly QueueKind[] = [
     limitsDeliveries: true,
     requeuesInOrder: true,
     tellsAcquisitions: true,
+    storesAll: true,
     atLeastOnce: true,
     activeConsumerYields: true,
     policyOverflowWins: true,
@@ -89,6 +93,7 @@ const rows: readonly QueueKind[] = [
     module: 'rabbit_stream_queue',
     policyTarget: 'streams',
     transient: false,
+    storesAll: true,
     takesOut: false,
     getBesideSingleActive: false,
     exclusiveConsumers: false,
