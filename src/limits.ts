@@ -380,13 +380,13 @@ export const PATTERN_STEPS_PER_REQUEST_MAX = 33_554_432
 /** Octets of the signing keys that a URL answers with: beyond, it counts as not answering, and tokens are refused. */
 export const JWKS_BYTES_MAX = 1_048_576
 
-/** Threads that hash passwords, one password each at a time; further ones wait. */
+/** Threads that hash passwords, and signatures of tokens checked at a time; further ones wait. */
 export const PASSWORD_THREADS_MAX = 2
 
 /** ms without a password to hash after which these threads end. */
 export const PASSWORD_THREAD_IDLE_MS = 10_000
 
-/** Logins that wait for their password's hash, some ten seconds of work: 506 beyond, over HTTP 503. */
+/** Logins that wait for their password's hash, some ten seconds of work, or their token's check: 506 beyond, over HTTP 503. */
 export const LOGINS_WAITING_MAX = 400
 
 /** Lines of the log that are kept for those who ask for them; the oldest go. */

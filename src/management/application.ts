@@ -256,19 +256,20 @@ export class Application {
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> =>
       new Promise((resolve) => clock.after(throttle.delay(address, clock.now()), resolve))
+    const busy = (error: unknown): never => {
+      if (!(error instanceof AmqpError)) throw error
+      this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
+      throw new HttpError(503, 'busy', error.message)
+    }
     let user: Principal | undefined
     if (scheme.toLowerCase() === 'bearer') {
       await wait()
-      user = await oauth?.verify(credentials)
+      user = await oauth?.verify(credentials).catch(busy)
     } else if (scheme.toLowerCase() === 'basic') {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users(), oauth, name, password, address, wait).catch((error) => {
-        if (!(error instanceof AmqpError)) throw error
-        this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
-        throw new HttpError(503, 'busy', error.message)
-      })
+      user = await passwordLogin(users(), oauth, name, password, address, wait).catch(busy)
     } else throw notLoggedIn
     if (user === undefined) {
       throttle.refused(address, now, 'http')

@@ -12,7 +12,8 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
-import { JWKS_BYTES_MAX } from '../limits.ts'
+import { JWKS_BYTES_MAX, LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../limits.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { readRegularFile } from '../util/regular-file.ts'
 import type { Access, Right } from './access.ts'
 import type { Principal } from './principal.ts'
@@ -131,6 +132,9 @@ const fetchShort: FetchImplementation = async (url, options) => {
 export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
+  /** Signatures that are being checked: in the threads with which the store writes. */
+  private checking = 0
+  private readonly waiting: (() => void)[] = []
 
   /** @throws if the key file cannot be read */
   constructor(settings: OAuthSettings) {
@@ -140,18 +144,45 @@ export class OAuth {
       : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
   }
 
-  /** undefined for a token that is invalid or expired. */
+  /** undefined for a token that is invalid or expired. @throws AmqpError 506 if too many are waiting */
   async verify(token: string): Promise<Principal | undefined> {
     const { resourceServerId, issuer, verifyAudience } = this.settings
+    let entered = false
+    const keyInTurn: JWTVerifyGetKey = async (header, jws) => {
+      const key = await this.keys(header, jws)
+      await this.enter()
+      entered = true
+      return key
+    }
     try {
-      const { payload } = await jwtVerify(token, this.keys, {
+      const { payload } = await jwtVerify(token, keyInTurn, {
         ...(verifyAudience ? { audience: resourceServerId } : {}),
         ...(issuer === undefined ? {} : { issuer }),
       })
       return this.userOf(payload)
-    } catch {
+    } catch (error) {
+      if (error instanceof AmqpError) throw error
       return undefined
+    } finally {
+      if (entered) this.leave()
     }
+  }
+
+  private async enter(): Promise<void> {
+    if (this.checking < PASSWORD_THREADS_MAX) {
+      this.checking++
+      return
+    }
+    if (this.waiting.length >= LOGINS_WAITING_MAX)
+      throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
+    await new Promise<void>((resolve) => this.waiting.push(resolve))
+  }
+
+  /** The place goes to the next one. */
+  private leave(): void {
+    const next = this.waiting.shift()
+    if (next === undefined) this.checking--
+    else next()
   }
 
   private userOf(payload: JWTPayload): Principal | undefined {

@@ -1,0 +1,66 @@
+/** Signatures are checked in the threads with which the store writes: a few at a time, and not without a bound. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../../src/limits.ts'
+import { ReplyCode } from '../../src/protocol/errors.ts'
+import { OAuth } from '../../src/security/oauth.ts'
+
+async function start(): Promise<{ oauth: OAuth; good: string; wrong: string }> {
+  const dir = mkdtempSync(join(tmpdir(), 'leveret-tokens-'))
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }))
+  const [own, other] = [await generateKeyPair('ES256'), await generateKeyPair('ES256')]
+  const jwks = join(dir, 'jwks.json')
+  writeFileSync(
+    jwks,
+    JSON.stringify({ keys: [{ ...(await exportJWK(own.publicKey)), kid: 'one', alg: 'ES256' }] }),
+  )
+  const oauth = new OAuth({
+    resourceServerId: 'broker',
+    jwks,
+    issuer: undefined,
+    usernameClaim: undefined,
+    scopesClaim: undefined,
+    scopePrefix: undefined,
+    verifyAudience: false,
+  })
+  const token = (key: typeof own.privateKey): Promise<string> =>
+    new SignJWT({ sub: 'app' }).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(key)
+  return { oauth, good: await token(own.privateKey), wrong: await token(other.privateKey) }
+}
+
+it('of very many tokens few are checked at a time, and all are answered', async () => {
+  const { oauth, good, wrong } = await start()
+  const verify = crypto.subtle.verify.bind(crypto.subtle)
+  let [now, most] = [0, 0]
+  const spy = vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...args) => {
+    most = Math.max(most, ++now)
+    try {
+      return await verify(...(args as Parameters<typeof verify>))
+    } finally {
+      now--
+    }
+  })
+  onTestFinished(() => spy.mockRestore())
+  const tokens = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? good : wrong))
+  const found = await Promise.all(tokens.map((token) => oauth.verify(token)))
+  expect(found.map((user) => user?.name)).toEqual(tokens.map((token) => (token === good ? 'app' : undefined)))
+  expect(spy).toHaveBeenCalledTimes(100)
+  expect(most).toBe(PASSWORD_THREADS_MAX)
+})
+
+it('those that would wait beyond the limit are told so, and later ones are checked', async () => {
+  const { oauth, good } = await start()
+  const all = Array.from({ length: LOGINS_WAITING_MAX + PASSWORD_THREADS_MAX + 50 }, () =>
+    oauth.verify(good).then(
+      (user) => user?.name,
+      (error: { code?: number }) => error.code,
+    ),
+  )
+  const found = await Promise.all(all)
+  expect(found.filter((v) => v === ReplyCode.ResourceError).length).toBe(50)
+  expect(found.filter((v) => v === 'app').length).toBe(LOGINS_WAITING_MAX + PASSWORD_THREADS_MAX)
+  expect((await oauth.verify(good))?.name).toBe('app')
+})
