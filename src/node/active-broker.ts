@@ -46,6 +46,15 @@ export class ActiveBroker implements ManagedBroker {
     this.shovels = new Shovels(this.model, this.server)
   }
 
+  /** A folder may have none: its first releases knew no users, and who deletes them all gets none back. */
+  private warnWithoutUsers({ settings, loggers, oauth }: ActiveBrokerOptions): void {
+    if (this.model.users.size > 0 || settings.users !== undefined || oauth !== undefined) return
+    loggers.other.warn(
+      {},
+      'there is no user, so nobody can log in: leveret add_user NAME makes one, then set_permissions',
+    )
+  }
+
   /**
    * Restores the content of the store and adds what the settings ask for. @throws StorageError; Error for definitions
    */
@@ -54,6 +63,7 @@ export class ActiveBroker implements ManagedBroker {
     try {
       active.model.restore()
       await seed(active.model, options.settings)
+      active.warnWithoutUsers(options)
       active.shovels.open()
       return active
     } catch (error) {
