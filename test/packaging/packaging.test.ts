@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -17,6 +18,23 @@ describe('the container', () => {
     expect(validate(text).map((d) => d.message)).toEqual([])
     for (const [, files = ''] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
       for (const f of files.split(' ')) expect([f, existsSync(f)]).toEqual([f, true])
+  })
+
+  it('has commands that can be run by their names, as the health check does', () => {
+    const text = read('Dockerfile')
+    const [, links = ''] = /for name in ([^;]+);/.exec(text) ?? []
+    const names = links.split(' ')
+    const [, checked = ''] = /^HEALTHCHECK .*CMD \["([^"]+)"/m.exec(text) ?? []
+    expect(names).toContain(checked)
+    expect(text).toMatch(/chmod 755 \/app\/bin\/leveret\.js/)
+    const dir = testFolder('links')
+    for (const name of names) {
+      symlinkSync(resolve('bin/leveret.js'), join(dir, name))
+      expect([name, spawnSync(join(dir, name), ['--version'], { encoding: 'utf8' })]).toMatchObject([
+        name,
+        { status: 0, stderr: '' },
+      ])
+    }
   })
 
   it('has a compose file that fits to it', () => {
