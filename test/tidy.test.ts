@@ -311,6 +311,11 @@ describe('habits', () => {
     expect(lines(/(?<!\bsocket\.)\bset(Timeout|Interval|Immediate)\(|\bnextTick\(/, others)).toEqual([])
   })
 
+  it('what is due at a time of day is left to atTime, since the clock may jump', () => {
+    const others = sources.filter((f) => f !== 'src/util/clock.ts')
+    expect(lines(/\bafter\(.*\b(now\(\)|now\b.*-|- now\b)/, others)).toEqual([])
+  })
+
   it('promises that nobody waits for have somebody who hears their failure', () => {
     expect(lines(/^\s*void [\w.]+(\(.*\))?\.then\(|=> void this\.\w+\(.*\)\.then\(/, sources)).toEqual([])
   })

@@ -42,7 +42,7 @@ export class Alarms {
   private readonly clock: Clock
   private readonly listeners: (() => void)[] = []
   private timer: Timer | undefined
-  /** In ms since 1970. */
+  /** In ms of `elapsed`. */
   private diskLookedAt = 0
   private freeAt = 0
   private freePause = FREE_MS
@@ -77,7 +77,7 @@ export class Alarms {
     this.timer = this.clock.after(ms, () => {
       // A look that fails is not the last one.
       this.later()
-      this.look(this.clock.now() - this.diskLookedAt >= CHECK_MS)
+      this.look(this.clock.elapsed() - this.diskLookedAt >= CHECK_MS)
     })
   }
 
@@ -95,13 +95,13 @@ export class Alarms {
     if (this.memoryUsed >= this.limits.memory && this.memory) this.free()
     if (atDisk) {
       this.diskFree = this.resources.diskFree()
-      this.diskLookedAt = this.clock.now()
+      this.diskLookedAt = this.clock.elapsed()
     }
     const memory = this.memoryUsed >= this.limits.memory
     const disk = this.diskFree !== undefined && this.diskIsFull(this.diskFree)
     if (memory === this.memory && disk === this.disk) return
     this.freePause = FREE_MS
-    this.freeAt = Math.min(this.freeAt, this.clock.now() + FREE_MS)
+    this.freeAt = Math.min(this.freeAt, this.clock.elapsed() + FREE_MS)
     this.memory = memory
     this.disk = disk
     for (const listener of this.listeners) listener()
@@ -116,7 +116,7 @@ export class Alarms {
 
   /** While publishers wait there may be little work, and garbage would lie there and keep the alarm on. */
   private free(): void {
-    const now = this.clock.now()
+    const now = this.clock.elapsed()
     if (now < this.freeAt || this.resources.freeMemory === undefined) return
     this.freeAt = now + this.freePause
     this.freePause = Math.min(2 * this.freePause, FREE_MS_MAX)

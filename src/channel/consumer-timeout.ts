@@ -14,7 +14,7 @@ export class ConsumerTimeout {
   private readonly isOutstanding: (tag: number) => boolean
   private readonly expire: (tag: number) => void
   private readonly soon: (action: () => void) => void
-  /** Deliveries in order, with their deadlines (ms since 1970). */
+  /** Deliveries in order, with their deadlines (ms of `elapsed`). */
   private tags: number[] = []
   private deadlines: number[] = []
   private head = 0
@@ -42,7 +42,7 @@ export class ConsumerTimeout {
 
   delivered(tag: number): void {
     this.tags.push(tag)
-    this.deadlines.push(this.clock.now() + this.ms)
+    this.deadlines.push(this.clock.elapsed() + this.ms)
     this.skipSettled()
     this.arm()
   }
@@ -67,7 +67,7 @@ export class ConsumerTimeout {
 
   private arm(): void {
     if (this.timer !== undefined || this.head === this.tags.length) return
-    const wait = Math.max(0, (this.deadlines[this.head] as number) - this.clock.now())
+    const wait = Math.max(0, (this.deadlines[this.head] as number) - this.clock.elapsed())
     this.timer = this.clock.after(wait, () => {
       this.timer = undefined
       this.soon(() => this.check())
@@ -76,7 +76,7 @@ export class ConsumerTimeout {
 
   /** Some of those whose time is over. */
   private check(): void {
-    const now = this.clock.now()
+    const now = this.clock.elapsed()
     let left = TIMED_PER_PIECE
     for (; this.head < this.tags.length && (this.deadlines[this.head] as number) <= now; this.head++) {
       if (left-- === 0) {

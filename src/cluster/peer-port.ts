@@ -95,7 +95,7 @@ export class PeerPort {
     this.doorLines = new RepeatedLines(logger, () => clock.now())
     this.unknown = new Unopened(
       () => STRANGERS,
-      () => clock.now(),
+      () => clock.elapsed(),
       (address) =>
         this.doorLines.warn({ address }, 'peers closed to make room: they have not said who they are'),
     )

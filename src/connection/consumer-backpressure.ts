@@ -14,7 +14,7 @@ export class ConsumerBackpressure {
   private readonly full = new Set<object>()
   private waiting: Resumed[] = []
   private timer: Timer | undefined
-  /** No pauses before this time (ms since 1970), because the last one did not help. */
+  /** No pauses before this time (ms of `elapsed`), because the last one did not help. */
   private notBefore = 0
   private readonly clock: Clock
   /** Octets of messages in memory, and the budget above which they are paged out. */
@@ -38,10 +38,11 @@ export class ConsumerBackpressure {
   /** True if a publishing connection should pause; it is resumed automatically. */
   pause(reader: Resumed): boolean {
     if (this.full.size === 0 || this.full.has(reader)) return false
-    if (this.memory.residentBytes < this.memory.memoryBytes || this.clock.now() < this.notBefore) return false
+    if (this.memory.residentBytes < this.memory.memoryBytes || this.clock.elapsed() < this.notBefore)
+      return false
     this.waiting.push(reader)
     this.timer ??= this.clock.after(CONGESTION_PAUSE_MS, () => {
-      this.notBefore = this.clock.now() + CONGESTION_RETRY_MS
+      this.notBefore = this.clock.elapsed() + CONGESTION_RETRY_MS
       this.release()
     })
     return true

@@ -25,9 +25,9 @@ export class Heartbeat {
   private timer: Timer | undefined
   private sent = 0
   private received = 0
-  /** Time of the last output or heartbeat, in ms since 1970. */
+  /** Time of the last output or heartbeat, in ms of `elapsed`. */
   private quietSince: number
-  /** In ms since 1970. */
+  /** In ms of `elapsed`. */
   private silentSince: number
   private silentLooks = 0
   private readonly clock: Clock
@@ -42,7 +42,7 @@ export class Heartbeat {
     this.clock = clock
     this.intervalMs = seconds * 1000
     this.peer = peer
-    this.quietSince = clock.now()
+    this.quietSince = clock.elapsed()
     this.silentSince = this.quietSince
     this.arm()
   }
@@ -50,7 +50,7 @@ export class Heartbeat {
   private arm(): void {
     this.timer = this.clock.after(this.intervalMs / LOOKS, () => {
       this.arm()
-      const now = this.clock.now()
+      const now = this.clock.elapsed()
       this.send(now)
       this.listen(now)
     })

@@ -47,7 +47,8 @@ export class Listeners implements Receiver {
   private readonly node: LimitsNow
   private readonly clock: Clock
   private readonly loggers: Loggers
-  private roomLogged = 0
+  /** In ms of `elapsed`. */
+  private roomLogged = Number.NEGATIVE_INFINITY
 
   constructor(node: LimitsNow, descriptors: Descriptors, clock: Clock, loggers: Loggers) {
     this.node = node
@@ -56,7 +57,7 @@ export class Listeners implements Receiver {
     this.descriptors = descriptors
     this.unopened = new Unopened(
       () => this.bounds(),
-      () => clock.now(),
+      () => clock.elapsed(),
       (address) => this.madeRoom(address),
     )
     descriptors.add(this.unopened)
@@ -104,7 +105,7 @@ export class Listeners implements Receiver {
   }
 
   private madeRoom(address: string): void {
-    const now = this.clock.now()
+    const now = this.clock.elapsed()
     if (now - this.roomLogged < LOG_MS) return
     this.roomLogged = now
     this.loggers.connection.warn(

@@ -9,7 +9,7 @@ import type {
   ConnectionTuneOk,
 } from '../protocol/generated/methods.ts'
 import type { Principal } from '../security/principal.ts'
-import type { Timer } from '../util/clock.ts'
+import { atTime, type Timer } from '../util/clock.ts'
 import { charged } from '../util/owner.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
@@ -91,7 +91,7 @@ export class Negotiation {
     const response = Buffer.from(m.response)
     const { clock } = connection
     const wait = (): Promise<void> =>
-      new Promise((resolve) => clock.after(server.throttle.delay(address, clock.now()), resolve))
+      new Promise((resolve) => clock.after(server.throttle.delay(address, clock.elapsed()), resolve))
     login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
       (user) => charged(connection, () => this.loggedIn(m.mechanism, user)),
       (error) => connection.failed(error, 0, m.id),
@@ -125,7 +125,7 @@ export class Negotiation {
         `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`,
       )
     connection.closeSocketAfter(
-      connection.server.throttle.refused(connection.peer.address, connection.broker.clock.now()),
+      connection.server.throttle.refused(connection.peer.address, connection.broker.clock.elapsed()),
     )
   }
 
@@ -165,8 +165,7 @@ export class Negotiation {
     this.expiry?.cancel()
     this.expiry = undefined
     if (at === undefined) return
-    const { clock } = connection
-    this.expiry = clock.after(Math.max(0, at - clock.now()), () =>
+    this.expiry = atTime(connection.clock, at, () =>
       connection.close(ReplyCode.ConnectionForced, 'CONNECTION_FORCED - credential expired'),
     )
   }

@@ -251,11 +251,10 @@ export class Application {
     if (this.server.isLocal(raw.raw)) return owner
     const [scheme = '', credentials = ''] = authorization.split(' ')
     const { clock } = this.node
-    const now = clock.now()
-    const { users, throttle, oauth } = this.loginParts(now)
+    const { users, throttle, oauth } = this.loginParts(clock.elapsed())
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> =>
-      new Promise((resolve) => clock.after(throttle.delay(address, clock.now()), resolve))
+      new Promise((resolve) => clock.after(throttle.delay(address, clock.elapsed()), resolve))
     const busy = (error: unknown): never => {
       if (!(error instanceof AmqpError)) throw error
       this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')
@@ -272,7 +271,7 @@ export class Application {
       user = await passwordLogin(users(), oauth, name, password, address, wait).catch(busy)
     } else throw notLoggedIn
     if (user === undefined) {
-      throttle.refused(address, now, 'http')
+      throttle.refused(address, clock.elapsed(), 'http')
       this.doorLines.warn({ address }, 'HTTP login refused')
       throw notLoggedIn
     }

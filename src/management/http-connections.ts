@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX } from '../limits.ts'
 import { endOf } from '../util/address.ts'
 import type { Closable, Descriptors } from '../util/descriptors.ts'
-import { now } from '../util/timers.ts'
+import { elapsed } from '../util/timers.ts'
 
 export class HttpConnections implements Closable {
   /** By their endpoints; oldest first. */
@@ -47,7 +47,7 @@ export class HttpConnections implements Closable {
   }
 
   private rest(key: string, socket: Socket): void {
-    this.idle.set(key, { socket, since: now() })
+    this.idle.set(key, { socket, since: elapsed() })
     if (this.idle.size > HTTP_IDLE_MAX) this.closeOldest()
   }
 

@@ -48,6 +48,8 @@ export interface ManagedNode {
   readonly nodeName: string
   /** In ms since 1970. */
   readonly startedAt: number
+  /** The same in ms of `elapsed`, for its uptime. */
+  readonly startedElapsed: number
   readonly settings: Settings
   readonly logger: Logger
   /** The owner of resources that belong to nobody else. */

@@ -76,7 +76,7 @@ export function nodeJson(s: Statistics): Json {
     running: true,
     being_drained: false,
     os_pid: String(process.pid),
-    uptime: node.clock.now() - node.startedAt,
+    uptime: Math.round(node.clock.elapsed() - node.startedElapsed),
     mem_limit: memoryLimit(node),
     mem_alarm: alarms.memory,
     disk_free_limit: alarms.limits.diskFree,

@@ -13,6 +13,7 @@ const nowhere = { put(): void {}, delete(): void {} }
 export class StandbyUsers {
   private readonly loopbackUsers: readonly string[]
   private users: Users | undefined
+  /** In ms of `elapsed`. */
   private readAt = 0
 
   constructor(loopbackUsers: readonly string[]) {

@@ -48,7 +48,12 @@ export function nodeFamilies(node: ManagedNode): NodeFamilies {
           'Free disk space low watermark in bytes',
           node.alarms.limits.diskFree,
         ],
-        ['erlang_uptime_seconds', 'gauge', 'Node uptime', (node.clock.now() - node.startedAt) / 1000],
+        [
+          'erlang_uptime_seconds',
+          'gauge',
+          'Node uptime',
+          (node.clock.elapsed() - node.startedElapsed) / 1000,
+        ],
       ]),
     node_persister_metrics: () =>
       rows([

@@ -36,6 +36,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   readonly logger: Logger
   readonly nodeName: string
   readonly startedAt = systemClock.now()
+  readonly startedElapsed = systemClock.elapsed()
   readonly owner: Owner
   readonly clock: Clock
   readonly alarms: Alarms

@@ -98,7 +98,7 @@ export class Redrive {
     this.options = options
     // Starts at the only message that is requested.
     if (options.message !== undefined) this.after = options.message - 1
-    this.began = clock.now()
+    this.began = clock.elapsed()
     let resolve: (result: RedriveResult) => void = () => {}
     let reject: (error: unknown) => void = () => {}
     this.done = new Promise((r, e) => {
@@ -126,7 +126,7 @@ export class Redrive {
 
   private next(): void {
     const { rate, message, limit = message === undefined ? Number.POSITIVE_INFINITY : 1 } = this.options
-    const seconds = (this.clock.now() - this.began) / 1000
+    const seconds = (this.clock.elapsed() - this.began) / 1000
     const due = rate === undefined ? STEP_MESSAGES : Math.floor(rate * seconds) + 1 - this.moved
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
     const finished = most > 0 ? this.moveSome(most) : false

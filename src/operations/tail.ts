@@ -90,15 +90,15 @@ export class Tail implements Tracer {
     this.watcher = watcher
     this.owner = owner
     this.left = bounds.limit
-    this.until = clock.now() + Math.min(bounds.seconds, TAIL_SECONDS_MAX) * 1000
+    this.until = clock.elapsed() + Math.min(bounds.seconds, TAIL_SECONDS_MAX) * 1000
     caller.vhost.tracers.watch(this)
     this.tick()
   }
 
   private tick(): void {
-    const wait = Math.min(TICK_MS, this.until - this.clock.now())
+    const wait = Math.min(TICK_MS, this.until - this.clock.elapsed())
     this.timer = this.clock.after(Math.max(0, wait), () => {
-      if (this.clock.now() >= this.until) this.end('time')
+      if (this.clock.elapsed() >= this.until) this.end('time')
       else if (this.allowed()) this.tick()
     })
   }
@@ -159,7 +159,7 @@ export class Tail implements Tracer {
 
   /** Limits the copies per second, however many messages pass, so that the broker can do its own work. */
   private hasRoom(): boolean {
-    const second = Math.floor(this.clock.now() / 1000)
+    const second = Math.floor(this.clock.elapsed() / 1000)
     if (second !== this.second) {
       this.second = second
       this.inSecond = 0

@@ -7,7 +7,7 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** ms since 1970 */
+  /** ms since 1970. It jumps where the clock is set or the machine has slept: for times of day, not for durations. */
   now(): number
   /** ms since an arbitrary moment; monotonic. */
   elapsed(): number
@@ -33,6 +33,27 @@ export const systemClock: Clock = {
     return { cancel: () => stopTimer(timer) }
   },
   defer: soon,
+}
+
+/** Between two looks at the time of day, in ms. */
+const LOOK_MS = 60_000
+
+/**
+ * Runs the action at a time of day. A timer alone would not: while a machine sleeps its timers stand still, and the clock
+ * may be set. The action is at most LOOK_MS late after such a jump, and never early.
+ *
+ * @param time in ms since 1970
+ */
+export function atTime(clock: Pick<Clock, 'now' | 'after'>, time: number, action: () => void): Timer {
+  let timer: Timer
+  const wait = (): void => {
+    timer = clock.after(Math.min(Math.max(0, time - clock.now()), LOOK_MS), () => {
+      if (clock.now() >= time) action()
+      else wait()
+    })
+  }
+  wait()
+  return { cancel: () => timer.cancel() }
 }
 
 /** Resolves after that time. */

@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { DESCRIPTORS_MIN } from '../limits.ts'
 import type { Logger } from './logger.ts'
-import { now } from './timers.ts'
+import { elapsed } from './timers.ts'
 
 /** Minimum ms between two log entries about rejected connections. */
 const LOG_MS = 10_000
@@ -19,7 +19,7 @@ const RESERVE_MAX = 64
 
 /** Connections that may be closed to make room for others. */
 export interface Closable {
-  /** When the oldest of them was accepted, in ms; undefined = there is none. */
+  /** When the oldest of them was accepted, in ms of `elapsed`; undefined = there is none. */
   readonly oldest: number | undefined
   /** Closes the oldest one immediately. */
   closeOldest(): void
@@ -51,7 +51,7 @@ export class Descriptors {
   private readonly closables = new Set<Closable>()
   private turnedAway = 0
   private closed = 0
-  private loggedAt = 0
+  private loggedAt = Number.NEGATIVE_INFINITY
 
   constructor(logger: Logger, limit = descriptorLimit()) {
     this.logger = logger
@@ -98,7 +98,7 @@ export class Descriptors {
 
   private count(what: 'turnedAway' | 'closed'): void {
     this[what]++
-    const at = now()
+    const at = elapsed()
     if (at - this.loggedAt < LOG_MS) return
     const { turnedAway, closed, limit } = this
     this.logger.warn(

@@ -21,6 +21,8 @@ export interface Handlers {
   /** A delivery is complete; `body` is where its first body frame's payload began. */
   onMessage?: (tag: number, buffer: Buffer, body: number, size: number) => void
   onConfirm?: (tag: number, multiple: boolean, refused: boolean) => void
+  /** An alarm keeps the broker from reading this connection, or does not any more. */
+  onBlocked?: (blocked: boolean) => void
 }
 
 /** One connection with channel 1 open. */
@@ -65,7 +67,8 @@ export class Client {
     socket.write(PROTOCOL_HEADER)
     await started
     const response = Buffer.from(`\0${user}\0${password}`)
-    const startOk = { clientProperties: FieldTable.empty, mechanism: 'PLAIN', response, locale: 'en_US' }
+    const clientProperties = FieldTable.from({ capabilities: { 'connection.blocked': true } })
+    const startOk = { clientProperties, mechanism: 'PLAIN', response, locale: 'en_US' }
     await client.call({ id: MethodId.ConnectionStartOk, ...startOk }, MethodId.ConnectionTune, 0)
     client.send({ id: MethodId.ConnectionTuneOk, channelMax: 2047, frameMax: 131072, heartbeat: 0 }, 0)
     const open = {
@@ -228,6 +231,8 @@ export class Client {
     } else if (id === ACK || id === NACK) {
       const tag = b.readUInt32BE(at + 4) * 4294967296 + b.readUInt32BE(at + 8)
       this.handlers.onConfirm?.(tag, ((b[at + 12] as number) & 1) !== 0, id === NACK)
+    } else if (id === MethodId.ConnectionBlocked || id === MethodId.ConnectionUnblocked) {
+      this.handlers.onBlocked?.(id === MethodId.ConnectionBlocked)
     } else if (id === MethodId.ConnectionClose || id === MethodId.ChannelClose) {
       this.closedBecause = b.toString('utf8', at + 7, at + 7 + (b[at + 6] as number))
       this.fail(new Error(this.closedBecause))

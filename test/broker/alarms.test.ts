@@ -87,6 +87,36 @@ describe('the disk', () => {
   })
 })
 
+describe.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that is set %s by an hour', (_, jump) => {
+  it('changes nothing: disk and memory are looked at as before', () => {
+    const clock = new ManualClock()
+    let [memory, free, freed] = [50, 500, 0]
+    const resources = {
+      memoryUsed: () => memory,
+      freeMemory: () => void freed++,
+      diskFree: () => free * MIB,
+    }
+    const alarms = new Alarms({ memory: 100, diskFree: 100 * MIB }, resources, clock)
+    alarms.start()
+    clock.pass(1000)
+    clock.jump(jump)
+    free = 50
+    clock.pass(1000)
+    clock.pass(100)
+    expect(alarms.disk).toBe(true)
+    memory = 150
+    clock.pass(100)
+    clock.jump(jump)
+    clock.pass(1000)
+    clock.pass(100)
+    expect(freed).toBeGreaterThan(0)
+    alarms.stop()
+  })
+})
+
 describe('memory that nobody uses', () => {
   it('is freed while the memory alarm is on, more and more seldom', () => {
     const clock = new ManualClock()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
@@ -79,6 +79,55 @@ describe('after a flood', () => {
     for (let i = 0; i < 3; i++) clock.pass(2500)
     for (const chain of chains) expect(chain.holding.memory).toBeLessThan(SEGMENT_BYTES)
     pager.stop()
+  })
+})
+
+describe('a few messages that stay behind a flood', () => {
+  const slabs = 3
+  function flooded() {
+    const clock = new ManualClock()
+    const commit = new GroupCommit(new MemoryStorage(), clock)
+    const memories = new SegmentMemory()
+    const pager = new Pager(1e9, commit, clock, () => {}, memories)
+    onTestFinished(() => pager.stop())
+    const length = slabs * 132
+    const neverSpills = (): never => {
+      throw new Error('nothing is paged out here')
+    }
+    const chains = Array.from({ length }, () => new Chain(undefined, pager, neverSpills))
+    const m = messageOf(200_000)
+    for (const chain of chains) {
+      chain.append(m, 0)
+      chain.append(messageOf(7), 0)
+    }
+    expect(memories.bytes).toBe(slabs * 132 * SEGMENT_BYTES)
+    const staying = chains.filter((_, i) => i % 132 === 66)
+    for (const chain of chains) {
+      const left = staying.includes(chain) ? 1 : 0
+      while (chain.head() && chain.ready > left) chain.removeHead()
+    }
+    return { clock, pager, memories, staying }
+  }
+
+  it.each([
+    ['soon', 3],
+    ['at once where memory is low', 0],
+  ])('do not keep its memory: they move, %s', (_, pauses) => {
+    const { clock, pager, memories, staying } = flooded()
+    for (let i = 0; i < pauses; i++) clock.pass(2500)
+    if (pauses === 0) pager.forgetPool()
+    expect(memories.bytes).toBe(0)
+    for (const chain of staying) {
+      expect([chain.ready, chain.head()]).toEqual([1, true])
+      expect(chain.headSegment.bodySize(chain.headIndex)).toBe(7)
+      chain.append(messageOf(9), 0)
+      chain.removeHead()
+      expect(chain.head()).toBe(true)
+      expect(chain.headSegment.bodySize(chain.headIndex)).toBe(9)
+      chain.removeHead()
+      expect(chain.ready).toBe(0)
+    }
+    expect(pager.resident).toBeGreaterThanOrEqual(0)
   })
 })
 

@@ -22,8 +22,8 @@ function setUp() {
       this.goneAt ??= seconds()
     },
   }
-  const start = clock.now()
-  const seconds = (): number => (clock.now() - start) / 1000
+  const start = clock.elapsed()
+  const seconds = (): number => (clock.elapsed() - start) / 1000
   const heartbeat = new Heartbeat(10, clock, peer)
   const pass = (s: number, every?: () => void): void => {
     for (let i = 0; i < s * 2; i++) {
@@ -121,5 +121,28 @@ describe('a client that says nothing', () => {
     peer.octetsReceived++
     clock.pass(2500)
     expect(peer.goneAt).toBeUndefined()
+  })
+})
+
+describe.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that is set %s by an hour', (_, jump) => {
+  it('does not end the connection of a client that sends a heartbeat in each interval', () => {
+    const { clock, peer, pass } = setUp()
+    peer.octetsReceived++
+    pass(9)
+    clock.jump(jump)
+    pass(9)
+    expect(peer.goneAt).toBeUndefined()
+  })
+
+  it('does not keep one that says nothing, nor the heartbeats to it', () => {
+    const { clock, peer, pass } = setUp()
+    pass(5)
+    clock.jump(jump)
+    pass(25)
+    expect(peer.heartbeats.length).toBeGreaterThanOrEqual(4)
+    expect(peer.goneAt).toBeLessThan(30)
   })
 })

@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../src/util/clock.ts'
 /** Time that passes only when told to. */
 export class ManualClock implements Clock {
   private time: number
+  /** By which the time of day is ahead of the time that passes. */
+  private ahead = 0
   private timers: { at: number; action: () => void }[] = []
   private deferred: (() => void)[] = []
 
@@ -12,7 +14,7 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.time
+    return this.time + this.ahead
   }
 
   elapsed(): number {
@@ -36,6 +38,11 @@ export class ManualClock implements Clock {
   /** Runs what was deferred, and what that defers. */
   runDeferred(): void {
     for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) next()
+  }
+
+  /** The clock is set, or the machine has slept: the time of day is another one, and no time passes for timers. */
+  jump(ms: number): void {
+    this.ahead += ms
   }
 
   pass(ms: number): void {

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import { startChild } from './children.ts'
 
 export interface BrokerProcess {
@@ -45,13 +46,16 @@ export function runCli(
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
+/** @param preload a module that the process loads first; it has a channel for messages then */
 export async function startProcess(
   dataDir: string,
   port = 0,
   more: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
+  preload?: string,
 ): Promise<BrokerProcess> {
   const args = [
+    ...(preload === undefined ? [] : ['--import', pathToFileURL(preload).href]),
     'bin/leveret.js',
     'start',
     '--port',
@@ -67,7 +71,7 @@ export async function startProcess(
     ...more,
   ]
   const child = startChild(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', ...(preload === undefined ? [] : (['ipc'] as const))],
     env: { ...process.env, ...environment },
   })
   const lines: string[] = []

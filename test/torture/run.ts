@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util'
 import { canFailCalls, kinds } from '../support/nth-call.ts'
 import { crashRounds } from './crash.ts'
+import { endurance } from './endurance.ts'
 import { failingCalls } from './failing-calls.ts'
 import { hostileInputs } from './hostile.ts'
 import { modelSeeds, noMarks } from './model.ts'
 import { marks } from './model-marks.ts'
+import { MARGIN_BYTES, overload } from './overload.ts'
 import { inEachSeed, journalSeed, storeSeed } from './power-cut.ts'
 
 const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
@@ -13,6 +15,8 @@ const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- failing-calls [--every N] [--seed N]
        npm run torture -- power-cut [--seeds N] [--seed N]
        npm run torture -- model [--seeds N] [--steps N] [--seed N]
+       npm run torture -- endurance [--minutes N] [--pace X] [--out FOLDER] [--seed N]
+       npm run torture -- overload [--minutes N]
 
 crash   Kills the broker (SIGKILL) at random moments under a mixed load on one data folder: confirms, acknowledgements,
         returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
@@ -42,10 +46,24 @@ model   The broker's model and channels, without sockets, with memory for a disk
         counts of each queue are compared after every step. The first difference is said with the fewest steps that show it;
         at the end, how often each rare branch was reached.
 
+endurance   Connections, channels, queues of every kind, exchanges, bindings, consumers, TTL, dead letters, policies, vhosts,
+        users, streams, priorities, delays, transactions, large bodies, a backlog, pollers of the HTTP API and scrapes of the
+        metrics come and go. Every ten seconds it takes the heap behind a collection of garbage, the resident memory without
+        mapped files, descriptors, active handles, the size of the data folder and how long a small question waits for its
+        answer. Each is flat where the median of the last fifth is not above that of the second fifth by more than a
+        tolerance, which is said. Writes endurance.json and endurance.svg.
+
+overload    Six producers at full speed, four of them without a consumer, on a broker with a memory limit of 160 MB. When its
+        folder has 3 GB, consumers take everything, and it starts again. The limit is kept but for a margin, the producers
+        hear connection.blocked, everything confirmed arrives once and in order, and a backup of the drained broker is small.
+
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
 --every N    only each so many calls; 1 where nothing is said
 --seeds N    so many seeds from the first one on; 10,000 where nothing is said
+--minutes N  120 for endurance and 10 for overload where nothing is said
+--pace X     the pauses between pieces of work, by which less is more load; 1 where nothing is said
+--out FOLDER where the figures and the chart go; the current folder where nothing is said
 --steps N    the steps of each seed, without its end; 200 where nothing is said
 --seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut and model
              the first seed, 1
@@ -63,6 +81,9 @@ async function main(): Promise<number> {
       every: { type: 'string' },
       seeds: { type: 'string' },
       steps: { type: 'string' },
+      minutes: { type: 'string' },
+      pace: { type: 'string' },
+      out: { type: 'string' },
       seed: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -74,21 +95,33 @@ async function main(): Promise<number> {
   }
   const count = Number(values[torture.option] ?? torture.count)
   const seed = Number(values.seed ?? torture.seed ?? Date.now() % 1_000_000)
-  const steps = Number(values.steps ?? STEPS)
-  if (![count, seed, steps].every(Number.isInteger) || count < 1 || steps < 1) {
-    process.stderr.write('--rounds, --inputs, --every, --seeds, --steps and --seed take whole numbers\n')
+  const more = {
+    steps: Number(values.steps ?? STEPS),
+    pace: Number(values.pace ?? 1),
+    out: values.out ?? '.',
+  }
+  if (![count, seed, more.steps].every(Number.isInteger) || count < 1 || more.steps < 1 || !(more.pace > 0)) {
+    process.stderr.write(
+      '--rounds, --inputs, --every, --seeds, --minutes, --steps and --seed take whole numbers\n',
+    )
     return 64
   }
-  return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`), steps)
+  return await torture.run(count, seed, (line) => void process.stdout.write(`${line}\n`), more)
 }
 
 interface Torture {
   /** How much of it there is; where nothing is said `count`. */
-  readonly option: 'rounds' | 'inputs' | 'every' | 'seeds'
+  readonly option: 'rounds' | 'inputs' | 'every' | 'seeds' | 'minutes'
   readonly count: number
   /** undefined = a random one. */
   readonly seed?: number
-  run(count: number, seed: number, say: Say, steps: number): Promise<number>
+  run(count: number, seed: number, say: Say, more: More): Promise<number>
+}
+
+interface More {
+  readonly steps: number
+  readonly pace: number
+  readonly out: string
 }
 
 type Say = (line: string) => void
@@ -132,7 +165,7 @@ async function powerCut(seeds: number, first: number, say: Say): Promise<number>
   return problems.length === 0 ? 0 : 1
 }
 
-async function model(seeds: number, first: number, say: Say, steps: number): Promise<number> {
+async function model(seeds: number, first: number, say: Say, { steps }: More): Promise<number> {
   const found = noMarks()
   const began = process.cpuUsage()
   const problems = await modelSeeds(first, seeds, steps, found)
@@ -145,12 +178,43 @@ async function model(seeds: number, first: number, say: Say, steps: number): Pro
   return problems.length === 0 ? 0 : 1
 }
 
+/** Between two samples. */
+const SAMPLE_MS = 10_000
+
+async function enduring(minutes: number, seed: number, say: Say, { pace, out }: More): Promise<number> {
+  say(`seed ${seed}, ${minutes} minutes`)
+  const samples = Math.ceil((minutes * 60_000) / SAMPLE_MS)
+  const { problems, done } = await endurance({ samples, everyMs: SAMPLE_MS, seed, pace, say, out })
+  for (const [name, pieces] of done) say(`${String(pieces).padStart(10)}  ${name}`)
+  for (const p of problems) say(p)
+  say(
+    problems.length === 0 ? 'everything is flat, and nothing is left behind' : `${problems.length} problems`,
+  )
+  return problems.length === 0 ? 0 : 1
+}
+
+const [MEMORY_LIMIT, FOLDER_BYTES, ROUND_MS] = [160_000_000, 3e9, 60_000]
+
+async function overloaded(minutes: number, _: number, say: Say): Promise<number> {
+  const bounds = { memoryLimit: MEMORY_LIMIT, folderBytes: FOLDER_BYTES, roundMs: ROUND_MS }
+  say(`${minutes} minutes, ${MEMORY_LIMIT / 1e6} MB of memory and a margin of ${MARGIN_BYTES / 1e6}`)
+  const { problems, confirmed, rounds, mostBytes } = await overload({ ms: minutes * 60_000, ...bounds, say })
+  say(
+    `${confirmed} messages confirmed in ${rounds} rounds, at most ${Math.round(mostBytes / 1e6)} MB of memory`,
+  )
+  for (const p of problems) say(p)
+  say(problems.length === 0 ? 'the limit is kept, and nothing is lost' : `${problems.length} problems`)
+  return problems.length === 0 ? 0 : 1
+}
+
 const tortures: { readonly [name: string]: Torture } = {
   crash: { option: 'rounds', count: 100, run: crash },
   hostile: { option: 'inputs', count: 100_000, run: hostile },
   'failing-calls': { option: 'every', count: 1, seed: 1, run: failing },
   'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },
   model: { option: 'seeds', count: 10_000, seed: 1, run: model },
+  endurance: { option: 'minutes', count: 120, run: enduring },
+  overload: { option: 'minutes', count: 10, run: overloaded },
 }
 
 process.exitCode = await main()

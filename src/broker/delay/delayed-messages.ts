@@ -6,7 +6,7 @@
 import { DELAYED_PER_STEP } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { Clock, Timer } from '../../util/clock.ts'
+import { atTime, type Clock, type Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { Failures } from '../failures.ts'
@@ -175,7 +175,7 @@ export class DelayedMessages {
       this.timer.cancel()
     }
     this.timerAt = at
-    this.timer = this.clock.after(Math.max(0, at - this.clock.now()), () => {
+    this.timer = atTime(this.clock, at, () => {
       this.timer = undefined
       this.run()
     })

@@ -162,20 +162,38 @@ export class Pager {
     for (const { segment, memory } of all) if (segment.batch <= applied) this.useAgain(segment, memory)
   }
 
-  /** Releases all memory kept for reuse. */
-  forgetPool(): void {
-    this.memories.forget()
+  /**
+   * Releases all memory that can be spared; returns its octets. The tails of empty queues give up theirs. A few messages
+   * could keep a slab a hundred times their size: their segments move to memory of their own.
+   */
+  forgetPool(): number {
+    for (const s of this.inSlabs)
+      if (s.live === 0 && !s.dirty && !s.spilling && s.batch <= this.commit.applied) this.release(s)
+    for (const s of this.inSlabs) {
+      const { bytes } = s
+      if (bytes === undefined || s.pins > 0 || s.spilling || s.batch > this.commit.applied) continue
+      if (this.memories.isSparse(bytes)) this.moveOut(s, bytes)
+    }
+    return this.memories.forget()
   }
 
-  /** When no segment was added for a while, the tails of empty queues give up their memory too. */
+  private moveOut(segment: Segment, bytes: Uint8Array): void {
+    const listed = segment.mayLeave
+    this.list(segment, false)
+    const own = new Uint8Array(Math.max(4, (segment.used + 3) & ~3))
+    own.set(bytes.subarray(0, segment.used))
+    segment.load(own)
+    this.resident += own.length - bytes.length
+    this.inSlabs.delete(segment)
+    this.list(segment, listed)
+    this.memories.give(bytes)
+  }
+
+  /** When no segment was added for a while, memory that is kept for the next ones is in vain. */
   private beQuiet(): void {
     this.quiet = undefined
     const { taken } = this.memories
-    if (taken === this.taken) {
-      for (const s of this.inSlabs)
-        if (s.live === 0 && !s.dirty && !s.spilling && s.batch <= this.commit.applied) this.release(s)
-      if (this.memories.forget() > 0) this.freed()
-    }
+    if (taken === this.taken && this.forgetPool() > 0) this.freed()
     this.taken = taken
     if (this.memories.bytes > 0) this.quiet = this.clock.after(QUIET_MS, () => this.beQuiet())
   }

@@ -6,6 +6,8 @@
 import { SEGMENT_BYTES } from './segment.ts'
 
 const SLAB_SEGMENTS = 132
+/** A slab with no more than this share of its pieces in use is mostly waste. */
+const SPARSE_SHARE = 1 / 4
 
 interface Slab {
   readonly buffer: ArrayBuffer
@@ -55,6 +57,12 @@ export class SegmentMemory {
   /** Whether that piece is cut out of a slab. */
   has(memory: Uint8Array): boolean {
     return this.slabs.some((s) => s.buffer === memory.buffer)
+  }
+
+  /** Whether that piece is one of a few in its slab that keep the whole of it. */
+  isSparse(memory: Uint8Array): boolean {
+    const slab = this.slabs.find((s) => s.buffer === memory.buffer)
+    return slab !== undefined && slab.free.length >= this.slabSegments * (1 - SPARSE_SHARE)
   }
 
   /** Drops slabs without pieces in use; returns their octets. */

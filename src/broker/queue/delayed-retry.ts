@@ -4,7 +4,7 @@
  */
 
 import { TIMED_PER_PIECE } from '../../limits.ts'
-import type { Timer } from '../../util/clock.ts'
+import { atTime, type Timer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { TimedEnvironment } from './environment.ts'
 import type { RetrySettings } from './queue.ts'
@@ -50,7 +50,7 @@ export class DelayedRetry {
       this.timer.cancel()
     }
     this.timerAt = at
-    this.timer = this.env.after(Math.max(0, at - this.env.now()), () => {
+    this.timer = atTime(this.env, at, () => {
       this.timer = undefined
       this.due()
     })

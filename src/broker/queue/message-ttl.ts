@@ -1,5 +1,5 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
-import type { Clock, Timer } from '../../util/clock.ts'
+import { atTime, type Clock, type Timer } from '../../util/clock.ts'
 import type { ExpiringMessages, OrderHead } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
 
@@ -75,7 +75,7 @@ export class MessageTtl {
       this.timer.cancel()
     }
     this.timerAt = deadline
-    this.timer = this.clock.after(deadline - this.clock.now(), () => {
+    this.timer = atTime(this.clock, deadline, () => {
       this.timer = undefined
       this.queue.wake()
     })

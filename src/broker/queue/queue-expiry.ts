@@ -7,6 +7,7 @@ export class QueueExpiry {
   private readonly period: number
   private readonly expire: () => void
   private timer: Timer | undefined
+  /** In ms of `elapsed`. */
   private lastUse: number
   private consumers: number
   private stopped = false
@@ -17,13 +18,13 @@ export class QueueExpiry {
     this.consumers = consumers
     this.period = period
     this.expire = expire
-    this.lastUse = env.now()
+    this.lastUse = env.elapsed()
     this.arm(period)
   }
 
   /** Called for a get, a redeclaration, and a consumer that is added or removed. */
   used(consumers: number): void {
-    this.lastUse = this.env.now()
+    this.lastUse = this.env.elapsed()
     this.consumers = consumers
     if (this.timer === undefined && consumers === 0) this.arm(this.period)
   }
@@ -37,7 +38,7 @@ export class QueueExpiry {
 
   private check(): void {
     if (this.stopped || this.timer !== undefined || this.consumers > 0) return
-    const left = this.lastUse + this.period - this.env.now()
+    const left = this.lastUse + this.period - this.env.elapsed()
     if (left <= 0) this.expire()
     else this.arm(left)
   }
