@@ -35,6 +35,12 @@ export const marks = [
   'what was not written is lost',
   'paged out and read again',
   'expires while paged out',
+  'stream retention',
+  'stream reader overtaken by retention',
+  'stream read from beyond its end',
+  'stream read from the disk',
+  'stream restored',
+  'stream lost what was not written',
 ] as const
 /** `expired` is told and not counted. */
 export type Mark = (typeof marks)[number] | 'expired'

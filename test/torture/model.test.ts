@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { modelSeeds, noMarks, shrink, simulate } from './model.ts'
 import { marks } from './model-marks.ts'
 import type { Action, Step } from './model-steps.ts'
+import { streamSeeds } from './stream-model.ts'
 
 /** `npm run torture -- model --seeds 100000` for more. */
 const SEEDS = 150
@@ -28,6 +29,8 @@ describe('the broker beside an oracle', () => {
   it(`does the same in ${SEEDS} seeds, which reach every mark`, { timeout: 240_000 }, async () => {
     const found = noMarks()
     expect(await modelSeeds(1, SEEDS, STEPS, found)).toEqual([])
+    expect(await streamSeeds(1, SEEDS, STEPS, found)).toEqual([])
+    expect(found.steps).toBe(2 * SEEDS * STEPS)
     expect(marks.filter((m) => !found.reached.has(m))).toEqual([])
   })
 

@@ -9,6 +9,7 @@ import { modelSeeds, noMarks } from './model.ts'
 import { marks } from './model-marks.ts'
 import { MARGIN_BYTES, overload } from './overload.ts'
 import { inEachSeed, journalSeed, storeSeed } from './power-cut.ts'
+import { streamSeeds } from './stream-model.ts'
 
 const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- hostile [--inputs N] [--seed N]
@@ -44,7 +45,7 @@ model   The broker's model and channels, without sockets, with memory for a disk
         limits, priorities, single active consumers, transactions, purge, delete, cancel, policies that change, quorum
         queues; in two of three seeds it ends and begins again, and messages leave memory. What each client hears and the
         counts of each queue are compared after every step. The first difference is said with the fewest steps that show it;
-        at the end, how often each rare branch was reached.
+        at the end, how often each rare branch was reached. Then as many seeds of a stream: offsets, readers, retention.
 
 endurance   Connections, channels, queues of every kind, exchanges, bindings, consumers, TTL, dead letters, policies, vhosts,
         users, streams, priorities, delays, transactions, large bodies, a backlog, pollers of the HTTP API and scrapes of the
@@ -169,6 +170,7 @@ async function model(seeds: number, first: number, say: Say, { steps }: More): P
   const found = noMarks()
   const began = process.cpuUsage()
   const problems = await modelSeeds(first, seeds, steps, found)
+  problems.push(...(await streamSeeds(first, seeds, steps, found)))
   const { user, system } = process.cpuUsage(began)
   for (const m of marks) say(`${String(found.reached.get(m) ?? 0).padStart(10)}  ${m}`)
   const perMinute = Math.round(found.steps / ((user + system) / 60e6))
