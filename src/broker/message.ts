@@ -234,6 +234,31 @@ export function readNames(source: Uint8Array, start: number): MessageNames {
   return { exchange: octetText(b, start + 1, xEnd), routingKey: octetText(b, xEnd + 1, kEnd) }
 }
 
+/** Whether the entry at `start` ends before `end`, and its names, its content header and its body fill it. */
+export function isWholeEntry(source: Uint8Array, words: Int32Array, start: number, end: number): boolean {
+  const word = start >> 2
+  if (start + ENTRY_HEADER_BYTES + ENTRY_TIME_BYTES > end) return false
+  const entryEnd = start + (words[word] as number)
+  const flags = words[word + 2] as number
+  const contentStart = start + (flags >>> 16)
+  const b = bufferView(source)
+  const namesAt = start + ENTRY_HEADER_BYTES + ((flags & FLAG_TIMED) === 0 ? 0 : ENTRY_TIME_BYTES)
+  const keyAt = namesAt + 1 + (b[namesAt] as number)
+  const namesEnd = keyAt + 1 + (b[keyAt] as number)
+  if (entryEnd > end || contentStart !== namesEnd || propertiesOffset(contentStart) + 2 > entryEnd)
+    return false
+  const bodySize = words[word + 1] as number
+  let at = contentStart + 1 + FRAME_OVERHEAD_BYTES + b.readUInt32BE(contentStart + 4)
+  let missing = bodySize === b.readUInt32BE(contentStart + 16) ? bodySize : -1
+  while (missing > 0 && at + FRAME_OVERHEAD_BYTES < entryEnd) {
+    const size = b.readUInt32BE(at + 3)
+    if (size === 0) return false
+    missing -= size
+    at += size + FRAME_OVERHEAD_BYTES
+  }
+  return missing === 0 && at === entryEnd
+}
+
 /** Decodes a message. The buffers in the result are views: copy what has to outlive `source`. */
 export function readContent(
   source: Uint8Array,

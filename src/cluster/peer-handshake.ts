@@ -16,13 +16,15 @@ const NONCE_BYTES = 32
 const TAG_BYTES = 32
 const REQUEST_BYTES_MAX = 4096
 
+export type RelayedTo = 'amqp' | 'amqps' | 'http' | 'control'
+
 export type PeerRequest =
   | { readonly want: 'snapshot' }
   /**
    * A client of that listener; `index` counts the listeners of the same kind. A PROXY header and the client's octets
    * follow.
    */
-  | { readonly want: 'relay'; readonly to: 'amqp' | 'amqps' | 'http' | 'control'; readonly index: number }
+  | { readonly want: 'relay'; readonly to: RelayedTo; readonly index: number }
 
 export class PeerError extends Error {
   override readonly name = 'PeerError'
@@ -97,7 +99,24 @@ export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequ
   const body = await readExactly(stream, size)
   if (!timingSafeEqual(head.subarray(0, TAG_BYTES), tagOf(secret, 'client', theirs, mine, body)))
     throw new PeerError('it has another secret (cluster.secret)')
-  return JSON.parse(body.toString()) as PeerRequest
+  return requestIn(body)
+}
+
+const KINDS: readonly string[] = ['amqp', 'amqps', 'http', 'control'] satisfies RelayedTo[]
+
+/** A node of another release may ask for something else. @throws PeerError */
+function requestIn(body: Buffer): PeerRequest {
+  let read: unknown
+  try {
+    read = JSON.parse(body.toString())
+  } catch {
+    throw new PeerError('its request cannot be read')
+  }
+  const { want, to, index } = (read ?? {}) as { [name: string]: unknown }
+  if (want === 'snapshot') return { want }
+  if (want !== 'relay' || !KINDS.includes(to as string) || !Number.isSafeInteger(index) || Number(index) < 0)
+    throw new PeerError('its request is not known')
+  return { want, to: to as RelayedTo, index: Number(index) }
 }
 
 export function accept(stream: Duplex): void {

@@ -29,6 +29,9 @@ const FILE_BYTES_MAX = 1_048_576
 /** Characters of a value with all `$(NAME)` in it: a few lines could ask for more than there is memory. */
 const VALUE_LENGTH_MAX = 1_048_576
 
+/** Keys that stand for others, one within the other. */
+const SUBSTITUTIONS_DEEP_MAX = 100
+
 /**
  * Variables that set something in RabbitMQ or in a container image of it, and nothing here. Others that begin with
  * RABBITMQ_ belong to somebody else: Kubernetes sets such variables for a service of that name.
@@ -163,29 +166,34 @@ export function refuseErlangTerms(environment: Environment): void {
 /** `$(NAME)` in a value is the value of another key or of an environment variable, as in RabbitMQ. */
 export function substituted(entries: readonly Entry[], environment: Environment): Entry[] {
   const values = new Map(entries.map((e) => [e.key, e.value]))
-  return entries.map((e) => ({ ...e, value: replaced(e.value, e, values, environment, [e.key]) }))
+  const known = new Map<string, string>()
+  return entries.map((e) => ({ ...e, value: replaced(e.value, e, { values, known, environment }, [e.key]) }))
 }
 
-function replaced(
-  value: string,
-  entry: Entry,
-  values: ReadonlyMap<string, string>,
-  environment: Environment,
-  path: readonly string[],
-): string {
+interface Substitution {
+  readonly values: ReadonlyMap<string, string>
+  /** What keys stand for, found once: each of a few lines may name the next one twice. */
+  readonly known: Map<string, string>
+  readonly environment: Environment
+}
+
+/** @throws ConfigError */
+function replaced(value: string, entry: Entry, s: Substitution, path: readonly string[]): string {
   const wrong = (text: string): ConfigError => new ConfigError(`${entry.origin}: ${entry.key}: ${text}`)
   let { length } = value
   return value.replace(/\$\(([^()]+)\)/g, (_, written: string) => {
     const name = written.trim()
     if (path.includes(name)) throw wrong(`$(${name}) leads back to itself`)
-    const key = values.get(name)
+    if (path.length > SUBSTITUTIONS_DEEP_MAX) throw wrong(`$(${name}) stands too deep within others`)
+    const key = s.values.get(name)
     const part =
       key !== undefined
-        ? replaced(key, entry, values, environment, [...path, name])
-        : Object.hasOwn(environment, name)
-          ? environment[name]
+        ? (s.known.get(name) ?? replaced(key, entry, s, [...path, name]))
+        : Object.hasOwn(s.environment, name)
+          ? s.environment[name]
           : undefined
     if (part === undefined) throw wrong(`$(${name}) is neither a key nor an environment variable`)
+    if (key !== undefined) s.known.set(name, part)
     length += part.length
     if (length > VALUE_LENGTH_MAX)
       throw wrong(`more than ${VALUE_LENGTH_MAX} characters with what $(${name}) stands for`)

@@ -13,6 +13,7 @@ const V1_BYTES_MAX = 107
 /** Maximum size of addresses and extensions in version 2. */
 const V2_REST_MAX = 4096
 const PROXY_COMMAND = 1
+const PORT_MAX = 65_535
 
 export interface ProxyPeer {
   readonly address: string
@@ -94,8 +95,12 @@ function readV1(b: Buffer): ProxyReading {
   const [, protocol, source = '', , port = ''] = text.slice(0, end).split(' ')
   if (protocol === 'UNKNOWN') return { peer: undefined, size: end + 2 }
   const version = protocol === 'TCP4' ? 4 : protocol === 'TCP6' ? 6 : 0
-  if (version === 0 || isIP(source) !== version || !/^\d{1,5}$/.test(port)) return 'wrong'
+  if (version === 0 || isIP(source) !== version || !isPort(port)) return 'wrong'
   return { peer: { address: source, port: Number(port) }, size: end + 2 }
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX
 }
 
 function readV2(b: Buffer): ProxyReading {

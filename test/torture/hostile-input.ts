@@ -74,7 +74,7 @@ const values = [
   { deep: { er: [] } },
 ] as const
 
-function argumentsOf(random: Random): ReturnType<typeof table> {
+export function argumentsOf(random: Random): ReturnType<typeof table> {
   const out: Record<string, (typeof values)[number]> = {}
   for (let n = random(4); n > 0; n--) out[pick(random, argumentNames)] = pick(random, values)
   return table(out as Parameters<typeof table>[0])
@@ -92,7 +92,7 @@ function propertiesOf(random: Random): Properties {
 }
 
 /** A method with fields that a client could have meant. */
-function anyMethod(random: Random): AnyMethod {
+export function anyMethod(random: Random): AnyMethod {
   const flag = (): boolean => random(3) === 0
   const name = (): string => pick(random, names)
   const tag = (): number => pick(random, [0, 1, 2, 3, 1000, 2 ** 40])
@@ -158,7 +158,7 @@ function anyMethod(random: Random): AnyMethod {
 }
 
 /** The octets of a login: the protocol's header, start-ok, tune-ok and open without waiting for an answer. */
-function loginFrames({ user, password, vhost }: Login): Buffer[] {
+export function loginFrames({ user, password, vhost }: Login): Buffer[] {
   const capabilities = { consumer_cancel_notify: true, authentication_failure_close: true }
   return [
     PROTOCOL_HEADER as Buffer,
@@ -188,7 +188,12 @@ function loginFrames({ user, password, vhost }: Login): Buffer[] {
 
 /** Parts of a session, each of them a frame or a publish. */
 function sessionFrames(random: Random, login: Login): Buffer[] {
-  const out = loginFrames(login)
+  return [...loginFrames(login), ...workFrames(random)]
+}
+
+/** What a session does once it is open. */
+export function workFrames(random: Random): Buffer[] {
+  const out: Buffer[] = []
   for (const channel of [1, 2]) out.push(encodeMethodFrame(channel, methodFrom(MethodId.ChannelOpen, {})))
   for (let n = 1 + random(30); n > 0; n--) {
     const channel = 1 + random(2)
@@ -237,7 +242,7 @@ function damaged(random: Random, octets: Buffer): Buffer {
   }
 }
 
-function oddFrame(random: Random): Buffer {
+export function oddFrame(random: Random): Buffer {
   const w = new FrameWriter()
   const channel = pick(random, [0, 1, 2, 3, 65_535])
   const size = pick(random, [0, 1, -1, 2 ** 40, 100])

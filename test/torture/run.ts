@@ -4,6 +4,7 @@ import { canFailCalls, kinds } from '../support/nth-call.ts'
 import { crashRounds } from './crash.ts'
 import { endurance } from './endurance.ts'
 import { failingCalls } from './failing-calls.ts'
+import { fuzzed, fuzzHelp } from './fuzz/command.ts'
 import { hostileInputs } from './hostile.ts'
 import { modelSeeds, noMarks } from './model.ts'
 import { marks } from './model-marks.ts'
@@ -18,6 +19,7 @@ const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- model [--seeds N] [--steps N] [--seed N]
        npm run torture -- endurance [--minutes N] [--pace X] [--out FOLDER] [--seed N]
        npm run torture -- overload [--minutes N]
+       npm run torture -- fuzz [--target NAME] [--inputs N | --minutes N] [--seed N] [--replay INPUT]
 
 crash   Kills the broker (SIGKILL) at random moments under a mixed load on one data folder: confirms, acknowledgements,
         returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
@@ -58,6 +60,7 @@ overload    Six producers at full speed, four of them without a consumer, on a b
         folder has 3 GB, consumers take everything, and it starts again. The limit is kept but for a margin, the producers
         hear connection.blocked, everything confirmed arrives once and in order, and a backup of the drained broker is small.
 
+${fuzzHelp}
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
 --every N    only each so many calls; 1 where nothing is said
@@ -85,6 +88,8 @@ async function main(): Promise<number> {
       minutes: { type: 'string' },
       pace: { type: 'string' },
       out: { type: 'string' },
+      target: { type: 'string' },
+      replay: { type: 'string' },
       seed: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -100,6 +105,10 @@ async function main(): Promise<number> {
     steps: Number(values.steps ?? STEPS),
     pace: Number(values.pace ?? 1),
     out: values.out ?? '.',
+    inputs: values.inputs,
+    minutes: values.minutes,
+    target: values.target,
+    replay: values.replay,
   }
   if (![count, seed, more.steps].every(Number.isInteger) || count < 1 || more.steps < 1 || !(more.pace > 0)) {
     process.stderr.write(
@@ -123,6 +132,11 @@ interface More {
   readonly steps: number
   readonly pace: number
   readonly out: string
+  /** As they were given. */
+  readonly inputs: string | undefined
+  readonly minutes: string | undefined
+  readonly target: string | undefined
+  readonly replay: string | undefined
 }
 
 type Say = (line: string) => void
@@ -211,6 +225,7 @@ async function overloaded(minutes: number, _: number, say: Say): Promise<number>
 
 const tortures: { readonly [name: string]: Torture } = {
   crash: { option: 'rounds', count: 100, run: crash },
+  fuzz: { option: 'inputs', count: 100_000, seed: 1, run: fuzzed },
   hostile: { option: 'inputs', count: 100_000, run: hostile },
   'failing-calls': { option: 'every', count: 1, seed: 1, run: failing },
   'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },

@@ -1,5 +1,6 @@
 /** Reading the messages of a segment back into memory. */
 import type { Storage } from '../../storage/storage.ts'
+import { isWholeEntry } from '../message.ts'
 import { type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
 
 /** In place of where an entry begins. */
@@ -32,13 +33,15 @@ export function loadSegment(storage: Storage, log: number, segment: Segment, mem
   return settleLost(segment)
 }
 
+/** What a record does not hold whole counts as lost, like a record that fails its check. */
 function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Array): void {
   segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
   let at = 0
   for (const { index, bytes } of storage.records(log, segment.number)) {
-    room.set(bytes, at)
     const end = at + bytes.length
-    for (let i = index; at < end && i < segment.count; i++) {
+    if (end > room.length) continue
+    room.set(bytes, at)
+    for (let i = index; at < end && i < segment.count && isWholeEntry(room, segment.words, at, end); i++) {
       segment.offsets[i] = at
       at = (at + (segment.words[at >> 2] as number) + 3) & ~3
     }

@@ -5,11 +5,14 @@
  * often the message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the
  * items.
  */
+import { CONTENT_BYTES_AHEAD, CONTENT_BYTES_MAX } from '../../limits.ts'
 import { DeliveryCounts } from './delivery-counts.ts'
 import { BIT_DELIVERED, BIT_SETTLED, SEGMENT_MESSAGES_MAX, Segment, STATE_SETTLED } from './segment.ts'
 
 const FIXED_BYTES = 32
 const PAIR_BYTES = 4
+/** Octets of a segment that holds the largest message. */
+const USED_MAX = CONTENT_BYTES_MAX + CONTENT_BYTES_AHEAD
 /** Four settled messages. */
 const ALL_SETTLED = BIT_SETTLED * 0x55
 
@@ -99,7 +102,7 @@ function encodeSection(out: Buffer, at: number, mark: number, items: number): nu
   return out.writeUInt16LE(items, out.writeUInt16LE(mark, at))
 }
 
-/** A segment that is not loaded, and the octets of its live bodies. */
+/** A segment that is not loaded, and the octets of its live bodies. @throws RangeError for octets that are no state */
 export function decodeState(number: number, state: Uint8Array): { segment: Segment; liveBytes: number } {
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
   const segment = new Segment(number, view.getFloat64(0, true), undefined)
@@ -111,36 +114,64 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   segment.restored()
   const tailAt = FIXED_BYTES + packedBytes(segment.count)
   const { base, count, live } = segment
+  const liveBytes = view.getFloat64(16, true)
   if (
     !Number.isSafeInteger(base) ||
     base < 0 ||
     count > SEGMENT_MESSAGES_MAX ||
     live > count ||
-    tailAt > state.length
+    tailAt > state.length ||
+    segment.used > USED_MAX ||
+    !Number.isSafeInteger(liveBytes) ||
+    liveBytes < 0
   )
-    throw new RangeError('not a valid segment state')
-  segment.packedStates = keptStates(state.subarray(FIXED_BYTES, tailAt))
+    throw notValid()
+  const packed = state.subarray(FIXED_BYTES, tailAt)
+  if (live !== count - settledIn(packed, count)) throw notValid()
+  segment.packedStates = keptStates(packed)
   decodeTail(segment, Buffer.from(state.buffer, state.byteOffset + tailAt, state.byteLength - tailAt))
-  return { segment, liveBytes: view.getFloat64(16, true) }
+  return { segment, liveBytes }
+}
+
+function notValid(): RangeError {
+  return new RangeError('not a valid segment state')
+}
+
+/** @throws RangeError for a message that the segment does not have */
+function within(segment: Segment, index: number): number {
+  if (index >= segment.count) throw notValid()
+  return index
 }
 
 function decodeTail(segment: Segment, b: Buffer): void {
   let at = 0
   const counts = new DeliveryCounts()
   for (; at + PAIR_BYTES <= b.length && b.readUInt16LE(at) < ARRIVALS_MARK; at += PAIR_BYTES)
-    counts.set(b.readUInt16LE(at), b.readUInt16LE(at + 2))
+    counts.set(within(segment, b.readUInt16LE(at)), b.readUInt16LE(at + 2))
   while (at + PAIR_BYTES <= b.length) {
     const mark = b.readUInt16LE(at)
     const items = b.readUInt16LE(at + 2)
     at += PAIR_BYTES
     for (let i = 0; i < items; i++) {
-      const index = b.readUInt16LE(at)
+      const index = within(segment, b.readUInt16LE(at))
       if (mark === WAITS_MARK) counts.waits.set(index, b.readUIntLE(at + 2, WAIT_BYTES - 2))
       else segment.arrivals.note(index, b.readUInt32LE(at + 2))
       at += mark === WAITS_MARK ? WAIT_BYTES : ARRIVAL_BYTES
     }
   }
   if (counts.size > 0 || counts.waits.size > 0) segment.deliveryCounts = counts
+}
+
+/** How many of the messages are settled. */
+function settledIn(packed: Uint8Array, count: number): number {
+  let settled = 0
+  for (let i = 0; i < packed.length; i++) {
+    const left = count - 4 * i
+    let bits = (packed[i] as number) & ALL_SETTLED
+    if (left < 4) bits &= (1 << (2 * left)) - 1
+    for (; bits !== 0; bits &= bits - 1) settled++
+  }
+  return settled
 }
 
 /** A copy of its own, or undefined where all messages are ready and new. */
