@@ -20,7 +20,7 @@ describe('direct reply-to', () => {
     await holds(answering, requests, 1)
     const request = await get(answering, requests)
     const replyTo = request?.properties?.replyTo ?? ''
-    expect(replyTo).toMatch(/^amq\.rabbitmq\.reply-to\../)
+    expect(replyTo).toMatch(/^amq\.rabbitmq\.reply-to\.[^.]+\.[^.]{22}==$/)
     expect(String(request?.body)).toBe('question')
     const found = await answering.call(
       CH,

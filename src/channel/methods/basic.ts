@@ -75,7 +75,7 @@ function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
 function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
   if (ch.replyConsumer !== undefined) throw preconditionFailed('reply consumer already set')
   if (!m.noAck) throw preconditionFailed('reply consumer cannot acknowledge')
-  const name = replyQueueName(randomBytes(16).toString('base64url'))
+  const name = replyQueueName(randomBytes)
   const queue = ch.broker.createReplyQueue(ch.caller.vhost, name, ch.caller.owner)
   const c = new ChannelConsumer(ch, queue, { tag, noAck: true, exclusive: true, priority: 0, prefetch: 0 })
   ch.consumers.set(tag, c)
