@@ -39,6 +39,9 @@ export const TABLE_DEPTH_MAX = 64
 /** The same in what the broker makes of it, traces of traces among them: what is deeper is left out of a trace. */
 export const TABLE_DEPTH_INSIDE_MAX = 128
 
+/** Values in the body of an HTTP request other than definitions, no more than a frame holds: 400 beyond. */
+export const JSON_VALUES_MAX = 131_072
+
 /** Lists and objects within each other in the body of an HTTP request or a file of definitions: 400 beyond. */
 export const JSON_DEPTH_MAX = 100
 
@@ -394,6 +397,3 @@ export const LOG_LINES_MAX = 1000
 
 /** Characters of those lines; the oldest go. */
 export const LOG_LINES_BYTES_MAX = 1_048_576
-
-/** TLS handshakes of a listener that have begun and are not over; further ones wait. */
-export const TLS_HANDSHAKES_MAX = 128

@@ -4,7 +4,10 @@
  */
 import type { Browsed } from '../broker/messages/order.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
+import { TAKEN_BYTES_MAX } from '../limits.ts'
+import { weightOfHeaders } from '../operations/messages.ts'
 import type { Json } from '../util/json.ts'
+import { Pace } from '../util/pace.ts'
 import { nextTurn } from '../util/timers.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
@@ -61,6 +64,8 @@ class Look {
   done = false
   private position = -1
   private fitting = 0
+  /** Of the messages shown, headers counted as takeMessages does. */
+  private octets = 0
   private holders: Map<number, Json> | undefined
   private readonly active: ManagedBroker
   private readonly queue: InspectedQueue
@@ -75,12 +80,13 @@ class Look {
 
   piece(): void {
     let looked = 0
+    const pace = new Pace()
     for (const b of this.queue.browse(this.at)) {
       this.at = b.sequence
       this.position++
       this.consider(b)
-      if (this.out.length >= this.question.count) break
-      if (++looked === PIECE) return
+      if (this.out.length >= this.question.count || this.octets >= TAKEN_BYTES_MAX) break
+      if (++looked === PIECE || pace.isLong) return
     }
     this.done = true
   }
@@ -111,7 +117,9 @@ class Look {
     try {
       const content = b.segment.content(b.index)
       const fits = header === undefined || content.properties.headers?.text(header.name) === header.value
-      return fits ? messageJson(content, payload) : undefined
+      if (!fits) return undefined
+      this.octets += content.body.length + weightOfHeaders(content)
+      return messageJson(content, payload)
     } catch (error) {
       return { unreadable: String(error) }
     }

@@ -54,7 +54,7 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
       q.setAside(sequence, 'get', error)
       continue
     }
-    octets += content.body.length
+    octets += content.body.length + weightOfHeaders(content)
     out.push({
       content,
       redelivered: segment.wasDelivered(index),
@@ -65,6 +65,14 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
   }
   for (const sequence of numbers) q.settle(sequence, how)
   return out
+}
+
+/** Octets of properties that every message may have. */
+const USUAL_PROPERTY_BYTES = 256
+
+/** Octets of a body that take as long to show as the message's headers: those are decoded and described one by one. */
+export function weightOfHeaders({ propertyBytes }: Content): number {
+  return Math.max(0, propertyBytes.length - USUAL_PROPERTY_BYTES) * 64
 }
 
 /** The content as it is sent, copied to memory of its own. */

@@ -50,6 +50,8 @@ interface Found {
 /** Messages examined in one step before yielding. */
 const STEP_MESSAGES = 500
 const STEP_MS = 100
+/** ms of work in one step: headers of 128 KiB take 5 ms to decode. */
+const STEP_WORK_MS = 10
 
 /**
  * Checks the caller's permissions: reading the queue requires the same as basic.get.
@@ -145,8 +147,9 @@ export class Redrive {
     const found: Found[] = []
     let looked = 0
     let atEnd = true
+    const until = this.clock.elapsed() + STEP_WORK_MS
     for (const { segment, index, sequence, unacked } of this.queue.browse(this.after)) {
-      if (found.length === most || looked === STEP_MESSAGES) {
+      if (found.length === most || looked === STEP_MESSAGES || (looked > 0 && this.clock.elapsed() > until)) {
         atEnd = false
         break
       }

@@ -9,7 +9,6 @@ import type { RequestListener } from 'node:http'
 import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
-import { TLS_HANDSHAKES_MAX } from '../limits.ts'
 import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
@@ -19,6 +18,9 @@ const RECORD_HEADER_BYTES = 5
 const MESSAGE_HEADER_BYTES = 4
 /** Octets after which it is not worth waiting for the rest. */
 const HELLO_BYTES_MAX = 16 * 1024
+
+/** Handshakes of a listener that have begun and are not over; further ones wait. */
+export const TLS_HANDSHAKES_MAX = 128
 
 /** ms after which the oldest one under way is given up, where others wait. */
 const UNDER_WAY_MS = 1_000

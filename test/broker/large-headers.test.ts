@@ -8,18 +8,20 @@ import { Failures } from '../../src/broker/failures.ts'
 import type { Jobs, Steps } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import type { Consumer } from '../../src/broker/queue/consumers.ts'
-import { type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { exportDefinitions } from '../../src/definitions/export.ts'
 import { areFew, Many, written } from '../../src/definitions/written.ts'
 import { TURN_MS } from '../../src/limits.ts'
+import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { elapsed } from '../../src/util/timers.ts'
+import { Http } from '../management/target.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { CH, declareQueue, holds } from '../support/session.ts'
@@ -31,7 +33,10 @@ const plain = (fields: number): { [name: string]: number } =>
   Object.fromEntries(Array.from({ length: fields }, (_, i) => [i.toString(16), 1]))
 
 async function node(): Promise<{ leveret: RunningNode; w: Wire }> {
-  const leveret = await RunningNode.start({ ...defaultSettings, listeners }, oneForAll(silent))
+  const leveret = await RunningNode.start(
+    { ...defaultSettings, listeners, management: listeners },
+    oneForAll(silent),
+  )
   onTestFinished(() => leveret.close())
   const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${leveret.ports[0]}`)
   onTestFinished(() => void w.socket.destroy())
@@ -61,7 +66,7 @@ class SlowClock extends ManualClock {
   }
 }
 
-it('a reader of a stream with a filter looks at the time for each message', () => {
+function slow(): { clock: SlowClock; broker: Broker; vhost: Vhost } {
   const clock = new SlowClock()
   const storage = new MemoryStorage({ keeps: true })
   const failures = new Failures(clock, () => {})
@@ -70,6 +75,11 @@ it('a reader of a stream with a filter looks at the time for each message', () =
     failures,
   })
   broker.load()
+  return { clock, broker, vhost: broker.vhosts.get('/') as Vhost }
+}
+
+it('a reader of a stream with a filter looks at the time for each message', () => {
+  const { clock, broker, vhost } = slow()
   const kind = queueKind('stream') as QueueKind
   const info = {
     name: 's',
@@ -79,7 +89,7 @@ it('a reader of a stream with a filter looks at the time for each message', () =
     kind,
     arguments: FieldTable.empty,
   }
-  const q = broker.createQueue(broker.vhosts.get('/') as Vhost, info, undefined)
+  const q = broker.createQueue(vhost, info, undefined)
   for (let i = 0; i < 100; i++) {
     const m = new InboundMessage()
     encodeContent(
@@ -136,6 +146,60 @@ it('tx.commit of messages with large headers takes a step for each', async () =>
   await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
   await holds(w, queue, 20)
   expect(steps).toBeGreaterThanOrEqual(20)
+})
+
+describe('over HTTP', () => {
+  it('few messages with large headers are shown at a time, and the others stay', async () => {
+    const { leveret, w } = await node()
+    const queue = await declareQueue(w, { exclusive: false })
+    const headers = table(plain(10_000))
+    const count = 30
+    for (let i = 0; i < count; i++) w.publish(CH, { routingKey: queue, properties: { headers } })
+    await holds(w, queue, count)
+    const http = new Http()
+    http.base = `http://127.0.0.1:${leveret.node.managementPort}`
+    const got = await http.post(`queues/%2F/${queue}/get`, {
+      count,
+      ackmode: 'ack_requeue_false',
+      encoding: 'auto',
+    })
+    expect(got.json.length).toBeGreaterThan(0)
+    expect(got.json.length).toBeLessThan(10)
+    await holds(w, queue, count - got.json.length)
+    const peeked = await http.get(`queues/%2F/${queue}/peek?count=${count}`)
+    expect(peeked.json.length).toBeGreaterThan(0)
+    expect(peeked.json.length).toBeLessThan(10)
+    expect(Object.keys(peeked.json[0].properties.headers).length).toBe(10_000)
+  })
+})
+
+it('a redrive looks at the time for each message', async () => {
+  const { clock, broker, vhost } = slow()
+  const info = {
+    durable: false,
+    exclusive: false,
+    autoDelete: false,
+    kind: classic,
+    arguments: FieldTable.empty,
+  }
+  const dead = broker.createQueue(vhost, { ...info, name: 'dead' }, undefined)
+  const origin = broker.createQueue(vhost, { ...info, name: 'origin' }, undefined)
+  const death = { queue: 'origin', reason: 'rejected', exchange: '', 'routing-keys': ['origin'], count: 1 }
+  for (let i = 0; i < 50; i++) {
+    const m = new InboundMessage()
+    encodeContent('', 'dead', { headers: FieldTable.from({ 'x-death': [death] }) }, Buffer.from('x'), m)
+    dead.publish(m)
+  }
+  const { done } = new Redrive(vhost, dead, clock, {})
+  expect(origin.counts.ready).toBeGreaterThan(0)
+  expect(origin.counts.ready).toBeLessThan(20)
+  while (origin.counts.ready < 50) {
+    const before = origin.counts.ready
+    clock.pass(1)
+    expect(origin.counts.ready).toBeGreaterThan(before)
+  }
+  clock.pass(1)
+  expect(await done).toEqual({ moved: 50, skipped: 0 })
 })
 
 describe('definitions', () => {

@@ -4,7 +4,8 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { HTTP_BODY_JOINED_BYTES, LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
+import { hasMoreValues } from '../../src/definitions/json.ts'
+import { HTTP_BODY_JOINED_BYTES, JSON_VALUES_MAX, LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
 import { parseBitByBit } from '../../src/management/http-intake.ts'
 import { Left, type Listed, listed } from '../../src/management/listing.ts'
 import { useHttp } from './target.ts'
@@ -41,6 +42,34 @@ describe('a body before the login', () => {
       })
     expect((await login('guest')).status).toBe(200)
     expect((await login('x'.repeat(LOGIN_BODY_BYTES_MAX))).status).toBe(413)
+  })
+})
+
+describe('a body with very many values', () => {
+  const most = JSON_VALUES_MAX
+
+  it('is refused before it is parsed', async () => {
+    const headers = `{"list":[${'1,'.repeat(most)}1]}`
+    const body = `{"properties":{"headers":${headers}},"routing_key":"x","payload":"","payload_encoding":"string"}`
+    const response = await fetch(`${http.base}/api/exchanges/%2F/amq.default/publish`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa('guest:guest')}` },
+      body,
+    })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ reason: `more than ${most} values` })
+  })
+
+  it('is known by its commas outside of strings', () => {
+    const commas = ','.repeat(100)
+    const quoted = [commas, `\\"${commas}`, `${commas}\\\\`, `\\\\\\"${commas}\\"`, '']
+    for (const q of quoted) {
+      const text = `{"a":"${q}","b":[1,2,"${q}",3],"${q}":4}`
+      JSON.parse(text)
+      expect([q, hasMoreValues(text, 6), hasMoreValues(text, 5)]).toEqual([q, false, true])
+    }
+    for (const wrong of [`{"${commas}`, `"${commas}\\`, `"${commas}\\"`])
+      expect(hasMoreValues(wrong, 2)).toBe(false)
   })
 })
 

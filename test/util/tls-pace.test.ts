@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { TLS_HANDSHAKES_MAX } from '../../src/limits.ts'
 import { hearErrors } from '../../src/util/sockets.ts'
-import { isHelloComplete, paceHandshakes } from '../../src/util/tls-pace.ts'
+import { isHelloComplete, paceHandshakes, TLS_HANDSHAKES_MAX } from '../../src/util/tls-pace.ts'
 import { until } from '../support/until.ts'
 
 const at = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../support/certificates', name))

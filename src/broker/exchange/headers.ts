@@ -68,12 +68,18 @@ function holds(rule: Rule, headers: FieldTable): boolean {
  */
 function valuesEqual(a: FieldValue, b: FieldValue): boolean {
   if (a.type === 'S' || a.type === 'x') return (b.type === 'S' || b.type === 'x') && a.value.equals(b.value)
+  // Encoding both takes ten times as long.
+  if (a.type === 't' && b.type === 't' && a.octets === undefined && b.octets === undefined)
+    return a.value === b.value
   return sameNumber(a.value, b.value) || (a.type === b.type && encodeField(a).equals(encodeField(b)))
 }
 
 /** Without loss of precision: 2^53 + 1 differs from 2^53. */
 function sameNumber(a: unknown, b: unknown): boolean {
-  const numbers = [a, b].every((v) => typeof v === 'number' || typeof v === 'bigint')
   // Neither `===` nor Object.is compares a number with a bigint.
-  return numbers && (a as number) <= (b as number) && (a as number) >= (b as number)
+  return isNumber(a) && isNumber(b) && (a as number) <= (b as number) && (a as number) >= (b as number)
+}
+
+function isNumber(v: unknown): boolean {
+  return typeof v === 'number' || typeof v === 'bigint'
 }
