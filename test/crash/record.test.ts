@@ -32,6 +32,21 @@ describe("the driver's record of a queue", () => {
     expect(record.check(found(4))).toEqual(['message 4 is there though it was refused'])
   })
 
+  it('allows that a purge without an answer was done, as a whole', () => {
+    const record = recordOf(1, 2, 3)
+    record.settled.add(1)
+    record.emptying()
+    expect(record.check(found(2, 3))).toEqual([])
+    expect(record.check(found(3))).toEqual(['message 2 was confirmed and is lost'])
+    expect(record.check([])).toEqual([])
+    record.settle([])
+    expect(record.check(found(2))).toEqual(['message 2 has come back'])
+    const next = recordOf(4)
+    next.emptying()
+    next.settle(found(4))
+    expect(next.check([])).toEqual(['message 4 was confirmed and is lost'])
+  })
+
   it('allows what was sent and not answered, and what a queue may drop', () => {
     const record = recordOf(1, 2, 3)
     record.sent.add(4)

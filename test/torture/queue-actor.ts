@@ -134,6 +134,7 @@ export class QueueActor implements Actor {
   private async empty(w: Wire, which: number, publisher: Publisher): Promise<void> {
     await publisher.upTo(0)
     const queue = this.queues[which] as string
+    this.records[which]?.emptying()
     if (this.random(2) === 0) {
       await w.call(2, MethodId.QueuePurge, { queue }, MethodId.QueuePurgeOk)
       this.records[which]?.forgetAll()

@@ -16,8 +16,17 @@ export class Record {
   /** Not to be seen again. */
   readonly gone = new Set<number>()
 
+  /** What a purge or deletion is about that was not answered: all of it is there, or nothing. */
+  private doubtful: readonly number[] = []
+
+  /** The queue is about to be purged or deleted; nothing is on its way to it. */
+  emptying(): void {
+    this.doubtful = this.expected()
+  }
+
   /** Everything so far is gone: purged, or deleted with its queue. */
   forgetAll(): void {
+    this.doubtful = []
     for (const id of this.sent) this.gone.add(id)
   }
 
@@ -45,8 +54,11 @@ export class Record {
       if (this.refused.has(id)) problems.push(`message ${id} is there though it was refused`)
       if (!body.equals(bodyOf(id, body.length))) problems.push(`message ${id} has another body`)
     }
+    const missing = this.doubtful.filter((id) => !there.has(id))
+    const emptied = missing.length === this.doubtful.length ? new Set(missing) : new Set<number>()
     for (const id of this.expected())
-      if (!there.has(id) && keeps(id)) problems.push(`message ${id} was confirmed and is lost`)
+      if (!there.has(id) && keeps(id) && !emptied.has(id))
+        problems.push(`message ${id} was confirmed and is lost`)
     return problems
   }
 
@@ -55,6 +67,7 @@ export class Record {
     const there = new Set(found.map((f) => f.id))
     for (const id of this.sent) if (!there.has(id)) this.gone.add(id)
     for (const id of there) this.settled.delete(id)
+    this.doubtful = []
   }
 }
 
