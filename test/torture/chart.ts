@@ -26,6 +26,7 @@ export function chart(title: string, seconds: readonly number[], series: readonl
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`,
     ' font-family="sans-serif" font-size="11" fill="#333">',
+    `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<text x="16" y="26" font-size="15">${escaped(title)}</text>`,
     ...parts,

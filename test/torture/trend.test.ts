@@ -43,6 +43,7 @@ describe('the chart', () => {
     expect(svg.match(/<polyline points="0.0,[\d.]+ 180.0,[\d.]+ 360.0,[\d.]+"/g)).toHaveLength(2)
     expect(svg).toContain('Endurance &lt;2 h>')
     expect(svg).toContain('x: 1.0 MB, at the end 3.0 MB')
+    expect(svg).toContain('<title>Endurance &lt;2 h></title>')
     expect(svg).toContain('2.0 min')
   })
 })
