@@ -65,8 +65,10 @@ export const INPUT_MS_MAX = 100
 const CORPUS_MAX = 5000
 const FAILURES_MAX = 12
 const MINIMISING_RUNS = 3000
+const MINIMISING_MS = 20_000
 const RESIDENT_BYTES_MAX = 1400 * 1024 * 1024
 const LOOK_EVERY = 256
+const SEEDS_PER_LOOK = 16
 const REST_MS = 20
 const FRAMES_SHOWN = 12
 const PROGRESS_MS = 10_000
@@ -119,6 +121,7 @@ class Fuzzer {
     for (const s of this.target.seeds) {
       if (this.done >= inputs) break
       await this.one(s.subarray(0, this.target.bytesMax), true)
+      if (this.done % SEEDS_PER_LOOK === 0 && (await this.look()) >= ms) break
     }
     while (this.done < inputs && this.failures.size < FAILURES_MAX) {
       const running = this.one(this.next(), false)
@@ -256,9 +259,10 @@ class Fuzzer {
 /** Leaves out what is not needed, in smaller and smaller pieces. */
 async function minimised(input: Buffer, fails: (b: Buffer) => Promise<boolean>): Promise<Buffer> {
   let best = Buffer.from(input)
+  const until = performance.now() + MINIMISING_MS
   let runs = 0
   for (let size = Math.ceil(best.length / 2); size > 0; size = Math.floor(size / 2))
-    for (let at = 0; at < best.length && runs < MINIMISING_RUNS; runs++) {
+    for (let at = 0; at < best.length && runs < MINIMISING_RUNS && performance.now() < until; runs++) {
       const without = Buffer.concat([best.subarray(0, at), best.subarray(at + size)])
       if (await fails(without)) best = without
       else at += size

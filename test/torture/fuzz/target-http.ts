@@ -189,7 +189,9 @@ export async function httpTarget(rights: RightsOf): Promise<FuzzTarget> {
     ],
     async run(input) {
       if (++count % RESET_EVERY === 0) await resetBroker(node.active as ActiveBroker, node.settings, false)
-      if (skipped.test(input.toString('latin1'))) return
+      // Changes of protocol have a target of their own; here nobody listens for them.
+      const text = input.toString('latin1')
+      if (skipped.test(text) || /upgrade/i.test(text)) return
       const answer = await ask(Buffer.from(input))
       errors.check()
       for (const [line] of answer.matchAll(/HTTP\/1\.[01] \d{3}[^\r]*\r/g))
