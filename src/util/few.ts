@@ -11,9 +11,13 @@ export function withItem<T extends object>(few: Few<T>, item: T): Few<T> {
   if (few === undefined) return item
   if (few instanceof Set) return few.add(item)
   if (!Array.isArray(few)) return [few, item]
-  // A copy, because growing an array by one would reserve room for sixteen more.
-  const all = [...few, item]
+  const all = withOneMore(few, item)
   return all.length > ARRAY_MAX ? new Set(all) : all
+}
+
+/** A new array without room for more: one that grows, also one that is written `[...items, item]`, has room for sixteen more. */
+export function withOneMore<T>(items: readonly T[], item: T): T[] {
+  return items.concat([item])
 }
 
 /** Returns the set unchanged if the item is not a member. */

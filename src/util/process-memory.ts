@@ -65,7 +65,10 @@ export function heapMemory(): { used: number; total: number; external: number } 
  * there, since V8 shrinks it only when almost nothing is allocated; messages are not objects and do not need it.
  */
 export function keepYoungHeap(): void {
-  setFlagsFromString('--semi-space-growth-factor=1')
+  const keep = (): void => setFlagsFromString('--semi-space-growth-factor=1')
+  keep()
+  // V8 sets it back to 2, for all threads, whenever it makes the heap of another one.
+  process.on('worker', (worker) => void worker.once('online', keep))
 }
 
 /** Beyond so many octets of objects, garbage is bound to a share of them. */

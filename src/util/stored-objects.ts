@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { StoreFailure } from './owner.ts'
+import { type ScannedTexts, textsOf } from './stored-texts.ts'
 
 const ASIDE_PREFIX = 'quarantine:'
 
@@ -32,10 +33,6 @@ export function objectKey(kind: string, ...identity: string[]): string {
   return `${kind}:${identityDigest(identity)}`
 }
 
-interface Scanned {
-  scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
-}
-
 interface Changes {
   put(key: string, value: Uint8Array): void
   delete(key: string): void
@@ -43,13 +40,13 @@ interface Changes {
 
 export class StoredObjects {
   quarantined: QuarantinedObject[] = []
-  private readonly storage: Scanned
+  private readonly storage: ScannedTexts
   private readonly changes: Changes
   private readonly report: (object: QuarantinedObject, error: unknown) => void
 
   /** @param report called for every object that is quarantined */
   constructor(
-    storage: Scanned,
+    storage: ScannedTexts,
     changes: Changes,
     report: (object: QuarantinedObject, error: unknown) => void,
   ) {
@@ -65,23 +62,29 @@ export class StoredObjects {
    * @param use receives the parsed JSON value, and throws if it cannot be used
    */
   restore<T>(prefix: string, use: (stored: T) => void): void {
-    for (const { key, value } of this.storage.scan(prefix)) {
-      const error = attempt(value, use)
+    for (const { key, text } of textsOf(this.storage, prefix)) {
+      const error = attempt(text, use)
       if (error === undefined) continue
-      const bytes = Buffer.from(value)
+      const bytes = this.bytesOf(key)
       this.changes.put(ASIDE_PREFIX + key, bytes)
       this.changes.delete(key)
       this.add(ASIDE_PREFIX + key, bytes, error)
     }
-    for (const { key, value } of this.storage.scan(ASIDE_PREFIX + prefix)) {
-      const error = attempt(value, use)
+    for (const { key, text } of textsOf(this.storage, ASIDE_PREFIX + prefix)) {
+      const error = attempt(text, use)
       if (error !== undefined) {
-        this.add(key, Buffer.from(value), error)
+        this.add(key, this.bytesOf(key), error)
         continue
       }
-      this.changes.put(key.slice(ASIDE_PREFIX.length), Buffer.from(value))
+      this.changes.put(key.slice(ASIDE_PREFIX.length), this.bytesOf(key))
       this.changes.delete(key)
     }
+  }
+
+  /** A copy of a value that is there: its text may stand for octets that are none. */
+  private bytesOf(wanted: string): Buffer {
+    for (const { key, value } of this.storage.scan(wanted)) if (key === wanted) return Buffer.from(value)
+    throw new Error(`${wanted} is no longer there`)
   }
 
   /** Whether at least one object of that kind is quarantined. */
@@ -110,15 +113,10 @@ export class StoredObjects {
   }
 }
 
-function asText(value: Uint8Array): string {
-  if (Buffer.isBuffer(value)) return value.toString()
-  return Buffer.from(value.buffer, value.byteOffset, value.length).toString()
-}
-
 /** Returns the error if it cannot be used. @throws StoreFailure */
-function attempt<T>(value: Uint8Array, use: (stored: T) => void): unknown {
+function attempt<T>(text: string, use: (stored: T) => void): unknown {
   try {
-    use(JSON.parse(asText(value)) as T)
+    use(JSON.parse(text) as T)
     return undefined
   } catch (error) {
     if (error instanceof StoreFailure) throw error

@@ -247,7 +247,7 @@ describe('very many queues and bindings', () => {
         vhost.bind(x, queues[i % QUEUES] as Queue, `orders.${i % 100}.${i}.*`, none)
       return x
     })
-    expect(ofBinding).toBeLessThan(500)
+    expect(ofBinding).toBeLessThan(430)
   })
 
   it('that never held a message leave nothing in the store but their names, which go with them', async () => {

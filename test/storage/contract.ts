@@ -1,6 +1,7 @@
 /** What every store must do; run over each implementation. */
 import { describe, expect, it } from 'vitest'
 import type { Storage, StorageWrite } from '../../src/storage/storage.ts'
+import { textsOf } from '../../src/util/stored-texts.ts'
 
 /** `reopen` closes nothing: the suite closes first. */
 export interface StorageUnderTest {
@@ -32,6 +33,25 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
         ['b:2', 3, 3],
       ])
       expect([...s.scan('c:')]).toEqual([])
+      await s.close()
+    })
+
+    it('has metadata as text too, where it can', async () => {
+      const s = await make().open()
+      const long = `é${'x'.repeat(10_000)}`
+      const put = (key: string, text: string) => ({ op: 'put', key, value: Buffer.from(text) }) as const
+      await s.write([put('t:1', '{"a":1}'), put('t:2', ''), put('t:3', long), put('u', 'x')])
+      const texts: string[][] = []
+      for (const { key, text } of textsOf(s, 't:')) {
+        // The memory of a value may be used for others.
+        expect([...s.scan('t:')].map((e) => e.value.length)).toEqual([7, 0, 10_002])
+        texts.push([key, text])
+      }
+      expect(texts).toEqual([
+        ['t:1', '{"a":1}'],
+        ['t:2', ''],
+        ['t:3', long],
+      ])
       await s.close()
     })
 

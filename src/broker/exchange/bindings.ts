@@ -1,12 +1,13 @@
 /** All bindings of a vhost, found by either end or by identity. There may be a million: each costs little. */
 import type { FieldTable } from '../../protocol/field-table.ts'
+import { withOneMore } from '../../util/few.ts'
 import type { Binding, Destination, Exchange } from './exchange.ts'
 
 /** Bindings of one destination that are searched one by one; more are found by their identity. */
 const SEARCHED_MAX = 8
 
-/** Those of one destination, in the order in which they came. */
-type Into = Binding[] | Map<string, Binding>
+/** Those of one destination, in the order in which they came; mostly it is one. */
+type Into = Binding | Binding[] | Map<string, Binding>
 
 /** Of a binding among those of one destination. */
 function identity(source: Exchange, routingKey: string, args: FieldTable): string {
@@ -25,6 +26,7 @@ function findIn(
 ): Binding | undefined {
   if (into === undefined) return undefined
   if (Array.isArray(into)) return into.find((b) => isSame(b, source, routingKey, args))
+  if (!(into instanceof Map)) return isSame(into, source, routingKey, args) ? into : undefined
   const found = into.get(identity(source, routingKey, args))
   // One whose source is going may have the name.
   return found?.source === source ? found : undefined
@@ -43,10 +45,10 @@ export class Bindings {
     if (out === undefined) this.bySource.set(b.source, new Set([b]))
     else out.add(b)
     this.size++
-    if (into === undefined) this.byDestination.set(b.destination, [b])
-    else if (!Array.isArray(into)) into.set(identity(b.source, b.routingKey, b.arguments), b)
-    // An array that has grown by one has room for sixteen more.
-    else if (into.length < SEARCHED_MAX) this.byDestination.set(b.destination, [...into, b])
+    if (into === undefined) this.byDestination.set(b.destination, b)
+    else if (into instanceof Map) into.set(identity(b.source, b.routingKey, b.arguments), b)
+    else if (!Array.isArray(into)) this.byDestination.set(b.destination, [into, b])
+    else if (into.length < SEARCHED_MAX) this.byDestination.set(b.destination, withOneMore(into, b))
     else {
       const all = [...into, b].map((i) => [identity(i.source, i.routingKey, i.arguments), i] as const)
       this.byDestination.set(b.destination, new Map(all))
@@ -77,6 +79,10 @@ export class Bindings {
       if (into.length === 0) this.byDestination.delete(b.destination)
       return
     }
+    if (!(into instanceof Map)) {
+      if (into === b) this.byDestination.delete(b.destination)
+      return
+    }
     const id = identity(b.source, b.routingKey, b.arguments)
     if (into.get(id) === b) into.delete(id)
     if (into.size === 0) this.byDestination.delete(b.destination)
@@ -92,7 +98,9 @@ export class Bindings {
   }
 
   to(d: Destination): Binding[] {
-    return [...(this.byDestination.get(d)?.values() ?? [])]
+    const into = this.byDestination.get(d)
+    if (into instanceof Map || Array.isArray(into)) return [...into.values()]
+    return into === undefined ? [] : [into]
   }
 
   *[Symbol.iterator](): Iterator<Binding> {

@@ -7,7 +7,7 @@ import { areFree } from '../../util/descriptors.ts'
 import { freeOn } from '../../util/disk.ts'
 import { nextTurn } from '../../util/timers.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
-import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import { type Damage, type Storage, StorageError, type StorageWrite, type StoredText } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
@@ -33,6 +33,7 @@ import { logsIn, removeKeys, watch } from './parts.ts'
 import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { checkNames, toStorageError, unreadable } from './unreadable.ts'
+import { asText, copied, viewing, wholeValues } from './viewed.ts'
 
 /** Increased when the layout changes in a way that older brokers cannot read. */
 export const FORMAT_VERSION = 2
@@ -96,7 +97,7 @@ export class LmdbStorage implements Storage {
     this.root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
     checkNames(this.root.getKeys(), DATABASES, dataFile(this.dir))
     const [meta, segments, records, damaged] = DATABASES
-    this.meta = this.root.openDB({ name: meta, encoding: 'binary' })
+    this.meta = this.root.openDB(viewing(meta))
     this.segmentStates = this.root.openDB({ name: segments, encoding: 'binary', keyEncoding: 'binary' })
     this.recordBytes = this.root.openDB({ name: records, encoding: 'binary', keyEncoding: 'binary' })
     this.setAside = this.root.openDB({ name: damaged, encoding: 'binary' })
@@ -317,13 +318,12 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
-    for (const { key, value } of this.meta.getRange({ start: prefix })) {
-      if (!key.startsWith(prefix)) return
-      const whole = key === FORMAT_KEY ? value : unsealed(key, value)
-      if (whole === undefined) this.damage.found({ kind: 'metadata', key }, value)
-      else yield { key, value: whole }
-    }
+  scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    return wholeValues(this.meta, prefix, FORMAT_KEY, this.damage, copied)
+  }
+
+  scanTexts(prefix: string): Iterable<StoredText> {
+    return wholeValues(this.meta, prefix, FORMAT_KEY, this.damage, asText)
   }
 
   logs(): Iterable<number> {

@@ -3,7 +3,14 @@
  * store applies it some time later, together with others. What need not outlive the process bypasses the log.
  */
 import type { Clock } from '../../util/clock.ts'
-import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
+import {
+  type Damage,
+  SPILL_LOGS_FROM,
+  type Storage,
+  StorageError,
+  type StorageWrite,
+  type StoredText,
+} from '../storage.ts'
 import { APPLIED_KEY, Applier, type Mark } from './applier.ts'
 import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'
 import type { CommitLog } from './commit-log.ts'
@@ -155,6 +162,10 @@ export class LoggedStorage implements Storage {
 
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
     return this.overlay.scan(prefix)
+  }
+
+  scanTexts(prefix: string): Iterable<StoredText> {
+    return this.overlay.scanTexts(prefix)
   }
 
   logs(): Iterable<number> {

@@ -1,8 +1,9 @@
 /** A store as it will be once it has applied what is pending: the read operations of the contract, on both together. */
-import type { Storage } from '../storage.ts'
+import { asTexts, textsOf } from '../../util/stored-texts.ts'
+import type { Storage, StoredText } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 
-type Reads = Pick<Storage, 'scan' | 'logs' | 'segments' | 'records' | 'record'>
+type Reads = Pick<Storage, 'scan' | 'scanTexts' | 'logs' | 'segments' | 'records' | 'record'>
 type Layers = readonly PendingWrites[]
 
 /** What is pending for a segment, merged from all layers. */
@@ -70,10 +71,20 @@ export class Overlay implements Reads {
   }
 
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    const over = this.pending(prefix)
+    return over.size === 0 ? this.store.scan(prefix) : this.scanBoth(prefix, over)
+  }
+
+  scanTexts(prefix: string): Iterable<StoredText> {
+    const over = this.pending(prefix)
+    return over.size === 0 ? textsOf(this.store, prefix) : asTexts(this.scanBoth(prefix, over))
+  }
+
+  private pending(prefix: string): ReadonlyMap<string, Uint8Array | undefined> {
     const over = new Map<string, Uint8Array | undefined>()
     for (const layer of this.layers())
       for (const [key, value] of layer.values) if (key.startsWith(prefix)) over.set(key, value)
-    return over.size === 0 ? this.store.scan(prefix) : this.scanBoth(prefix, over)
+    return over
   }
 
   private *scanBoth(
