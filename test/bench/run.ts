@@ -1,9 +1,4 @@
-/**
- * The benchmark. Usage: npm run bench -- [--rabbitmq] [--rabbitmq-root DIR] [--peer amqp://...]... [--rounds 3]
- * [--seconds 3] [--quick] [--only TEXT] [--json FILE], --backlog MESSAGES for what a long backlog costs, or --cluster
- * [--rabbitmq] for several nodes (needs nats-server, NATS_SERVER=). Brokers take turns within each round; the table shows medians and ratios. `--all` adds memory after floods and starts with ten million
- * messages on disk, and takes less than ten minutes: no round begins that would end later.
- */
+/** The benchmark: see `help`. Brokers take turns within each round; tables show medians and ratios. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { clusterBench } from './cluster.ts'
@@ -30,8 +25,27 @@ const SAMPLE_MS = 100
 /** With --all: seconds of each run, messages of the backlog, ms in which rounds may end, messages at the start. */
 const ALL = { seconds: 2, backlog: 200_000, roundsMs: 7 * 60_000, startMessages: 10_000_000 }
 
+const help = `Usage: npm run bench -- [--rabbitmq] [--rabbitmq-root DIR] [--peer amqp://...]... [--only TEXT] [--json FILE]
+Measures Leveret, and other brokers in turn with it: nothing else should run at the same time.
+
+--rabbitmq            beside the rabbitmq-server that is installed
+--rabbitmq-root DIR   beside the one in that folder, such as debootstrap makes
+--peer URL            beside a running broker; #pid=123 behind it adds its CPU time
+--rounds N            rounds of all workloads, of which the median is shown (3)
+--seconds N           length of a run (3)
+--quick               short runs
+--only TEXT           workloads whose name holds the text
+--json FILE           writes the figures to a file
+--all                 everything in eight minutes: one round, memory after floods, starts with 10 million messages
+--backlog N           what a backlog of N messages costs
+--stalls              how long operators' acts on 100,000 queues hold up the others
+--scale               what a million bindings, 20,000 connections, 10,000 policies and 2,000 vhosts take
+--cluster             three nodes; needs NATS_SERVER, the path of nats-server
+`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean' },
     rabbitmq: { type: 'boolean' },
     peer: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '3' },
@@ -49,6 +63,11 @@ const { values } = parseArgs({
     json: { type: 'string' },
   },
 })
+
+if (values.help === true) {
+  process.stdout.write(help)
+  process.exit(0)
+}
 
 async function measure(w: Workload, target: Target, round: number): Promise<Measure> {
   const { pid } = target
