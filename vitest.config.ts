@@ -5,13 +5,14 @@ import { defineConfig } from 'vitest/config'
 const LAST = 'test/conformance/coverage.test.ts'
 
 /**
- * Slow by nature: broker processes that are killed again and again, disks that fail, folders that are damaged. `npm run
- * test:faults` runs them, in CI right behind `npm test`.
+ * Slow by nature: broker processes that are killed again and again, disks that fail, folders that are damaged, inputs by
+ * the thousand. `npm run test:faults` runs them, in CI right behind `npm test`.
  */
 export const FAULTS = [
   'test/crash/**/*.test.ts',
   'test/migrate/migrate.test.ts',
   'test/migrate/tls.test.ts',
+  'test/torture/fuzz.test.ts',
   'test/faults/disk.test.ts',
   'test/storage/backup.test.ts',
   'test/storage/damaged.test.ts',
