@@ -155,8 +155,8 @@ function decodeTail(segment: Segment, b: Buffer): void {
     for (let i = 0; i < items; i++) {
       const index = b.readUInt16LE(at)
       if (mark === WAITS_MARK) counts.waits.set(within(segment, index), b.readUIntLE(at + 2, WAIT_BYTES - 2))
-      // The last one may be that of a message for which there was no room in the segment.
-      else if (index !== segment.count) segment.arrivals.note(within(segment, index), b.readUInt32LE(at + 2))
+      // The last one may be that of a message for which there was no room in the segment. None is worth a segment.
+      else if (index < segment.count) segment.arrivals.note(index, b.readUInt32LE(at + 2))
       at += mark === WAITS_MARK ? WAIT_BYTES : ARRIVAL_BYTES
     }
   }
