@@ -54,7 +54,7 @@ function setUp(waiting = 0) {
   const flushed: number[] = []
   const add = (number: number, reused: boolean, action = () => {}): FakeSocket => {
     const socket = new FakeSocket()
-    const output = { waiting, flush: () => flushed.push(number) } as unknown as Output
+    const output = { waiting, finish: () => flushed.push(number) } as unknown as Output
     const owner = { failed: (error: unknown) => failures.push(error) }
     endings.watch(socket as unknown as Socket, reused, output, owner, () => {
       clock.pass(1)
