@@ -39,7 +39,7 @@ export const TABLE_DEPTH_MAX = 64
 /** The same in what the broker makes of it, traces of traces among them: what is deeper is left out of a trace. */
 export const TABLE_DEPTH_INSIDE_MAX = 128
 
-/** Values in the body of an HTTP request other than definitions, no more than a frame holds: 400 beyond. */
+/** Values in the body of an HTTP request, or in one piece of long definitions, no more than a frame holds: 400 beyond. */
 export const JSON_VALUES_MAX = 131_072
 
 /** Lists and objects within each other in the body of an HTTP request or a file of definitions: 400 beyond. */

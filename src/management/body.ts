@@ -1,8 +1,7 @@
 /** Request bodies: parses and validates the JSON that handlers rely on. */
 import type { FastifyRequest, FastifySchemaValidationError } from 'fastify'
-import { hasMoreValues, parseJson } from '../definitions/json.ts'
+import { parseJson } from '../definitions/json.ts'
 import { readDefinitions } from '../definitions/read.ts'
-import { JSON_VALUES_MAX } from '../limits.ts'
 import { badRequest, type HttpError, missingKeys } from './http.ts'
 import type { Schema } from './schemas/base.ts'
 
@@ -22,7 +21,6 @@ export function checkBody(request: FastifyRequest, schema: Schema): void {
 
 /** An empty body and `null`, which some clients send, count as an empty object. @throws HttpError 400 */
 export function parseBody(text: string): unknown {
-  if (hasMoreValues(text, JSON_VALUES_MAX)) throw badRequest(`more than ${JSON_VALUES_MAX} values`)
   const value = text === '' ? {} : jsonOf(text)
   if (typeof value === 'string')
     throw badRequest(

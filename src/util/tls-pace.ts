@@ -3,12 +3,14 @@
  * 4096, and Node.js handles whatever has come from a thousand clients before anything else has its turn.
  *
  * So a handshake begins when its ClientHello is complete and the turn has time for it. Since later messages can cost as
- * much (after a HelloRetryRequest, or with RSA key exchange), only a number of them are under way.
+ * much (after a HelloRetryRequest, or with RSA key exchange), only a number of them are under way. Addresses take turns: one
+ * from which very many come that do not go on holds up its own.
  */
 import type { RequestListener } from 'node:http'
 import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
+import { plainAddress } from './address.ts'
 import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
@@ -22,7 +24,7 @@ const HELLO_BYTES_MAX = 16 * 1024
 /** Handshakes of a listener that have begun and are not over; further ones wait. */
 export const TLS_HANDSHAKES_MAX = 128
 
-/** ms after which the oldest one under way is given up, where others wait. */
+/** ms after which the oldest one under way of the address with the most is given up, where others wait. */
 const UNDER_WAY_MS = 1_000
 
 /** ms within which a ClientHello must have come, unless a setting says otherwise: Node's own. */
@@ -53,6 +55,12 @@ export function isHelloComplete(b: Buffer): boolean {
   return false
 }
 
+interface UnderWay {
+  readonly address: string
+  /** In ms of `elapsed`. */
+  readonly since: number
+}
+
 function failure(code: string, text: string): NodeJS.ErrnoException {
   return Object.assign(new Error(text), { code })
 }
@@ -62,10 +70,10 @@ class Handshakes {
   /** What Node.js does with an accepted socket. */
   private readonly start: Start
   private readonly waitMs: number
-  /** Those with a complete ClientHello, oldest first. */
-  private readonly waiting = new Set<Socket>()
-  /** Since when, oldest first. */
-  private readonly underWay = new Map<Socket, number>()
+  /** Those with a complete ClientHello by their addresses, oldest first; the address whose turn it is comes first. */
+  private readonly waiting = new Map<string, Set<Socket>>()
+  /** Oldest first. */
+  private readonly underWay = new Map<Socket, UnderWay>()
   private scheduled = false
   private timer: ReturnType<typeof startTimer> | undefined
 
@@ -105,12 +113,21 @@ class Handshakes {
   }
 
   private enqueue(socket: Socket): void {
-    this.waiting.add(socket)
+    const address = plainAddress(socket.remoteAddress)
+    const there = this.waiting.get(address) ?? new Set()
+    this.waiting.set(address, there.add(socket))
     socket.once('close', () => {
-      this.waiting.delete(socket)
+      this.forget(socket, address)
       this.ended(socket)
     })
     this.schedule()
+  }
+
+  /** It no longer waits. */
+  private forget(socket: Socket, address: string): void {
+    const there = this.waiting.get(address)
+    there?.delete(socket)
+    if (there?.size === 0) this.waiting.delete(address)
   }
 
   private schedule(): void {
@@ -125,8 +142,8 @@ class Handshakes {
 
   private hasRoom(): boolean {
     if (this.underWay.size < TLS_HANDSHAKES_MAX) return true
-    const [[oldest, since] = []] = this.underWay
-    const left = UNDER_WAY_MS - (elapsed() - (since ?? 0))
+    const [oldest, since] = this.oldestOfMost()
+    const left = UNDER_WAY_MS - (elapsed() - since)
     if (left <= 0) oldest?.destroy()
     else
       this.timer ??= startTimer(() => {
@@ -136,11 +153,24 @@ class Handshakes {
     return false
   }
 
+  /** Of those of the address that has the most under way; each address has its oldest one first. */
+  private oldestOfMost(): [Socket | undefined, number] {
+    const counts = new Map<string, number>()
+    for (const { address } of this.underWay.values()) counts.set(address, (counts.get(address) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    for (const [socket, { address, since }] of this.underWay)
+      if (counts.get(address) === most) return [socket, since]
+    return [undefined, 0]
+  }
+
   private startNext(): void {
-    for (const socket of this.waiting) {
-      this.waiting.delete(socket)
-      this.underWay.set(socket, elapsed())
-      this.start(socket)
+    for (const [address, there] of this.waiting) {
+      const [socket] = there as Iterable<Socket>
+      this.waiting.delete(address)
+      there.delete(socket as Socket)
+      if (there.size > 0) this.waiting.set(address, there)
+      this.underWay.set(socket as Socket, { address, since: elapsed() })
+      this.start(socket as Socket)
       return
     }
   }

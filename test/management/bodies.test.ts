@@ -48,25 +48,34 @@ describe('a body before the login', () => {
 describe('a body with very many values', () => {
   const most = JSON_VALUES_MAX
 
-  it('is refused before it is parsed', async () => {
-    const headers = `{"list":[${'1,'.repeat(most)}1]}`
+  it.each([
+    ['beside each other', `{"list":[${'1,'.repeat(most)}1]}`],
+    ['lists in lists', `${'['.repeat(most)}${']'.repeat(most)}`],
+    ['objects in objects', `${'{"a":'.repeat(most)}1${'}'.repeat(most)}`],
+  ])('is refused before it is parsed: %s', async (_, headers) => {
     const body = `{"properties":{"headers":${headers}},"routing_key":"x","payload":"","payload_encoding":"string"}`
-    const response = await fetch(`${http.base}/api/exchanges/%2F/amq.default/publish`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${btoa('guest:guest')}` },
-      body,
-    })
-    expect(response.status).toBe(400)
-    expect(await response.json()).toMatchObject({ reason: `more than ${most} values` })
+    const definitions = `{"queues":[{"name":"q","vhost":"/","arguments":{"a":${headers}}}]}`
+    for (const [path, sent] of [
+      ['exchanges/%2F/amq.default/publish', body],
+      ['definitions', definitions],
+    ] as const) {
+      const response = await fetch(`${http.base}/api/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa('guest:guest')}` },
+        body: sent,
+      })
+      expect([path, response.status]).toEqual([path, 400])
+      expect(await response.json()).toMatchObject({ reason: `more than ${most} values` })
+    }
   })
 
-  it('is known by its commas outside of strings', () => {
-    const commas = ','.repeat(100)
+  it('is known by what begins a value outside of strings', () => {
+    const commas = ',[{'.repeat(100)
     const quoted = [commas, `\\"${commas}`, `${commas}\\\\`, `\\\\\\"${commas}\\"`, '']
     for (const q of quoted) {
       const text = `{"a":"${q}","b":[1,2,"${q}",3],"${q}":4}`
       JSON.parse(text)
-      expect([q, hasMoreValues(text, 6), hasMoreValues(text, 5)]).toEqual([q, false, true])
+      expect([q, hasMoreValues(text, 8), hasMoreValues(text, 7)]).toEqual([q, false, true])
     }
     for (const wrong of [`{"${commas}`, `"${commas}\\`, `"${commas}\\"`])
       expect(hasMoreValues(wrong, 2)).toBe(false)

@@ -33,8 +33,8 @@ async function paced(options: TlsOptions = {}): Promise<{ server: Server; port: 
   return { server, port: (server.address() as { port: number }).port, refused }
 }
 
-async function plain(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1')
+async function plain(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
   hearErrors(socket)
   onTestFinished(() => void socket.destroy())
   await once(socket, 'connect')
@@ -57,8 +57,13 @@ async function clientHello(): Promise<Buffer> {
   })
 }
 
-async function echo(port: number, text: string, cut = Number.POSITIVE_INFINITY): Promise<string> {
-  const socket = await plain(port)
+async function echo(
+  port: number,
+  text: string,
+  cut = Number.POSITIVE_INFINITY,
+  localAddress = '127.0.0.1',
+): Promise<string> {
+  const socket = await plain(port, localAddress)
   // Cut into pieces, each of which is a packet of its own.
   const wire = new Duplex({
     read() {},
@@ -150,6 +155,18 @@ describe('handshakes', () => {
     for (let i = 0; i < TLS_HANDSHAKES_MAX + 10; i++) (await plain(port)).write(hello)
     expect(await echo(port, 'through')).toBe('through')
     expect(open.size).toBeLessThan(TLS_HANDSHAKES_MAX + 11)
+  })
+
+  it('of one address that do not go on hold up none of another address', async () => {
+    const { server, port } = await paced({ minVersion: 'TLSv1.3' })
+    const hello = await clientHello()
+    const accepted: Socket[] = []
+    server.on('connection', (socket: Socket) => accepted.push(socket))
+    const count = 6 * TLS_HANDSHAKES_MAX
+    for (let i = 0; i < count; i++) (await plain(port)).write(hello)
+    expect(await echo(port, 'through', Number.POSITIVE_INFINITY, '127.0.0.2')).toBe('through')
+    // One after the other in the order in which they came, all would have begun before.
+    expect(accepted.filter((socket) => socket.bytesWritten > 0).length).toBeLessThan(count)
   })
 
   it('that are not begun, or end in the middle of the first message, are refused', async () => {
