@@ -41,8 +41,7 @@ const CONTENT_HEADER_FIXED = 12
 
 /**
  * A message being published. The same object is refilled for each message: code that keeps a message copies it, as a
- * segment does. The ranges point into
- * `octets`.
+ * segment does. The ranges point into `octets`.
  */
 export class InboundMessage {
   octets: Octets = noOctets
@@ -235,23 +234,21 @@ export function readNames(source: Uint8Array, start: number): MessageNames {
 }
 
 /** Whether the entry at `start` ends before `end`, and its names, its content header and its body fill it. */
-export function isWholeEntry(source: Uint8Array, words: Int32Array, start: number, end: number): boolean {
-  const word = start >> 2
+export function isWholeEntry({ bytes, view }: Octets, start: number, end: number): boolean {
   if (start + ENTRY_HEADER_BYTES + ENTRY_TIME_BYTES > end) return false
-  const entryEnd = start + (words[word] as number)
-  const flags = words[word + 2] as number
+  const entryEnd = start + view.getInt32(start, true)
+  const flags = view.getInt32(start + 8, true)
   const contentStart = start + (flags >>> 16)
-  const b = bufferView(source)
   const namesAt = start + ENTRY_HEADER_BYTES + ((flags & FLAG_TIMED) === 0 ? 0 : ENTRY_TIME_BYTES)
-  const keyAt = namesAt + 1 + (b[namesAt] as number)
-  const namesEnd = keyAt + 1 + (b[keyAt] as number)
+  const keyAt = namesAt + 1 + (bytes[namesAt] as number)
+  const namesEnd = keyAt + 1 + (bytes[keyAt] as number)
   if (entryEnd > end || contentStart !== namesEnd || propertiesOffset(contentStart) + 2 > entryEnd)
     return false
-  const bodySize = words[word + 1] as number
-  let at = contentStart + 1 + FRAME_OVERHEAD_BYTES + b.readUInt32BE(contentStart + 4)
-  let missing = bodySize === b.readUInt32BE(contentStart + 16) ? bodySize : -1
+  const bodySize = view.getInt32(start + 4, true)
+  let at = contentStart + 1 + FRAME_OVERHEAD_BYTES + view.getUint32(contentStart + 4)
+  let missing = bodySize === view.getUint32(contentStart + 16) ? bodySize : -1
   while (missing > 0 && at + FRAME_OVERHEAD_BYTES < entryEnd) {
-    const size = b.readUInt32BE(at + 3)
+    const size = view.getUint32(at + 3)
     if (size === 0) return false
     missing -= size
     at += size + FRAME_OVERHEAD_BYTES

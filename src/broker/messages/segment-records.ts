@@ -41,7 +41,7 @@ function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Ar
     const end = at + bytes.length
     if (end > room.length) continue
     room.set(bytes, at)
-    for (let i = index; at < end && i < segment.count && isWholeEntry(room, segment.words, at, end); i++) {
+    for (let i = index; at < end && i < segment.count && isWholeEntry(segment.octets, at, end); i++) {
       segment.offsets[i] = at
       at = (at + (segment.words[at >> 2] as number) + 3) & ~3
     }
