@@ -47,7 +47,7 @@ export class Negotiation {
     const { connection } = this
     if (!header.equals(PROTOCOL_HEADER) && !header.equals(OLD_HEADER)) {
       connection.server.doorLines.warn({ connection: connection.name }, 'not an AMQP 0-9-1 protocol header')
-      connection.output.put(new Uint8Array(PROTOCOL_HEADER))
+      connection.output.put(PROTOCOL_HEADER)
       connection.endSocket()
       return false
     }

@@ -9,7 +9,7 @@ import type { Turn } from '../broker/turn.ts'
 import { OUTPUT_BYTES_HIGH } from '../limits.ts'
 import { encodeMethodFrame } from '../protocol/frame-writer.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
-import { copyOctets, noOctets, plainView } from '../util/copy.ts'
+import { copyOctets, noOctets } from '../util/copy.ts'
 import type { Owner } from '../util/owner.ts'
 import { CHUNK_BYTES, PIECE_BYTES, releaseChunk, takeChunk } from './chunks.ts'
 import { octetsUnderWay } from './send-timeout.ts'
@@ -115,21 +115,15 @@ export class Output {
   }
 
   method(channel: number, m: ServerMethod): void {
-    this.put(plainView(encodeMethodFrame(channel, m)))
+    this.put(encodeMethodFrame(channel, m))
   }
 
   /** Sends octets without copying; they must not change before `owner` is unpinned. */
   external(octets: Uint8Array, owner: Pinned): void {
     this.writeOut()
     if (this.closed) return
-    this.written += octets.length
-    this.writes++
-    this.underWay++
     owner.pin()
-    this.socket.write(octets, () => {
-      owner.unpin()
-      this.completed()
-    })
+    this.write(octets, () => owner.unpin())
   }
 
   /** Combines writes until `uncork`. */
@@ -160,12 +154,18 @@ export class Output {
     this.flush()
   }
 
-  /** The socket has completed a write. */
-  private completed(): void {
-    this.underWay--
-    if (this.at === 0 || this.listed) return
-    this.listed = true
-    this.turn.flushLater(this)
+  /** @param done called when the socket needs the octets no longer */
+  private write(octets: Uint8Array, done: () => void): void {
+    this.written += octets.length
+    this.writes++
+    this.underWay++
+    this.socket.write(octets, () => {
+      done()
+      this.underWay--
+      if (this.at === 0 || this.listed) return
+      this.listed = true
+      this.turn.flushLater(this)
+    })
   }
 
   private writeOut(): void {
@@ -178,13 +178,7 @@ export class Output {
       releaseChunk(chunk)
       return
     }
-    this.written += size
-    this.writes++
-    this.underWay++
-    this.socket.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => {
-      releaseChunk(chunk)
-      this.completed()
-    })
+    this.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => releaseChunk(chunk))
   }
 
   /** The chunk is corrupt: drops it, and sends nothing more. */
