@@ -131,6 +131,43 @@ describe('a few messages that stay behind a flood', () => {
   })
 })
 
+describe('very many messages that stay behind a flood', () => {
+  it('move some at a time, until none is left in a slab', () => {
+    const clock = new ManualClock()
+    const commit = new GroupCommit(new MemoryStorage(), clock)
+    const memories = new SegmentMemory(4)
+    const pager = new Pager(1e9, commit, clock, () => {}, memories)
+    onTestFinished(() => pager.stop())
+    const m = messageOf(200_000)
+    // A slab has four pieces, and one of them stays in use.
+    const chains = Array.from({ length: 400 }, () => {
+      const neverSpills = (): never => {
+        throw new Error('nothing is paged out here')
+      }
+      const chain = new Chain(undefined, pager, neverSpills)
+      for (let i = 0; i < 2; i++) chain.append(m, 0)
+      return chain
+    })
+    chains.forEach((chain, i) => {
+      const left = i % 4 === 0 ? 1 : 0
+      while (chain.head() && chain.ready > left) chain.removeHead()
+    })
+    const slab = 4 * SEGMENT_BYTES
+    expect(memories.bytes).toBe(100 * slab)
+    const left: number[] = []
+    for (let looks = 0; memories.bytes > 0 && looks < 10; looks++) {
+      pager.forgetPool()
+      left.push(memories.bytes / slab)
+    }
+    // 84 messages are the first that come to 16 MiB together.
+    expect(left).toEqual([16, 0])
+    for (const chain of chains.filter((c) => c.ready > 0)) {
+      expect(chain.head()).toBe(true)
+      expect(chain.headSegment.bodySize(chain.headIndex)).toBe(200_000)
+    }
+  })
+})
+
 describe('a segment that the store cannot read', () => {
   it('stays on disk, with its memory given back, and is read when the store can', async () => {
     const clock = new ManualClock()

@@ -18,6 +18,8 @@ const LIST_MAX = 4096
  * Above so many octets being written, no more segments are written to save memory: a write needs as much memory again.
  */
 const STORING_BYTES_MAX = 8 * 1024 * 1024
+/** Octets of messages that move out of sparse slabs at a time, which takes some 10 ms. */
+const MOVED_BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * Segments that are on disk are evicted above the budget, segments that would have to be written only above this
@@ -164,15 +166,19 @@ export class Pager {
 
   /**
    * Releases all memory that can be spared; returns its octets. The tails of empty queues give up theirs. A few messages
-   * could keep a slab a hundred times their size: their segments move to memory of their own.
+   * could keep a slab a hundred times their size: their segments move to memory of their own, some at a time.
    */
   forgetPool(): number {
     for (const s of this.inSlabs)
       if (s.live === 0 && !s.dirty && !s.spilling && s.batch <= this.commit.applied) this.release(s)
+    let moved = 0
     for (const s of this.inSlabs) {
       const { bytes } = s
       if (bytes === undefined || s.pins > 0 || s.spilling || s.batch > this.commit.applied) continue
-      if (this.memories.isSparse(bytes)) this.moveOut(s, bytes)
+      if (!this.memories.isSparse(bytes)) continue
+      this.moveOut(s, bytes)
+      moved += s.used
+      if (moved >= MOVED_BYTES_MAX) break
     }
     return this.memories.forget()
   }
