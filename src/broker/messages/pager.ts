@@ -184,14 +184,13 @@ export class Pager {
   }
 
   private moveOut(segment: Segment, bytes: Uint8Array): void {
-    const listed = segment.mayLeave
-    this.list(segment, false)
     const own = new Uint8Array(Math.max(4, (segment.used + 3) & ~3))
     own.set(bytes.subarray(0, segment.used))
     segment.load(own)
-    this.resident += own.length - bytes.length
+    const spared = bytes.length - own.length
+    this.resident -= spared
+    if (segment.mayLeave) this.sealedBytes -= spared
     this.inSlabs.delete(segment)
-    this.list(segment, listed)
     this.memories.give(bytes)
   }
 
