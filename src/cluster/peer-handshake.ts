@@ -16,7 +16,8 @@ const NONCE_BYTES = 32
 const TAG_BYTES = 32
 const REQUEST_BYTES_MAX = 4096
 
-export type RelayedTo = 'amqp' | 'amqps' | 'http' | 'control'
+const RELAYED_TO = ['amqp', 'amqps', 'http', 'control'] as const
+export type RelayedTo = (typeof RELAYED_TO)[number]
 
 export type PeerRequest =
   | { readonly want: 'snapshot' }
@@ -102,8 +103,6 @@ export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequ
   return requestIn(body)
 }
 
-const KINDS: readonly string[] = ['amqp', 'amqps', 'http', 'control'] satisfies RelayedTo[]
-
 /** A node of another release may ask for something else. @throws PeerError */
 function requestIn(body: Buffer): PeerRequest {
   let read: unknown
@@ -114,7 +113,12 @@ function requestIn(body: Buffer): PeerRequest {
   }
   const { want, to, index } = (read ?? {}) as { [name: string]: unknown }
   if (want === 'snapshot') return { want }
-  if (want !== 'relay' || !KINDS.includes(to as string) || !Number.isSafeInteger(index) || Number(index) < 0)
+  if (
+    want !== 'relay' ||
+    !RELAYED_TO.includes(to as RelayedTo) ||
+    !Number.isSafeInteger(index) ||
+    Number(index) < 0
+  )
     throw new PeerError('its request is not known')
   return { want, to: to as RelayedTo, index: Number(index) }
 }

@@ -20,6 +20,7 @@ import {
   hearPeer,
   PeerError,
   type PeerRequest,
+  type RelayedTo,
   readExactly,
   refuse,
 } from './peer-handshake.ts'
@@ -38,7 +39,7 @@ export interface PeerSettings {
 }
 
 export interface RelayedClient {
-  readonly to: 'amqp' | 'amqps' | 'http' | 'control'
+  readonly to: RelayedTo
   readonly index: number
   readonly address: string
   readonly port: number
