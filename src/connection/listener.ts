@@ -1,10 +1,15 @@
 /** A listening socket for AMQP, plain or with TLS. */
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import { createSecureContext, createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls'
 import { endOf, plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
-import { contextOf, peerContextOf, type TlsSettings } from '../util/tls.ts'
+import { contextOf, type TlsSettings } from '../util/tls.ts'
 import { readPair } from '../util/tls-files.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
@@ -49,7 +54,7 @@ export class Listener {
     const options = contextOf(tls)
     const server = createTlsServer(options)
     paceHandshakes(server, options)
-    addHosts(server, tls)
+    addHosts(server, tls, options)
     server.on('secureConnection', (socket) => {
       const client = this.handshakes.ended(socket)
       if (socket.destroyed) return
@@ -93,8 +98,9 @@ export class Listener {
   /** Reloads certificate and key; open connections keep theirs. @throws where they cannot be used */
   reload(): void {
     if (this.tls === undefined || this.settings === undefined) return
-    this.tls.setSecureContext(contextOf(this.settings))
-    addHosts(this.tls, this.settings)
+    const options = contextOf(this.settings)
+    this.tls.setSecureContext(options)
+    addHosts(this.tls, this.settings, options)
   }
 
   close(): Promise<void> {
@@ -144,19 +150,16 @@ class Handshakes {
   }
 }
 
-/** Later contexts of the same host come before earlier ones. */
-function addHosts(server: TlsServer, tls: TlsSettings): void {
-  const { prefix = '', hosts = [], minVersion } = tls
-  for (const { host, certfile, keyfile } of hosts)
-    server.addContext(
-      host,
-      createSecureContext({
-        ...peerContextOf(tls),
-        ...readPair(
-          { key: `${prefix}sni of ${host}`, file: certfile },
-          { key: `${prefix}sni of ${host}`, file: keyfile },
-        ),
-        minVersion: (minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
-      }),
-    )
+/**
+ * Later contexts of the same host come before earlier ones. Each checks clients' certificates by itself: without the
+ * server's authorities it would take those that Node trusts for the web.
+ * @param options of the server
+ */
+function addHosts(server: TlsServer, { prefix = '', hosts = [] }: TlsSettings, options: TlsOptions): void {
+  const { ca, secureOptions, minVersion } = options
+  for (const { host, certfile, keyfile } of hosts) {
+    const key = `${prefix}sni of ${host}`
+    const pair = readPair({ key, file: certfile }, { key, file: keyfile })
+    server.addContext(host, createSecureContext({ ...pair, ca, secureOptions, minVersion }))
+  }
 }

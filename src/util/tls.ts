@@ -1,6 +1,6 @@
 /** TLS settings of a listener of any protocol. */
 import { constants } from 'node:crypto'
-import type { SecureContextOptions, TlsOptions } from 'node:tls'
+import type { TlsOptions } from 'node:tls'
 import { checkCiphers, readAuthorities, readPair, readParameters } from './tls-files.ts'
 
 /** Default of ssl_handshake_timeout; then the socket is closed. */
@@ -42,12 +42,16 @@ export interface HostCertificate {
 
 /** @throws StartError that names the setting, the file and what is wrong with it */
 export function contextOf(tls: TlsSettings): TlsOptions {
-  const { prefix = '', certfile, keyfile, dhfile } = tls
+  const { prefix = '', certfile, keyfile, cacertfile, dhfile } = tls
   const named = (key: string, file: string): { key: string; file: string } => ({ key: prefix + key, file })
+  // Of a session that is resumed, only the client's own certificate is known.
+  const noSessions = tls.depth === undefined ? 0 : constants.SSL_OP_NO_TICKET
   if (tls.ciphers !== undefined) checkCiphers(`${prefix}ciphers`, tls.ciphers)
   return {
     ...readPair(named('certfile', certfile), named('keyfile', keyfile), tls.password),
-    ...peerContextOf(tls),
+    ...(cacertfile === undefined ? {} : { ca: readAuthorities(named('cacertfile', cacertfile)) }),
+    // A client that was let in with one certificate cannot show another one later.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | noSessions,
     ...(tls.password === undefined ? {} : { passphrase: tls.password }),
     requestCert: tls.verifyPeer === true,
     rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,
@@ -57,22 +61,5 @@ export function contextOf(tls: TlsSettings): TlsOptions {
     handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS_MAX,
     minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
     maxVersion: (tls.maxVersion ?? 'TLSv1.3') as 'TLSv1.2' | 'TLSv1.3',
-  }
-}
-
-/**
- * What the check of clients' certificates needs in each context: one that is chosen by the host name brings its own
- * authorities, which would be those that Node trusts for the web.
- * @throws StartError
- */
-export function peerContextOf({ prefix = '', cacertfile, depth }: TlsSettings): SecureContextOptions {
-  // Of a session that is resumed, only the client's own certificate is known.
-  const noSessions = depth === undefined ? 0 : constants.SSL_OP_NO_TICKET
-  return {
-    ...(cacertfile === undefined
-      ? {}
-      : { ca: readAuthorities({ key: `${prefix}cacertfile`, file: cacertfile }) }),
-    // A client that was let in with one certificate cannot show another one later.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | noSessions,
   }
 }
