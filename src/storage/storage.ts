@@ -4,6 +4,7 @@
  * suite, test/storage/contract.ts, runs over every implementation.
  */
 import { StoreFailure } from '../util/owner.ts'
+import type { StoredText } from '../util/stored-texts.ts'
 
 export type StorageWrite =
   | { op: 'put'; key: string; value: Uint8Array }
@@ -31,12 +32,6 @@ export interface Damage {
   readonly segment?: number
   readonly index?: number
   readonly key?: string
-}
-
-/** A value of metadata that is text. */
-export interface StoredText {
-  readonly key: string
-  readonly text: string
 }
 
 export interface Storage {

@@ -1,28 +1,26 @@
 /** Values of metadata as text, from stores that have them as such and from others. */
+import { bufferView } from './copy.ts'
 
 interface Value {
   readonly key: string
   readonly value: Uint8Array
 }
 
-interface Text {
+/** A value of metadata that is text. */
+export interface StoredText {
   readonly key: string
   readonly text: string
 }
 
 export interface ScannedTexts {
   scan(prefix: string): Iterable<Value>
-  scanTexts?(prefix: string): Iterable<Text>
+  scanTexts?(prefix: string): Iterable<StoredText>
 }
 
-export function textsOf(store: ScannedTexts, prefix: string): Iterable<Text> {
+export function textsOf(store: ScannedTexts, prefix: string): Iterable<StoredText> {
   return store.scanTexts?.(prefix) ?? asTexts(store.scan(prefix))
 }
 
-export function* asTexts(values: Iterable<Value>): Iterable<Text> {
-  for (const { key, value } of values) yield { key, text: textOf(value) }
-}
-
-function textOf(value: Uint8Array): string {
-  return Buffer.from(value.buffer, value.byteOffset, value.length).toString()
+export function* asTexts(values: Iterable<Value>): Iterable<StoredText> {
+  for (const { key, value } of values) yield { key, text: bufferView(value).toString() }
 }

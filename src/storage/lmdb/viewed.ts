@@ -1,4 +1,5 @@
 /** A database of very many values that are read without memory of their own for each, which LMDB would make for them. */
+import type { StoredText } from '../../util/stored-texts.ts'
 import type { DamageList } from './damage.ts'
 import { unsealed } from './keys.ts'
 
@@ -22,7 +23,7 @@ export function copied(key: string, view: Buffer): { key: string; value: Buffer 
   return { key, value: Buffer.from(view) }
 }
 
-export function asText(key: string, view: Buffer): { key: string; text: string } {
+export function asText(key: string, view: Buffer): StoredText {
   return { key, text: view.toString() }
 }
 

@@ -3,14 +3,8 @@
  * store applies it some time later, together with others. What need not outlive the process bypasses the log.
  */
 import type { Clock } from '../../util/clock.ts'
-import {
-  type Damage,
-  SPILL_LOGS_FROM,
-  type Storage,
-  StorageError,
-  type StorageWrite,
-  type StoredText,
-} from '../storage.ts'
+import type { StoredText } from '../../util/stored-texts.ts'
+import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { APPLIED_KEY, Applier, type Mark } from './applier.ts'
 import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'
 import type { CommitLog } from './commit-log.ts'

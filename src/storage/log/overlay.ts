@@ -1,6 +1,6 @@
 /** A store as it will be once it has applied what is pending: the read operations of the contract, on both together. */
-import { asTexts, textsOf } from '../../util/stored-texts.ts'
-import type { Storage, StoredText } from '../storage.ts'
+import { asTexts, type StoredText, textsOf } from '../../util/stored-texts.ts'
+import type { Storage } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 
 type Reads = Pick<Storage, 'scan' | 'scanTexts' | 'logs' | 'segments' | 'records' | 'record'>
