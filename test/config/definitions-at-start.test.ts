@@ -76,9 +76,8 @@ function write(name: string, text: string): string {
 
 async function start(config: string): Promise<{ broker: BrokerProcess; http: Http }> {
   const broker = await startProcess(join(dir, 'data'), 0, ['--config', config, '--management-port', '0'])
-  const ready = broker.lines.map((l) => JSON.parse(l)).find((l) => l.managementPort !== undefined)
   const http = new Http()
-  http.base = `http://127.0.0.1:${ready.managementPort}`
+  http.base = `http://127.0.0.1:${broker.managementPort}`
   http.login = 'svc:test12'
   return { broker, http }
 }

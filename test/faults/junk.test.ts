@@ -36,10 +36,9 @@ beforeAll(async () => {
   )
   const more = ['--management-port', '0', '--metrics-port', '0', '--config', config]
   broker = await startProcess(join(dir, 'data'), 0, more)
-  const ready = broker.lines.map((l) => JSON.parse(l) as Record<string, number>).find((l) => l['port'])
   ports['AMQP'] = broker.port
-  ports['management'] = ready?.['managementPort'] as number
-  ports['metrics'] = ready?.['metricsPort'] as number
+  ports['management'] = broker.managementPort as number
+  ports['metrics'] = broker.metricsPort as number
 })
 afterAll(async () => {
   await broker.stop('SIGTERM')

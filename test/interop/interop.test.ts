@@ -139,10 +139,9 @@ describe('Celery', () => {
 describe("RabbitMQ's rabbitmqadmin", () => {
   it('declares, binds, publishes, takes, lists and moves definitions', async () => {
     const own = await startProcess(join(dir, 'admin'), 0, ['--management-port', '0'])
-    const { managementPort } = JSON.parse(own.lines[0] as string) as { managementPort: number }
     const file = join(dir, 'definitions.json')
     const admin = async (...args: string[]): Promise<string> => {
-      const program = new Program('rabbitmqadmin', ['-P', String(managementPort), ...args])
+      const program = new Program('rabbitmqadmin', ['-P', String(own.managementPort), ...args])
       expect([args, await program.ended, program.output]).toEqual([args, 0, expect.any(String)])
       return program.output
     }

@@ -109,8 +109,7 @@ export class OwnProcess {
   async start(): Promise<Side> {
     const p = await startProcess(this.dir, 0, ['--management-port', '0'])
     this.process = p
-    const { managementPort } = JSON.parse(p.lines.find((l) => l.includes('managementPort')) as string)
-    this.side = new Side(`amqp://guest:guest@127.0.0.1:${p.port}`, `http://127.0.0.1:${managementPort}`)
+    this.side = new Side(`amqp://guest:guest@127.0.0.1:${p.port}`, `http://127.0.0.1:${p.managementPort}`)
     return this.side
   }
 

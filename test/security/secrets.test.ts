@@ -17,8 +17,7 @@ const told: string[] = []
 
 beforeAll(async () => {
   broker = await startProcess(dir, 0, ['--management-port', '0', '--log-level', 'debug'])
-  const ready = broker.lines.map((l) => JSON.parse(l)).find((l) => l.managementPort !== undefined)
-  http = `http://127.0.0.1:${ready.managementPort}/api`
+  http = `http://127.0.0.1:${broker.managementPort}/api`
 })
 afterAll(async () => {
   await broker.stop('SIGTERM')

@@ -7,6 +7,9 @@ import { startChild } from './children.ts'
 
 export interface BrokerProcess {
   readonly port: number
+  /** undefined where it has none. */
+  readonly managementPort: number | undefined
+  readonly metricsPort: number | undefined
   readonly url: string
   readonly child: ChildProcess
   /** Resident memory without mapped files, such as the store's. */
@@ -46,6 +49,13 @@ export function runCli(
   return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
 }
 
+/** What the line says with which it is ready. */
+interface Ready {
+  readonly port: number
+  readonly managementPort?: number
+  readonly metricsPort?: number
+}
+
 /** @param preload a module that the process loads first; it has a channel for messages then */
 export async function startProcess(
   dataDir: string,
@@ -78,11 +88,11 @@ export async function startProcess(
   const ended = new Promise<number | string>((resolve) =>
     child.once('exit', (code, signal) => resolve(code ?? signal ?? -1)),
   )
-  const actualPort = await new Promise<number>((resolve, reject) => {
+  const ready = await new Promise<Ready>((resolve, reject) => {
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       lines.push(line)
-      const entry = JSON.parse(line) as { port?: number; msg: string }
-      if (entry.port !== undefined) resolve(entry.port)
+      const entry = JSON.parse(line) as Partial<Ready>
+      if (entry.port !== undefined) resolve(entry as Ready)
     })
     // Not at its exit: what it has said may come later.
     child.once('close', (code, signal) => {
@@ -93,8 +103,10 @@ export async function startProcess(
   return {
     ownBytes: () =>
       Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
-    port: actualPort,
-    url: `amqp://guest:guest@127.0.0.1:${actualPort}`,
+    port: ready.port,
+    managementPort: ready.managementPort,
+    metricsPort: ready.metricsPort,
+    url: `amqp://guest:guest@127.0.0.1:${ready.port}`,
     child,
     lines,
     ended,

@@ -74,11 +74,8 @@ export async function endurance(o: EnduranceOptions): Promise<Endured> {
 }
 
 function placeOf(broker: BrokerProcess): Place {
-  const ready = broker.lines
-    .map((l) => JSON.parse(l) as { port?: number; managementPort?: number; metricsPort?: number })
-    .find((l) => l.port !== undefined)
   const at = (port?: number): string => `http://127.0.0.1:${port}`
-  return { url: broker.url, http: at(ready?.managementPort), metrics: at(ready?.metricsPort) }
+  return { url: broker.url, http: at(broker.managementPort), metrics: at(broker.metricsPort) }
 }
 
 async function run(broker: BrokerProcess, dataDir: string, o: EnduranceOptions): Promise<Endured> {

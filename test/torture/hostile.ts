@@ -13,6 +13,7 @@ import { type BrokerProcess, startProcess } from '../support/process.ts'
 import { Wire } from '../support/wire.ts'
 import { hostileRequest, hostileSession, type Login } from './hostile-input.ts'
 import { type Random, randomOf } from './random.ts'
+import { failuresIn } from './vitals.ts'
 
 export interface HostileOptions {
   readonly inputs: number
@@ -44,9 +45,7 @@ export async function hostileInputs({ inputs, seed, say = () => {} }: HostileOpt
 }
 
 async function attack(broker: BrokerProcess, o: Required<HostileOptions>): Promise<string[]> {
-  const ready = broker.lines.map((l) => JSON.parse(l) as Record<Port, number>).find((l) => l.port)
-  if (ready === undefined) throw new Error('the broker does not say where it listens')
-  const calls = await prepare(ready.managementPort)
+  const calls = await prepare(broker.managementPort as number)
   const bystander = await Bystander.of(broker.url)
   const random = randomOf(o.seed)
   const problems: string[] = []
@@ -58,7 +57,7 @@ async function attack(broker: BrokerProcess, o: Required<HostileOptions>): Promi
     while (sent < o.inputs && !gone) {
       if (++sent % 10_000 === 0) o.say(`${sent} inputs, ${Math.round(broker.ownBytes() / 1e6)} MB`)
       const { port, octets } = inputOf(random, calls)
-      await say(ready[port], octets, random)
+      await say(broker[port] as number, octets, random)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
@@ -66,9 +65,7 @@ async function attack(broker: BrokerProcess, o: Required<HostileOptions>): Promi
   problems.push(...(await bystander.end()))
   const bytes = broker.ownBytes()
   if (bytes > OWN_BYTES_MAX) problems.push(`the broker has ${bytes} octets of memory`)
-  // 50 is an error: a failure of the broker's own.
-  const failures = broker.lines.filter((l) => (JSON.parse(l) as { level: number }).level >= 50)
-  return [...problems, ...failures.slice(0, 20)]
+  return [...problems, ...failuresIn(broker).slice(0, 20)]
 }
 
 function inputOf(random: Random, calls: readonly FuzzCall[]): { port: Port; octets: Buffer } {

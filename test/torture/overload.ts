@@ -136,9 +136,7 @@ class Overload {
 
   /** The store has what the journal has. */
   private async isApplied(): Promise<boolean> {
-    const ready = this.broker.lines.map((l) => JSON.parse(l) as { metricsPort?: number })
-    const port = ready.find((l) => l.metricsPort !== undefined)?.metricsPort
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const text = await (await fetch(`http://127.0.0.1:${this.broker.metricsPort}/metrics`)).text()
     const of = (name: string): string | undefined => new RegExp(`${name}\\S* (\\d+)`).exec(text)?.[1]
     const applied = of('rabbitmq_raft_log_last_applied_index')
     return applied !== undefined && applied === of('rabbitmq_raft_log_commit_index')
