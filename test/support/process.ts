@@ -3,7 +3,9 @@ import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
+import { systemClock } from '../../src/util/clock.ts'
 import { startChild } from './children.ts'
+import { WAIT_MS_MAX } from './until.ts'
 
 export interface BrokerProcess {
   readonly port: number
@@ -14,11 +16,11 @@ export interface BrokerProcess {
   readonly child: ChildProcess
   /** Resident memory without mapped files, such as the store's. */
   ownBytes(): number
-  /** Its exit code, or the name of the signal that ended it. */
+  /** Its exit code, or the name of the signal that ended it; by then `lines` has all that it said. */
   readonly ended: Promise<number | string>
   /** All lines so far. */
   readonly lines: string[]
-  /** Sends the signal and resolves with the exit code, or the signal's name. */
+  /** Sends the signal and resolves as `ended` does: with SIGKILL where it took too long. */
   stop(signal: NodeJS.Signals): Promise<number | string>
 }
 
@@ -85,21 +87,26 @@ export async function startProcess(
     env: { ...process.env, ...environment },
   })
   const lines: string[] = []
+  // Not at its exit: what it has said may come later.
   const ended = new Promise<number | string>((resolve) =>
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? -1)),
+    child.once('close', (code, signal) => resolve(code ?? signal ?? -1)),
   )
-  const ready = await new Promise<Ready>((resolve, reject) => {
+  /** What has not come in time comes with the end of the process. */
+  const inTime = <T>(coming: Promise<T>): Promise<T> => {
+    const timer = systemClock.after(WAIT_MS_MAX, () => void child.kill('SIGKILL'))
+    return coming.finally(() => timer.cancel())
+  }
+  const starting = new Promise<Ready>((resolve, reject) => {
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       lines.push(line)
       const entry = JSON.parse(line) as Partial<Ready>
       if (entry.port !== undefined) resolve(entry as Ready)
     })
-    // Not at its exit: what it has said may come later.
-    child.once('close', (code, signal) => {
-      const how = `exit code ${code ?? signal}`
-      reject(new Error(`the broker did not start (${how}); is dist/ built? ${lines.join('\n')}`))
-    })
+    void ended.then((how) =>
+      reject(new Error(`the broker did not start (exit code ${how}); is dist/ built? ${lines.join('\n')}`)),
+    )
   })
+  const ready = await inTime(starting)
   return {
     ownBytes: () =>
       Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
@@ -112,7 +119,7 @@ export async function startProcess(
     ended,
     stop: (signal) => {
       child.kill(signal)
-      return ended
+      return inTime(ended)
     },
   }
 }

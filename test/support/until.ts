@@ -1,7 +1,7 @@
 /** The one place where tests wait for time to pass: between two looks at a condition. */
 
 /** Longer than a busy machine takes for anything; a test that meets it has failed. */
-const WAIT_MS_MAX = 45_000
+export const WAIT_MS_MAX = 45_000
 const LOOK_MS = 5
 
 function moment(ms: number): Promise<void> {

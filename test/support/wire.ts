@@ -18,9 +18,7 @@ import {
   type Properties,
 } from '../../src/protocol/generated/properties.ts'
 import { Conversation } from './record.ts'
-
-/** Longer than a busy machine takes for anything; a test that meets it has failed. */
-const WAIT_MS_MAX = 45_000
+import { until, WAIT_MS_MAX } from './until.ts'
 
 export interface Received {
   readonly channel: number
@@ -244,13 +242,14 @@ export class Wire implements FrameHandler {
 
   /** Resolves when the broker has closed the socket. */
   async gone(): Promise<void> {
-    while (!this.closed) await this.change(WAIT_MS_MAX)
+    await until(() => this.closed, 'the end of the connection')
   }
 
   /** Resolves when the broker has ended the connection, with a close or without. */
   async over(): Promise<void> {
-    while (!this.closed && !this.inbox.some((r) => r.method.id === MethodId.ConnectionClose))
-      await this.change(WAIT_MS_MAX)
+    const isOver = (): boolean =>
+      this.closed || this.inbox.some((r) => r.method.id === MethodId.ConnectionClose)
+    await until(isOver, 'the end of the connection')
     this.socket.destroy()
   }
 

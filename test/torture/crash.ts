@@ -9,6 +9,7 @@ import { DeadLetterActor, type DeadLetterOptions, StreamActor, TxActor } from '.
 import { type Actor, QueueActor, type QueueActorOptions } from './queue-actor.ts'
 import { type Random, randomOf } from './random.ts'
 import { TopologyActor } from './topology-actor.ts'
+import { endOf } from './vitals.ts'
 
 export interface CrashOptions {
   readonly rounds: number
@@ -112,11 +113,10 @@ export async function crashRounds({ rounds, seed, say = () => {} }: CrashOptions
   }
   const broker = await startProcess(dir)
   problems.push(...(await checked(broker, actors)).map((text) => `at the end: ${text}`))
-  const code = await broker.stop('SIGTERM')
+  problems.push(...(await endOf(broker)).map((text) => `at the end: ${text}`))
   say(`confirmed: ${actors.map((a) => `${a.name} ${a.confirmed}`).join(', ')}`)
   for (const a of actors) if (a.confirmed === 0) problems.push(`${a.name} has done nothing`)
   if (!paged && rounds >= PAGED_ROUNDS) problems.push('nothing was paged out')
-  if (code !== 0) problems.push(`at the end: exit code ${code}`)
   if (problems.length === 0) rmSync(dir, { recursive: true, force: true })
   else say(`the data folder is ${dir}`)
   return problems

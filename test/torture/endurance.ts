@@ -13,7 +13,7 @@ import { api, httpParts } from './churn-http.ts'
 import { messageParts } from './churn-messages.ts'
 import { topologyParts } from './churn-topology.ts'
 import { type Series, trendOf } from './trend.ts'
-import { asPackaged, DelayProbe, failuresIn, INSIDE, type Vitals, vitalsOf } from './vitals.ts'
+import { asPackaged, DelayProbe, endOf, failuresIn, INSIDE, type Vitals, vitalsOf } from './vitals.ts'
 
 export interface EnduranceOptions {
   /** Until there are so many samples. */
@@ -66,9 +66,11 @@ export async function endurance(o: EnduranceOptions): Promise<Endured> {
   const more = ['--management-port', '0', '--metrics-port', '0']
   const broker = await startProcess(join(dir, 'data'), 0, more, asPackaged, INSIDE)
   try {
-    return await run(broker, join(dir, 'data'), o)
+    const endured = await run(broker, join(dir, 'data'), o)
+    endured.problems.push(...(await endOf(broker)))
+    return endured
   } finally {
-    await broker.stop('SIGTERM')
+    await broker.stop('SIGKILL')
     rmSync(dir, { recursive: true, force: true })
   }
 }

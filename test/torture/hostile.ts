@@ -13,7 +13,7 @@ import { type BrokerProcess, startProcess } from '../support/process.ts'
 import { Wire } from '../support/wire.ts'
 import { hostileRequest, hostileSession, type Login } from './hostile-input.ts'
 import { type Random, randomOf } from './random.ts'
-import { failuresIn } from './vitals.ts'
+import { endOf, failuresIn } from './vitals.ts'
 
 export interface HostileOptions {
   readonly inputs: number
@@ -37,9 +37,10 @@ export async function hostileInputs({ inputs, seed, say = () => {} }: HostileOpt
   const more = ['--management-port', '0', '--metrics-port', '0']
   const broker = await startProcess(join(dir, 'data'), 0, more)
   try {
-    return await attack(broker, { inputs, seed, say })
+    const problems = await attack(broker, { inputs, seed, say })
+    return [...problems, ...(await endOf(broker))]
   } finally {
-    await broker.stop('SIGTERM')
+    await broker.stop('SIGKILL')
     rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -10,7 +10,7 @@ import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 import { cameTrue, until } from '../support/until.ts'
 import { shown } from './chart.ts'
 import { Flow, type FlowOptions } from './flow.ts'
-import { asPackaged, failuresIn, folderBytes } from './vitals.ts'
+import { asPackaged, endOf, failuresIn, folderBytes } from './vitals.ts'
 
 export interface OverloadOptions {
   readonly ms: number
@@ -56,9 +56,11 @@ export async function overload(o: OverloadOptions): Promise<Overloaded> {
     asPackaged,
   )
   try {
-    return await new Overload(broker, dir, o).run()
+    const result = await new Overload(broker, dir, o).run()
+    result.problems.push(...(await endOf(broker)))
+    return result
   } finally {
-    await broker.stop('SIGTERM')
+    await broker.stop('SIGKILL')
     rmSync(dir, { recursive: true, force: true })
   }
 }

@@ -124,3 +124,9 @@ export async function vitalsOf(
 export function failuresIn(broker: BrokerProcess): string[] {
   return broker.lines.filter((l) => (JSON.parse(l) as { level: number }).level >= 50)
 }
+
+/** Ends it, and says what was wrong with that. */
+export async function endOf(broker: BrokerProcess): Promise<string[]> {
+  const code = await broker.stop('SIGTERM')
+  return code === 0 ? [] : [`the broker ended with ${code}: ${broker.lines.at(-1)}`]
+}
