@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { systemClock } from '../../src/util/clock.ts'
+import { endChildren } from '../support/children.ts'
 import {
   buildFailingCalls,
   type FailingCall,
@@ -11,10 +13,11 @@ import {
   type Kind,
 } from '../support/nth-call.ts'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
-import { until } from '../support/until.ts'
+import { cameTrue } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 import { type Arguments, count, declare, look, Publisher, readStream, take } from './client.ts'
 import { bodyOf, type Found, Record } from './record.ts'
+import { endOf } from './vitals.ts'
 
 export interface FailingCallOptions {
   readonly kinds: readonly Kind[]
@@ -33,6 +36,8 @@ const BULK_BYTES = 100_000
 /** Whatever the scenario does, it has fewer calls of one kind. */
 const CALLS_MAX = 2000
 const PROBLEMS_MAX = 10
+/** Of a run, and of the start behind it, which take seconds. */
+const RUN_MS_MAX = 120_000
 
 /** From then on nothing is confirmed, until the next start. */
 const IS_FINAL = /restart the broker/
@@ -161,16 +166,44 @@ async function oneRun(root: string, library: string, call: FailingCall): Promise
   const hit = `${dir}.hit`
   mkdirSync(dir)
   const scenario = new Scenario()
-  const { ending, problems } = await underFault(dir, hit, failingCall(library, dir, hit, call), scenario)
+  let ending = ''
+  const problems = await inTime('the run', RUN_MS_MAX, async () => {
+    const found = await underFault(dir, hit, failingCall(library, dir, hit, call), scenario)
+    ending = found.ending
+    return found.problems
+  })
   const failed = failedCall(hit)
-  if (failed !== undefined) {
-    const again = await startProcess(dir)
-    problems.push(...(await scenario.check(again.url)))
-    const code = await again.stop('SIGTERM')
-    if (code !== 0) problems.push(`the next run ended with ${code}`)
-  }
+  if (failed !== undefined)
+    problems.push(...(await inTime('the next start', RUN_MS_MAX, () => nextStart(dir, scenario))))
   if (problems.length === 0) rmSync(dir, { recursive: true, force: true })
   return failed === undefined ? undefined : { call: failed, ending, problems }
+}
+
+/**
+ * The problems that `work` finds. What keeps it from its end is one too: an error, or a broker that neither goes on nor ends,
+ * with which everything ends that the work waits for. None of its processes is left.
+ */
+export async function inTime(what: string, ms: number, work: () => Promise<string[]>): Promise<string[]> {
+  const problems: string[] = []
+  const timer = systemClock.after(ms, () => {
+    problems.push(`${what} was not over after ${ms / 1000} s, and was killed`)
+    void endChildren()
+  })
+  try {
+    problems.push(...(await work()))
+  } catch (error) {
+    problems.push(`${what}: ${(error as Error).message}`)
+  } finally {
+    timer.cancel()
+    await endChildren()
+  }
+  return problems
+}
+
+async function nextStart(dir: string, scenario: Scenario): Promise<string[]> {
+  const broker = await startProcess(dir)
+  const problems = await scenario.check(broker.url)
+  return [...problems, ...(await endOf(broker))]
 }
 
 type Ending = Omit<Result, 'call'>
@@ -198,7 +231,8 @@ async function underFault(
   })
   const isFinal = (): boolean => broker.lines.some((l) => IS_FINAL.test(l))
   const over = (): boolean => scenario.ended || failure !== undefined || isFinal()
-  await until(over, 'the scenario ends, or the broker confirms nothing more')
+  // The scenario ends with its broker at the latest.
+  await cameTrue(over, RUN_MS_MAX)
   const final = isFinal()
   const code = await broker.stop('SIGTERM')
   await work
