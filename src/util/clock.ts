@@ -56,6 +56,38 @@ export function atTime(clock: Pick<Clock, 'now' | 'after'>, time: number, action
   return { cancel: () => timer.cancel() }
 }
 
+/** One timer for the soonest of several times of day. */
+export class SoonestTimer {
+  private readonly clock: Pick<Clock, 'now' | 'after'>
+  private readonly action: () => void
+  private timer: Timer | undefined
+  private time = 0
+
+  /** @param action runs once at the soonest time, and sets the timer to the next one if there is one */
+  constructor(clock: Pick<Clock, 'now' | 'after'>, action: () => void) {
+    this.clock = clock
+    this.action = action
+  }
+
+  /** @param time in ms since 1970; no effect where it is set to a sooner one */
+  set(time: number): void {
+    if (this.timer !== undefined) {
+      if (this.time <= time) return
+      this.timer.cancel()
+    }
+    this.time = time
+    this.timer = atTime(this.clock, time, () => {
+      this.timer = undefined
+      this.action()
+    })
+  }
+
+  stop(): void {
+    this.timer?.cancel()
+    this.timer = undefined
+  }
+}
+
 /** Resolves after that time. */
 export function pauseOn(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))

@@ -6,7 +6,7 @@
 import { DELAYED_PER_STEP } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { atTime, type Clock, type Timer } from '../../util/clock.ts'
+import { type Clock, SoonestTimer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { Failures } from '../failures.ts'
@@ -55,8 +55,7 @@ export class DelayedMessages {
   private readonly kept = new Map<number, Bucket>()
   /** An unregistered target may be one that could not be restored: its messages are set aside instead of dropped. */
   targetsMissing = false
-  private timer: Timer | undefined
-  private timerAt = 0
+  private readonly timer: SoonestTimer
   private readonly jobs: Jobs
   private readonly owner: Owner
   private running = false
@@ -69,6 +68,7 @@ export class DelayedMessages {
     this.storage = storage
     this.commit = commit
     this.clock = clock
+    this.timer = new SoonestTimer(clock, () => this.run())
     this.aside = new Aside({
       now: () => clock.now(),
       parked: ({ number }, error) =>
@@ -170,15 +170,7 @@ export class DelayedMessages {
     const order = this.buckets.get(second)?.order
     const at =
       order !== undefined && order.size > 0 ? order.firstKey : order ? (second + 1) * 1000 : second * 1000
-    if (this.timer !== undefined) {
-      if (this.timerAt <= at) return
-      this.timer.cancel()
-    }
-    this.timerAt = at
-    this.timer = atTime(this.clock, at, () => {
-      this.timer = undefined
-      this.run()
-    })
+    this.timer.set(at)
   }
 
   /** Delivers what is due, however much that is. */
@@ -286,8 +278,7 @@ export class DelayedMessages {
 
   stop(): void {
     this.stopped = true
-    this.timer?.cancel()
-    this.timer = undefined
+    this.timer.stop()
   }
 }
 

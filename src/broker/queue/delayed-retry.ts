@@ -4,7 +4,7 @@
  */
 
 import { TIMED_PER_PIECE } from '../../limits.ts'
-import { atTime, type Timer } from '../../util/clock.ts'
+import { SoonestTimer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { TimedEnvironment } from './environment.ts'
 import type { RetrySettings } from './queue.ts'
@@ -22,13 +22,13 @@ export class DelayedRetry {
   private readonly waiting = new Heap()
   private readonly env: TimedEnvironment
   private readonly requeue: (sequence: number) => void
-  private timer: Timer | undefined
-  private timerAt = 0
+  private readonly timer: SoonestTimer
 
   /** @param requeue called to make the message ready again */
   constructor(env: TimedEnvironment, requeue: (sequence: number) => void) {
     this.env = env
     this.requeue = requeue
+    this.timer = new SoonestTimer(env, () => this.due())
   }
 
   /** Messages that wait. */
@@ -43,17 +43,7 @@ export class DelayedRetry {
   }
 
   private arm(): void {
-    if (this.waiting.size === 0) return
-    const at = this.waiting.firstKey
-    if (this.timer !== undefined) {
-      if (this.timerAt <= at) return
-      this.timer.cancel()
-    }
-    this.timerAt = at
-    this.timer = atTime(this.env, at, () => {
-      this.timer = undefined
-      this.due()
-    })
+    if (this.waiting.size > 0) this.timer.set(this.waiting.firstKey)
   }
 
   /** A million may be due at once. */
@@ -73,8 +63,7 @@ export class DelayedRetry {
   }
 
   stop(): void {
-    this.timer?.cancel()
-    this.timer = undefined
+    this.timer.stop()
     this.waiting.clear()
   }
 }

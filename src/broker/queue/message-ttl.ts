@@ -1,20 +1,16 @@
 /** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
-import { atTime, type Clock, type Timer } from '../../util/clock.ts'
+import { type Clock, SoonestTimer } from '../../util/clock.ts'
 import type { ExpiringMessages, OrderHead } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
 
 export class MessageTtl {
   /** Set once a message with a deadline was published; before that nothing is checked. */
   active = false
-  private readonly clock: Clock
-  private readonly queue: { wake(): void }
-  private timer: Timer | undefined
-  private timerAt = 0
+  private readonly timer: SoonestTimer
 
   /** @param queue is woken when its head may have expired */
   constructor(clock: Clock, queue: { wake(): void }) {
-    this.clock = clock
-    this.queue = queue
+    this.timer = new SoonestTimer(clock, () => queue.wake())
   }
 
   /**
@@ -70,19 +66,10 @@ export class MessageTtl {
 
   /** Sees to it that the queue is woken at that time (ms since 1970), when the head may have expired. */
   wakeAt(deadline: number): void {
-    if (this.timer !== undefined) {
-      if (this.timerAt <= deadline) return
-      this.timer.cancel()
-    }
-    this.timerAt = deadline
-    this.timer = atTime(this.clock, deadline, () => {
-      this.timer = undefined
-      this.queue.wake()
-    })
+    this.timer.set(deadline)
   }
 
   stop(): void {
-    this.timer?.cancel()
-    this.timer = undefined
+    this.timer.stop()
   }
 }
