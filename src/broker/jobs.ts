@@ -12,6 +12,24 @@ export const WAIT = 'wait'
 /** Yields after each step, which takes 100 us at most. */
 export type Steps<T = void> = Generator<typeof WAIT | undefined, T>
 
+/** Waits for what is under way, and takes its result. @throws what it is rejected with */
+export function* awaited<T>(promise: Promise<T>): Steps<T> {
+  let settled: { readonly value: T } | { readonly error: unknown } | undefined
+  promise.then(
+    (value) => {
+      settled = { value }
+    },
+    (error: unknown) => {
+      settled = { error }
+    },
+  )
+  while (settled === undefined) yield WAIT
+  // The compiler does not see that the callbacks have set it.
+  const outcome = settled as { readonly value: T } | { readonly error: unknown }
+  if ('error' in outcome) throw outcome.error
+  return outcome.value
+}
+
 interface Job {
   readonly owner: Owner
   /** @throws what the step throws, which ends the job */

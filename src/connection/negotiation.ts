@@ -1,5 +1,6 @@
 /** Methods of class connection: the handshake in order, then close and update-secret. */
 
+import { awaited } from '../broker/jobs.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { MethodId, PROTOCOL_HEADER } from '../protocol/generated/constants.ts'
 import type {
@@ -179,7 +180,8 @@ export class Negotiation {
       accepted()
       return
     }
-    const renewal = oauth.verify(secret).then((renewed) => {
+    // One at a time, so that the last one counts; whoever is logged in does not give way to those who are not.
+    connection.pace.work(awaited(oauth.verify(secret, Number.POSITIVE_INFINITY)), (renewed) => {
       if (connection.state !== 'open') return
       if (renewed?.name !== user.name) {
         connection.close(
@@ -194,7 +196,6 @@ export class Negotiation {
       connection.rightsChanged()
       accepted()
     })
-    renewal.catch((error) => connection.failed(error))
   }
 
   /** Exclusive queues are deleted before close-ok is sent. */

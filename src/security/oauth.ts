@@ -144,13 +144,17 @@ export class OAuth {
       : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
   }
 
-  /** undefined for a token that is invalid or expired. @throws AmqpError 506 if too many are waiting */
-  async verify(token: string): Promise<Principal | undefined> {
+  /**
+   * undefined for a token that is invalid or expired.
+   * @param waitingMax others that may wait before it
+   * @throws AmqpError 506 if more are waiting
+   */
+  async verify(token: string, waitingMax = LOGINS_WAITING_MAX): Promise<Principal | undefined> {
     const { resourceServerId, issuer, verifyAudience } = this.settings
     let entered = false
     const keyInTurn: JWTVerifyGetKey = async (header, jws) => {
       const key = await this.keys(header, jws)
-      await this.enter()
+      await this.enter(waitingMax)
       entered = true
       return key
     }
@@ -168,12 +172,12 @@ export class OAuth {
     }
   }
 
-  private async enter(): Promise<void> {
+  private async enter(waitingMax: number): Promise<void> {
     if (this.checking < PASSWORD_THREADS_MAX) {
       this.checking++
       return
     }
-    if (this.waiting.length >= LOGINS_WAITING_MAX)
+    if (this.waiting.length >= waitingMax)
       throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
     await new Promise<void>((resolve) => this.waiting.push(resolve))
   }

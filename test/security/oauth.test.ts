@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { JWKS_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
@@ -11,6 +11,7 @@ import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { CH } from '../support/session.ts'
+import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-oauth-'))
@@ -187,6 +188,34 @@ describe('a token as the password', () => {
     w.send(0, MethodId.ConnectionUpdateSecret, { newSecret: Buffer.from(foreign), reason: '' })
     const e = await w.connectionError()
     expect([e.code, e.text]).toEqual([530, 'NOT_ALLOWED - New secret was refused by one of the backends'])
+  })
+
+  it('is checked one at a time for each connection, and the last one counts', async () => {
+    const w = await open(await token(['broker.configure:*/a']))
+    const verify = crypto.subtle.verify.bind(crypto.subtle)
+    const released = new Set<() => void>()
+    let begun = 0
+    const spy = vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...args) => {
+      begun++
+      await new Promise<void>((resolve) => released.add(resolve))
+      return await verify(...(args as Parameters<typeof verify>))
+    })
+    onTestFinished(() => spy.mockRestore())
+    for (const queue of ['b', 'c'])
+      w.send(0, MethodId.ConnectionUpdateSecret, {
+        newSecret: Buffer.from(await token([`broker.configure:*/${queue}`])),
+        reason: '',
+      })
+    for (const count of [1, 2]) {
+      await until(() => begun === count, 'a check')
+      // Whatever else the connection has sent has been heard as well.
+      await (await Wire.open(url)).close()
+      expect(begun).toBe(count)
+      for (const release of released) release()
+      await w.expect(0, MethodId.ConnectionUpdateSecretOk)
+    }
+    await w.call(CH, MethodId.QueueDeclare, { queue: 'c' }, MethodId.QueueDeclareOk)
+    await w.close()
   })
 
   it.each([

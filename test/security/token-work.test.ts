@@ -64,3 +64,11 @@ it('those that would wait beyond the limit are told so, and later ones are check
   expect(found.filter((v) => v === 'app').length).toBe(LOGINS_WAITING_MAX + PASSWORD_THREADS_MAX)
   expect((await oauth.verify(good))?.name).toBe('app')
 })
+
+it('those of clients that are logged in wait however many are waiting', async () => {
+  const { oauth, good, wrong } = await start()
+  const logins = Array.from({ length: LOGINS_WAITING_MAX + PASSWORD_THREADS_MAX }, () => oauth.verify(wrong))
+  const renewed = oauth.verify(good, Number.POSITIVE_INFINITY)
+  expect((await renewed)?.name).toBe('app')
+  await Promise.all(logins)
+})
