@@ -77,6 +77,12 @@ describe('commands of rabbitmqctl', () => {
     ])
     expect(await out('list_queues', '--formatter', 'csv')).toBe('"name","messages"\n"listed, ""q""","1"\n')
     expect(await out('list_connections', '-s', 'user', 'state')).toBe('guest\trunning\n')
+    for (const which of [['--online'], ['--local'], ['--online', '--offline', '--local']])
+      expect([which, await out('list_queues', '-s', ...which)]).toEqual([which, 'listed, "q"\t1\n'])
+    const connection = (await out('list_connections', '-s', 'name')).trim()
+    expect(await out('list_channels', '-s', 'connection', 'name')).toBe(
+      `${connection}\t${connection} (${CH})\n`,
+    )
   })
 
   it('change users, permissions, vhosts, policies and limits', async () => {
