@@ -95,8 +95,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     socket.on('error', (error) =>
       server.logger.debug({ connection: this.name, error: error.message }, 'socket error'),
     )
-    const owner = { failed: (error: unknown) => this.note(error) }
-    server.endings.watch(socket, reused, this.output, owner, () => this.ended())
+    server.endings.watch(socket, reused, this.output, { failed: (e) => this.note(e) }, () => this.ended())
   }
 
   get octetsSent(): number {
@@ -274,8 +273,9 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.socket.once('close', () => timer.cancel())
   }
 
-  /** Ends the socket once what was written is out. */
+  /** Ends the socket once what was written is out. What still comes is dropped. */
   endSocket(): void {
+    this.intake.stopListening()
     this.output.finish()
     this.socket.end()
     this.closeSocketAfter(SOCKET_END_MS)

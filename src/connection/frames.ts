@@ -18,6 +18,8 @@ import type { Server } from './server.ts'
 const ACKS_BETWEEN_LOOKS = 16
 
 export class Frames implements FrameHandler {
+  /** Nothing more is handled. */
+  dropped = false
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
@@ -33,7 +35,7 @@ export class Frames implements FrameHandler {
   }
 
   get suspended(): boolean {
-    return this.pauses.framesWait
+    return this.dropped || this.pauses.framesWait
   }
 
   /** An alarm is on. */
@@ -216,7 +218,8 @@ export class Frames implements FrameHandler {
   }
 
   onHeartbeat(number: number): void {
-    if (number !== 0)
+    // Frames that are ignored must not cost an error each.
+    if (number !== 0 && this.connection.state !== 'closing')
       this.connection.failed(
         new AmqpError(ReplyCode.UnexpectedFrame, `unexpected heartbeat on channel ${number}`),
         0,

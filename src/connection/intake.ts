@@ -32,8 +32,6 @@ export class Intake {
   private readonly chunksAreReused: boolean
   private readonly header: number[] = []
   private backlog: Buffer[] = []
-  /** The input can no longer be parsed and is dropped. */
-  private deaf = false
 
   /** @param chunksAreReused chunks passed to `received` are valid only during the call */
   constructor(connection: Connection, pauses: Pauses, share: TurnShare, chunksAreReused: boolean) {
@@ -50,6 +48,7 @@ export class Intake {
   received(chunk: Buffer): void {
     this.octets += chunk.length
     this.chunks++
+    if (this.frames.dropped) return
     if (this.connection.broker.turn.isShut) this.fence()
     if (this.share.isLate) this.share.postpone()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
@@ -62,9 +61,9 @@ export class Intake {
     this.frames.newChunk()
     try {
       const input = this.header.length < PROTOCOL_HEADER_BYTES ? this.afterHeader(chunk) : chunk
-      if (this.deaf || input.length === 0) return
+      if (this.frames.dropped || input.length === 0) return
       const used = this.reader.read(input)
-      if (used < input.length) {
+      if (used < input.length && !this.frames.dropped) {
         const rest = input.subarray(used)
         this.backlog.unshift(borrowed ? Buffer.from(rest) : rest)
       }
@@ -89,13 +88,14 @@ export class Intake {
     const rest = Math.min(PROTOCOL_HEADER_BYTES - header.length, chunk.length)
     for (let i = 0; i < rest; i++) header.push(chunk[i] as number)
     if (header.length === PROTOCOL_HEADER_BYTES && !this.connection.negotiation.protocolHeader(header))
-      this.deaf = true
+      this.stopListening()
     return chunk.subarray(rest)
   }
 
-  /** Drops all further input. */
+  /** Drops all further input, from the next frame on: it cannot be parsed, or nothing more may come. */
   stopListening(): void {
-    this.deaf = true
+    this.frames.dropped = true
+    this.backlog = []
   }
 
   /** Releases the backlog of a closed socket. */

@@ -201,6 +201,7 @@ export class Negotiation {
   /** Exclusive queues are deleted before close-ok is sent. */
   private closedByClient(): void {
     const { connection } = this
+    connection.intake.stopListening()
     connection.state = 'closing'
     connection.endReason = 'the client closed the connection'
     connection.releaseAll(() => {
