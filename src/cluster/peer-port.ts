@@ -12,6 +12,7 @@ import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
+import { releaseInput } from '../util/tls-input.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import {
@@ -157,6 +158,7 @@ export class PeerPort {
     hearPeer(socket, this.settings.secret)
       .then((request) => {
         this.known(key)
+        releaseInput(socket)
         return this.serve(socket, request)
       })
       .catch((error) => {

@@ -12,6 +12,7 @@ import type {
 import type { Principal } from '../security/principal.ts'
 import { atTime, type Timer } from '../util/clock.ts'
 import { charged } from '../util/owner.ts'
+import { releaseInput } from '../util/tls-input.ts'
 import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -152,6 +153,7 @@ export class Negotiation {
     this.timer.cancel()
     connection.state = 'open'
     server.unopened.remove(connection.socket)
+    releaseInput(connection.socket)
     this.expire(user.expires)
     connection.output.method(0, { id: MethodId.ConnectionOpenOk, knownHosts: '' })
     connection.server.logger.info(

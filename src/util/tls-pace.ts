@@ -14,6 +14,7 @@ import { plainAddress } from './address.ts'
 import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
+import { boundInput } from './tls-input.ts'
 
 const HANDSHAKE = 22
 const RECORD_HEADER_BYTES = 5
@@ -195,6 +196,10 @@ export function paceHandshakes(
   server.on('secureConnection', (socket: TLSSocket) =>
     handshakes.ended((socket as unknown as { _parent?: Socket })._parent),
   )
+  boundInput(server, (socket) => {
+    server.emit('tlsClientError', failure('ERR_TLS_KEY_UPDATES', 'too many KeyUpdates'), socket)
+    socket.destroy()
+  })
 }
 
 /** For HTTP. @throws as contextOf */
