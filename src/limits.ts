@@ -318,7 +318,7 @@ export const UNAUTHENTICATED_SHARE = 3 / 4
 /** File descriptors without which a broker does not start: some 35 are open without clients. */
 export const DESCRIPTORS_MIN = 64
 
-/** Connections of the HTTP port, and of that of the metrics: further ones are closed at once. */
+/** Connections of the HTTP port but WebSockets, and of that of the metrics: further ones are closed at once. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 
 /** Those of them that have no request: beyond, the oldest is closed. */

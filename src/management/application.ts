@@ -32,6 +32,7 @@ import {
   Request,
   type Tag,
 } from './http.ts'
+import { loggedIn } from './http-connections.ts'
 import { columnsOf } from './listing.ts'
 import { loginRoute } from './login.ts'
 import { LongAnswers } from './long-answers.ts'
@@ -191,6 +192,7 @@ export class Application {
       // Before the body is read, so that unauthorized clients send none.
       onRequest: async (raw) => {
         const user = tag === 'none' ? nobody : await this.authenticate(raw)
+        if (tag !== 'none') loggedIn(raw.raw)
         this.checkTag(user, tag, raw)
         this.principals.set(raw, user)
       },

@@ -62,14 +62,14 @@ export class Descriptors {
   /**
    * From now on the server accepts connections only while enough descriptors remain for other purposes.
    *
-   * @param max connections of the server
+   * @param max connections of the server, asked for each new one
    * @param reserved the fraction of the reserve that it must not touch: less than 1 for administrative access
    */
-  guard(server: Server, max = Number.MAX_SAFE_INTEGER, reserved = 1): void {
+  guard(server: Server, max = () => Number.MAX_SAFE_INTEGER, reserved = 1): void {
     // Node reads this property before it creates the socket of a connection, and closes connections above it.
     Object.defineProperty(server, 'maxConnections', {
       configurable: true,
-      get: () => (this.hasRoom(Math.ceil(this.reserve * reserved)) ? max : -1),
+      get: () => (this.hasRoom(Math.ceil(this.reserve * reserved)) ? max() : -1),
     })
     server.on('drop', () => this.count('turnedAway'))
     // A connection could not be accepted; errors that prevent listening at all are reported elsewhere.
