@@ -14,6 +14,7 @@ export const FAULTS = [
   'test/migrate/tls.test.ts',
   'test/torture/fuzz.test.ts',
   'test/faults/disk.test.ts',
+  'test/faults/failing-store.test.ts',
   'test/storage/backup.test.ts',
   'test/storage/damaged.test.ts',
   'test/connection/descriptors.test.ts',

@@ -12,6 +12,7 @@ import { fullAccess, noAccess } from '../security/access.ts'
 import type { Principal } from '../security/principal.ts'
 import type { Users } from '../security/users.ts'
 import { Abandoned } from '../storage/batch.ts'
+import { StorageError } from '../storage/storage.ts'
 import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
@@ -141,6 +142,7 @@ function answerTo(thrown: unknown): HttpError {
     return badRequest(withoutName(thrown.replyText))
   }
   if (thrown instanceof Abandoned) return notActive
+  if (thrown instanceof StorageError) return new HttpError(503, 'service_unavailable', thrown.message)
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
   if (thrown instanceof BadPage) return new HttpError(400, thrown.error, thrown.message)
   if (thrown instanceof InvalidRequest) return badRequest(thrown.message)

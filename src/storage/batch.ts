@@ -25,6 +25,10 @@ export class Abandoned extends Error {
   }
 }
 
+/** Whether the store takes nothing more until the next start. */
+const isFinal = (error: unknown): error is StorageError =>
+  error instanceof StorageError && error.code === 'IO'
+
 const rethrow: Owner = {
   failed(error) {
     throw error
@@ -181,10 +185,15 @@ export class GroupCommit {
     })
   }
 
-  /** Resolves when all changes so far are on disk. @throws Abandoned if they never will be */
+  /**
+   * Resolves when all changes so far are on disk.
+   *
+   * @throws Abandoned if they never will be, StorageError if the store takes nothing more until the next start
+   */
   async flush(): Promise<void> {
     if (!this.dirty && this.inFlight === undefined) return
     if (this.closed) throw new Abandoned()
+    if (isFinal(this.failure)) throw this.failure
     const number = this.dirty ? this.number : this.number - 1
     this.requestFlush()
     const done = new Promise<void>((resolve, reject) => this.waiting.push({ number, resolve, reject }))
@@ -307,7 +316,7 @@ export class GroupCommit {
     this.proceed()
   }
 
-  /** Retries the batch until it succeeds; nothing in it has been confirmed. */
+  /** Retries the batch until it succeeds; nothing in it has been confirmed. Who waits hears of a failure that is final. */
   private failed(error: unknown, batch: StorageWrite[], number: number): void {
     if (error instanceof StorageError && error.code === 'ENDED') {
       this.abandon().catch(() => {})
@@ -316,6 +325,7 @@ export class GroupCommit {
     const first = this.failure === undefined
     this.failure = error
     if (first) for (const listener of this.failureListeners) listener(error)
+    if (isFinal(error)) for (const w of this.waiting.splice(0)) w.reject(error)
     if (this.closed) return
     this.clock.after(RETRY_MS, () => {
       if (this.closed) return

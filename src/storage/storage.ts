@@ -88,7 +88,7 @@ export interface Storage {
   close(): Promise<void>
 }
 
-/** ENDED: another node has become the writer. */
+/** IO: it takes nothing more until the next start. ENDED: another node has become the writer. */
 export type StorageErrorCode = 'LOCKED' | 'VERSION' | 'UNREADABLE' | 'FULL' | 'IO' | 'DAMAGED' | 'ENDED'
 
 /** For operators: the message says what is wrong and what to do. */

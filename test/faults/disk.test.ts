@@ -105,6 +105,9 @@ describe.each(means)('a journal that the disk refuses to write (a fault below %s
     publish(w, 26, 30)
     await othersAreServed(broker)
     await nothingConfirmed(w)
+    const refused = await runCli(['add_vhost', 'late', '--data-dir', dataDir])
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain('restart the broker')
     expect(await broker.stop('SIGTERM')).toBe(1)
 
     broker = await started(dataDir, disk)
@@ -116,6 +119,20 @@ describe.each(means)('a journal that the disk refuses to write (a fault below %s
     publish(w, 1, 3)
     await confirmed(w, 3)
     expect(await status(dataDir)).toMatch(/^Store refuses writes: no$/m)
+    expect(await broker.stop('SIGTERM')).toBe(0)
+  })
+
+  it('EIO in the first start: it fails and says why, and the next one is a first start again', async () => {
+    const { disk, dataDir } = folders()
+    disk.fail('EIO')
+    await expect(startProcess(dataDir, 0, [], disk.environment)).rejects.toThrow(
+      /exit code 1\b.*cannot write to the journal, restart the broker: .*EIO/s,
+    )
+    disk.mend()
+    const broker = await started(dataDir, disk)
+    const w = await publisher(broker)
+    publish(w, 1, 3)
+    await confirmed(w, 3)
     expect(await broker.stop('SIGTERM')).toBe(0)
   })
 

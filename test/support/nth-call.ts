@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const [FOLDER, KIND, NUMBER, CODE, HIT] = [
+const [FOLDER, FILE, KIND, NUMBER, CODE, HIT] = [
   'LEVERET_TEST_FOLDER',
+  'LEVERET_TEST_FILE',
   'LEVERET_TEST_KIND',
   'LEVERET_TEST_NUMBER',
   'LEVERET_TEST_CODE',
@@ -33,10 +34,12 @@ static int fails(int fd, const char *kind, const char *name) {
   ssize_t n = readlink(link, path, sizeof path - 1);
   if (n < (ssize_t)strlen(folder) || strncmp(path, folder, strlen(folder)) != 0) return 0;
   path[n] = 0;
+  const char *file = getenv("${FILE}");
+  if (file && *file && strcmp(path + strlen(folder), file) != 0) return 0;
   if (atomic_fetch_add(&calls, 1) + 1 != atoi(getenv("${NUMBER}"))) return 0;
-  int file = open(getenv("${HIT}"), O_WRONLY | O_CREAT, 0600);
-  dprintf(file, "%s of %s", name, path + strlen(folder));
-  close(file);
+  int hit = open(getenv("${HIT}"), O_WRONLY | O_CREAT, 0600);
+  dprintf(hit, "%s of %s", name, path + strlen(folder));
+  close(hit);
   errno = strcmp(getenv("${CODE}"), "ENOSPC") == 0 ? ENOSPC : EIO;
   return 1;
 }
@@ -68,6 +71,8 @@ export interface FailingCall {
   /** From 1. */
   readonly number: number
   readonly code: 'EIO' | 'ENOSPC'
+  /** Such as `/data.mdb`; undefined: any file of the folder. */
+  readonly file?: string | undefined
 }
 
 /** It needs a C compiler, and Linux. */
@@ -93,6 +98,7 @@ export function failingCall(
   return {
     LD_PRELOAD: library,
     [FOLDER]: folder,
+    [FILE]: call.file ?? '',
     [KIND]: call.kind,
     [NUMBER]: String(call.number),
     [CODE]: call.code,

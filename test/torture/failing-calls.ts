@@ -22,6 +22,8 @@ import { endOf } from './vitals.ts'
 export interface FailingCallOptions {
   readonly kinds: readonly Kind[]
   readonly codes: readonly FailingCall['code'][]
+  /** Only calls on that file, such as `/data.mdb`. */
+  readonly file?: string
   /** The number of the first call that fails, and how much larger the next one is. */
   readonly first?: number
   readonly every?: number
@@ -44,9 +46,14 @@ const IS_FINAL = /restart the broker/
 /** A warning or an error. */
 const SAYS_SO = /"level":[456]0/
 
-/** Its native code frees its memory twice where it cannot open its files: only a disk that refuses more than one call is met before. */
-const DIES_IN_LMDB = /exit code SIG(SEGV|BUS)\b/
-const OPENED_BY_LMDB = /(data|lock)\.mdb$/
+/**
+ * Its native code frees its memory twice where it cannot open its files, and writes beyond the end of a text where it reports
+ * a page that the disk has refused. The process ends, and nothing is lost.
+ */
+const DIES_IN_LMDB = /SIG(SEGV|BUS|ABRT)\b/
+const FILE_OF_LMDB = /(data|lock)\.mdb$/
+const diesInLmdb = (ending: string, hit: string): boolean =>
+  DIES_IN_LMDB.test(ending) && FILE_OF_LMDB.test(failedCall(hit) ?? '')
 
 const queues: { readonly [name: string]: Arguments } = {
   plain: {},
@@ -142,7 +149,7 @@ export async function failingCalls(o: FailingCallOptions): Promise<string[]> {
   for (const kind of o.kinds)
     for (const code of o.codes)
       for (let number = o.first ?? 1; problems.length < PROBLEMS_MAX; number += o.every ?? 1) {
-        const result = await oneRun(root, library, { kind, number, code })
+        const result = await oneRun(root, library, { kind, number, code, file: o.file })
         if (result === undefined) break
         const what = `${kind} ${number}, ${code} (${result.call})`
         say(`${what}: ${result.problems.length === 0 ? result.ending : result.problems.join('; ')}`)
@@ -220,8 +227,7 @@ async function underFault(
   } catch (error) {
     const { message } = error as Error
     const said = /exit code 1\b/.test(message) && SAYS_SO.test(message)
-    const inOpening = DIES_IN_LMDB.test(message) && OPENED_BY_LMDB.test(failedCall(hit) ?? '')
-    if (inOpening) return { ending: 'ends in LMDB, which does not survive it while it opens', problems: [] }
+    if (diesInLmdb(message, hit)) return { ending: 'ends in LMDB while it opens', problems: [] }
     return { ending: 'does not start, and says why', problems: said ? [] : [message] }
   }
   const problems: string[] = []
@@ -236,6 +242,7 @@ async function underFault(
   const final = isFinal()
   const code = await broker.stop('SIGTERM')
   await work
+  if (diesInLmdb(String(code), hit)) return { ending: 'ends in LMDB', problems: [] }
   if (!scenario.ended && !final) problems.push(`${(failure as Error).message}; ${broker.lines.join(' ')}`)
   const said = broker.lines.some((l) => SAYS_SO.test(l))
   if (code !== 0 && !(code === 1 && said)) problems.push(`it ended with ${code}: ${broker.lines.at(-1)}`)

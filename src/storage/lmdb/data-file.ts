@@ -4,8 +4,8 @@
  * plain reads; the values are not.
  *
  * The file as LMDB writes it (little-endian, 64-bit numbers): pages 0 and 1 are headers, written alternately; the
- * second half of page 0 has a third one, the last known to be on disk. A header has the number of pages and the roots
- * of two trees: one of free pages, and one of everything else.
+ * second half of page 0 has a third one, the last known to be on disk where commits overlap (commits.ts). A header has
+ * the number of pages and the roots of two trees: one of free pages, and one of everything else.
  */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { endianness } from 'node:os'
@@ -45,6 +45,21 @@ export function checkDataFile(file: string, notice: (text: string) => void): boo
   }
 }
 
+/** Whether the newest commit of a sound file was made while older ones were still on their way to the disk. */
+export function newestOverlaps(file: string): boolean {
+  if (!isReadable) return true
+  const fd = openSync(file, 'r')
+  try {
+    const read = readerOf(fd)
+    const first = readMeta(read(PAGE_HEADER_BYTES + META_BYTES, 0), 0)
+    if (first instanceof Damage) return true
+    const second = secondOf(read, first.pageBytes)
+    return second instanceof Damage || (first.commit >= second.commit ? first : second).overlapping
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** Other machines have another layout. */
 const isReadable =
   endianness() === 'LE' && ['x64', 'arm64', 'ppc64', 'riscv64', 'loong64'].includes(process.arch)
@@ -62,10 +77,7 @@ function openFile(file: string): number | undefined {
 }
 
 function checkContents(fd: number, size: number, notice: (text: string) => void): void {
-  const read = (bytes: number, at: number): Buffer => {
-    const b = Buffer.alloc(bytes)
-    return b.subarray(0, readSync(fd, b, 0, bytes, at))
-  }
+  const read = readerOf(fd)
   const first = readMeta(read(PAGE_HEADER_BYTES + META_BYTES, 0), 0)
   const second = first instanceof Damage ? secondWithoutFirst(read) : secondOf(read, first.pageBytes)
   if (first instanceof Damage && second instanceof Damage) throw first
@@ -82,6 +94,13 @@ function checkContents(fd: number, size: number, notice: (text: string) => void)
 }
 
 type Read = (bytes: number, at: number) => Buffer
+
+function readerOf(fd: number): Read {
+  return (bytes, at) => {
+    const b = Buffer.alloc(bytes)
+    return b.subarray(0, readSync(fd, b, 0, bytes, at))
+  }
+}
 
 function secondOf(read: Read, pageBytes: number): Meta | Damage {
   const meta = readMeta(read(PAGE_HEADER_BYTES + META_BYTES, pageBytes), 1)

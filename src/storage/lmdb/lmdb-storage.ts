@@ -10,6 +10,7 @@ import { nextTurn } from '../../util/timers.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
 import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
+import { optionsFor, takeBackUnsynced } from './commits.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
 import { dataFile, hasStore, makeFolder, markFolder, syncCopy, tryDisk } from './folder.ts'
@@ -94,8 +95,7 @@ export class LmdbStorage implements Storage {
   }
 
   private map(): void {
-    // Explicit, because a dot in the folder's name would be taken for a file extension.
-    this.root = open({ path: this.dir, noSubdir: false, maxDbs: 8 })
+    this.root = open(optionsFor(this.dir))
     checkNames(this.root.getKeys(), DATABASES, dataFile(this.dir))
     const [meta, segments, records, damaged] = DATABASES
     this.meta = this.root.openDB(viewing(meta))
@@ -179,6 +179,7 @@ export class LmdbStorage implements Storage {
       const isNew = !hasStore(dir, notice)
       const foreign = hasOthersFiles(dir)
       await tryDisk(dir)
+      if (!isNew) await takeBackUnsynced(dir)
       storage.map()
       await storage.checkFormat(dir, isNew, options.notice)
       // Only after it is known to be a store of Leveret. Nothing is reported for a new one.
@@ -214,7 +215,6 @@ export class LmdbStorage implements Storage {
       const value = JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })
       watch(this.meta.put(FORMAT_KEY, Buffer.from(value)))
     })
-    await this.root.flushed
     if (isNew) markFolder(dir)
   }
 
@@ -237,7 +237,6 @@ export class LmdbStorage implements Storage {
         this.sweep()
         for (const { key, value } of this.damage.take()) watch(this.setAside.put(key, value))
       })
-      await this.root.flushed
       this.mapped.read(COMMIT_READ_BYTES + writes.length * WRITE_READ_BYTES)
     } catch (error) {
       this.broken = toStorageError(error, 'cannot write to the data folder, restart the broker')

@@ -155,8 +155,8 @@ describe('a store behind a commit log', () => {
     commit.put('a', bytes(1))
     await commit.flush()
     commit.put('b', bytes(1))
-    commit.flush()
-    await until(() => failures.length > 0)
+    await expect(commit.flush()).rejects.toThrow('cannot write to the commit log')
+    await expect(commit.flush()).rejects.toThrow('cannot write to the commit log')
     for (let i = 0; i < 5; i++) {
       clock.pass(500)
       await new Promise((resolve) => setImmediate(resolve))
