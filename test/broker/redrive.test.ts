@@ -13,6 +13,7 @@ import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { CH, counts, declareQueue, get, session } from '../support/session.ts'
+import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 
 async function running() {
@@ -69,7 +70,7 @@ describe('redrive', () => {
       }),
     })
     for (let i = 0; i < 8; i++) w.publish(CH, { routingKey: q })
-    expect((await counts(w, dead)).messages).toBe(8)
+    await until(async () => (await counts(w, dead)).messages === 8, 'the dead letters')
     await w.call(CH, MethodId.QueueDelete, { queue: q }, MethodId.QueueDeleteOk)
     await declareQueue(w, { queue: q })
     const began = Date.now()
