@@ -285,7 +285,7 @@ export class Vhost {
     source.outgoing++
     this.version++
     if (durable) this.journal.bindingAdded(this, b)
-    if (source.routing.bound !== undefined) this.later(source.routing.bound(b))
+    if (source.routing.bound !== undefined) this.later(source.routing.bound(b, this))
     return true
   }
 
@@ -387,7 +387,7 @@ export class Vhost {
 }
 
 function exchangeSubject(name: string): PolicySubject {
-  return { name, target: 'exchanges', supports: (key) => key === 'alternate-exchange' }
+  return { name, target: 'exchanges', supports: () => true }
 }
 
 function queueSubject({ name, kind }: Pick<QueueInfo, 'name' | 'kind'>): PolicySubject {

@@ -46,7 +46,7 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
     exchange.publishedOut += route.queues.length
   }
   const properties = readProperties(ch, m)
-  if (properties.replyToEnd - properties.replyToStart === REPLY_TO.length) nameReplyQueue(ch, m, properties)
+  if (asksForReplies(m, properties)) nameReplyQueue(m, ch.replyConsumer?.name as string)
   if (properties.special !== 0) route = withCarbonCopies(ch, m, properties.special)
   if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
   const { counters } = ch.broker
@@ -183,6 +183,9 @@ function readProperties(ch: Channel, m: InboundMessage): PropertyScan {
   scan.read(b, start, m.contentStart + 8 + headerSize)
   m.persistent = scan.persistent
   m.priority = scan.priority
+  // In RabbitMQ's order.
+  if (ch.replyConsumer === undefined && asksForReplies(m, scan))
+    throw preconditionFailed('fast reply consumer does not exist')
   m.ttl = scan.expirationStart === 0 ? -1 : expirationMs(text(b, scan.expirationStart, scan.expirationEnd))
   if (scan.userIdStart !== 0) checkUserId(ch.caller, text(b, scan.userIdStart, scan.userIdEnd))
   return scan
@@ -192,12 +195,17 @@ function text(b: Uint8Array, start: number, end: number): string {
   return octetText(bufferView(b), start, end)
 }
 
-/** Replaces the pseudo-queue of direct reply-to by the channel's reply name. @throws AmqpError 406 */
-function nameReplyQueue(ch: Channel, m: InboundMessage, { replyToStart, replyToEnd }: PropertyScan): void {
-  if (replyToStart === 0 || text(m.source, replyToStart, replyToEnd) !== REPLY_TO) return
-  if (ch.replyConsumer === undefined) throw preconditionFailed('fast reply consumer does not exist')
+/** Whether its reply-to is the pseudo-queue of direct reply-to. */
+function asksForReplies(m: InboundMessage, { replyToStart, replyToEnd }: PropertyScan): boolean {
+  return (
+    replyToEnd - replyToStart === REPLY_TO.length && text(m.source, replyToStart, replyToEnd) === REPLY_TO
+  )
+}
+
+/** Replaces the pseudo-queue of direct reply-to by the channel's reply name. */
+function nameReplyQueue(m: InboundMessage, name: string): void {
   const content = contentOf(m)
-  const properties = { ...content.properties, replyTo: ch.replyConsumer.name }
+  const properties = { ...content.properties, replyTo: name }
   encodeContent(content.exchange, content.routingKey, properties, content.body, m)
 }
 

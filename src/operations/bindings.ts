@@ -45,12 +45,14 @@ export function checkBinding(
   const names = checkRights(c, r)
   checkShort('routing_key', r.routingKey)
   const source = existingExchange(c, names.source)
-  const destination: Destination =
-    r.destinationType === 'queue'
-      ? existingQueue(c, names.destination)
-      : existingExchange(c, names.destination)
-  checkTopicAccess(c, 'read', source, r.routingKey)
-  source.routing.checkBinding?.(r.routingKey, r.arguments)
+  const ofQueue = r.destinationType === 'queue'
+  const found = (ofQueue ? c.vhost.queues : c.vhost.exchanges).get(names.destination)
+  if (found !== undefined) {
+    checkTopicAccess(c, 'read', source, r.routingKey)
+    source.routing.checkBinding?.(r.routingKey, r.arguments)
+  }
+  // Whose queue it is comes last.
+  const destination = (ofQueue ? existingQueue : existingExchange)(c, names.destination)
   return { source, destination }
 }
 

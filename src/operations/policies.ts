@@ -72,7 +72,7 @@ function failed(what: string): InvalidRequest {
 
 /** Formats a value as Erlang prints it. */
 function term(v: unknown): string {
-  return typeof v === 'string' ? `<<${JSON.stringify(v)}>>` : JSON.stringify(v)
+  return typeof v === 'string' ? `<<${v === '' ? '' : JSON.stringify(v)}>>` : JSON.stringify(v)
 }
 
 function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
@@ -87,14 +87,14 @@ function checkedPolicy(request: PolicyRequest, operator: boolean): PolicyInfo {
   const keys = Object.keys(definition)
   if (keys.length === 0) throw failed('no policy provided')
   const unknown = keys.filter((k) => !isPolicyKey(k, operator))
+  for (const [key, value] of Object.entries(definition)) {
+    const wrong = unknown.includes(key) ? undefined : policyValueError(key, value)
+    if (wrong !== undefined) throw failed(wrong)
+  }
   if (unknown.length > 0)
     throw failed(
       `[${unknown.map((k) => `{<<${JSON.stringify(k)}>>,${term(definition[k])}}`).join(',')}] are not recognised policy settings`,
     )
-  for (const [key, value] of Object.entries(definition)) {
-    const wrong = policyValueError(key, value)
-    if (wrong !== undefined) throw failed(wrong)
-  }
   const wrong = patternError(pattern)
   if (wrong !== undefined)
     throw failed(`pattern should be regular expression but is invalid: ${wrong.message}`)

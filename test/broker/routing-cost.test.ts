@@ -7,7 +7,7 @@ import { RecentHistoryRouting } from '../../src/broker/exchange/recent-history.t
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
-import { PlainMessage, route } from '../../src/broker/router.ts'
+import { nowhere, PlainMessage, route } from '../../src/broker/router.ts'
 import { HISTORY_BYTES_MAX, ROUTING_STEPS_MAX } from '../../src/limits.ts'
 import { type FieldEntry, FieldTable, fieldEntry, toField } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
@@ -162,7 +162,8 @@ describe('x-recent-history', () => {
     for (let i = 0; i < 100; i++) routing.published(m)
     let bound = 0
     const destination = { publish: () => bound++ } as unknown as Destination
-    atOnce(routing.bound({ ...binding('q', ''), destination }))
+    const nobody = { findExchange: () => undefined, routeOwn: () => nowhere }
+    atOnce(routing.bound({ ...binding('q', ''), destination }, nobody))
     expect(bound).toBe(16)
   })
 })

@@ -53,6 +53,16 @@ describe('direct reply-to', () => {
     expect((await other.channelError(CH)).code).toBe(404)
   })
 
+  it('is missed before a wrong user-id or expiration: 406', async () => {
+    const w = await session(t)
+    const properties = { replyTo: REPLY_TO, userId: 'nobody', expiration: 'soon' }
+    w.publish(CH, { routingKey: 'q', properties })
+    expect(await w.channelError(CH)).toMatchObject({
+      code: 406,
+      text: 'PRECONDITION_FAILED - fast reply consumer does not exist',
+    })
+  })
+
   it('wants no acknowledgements: 406', async () => {
     const w = await session(t)
     w.send(CH, MethodId.BasicConsume, { queue: REPLY_TO })

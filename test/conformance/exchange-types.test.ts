@@ -157,6 +157,22 @@ describe('x-recent-history', () => {
   })
 })
 
+describe('x-recent-history of an exchange', () => {
+  it('reaches what that is bound to', async () => {
+    const w = await session(t)
+    const x = await declareExchange(w, 'x-recent-history')
+    const direct = await declareExchange(w, 'direct')
+    const q = await declareQueue(w)
+    await bindQueue(w, q, direct, 'k')
+    w.publish(CH, { exchange: x, routingKey: 'k', body: 'before' })
+    const fields = { source: x, destination: direct }
+    await w.call(CH, MethodId.ExchangeBind, fields, MethodId.ExchangeBindOk)
+    await holds(w, q, 1)
+    const r = await get(w, q)
+    expect([String(r?.body), r?.method.exchange, r?.method.routingKey]).toEqual(['before', x, 'k'])
+  })
+})
+
 describe('x-recent-history of large messages', () => {
   const leveretOnly = differs('RabbitMQ keeps them whatever their size')
 

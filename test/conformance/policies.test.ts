@@ -105,6 +105,14 @@ describe('every key', () => {
     },
   )
 
+  it('a wrong value is told before a key that is not one', async () => {
+    const definition = { 'of-ones-own': 1, 'max-length': -1 }
+    for (const where of ['policies', 'operator-policies']) {
+      const refused = await http.put(`${where}/%2F/${fresh('bad')}`, { pattern: '.*', definition })
+      expect(refused.json.reason).toContain('-1 is not a valid maximum length')
+    }
+  })
+
   ours.each(keys.filter(([, { operator }]) => operator === true))(
     '%s is taken from operators',
     async (key, _, { good }) => {
@@ -152,6 +160,18 @@ describe('a policy', () => {
     await inForce(q, { 'max-length': 3 })
     await publish(w, q, five)
     await holds(w, q, 3)
+  })
+
+  it('applies to an exchange whatever it says: alone, if its priority is the highest', async () => {
+    const w = await session(t)
+    const [x, alternate] = [await declareExchange(w, 'direct'), await declareExchange(w, 'fanout')]
+    const q = await declareQueue(w)
+    await bindQueue(w, q, alternate)
+    await policy(x, { 'alternate-exchange': alternate }, { priority: 1 })
+    await policy(x, { 'max-length': 1 }, { priority: 2 })
+    expect((await http.get(`exchanges/%2F/${x}`)).json.policy).toMatch(/^test-policy-/)
+    w.publish(CH, { exchange: x, routingKey: 'nowhere', mandatory: true })
+    expect((await w.receive(CH, MethodId.BasicReturn)).method.replyCode).toBe(312)
   })
 
   it('and an argument and an operator policy: the smallest number counts', async () => {

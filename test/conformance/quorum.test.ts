@@ -3,6 +3,7 @@ import { MethodId } from '../../src/protocol/generated/constants.ts'
 import {
   bindQueue,
   CH,
+  consume,
   counts,
   declareExchange,
   declareQueue,
@@ -30,7 +31,32 @@ async function quorum(w: Wire, args: Parameters<typeof table>[0]): Promise<strin
   return q
 }
 
+describe('a length limit', () => {
+  it('is looked at once consumers have got what came back', async () => {
+    const w = await session(t)
+    const q = await quorum(w, { 'x-max-length-bytes': 3 })
+    await consume(w, q)
+    w.publish(CH, { routingKey: q, body: 'too long' })
+    const [first] = await deliveries(w, 1)
+    w.send(CH, MethodId.BasicNack, { deliveryTag: first?.method.deliveryTag ?? 0, requeue: true })
+    const [again] = await deliveries(w, 1)
+    expect([String(again?.body), again?.method.redelivered]).toEqual(['too long', true])
+  })
+})
+
 describe('delivery limit', () => {
+  differs('RabbitMQ 3.10 takes -1 for a number')('is not needed for x-delivery-count', async () => {
+    const w = await session(t)
+    const q = await quorum(w, { 'x-delivery-limit': -1 })
+    w.publish(CH, { routingKey: q, body: 'again' })
+    await consume(w, q)
+    for (const count of [0, 1, 2]) {
+      const [d] = await deliveries(w, 1)
+      expect(d?.properties?.headers?.integer('x-delivery-count') ?? 0).toBe(count)
+      w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: true })
+    }
+  })
+
   it('counts what comes back in x-delivery-count, and ends with a dead letter', async () => {
     const w = await session(t)
     const dlx = await declareExchange(w, 'fanout')

@@ -51,6 +51,17 @@ describe('others', () => {
     await w.call(CH, MethodId.QueueUnbind, { queue, exchange: 'amq.direct' }, MethodId.QueueUnbindOk)
   })
 
+  it('queue.bind with an x-match that is none is 406, though the queue is another connection’s', async () => {
+    const [owner, w] = [await session(t), await session(t)]
+    const queue = await declareQueue(owner)
+    w.send(CH, MethodId.QueueBind, {
+      queue,
+      exchange: 'amq.headers',
+      arguments: table({ 'x-match': 'some' }),
+    })
+    expect((await refused(w))[0]).toBe(406)
+  })
+
   it('exchange.bind with an x-match that is none is 406', async () => {
     const w = await session(t)
     const [source, destination] = [await declareExchange(w, 'headers'), await declareExchange(w, 'fanout')]

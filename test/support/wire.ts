@@ -188,14 +188,14 @@ export class Wire implements FrameHandler {
     this.write(publishFrames(channel, m))
   }
 
-  /** The next thing on the channel. */
-  async next(channel: number): Promise<Received> {
+  /** The next thing on the channel, or on one of several. */
+  async next(...channels: readonly number[]): Promise<Received> {
     const end = Date.now() + WAIT_MS_MAX
     for (;;) {
-      const at = this.inbox.findIndex((r) => r.channel === channel)
+      const at = this.inbox.findIndex((r) => channels.includes(r.channel))
       if (at >= 0) return this.inbox.splice(at, 1)[0] as Received
       if (this.closed) throw new Error('the broker has closed the socket')
-      if (Date.now() > end) throw new Error(`nothing came on channel ${channel}`)
+      if (Date.now() > end) throw new Error(`nothing came on channel ${channels}`)
       await this.change(end - Date.now())
     }
   }

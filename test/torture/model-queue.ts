@@ -346,7 +346,8 @@ export class OracleQueue {
     } else this.insert(entry)
     if (this.ready[0] !== entry) this.around.mark('requeued below the head')
     if (this.isTooLong) this.around.mark('requeue makes it too long')
-    this.dropExcess()
+    // A quorum queue serves its consumers first.
+    if (this.declared.quorum !== true) this.dropExcess()
     this.around.wake(this)
   }
 

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { canFailCalls, kinds } from '../support/nth-call.ts'
 import { crashRounds } from './crash.ts'
+import { differential, differentialHelp } from './differential/command.ts'
 import { endurance } from './endurance.ts'
 import { failingCalls } from './failing-calls.ts'
 import { fuzzed, fuzzHelp } from './fuzz/command.ts'
@@ -17,6 +18,7 @@ const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- failing-calls [--every N] [--seed N]
        npm run torture -- power-cut [--seeds N] [--seed N]
        npm run torture -- model [--seeds N] [--steps N] [--seed N]
+       npm run torture -- differential [--seeds N] [--steps N] [--seed N] [--replay FILE]
        npm run torture -- endurance [--minutes N] [--pace X] [--out FOLDER] [--seed N]
        npm run torture -- overload [--minutes N]
        npm run torture -- fuzz [--target NAME] [--inputs N | --minutes N] [--seed N] [--replay INPUT]
@@ -49,6 +51,7 @@ model   The broker's model and channels, without sockets, with memory for a disk
         counts of each queue are compared after every step. The first difference is said with the fewest steps that show it;
         at the end, how often each rare branch was reached. Then as many seeds of a stream: offsets, readers, retention.
 
+${differentialHelp}
 endurance   Connections, channels, queues of every kind, exchanges, bindings, consumers, TTL, dead letters, policies, vhosts,
         users, streams, priorities, delays, transactions, large bodies, a backlog, pollers of the HTTP API and scrapes of the
         metrics come and go. Every ten seconds it takes the heap behind a collection of garbage, the resident memory without
@@ -64,13 +67,13 @@ ${fuzzHelp}
 --rounds N   how often it is killed; 100 where nothing is said
 --inputs N   sessions and requests; 100,000 where nothing is said
 --every N    only each so many calls; 1 where nothing is said
---seeds N    so many seeds from the first one on; 10,000 where nothing is said
+--seeds N    so many seeds from the first one on; 10,000 where nothing is said, 1,000 for differential
 --minutes N  120 for endurance and 10 for overload where nothing is said
 --pace X     the pauses between pieces of work, by which less is more load; 1 where nothing is said
 --out FOLDER where the figures and the chart go; the current folder where nothing is said
---steps N    the steps of each seed, without its end; 200 where nothing is said
---seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut and model
-             the first seed, 1
+--steps N    the steps of each seed, without its end; 200 where nothing is said, 60 for differential
+--seed N     repeats the same choices (not the same moments); a random one where nothing is said; for power-cut, model
+             and differential the first seed, 1
 `
 
 /** Of a seed of the model. */
@@ -102,7 +105,7 @@ async function main(): Promise<number> {
   const count = Number(values[torture.option] ?? torture.count)
   const seed = Number(values.seed ?? torture.seed ?? Date.now() % 1_000_000)
   const more = {
-    steps: Number(values.steps ?? STEPS),
+    steps: Number(values.steps ?? torture.steps ?? STEPS),
     pace: Number(values.pace ?? 1),
     out: values.out ?? '.',
     inputs: values.inputs,
@@ -125,6 +128,8 @@ interface Torture {
   readonly count: number
   /** undefined = a random one. */
   readonly seed?: number
+  /** undefined = STEPS */
+  readonly steps?: number
   run(count: number, seed: number, say: Say, more: More): Promise<number>
 }
 
@@ -230,6 +235,7 @@ const tortures: { readonly [name: string]: Torture } = {
   'failing-calls': { option: 'every', count: 1, seed: 1, run: failing },
   'power-cut': { option: 'seeds', count: 10_000, seed: 1, run: powerCut },
   model: { option: 'seeds', count: 10_000, seed: 1, run: model },
+  differential: { option: 'seeds', count: 1000, seed: 1, steps: 60, run: differential },
   endurance: { option: 'minutes', count: 120, run: enduring },
   overload: { option: 'minutes', count: 10, run: overloaded },
 }

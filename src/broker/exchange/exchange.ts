@@ -6,6 +6,7 @@ import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { type AppliedPolicies, noPolicies } from '../policy/policy.ts'
 import type { Queue, RoutedQueue } from '../queue/queue.ts'
+import type { Routing } from '../router.ts'
 
 export type Destination = Queue | Exchange
 
@@ -53,7 +54,7 @@ export interface ExchangeRouting {
   add(binding: Binding): void
   remove(binding: Binding): void
   /** Called after `add` for bindings made by a client rather than restored: what is to be done then. */
-  bound?(binding: Binding): Steps
+  bound?(binding: Binding, routing: Routing): Steps
   /** Handles the message itself, under all its keys; if so, `route` is not called. */
   intercept?(messages: readonly RoutedMessage[], matches: Matches): boolean
   route(message: RoutedMessage, matches: Matches): void

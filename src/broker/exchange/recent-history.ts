@@ -3,9 +3,17 @@ import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
 import { headersOf } from '../deduplication.ts'
 import { type Steps, WAIT } from '../jobs.ts'
-import { InboundMessage } from '../message.ts'
+import { InboundMessage, readContent } from '../message.ts'
 import { PUBLISH_STORED } from '../queue/queue.ts'
-import { type Binding, type Effect, type ExchangeRouting, isExchange, type Matches } from './exchange.ts'
+import { PlainMessage, type Routing } from '../router.ts'
+import {
+  type Binding,
+  type Effect,
+  type Exchange,
+  type ExchangeRouting,
+  isExchange,
+  type Matches,
+} from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 
 const LENGTH_DEFAULT = 20
@@ -13,7 +21,7 @@ const LENGTH_MAX = 10_000
 const NO_STORE = 'x-recent-history-no-store'
 
 /**
- * x-recent-history: a fanout that also sends its last messages to each queue bound later. It keeps them in memory, up
+ * x-recent-history: a fanout that also sends its last messages to each queue or exchange bound later. It keeps them in memory, up
  * to a number of octets.
  */
 export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
@@ -37,13 +45,18 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   }
 
   /** Only new bindings, not those restored at a start. Binding is no publish, so nobody is held back by an alarm. */
-  *bound({ destination }: Binding): Steps {
-    if (isExchange(destination)) return
+  *bound({ destination }: Binding, routing: Routing): Steps {
     const messages = [...this.messages]
-    for (let i = 0; i < messages.length && !destination.deleted; i++) {
+    let copies = 0
+    for (const m of messages) {
+      if (destination.deleted) return
       while (this.isFull()) yield WAIT
-      if (i > 0 && i % FAN_OUT_PER_STEP === 0) yield
-      destination.publish(messages[i] as InboundMessage)
+      if (copies >= FAN_OUT_PER_STEP) {
+        copies = 0
+        yield
+      }
+      copies += isExchange(destination) ? through(destination, m, routing) : 1
+      if (!isExchange(destination)) destination.publish(m)
     }
   }
 
@@ -62,6 +75,15 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
       this.bytes -= octetsOf(this.messages.shift() as InboundMessage)
     return PUBLISH_STORED
   }
+}
+
+/** To the queues of a bound exchange. Returns how many they are. */
+function through(x: Exchange, m: InboundMessage, routing: Routing): number {
+  const { routingKey, properties } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+  const { queues, effects } = routing.routeOwn(x, [new PlainMessage(routingKey, properties)])
+  for (const q of queues) q.publish(m)
+  for (const e of effects) e.published(m)
+  return Math.max(1, queues.length)
 }
 
 function octetsOf(m: InboundMessage): number {

@@ -42,7 +42,7 @@ export class Requeues {
       return
     }
     const { deliveryLimit, retry } = this.queue.settings
-    if (deliveryLimit < 0 && retry === undefined) {
+    if (deliveryLimit < 0 && retry === undefined && !this.queue.kind.tellsReturns) {
       this.makeReady(sequence)
       return
     }

@@ -90,7 +90,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     }
     this.settings = settings
     this.limit = settings.limit
-    this.rewritesOnDelivery = settings.deliveryLimit >= 0 || settings.retry !== undefined
+    this.rewritesOnDelivery =
+      this.kind.tellsReturns || settings.deliveryLimit >= 0 || settings.retry !== undefined
   }
 
   restore(): void {
@@ -190,9 +191,9 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return dropped
   }
 
-  /** What is too much then goes before consumers get anything, as in RabbitMQ. */
+  /** What is too much then goes before consumers get anything, as in RabbitMQ's classic queues, or after that. */
   cameBack(): void {
-    this.dropExcess()
+    if (!this.kind.requeuesInOrder) this.dropExcess()
     this.wake()
   }
 
@@ -333,7 +334,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
     return segment.deliveryCounts === undefined
       ? undefined
-      : countedMessage(segment, index, this.kind.tellsAcquisitions)
+      : countedMessage(segment, index, this.kind.tellsReturns)
   }
 
   browse(after = -1): Iterable<Browsed> {

@@ -62,12 +62,12 @@ function consume(ch: Channel, m: BasicConsume): void {
 
 /** Requirements of streams for their consumers. @throws AmqpError 406, 540 */
 function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
+  if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
   if (m.noAck)
     throw new AmqpError(
       ReplyCode.NotImplemented,
       `automatic acknowledgement not supported by stream queues ${what}`,
     )
-  if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
   streamOffset(m.arguments, 0, what)
 }
 

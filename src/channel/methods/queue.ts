@@ -35,12 +35,10 @@ function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
     return m.nowait
       ? undefined
       : { id: MethodId.QueueDeclareOk, queue: m.queue, messageCount: 0, consumerCount: 1 }
-  const queue =
-    m.passive && m.queue !== ''
-      ? declareQueuePassive(ch.caller, m.queue)
-      : m.passive
-        ? declareQueuePassive(ch.caller, queueName(ch, ''))
-        : declareQueue(ch.broker, ch.caller, { ...m, name: m.queue })
+  // Unlike other methods, a passive declaration takes an empty name for what it is.
+  const queue = m.passive
+    ? declareQueuePassive(ch.caller, m.queue)
+    : declareQueue(ch.broker, ch.caller, { ...m, name: m.queue })
   ch.lastQueue = queue.name
   if (m.nowait) return undefined
   const { ready, consumers } = queue.counts

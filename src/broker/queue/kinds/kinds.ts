@@ -18,8 +18,8 @@ export interface QueueKind {
   readonly limitsDeliveries: boolean
   /** Requeued messages are delivered in the order of their return, not at their original position. */
   readonly requeuesInOrder: boolean
-  /** Deliveries tell x-acquired-count beside x-delivery-count. */
-  readonly tellsAcquisitions: boolean
+  /** Redeliveries tell x-delivery-count, with a delivery limit or without, and x-acquired-count. */
+  readonly tellsReturns: boolean
   /** Every message is stored, whatever its delivery mode. */
   readonly storesAll: boolean
   /** Takes x-dead-letter-strategy=at-least-once. */
@@ -47,7 +47,7 @@ export interface QueueKind {
 const work = {
   limitsDeliveries: false,
   requeuesInOrder: false,
-  tellsAcquisitions: false,
+  tellsReturns: false,
   storesAll: false,
   atLeastOnce: false,
   activeConsumerYields: false,
@@ -77,7 +77,7 @@ const rows: readonly QueueKind[] = [
     transient: false,
     limitsDeliveries: true,
     requeuesInOrder: true,
-    tellsAcquisitions: true,
+    tellsReturns: true,
     storesAll: true,
     atLeastOnce: true,
     activeConsumerYields: true,

@@ -1,0 +1,241 @@
+/**
+ * In what Leveret and RabbitMQ differ, each with its reason. Rows are as narrow as they can be; those that no program has
+ * needed are reported at the end of a run.
+ */
+import { isMethod, type Step } from './step.ts'
+
+/** The lines of a step that only one of them has. */
+interface Seen {
+  readonly step: Step
+  readonly leveret: readonly string[]
+  readonly rabbit: readonly string[]
+}
+
+export interface Row {
+  readonly reason: string
+  /** Only RabbitMQ before this release, or from it on. */
+  readonly before?: readonly number[]
+  readonly since?: readonly number[]
+  /** Both lines without what the row is about. Rows are tried in their order, until the lines are equal. */
+  even?(leveret: string, rabbit: string, step: Step): readonly [string, string]
+  /** True where that is the difference; the rest of the program is left out, as nothing is the same any more. */
+  ends?(seen: Seen): boolean
+}
+
+const has = (lines: readonly string[], pattern: RegExp): boolean => lines.some((l) => pattern.test(l))
+const both = (a: string, b: string, change: (line: string) => string): readonly [string, string] => [
+  change(a),
+  change(b),
+]
+const didCrash = /connection\.close replyCode=541 replyText=INTERNAL_ERROR/
+
+/** Field tables as texts, in the order of their names. */
+function inOrder(line: string): string {
+  return line.replace(/headers=\{.*\}(?= |$)/, (all) => [...all].sort().join(''))
+}
+
+function headersOf(line: string): string {
+  return /headers=\{.*\}(?= |$)/.exec(line)?.[0] ?? ''
+}
+
+export const table: readonly Row[] = [
+  {
+    reason: 'RabbitMQ counts the messages of a stream now and then, and its consumers not at all',
+    even(a, b, step) {
+      const about = isMethod(step) && step.fields?.['queue'] === '@s' && /^queue\.de/.test(step.do)
+      const counted = about ? /^@s: .*|(?<=queue\.de\S+-ok .*)\w+Count=\d+/g : /^@s: .*/
+      return both(a, b, (l) => l.replace(counted, '@s: ready=?'))
+    },
+  },
+  {
+    reason:
+      'RabbitMQ counts who has got a message from a quorum queue as a consumer of it until that is settled',
+    even(a, b) {
+      const [mine, theirs] = [a, b].map((l) => /^@[qr]: ready=\d+ consumers=(\d+)$/.exec(l)?.[1])
+      if (mine === undefined || theirs === undefined || Number(theirs) <= Number(mine)) return [a, b]
+      return both(a, b, (l) => l.replace(/consumers=\d+/, ''))
+    },
+  },
+  {
+    reason: 'the count in basic.get-ok still has messages that have expired behind the one that was got',
+    even(a, b) {
+      const [mine, theirs] = [a, b].map((l) => /: get .* messageCount=(\d+)$/.exec(l)?.[1])
+      if (mine === undefined || theirs === undefined || Number(theirs) >= Number(mine)) return [a, b]
+      return both(a, b, (l) => l.replace(/messageCount=\d+$/, ''))
+    },
+  },
+  {
+    reason: 'x-delivery-count is there from the first redelivery on, as from RabbitMQ 4.0 on',
+    before: [4, 0],
+    even: (a, b) => [withoutEmpty(a), withoutEmpty(b.replace(/ ?x-delivery-count=l0/, ''))],
+  },
+  {
+    reason: 'quorum queues tell x-acquired-count as from RabbitMQ 4.3 on',
+    before: [4, 3],
+    even: (a, b) => [a.replace(/ ?x-acquired-count=l\d+/, ''), b],
+  },
+  {
+    reason: 'x-last-death headers are of RabbitMQ 3.13',
+    before: [3, 13],
+    even: (a, b) => [a.replaceAll(/ ?x-last-death-\w+="[^"]*"/g, ''), b],
+  },
+  {
+    reason:
+      'headers keep their order where RabbitMQ sorts them, as it does where it changes one or stores them anew',
+    even(a, b) {
+      if (headersOf(a).length !== headersOf(b).length) return [a, b]
+      return both(a, b, inOrder)
+    },
+  },
+  {
+    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: streams without prefetch',
+    before: [4, 0],
+    even: (a, b) => [a, b.replace(/is not set for '(queue '@s' in vhost '\/')'/, 'is not set for stream $1')],
+  },
+  {
+    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: names of exchange types in quotes',
+    before: [4, 0],
+    even: (a, b) => both(a, b, (l) => l.replaceAll(/''(x-[\w-]+)''/g, "'$1'")),
+  },
+  {
+    reason:
+      'RabbitMQ escapes texts of the HTTP API as if they were HTML, and breaks lists into lines; keys have no order',
+    even(a, b) {
+      if (!/policy: 400/.test(a)) return [a, b]
+      return [unbroken(a), unbroken(b)]
+    },
+  },
+  {
+    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: weights in consistent hashing',
+    before: [4, 0],
+    even: (a, b) => [a, b.replace(/must be an integer: <<"(\w+)">>/, 'must be an integer: $1')],
+  },
+  {
+    reason: 'a message belongs to the recent history of an exchange once its transaction is committed',
+    ends: ({ step, leveret }) =>
+      step.do === 'queue.bind' &&
+      isMethod(step) &&
+      step.fields?.['exchange'] === '@w' &&
+      !has(leveret, /deliver/),
+  },
+  {
+    reason:
+      'RabbitMQ ends with an internal error where the recent history of an exchange has no way behind a binding',
+    ends: ({ step, rabbit }) =>
+      step.do === 'exchange.bind' &&
+      isMethod(step) &&
+      step.fields?.['source'] === '@w' &&
+      has(rabbit, didCrash),
+  },
+  {
+    reason: 'classic queues may have a delivery limit, and x-queue-leader-locator as from RabbitMQ 4.0 on',
+    ends: ({ step, rabbit }) =>
+      step.do === 'queue.declare' &&
+      has(
+        rabbit,
+        /invalid arg 'x-(delivery-limit|queue-leader-locator)' .* of queue type rabbit_classic_queue/,
+      ),
+  },
+  {
+    reason: 'RabbitMQ 3.10 ends with an internal error where x-stream-offset is a text that it does not know',
+    before: [4, 0],
+    ends: ({ step, rabbit }) =>
+      isMethod(step) && step.arguments?.['x-stream-offset'] === 'nosuch' && has(rabbit, didCrash),
+  },
+  {
+    reason: 'RabbitMQ 3.10 keeps no CC headers in a stream',
+    before: [4, 0],
+    even: (a, b) => (a.includes('x-stream-offset=') ? [a.replace(/ ?CC=\[[^\]]*\]/, ''), b] : [a, b]),
+  },
+  {
+    reason: 'a policy may have any text for the queue master locator, which has no effect',
+    before: [4, 0],
+    ends: ({ step, rabbit }) => step.do === 'policy' && has(rabbit, /invalid queue-master-locator value/),
+  },
+  {
+    reason: 'operator policies have more keys than in RabbitMQ 3.10',
+    before: [3, 13],
+    ends: ({ step, rabbit }) =>
+      step.do === 'operator policy' && has(rabbit, /(queue-version|overflow).* are not recognised/s),
+  },
+  {
+    reason: 'RabbitMQ calls the number of messages in memory octets',
+    even: (a, b) => [a, b.replace('maximum memory in bytes', 'maximum number of messages in memory')],
+  },
+  {
+    reason: 'of several arguments that differ from the declaration another one may be named',
+    even: (a, b) => both(a, b, (l) => l.replace(/inequivalent arg 'x-.*(?= classId=50)/, 'inequivalent arg')),
+  },
+  {
+    reason: 'a client may answer basic.cancel, as the specification has it',
+    ends: ({ step, rabbit }) => step.do === 'basic.cancel-ok' && has(rabbit, /replyCode=503/),
+  },
+  {
+    reason: 'quorum queues can be deleted if they are empty or unused, too',
+    ends: ({ step, rabbit }) =>
+      step.do === 'queue.delete' && has(rabbit, /queue\.delete operations with if-\w+ flag set/),
+  },
+  {
+    reason: 'RabbitMQ 3.10 ends with an internal error where the queue master locator is no text',
+    ends: ({ step, rabbit }) =>
+      isMethod(step) && step.arguments?.['x-queue-master-locator'] === 5 && has(rabbit, didCrash),
+  },
+  {
+    reason: 'RabbitMQ ends with an internal error where a stream gets a header that it cannot store',
+    ends: ({ step, rabbit }) => /^(basic\.publish|tx\.commit)$/.test(step.do) && has(rabbit, didCrash),
+  },
+  {
+    reason:
+      'RabbitMQ 3.10 checks arguments of consumers by the kind of the queue, and refuses what it does not know',
+    before: [4, 0],
+    ends: ({ step, rabbit }) =>
+      step.do === 'basic.consume' &&
+      has(rabbit, /invalid arg 'x-cancel-on-ha-failover' for queue .* of queue type/),
+  },
+  {
+    reason: 'what is illegal before connection.open is said, where RabbitMQ ends the socket',
+    even(a, b, { do: what }) {
+      const said =
+        what === 'handshake' && b === 'the socket ended' && /^connection\.close replyCode=50[34]/.test(a)
+      return said ? [b, b] : [a, b]
+    },
+  },
+  {
+    reason: 'queues of no kind in particular have no x-queue-type among their arguments',
+    since: [4, 0],
+    even(a, b) {
+      return a.startsWith('queues: ') ? [withoutKind(a), withoutKind(b)] : [a, b]
+    },
+  },
+  {
+    reason: 'RabbitMQ shows a void argument as a text',
+    even: (a, b) => (a.startsWith('bindings: ') ? [a, b.replaceAll('"undefined"', 'null')] : [a, b]),
+  },
+]
+
+function withoutEmpty(line: string): string {
+  return line.replace(/ headers=\{\s*\}/, '').replace('headers={ ', 'headers={')
+}
+
+function withoutKind(line: string): string {
+  return line
+    .replace(/,?"x-queue-type":"classic"/, '')
+    .replace('arguments={,', 'arguments={')
+    .replace('arguments={}', 'arguments=null')
+}
+
+function unbroken(line: string): string {
+  const text = line
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&amp;', '&')
+    .replaceAll('\\n ', '')
+  return text.replace(/\[(\{.*\})\]/, (_, list: string) =>
+    list
+      .split('},')
+      .map((k) => k.replaceAll(/[{} ]/g, ''))
+      .sort()
+      .join(),
+  )
+}
