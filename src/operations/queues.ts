@@ -129,9 +129,9 @@ function checkPermanent(wanted: QueueDeclaration, what: string): void {
   const refuse = (property: string): never => {
     throw preconditionFailed(`invalid property '${property}' for ${what}`)
   }
-  if (!wanted.durable) refuse('non-durable')
   if (wanted.autoDelete) refuse('auto-delete')
   if (wanted.exclusive) refuse('exclusive-owner')
+  if (!wanted.durable) refuse('non-durable')
 }
 
 /**

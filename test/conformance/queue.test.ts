@@ -215,13 +215,6 @@ describe('queue.declare:passive', () => {
 })
 
 describe('the queue declared last', () => {
-  it('is not meant by an empty name of a passive declaration: 404', async () => {
-    const w = await session(t)
-    await declareQueue(w)
-    w.send(CH, MethodId.QueueDeclare, { passive: true })
-    expect(await refused(w)).toEqual([404, "NOT_FOUND - no queue '' in vhost '/'"])
-  })
-
   it('is meant by an empty name', async () => {
     const w = await session(t)
     const x = await declareExchange(w, 'direct')

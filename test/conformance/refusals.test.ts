@@ -45,6 +45,25 @@ describe('an exclusive queue of another connection', () => {
 })
 
 describe('others', () => {
+  it.each([
+    [{ autoDelete: true, exclusive: true }, 'auto-delete'],
+    [{ exclusive: true }, 'exclusive-owner'],
+    [{}, 'non-durable'],
+  ])('a quorum queue with %o that is not durable is refused for %s', async (fields, property) => {
+    const w = await session(t)
+    const args = table({ 'x-queue-type': 'quorum' })
+    w.send(CH, MethodId.QueueDeclare, { ...fields, queue: 'q', arguments: args })
+    const text = `PRECONDITION_FAILED - invalid property '${property}' for queue 'q' in vhost '/'`
+    expect(await refused(w)).toEqual([406, text])
+  })
+
+  it('the queue declared last is not meant by an empty name of a passive declaration: 404', async () => {
+    const w = await session(t)
+    await declareQueue(w)
+    w.send(CH, MethodId.QueueDeclare, { passive: true })
+    expect(await refused(w)).toEqual([404, "NOT_FOUND - no queue '' in vhost '/'"])
+  })
+
   it('queue.unbind of what is not bound is answered, though the queue is another connection’s', async () => {
     const [owner, w] = [await session(t), await session(t)]
     const queue = await declareQueue(owner)

@@ -57,12 +57,13 @@ export class Api {
   /** Of what belongs to the program. */
   async list(): Promise<string[]> {
     const lines: string[] = []
+    const { full } = this.names
     for (const [list, fields] of Object.entries(lists)) {
       const { text } = await this.call('GET', `${list}/%2F`)
       const shown = (JSON.parse(text) as { [name: string]: unknown }[]).map((o) =>
         fields.map((f) => `${f}=${JSON.stringify(sorted(o[f] ?? null))}`).join(' '),
       )
-      const own = shown.map((line) => this.names.short(line)).filter((line) => line.includes('@'))
+      const own = shown.filter((line) => line.includes(full('@'))).map((line) => this.names.short(line))
       lines.push(...own.sort().map((line) => `${list}: ${line}`))
     }
     return lines

@@ -90,7 +90,8 @@ export class Client {
       return
     }
     this.hear(`${name} ${this.names.fields(m, 'channelId', 'clusterId')}`.trimEnd())
-    if (m.id === MethodId.QueueDeclareOk && m.queue.startsWith('amq.gen-')) this.names.generated = m.queue
+    if (m.id === MethodId.QueueDeclareOk && m.queue.startsWith('amq.gen-'))
+      this.names.declaredByServer(m.queue)
     if (m.id === MethodId.BasicConsumeOk && about.endsWith(' noAck')) this.noAck.add(m.consumerTag)
     if (m.id === MethodId.TxCommitOk) this.committed()
     if (m.id === MethodId.TxRollbackOk) this.rolledBack()

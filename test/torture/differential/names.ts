@@ -12,6 +12,8 @@ const BODY_SHOWN = 12
 export class Names {
   private readonly prefix: string
   private readonly byServer = new Map<string, string>()
+  /** Full names. */
+  readonly queuesByServer: string[] = []
   /** The queue that the server named last. */
   generated: string
   /** The latest address for direct replies. */
@@ -20,6 +22,11 @@ export class Names {
   constructor(prefix: string) {
     this.prefix = prefix
     this.generated = `${prefix}none`
+  }
+
+  declaredByServer(queue: string): void {
+    this.generated = queue
+    this.queuesByServer.push(queue)
   }
 
   /** What is sent. */

@@ -87,7 +87,7 @@ export class Side {
     for (const w of this.wires) await w.close().catch(() => w.socket.destroy())
     const { observer, names } = this
     await observer.channel(1)
-    for (const queue of this.named.queues)
+    for (const queue of [...this.named.queues, ...names.queuesByServer])
       await observer.call(1, MethodId.QueueDelete, { queue: names.full(queue) }, MethodId.QueueDeleteOk)
     for (const exchange of this.named.exchanges)
       await observer.call(
@@ -132,11 +132,13 @@ export class Side {
       const all = { ...fields, ...table, ...secret, ...chosen, ...tag }
       this.wireOf(c).send(channel, idOf.get(step.do) as MethodId, all as never)
       if (step.do.startsWith('basic.recover')) c.held = []
+      if (step.do === 'basic.consume' && fields['nowait'] === true && fields['noAck'] === true)
+        c.consumesWithoutAck(String(fields['consumerTag']))
       if (chosen !== undefined) c.settles(chosen.tag, chosen.multiple, settlesBy(step))
     }
     const about = `${step.fields?.['queue'] ?? ''}${step.fields?.['noAck'] === true ? ' noAck' : ''}`
     const done = await this.answer(c, answersTo(step), (r) => c.answered(r, about))
-    if (done) await this.afterwards(c, step, fields)
+    if (done) await this.afterwards(c, step)
   }
 
   private publish(c: Client, fields: object, { body, size, properties, headers }: Content): void {
@@ -155,11 +157,9 @@ export class Side {
     this.wireOf(c).publish(c.channel, whole as PublishOptions)
   }
 
-  private async afterwards(c: Client, step: MethodStep, fields: { [name: string]: unknown }): Promise<void> {
+  private async afterwards(c: Client, step: MethodStep): Promise<void> {
     if (step.do === 'confirm.select') c.selected('confirm')
     if (step.do === 'tx.select') c.selected('tx')
-    if (step.do === 'basic.consume' && fields['nowait'] === true && fields['noAck'] === true)
-      c.consumesWithoutAck(String(fields['consumerTag']))
     if (step.do === 'channel.close') await this.openChannel(c)
     if (step.do === 'connection.close') {
       this.wireOf(c).socket.destroy()
