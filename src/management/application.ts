@@ -150,7 +150,12 @@ export class Application {
     this.paths.add('POST', '/api/login')
     answerHeaders(this.app, http)
     otherMethods(this.app, this.paths)
-    this.app.get('/api/openapi.json', () => openApi(this.routes))
+    // Made once: it takes 10 ms, and anybody may ask for it, any number of times.
+    let description: string | undefined
+    this.app.get('/api/openapi.json', (_request, reply) => {
+      description ??= JSON.stringify(openApi(this.routes))
+      return reply.type('application/json').send(description)
+    })
     loginRoute(this.app, (raw, authorization) => this.authenticate(raw, authorization))
     servePages(this.app, this.routes, http.pathPrefix)
     webRoutes(this.app, http)

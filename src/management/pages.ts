@@ -16,7 +16,11 @@ export function servePages(app: FastifyInstance, routes: readonly DescribedRoute
     ['/index.html', '/'],
   ] as const)
     app.get(from, async (_request, reply) => reply.code(301).header('location', `${prefix}${to}`).send())
-  app.get('/api/index.html', async (_request, reply) => reply.type(TYPE).send(listOfRoutes(routes)))
+  let list: string | undefined
+  app.get('/api/index.html', async (_request, reply) => {
+    list ??= listOfRoutes(routes)
+    return reply.type(TYPE).send(list)
+  })
   app.get('/cli/rabbitmqadmin', async (_request, reply) =>
     reply.type('application/octet-stream').send(adminScript),
   )
