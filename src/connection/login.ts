@@ -87,7 +87,7 @@ export async function passwordLogin(
   if (!users.knows(name, password)) await wait()
   const bearer = await oauth?.verify(password)
   if (bearer !== undefined) return bearer
-  const user = await users.login(name, password, isLoopback(address))
+  const user = await users.login(name, password, isLoopback(address), address)
   return user && userPrincipal(users, user)
 }
 

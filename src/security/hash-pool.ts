@@ -4,8 +4,10 @@
  * is passed as text so that it is found in bundles and with both module systems.
  */
 import { Worker } from 'node:worker_threads'
-import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
+import { LOGINS_WAITING_MAX, PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { pause } from '../util/timers.ts'
+import { FairQueue } from './fair-queue.ts'
 
 const PROGRAM = `
 const { parentPort } = require('node:worker_threads')
@@ -40,19 +42,34 @@ export class HashPool {
   /** Hashes computed so far. */
   made = 0
   private holders = 0
-  private readonly queue: Job[] = []
+  private readonly queue = new FairQueue<Job>()
   private readonly threads = new Set<Thread>()
   private idle: AbortController | undefined
 
   /** Hashes waiting for a thread. */
   get waiting(): number {
-    return this.queue.length
+    return this.queue.size
   }
 
-  /** @throws Error if no thread can be started, or the pool is closed in the meantime */
-  hash(request: HashRequest): Promise<Uint8Array> {
+  /**
+   * Makes room for a login from that address, where too many are waiting.
+   * @throws AmqpError 506 if no other address has more of them; else the newest one of the address with the most does
+   */
+  admit(address: string): void {
+    if (this.waiting < LOGINS_WAITING_MAX) return
+    const tooMany = new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
+    const other = this.queue.makeRoomFor(address)
+    if (other === undefined) throw tooMany
+    other.reject(tooMany)
+  }
+
+  /**
+   * @param address that takes turns with others; '' = the broker itself
+   * @throws Error if no thread can be started, or the pool is closed in the meantime; AmqpError 506 as `admit`
+   */
+  hash(request: HashRequest, address = ''): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ request, resolve, reject })
+      this.queue.push(address, { request, resolve, reject })
       this.next()
     })
   }
@@ -70,7 +87,7 @@ export class HashPool {
 
   private next(): void {
     this.idle?.abort()
-    while (this.queue.length > 0) {
+    while (this.queue.size > 0) {
       const thread = [...this.threads].find((t) => t.job === undefined) ?? this.start()
       if (thread === undefined) return
       const job = this.queue.shift() as Job
@@ -119,7 +136,7 @@ export class HashPool {
     this.idle?.abort()
     const threads = [...this.threads]
     this.threads.clear()
-    const jobs = [...this.queue.splice(0), ...threads.flatMap((t) => t.job ?? [])]
+    const jobs = [...this.queue.clear(), ...threads.flatMap((t) => t.job ?? [])]
     for (const job of jobs) job.reject(new Error('the broker is closing'))
     await Promise.all(threads.map((t) => t.worker.terminate()))
   }

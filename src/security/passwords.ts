@@ -41,12 +41,14 @@ export function rabbitHash(
   return { hash: Buffer.concat([salt, digest]).toString('base64'), algorithm }
 }
 
-/** Computed in a thread of its own; any number of requests may wait. */
+/** Computed in a thread of its own; any number of requests may wait. @param address as in `HashPool.hash` */
 export async function scryptHash(
   password: string,
   salt = randomBytes(SCRYPT_SALT_BYTES),
+  address = '',
 ): Promise<PasswordHash> {
-  const key = await passwordPool.hash({ password, salt, octets: SCRYPT_BYTES, options: scryptCost })
+  const request = { password, salt, octets: SCRYPT_BYTES, options: scryptCost }
+  const key = await passwordPool.hash(request, address)
   return { hash: Buffer.concat([salt, key]).toString('base64'), algorithm: SCRYPT }
 }
 
@@ -71,8 +73,13 @@ export function newPasswordHashSync(password: string, how: NewPasswordAlgorithm)
  * Does the same work for every password and every kind of hash, and also for an unknown user, so that the response time
  * reveals nothing. A memory-hard hash is computed and discarded even if the stored one is not memory-hard.
  * @param stored undefined if the user does not exist
+ * @param address as in `HashPool.hash`
  */
-export async function passwordMatches(password: string, stored: PasswordHash | undefined): Promise<boolean> {
+export async function passwordMatches(
+  password: string,
+  stored: PasswordHash | undefined,
+  address = '',
+): Promise<boolean> {
   const { hash, algorithm } = stored ?? { hash: '', algorithm: SCRYPT }
   const bytes = Buffer.from(hash, 'base64')
   const isScrypt = algorithm === SCRYPT
@@ -80,7 +87,7 @@ export async function passwordMatches(password: string, stored: PasswordHash | u
   // An empty or short hash marks a user who cannot log in with a password.
   const usable = bytes.length > saltBytes && isKnownAlgorithm(algorithm)
   const salt = bytes.subarray(0, saltBytes)
-  const scrypt = await (usable && isScrypt ? scryptHash(password, salt) : scryptHash(password))
+  const scrypt = await scryptHash(password, usable && isScrypt ? salt : undefined, address)
   const quick = usable && !isScrypt ? rabbitHash(password, algorithm, salt) : rabbitHash(password)
   const computed = Buffer.from((isScrypt ? scrypt : quick).hash, 'base64')
   const equal = computed.length === bytes.length && timingSafeEqual(computed, bytes)

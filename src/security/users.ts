@@ -2,8 +2,6 @@
  * All users: their passwords, tags, permissions and limits, and where they may log in from (behaviour.md section 15).
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { LOGINS_WAITING_MAX } from '../limits.ts'
-import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import {
   type Access,
   PatternAccess,
@@ -225,16 +223,22 @@ export class Users {
 
   /**
    * undefined if name, password or origin are refused; neither the result nor the time it takes reveals which.
+   * @param address whose logins take turns with those of others
    * @throws AmqpError 506 if too many logins are waiting
    */
-  async login(name: string, password: string, fromLoopback: boolean): Promise<UserRecord | undefined> {
+  async login(
+    name: string,
+    password: string,
+    fromLoopback: boolean,
+    address = '',
+  ): Promise<UserRecord | undefined> {
     const user = this.byName.get(name)
     if (user !== undefined && this.wasVerified(name, user.password, password))
       return fromLoopback || !this.loopbackOnly.has(name) ? user : undefined
-    const matches = await this.verify(name, password, user?.password)
+    const matches = await this.verify(name, password, user?.password, address)
     if (user === undefined || !matches) return undefined
     // The user was changed in the meantime: check against the new record.
-    if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback)
+    if (this.byName.get(name) !== user) return await this.login(name, password, fromLoopback, address)
     if (!fromLoopback && this.loopbackOnly.has(name)) return undefined
     this.remember(name, user.password, password)
     return user
@@ -254,13 +258,17 @@ export class Users {
    * Shared: a thousand clients that connect at once with the same name and password cost one computation and its
    * memory.
    */
-  private verify(name: string, password: string, stored: PasswordHash | undefined): Promise<boolean> {
+  private verify(
+    name: string,
+    password: string,
+    stored: PasswordHash | undefined,
+    address: string,
+  ): Promise<boolean> {
     const key = `${stored?.hash ?? ''} ${this.digest(password).toString('base64')} ${name}`
     let result = this.verifying.get(key)
     if (result === undefined) {
-      if (passwordPool.waiting >= LOGINS_WAITING_MAX)
-        throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
-      result = passwordMatches(password, stored).finally(() => this.verifying.delete(key))
+      passwordPool.admit(address)
+      result = passwordMatches(password, stored, address).finally(() => this.verifying.delete(key))
       this.verifying.set(key, result)
     }
     return result

@@ -129,11 +129,11 @@ describe('logins beyond those that may wait', () => {
   async function whileFull(action: () => Promise<void>): Promise<void> {
     const users = new Users(undefined, [])
     const flood = Array.from({ length: LOGINS_WAITING_MAX + 10 }, (_, i) =>
-      users.login(`user${i}`, 'wrong', true).catch(() => {}),
+      users.login(`user${i}`, 'wrong', true, '127.0.0.1').catch(() => {}),
     )
     const refill = setInterval(() => {
       while (passwordPool.waiting < LOGINS_WAITING_MAX)
-        flood.push(users.login(`more${flood.length}`, 'wrong', true).catch(() => {}))
+        flood.push(users.login(`more${flood.length}`, 'wrong', true, '127.0.0.1').catch(() => {}))
     }, 1)
     try {
       await until(() => passwordPool.waiting >= LOGINS_WAITING_MAX)
@@ -159,6 +159,24 @@ describe('logins beyond those that may wait', () => {
       )
       await declareQueue(open)
     })
+  })
+})
+
+describe('very many wrong logins of one address', () => {
+  it('do not hold up a login of another one', async () => {
+    realPasswordCost(1 / 4)
+    const users = await manyUsers()
+    let refused = 0
+    const flood = Array.from({ length: LOGINS_WAITING_MAX + 50 }, (_, i) =>
+      users.login(`user${i}`, 'wrong', true, '10.0.0.1').catch(() => refused++),
+    )
+    await until(() => passwordPool.waiting >= LOGINS_WAITING_MAX)
+    const before = passwordPool.made
+    expect((await users.login('sha256', 'secret', true, '10.0.0.2'))?.name).toBe('sha256')
+    // Its own one, those that were in the threads, and those that had their turn while its answer was on its way.
+    expect(passwordPool.made - before).toBeLessThan(LOGINS_WAITING_MAX / 4)
+    expect(refused).toBeGreaterThan(0)
+    await Promise.all(flood)
   })
 })
 
