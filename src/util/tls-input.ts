@@ -1,7 +1,7 @@
 /**
  * Bounds the time that TLS input takes in a turn of the event loop. OpenSSL unpacks whatever libuv has read, half a
  * megabyte for each connection in a turn: 20,000 records of one octet take 0.2 s, and as long 19,000 KeyUpdates, of which
- * nothing is ever handed on. So when the turn has had its time, no further connection is read in it, and those that were
+ * nothing is ever handed on, or 15,000 attempts to renegotiate. So when the turn has had its time, no further connection is read in it, and those that were
  * not read come first in the next one.
  *
  * Only clients that have not logged in are held back so.
@@ -21,6 +21,8 @@ const KEY_UPDATE = 'CLIENT_TRAFFIC_SECRET_N'
 /** Node.js's handle of a socket; `reading` says what the stream has asked for. */
 interface Handle {
   readonly reading?: boolean
+  /** Called by Node.js whenever a handshake begins. */
+  onhandshakestart?: () => void
   readStart?(): void
   readStop?(): void
 }
@@ -66,12 +68,22 @@ export class TlsInput {
     this.forget(socket)
   }
 
-  /** @param refuse called where it has done so too often: later, since this call comes from within OpenSSL */
+  /** @param refuse called where it has done so too often */
   keyUpdated(socket: Encrypted, refuse: () => void): void {
     this.heard(socket)
     const count = (this.keyUpdates.get(socket) ?? 0) + 1
     this.keyUpdates.set(socket, count)
-    if (count !== KEY_UPDATES_MAX + 1) return
+    if (count === KEY_UPDATES_MAX + 1) this.end(socket, refuse)
+  }
+
+  /** Renegotiation: a client that was let in with one certificate cannot show another one later. */
+  handshakeBegan(socket: Encrypted, refuse: () => void): void {
+    this.heard(socket)
+    this.end(socket, refuse)
+  }
+
+  /** Nothing more is read; what frees the memory of OpenSSL has to wait, since the call comes from within it. */
+  private end(socket: Encrypted, refuse: () => void): void {
     socket._handle?.readStop?.()
     this.forget(socket)
     this.soon(refuse)
@@ -123,12 +135,19 @@ function readOn({ _handle: handle }: Encrypted): void {
 /** That of the process. */
 const input = new TlsInput(elapsed, soon)
 
-/** @param refuse disconnects a client that changes its keys again and again */
-export function boundInput(server: Server, refuse: (socket: TLSSocket) => void): void {
-  server.on('secureConnection', (socket: TLSSocket) => input.add(socket))
+/** @param refuse disconnects a client, with a code of its own */
+export function boundInput(server: Server, refuse: (socket: TLSSocket, code: string) => void): void {
+  server.on('secureConnection', (socket: TLSSocket) => {
+    input.add(socket)
+    // With SSL_OP_NO_RENEGOTIATION, OpenSSL would answer each of any number of attempts, and nobody would be told.
+    const { _handle: handle } = socket as Encrypted
+    if (handle)
+      handle.onhandshakestart = () =>
+        input.handshakeBegan(socket, () => refuse(socket, 'ERR_TLS_RENEGOTIATION_DISABLED'))
+  })
   server.on('keylog', (line: Buffer, socket: TLSSocket) => {
     if (line.toString('latin1', 0, KEY_UPDATE.length) === KEY_UPDATE)
-      input.keyUpdated(socket, () => refuse(socket))
+      input.keyUpdated(socket, () => refuse(socket, 'ERR_TLS_KEY_UPDATES'))
   })
 }
 

@@ -196,8 +196,8 @@ export function paceHandshakes(
   server.on('secureConnection', (socket: TLSSocket) =>
     handshakes.ended((socket as unknown as { _parent?: Socket })._parent),
   )
-  boundInput(server, (socket) => {
-    server.emit('tlsClientError', failure('ERR_TLS_KEY_UPDATES', 'too many KeyUpdates'), socket)
+  boundInput(server, (socket, code) => {
+    server.emit('tlsClientError', failure(code, 'the client is disconnected'), socket)
     socket.destroy()
   })
 }

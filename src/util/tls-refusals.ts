@@ -30,6 +30,7 @@ const sentences: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it takes no version of TLS that is allowed here',
   ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'it has given up with an error of its own',
   ERR_TLS_KEY_UPDATES: 'it changes its keys again and again',
+  ERR_TLS_RENEGOTIATION_DISABLED: 'it begins another handshake on its connection',
   ERR_TLS_HANDSHAKE_TIMEOUT: 'it did not finish in time (ssl_handshake_timeout)',
   ECONNRESET: 'it hung up: it may not trust the certificate here, or only test the port',
   CERT_HAS_EXPIRED: 'its certificate has expired',

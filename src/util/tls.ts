@@ -50,8 +50,7 @@ export function contextOf(tls: TlsSettings): TlsOptions {
   return {
     ...readPair(named('certfile', certfile), named('keyfile', keyfile), tls.password),
     ...(cacertfile === undefined ? {} : { ca: readAuthorities(named('cacertfile', cacertfile)) }),
-    // A client that was let in with one certificate cannot show another one later.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | noSessions,
+    secureOptions: noSessions,
     ...(tls.password === undefined ? {} : { passphrase: tls.password }),
     requestCert: tls.verifyPeer === true,
     rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,

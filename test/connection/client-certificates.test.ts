@@ -123,11 +123,14 @@ describe('a client', () => {
   it('cannot negotiate again, and show another certificate then', async () => {
     const target = await Target.start({})
     const socket = await open(target, { maxVersion: 'TLSv1.2', ...under(0) })
-    const failed = new Promise<Error | null>((resolve) => {
-      socket.removeAllListeners('error').on('error', resolve)
-      socket.renegotiate({}, resolve)
+    const outcome = new Promise((resolve) => {
+      socket.removeAllListeners('error').on('error', () => {})
+      socket.on('close', () => resolve('closed'))
+      socket.renegotiate({}, (error) => {
+        if (error === null) resolve('renegotiated')
+      })
     })
-    expect(String(await failed)).toMatch(/no renegotiation/i)
+    expect(await outcome).toBe('closed')
   })
 
   it('is checked against the same authorities whichever host it asks for', async () => {

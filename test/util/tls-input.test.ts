@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
-import { connect as connectTls, createServer, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createServer, type Server, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Encrypted, KEY_UPDATES_MAX, TlsInput } from '../../src/util/tls-input.ts'
 import { paceHandshakes } from '../../src/util/tls-pace.ts'
@@ -136,18 +136,40 @@ async function below(port: number): Promise<{ raw: Socket; secret: Buffer }> {
   return { raw, secret }
 }
 
+/** Its port, and the codes with which clients are refused. */
+async function listening(): Promise<{ server: Server; port: number; codes: unknown[] }> {
+  const options = { key: at('server.key'), cert: at('server.pem') }
+  const server = createServer(options)
+  paceHandshakes(server, options)
+  const codes: unknown[] = []
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return { server, port: (server.address() as AddressInfo).port, codes }
+}
+
+it('a client that begins another handshake is disconnected, however often it would', async () => {
+  const { server, port, codes } = await listening()
+  server.on('secureConnection', (socket: TLSSocket) => socket.on('error', () => {}).resume())
+  const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
+  client.on('error', () => {})
+  onTestFinished(() => void client.destroy())
+  await once(client, 'secureConnect')
+  let done = false
+  const closed = new Promise((resolve) => client.once('close', resolve))
+  client.renegotiate({}, (error) => {
+    done = error === null
+  })
+  await closed
+  expect([done, codes]).toEqual([false, ['ERR_TLS_RENEGOTIATION_DISABLED']])
+})
+
 describe('a client that changes its keys', () => {
   async function updates(count: number): Promise<{ raw: Socket; socket: TLSSocket; codes: unknown[] }> {
-    const options = { key: at('server.key'), cert: at('server.pem') }
-    const server = createServer(options)
-    paceHandshakes(server, options)
-    const codes: unknown[] = []
-    server.on('tlsClientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(() => void server.close())
+    const { server, port, codes } = await listening()
     const came = once(server, 'secureConnection') as Promise<[TLSSocket]>
-    const { raw, secret } = await below((server.address() as AddressInfo).port)
+    const { raw, secret } = await below(port)
     const [socket] = await came
     socket.on('error', () => {}).resume()
     onTestFinished(() => void socket.destroy())
