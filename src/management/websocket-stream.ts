@@ -4,8 +4,8 @@
  */
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { SOCKET_END_MS } from '../limits.ts'
-import { startTimer, stopTimer } from '../util/timers.ts'
+import { SOCKET_END_MS, TURN_MS } from '../limits.ts'
+import { elapsed, soon, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
 
 // Opcodes: RFC 6455, section 5.2.
 const CONTINUATION = 0
@@ -51,6 +51,20 @@ function closeFrame(code: number): Buffer {
   return Buffer.concat([frameHeader(CLOSE, 2), Buffer.from([code >> 8, code & 0xff])])
 }
 
+/** When the first of all WebSockets was read in this turn. */
+let began: number | undefined
+
+/** Frames without payload are told to nobody who could share out the turn. */
+function hasTime(): boolean {
+  if (began === undefined) {
+    began = elapsed()
+    soon(() => {
+      began = undefined
+    })
+  }
+  return elapsed() - began < TURN_MS
+}
+
 type Done = (error?: Error | null) => void
 
 export class WebSocketStream extends Duplex {
@@ -72,13 +86,15 @@ export class WebSocketStream extends Duplex {
   private ping: Buffer | undefined
   private pongUnderWay = false
   private ending = false
+  /** A chunk waits for its turn. */
+  private waits = false
   private endTimer: ReturnType<typeof startTimer> | undefined
 
   /** @param carrier has just sent the answer to the upgrade */
   constructor(carrier: Socket) {
     super()
     this.carrier = carrier
-    carrier.on('data', (chunk: Buffer) => this.receive(chunk))
+    carrier.on('data', (chunk: Buffer) => this.arrived(chunk))
     carrier.on('end', () => this.endCarrier())
     carrier.on('close', () => {
       stopTimer(this.endTimer)
@@ -87,7 +103,7 @@ export class WebSocketStream extends Duplex {
   }
 
   override _read(): void {
-    this.carrier.resume()
+    if (!this.waits) this.carrier.resume()
   }
 
   override _write(octets: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -127,8 +143,23 @@ export class WebSocketStream extends Duplex {
     done(error)
   }
 
+  /** If the turn has no time for it, it waits for a later one, and the carrier is not read. */
+  private arrived(chunk: Buffer): void {
+    if (hasTime()) {
+      this.receive(chunk)
+      return
+    }
+    this.waits = true
+    this.carrier.pause()
+    whenThereIsTime(() => {
+      this.waits = false
+      this.carrier.resume()
+      this.receive(chunk)
+    })
+  }
+
   private receive(chunk: Buffer): void {
-    if (this.ending) return
+    if (this.ending || this.destroyed) return
     let payload = 0
     try {
       payload = this.unpack(chunk)

@@ -99,6 +99,25 @@ const messages = fc.array(
   { maxLength: 8 },
 )
 
+it('the input of all WebSockets has 20 ms of a turn, then it waits for the next ones', async () => {
+  const [first, second] = [await pair(), await pair()]
+  const got: string[] = []
+  first.stream.on('data', () => {
+    const began = performance.now()
+    while (performance.now() - began < 25);
+    got.push('first')
+  })
+  second.stream.on('data', (octets: Buffer) => got.push(octets.toString()))
+  // Streams begin to flow in the next tick.
+  await new Promise((resolve) => process.nextTick(resolve))
+  first.stream.carrier.emit('data', frame(BINARY, Buffer.from('x')))
+  second.stream.carrier.emit('data', frame(BINARY, Buffer.from('a')))
+  expect([got, second.stream.carrier.isPaused()]).toEqual([['first'], true])
+  second.client.write(frame(BINARY, Buffer.from('b')))
+  await until(() => got.length === 3)
+  expect(got).toEqual(['first', 'a', 'b'])
+})
+
 describe('what comes over a WebSocket', () => {
   it('is read back whatever its frames are and wherever they are cut', async () => {
     const { client, stream } = await pair()
