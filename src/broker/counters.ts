@@ -24,6 +24,9 @@ export class QueueCounters {
   }
 }
 
+/** Of all queues that have counted nothing yet: there may be very many. */
+export const nothingCounted: QueueCounters = Object.freeze(new QueueCounters())
+
 export const queueCounterNames = [
   'published',
   'delivered',

@@ -240,14 +240,14 @@ describe('very many queues and bindings', () => {
       queues.push(...make())
       return commit.abandon()
     })
-    expect(each).toBeLessThan(900)
+    expect(each).toBeLessThan(560)
     const x = broker.createExchange(vhost, { ...topicExchange, name: 'x' })
     const ofBinding = octetsEach(2 * QUEUES, () => {
       for (let i = 0; i < 2 * QUEUES; i++)
         vhost.bind(x, queues[i % QUEUES] as Queue, `orders.${i % 100}.${i}.*`, none)
       return x
     })
-    expect(ofBinding).toBeLessThan(430)
+    expect(ofBinding).toBeLessThan(310)
   })
 
   it('that never held a message leave nothing in the store but their names, which go with them', async () => {

@@ -19,45 +19,48 @@ function isSame(b: Binding, source: Exchange, routingKey: string, args: FieldTab
 }
 
 function findIn(
-  into: Into | undefined,
+  all: Into | undefined,
   source: Exchange,
   routingKey: string,
   args: FieldTable,
 ): Binding | undefined {
-  if (into === undefined) return undefined
-  if (Array.isArray(into)) return into.find((b) => isSame(b, source, routingKey, args))
-  if (!(into instanceof Map)) return isSame(into, source, routingKey, args) ? into : undefined
-  const found = into.get(identity(source, routingKey, args))
+  if (all === undefined) return undefined
+  if (Array.isArray(all)) return all.find((b) => isSame(b, source, routingKey, args))
+  if (!(all instanceof Map)) return isSame(all, source, routingKey, args) ? all : undefined
+  const found = all.get(identity(source, routingKey, args))
   // One whose source is going may have the name.
   return found?.source === source ? found : undefined
 }
 
+/** Kept with the destination itself: a map of very many is slow to look into. */
+function into(d: Destination): Into | undefined {
+  return d.boundTo as Into | undefined
+}
+
 export class Bindings {
   private readonly bySource = new Map<Exchange, Set<Binding>>()
-  private readonly byDestination = new Map<Destination, Into>()
   size = 0
 
   /** False if the binding exists already. */
   add(b: Binding): boolean {
-    const into = this.byDestination.get(b.destination)
-    if (findIn(into, b.source, b.routingKey, b.arguments) !== undefined) return false
-    const out = this.bySource.get(b.source)
-    if (out === undefined) this.bySource.set(b.source, new Set([b]))
+    const { destination: d, source, routingKey, arguments: args } = b
+    const all = into(d)
+    if (findIn(all, source, routingKey, args) !== undefined) return false
+    const out = this.bySource.get(source)
+    if (out === undefined) this.bySource.set(source, new Set([b]))
     else out.add(b)
     this.size++
-    if (into === undefined) this.byDestination.set(b.destination, b)
-    else if (into instanceof Map) into.set(identity(b.source, b.routingKey, b.arguments), b)
-    else if (!Array.isArray(into)) this.byDestination.set(b.destination, [into, b])
-    else if (into.length < SEARCHED_MAX) this.byDestination.set(b.destination, withOneMore(into, b))
-    else {
-      const all = [...into, b].map((i) => [identity(i.source, i.routingKey, i.arguments), i] as const)
-      this.byDestination.set(b.destination, new Map(all))
-    }
+    if (all === undefined) d.boundTo = b
+    else if (all instanceof Map) all.set(identity(source, routingKey, args), b)
+    else if (!Array.isArray(all)) d.boundTo = [all, b]
+    else if (all.length < SEARCHED_MAX) d.boundTo = withOneMore(all, b)
+    else
+      d.boundTo = new Map([...all, b].map((i) => [identity(i.source, i.routingKey, i.arguments), i] as const))
     return true
   }
 
   find(source: Exchange, d: Destination, routingKey: string, args: FieldTable): Binding | undefined {
-    return findIn(this.byDestination.get(d), source, routingKey, args)
+    return findIn(into(d), source, routingKey, args)
   }
 
   /** False where it is not there. */
@@ -71,21 +74,22 @@ export class Bindings {
   }
 
   private removeInto(b: Binding): void {
-    const into = this.byDestination.get(b.destination)
-    if (into === undefined) return
-    if (Array.isArray(into)) {
-      const at = into.indexOf(b)
-      if (at >= 0) into.splice(at, 1)
-      if (into.length === 0) this.byDestination.delete(b.destination)
+    const d = b.destination
+    const all = into(d)
+    if (all === undefined) return
+    if (Array.isArray(all)) {
+      const at = all.indexOf(b)
+      if (at >= 0) all.splice(at, 1)
+      if (all.length === 0) d.boundTo = undefined
       return
     }
-    if (!(into instanceof Map)) {
-      if (into === b) this.byDestination.delete(b.destination)
+    if (!(all instanceof Map)) {
+      if (all === b) d.boundTo = undefined
       return
     }
     const id = identity(b.source, b.routingKey, b.arguments)
-    if (into.get(id) === b) into.delete(id)
-    if (into.size === 0) this.byDestination.delete(b.destination)
+    if (all.get(id) === b) all.delete(id)
+    if (all.size === 0) d.boundTo = undefined
   }
 
   countFrom(x: Exchange): number {
@@ -98,9 +102,9 @@ export class Bindings {
   }
 
   to(d: Destination): Binding[] {
-    const into = this.byDestination.get(d)
-    if (into instanceof Map || Array.isArray(into)) return [...into.values()]
-    return into === undefined ? [] : [into]
+    const all = into(d)
+    if (all instanceof Map || Array.isArray(all)) return [...all.values()]
+    return all === undefined ? [] : [all]
   }
 
   *[Symbol.iterator](): Iterator<Binding> {

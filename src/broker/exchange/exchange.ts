@@ -101,6 +101,8 @@ export class Exchange implements ExchangeInfo {
   outgoing = 0
   /** The last routing pass that visited the exchange. */
   routeStamp = 0
+  /** As in Queue. */
+  boundTo: object | undefined = undefined
   /** It is no more; its bindings may still be on their way out. */
   deleted = false
 

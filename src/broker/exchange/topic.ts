@@ -3,35 +3,34 @@ import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchang
 
 /**
  * A trie over the words of the binding keys: the cost of a publish depends on the words of its key and on the wildcards
- * met on the way, not on the number of bindings. There are as many nodes as bindings or more, so they are small.
+ * met on the way, not on the number of bindings. There may be a million of those: nodes are small, and a key that goes
+ * on alone has none.
  */
 class Node {
   /** Bindings whose key ends here. */
   ends: Few<Binding> = undefined
-  /** The word that follows, where there is only one, and its node. */
+  /** The word that follows, where there is only one, and what is behind it. */
   private word: string | undefined = undefined
-  private only: Node | undefined = undefined
-  private words: Map<string, Node> | undefined = undefined
+  private only: Next | undefined = undefined
+  private words: Map<string, Next> | undefined = undefined
 
-  next(word: string): Node | undefined {
+  next(word: string): Next | undefined {
     if (this.words !== undefined) return this.words.get(word)
     return this.word === word ? this.only : undefined
   }
 
-  add(word: string): Node {
-    const node = new Node()
-    if (this.words !== undefined) this.words.set(word, node)
-    else if (this.word === undefined) {
+  set(word: string, next: Next): void {
+    if (this.words !== undefined) this.words.set(word, next)
+    else if (this.word === undefined || this.word === word) {
       this.word = word
-      this.only = node
+      this.only = next
     } else {
       this.words = new Map([
-        [this.word, this.only as Node],
-        [word, node],
+        [this.word, this.only as Next],
+        [word, next],
       ])
       this.word = this.only = undefined
     }
-    return node
   }
 
   remove(word: string): void {
@@ -44,9 +43,32 @@ class Node {
   }
 }
 
+/** What is behind a word: a node, or the only binding whose key goes on there, if it has no `#`. */
+type Next = Node | Binding
+
 /** `#` alone matches the empty key, which has no words at all (behaviour.md section 9). */
 function wordsOf(key: string): string[] {
   return key === '' ? [] : key.split('.')
+}
+
+/** Whether the key of a binding without `#` matches, from its word `from` on, the words from `at` on. */
+function restMatches(key: string, from: number, words: readonly string[], at: number): boolean {
+  let start = 0
+  for (let i = 0; i < from; i++) start = endOfWord(key, start) + 1
+  for (let i = at; i < words.length; i++) {
+    if (start > key.length) return false
+    const end = endOfWord(key, start)
+    const word = words[i] as string
+    const isAny = end === start + 1 && key[start] === '*'
+    if (!isAny && !(word.length === end - start && key.startsWith(word, start))) return false
+    start = end + 1
+  }
+  return start > key.length
+}
+
+function endOfWord(key: string, start: number): number {
+  const end = key.indexOf('.', start)
+  return end < 0 ? key.length : end
 }
 
 export class TopicRouting implements ExchangeRouting {
@@ -54,29 +76,55 @@ export class TopicRouting implements ExchangeRouting {
   private readonly root = new Node()
 
   add(b: Binding): void {
+    const words = wordsOf(b.routingKey)
+    const mayBeAlone = !b.routingKey.includes('#')
     let node = this.root
-    for (const word of wordsOf(b.routingKey)) node = node.next(word) ?? node.add(word)
+    /** The words of a binding that is not alone any more. */
+    let others: string[] | undefined
+    for (const [i, word] of words.entries()) {
+      const next = node.next(word)
+      if (next instanceof Node) {
+        node = next
+        continue
+      }
+      if (next === undefined && mayBeAlone) {
+        node.set(word, b)
+        return
+      }
+      const between = new Node()
+      node.set(word, between)
+      node = between
+      if (next === undefined) continue
+      others ??= wordsOf(next.routingKey)
+      const following = others[i + 1]
+      if (following === undefined) between.ends = next
+      else between.set(following, next)
+    }
     node.ends = withItem(node.ends, b)
   }
 
   remove(b: Binding): void {
     const path: Node[] = [this.root]
     const words = wordsOf(b.routingKey)
-    for (const word of words) {
-      const next = path.at(-1)?.next(word)
-      if (next === undefined) return
+    for (const [i, word] of words.entries()) {
+      const next = path[i]?.next(word)
+      if (next === b) {
+        path[i]?.remove(word)
+        break
+      }
+      if (!(next instanceof Node)) return
       path.push(next)
     }
     const end = path.at(-1) as Node
-    end.ends = withoutItem(end.ends, b)
-    for (let i = words.length; i > 0; i--) {
+    if (path.length > words.length) end.ends = withoutItem(end.ends, b)
+    for (let i = path.length - 1; i > 0; i--) {
       if (!(path[i] as Node).isEmpty) return
       path[i - 1]?.remove(words[i - 1] as string)
     }
   }
 
   route(message: RoutedMessage, matches: Matches): void {
-    new Walk(wordsOf(message.routingKey), matches).visit(this.root, 0)
+    new Walk(wordsOf(message.routingKey), matches).visit(this.root, 0, 0)
   }
 }
 
@@ -91,24 +139,33 @@ class Walk {
     this.matches = matches
   }
 
-  visit(node: Node, at: number): void {
+  /** @param depth the words on the way to the node, wildcards among them */
+  visit(node: Node, at: number, depth: number): void {
     this.matches.steps(1)
     const hash = node.next('#')
-    if (hash !== undefined) this.hash(hash, at)
+    if (hash instanceof Node) this.hash(hash, at, depth + 1)
     if (at === this.words.length) {
       for (const b of itemsOf(node.ends)) this.matches.add(b.destination)
       return
     }
     const word = this.words[at] as string
-    const exact = node.next(word)
     // A published word that reads `*` or `#` is an ordinary word to bindings that do not hold it as a wildcard.
-    if (exact !== undefined && word !== '*' && word !== '#') this.visit(exact, at + 1)
-    const star = node.next('*')
-    if (star !== undefined) this.visit(star, at + 1)
+    if (word !== '*' && word !== '#') this.goOn(node.next(word), at + 1, depth + 1)
+    this.goOn(node.next('*'), at + 1, depth + 1)
+  }
+
+  private goOn(next: Next | undefined, at: number, depth: number): void {
+    if (next === undefined) return
+    if (next instanceof Node) {
+      this.visit(next, at, depth)
+      return
+    }
+    this.matches.steps(1)
+    if (restMatches(next.routingKey, depth, this.words, at)) this.matches.add(next.destination)
   }
 
   /** `#` takes any number of words, so the search goes on behind it from every position. */
-  private hash(node: Node, from: number): void {
+  private hash(node: Node, from: number, depth: number): void {
     let seen = this.seen.get(node)
     if (seen === undefined) {
       seen = new Set()
@@ -117,7 +174,7 @@ class Walk {
     for (let at = from; at <= this.words.length; at++) {
       if (seen.has(at)) return
       seen.add(at)
-      this.visit(node, at)
+      this.visit(node, at, depth)
     }
   }
 }

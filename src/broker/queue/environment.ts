@@ -11,7 +11,8 @@ import type { Queue } from './queue.ts'
 
 /** Where the messages of a queue are. */
 export interface QueueContents {
-  readonly order: MessageOrder
+  /** undefined: it is made with `makeOrder` when the first message comes. */
+  readonly order: MessageOrder | undefined
   /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
   readonly log: number | undefined
   readonly deduplication: Deduplication | undefined
@@ -29,4 +30,6 @@ export interface TimedEnvironment extends BaseEnvironment, Clock {}
 export interface QueueEnvironment extends TimedEnvironment, AsideEnvironment, DeadLettering {
   /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
   remove(queue: Queue): void
+  /** For a queue without priorities. */
+  makeOrder(queue: Pick<Queue, 'kind' | 'log' | 'deleted'>): MessageOrder
 }

@@ -1,7 +1,7 @@
 // hot: per message
 /** What every queue has, whatever its kind: its declaration, its settings and counters, and its turns to do its work. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import { QueueCounters } from '../counters.ts'
+import { nothingCounted } from '../counters.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import type { BaseEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
@@ -16,6 +16,7 @@ export abstract class DeclaredQueue implements QueueInfo {
   readonly kind: QueueKind
   readonly arguments: FieldTable
   policies: AppliedPolicies
+  boundTo: object | undefined = undefined
 
   constructor(info: QueueInfo, policies: AppliedPolicies) {
     this.name = info.name
@@ -31,7 +32,8 @@ export abstract class DeclaredQueue implements QueueInfo {
 export abstract class QueueBase<Environment extends BaseEnvironment> extends DeclaredQueue {
   settings: QueueSettings
   readonly log: number | undefined
-  readonly counters = new QueueCounters()
+  /** Replaced before anything is counted. */
+  counters = nothingCounted
   deleted = false
   routeStamp = 0
   protected readonly env: Environment

@@ -177,6 +177,8 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   readonly name: string
   readonly settings: QueueSettings
   readonly deleted: boolean
+  /** Its bindings as a destination, which exchange/bindings.ts keeps there. */
+  boundTo: object | undefined
   /** Makes what was set aside ready again, or the message of that number; returns how many there were. */
   releaseParked(only?: number): number
   /** Takes a ready message out of the queue, for good. */

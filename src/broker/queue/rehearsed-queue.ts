@@ -8,7 +8,7 @@ import { DeclaredQueue } from './queue-base.ts'
 
 type Rehearsed = Pick<
   Queue,
-  keyof QueueInfo | 'owner' | 'log' | 'policies' | 'deleted' | 'configure' | 'stop'
+  keyof QueueInfo | 'owner' | 'log' | 'policies' | 'deleted' | 'boundTo' | 'configure' | 'stop'
 >
 
 class RehearsedQueue extends DeclaredQueue implements Rehearsed {

@@ -3,12 +3,13 @@
  * A queue whose messages are removed when they are settled. It defines the order of the steps; each feature has its own
  * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
-
 import { DELIVERIES_BETWEEN_LOOKS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
+import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
 import type { Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
+import { noMessages } from '../messages/no-messages.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import { nothingAside, type ParkedMessages } from './aside.ts'
@@ -28,7 +29,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   /** The connection that may use it, for an exclusive queue. */
   readonly owner: object | undefined
   rewritesOnDelivery = false
-  private readonly order: MessageOrder
+  /** `noMessages` until there has been one. */
+  private order: MessageOrder = noMessages
   /** `nobody` until there is one: there may be very many queues without any. */
   private consumers: ConsumerRound
   /** Made with the first message that has a deadline. */
@@ -52,16 +54,23 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     super(info, policies, settings, contents.log, env)
     this.owner = owner
     this.deduplication = contents.deduplication
-    this.order = contents.order
     this.consumers = settings.singleActiveConsumer
       ? new SingleActiveConsumer(info.kind.activeConsumerYields)
       : nobody
     this.apply(settings)
+    if (contents.order !== undefined) this.begin(contents.order)
   }
 
   private get detours(): Detours {
+    if (this.order === noMessages) this.begin()
     this.taken ??= new Detours(this, this.order, this.env)
     return this.taken
+  }
+
+  /** What a queue needs with its first message, or when it is asked for one: there may be very many without. */
+  private begin(order = this.env.makeOrder(this)): void {
+    this.order = order
+    this.counters = new QueueCounters()
   }
 
   private get deadlines(): MessageTtl {
@@ -95,6 +104,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   restore(): void {
+    if (this.order === noMessages) this.begin()
     const ready = this.order.restore()
     const waiting = this.order.takeWaiting()
     if (waiting.length > 0) this.detours.requeues.restore(waiting)
@@ -124,6 +134,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   publish(m: InboundMessage): number {
     const limit = this.limit
+    if (this.order === noMessages) this.begin()
     if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const { messageTtl } = this.settings
@@ -169,7 +180,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   /** Delivers, expires and drops messages, in this order. */
   pump(): void {
     this.awake = false
-    if (this.deleted) return
+    if (this.deleted || this.order === noMessages) return
     if (this.consumers.size > 0 && this.holds === 0 && !this.handOut()) return
     this.expireHeads()
     if (this.settings.expireAnywhere)
@@ -296,6 +307,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   get(): Delivery | undefined {
+    if (this.order === noMessages) this.begin()
     this.expiry?.used(this.consumers.size)
     this.env.turn.pumpAlone(this)
     // An expired message that is still at the head does not count.
@@ -372,14 +384,12 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return cancelling(consumers, (c) => consumers.remove(c))
   }
 
-  /** No more timers; the messages stay where they are. */
   stop(): void {
     this.ttl?.stop()
     this.expiry?.stop()
     this.taken?.stop()
   }
 
-  /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
     this.env.turn.pumpAlone(this)
     if (ifEmpty && this.order.ready > 0)

@@ -66,10 +66,15 @@ export function sealed(key: Uint8Array, value: Uint8Array): Buffer {
 /** The value without its checksum; undefined if it does not match. */
 export function unsealed(key: Uint8Array | string, stored: Uint8Array): Buffer | undefined {
   const all = asBuffer(stored)
+  const end = wholeLength(key, all)
+  return end < 0 ? undefined : all.subarray(0, end)
+}
+
+/** The octets in front of the checksum; -1 if it does not match. */
+export function wholeLength(key: Uint8Array | string, all: Buffer): number {
   const end = all.length - CRC_BYTES
   const ofKey = typeof key === 'string' ? crc32cOfText(key) : crc32c(key)
-  if (end < 0 || all.readUInt32BE(end) !== crc32c(all, 0, end, ofKey)) return undefined
-  return all.subarray(0, end)
+  return end >= 0 && all.readUInt32BE(end) === crc32c(all, 0, end, ofKey) ? end : -1
 }
 
 /** LMDB's ranges exclude `end`; an extra octet includes it. */

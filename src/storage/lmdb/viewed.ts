@@ -1,7 +1,7 @@
 /** A database of very many values that are read without memory of their own for each, which LMDB would make for them. */
 import type { StoredText } from '../../util/stored-texts.ts'
 import type { DamageList } from './damage.ts'
-import { unsealed } from './keys.ts'
+import { wholeLength } from './keys.ts'
 
 /** A value is a view of memory that is reused for whatever is read next. */
 const viewed = {
@@ -19,30 +19,30 @@ interface Values {
   getRange(options: { start: string }): Iterable<{ key: string; value: Buffer }>
 }
 
-export function copied(key: string, view: Buffer): { key: string; value: Buffer } {
-  return { key, value: Buffer.from(view) }
+export function copied(key: string, view: Buffer, length: number): { key: string; value: Buffer } {
+  return { key, value: Buffer.from(view.subarray(0, length)) }
 }
 
-export function asText(key: string, view: Buffer): StoredText {
-  return { key, text: view.toString() }
+export function asText(key: string, view: Buffer, length: number): StoredText {
+  return { key, text: view.toString('utf8', 0, length) }
 }
 
 /**
  * Those that are whole, without their checksums.
  * @param plainKey of the value that has none
- * @param take from a view, which is good until the next value
+ * @param take from the first octets of a view, which is good until the next value
  */
 export function* wholeValues<T>(
   values: Values,
   prefix: string,
   plainKey: string,
   damage: DamageList,
-  take: (key: string, view: Buffer) => T,
+  take: (key: string, view: Buffer, length: number) => T,
 ): Iterable<T> {
   for (const { key, value } of values.getRange({ start: prefix })) {
     if (!key.startsWith(prefix)) return
-    const whole = key === plainKey ? value : unsealed(key, value)
-    if (whole === undefined) damage.found({ kind: 'metadata', key }, value)
-    else yield take(key, whole)
+    const length = key === plainKey ? value.length : wholeLength(key, value)
+    if (length < 0) damage.found({ kind: 'metadata', key }, value)
+    else yield take(key, value, length)
   }
 }

@@ -27,6 +27,7 @@ import type { QueueEnvironment } from '../environment.ts'
 import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '../queue.ts'
 import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
+import type { QueueKind } from './kinds.ts'
 
 /** Seconds until the numbers wrap around. */
 const SPILL_STARTS = 0x4000_0000
@@ -67,14 +68,46 @@ export interface QueueOptions {
   remove(queue: Queue): void
 }
 
+/** Makes the places of messages. */
+class Chains {
+  private readonly shared: QueueSurroundings
+  private nextSpill: number
+  private readonly openSpill = (): SpillStore =>
+    new SpillStore(this.nextSpill++, this.shared.commit, this.shared.storage)
+  private readonly unreadable = (log: number, segment: number, error: unknown): void => {
+    const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${log}`, key: '' }
+    this.shared.objects.note({ ...object, reason: messageOf(error) }, error)
+  }
+
+  constructor(shared: QueueSurroundings) {
+    const { commit, clock } = shared
+    this.shared = shared
+    // The spill logs of an earlier run may still be in the process of removal, so their numbers are not reused.
+    this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
+  }
+
+  make(kind: QueueKind, log: number | undefined): Chain {
+    const store = log === undefined ? undefined : this.openStore(log)
+    return new Chain(store, this.shared.pager, this.openSpill, kind.requeuesInOrder)
+  }
+
+  openStore(id: number): SegmentStore {
+    return new SegmentStore(id, this.shared.commit, this.shared.storage, this.unreadable)
+  }
+}
+
+interface Shared extends QueueSurroundings {
+  readonly chains: Chains
+}
+
 /** What one queue needs of its surroundings: one object, since there may be a hundred thousand queues. */
 class Environment implements QueueEnvironment {
-  private readonly shared: QueueSurroundings
+  private readonly shared: Shared
   private readonly home: QueueHome
   private readonly queue: string
   readonly remove: QueueOptions['remove']
 
-  constructor(shared: QueueSurroundings, home: QueueHome, queue: string, remove: QueueOptions['remove']) {
+  constructor(shared: Shared, home: QueueHome, queue: string, remove: QueueOptions['remove']) {
     this.shared = shared
     this.home = home
     this.queue = queue
@@ -110,6 +143,13 @@ class Environment implements QueueEnvironment {
     this.shared.failures.note('message', whose, error, 'message set aside: it cannot be handled')
   }
 
+  makeOrder({ kind, log, deleted }: Pick<Queue, 'kind' | 'log' | 'deleted'>): MessageOrder {
+    const order = this.shared.chains.make(kind, log)
+    // Nothing of it may reach the disk any more.
+    if (deleted) order.destroy()
+    return order
+  }
+
   deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed {
     const { counters, semantics, turn } = this.shared
     const own = withOwnHistory(content, semantics)
@@ -120,34 +160,24 @@ class Environment implements QueueEnvironment {
 }
 
 export class QueueFactory {
-  private readonly shared: QueueSurroundings
-  private nextSpill: number
-  private readonly openSpill = (): SpillStore =>
-    new SpillStore(this.nextSpill++, this.shared.commit, this.shared.storage)
-  private readonly unreadable = (log: number, segment: number, error: unknown): void => {
-    const object = { kind: 'segment', vhost: '', name: `segment ${segment} of log ${log}`, key: '' }
-    this.shared.objects.note({ ...object, reason: messageOf(error) }, error)
-  }
+  private readonly shared: Shared
 
   constructor(shared: QueueSurroundings) {
-    const { commit, clock } = shared
-    this.shared = shared
-    // The spill logs of an earlier run may still be in the process of removal, so their numbers are not reused.
-    this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
+    this.shared = { ...shared, chains: new Chains(shared) }
   }
 
   make(home: QueueHome, info: QueueInfo, options: QueueOptions): Queue {
-    const { storage, commit, pager } = this.shared
+    const { storage, commit, pager, chains } = this.shared
     const env = new Environment(this.shared, home, info.name, options.remove)
     const policies = home.policiesOfQueue(info)
     const settings = home.settingsOfQueue(info, policies)
     const log = options.firstLog(settings.maxPriority + 1)
     if (info.kind.isStream) {
-      const messages = new StreamLog(log === undefined ? undefined : this.openStore(log), pager)
+      const messages = new StreamLog(log === undefined ? undefined : chains.openStore(log), pager)
       return new StreamQueue(info, policies, settings, messages, env)
     }
     const contents = {
-      order: this.makeOrder(info, settings, log),
+      order: settings.maxPriority === 0 ? undefined : this.priorities(info, settings, log),
       log,
       deduplication: wantsDeduplication(info.arguments)
         ? deduplicationOf(['queue', home.name, info.name], info, storage, commit)
@@ -157,24 +187,22 @@ export class QueueFactory {
   }
 
   /** @param firstLog the logs of the levels are numbered from there */
-  private makeOrder(
+  private priorities(
     { kind }: QueueInfo,
     { maxPriority }: QueueSettings,
     firstLog: number | undefined,
   ): MessageOrder {
-    const chain = (level: number): Chain => {
-      const store = firstLog === undefined ? undefined : this.openStore(firstLog + level)
-      return new Chain(store, this.shared.pager, this.openSpill, kind.requeuesInOrder)
-    }
-    if (maxPriority === 0) return chain(0)
-    return new Priorities(maxPriority + 1, chain, (level) => {
-      if (firstLog === undefined) return false
-      for (const _ of this.shared.storage.segments(firstLog + level)) return true
-      return false
-    })
-  }
-
-  private openStore(id: number): SegmentStore {
-    return new SegmentStore(id, this.shared.commit, this.shared.storage, this.unreadable)
+    const logOf = (level: number): number | undefined =>
+      firstLog === undefined ? undefined : firstLog + level
+    const { chains, storage } = this.shared
+    return new Priorities(
+      maxPriority + 1,
+      (level) => chains.make(kind, logOf(level)),
+      (level) => {
+        if (firstLog === undefined) return false
+        for (const _ of storage.segments(firstLog + level)) return true
+        return false
+      },
+    )
   }
 }

@@ -7,6 +7,7 @@
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { fieldEntry } from '../../../protocol/field-table.ts'
 import { withHeader } from '../../add-header.ts'
+import { QueueCounters } from '../../counters.ts'
 import type { Steps } from '../../jobs.ts'
 import type { InboundMessage } from '../../message.ts'
 import type { Browsed } from '../../messages/order.ts'
@@ -64,6 +65,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     env: StreamEnvironment,
   ) {
     super(info, policies, settings, messages.id, env)
+    this.counters = new QueueCounters()
     this.messages = messages
     this.aside = new Aside(env)
     messages.limit(settings)
