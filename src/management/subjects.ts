@@ -1,5 +1,5 @@
 /** The counters of each kind of object, and how RabbitMQ's numbers are derived from them. */
-import { channelCounterNames, QueueCounters, queueCounterNames } from '../broker/counters.ts'
+import { channelCounterNames, nothingCounted, QueueCounters, queueCounterNames } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -59,6 +59,7 @@ function addQueues(to: number[], vhost: Vhost, start: number): void {
   let ready = 0
   let unacked = 0
   for (const q of vhost.queues.values()) {
+    if (q.counters === nothingCounted) continue
     sum.add(q.counters)
     const { counts } = q
     ready += counts.ready

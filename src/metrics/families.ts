@@ -5,6 +5,7 @@
 import {
   ChannelCounters,
   messageSizeBounds,
+  nothingCounted,
   QueueCounters,
   type queueCounterNames,
 } from '../broker/counters.ts'
@@ -161,7 +162,8 @@ function queueCounters({ model: { broker } }: ManagedBroker): ReadonlyMap<string
   const out = new Map<string, QueueCounters>(kinds.map((kind) => [kind, new QueueCounters()]))
   for (const [kind, gone] of broker.counters.goneKinds) out.get(kind)?.add(gone)
   for (const v of broker.vhosts.values())
-    for (const q of v.queues.values()) out.get(q.kind.name)?.add(q.counters)
+    for (const q of v.queues.values())
+      if (q.counters !== nothingCounted) out.get(q.kind.name)?.add(q.counters)
   return out
 }
 

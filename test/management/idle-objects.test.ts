@@ -1,5 +1,5 @@
 /** Objects in which nothing happens need no series, since there may be very many. */
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
@@ -86,6 +86,18 @@ describe('a queue in which nothing has happened', () => {
     expect(first).toBeLessThan(range.last - 2 * SECONDS)
     await r.next()
     expect(r.rates.of(q)?.rates[column]).toBe(0)
+  })
+
+  it('is not read at all', async () => {
+    const r = new Readings()
+    const [used] = ['used', 'unused', 'unused-too'].map(declare) as [Queue, Queue, Queue]
+    publish(used, 1)
+    const read = vi.spyOn(queueSubject, 'read')
+    onTestFinished(() => read.mockRestore())
+    for (let i = 0; i < 2; i++) await r.next()
+    const names = read.mock.calls.map(([q]) => q.name)
+    expect(names).toContain('used')
+    expect(names.filter((n) => n.startsWith('unused'))).toEqual([])
   })
 
   it('is forgotten when it is gone', async () => {
