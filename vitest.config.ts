@@ -13,6 +13,7 @@ export const FAULTS = [
   'test/migrate/migrate.test.ts',
   'test/migrate/tls.test.ts',
   'test/torture/fuzz.test.ts',
+  'test/torture/model-seeds.test.ts',
   'test/faults/disk.test.ts',
   'test/faults/failing-store.test.ts',
   'test/storage/backup.test.ts',

@@ -80,7 +80,7 @@ describe('redrive', () => {
 
   it('has every message in exactly one queue, whenever the broker dies', async () => {
     // Many steps, of which a slow machine may write several together.
-    const MESSAGES = 6000
+    const MESSAGES = 3000
     const history = new Recording()
     const { broker, queue } = load(history)
     const [dead, back] = [queue('dead'), queue('back')]

@@ -41,7 +41,7 @@ export class Conversation {
   sent(channel: number, m: AnyMethod): void {
     this.last.set(channel, m)
     this.latest = m
-    seen.add(`sent ${nameOf(m.id)}`)
+    seen.add(lineOf('sent', m.id))
   }
 
   received(channel: number, m: AnyMethod): void {
@@ -58,7 +58,7 @@ export class Conversation {
       if (compared !== undefined) seen.add(`argument ${compared} compared`)
       return
     }
-    seen.add(`received ${nameOf(m.id)}`)
+    seen.add(lineOf('received', m.id))
     const before = this.last.get(channel)
     if (m.id !== MethodId.QueueDeclareOk || before?.id !== MethodId.QueueDeclare || before.passive) return
     for (const { name } of before.arguments.entries) this.argument(before, name, 'taken')
@@ -72,6 +72,18 @@ export class Conversation {
 
 function nameOf(id: number): string {
   return methodNames[id as MethodId] ?? String(id)
+}
+
+const lines = { sent: new Map<number, string>(), received: new Map<number, string>() }
+
+/** Made once: there are as many as frames. */
+function lineOf(how: keyof typeof lines, id: number): string {
+  let line = lines[how].get(id)
+  if (line === undefined) {
+    line = `${how} ${nameOf(id)}`
+    lines[how].set(id, line)
+  }
+  return line
 }
 
 function kindOf(args: FieldTable): string {

@@ -182,10 +182,9 @@ export class Wire implements FrameHandler {
   }
 
   publish(channel: number, m: PublishOptions): void {
-    const { exchange = '', routingKey = '', mandatory = false, immediate = false } = m
-    const fields = { exchange, routingKey, mandatory, immediate }
-    this.conversation.sent(channel, methodFrom(MethodId.BasicPublish, fields))
-    this.write(publishFrames(channel, m))
+    const method = publishOf(m)
+    this.conversation.sent(channel, method)
+    this.write(contentFrames(channel, method, m))
   }
 
   /** The next thing on the channel, or on one of several. */
@@ -333,10 +332,23 @@ export interface PublishOptions {
 }
 
 export function methodFrom<Id extends MethodName<AnyMethod>>(id: Id, fields: Partially<Id>): MethodOf<Id> {
-  return { ...defaults, ...fields, id } as unknown as MethodOf<Id>
+  // Inherited, not copied: an object with so many members of its own is a slow one.
+  return Object.assign(Object.create(defaults), fields, { id }) as MethodOf<Id>
 }
 
-export function headerPayload(bodySize: number | bigint, properties: Properties = {}): Buffer {
+/** Its own, because tests publish by the ten thousand. */
+function publishOf(m: PublishOptions): MethodOf<typeof MethodId.BasicPublish> {
+  const { exchange = '', routingKey = '', mandatory = false, immediate = false } = m
+  return { id: MethodId.BasicPublish, ticket: 0, exchange, routingKey, mandatory, immediate }
+}
+
+export function headerPayload(bodySize: number | bigint, properties?: Properties): Buffer {
+  if (properties === undefined) {
+    const plain = Buffer.alloc(14)
+    plain[1] = 60
+    plain.writeBigUInt64BE(BigInt(bodySize), 4)
+    return plain
+  }
   const w = new FrameWriter()
   w.u16(60)
   w.u16(0)
@@ -346,12 +358,15 @@ export function headerPayload(bodySize: number | bigint, properties: Properties 
 }
 
 export function publishFrames(channel: number, m: PublishOptions): Buffer {
+  return contentFrames(channel, publishOf(m), m)
+}
+
+function contentFrames(channel: number, method: AnyMethod, m: PublishOptions): Buffer {
   const body = Buffer.from(m.body ?? '')
-  const w = new FrameWriter()
-  const { exchange = '', routingKey = '', mandatory = false, immediate = false } = m
-  w.method(channel, methodFrom(MethodId.BasicPublish, { exchange, routingKey, mandatory, immediate }))
+  const w = new FrameWriter(256 + body.length)
+  w.method(channel, method)
   w.frame(FRAME_HEADER, channel, headerPayload(body.length, m.properties))
   const split = m.split ?? 100_000
   for (let at = 0; at < body.length; at += split) w.frame(FRAME_BODY, channel, body.subarray(at, at + split))
-  return Buffer.from(w.view())
+  return w.view()
 }

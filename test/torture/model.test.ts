@@ -2,11 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { modelSeeds, noMarks, shrink, simulate } from './model.ts'
 import { marks } from './model-marks.ts'
 import type { Action, Step } from './model-steps.ts'
+import { SEEDS, STEPS } from './seeds.ts'
 import { streamSeeds } from './stream-model.ts'
-
-/** `npm run torture -- model --seeds 100000` for more. */
-const SEEDS = 150
-const STEPS = 200
 
 /** All by one client without confirms or transactions. */
 function steps(...actions: readonly Action[]): Step[] {
