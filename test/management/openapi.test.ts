@@ -73,9 +73,11 @@ afterAll(async () => {
   await broker.close()
 })
 
+/** One for all: each compiles what it refers to once. */
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+
 function validator(schema: object): (value: unknown) => string[] {
-  const ajv = new Ajv2020({ strict: false, allErrors: true })
-  ajv.addSchema({ $id: 'doc:', components: document.components })
+  if (ajv.getSchema('doc:') === undefined) ajv.addSchema({ $id: 'doc:', components: document.components })
   const local = JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"doc:#/components'))
   const check = ajv.compile(local)
   return (value) => (check(value) ? [] : (check.errors ?? []).map((e) => `${e.instancePath} ${e.message}`))

@@ -115,8 +115,8 @@ describe('the files of a journal', () => {
   })
 })
 
-/** SEEDS=10000 for more, or `npm run torture -- power-cut`. */
-const SEEDS = Number(process.env['SEEDS'] ?? 1000)
+/** `journal-seeds.test.ts` goes on behind them; `npm run torture -- power-cut` for more. */
+const SEEDS = 300
 
 describe('a power cut', () => {
   it(`at a random moment loses nothing that was appended (${SEEDS} seeds)`, async () => {
