@@ -1,22 +1,4 @@
-/** Every bound of the broker: its unit, and what happens when it is hit. */
-
-/** Those who watch messages as they pass, over HTTP, at once: 429 beyond. */
-export const TAILS_MAX = 20
-
-/** Messages a second that one of them is shown; more are counted and left out. */
-export const TAIL_PER_SECOND_MAX = 200
-
-/** Seconds that one of them may watch; then it is over. */
-export const TAIL_SECONDS_MAX = 600
-
-/** Octets of a message that one of them is shown, at most. */
-export const TAIL_PAYLOAD_BYTES_MAX = 65_536
-
-/** Queues that a message goes to and one of them is told of; of more, only the first ones are looked at. */
-export const TAIL_QUEUES_MAX = 100
-
-/** Octets that wait for one of them, or that one answer has; what comes meanwhile is counted and left out. */
-export const TAIL_WAITING_BYTES_MAX = 1024 * 1024
+/** Every bound of the broker but those of operations/tail-limits.ts: its unit, and what happens when it is hit. */
 
 /** Outstanding deliveries that one diagnosis of a queue looks at; what lies behind is not named. */
 export const DIAGNOSIS_DELIVERIES_MAX = 100_000
@@ -108,8 +90,9 @@ export const DISK_LOW_BYTES = 1024 * 1024 * 1024
 /** Octets of free disk below which the alarm is on whatever its limit: what has begun must have room to end. */
 export const DISK_FREE_MIN = 24 * 1024 * 1024
 
-/** Octets published in a transaction that is not committed yet: 406 beyond, and the transaction is gone. */
+/** Octets published in an open transaction, and those of lists of target queues in all: 406 beyond, and it is gone. */
 export const TRANSACTION_BYTES_MAX = 268_435_456
+export const TRANSACTION_ROUTES_BYTES_MAX = 268_435_456
 
 /** Consumers of one channel: 530 beyond. */
 export const CONSUMERS_PER_CHANNEL_MAX = 65_535
@@ -150,8 +133,14 @@ export const ENDINGS_MS_PER_TURN = 10
 /** Bindings, fields of bindings and words of keys that are looked at to route one message: 406 beyond. */
 export const ROUTING_STEPS_MAX = 2_000_000
 
-/** Queues that are served in a turn whatever time that takes; further ones wait once it is used up. */
+/** Queues that are served in a turn though its time is used up; further ones wait. */
 export const QUEUES_SERVED_AT_LEAST = 1_000
+
+/** ms beyond that time after which those wait too: each may have a message whose large headers are rewritten. */
+export const QUEUES_SERVED_MS_MORE = 20
+
+/** Octets of a message from which on a queue looks at the time after each that it rewrites on delivery. */
+export const REWRITTEN_BYTES_LARGE = 4_096
 
 /** Deliveries that a queue makes between two looks at the time. */
 export const DELIVERIES_BETWEEN_LOOKS = 256
@@ -176,6 +165,9 @@ export const REJECTED_PER_STEP = 50
 
 /** Copies of messages that the commit of a transaction makes in one step. */
 export const COMMITTED_PER_STEP = 250
+
+/** Consumers that are told in one step that they have credit again, or that their queue's settings have changed. */
+export const RESUMED_PER_STEP = 100
 
 /** Consumers that are cancelled in one step. */
 export const CANCELLED_PER_STEP = 50
@@ -218,6 +210,14 @@ export const TIMED_PER_PIECE = 50
 
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10
+
+/** Dead letters that full queues refuse, of one message, and octets of all that wait: dropped beyond, and logged; in a step. */
+export const REFUSED_LETTERS_MAX = 1_000
+export const REFUSED_WAITING_BYTES_MAX = 32 * 1024 * 1024
+export const REFUSED_PER_STEP = 10
+
+/** ms for which the copies of one message for several queues are made at once; the rest is made in steps. */
+export const FAN_OUT_MS = 5
 
 /** Publishes of a transaction that is not committed yet, however small: 406 beyond. Each takes some 512 octets to remember. */
 export const TRANSACTION_PUBLISHES_MAX = 524_288

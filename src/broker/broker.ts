@@ -26,6 +26,7 @@ import { publishContent } from './publish-content.ts'
 import { QueueFactory, type QueueOptions } from './queue/kinds/factory.ts'
 import { classic } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo } from './queue/queue.ts'
+import { RefusedLetters } from './queue/refused-letters.ts'
 import { rehearsedQueue } from './queue/rehearsed-queue.ts'
 import { restoreObjects, restoreVhosts } from './restore.ts'
 import { type StoredExchange, TopologyStore } from './topology-store.ts'
@@ -81,6 +82,8 @@ export class Broker {
   readonly going = new Set<string>()
   readonly clock: Clock
   readonly turn: Turn
+  /** Octets of the lists of queues that messages of open transactions go to. */
+  readonly openTransactions = { routeBytes: 0 }
   readonly counters = new BrokerCounters()
   readonly failures: Failures
   /** The objects of the store, including those that could not be restored. */
@@ -149,6 +152,7 @@ export class Broker {
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     this.queues = new QueueFactory({
       storage,
+      refusedLetters: new RefusedLetters(clock, this.turn.jobs, this.failures),
       commit,
       clock,
       turn: this.turn,

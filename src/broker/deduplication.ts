@@ -7,7 +7,8 @@
 import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
-import { type InboundMessage, readContent } from './message.ts'
+import { headersNamed } from './headers-named.ts'
+import type { InboundMessage } from './message.ts'
 
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
@@ -74,7 +75,7 @@ export class Deduplication {
 
   /** False if the message is a duplicate; `admits` says whether a new one will be accepted. */
   isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
-    const headers = headersOf(m)
+    const headers = headersNamed(m, HEADER, TTL_HEADER)
     if (this.isDuplicate(headers, now)) return false
     if (admits()) this.admit(headers, now)
     return true
@@ -118,10 +119,6 @@ export class Deduplication {
 
 export function wantsDeduplication(args: FieldTable): boolean {
   return args.get('x-message-deduplication')?.value === true
-}
-
-export function headersOf(m: InboundMessage): FieldTable | undefined {
-  return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd).properties.headers
 }
 
 /** Integers are equal whatever their width; other values only to their own type. */

@@ -2,11 +2,23 @@
  * A message for very many queues, or a large one for several: its copies are made in steps, and wait while memory or the
  * disk cannot take them, since all of them come from one publish.
  */
-import { FAN_OUT_BYTES, FAN_OUT_OWN_BYTES_MAX, FAN_OUT_PER_STEP, FAN_OUT_QUEUES } from '../limits.ts'
+import {
+  FAN_OUT_BYTES,
+  FAN_OUT_MS,
+  FAN_OUT_OWN_BYTES_MAX,
+  FAN_OUT_PER_STEP,
+  FAN_OUT_QUEUES,
+} from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
+import { propertyOctets } from './headers-named.ts'
 import { inShortSteps, type Steps, WAIT } from './jobs.ts'
 import type { InboundMessage } from './message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from './queue/queue.ts'
 import type { Turn } from './turn.ts'
+
+/** Queues that get a copy between two looks at the time; with properties of as many octets, one. */
+const COPIES_BETWEEN_LOOKS = 32
+const PROPERTIES_LARGE = 4_096
 
 export interface Outcome {
   durable: boolean
@@ -24,8 +36,32 @@ export function isWide(queues: readonly RoutedQueue[], m: InboundMessage): boole
 }
 
 /**
+ * Publishes to as many queues as there is time for: a queue may have to look at large headers, or to dead-letter what it
+ * refuses. Returns the position of the first of those that do not have it.
+ */
+export function startFanOut(
+  queues: readonly RoutedQueue[],
+  m: InboundMessage,
+  clock: Clock,
+  outcome: Outcome,
+  from = 0,
+): number {
+  const perLook = propertyOctets(m) > PROPERTIES_LARGE ? 1 : COPIES_BETWEEN_LOOKS
+  const end = queues.length <= perLook ? Infinity : clock.elapsed() + FAN_OUT_MS
+  for (let i = from; i < queues.length; i++) {
+    if (end !== Infinity && i > from && i % perLook === 0 && clock.elapsed() > end) return i
+    const result = (queues[i] as RoutedQueue).publish(m)
+    if (result === PUBLISH_DURABLE) outcome.durable = true
+    else if (result === PUBLISH_REFUSED) outcome.refused = true
+  }
+  return queues.length
+}
+
+/**
  * @param m of its own memory, since others are published meanwhile
  * @param givesUp whether the rest is dropped where it would have to wait
+ * @param next the first of the queues that do not have it yet
+ * @param outcome what those in front of it have answered
  */
 export function* fanningOut(
   queues: readonly RoutedQueue[],
@@ -33,9 +69,9 @@ export function* fanningOut(
   turn: Turn,
   commit: { pendingBytes: number },
   givesUp: () => boolean = () => false,
+  next = 0,
+  outcome: Outcome = { durable: false, refused: false },
 ): Steps<Outcome> {
-  const outcome = { durable: false, refused: false }
-  let next = 0
   while (next < queues.length) {
     if (turn.isFull()) {
       if (givesUp()) return outcome

@@ -3,7 +3,13 @@
  * The work at the end of a turn of the event loop, after waiting input was read: queues deliver, channels confirm
  * publishes, a batch goes to the disk, and connections write their output.
  */
-import { COPIES_PER_TURN, INPUT_MS_PER_TURN, QUEUES_SERVED_AT_LEAST, TURN_MS } from '../limits.ts'
+import {
+  COPIES_PER_TURN,
+  INPUT_MS_PER_TURN,
+  QUEUES_SERVED_AT_LEAST,
+  QUEUES_SERVED_MS_MORE,
+  TURN_MS,
+} from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { Jobs } from './jobs.ts'
@@ -189,6 +195,11 @@ export class Turn {
     return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil
   }
 
+  /** So much that not even the queues that are otherwise served in any case can be. */
+  private get isVeryLate(): boolean {
+    return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil + QUEUES_SERVED_MS_MORE
+  }
+
   private pumpRounds(): void {
     for (let round = 0; this.queues.length > 0 && round < ROUNDS_MAX; round++) {
       if (round > 0 && this.isLate) return
@@ -201,7 +212,7 @@ export class Turn {
         } catch (error) {
           charge(queue, error)
         }
-        if (i >= QUEUES_SERVED_AT_LEAST && this.isLate) {
+        if (i >= QUEUES_SERVED_AT_LEAST ? this.isLate : this.isVeryLate) {
           this.queues = [...queues.slice(i + 1), ...this.queues]
           return
         }

@@ -11,6 +11,7 @@ import type { Confirming } from '../broker/turn.ts'
 import {
   CANCELLED_PER_STEP,
   REJECTED_PER_STEP,
+  RESUMED_PER_STEP,
   SETTLED_PER_STEP,
   STEP_MS,
   TIMED_OUT_TAGS_MAX,
@@ -69,6 +70,8 @@ export class Channel implements Confirming, TraceOrigin {
   /** The last turn in which the delivery time was recorded. */
   deliveryTurn = 0
   private confirming = false
+  /** Very many consumers are being told of new credit, and (2) must be once more. */
+  private resuming = 0
   /** An unroutable publish is waiting for its confirm, which must precede the next reply. */
   owesConfirm = false
   private awaitsDurable = false
@@ -293,9 +296,24 @@ export class Channel implements Confirming, TraceOrigin {
     this.consumers.set(c.tag, c)
   }
 
-  /** The channel or its connection has credit again. */
+  /** The channel or its connection has credit again. Very many consumers take several turns. */
   resumeConsumers(): void {
-    for (const c of this.consumers.values()) c.resume()
+    if (this.consumers.size > RESUMED_PER_STEP) this.resumeMany()
+    else for (const c of this.consumers.values()) c.resume()
+  }
+
+  private resumeMany(): void {
+    if (this.resuming !== 0) {
+      this.resuming = 2
+      return
+    }
+    this.resuming = 1
+    const steps = inSteps([...this.consumers.values()], RESUMED_PER_STEP, (c) => c.resume())
+    this.broker.turn.jobs.begin(steps, this, () => {
+      const again = this.resuming === 2
+      this.resuming = 0
+      if (again && !this.closing) this.resumeMany()
+    })
   }
 
   /** Records a publish in confirm mode; `batch` 0 = safe now. */
@@ -368,6 +386,7 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   *returning(): Steps {
+    this.transaction?.clear()
     this.transaction = undefined
     yield* this.settling(this.unsettled.first, this.unsettled.nextTag - 1, 'fail')
   }

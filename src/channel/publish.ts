@@ -3,7 +3,7 @@
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Effect } from '../broker/exchange/exchange.ts'
-import { fanningOut, isWide } from '../broker/fan-out.ts'
+import { fanningOut, isWide, type Outcome, startFanOut } from '../broker/fan-out.ts'
 import type { Steps } from '../broker/jobs.ts'
 import { type Content, InboundMessage, propertiesOffset, readContent, readNames } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from '../broker/queue/queue.ts'
@@ -71,22 +71,45 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
     if (mandatory) returnMessage(ch, m)
     ch.owesConfirm = ch.confirms !== undefined
   }
-  if (isWide(route.queues, m)) {
-    // A client that has gone during an alarm must not keep its deliveries for as long.
-    const steps = delivering(ch, InboundMessage.copyOf(m), route, () => ch.closing)
-    ch.client.pace.work(steps, () => {}, ch, MethodId.BasicPublish)
-  } else deliverTo(ch, m, route)
+  const { queues } = route
+  if (queues.length === 1) {
+    const outcome = (queues[0] as RoutedQueue).publish(m)
+    published(ch, m, route, outcome === PUBLISH_DURABLE, outcome === PUBLISH_REFUSED)
+  } else deliverToAll(ch, m, route)
 }
 
-/** As `deliverTo`, for a message whose copies take several turns. @param givesUp see `fanningOut` */
+/** To no queue, or to several, as many as there is time for at once; its client waits until all have it. */
+function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
+  const { queues } = route
+  const outcome: Outcome = { durable: false, refused: false }
+  const next = isWide(queues, m) ? 0 : startFanOut(queues, m, ch.client.clock, outcome)
+  if (next === queues.length) {
+    if (next > 1) ch.client.pace.fannedOut(next)
+    published(ch, m, route, outcome.durable, outcome.refused)
+    return
+  }
+  // A client that has gone during an alarm must not keep its deliveries for as long.
+  const steps = delivering(ch, InboundMessage.copyOf(m), route, () => ch.closing, next, outcome)
+  ch.client.pace.work(steps, () => {}, ch, MethodId.BasicPublish)
+}
+
+/**
+ * Publishes in steps and records the confirm: for a message whose copies take several turns.
+ * @param givesUp see `fanningOut`
+ * @param from the first of the queues that do not have it yet
+ * @param before what those in front of it have answered
+ * @returns false if a queue refused the message
+ */
 export function* delivering(
   ch: Channel,
   m: InboundMessage,
   route: Route,
   givesUp?: () => boolean,
+  from = 0,
+  before?: Outcome,
 ): Steps<boolean> {
   const { turn, commit } = ch.broker
-  const { durable, refused } = yield* fanningOut(route.queues, m, turn, commit, givesUp)
+  const { durable, refused } = yield* fanningOut(route.queues, m, turn, commit, givesUp, from, before)
   return published(ch, m, route, durable, refused)
 }
 
@@ -98,22 +121,8 @@ export function checkPublish(ch: Channel, bodySize: number, immediate: boolean):
     throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${messageBytesMax}`)
 }
 
-/** Publishes to the queues and records the confirm. Returns false if a queue refused the message. */
-export function deliverTo(ch: Channel, m: InboundMessage, route: Route): boolean {
-  const { queues } = route
-  let durable = false
-  let refused = false
-  for (let i = 0; i < queues.length; i++) {
-    const outcome = (queues[i] as RoutedQueue).publish(m)
-    if (outcome === PUBLISH_DURABLE) durable = true
-    else if (outcome === PUBLISH_REFUSED) refused = true
-  }
-  if (queues.length > 1) ch.client.pace.fannedOut(queues.length)
-  return published(ch, m, route, durable, refused)
-}
-
-/** Its queues have it, or have refused it. */
-function published(
+/** Records that its queues have it, or have refused it. Returns false if one has. */
+export function published(
   ch: Channel,
   m: InboundMessage,
   { effects }: Route,

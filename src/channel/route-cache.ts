@@ -5,7 +5,10 @@
  */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Route } from '../broker/router.ts'
-import { ROUTES_PER_CHANNEL } from '../limits.ts'
+import { FAN_OUT_QUEUES, ROUTES_PER_CHANNEL } from '../limits.ts'
+
+/** Of routes to more queues only the last one is remembered, of those to very many none. */
+const QUEUES_REMEMBERED = 64
 
 export interface CachedRoute {
   /** exchange and routing key as two short strings */
@@ -36,9 +39,13 @@ export class RouteCache {
 
   add(route: CachedRoute, version: number): void {
     if (version !== this.version) this.clear(version)
+    const { length } = route.route.queues
+    // Each has a list of its own, and there may be very many channels.
+    if (length > FAN_OUT_QUEUES) return
+    this.last = route
+    if (length > QUEUES_REMEMBERED) return
     this.slots ??= new Array(ROUTES_PER_CHANNEL).fill(undefined)
     this.slots[hash(route.names, 0, route.names.length)] = route
-    this.last = route
   }
 
   private clear(version: number): void {

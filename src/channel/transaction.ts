@@ -5,7 +5,7 @@
 import { InboundMessage } from '../broker/message.ts'
 import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
-import { TRANSACTION_PUBLISHES_MAX } from '../limits.ts'
+import { TRANSACTION_PUBLISHES_MAX, TRANSACTION_ROUTES_BYTES_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 import type { Unsettled } from './unsettled.ts'
@@ -25,6 +25,14 @@ export interface PendingSettle {
   readonly how: Settlement
 }
 
+/** Of all channels. */
+export interface OpenTransactions {
+  routeBytes: number
+}
+
+/** Octets of a queue in a list of them. */
+const QUEUE_BYTES = 8
+
 export class Transaction {
   publishes: PendingPublish[] = []
   settles: PendingSettle[] = []
@@ -34,6 +42,13 @@ export class Transaction {
   private settledBelow = 0
   /** Total octets of the publishes. */
   private bytes = 0
+  /** Octets of the lists of queues that they go to, which are part of those of all transactions. */
+  private routeBytes = 0
+  private readonly shared: OpenTransactions
+
+  constructor(shared: OpenTransactions) {
+    this.shared = shared
+  }
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
   addPublish(m: InboundMessage, route: Route, mandatory: boolean, max: number): void {
@@ -41,6 +56,11 @@ export class Transaction {
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     if (this.publishes.length >= TRANSACTION_PUBLISHES_MAX)
       throw preconditionFailed(`transaction is larger than ${TRANSACTION_PUBLISHES_MAX} messages`)
+    const routeBytes = route.queues.length * QUEUE_BYTES
+    if (this.shared.routeBytes + routeBytes > TRANSACTION_ROUTES_BYTES_MAX)
+      throw preconditionFailed('open transactions have too many messages for too many queues')
+    this.routeBytes += routeBytes
+    this.shared.routeBytes += routeBytes
     this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory })
   }
 
@@ -74,7 +94,10 @@ export class Transaction {
     return returns(how) ? u.queuesFrom(first, last, (tag) => multiple && this.single.has(tag)) : []
   }
 
+  /** Also for one whose channel ends. */
   clear(): void {
+    this.shared.routeBytes -= this.routeBytes
+    this.routeBytes = 0
     this.publishes = []
     this.settles = []
     this.bytes = 0

@@ -3,8 +3,12 @@
  * final one named `end`; or all of them in one answer at the end.
  */
 import { Readable } from 'node:stream'
-import { TAIL_PAYLOAD_BYTES_MAX, TAIL_SECONDS_MAX, TAIL_WAITING_BYTES_MAX } from '../limits.ts'
 import type { Passed, TailBounds, TailEnd, Watcher } from '../operations/tail.ts'
+import {
+  TAIL_PAYLOAD_BYTES_MAX,
+  TAIL_SECONDS_MAX,
+  TAIL_WAITING_BYTES_MAX,
+} from '../operations/tail-limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import type { Json } from '../util/json.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'

@@ -9,12 +9,12 @@ import type { Segment } from '../broker/messages/segment.ts'
 import type { Queue, RoutedQueue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
-import { TAIL_PER_SECOND_MAX, TAIL_QUEUES_MAX, TAIL_SECONDS_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
 import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchange } from './caller.ts'
 import { readableQueue } from './messages.ts'
+import { TAIL_PER_SECOND_MAX, TAIL_QUEUES_MAX, TAIL_SECONDS_MAX } from './tail-limits.ts'
 import { topicFits } from './topic-fits.ts'
 
 export interface Passed {

@@ -91,3 +91,46 @@ function fixedSize(letter: number): number {
       throw frameError(`unknown field type ${JSON.stringify(String.fromCharCode(letter))}`)
   }
 }
+
+/** Where the field at `at` ends, in a table that has been looked through. */
+function fieldEnd(b: Buffer, at: number): number {
+  const valueAt = at + 1 + (b[at] as number)
+  const fixed = fixedSize(b[valueAt] as number)
+  return fixed >= 0 ? valueAt + 1 + fixed : valueAt + 5 + readU32(b, valueAt + 1)
+}
+
+/** Which of the names, which are ASCII, the field at `at` has. */
+function nameOf(b: Buffer, at: number, names: readonly string[]): string | undefined {
+  const size = b[at] as number
+  return names.find((n) => n.length === size && b.toString('latin1', at + 1, at + 1 + size) === n)
+}
+
+/** The octets of the first field of each of these names, which are ASCII, in a table that has been looked through. */
+export function fieldsNamed(b: Buffer, start: number, end: number, names: readonly string[]): Buffer[] {
+  const found = new Map<string, Buffer>()
+  for (let at = start; at < end; ) {
+    const next = fieldEnd(b, at)
+    const name = nameOf(b, at, names)
+    if (name !== undefined && !found.has(name)) found.set(name, b.subarray(at, next))
+    at = next
+  }
+  return [...found.values()]
+}
+
+/** The octets of such a table without the fields of these names, in pieces. */
+export function fieldsWithout(b: Buffer, start: number, end: number, names: readonly string[]): Buffer[] {
+  const table = b.subarray(start, end)
+  if (!names.some((n) => table.includes(n))) return [table]
+  const pieces: Buffer[] = []
+  let from = start
+  for (let at = start; at < end; ) {
+    const next = fieldEnd(b, at)
+    if (nameOf(b, at, names) !== undefined) {
+      pieces.push(b.subarray(from, at))
+      from = next
+    }
+    at = next
+  }
+  pieces.push(b.subarray(from, end))
+  return pieces
+}

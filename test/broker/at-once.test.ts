@@ -16,7 +16,6 @@ import {
   FAN_OUT_OWN_BYTES_MAX,
   FAN_OUT_QUEUES,
   JOB_WAIT_MS,
-  QUEUES_SERVED_AT_LEAST,
   TIMED_PER_PIECE,
   TURN_MS,
 } from '../../src/limits.ts'
@@ -305,19 +304,6 @@ describe('what is very much', () => {
       '0',
       'later',
     ])
-  })
-
-  it('waits where queues without number have something to do', () => {
-    const { clock, broker } = start()
-    const pumped = new Set<number>()
-    const count = 3 * QUEUES_SERVED_AT_LEAST
-    const pumpedBy = (i: number) => ({ pump: () => void pumped.add(i), failed: () => {} })
-    for (let i = 0; i < count; i++) broker.turn.pumpLater(pumpedBy(i))
-    clock.one()
-    expect(pumped.size).toBeGreaterThanOrEqual(QUEUES_SERVED_AT_LEAST)
-    expect(pumped.size).toBeLessThan(count)
-    clock.runDeferred()
-    expect(pumped.size).toBe(count)
   })
 })
 

@@ -295,6 +295,23 @@ describe('consumers of a queue', () => {
     )
   })
 
+  it('of very many priorities are passed over and come back quickly', () => {
+    const list = new Consumers()
+    const count = 100_000
+    const all = Array.from({ length: count }, (_, i) => consumer(String(i), 0, -i))
+    for (const c of all) list.add(c)
+    const before = process.cpuUsage()
+    expect(list.next()).toBeUndefined()
+    for (const c of all) {
+      c.credit = 1
+      list.resume(c)
+    }
+    expect(Array.from({ length: count }, () => take(list))).toEqual(all.map((c) => c.tag))
+    expect(list.next()).toBeUndefined()
+    // Several seconds where each moves those behind it.
+    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(1.5)
+  })
+
   it.each([
     ['in turn', () => new Consumers()],
     ['one at a time', () => new SingleActiveConsumer(false)],

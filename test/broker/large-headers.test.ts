@@ -78,49 +78,80 @@ function slow(): { clock: SlowClock; broker: Broker; vhost: Vhost } {
   return { clock, broker, vhost: broker.vhosts.get('/') as Vhost }
 }
 
-it('a reader of a stream with a filter looks at the time for each message', () => {
+/** A queue with a hundred messages, and a consumer that counts what it gets as a client would get it. */
+function readAfter(
+  kindName: string,
+  headers: FieldTable,
+  options: { arguments?: FieldTable; returned?: boolean },
+): { clock: SlowClock; got: () => number } {
   const { clock, broker, vhost } = slow()
-  const kind = queueKind('stream') as QueueKind
-  const info = {
-    name: 's',
-    durable: true,
-    exclusive: false,
-    autoDelete: false,
-    kind,
-    arguments: FieldTable.empty,
-  }
-  const q = broker.createQueue(vhost, info, undefined)
+  const kind = queueKind(kindName) as QueueKind
+  const info = { name: 'q', durable: true, exclusive: false, autoDelete: false, kind }
+  const q = broker.createQueue(vhost, { ...info, arguments: FieldTable.empty }, undefined)
   for (let i = 0; i < 100; i++) {
     const m = new InboundMessage()
-    encodeContent(
-      '',
-      's',
-      { headers: FieldTable.from({ 'x-stream-filter-value': 'a' }) },
-      Buffer.from('x'),
-      m,
-    )
+    encodeContent('', 'q', { headers }, Buffer.from('x'), m)
     q.publish(m)
   }
   let delivered = 0
+  const numbers: number[] = []
   const consumer: Consumer = {
     tag: 't',
     noAck: false,
     exclusive: false,
     priority: 0,
-    arguments: FieldTable.from({ 'x-stream-offset': 'first', 'x-stream-filter': 'a' }),
+    arguments: options.arguments ?? FieldTable.empty,
     resting: false,
     unacked: 0,
     hasCredit: () => true,
-    deliver: () => void delivered++,
+    deliver: (queue, segment, index, sequence) => {
+      if (queue.rewritesOnDelivery) queue.asDelivered({ segment, index, sequence })
+      numbers.push(sequence)
+      delivered++
+    },
     settingsChanged: () => {},
     cancelled: () => {},
   }
   q.consume(consumer)
+  if (options.returned === true) {
+    while (clock.one());
+    q.cancel(consumer)
+    for (const n of numbers) q.settle(n, 'fail')
+    while (clock.one());
+    delivered = 0
+    q.consume(consumer)
+  }
+  return { clock, got: () => delivered }
+}
+
+const large = FieldTable.from({ text: 'x'.repeat(5_000) })
+
+it.each([
+  [
+    'a reader of a stream with a filter looks',
+    'stream',
+    FieldTable.from({ 'x-stream-filter-value': 'a' }),
+    { arguments: FieldTable.from({ 'x-stream-offset': 'first', 'x-stream-filter': 'a' }) },
+  ],
+  [
+    'a reader of a stream of large messages, which are rewritten, looks',
+    'stream',
+    large,
+    { arguments: FieldTable.from({ 'x-stream-offset': 'first' }) },
+  ],
+  [
+    'a quorum queue of large messages, which are rewritten once they came back, looks',
+    'quorum',
+    large,
+    { returned: true },
+  ],
+] as const)('%s at the time for each message', (_, kind, headers, options) => {
+  const { clock, got } = readAfter(kind, headers, options)
   clock.one()
-  expect(delivered).toBeGreaterThan(0)
-  expect(delivered).toBeLessThan(20)
+  expect(got()).toBeGreaterThan(0)
+  expect(got()).toBeLessThan(20)
   while (clock.one());
-  expect(delivered).toBe(100)
+  expect(got()).toBe(100)
 })
 
 it('tx.commit of messages with large headers takes a step for each', async () => {

@@ -70,7 +70,7 @@ describe('acknowledgements in a transaction', () => {
     const unsettled = new Counting()
     const count = 20_000
     for (let i = 0; i < count; i++) unsettled.add({} as Queue, i, undefined)
-    const transaction = new Transaction()
+    const transaction = new Transaction({ routeBytes: 0 })
     const ch = { unsettled } as unknown as Channel
     for (let tag = 2; tag <= count; tag += 2)
       transaction.addSettle(ch, tag, true, tag % 4 === 0 ? 'ack' : 'reject')
@@ -91,7 +91,7 @@ describe('acknowledgements in a transaction', () => {
   it('go through the deliveries at the commit, in steps, and not before', () => {
     const unsettled = new Counting()
     for (let i = 0; i < 20_000; i++) unsettled.add({} as Queue, i, undefined)
-    const transaction = new Transaction()
+    const transaction = new Transaction({ routeBytes: 0 })
     const ch = { unsettled } as unknown as Channel
     transaction.addSettle(ch, 19_999, false, 'reject')
     transaction.addSettle(ch, 0, true, 'ack')

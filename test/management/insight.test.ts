@@ -1,6 +1,6 @@
 /** What helps operators to understand: diagnosis, where a message would go, messages as they pass. */
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { TAILS_MAX } from '../../src/limits.ts'
+import { TAILS_MAX } from '../../src/operations/tail-limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { CH, consume, deliveries, session } from '../support/session.ts'
 import { fresh } from '../support/target.ts'

@@ -1,6 +1,6 @@
 /** Whoever watches messages takes no more of the broker than the bounds say. */
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { TAIL_QUEUES_MAX, TAILS_MAX } from '../../src/limits.ts'
+import { TAIL_QUEUES_MAX, TAILS_MAX } from '../../src/operations/tail-limits.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { type Answer, useHttp } from './target.ts'

@@ -4,7 +4,7 @@ import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchang
 export class FanoutRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean = true
   readonly keyless = true
-  private readonly bindings = new Set<Binding>()
+  protected readonly bindings = new Set<Binding>()
 
   add(b: Binding): void {
     this.bindings.add(b)

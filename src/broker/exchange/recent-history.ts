@@ -1,7 +1,7 @@
 import { FAN_OUT_PER_STEP, HISTORY_BYTES_MAX } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
-import { headersOf } from '../deduplication.ts'
+import { headersNamed } from '../headers-named.ts'
 import { type Steps, WAIT } from '../jobs.ts'
 import { InboundMessage, readContent } from '../message.ts'
 import { PUBLISH_STORED } from '../queue/queue.ts'
@@ -30,7 +30,8 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   private readonly length: number
   private readonly messages: InboundMessage[] = []
   private bytes = 0
-
+  /** Messages that had to make room. */
+  private dropped = 0
   private readonly isFull: () => boolean
 
   /** @param isFull whether memory and disk cannot take more. @throws AmqpError 406 */
@@ -45,16 +46,20 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   }
 
   /** Only new bindings, not those restored at a start. Binding is no publish, so nobody is held back by an alarm. */
-  *bound({ destination }: Binding, routing: Routing): Steps {
-    const messages = [...this.messages]
+  *bound(binding: Binding, routing: Routing): Steps {
+    const { destination } = binding
+    // Nothing is kept for it: whoever binds again and again, in an alarm too, would fill the memory.
+    const end = this.dropped + this.messages.length
     let copies = 0
-    for (const m of messages) {
-      if (destination.deleted) return
-      while (this.isFull()) yield WAIT
-      if (copies >= FAN_OUT_PER_STEP) {
+    for (let next = this.dropped; next < end; next++) {
+      while (this.isFull() || copies >= FAN_OUT_PER_STEP) {
+        yield this.isFull() ? WAIT : undefined
         copies = 0
-        yield
+        if (!this.bindings.has(binding)) return
       }
+      next = Math.max(next, this.dropped)
+      if (destination.deleted || next >= end) return
+      const m = this.messages[next - this.dropped] as InboundMessage
       copies += isExchange(destination) ? through(destination, m, routing) : 1
       if (!isExchange(destination)) destination.publish(m)
     }
@@ -66,13 +71,15 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   }
 
   published(m: InboundMessage): number {
-    if (headersOf(m)?.get(NO_STORE)?.value === true) return PUBLISH_STORED
+    if (headersNamed(m, NO_STORE)?.get(NO_STORE)?.value === true) return PUBLISH_STORED
     const bytes = octetsOf(m)
     if (bytes > HISTORY_BYTES_MAX) return PUBLISH_STORED
     this.messages.push(InboundMessage.copyOf(m))
     this.bytes += bytes
-    while (this.messages.length > this.length || this.bytes > HISTORY_BYTES_MAX)
+    while (this.messages.length > this.length || this.bytes > HISTORY_BYTES_MAX) {
       this.bytes -= octetsOf(this.messages.shift() as InboundMessage)
+      this.dropped++
+    }
     return PUBLISH_STORED
   }
 }

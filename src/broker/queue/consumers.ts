@@ -52,8 +52,6 @@ interface Level {
   readonly priority: number
   /** The next in a circle of consumers that may have credit; undefined if it is empty. */
   turn: Place | undefined
-  /** It is in the list of levels to examine. */
-  listed: boolean
   /** Including resting ones. */
   members: number
 }
@@ -66,9 +64,6 @@ interface Place {
   previous: Place
 }
 
-/** Empty levels that may stay in the list, because consumers are resting and resumed often. */
-const EMPTY_LEVELS_KEPT = 8
-
 const none: ReadonlyMap<Consumer, unknown> = new Map()
 
 /** No operation but a walk over all takes longer for more consumers. */
@@ -77,8 +72,10 @@ export class Consumers implements ConsumerRound {
   /** Made with the first consumer: there may be very many queues without any. */
   private all: Map<Consumer, Place> | undefined
   private byPriority: Map<number, Level> | undefined
-  /** Those that may have somebody to serve, highest priority first. */
+  /** Highest priority first. */
   private readonly levels: Level[] = []
+  /** No level before this position has somebody to serve. */
+  private first = 0
   private exclusives = 0
 
   get size(): number {
@@ -99,8 +96,11 @@ export class Consumers implements ConsumerRound {
     this.byPriority ??= new Map()
     let level = this.byPriority.get(priority)
     if (level === undefined) {
-      level = { priority, turn: undefined, listed: false, members: 0 }
+      level = { priority, turn: undefined, members: 0 }
       this.byPriority.set(priority, level)
+      const at = this.positionOf(priority)
+      this.levels.splice(at, 0, level)
+      if (at < this.first) this.first++
     }
     level.members++
     if (consumer.exclusive) this.exclusives++
@@ -120,7 +120,9 @@ export class Consumers implements ConsumerRound {
     const { level } = place
     if (--level.members > 0) return
     this.byPriority?.delete(level.priority)
-    if (level.listed) this.levels.splice(this.positionOf(level.priority), 1)
+    const at = this.positionOf(level.priority)
+    this.levels.splice(at, 1)
+    if (at < this.first) this.first--
   }
 
   /** The first position whose level has no higher priority. */
@@ -147,9 +149,7 @@ export class Consumers implements ConsumerRound {
       place.previous.next = place
       level.turn.previous = place
     }
-    if (level.listed) return
-    level.listed = true
-    this.levels.splice(this.positionOf(level.priority), 0, level)
+    if (this.first > 0) this.first = Math.min(this.first, this.positionOf(level.priority))
   }
 
   next(): Consumer | undefined {
@@ -165,17 +165,13 @@ export class Consumers implements ConsumerRound {
 
   private findNext(): Place | undefined {
     const levels = this.levels
-    for (let i = 0; i < levels.length; i++) {
-      const level = levels[i] as Level
+    for (; this.first < levels.length; this.first++) {
+      const level = levels[this.first] as Level
       while (level.turn !== undefined) {
         const place: Place = level.turn
         if (place.consumer.hasCredit()) return place
         leave(place)
         place.consumer.resting = true
-      }
-      if (levels.length > EMPTY_LEVELS_KEPT) {
-        level.listed = false
-        levels.splice(i--, 1)
       }
     }
     return undefined

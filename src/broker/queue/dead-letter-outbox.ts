@@ -5,7 +5,6 @@
  */
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
-import { charged } from '../../util/owner.ts'
 import { inShortSteps } from '../jobs.ts'
 import { type Content, type InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
@@ -14,6 +13,7 @@ import type { Aside } from './aside.ts'
 import type { Passed } from './dead-letter.ts'
 import type { TimedEnvironment } from './environment.ts'
 import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
+import type { RefusedLetters } from './refused-letters.ts'
 
 /** Maximum number of failed attempts per round. */
 const FAILURES_MAX = 100
@@ -21,6 +21,7 @@ const FAILURES_MAX = 100
 export interface DeadLettering {
   /** See dead-letter.ts. */
   deadLetter(queue: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed
+  readonly refusedLetters: RefusedLetters
 }
 
 type OutboxEnvironment = TimedEnvironment & DeadLettering
@@ -78,9 +79,12 @@ export class DeadLetterOutbox {
   /** Dead-letters a message that the queue refused. */
   refused(m: InboundMessage): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
-    charged(this.queue, () => {
-      const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-      this.env.deadLetter(this.queue, { ...content, died: m.died }, 'maxlen')
+    const { octets, namesStart, contentStart, contentEnd, died } = m
+    // Only the first message of all is refused in memory that does not stay as it is, and it does not wait.
+    this.env.refusedLetters.refused(this.queue, m, () => {
+      if (this.queue.deleted) return
+      const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
+      this.env.deadLetter(this.queue, { ...content, died }, 'maxlen')
     })
   }
 

@@ -1,7 +1,7 @@
 /** x-delivery-limit: consumers see the number of returns as x-delivery-count (behaviour.md section 13). */
-import { FieldTable, fieldEntry } from '../../protocol/field-table.ts'
-import { encodeContent } from '../content.ts'
-import { InboundMessage } from '../message.ts'
+import { fieldEntry } from '../../protocol/field-table.ts'
+import { withHeaders } from '../add-header.ts'
+import type { InboundMessage } from '../message.ts'
 import type { Segment } from '../messages/segment.ts'
 
 const COUNT_HEADER = 'x-delivery-count'
@@ -18,12 +18,7 @@ export function countedMessage(
 ): InboundMessage | undefined {
   const count = segment.deliveryCounts?.get(index) ?? 0
   if (count === 0) return undefined
-  const content = segment.content(index)
   const names = acquired ? [COUNT_HEADER, ACQUIRED_HEADER] : [COUNT_HEADER]
-  const others = (content.properties.headers ?? FieldTable.empty).without(...names)
-  const counts = names.map((n) => fieldEntry(n, { type: 'l', value: BigInt(count) }))
-  const properties = { ...content.properties, headers: FieldTable.of([...others.entries, ...counts]) }
-  const m = new InboundMessage()
-  encodeContent(content.exchange, content.routingKey, properties, content.body, m)
-  return m
+  const counts = names.map((n) => fieldEntry(n, { type: 'l', value: BigInt(count) }).bytes)
+  return withHeaders(segment, index, names, Buffer.concat(counts), 'last')
 }

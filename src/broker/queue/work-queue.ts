@@ -3,11 +3,11 @@
  * A queue whose messages are removed when they are settled. It defines the order of the steps; each feature has its own
  * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
-import { DELIVERIES_BETWEEN_LOOKS } from '../../limits.ts'
+import { DELIVERIES_BETWEEN_LOOKS, RESUMED_PER_STEP, REWRITTEN_BYTES_LARGE } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
-import type { Steps } from '../jobs.ts'
+import { inSteps, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { noMessages } from '../messages/no-messages.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
@@ -40,6 +40,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private holds = 0
+  /** A large message was rewritten, which takes as long as thousands of deliveries: the time is looked at. */
+  private looks = false
   /** The last turn in which the arrival time was recorded. */
   private arrivalTurn = 0
 
@@ -85,7 +87,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   configure(policies: AppliedPolicies, settings: QueueSettings): void {
     this.policies = policies
     this.apply(settings)
-    for (const c of this.consumers) c.settingsChanged()
+    const told = inSteps([...this.consumers], RESUMED_PER_STEP, (c) => c.settingsChanged())
+    if (this.consumers.size > 0) this.env.turn.jobs.begin(told, this)
     this.wake()
   }
 
@@ -212,9 +215,12 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   private handOut(): boolean {
     const { order, consumers, counters, ttl } = this
     for (let looked = 1; ; looked++) {
-      if (looked % DELIVERIES_BETWEEN_LOOKS === 0 && this.env.turn.isLate) {
-        this.wake()
-        return false
+      if (this.looks || looked % DELIVERIES_BETWEEN_LOOKS === 0) {
+        this.looks = false
+        if (this.env.turn.isLate) {
+          this.wake()
+          return false
+        }
       }
       if (!order.head()) break
       if (ttl?.active === true && ttl.headExpired(order, this.env.turn.now())) {
@@ -344,9 +350,9 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   }
 
   asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
-    return segment.deliveryCounts === undefined
-      ? undefined
-      : countedMessage(segment, index, this.kind.tellsReturns)
+    if (segment.deliveryCounts === undefined) return undefined
+    this.looks = segment.entryLength(index) >= REWRITTEN_BYTES_LARGE
+    return countedMessage(segment, index, this.kind.tellsReturns)
   }
 
   browse(after = -1): Iterable<Browsed> {

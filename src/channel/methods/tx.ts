@@ -1,5 +1,5 @@
 import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
-import { isWide } from '../../broker/fan-out.ts'
+import { isWide, type Outcome, startFanOut } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
@@ -10,7 +10,7 @@ import type { ServerMethod } from '../../protocol/generated/methods.ts'
 import { readU32 } from '../../util/octets.ts'
 import type { Channel } from '../channel.ts'
 import { Confirms } from '../confirms.ts'
-import { delivering, deliverTo, returnMessage } from '../publish.ts'
+import { delivering, published, returnMessage } from '../publish.ts'
 import { type PendingPublish, Transaction } from '../transaction.ts'
 import type { Handlers } from './handler.ts'
 
@@ -51,6 +51,18 @@ function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   }
 }
 
+/** As `delivering`, but whatever else waits for memory and disk. */
+function* deliveringSoon(ch: Channel, m: InboundMessage, route: Route): Steps<boolean> {
+  const { queues } = route
+  const outcome: Outcome = { durable: false, refused: false }
+  for (let next = 0; ; ) {
+    next = startFanOut(queues, m, ch.client.clock, outcome, next)
+    if (next === queues.length) break
+    yield
+  }
+  return published(ch, m, route, outcome.durable, outcome.refused)
+}
+
 /** Runs to its end even if the connection is closed meanwhile. @throws AmqpError 406 */
 function* committing(ch: Channel): Steps<ServerMethod> {
   const t = transactionOf(ch)
@@ -63,7 +75,7 @@ function* committing(ch: Channel): Steps<ServerMethod> {
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (isWide(route.queues, p.message)) {
       if (!(yield* delivering(ch, p.message, route))) accepted = false
-    } else if (!deliverTo(ch, p.message, route)) accepted = false
+    } else if (!(yield* deliveringSoon(ch, p.message, route))) accepted = false
     copies += 1 + route.queues.length + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
     if (copies < COMMITTED_PER_STEP) continue
     copies = 0
@@ -86,7 +98,7 @@ export const txMethods = {
 
   [MethodId.TxSelect](ch) {
     if (ch.confirms !== undefined) throw preconditionFailed('cannot switch from confirm to tx mode')
-    ch.transaction ??= new Transaction()
+    ch.transaction ??= new Transaction(ch.broker.openTransactions)
     ch.send({ id: MethodId.TxSelectOk })
   },
 

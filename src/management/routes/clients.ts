@@ -4,7 +4,7 @@ import type { Connection } from '../../connection/connection.ts'
 import type { Json } from '../../util/json.ts'
 import { bareConnectionJson, channelJson, channelName, connectionJson, consumerJson } from '../describe.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'
-import type { Listed } from '../listing.ts'
+import { type Listed, withList } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import type { Rates } from '../rates.ts'
 import { Statistics } from '../statistics.ts'
@@ -95,12 +95,12 @@ function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsO
   add('GET', 'channels/:name', 'management', (r) => {
     const ch = channelsOf(visible(r)).find((x) => channelName(x) === r.params['name'])
     if (ch === undefined) throw notFound()
-    return {
-      ...channelJson(statistics(r), ch),
-      publishes: [],
-      deliveries: [],
-      consumer_details: [...ch.consumers.values()].map((c) => consumerJson(node, c)),
-    }
+    const object = { ...channelJson(statistics(r), ch), publishes: [], deliveries: [] }
+    const consumers = [...ch.consumers.values()]
+    r.reply.type('application/json; charset=utf-8')
+    return r.long(() =>
+      withList(object, 'consumer_details', consumers, (c) => consumerJson(node, c), r.query),
+    )
   })
 }
 

@@ -1,9 +1,9 @@
 /** Routes for insight: the diagnosis of a queue, where a message would be routed, and messages as they pass. */
 import type { Queue } from '../../broker/queue/queue.ts'
-import { TAILS_MAX } from '../../limits.ts'
 import type { Caller } from '../../operations/caller.ts'
 import { tryRoute } from '../../operations/routing.ts'
 import { type Tail, type TailBounds, type Watcher, watchExchange, watchQueue } from '../../operations/tail.ts'
+import { TAILS_MAX } from '../../operations/tail-limits.ts'
 import type { Json } from '../../util/json.ts'
 import { diagnose } from '../diagnosis.ts'
 import { type AddRoute, HttpError, notFound, type Request, withCode } from '../http.ts'

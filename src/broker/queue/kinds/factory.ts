@@ -25,6 +25,7 @@ import { deadLetter, type Passed } from '../dead-letter.ts'
 import { withOwnHistory } from '../death-history.ts'
 import type { QueueEnvironment } from '../environment.ts'
 import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '../queue.ts'
+import type { RefusedLetters } from '../refused-letters.ts'
 import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { QueueKind } from './kinds.ts'
@@ -50,6 +51,7 @@ export interface QueueSurroundings {
   readonly objects: StoredObjects
   readonly counters: BrokerCounters
   readonly semantics: Semantics
+  readonly refusedLetters: RefusedLetters
 }
 
 /** The vhost that a queue is in. */
@@ -116,6 +118,10 @@ class Environment implements QueueEnvironment {
 
   get turn(): Turn {
     return this.shared.turn
+  }
+
+  get refusedLetters(): RefusedLetters {
+    return this.shared.refusedLetters
   }
 
   now(): number {

@@ -4,9 +4,10 @@
  * when the stream is too long or too old, a segment at a time, without being read (behaviour.md section 14).
  */
 
+import { REWRITTEN_BYTES_LARGE } from '../../../limits.ts'
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { fieldEntry } from '../../../protocol/field-table.ts'
-import { withHeader } from '../../add-header.ts'
+import { withHeaders } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
 import type { Steps } from '../../jobs.ts'
 import type { InboundMessage } from '../../message.ts'
@@ -56,6 +57,8 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   private left: Reader[] = []
   /** Messages so far. */
   private looked = 0
+  /** A large message was rewritten: the time is looked at. */
+  private looks = false
 
   constructor(
     info: QueueInfo,
@@ -169,7 +172,8 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     if (reader.next < messages.first) reader.next = messages.first
     for (let left = ROUND_MESSAGES; reader.next < messages.end; left--) {
       // A filter decodes the headers, of which a message can have 128 KiB.
-      const looks = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 || filter !== undefined
+      const looks = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 || filter !== undefined || this.looks
+      this.looks = false
       const late = looks && this.env.turn.isLate
       if (left === 0 || late) {
         this.wake()
@@ -196,8 +200,9 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   }
 
   asDelivered({ segment, index, sequence }: Delivery): InboundMessage {
+    this.looks = segment.entryLength(index) >= REWRITTEN_BYTES_LARGE
     const field = fieldEntry(OFFSET_HEADER, { type: 'l', value: BigInt(sequence) })
-    return withHeader(segment, index, OFFSET_HEADER, field.bytes)
+    return withHeaders(segment, index, [OFFSET_HEADER], field.bytes, 'first')
   }
 
   /** Acknowledged messages stay; only the consumer's credit returns. */

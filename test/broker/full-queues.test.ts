@@ -1,0 +1,252 @@
+/** One publish that many queues refuse, look at, or keep for later: in steps, and with a bound. */
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { withHeaders } from '../../src/broker/add-header.ts'
+import { Broker } from '../../src/broker/broker.ts'
+import { encodeContent } from '../../src/broker/content.ts'
+import type { Exchange } from '../../src/broker/exchange/exchange.ts'
+import { Failures } from '../../src/broker/failures.ts'
+import { type Outcome, startFanOut } from '../../src/broker/fan-out.ts'
+import { headersNamed } from '../../src/broker/headers-named.ts'
+import { InboundMessage, readContent } from '../../src/broker/message.ts'
+import { Segment } from '../../src/broker/messages/segment.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
+import { PUBLISH_REFUSED, PUBLISH_STORED, type Queue } from '../../src/broker/queue/queue.ts'
+import type { Vhost } from '../../src/broker/vhost.ts'
+import { RouteCache } from '../../src/channel/route-cache.ts'
+import { Transaction } from '../../src/channel/transaction.ts'
+import {
+  FAN_OUT_QUEUES,
+  QUEUES_SERVED_AT_LEAST,
+  QUEUES_SERVED_MS_MORE,
+  REFUSED_LETTERS_MAX,
+  TURN_MS,
+} from '../../src/limits.ts'
+import { FieldTable, fieldEntry, type PlainValue, toField } from '../../src/protocol/field-table.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+type Plain = Parameters<typeof FieldTable.from>[0]
+
+function start(reported: string[] = []) {
+  const clock = new ManualClock()
+  const storage = new MemoryStorage({ keeps: true })
+  const failures = new Failures(clock, (_, text) => void reported.push(text))
+  const settings = { messageMemoryBytes: 2 ** 24, failures }
+  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, settings)
+  broker.load()
+  const vhost = broker.vhosts.get('/') as Vhost
+  const info = { durable: false, exclusive: false, autoDelete: false }
+  const queue = (name: string, args: Plain = {}): Queue =>
+    broker.createQueue(vhost, { ...info, name, kind: classic, arguments: FieldTable.from(args) }, undefined)
+  const exchange = (name: string, type: string, args: Plain = {}) =>
+    broker.createExchange(vhost, { ...info, name, type, internal: false, arguments: FieldTable.from(args) })
+  return { clock, broker, vhost, queue, exchange }
+}
+
+function message(body: string, headers: Plain = {}): InboundMessage {
+  const m = new InboundMessage()
+  encodeContent('', 'q', { headers: FieldTable.from(headers) }, Buffer.from(body), m)
+  return m
+}
+
+const full = { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' }
+const bodies = (q: Queue): string[] =>
+  [...q.browse()].map(({ segment, index }) => String(segment.content(index).body))
+
+describe('queues that refuse messages and dead-letter them', () => {
+  it('pass them on from one to the next, each in its order', () => {
+    const { clock, queue } = start()
+    const first = queue('1', { ...full, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': '2' })
+    queue('2', { ...full, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': '3' })
+    queue('3', { ...full, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' })
+    const end = queue('end')
+    for (const body of ['a', 'b', 'c']) first.publish(message(body))
+    clock.pass(1)
+    expect(bodies(end)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('to each other give up some time, and others have their turn meanwhile', () => {
+    const reported: string[] = []
+    const { clock, broker, vhost, queue, exchange } = start(reported)
+    const all = exchange('all', 'fanout')
+    const queues = Array.from({ length: 8 }, (_, i) =>
+      queue(`q${i}`, { ...full, 'x-dead-letter-exchange': 'all' }),
+    )
+    for (const q of queues) vhost.bind(all, q, '', FieldTable.empty)
+    // Looking at the time takes it.
+    let now = 0
+    clock.elapsed = () => now++
+    for (const q of queues.slice(0, 3)) q.publish(message('x'))
+    const { counters } = broker
+    expect(counters.deadLetteredMaxlen).toBeLessThan(2_000)
+    clock.pass(1)
+    // There would be 41,000.
+    expect(counters.deadLetteredMaxlen).toBeGreaterThan(REFUSED_LETTERS_MAX)
+    expect(counters.deadLetteredMaxlen).toBeLessThanOrEqual(3 * (REFUSED_LETTERS_MAX + 1))
+    expect(reported).toContain('dead letter dropped')
+    expect(broker.turn.jobs.size).toBe(0)
+  })
+})
+
+describe('a message for several queues', () => {
+  const outcome = (): Outcome => ({ durable: false, refused: false })
+  const clock = new ManualClock()
+  clock.elapsed = () => now
+  let now = 0
+  const slow = { publish: () => (now++ < 0 ? PUBLISH_REFUSED : PUBLISH_STORED) } as unknown as Queue
+
+  it('goes to as many as there is time for', () => {
+    const queues = new Array<Queue>(1_000).fill(slow)
+    const at = startFanOut(queues, message('x'), clock, outcome())
+    expect(at).toBeGreaterThan(0)
+    expect(at).toBeLessThan(100)
+    let steps = 1
+    for (let next = at; next < queues.length; steps++)
+      next = startFanOut(queues, message('x'), clock, outcome(), next)
+    expect(steps).toBeGreaterThan(10)
+    expect(startFanOut(queues.slice(0, 30), message('x'), clock, outcome())).toBe(30)
+  })
+
+  it('is looked at for each of them where it has large headers', () => {
+    const queues = new Array<Queue>(30).fill(slow)
+    expect(startFanOut(queues, message('x', { text: 'x'.repeat(5_000) }), clock, outcome())).toBeLessThan(10)
+  })
+
+  it('tells single headers as if all were decoded', () => {
+    const value = fc.oneof(
+      fc.integer(),
+      fc.string(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.constant<PlainValue>([1, { a: 'b' }]),
+    )
+    const headers = fc.dictionary(fc.constantFrom('a', 'b', 'ab', 'aa', 'é'), value)
+    const text = fc.option(fc.string({ maxLength: 50 }), { nil: undefined })
+    fc.assert(
+      fc.property(headers, text, text, (plain, contentType, contentEncoding) => {
+        const m = new InboundMessage()
+        const properties = { contentType, contentEncoding, headers: FieldTable.from(plain), type: 't' }
+        encodeContent('x', 'key', properties, Buffer.from('body'), m)
+        const all = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd).properties.headers
+        const some = headersNamed(m, 'a', 'ab')
+        for (const name of ['a', 'ab']) expect(some?.get(name)).toEqual(all?.get(name))
+        expect(some?.get('b')).toBeUndefined()
+      }),
+    )
+  })
+})
+
+it('very many queues that have something to do wait', () => {
+  const { clock, broker } = start()
+  const pumped = new Set<number>()
+  const count = 3 * QUEUES_SERVED_AT_LEAST
+  let now = 0
+  // The time is used up soon, and then stands still.
+  clock.elapsed = () => Math.min(++now, TURN_MS + QUEUES_SERVED_MS_MORE / 2)
+  const pumpedBy = (i: number) => ({ pump: () => void pumped.add(i), failed: () => {} })
+  for (let i = 0; i < count; i++) broker.turn.pumpLater(pumpedBy(i))
+  broker.turn.pumpNow()
+  expect(pumped.size).toBeGreaterThanOrEqual(QUEUES_SERVED_AT_LEAST)
+  expect(pumped.size).toBeLessThan(count)
+  now = Number.NEGATIVE_INFINITY
+  clock.pass(1)
+  expect(pumped.size).toBe(count)
+})
+
+it('few queues that take very long wait too: each may have a message with large headers', () => {
+  const { clock, broker } = start()
+  let [now, pumped] = [0, 0]
+  clock.elapsed = () => now
+  const slow = {
+    pump: () => {
+      pumped++
+      now += TURN_MS / 4
+    },
+    failed: () => {},
+  }
+  for (let i = 0; i < 100; i++) broker.turn.pumpLater(slow)
+  broker.turn.pumpNow()
+  expect(pumped).toBeGreaterThan(0)
+  expect(pumped).toBeLessThan(20)
+  clock.pass(1)
+  expect(pumped).toBe(100)
+})
+
+it('lists of queues in open transactions have a bound, all together', () => {
+  const shared = { routeBytes: 0 }
+  const [a, b] = [new Transaction(shared), new Transaction(shared)]
+  const queues = new Array<Queue>(2_000_000).fill({} as Queue)
+  const publish = (t: Transaction): void =>
+    t.addPublish(message('x'), { queues, effects: [], byKeyOnly: false }, false, Infinity)
+  for (let i = 0; i < 8; i++) publish(a)
+  for (let i = 0; i < 8; i++) publish(b)
+  expect(() => publish(b)).toThrow('PRECONDITION_FAILED - open transactions have too many messages')
+  a.clear()
+  publish(b)
+  b.clear()
+  expect(shared.routeBytes).toBe(0)
+})
+
+it('routes to many queues are remembered one at a time, and to very many not at all', () => {
+  const cache = new RouteCache()
+  const remember = (key: string, queues: number): boolean => {
+    const names = Buffer.from(key)
+    const route = { queues: new Array<Queue>(queues).fill({} as Queue), effects: [], byKeyOnly: true }
+    cache.add({ names, route, exchange: {} as Exchange }, 1)
+    return cache.find(names, 0, names.length, 1) !== undefined
+  }
+  const isThere = (key: string): boolean => cache.find(Buffer.from(key), 0, key.length, 1) !== undefined
+  expect([remember('a', 10), remember('b', 1_000), remember('c', 1_000)]).toEqual([true, true, true])
+  expect([isThere('c'), isThere('b'), isThere('a')]).toEqual([true, false, true])
+  expect(remember('d', FAN_OUT_QUEUES + 1)).toBe(false)
+})
+
+it('headers are put in place of others without decoding them', () => {
+  const value = fc.oneof(fc.integer(), fc.string(), fc.constant<PlainValue>([1, { a: 'b' }]))
+  const some = fc.dictionary(fc.constantFrom('a', 'b', 'ab', 'aa', 'c'), value)
+  const headers = fc.option(some, { nil: undefined })
+  const type = fc.option(fc.string({ maxLength: 50 }), { nil: undefined })
+  const property = fc.property(headers, type, fc.string(), (plain, contentType, body) => {
+    const m = new InboundMessage()
+    const table = plain && FieldTable.from(plain)
+    encodeContent('x', 'key', { contentType, headers: table, type: 't' }, Buffer.from(body), m)
+    const segment = new Segment(1, 0, new Uint8Array(65_536))
+    segment.append(m, Segment.entryBytes(m, false), 0)
+    const added = [fieldEntry('a', toField(7)), fieldEntry('ab', toField('x'))]
+    const others = (table ?? FieldTable.empty).without('a', 'ab').entries
+    for (const where of ['first', 'last'] as const) {
+      const all = where === 'first' ? [...added, ...others] : [...others, ...added]
+      const fields = Buffer.concat(added.map((e) => e.bytes))
+      const r = withHeaders(segment, 0, ['a', 'ab'], fields, where)
+      const content = readContent(r.source, r.namesStart, r.contentStart, r.contentEnd)
+      expect(content.properties).toEqual({ contentType, headers: content.properties.headers, type: 't' })
+      expect(content.properties.headers?.bytes).toEqual(FieldTable.of(all).bytes)
+      expect([content.exchange, content.routingKey, String(content.body)]).toEqual(['x', 'key', body])
+    }
+  })
+  fc.assert(property)
+})
+
+it('a recent history is not kept for bindings that are gone', () => {
+  const { clock, broker, vhost, queue, exchange } = start()
+  const x = exchange('h', 'x-recent-history', { 'x-recent-history-length': 2_000 })
+  const q = queue('q')
+  const isFull = vi.spyOn(broker.turn, 'isFull').mockReturnValue(false)
+  onTestFinished(() => isFull.mockRestore())
+  const m = message('x')
+  const route = vhost.route(x, [{ routingKey: '', headers: () => FieldTable.empty, properties: () => ({}) }])
+  for (let i = 0; i < 2_000; i++) for (const e of route.effects) e.published(m)
+  isFull.mockReturnValue(true)
+  for (let i = 0; i < 50; i++) {
+    vhost.bind(x, q, 'key', FieldTable.empty)
+    vhost.unbind(x, q, 'key', FieldTable.empty)
+  }
+  vhost.bind(x, q, 'key', FieldTable.empty)
+  clock.pass(1_000)
+  expect([broker.turn.jobs.size, q.counts.ready]).toEqual([1, 0])
+  isFull.mockReturnValue(false)
+  clock.pass(1_000)
+  expect([broker.turn.jobs.size, q.counts.ready]).toEqual([0, 2_000])
+})
