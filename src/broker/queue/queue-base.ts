@@ -1,5 +1,6 @@
 // hot: per message
 /** What every queue has, whatever its kind: its declaration, its settings and counters, and its turns to do its work. */
+import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { nothingCounted } from '../counters.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
@@ -61,6 +62,16 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
     if (this.awake || this.deleted) return
     this.awake = true
     this.env.turn.pumpLater(this)
+  }
+
+  abstract readonly counts: { readonly ready: number; readonly consumers: number }
+
+  /** @throws AmqpError 406 where it has messages or consumers and must not */
+  checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
+    this.env.turn.pumpAlone(this)
+    const { ready, consumers } = this.counts
+    if (ifEmpty && ready > 0) throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' not empty`)
+    if (ifUnused && consumers > 0) throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
   }
 
   failed(error: unknown): void {

@@ -4,7 +4,6 @@
  * file. It knows consumers by their interface and the store by its log, and no other queues.
  */
 import { DELIVERIES_BETWEEN_LOOKS, RESUMED_PER_STEP, REWRITTEN_BYTES_LARGE } from '../../limits.ts'
-import { preconditionFailed } from '../../protocol/errors.ts'
 import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
 import { inSteps, type Steps } from '../jobs.ts'
@@ -394,13 +393,5 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.ttl?.stop()
     this.expiry?.stop()
     this.taken?.stop()
-  }
-
-  checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
-    this.env.turn.pumpAlone(this)
-    if (ifEmpty && this.order.ready > 0)
-      throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' not empty`)
-    if (ifUnused && this.consumers.size > 0)
-      throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
   }
 }

@@ -250,7 +250,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   redeclared(): void {}
 
   /** The conditions of queue.delete are ignored. */
-  checkDeletable(): void {}
+  override checkDeletable(): void {}
 
   stop(): void {}
 
