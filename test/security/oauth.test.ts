@@ -88,7 +88,8 @@ function token(scopes: string[], o: TokenOptions = {}, key = keys.privateKey): P
     .setProtectedHeader({ alg: 'ES256', kid: 'one' })
     .setIssuer(o.issuer ?? 'https://idp.example')
     .setAudience(o.audience ?? 'broker')
-  if (o.seconds !== 0) jwt.setExpirationTime(Math.floor(Date.now() / 1000) + (o.seconds ?? 3600))
+  // With its fraction: a whole second that has just begun would be over at once.
+  if (o.seconds !== 0) jwt.setExpirationTime(Date.now() / 1000 + (o.seconds ?? 3600))
   return jwt.sign(key)
 }
 
