@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
 import { hearErrors } from '../util/sockets.ts'
-import { elapsed, soon, whenThereIsTime } from '../util/timers.ts'
+import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
 import { joinPieces } from './joined-body.ts'
 
 /** Piece size for a body whose length is known and whose end is not near. */
@@ -16,18 +16,8 @@ const BODY_PIECE_BYTES = 65_536
 
 const nothing = Buffer.alloc(0)
 
-/** When the first connection was parsed in this turn. */
-let began: number | undefined
-
-function hasTime(): boolean {
-  if (began === undefined) {
-    began = elapsed()
-    soon(() => {
-      began = undefined
-    })
-  }
-  return elapsed() - began < TURN_MS
-}
+/** That of all connections. */
+const parsing = new ShareOfTurn(TURN_MS)
 
 /** Octets that the HTTP parser has not received when a connection changes to another protocol. */
 const rests = new WeakMap<Socket, () => Buffer>()
@@ -108,7 +98,7 @@ class Intake {
   private parseHeld(): void {
     this.busy = true
     while (this.held.length > 0 && this.mayGoOn()) {
-      if (!hasTime()) {
+      if (!parsing.hasTime()) {
         this.inNextTurn()
         break
       }

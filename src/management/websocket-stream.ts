@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { SOCKET_END_MS, TURN_MS } from '../limits.ts'
-import { elapsed, soon, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
+import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
 
 // Opcodes: RFC 6455, section 5.2.
 const CONTINUATION = 0
@@ -51,19 +51,8 @@ function closeFrame(code: number): Buffer {
   return Buffer.concat([frameHeader(CLOSE, 2), Buffer.from([code >> 8, code & 0xff])])
 }
 
-/** When the first of all WebSockets was read in this turn. */
-let began: number | undefined
-
-/** Frames without payload are told to nobody who could share out the turn. */
-function hasTime(): boolean {
-  if (began === undefined) {
-    began = elapsed()
-    soon(() => {
-      began = undefined
-    })
-  }
-  return elapsed() - began < TURN_MS
-}
+/** That of all WebSockets: frames without payload are told to nobody who could share out the turn. */
+const reading = new ShareOfTurn(TURN_MS)
 
 type Done = (error?: Error | null) => void
 
@@ -145,7 +134,7 @@ export class WebSocketStream extends Duplex {
 
   /** If the turn has no time for it, it waits for a later one, and the carrier is not read. */
   private arrived(chunk: Buffer): void {
-    if (hasTime()) {
+    if (reading.hasTime()) {
       this.receive(chunk)
       return
     }

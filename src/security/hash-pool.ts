@@ -6,8 +6,8 @@
 import { Worker } from 'node:worker_threads'
 import { LOGINS_WAITING_MAX, PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { pause } from '../util/timers.ts'
-import { FairQueue } from './fair-queue.ts'
 
 const PROGRAM = `
 const { parentPort } = require('node:worker_threads')

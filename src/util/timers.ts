@@ -30,8 +30,29 @@ export function soon(action: () => void): void {
 /** ms of a turn of the event loop that all waiting callers share. */
 const TURN_MS = 20
 
-/** When the first of them resumed in this turn. */
-let began: number | undefined
+/** The time that work of one kind has in a turn of the event loop, from the first piece of it on. */
+export class ShareOfTurn {
+  private readonly ms: number
+  private began: number | undefined
+
+  constructor(ms: number) {
+    this.ms = ms
+  }
+
+  /** Asked before each piece: there is time for the first one of a turn. */
+  hasTime(): boolean {
+    const now = elapsed()
+    if (this.began === undefined) {
+      this.began = now
+      soon(() => {
+        this.began = undefined
+      })
+    }
+    return now - this.began < this.ms
+  }
+}
+
+const resumed = new ShareOfTurn(TURN_MS)
 
 /** Resolves after the pending input; with very many callers, only as many per turn as time permits. */
 export function nextTurn(): Promise<void> {
@@ -44,12 +65,7 @@ export function whenThereIsTime(action: () => void): void {
 }
 
 function goOn(action: () => void): void {
-  if (began === undefined) {
-    began = elapsed()
-    soon(() => {
-      began = undefined
-    })
-  } else if (elapsed() - began >= TURN_MS) {
+  if (!resumed.hasTime()) {
     soon(() => goOn(action))
     return
   }

@@ -1,8 +1,8 @@
 /**
  * Bounds the time that TLS input takes in a turn of the event loop. OpenSSL unpacks whatever libuv has read, half a
- * megabyte for each connection in a turn: 20,000 records of one octet take 0.2 s, and as long 19,000 KeyUpdates, of which
- * nothing is ever handed on, or 15,000 attempts to renegotiate. So when the turn has had its time, no further connection is read in it, and those that were
- * not read come first in the next one.
+ * megabyte for each connection in a turn: 20,000 records of one octet take 0.2 s, and so do 19,000 KeyUpdates or 15,000
+ * attempts to renegotiate, of which nothing is ever handed on. So when the turn has had its time, no further connection
+ * is read in it, and those that were not read come first in the next one.
  *
  * Only clients that have not logged in are held back so.
  */

@@ -11,6 +11,7 @@ import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { plainAddress } from './address.ts'
+import { FairQueue } from './fair-queue.ts'
 import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
@@ -71,8 +72,8 @@ class Handshakes {
   /** What Node.js does with an accepted socket. */
   private readonly start: Start
   private readonly waitMs: number
-  /** Those with a complete ClientHello by their addresses, oldest first; the address whose turn it is comes first. */
-  private readonly waiting = new Map<string, Set<Socket>>()
+  /** Those with a complete ClientHello. */
+  private readonly waiting = new FairQueue<{ readonly socket: Socket; readonly address: string }>()
   /** Oldest first. */
   private readonly underWay = new Map<Socket, UnderWay>()
   private scheduled = false
@@ -115,20 +116,13 @@ class Handshakes {
 
   private enqueue(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress)
-    const there = this.waiting.get(address) ?? new Set()
-    this.waiting.set(address, there.add(socket))
+    const hello = { socket, address }
+    this.waiting.push(address, hello)
     socket.once('close', () => {
-      this.forget(socket, address)
+      this.waiting.remove(address, hello)
       this.ended(socket)
     })
     this.schedule()
-  }
-
-  /** It no longer waits. */
-  private forget(socket: Socket, address: string): void {
-    const there = this.waiting.get(address)
-    there?.delete(socket)
-    if (there?.size === 0) this.waiting.delete(address)
   }
 
   private schedule(): void {
@@ -165,15 +159,10 @@ class Handshakes {
   }
 
   private startNext(): void {
-    for (const [address, there] of this.waiting) {
-      const [socket] = there as Iterable<Socket>
-      this.waiting.delete(address)
-      there.delete(socket as Socket)
-      if (there.size > 0) this.waiting.set(address, there)
-      this.underWay.set(socket as Socket, { address, since: elapsed() })
-      this.start(socket as Socket)
-      return
-    }
+    const next = this.waiting.shift()
+    if (next === undefined) return
+    this.underWay.set(next.socket, { address: next.address, since: elapsed() })
+    this.start(next.socket)
   }
 }
 

@@ -1,6 +1,6 @@
-/** Whose password is looked at next. */
+/** Whose password is looked at next, and whose TLS handshake begins. */
 import { describe, expect, it } from 'vitest'
-import { FairQueue } from '../../src/security/fair-queue.ts'
+import { FairQueue } from '../../src/util/fair-queue.ts'
 
 function filled(text: string): FairQueue<string> {
   const queue = new FairQueue<string>()
@@ -30,6 +30,18 @@ describe('a queue in which addresses take turns', () => {
     expect(queue.makeRoomFor('d')).toBe('b2')
     expect(queue.makeRoomFor('d')).toBeUndefined()
     expect(rest(queue)).toEqual(['a1', 'b1', 'c1'])
+  })
+
+  it('forgets what is taken out, whoever has had a turn meanwhile', () => {
+    const queue = filled('a1 a2 a3 b1 c1')
+    queue.remove('b', 'b1')
+    queue.remove('b', 'b1')
+    queue.remove('a', 'c1')
+    expect(queue.shift()).toBe('a1')
+    queue.remove('a', 'a2')
+    expect(queue.size).toBe(2)
+    expect(rest(queue)).toEqual(['c1', 'a3'])
+    expect(queue.size).toBe(0)
   })
 
   it('makes no room at the expense of the broker itself', () => {
