@@ -97,7 +97,7 @@ describe('a flood of logins', () => {
   })
 
   it('holds up no commit, and is refused beyond a bound', async () => {
-    realPasswordCost(1 / 8)
+    realPasswordCost(1 / 4)
     const s = await session(broker)
     const queue = await declareQueue(s, { exclusive: false, durable: true })
     await confirmSelect(s)
@@ -145,7 +145,7 @@ describe('logins beyond those that may wait', () => {
   }
 
   it('are refused with 506 over AMQP and 503 over HTTP; those who were in before work on', async () => {
-    realPasswordCost(1 / 16)
+    realPasswordCost(1 / 4)
     const open = await session(broker)
     const headers = { authorization: `Basic ${btoa('nobody:wrong')}` }
     const url = `http://127.0.0.1:${broker.managementPort}/api/whoami`
