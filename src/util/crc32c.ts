@@ -5,6 +5,8 @@
  */
 const POLYNOMIAL = 0x82f63b78
 const SLICES = 16
+/** Below it a view of the octets as words costs more than it saves. */
+const OCTETS_AS_WORDS_MIN = 512
 
 const table = makeTable()
 
@@ -27,10 +29,13 @@ export function crc32c(b: Uint8Array, start = 0, end = b.length, before = 0): nu
   const t = table
   let c = ~before
   let at = start
-  while (at < end && ((b.byteOffset + at) & 3) !== 0)
-    c = (t[(c ^ (b[at++] as number)) & 255] as number) ^ (c >>> 8)
-  const steps = (end - at) >> 4
-  if (steps > 0) {
+  if (end - at < OCTETS_AS_WORDS_MIN) {
+    const steps = (end - at) >> 4
+    c = crcOfSixteens(b, at, steps, c)
+    at += steps * 16
+  } else {
+    while (((b.byteOffset + at) & 3) !== 0) c = (t[(c ^ (b[at++] as number)) & 255] as number) ^ (c >>> 8)
+    const steps = (end - at) >> 4
     c = crcOfWords(new Int32Array(b.buffer, b.byteOffset + at, steps * 4), c)
     at += steps * 16
   }
@@ -48,6 +53,31 @@ export function crc32cOfText(text: string): number {
     c = (t[(c ^ code) & 255] as number) ^ (c >>> 8)
   }
   return ~c >>> 0
+}
+
+function crcOfSixteens(b: Uint8Array, start: number, steps: number, before: number): number {
+  const t = table
+  let c = before
+  for (let i = start, end = start + steps * 16; i < end; i += 16) {
+    c =
+      (t[0xf00 | ((c & 255) ^ (b[i] as number))] as number) ^
+      (t[0xe00 | (((c >>> 8) & 255) ^ (b[i + 1] as number))] as number) ^
+      (t[0xd00 | (((c >>> 16) & 255) ^ (b[i + 2] as number))] as number) ^
+      (t[0xc00 | ((c >>> 24) ^ (b[i + 3] as number))] as number) ^
+      (t[0xb00 | (b[i + 4] as number)] as number) ^
+      (t[0xa00 | (b[i + 5] as number)] as number) ^
+      (t[0x900 | (b[i + 6] as number)] as number) ^
+      (t[0x800 | (b[i + 7] as number)] as number) ^
+      (t[0x700 | (b[i + 8] as number)] as number) ^
+      (t[0x600 | (b[i + 9] as number)] as number) ^
+      (t[0x500 | (b[i + 10] as number)] as number) ^
+      (t[0x400 | (b[i + 11] as number)] as number) ^
+      (t[0x300 | (b[i + 12] as number)] as number) ^
+      (t[0x200 | (b[i + 13] as number)] as number) ^
+      (t[0x100 | (b[i + 14] as number)] as number) ^
+      (t[b[i + 15] as number] as number)
+  }
+  return c
 }
 
 function crcOfWords(words: Int32Array, before: number): number {

@@ -12,35 +12,68 @@ class Node {
   /** The word that follows, where there is only one, and what is behind it. */
   private word: string | undefined = undefined
   private only: Next | undefined = undefined
-  private words: Map<string, Next> | undefined = undefined
+  /** Where there are more: each word and what is behind it, in turn, or a map of very many. */
+  private words: (string | Next)[] | Map<string, Next> | undefined = undefined
 
   next(word: string): Next | undefined {
-    if (this.words !== undefined) return this.words.get(word)
-    return this.word === word ? this.only : undefined
+    const { words } = this
+    if (words === undefined) return this.word === word ? this.only : undefined
+    if (!Array.isArray(words)) return words.get(word)
+    const at = positionOf(words, word)
+    return at < 0 ? undefined : (words[at + 1] as Next)
   }
 
   set(word: string, next: Next): void {
-    if (this.words !== undefined) this.words.set(word, next)
-    else if (this.word === undefined || this.word === word) {
-      this.word = word
-      this.only = next
-    } else {
-      this.words = new Map([
-        [this.word, this.only as Next],
-        [word, next],
-      ])
-      this.word = this.only = undefined
+    const { words } = this
+    if (words === undefined) this.setBesideNoneOrOne(word, next)
+    else if (!Array.isArray(words)) words.set(word, next)
+    else {
+      const at = positionOf(words, word)
+      if (at >= 0) words[at + 1] = next
+      else if (words.length < 2 * LISTED_MAX) words.push(word, next)
+      else this.words = mapOf(words).set(word, next)
     }
   }
 
+  private setBesideNoneOrOne(word: string, next: Next): void {
+    if (this.word === undefined || this.word === word) {
+      this.word = word
+      this.only = next
+      return
+    }
+    this.words = [this.word, this.only as Next, word, next]
+    this.word = this.only = undefined
+  }
+
   remove(word: string): void {
-    if (this.words === undefined) this.word = this.only = undefined
-    else if (this.words.delete(word) && this.words.size === 0) this.words = undefined
+    const { words } = this
+    if (words === undefined) this.word = this.only = undefined
+    else if (!Array.isArray(words)) {
+      if (words.delete(word) && words.size === 0) this.words = undefined
+    } else {
+      const at = positionOf(words, word)
+      if (at >= 0) words.splice(at, 2)
+      if (words.length === 0) this.words = undefined
+    }
   }
 
   get isEmpty(): boolean {
     return this.ends === undefined && this.word === undefined && this.words === undefined
   }
+}
+
+/** Words that are looked for one by one: a map of so few takes three times the memory. */
+const LISTED_MAX = 4
+
+function positionOf(words: readonly (string | Next)[], word: string): number {
+  for (let i = 0; i < words.length; i += 2) if (words[i] === word) return i
+  return -1
+}
+
+function mapOf(listed: readonly (string | Next)[]): Map<string, Next> {
+  const words = new Map<string, Next>()
+  for (let i = 0; i < listed.length; i += 2) words.set(listed[i] as string, listed[i + 1] as Next)
+  return words
 }
 
 /** What is behind a word: a node, or the only binding whose key goes on there, if it has no `#`. */
@@ -76,12 +109,16 @@ export class TopicRouting implements ExchangeRouting {
   private readonly root = new Node()
 
   add(b: Binding): void {
-    const words = wordsOf(b.routingKey)
-    const mayBeAlone = !b.routingKey.includes('#')
+    const { routingKey } = b
+    const mayBeAlone = !routingKey.includes('#')
     let node = this.root
     /** The words of a binding that is not alone any more. */
     let others: string[] | undefined
-    for (const [i, word] of words.entries()) {
+    // Mostly a key goes on alone behind its first words: the others are not even taken apart.
+    for (let i = 0, start = 0; start <= routingKey.length && routingKey !== ''; i++) {
+      const end = endOfWord(routingKey, start)
+      const word = routingKey.slice(start, end)
+      start = end + 1
       const next = node.next(word)
       if (next instanceof Node) {
         node = next

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BatchEncoder, BatchError, decodeBatch } from '../../../src/storage/log/batch-codec.ts'
 import type { StorageWrite } from '../../../src/storage/storage.ts'
-import { crc32c, crc32cOfText } from '../../../src/util/crc32c.ts'
+import { crc32c } from '../../../src/util/crc32c.ts'
 
 const u32 = fc.nat({ max: 0xffff_ffff })
 const place = { log: u32, segment: u32 }
@@ -22,35 +22,6 @@ const write: fc.Arbitrary<StorageWrite> = fc.oneof(
   fc.record({ op: op('drop-logs'), from: u32 }),
 )
 const batch = fc.array(write, { maxLength: 12 })
-
-describe('CRC-32C', () => {
-  it('of a text is that of its octets', () => {
-    const texts = fc.oneof(fc.string(), fc.string({ unit: 'binary' }))
-    fc.assert(fc.property(texts, (s) => crc32cOfText(s) === crc32c(Buffer.from(s))))
-  })
-
-  it('is that of RFC 3720, from any place, in one go or in pieces', () => {
-    const text = (s: string): Buffer => Buffer.from(s)
-    expect(crc32c(text('123456789'))).toBe(0xe3069283)
-    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa)
-    expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43)
-    expect(crc32c(Buffer.from(Array.from({ length: 32 }, (_, i) => i)))).toBe(0x46dd794e)
-    fc.assert(
-      fc.property(
-        fc.uint8Array({ maxLength: 200 }),
-        fc.nat({ max: 9 }),
-        fc.nat({ max: 200 }),
-        (b, shift, cut) => {
-          const moved = new Uint8Array(b.length + shift)
-          moved.set(b, shift)
-          const at = Math.min(cut, b.length)
-          expect(crc32c(moved.subarray(shift))).toBe(crc32c(b))
-          expect(crc32c(b, at, b.length, crc32c(b, 0, at))).toBe(crc32c(b))
-        },
-      ),
-    )
-  })
-})
 
 describe('a batch as octets', () => {
   it('reads back equal', () => {
