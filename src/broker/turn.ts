@@ -11,6 +11,7 @@ import {
   TURN_MS,
 } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { Jobs } from './jobs.ts'
 
@@ -18,6 +19,9 @@ import { Jobs } from './jobs.ts'
  * Maximum number of rounds per turn, since dead lettering can wake further queues; the rest continues in the next turn.
  */
 const ROUNDS_MAX = 1000
+
+/** ms that input of connections that have not opened a vhost yet is handled in one turn, that of all together. */
+export const STRANGERS_INPUT_MS_PER_TURN = 10
 
 /** A failure is charged to its owner alone; the others are served. */
 export interface Pumped extends Owner {
@@ -60,8 +64,12 @@ export class Turn {
   private paused: Resumed[] = []
   /** Those that have had nothing of the turn: they are first. */
   private pausedFresh: Resumed[] = []
+  /** Those that have not opened a vhost yet, by their addresses: however many they are, the others do not wait for them. */
+  private readonly pausedStrangers = new FairQueue<Resumed>()
   /** ms that input was handled in this turn. */
   private input = 0
+  /** The same for input of strangers. */
+  private strangersInput = 0
   private scheduled = false
   /** `runBound` is among the actions that the clock holds for the next round of the event loop. */
   private deferred = false
@@ -127,6 +135,20 @@ export class Turn {
   resumeFirst(reader: Resumed): void {
     this.pausedFresh.push(reader)
     if (!this.scheduled) this.schedule()
+  }
+
+  /** A stranger at that address waits for its share. */
+  resumeStranger(reader: Resumed, address: string): void {
+    this.pausedStrangers.push(address, reader)
+    if (!this.scheduled) this.schedule()
+  }
+
+  handledStrangersInput(ms: number): void {
+    this.strangersInput += ms
+  }
+
+  get isStrangersInputLate(): boolean {
+    return this.strangersInput >= STRANGERS_INPUT_MS_PER_TURN
   }
 
   /** Counts time in which input was handled. */
@@ -231,7 +253,7 @@ export class Turn {
     this.within = true
     // Batches that have come to the disk may run several times in one round of the event loop: they share its time.
     const isNew = first === undefined
-    if (isNew) this.pumped = this.input = 0
+    if (isNew) this.pumped = this.input = this.strangersInput = 0
     try {
       first?.()
       this.begin(isNew)
@@ -296,24 +318,40 @@ export class Turn {
 
   /** Those that have had their share of the turn, or none; what they bring is for the next one. */
   private readOn(): void {
-    const paused = this.pausedFresh.length === 0 ? this.paused : [...this.pausedFresh, ...this.paused]
-    this.copiesShare = COPIES_PER_TURN / Math.max(1, paused.length)
-    if (paused.length > 0) {
-      this.paused = []
+    const [fresh, others] = [this.pausedFresh, this.paused]
+    const count = fresh.length + others.length
+    this.copiesShare = COPIES_PER_TURN / Math.max(1, count)
+    if (count > 0) {
       this.pausedFresh = []
-      for (let i = 0; i < paused.length; i++) {
-        if (this.isInputLate()) {
-          this.paused = [...paused.slice(i), ...this.paused]
-          this.schedule()
-          return
-        }
-        const reader = paused[i] as Resumed
-        try {
-          reader.resumeReading()
-        } catch (error) {
-          charge(reader, error)
-        }
-      }
+      this.paused = []
+      const rest = this.resume(fresh)
+      // In front of those that come meanwhile, or else they would never have their turn.
+      this.pausedFresh = [...rest, ...this.pausedFresh]
+      this.paused = [...(rest.length > 0 ? others : this.resume(others)), ...this.paused]
     }
+    this.readStrangersOn()
+    if (this.paused.length + this.pausedFresh.length + this.pausedStrangers.size > 0) this.schedule()
+  }
+
+  /** Returns those for which there is no time. */
+  private resume(readers: readonly Resumed[]): readonly Resumed[] {
+    for (let i = 0; i < readers.length; i++) {
+      if (this.isInputLate()) return readers.slice(i)
+      resume(readers[i] as Resumed)
+    }
+    return []
+  }
+
+  private readStrangersOn(): void {
+    for (let left = this.pausedStrangers.size; left > 0 && !this.isStrangersInputLate; left--)
+      resume(this.pausedStrangers.shift() as Resumed)
+  }
+}
+
+function resume(reader: Resumed): void {
+  try {
+    reader.resumeReading()
+  } catch (error) {
+    charge(reader, error)
   }
 }

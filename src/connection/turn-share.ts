@@ -33,12 +33,19 @@ export class TurnShare implements Pace {
     const { clock, turn } = this.connection.broker
     const ms = clock.elapsed() - this.began
     this.ms += ms
-    turn.handledInput(ms)
+    if (this.isStranger) turn.handledStrangersInput(ms)
+    else turn.handledInput(ms)
+  }
+
+  /** It has not opened a vhost yet: thousands of those may send without end, and nobody else waits for them. */
+  private get isStranger(): boolean {
+    return this.connection.caller === undefined
   }
 
   /** The requests of all connections have taken too long in this turn. */
   get isLate(): boolean {
-    return this.connection.broker.turn.isInputLate()
+    const { turn } = this.connection.broker
+    return this.isStranger ? turn.isStrangersInputLate : turn.isInputLate()
   }
 
   /** It has its share in the next turn. */
@@ -48,8 +55,15 @@ export class TurnShare implements Pace {
     if (this.pauses.has(PAUSE_TURN)) return
     this.pauses.add(PAUSE_TURN)
     const { turn } = this.connection.broker
-    if (this.ms === 0) turn.resumeFirst(this.connection)
-    else turn.resumeLater(this.connection)
+    if (this.ms === 0 && !this.isStranger) turn.resumeFirst(this.connection)
+    else this.resumeLater()
+  }
+
+  private resumeLater(): void {
+    const { connection } = this
+    const { turn } = connection.broker
+    if (this.isStranger) turn.resumeStranger(connection, connection.peer.address)
+    else turn.resumeLater(connection)
   }
 
   /** A socket that has used its share continues in the next turn. */
@@ -115,6 +129,6 @@ export class TurnShare implements Pace {
     if (this.pauses.has(PAUSE_TURN)) return
     const { connection } = this
     this.pauses.add(PAUSE_TURN)
-    if (!connection.server.backpressure.pause(connection)) connection.broker.turn.resumeLater(connection)
+    if (!connection.server.backpressure.pause(connection)) this.resumeLater()
   }
 }

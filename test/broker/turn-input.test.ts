@@ -1,6 +1,6 @@
 /** The requests of all connections share the time of a turn. */
 import { describe, expect, it } from 'vitest'
-import { type Resumed, Turn } from '../../src/broker/turn.ts'
+import { type Resumed, STRANGERS_INPUT_MS_PER_TURN, Turn } from '../../src/broker/turn.ts'
 import { INPUT_MS_PER_TURN } from '../../src/limits.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
@@ -53,6 +53,40 @@ describe('connections that wait for their share', () => {
     expect(order).toEqual(['quiet', 'busy0', 'late', 'busy1'])
     clock.one()
     expect(order.length).toBe(5)
+  })
+
+  it('are not passed by those that come later and have had nothing either', () => {
+    const { clock, turn, order, reader } = start()
+    for (const name of ['a', 'b', 'c']) turn.resumeFirst(reader(name, INPUT_MS_PER_TURN))
+    for (const later of ['d', 'e', 'f']) {
+      clock.one()
+      turn.resumeFirst(reader(later, INPUT_MS_PER_TURN))
+    }
+    expect(order).toEqual(['a', 'b', 'c'])
+  })
+
+  it('do not wait for strangers, however many those are and however much they send', () => {
+    const { clock, turn, order, reader } = start()
+    const again = (name: string): Resumed => {
+      const { resumeReading, failed } = reader(name, 0)
+      const stranger = {
+        resumeReading: () => {
+          resumeReading()
+          turn.handledStrangersInput(STRANGERS_INPUT_MS_PER_TURN)
+          turn.resumeStranger(stranger, 'one')
+        },
+        failed,
+      }
+      return stranger
+    }
+    for (let i = 0; i < 1000; i++) turn.resumeStranger(again(`stranger${i}`), 'one')
+    turn.resumeLater(reader('busy', INPUT_MS_PER_TURN))
+    turn.resumeFirst(reader('quiet', 1))
+    turn.resumeStranger(reader('of another address', 1), 'another')
+    clock.one()
+    clock.one()
+    expect(order).toEqual(['quiet', 'busy', 'stranger0', 'of another address', 'stranger1'])
+    expect(turn.isInputLate()).toBe(false)
   })
 
   it('get nothing more once what is under way has used the time', () => {
