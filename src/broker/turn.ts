@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../util/clock.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
+import { shareNow } from '../util/timers.ts'
 import { Jobs } from './jobs.ts'
 
 /**
@@ -148,7 +149,7 @@ export class Turn {
   }
 
   get isStrangersInputLate(): boolean {
-    return this.strangersInput >= STRANGERS_INPUT_MS_PER_TURN
+    return this.strangersInput >= shareNow(STRANGERS_INPUT_MS_PER_TURN)
   }
 
   /** Counts time in which input was handled. */

@@ -212,7 +212,7 @@ export class Application {
       },
       handler: async (raw, reply) => {
         // If very many requests are ready at once, a turn handles only as many as it has time for.
-        await nextTurn()
+        await nextTurn(plainAddress(raw.ip))
         const user = this.principals.get(raw) as Principal
         const r = new Request(this.node, user, raw, reply, this.longAnswers)
         const answer = await handler(r)

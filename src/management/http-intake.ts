@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
+import { plainAddress } from '../util/address.ts'
 import { hearErrors } from '../util/sockets.ts'
 import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
 import { joinPieces } from './joined-body.ts'
@@ -18,6 +19,9 @@ const nothing = Buffer.alloc(0)
 
 /** That of all connections. */
 const parsing = new ShareOfTurn(TURN_MS)
+
+/** Connections with input that wait for a turn: no other one is parsed before them. */
+let waiting = 0
 
 /** Octets that the HTTP parser has not received when a connection changes to another protocol. */
 const rests = new WeakMap<Socket, () => Buffer>()
@@ -46,6 +50,7 @@ export function parseBitByBit(server: Server): void {
 
 class Intake {
   private readonly socket: Socket
+  private readonly address: string
   /** The listeners of the HTTP parser: they receive every piece immediately. */
   private readonly parse: readonly ((chunk: Buffer) => void)[]
   private held: Buffer = nothing
@@ -57,9 +62,12 @@ class Intake {
   private ofBody = 0
   private busy = false
   private waits = false
+  /** Its turn has come. */
+  private isNext = false
 
   constructor(socket: Socket) {
     this.socket = socket
+    this.address = plainAddress(socket.remoteAddress)
     this.parse = socket.listeners('data') as ((chunk: Buffer) => void)[]
     // Node feeds the parser directly from the handle unless there is another listener.
     socket.on('data', this.take)
@@ -98,10 +106,11 @@ class Intake {
   private parseHeld(): void {
     this.busy = true
     while (this.held.length > 0 && this.mayGoOn()) {
-      if (!parsing.hasTime()) {
+      if (!this.isNext && (waiting > 0 || !parsing.hasTime())) {
         this.inNextTurn()
         break
       }
+      this.isNext = false
       const size = Math.min(this.ofBody, BODY_PIECE_BYTES)
       const piece = this.held.subarray(0, Math.max(size, HTTP_PIECE_BYTES))
       this.held = this.held.subarray(piece.length)
@@ -121,10 +130,14 @@ class Intake {
 
   private inNextTurn(): void {
     this.waits = true
+    waiting++
     whenThereIsTime(() => {
+      waiting--
       this.waits = false
+      this.isNext = true
       this.run()
-    })
+      this.isNext = false
+    }, this.address)
   }
 
   /**

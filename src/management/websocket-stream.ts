@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { SOCKET_END_MS, TURN_MS } from '../limits.ts'
+import { plainAddress } from '../util/address.ts'
 import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
 
 // Opcodes: RFC 6455, section 5.2.
@@ -144,7 +145,7 @@ export class WebSocketStream extends Duplex {
       this.waits = false
       this.carrier.resume()
       this.receive(chunk)
-    })
+    }, plainAddress(this.carrier.remoteAddress))
   }
 
   private receive(chunk: Buffer): void {

@@ -10,6 +10,7 @@ import { HttpConnections } from '../management/http-connections.ts'
 import { parseBitByBit } from '../management/http-intake.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
+import { plainAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { PatternTooSlow } from '../util/pattern.ts'
@@ -56,7 +57,7 @@ export class MetricsServer {
       return
     }
     // If very many requests are ready at once, a turn handles only as many as it has time for.
-    await nextTurn()
+    await nextTurn(plainAddress(request.socket.remoteAddress))
     if (path === this.format.path && !this.format.perObject) {
       const answer = text(await aggregatedFamilies(this.node))
       response.writeHead(200, { 'content-type': TYPE }).end(answer)

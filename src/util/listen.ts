@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { ListenOptions, Server } from 'node:net'
 import { hearErrorsOfServer } from './sockets.ts'
+import { noteAccepted } from './timers.ts'
 
 /**
  * Resolves once the server is listening.
@@ -13,6 +14,7 @@ export async function listen(
   onError: (error: Error) => void = () => {},
 ): Promise<void> {
   hearErrorsOfServer(server)
+  server.on('connection', noteAccepted)
   server.listen(where)
   await once(server, 'listening')
   server.on('error', onError)

@@ -7,6 +7,7 @@ import { performance as performanceOfNode } from 'node:perf_hooks'
 import * as timers from 'node:timers'
 import * as promises from 'node:timers/promises'
 import { runInNewContext } from 'node:vm'
+import { FairQueue } from './fair-queue.ts'
 
 const { setTimeout: startTimeout, clearTimeout: stopTimeout, setImmediate: startImmediate } = timers
 const { setTimeout: wait } = promises
@@ -30,6 +31,30 @@ export function soon(action: () => void): void {
 /** ms of a turn of the event loop that all waiting callers share. */
 const TURN_MS = 20
 
+/**
+ * The part of such a time that remains while connections are accepted. libuv accepts one in each turn: behind full turns
+ * a thousand clients would wait for half a minute, and so would whoever comes after a thousand that only want that.
+ */
+const SHARE_WHILE_ACCEPTING = 1 / 10
+
+/** Turns, the current one included, for which it counts that a connection has been accepted: others may be waiting. */
+let accepting = 0
+
+/** A server has accepted a connection. */
+export function noteAccepted(): void {
+  if (accepting === 0) soon(turnIsOver)
+  accepting = 2
+}
+
+function turnIsOver(): void {
+  if (--accepting > 0) soon(turnIsOver)
+}
+
+/** ms of so many that work of strangers has in this turn. */
+export function shareNow(ms: number): number {
+  return accepting > 0 ? ms * SHARE_WHILE_ACCEPTING : ms
+}
+
 /** The time that work of one kind has in a turn of the event loop, from the first piece of it on. */
 export class ShareOfTurn {
   private readonly ms: number
@@ -48,29 +73,33 @@ export class ShareOfTurn {
         this.began = undefined
       })
     }
-    return now - this.began < this.ms
+    return now - this.began < shareNow(this.ms)
   }
 }
 
 const resumed = new ShareOfTurn(TURN_MS)
 
-/** Resolves after the pending input; with very many callers, only as many per turn as time permits. */
-export function nextTurn(): Promise<void> {
-  return new Promise(whenThereIsTime)
+const waiting = new FairQueue<{ readonly action: () => void }>()
+
+/**
+ * Resolves after the pending input; with very many callers, only as many per turn as time permits.
+ * @param address for which it is: they take turns
+ */
+export function nextTurn(address = ''): Promise<void> {
+  return new Promise((resolve) => whenThereIsTime(resolve, address))
 }
 
-/** The same with a callback instead of a promise. */
-export function whenThereIsTime(action: () => void): void {
-  soon(() => goOn(action))
+/** The same with a callback instead of a promise. Who came first is first: others may come again and again. */
+export function whenThereIsTime(action: () => void, address = ''): void {
+  waiting.push(address, { action })
+  soon(goOn)
 }
 
-function goOn(action: () => void): void {
-  if (!resumed.hasTime()) {
-    soon(() => goOn(action))
-    return
-  }
+/** Called once for each that waits. */
+function goOn(): void {
+  if (!resumed.hasTime()) soon(goOn)
   // The action is complete before the time is checked for the next one.
-  action()
+  else waiting.shift()?.action()
 }
 
 /** Rejects if the signal is aborted first. */

@@ -131,6 +131,24 @@ describe('a connection', () => {
     })
     return (server.address() as AddressInfo).port
   }
+  it('has its turn while others send request after request, which are as many as they like', async () => {
+    const answered: string[] = []
+    const port = await serve((request, response) => {
+      const until = performance.now() + 25
+      while (performance.now() < until);
+      answered.push(request.url as string)
+      response.end()
+    })
+    // Each as long as what the parser gets at a time, or else it would have many of them at once.
+    const more = `X: ${'x'.repeat(HTTP_PIECE_BYTES)}`
+    for (let i = 0; i < 10; i++)
+      client(port, `GET /flood${i} HTTP/1.1\r\nHost: a\r\n${more}\r\n\r\n`.repeat(100))
+    await until(() => answered.length > 0, 'the flood')
+    await client(port, 'GET /other HTTP/1.1\r\nHost: a\r\n\r\n').answered(1)
+    // Each of the others may have come before it once more after the connection was accepted.
+    expect(answered.indexOf('/other')).toBeLessThan(40)
+  })
+
   const post = (more: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${more}`
 
   it('brings bodies of any length whole, one read late among them', async () => {
