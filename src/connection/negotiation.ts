@@ -91,9 +91,7 @@ export class Negotiation {
     this.step = 'securing'
     // What was read is valid only during this call.
     const response = Buffer.from(m.response)
-    const { clock } = connection
-    const wait = (): Promise<void> =>
-      new Promise((resolve) => clock.after(server.throttle.delay(address, clock.elapsed()), resolve))
+    const wait = (): Promise<void> => server.throttle.wait(address, connection.clock, connection.socket)
     login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
       (user) => charged(connection, () => this.loggedIn(m.mechanism, user)),
       (error) => connection.failed(error, 0, m.id),

@@ -260,8 +260,7 @@ export class Application {
     const { clock } = this.node
     const { users, throttle, oauth } = this.loginParts(clock.elapsed())
     const address = plainAddress(raw.ip)
-    const wait = (): Promise<void> =>
-      new Promise((resolve) => clock.after(throttle.delay(address, clock.elapsed()), resolve))
+    const wait = (): Promise<void> => throttle.wait(address, clock, raw.raw.socket)
     const busy = (error: unknown): never => {
       if (!(error instanceof AmqpError)) throw error
       this.doorLines.warn({ address }, 'HTTP login refused: too many are waiting')

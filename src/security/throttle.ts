@@ -1,5 +1,8 @@
 /** Throttles failed logins by address: each further failure is delayed longer, without affecting other addresses. */
+import type { EventEmitter } from 'node:events'
 import { LOGIN_ADDRESSES_MAX, LOGIN_DELAY_MS_MAX, LOGIN_REFUSED_MS, LOGIN_REFUSED_MS_MAX } from '../limits.ts'
+import type { Clock } from '../util/clock.ts'
+import { whenThereIsTime } from '../util/timers.ts'
 
 /** ms after which the failures of an address are forgotten. */
 const FORGET_MS = 60_000
@@ -33,6 +36,24 @@ export class LoginThrottle {
     if (known === undefined || known.count <= FREE_FAILURES || now - known.last > FORGET_MS) return 0
     const wait = Math.min(LOGIN_DELAY_MS_MAX, 100 * 2 ** (known.count - FREE_FAILURES))
     return Math.max(0, known.last + wait - now)
+  }
+
+  /**
+   * Resolves when a login from that address may be processed. All that wait for the delay of their address are due at the
+   * same time, so they take turns. Whoever has left meanwhile is forgotten: the promise stays pending, and nothing holds it.
+   * @param client that emits `close` when it leaves
+   */
+  wait(address: string, clock: Clock, client: EventEmitter & { readonly destroyed: boolean }): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = clock.after(this.delay(address, clock.elapsed()), () => {
+        client.off('close', left)
+        whenThereIsTime(() => {
+          if (!client.destroyed) resolve()
+        }, address)
+      })
+      const left = (): void => timer.cancel()
+      client.once('close', left)
+    })
   }
 
   succeeded(address: string, protocol: LoginProtocol = 'amqp091'): void {
