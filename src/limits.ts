@@ -321,7 +321,7 @@ export const DESCRIPTORS_MIN = 64
 /** Connections of the HTTP port but WebSockets, and of that of the metrics: further ones are closed at once. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 
-/** Those of them that have no request: beyond, the oldest is closed. */
+/** Those of them that have no request: beyond, the oldest of the address with the most of them is closed. */
 export const HTTP_IDLE_MAX = 256
 
 /** Octets that an HTTP connection's parser gets at a time: some forty requests at most, which may be answered together. */

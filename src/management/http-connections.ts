@@ -8,13 +8,16 @@ import type { Socket } from 'node:net'
 import { Unopened } from '../connection/unopened.ts'
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX, UNAUTHENTICATED_SHARE } from '../limits.ts'
 import { endOf, plainAddress } from '../util/address.ts'
-import type { Closable, Descriptors } from '../util/descriptors.ts'
+import type { Descriptors } from '../util/descriptors.ts'
 import { elapsed } from '../util/timers.ts'
 
 /** Those whose request has not logged in yet: beyond, the oldest of the address with the most of them is closed. */
 export const HTTP_STRANGERS_MAX = 512
 
 const STRANGERS = { all: HTTP_STRANGERS_MAX, perAddress: HTTP_STRANGERS_MAX * UNAUTHENTICATED_SHARE }
+const IDLE = { all: HTTP_IDLE_MAX, perAddress: HTTP_IDLE_MAX * UNAUTHENTICATED_SHARE }
+
+function nothing(): void {}
 
 /** What is to be done when the request on that socket has logged in. */
 const whenLoggedIn = new WeakMap<Socket, () => void>()
@@ -24,15 +27,13 @@ export function loggedIn({ socket }: IncomingMessage): void {
   whenLoggedIn.get(socket)?.()
 }
 
-export class HttpConnections implements Closable {
-  /** By their endpoints; oldest first. */
-  private readonly idle = new Map<string, { socket: Socket; since: number }>()
+export class HttpConnections {
+  /** Those without a request: the sockets as accepted, by their endpoints. */
+  private readonly idle = new Map<string, Socket>()
+  /** The same ones. Clients that have logged in are among them, between their requests. */
+  private readonly resting = new Unopened(() => IDLE, elapsed, nothing)
   /** Those with a request, which may take long: bodies come slowly, wrong passwords wait. */
-  private readonly strangers = new Unopened(
-    () => STRANGERS,
-    elapsed,
-    () => {},
-  )
+  private readonly strangers = new Unopened(() => STRANGERS, elapsed, nothing)
   /** WebSockets, which are counted among the connections of AMQP. */
   private upgraded = 0
 
@@ -42,7 +43,7 @@ export class HttpConnections implements Closable {
     server.headersTimeout = HTTP_HEADERS_MS_MAX
     server.on('connection', (socket: Socket) => this.came(socket))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))
-    const parts = [descriptors.add(this), descriptors.add(this.strangers)]
+    const parts = [descriptors.add(this.resting), descriptors.add(this.strangers)]
     server.on('close', () => {
       for (const remove of parts) remove()
     })
@@ -50,22 +51,9 @@ export class HttpConnections implements Closable {
 
   /** The connection changes to another protocol and is no longer counted here. */
   release(socket: Socket): void {
-    this.idle.delete(endOf(socket))
+    this.wake(endOf(socket))
     this.upgraded++
     socket.once('close', () => this.upgraded--)
-  }
-
-  get oldest(): number | undefined {
-    for (const { since } of this.idle.values()) return since
-    return undefined
-  }
-
-  closeOldest(): void {
-    for (const [key, { socket }] of this.idle) {
-      this.idle.delete(key)
-      socket.destroy()
-      return
-    }
   }
 
   private came(socket: Socket): void {
@@ -73,20 +61,29 @@ export class HttpConnections implements Closable {
     this.rest(key, socket)
     socket.on('close', () => {
       this.strangers.remove(socket)
-      if (this.idle.get(key)?.socket === socket) this.idle.delete(key)
+      this.resting.remove(socket)
+      if (this.idle.get(key) === socket) this.idle.delete(key)
     })
   }
 
   private rest(key: string, socket: Socket): void {
-    this.idle.set(key, { socket, since: elapsed() })
-    if (this.idle.size > HTTP_IDLE_MAX) this.closeOldest()
+    this.idle.set(key, socket)
+    this.resting.add(socket, plainAddress(socket.remoteAddress))
+  }
+
+  /** It rests no more. */
+  private wake(key: string): Socket | undefined {
+    const socket = this.idle.get(key)
+    if (socket === undefined) return undefined
+    this.idle.delete(key)
+    this.resting.remove(socket)
+    return socket
   }
 
   private busy(request: IncomingMessage, response: ServerResponse): void {
     const key = endOf(request.socket)
-    const socket = this.idle.get(key)?.socket
+    const socket = this.wake(key)
     if (socket === undefined) return
-    this.idle.delete(key)
     this.strangers.add(socket, plainAddress(request.socket.remoteAddress))
     whenLoggedIn.set(request.socket, () => this.strangers.remove(socket))
     response.on('close', () => {
