@@ -12,8 +12,9 @@ import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { plainAddress } from './address.ts'
 import { FairQueue } from './fair-queue.ts'
+import { HandshakeInput } from './handshake-input.ts'
 import { hearErrorsOfServer } from './sockets.ts'
-import { elapsed, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
+import { elapsed, soon, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
 import { boundInput } from './tls-input.ts'
 
@@ -57,6 +58,12 @@ export function isHelloComplete(b: Buffer): boolean {
   return false
 }
 
+/** Of a complete ClientHello. */
+interface Hello {
+  readonly socket: Socket
+  readonly address: string
+}
+
 interface UnderWay {
   readonly address: string
   /** In ms of `elapsed`. */
@@ -73,9 +80,13 @@ class Handshakes {
   private readonly start: Start
   private readonly waitMs: number
   /** Those with a complete ClientHello. */
-  private readonly waiting = new FairQueue<{ readonly socket: Socket; readonly address: string }>()
+  private readonly waiting = new FairQueue<Hello>()
   /** Oldest first. */
   private readonly underWay = new Map<Socket, UnderWay>()
+  /** Of those. */
+  private readonly input = new HandshakeInput<Socket>(elapsed, soon, (ms, action) => {
+    startTimer(action, ms).unref()
+  })
   private scheduled = false
   private timer: ReturnType<typeof startTimer> | undefined
 
@@ -110,8 +121,10 @@ class Handshakes {
   }
 
   /** Its handshake is over. */
-  ended(socket: Socket | undefined): void {
-    if (socket !== undefined && this.underWay.delete(socket)) this.schedule()
+  ended(socket: Socket | undefined, failed: boolean): void {
+    if (socket === undefined || !this.underWay.delete(socket)) return
+    this.input.ended(socket, failed)
+    this.schedule()
   }
 
   private enqueue(socket: Socket): void {
@@ -120,7 +133,7 @@ class Handshakes {
     this.waiting.push(address, hello)
     socket.once('close', () => {
       this.waiting.remove(address, hello)
-      this.ended(socket)
+      this.ended(socket, true)
     })
     this.schedule()
   }
@@ -161,9 +174,29 @@ class Handshakes {
   private startNext(): void {
     const next = this.waiting.shift()
     if (next === undefined) return
+    const rest = this.input.restOf(next.address)
+    if (rest > 0) {
+      this.postpone(next, rest)
+      return
+    }
+    this.input.add(next.socket, next.address)
     this.underWay.set(next.socket, { address: next.address, since: elapsed() })
     this.start(next.socket)
   }
+
+  private postpone(hello: Hello, ms: number): void {
+    const timer = startTimer(() => {
+      if (hello.socket.destroyed) return
+      this.waiting.push(hello.address, hello)
+      this.schedule()
+    }, ms)
+    hello.socket.once('close', () => stopTimer(timer))
+  }
+}
+
+/** The socket as accepted. */
+function below(socket: TLSSocket): Socket | undefined {
+  return (socket as unknown as { _parent?: Socket })._parent
 }
 
 /** To be called before the server has listeners of its user's. @param options what it was made with */
@@ -182,9 +215,8 @@ export function paceHandshakes(
   for (const listener of listeners) server.off('connection', listener)
   hearErrorsOfServer(server)
   server.on('connection', (socket: Socket) => handshakes.accepted(socket))
-  server.on('secureConnection', (socket: TLSSocket) =>
-    handshakes.ended((socket as unknown as { _parent?: Socket })._parent),
-  )
+  server.on('secureConnection', (socket: TLSSocket) => handshakes.ended(below(socket), false))
+  server.on('tlsClientError', (_, socket: TLSSocket) => handshakes.ended(below(socket), true))
   boundInput(server, (socket, code) => {
     server.emit('tlsClientError', failure(code, 'the client is disconnected'), socket)
     socket.destroy()
