@@ -85,7 +85,7 @@ export async function passwordLogin(
   wait: () => Promise<void>,
 ): Promise<Principal | undefined> {
   if (!users.knows(name, password)) await wait()
-  const bearer = await oauth?.verify(password)
+  const bearer = await oauth?.verify(password, address)
   if (bearer !== undefined) return bearer
   const user = await users.login(name, password, isLoopback(address), address)
   return user && userPrincipal(users, user)

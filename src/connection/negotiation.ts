@@ -181,7 +181,7 @@ export class Negotiation {
       return
     }
     // One at a time, so that the last one counts; whoever is logged in does not give way to those who are not.
-    connection.pace.work(awaited(oauth.verify(secret, Number.POSITIVE_INFINITY)), (renewed) => {
+    connection.pace.work(awaited(oauth.verify(secret, '', Number.POSITIVE_INFINITY)), (renewed) => {
       if (connection.state !== 'open') return
       if (renewed?.name !== user.name) {
         connection.close(

@@ -269,7 +269,7 @@ export class Application {
     let user: Principal | undefined
     if (scheme.toLowerCase() === 'bearer') {
       await wait()
-      user = await oauth?.verify(credentials).catch(busy)
+      user = await oauth?.verify(credentials, address).catch(busy)
     } else if (scheme.toLowerCase() === 'basic') {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')

@@ -4,10 +4,10 @@
  * is passed as text so that it is found in bundles and with both module systems.
  */
 import { Worker } from 'node:worker_threads'
-import { LOGINS_WAITING_MAX, PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
-import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { pause } from '../util/timers.ts'
+import { admit } from './login-queue.ts'
 
 const PROGRAM = `
 const { parentPort } = require('node:worker_threads')
@@ -56,11 +56,7 @@ export class HashPool {
    * @throws AmqpError 506 if no other address has more of them; else the newest one of the address with the most does
    */
   admit(address: string): void {
-    if (this.waiting < LOGINS_WAITING_MAX) return
-    const tooMany = new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
-    const other = this.queue.makeRoomFor(address)
-    if (other === undefined) throw tooMany
-    other.reject(tooMany)
+    admit(this.queue, address)
   }
 
   /**

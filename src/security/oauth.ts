@@ -13,9 +13,12 @@ import {
   jwtVerify,
 } from 'jose'
 import { JWKS_BYTES_MAX, LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../limits.ts'
-import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { AmqpError } from '../protocol/errors.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { readRegularFile } from '../util/regular-file.ts'
+import { elapsed } from '../util/timers.ts'
 import type { Access, Right } from './access.ts'
+import { admit, type WaitingLogin } from './login-queue.ts'
 import type { Principal } from './principal.ts'
 
 export interface OAuthSettings {
@@ -32,6 +35,14 @@ export interface OAuthSettings {
   readonly scopePrefix: string | undefined
   /** Whether the audience must be the resource server id. */
   readonly verifyAudience: boolean
+}
+
+/** ms between two requests for the keys: each token with a key that is unknown asks for them, until they have been got. */
+const JWKS_PAUSE_MS = 1_000
+
+/** A token whose signature is to be checked. */
+interface Turn extends WaitingLogin {
+  resolve(): void
 }
 
 interface Scope {
@@ -129,32 +140,47 @@ const fetchShort: FetchImplementation = async (url, options) => {
   return new Response(Buffer.concat(pieces), { status: response.status, headers: response.headers })
 }
 
+/** Not more often than that, however many tokens come and whatever is answered. */
+function fetchSeldom(): FetchImplementation {
+  let askedAt = Number.NEGATIVE_INFINITY
+  return async (url, options) => {
+    if (elapsed() - askedAt < JWKS_PAUSE_MS) throw new Error('the keys were asked for a moment ago')
+    askedAt = elapsed()
+    return await fetchShort(url, options)
+  }
+}
+
 export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
   /** Signatures that are being checked: in the threads with which the store writes. */
   private checking = 0
-  private readonly waiting: (() => void)[] = []
+  private readonly waiting = new FairQueue<Turn>()
 
   /** @throws if the key file cannot be read */
   constructor(settings: OAuthSettings) {
     this.settings = settings
     this.keys = /^https?:/.test(settings.jwks)
-      ? createRemoteJWKSet(new URL(settings.jwks), { [customFetch]: fetchShort })
+      ? createRemoteJWKSet(new URL(settings.jwks), { [customFetch]: fetchSeldom() })
       : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
   }
 
   /**
    * undefined for a token that is invalid or expired.
+   * @param address that takes turns with others; '' = a client that is logged in
    * @param waitingMax others that may wait before it
-   * @throws AmqpError 506 if more are waiting
+   * @throws AmqpError 506 if more are waiting, and of no other address more
    */
-  async verify(token: string, waitingMax = LOGINS_WAITING_MAX): Promise<Principal | undefined> {
+  async verify(
+    token: string,
+    address: string,
+    waitingMax = LOGINS_WAITING_MAX,
+  ): Promise<Principal | undefined> {
     const { resourceServerId, issuer, verifyAudience } = this.settings
     let entered = false
     const keyInTurn: JWTVerifyGetKey = async (header, jws) => {
       const key = await this.keys(header, jws)
-      await this.enter(waitingMax)
+      await this.enter(address, waitingMax)
       entered = true
       return key
     }
@@ -172,21 +198,20 @@ export class OAuth {
     }
   }
 
-  private async enter(waitingMax: number): Promise<void> {
+  private async enter(address: string, waitingMax: number): Promise<void> {
     if (this.checking < PASSWORD_THREADS_MAX) {
       this.checking++
       return
     }
-    if (this.waiting.length >= waitingMax)
-      throw new AmqpError(ReplyCode.ResourceError, 'too many logins are waiting for their turn')
-    await new Promise<void>((resolve) => this.waiting.push(resolve))
+    admit(this.waiting, address, waitingMax)
+    await new Promise<void>((resolve, reject) => this.waiting.push(address, { resolve, reject }))
   }
 
   /** The place goes to the next one. */
   private leave(): void {
     const next = this.waiting.shift()
     if (next === undefined) this.checking--
-    else next()
+    else next.resolve()
   }
 
   private userOf(payload: JWTPayload): Principal | undefined {

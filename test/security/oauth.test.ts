@@ -267,13 +267,13 @@ describe('a token as the password', () => {
     const bare = await new SignJWT({ client_id: 'svc', scope: 'read:*/q' })
       .setProtectedHeader({ alg: 'ES256', kid: 'one' })
       .sign(keys.privateKey)
-    const user = await oauth.verify(bare)
+    const user = await oauth.verify(bare, 'a')
     expect([user?.name, user?.expires, user?.access('/')?.allows('read', 'q')]).toEqual([
       'svc',
       undefined,
       true,
     ])
-    expect(await oauth.verify(`${bare}x`)).toBeUndefined()
+    expect(await oauth.verify(`${bare}x`, 'a')).toBeUndefined()
   })
 
   it('is refused where the URL answers without an end, of which only so much is read', async () => {
@@ -287,7 +287,7 @@ describe('a token as the password', () => {
       response.on('drain', more)
       more()
     })
-    expect(await oauth.verify(await token([]))).toBeUndefined()
+    expect(await oauth.verify(await token([]), 'a')).toBeUndefined()
     expect(sent).toBeGreaterThanOrEqual(JWKS_BYTES_MAX)
     // What is on its way between the two comes on top.
     expect(sent).toBeLessThan(32 * JWKS_BYTES_MAX)

@@ -196,7 +196,7 @@ export async function tokenTarget(): Promise<FuzzTarget> {
     async run(input) {
       const signed = `${head}.${input.toString('base64url')}`
       const token = `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`
-      const principal = await oauth.verify(input.length % 8 === 7 ? input.toString() : token)
+      const principal = await oauth.verify(input.length % 8 === 7 ? input.toString() : token, '')
       if (principal === undefined) return
       same(
         typeof principal.name === 'string' && principal.tags.every((t) => typeof t === 'string'),
