@@ -6,6 +6,8 @@ import type { Socket } from 'node:net'
 import type { Listener } from '../connection/listener.ts'
 import type { Listeners, Receiver } from '../connection/listeners.ts'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
+import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
+import { UNAUTHENTICATED_SHARE } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -16,8 +18,9 @@ import type { PeerRequest } from './peer-handshake.ts'
 /** ms that a client waits for an active node. */
 const WAIT_MS_MAX = 5000
 const RETRY_MS = 50
-/** Maximum number of waiting clients; further ones are closed. */
-const WAITING_MAX = 4096
+/** Maximum number of waiting clients; beyond it, the oldest one of the address with the most of them is closed. */
+export const WAITING_MAX = 4096
+const WAITING: UnopenedBounds = { all: WAITING_MAX, perAddress: WAITING_MAX * UNAUTHENTICATED_SHARE }
 /** Maximum number of clients for whom the active node is asked at a time; the others wait. */
 export const ASKED_MAX = 64
 
@@ -47,6 +50,8 @@ export class Relay implements Receiver {
   /** Relayed clients, each with its socket to the active node. */
   private readonly passed = new Map<Socket, Socket>()
   private readonly waiting = new Set<Socket>()
+  /** The same ones. */
+  private readonly unopened: Unopened
   /** Clients for whom the active node is being asked. */
   private asked = 0
   private readonly doorLines: RepeatedLines
@@ -54,6 +59,11 @@ export class Relay implements Receiver {
   constructor(options: RelayOptions) {
     this.options = options
     this.doorLines = new RepeatedLines(options.logger, () => options.clock.now())
+    this.unopened = new Unopened(
+      () => WAITING,
+      () => options.clock.elapsed(),
+      (address) => this.doorLines.warn({ address }, 'waiting clients closed to make room'),
+    )
   }
 
   endRelays(): void {
@@ -83,11 +93,8 @@ export class Relay implements Receiver {
   /** @param here passes the client to the broker of this node, if this has become the active one meanwhile */
   private place(socket: Socket, request: RelayRequest, here: (receiver: Receiver) => void): void {
     hearErrors(socket)
-    if (this.waiting.size >= WAITING_MAX) {
-      socket.destroy()
-      return
-    }
     this.waiting.add(socket)
+    this.unopened.add(socket, plainAddress(socket.remoteAddress))
     const { receiver } = this.options.listeners
     const attempt: Attempt = async () => {
       const now = this.options.listeners.receiver
@@ -111,6 +118,7 @@ export class Relay implements Receiver {
       })
       .finally(() => {
         this.waiting.delete(socket)
+        this.unopened.remove(socket)
       })
   }
 

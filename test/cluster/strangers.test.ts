@@ -2,7 +2,7 @@
 import { connect, Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PeerPort, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX } from '../../src/cluster/peer-port.ts'
-import { type ActiveNode, ASKED_MAX, Relay } from '../../src/cluster/relay.ts'
+import { type ActiveNode, ASKED_MAX, Relay, WAITING_MAX } from '../../src/cluster/relay.ts'
 import type { Listeners } from '../../src/connection/listeners.ts'
 import { createCluster } from '../../src/index.ts'
 import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
@@ -131,6 +131,24 @@ describe('clients of a standby', () => {
     clock.pass(50)
     await aTurn()
     expect(asked).toHaveLength(ASKED_MAX)
+    relay.endRelays()
+  })
+
+  it('that wait are closed for others of their own address only', () => {
+    const ask = (): Promise<Socket> => Promise.reject(new Error('not asked'))
+    const clock = new ManualClock()
+    const relay = new Relay({ clock, logger: silent, listeners, active: () => undefined, ask })
+    const from = (address: string): Socket => {
+      const socket = new Socket()
+      Object.defineProperty(socket, 'remoteAddress', { value: address })
+      relay.accept(socket)
+      return socket
+    }
+    const early = from('10.0.0.1')
+    const flood = Array.from({ length: WAITING_MAX + 10 }, () => from('10.0.0.2'))
+    const late = from('10.0.0.1')
+    expect([early.destroyed, late.destroyed]).toEqual([false, false])
+    expect(flood.filter((s) => !s.destroyed).length).toBeLessThan(WAITING_MAX)
     relay.endRelays()
   })
 
