@@ -1,6 +1,7 @@
 /**
  * A message for very many queues, or a large one for several: its copies are made in steps, and wait while memory or the
- * disk cannot take them, since all of them come from one publish.
+ * disk cannot take them, since all of them come from one publish. Exchanges that keep messages are among those who get
+ * one, behind the queues: there may be as many of them.
  */
 import {
   FAN_OUT_BYTES,
@@ -10,11 +11,15 @@ import {
   FAN_OUT_QUEUES,
 } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
+import type { Effect } from './exchange/exchange.ts'
 import { propertyOctets } from './headers-named.ts'
 import { inShortSteps, type Steps, WAIT } from './jobs.ts'
 import type { InboundMessage } from './message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from './queue/queue.ts'
+import { copiesOf, type Route } from './router.ts'
 import type { Turn } from './turn.ts'
+
+type Recipients = Pick<Route, 'queues' | 'effects'>
 
 /** Queues that get a copy between two looks at the time; with properties of as many octets, one. */
 const COPIES_BETWEEN_LOOKS = 32
@@ -30,41 +35,54 @@ function octetsOf(m: InboundMessage): number {
 }
 
 /** Whether its copies are too much for one turn. */
-export function isWide(queues: readonly RoutedQueue[], m: InboundMessage): boolean {
-  const { length } = queues
-  return length > FAN_OUT_QUEUES || (length > 1 && length * octetsOf(m) > FAN_OUT_BYTES)
+export function isWide(route: Route, m: InboundMessage): boolean {
+  const copies = copiesOf(route)
+  return copies > FAN_OUT_QUEUES || (copies > 1 && copies * octetsOf(m) > FAN_OUT_BYTES)
+}
+
+/** Of queues and effects together. */
+export function recipients({ queues, effects }: Recipients): number {
+  return queues.length + effects.length
+}
+
+/** Gives it to the queue, or the exchange that has an effect, at that position. */
+function give({ queues, effects }: Recipients, at: number, m: InboundMessage, outcome: Outcome): void {
+  let result: number
+  if (at < queues.length) result = (queues[at] as RoutedQueue).publish(m)
+  else result = (effects[at - queues.length] as Effect).published(m)
+  if (result === PUBLISH_DURABLE) outcome.durable = true
+  else if (result === PUBLISH_REFUSED) outcome.refused = true
 }
 
 /**
- * Publishes to as many queues as there is time for: a queue may have to look at large headers, or to dead-letter what it
- * refuses. Returns the position of the first of those that do not have it.
+ * Publishes to as many recipients as there is time for: a queue may have to look at large headers, or to dead-letter what
+ * it refuses. Returns the position of the first of those that do not have it.
  */
 export function startFanOut(
-  queues: readonly RoutedQueue[],
+  route: Recipients,
   m: InboundMessage,
   clock: Clock,
   outcome: Outcome,
   from = 0,
 ): number {
   const perLook = propertyOctets(m) > PROPERTIES_LARGE ? 1 : COPIES_BETWEEN_LOOKS
-  const end = queues.length <= perLook ? Infinity : clock.elapsed() + FAN_OUT_MS
-  for (let i = from; i < queues.length; i++) {
+  const count = recipients(route)
+  const end = count <= perLook ? Infinity : clock.elapsed() + FAN_OUT_MS
+  for (let i = from; i < count; i++) {
     if (end !== Infinity && i > from && i % perLook === 0 && clock.elapsed() > end) return i
-    const result = (queues[i] as RoutedQueue).publish(m)
-    if (result === PUBLISH_DURABLE) outcome.durable = true
-    else if (result === PUBLISH_REFUSED) outcome.refused = true
+    give(route, i, m, outcome)
   }
-  return queues.length
+  return count
 }
 
 /**
  * @param m of its own memory, since others are published meanwhile
  * @param givesUp whether the rest is dropped where it would have to wait
- * @param next the first of the queues that do not have it yet
+ * @param next the first of the recipients that do not have it yet
  * @param outcome what those in front of it have answered
  */
 export function* fanningOut(
-  queues: readonly RoutedQueue[],
+  route: Recipients,
   m: InboundMessage,
   turn: Turn,
   commit: { pendingBytes: number },
@@ -72,31 +90,37 @@ export function* fanningOut(
   next = 0,
   outcome: Outcome = { durable: false, refused: false },
 ): Steps<Outcome> {
-  while (next < queues.length) {
+  const { queues } = route
+  const count = recipients(route)
+  while (next < count) {
     if (turn.isFull()) {
       if (givesUp()) return outcome
       yield WAIT
       continue
     }
     yield* inShortSteps(turn.clock, FAN_OUT_PER_STEP, () => {
-      const q = queues[next++] as RoutedQueue
-      const result = q.deleted ? undefined : q.publish(m)
-      if (result === PUBLISH_REFUSED) outcome.refused = true
-      if (result === PUBLISH_DURABLE) {
+      const at = next++
+      const one: Outcome = { durable: false, refused: false }
+      if (queues[at]?.deleted !== true) give(route, at, m, one)
+      if (one.refused) outcome.refused = true
+      if (one.durable) {
         outcome.durable = true
         commit.pendingBytes += octetsOf(m)
       }
-      return next < queues.length && !turn.isFull()
+      return next < count && !turn.isFull()
     })
   }
   return outcome
 }
 
 /** For messages that the broker publishes itself, in one turn. */
-export function isSmallEnough({ length }: readonly RoutedQueue[], m: InboundMessage): boolean {
-  return length < 2 || length * octetsOf(m) <= FAN_OUT_OWN_BYTES_MAX
+export function isSmallEnough(route: Route, m: InboundMessage): boolean {
+  const copies = copiesOf(route)
+  return copies < 2 || copies * octetsOf(m) <= FAN_OUT_OWN_BYTES_MAX
 }
 
-export function tooWide({ length }: readonly RoutedQueue[]): Error {
-  return new Error(`its copies for ${length} queues are larger than ${FAN_OUT_OWN_BYTES_MAX} octets together`)
+export function tooWide(route: Route): Error {
+  return new Error(
+    `its copies for ${copiesOf(route)} queues are larger than ${FAN_OUT_OWN_BYTES_MAX} octets together`,
+  )
 }

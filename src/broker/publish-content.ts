@@ -20,17 +20,18 @@ export function publishContent(
   ttl = -1,
   mustArrive = false,
 ): boolean {
-  const { queues, effects } = routing.routeOwn(
+  const route = routing.routeOwn(
     exchange,
     keys.map((k) => new PlainMessage(k, properties)),
   )
+  const { queues, effects } = route
   if (queues.length + effects.length === 0) return false
   const m = new InboundMessage()
   encodeContent(exchangeName, routingKey, properties, body, m)
   m.adoptable = queues.length === 1 && effects.length === 0
-  if (!isSmallEnough(queues, m)) {
+  if (!isSmallEnough(route, m)) {
     if (!mustArrive) return false
-    throw tooWide(queues)
+    throw tooWide(route)
   }
   m.ttl = ttl
   m.died = died === true

@@ -29,6 +29,13 @@ export function isUnroutable({ queues, effects }: Route): boolean {
   return queues.length === 0 && !effects.some((e) => e.takes)
 }
 
+/** How many copies of the message are kept: one for each queue, and those of exchanges that keep messages. */
+export function copiesOf({ queues, effects }: Route): number {
+  let copies = queues.length
+  for (let i = 0; i < effects.length; i++) if ((effects[i] as Effect).copies) copies++
+  return copies
+}
+
 /** A message off the fast path, as routing sees it. */
 export class PlainMessage implements RoutedMessage {
   readonly routingKey: string
@@ -67,10 +74,11 @@ const STEPS_PER_KEY = 4
 const noEffects: readonly Effect[] = []
 
 /** A duplicate: accepted and dropped. */
-const duplicate: Effect = { takes: true, published: () => PUBLISH_STORED }
+const duplicate: Effect = { takes: true, copies: false, published: () => PUBLISH_STORED }
 
 class Admission implements Effect {
   readonly takes = false
+  readonly copies = false
   private readonly deduplication: Deduplication
   private readonly headers: FieldTable
   private readonly now: number
@@ -101,8 +109,11 @@ class Search implements Matches, Route {
   private found = 0
   private stepsLeft = ROUTING_STEPS_MAX
   private readonly context: RouteContext
+  private readonly messages: readonly RoutedMessage[]
+  private keyList: readonly string[] | undefined
 
-  constructor(context: RouteContext) {
+  constructor(messages: readonly RoutedMessage[], context: RouteContext) {
+    this.messages = messages
     this.context = context
   }
 
@@ -128,7 +139,13 @@ class Search implements Matches, Route {
       throw preconditionFailed(`message takes more than ${ROUTING_STEPS_MAX} steps to route`)
   }
 
-  run(from: Exchange, messages: readonly RoutedMessage[]): void {
+  get keys(): readonly string[] {
+    this.keyList ??= this.messages.map((m) => m.routingKey)
+    return this.keyList
+  }
+
+  run(from: Exchange): void {
+    const { messages } = this
     this.add(from)
     for (let x = this.open.pop(); x !== undefined; x = this.open.pop()) {
       this.at = x
@@ -163,8 +180,8 @@ class Search implements Matches, Route {
  * @throws AmqpError 406 if it takes too many steps
  */
 export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
-  const search = new Search(context)
-  search.run(from, messages)
+  const search = new Search(messages, context)
+  search.run(from)
   return search
 }
 
@@ -190,8 +207,8 @@ export function waysOf(
   messages: readonly RoutedMessage[],
   context: RouteContext,
 ): { readonly route: Route; readonly ways: readonly Way[] } {
-  const search = new RememberingSearch(context)
-  search.run(from, messages)
+  const search = new RememberingSearch(messages, context)
+  search.run(from)
   const ways = search.queues.map((queue): Way => {
     const via: Exchange[] = []
     for (let x = search.from.get(queue); x !== undefined; x = search.from.get(x)) via.unshift(x)

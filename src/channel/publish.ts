@@ -2,8 +2,7 @@
 /** Publishes a message from the wire into queues (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
-import type { Effect } from '../broker/exchange/exchange.ts'
-import { fanningOut, isWide, type Outcome, startFanOut } from '../broker/fan-out.ts'
+import { fanningOut, isWide, type Outcome, recipients, startFanOut } from '../broker/fan-out.ts'
 import type { Steps } from '../broker/jobs.ts'
 import { type Content, InboundMessage, propertiesOffset, readContent, readNames } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from '../broker/queue/queue.ts'
@@ -72,20 +71,19 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
     ch.owesConfirm = ch.confirms !== undefined
   }
   const { queues } = route
-  if (queues.length === 1) {
+  if (queues.length === 1 && route.effects.length === 0) {
     const outcome = (queues[0] as RoutedQueue).publish(m)
-    published(ch, m, route, outcome === PUBLISH_DURABLE, outcome === PUBLISH_REFUSED)
+    published(ch, m, outcome === PUBLISH_DURABLE, outcome === PUBLISH_REFUSED)
   } else deliverToAll(ch, m, route)
 }
 
-/** To no queue, or to several, as many as there is time for at once; its client waits until all have it. */
+/** To no queue, to several or with effects, as many as there is time for at once; its client waits until all have it. */
 function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
-  const { queues } = route
   const outcome: Outcome = { durable: false, refused: false }
-  const next = isWide(queues, m) ? 0 : startFanOut(queues, m, ch.client.clock, outcome)
-  if (next === queues.length) {
+  const next = isWide(route, m) ? 0 : startFanOut(route, m, ch.client.clock, outcome)
+  if (next === recipients(route)) {
     if (next > 1) ch.client.pace.fannedOut(next)
-    published(ch, m, route, outcome.durable, outcome.refused)
+    published(ch, m, outcome.durable, outcome.refused)
     return
   }
   // A client that has gone during an alarm must not keep its deliveries for as long.
@@ -96,7 +94,7 @@ function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
 /**
  * Publishes in steps and records the confirm: for a message whose copies take several turns.
  * @param givesUp see `fanningOut`
- * @param from the first of the queues that do not have it yet
+ * @param from the first of the recipients that do not have it yet
  * @param before what those in front of it have answered
  * @returns false if a queue refused the message
  */
@@ -109,8 +107,8 @@ export function* delivering(
   before?: Outcome,
 ): Steps<boolean> {
   const { turn, commit } = ch.broker
-  const { durable, refused } = yield* fanningOut(route.queues, m, turn, commit, givesUp, from, before)
-  return published(ch, m, route, durable, refused)
+  const { durable, refused } = yield* fanningOut(route, m, turn, commit, givesUp, from, before)
+  return published(ch, m, durable, refused)
 }
 
 /** What is refused whatever the rest of the message is. @throws AmqpError 406, 540 */
@@ -122,16 +120,7 @@ export function checkPublish(ch: Channel, bodySize: number, immediate: boolean):
 }
 
 /** Records that its queues have it, or have refused it. Returns false if one has. */
-export function published(
-  ch: Channel,
-  m: InboundMessage,
-  { effects }: Route,
-  stored: boolean,
-  refused: boolean,
-): boolean {
-  let durable = stored
-  for (let i = 0; i < effects.length; i++)
-    if ((effects[i] as Effect).published(m) === PUBLISH_DURABLE) durable = true
+export function published(ch: Channel, m: InboundMessage, durable: boolean, refused: boolean): boolean {
   const commit = ch.broker.commit
   if (durable) {
     commit.pendingBytes += m.contentEnd - m.contentStart

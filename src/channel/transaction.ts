@@ -30,8 +30,9 @@ export interface OpenTransactions {
   routeBytes: number
 }
 
-/** Octets of a queue in a list of them. */
+/** Octets of a queue in a list of them, and of an effect, which is an object of its own. */
 const QUEUE_BYTES = 8
+const EFFECT_BYTES = 128
 
 export class Transaction {
   publishes: PendingPublish[] = []
@@ -56,7 +57,7 @@ export class Transaction {
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     if (this.publishes.length >= TRANSACTION_PUBLISHES_MAX)
       throw preconditionFailed(`transaction is larger than ${TRANSACTION_PUBLISHES_MAX} messages`)
-    const routeBytes = route.queues.length * QUEUE_BYTES
+    const routeBytes = route.queues.length * QUEUE_BYTES + route.effects.length * EFFECT_BYTES
     if (this.shared.routeBytes + routeBytes > TRANSACTION_ROUTES_BYTES_MAX)
       throw preconditionFailed('open transactions have too many messages for too many queues')
     this.routeBytes += routeBytes

@@ -118,16 +118,16 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
   }
   counters.routed++
   const done = (refused: boolean): true => {
-    for (const e of route.effects) e.published(m)
     if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
     return true
   }
-  if (isWide(route.queues, m)) {
-    const steps = fanningOut(route.queues, m, broker.turn, broker.commit)
+  if (isWide(route, m)) {
+    const steps = fanningOut(route, m, broker.turn, broker.commit)
     return broker.turn.jobs.finished(steps).then((outcome) => done(outcome.refused))
   }
   let refused = false
   for (const q of route.queues) if (q.publish(m) === PUBLISH_REFUSED) refused = true
+  for (const e of route.effects) e.published(m)
   return done(refused)
 }
 

@@ -9,6 +9,7 @@ import { InboundMessage } from '../../src/broker/message.ts'
 import type { Consumer } from '../../src/broker/queue/consumers.ts'
 import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
+import type { Route } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { ConsumerTimeout } from '../../src/channel/consumer-timeout.ts'
 import {
@@ -309,11 +310,15 @@ describe('what is very much', () => {
 
 describe('a message for very many queues', () => {
   it('is one for which its publisher waits', () => {
-    const few = Array.from({ length: 20 }, () => ({}) as Queue)
-    expect(isWide(few, message('x'))).toBe(false)
-    expect(isWide(few, message(Buffer.alloc(FAN_OUT_BYTES / 20)))).toBe(true)
-    expect(isWide(few.slice(0, 1), message(Buffer.alloc(FAN_OUT_BYTES)))).toBe(false)
-    expect(isWide(new Array(FAN_OUT_QUEUES + 1).fill({}), message('x'))).toBe(true)
+    const queues = (count: number): Route => ({
+      queues: new Array<Queue>(count).fill({} as Queue),
+      effects: [],
+      byKeyOnly: false,
+    })
+    expect(isWide(queues(20), message('x'))).toBe(false)
+    expect(isWide(queues(20), message(Buffer.alloc(FAN_OUT_BYTES / 20)))).toBe(true)
+    expect(isWide(queues(1), message(Buffer.alloc(FAN_OUT_BYTES)))).toBe(false)
+    expect(isWide(queues(FAN_OUT_QUEUES + 1), message('x'))).toBe(true)
   })
 
   it('reaches them in several turns, and waits while memory or disk cannot take it', () => {
@@ -323,7 +328,7 @@ describe('a message for very many queues', () => {
     let full = false
     broker.inAlarm = () => full
     const outcomes: unknown[] = []
-    const steps = fanningOut(queues, message('x'), broker.turn, broker.commit)
+    const steps = fanningOut({ queues, effects: [] }, message('x'), broker.turn, broker.commit)
     const owner = { failed: (error: unknown) => outcomes.push(error) }
     broker.turn.jobs.begin(steps, owner, (outcome) => outcomes.push(outcome))
     clock.one()

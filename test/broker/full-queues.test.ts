@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { withHeaders } from '../../src/broker/add-header.ts'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
-import type { Exchange } from '../../src/broker/exchange/exchange.ts'
+import type { Effect, Exchange } from '../../src/broker/exchange/exchange.ts'
 import { Failures } from '../../src/broker/failures.ts'
 import { type Outcome, startFanOut } from '../../src/broker/fan-out.ts'
 import { headersNamed } from '../../src/broker/headers-named.ts'
@@ -99,19 +99,21 @@ describe('a message for several queues', () => {
 
   it('goes to as many as there is time for', () => {
     const queues = new Array<Queue>(1_000).fill(slow)
-    const at = startFanOut(queues, message('x'), clock, outcome())
+    const at = startFanOut({ queues, effects: [] }, message('x'), clock, outcome())
     expect(at).toBeGreaterThan(0)
     expect(at).toBeLessThan(100)
     let steps = 1
     for (let next = at; next < queues.length; steps++)
-      next = startFanOut(queues, message('x'), clock, outcome(), next)
+      next = startFanOut({ queues, effects: [] }, message('x'), clock, outcome(), next)
     expect(steps).toBeGreaterThan(10)
-    expect(startFanOut(queues.slice(0, 30), message('x'), clock, outcome())).toBe(30)
+    expect(startFanOut({ queues: queues.slice(0, 30), effects: [] }, message('x'), clock, outcome())).toBe(30)
   })
 
   it('is looked at for each of them where it has large headers', () => {
     const queues = new Array<Queue>(30).fill(slow)
-    expect(startFanOut(queues, message('x', { text: 'x'.repeat(5_000) }), clock, outcome())).toBeLessThan(10)
+    expect(
+      startFanOut({ queues, effects: [] }, message('x', { text: 'x'.repeat(5_000) }), clock, outcome()),
+    ).toBeLessThan(10)
   })
 
   it('tells single headers as if all were decoded', () => {
@@ -183,6 +185,10 @@ it('lists of queues in open transactions have a bound, all together', () => {
   for (let i = 0; i < 8; i++) publish(a)
   for (let i = 0; i < 8; i++) publish(b)
   expect(() => publish(b)).toThrow('PRECONDITION_FAILED - open transactions have too many messages')
+  const effects = new Array<Effect>(2_000_000 / 16).fill({} as Effect)
+  expect(() =>
+    b.addPublish(message('x'), { queues: [], effects, byKeyOnly: false }, false, Infinity),
+  ).toThrow('open transactions have too many messages')
   a.clear()
   publish(b)
   b.clear()

@@ -23,6 +23,7 @@ function binding(name: string, routingKey: string, args: FieldTable = FieldTable
 }
 
 class Counting implements Matches {
+  readonly keys = []
   readonly found: string[] = []
   taken = 0
   add(d: Destination): void {

@@ -41,7 +41,12 @@ describe('topic routing', () => {
           for (const b of gone) routing.remove(b)
           for (const k of keys) {
             const found = new Set<string>()
-            routing.route(new PlainMessage(k, {}), { add: (d) => found.add(d.name), effect() {}, steps() {} })
+            routing.route(new PlainMessage(k, {}), {
+              keys: [],
+              add: (d) => found.add(d.name),
+              effect() {},
+              steps() {},
+            })
             const expected = bindings.filter((b) => !gone.has(b) && matches(split(b.routingKey), split(k)))
             expect([...found].sort()).toEqual(expected.map((b) => b.destination.name).sort())
           }
@@ -56,7 +61,7 @@ describe('topic routing', () => {
     routing.add(bindingTo('q', `${'#.a.'.repeat(20)}end`))
     let found = 0
     const message = new PlainMessage('a.'.repeat(100).slice(0, -1), {})
-    routing.route(message, { add: () => found++, effect() {}, steps() {} })
+    routing.route(message, { keys: [], add: () => found++, effect() {}, steps() {} })
     expect(found).toBe(0)
   })
 })

@@ -80,14 +80,7 @@ export class DelayedRouting implements ExchangeRouting {
   intercept(messages: readonly RoutedMessage[], matches: Matches): boolean {
     const delay = delayOf(messages[0]?.headers().get(DELAY_HEADER))
     if (delay === undefined || delay <= 0) return false
-    const due = this.parts.now() + delay
-    matches.effect(
-      new Hold(
-        this.parts,
-        due,
-        messages.map((m) => m.routingKey),
-      ),
-    )
+    matches.effect(new Hold(this.parts, this.parts.now() + delay, matches.keys))
     return true
   }
 
@@ -103,6 +96,7 @@ export class DelayedRouting implements ExchangeRouting {
 
 class Hold implements Effect {
   readonly takes = true
+  readonly copies = true
   private readonly parts: DelayParts
   private readonly due: number
   private readonly keys: readonly string[]

@@ -26,15 +26,19 @@ export interface Binding {
 export interface Effect {
   /** The message counts as routed even if it reaches no queue now. */
   readonly takes: boolean
+  /** It keeps a copy of the message, as a queue does. */
+  readonly copies: boolean
   /** One of the outcomes in queue.ts. The message's octets are invalid after the call. */
   published(m: InboundMessage): number
 }
 
 /** Collects matching destinations; the same one may be added several times. */
 export interface Matches {
+  /** All the keys of the message: one list for whoever keeps them. */
+  readonly keys: readonly string[]
   add(destination: Target): void
   effect(e: Effect): void
-  /** Accounts for bindings, fields or words examined. @throws AmqpError 406 if a message takes too many steps */
+  /** Accounts for bindings, fields or words examined, and octets hashed. @throws AmqpError 406 if a message takes too many steps */
   steps(count: number): void
 }
 

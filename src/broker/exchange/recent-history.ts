@@ -27,6 +27,7 @@ const NO_STORE = 'x-recent-history-no-store'
 export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
   override readonly byKeyOnly = false
   readonly takes = false
+  readonly copies = true
   private readonly length: number
   private readonly messages: InboundMessage[] = []
   private bytes = 0

@@ -13,7 +13,7 @@ import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
 import { isSmallEnough, tooWide } from '../fan-out.ts'
 import { type Content, InboundMessage } from '../message.ts'
-import { isUnroutable, PlainMessage, type Routing } from '../router.ts'
+import { copiesOf, isUnroutable, PlainMessage, type Routing } from '../router.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from './queue.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
@@ -50,7 +50,7 @@ export function deadLetter(
   const route = routing.routeOwn(exchange, messages)
   const { queues, effects } = route
   // Dead letters are published by nobody who could be held back: from queue to queue one may become a million.
-  if (inAlarm && queues.length > 1) return 'later'
+  if (inAlarm && copiesOf(route) > 1) return 'later'
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)
@@ -59,7 +59,7 @@ export function deadLetter(
     encodeContent(exchange.name, keys[0] as string, properties, content.body, m)
     m.died = true
     m.adoptable = queues.length === 1 && effects.length === 0
-    if (!isSmallEnough(queues, m)) throw tooWide(queues)
+    if (!isSmallEnough(route, m)) throw tooWide(route)
   }
   let complete = !isUnroutable(route)
   for (const target of queues) {

@@ -1,5 +1,5 @@
 import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
-import { isWide, type Outcome, startFanOut } from '../../broker/fan-out.ts'
+import { isWide, type Outcome, recipients, startFanOut } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
@@ -53,14 +53,13 @@ function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
 
 /** As `delivering`, but whatever else waits for memory and disk. */
 function* deliveringSoon(ch: Channel, m: InboundMessage, route: Route): Steps<boolean> {
-  const { queues } = route
   const outcome: Outcome = { durable: false, refused: false }
   for (let next = 0; ; ) {
-    next = startFanOut(queues, m, ch.client.clock, outcome, next)
-    if (next === queues.length) break
+    next = startFanOut(route, m, ch.client.clock, outcome, next)
+    if (next === recipients(route)) break
     yield
   }
-  return published(ch, m, route, outcome.durable, outcome.refused)
+  return published(ch, m, outcome.durable, outcome.refused)
 }
 
 /** Runs to its end even if the connection is closed meanwhile. @throws AmqpError 406 */
@@ -73,10 +72,10 @@ function* committing(ch: Channel): Steps<ServerMethod> {
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
-    else if (isWide(route.queues, p.message)) {
+    else if (isWide(route, p.message)) {
       if (!(yield* delivering(ch, p.message, route))) accepted = false
     } else if (!(yield* deliveringSoon(ch, p.message, route))) accepted = false
-    copies += 1 + route.queues.length + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
+    copies += 1 + recipients(route) + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
     if (copies < COMMITTED_PER_STEP) continue
     copies = 0
     yield

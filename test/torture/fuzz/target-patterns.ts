@@ -150,6 +150,7 @@ function routedAsDefined(routing: TopicRouting, key: string, patterns: readonly 
   let steps = 0
   const matches: Matches = {
     add: (target: Target) => void found.add((target as unknown as { name: string }).name),
+    keys: [],
     effect: () => {},
     steps: (count) => {
       steps += count
