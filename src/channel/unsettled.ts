@@ -141,14 +141,6 @@ export class Unsettled {
     return [...found]
   }
 
-  /** Outstanding deliveries of one queue. */
-  *of(queue: object): Iterable<{ tag: number; number: number; consumer: ChannelConsumer | undefined }> {
-    const last = this.nextTag - 1
-    for (let tag = this.nextFrom(0, last); tag <= last; tag = this.nextFrom(tag + 1, last))
-      if (this.queueOf(tag) === queue)
-        yield { tag, number: this.numberOf(tag), consumer: this.consumerOf(tag) }
-  }
-
   /** Removes an outstanding delivery. */
   remove(tag: number): void {
     const place = this.placeFrom(tag)

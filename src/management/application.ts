@@ -214,7 +214,7 @@ export class Application {
         // If very many requests are ready at once, a turn handles only as many as it has time for.
         await nextTurn(plainAddress(raw.ip))
         const user = this.principals.get(raw) as Principal
-        const r = new Request(this.node, user, raw, reply, this.longAnswers)
+        const r = new Request(this.node, user, raw, reply, this.longAnswers, this.bodies)
         const answer = await handler(r)
         if (answer instanceof Readable) {
           if (!reply.hasHeader('content-type')) void reply.type('application/json')

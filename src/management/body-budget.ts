@@ -1,5 +1,6 @@
 /**
- * Limits the octets of request bodies that are being read or handled: in total, and to a share of that for each user.
+ * Limits the octets of request bodies that are being read or handled, and of messages in answers that have not been
+ * read: in total, and to a share of that for each user.
  * Short bodies are not counted, because the number of connections bounds them.
  */
 import { type Readable, Transform, type TransformCallback } from 'node:stream'
@@ -15,7 +16,7 @@ export class BodyBudget {
   reserve(user: string, length: number): () => void {
     const own = (this.ofUser.get(user) ?? 0) + length
     if (this.bytes + length > HTTP_BODIES_BYTES_MAX || own > HTTP_BODIES_BYTES_OF_USER_MAX)
-      throw new HttpError(503, 'busy', 'too many long bodies are being read')
+      throw new HttpError(503, 'busy', 'too many long bodies are being read or sent')
     this.bytes += length
     this.ofUser.set(user, own)
     let isHeld = true

@@ -15,7 +15,8 @@ import { Abandoned } from '../storage/batch.ts'
 import { StorageError } from '../storage/storage.ts'
 import type { Json } from '../util/json.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
-import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed } from './listing.ts'
+import type { BodyBudget } from './body-budget.ts'
+import { BadPage, Left, type Listed, type ListQuery, type LongAnswer, listed, oneByOne } from './listing.ts'
 import type { LongAnswers } from './long-answers.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { BodyField } from './schemas/body-field.ts'
@@ -182,6 +183,8 @@ export class Request<Field extends string = string> {
   readonly raw: FastifyRequest
   readonly reply: FastifyReply
   private readonly longAnswers: LongAnswers
+  private readonly bodies: BodyBudget
+  private readonly held: (() => void)[] = []
 
   constructor(
     node: ManagedNode,
@@ -189,8 +192,10 @@ export class Request<Field extends string = string> {
     raw: FastifyRequest,
     reply: FastifyReply,
     longAnswers: LongAnswers,
+    bodies: BodyBudget,
   ) {
     this.longAnswers = longAnswers
+    this.bodies = bodies
     this.node = node
     this.user = user
     this.raw = raw
@@ -274,6 +279,27 @@ export class Request<Field extends string = string> {
   /** For an answer that may be long, or take long to make. @throws HttpError 503 where its user has too many of them */
   long<A>(make: () => Promise<A>): Promise<A> {
     return this.longAnswers.made(this.user.name, this.reply.raw, make)
+  }
+
+  /** Counts octets of messages that an answer holds, until it is sent or its client has left. @throws HttpError 503 */
+  holds(octets: number): void {
+    const release = this.bodies.reserve(this.user.name, octets)
+    if (this.reply.raw.closed) release()
+    else if (this.held.push(release) === 1)
+      this.reply.raw.once('close', () => {
+        for (const releaseOne of this.held) releaseOne()
+      })
+  }
+
+  /** Throws where there is no room for so many. @throws HttpError 503 */
+  needsRoom(octets: number): void {
+    this.bodies.reserve(this.user.name, octets)()
+  }
+
+  /** A list of messages, each described when the client has read those in front of it. */
+  messages<T>(items: readonly T[], describe: (item: T) => Json): string | LongAnswer {
+    this.reply.type('application/json; charset=utf-8')
+    return oneByOne(items, describe, this.query)
   }
 
   /** Lists items as the query requests. @throws InvalidRequest; Left */

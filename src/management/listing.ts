@@ -127,6 +127,20 @@ async function collected<T>(items: Iterable<T>, pieceMs: number | undefined): Pr
   return all
 }
 
+/** A list of few items that may be large: described while it is sent, in their order. */
+export function oneByOne<T>(
+  items: readonly T[],
+  describe: (item: T) => Json,
+  q: ListQuery,
+): string | LongAnswer {
+  const columns = q.columns === undefined ? undefined : Columns.of(q.columns)
+  return written(
+    items,
+    (item) => JSON.stringify(columns === undefined ? describe(item) : columns.pickOf(describe(item))),
+    undefined,
+  )
+}
+
 /** An object with one list in it, which may be long. */
 export async function withList<T>(
   object: Json,

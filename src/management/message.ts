@@ -1,4 +1,5 @@
 /** Converts messages to and from JSON. */
+import { isUtf8 } from 'node:buffer'
 import type { Content } from '../broker/message.ts'
 import { tableFrom } from '../definitions/requests.ts'
 import { tableJson } from '../definitions/shapes.ts'
@@ -95,10 +96,9 @@ export function payloadOptions(encoding: unknown, truncate: unknown): PayloadOpt
 export function messageJson(content: Content, o: PayloadOptions): Json {
   const { body, exchange, routingKey, properties } = content
   const shown = o.truncate === undefined ? body : body.subarray(0, o.truncate)
-  const text = shown.toString('utf8')
-  const isText = o.encoding === 'auto' && Buffer.from(text, 'utf8').equals(shown)
+  const isText = o.encoding === 'auto' && isUtf8(shown)
   return {
-    payload: isText ? text : shown.toString('base64'),
+    payload: shown.toString(isText ? 'utf8' : 'base64'),
     payload_bytes: body.length,
     payload_encoding: isText ? 'string' : 'base64',
     properties: propertiesJson(properties),

@@ -2,9 +2,10 @@
  * Peeks at the messages of a queue in place: nothing is consumed, reordered or marked. A long scan is done in pieces,
  * so that the broker can work in between.
  */
+import type { Content } from '../broker/message.ts'
 import type { Browsed } from '../broker/messages/order.ts'
 import type { InspectedQueue } from '../broker/queue/queue.ts'
-import { TAKEN_BYTES_MAX } from '../limits.ts'
+import { HTTP_BODY_BYTES_SHORT, TAKEN_BYTES_MAX } from '../limits.ts'
 import { weightOfHeaders } from '../operations/messages.ts'
 import type { Json } from '../util/json.ts'
 import { Pace } from '../util/pace.ts'
@@ -66,7 +67,10 @@ class Look {
   private fitting = 0
   /** Of the messages shown, headers counted as takeMessages does. */
   private octets = 0
-  private holders: Map<number, Json> | undefined
+  /** Of their bodies. */
+  bodies = 0
+  /** Those shown that somebody holds. */
+  readonly held = new Map<number, Json>()
   private readonly active: ManagedBroker
   private readonly queue: InspectedQueue
   private readonly question: Question
@@ -97,66 +101,88 @@ class Look {
     const age =
       b.arrivedAt === 0 ? 0 : Math.max(0, (this.active.model.broker.clock.now() - b.arrivedAt) / 1000)
     if (age < olderThan || age > newerThan) return
-    const message = this.read(b)
-    if (message === undefined || this.fitting++ < offset) return
-    this.out.push({
-      ...message,
+    const { header, payload } = this.question
+    const content = contentOf(b)
+    const value =
+      typeof content === 'string' ? undefined : header && content.properties.headers?.text(header.name)
+    if (typeof content !== 'string' && value !== header?.value) return
+    if (this.fitting++ < offset) return
+    const shown: Json = {
+      ...(typeof content === 'string' ? { unreadable: content } : this.described(content, payload)),
       position: this.position,
       number: b.sequence,
       state: b.unacked ? 'unacked' : 'ready',
       redelivered: b.segment.wasDelivered(b.index),
       arrived_at: b.arrivedAt === 0 ? null : b.arrivedAt,
       age: Math.floor(age),
-      ...(b.unacked ? { held_by: this.holder(b.sequence) } : {}),
-    })
-  }
-
-  /** undefined if the message does not match; if it cannot be read, the reason is returned in its place. */
-  private read(b: Browsed): Json | undefined {
-    const { header, payload } = this.question
-    try {
-      const content = b.segment.content(b.index)
-      const fits = header === undefined || content.properties.headers?.text(header.name) === header.value
-      if (!fits) return undefined
-      this.octets += content.body.length + weightOfHeaders(content)
-      return messageJson(content, payload)
-    } catch (error) {
-      return { unreadable: String(error) }
+      ...(b.unacked ? { held_by: null } : {}),
     }
+    this.out.push(shown)
+    if (b.unacked) this.held.set(b.sequence, shown)
   }
 
-  private holder(number: number): Json | null {
-    this.holders ??= holdersOf(this.active, this.queue)
-    return this.holders.get(number) ?? null
+  private described(content: Content, payload: PayloadOptions): Json {
+    const { length } = content.body
+    this.octets += length + weightOfHeaders(content)
+    this.bodies += Math.min(length, payload.truncate ?? length)
+    return messageJson(content, payload)
   }
 }
 
+/** The reason, if it cannot be read. */
+function contentOf({ segment, index }: Browsed): Content | string {
+  try {
+    return segment.content(index)
+  } catch (error) {
+    return String(error)
+  }
+}
+
+/** @param holds counts octets of bodies in the answer. @throws what it throws */
 export async function peek(
   active: ManagedBroker,
   queue: InspectedQueue,
   question: Question,
+  holds: (octets: number) => void,
 ): Promise<Json[]> {
   const look = new Look(active, queue, question)
+  let counted = 0
   while (!look.done && !queue.deleted) {
     look.piece()
+    if (look.bodies > counted + HTTP_BODY_BYTES_SHORT) {
+      holds(look.bodies - counted)
+      counted = look.bodies
+    }
     if (!look.done) await nextTurn()
   }
+  if (look.held.size > 0) await nameHolders(active, queue, look.held)
   return look.out
 }
 
-/** Which consumer holds which message of the queue, and since when. */
-function holdersOf({ server }: ManagedBroker, q: InspectedQueue): Map<number, Json> {
-  const out = new Map<number, Json>()
-  for (const c of server.connections)
-    for (const ch of c.channels)
-      for (const { number, tag, consumer } of ch.unsettled.of(q))
-        out.set(number, {
-          channel: channelName(ch),
-          connection: c.name,
-          user: ch.caller.user,
-          delivery_tag: tag,
-          consumer_tag: consumer?.tag ?? null,
-          since: ch.unsettled.sent.at(tag) * 1000,
-        })
-  return out
+/** Which consumer holds which of these messages of the queue, and since when: there may be millions of others. */
+async function nameHolders(
+  { server }: ManagedBroker,
+  q: InspectedQueue,
+  held: ReadonlyMap<number, Json>,
+): Promise<void> {
+  const pace = new Pace()
+  let looked = 0
+  for (const c of [...server.connections])
+    for (const ch of [...c.channels]) {
+      const u = ch.unsettled
+      const last = u.nextTag - 1
+      for (let tag = u.nextFrom(0, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
+        const shown = (u.queueOf(tag) as object) === q ? held.get(u.numberOf(tag)) : undefined
+        if (shown !== undefined)
+          shown['held_by'] = {
+            channel: channelName(ch),
+            connection: c.name,
+            user: ch.caller.user,
+            delivery_tag: tag,
+            consumer_tag: u.consumerOf(tag)?.tag ?? null,
+            since: u.sent.at(tag) * 1000,
+          }
+        if (++looked % PIECE === 0 && pace.isLong) await pace.rest()
+      }
+    }
 }

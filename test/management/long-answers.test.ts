@@ -70,7 +70,7 @@ describe('long answers', () => {
       const response = Object.assign(new EventEmitter(), { closed: false, socket: { destroyed: false } })
       const reply = { raw: response, type: () => {} } as unknown as FastifyReply
       const raw = { raw: response } as unknown as FastifyRequest
-      const r = new Request({} as ManagedNode, { name } as Principal, raw, reply, answers)
+      const r = new Request({} as ManagedNode, { name } as Principal, raw, reply, answers, new BodyBudget())
       return { list: (...items: number[]) => r.list(items, kind), response }
     }
     const its = Array.from({ length: LONG_ANSWERS_OF_USER_MAX }, () => request('a'))

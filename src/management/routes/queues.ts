@@ -3,6 +3,7 @@ import type { Vhost } from '../../broker/vhost.ts'
 import { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
 import { queueArguments } from '../../definitions/requests.ts'
+import { HTTP_BODY_BYTES_SHORT, TAKEN_BYTES_MAX } from '../../limits.ts'
 import { readableQueue, takeMessages } from '../../operations/messages.ts'
 import {
   declareQueue,
@@ -16,7 +17,7 @@ import type { Json } from '../../util/json.ts'
 import { bindingKind, bindingRows } from '../binding-rows.ts'
 import { bareQueueJson, consumerJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
-import { type Listed, withList } from '../listing.ts'
+import { type Listed, type LongAnswer, withList } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { messageJson, payloadOptions } from '../message.ts'
 import { peek, peekQuestion } from '../peek.ts'
@@ -139,9 +140,10 @@ function contentRoutes(add: AddRoute, one: string): void {
     return r.stored(false)
   })
   add('POST', `${one}/get`, 'management', (r) => getMessages(r))
-  add('GET', `${one}/peek`, 'management', (r) => {
+  add('GET', `${one}/peek`, 'management', async (r) => {
     const q = readableQueue(r.caller(r.vhost()), existing(r).name)
-    return peek(r.active, q, peekQuestion(r.query))
+    const shown = await peek(r.active, q, peekQuestion(r.query), (octets) => r.holds(octets))
+    return r.messages(shown, (m) => m)
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
     const { rate, limit, from, reason, message } = r.body as RedriveOptions
@@ -151,14 +153,19 @@ function contentRoutes(add: AddRoute, one: string): void {
 }
 
 /** Gets messages as a client would, and settles them as requested. */
-function getMessages(r: Request): Json[] {
+function getMessages(r: Request): string | LongAnswer {
   const { name } = existing(r)
   const how = ackModes.get(String(r.body['ackmode']))
   const count = Number(r.body['count'])
   if (how === undefined) throw badRequest('invalid_ackmode')
   if (!Number.isSafeInteger(count) || count < 0) throw badRequest('invalid_count')
   const options = payloadOptions(r.body['encoding'], r.body['truncate'])
-  return takeMessages(r.caller(r.vhost()), name, count, how).map(({ content, redelivered, left }) => ({
+  // Before they are taken: they may not come back.
+  r.needsRoom(TAKEN_BYTES_MAX)
+  const taken = takeMessages(r.caller(r.vhost()), name, count, how)
+  const octets = taken.reduce((sum, { content }) => sum + content.body.length, 0)
+  if (octets > HTTP_BODY_BYTES_SHORT) r.holds(Math.min(octets, TAKEN_BYTES_MAX))
+  return r.messages(taken, ({ content, redelivered, left }) => ({
     ...messageJson(content, options),
     redelivered,
     message_count: left,
