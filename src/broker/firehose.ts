@@ -42,6 +42,8 @@ export class Firehose implements Tracer {
 
   delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void {
     const redelivered = segment.wasDelivered(index) ? 1 : 0
+    // Whatever passes is traced, large headers too.
+    queue.looks = true
     charged(this.owner, () =>
       this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),
     )

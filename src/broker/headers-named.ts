@@ -7,7 +7,10 @@ import { readU32 } from '../util/octets.ts'
 import { type InboundMessage, propertiesOffset } from './message.ts'
 
 /** Octets of the properties of a message from which on it takes long to look at. */
-export function propertyOctets({ source, contentStart }: InboundMessage): number {
+export function propertyOctets({
+  source,
+  contentStart,
+}: Pick<InboundMessage, 'source' | 'contentStart'>): number {
   return readU32(source, contentStart + 4)
 }
 

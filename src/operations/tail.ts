@@ -4,7 +4,14 @@
  */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import { type Content, type InboundMessage, readContent } from '../broker/message.ts'
+import { propertyOctets } from '../broker/headers-named.ts'
+import {
+  type Content,
+  type InboundMessage,
+  type MessageNames,
+  readContent,
+  readNames,
+} from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Queue, RoutedQueue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
@@ -12,9 +19,17 @@ import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
+import { RoundBudget } from '../util/round-budget.ts'
 import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchange } from './caller.ts'
 import { readableQueue } from './messages.ts'
-import { TAIL_PER_SECOND_MAX, TAIL_QUEUES_MAX, TAIL_SECONDS_MAX } from './tail-limits.ts'
+import {
+  TAIL_BODY_OCTETS,
+  TAIL_PAYLOAD_BYTES_MAX,
+  TAIL_PER_SECOND_MAX,
+  TAIL_PROPERTIES_PER_ROUND_MAX,
+  TAIL_QUEUES_MAX,
+  TAIL_SECONDS_MAX,
+} from './tail-limits.ts'
 import { topicFits } from './topic-fits.ts'
 
 export interface Passed {
@@ -57,8 +72,8 @@ interface Subject {
   check(): void
   wantsPublished(m: InboundMessage, route: Route): boolean
   wantsDelivered(queue: Queue): boolean
-  /** A second check, after the message has been read. */
-  fits(content: Content, route: Route): boolean
+  /** A second check, with the names of the message. */
+  fits(names: MessageNames, route: Route): boolean
 }
 
 export class Tail implements Tracer {
@@ -131,8 +146,9 @@ export class Tail implements Tracer {
   published(origin: TraceOrigin, m: InboundMessage, route: Route): void {
     charged(this.owner, () => {
       if (!this.subject.wantsPublished(m, route) || !this.hasRoom()) return
+      if (!this.subject.fits(readNames(m.source, m.namesStart), route) || !this.allowed()) return
+      if (!this.affords(m.source, m.contentStart, m.contentEnd)) return
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-      if (!this.subject.fits(content, route) || !this.allowed()) return
       const queues = route.queues
         .slice(0, TAIL_QUEUES_MAX)
         .filter((q) => mayRead(this.caller, q))
@@ -144,6 +160,9 @@ export class Tail implements Tracer {
   delivered(origin: TraceOrigin, queue: Queue, segment: Segment, index: number): void {
     charged(this.owner, () => {
       if (!this.subject.wantsDelivered(queue) || !this.hasRoom() || !this.allowed()) return
+      const start = segment.contentStart(index)
+      if (!this.affords(segment.bytes as Uint8Array, start, start + segment.entryLength(index))) return
+      queue.looks = true
       const content = segment.content(index)
       const redelivered = segment.wasDelivered(index)
       this.pass({
@@ -169,6 +188,16 @@ export class Tail implements Tracer {
     return false
   }
 
+  /** The same for what all of them have to read: twenty may watch messages with 128 KiB of headers, 10 ms for each. */
+  private affords(source: Uint8Array, contentStart: number, end: number): boolean {
+    const properties = propertyOctets({ source, contentStart })
+    const shown = Math.min(end - contentStart - properties, TAIL_PAYLOAD_BYTES_MAX)
+    const octets = properties + shown / TAIL_BODY_OCTETS
+    if (budgetOf(this.caller.vhost, this.clock).takes(octets)) return true
+    this.missed++
+    return false
+  }
+
   private pass(message: Passed): void {
     this.inSecond++
     if (!this.watcher.see(message)) {
@@ -177,6 +206,18 @@ export class Tail implements Tracer {
     }
     if (--this.left === 0) this.end('limit')
   }
+}
+
+const budgets = new WeakMap<object, RoundBudget>()
+
+/** What those who watch a vhost have together. */
+function budgetOf(vhost: object, clock: Clock): RoundBudget {
+  let budget = budgets.get(vhost)
+  if (budget === undefined) {
+    budget = new RoundBudget(TAIL_PROPERTIES_PER_ROUND_MAX, clock)
+    budgets.set(vhost, budget)
+  }
+  return budget
 }
 
 function mayRead(c: Caller, routed: RoutedQueue): boolean {
@@ -227,17 +268,17 @@ export function watchExchange(
     },
     wantsPublished: () => true,
     wantsDelivered: () => false,
-    fits: (content, route) =>
-      content.exchange === name && topicFits(key, content.routingKey) && maySee(c, exchange, content, route),
+    fits: (names, route) =>
+      names.exchange === name && topicFits(key, names.routingKey) && maySee(c, exchange, names, route),
   }
   return new Tail(c, clock, subject, watcher, bounds, owner)
 }
 
 /** Queues cannot be bound to the default exchange, so the permissions of the queues are checked there. */
-function maySee(c: Caller, exchange: Exchange, content: Content, route: Route): boolean {
+function maySee(c: Caller, exchange: Exchange, names: MessageNames, route: Route): boolean {
   if (exchange.name === '') return route.queues.length > 0 && route.queues.every((q) => mayRead(c, q))
   try {
-    checkTopicAccess(c, 'read', exchange, content.routingKey)
+    checkTopicAccess(c, 'read', exchange, names.routingKey)
     return true
   } catch (error) {
     if (error instanceof AmqpError) return false

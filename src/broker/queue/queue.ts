@@ -103,6 +103,8 @@ export interface ConsumedQueue extends QueueInfo, Owner {
   readonly hasExclusiveConsumer: boolean
   /** Deliveries may differ from the published message; see `asDelivered`. */
   readonly rewritesOnDelivery: boolean
+  /** Set where something has been done for a delivery that takes as long as thousands of others: the time is looked at. */
+  looks: boolean
   /** The message as it is delivered; undefined if it is unchanged. */
   asDelivered(d: Delivery): InboundMessage | undefined
   consume(c: Consumer): void

@@ -39,8 +39,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
   private holds = 0
-  /** A large message was rewritten, which takes as long as thousands of deliveries: the time is looked at. */
-  private looks = false
+  looks = false
   /** The last turn in which the arrival time was recorded. */
   private arrivalTurn = 0
 

@@ -57,8 +57,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   private left: Reader[] = []
   /** Messages so far. */
   private looked = 0
-  /** A large message was rewritten: the time is looked at. */
-  private looks = false
+  looks = false
 
   constructor(
     info: QueueInfo,
