@@ -130,8 +130,9 @@ export const INPUT_MS_PER_TURN = 40
 /** ms that the ends of connections take in one turn; the others end in the next turns. */
 export const ENDINGS_MS_PER_TURN = 10
 
-/** Bindings, fields of bindings and words of keys that are looked at to route one message: 406 beyond. */
+/** Bindings, their fields, words of keys and pieces of text hashed to route a message: 406 beyond. */
 export const ROUTING_STEPS_MAX = 2_000_000
+export const HASHED_PER_STEP = 8
 
 /** Queues that are served in a turn though its time is used up; further ones wait. */
 export const QUEUES_SERVED_AT_LEAST = 1_000
@@ -374,7 +375,7 @@ export const PATTERN_STEPS_MAX = 1_048_576
 /** Steps of choosing names by a regular expression in one turn of the event loop; then others come first. */
 export const PATTERN_STEPS_PER_TURN = 262_144
 
-/** The same in one step of a long job. */
+/** The same in a step of a long job. */
 export const PATTERN_STEPS_PER_STEP = 8_192
 
 /** Steps of one request that chooses among names, or of a new policy over those that exist: refused beyond. */

@@ -121,11 +121,20 @@ export function wantsDeduplication(args: FieldTable): boolean {
   return args.get('x-message-deduplication')?.value === true
 }
 
+/** Of long values, by the headers that they are in: a message may pass a thousand exchanges. */
+const digests = new WeakMap<FieldTable, string>()
+
 /** Integers are equal whatever their width; other values only to their own type. */
 function cacheKey(headers: FieldTable | undefined): string | undefined {
   const v = headers?.get(HEADER)
-  const text = v === undefined ? undefined : textOf(v)
-  return text === undefined ? undefined : shortened(text)
+  if (headers === undefined || v === undefined) return undefined
+  const known = digests.get(headers)
+  if (known !== undefined) return known
+  const text = textOf(v)
+  if (text === undefined || text.length <= KEY_CHARACTERS_MAX) return text
+  const digest = shortened(text)
+  digests.set(headers, digest)
+  return digest
 }
 
 /**

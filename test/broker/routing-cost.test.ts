@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
+import { Deduplication } from '../../src/broker/deduplication.ts'
 import { ConsistentHashRouting } from '../../src/broker/exchange/consistent-hash.ts'
 import { type Binding, type Destination, Exchange, type Matches } from '../../src/broker/exchange/exchange.ts'
 import { HeadersRouting } from '../../src/broker/exchange/headers.ts'
+import { ModulusHashRouting } from '../../src/broker/exchange/random.ts'
 import { RecentHistoryRouting } from '../../src/broker/exchange/recent-history.ts'
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { nowhere, PlainMessage, route } from '../../src/broker/router.ts'
-import { HISTORY_BYTES_MAX, ROUTING_STEPS_MAX } from '../../src/limits.ts'
+import { HASHED_PER_STEP, HISTORY_BYTES_MAX, ROUTING_STEPS_MAX } from '../../src/limits.ts'
 import { type FieldEntry, FieldTable, fieldEntry, toField } from '../../src/protocol/field-table.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { bindQueue, CH, counts, declareExchange, declareQueue, refused, session } from '../support/session.ts'
@@ -49,7 +51,8 @@ describe('x-consistent-hash', () => {
 
   it('takes as many steps as there are destinations, whatever their weights, and shares by weight', () => {
     const { to, steps } = routed(bindings)
-    expect(steps).toBe(keys.length * bindings.length)
+    const hashed = keys.reduce((sum, k) => sum + Math.floor(k.length / HASHED_PER_STEP), 0)
+    expect(steps).toBe(keys.length * bindings.length + hashed)
     expect(to.length).toBe(keys.length)
     for (const [name, weight] of Object.entries(weights)) {
       const expected = (keys.length * Number(weight)) / 20_004
@@ -128,6 +131,48 @@ describe('what a message takes to route', () => {
       `message takes more than ${ROUTING_STEPS_MAX} steps to route`,
     )
     expect(route(x, keys.slice(0, 1), context).queues).toEqual([])
+  })
+
+  it('grows with the length of what is hashed, and with the words of keys', () => {
+    const text = 'a.'.repeat(120)
+    const headers = FieldTable.from({ h: text.repeat(100) })
+    const steps = (routing: Exchange['routing'], key: string): number => {
+      const matches = new Counting()
+      routing.route(new PlainMessage(key, { headers }), matches)
+      return matches.taken
+    }
+    const hashing = new ConsistentHashRouting(FieldTable.empty)
+    const header = new ConsistentHashRouting(FieldTable.from({ 'hash-header': 'h' }))
+    const modulus = new ModulusHashRouting()
+    const topic = new TopicRouting()
+    topic.add(binding('q', `a.${'*.'.repeat(120)}z`))
+    for (const [routing, octets] of [
+      [hashing, text.length],
+      [modulus, text.length],
+      [header, 100 * text.length],
+    ] as const)
+      expect(steps(routing, text)).toBeGreaterThanOrEqual(octets / HASHED_PER_STEP)
+    // Taken apart, and compared with the binding that goes on alone.
+    expect(steps(topic, text)).toBeGreaterThanOrEqual(2 * 120)
+    expect(steps(topic, 'b')).toBeLessThan(5)
+  })
+
+  it('a long value of deduplication is hashed once, however many exchanges remember it', () => {
+    let looks = 0
+    const value = Buffer.from('x'.repeat(1000))
+    const toText = value.toString.bind(value)
+    value.toString = (encoding?: BufferEncoding) => {
+      looks++
+      return toText(encoding)
+    }
+    const headers = FieldTable.of([fieldEntry('x-deduplication-header', { type: 'S', value })])
+    const caches = [1, 2, 3].map(() => new Deduplication(FieldTable.empty, undefined))
+    for (const d of caches) {
+      expect(d.isDuplicate(headers, 0)).toBe(false)
+      d.admit(headers, 0)
+      expect(d.isDuplicate(headers, 0)).toBe(true)
+    }
+    expect(looks).toBeLessThanOrEqual(1)
   })
 
   it('is asked once of exchanges for which the key does not matter', () => {

@@ -1,3 +1,4 @@
+import { HASHED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { FieldTable, type FieldValue } from '../../protocol/field-table.ts'
 import { hashText, mixBits } from '../../util/hash.ts'
@@ -74,7 +75,9 @@ export class ConsistentHashRouting implements ExchangeRouting {
   }
 
   route(message: RoutedMessage, matches: Matches): void {
-    const hash = hashText(this.hashed(message))
+    const text = this.hashed(message)
+    matches.steps(Math.floor(text.length / HASHED_PER_STEP))
+    const hash = hashText(text)
     let best = -Infinity
     let chosen: Destination | undefined
     for (const { destination, seed, weight } of this.shares.values()) {

@@ -1,3 +1,4 @@
+import { HASHED_PER_STEP } from '../../limits.ts'
 import { hashText } from '../../util/hash.ts'
 import type { Binding, Destination, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
@@ -31,6 +32,7 @@ abstract class OneOfAll implements ExchangeRouting {
       matches.steps(this.list.length)
     }
     const count = this.list.length
+    if (!this.keyless) matches.steps(Math.floor(message.routingKey.length / HASHED_PER_STEP))
     if (count > 0) matches.add(this.list[this.choose(message, count)] as Destination)
   }
 }

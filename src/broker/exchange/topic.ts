@@ -161,7 +161,10 @@ export class TopicRouting implements ExchangeRouting {
   }
 
   route(message: RoutedMessage, matches: Matches): void {
-    new Walk(wordsOf(message.routingKey), matches).visit(this.root, 0, 0)
+    const words = wordsOf(message.routingKey)
+    // It was taken apart, and a binding that goes on alone is compared word by word.
+    matches.steps(words.length)
+    new Walk(words, matches).visit(this.root, 0, 0)
   }
 }
 
@@ -197,7 +200,7 @@ class Walk {
       this.visit(next, at, depth)
       return
     }
-    this.matches.steps(1)
+    this.matches.steps(1 + this.words.length - at)
     if (restMatches(next.routingKey, depth, this.words, at)) this.matches.add(next.destination)
   }
 
