@@ -220,7 +220,10 @@ export class Application {
           if (!reply.hasHeader('content-type')) void reply.type('application/json')
           return reply.send(answer)
         }
-        return answer === undefined ? reply.send() : columnsOf(answer, r.query)
+        if (answer === undefined) return reply.send()
+        // As one text it would take one turn, and memory for the whole of it where nobody reads.
+        if (Array.isArray(answer)) return r.inPieces(answer, (item) => item)
+        return columnsOf(answer, r.query)
       },
     })
   }

@@ -296,8 +296,8 @@ export class Request<Field extends string = string> {
     this.bodies.reserve(this.user.name, octets)()
   }
 
-  /** A list of messages, each described when the client has read those in front of it. */
-  messages<T>(items: readonly T[], describe: (item: T) => Json): string | LongAnswer {
+  /** A list of what may be large, each described when the client has read those in front of it. */
+  inPieces<T>(items: readonly T[], describe: (item: T) => unknown): string | LongAnswer {
     this.reply.type('application/json; charset=utf-8')
     return oneByOne(items, describe, this.query)
   }

@@ -130,13 +130,13 @@ async function collected<T>(items: Iterable<T>, pieceMs: number | undefined): Pr
 /** A list of few items that may be large: described while it is sent, in their order. */
 export function oneByOne<T>(
   items: readonly T[],
-  describe: (item: T) => Json,
+  describe: (item: T) => unknown,
   q: ListQuery,
 ): string | LongAnswer {
   const columns = q.columns === undefined ? undefined : Columns.of(q.columns)
   return written(
     items,
-    (item) => JSON.stringify(columns === undefined ? describe(item) : columns.pickOf(describe(item))),
+    (item) => JSON.stringify(columns === undefined ? describe(item) : columns.pick(describe(item))) ?? 'null',
     undefined,
   )
 }

@@ -7,6 +7,7 @@ import { BodyBudget } from '../../src/management/body-budget.ts'
 import { HttpError } from '../../src/management/http.ts'
 import { oneByOne } from '../../src/management/listing.ts'
 import { messageJson } from '../../src/management/message.ts'
+import { Pace } from '../../src/util/pace.ts'
 import { CH, consume, declareQueue, deliveries, session } from '../support/session.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
@@ -104,4 +105,18 @@ it('a payload is text exactly where its octets are UTF-8', () => {
     const payload = String(shown(octets)['payload'])
     expect(Buffer.from(payload, encoding === 'string' ? 'utf8' : 'base64')).toEqual(octets)
   }
+})
+
+it('lists of large parameters are answered one by one', async () => {
+  const value = { uri: 'amqp://user:secret@host', text: 'x'.repeat(100_000) }
+  for (let i = 0; i < 3; i++) await http.put(`parameters/federation-upstream/%2F/p${i}`, { value })
+  // A look at the time takes longer than one piece of a list may take.
+  const look = vi.spyOn(Pace.prototype, 'isLong', 'get').mockReturnValue(true)
+  onTestFinished(() => look.mockRestore())
+  const rest = vi.spyOn(Pace.prototype, 'rest')
+  const { json } = await http.get('parameters/federation-upstream/%2F')
+  const shown = { uri: 'amqp://user@host', text: value.text }
+  expect(json.map((p: { value: object }) => p.value)).toEqual([shown, shown, shown])
+  expect(rest.mock.calls.length).toBe(2)
+  for (let i = 0; i < 3; i++) await http.delete(`parameters/federation-upstream/%2F/p${i}`)
 })

@@ -27,7 +27,7 @@ import { clusterId } from '../node.ts'
 
 export function parameterRoutes(add: AddRoute, { logger }: ManagedNode): void {
   for (const path of ['parameters', 'parameters/:component', 'parameters/:component/:vhost'])
-    add('GET', path, 'policymaker', (r) => rows(r).map((p) => withoutPasswords(p)))
+    add('GET', path, 'policymaker', (r) => r.inPieces(rows(r), (p) => withoutPasswords({ ...p })))
   const one = 'parameters/:component/:vhost/:name'
   const found = (r: Request): Parameter => {
     r.vhost()
@@ -112,7 +112,7 @@ function globalParameterRoutes(add: AddRoute): void {
     if (p === undefined) throw notFound()
     return p
   }
-  add('GET', 'global-parameters', 'policymaker', (r) => withoutPasswords(all(r)))
+  add('GET', 'global-parameters', 'policymaker', (r) => r.inPieces(all(r), (p) => withoutPasswords({ ...p })))
   add('GET', 'global-parameters/:name', 'policymaker', (r) => withoutPasswords(known(r)))
   add('PUT', 'global-parameters/:name', 'administrator', (r) => {
     const name = r.params['name'] as string

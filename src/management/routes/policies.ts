@@ -12,9 +12,12 @@ export function policyRoutes(add: AddRoute, { logger }: ManagedNode): void {
   ] as const) {
     const right = operator ? 'administrator' : 'policymaker'
     for (const path of [resource, `${resource}/:vhost`])
-      add('GET', path, 'management', (r) =>
-        r.vhostsOfPath().flatMap((v) => Array.from(setOf(v, operator), (p: PolicyInfo) => policyJson(v, p))),
-      )
+      add('GET', path, 'management', (r) => {
+        const all = r
+          .vhostsOfPath()
+          .flatMap((v) => Array.from(setOf(v, operator), (p: PolicyInfo) => ({ v, p })))
+        return r.inPieces(all, ({ v, p }) => policyJson(v, p))
+      })
     const one = `${resource}/:vhost/:name`
     add('GET', one, 'management', (r) => {
       const vhost = r.vhost()

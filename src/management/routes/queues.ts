@@ -143,7 +143,7 @@ function contentRoutes(add: AddRoute, one: string): void {
   add('GET', `${one}/peek`, 'management', async (r) => {
     const q = readableQueue(r.caller(r.vhost()), existing(r).name)
     const shown = await peek(r.active, q, peekQuestion(r.query), (octets) => r.holds(octets))
-    return r.messages(shown, (m) => m)
+    return r.inPieces(shown, (m) => m)
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
     const { rate, limit, from, reason, message } = r.body as RedriveOptions
@@ -165,7 +165,7 @@ function getMessages(r: Request): string | LongAnswer {
   const taken = takeMessages(r.caller(r.vhost()), name, count, how)
   const octets = taken.reduce((sum, { content }) => sum + content.body.length, 0)
   if (octets > HTTP_BODY_BYTES_SHORT) r.holds(Math.min(octets, TAKEN_BYTES_MAX))
-  return r.messages(taken, ({ content, redelivered, left }) => ({
+  return r.inPieces(taken, ({ content, redelivered, left }) => ({
     ...messageJson(content, options),
     redelivered,
     message_count: left,
