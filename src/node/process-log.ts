@@ -34,7 +34,7 @@ export class ProcessLog {
     const { streams, file, reopen } = destinations(draft)
     const all: StreamEntry[] = [...streams, { stream: lines }]
     for (const s of all) s.level = 'trace'
-    this.logger = pino({ level: 'info', hooks: { logMethod: discreetly } }, pino.multistream(all))
+    this.logger = pino({ level: 'info', hooks: { logMethod: discreetly } }, harmless(pino.multistream(all)))
     this.categories = new Map(logCategories.map((category) => [category, this.logger.child({ category })]))
     this.loggers = { other: this.logger, ...Object.fromEntries(this.categories) } as unknown as Loggers
     this.access = {
@@ -107,6 +107,21 @@ function opened(path: string): ReturnType<typeof pino.destination> {
   } catch (error) {
     throw new StartError(`log.file: cannot write to ${path}: ${(error as Error).message}`)
   }
+}
+
+/** What terminals may take for commands, or for ends of lines, and JSON does not escape. */
+const CONTROLS = /[\u007f-\u009f\u2028\u2029]/g
+
+/** Names that clients choose are in its lines. The escapes are text, so that whatever formats a line shows them as such. */
+function harmless(streams: ReturnType<typeof pino.multistream>): ReturnType<typeof pino.multistream> {
+  const write = streams.write
+  streams.write = function (line: string) {
+    write.call(
+      this,
+      line.replace(CONTROLS, (c) => `\\\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    )
+  }
+  return streams
 }
 
 /** Removes the passwords of URLs from every line. */

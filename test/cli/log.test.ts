@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { MethodId, PROTOCOL_HEADER } from '../../src/protocol/generated/constants.ts'
 import { runCommand } from '../support/ctl.ts'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
@@ -54,6 +55,21 @@ it('rotate_logs opens the file anew, and nothing is written to the one that was 
   await connect()
   await until(() => connections() === 1, 'a line in the new file')
   expect(connections(`${file}.1`)).toBe(before)
+})
+
+it('has no character in it that a terminal may take for a command, though a client says so', async () => {
+  const mechanism = 'a\u001bb\u009bc\u007fd\u2028e\nf'
+  const wire = await Wire.socket(broker.url)
+  wire.write(PROTOCOL_HEADER)
+  await wire.expect(0, MethodId.ConnectionStart)
+  wire.sendStartOk({ mechanism })
+  const line = (): string | undefined =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .find((l) => l.includes('mechanism'))
+  await until(() => line() !== undefined, 'its line')
+  wire.socket.destroy()
+  expect(JSON.parse(line() as string).mechanism).toBe('a\u001bb\\u009bc\\u007fd\\u2028e\nf')
 })
 
 it('ends with the broker', async () => {
