@@ -16,7 +16,7 @@ import {
   startRabbit,
   type Target,
 } from './targets.ts'
-import { backlogWorkloads, type Job, type Workload, workloads } from './workloads.ts'
+import { backlogWorkloads, type Job, named, type Workload, workloads } from './workloads.ts'
 
 /** The first ports that are tried. */
 const LEVERET_PORT = 15_680
@@ -157,9 +157,8 @@ async function rounds(
 function chosenWorkloads(): Workload[] {
   const all = values.all === true
   const seconds = Number(values.seconds ?? (all ? ALL.seconds : 3))
-  return workloads(seconds, values.quick === true, all ? ALL.backlog : undefined).filter(
-    (w) => values.only === undefined || w.name.includes(values.only),
-  )
+  const list = workloads(seconds, values.quick === true, all ? ALL.backlog : undefined)
+  return values.only === undefined ? list : named(values.only, list)
 }
 
 async function main(): Promise<void> {

@@ -66,6 +66,15 @@ export interface Workload {
   unit: Unit
   flow?: Flow
   job?: { kind: 'idle' | 'churn' | 'declare'; count: number }
+  /** The workload whose messages it takes. */
+  takesThoseOf?: string
+}
+
+/** Those whose name holds the text, and in front of each the one without whose messages it would wait for ever. */
+export function named(text: string, all: readonly Workload[]): Workload[] {
+  const wanted = all.filter((w) => w.name.includes(text))
+  const needed = new Set(wanted.map((w) => w.takesThoseOf))
+  return all.filter((w) => wanted.includes(w) || needed.has(w.name))
 }
 
 const base: Flow = {
@@ -110,10 +119,13 @@ function exchange(type: string, otherBindings: number): NonNullable<Flow['exchan
 /** Messages of 100 B into a durable queue, confirmed, and out again, acknowledged. */
 export function backlogWorkloads(messages: number): { fill: Workload; drain: Workload } {
   const flow = { ...durable, queue: 'backlog', messages, seconds: 600, keep: true }
-  return {
-    fill: { name: 'fill: durable, confirmed', unit: 'confirmed', flow: { ...flow, consumers: 0 } },
-    drain: { name: 'drain: acked', unit: 'received', flow: { ...flow, producers: 0 } },
+  const fill: Workload = {
+    name: 'fill: durable, confirmed',
+    unit: 'confirmed',
+    flow: { ...flow, consumers: 0 },
   }
+  const drain: Workload = { name: 'drain: acked', unit: 'received', flow: { ...flow, producers: 0 } }
+  return { fill, drain: { ...drain, takesThoseOf: fill.name } }
 }
 
 /** Transient messages that nobody takes, for what memory they leave behind. */
