@@ -15,6 +15,7 @@ import {
   Heading,
   Loading,
   Name,
+  ObjectBadges,
   TableValue,
   Tabs,
 } from '../ui/basic.tsx'
@@ -53,20 +54,7 @@ export function OneExchange({ vhost, name: inPath }: { vhost: string; name: stri
           <Delete exchange={x} target={target} bindings={from.data} />
         )}
       </Heading>
-      <p class="badges">
-        <Badge>
-          <Name of={x.vhost} />
-        </Badge>
-        <Badge>{x.type}</Badge>
-        {x.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
-        {x.internal ? <Badge>internal</Badge> : null}
-        {x.auto_delete ? <Badge>auto-delete</Badge> : null}
-        {x.policy === null ? null : (
-          <Badge kind="info">
-            policy <Name of={x.policy} />
-          </Badge>
-        )}
-      </p>
+      <ObjectBadges of={x} own={x.internal ? <Badge>internal</Badge> : null} />
       <div class="figures">
         <Figure label="In" value={rate(rateOf(x.message_stats, 'publish_in'))} />
         <Figure label="Out" value={rate(rateOf(x.message_stats, 'publish_out'))} note="copies to queues" />

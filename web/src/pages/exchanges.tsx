@@ -7,7 +7,7 @@ import { go, usePlace } from '../router.ts'
 import { type Exchange, type Overview, rateOf } from '../types.ts'
 import { Badge, Card, ExchangeLink, Name } from '../ui/basic.tsx'
 import { say } from '../ui/dialog.tsx'
-import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { Check, Choice, Field, Form, JsonField, jsonObject } from '../ui/form.tsx'
 import { type Column, useOrder } from '../ui/grid.tsx'
 import { ObjectList } from '../ui/object-list.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
@@ -108,16 +108,12 @@ function AddExchange({ vhost: first }: { vhost: string }) {
         <Choice label="Type" value={type} change={setType} of={types.map((t) => [t, t] as const)} />
         <Check label="Durable" value={durable} change={setDurable} />
         <Check label="Internal: only other exchanges publish to it" value={internal} change={setInternal} />
-        <TextArea
+        <JsonField
           label="Arguments"
           value={args}
           change={setArgs}
           rows={2}
-          hint={
-            <>
-              JSON, such as <code>{'{"alternate-exchange": "unrouted"}'}</code>
-            </>
-          }
+          example={'{"alternate-exchange": "unrouted"}'}
         />
       </Form>
     </Card>

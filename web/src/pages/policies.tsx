@@ -7,7 +7,7 @@ import { setQuery, usePlace } from '../router.ts'
 import type { Page, Policy } from '../types.ts'
 import { Badge, Card, Failure, Heading, Name, TableValue, tableText } from '../ui/basic.tsx'
 import { ask, say } from '../ui/dialog.tsx'
-import { Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { Choice, Field, Form, JsonField, jsonObject } from '../ui/form.tsx'
 import { type Column, Count, Filter, Grid, useLocalRows, useOrder } from '../ui/grid.tsx'
 import { useVhostField } from '../ui/vhost-choice.tsx'
 
@@ -207,17 +207,12 @@ function SetPolicy({ old }: { old: Row | undefined }) {
             ['true', 'operator policy: limits that users cannot exceed'],
           ]}
         />
-        <TextArea
+        <JsonField
           label="Definition"
           value={definition}
           change={setDefinition}
           rows={4}
-          hint={
-            <>
-              JSON, such as{' '}
-              <code>{'{"message-ttl": 60000, "max-length": 1000, "dead-letter-exchange": "dead"}'}</code>
-            </>
-          }
+          example={'{"message-ttl": 60000, "max-length": 1000, "dead-letter-exchange": "dead"}'}
         />
         <Preview vhost={target} pattern={pattern} scope={scope} />
       </Form>

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import { change, path } from '../api.ts'
 import { Card, exchangeName } from '../ui/basic.tsx'
-import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { Check, Choice, Field, Form, JsonField, jsonObject, TextArea } from '../ui/form.tsx'
 
 interface PublishProps {
   vhost: string
@@ -56,27 +56,19 @@ export function Publish({ vhost, exchange, routingKey = '', fixed = false }: Pub
         />
         <Check label="Persistent: on disk before it is confirmed" value={persistent} change={setPersistent} />
         <TextArea label="Payload" value={payload} change={setPayload} rows={5} />
-        <TextArea
+        <JsonField
           label="Headers"
           value={headers}
           change={setHeaders}
           rows={2}
-          hint={
-            <>
-              JSON, such as <code>{'{"tenant": "acme"}'}</code>
-            </>
-          }
+          example={'{"tenant": "acme"}'}
         />
-        <TextArea
+        <JsonField
           label="Further properties"
           value={properties}
           change={setProperties}
           rows={2}
-          hint={
-            <>
-              JSON, such as <code>{'{"content_type": "application/json", "expiration": "60000"}'}</code>
-            </>
-          }
+          example={'{"content_type": "application/json", "expiration": "60000"}'}
         />
       </Form>
       {result === undefined ? null : <p role="status">{result}</p>}

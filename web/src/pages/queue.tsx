@@ -15,6 +15,8 @@ import {
   Heading,
   Loading,
   Name,
+  ObjectBadges,
+  PolicyBadge,
   TableValue,
   Tabs,
 } from '../ui/basic.tsx'
@@ -56,25 +58,9 @@ export function OneQueue({ vhost, name }: { vhost: string; name: string }) {
         <Purge queue={q} target={target} />
         <Delete queue={q} target={target} bindings={bindings.data} />
       </Heading>
-      <p class="badges">
-        <Badge>
-          <Name of={q.vhost} />
-        </Badge>
-        <Badge>{q.type}</Badge>
-        {q.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
-        {q.exclusive ? <Badge>exclusive</Badge> : null}
-        {q.auto_delete ? <Badge>auto-delete</Badge> : null}
-        {q.policy === null ? null : (
-          <Badge kind="info">
-            policy <Name of={q.policy} />
-          </Badge>
-        )}
-        {q.operator_policy === null ? null : (
-          <Badge kind="info">
-            operator policy <Name of={q.operator_policy} />
-          </Badge>
-        )}
-      </p>
+      <ObjectBadges of={q} own={q.exclusive ? <Badge>exclusive</Badge> : null}>
+        {q.operator_policy === null ? null : <PolicyBadge kind="operator policy" name={q.operator_policy} />}
+      </ObjectBadges>
       <Failure error={error} />
       <DiagnosisCard target={target} />
       <QueueFigures of={q} />

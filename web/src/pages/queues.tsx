@@ -7,7 +7,7 @@ import { type Queue, rateOf } from '../types.ts'
 import { Badge, Card, Name, QueueLink } from '../ui/basic.tsx'
 import { ConnectHelp } from '../ui/connect-help.tsx'
 import { say } from '../ui/dialog.tsx'
-import { Check, Choice, Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { Check, Choice, Field, Form, JsonField, jsonObject } from '../ui/form.tsx'
 import { type Column, useOrder } from '../ui/grid.tsx'
 import { ObjectList } from '../ui/object-list.tsx'
 import { useRemoteRows } from '../ui/remote.ts'
@@ -172,16 +172,12 @@ function AddQueue({ vhost: first }: { vhost: string }) {
           ]}
         />
         <Check label="Durable: it outlives a restart" value={durable} change={setDurable} />
-        <TextArea
+        <JsonField
           label="Arguments"
           value={args}
           change={setArgs}
           rows={3}
-          hint={
-            <>
-              JSON, such as <code>{'{"x-message-ttl": 60000, "x-dead-letter-exchange": "dead"}'}</code>
-            </>
-          }
+          example={'{"x-message-ttl": 60000, "x-dead-letter-exchange": "dead"}'}
         />
       </Form>
     </Card>

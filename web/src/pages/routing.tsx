@@ -5,7 +5,7 @@ import { plural } from '../format.ts'
 import { setQuery, usePlace } from '../router.ts'
 import type { Table } from '../types.ts'
 import { Card, ExchangeLink, Name, QueueLink } from '../ui/basic.tsx'
-import { Field, Form, jsonObject, TextArea } from '../ui/form.tsx'
+import { Field, Form, JsonField, jsonObject } from '../ui/form.tsx'
 
 interface Route {
   readonly routed: boolean
@@ -35,16 +35,13 @@ export function RoutingTester({ vhost, exchange, type }: { vhost: string; exchan
     <Card title="Where would a message go?">
       <Form submit="Find out" run={run}>
         <Field label="Routing key" value={key} change={setKey} hint={hints[type]} autoFocus />
-        <TextArea
+        <JsonField
           label="Headers"
           value={headers}
           change={setHeaders}
           rows={2}
-          hint={
-            <>
-              JSON, such as <code>{'{"tenant": "acme"}'}</code>. Nothing is published.
-            </>
-          }
+          example={'{"tenant": "acme"}'}
+          note=". Nothing is published."
         />
       </Form>
       {route === undefined ? null : (

@@ -48,6 +48,39 @@ export function Badge({ kind = 'plain', children, title }: BadgeProps) {
   )
 }
 
+interface ObjectBadgesProps {
+  of: { vhost: string; type: string; durable: boolean; auto_delete: boolean; policy: string | null }
+  /** Shown behind whether it is durable. */
+  own: ComponentChildren
+  /** Behind the policy. */
+  children?: ComponentChildren
+}
+
+/** What a queue or an exchange is, at a glance. */
+export function ObjectBadges({ of, own, children }: ObjectBadgesProps) {
+  return (
+    <p class="badges">
+      <Badge>
+        <Name of={of.vhost} />
+      </Badge>
+      <Badge>{of.type}</Badge>
+      {of.durable ? <Badge>durable</Badge> : <Badge kind="warn">gone after a restart</Badge>}
+      {own}
+      {of.auto_delete ? <Badge>auto-delete</Badge> : null}
+      {of.policy === null ? null : <PolicyBadge kind="policy" name={of.policy} />}
+      {children}
+    </p>
+  )
+}
+
+export function PolicyBadge({ kind, name }: { kind: 'policy' | 'operator policy'; name: string }) {
+  return (
+    <Badge kind="info">
+      {kind} <Name of={name} />
+    </Badge>
+  )
+}
+
 interface BadgeProps {
   kind?: 'plain' | 'good' | 'warn' | 'bad' | 'info' | undefined
   title?: string

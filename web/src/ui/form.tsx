@@ -63,6 +63,23 @@ export function TextArea({ label, value, change, hint, rows = 4 }: FieldProps & 
   )
 }
 
+interface JsonFieldProps extends Omit<FieldProps, 'hint'> {
+  rows: number
+  example: string
+  note?: string
+}
+
+/** A field for JSON, with an example below it. */
+export function JsonField({ example, note = '', ...field }: JsonFieldProps) {
+  const hint = (
+    <>
+      JSON, such as <code>{example}</code>
+      {note}
+    </>
+  )
+  return <TextArea {...field} hint={hint} />
+}
+
 interface ChoiceProps {
   label: string
   value: string
