@@ -219,6 +219,8 @@ export const REFUSED_PER_STEP = 10
 
 /** ms for which the copies of one message for several queues are made at once; the rest is made in steps. */
 export const FAN_OUT_MS = 5
+/** Values of deduplication that are removed in one step. */
+export const FORGOTTEN_PER_STEP = 250
 
 /** Publishes of a transaction that is not committed yet, however small: 406 beyond. Each takes some 512 octets to remember. */
 export const TRANSACTION_PUBLISHES_MAX = 524_288
@@ -238,10 +240,8 @@ export const DEAD_LETTER_RETRY_MS = 1_000
 /** Dead letters of a queue that are held back during an alarm; expired messages beyond stay where they are. */
 export const HELD_BACK_MAX = 1_000
 
-/** Values that a deduplicating exchange or queue remembers where x-cache-size does not say; the oldest make room. */
+/** Values that deduplication remembers where x-cache-size does not say, the oldest make room; the most it can ask for. */
 export const DEDUPLICATION_ENTRIES = 65_536
-
-/** The most values that x-cache-size can ask for. */
 export const DEDUPLICATION_ENTRIES_MAX = 4_194_304
 
 /** Octets of messages that an x-recent-history exchange keeps, whatever its length: the oldest make room, larger ones are not kept. */

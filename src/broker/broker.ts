@@ -12,7 +12,7 @@ import { StoredObjects } from '../util/stored-objects.ts'
 import { sharedTable } from './arguments/shared-table.ts'
 import { BrokerCounters } from './counters.ts'
 import { wantsDeduplication } from './deduplication.ts'
-import { deduplicationOf } from './deduplication-store.ts'
+import { DeduplicationStores } from './deduplication-store.ts'
 import { DelayedMessages } from './delay/delayed-messages.ts'
 import { DELAY_HEADER, delayOf } from './exchange/delayed.ts'
 import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
@@ -117,6 +117,7 @@ export class Broker {
   /** Of the node as a whole. */
   readonly limits: NonNullable<BrokerSettings['limits']>
   private readonly queues: QueueFactory
+  private readonly deduplications: DeduplicationStores
   /** One for all queues of a vhost. */
   private readonly removers = new WeakMap<Vhost, (q: Queue) => void>()
 
@@ -150,7 +151,10 @@ export class Broker {
     this.vhostMade = settings.vhostMade ?? (() => {})
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
+    const owner = this.failures.owner('broker', {})
+    this.deduplications = new DeduplicationStores(storage, commit, (s) => this.turn.jobs.begin(s, owner))
     this.queues = new QueueFactory({
+      deduplications: this.deduplications,
       storage,
       refusedLetters: new RefusedLetters(clock, this.turn.jobs, this.failures),
       commit,
@@ -167,6 +171,7 @@ export class Broker {
   /** Restores the contents of the store; a new store gets the vhost `/`. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: this.commit.spillLogsFrom })
+    this.deduplications.restore()
     restoreVhosts(this.topology, this)
     this.isNew = this.vhosts.size === 0 && this.objects.quarantined.length === 0
     if (this.vhosts.size === 0)
@@ -293,7 +298,7 @@ export class Broker {
     const routing = exchangeRouting(info.type, info.arguments, context)
     const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
     const deduplication = wanted
-      ? deduplicationOf(['exchange', vhost.name, info.name], info, this.storage, this.commit)
+      ? this.deduplications.of(['exchange', vhost.name, info.name], info)
       : undefined
     return { routing, deduplication, log }
   }

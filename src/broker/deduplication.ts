@@ -27,10 +27,13 @@ interface Entry {
 
 /** Storage of the entries of one cache. */
 export interface DeduplicationStore {
+  /** The number from which on entries are counted. */
+  readonly first: number
   load(): Iterable<{ number: number; value: string; until: number }>
   put(number: number, value: string, until: number): void
   delete(number: number): void
-  destroy(numbers: Iterable<number>): void
+  /** In steps: they are taken later. @param end greater than all of the numbers */
+  destroy(numbers: Iterable<number>, end: number): void
 }
 
 export class Deduplication {
@@ -38,7 +41,7 @@ export class Deduplication {
   private readonly ttl: number
   private readonly store: DeduplicationStore | undefined
   /** Oldest first. */
-  private readonly entries = new Map<string, Entry>()
+  private entries = new Map<string, Entry>()
   /** Continues where it stopped: entries it has passed are gone, and new ones are appended. */
   private oldest = this.entries.keys()
   private next = 0
@@ -52,6 +55,7 @@ export class Deduplication {
     this.size = Math.min(number('x-cache-size') ?? DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX)
     this.ttl = number('x-cache-ttl') ?? 0
     this.store = store
+    this.next = store?.first ?? 0
     for (const { number: n, value, until } of store?.load() ?? []) {
       const key = shortened(value)
       this.entries.set(key, { number: n, until })
@@ -112,9 +116,14 @@ export class Deduplication {
   }
 
   destroy(): void {
-    this.store?.destroy([...this.entries.values()].map((e) => e.number))
-    this.entries.clear()
+    this.store?.destroy(numbersOf(this.entries), this.next)
+    this.entries = new Map()
+    this.oldest = this.entries.keys()
   }
+}
+
+function* numbersOf(entries: ReadonlyMap<string, Entry>): Iterable<number> {
+  for (const { number } of entries.values()) yield number
 }
 
 export function wantsDeduplication(args: FieldTable): boolean {

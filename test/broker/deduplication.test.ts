@@ -1,7 +1,9 @@
 /** What deduplication remembers has a bound in octets: long values only by their digest. */
 import { describe, expect, it } from 'vitest'
 import { Deduplication } from '../../src/broker/deduplication.ts'
-import { StoredDeduplication } from '../../src/broker/deduplication-store.ts'
+import { DeduplicationStores } from '../../src/broker/deduplication-store.ts'
+import { atOnce, type Steps } from '../../src/broker/jobs.ts'
+import { FORGOTTEN_PER_STEP } from '../../src/limits.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -12,13 +14,16 @@ const headers = (value: string | number) => table({ 'x-deduplication-header': va
 
 function setUp() {
   const storage = new MemoryStorage({ keeps: true })
-  const commit = new GroupCommit(storage, new ManualClock())
-  const open = () => new Deduplication(table({}), new StoredDeduplication('queue:q', storage, commit))
+  const clock = new ManualClock()
+  const commit = new GroupCommit(storage, clock)
+  const jobs: Steps[] = []
+  const stores = new DeduplicationStores(storage, commit, (steps) => void jobs.push(steps))
+  const open = (of = stores) => new Deduplication(table({}), of.storeOf('queue:q'))
   const sizes = async (): Promise<number[]> => {
     await commit.flush()
     return [...storage.scan('dedup:')].map((e) => e.value.length)
   }
-  return { storage, open, sizes }
+  return { storage, commit, jobs, stores, open, sizes }
 }
 
 describe('deduplication', () => {
@@ -79,5 +84,44 @@ describe('deduplication', () => {
     expect(d.count).toBe(20_000)
     // Each new walk begins with what the map has not closed up yet.
     expect(looks).toBeLessThan(10)
+  })
+
+  it('is removed in steps with its owner, and is nothing to the next one of that name', async () => {
+    const { storage, commit, jobs, stores, open, sizes } = setUp()
+    const count = 10 * FORGOTTEN_PER_STEP
+    const stored = (): number => [...storage.scan('dedup:')].length
+    const first = open()
+    for (let n = 0; n < count; n++) first.admit(headers(n), 0)
+    await sizes()
+    expect(stored()).toBe(count)
+    first.destroy()
+    const [job] = jobs as [Steps]
+    for (let i = 0; i < 3; i++) job.next()
+    // Before anything is written, in the middle, and after a start that finds what was left.
+    const early = open()
+    expect([early.count, early.isDuplicate(headers(count - 1), 0)]).toEqual([0, false])
+    await commit.flush()
+    expect(stored()).toBeGreaterThan(count / 2)
+    early.admit(headers(1), 0)
+    await commit.flush()
+    const restarted: Steps[] = []
+    const again = new DeduplicationStores(storage, commit, (steps) => void restarted.push(steps))
+    again.restore()
+    expect([open(again).count, open(again).isDuplicate(headers(1), 0)]).toEqual([1, true])
+    for (const steps of restarted) atOnce(steps)
+    await commit.flush()
+    expect(stored()).toBe(1)
+    expect([...storage.scan('dedup-gone:')]).toEqual([])
+    const third = open(new DeduplicationStores(storage, commit, () => {}))
+    expect([third.count, third.isDuplicate(headers(1), 0)]).toEqual([1, true])
+    // The other removal goes on beside it, and takes nothing that is new.
+    atOnce(job)
+    early.destroy()
+    early.admit(headers(2), 0)
+    await commit.flush()
+    expect(open(stores).isDuplicate(headers(1), 0)).toBe(false)
+    for (const steps of jobs) atOnce(steps)
+    await commit.flush()
+    expect([stored(), [...storage.scan('dedup-gone:')].length]).toEqual([1, 0])
   })
 })

@@ -7,7 +7,7 @@ import type { Semantics } from '../../../util/rabbitmq-version.ts'
 import { messageOf, type StoredObjects } from '../../../util/stored-objects.ts'
 import type { BrokerCounters } from '../../counters.ts'
 import { wantsDeduplication } from '../../deduplication.ts'
-import { deduplicationOf } from '../../deduplication-store.ts'
+import type { DeduplicationStores } from '../../deduplication-store.ts'
 import type { Failures } from '../../failures.ts'
 import type { Content } from '../../message.ts'
 import { Chain } from '../../messages/chain.ts'
@@ -42,6 +42,7 @@ const deadLettered = {
 
 /** What all queues share. */
 export interface QueueSurroundings {
+  readonly deduplications: DeduplicationStores
   readonly storage: Storage
   readonly commit: GroupCommit
   readonly clock: Clock
@@ -173,7 +174,7 @@ export class QueueFactory {
   }
 
   make(home: QueueHome, info: QueueInfo, options: QueueOptions): Queue {
-    const { storage, commit, pager, chains } = this.shared
+    const { deduplications, pager, chains } = this.shared
     const env = new Environment(this.shared, home, info.name, options.remove)
     const policies = home.policiesOfQueue(info)
     const settings = home.settingsOfQueue(info, policies)
@@ -186,7 +187,7 @@ export class QueueFactory {
       order: settings.maxPriority === 0 ? undefined : this.priorities(info, settings, log),
       log,
       deduplication: wantsDeduplication(info.arguments)
-        ? deduplicationOf(['queue', home.name, info.name], info, storage, commit)
+        ? deduplications.of(['queue', home.name, info.name], info)
         : undefined,
     }
     return new WorkQueue(info, policies, settings, options.owner, contents, env)
