@@ -39,6 +39,21 @@ it('a list of large items is described as it is read', async () => {
   expect(JSON.parse(parts.join(''))).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
 })
 
+it.each([['x'], ['\u{1f600}'], ['ax\u{1f600}'.repeat(7)]])(
+  'a large item is sent in slices: %s',
+  async (text) => {
+    const items = [{ text: text.repeat(2_000_000 / text.length) }, { text }]
+    const answer = oneByOne(items, (item) => item, {})
+    const parts: Buffer[] = []
+    for await (const part of answer as Readable) {
+      expect(String(part).length).toBeLessThan(300_000)
+      parts.push(Buffer.from(part))
+    }
+    expect(parts.length).toBeGreaterThan(6)
+    expect(JSON.parse(Buffer.concat(parts).toString())).toEqual(items)
+  },
+)
+
 describe('the messages of an answer', () => {
   it.each(['get', 'peek'])('count until it is sent: %s', async (how) => {
     const name = await filled(2, 'x'.repeat(50_000))

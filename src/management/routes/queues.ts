@@ -14,6 +14,7 @@ import {
 } from '../../operations/queues.ts'
 import { type RedriveOptions, redrive } from '../../operations/redrive.ts'
 import type { Json } from '../../util/json.ts'
+import { nextTurn } from '../../util/timers.ts'
 import { bindingKind, bindingRows } from '../binding-rows.ts'
 import { bareQueueJson, consumerJson, queueJson } from '../describe.ts'
 import { type AddRoute, badRequest, flag, notFound, type Request } from '../http.ts'
@@ -153,7 +154,7 @@ function contentRoutes(add: AddRoute, one: string): void {
 }
 
 /** Gets messages as a client would, and settles them as requested. */
-function getMessages(r: Request): string | LongAnswer {
+async function getMessages(r: Request): Promise<string | LongAnswer> {
   const { name } = existing(r)
   const how = ackModes.get(String(r.body['ackmode']))
   const count = Number(r.body['count'])
@@ -164,7 +165,11 @@ function getMessages(r: Request): string | LongAnswer {
   r.needsRoom(TAKEN_BYTES_MAX)
   const taken = takeMessages(r.caller(r.vhost()), name, count, how)
   const octets = taken.reduce((sum, { content }) => sum + content.body.length, 0)
-  if (octets > HTTP_BODY_BYTES_SHORT) r.holds(Math.min(octets, TAKEN_BYTES_MAX))
+  if (octets > HTTP_BODY_BYTES_SHORT) {
+    r.holds(Math.min(octets, TAKEN_BYTES_MAX))
+    // They may have come from the disk, and have been copied.
+    await nextTurn()
+  }
   return r.inPieces(taken, ({ content, redelivered, left }) => ({
     ...messageJson(content, options),
     redelivered,
