@@ -299,7 +299,7 @@ export class Oracle {
     together: boolean,
   ): void {
     const held = together && how === 'requeue' ? [...new Set(deliveries.map((o) => o.queue))] : []
-    for (const q of held) q.held = true
+    for (const q of held) q.hold()
     for (const o of deliveries) {
       ch.outstanding = ch.outstanding.filter((other) => other !== o)
       if (how === 'ack') o.queue.acked(o.entry)
@@ -307,10 +307,7 @@ export class Oracle {
       else o.queue.requeue(o.entry)
       if (o.consumer !== undefined) ch.released(o.consumer)
     }
-    for (const q of held) {
-      q.held = false
-      this.topology.wake(q)
-    }
+    for (const q of held) q.letGo()
   }
 
   private recover(client: number): void {

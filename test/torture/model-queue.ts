@@ -82,8 +82,8 @@ export class OracleQueue {
   readonly out = new Set<Entry>()
   deleted = false
   awake = false
-  /** Messages are coming back: it delivers nothing. */
-  held = false
+  /** Messages are coming back: it delivers and drops nothing. */
+  private held = false
   /** In the order of their arrival. */
   consumers: OracleConsumer[] = []
   /** Those that may have credit; who is served goes to the end. */
@@ -242,6 +242,7 @@ export class OracleQueue {
 
   /** Whether there was any. */
   private dropExcess(): boolean {
+    if (this.held) return false
     const wasTooLong = this.isTooLong
     while (this.isTooLong) this.die('maxlen')
     return wasTooLong
@@ -346,9 +347,23 @@ export class OracleQueue {
     } else this.insert(entry)
     if (this.ready[0] !== entry) this.around.mark('requeued below the head')
     if (this.isTooLong) this.around.mark('requeue makes it too long')
-    // A quorum queue serves its consumers first.
+    this.cameBack()
+  }
+
+  /** A quorum queue serves its consumers first. */
+  private cameBack(): void {
     if (this.declared.quorum !== true) this.dropExcess()
     this.around.wake(this)
+  }
+
+  /** Those that come back until `letGo` are served, and dropped, once all are back. */
+  hold(): void {
+    this.held = true
+  }
+
+  letGo(): void {
+    this.held = false
+    this.cameBack()
   }
 
   purge(): number {

@@ -195,10 +195,11 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
       this.ttl.dropHeads(this.order, this.env.turn.now(), () => this.detours.discards.head('expired'))
   }
 
-  /** Whether there was any. */
+  /** Whether there was any. While messages are coming back, all of them are awaited. */
   private dropExcess(): boolean {
     const { limit, order } = this
     let dropped = false
+    if (this.holds > 0) return dropped
     while (limit?.exceeded(order) && order.head() && this.detours.discards.head('maxlen')) dropped = true
     return dropped
   }
@@ -295,7 +296,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   letGo(): void {
     this.holds--
-    this.wake()
+    this.cameBack()
   }
 
   get activeConsumer(): Consumer | undefined {
