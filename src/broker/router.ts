@@ -128,7 +128,8 @@ class Search implements Matches, Route {
   }
 
   effect(e: Effect): void {
-    this.found++
+    // What only remembers the message leaves it to the alternate exchange.
+    if (e.takes) this.found++
     if (this.effects === noEffects) this.effects = [e]
     else (this.effects as Effect[]).push(e)
   }

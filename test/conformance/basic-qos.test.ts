@@ -77,6 +77,35 @@ describe('basic.qos', () => {
     ])
   })
 
+  it('global=false lifts a shared limit, at once', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await fill(w, q, '1', '2', '3')
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1, global: true }, MethodId.BasicQosOk)
+    await consume(w, q)
+    expect(await bodies(w, 1)).toEqual(['1'])
+    w.send(CH, MethodId.BasicQos, { prefetchCount: 1 })
+    const rest = [await w.next(CH), await w.next(CH), await w.next(CH)]
+    expect(rest.filter((r) => r.method.id === MethodId.BasicDeliver).map((r) => String(r.body))).toEqual([
+      '2',
+      '3',
+    ])
+  })
+
+  it('global=true comes on top of the limits of consumers', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await fill(w, q, '1', '2', '3', '4')
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 2 }, MethodId.BasicQosOk)
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 3, global: true }, MethodId.BasicQosOk)
+    await consume(w, q)
+    expect(await bodies(w, 2)).toEqual(['1', '2'])
+    await consume(w, q)
+    expect(await bodies(w, 1)).toEqual(['3'])
+    await otherThingsHappen(w)
+    expect(w.inbox).toEqual([])
+  })
+
   it('does not hold back no-ack consumers', async () => {
     const w = await session(t)
     const q = await declareQueue(w)

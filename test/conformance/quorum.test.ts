@@ -9,6 +9,7 @@ import {
   declareQueue,
   deliveries,
   holds,
+  refused,
   session,
 } from '../support/session.ts'
 import { differs, useTarget } from '../support/target.ts'
@@ -130,7 +131,13 @@ describe('what quorum queues refuse', () => {
   it('a shared prefetch', async () => {
     const w = await session(t)
     const queue = await quorum(w, {})
-    await w.call(CH, MethodId.BasicQos, { prefetchCount: 5, global: true }, MethodId.BasicQosOk)
+    const shared = (): Promise<unknown> =>
+      w.call(CH, MethodId.BasicQos, { prefetchCount: 5, global: true }, MethodId.BasicQosOk)
+    await shared()
+    // Arguments come first.
+    w.send(CH, MethodId.BasicConsume, { queue, arguments: table({ 'x-priority': 'high' }) })
+    expect(await refused(w)).toEqual([406, expect.stringContaining(`invalid arg 'x-priority'`)])
+    await shared()
     w.send(CH, MethodId.BasicConsume, { queue })
     const e = await w.connectionError()
     expect([e.code, e.text]).toEqual([

@@ -192,6 +192,27 @@ describe('what a stream refuses', () => {
     ])
   })
 
+  it('a shared prefetch, once there is one for each consumer', async () => {
+    const w = await session(t)
+    const queue = await stream(w)
+    const shared = (): Promise<unknown> =>
+      w.call(CH, MethodId.BasicQos, { prefetchCount: 5, global: true }, MethodId.BasicQosOk)
+    await shared()
+    w.send(CH, MethodId.BasicConsume, { queue })
+    expect(await refused(w)).toEqual([
+      406,
+      expect.stringContaining('consumer prefetch count is not set for '),
+    ])
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 5 }, MethodId.BasicQosOk)
+    await shared()
+    w.send(CH, MethodId.BasicConsume, { queue })
+    const e = await w.connectionError()
+    expect([e.code, e.text]).toEqual([
+      540,
+      `NOT_IMPLEMENTED - queue '${queue}' in vhost '/' does not support global qos`,
+    ])
+  })
+
   it('basic.get and purge', async () => {
     const queue = await stream(await session(t))
     for (const [id, text] of [

@@ -58,8 +58,7 @@ export class Oracle {
         this.consume(at, step)
         break
       case 'share':
-        this.channelOf(at).sharedPrefetch = step.prefetch
-        this.channelOf(at).resumeAll()
+        this.share(this.channelOf(at), step.prefetch)
         say('qos')
         break
       case 'cancel':
@@ -100,11 +99,7 @@ export class Oracle {
       case 'get':
         return this.queues.has(step.queue)
       case 'consume':
-        // A limit that consumers share is refused by quorum queues.
-        return (
-          this.queues.has(step.queue) &&
-          !(this.isQuorum(step.queue) && this.channelOf(step.client).sharedPrefetch > 0)
-        )
+        return this.queues.has(step.queue)
       case 'share':
         return ![...this.channelOf(step.client).consumers.values()].some((c) => this.isQuorum(c.queue.name))
       case 'cancel':
@@ -233,9 +228,16 @@ export class Oracle {
     if (!noAck) ch.outstanding.push({ tag, entry, queue, consumer: undefined, pending: false })
   }
 
+  private share(ch: OracleChannel, prefetch: number): void {
+    ch.sharedPrefetch = prefetch
+    ch.resumeAll()
+  }
+
   private consume(client: number, step: Extract<Step, { do: 'consume' }>): void {
     const ch = this.channelOf(client)
     const queue = this.existing(step.queue)
+    // The limit of the consumer lifts a shared one.
+    if (ch.sharedPrefetch > 0) this.share(ch, 0)
     this.heard[client]?.push('qos')
     const { tag, noAck, prefetch, priority } = step
     const taken = queue.consumers.some((c) => c.exclusive)

@@ -176,7 +176,7 @@ export const rows: readonly ArgumentRow[] = [
     kinds: ['classic'],
     rule: text,
     unchecked: true,
-    policy: policy('queue-master-locator', 'queue master locator value'),
+    policy: operatorPolicy('queue-master-locator', 'queue master locator value'),
   },
   // On classic queues this is an extension that RabbitMQ's users have asked for.
   {

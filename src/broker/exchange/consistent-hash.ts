@@ -43,15 +43,13 @@ export class ConsistentHashRouting implements ExchangeRouting {
     if (this.header !== undefined && this.property !== undefined)
       throw preconditionFailed('hash-header and hash-property are mutually exclusive')
     if (this.property !== undefined && !PROPERTIES.includes(this.property))
-      throw preconditionFailed(
-        `Unsupported property: ${this.property}; hash-property must be one of: ${PROPERTIES.join(', ')}`,
-      )
+      throw preconditionFailed(`Unsupported property: ${this.property}`)
     this.byKeyOnly = this.header === undefined && this.property === undefined
     this.keyless = !this.byKeyOnly
   }
 
   checkBinding(key: string): void {
-    if (!/^[+-]?\d+$/.test(key)) throw preconditionFailed(`The binding key must be an integer: ${key}`)
+    if (!/^[+-]?\d+$/.test(key)) throw preconditionFailed(`The binding key must be an integer: <<"${key}">>`)
     const weight = Number(key)
     if (weight < 1) throw preconditionFailed('The binding key must be greater than 0')
     if (weight > WEIGHT_MAX)

@@ -39,8 +39,6 @@ function consume(ch: Channel, m: BasicConsume): void {
   const what = describeQueue(ch.caller, queue.name)
   const { noAck } = m
   const exclusive = m.exclusive && queue.kind.exclusiveConsumers
-  if (!queue.kind.sharedPrefetch && ch.sharedPrefetch > 0)
-    throw new AmqpError(ReplyCode.NotImplemented, `${what} does not support global qos`)
   if (
     queue.hasExclusiveConsumer ||
     (exclusive && (queue.counts.consumers > 0 || queue.settings.singleActiveConsumer))
@@ -50,6 +48,9 @@ function consume(ch: Channel, m: BasicConsume): void {
   const priority = m.arguments.integer('x-priority') ?? 0
   const timeout = m.arguments.integer('x-consumer-timeout')
   if (queue.kind.positions) checkReadable(ch, m, what)
+  if (!queue.kind.sharedPrefetch && ch.sharedPrefetch > 0)
+    throw new AmqpError(ReplyCode.NotImplemented, `${what} does not support global qos`)
+  if (queue.kind.positions) streamOffset(m.arguments, 0, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
   // Messages published before go to the consumers that were there.
@@ -68,7 +69,6 @@ function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
       ReplyCode.NotImplemented,
       `automatic acknowledgement not supported by stream queues ${what}`,
     )
-  streamOffset(m.arguments, 0, what)
 }
 
 /** Consumes from the pseudo-queue of direct reply-to. @throws AmqpError 406 */
@@ -158,10 +158,13 @@ export const basicMethods = {
   [MethodId.BasicQos](ch, m) {
     if (m.prefetchSize !== 0)
       throw new AmqpError(ReplyCode.NotImplemented, `prefetch_size!=0 (${m.prefetchSize})`)
-    if (m.global) {
-      ch.sharedPrefetch = m.prefetchCount
+    // A limit for each consumer takes the place of a shared one, which may come on top of it again.
+    const shared = m.global ? m.prefetchCount : 0
+    if (!m.global) ch.prefetch = m.prefetchCount
+    if (m.global || ch.sharedPrefetch !== 0) {
+      ch.sharedPrefetch = shared
       ch.resumeConsumers()
-    } else ch.prefetch = m.prefetchCount
+    }
     ch.send({ id: MethodId.BasicQosOk })
   },
 

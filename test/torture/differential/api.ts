@@ -59,7 +59,9 @@ export class Api {
     const lines: string[] = []
     const { full } = this.names
     for (const [list, fields] of Object.entries(lists)) {
-      const { text } = await this.call('GET', `${list}/%2F`)
+      const { status, text } = await this.call('GET', `${list}/%2F`)
+      // A RabbitMQ that has much to do may have no answer: it is asked again.
+      if (status !== 200) return [`${list}: ${status}`]
       const shown = (JSON.parse(text) as { [name: string]: unknown }[]).map((o) =>
         fields.map((f) => `${f}=${JSON.stringify(sorted(o[f] ?? null))}`).join(' '),
       )

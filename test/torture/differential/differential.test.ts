@@ -10,7 +10,7 @@ import { makeProgram } from './program.ts'
 import { isMethod, type Step } from './step.ts'
 import { exemptArguments, exemptMethods, exemptPolicyKeys, policyKeys, queueArguments } from './values.ts'
 
-const SEEDS = 2000
+const SEEDS = 3000
 const STEPS = 60
 /** Later than any that a value says to be from. */
 const LATEST = [4, 3, 0]

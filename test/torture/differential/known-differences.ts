@@ -3,6 +3,7 @@
  * needed are reported at the end of a run.
  */
 import { isMethod, type Step } from './step.ts'
+import { isDecimal } from './values.ts'
 
 /** The lines of a step that only one of them has. */
 interface Seen {
@@ -61,9 +62,16 @@ export const table: readonly Row[] = [
     reason:
       'RabbitMQ counts who has got a message from a quorum queue as a consumer of it until that is settled',
     even(a, b) {
-      const [mine, theirs] = [a, b].map((l) => /^@[qr]: ready=\d+ consumers=(\d+)$/.exec(l)?.[1])
-      if (mine === undefined || theirs === undefined || Number(theirs) <= Number(mine)) return [a, b]
-      return both(a, b, (l) => l.replace(/consumers=\d+/, ''))
+      const [mine, theirs] = consumersOf(a, b)
+      return theirs > mine ? both(a, b, withoutConsumers) : [a, b]
+    },
+  },
+  {
+    reason:
+      'RabbitMQ counts of the consumers of a quorum queue only the single active one, not those that wait',
+    even(a, b) {
+      const [mine, theirs] = consumersOf(a, b)
+      return theirs > 0 && mine > theirs ? both(a, b, withoutConsumers) : [a, b]
     },
   },
   {
@@ -90,6 +98,40 @@ export const table: readonly Row[] = [
     even: (a, b) => [a.replaceAll(/ ?x-last-death-\w+="[^"]*"/g, ''), b],
   },
   {
+    reason: 'RabbitMQ keeps no tables and lists among the headers of a message in a stream',
+    even(a, b) {
+      if (!a.includes('x-stream-offset=')) return [a, b]
+      return [a.replace(nested, ''), b]
+    },
+  },
+  {
+    reason: 'RabbitMQ tells the delivery mode of a message in a stream that had none',
+    since: [4, 0],
+    even: (a, b) =>
+      a.includes('x-stream-offset=') && !a.includes('deliveryMode')
+        ? [a, b.replace(/ deliveryMode=1/, '')]
+        : [a, b],
+  },
+  {
+    reason: 'a dead letter with a fixed key loses its CC header, as before RabbitMQ 3.13',
+    since: [3, 13],
+    even: (a, b) => (isLetter(a, b) && !/ ?CC=/.test(a) ? [a, b.replace(/CC=\[[^\]]*\] ?/, '')] : [a, b]),
+  },
+  {
+    reason: 'a dead letter from a quorum queue begins anew, without the count of its deliveries',
+    since: [4, 0],
+    even(a, b) {
+      if (!isLetter(a, b) || a.includes('x-delivery-count=') || !b.includes('x-delivery-count='))
+        return [a, b]
+      return both(a, b, (l) => l.replace(/ ?x-delivery-count=l\d+/, '').replace(/redelivered=\w+/, ''))
+    },
+  },
+  {
+    reason: 'RabbitMQ 3.10 keeps no CC headers in a stream',
+    before: [4, 0],
+    even: (a, b) => (a.includes('x-stream-offset=') ? [a.replace(/ ?CC=\[[^\]]*\]/, ''), b] : [a, b]),
+  },
+  {
     reason:
       'headers keep their order where RabbitMQ sorts them, as it does where it changes one or stores them anew',
     even(a, b) {
@@ -103,8 +145,7 @@ export const table: readonly Row[] = [
     even: (a, b) => [a, b.replace(/is not set for '(queue '@s' in vhost '\/')'/, 'is not set for stream $1')],
   },
   {
-    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: names of exchange types in quotes',
-    before: [4, 0],
+    reason: 'RabbitMQ has the names of the exchange types of plugins in quotes twice',
     even: (a, b) => both(a, b, (l) => l.replaceAll(/''(x-[\w-]+)''/g, "'$1'")),
   },
   {
@@ -116,28 +157,6 @@ export const table: readonly Row[] = [
     },
   },
   {
-    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: weights in consistent hashing',
-    before: [4, 0],
-    even: (a, b) => [a, b.replace(/must be an integer: <<"(\w+)">>/, 'must be an integer: $1')],
-  },
-  {
-    reason: 'a message belongs to the recent history of an exchange once its transaction is committed',
-    ends: ({ step, leveret }) =>
-      step.do === 'queue.bind' &&
-      isMethod(step) &&
-      step.fields?.['exchange'] === '@w' &&
-      !has(leveret, /deliver/),
-  },
-  {
-    reason:
-      'RabbitMQ ends with an internal error where the recent history of an exchange has no way behind a binding',
-    ends: ({ step, rabbit }) =>
-      step.do === 'exchange.bind' &&
-      isMethod(step) &&
-      step.fields?.['source'] === '@w' &&
-      has(rabbit, didCrash),
-  },
-  {
     reason: 'classic queues may have a delivery limit, and x-queue-leader-locator as from RabbitMQ 4.0 on',
     ends: ({ step, rabbit }) =>
       step.do === 'queue.declare' &&
@@ -147,29 +166,14 @@ export const table: readonly Row[] = [
       ),
   },
   {
-    reason: 'RabbitMQ 3.10 ends with an internal error where x-stream-offset is a text that it does not know',
-    before: [4, 0],
+    reason: 'RabbitMQ ends with an internal error where x-stream-offset is a text that it does not know',
     ends: ({ step, rabbit }) =>
       isMethod(step) && step.arguments?.['x-stream-offset'] === 'nosuch' && has(rabbit, didCrash),
   },
   {
-    reason: 'RabbitMQ 3.10 keeps no CC headers in a stream',
-    before: [4, 0],
-    even: (a, b) => (a.includes('x-stream-offset=') ? [a.replace(/ ?CC=\[[^\]]*\]/, ''), b] : [a, b]),
-  },
-  {
     reason: 'a policy may have any text for the queue master locator, which has no effect',
-    before: [4, 0],
-    ends: ({ step, rabbit }) => step.do === 'policy' && has(rabbit, /invalid queue-master-locator value/),
-  },
-  {
-    reason:
-      'the recent history of an exchange goes to a bound exchange in its order, from RabbitMQ in the opposite one',
-    ends: ({ step, leveret, rabbit }) =>
-      step.do === 'exchange.bind' &&
-      isMethod(step) &&
-      step.fields?.['source'] === '@w' &&
-      leveret.length + rabbit.length === 0,
+    ends: ({ step, rabbit }) =>
+      /policy$/.test(step.do) && has(rabbit, /invalid queue-master-locator value|not a valid master locator/),
   },
   {
     reason: 'a type of queue that there is not is refused before anything else',
@@ -183,13 +187,12 @@ export const table: readonly Row[] = [
       'a queue that is to reject publishes takes one, however long, that a waiting consumer gets at once',
     ends: ({ step, leveret, rabbit }) =>
       /^(basic\.publish|tx\.commit)$/.test(step.do) &&
-      has(rabbit, /: refused m|partial tx completion/) &&
-      has(leveret, /: deliver .* redelivered=false/),
+      (has(rabbit, /: refused m|partial tx completion/) || rabbit.length === 0) &&
+      leveret.every((l) => /: (holds )?deliver .* redelivered=false|: (confirmed m|tx\.commit-ok)/.test(l)) &&
+      has(leveret, /: deliver /),
   },
   {
-    reason:
-      'RabbitMQ 3.10 ends with an internal error where a server-named queue is of a type that there is not',
-    before: [4, 0],
+    reason: 'RabbitMQ ends with an internal error where a server-named queue is of a type that there is not',
     ends: ({ step, rabbit }) =>
       isMethod(step) &&
       step.fields?.['queue'] === '' &&
@@ -197,8 +200,18 @@ export const table: readonly Row[] = [
       has(rabbit, didCrash),
   },
   {
+    reason: 'what comes back to a quorum queue is in front of the others, as from RabbitMQ 4.0 on',
+    before: [4, 0],
+    ends({ leveret, rabbit }) {
+      const [mine, theirs] = [leveret.find((l) => ofQuorum.test(l)), rabbit.find((l) => ofQuorum.test(l))]
+      const cameBack = /redelivered=true/.test(mine ?? '')
+      return cameBack && theirs !== undefined && bodyOf(mine as string) !== bodyOf(theirs)
+    },
+  },
+  {
     reason:
       'what comes back to a quorum queue from several consumers or with a commit may be in another order',
+    since: [4, 0],
     ends: ({ step, leveret, rabbit }) =>
       (step.do === 'tx.commit' || ('queue' in step && /^@[qr]$/.test(step.queue))) &&
       has(leveret, /(deliver|get) .*redelivered=true .*x-delivery-count/) &&
@@ -208,7 +221,8 @@ export const table: readonly Row[] = [
     reason: 'operator policies have more keys than in RabbitMQ 3.10',
     before: [3, 13],
     ends: ({ step, rabbit }) =>
-      step.do === 'operator policy' && has(rabbit, /(queue-version|overflow).* are not recognised/s),
+      step.do === 'operator policy' &&
+      has(rabbit, /(queue-version|overflow|queue-master-locator).* are not recognised/s),
   },
   {
     reason: 'RabbitMQ has one text for the number of messages and of octets in memory',
@@ -236,8 +250,10 @@ export const table: readonly Row[] = [
       isMethod(step) && step.arguments?.['x-queue-master-locator'] === 5 && has(rabbit, didCrash),
   },
   {
-    reason: 'RabbitMQ ends with an internal error where a stream gets a header that it cannot store',
-    ends: ({ step, rabbit }) => /^(basic\.publish|tx\.commit)$/.test(step.do) && has(rabbit, didCrash),
+    reason:
+      'RabbitMQ ends with an internal error where a stream gets a message with a decimal among its headers',
+    ends: ({ step, rabbit }) =>
+      isMethod(step) && Object.values(step.content?.headers ?? {}).some(isDecimal) && has(rabbit, didCrash),
   },
   {
     reason:
@@ -263,19 +279,72 @@ export const table: readonly Row[] = [
     },
   },
   {
+    reason: 'a segment size of a stream that is too large is refused as any wrong value of an argument is',
+    ends: ({ step, leveret, rabbit }) =>
+      step.do === 'queue.declare' &&
+      has(leveret, /invalid arg 'x-stream-max-segment-size-bytes' .*value_too_large/) &&
+      has(rabbit, /406 .*Exceeded max value for x-stream-max-segment-size-bytes/),
+  },
+  {
+    reason: 'what has expired when it comes to the head of a queue with priorities is gone at once',
+    ends: ({ step, leveret, rabbit }) =>
+      isMethod(step) &&
+      step.content?.properties['expiration'] === '0' &&
+      leveret.length === 1 &&
+      rabbit.length === 1 &&
+      readyIn(leveret) === readyIn(rabbit) - 1,
+  },
+  {
+    reason: 'a commit to a queue that was deleted before it is a commit to nobody',
+    since: [4, 0],
+    ends: ({ step, leveret, rabbit }) =>
+      step.do === 'tx.commit' &&
+      has(rabbit, /partial tx completion|Stream not found for queue/) &&
+      has(leveret, /: tx\.commit-ok$/),
+  },
+  {
     reason: 'RabbitMQ shows a void argument as a text',
     even: (a, b) => (a.startsWith('bindings: ') ? [a, b.replaceAll('"undefined"', 'null')] : [a, b]),
   },
 ]
 
+/** Of a quorum queue; NaN where the line is about something else. */
+const consumers =
+  /^(?:@[qr]: ready=\d+ consumers=|client \d: queue\.declare-ok queue=@[qr] .*consumerCount=)(\d+)$/
+
+function consumersOf(a: string, b: string): readonly [number, number] {
+  return [Number(consumers.exec(a)?.[1]), Number(consumers.exec(b)?.[1])]
+}
+
+function withoutConsumers(line: string): string {
+  return line.replace(/=\d+$/, '=?')
+}
+
 function withoutEmpty(line: string): string {
   return line.replace(/ headers=\{\s*\}/, '').replace('headers={ ', 'headers={')
 }
 
+/** A header that is a table or a list. */
+const nested = / ?(?:x-h|h|g)=(?:\[a I1 \[true\]\]|\{a=I1 b=\{c="d"\}\})/
+
+function readyIn(lines: readonly string[]): number {
+  return Number(/^@\w: ready=(\d+)/.exec(lines[0] ?? '')?.[1])
+}
+
+function isLetter(a: string, b: string): boolean {
+  return a.includes('x-death=') && b.includes('x-death=')
+}
+
+/** It is handed out by a quorum queue, and was before. */
+const ofQuorum = /: (deliver|get) .*x-(delivery|acquired)-count=/
+
+function bodyOf(line: string): string | undefined {
+  return /: (?:deliver|get) .* (m\d+\.*\(\d+\))/.exec(line)?.[1]
+}
+
 /** Those that were handed out, in no order. */
 function messages(lines: readonly string[]): string {
-  const bodies = lines.map((l) => /: (?:deliver|get) .* (m\d+\.*\(\d+\))/.exec(l)?.[1])
-  return bodies.sort().join()
+  return lines.map(bodyOf).sort().join()
 }
 
 function withoutKind(line: string): string {

@@ -1,10 +1,10 @@
 /** Steps that publish, consume and settle, and those of channels and connections. */
 import type { Random } from '../random.ts'
-import { flags, type Known, oneOf, queues, rarely, someQueue } from './known.ts'
+import { flags, isFrom, type Known, oneOf, queues, rarely, someQueue } from './known.ts'
 import type { Content, HandshakeStep, MethodStep, Step } from './step.ts'
 import { someExchange, someKey } from './topology.ts'
 import type { Typed } from './typed.ts'
-import { headerValues, LONG_MS } from './values.ts'
+import { headerValues, isDecimal, LONG_MS } from './values.ts'
 
 const FRAME_BYTES = 131_072
 const REPLY_TO = 'amq.rabbitmq.reply-to'
@@ -26,19 +26,26 @@ const plainProperties: { readonly [name: string]: readonly [number, readonly (st
 }
 const wrongProperties: { readonly [name: string]: string } = { expiration: 'abc', userId: 'nosuch' }
 
-function contentOf(random: Random, known: Known): Content {
+function contentOf(random: Random, known: Known, client: number): Content {
   const properties: { [name: string]: string | number } = {}
   for (const [name, [often, values]] of Object.entries(plainProperties))
     if (rarely(random, often)) properties[name] = oneOf(random, values)
+  // From 4.0 on RabbitMQ's quorum queues have a lane for those of 5 and more.
+  if (isFrom(known, 4, 0) && Number(properties['priority']) > 4) properties['priority'] = 4
   if (random(2) === 0) properties['deliveryMode'] = rarely(random, 3) ? 2 : 1
   if (rarely(random, 60)) {
     const [name, value] = oneOf(random, Object.entries(wrongProperties))
     properties[name] = value
   }
   const headers: { [name: string]: Typed } = {}
-  for (const name of ['h', 'g', 'x-h']) if (rarely(random, 5)) headers[name] = oneOf(random, headerValues)
+  // RabbitMQ's streams cannot store a decimal: not in a transaction, where that shows with the commit only.
+  const values = known.history.transactional.has(client)
+    ? headerValues.filter((v) => !isDecimal(v))
+    : headerValues
+  for (const name of ['h', 'g', 'x-h']) if (rarely(random, 5)) headers[name] = oneOf(random, values)
+  // RabbitMQ's dead letters go to the BCC keys, too, which Leveret has forgotten by then.
   for (const name of ['CC', 'BCC'])
-    if (rarely(random, 12))
+    if (rarely(random, 12) && !(name === 'BCC' && keepsKeys(known)))
       headers[name] = rarely(random, 25)
         ? oneOf<Typed>(random, ['x', [5]])
         : [oneOf(random, queues), someKey(random, false)]
@@ -50,6 +57,13 @@ function contentOf(random: Random, known: Known): Content {
       ? random(5000)
       : random(20)
   return { body, size, properties, ...(Object.keys(headers).length > 0 ? { headers } : {}) }
+}
+
+/** Some queue has dead letters that keep their keys. */
+function keepsKeys({ queues: there }: Known): boolean {
+  return [...there.values()].some(
+    ({ arguments: a = {} }) => 'x-dead-letter-exchange' in a && !('x-dead-letter-routing-key' in a),
+  )
 }
 
 export function publishStep(random: Random, known: Known, client: number): MethodStep {
@@ -68,7 +82,12 @@ export function publishStep(random: Random, known: Known, client: number): Metho
     routingKey,
     ...flags({ mandatory: rarely(random, 4), immediate: rarely(random, 400) }),
   }
-  return { client, do: 'basic.publish', fields, content: contentOf(random, known) }
+  const { history } = known
+  if (exchange === '@w' || (history.isFed && exchange !== '')) {
+    history.hasAny = true
+    if (history.transactional.has(client)) history.isUncertain = true
+  }
+  return { client, do: 'basic.publish', fields, content: contentOf(random, known, client) }
 }
 
 const offsets: readonly Typed[] = [
@@ -167,7 +186,7 @@ const simple: readonly Simple[] = [
 const ALL = simple.reduce((sum, [weight]) => sum + weight, 0)
 const [CONFIRMS, TRANSACTIONS] = [0, 2]
 
-export function channelStep(random: Random, _: Known, client: number): MethodStep {
+export function channelStep(random: Random, known: Known, client: number): MethodStep {
   let at = random(ALL)
   for (const [weight, make] of simple) {
     if (at < weight) {
@@ -178,7 +197,9 @@ export function channelStep(random: Random, _: Known, client: number): MethodSte
         : step.do === 'confirm.select'
           ? CONFIRMS
           : client
-      return { client: rarely(random, 15) ? client : right, ...step }
+      const by = rarely(random, 15) ? client : right
+      if (step.do === 'tx.select') known.history.transactional.add(by)
+      return { client: by, ...step }
     }
     at -= weight
   }

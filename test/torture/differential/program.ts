@@ -42,7 +42,9 @@ function make(random: Random, known: Known, client: number): Step {
 
 /** Some queues, exchanges and bindings first; at the end everything comes back and is taken. */
 export function makeProgram(random: Random, count: number, version: readonly number[]): Step[] {
-  const known: Known = { queues: new Map(), exchanges: new Map(), number: 0, version }
+  const transactional = clients.flatMap(({ mode }, i) => (mode === 'tx' ? [i] : []))
+  const history = { transactional: new Set(transactional), isFed: false, hasAny: false, isUncertain: false }
+  const known: Known = { queues: new Map(), exchanges: new Map(), history, number: 0, version }
   const steps: Step[] = []
   for (let i = 0; i < 3; i++) steps.push(declareQueue(random, known, random(clients.length)))
   for (let i = 0; i < 2; i++) steps.push(declareExchange(random, known, random(clients.length)))

@@ -1,17 +1,16 @@
 /** Steps that make queues, exchanges, bindings and policies, and take them away. */
 
 import { rows } from '../../../src/broker/arguments/table.ts'
-import { isOlder } from '../../../src/util/version.ts'
 import type { Random } from '../random.ts'
-import { exchanges, flags, type Known, oneOf, policies, queues, rarely, someQueue } from './known.ts'
+import { exchanges, flags, isFrom, type Known, oneOf, policies, queues, rarely, someQueue } from './known.ts'
 import type { MethodStep, Step } from './step.ts'
 import type { Typed, TypedTable } from './typed.ts'
 import { exchangeArguments, type Kind, kindsOf, policyKeys, queueArguments, type Values } from './values.ts'
 
 const kindByName: { readonly [queue: string]: Kind } = { '@q': 'quorum', '@r': 'quorum', '@s': 'stream' }
 
-function has(since: readonly number[] | undefined, { version }: Known): boolean {
-  return since === undefined || !isOlder([...version], [...since])
+function has(since: readonly number[] | undefined, known: Known): boolean {
+  return since === undefined || isFrom(known, ...since)
 }
 
 function takes(name: string, kind: Kind): boolean {
@@ -22,9 +21,10 @@ function takes(name: string, kind: Kind): boolean {
 function argumentsOf(random: Random, known: Known, kind: Kind): TypedTable {
   const args: { [name: string]: Typed } = kind === 'classic' ? {} : { 'x-queue-type': kind }
   for (const [name, values] of Object.entries(queueArguments)) {
-    const { good, needs = {}, in: often = 8, since }: Values = values
+    const { good, before4 = [], needs = {}, in: often = 8, since }: Values = values
     if (!has(since, known) || !takes(name, kind) || !rarely(random, often)) continue
-    Object.assign(args, { ...needs, ...args, [name]: oneOf(random, good) })
+    const all = isFrom(known, 4, 0) ? good : [...good, ...before4]
+    Object.assign(args, { ...needs, ...args, [name]: oneOf(random, all) })
   }
   // RabbitMQ's quorum queues refuse what comes once they are too long, Leveret's what would make them so.
   if (kind === 'quorum' && String(args['x-overflow']).startsWith('reject')) {
@@ -67,8 +67,12 @@ export function declareQueue(random: Random, known: Known, client: number): Meth
 }
 
 const types = ['direct', 'fanout', 'topic', 'headers'] as const
-/** Each message goes to one of what is bound, by hashes that are each broker's own: to one destination only. */
+/**
+ * Each message goes to one of what is bound, by hashes that are each broker's own: to one destination only. And with one
+ * weight: where a destination has several, RabbitMQ's x-consistent-hash has the first one, and none once one of them goes.
+ */
 const hashTypes = ['x-consistent-hash', 'x-modulus-hash', 'x-random'] as const
+const hashKeys = ['2', '2', '2', 'x'] as const
 const HASHES = '@h'
 const HASHED = '@d'
 
@@ -159,18 +163,32 @@ const headerArguments: readonly TypedTable[] = [
   { 'x-match': 5 },
 ]
 
-export function bindStep(random: Random, known: Known, client: number): MethodStep {
+/**
+ * Not @w where brokers do not do the same with what it remembers: RabbitMQ has what is published in a transaction before the
+ * commit, hands it to a bound exchange in the opposite order, and fails where there is no way behind that.
+ */
+function someSource(random: Random, known: Known, ofExchange: boolean): string {
   const source = someExchange(random, known)
+  const { isUncertain, hasAny } = known.history
+  return source === '@w' && (isUncertain || (ofExchange && hasAny)) ? 'amq.topic' : source
+}
+
+export function bindStep(random: Random, known: Known, client: number): MethodStep {
+  const ofExchange = rarely(random, 4)
+  const source = someSource(random, known, ofExchange)
   const type = known.exchanges.get(source)?.fields?.['type']
   const headers = type === 'headers' || source === 'amq.headers' || source === 'amq.match'
   const hashes = source === HASHES
-  const routingKey = hashes ? oneOf(random, ['1', '2', '3', 'x']) : someKey(random, true)
+  const routingKey = hashes ? oneOf(random, hashKeys) : someKey(random, true)
   const unbind = rarely(random, 5)
   const args = headers || rarely(random, 20) ? { arguments: oneOf(random, headerArguments) } : {}
-  if (!hashes && rarely(random, 4)) {
+  if (!hashes && ofExchange) {
+    // What is between two that cannot be deleted would stay there.
+    const destination = source.startsWith('amq.') ? oneOf(random, exchanges) : someExchange(random, known)
+    if (destination === '@w' && !unbind) known.history.isFed = true
     const fields = {
       source,
-      destination: someExchange(random, known),
+      destination,
       routingKey,
       ...flags({ nowait: rarely(random, 20) }),
     }
@@ -186,6 +204,8 @@ const patternsOf: { readonly [key: string]: readonly string[] } = {
   'delivery-limit': ['^@[qr]$'],
   'queue-leader-locator': ['^@[qr]$', '^@s$'],
   'consumer-timeout': ['^@[qr]$'],
+  'max-in-memory-length': ['^@[qr]$'],
+  'max-in-memory-bytes': ['^@[qr]$'],
   // See argumentsOf.
   overflow: ['^@[ab]$', '^@[bc]$'],
 }

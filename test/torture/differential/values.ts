@@ -16,6 +16,8 @@ export interface Values {
   readonly needs?: { readonly [name: string]: Typed }
   /** The first release that has it. */
   readonly since?: readonly number[]
+  /** Good ones with which RabbitMQ does something else from 4.0 on. */
+  readonly before4?: readonly Typed[]
 }
 
 export const LONG_MS = 3_600_000
@@ -39,7 +41,8 @@ export const queueArguments: { readonly [name: string]: Values } = {
   'x-max-length-bytes': { good: [10, 50_000], bad: [-1] },
   'x-max-in-memory-length': size,
   'x-max-in-memory-bytes': size,
-  'x-max-priority': { good: [0, 1, 3, 10], bad: [256, 'high'], in: 5 },
+  // 0 is one level, and two from 4.0 on.
+  'x-max-priority': { good: [1, 3, 10], before4: [0], bad: [256, 'high'], in: 5 },
   'x-overflow': { good: ['drop-head', 'reject-publish', 'reject-publish-dlx'], bad: ['nosuch', 5], in: 4 },
   'x-queue-mode': { good: ['lazy', 'default'], bad: ['eager'], in: 12 },
   'x-queue-version': { good: [1, 2], bad: [3, '2'], in: 12 },
@@ -137,6 +140,10 @@ export const headerValues: readonly Typed[] = [
   { as: 'D', is: 314 },
   { as: 'x', is: '00ff' },
 ]
+
+export function isDecimal(v: Typed): boolean {
+  return v !== null && typeof v === 'object' && 'as' in v && v['as'] === 'D'
+}
 
 export const exchangeArguments: {
   readonly [name: string]: { readonly good: readonly Typed[]; readonly bad: readonly Typed[] }
