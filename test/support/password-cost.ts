@@ -4,7 +4,10 @@ import { scryptCost } from '../../src/security/passwords.ts'
 
 const REAL = { ...scryptCost }
 
-/** Each login takes a hash; at its real cost they would be most of what the tests take. */
+/**
+ * Each login takes a hash; at its real cost they would be most of what the tests take. Applies also to hashes that
+ * wait for a thread already.
+ */
 export function cheapPasswords(): void {
   scryptCost.N = 16
 }
