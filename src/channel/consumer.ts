@@ -45,6 +45,8 @@ export class ChannelConsumer implements Consumer {
   private readonly ownTimeout: number | undefined
   private timeout: ConsumerTimeout | undefined
   private readonly output: Output
+  /** 1 where its deliveries count for the limit that consumers of the channel share, 0 for quorum queues and streams. */
+  private readonly share: number
   unacked = 0
   /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
   private readonly prefix: Octets
@@ -53,6 +55,7 @@ export class ChannelConsumer implements Consumer {
     this.channel = channel
     this.output = channel.client.output
     this.queue = queue
+    this.share = queue.kind.sharedPrefetch ? 1 : 0
     this.tag = options.tag
     this.noAck = options.noAck
     this.exclusive = options.exclusive
@@ -72,10 +75,14 @@ export class ChannelConsumer implements Consumer {
     }
     const channel = this.channel
     if (channel.closing) return false
-    // Consumers without acknowledgements are held back by the shared limit too, as in RabbitMQ.
-    if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch)
-      return channel.replyConsumer?.tag === this.tag
+    if (this.atSharedLimit) return channel.replyConsumer?.tag === this.tag
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
+  }
+
+  /** Consumers without acknowledgements are held back by the shared limit too, as in RabbitMQ. */
+  get atSharedLimit(): boolean {
+    const { sharedPrefetch, sharedUnacked } = this.channel
+    return sharedPrefetch !== 0 && sharedUnacked >= sharedPrefetch && this.share !== 0
   }
 
   deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void {
@@ -107,7 +114,7 @@ export class ChannelConsumer implements Consumer {
       if (channel.deliveryTurn !== channel.broker.turn.number) channel.noteDelivery()
       tag = channel.unsettled.add(queue, sequence, this)
       this.unacked++
-      channel.sharedUnacked++
+      channel.sharedUnacked += this.share
       if (channel.sharedPrefetch !== 0) channel.served(this)
     }
     return tag
@@ -123,7 +130,7 @@ export class ChannelConsumer implements Consumer {
     counters.delivered--
     unsettled.remove(tag)
     this.unacked--
-    this.channel.sharedUnacked--
+    this.channel.sharedUnacked -= this.share
   }
 
   private write(queue: ConsumedQueue, segment: Segment, index: number, sequence: number, tag: number): void {
@@ -191,7 +198,7 @@ export class ChannelConsumer implements Consumer {
   /** One of its deliveries is settled. */
   release(): void {
     this.unacked--
-    this.channel.sharedUnacked--
+    this.channel.sharedUnacked -= this.share
     const { sharedPrefetch, sharedUnacked } = this.channel
     // Only if they were waiting for the shared limit.
     if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) this.channel.resumeConsumers()

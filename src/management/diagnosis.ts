@@ -271,8 +271,7 @@ function speedsOf(s: Statistics, q: Queue): Speeds {
  * channel's.
  */
 function atLimit(c: ChannelConsumer): boolean {
-  const { sharedPrefetch, sharedUnacked } = c.channel
-  if (sharedPrefetch !== 0 && sharedUnacked >= sharedPrefetch) return true
+  if (c.atSharedLimit) return true
   return !c.noAck && c.prefetch !== 0 && c.unacked >= c.prefetch
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../support/session.ts'
 import { useTarget } from '../support/target.ts'
 import type { Wire } from '../support/wire.ts'
+import { table } from '../support/wire.ts'
 
 const t = useTarget()
 
@@ -104,6 +105,23 @@ describe('basic.qos', () => {
     expect(await bodies(w, 1)).toEqual(['3'])
     await otherThingsHappen(w)
     expect(w.inbox).toEqual([])
+  })
+
+  it('global=true, once they are there, is not for consumers of quorum queues', async () => {
+    const w = await session(t)
+    const args = table({ 'x-queue-type': 'quorum' })
+    const quorum = await declareQueue(w, { durable: true, exclusive: false, arguments: args })
+    const q = await declareQueue(w)
+    await consume(w, quorum)
+    await consume(w, q)
+    await w.call(CH, MethodId.BasicQos, { prefetchCount: 1, global: true }, MethodId.BasicQosOk)
+    for (const body of ['1', '2']) w.publish(CH, { routingKey: quorum, body })
+    expect(await bodies(w, 2)).toEqual(['1', '2'])
+    for (const body of ['3', '4']) w.publish(CH, { routingKey: q, body })
+    expect(await bodies(w, 1)).toEqual(['3'])
+    await otherThingsHappen(w)
+    expect(w.inbox).toEqual([])
+    w.send(CH, MethodId.QueueDelete, { queue: quorum })
   })
 
   it('does not hold back no-ack consumers', async () => {

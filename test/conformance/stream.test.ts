@@ -186,10 +186,11 @@ describe('what a stream refuses', () => {
     await w.call(CH, MethodId.BasicQos, { prefetchCount: 5 }, MethodId.BasicQosOk)
     w.send(CH, MethodId.BasicConsume, { queue, noAck: true })
     const e = await w.connectionError()
-    expect([e.code, e.text]).toEqual([
-      540,
-      `NOT_IMPLEMENTED - automatic acknowledgement not supported by stream queues queue '${queue}' in vhost '/'`,
-    ])
+    expect(e.code).toBe(540)
+    // 3.10 says "by stream queues queue".
+    expect(e.text.replace('queues ', '')).toBe(
+      `NOT_IMPLEMENTED - automatic acknowledgement not supported by stream queue '${queue}' in vhost '/'`,
+    )
   })
 
   it('a shared prefetch, once there is one for each consumer', async () => {

@@ -59,20 +59,20 @@ export class OracleChannel {
   }
 
   private hasCredit(c: OracleConsumer): boolean {
-    if (this.sharedPrefetch !== 0 && this.sharedUnacked >= this.sharedPrefetch) return false
+    if (shares(c) && this.sharedPrefetch !== 0 && this.sharedUnacked >= this.sharedPrefetch) return false
     return c.noAck || c.prefetch === 0 || c.unacked < c.prefetch
   }
 
   private sent(c: OracleConsumer): void {
     c.unacked++
-    this.sharedUnacked++
+    if (shares(c)) this.sharedUnacked++
     if (this.sharedPrefetch === 0 || !this.consumers.delete(c.tag)) return
     this.consumers.set(c.tag, c)
   }
 
   released(c: OracleConsumer): void {
     c.unacked--
-    this.sharedUnacked--
+    if (shares(c)) this.sharedUnacked--
     // They were waiting for the shared limit.
     if (this.sharedPrefetch !== 0 && this.sharedUnacked === this.sharedPrefetch - 1) this.resumeAll()
     else c.queue.resume(c)
@@ -86,6 +86,11 @@ export class OracleChannel {
   get settleable(): Outstanding[] {
     return this.outstanding.filter((o) => !o.pending)
   }
+}
+
+/** The limit of the channel is not for consumers of quorum queues. */
+function shares(c: OracleConsumer): boolean {
+  return c.queue.declared.quorum !== true
 }
 
 /** `again` = redelivered. Both sides write it. */

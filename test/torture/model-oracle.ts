@@ -100,8 +100,6 @@ export class Oracle {
         return this.queues.has(step.queue)
       case 'consume':
         return this.queues.has(step.queue)
-      case 'share':
-        return ![...this.channelOf(step.client).consumers.values()].some((c) => this.isQuorum(c.queue.name))
       case 'cancel':
         return this.consumerOf(step) !== undefined
       case 'settle':
@@ -109,10 +107,6 @@ export class Oracle {
       default:
         return true
     }
-  }
-
-  private isQuorum(queue: string): boolean {
-    return this.queues.get(queue)?.declared.quorum === true
   }
 
   consumerOf(step: Extract<Step, { do: 'cancel' }>): OracleConsumer | undefined {

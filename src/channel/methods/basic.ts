@@ -65,10 +65,7 @@ function consume(ch: Channel, m: BasicConsume): void {
 function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
   if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
   if (m.noAck)
-    throw new AmqpError(
-      ReplyCode.NotImplemented,
-      `automatic acknowledgement not supported by stream queues ${what}`,
-    )
+    throw new AmqpError(ReplyCode.NotImplemented, `automatic acknowledgement not supported by stream ${what}`)
 }
 
 /** Consumes from the pseudo-queue of direct reply-to. @throws AmqpError 406 */

@@ -28,7 +28,8 @@ export class Differences {
       }
     }
     const only = (a: readonly string[], b: readonly string[]): string[] => a.filter((l) => !b.includes(l))
-    const seen = { step, leveret: only(leveret, rabbit), rabbit: only(rabbit, leveret) }
+    const whole = { leveret, rabbit }
+    const seen = { step, leveret: only(leveret, rabbit), rabbit: only(rabbit, leveret), whole }
     const row = this.rows.find((r) => r.ends?.(seen) === true)
     if (row === undefined) return 'differs'
     this.used.set(row, (this.used.get(row) ?? 0) + 1)

@@ -10,6 +10,8 @@ interface Seen {
   readonly step: Step
   readonly leveret: readonly string[]
   readonly rabbit: readonly string[]
+  /** All lines, in their order. */
+  readonly whole: { readonly leveret: readonly string[]; readonly rabbit: readonly string[] }
 }
 
 export interface Row {
@@ -140,9 +142,14 @@ export const table: readonly Row[] = [
     },
   },
   {
-    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: streams without prefetch',
+    reason: 'texts of RabbitMQ 3.10 that later releases have otherwise: consumers of streams',
     before: [4, 0],
-    even: (a, b) => [a, b.replace(/is not set for '(queue '@s' in vhost '\/')'/, 'is not set for stream $1')],
+    even: (a, b) => [
+      a,
+      b
+        .replace(/is not set for '(queue '@s' in vhost '\/')'/, 'is not set for stream $1')
+        .replace('acknowledgement not supported by stream queues', 'acknowledgement not supported by stream'),
+    ],
   },
   {
     reason: 'RabbitMQ has the names of the exchange types of plugins in quotes twice',
@@ -202,10 +209,10 @@ export const table: readonly Row[] = [
   {
     reason: 'what comes back to a quorum queue is in front of the others, as from RabbitMQ 4.0 on',
     before: [4, 0],
-    ends({ leveret, rabbit }) {
-      const [mine, theirs] = [leveret.find((l) => ofQuorum.test(l)), rabbit.find((l) => ofQuorum.test(l))]
-      const cameBack = /redelivered=true/.test(mine ?? '')
-      return cameBack && theirs !== undefined && bodyOf(mine as string) !== bodyOf(theirs)
+    ends({ whole }) {
+      const [mine, theirs] = [whole.leveret, whole.rabbit].map((lines) => lines.filter(bodyOf))
+      const first = (mine ?? []).find((l, i) => bodyOf(l) !== bodyOf(theirs?.[i] ?? ''))
+      return theirs?.length === mine?.length && /redelivered=true .*x-acquired-count=/.test(first ?? '')
     },
   },
   {
@@ -334,9 +341,6 @@ function readyIn(lines: readonly string[]): number {
 function isLetter(a: string, b: string): boolean {
   return a.includes('x-death=') && b.includes('x-death=')
 }
-
-/** It is handed out by a quorum queue, and was before. */
-const ofQuorum = /: (deliver|get) .*x-(delivery|acquired)-count=/
 
 function bodyOf(line: string): string | undefined {
   return /: (?:deliver|get) .* (m\d+\.*\(\d+\))/.exec(line)?.[1]
