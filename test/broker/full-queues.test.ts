@@ -1,4 +1,5 @@
 /** One publish that many queues refuse, look at, or keep for later: in steps, and with a bound. */
+
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { withHeaders } from '../../src/broker/add-header.ts'
@@ -10,6 +11,7 @@ import { type Outcome, startFanOut } from '../../src/broker/fan-out.ts'
 import { headersNamed } from '../../src/broker/headers-named.ts'
 import { InboundMessage, readContent } from '../../src/broker/message.ts'
 import { Segment } from '../../src/broker/messages/segment.ts'
+import { deathsOf } from '../../src/broker/queue/dead-letter.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import { PUBLISH_REFUSED, PUBLISH_STORED, type Queue } from '../../src/broker/queue/queue.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
@@ -65,6 +67,25 @@ describe('queues that refuse messages and dead-letter them', () => {
     for (const body of ['a', 'b', 'c']) first.publish(message(body))
     clock.pass(1)
     expect(bodies(end)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('on several ways: what was refused first is passed on first', () => {
+    const { clock, vhost, queue, exchange } = start()
+    const all = exchange('all', 'fanout')
+    const first = queue('1', { ...full, 'x-dead-letter-exchange': 'all' })
+    const second = queue('2', { ...full, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': '3' })
+    const third = queue('3', { ...full, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' })
+    const end = queue('end')
+    for (const q of [second, third]) vhost.bind(all, q, '', FieldTable.empty)
+    first.publish(message('x'))
+    clock.pass(1)
+    const ways = [...end.browse()].map(({ segment, index }) =>
+      deathsOf(segment.content(index).properties.headers).map((d) => d.text('queue')),
+    )
+    expect(ways).toEqual([
+      ['3', '1'],
+      ['3', '2', '1'],
+    ])
   })
 
   it('to each other give up some time, and others have their turn meanwhile', () => {

@@ -69,6 +69,8 @@ export interface Surroundings {
   /** At that time it is woken. */
   setAlarm(q: OracleQueue, at: number): void
   deadLetter(q: OracleQueue, m: Message, reason: string): void
+  /** It is full: its dead letters may be refused by other queues in turn. */
+  refused(q: OracleQueue, m: Message): void
 }
 
 export class OracleQueue {
@@ -149,7 +151,7 @@ export class OracleQueue {
         this.around.mark('oversize message for a waiting consumer')
       else if (this.wouldExceed(m.size)) {
         this.around.mark('publish refused')
-        if (overflow === 'reject-publish-dlx') this.around.deadLetter(this, m, 'maxlen')
+        if (overflow === 'reject-publish-dlx') this.around.refused(this, m)
         return false
       } else this.around.mark('room made by delivering')
     }

@@ -27,6 +27,7 @@ export class OracleTopology implements Surroundings {
   private alarms: { readonly queue: OracleQueue; readonly at: number }[] = []
   private policy: Policy | undefined
   private saved: Saved = { queues: [], policy: undefined }
+  private readonly refusals: { readonly queue: OracleQueue; readonly message: Message }[] = []
   private time: number
   private readonly note: (m: Mark) => void
 
@@ -93,11 +94,20 @@ export class OracleTopology implements Surroundings {
     deadLetter(q, m, reason, (exchange, key) => this.targets(exchange, key), this.note)
   }
 
+  /** The letters of one message come in the order in which queues have refused it. */
+  refused(q: OracleQueue, m: Message): void {
+    this.refusals.push({ queue: q, message: m })
+    if (this.refusals.length > 1) return
+    for (const { queue, message } of this.refusals) this.deadLetter(queue, message, 'maxlen')
+    this.refusals.length = 0
+  }
+
   setPolicy(policy: Policy): void {
     const before = this.policy
-    this.policy = policy
+    // A removal leaves nothing that could change anything for a queue.
+    this.policy = policy.definition === undefined ? undefined : policy
     for (const q of this.queues.values())
-      if (policy.names.includes(q.name) || before?.names.includes(q.name) === true)
+      if (this.policy?.names.includes(q.name) === true || before?.names.includes(q.name) === true)
         q.policyChanged(this.policyOf(q))
   }
 

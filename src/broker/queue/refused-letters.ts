@@ -1,7 +1,8 @@
 /**
  * Dead letters of messages that full queues refuse (reject-publish-dlx). The queue that such a letter is for may be full
  * too and refuse it, and so on: among eight such queues behind a fanout one message has 69,000 letters. The first is
- * passed on at once, and those that come of it in steps, the last one first, so that few wait at a time.
+ * passed on at once, and those that come of it in steps once all targets of the first one have it, in the order in which they
+ * were refused: what a queue passes on stays in its order, as in RabbitMQ, where queues send beside each other.
  */
 import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
 import type { Clock } from '../../util/clock.ts'
@@ -22,10 +23,13 @@ interface Letter {
   readonly owner: Owner
   readonly pass: () => void
   readonly bytes: number
+  next: Letter | undefined
 }
 
 export class RefusedLetters {
-  private readonly waiting: Letter[] = []
+  /** The first and the last one of those that wait. */
+  private head: Letter | undefined
+  private tail: Letter | undefined
   private waitingBytes = 0
   /** That of the letter that is being passed on. */
   private current: Family | undefined
@@ -45,6 +49,7 @@ export class RefusedLetters {
     const family = this.current
     if (family === undefined) {
       this.passOn({ left: REFUSED_LETTERS_MAX }, owner, pass)
+      if (this.head !== undefined && !this.running) this.begin(owner)
       return
     }
     const bytes = m.contentEnd - m.contentStart
@@ -55,8 +60,13 @@ export class RefusedLetters {
     }
     family.left--
     this.waitingBytes += bytes
-    this.waiting.push({ family, owner, pass, bytes })
-    if (this.running) return
+    const letter: Letter = { family, owner, pass, bytes, next: undefined }
+    if (this.tail === undefined) this.head = letter
+    else this.tail.next = letter
+    this.tail = letter
+  }
+
+  private begin(owner: Owner): void {
     this.running = true
     const done = (): void => {
       this.running = false
@@ -69,8 +79,10 @@ export class RefusedLetters {
   }
 
   private next(): boolean {
-    const letter = this.waiting.pop()
+    const letter = this.head
     if (letter === undefined) return false
+    this.head = letter.next
+    if (this.head === undefined) this.tail = undefined
     this.waitingBytes -= letter.bytes
     this.passOn(letter.family, letter.owner, letter.pass)
     return true
