@@ -16,8 +16,16 @@ export function answerHeaders(app: FastifyInstance, { headers, cors }: HttpSetti
     const allow = reply.getHeader('allow')
     if (request.method === 'OPTIONS' && reply.hasHeader('access-control-allow-origin') && allow !== undefined)
       void reply.header('access-control-allow-methods', allow)
+    if (request.method === 'HEAD') tellLength(reply, payload)
     return payload
   })
+}
+
+/** Fastify leaves it out where the body is, as HEAD has it; a stream does not know its own. */
+function tellLength(reply: FastifyReply, payload: unknown): void {
+  const body = payload ?? ''
+  if (typeof body === 'string' || Buffer.isBuffer(body))
+    void reply.header('content-length', Buffer.byteLength(body))
 }
 
 /** Echoes the origin if it is allowed, or if all origins are, as RabbitMQ does. */

@@ -127,6 +127,8 @@ export class Application {
     this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
     this.app = fastify({
       rewriteUrl: (request) => server.urlOf(request as IncomingMessage),
+      // Routes of their own would be as many again, and making them is most of what this takes: see handle().
+      exposeHeadRoutes: false,
       bodyLimit: bodyBytesMax,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
       forceCloseConnections: true,
@@ -163,7 +165,11 @@ export class Application {
 
   /** Answers a request. */
   handle(request: IncomingMessage, response: ServerResponse): void {
+    const { method } = request
+    // HEAD finds the route of GET; the response, made for HEAD, leaves the body out.
+    if (method === 'HEAD') request.method = 'GET'
     this.app.routing(request, response)
+    request.method = method
   }
 
   async close(): Promise<void> {

@@ -85,7 +85,11 @@ describe('the page at /', () => {
   })
 
   it('answers HEAD, and nothing but what was built is there', async () => {
-    expect((await get('/', {}, 'HEAD')).status).toBe(200)
+    const [page, head] = [await get('/'), await get('/', {}, 'HEAD')]
+    expect([head.status, head.body.length]).toEqual([200, 0])
+    for (const name of ['content-length', 'content-type', 'etag'])
+      expect([name, head.headers[name]]).toEqual([name, page.headers[name]])
+    expect(head.headers['content-length']).toBe(String(page.body.length))
     for (const path of [
       '/assets/no-such.js',
       '/assets/..%2f..%2fpackage.json',
