@@ -1,12 +1,13 @@
 /** Every route with what no client would send: it is refused or taken, and never a failure of the broker's. */
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { text as textOf } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
 import { requests } from '../../src/management/schemas/requests.ts'
 import { fuzzCalls } from './hostile.ts'
+import { PlainClient } from './plain-client.ts'
 import { Http } from './target.ts'
 
 const http = new Http()
@@ -30,22 +31,18 @@ beforeAll(async () => {
 })
 afterAll(() => broker.close())
 
-/** Not by fetch(), which takes several times as long as the broker does. */
-const agent = new Agent({ keepAlive: true, maxSockets: 8 })
-afterAll(() => agent.destroy())
-
 async function statusOf(
   method: string,
   path: string,
   body?: string,
   type = 'application/json',
 ): Promise<number> {
+  const { hostname, port } = new URL(http.base)
   const headers = {
     authorization: `Basic ${btoa('guest:guest')}`,
     ...(body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
   }
-  const { hostname, port } = new URL(http.base)
-  const asked = request({ agent, hostname, port, method, path, headers })
+  const asked = request({ hostname, port, method, path, headers })
   asked.end(body)
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   const text = await textOf(answer)
@@ -61,9 +58,12 @@ describe('every route', () => {
     const failed: string[] = []
     let at = 0
     const worker = async (): Promise<void> => {
+      const client = new PlainClient(Number(new URL(http.base).port))
+      onTestFinished(() => client.close())
       while (at < calls.length) {
         const { method, path, body } = calls[at++] as (typeof calls)[number]
-        const status = await statusOf(method, path, body)
+        const { status, text } = await client.ask(method, path, body)
+        if (text !== '' && method !== 'HEAD' && text.startsWith('{')) JSON.parse(text)
         if (status >= 500 && status !== 503) failed.push(`${status} ${method} ${path} ${body?.slice(0, 200)}`)
       }
     }
