@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Looks at what the others have recorded. */
 const LAST = 'test/conformance/coverage.test.ts'
@@ -22,8 +23,31 @@ export const FAULTS = [
   'test/connection/descriptors.test.ts',
 ]
 
+/** Short files that take long: in a clone, which knows no times yet, Vitest begins with the large ones. */
+const LONG = [
+  'test/conformance/connection.test.ts',
+  'test/faults/http-floods.test.ts',
+  'test/management/hostile.test.ts',
+  'test/cluster/standby-login.test.ts',
+  'test/faults/junk.test.ts',
+  'test/embedding/fake-timers.test.ts',
+  'test/support/children.test.ts',
+  'test/shovel/own.test.ts',
+  'test/management/tail-bounds.test.ts',
+]
+
+/** The end of a run does not wait for one of these. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.some((f) => moduleId.endsWith(f))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((f) => !isLong(f))]
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     globalSetup: ['test/support/scratch.ts'],
     setupFiles: ['test/support/setup.ts'],
     // All invariants, the dear ones too.
