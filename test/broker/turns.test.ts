@@ -111,9 +111,7 @@ describe('a command about very many deliveries', () => {
   async function taken(args: Parameters<typeof table>[0] = {}): Promise<{ w: Wire; queue: string }> {
     const w = await session(t)
     const queue = await declareQueue(w, { arguments: table(args) })
-    w.together(() => {
-      for (let i = 0; i < MANY; i++) w.publish(CH, { routingKey: queue, body: String(i) })
-    })
+    for (let i = 0; i < MANY; i++) w.publish(CH, { routingKey: queue, body: String(i) })
     const consumerTag = await consume(w, queue)
     await deliveries(w, MANY)
     w.send(CH, MethodId.BasicCancel, { consumerTag })
@@ -173,9 +171,7 @@ describe('what outlives a turn', () => {
   async function taken(): Promise<{ w: Wire; queue: string }> {
     const w = await session(target)
     const queue = await declareQueue(w, { exclusive: false })
-    w.together(() => {
-      for (let i = 0; i < DELIVERIES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
-    })
+    for (let i = 0; i < DELIVERIES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
     await consume(w, queue)
     await deliveries(w, DELIVERIES)
     return { w, queue }
@@ -231,9 +227,7 @@ describe('what outlives a turn', () => {
     const w = await session(target)
     const queue = await declareQueue(w, { exclusive: false })
     await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
-    w.together(() => {
-      for (let i = 0; i < PUBLISHES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
-    })
+    for (let i = 0; i < PUBLISHES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
     return { w, queue }
   }

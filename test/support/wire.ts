@@ -159,13 +159,6 @@ export class Wire implements FrameHandler {
     this.socket.write(octets)
   }
 
-  /** All that is said meanwhile goes out in one piece: for publishes by the thousand, a call of the system each is most of it. */
-  together(say: () => void): void {
-    this.socket.cork()
-    say()
-    this.socket.uncork()
-  }
-
   send<Id extends MethodName<AnyMethod>>(channel: number, id: Id, fields: Partially<Id> = {}): void {
     const m = methodFrom(id, fields)
     this.conversation.sent(channel, m as AnyMethod)
