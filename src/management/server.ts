@@ -13,7 +13,7 @@ import { anyAddress } from '../util/address.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { hearErrorsOfServer } from '../util/sockets.ts'
-import { soon } from '../util/timers.ts'
+import { startTimer, stopTimer, type Timeout } from '../util/timers.ts'
 import type { TlsSettings } from '../util/tls.ts'
 import { createPacedServer } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
@@ -26,6 +26,9 @@ import { dropSlowClients } from './slow-clients.ts'
 import { serveWebSockets } from './websocket.ts'
 
 /** Every node answers these itself, with or without a broker. */
+/** From the open ports on, until the API is loaded without having been asked for. */
+const LOAD_AFTER_MS = 1000
+
 const answeredByEveryNode = /^\/api\/(cluster\/(status|promote)|health|healthchecks|nodes)\b/
 
 /** Loads what answers requests. */
@@ -41,6 +44,7 @@ export class ManagementServer implements ApplicationServer {
   /** The application once it is loaded. */
   private loaded: Application | undefined
   private isClosed = false
+  private loading: Timeout | undefined
   private readonly servers: Server[] = []
   private readonly onRequest: RequestListener = (request, response) => {
     if (!this.passedOn(request, response)) this.answer(request, response)
@@ -64,8 +68,8 @@ export class ManagementServer implements ApplicationServer {
   }
 
   /**
-   * Loading takes longer than everything else at a start, so it begins when the ports are open, or with the first
-   * request.
+   * Loading takes longer than everything else at a start, so it begins with the first client, or when the ports have
+   * been open for a while: whoever starts a broker for a moment, as in a test, has nothing of it.
    */
   private load(): Promise<Application> {
     this.application ??= this.make(this).then(
@@ -146,20 +150,20 @@ export class ManagementServer implements ApplicationServer {
     parseBitByBit(server)
     const connections = new HttpConnections(server, this.node.listeners.descriptors)
     serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))
+    server.once('connection', () => this.loadAhead())
     await listen(server, { port, host: host ?? anyAddress() })
-    this.loadSoon()
+    this.loading ??= startTimer(() => this.loadAhead(), LOAD_AFTER_MS).unref()
     return listeningAt(tls === undefined ? 'http' : 'https', server)
   }
 
   /** A failure is reported to whoever sends the first request. */
-  private loadSoon(): void {
-    soon(() => {
-      if (!this.isClosed) this.load().catch(() => {})
-    })
+  private loadAhead(): void {
+    if (!this.isClosed) this.load().catch(() => {})
   }
 
   async close(): Promise<void> {
     this.isClosed = true
+    stopTimer(this.loading)
     this.rates.stop()
     for (const socket of this.relayedSockets) socket.destroy()
     await Promise.all(

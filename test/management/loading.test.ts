@@ -1,4 +1,5 @@
 /** The HTTP API is loaded behind its open port: a failure is told to whoever asked, and is not the end of it. */
+import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { Application } from '../../src/management/application.ts'
@@ -9,6 +10,28 @@ import { RunningNode } from '../support/running-node.ts'
 const HOST = '127.0.0.1'
 
 describe('the HTTP API', () => {
+  it('is loaded with the first client, before it asks', async () => {
+    const settings = { ...defaultSettings, listeners: [{ port: 0, bind: HOST }], management: [], metrics: [] }
+    const { node } = await RunningNode.start(settings, oneForAll(silent))
+    onTestFinished(() => node.close())
+    let loads = 0
+    const loaded = new Promise<void>((resolve) => {
+      const server = new ManagementServer(node, settings.http, (s) => {
+        loads++
+        resolve()
+        return Application.make(s)
+      })
+      onTestFinished(() => server.close())
+      server.listen(0, HOST).then(({ port }) => {
+        expect(loads).toBe(0)
+        const client = connect(port, HOST)
+        onTestFinished(() => void client.destroy())
+      })
+    })
+    await loaded
+    expect(loads).toBe(1)
+  })
+
   it('that cannot be loaded answers 503, and is loaded with a later request', async () => {
     const settings = { ...defaultSettings, listeners: [{ port: 0, bind: HOST }], management: [], metrics: [] }
     const { node } = await RunningNode.start(settings, oneForAll(silent))
