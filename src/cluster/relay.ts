@@ -7,7 +7,6 @@ import type { Listener } from '../connection/listener.ts'
 import type { Listeners, Receiver } from '../connection/listeners.ts'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
-import { UNAUTHENTICATED_SHARE } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -20,7 +19,7 @@ const WAIT_MS_MAX = 5000
 const RETRY_MS = 50
 /** Maximum number of waiting clients; beyond it, the oldest one of the address with the most of them is closed. */
 export const WAITING_MAX = 4096
-const WAITING: UnopenedBounds = { all: WAITING_MAX, perAddress: WAITING_MAX * UNAUTHENTICATED_SHARE }
+const WAITING: UnopenedBounds = { all: WAITING_MAX, perAddress: (WAITING_MAX / 4) * 3 }
 /** Maximum number of clients for whom the active node is asked at a time; the others wait. */
 export const ASKED_MAX = 64
 
