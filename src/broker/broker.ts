@@ -156,7 +156,7 @@ export class Broker {
     this.queues = new QueueFactory({
       deduplications: this.deduplications,
       storage,
-      refusedLetters: new RefusedLetters(clock, this.turn.jobs, this.failures),
+      refusedLetters: new RefusedLetters(this.turn, this.failures),
       commit,
       clock,
       turn: this.turn,

@@ -23,11 +23,11 @@ export class OracleTopology implements Surroundings {
   readonly keeps: boolean
   readonly queues = new Map<string, OracleQueue>()
   private bound: OracleQueue[] = []
-  private woken: OracleQueue[] = []
+  private woken: { serve(): void }[] = []
   private alarms: { readonly queue: OracleQueue; readonly at: number }[] = []
   private policy: Policy | undefined
   private saved: Saved = { queues: [], policy: undefined }
-  private readonly refusals: { readonly queue: OracleQueue; readonly message: Message }[] = []
+  private refusals: { readonly queue: OracleQueue; readonly message: Message }[] = []
   private time: number
   private readonly note: (m: Mark) => void
 
@@ -94,12 +94,16 @@ export class OracleTopology implements Surroundings {
     deadLetter(q, m, reason, (exchange, key) => this.targets(exchange, key), this.note)
   }
 
-  /** The letters of one message come in the order in which queues have refused it. */
-  refused(q: OracleQueue, m: Message): void {
-    this.refusals.push({ queue: q, message: m })
-    if (this.refusals.length > 1) return
-    for (const { queue, message } of this.refusals) this.deadLetter(queue, message, 'maxlen')
-    this.refusals.length = 0
+  /** Their letters come later in the turn, in the order of the refusals. */
+  refused(queue: OracleQueue, message: Message): void {
+    if (this.refusals.push({ queue, message }) === 1) this.woken.push({ serve: () => this.passRefusals() })
+  }
+
+  private passRefusals(): void {
+    // Others may be refused on the way.
+    for (const { queue, message } of this.refusals)
+      if (!queue.deleted) this.deadLetter(queue, message, 'maxlen')
+    this.refusals = []
   }
 
   setPolicy(policy: Policy): void {
@@ -130,6 +134,7 @@ export class OracleTopology implements Surroundings {
     this.queues.clear()
     this.bound = []
     this.woken = []
+    this.refusals = []
     this.alarms = []
     this.policy = policy
     for (const { name, declared, entries } of sorted(queues, (q) => objectKey('queue', '/', q.name)))

@@ -6,7 +6,7 @@
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
 import { inShortSteps } from '../jobs.ts'
-import { type Content, type InboundMessage, readContent } from '../message.ts'
+import { type Content, InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Pumped } from '../turn.ts'
 import type { Aside } from './aside.ts'
@@ -79,9 +79,10 @@ export class DeadLetterOutbox {
   /** Dead-letters a message that the queue refused. */
   refused(m: InboundMessage): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
-    const { octets, namesStart, contentStart, contentEnd, died } = m
-    // Only the first message of all is refused in memory that does not stay as it is, and it does not wait.
-    this.env.refusedLetters.refused(this.queue, m, () => {
+    const { refusedLetters } = this.env
+    const kept = refusedLetters.isPassingOn ? m : InboundMessage.copyOf(m)
+    const { octets, namesStart, contentStart, contentEnd, died } = kept
+    refusedLetters.refused(this.queue, kept, () => {
       if (this.queue.deleted) return
       const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
       this.env.deadLetter(this.queue, { ...content, died }, 'maxlen')

@@ -2,6 +2,25 @@
  * In what Leveret and RabbitMQ differ, each with its reason. Rows are as narrow as they can be; those that no program has
  * needed are reported at the end of a run.
  */
+import {
+  both,
+  cameBack,
+  consumersOf,
+  didCrash,
+  firstUnlike,
+  has,
+  headersOf,
+  inOrder,
+  isLetter,
+  nested,
+  readyIn,
+  sameMessages,
+  unbroken,
+  type Whole,
+  withoutConsumers,
+  withoutEmpty,
+  withoutKind,
+} from './lines.ts'
 import { isMethod, type Step } from './step.ts'
 import { isDecimal } from './values.ts'
 
@@ -11,7 +30,7 @@ interface Seen {
   readonly leveret: readonly string[]
   readonly rabbit: readonly string[]
   /** All lines, in their order. */
-  readonly whole: { readonly leveret: readonly string[]; readonly rabbit: readonly string[] }
+  readonly whole: Whole
 }
 
 export interface Row {
@@ -23,22 +42,6 @@ export interface Row {
   even?(leveret: string, rabbit: string, step: Step): readonly [string, string]
   /** True where that is the difference; the rest of the program is left out, as nothing is the same any more. */
   ends?(seen: Seen): boolean
-}
-
-const has = (lines: readonly string[], pattern: RegExp): boolean => lines.some((l) => pattern.test(l))
-const both = (a: string, b: string, change: (line: string) => string): readonly [string, string] => [
-  change(a),
-  change(b),
-]
-const didCrash = /connection\.close replyCode=541 replyText=INTERNAL_ERROR/
-
-/** Field tables as texts, in the order of their names. */
-function inOrder(line: string): string {
-  return line.replace(/headers=\{.*\}(?= |$)/, (all) => [...all].sort().join(''))
-}
-
-function headersOf(line: string): string {
-  return /headers=\{.*\}(?= |$)/.exec(line)?.[0] ?? ''
 }
 
 export const table: readonly Row[] = [
@@ -120,13 +123,21 @@ export const table: readonly Row[] = [
     even: (a, b) => (isLetter(a, b) && !/ ?CC=/.test(a) ? [a, b.replace(/CC=\[[^\]]*\] ?/, '')] : [a, b]),
   },
   {
-    reason: 'a dead letter from a quorum queue begins anew, without the count of its deliveries',
+    reason: 'a dead letter begins anew: it was not delivered before, nor counted by a quorum queue',
     since: [4, 0],
     even(a, b) {
-      if (!isLetter(a, b) || a.includes('x-delivery-count=') || !b.includes('x-delivery-count='))
+      if (!isLetter(a, b) || !b.includes('redelivered=true') || !a.includes('redelivered=false'))
         return [a, b]
       return both(a, b, (l) => l.replace(/ ?x-delivery-count=l\d+/, '').replace(/redelivered=\w+/, ''))
     },
+  },
+  {
+    reason: 'RabbitMQ keeps no cluster id of a message in a stream',
+    since: [4, 0],
+    even: (a, b) =>
+      a.includes('x-stream-offset=') && !b.includes('clusterId')
+        ? [a.replace(/ clusterId=\w+/, ''), b]
+        : [a, b],
   },
   {
     reason: 'RabbitMQ 3.10 keeps no CC headers in a stream',
@@ -210,19 +221,18 @@ export const table: readonly Row[] = [
     reason: 'what comes back to a quorum queue is in front of the others, as from RabbitMQ 4.0 on',
     before: [4, 0],
     ends({ whole }) {
-      const [mine, theirs] = [whole.leveret, whole.rabbit].map((lines) => lines.filter(bodyOf))
-      const first = (mine ?? []).find((l, i) => bodyOf(l) !== bodyOf(theirs?.[i] ?? ''))
-      return theirs?.length === mine?.length && /redelivered=true .*x-acquired-count=/.test(first ?? '')
+      const [mine, theirs] = firstUnlike(whole)
+      return cameBack.test(mine) && theirs !== ''
     },
   },
   {
     reason:
       'what comes back to a quorum queue from several consumers or with a commit may be in another order',
-    since: [4, 0],
-    ends: ({ step, leveret, rabbit }) =>
-      (step.do === 'tx.commit' || ('queue' in step && /^@[qr]$/.test(step.queue))) &&
-      has(leveret, /(deliver|get) .*redelivered=true .*x-delivery-count/) &&
-      messages(leveret) === messages(rabbit),
+    ends({ step, whole }) {
+      const [mine, theirs] = firstUnlike(whole)
+      const back = [mine, theirs].filter((l) => cameBack.test(l)).length
+      return back === 2 || (back === 1 && step.do === 'tx.commit' && sameMessages(whole))
+    },
   },
   {
     reason: 'operator policies have more keys than in RabbitMQ 3.10',
@@ -302,6 +312,22 @@ export const table: readonly Row[] = [
       readyIn(leveret) === readyIn(rabbit) - 1,
   },
   {
+    reason: 'a delivery from a stream may be rejected, as from RabbitMQ 4.0 on',
+    before: [4, 0],
+    ends: ({ rabbit }) => has(rabbit, /540 .*basic\.nack and basic\.reject not supported by stream queues/),
+  },
+  {
+    reason: 'of several wrong values of a policy another one may be named',
+    since: [4, 0],
+    even: (a, b) => ([a, b].every((l) => /policy: 400 .*is not a valid/.test(l)) ? [a, a] : [a, b]),
+  },
+  {
+    reason: 'consumers are told in their order that their queue is gone, by RabbitMQ in that of their tags',
+    ends: ({ whole: { leveret, rabbit } }) =>
+      leveret.every((l, i) => l === rabbit[i] || /: basic\.cancel /.test(l)) &&
+      [...leveret].sort().join() === [...rabbit].sort().join(),
+  },
+  {
     reason: 'a commit to a queue that was deleted before it is a commit to nobody',
     since: [4, 0],
     ends: ({ step, leveret, rabbit }) =>
@@ -314,62 +340,3 @@ export const table: readonly Row[] = [
     even: (a, b) => (a.startsWith('bindings: ') ? [a, b.replaceAll('"undefined"', 'null')] : [a, b]),
   },
 ]
-
-/** Of a quorum queue; NaN where the line is about something else. */
-const consumers =
-  /^(?:@[qr]: ready=\d+ consumers=|client \d: queue\.declare-ok queue=@[qr] .*consumerCount=)(\d+)$/
-
-function consumersOf(a: string, b: string): readonly [number, number] {
-  return [Number(consumers.exec(a)?.[1]), Number(consumers.exec(b)?.[1])]
-}
-
-function withoutConsumers(line: string): string {
-  return line.replace(/=\d+$/, '=?')
-}
-
-function withoutEmpty(line: string): string {
-  return line.replace(/ headers=\{\s*\}/, '').replace('headers={ ', 'headers={')
-}
-
-/** A header that is a table or a list. */
-const nested = / ?(?:x-h|h|g)=(?:\[a I1 \[true\]\]|\{a=I1 b=\{c="d"\}\})/
-
-function readyIn(lines: readonly string[]): number {
-  return Number(/^@\w: ready=(\d+)/.exec(lines[0] ?? '')?.[1])
-}
-
-function isLetter(a: string, b: string): boolean {
-  return a.includes('x-death=') && b.includes('x-death=')
-}
-
-function bodyOf(line: string): string | undefined {
-  return /: (?:deliver|get) .* (m\d+\.*\(\d+\))/.exec(line)?.[1]
-}
-
-/** Those that were handed out, in no order. */
-function messages(lines: readonly string[]): string {
-  return lines.map(bodyOf).sort().join()
-}
-
-function withoutKind(line: string): string {
-  return line
-    .replace(/,?"x-queue-type":"classic"/, '')
-    .replace('arguments={,', 'arguments={')
-    .replace('arguments={}', 'arguments=null')
-}
-
-function unbroken(line: string): string {
-  const text = line
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&amp;', '&')
-    .replaceAll('\\n ', '')
-  return text.replace(/\[(\{.*\})\]/, (_, list: string) =>
-    list
-      .split('},')
-      .map((k) => k.replaceAll(/[{} ]/g, ''))
-      .sort()
-      .join(),
-  )
-}

@@ -16,6 +16,8 @@ export interface Known {
   readonly exchanges: Map<string, MethodStep>
   /** Whether something else leads to the exchange that remembers, and what it may have. */
   readonly history: History
+  /** Channels that have got messages that they acknowledge. */
+  readonly getters: Set<number>
   /** Counts bodies and tags. */
   number: number
   /** Of RabbitMQ. */

@@ -131,6 +131,12 @@ export function consumeStep(random: Random, known: Known, client: number): Metho
   return { client, do: 'basic.consume', fields: { queue, consumerTag, ...more }, arguments: args }
 }
 
+export function getStep(random: Random, known: Known, client: number): MethodStep {
+  const noAck = rarely(random, 3)
+  if (!noAck) known.getters.add(client)
+  return { client, do: 'basic.get', fields: { queue: someQueue(random, known), ...flags({ noAck }) } }
+}
+
 export function settleStep(random: Random, _: Known, client: number): MethodStep {
   const which = rarely(random, 80) ? -1 : random(16)
   const multiple = flags({ multiple: rarely(random, 4) })
@@ -198,6 +204,9 @@ export function channelStep(random: Random, known: Known, client: number): Metho
           ? CONFIRMS
           : client
       const by = rarely(random, 15) ? client : right
+      // What was got before the limit counts for it in RabbitMQ, for good: what is settled then does not make room.
+      if (step.fields?.['global'] === true && known.getters.has(by))
+        return { client: by, do: 'basic.qos', fields: {} }
       if (step.do === 'tx.select') known.history.transactional.add(by)
       return { client: by, ...step }
     }

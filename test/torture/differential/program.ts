@@ -1,7 +1,7 @@
 /** Random programs: what is there is known roughly, so that most steps are about something, and some are wrong on purpose. */
 import type { Random } from '../random.ts'
-import { flags, type Known, queues, rarely, someQueue } from './known.ts'
-import { channelStep, consumeStep, handshakeStep, publishStep, settleStep } from './messages.ts'
+import { type Known, queues, rarely } from './known.ts'
+import { channelStep, consumeStep, getStep, handshakeStep, publishStep, settleStep } from './messages.ts'
 import { clients, type Step } from './step.ts'
 import { bindStep, declareExchange, declareQueue, deleteStep, policyStep, purgeStep } from './topology.ts'
 
@@ -16,14 +16,7 @@ const makers: readonly (readonly [number, Maker])[] = [
   [5, bindStep],
   [3, policyStep],
   [40, publishStep],
-  [
-    12,
-    (r, k, client) => ({
-      client,
-      do: 'basic.get',
-      fields: { queue: someQueue(r, k), ...flags({ noAck: rarely(r, 3) }) },
-    }),
-  ],
+  [12, getStep],
   [9, consumeStep],
   [24, settleStep],
   [11, channelStep],
@@ -44,7 +37,14 @@ function make(random: Random, known: Known, client: number): Step {
 export function makeProgram(random: Random, count: number, version: readonly number[]): Step[] {
   const transactional = clients.flatMap(({ mode }, i) => (mode === 'tx' ? [i] : []))
   const history = { transactional: new Set(transactional), isFed: false, hasAny: false, isUncertain: false }
-  const known: Known = { queues: new Map(), exchanges: new Map(), history, number: 0, version }
+  const known: Known = {
+    queues: new Map(),
+    exchanges: new Map(),
+    history,
+    getters: new Set(),
+    number: 0,
+    version,
+  }
   const steps: Step[] = []
   for (let i = 0; i < 3; i++) steps.push(declareQueue(random, known, random(clients.length)))
   for (let i = 0; i < 2; i++) steps.push(declareExchange(random, known, random(clients.length)))
