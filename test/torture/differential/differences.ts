@@ -4,6 +4,9 @@ import { type Row, table } from './known-differences.ts'
 import type { Allowed } from './pair.ts'
 import type { Step } from './step.ts'
 
+/** RabbitMQ's count comes now and then. */
+const countsStream = /^@s: ready=/
+
 export class Differences {
   readonly used = new Map<Row, number>()
   private readonly rows: readonly Row[]
@@ -27,7 +30,8 @@ export class Differences {
         return needed.size === 0 ? 'equal' : 'goes on'
       }
     }
-    const only = (a: readonly string[], b: readonly string[]): string[] => a.filter((l) => !b.includes(l))
+    const only = (a: readonly string[], b: readonly string[]): string[] =>
+      a.filter((l) => !b.includes(l) && !countsStream.test(l))
     const whole = { leveret, rabbit }
     const seen = { step, leveret: only(leveret, rabbit), rabbit: only(rabbit, leveret), whole }
     const row = this.rows.find((r) => r.ends?.(seen) === true)

@@ -125,11 +125,8 @@ export const table: readonly Row[] = [
   {
     reason: 'a dead letter begins anew: it was not delivered before, nor counted by a quorum queue',
     since: [4, 0],
-    even(a, b) {
-      if (!isLetter(a, b) || !b.includes('redelivered=true') || !a.includes('redelivered=false'))
-        return [a, b]
-      return both(a, b, (l) => l.replace(/ ?x-delivery-count=l\d+/, '').replace(/redelivered=\w+/, ''))
-    },
+    ends: ({ leveret, rabbit }) =>
+      has(leveret, /redelivered=false .*x-death=\[/) && has(rabbit, /redelivered=true .*x-death=\[/),
   },
   {
     reason: 'RabbitMQ keeps no cluster id of a message in a stream',
@@ -196,7 +193,7 @@ export const table: readonly Row[] = [
   {
     reason: 'a type of queue that there is not is refused before anything else',
     even: (a, b) =>
-      /406 .* invalid arg 'x-queue-type' for/.test(a) && /channel\.close replyCode=40[56]/.test(b)
+      /406 .* invalid arg 'x-queue-type' for/.test(a) && /channel\.close replyCode=40[356]/.test(b)
         ? [a, a]
         : [a, b],
   },
