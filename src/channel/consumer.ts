@@ -75,7 +75,9 @@ export class ChannelConsumer implements Consumer {
     }
     const channel = this.channel
     if (channel.closing) return false
-    if (this.atSharedLimit) return channel.replyConsumer?.tag === this.tag
+    // As in `atSharedLimit`.
+    if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch && this.share !== 0)
+      return channel.replyConsumer?.tag === this.tag
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
   }
 

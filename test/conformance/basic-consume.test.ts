@@ -42,6 +42,17 @@ describe('basic.consume', () => {
     expect(await consume(w, await declareQueue(w))).toMatch(/^amq\.ctag-/)
   })
 
+  it('with a wrong argument is told of that, where the queue is in exclusive use too', async () => {
+    const w = await session(t)
+    const q = await declareQueue(w)
+    await w.channel(2)
+    await w.call(2, MethodId.BasicConsume, { queue: q, exclusive: true }, MethodId.BasicConsumeOk)
+    w.send(CH, MethodId.BasicConsume, { queue: q, arguments: table({ 'x-priority': 'high' }) })
+    expect(await refused(w)).toEqual([406, expect.stringContaining(`invalid arg 'x-priority'`)])
+    w.send(CH, MethodId.BasicConsume, { queue: q })
+    expect(await refused(w)).toEqual([403, expect.stringContaining('in exclusive use')])
+  })
+
   it('with a tag in use is 530', async () => {
     const w = await session(t)
     const q = await declareQueue(w)

@@ -39,12 +39,12 @@ function consume(ch: Channel, m: BasicConsume): void {
   const what = describeQueue(ch.caller, queue.name)
   const { noAck } = m
   const exclusive = m.exclusive && queue.kind.exclusiveConsumers
+  checkConsumerArguments(m.arguments, queue.kind, what)
   if (
     queue.hasExclusiveConsumer ||
     (exclusive && (queue.counts.consumers > 0 || queue.settings.singleActiveConsumer))
   )
     throw accessRefused(`${what} in exclusive use`)
-  checkConsumerArguments(m.arguments, queue.kind, what)
   const priority = m.arguments.integer('x-priority') ?? 0
   const timeout = m.arguments.integer('x-consumer-timeout')
   if (queue.kind.positions) checkReadable(ch, m, what)
