@@ -25,9 +25,12 @@ export function pairs(v: unknown): Json {
   return Object.fromEntries(entries)
 }
 
-/** @throws InvalidRequest for arguments that AMQP cannot encode */
+/** @throws InvalidRequest for arguments that AMQP cannot encode, and for those without a value */
 export function argumentsOf(body: Json): FieldTable {
-  return tableFrom('arguments', pairs(body['arguments']) as { [name: string]: PlainValue })
+  const all = pairs(body['arguments'])
+  for (const name in all)
+    if (all[name] === undefined) throw new InvalidRequest(`invalid arguments: ${name} has no value`)
+  return tableFrom('arguments', all as { [name: string]: PlainValue })
 }
 
 /** @param what arguments or headers. @throws InvalidRequest for values that AMQP cannot encode */

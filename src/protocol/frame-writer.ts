@@ -5,6 +5,8 @@ import { encodeArguments } from './generated/encode.ts'
 import type { AnyMethod } from './generated/methods.ts'
 
 const INITIAL_BYTES = 256
+const U64_ROUNDED = 2 ** 64
+const U64_MAX = 2n ** 64n - 1n
 
 /** A growing buffer with the AMQP data types; used for everything that is not sent once a message. */
 export class FrameWriter {
@@ -49,9 +51,10 @@ export class FrameWriter {
     this.buffer.writeUInt32BE(v, at)
   }
 
+  /** Numbers beyond 2^53 were rounded when they were read: the greatest ones to 2^64. */
   u64(v: number | bigint): void {
     const at = this.room(8)
-    this.buffer.writeBigUInt64BE(BigInt(v), at)
+    this.buffer.writeBigUInt64BE(v === U64_ROUNDED ? U64_MAX : BigInt(v), at)
   }
 
   bytes(b: Uint8Array): void {

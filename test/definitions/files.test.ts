@@ -63,6 +63,12 @@ describe('a file', () => {
     ['{"queues": [null]}', 'queues must be a list of objects'],
     ['{"queues": [[]]}', 'queues must be a list of objects'],
     ['{"queues": [{"vhost": "/"}]}', 'name missing'],
+    ['{"queues": [{"vhost": "/", "name": "q", "arguments": [["x"]]}]}', 'invalid arguments: x has no value'],
+    [
+      '{"queues": [{"vhost": "/", "name": "q", "arguments": [{"name": "x"}]}]}',
+      'invalid arguments: x has no value',
+    ],
+    ['{"queues": [{"vhost": "/", "name": "q", "arguments": [[]]}]}', 'has no value'],
   ])('%j is refused', async (text, error) => {
     await expect(load(text)).rejects.toThrow(error)
   })

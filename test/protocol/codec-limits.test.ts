@@ -7,6 +7,7 @@ import { TABLE_DEPTH_INSIDE_MAX, TABLE_DEPTH_MAX } from '../../src/limits.ts'
 import { AmqpError } from '../../src/protocol/errors.ts'
 import { FieldTable, type FieldValue, fieldEntry, type PlainValue } from '../../src/protocol/field-table.ts'
 import { FrameWriter } from '../../src/protocol/frame-writer.ts'
+import { decodeBasicAck } from '../../src/protocol/generated/decode.ts'
 import { encodeProperties, type Properties } from '../../src/protocol/generated/properties.ts'
 import { EncodeError, octetText } from '../../src/util/octet-text.ts'
 
@@ -204,3 +205,16 @@ describe('a message', () => {
       expect(wrong).toThrow(RangeError)
   })
 })
+
+it.each([2n ** 53n, 2n ** 63n + 1n, 2n ** 64n - 129n, 2n ** 64n - 1n])(
+  'the delivery tag %d can be written again',
+  (tag) => {
+    const args = Buffer.alloc(9)
+    args.writeBigUInt64BE(tag)
+    const { deliveryTag } = decodeBasicAck(args)
+    const w = new FrameWriter()
+    w.u64(deliveryTag)
+    // Numbers of more than 53 bits are rounded.
+    expect(Number(w.view().readBigUInt64BE())).toBe(deliveryTag)
+  },
+)
