@@ -191,6 +191,11 @@ describe('KEDA', () => {
     const one = () => http.get(`queues/${vhost}/jobs-a`)
     await until(async () => (await one()).json.messages === 3, 'the statistics')
     await until(async () => (await one()).json.messages_unacknowledged === 1, 'the statistics')
+    // RabbitMQ's lengths and rates come at different times.
+    await until(async () => {
+      const { message_stats: stats } = (await one()).json
+      return stats?.publish_details !== undefined && stats.deliver_get_details !== undefined
+    }, 'the rates')
     const { json: queue } = await one()
     expect(queue.messages_ready).toBe(2)
     const rates = [queue.message_stats.publish_details.rate, queue.message_stats.deliver_get_details.rate]
