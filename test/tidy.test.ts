@@ -275,6 +275,12 @@ describe('habits', () => {
     expect(linesOf(/\b(it|test|describe)\.(only|skip|todo|fails)\b/, tests)).toEqual([])
   })
 
+  it('hooks are registered by test files: a file that they share is evaluated once for several', () => {
+    const shared = [...tests].filter(([f]) => !f.endsWith('.test.ts') && f !== 'test/support/setup.ts')
+    const found = linesOf(/^(after|before)(Each|All)\(/, new Map(shared))
+    expect(found.filter((l) => !l.startsWith('test/fixtures/'))).toEqual([])
+  })
+
   it('processes of tests end with the file that started them', () => {
     const starts = /\b(spawn|fork|execFile|exec)\((?!.*(?:RegExp|\/[gimsuy]*\.exec))/
     const others = new Map([...tests].filter(([f]) => f !== 'test/support/children.ts'))

@@ -1,5 +1,5 @@
 /** Messages that were set aside are dropped or released one by one. */
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { Http } from '../management/target.ts'
@@ -20,6 +20,9 @@ import {
 import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 import { bodies, open, POISON, parked, poisonSegments, publish, queueOf, start } from './poison.ts'
+
+// Here: a file that tests share is evaluated once for several of them, and its hooks are those of the first.
+afterEach(() => void vi.restoreAllMocks())
 
 const durable = { exclusive: false, durable: true }
 

@@ -2,7 +2,7 @@
  * A message that the broker cannot handle, injected: whatever is being done with it, it is set aside, once and for
  * everybody to see; those behind it, their consumers and the broker go on.
  */
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import type { Segment } from '../../src/broker/messages/segment.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
@@ -27,6 +27,9 @@ import {
 import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 import { bodies, open, POISON, parked, poisonSegments, publish, queueOf, setUp, start } from './poison.ts'
+
+// Here: a file that tests share is evaluated once for several of them, and its hooks are those of the first.
+afterEach(() => void vi.restoreAllMocks())
 
 type Args = Parameters<typeof table>[0]
 

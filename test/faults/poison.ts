@@ -1,5 +1,5 @@
 /** A broker with messages that cannot be read. */
-import { afterEach, onTestFinished, vi } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { Segment } from '../../src/broker/messages/segment.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
@@ -12,7 +12,7 @@ import { type HandshakeOptions, Wire } from '../support/wire.ts'
 
 export const POISON = 'poison'
 
-/** Messages with that body cannot be read from now on. */
+/** Messages with that body cannot be read from now on, until the test file restores its mocks. */
 export function poisonSegments(): void {
   const { namesStart } = Segment.prototype
   vi.spyOn(Segment.prototype, 'namesStart').mockImplementation(function (this: Segment, index) {
@@ -22,7 +22,6 @@ export function poisonSegments(): void {
     return namesStart.call(this, index)
   })
 }
-afterEach(() => void vi.restoreAllMocks())
 
 export async function start(more: Partial<Settings> = {}): Promise<RunningNode> {
   const listeners = [{ port: 0, bind: '127.0.0.1' }]
