@@ -215,7 +215,19 @@ export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: 
 }
 
 /**
- * The same for actions of which one may take as long as thousands of others: a step ends early where they take long.
+ * The values that a map has now, without those that are removed before their turn: no copy of very many, of which each job
+ * would have its own. As many as there are now are enough, for what is added meanwhile stands behind.
+ */
+export function* ofNow<T>(map: ReadonlyMap<unknown, T>): Iterable<T> {
+  let left = map.size
+  for (const value of map.values()) {
+    if (left-- === 0) return
+    yield value
+  }
+}
+
+/**
+ * As `inSteps`, for actions of which one may take as long as thousands of others: a step ends early where they take long.
  * @param action returns false when there is nothing left to do
  */
 export function* inShortSteps(clock: Clock, perStep: number, action: () => boolean): Steps {

@@ -19,19 +19,20 @@ import {
   type ExchangeInfo,
   type ExchangeParts,
   type ExchangeRouting,
-  isExchange,
   type RoutedMessage,
 } from './exchange/exchange.ts'
 import { predeclared, predeclaredRouting } from './exchange/registry.ts'
-import { atOnce, inSteps, type Steps } from './jobs.ts'
+import { atOnce, inSteps, ofNow, type Steps } from './jobs.ts'
 import {
   type AppliedPolicies,
   Policies,
+  type PolicyChange,
   type PolicyInfo,
   type PolicySet,
   type PolicySubject,
   type PolicyWarning,
 } from './policy/policy.ts'
+import { PolicyRounds } from './policy/rounds.ts'
 import type { QueueKind } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { Removal } from './removal.ts'
@@ -101,6 +102,7 @@ export class Vhost {
   /** Incremented when exchanges, queues or bindings change; cached routes are valid for one version. */
   version = 1
   readonly policies: Policies
+  private readonly rounds = new PolicyRounds((changes) => this.applying(changes))
   info: VhostInfo
   /** Watchers of messages. */
   readonly tracers = new Tracers()
@@ -339,7 +341,7 @@ export class Vhost {
   *settingPolicy(p: PolicyInfo, operator: boolean): Steps {
     this.policySet(operator).set(p)
     this.journal.policySet(this, p, operator)
-    yield* this.applying(p, operator)
+    yield* this.rounds.having({ policy: p, operator })
   }
 
   restorePolicy(p: PolicyInfo, operator: boolean): void {
@@ -351,7 +353,7 @@ export class Vhost {
     const policy = this.policySet(operator).get(name)
     if (policy === undefined) return false
     this.forgetPolicy(policy, operator)
-    yield* this.applying(policy, operator)
+    yield* this.rounds.having({ policy, operator })
     return true
   }
 
@@ -365,23 +367,21 @@ export class Vhost {
   }
 
   /**
-   * Applies the changed policy to existing objects; settings that it no longer has return to the declared values. New
-   * objects follow it anyway.
+   * Applies changed policies to existing objects; settings that they no longer have return to the declared values. New
+   * objects follow them anyway.
    */
-  private *applying(p: PolicyInfo, operator: boolean): Steps {
+  private *applying(changes: readonly PolicyChange[]): Steps {
     this.version++
-    const set = this.policySet(operator)
-    const current = (a: AppliedPolicies): PolicyInfo | undefined => (operator ? a.operator : a.policy)
-    yield* inSteps([...this.exchanges.values(), ...this.queues.values()], OBJECTS_PER_STEP, (x) => {
-      if (!set.concerns(p, isExchange(x) ? exchangeSubject(x.name) : queueSubject(x), current(x.policies)))
-        return
-      if (isExchange(x)) {
-        x.configure(this.policiesOfExchange(x))
-        this.version++
-      } else if (!x.deleted) {
-        const applied = this.policiesOfQueue(x)
-        x.configure(applied, this.settingsOfQueue(x, applied))
-      }
+    const perStep = changes.length > 1 ? 1 : OBJECTS_PER_STEP
+    yield* inSteps(ofNow(this.exchanges), perStep, (x) => {
+      const applied = this.policies.changed(changes, exchangeSubject(x.name), x.policies)
+      if (applied === undefined) return
+      x.configure(applied)
+      this.version++
+    })
+    yield* inSteps(ofNow(this.queues), perStep, (q) => {
+      const applied = this.policies.changed(changes, queueSubject(q), q.policies)
+      if (applied !== undefined) q.configure(applied, this.settingsOfQueue(q, applied))
     })
   }
 }

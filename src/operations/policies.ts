@@ -1,7 +1,7 @@
 /** Sets and removes policies and operator policies (behaviour.md section 10). */
 import { isPolicyKey, policyValueError } from '../broker/arguments/validation.ts'
 import type { Broker } from '../broker/broker.ts'
-import type { Steps } from '../broker/jobs.ts'
+import { ofNow, type Steps } from '../broker/jobs.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { PATTERN_STEPS_PER_STEP } from '../limits.ts'
@@ -54,13 +54,14 @@ function* checkDecided(vhost: Vhost, pattern: Pattern): Steps {
   const left = new StepsLeft()
   let steps = 0
   try {
-    for (const name of [...vhost.queues.keys(), ...vhost.exchanges.keys()]) {
-      left.decide(pattern, name)
-      steps += pattern.steps + NAME_STEPS
-      if (steps < PATTERN_STEPS_PER_STEP) continue
-      steps = 0
-      yield
-    }
+    for (const objects of [vhost.queues, vhost.exchanges])
+      for (const { name } of ofNow<{ readonly name: string }>(objects)) {
+        left.decide(pattern, name)
+        steps += pattern.steps + NAME_STEPS
+        if (steps < PATTERN_STEPS_PER_STEP) continue
+        steps = 0
+        yield
+      }
   } catch (error) {
     throw error instanceof PatternTooSlow ? failed(error.message) : error
   }

@@ -37,6 +37,12 @@ export interface PolicySubject {
 /** Called once for each policy whose pattern takes too many steps for some name. */
 export type PolicyWarning = (policy: PolicyInfo, text: string) => void
 
+/** A policy that has been set or removed. */
+export interface PolicyChange {
+  readonly policy: PolicyInfo
+  readonly operator: boolean
+}
+
 interface Found {
   /** The one that applies. */
   readonly policy: PolicyInfo | undefined
@@ -155,6 +161,26 @@ export class Policies {
   constructor(warn?: PolicyWarning) {
     this.user = new PolicySet(warn)
     this.operator = new PolicySet(warn)
+  }
+
+  /**
+   * What applies to an object after these changes; undefined where that is what applies to it now. Of several, none is
+   * looked at by itself: all patterns of a set share the steps for a name.
+   */
+  changed(
+    changes: readonly PolicyChange[],
+    subject: PolicySubject,
+    current: AppliedPolicies,
+  ): AppliedPolicies | undefined {
+    const [first, ...others] = changes
+    if (first !== undefined && others.length === 0) {
+      const [set, applies] = first.operator ? [this.operator, current.operator] : [this.user, current.policy]
+      if (!set.concerns(first.policy, subject, applies)) return undefined
+    }
+    const found = this.for(subject)
+    const { policy, operator, undecided } = current
+    const same = found.policy === policy && found.operator === operator && found.undecided === undecided
+    return same ? undefined : found
   }
 
   for(subject: PolicySubject): AppliedPolicies {
