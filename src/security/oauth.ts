@@ -156,11 +156,15 @@ export class OAuth {
   /** Signatures that are being checked: in the threads with which the store writes. */
   private checking = 0
   private readonly waiting = new FairQueue<Turn>()
+  /** Those whose keys an identity provider is asked for, which may take seconds to answer. */
+  private readonly asking = new FairQueue<WaitingLogin>()
+  private readonly isRemote: boolean
 
   /** @throws if the key file cannot be read */
   constructor(settings: OAuthSettings) {
     this.settings = settings
-    this.keys = /^https?:/.test(settings.jwks)
+    this.isRemote = /^https?:/.test(settings.jwks)
+    this.keys = this.isRemote
       ? createRemoteJWKSet(new URL(settings.jwks), { [customFetch]: fetchSeldom() })
       : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
   }
@@ -179,7 +183,7 @@ export class OAuth {
     const { resourceServerId, issuer, verifyAudience } = this.settings
     let entered = false
     const keyInTurn: JWTVerifyGetKey = async (header, jws) => {
-      const key = await this.keys(header, jws)
+      const key = await this.keyOf(header, jws, address, waitingMax)
       await this.enter(address, waitingMax)
       entered = true
       return key
@@ -195,6 +199,27 @@ export class OAuth {
       return undefined
     } finally {
       if (entered) this.leave()
+    }
+  }
+
+  /** @throws AmqpError 506 if more are asking, and of no other address more */
+  private async keyOf(
+    header: Parameters<JWTVerifyGetKey>[0],
+    jws: Parameters<JWTVerifyGetKey>[1],
+    address: string,
+    waitingMax: number,
+  ): Promise<Awaited<ReturnType<JWTVerifyGetKey>>> {
+    if (!this.isRemote) return await this.keys(header, jws)
+    admit(this.asking, address, waitingMax)
+    const login: WaitingLogin = { reject: () => {} }
+    const refused = new Promise<never>((_, reject) => {
+      login.reject = reject
+    })
+    this.asking.push(address, login)
+    try {
+      return await Promise.race([this.keys(header, jws), refused])
+    } finally {
+      this.asking.remove(address, login)
     }
   }
 

@@ -113,3 +113,23 @@ it('those with unknown keys have the keys asked for once in a while, though nobo
   expect(asked).toBeGreaterThan(0)
   expect(asked).toBeLessThanOrEqual(1 + (elapsed() - began) / 1000)
 })
+
+it('those whose keys nobody sends wait in a bounded number, and another address has its share of it', async () => {
+  const { wrong } = await start()
+  const answers: (() => void)[] = []
+  const idp = createServer((_request, response) => void answers.push(() => response.writeHead(503).end()))
+  onTestFinished(() => void idp.close())
+  await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
+  const { port } = idp.address() as AddressInfo
+  const oauth = new OAuth({ ...settings, jwks: `http://127.0.0.1:${port}/keys` })
+  const outcome = (address: string, max?: number): Promise<unknown> =>
+    oauth.verify(wrong, address, max).catch((error: { code?: number }) => error.code)
+  const flood = Array.from({ length: LOGINS_WAITING_MAX + 50 }, () => outcome('one'))
+  await vi.waitUntil(() => answers.length > 0)
+  const others = [outcome('another'), outcome('', Number.POSITIVE_INFINITY)]
+  await new Promise((resolve) => setImmediate(resolve))
+  for (const answer of answers) answer()
+  expect(await Promise.all(others)).toEqual([undefined, undefined])
+  const refused = (await Promise.all(flood)).filter((code) => code === ReplyCode.ResourceError)
+  expect(refused).toHaveLength(51)
+})
