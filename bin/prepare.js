@@ -1,7 +1,16 @@
 // What `npm start` and `npm test` do first in a clone: install and build, each only where something has changed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -55,6 +64,15 @@ async function install() {
   )
 }
 
+/** Leaves what the compiler wrote in build/, for the tests: the bundle does not have modules any more. */
+function keepModules() {
+  const [dist, modules] = [join(root, 'dist'), join(root, 'build')]
+  rmSync(modules, { recursive: true, force: true })
+  const isModule = (f) =>
+    f === dist || (f !== join(dist, 'web') && (f.endsWith('.js') || statSync(f).isDirectory()))
+  cpSync(dist, modules, { recursive: true, filter: isModule })
+}
+
 async function build() {
   const inputs = [
     join(root, 'tsconfig.json'),
@@ -67,12 +85,13 @@ async function build() {
   await once(
     'dist/.leveret-build',
     digest(inputs),
-    () => existsSync(join(root, 'dist', 'main.js')),
+    () => existsSync(join(root, 'dist', 'main.js')) && existsSync(join(root, 'build', 'main.js')),
     async () => {
       // The page has a build of its own.
       for (const f of existsSync(join(root, 'dist')) ? readdirSync(join(root, 'dist')) : [])
         if (f !== 'web') rmSync(join(root, 'dist', f), { recursive: true, force: true })
       run('tsc', ['-p', 'tsconfig.build.json'])
+      keepModules()
       const { useVendored, vendor } = await import('./vendor.js')
       await vendor(root)
       useVendored(root, join(root, 'dist'), 'mjs')
@@ -128,11 +147,13 @@ switch (task) {
     await build()
     await buildWeb()
     await buildForRequire()
+    process.env.LEVERET_TEST_BUILD = 'yes'
     // With a name of a file or a test, whichever stage it belongs to.
     run('vitest', ['run', ...(rest.length === 0 ? ['--project', 'shared', '--project', 'coverage'] : rest)])
     break
   case 'faults':
     await build()
+    process.env.LEVERET_TEST_BUILD = 'yes'
     run('vitest', ['run', '--project', 'faults', ...rest])
     break
   case 'oracle':

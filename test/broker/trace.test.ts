@@ -9,13 +9,13 @@ import { CH, consume, declareQueue, deliveries, session } from '../support/sessi
 const FILES_TO_SEGMENT_MAX = 10
 const FILES_TO_SOCKET_MAX = 6
 
-/** The files of src on the stack, outermost first, each once. */
+/** The files of src on the stack, outermost first, each once, whether they run as they are or built. */
 function filesOnStack(): string[] {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 100
   const { stack = '' } = new Error('for its stack')
   Error.stackTraceLimit = limit
-  const files = [...stack.matchAll(/\/src\/([\w/-]+\.ts):/g)].map((m) => m[1] as string).reverse()
+  const files = [...stack.matchAll(/\/(?:src|build)\/([\w/-]+)\.[jt]s:/g)].map((m) => `${m[1]}.ts`).reverse()
   return files.filter((f, i) => files.indexOf(f) === i)
 }
 
