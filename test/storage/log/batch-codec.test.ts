@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { BatchEncoder, BatchError, decodeBatch } from '../../../src/storage/log/batch-codec.ts'
 import type { StorageWrite } from '../../../src/storage/storage.ts'
 import { crc32c } from '../../../src/util/crc32c.ts'
+import { anyText } from '../../support/texts.ts'
 
 const u32 = fc.nat({ max: 0xffff_ffff })
 const place = { log: u32, segment: u32 }
-const key = fc.string({ unit: 'binary', maxLength: 40 })
+const key = anyText(40)
 const octets = fc.uint8Array({ maxLength: 300 })
 const op = <T extends string>(name: T): fc.Arbitrary<T> => fc.constant(name)
 
