@@ -2,6 +2,7 @@
  * Metrics of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data.
  */
 
+import type { Broker } from '../broker/broker.ts'
 import {
   ChannelCounters,
   messageSizeBounds,
@@ -9,25 +10,25 @@ import {
   QueueCounters,
   type queueCounterNames,
 } from '../broker/counters.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
 import { ownerKinds } from '../broker/failures.ts'
+import type { Queue } from '../broker/queue/queue.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
 import { clusterId, totals } from '../management/node.ts'
-import { nextTurn } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 import { channelCounterMetrics, channelFamilies, connectionFamilies } from './clients.ts'
 import { nodeFamilies, runtimeFamilies, stateFamilies } from './node.ts'
 import {
   exchangeFamilies,
-  forgetNumbers,
   headMetricNames,
   type Metric,
   queueCounterMetrics,
   summedQueueMetrics,
 } from './objects.ts'
+import { sums } from './sums.ts'
 import { type Family, family, labels } from './text.ts'
-
-/** Queues read before yielding. */
-const PIECE = 500
 
 /** The endpoint of an answer; dashboards filter by it. */
 export type Endpoint = 'aggregated' | 'per-object' | 'detailed'
@@ -97,42 +98,30 @@ export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
     ...own,
     ...wholeFamilies(active, counters),
     ...(await queueSums(active, all)),
-    ...clientSums(active, all),
-    exchangeSum(active),
+    ...(await clientSums(active, all)),
+    ...(await exchangeSum(active)),
   ]
 }
 
 async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCounters): Promise<Family[]> {
-  const sums = summedQueueMetrics.map(() => 0)
-  let count = 0
-  for (const v of broker.vhosts.values())
-    for (const q of v.queues.values()) {
-      for (const [i, m] of summedQueueMetrics.entries()) sums[i] = (sums[i] as number) + (m[3](q) ?? 0)
-      if (++count % PIECE !== 0) continue
-      forgetNumbers()
-      await nextTurn()
-    }
-  forgetNumbers()
   return [
-    ...summedQueueMetrics.map(([name, type, help], i) =>
-      family(`rabbitmq_${name}`, type, help, sums[i] as number),
-    ),
-    ...queueCounterMetrics.map((m) => sum(m, [{ counters }])),
+    ...(await sums(summedQueueMetrics, eachQueue(broker))),
+    ...(await sums(queueCounterMetrics, [{ counters }])),
     // Sums would be meaningless: as in RabbitMQ, these metrics are listed without a value.
     ...headMetricNames.map(({ name, type, help }) => ({ name: `rabbitmq_${name}`, type, help, samples: [] })),
   ]
 }
 
-function sum<T>([name, type, help, value]: Metric<T>, objects: Iterable<T>): Family {
-  let n = 0
-  for (const o of objects) n += value(o) ?? 0
-  return family(`rabbitmq_${name}`, type, help, n)
+function* eachQueue({ vhosts }: Broker): Iterable<Queue> {
+  for (const v of vhosts.values()) yield* v.queues.values()
 }
 
 /** Counters of channels do not shrink when channels close: they are counted by queues and by the broker. */
-function clientSums({ server, model: { broker } }: ManagedBroker, ofQueues: QueueCounters): Family[] {
+async function clientSums(
+  { server, model: { broker } }: ManagedBroker,
+  ofQueues: QueueCounters,
+): Promise<Family[]> {
   const connections = [...server.connections]
-  const channels = connections.flatMap((c) => [...c.channels])
   const { received, confirmed, unroutableReturned, unroutableDropped } = broker.counters
   const counters = new ChannelCounters()
   counters.add(ofQueues)
@@ -140,19 +129,26 @@ function clientSums({ server, model: { broker } }: ManagedBroker, ofQueues: Queu
   counters.confirmed = confirmed
   counters.returned = unroutableReturned
   counters.dropped = unroutableDropped
+  const ofChannels = channelFamilies.filter((f) => f.family === 'channel_metrics').flatMap((f) => f.metrics)
+  const ofConnections = connectionFamilies.flatMap((f) => f.metrics)
   return [
-    ...connectionFamilies.flatMap((f) => f.metrics.map((m) => sum(m, connections))),
-    ...channelFamilies
-      .filter((f) => f.family === 'channel_metrics')
-      .flatMap((f) => f.metrics.map((m) => sum(m, channels))),
-    ...channelCounterMetrics.map((m) => sum(m, [{ counters }])),
+    ...(await sums(ofConnections, connections)),
+    ...(await sums(ofChannels, eachChannel(connections))),
+    ...(await sums(channelCounterMetrics, [{ counters }])),
   ]
 }
 
-function exchangeSum({ model: { broker } }: ManagedBroker): Family {
-  const exchanges = [...broker.vhosts.values()].flatMap((v) => [...v.exchanges.values()])
+function* eachChannel(connections: readonly Connection[]): Iterable<Channel> {
+  for (const c of connections) yield* c.channels
+}
+
+async function exchangeSum({ model: { broker } }: ManagedBroker): Promise<Family[]> {
   const [published] = exchangeFamilies.flatMap((f) => f.metrics)
-  return sum(published as Metric<(typeof exchanges)[number]>, exchanges)
+  return await sums([published as Metric<Exchange>], eachExchange(broker))
+}
+
+function* eachExchange({ vhosts }: Broker): Iterable<Exchange> {
+  for (const v of vhosts.values()) yield* v.exchanges.values()
 }
 
 const kinds = ['classic', 'quorum', 'stream'] as const
