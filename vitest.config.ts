@@ -22,6 +22,7 @@ export const FAULTS = [
   'test/faults/disk.test.ts',
   'test/faults/failing-store.test.ts',
   'test/storage/backup.test.ts',
+  'test/storage/closing.test.ts',
   'test/storage/log/journal-seeds.test.ts',
   'test/storage/damaged.test.ts',
   'test/connection/descriptors.test.ts',

@@ -10,7 +10,7 @@ import { nextTurn } from '../../util/timers.ts'
 import { PendingWrites } from '../log/pending-writes.ts'
 import { type Damage, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { batchBytes } from './batch-bytes.ts'
-import { optionsFor, takeBackUnsynced } from './commits.ts'
+import { closeStore, optionsFor, takeBackUnsynced } from './commits.ts'
 import { contentsOf } from './contents.ts'
 import { DamageList } from './damage.ts'
 import { dataFile, hasStore, makeFolder, markFolder, syncCopy, tryDisk } from './folder.ts'
@@ -165,7 +165,7 @@ export class LmdbStorage implements Storage {
       this.mapped.restart()
       return
     }
-    await this.root.close().then(() => this.map())
+    await closeStore(this.root).then(() => this.map())
   }
 
   /** @throws StorageError if the folder cannot be used; then nothing in it is changed */
@@ -393,7 +393,7 @@ export class LmdbStorage implements Storage {
   async close(): Promise<void> {
     this.closed = true
     await this.maintenance
-    await this.root.close()
+    await (this.broken === undefined ? closeStore(this.root) : this.root.close())
     await this.lock.release()
   }
 }
