@@ -1,7 +1,7 @@
-/** The memory that a closed store leaves behind, in a process of its own, where little else is allocated. */
+/** What closing does to memory: what is left behind, and what still uses it. In processes of their own. */
 import { execFileSync } from 'node:child_process'
 import { resolve } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
 import { testFolder } from '../support/folder.ts'
@@ -11,8 +11,9 @@ const RECORDS = 16_000
 /** Of ten rounds the least memory counts. */
 const [TENS, TEN] = [6, 10]
 
-const PROGRAM = `
-const { LmdbStorage } = require(${JSON.stringify(resolve('dist/cjs/storage/lmdb/lmdb-storage.js'))})
+const LOADED = `const { LmdbStorage } = require(${JSON.stringify(resolve('dist/cjs/storage/lmdb/lmdb-storage.js'))})`
+
+const REMAPPING = `${LOADED}
 const { readFileSync } = require('node:fs')
 // Allocated, whether resident or not: the system may take pages from an idle process.
 function own() {
@@ -60,7 +61,7 @@ it.skipIf(process.platform !== 'linux')(
     const dir = testFolder('closing')
     await fill(dir)
     const steady = ['--expose-gc', '--single-threaded-gc', '--max-semi-space-size=1']
-    const said = execFileSync(process.execPath, [...steady, '-e', PROGRAM, dir], {
+    const said = execFileSync(process.execPath, [...steady, '-e', REMAPPING, dir], {
       encoding: 'utf8',
       // Then each list has a mapping of its own, and no free memory of others to be in.
       env: { ...process.env, MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_ARENA_MAX: '1' },
@@ -71,3 +72,43 @@ it.skipIf(process.platform !== 'linux')(
     expect(left).toBeLessThan((TENS - 2) * TEN * 30_000)
   },
 )
+
+const USED = `${LOADED}
+const { mkdirSync } = require('node:fs')
+const { join } = require('node:path')
+const put = (key) => [{ op: 'put', key, value: Buffer.from(key) }]
+async function main(dir, what) {
+  const s = await LmdbStorage.open(join(dir, what))
+  for (const key of ['a', 'b', 'c']) await s.write(put(key))
+  const bytes = new Uint8Array(3000)
+  await s.write(Array.from({ length: 5000 }, (_, index) => ({ op: 'record', log: 1, segment: 1, index, bytes })))
+  const said = []
+  const copy = join(dir, 'copy')
+  mkdirSync(copy)
+  const snapshot = s.contents()
+  snapshot.next()
+  // The snapshot is not that of the newest commit then.
+  for (const key of ['d', 'e']) await s.write(put(key))
+  await new Promise(setImmediate)
+  const copied = what === 'copied' ? s.copyTo(copy).then(() => said.push('copied')) : undefined
+  await s.close()
+  said.push('closed')
+  await copied
+  try { snapshot.next() } catch (error) { said.push(error.message) }
+  snapshot.return()
+  process.stdout.write(said.join(', '))
+}
+main(...process.argv.slice(1))
+`
+
+describe('a store that is closed while all of it is read', () => {
+  it.each([
+    ['copied', 'copied, closed, the store was closed while it was read'],
+    ['dumped', 'closed, the store was closed while it was read'],
+  ])('ends the reading first (%s)', (what, said) => {
+    const given = ['-e', USED, testFolder('closing'), what]
+    // What is freed is overwritten, so that who uses it ends.
+    const env = { ...process.env, MALLOC_PERTURB_: '170' }
+    expect(execFileSync(process.execPath, given, { encoding: 'utf8', env })).toBe(said)
+  })
+})

@@ -32,6 +32,7 @@ import {
 } from './keys.ts'
 import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
 import { logsIn, removeKeys, watch } from './parts.ts'
+import { Readers } from './readers.ts'
 import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
 import { checkNames, toStorageError, unreadable } from './unreadable.ts'
@@ -84,9 +85,7 @@ export class LmdbStorage implements Storage {
   private readonly gone = new Set<number>()
   private readonly mapped = new MappedPages()
   private maintenance: Promise<void> | undefined
-  /** Readers of the whole store, such as backups, which prevent remapping. */
-  private readers = 0
-  private closed = false
+  private readonly readers = new Readers()
 
   private constructor(dir: string, lock: FolderLock, freeBytes: () => number) {
     this.dir = dir
@@ -134,12 +133,7 @@ export class LmdbStorage implements Storage {
   /** A consistent copy without free pages, made by LMDB in its own threads. */
   async copyTo(dir: string): Promise<void> {
     await this.maintenance
-    this.readers++
-    try {
-      await syncCopy(dir, this.root.backup(dir, true))
-    } finally {
-      this.readers--
-    }
+    await this.readers.copy(syncCopy(dir, this.root.backup(dir, true)))
   }
 
   get maintenanceDue(): boolean {
@@ -161,7 +155,7 @@ export class LmdbStorage implements Storage {
    */
   private async mapAnew(): Promise<void> {
     await nextTurn()
-    if (!areFree(MAP_DESCRIPTORS) || this.readers > 0) {
+    if (!areFree(MAP_DESCRIPTORS) || this.readers.any) {
       this.mapped.restart()
       return
     }
@@ -374,25 +368,20 @@ export class LmdbStorage implements Storage {
   /** The durable contents as writes. Must be read to the end, or `return` called. */
   contents(): IterableIterator<StorageWrite> {
     const transaction = this.root.useReadTransaction()
-    this.readers++
-    return contentsOf({
+    const writes = contentsOf({
       meta: this.meta,
       segments: this.segmentStates,
       records: this.recordBytes,
       transaction,
       skips: (key) => key === FORMAT_KEY || key.startsWith(GONE_PREFIX),
       gone: new Set(this.gone),
-      closed: () => this.closed,
-      done: () => {
-        this.readers--
-        if (!this.closed) transaction.done()
-      },
     })
+    return this.readers.snapshot(writes, () => transaction.done())
   }
 
   async close(): Promise<void> {
-    this.closed = true
     await this.maintenance
+    await this.readers.end()
     await (this.broken === undefined ? closeStore(this.root) : this.root.close())
     await this.lock.release()
   }
