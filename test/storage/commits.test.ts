@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Database, open } from 'lmdb'
 import { describe, expect, it } from 'vitest'
+import { closeStore, optionsFor } from '../../src/storage/lmdb/commits.ts'
 import { newestOverlaps } from '../../src/storage/lmdb/data-file.ts'
 import { sealed } from '../../src/storage/lmdb/keys.ts'
 import { LmdbStorage } from '../../src/storage/lmdb/lmdb-storage.ts'
@@ -40,6 +41,14 @@ async function formerFolder(values: readonly string[], otherBoot: boolean): Prom
   if (otherBoot) for (const at of [FIRST, SECOND]) file.writeBigInt64LE(12_345n, at + BOOT)
   writeFileSync(path, file)
   return dir
+}
+
+interface Cursor {
+  readonly address: unknown
+  close(): void
+}
+interface Kept {
+  availableCursor?: Cursor | null
 }
 
 async function valueIn(dir: string): Promise<string | undefined> {
@@ -87,3 +96,32 @@ describe.runIf(process.arch === 'x64' && process.platform === 'linux')(
     })
   },
 )
+
+describe('a store that is closed', () => {
+  it('has closed the cursors that lmdb-js keeps', async () => {
+    const root = open(optionsFor(testFolder('cursors')))
+    const names = ['written', 'empty', 'unread']
+    const databases = names.map((name) => root.openDB<Buffer, string>({ name, encoding: 'binary' }))
+    const closed: string[] = []
+    const kept = databases.map((database) => (database as unknown as { db: Kept }).db)
+    await databases[0]?.put('k', Buffer.from('v'))
+    for (const i of [0, 1]) for (const _ of databases[i]?.getKeys() ?? []);
+    // Of another transaction than the last one.
+    await databases[0]?.put('k', Buffer.from('w'))
+    // If there is none, a newer lmdb-js keeps them elsewhere, or none.
+    expect(kept.map((k) => (k.availableCursor ?? undefined) !== undefined)).toEqual([true, true, false])
+    for (const [i, k] of kept.slice(0, 2).entries()) {
+      const { availableCursor: cursor } = k
+      const close = (): void => {
+        closed.push(names[i] as string)
+        cursor?.close()
+      }
+      k.availableCursor = { address: cursor?.address, close }
+    }
+    await closeStore(root, databases)
+    expect(closed).toEqual(['written', 'empty'])
+    expect(kept.map((k) => k.availableCursor ?? undefined)).toEqual([undefined, undefined, undefined])
+    // Once more, as after a failed start.
+    await closeStore(root, databases)
+  })
+})

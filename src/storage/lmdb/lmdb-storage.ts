@@ -159,7 +159,12 @@ export class LmdbStorage implements Storage {
       this.mapped.restart()
       return
     }
-    await closeStore(this.root).then(() => this.map())
+    await this.closeWhole().then(() => this.map())
+  }
+
+  private closeWhole(): Promise<void> {
+    const { root, meta, segmentStates, recordBytes, setAside } = this
+    return closeStore(root, [root, meta, segmentStates, recordBytes, setAside])
   }
 
   /** @throws StorageError if the folder cannot be used; then nothing in it is changed */
@@ -382,7 +387,7 @@ export class LmdbStorage implements Storage {
   async close(): Promise<void> {
     await this.maintenance
     await this.readers.end()
-    await (this.broken === undefined ? closeStore(this.root) : this.root.close())
+    await (this.broken === undefined ? this.closeWhole() : this.root.close())
     await this.lock.release()
   }
 }
