@@ -1,4 +1,4 @@
-/** Every bound of the broker but those of operations/tail-limits.ts: its unit, and what happens when it is hit. */
+/** Every bound of the broker but those of operations/tail-limits.ts and shovel/link-limits.ts: its unit, and what happens when it is hit. */
 
 /** Outstanding deliveries that one diagnosis of a queue looks at; what lies behind is not named. */
 export const DIAGNOSIS_DELIVERIES_MAX = 100_000
@@ -294,18 +294,6 @@ export const METRICS_REPORTS_MAX = 8
 
 /** ms that one of them may take: its connection is closed then. */
 export const METRICS_REPORT_MS_MAX = 60_000
-
-/** Octets of a file that the address of a shovel names, certificates and keys: the link fails beyond. */
-export const LINK_FILE_BYTES_MAX = 1_048_576
-
-/** Octets of a message from a shovel's other broker for each frame that it may come in, beyond the first ones: the link fails beyond. */
-export const LINK_OCTETS_PER_FRAME = 512
-
-/** Frames that such a message may have however short it is. */
-export const LINK_FRAMES_MIN = 1_000
-
-/** Messages that a shovel takes from its source before they are acknowledged, where src-prefetch-count is 0. */
-export const SHOVEL_PREFETCH_MAX = 65_535
 
 /** Octets of the body of POST /api/login, which comes from anybody: 413 beyond. */
 export const LOGIN_BODY_BYTES_MAX = 64 * 1024

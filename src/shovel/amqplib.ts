@@ -9,7 +9,16 @@ import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
 import nodeRequire from '#require'
-import { CONTENT_BYTES_MAX, LINK_FRAMES_MIN, LINK_OCTETS_PER_FRAME } from '../limits.ts'
+import { CONTENT_BYTES_MAX, TURN_MS } from '../limits.ts'
+import { MethodId } from '../protocol/generated/constants.ts'
+import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
+import { type Confirmed, Confirms } from './confirms.ts'
+import {
+  LINK_ANSWERS_MAX,
+  LINK_FRAMES_MIN,
+  LINK_OCTETS_PER_FRAME,
+  LINK_OUTPUT_BYTES_MAX,
+} from './link-limits.ts'
 
 /** The encoded flags and properties, as in a content header. */
 const RAW = Symbol('properties')
@@ -35,9 +44,10 @@ export interface OpenFields {
   readonly insist: number
 }
 
-/** A decoded frame: `size` is that of a content header, `content` that of a body. */
+/** A decoded frame: `id` is that of a method, `size` that of a content header, `content` that of a body. */
 interface Frame {
   readonly channel: number
+  readonly id?: number
   readonly size?: number
   readonly content?: Buffer
 }
@@ -47,6 +57,8 @@ interface RawConnection extends EventEmitter {
   open(fields: OpenFields, done: (error: Error | null) => void): void
   readonly serverProperties: object
   readonly stream: Duplex
+  /** By number, each with the frames that wait for the stream. */
+  readonly channels: readonly ({ readonly buffer: Duplex; readonly channel: object } | null | undefined)[]
 }
 
 /** The part of amqplib's ChannelModel that is used. */
@@ -58,7 +70,6 @@ export interface Client extends EventEmitter {
 }
 
 export interface LinkChannel extends ConfirmChannel {
-  pushConfirmCallback(settled: (error: Error | null) => void): void
   sendMessage(fields: object, properties: object, content: Buffer): boolean
 }
 
@@ -99,6 +110,10 @@ function keepOctets(defs: Defs): void {
 
 let modules: Modules | undefined
 
+/** Of the channels that have been asked for them. */
+const confirms = new WeakMap<object, Confirms>()
+const nobody = {}
+
 function load(): Modules {
   const folder = join(dirname(nodeRequire.resolve('amqplib')), 'lib')
   const inFolder = (): string[] => Object.keys(nodeRequire.cache).filter((file) => file.startsWith(folder))
@@ -115,6 +130,32 @@ function load(): Modules {
   }
 }
 
+/** Frames that are handled between two looks at the time. */
+const FRAMES_PER_LOOK = 16
+
+/** Of all links. */
+const reading = new ShareOfTurn(TURN_MS)
+
+/**
+ * The library handles whatever has come, up to 2 MiB in a turn, which may be a hundred thousand frames. Here it is told that
+ * there are none when the time of the turn is used up, and in a later one that there are.
+ */
+function takeTurns(connection: RawConnection): void {
+  const receive = connection.recvFrame.bind(connection)
+  let frames = 0
+  let waits = false
+  connection.recvFrame = () => {
+    if (waits) return false
+    if (++frames % FRAMES_PER_LOOK !== 0 || reading.hasTime()) return receive()
+    waits = true
+    whenThereIsTime(() => {
+      waits = false
+      connection.stream.emit('readable')
+    })
+    return false
+  }
+}
+
 /**
  * The library collects the frames of a message until its announced size is reached, and keeps each of them: the other
  * broker must not announce what never ends, or send it in frames that cost more than they carry.
@@ -126,6 +167,8 @@ function boundContents(connection: RawConnection): void {
   connection.recvFrame = () => {
     const frame = receive()
     if (frame === false) return false
+    checkOutput(connection, frame)
+    checkConfirm(connection, frame)
     const { channel, size, content } = frame
     if (size !== undefined) {
       if (size < 0 || size > CONTENT_BYTES_MAX)
@@ -140,11 +183,31 @@ function boundContents(connection: RawConnection): void {
   }
 }
 
+/**
+ * Some frames are answered: a close, again and again, by a close-ok, deliveries by acknowledgements. Whoever sends them must
+ * read the answers. @throws Error
+ */
+function checkOutput({ stream, channels }: RawConnection, { channel, id }: Frame): void {
+  const waiting = id === MethodId.BasicDeliver ? channels[channel]?.buffer : undefined
+  const answers = waiting === undefined ? 0 : waiting.writableLength + waiting.readableLength
+  if (stream.writableLength > LINK_OUTPUT_BYTES_MAX || answers > LINK_ANSWERS_MAX)
+    throw new Error('the other broker does not read what it is answered')
+}
+
+/** The library would take them on any channel. @throws Error */
+function checkConfirm({ channels }: RawConnection, { channel: number, id }: Frame): void {
+  if (id !== MethodId.BasicAck && id !== MethodId.BasicNack) return
+  const { channel = nobody } = channels[number] ?? {}
+  if (!confirms.has(channel))
+    throw new Error('the other broker confirms messages on a channel without confirms')
+}
+
 /** Logs in over a connected stream. @throws the error of the handshake */
 export async function openClient(stream: Duplex, fields: OpenFields): Promise<Client> {
   modules ??= load()
   const connection = new modules.Connection(stream)
   boundContents(connection)
+  takeTurns(connection)
   const { ChannelModel } = modules
   await new Promise<void>((resolve, reject) =>
     connection.open(fields, (error) => (error === null ? resolve() : reject(error))),
@@ -166,19 +229,40 @@ export interface Publication {
 }
 
 /**
- * @param settled on a confirm channel: called with null once the broker has confirmed, with an error on a nack
+ * From now on, confirms are heard here and no longer by the library.
+ * @param wrong called where the other broker confirms what it was not sent
+ */
+export function hearConfirms(ch: LinkChannel, wrong: (error: Error) => void): void {
+  const own = new Confirms()
+  confirms.set(ch, own)
+  const hear = (event: string, taken: boolean): void => {
+    ch.removeAllListeners(event)
+    ch.on(event, ({ deliveryTag, multiple }: { deliveryTag: number; multiple: boolean }) => {
+      try {
+        own.answered(deliveryTag, multiple, taken)
+      } catch (error) {
+        wrong(error as Error)
+      }
+    })
+  }
+  hear('ack', true)
+  hear('nack', false)
+}
+
+/**
+ * @param settled on a channel of `hearConfirms`: called when the broker has confirmed or rejected it
  * @returns false if the channel's output buffer is full, until `drain`
  */
 export function publish(
   ch: LinkChannel,
   { exchange, routingKey, mandatory = false, properties, content }: Publication,
-  settled?: (error: Error | null) => void,
+  settled: Confirmed,
 ): boolean {
   const room = ch.sendMessage(
     { exchange, routingKey, mandatory, immediate: false, ticket: 0 },
     { [RAW]: properties },
     content,
   )
-  if (settled !== undefined) ch.pushConfirmCallback(settled)
+  confirms.get(ch)?.sent(settled)
   return room
 }

@@ -1,11 +1,12 @@
 /** Validates and parses a parameter `shovel`, with RabbitMQ's error texts. */
-import { SHOVEL_PREFETCH_MAX } from '../limits.ts'
+
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Json } from '../util/json.ts'
 import { octetLength } from '../util/octet-text.ts'
 import { erlangTerm } from './erlang.ts'
+import { SHOVEL_PREFETCH_MAX } from './link-limits.ts'
 import { type AmqpAddress, parseUri } from './uri.ts'
 
 export type AckMode = 'on-confirm' | 'on-publish' | 'no-ack'

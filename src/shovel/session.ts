@@ -2,11 +2,12 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { Server } from '../connection/server.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
-import { nextTurn, now, pause, soon } from '../util/timers.ts'
-import { type Client, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
+import { nextTurn, now, pause, soon, startTimer, stopTimer, type Timeout } from '../util/timers.ts'
+import { type Client, hearConfirms, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
 import { LinkError, linkName, openLink } from './connect.ts'
 import { changedProperties, STREAM_OFFSET, textTable } from './content.ts'
 import type { ShovelDefinition } from './definition.ts'
+import { LINK_START_MS_MAX } from './link-limits.ts'
 import { Settlements } from './settlements.ts'
 import type { AmqpAddress } from './uri.ts'
 
@@ -66,6 +67,7 @@ export class Session {
   private readonly changes: boolean
   private readonly withoutOffset: boolean
   private failure: Error | undefined
+  private startTimer: Timeout | undefined
   /** From then on no message counts as accepted: the next confirm belongs to the returned message. */
   private returned = false
 
@@ -89,14 +91,19 @@ export class Session {
     this.ended.catch(() => {})
   }
 
-  /** Resolves when the shovel is running. @throws the error that prevents it */
+  /** Resolves when the shovel is running, or has been stopped. @throws the error that prevents it */
   async start(): Promise<void> {
+    const beginning = this.begin()
+    // Another broker may never answer: it is not waited for when either end fails, or the shovel is stopped.
+    beginning.catch(() => {})
     try {
-      await this.begin()
+      await Promise.race([beginning, this.ended])
     } catch (error) {
       // Pending channel operations fail before their connection reports the reason.
       await nextTurn()
       throw this.failure ?? error
+    } finally {
+      stopTimer(this.startTimer)
     }
   }
 
@@ -108,6 +115,10 @@ export class Session {
     const into = await this.open(source.uris, (a) => {
       this.sourceUri = a.shown
     })
+    this.startTimer = startTimer(
+      () => this.fail(new LinkError('a broker does not answer')),
+      LINK_START_MS_MAX,
+    )
     out.on('blocked', () => {
       this.blocked = true
     })
@@ -116,6 +127,7 @@ export class Session {
       this.forwardPending()
     })
     this.destination = await this.channel(out, true)
+    hearConfirms(this.destination, (error) => this.fail(error))
     this.destination.on('drain', () => {
       this.full = false
       this.forwardPending()
@@ -144,6 +156,7 @@ export class Session {
 
   /** Unacknowledged messages are requeued at the source. */
   async close(): Promise<void> {
+    this.abort.abort()
     this.settlements.flush()
     // Channel first: closing the connection would overtake pending acknowledgements.
     await inTime(() => this.source?.close())
@@ -168,8 +181,11 @@ export class Session {
   private async open(uris: readonly AmqpAddress[], chosen: (a: AmqpAddress) => void): Promise<Client> {
     const address = uris[Math.floor(this.host.random() * uris.length)] as AmqpAddress
     chosen(address)
-    const client = await openLink(address, this.host.server, linkName(this.host.name), this.abort.signal)
+    const { signal } = this.abort
+    const client = await openLink(address, this.host.server, linkName(this.host.name), signal)
     this.clients.push(client)
+    // Those that are there have been closed meanwhile.
+    if (signal.aborted) client.connection.stream.destroy()
     client.on('error', (error: Error) => this.fail(error))
     client.on('close', (error?: Error) => this.fail(error ?? new LinkError('the connection was closed')))
     return client
@@ -327,19 +343,18 @@ export class Session {
     }
     this.remainingUnsent--
     this.settlements.sent(tag)
-    const answered = (error: Error | null): void => {
-      if (ackMode === 'on-confirm') this.answered(tag, error)
+    const answered = (taken: boolean): void => {
+      if (ackMode === 'on-confirm') this.answered(tag, taken)
     }
     if (!publish(this.destination, publication, answered)) this.full = true
     this.forwarded++
-    if (ackMode !== 'on-confirm') this.answered(tag, null)
+    if (ackMode !== 'on-confirm') this.answered(tag, true)
   }
 
-  private answered(tag: number, error: Error | null): void {
-    // When the channel closes every pending publish fails: unacknowledged messages are requeued automatically.
-    if (this.returned || (error !== null && error.message !== 'message nacked')) return
-    if (error !== null) this.source?.nack({ fields: { deliveryTag: tag } } as ConsumeMessage)
-    this.settlements.settled(tag, error === null)
+  private answered(tag: number, taken: boolean): void {
+    if (this.returned) return
+    if (!taken) this.source?.nack({ fields: { deliveryTag: tag } } as ConsumeMessage)
+    this.settlements.settled(tag, taken)
     this.remaining--
     if (this.remaining === 0) {
       this.settlements.flush()

@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { LINK_FRAMES_MIN } from '../../src/limits.ts'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { FRAME_BODY, FRAME_HEADER, MethodId } from '../../src/protocol/generated/constants.ts'
+import { LINK_FRAMES_MIN } from '../../src/shovel/link-limits.ts'
 import { far, put, state, there, useTwoBrokers } from './two-brokers.ts'
 
 useTwoBrokers()

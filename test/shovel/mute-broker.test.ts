@@ -1,0 +1,115 @@
+/** Another broker that stops answering, or reading, or confirms what it was never sent. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
+import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { until } from '../support/until.ts'
+import { api, far, put, state, there, useTwoBrokers } from './two-brokers.ts'
+
+useTwoBrokers()
+
+const method = (classId: number, id: number): Buffer => Buffer.from([0, classId, 0, id])
+const CHANNEL_OPEN = method(20, 10)
+const CHANNEL_CLOSE = method(20, 40)
+const QUEUE_DECLARE = method(50, 10)
+const CONFIRM_SELECT = method(85, 10)
+
+interface Proxy {
+  readonly uri: string
+  /** Clients that are connected to it. */
+  readonly clients: Set<Socket>
+}
+
+/**
+ * A real broker, until a client calls that method.
+ * @param then instead of the answer; the channel is that of the call
+ */
+async function brokerUntil(call: Buffer, then: (client: Socket, channel: number) => void): Promise<Proxy> {
+  const clients = new Set<Socket>()
+  const server = createServer((client) => {
+    const broker = connect(there.port, '127.0.0.1')
+    clients.add(client)
+    client.on('error', () => {}).on('close', () => clients.delete(client) && broker.destroy())
+    broker.on('error', () => {}).pipe(client)
+    client.on('data', (chunk) => {
+      const at = chunk.indexOf(call)
+      if (at < 0) broker.write(chunk)
+      else {
+        client.removeAllListeners('data').resume()
+        then(client, chunk.readUInt16BE(at - 6))
+      }
+    })
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    for (const client of clients) client.destroy()
+    server.close()
+  })
+  await once(server, 'listening')
+  const url = new URL(far())
+  url.port = String((server.address() as AddressInfo).port)
+  // With heartbeats, a broker that sends nothing at all would be noticed after a while.
+  url.search = '?heartbeat=0'
+  return { uri: url.href, clients }
+}
+
+const toOther = (uri: string): object => ({
+  'src-uri': 'amqp://',
+  'src-queue': 'from',
+  'dest-uri': uri,
+  'dest-queue': 'to',
+  'reconnect-delay': 0,
+})
+
+it('shovels whose destinations do not answer can be deleted', async () => {
+  const calls = [CHANNEL_OPEN, CHANNEL_CLOSE, QUEUE_DECLARE, CONFIRM_SELECT]
+  let asked = 0
+  const proxies = await Promise.all(calls.map((call) => brokerUntil(call, () => asked++)))
+  for (const [i, { uri }] of proxies.entries()) await put(`s${i}`, toOther(uri))
+  await until(() => asked === calls.length, 'the calls without an answer')
+  for (const i of calls.keys()) await api('DELETE', `parameters/shovel/%2F/s${i}`)
+  await until(() => proxies.every(({ clients }) => clients.size === 0), 'the connections to be closed')
+})
+
+it('the end of one connection ends a shovel while the other one does not answer', async () => {
+  const destination = await brokerUntil(Buffer.from('never'), () => {})
+  const source = await brokerUntil(QUEUE_DECLARE, () => {
+    for (const client of destination.clients) client.destroy()
+  })
+  await put('s', { ...toOther(destination.uri), 'src-uri': source.uri })
+  expect(await state('s', 'terminated')).toMatchObject({ reason: expect.stringContaining('close') })
+})
+
+const ack = (channel: number, tag: number, multiple: boolean): Buffer =>
+  encodeMethodFrame(channel, { id: MethodId.BasicAck, deliveryTag: tag, multiple })
+
+it.each([
+  [
+    'confirms a message that it was not sent',
+    (channel: number) => ack(channel, 2 ** 32 - 2, false),
+    `confirms message ${2 ** 32 - 2} of 0`,
+  ],
+  ['confirms all of none', (channel: number) => ack(channel, 0, true), 'confirms message 0 of 0'],
+  [
+    'confirms messages on another channel',
+    () => ack(0, 1, false),
+    'confirms messages on a channel without confirms',
+  ],
+])('a destination that %s ends the shovel with a reason', async (_, said, reason) => {
+  const { uri } = await brokerUntil(QUEUE_DECLARE, (client, channel) => {
+    // The queue is declared on the channel behind the one with confirms.
+    client.write(said(channel - 1))
+  })
+  await put('s', toOther(uri))
+  expect(await state('s', 'terminated')).toMatchObject({ reason: expect.stringContaining(reason) })
+})
+
+it('a source may confirm nothing', async () => {
+  const { uri } = await brokerUntil(QUEUE_DECLARE, (client, channel) => {
+    client.write(Buffer.concat([ack(channel, 2 ** 32 - 2, false), ack(channel, 1, true)]))
+  })
+  await put('s', { ...toOther('amqp://'), 'src-uri': uri })
+  expect(await state('s', 'terminated')).toMatchObject({
+    reason: expect.stringContaining('without confirms'),
+  })
+})
