@@ -238,7 +238,9 @@ export class Application {
   private reserveBody(raw: FastifyRequest, reply: FastifyReply, body: Readable): Readable {
     const { name } = this.principals.get(raw) as Principal
     const held = (release: () => void): void => {
-      reply.raw.once('close', release)
+      // The client may have left during its login, which nothing will report.
+      if (reply.raw.closed) release()
+      else reply.raw.once('close', release)
     }
     const isChunked = raw.headers['transfer-encoding'] !== undefined
     const told = isChunked ? Number.POSITIVE_INFINITY : Number(raw.headers['content-length'] ?? 0)

@@ -33,8 +33,15 @@ export class BodyBudget {
   /** Reserves the octets of a body as they arrive. @param held receives the function that releases all of them */
   counted(user: string, body: Readable, held: (release: () => void) => void): Readable {
     const releases: (() => void)[] = []
-    const counter = new Counter((bytes) => releases.push(this.reserve(user, bytes)))
+    let isOver = false
+    const counter = new Counter((bytes) => {
+      const release = this.reserve(user, bytes)
+      // Some octets may still come from a body that nobody waits for.
+      if (isOver) release()
+      else releases.push(release)
+    })
     held(() => {
+      isOver = true
       for (const release of releases.splice(0)) release()
     })
     // The reader stops listening once it has had enough, and the client may disconnect after that.
