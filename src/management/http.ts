@@ -302,10 +302,12 @@ export class Request<Field extends string = string> {
     return oneByOne(items, describe, this.query)
   }
 
+  /** Whether nobody waits for the answer any more. */
+  readonly gone = (): boolean => this.raw.raw.socket.destroyed
+
   /** Lists items as the query requests. @throws InvalidRequest; Left */
   async list<T>(items: Iterable<T>, kind: Listed<T>, query = this.query): Promise<string | LongAnswer> {
-    const gone = (): boolean => this.raw.raw.socket.destroyed
-    const answer = await this.long(() => listed(items, kind, query, gone))
+    const answer = await this.long(() => listed(items, kind, query, this.gone))
     this.reply.type('application/json; charset=utf-8')
     return answer
   }

@@ -12,7 +12,7 @@ import { Pace } from '../util/pace.ts'
 import { nextTurn } from '../util/timers.ts'
 import { channelName } from './describe.ts'
 import { badRequest, MESSAGES_MAX } from './http.ts'
-import type { ListQuery } from './listing.ts'
+import { Left, type ListQuery } from './listing.ts'
 import type { ManagedBroker } from './managed-node.ts'
 import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 
@@ -138,24 +138,33 @@ function contentOf({ segment, index }: Browsed): Content | string {
   }
 }
 
-/** @param holds counts octets of bodies in the answer. @throws what it throws */
+/** Who waits for the answer. */
+export interface Asking {
+  gone(): boolean
+  /** Counts octets of bodies in the answer. @throws HttpError 503 */
+  holds(octets: number): void
+}
+
+/** @throws Left; what `holds` throws */
 export async function peek(
   active: ManagedBroker,
   queue: InspectedQueue,
   question: Question,
-  holds: (octets: number) => void,
+  asking: Asking,
 ): Promise<Json[]> {
   const look = new Look(active, queue, question)
   let counted = 0
   while (!look.done && !queue.deleted) {
     look.piece()
     if (look.bodies > counted + HTTP_BODY_BYTES_SHORT) {
-      holds(look.bodies - counted)
+      asking.holds(look.bodies - counted)
       counted = look.bodies
     }
-    if (!look.done) await nextTurn()
+    if (look.done) break
+    await nextTurn()
+    if (asking.gone()) throw new Left()
   }
-  if (look.held.size > 0) await nameHolders(active, queue, look.held)
+  if (look.held.size > 0) await nameHolders(active, queue, look.held, asking)
   return look.out
 }
 
@@ -164,6 +173,7 @@ async function nameHolders(
   { server }: ManagedBroker,
   q: InspectedQueue,
   held: ReadonlyMap<number, Json>,
+  { gone }: Asking,
 ): Promise<void> {
   const pace = new Pace()
   let looked = 0
@@ -182,7 +192,9 @@ async function nameHolders(
             consumer_tag: u.consumerOf(tag)?.tag ?? null,
             since: u.sent.at(tag) * 1000,
           }
-        if (++looked % PIECE === 0 && pace.isLong) await pace.rest()
+        if (++looked % PIECE !== 0 || !pace.isLong) continue
+        await pace.rest()
+        if (gone()) throw new Left()
       }
     }
 }

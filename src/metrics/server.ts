@@ -22,6 +22,7 @@ import { refuseTlsClients } from '../util/tls-refusals.ts'
 import { aggregatedFamilies } from './families.ts'
 import { Report } from './report.ts'
 import { type Selection, select } from './selection.ts'
+import { SharedAnswer } from './shared-answer.ts'
 import { text } from './text.ts'
 
 const TYPE = 'text/plain; version=0.0.4; charset=utf-8'
@@ -30,6 +31,7 @@ export class MetricsServer {
   private readonly node: ManagedNode
   private readonly format: MetricsFormat
   private readonly servers: Server[] = []
+  private readonly totals = new SharedAnswer(async () => text(await aggregatedFamilies(this.node)))
   /** Reports in progress: each one covers all objects. */
   private reports = 0
 
@@ -59,7 +61,7 @@ export class MetricsServer {
     // If very many requests are ready at once, a turn handles only as many as it has time for.
     await nextTurn(plainAddress(request.socket.remoteAddress))
     if (path === this.format.path && !this.format.perObject) {
-      const answer = text(await aggregatedFamilies(this.node))
+      const answer = await this.totals.get()
       response.writeHead(200, { 'content-type': TYPE }).end(answer)
       return
     }

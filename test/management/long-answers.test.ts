@@ -4,7 +4,8 @@ import { connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { InspectedQueue } from '../../src/broker/queue/queue.ts'
 import { tableFrom } from '../../src/definitions/requests.ts'
 import {
   FRAME_BYTES_MAX,
@@ -17,8 +18,10 @@ import {
 import { BodyBudget } from '../../src/management/body-budget.ts'
 import { Columns } from '../../src/management/columns.ts'
 import { Request } from '../../src/management/http.ts'
+import { Left } from '../../src/management/listing.ts'
 import { LongAnswers } from '../../src/management/long-answers.ts'
-import type { ManagedNode } from '../../src/management/managed-node.ts'
+import type { ManagedBroker, ManagedNode } from '../../src/management/managed-node.ts'
+import { peek, peekQuestion } from '../../src/management/peek.ts'
 import { Parameters } from '../../src/model/parameters.ts'
 import type { Principal } from '../../src/security/principal.ts'
 import type { GroupCommit } from '../../src/storage/batch.ts'
@@ -278,5 +281,34 @@ describe('bodies', () => {
       const answer = await fetch(`${http.base}/api/exchanges/%2F/amq.default/publish`, request)
       expect([answer.status, await answer.json()]).toEqual([200, { routed: false }])
     }
+  })
+})
+
+describe('a look into a queue', () => {
+  it('ends when nobody waits for it', async () => {
+    let looked = 0
+    const queue = {
+      deleted: false,
+      *browse(after: number) {
+        for (let sequence = after + 1; ; sequence++) {
+          looked++
+          yield { sequence, unacked: false, arrivedAt: 0 }
+        }
+      },
+    } as unknown as InspectedQueue
+    const question = peekQuestion({ state: 'unacked' })
+    const asking = { gone: () => looked > 10_000, holds: () => {} }
+    await expect(peek({} as ManagedBroker, queue, question, asking)).rejects.toThrow(Left)
+  })
+
+  it('counts among the long answers of its user, as the search for one binding', async () => {
+    const made = vi.spyOn(LongAnswers.prototype, 'made')
+    onTestFinished(() => made.mockRestore())
+    await http.call('PUT', 'queues/%2F/looked', {})
+    await http.call('POST', 'bindings/%2F/e/amq.topic/q/looked', { routing_key: 'k' })
+    made.mockClear()
+    expect((await http.get('queues/%2F/looked/peek')).status).toBe(200)
+    expect((await http.get('bindings/%2F/e/amq.topic/q/looked/k')).status).toBe(200)
+    expect(made).toHaveBeenCalledTimes(2)
   })
 })

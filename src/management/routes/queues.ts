@@ -143,7 +143,7 @@ function contentRoutes(add: AddRoute, one: string): void {
   add('POST', `${one}/get`, 'management', (r) => getMessages(r))
   add('GET', `${one}/peek`, 'management', async (r) => {
     const q = readableQueue(r.caller(r.vhost()), existing(r).name)
-    const shown = await peek(r.active, q, peekQuestion(r.query), (octets) => r.holds(octets))
+    const shown = await r.long(() => peek(r.active, q, peekQuestion(r.query), r))
     return r.inPieces(shown, (m) => m)
   })
   add('POST', `${one}/redrive`, 'policymaker', (r) => {

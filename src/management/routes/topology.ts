@@ -11,7 +11,7 @@ import { Pace } from '../../util/pace.ts'
 import { allRows, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
 import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
-import type { Listed } from '../listing.ts'
+import { Left, type Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { payloadOf, propertiesFrom } from '../message.ts'
 import type { Rates } from '../rates.ts'
@@ -137,13 +137,15 @@ function requestOf(b: Binding, destinationType: 'queue' | 'exchange'): BindingRe
   }
 }
 
-/** @throws HttpError 404 */
-async function bindingOf(list: readonly Binding[], key: string): Promise<Binding> {
+/** @throws HttpError 404; Left */
+async function bindingOf(list: readonly Binding[], key: string, gone: () => boolean): Promise<Binding> {
   const keys = [key, quoted(key).replaceAll('~', '%7E')]
   const pace = new Pace()
   for (const b of list) {
     if (keys.includes(propertiesKey(b.routingKey, b.arguments))) return b
-    if (pace.isLong) await pace.rest()
+    if (!pace.isLong) continue
+    await pace.rest()
+    if (gone()) throw new Left()
   }
   throw notFound()
 }
@@ -171,7 +173,8 @@ function bindingsBetween(add: AddRoute): void {
         ? []
         : vhost.bindings.to(destination).filter((b) => b.source === source)
     }
-    const one = (r: Request): Promise<Binding> => bindingOf(list(r), r.params['props'] as string)
+    const one = (r: Request): Promise<Binding> =>
+      r.long(() => bindingOf(list(r), r.params['props'] as string, r.gone))
     add('GET', between, 'management', (r) => {
       const vhost = r.vhost()
       const implicit = implicitOf(r, destinationType)
