@@ -9,6 +9,7 @@ import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
@@ -41,6 +42,11 @@ export interface RelayOptions {
   readonly ask: (host: string, port: number, request: PeerRequest) => Promise<Socket>
 }
 
+interface Place {
+  /** Its turn has come. */
+  come(): void
+}
+
 /** Tries to place a client; resolves with whether it succeeded. */
 type Attempt = () => Promise<boolean>
 
@@ -53,6 +59,8 @@ export class Relay implements Receiver {
   private readonly unopened: Unopened
   /** Clients for whom the active node is being asked. */
   private asked = 0
+  /** Those who wait until fewer are: addresses take turns, or else who connects most often would be next most often. */
+  private readonly places = new FairQueue<Place>()
   private readonly doorLines: RepeatedLines
 
   constructor(options: RelayOptions) {
@@ -101,13 +109,14 @@ export class Relay implements Receiver {
         here(now)
         return true
       }
-      const target = this.options.active()
-      if (target === undefined || this.asked >= ASKED_MAX) return false
-      this.asked++
+      if (this.options.active() === undefined || !(await this.turnOf(socket))) return false
       try {
+        // It may be another one by now, or this one.
+        const target = this.options.active()
+        if (target === undefined || this.options.listeners.receiver !== now) return false
         return await this.pass(socket, request, target)
       } finally {
-        this.asked--
+        this.leave()
       }
     }
     this.keepTrying(socket, attempt)
@@ -119,6 +128,37 @@ export class Relay implements Receiver {
         this.waiting.delete(socket)
         this.unopened.remove(socket)
       })
+  }
+
+  /** Resolves with whether its turn has come: the client may leave before, or have waited for too long. */
+  private turnOf(socket: Socket): Promise<boolean> {
+    if (this.asked < ASKED_MAX) {
+      this.asked++
+      return Promise.resolve(true)
+    }
+    const address = plainAddress(socket.remoteAddress)
+    return new Promise((resolve) => {
+      const over = (hasTurn: boolean): void => {
+        timer.cancel()
+        socket.off('close', giveUp)
+        resolve(hasTurn)
+      }
+      const place: Place = { come: () => over(true) }
+      const giveUp = (): void => {
+        this.places.remove(address, place)
+        over(false)
+      }
+      const timer = this.options.clock.after(WAIT_MS_MAX, giveUp)
+      socket.once('close', giveUp)
+      this.places.push(address, place)
+    })
+  }
+
+  /** The turn goes to the next one. */
+  private leave(): void {
+    const next = this.places.shift()
+    if (next === undefined) this.asked--
+    else next.come()
   }
 
   private async keepTrying(socket: Socket, attempt: Attempt): Promise<void> {

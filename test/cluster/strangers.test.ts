@@ -1,5 +1,6 @@
 /** What whoever reaches the ports of a cluster's nodes can do to them without a login or the secret. */
 import { connect, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PeerPort, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX } from '../../src/cluster/peer-port.ts'
 import { type ActiveNode, ASKED_MAX, Relay, WAITING_MAX } from '../../src/cluster/relay.ts'
@@ -113,6 +114,12 @@ describe('the peer port', () => {
   })
 })
 
+function from(address: string): Socket {
+  const socket = new Socket()
+  Object.defineProperty(socket, 'remoteAddress', { value: address })
+  return socket
+}
+
 describe('clients of a standby', () => {
   const listeners = { receiver: undefined, open: [] } as unknown as Listeners
   const active = (): ActiveNode => ({ node: 'a', host: '127.0.0.1', peerPort: 1 })
@@ -134,19 +141,63 @@ describe('clients of a standby', () => {
     relay.endRelays()
   })
 
+  it('take turns by their addresses', async () => {
+    const asked: ((peer: Socket) => void)[] = []
+    const ask = (): Promise<Socket> => new Promise((resolve) => asked.push(resolve))
+    const relay = new Relay({ clock: new ManualClock(), logger: silent, listeners, active, ask })
+    const passed: number[] = []
+    const answer = (): void => {
+      for (const resolve of asked.splice(0, 1)) {
+        const peer = new Duplex({
+          read() {},
+          // The header in front of a client's octets has its address behind 16 of them.
+          write(header: Buffer, _encoding, done) {
+            passed.push(header[19] as number)
+            done()
+          },
+        })
+        resolve(peer as Socket)
+      }
+    }
+    for (let i = 0; i < 3 * ASKED_MAX; i++) relay.accept(from('10.0.0.2'))
+    relay.accept(from('10.0.0.1'))
+    await aTurn()
+    for (let i = 0; i < ASKED_MAX + 2; i++) {
+      answer()
+      await aTurn()
+    }
+    expect(passed).toHaveLength(ASKED_MAX + 2)
+    expect(passed).toContain(1)
+    relay.endRelays()
+  })
+
+  it('do not wait longer for their turn than for an active node', async () => {
+    const ask = (): Promise<Socket> => new Promise(() => {})
+    const clock = new ManualClock()
+    const relay = new Relay({ clock, logger: silent, listeners, active, ask })
+    const clients = Array.from({ length: 2 * ASKED_MAX }, () => from('10.0.0.2'))
+    for (const client of clients) relay.accept(client)
+    for (let i = 0; i < 102; i++) {
+      await aTurn()
+      clock.pass(50)
+    }
+    await aTurn()
+    expect(clients.filter((client) => client.destroyed)).toHaveLength(ASKED_MAX)
+    relay.endRelays()
+  })
+
   it('that wait are closed for others of their own address only', () => {
     const ask = (): Promise<Socket> => Promise.reject(new Error('not asked'))
     const clock = new ManualClock()
     const relay = new Relay({ clock, logger: silent, listeners, active: () => undefined, ask })
-    const from = (address: string): Socket => {
-      const socket = new Socket()
-      Object.defineProperty(socket, 'remoteAddress', { value: address })
+    const come = (address: string): Socket => {
+      const socket = from(address)
       relay.accept(socket)
       return socket
     }
-    const early = from('10.0.0.1')
-    const flood = Array.from({ length: WAITING_MAX + 10 }, () => from('10.0.0.2'))
-    const late = from('10.0.0.1')
+    const early = come('10.0.0.1')
+    const flood = Array.from({ length: WAITING_MAX + 10 }, () => come('10.0.0.2'))
+    const late = come('10.0.0.1')
     expect([early.destroyed, late.destroyed]).toEqual([false, false])
     expect(flood.filter((s) => !s.destroyed).length).toBeLessThan(WAITING_MAX)
     relay.endRelays()
