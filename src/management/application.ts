@@ -92,6 +92,13 @@ export interface ApplicationServer {
   urlOf(request: IncomingMessage): string
 }
 
+interface LoginParts {
+  /** @throws HttpError 503 */
+  usersWith(name: string): Users
+  readonly throttle: LoginThrottle
+  readonly oauth: OAuth | undefined
+}
+
 export class Application {
   private readonly app: FastifyInstance
   private readonly server: ApplicationServer
@@ -269,7 +276,8 @@ export class Application {
     if (this.server.isLocal(raw.raw)) return owner
     const [scheme = '', credentials = ''] = authorization.split(' ')
     const { clock } = this.node
-    const { users, throttle, oauth } = this.loginParts(clock.elapsed())
+    const { active } = this.node
+    const { usersWith, throttle, oauth } = this.loginParts()
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> => throttle.wait(address, clock, raw.raw.socket)
     const busy = (error: unknown): never => {
@@ -285,8 +293,10 @@ export class Application {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(users(), oauth, name, password, address, wait).catch(busy)
+      user = await passwordLogin(usersWith(name), oauth, name, password, address, wait).catch(busy)
     } else throw notLoggedIn
+    // It has become the active node, or ceased to be: the other users count.
+    if (this.node.active !== active) return this.authenticate(raw, authorization)
     if (user === undefined) {
       throttle.refused(address, clock.elapsed(), 'http')
       this.doorLines.warn({ address }, 'HTTP login refused')
@@ -297,12 +307,12 @@ export class Application {
   }
 
   /** A node without a broker uses the users in its store. @throws HttpError 503 */
-  private loginParts(now: number): { users: () => Users; throttle: LoginThrottle; oauth: OAuth | undefined } {
+  private loginParts(): LoginParts {
     const { active, cluster, oauth } = this.node
     if (active === undefined && cluster !== undefined)
-      return { users: () => this.standbyUsers.read(cluster, now), throttle: this.throttle, oauth }
+      return { usersWith: (name) => this.standbyUsers.having(cluster, name), throttle: this.throttle, oauth }
     const { model, server } = activeOn(this.node)
-    return { users: () => model.users, throttle: server.throttle, oauth }
+    return { usersWith: () => model.users, throttle: server.throttle, oauth }
   }
 }
 

@@ -1,36 +1,39 @@
 /** Users as a node without a broker finds them in its store, to authenticate requests for its health. */
-import { UserStore } from '../security/user-store.ts'
-import { Users } from '../security/users.ts'
-import { StoredObjects } from '../util/stored-objects.ts'
+import { storedUser } from '../security/user-store.ts'
+import { type UserRecord, Users } from '../security/users.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { HttpError } from './http.ts'
 
-/** How long they are cached, in ms. */
-const FRESH_MS = 2000
-
-const nowhere = { put(): void {}, delete(): void {} }
+type Stored = Pick<ClusterView, 'scan'>
 
 export class StandbyUsers {
-  private readonly loopbackUsers: readonly string[]
-  private users: Users | undefined
-  /** In ms of `elapsed`. */
-  private readAt = 0
+  private readonly users: Users
 
   constructor(loopbackUsers: readonly string[]) {
-    this.loopbackUsers = loopbackUsers
+    this.users = new Users(undefined, loopbackUsers)
   }
 
-  /** @throws HttpError 503 while there is nothing in the store that says whether a login is right */
-  read(cluster: ClusterView, now: number): Users {
-    if (this.users !== undefined && now - this.readAt < FRESH_MS) return this.users
-    const objects = new StoredObjects(cluster, nowhere, () => {})
-    const store = new UserStore(objects, nowhere)
-    const known = new Users(store, this.loopbackUsers)
-    known.restore(store.load())
-    if (known.size === 0)
-      throw new HttpError(503, 'service_unavailable', 'this node does not have the data of the cluster yet')
-    this.users = known
-    this.readAt = now
-    return known
+  /**
+   * With that user as the store has it now, and without rights in vhosts: whoever asks is not logged in, so none of the
+   * others, who may be very many, are read.
+   * @throws HttpError 503 while there is nothing in the store that says whether a login is right
+   */
+  having(cluster: Stored, name: string): Users {
+    const stored = storedUser(cluster, name)
+    if (stored === undefined) {
+      if (!hasUsers(cluster))
+        throw new HttpError(503, 'service_unavailable', 'this node does not have the data of the cluster yet')
+      this.users.remove(name)
+    } else if (!isSame(this.users.get(name), stored)) this.users.set(stored)
+    return this.users
   }
+}
+
+function hasUsers(cluster: Stored): boolean {
+  for (const _ of cluster.scan('user:')) return true
+  return false
+}
+
+function isSame(known: UserRecord | undefined, stored: UserRecord): boolean {
+  return JSON.stringify(known) === JSON.stringify(stored)
 }

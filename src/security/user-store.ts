@@ -1,6 +1,7 @@
 /** Stores users and permissions as metadata: one JSON value each. */
 import type { GroupCommit } from '../storage/batch.ts'
-import { objectKey, type StoredObjects } from '../util/stored-objects.ts'
+import { objectKey, objectOf, type StoredObjects } from '../util/stored-objects.ts'
+import type { ScannedTexts } from '../util/stored-texts.ts'
 import type { Permission, TopicPermission } from './access.ts'
 import type { StoredUsers, UserJournal, UserRecord } from './users.ts'
 
@@ -24,6 +25,12 @@ function isPermission(stored: Fields): boolean {
 
 function isTopicPermission(stored: Fields): boolean {
   return isTexts(stored, 'user', 'vhost', 'exchange', 'write', 'read')
+}
+
+/** One user, without reading the others. */
+export function storedUser(storage: ScannedTexts, name: string): UserRecord | undefined {
+  const stored = objectOf<Fields>(storage, 'user', name)
+  return stored !== undefined && isUser(stored) ? (stored as unknown as UserRecord) : undefined
 }
 
 export class UserStore implements UserJournal {

@@ -33,6 +33,17 @@ export function objectKey(kind: string, ...identity: string[]): string {
   return `${kind}:${identityDigest(identity)}`
 }
 
+/** One object, also a quarantined one; undefined without one that can be read. @throws StoreFailure */
+export function objectOf<T>(storage: ScannedTexts, kind: string, ...identity: string[]): T | undefined {
+  const wanted = objectKey(kind, ...identity)
+  for (const at of [wanted, ASIDE_PREFIX + wanted])
+    for (const { key, text } of textsOf(storage, at)) {
+      let found: T | undefined
+      if (key === at && attempt<T>(text, (stored) => (found = stored)) === undefined) return found
+    }
+  return undefined
+}
+
 interface Changes {
   put(key: string, value: Uint8Array): void
   delete(key: string): void

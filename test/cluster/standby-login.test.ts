@@ -7,10 +7,11 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import { TestCluster } from '../../src/embedding/test-cluster.ts'
-import type { ClusterStatus, ClusterView } from '../../src/management/cluster-view.ts'
+import type { ClusterStatus } from '../../src/management/cluster-view.ts'
 import { HttpError } from '../../src/management/http.ts'
 import { StandbyUsers } from '../../src/management/standby-users.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { objectKey } from '../../src/util/stored-objects.ts'
 import { until } from '../support/until.ts'
 
 const HOST = '127.0.0.1'
@@ -116,22 +117,54 @@ describe('a standby', () => {
   })
 
   it('says that it has no data yet, which is no refusal of anybody, and looks again', () => {
-    let stored: { key: string; value: Uint8Array }[] = []
-    const view = {
-      *scan(prefix: string) {
-        yield* stored.filter((s) => s.key.startsWith(prefix))
-      },
-    } as Partial<ClusterView> as ClusterView
+    const stored = new StoredUsers()
     const users = new StandbyUsers([])
     const read = (): unknown => {
       try {
-        return users.read(view, 0).get('ann')?.name
+        return users.having(stored, 'ann').get('ann')?.name
       } catch (error) {
         return error instanceof HttpError ? error.status : error
       }
     }
     expect(read()).toBe(503)
-    stored = [{ key: 'user:ann', value: Buffer.from(JSON.stringify({ name: 'ann', tags: [] })) }]
+    stored.put('ann', [])
     expect(read()).toBe('ann')
   })
+
+  it('reads the user who is named, and no other one, however many there are', () => {
+    const stored = new StoredUsers()
+    for (let i = 0; i < 1000; i++) stored.put(`user-${i}`, [])
+    const users = new StandbyUsers([])
+    const tags = (name: string): unknown => users.having(stored, name).get(name)?.tags
+    expect(tags('user-7')).toEqual([])
+    expect(tags('nobody')).toBeUndefined()
+    expect(stored.reads).toBeLessThan(10)
+    stored.put('user-7', ['monitoring'])
+    expect(tags('user-7')).toEqual(['monitoring'])
+    stored.remove('user-7')
+    expect(tags('user-7')).toBeUndefined()
+    expect(stored.reads).toBeLessThan(20)
+  })
 })
+
+/** A copy of the store with users only, which counts what is read. */
+class StoredUsers {
+  reads = 0
+  private readonly values = new Map<string, Buffer>()
+
+  put(name: string, tags: string[]): void {
+    this.values.set(objectKey('user', name), Buffer.from(JSON.stringify({ name, tags })))
+  }
+
+  remove(name: string): void {
+    this.values.delete(objectKey('user', name))
+  }
+
+  *scan(prefix: string): Iterable<{ key: string; value: Uint8Array }> {
+    for (const [key, value] of this.values) {
+      if (!key.startsWith(prefix)) continue
+      this.reads++
+      yield { key, value }
+    }
+  }
+}
