@@ -176,7 +176,7 @@ export const CANCELLED_PER_STEP = 50
 /** Channels of a connection that ends which are closed in one step, where they have nothing. */
 export const CHANNELS_PER_STEP = 50
 
-/** Connections that are closed in one step, where very many are at once. */
+/** Connections that are closed, or told that an alarm is over, in one step, where very many are at once. */
 export const FORCED_PER_STEP = 5
 
 /** Objects of definitions that are described or made in one turn. */

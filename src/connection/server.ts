@@ -147,10 +147,14 @@ export class Server implements Receiver {
     this.broker.turn.jobs.begin(steps, this.broker.failures.owner('connection', { closing: why }))
   }
 
-  /** An alarm was set or cleared. */
+  /** An alarm was set or cleared. Connections go on in steps: all of them may have waited, and each is told. */
   alarmChanged(): void {
     this.blocking = this.alarms.active
-    if (!this.blocking) for (const c of this.connections) charged(c, () => c.intake.unblock())
+    if (this.blocking) return
+    const steps = inSteps([...this.connections], FORCED_PER_STEP, (c) => {
+      if (!this.blocking) charged(c, () => c.intake.unblock())
+    })
+    this.broker.turn.jobs.begin(steps, this.broker.failures.owner('broker', {}))
   }
 
   /** Stops or resumes serving clients. */

@@ -1,6 +1,6 @@
 /** Users as a node without a broker finds them in its store, to authenticate requests for its health. */
 import { storedUser } from '../security/user-store.ts'
-import { type UserRecord, Users } from '../security/users.ts'
+import { Users } from '../security/users.ts'
 import type { ClusterView } from './cluster-view.ts'
 import { HttpError } from './http.ts'
 
@@ -20,11 +20,9 @@ export class StandbyUsers {
    */
   having(cluster: Stored, name: string): Users {
     const stored = storedUser(cluster, name)
-    if (stored === undefined) {
-      if (!hasUsers(cluster))
-        throw new HttpError(503, 'service_unavailable', 'this node does not have the data of the cluster yet')
-      this.users.remove(name)
-    } else if (!isSame(this.users.get(name), stored)) this.users.set(stored)
+    if (stored === undefined && !hasUsers(cluster))
+      throw new HttpError(503, 'service_unavailable', 'this node does not have the data of the cluster yet')
+    this.users.refresh(name, stored)
     return this.users
   }
 }
@@ -32,8 +30,4 @@ export class StandbyUsers {
 function hasUsers(cluster: Stored): boolean {
   for (const _ of cluster.scan('user:')) return true
   return false
-}
-
-function isSame(known: UserRecord | undefined, stored: UserRecord): boolean {
-  return JSON.stringify(known) === JSON.stringify(stored)
 }

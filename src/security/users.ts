@@ -101,6 +101,12 @@ export class Users {
     return this.byName.values()
   }
 
+  /** Takes over a user as a store has it that others write; undefined = it has none of that name. */
+  refresh(name: string, stored: UserRecord | undefined): void {
+    if (stored === undefined) this.remove(name)
+    else if (JSON.stringify(stored) !== JSON.stringify(this.byName.get(name))) this.set(stored)
+  }
+
   /** Creates or replaces a user; permissions are kept. */
   set(user: UserRecord): void {
     this.byName.set(user.name, user)

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { InboundMessage, readContent } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { DeliveryCounts } from '../../src/broker/messages/delivery-counts.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
-import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
+import { SEGMENT_BYTES, SEGMENT_MESSAGES_MAX, Segment } from '../../src/broker/messages/segment.ts'
 import { SegmentMemory } from '../../src/broker/messages/segment-memory.ts'
 import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
 import { SpillStore } from '../../src/broker/messages/spill-store.ts'
@@ -170,7 +170,7 @@ class Harness {
     if (m === undefined) return
     const { segment, index } = this.chain.find(m.number)
     segment.deliveryCounts ??= new DeliveryCounts()
-    segment.deliveryCounts.waits.set(index, m.id)
+    segment.deliveryCounts.waits.set(index, m.id + 1)
     this.chain.changed(m.number)
     m.waits = true
   }
@@ -201,7 +201,7 @@ class Harness {
     this.chain.restore()
     const waiting = this.unacked.filter((m) => m.persistent && m.waits)
     expect(this.chain.takeWaiting().map((w) => [w.number, w.until])).toEqual(
-      waiting.map((m) => [m.number, m.id]),
+      waiting.map((m) => [m.number, m.id + 1]),
     )
     const all = [...this.ready, ...this.unacked.filter((m) => !m.waits)]
     this.ready = all.filter((m) => m.persistent).sort((a, b) => a.id - b.id)
@@ -285,6 +285,41 @@ describe('chain', () => {
     await h.commit.flush()
     expect([...h.storage.records(SPILL_LOGS_FROM, spilled[0]?.segment ?? 0)]).toEqual([])
     while (h.ready.length > 0) await h.run({ do: 'remove' })
+  })
+
+  it('loads nothing for a purge, though a message in the middle was taken out of its turn', async () => {
+    const h = new Harness(false)
+    for (let i = 0; i < 40; i++) await h.run({ do: 'append', size: 70_000, persistent: true })
+    for (let i = 0; i < 4; i++) await h.commit.flush()
+    await h.run({ do: 'pull', which: 20 })
+    await h.commit.flush()
+    const read: number[] = []
+    const records = h.storage.records.bind(h.storage)
+    h.storage.records = (log, segment) => {
+      read.push(segment)
+      return records(log, segment)
+    }
+    await h.run({ do: 'purge' })
+    expect(read).toEqual([])
+    expect(h.chain.holding.memory).toBeLessThan(4 * SEGMENT_BYTES)
+    await h.run({ do: 'ack', which: 0 })
+    await h.commit.flush()
+    await h.run({ do: 'append', size: 10, persistent: true })
+    await h.run({ do: 'restart' })
+    expect(h.chain.ready).toBe(1)
+  })
+
+  it('goes through no messages one by one for a purge where none of a segment is unacked', async () => {
+    const h = new Harness(false)
+    const count = 30_000
+    for (let i = 0; i < count; i++) await h.run({ do: 'append', size: 0, persistent: false })
+    for (let i = 0; i < count && h.chain.head(); i++) h.chain.takeHead()
+    // The last one stays unacked.
+    for (let i = 0; i < count - 1; i++) h.chain.requeue(i)
+    const settle = vi.spyOn(Segment.prototype, 'settle')
+    onTestFinished(() => settle.mockRestore())
+    expect([h.chain.purge(), h.chain.ready, h.chain.unacked]).toEqual([count - 1, 0, 1])
+    expect(settle.mock.calls.length).toBeLessThanOrEqual(SEGMENT_MESSAGES_MAX)
   })
 
   it('writes one record a commit, not one a message', async () => {

@@ -16,14 +16,14 @@ import {
   STATE_UNACKED,
 } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { checkSum, type Holding, holdingOf, segmentAt, soonestExpiry } from './segments.ts'
+import { checkSum, type Holding, holdingOf, purged, segmentAt, soonestExpiry } from './segments.ts'
 import type { SpillStore } from './spill-store.ts'
 
 /** Larger messages get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
-  private readonly segments: Segment[] = []
+  private segments: Segment[] = []
   private requeued: RequeuedMessages
   ready = 0
   unacked = 0
@@ -46,8 +46,6 @@ export class Chain implements MessageOrder, SegmentOwner {
   private lastFound: Segment | undefined
   /** The current second, in which messages arrive. */
   private second = 0
-  /** Messages behind the cursor have been taken out of their turn. */
-  private takenAhead = false
 
   /**
    * @param byReturn requeued messages are delivered in the order of their return instead of at their original position
@@ -198,9 +196,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   removeHead(): void {
-    const { headSegment: segment, headIndex: index } = this
     this.leaveHead()
-    this.settled(segment, index)
+    this.settled(this.headSegment, this.headIndex)
   }
 
   settle(sequence: number): void {
@@ -230,7 +227,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   take(sequence: number): void {
     const { segment, index } = this.find(sequence)
-    if (!this.requeued.remove(sequence)) this.takenAhead = true
+    this.requeued.remove(sequence)
     const size = segment.bodySize(index)
     segment.states[index] = STATE_UNACKED | (segment.wasDelivered(index) ? STATE_DELIVERED : 0)
     this.ready--
@@ -376,8 +373,10 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   purge(): number {
     const count = this.ready
-    // Nothing behind the cursor's segment has been delivered: those segments are dropped whole, without loading them.
-    if (!this.takenAhead) for (const segment of this.segments.splice(this.cursorAt + 1)) this.forget(segment)
+    const { kept, cursorAt } = purged(this.segments, this.cursorAt, (segment) => this.forget(segment))
+    if (this.segments[this.cursorAt]?.gone === true) this.cursorIndex = 0
+    this.segments = kept
+    this.cursorAt = cursorAt
     for (const segment of [...this.segments])
       if (segment.live > 0 && this.loaded(segment).settleReady() > 0) this.someSettled(segment)
     this.requeued.clear()

@@ -79,18 +79,15 @@ function encodeTail(segment: Segment, out: Buffer, start: number): void {
   const { pairs } = segment.arrivals
   const waits = counts?.waits.size ?? 0
   let at = start
-  if (counts !== undefined)
-    for (const [index, count] of counts) {
-      at = out.writeUInt16LE(index, at)
-      at = out.writeUInt16LE(count, at)
-    }
-  if (counts !== undefined && waits > 0) {
-    at = encodeSection(out, at, WAITS_MARK, waits)
-    for (const [index, until] of counts.waits) {
-      at = out.writeUInt16LE(index, at)
-      at = out.writeUIntLE(until, at, WAIT_BYTES - 2)
-    }
-  }
+  counts?.each((index, count) => {
+    at = out.writeUInt16LE(index, at)
+    at = out.writeUInt16LE(count, at)
+  })
+  if (waits > 0) at = encodeSection(out, at, WAITS_MARK, waits)
+  counts?.waits.each((index, until) => {
+    at = out.writeUInt16LE(index, at)
+    at = out.writeUIntLE(until, at, WAIT_BYTES - 2)
+  })
   if (pairs.length > 0) at = encodeSection(out, at, ARRIVALS_MARK, pairs.length / 2)
   for (let i = 0; i < pairs.length; i += 2) {
     at = out.writeUInt16LE(pairs[i] as number, at)

@@ -350,9 +350,10 @@ export class Segment extends SegmentLifecycle {
 
   /** Index and end of each wait. Waits of transient messages, which did not survive a restart, are removed. */
   readyWaits(): [number, number][] {
-    const waits = this.deliveryCounts?.waits ?? new Map<number, number>()
-    for (const index of waits.keys()) if (this.state(index) !== STATE_READY) waits.delete(index)
-    return [...waits]
+    const waits = this.deliveryCounts?.waits
+    const all = [...(waits ?? [])]
+    for (const [index] of all) if (this.state(index) !== STATE_READY) waits?.delete(index)
+    return all.filter(([index]) => waits?.get(index) !== 0)
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Searches in a list of segments, which is in the order of their messages. */
 import { checksDear, invariant } from '../../util/invariant.ts'
-import type { Segment } from './segment.ts'
+import { type Segment, STATE_DELIVERED, STATE_UNACKED } from './segment.ts'
 
 /** The last segment for which `holds` is true; it must be true for all segments before it. */
 export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => boolean): Segment {
@@ -17,6 +17,33 @@ export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => b
 /** The segment of that message. */
 export function segmentAt(segments: readonly Segment[], sequence: number): Segment {
   return lastWhere(segments, (s) => s.base <= sequence)
+}
+
+/** Whether any message of it is unacked; it need not be loaded. */
+function hasUnacked({ bytes, states, packedStates, count }: Segment): boolean {
+  // Two bits a message, both set.
+  if (bytes === undefined) return packedStates?.some((b) => (b & (b >> 1) & 0x55) !== 0) === true
+  const used = states.subarray(0, count)
+  return used.includes(STATE_UNACKED | STATE_DELIVERED) || used.includes(STATE_UNACKED)
+}
+
+/**
+ * Forgets the segments that have only ready messages, without loading them or looking at each message. The last one stays.
+ * @param cursorAt a position among them; the new one comes back
+ */
+export function purged(
+  segments: readonly Segment[],
+  cursorAt: number,
+  forget: (segment: Segment) => void,
+): { kept: Segment[]; cursorAt: number } {
+  const kept: Segment[] = []
+  let passed = 0
+  for (const [at, segment] of segments.entries())
+    if (at === segments.length - 1 || hasUnacked(segment)) {
+      kept.push(segment)
+      if (at < cursorAt) passed++
+    } else forget(segment)
+  return { kept, cursorAt: passed }
 }
 
 /** When the next message expires, in ms since 1970; 0 = never. */

@@ -22,7 +22,9 @@ export class Discards {
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
-  /** All queues together have used their time for dead letters. */
+  /** The segment of the last message, by its number: another one may have come from the disk. */
+  private segment = 0
+  /** All queues together have used their time. */
   private late = false
 
   constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, outbox: DeadLetterOutbox) {
@@ -58,7 +60,9 @@ export class Discards {
     if (!this.mayGoOn()) return false
     const { order } = this
     if (!this.deadLetters) {
-      if (--this.left % DROPS_BETWEEN_LOOKS === 0) this.late = this.turn.isLate
+      const { number } = order.headSegment
+      if (--this.left % DROPS_BETWEEN_LOOKS === 0 || number !== this.segment) this.late = this.turn.isLate
+      this.segment = number
       order.removeHead()
       return true
     }

@@ -213,6 +213,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   /** False where it goes on in the next turn: hundreds of consumers may take a mebioctet each. */
   private handOut(): boolean {
     const { order, consumers, counters, ttl } = this
+    let segment: MessageOrder['headSegment'] | undefined
     for (let looked = 1; ; looked++) {
       if (this.looks || looked % DELIVERIES_BETWEEN_LOOKS === 0) {
         this.looks = false
@@ -222,6 +223,9 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
         }
       }
       if (!order.head()) break
+      // Another one may have come from the disk, and may be one large message.
+      if (segment !== order.headSegment) this.looks ||= segment !== undefined
+      segment = order.headSegment
       if (ttl?.active === true && ttl.headExpired(order, this.env.turn.now())) {
         if (!this.detours.discards.head('expired')) break
         continue
@@ -242,12 +246,11 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
 
   /** False if the message cannot be delivered and was parked. */
   private deliverHead(c: Consumer): boolean {
-    const { order } = this
-    const { headSegment: segment, headIndex: index } = order
+    const { headSegment: segment, headIndex: index, headSequence: sequence } = this.order
     try {
-      c.deliver(this, segment, index, order.headSequence)
+      c.deliver(this, segment, index, sequence)
     } catch (error) {
-      this.setAside(order.headSequence, 'delivery', error)
+      this.setAside(sequence, 'delivery', error)
       return false
     }
     if (segment.wasDelivered(index)) this.counters.redelivered++

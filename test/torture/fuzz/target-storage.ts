@@ -146,9 +146,10 @@ export function stateTarget(): FuzzTarget {
         const { segment, liveBytes } = read
         same(Number.isFinite(liveBytes) && liveBytes >= 0, 'the live octets are no number')
         same(unpackStates(segment.packedStates, segment.count).length >= segment.count, 'states are missing')
-        for (const [index] of segment.deliveryCounts ?? [])
-          same(index < segment.count, 'a count belongs to no message of the segment')
-        for (const index of segment.deliveryCounts?.waits.keys() ?? [])
+        segment.deliveryCounts?.each((index) =>
+          same(index < segment.count, 'a count belongs to no message of the segment'),
+        )
+        for (const [index] of segment.deliveryCounts?.waits ?? [])
           same(index < segment.count, 'a wait belongs to no message of the segment')
       }
       const value = sealed(Buffer.from('key'), input)
