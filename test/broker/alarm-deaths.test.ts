@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
+import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
@@ -22,8 +23,8 @@ function start() {
     const info = { name, durable: false, exclusive: false, autoDelete: false, kind: classic }
     return broker.createQueue(vhost, { ...info, arguments: FieldTable.from(args) }, undefined)
   }
-  const bound = (name: string): Queue => {
-    const q = queue(name)
+  const bound = (name: string, args: Parameters<typeof FieldTable.from>[0] = {}): Queue => {
+    const q = queue(name, args)
     const x = vhost.exchanges.get('amq.fanout')
     if (x !== undefined) vhost.bind(x, q, '', FieldTable.empty)
     return q
@@ -34,7 +35,7 @@ function start() {
     low = false
     clock.pass(DEAD_LETTER_RETRY_MS)
   }
-  return { clock, queue, bound, over }
+  return { clock, broker, vhost, queue, bound, over }
 }
 
 function fill(q: Queue, count: number): void {
@@ -90,5 +91,28 @@ describe('dead letters during an alarm', () => {
     expect(both.map((dead) => dead.counts.ready)).toEqual([0, 0])
     over()
     expect(both.map((dead) => dead.counts.ready)).toEqual([1, 1])
+  })
+})
+
+describe('dead letters while much is on its way to the disk', () => {
+  it('wait where they go to several queues and come of other dead letters', () => {
+    const { clock, broker, vhost, queue, bound, over } = start()
+    over()
+    let full = true
+    broker.turn.isFull = () => full
+    const next = { 'x-message-ttl': 1000, 'x-dead-letter-exchange': 'amq.direct' }
+    const last = ['a', 'b'].map((name) => queue(name))
+    for (const q of last)
+      vhost.bind(vhost.exchanges.get('amq.direct') as Exchange, q, 'first', FieldTable.empty)
+    const middle = ['c', 'd'].map((name) => bound(name, next))
+    fill(queue('first', dying), 10)
+    clock.runDeferred()
+    clock.pass(1500)
+    expect(middle.map((q) => q.counts.ready)).toEqual([10, 10])
+    clock.pass(1500)
+    expect([...middle, ...last].map((q) => q.counts.ready)).toEqual([0, 0, 0, 0])
+    full = false
+    clock.pass(DEAD_LETTER_RETRY_MS)
+    expect(last.map((q) => q.counts.ready)).toEqual([20, 20])
   })
 })

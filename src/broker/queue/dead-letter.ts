@@ -23,7 +23,7 @@ export type Passed = boolean | 'later'
 
 /**
  * Publishes a message that `queue` drops or refuses to its dead-letter exchange.
- * @param inAlarm memory or disk is low
+ * @param waits memory or disk is low, or much is on its way there: what would be copied comes later
  * @param done targets that have received it; new ones are added
  * @returns whether there are targets, and all of them have it
  * @throws Error if its copies are too large together
@@ -34,7 +34,7 @@ export function deadLetter(
   content: Content,
   reason: DeathReason,
   nowMs: number,
-  inAlarm: boolean,
+  waits: boolean,
   done?: Set<RoutedQueue>,
 ): Passed {
   const exchange = routing.findExchange(queue.settings.deadLetterExchange as string)
@@ -50,7 +50,7 @@ export function deadLetter(
   const route = routing.routeOwn(exchange, messages)
   const { queues, effects } = route
   // Dead letters are published by nobody who could be held back: from queue to queue one may become a million.
-  if (inAlarm && copiesOf(route) > 1) return 'later'
+  if (waits && copiesOf(route) > 1) return 'later'
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)

@@ -160,7 +160,9 @@ class Environment implements QueueEnvironment {
   deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed {
     const { counters, semantics, turn } = this.shared
     const own = withOwnHistory(content, semantics)
-    const passed = deadLetter(this.home, q, own, reason, turn.now(), turn.inAlarm(), done)
+    // What clients publish waits for the disk in any case, and so do its first dead letters; not those that come of these.
+    const waits = own.died === true ? turn.isFull() : turn.inAlarm()
+    const passed = deadLetter(this.home, q, own, reason, turn.now(), waits, done)
     if (passed !== 'later') counters[deadLettered[reason]]++
     return passed
   }
