@@ -217,8 +217,8 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.unackedBytes -= size
     this.ready++
     this.readyBytes += size
-    if (this.requeued.inOrderOfReturn || sequence < this.cursorSequence)
-      this.requeued = this.requeued.with(sequence)
+    const isAhead = sequence >= this.cursorSequence
+    if (this.requeued.inOrderOfReturn || !isAhead) this.requeued = this.requeued.with(sequence, isAhead)
     const at = segment.timeOf(index)
     const sooner = at !== 0 && (segment.earliest === 0 || at < segment.earliest)
     if (sooner) segment.earliest = at
@@ -227,7 +227,7 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   take(sequence: number): void {
     const { segment, index } = this.find(sequence)
-    this.requeued.remove(sequence)
+    this.requeued.remove(sequence, sequence < this.cursorSequence)
     const size = segment.bodySize(index)
     segment.states[index] = STATE_UNACKED | (segment.wasDelivered(index) ? STATE_DELIVERED : 0)
     this.ready--
@@ -365,7 +365,8 @@ export class Chain implements MessageOrder, SegmentOwner {
 
   /** Damaged messages are gone; their sizes are unknown. */
   private lose(segment: Segment, lost: readonly number[]): void {
-    for (const index of lost) this.requeued.remove(segment.base + index)
+    for (const n of lost.map((index) => segment.base + index))
+      this.requeued.remove(n, n < this.cursorSequence)
     this.readyBytes = Math.round((this.readyBytes / this.ready) * (this.ready - lost.length))
     this.ready -= lost.length
     if (segment.persistent > 0) this.log?.touch(segment)

@@ -7,13 +7,12 @@ export class RequeuedMessages {
   /** A heap, or, in the order of return, a list that begins at `head`. */
   private numbers: number[] = []
   private head = 0
-  /** Entries that have left the front of the list. */
-  private left = 0
-  /**
-   * Set once a message was taken out of turn: the positions in the list of the messages that are left, counted from the
-   * first ever. Other entries of `numbers` are skipped.
-   */
-  private there: Map<number, number> | undefined
+  /** Messages that were taken out of turn, with the number of their entries that will be skipped: the first ones. */
+  private stale: Map<number, number> | undefined
+  /** Such entries in all. */
+  private staleCount = 0
+  /** See `add`. */
+  private ahead: Set<number> | undefined
   readonly inOrderOfReturn: boolean
 
   constructor(inOrderOfReturn: boolean) {
@@ -21,7 +20,7 @@ export class RequeuedMessages {
   }
 
   get size(): number {
-    return this.there?.size ?? this.numbers.length - this.head
+    return this.numbers.length - this.head - this.staleCount
   }
 
   /** The number that is delivered next; only if size > 0. */
@@ -30,7 +29,7 @@ export class RequeuedMessages {
   }
 
   removeFirst(): void {
-    this.there?.delete(this.first)
+    this.ahead?.delete(this.first)
     this.dropFirst()
     this.passOver()
   }
@@ -41,7 +40,6 @@ export class RequeuedMessages {
       return
     }
     this.head++
-    this.left++
     if (this.head === this.numbers.length || (this.head > 4096 && this.head * 2 > this.numbers.length)) {
       this.numbers = this.numbers.slice(this.head)
       this.head = 0
@@ -65,27 +63,34 @@ export class RequeuedMessages {
 
   /** Skips messages that were taken out of turn. */
   private passOver(): void {
-    const { there } = this
-    if (there === undefined) return
-    if (there.size === 0) this.clear()
-    else while (!this.isThere(there)) this.dropFirst()
+    while (this.staleCount > 0 && this.unmark(this.first)) this.dropFirst()
   }
 
-  private isThere(there: Map<number, number>): boolean {
-    const place = there.get(this.first)
-    return place !== undefined && (!this.inOrderOfReturn || place === this.left)
+  /** False where no entry of that message is stale. */
+  private unmark(n: number): boolean {
+    const count = this.stale?.get(n)
+    if (count === undefined) return false
+    if (count > 1) this.stale?.set(n, count - 1)
+    else this.stale?.delete(n)
+    if (--this.staleCount === 0) this.stale = undefined
+    return true
   }
 
   /** With that number too; another object where this one is shared by the queues that have none. */
-  with(n: number): RequeuedMessages {
+  with(n: number, isAhead: boolean): RequeuedMessages {
     const own = this === inOrder || this === byReturn ? new RequeuedMessages(this.inOrderOfReturn) : this
-    own.add(n)
+    own.add(n, isAhead)
     return own
   }
 
-  add(n: number): void {
+  /** @param isAhead it cannot be seen by its number alone that the message is among these */
+  add(n: number, isAhead: boolean): void {
     const list = this.numbers
-    this.there?.set(n, this.left + list.length - this.head)
+    if (isAhead) {
+      this.ahead ??= new Set()
+      this.ahead.add(n)
+    }
+    if (!this.inOrderOfReturn && this.unmark(n)) return
     let at = list.length
     list.push(n)
     if (this.inOrderOfReturn) return
@@ -98,24 +103,26 @@ export class RequeuedMessages {
     list[at] = n
   }
 
-  /** Removes a number from any position. False if it is absent. */
-  remove(n: number): boolean {
-    if (this.size === 0) return false
-    if (this.there === undefined) {
-      this.there = new Map()
-      for (let i = this.head; i < this.numbers.length; i++)
-        this.there.set(this.numbers[i] as number, this.left + i - this.head)
-    }
-    if (!this.there.delete(n)) return false
-    this.passOver()
-    return true
+  /**
+   * Removes a message from any position. Its entry stays: a list of where each one is would have to be made in one piece,
+   * of millions.
+   * @param isHere its number tells that it is among these, as that of a ready one in front of the cursor
+   */
+  remove(n: number, isHere: boolean): void {
+    const wasAhead = this.ahead?.delete(n) === true
+    if (!isHere && !wasAhead) return
+    this.stale ??= new Map()
+    this.stale.set(n, (this.stale.get(n) ?? 0) + 1)
+    this.staleCount++
+    if (this.size === 0) this.clear()
+    else this.passOver()
   }
 
   clear(): void {
     this.numbers = []
     this.head = 0
-    this.left = 0
-    this.there = undefined
+    this.stale = this.ahead = undefined
+    this.staleCount = 0
   }
 }
 
