@@ -21,7 +21,10 @@ const DELAY_LOG = 0
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
 
-/** More than the indexes of one second. */
+/**
+ * Indexes of one second: those of a second and those below them make one number, by which messages that are set aside are
+ * known.
+ */
 const INDEX_STEPS = 2 ** 20
 
 interface Bucket {
@@ -111,12 +114,7 @@ export class DelayedMessages {
 
   /** @param due in ms since 1970 */
   add(target: number, due: number, keys: readonly string[], m: InboundMessage): void {
-    const second = Math.min(SECOND_MAX, Math.floor(due / 1000))
-    let bucket = this.buckets.get(second)
-    if (bucket === undefined) {
-      bucket = this.kept.get(second) ?? { next: 0, reserved: 0, order: undefined, ordered: 0 }
-      this.addBucket(second, bucket)
-    }
+    const [second, bucket] = this.bucketFrom(Math.min(SECOND_MAX, Math.floor(due / 1000)))
     const index = bucket.next++
     const bytes = encodeHeld({ target, due, keys }, m)
     if (index >= bucket.reserved) this.reserve(second, bucket)
@@ -126,6 +124,17 @@ export class DelayedMessages {
       bucket.ordered++
     }
     this.arm()
+  }
+
+  /** The bucket of that second, or of the first one behind it that has an index left: its messages come late, but all. */
+  private bucketFrom(wanted: number): [second: number, Bucket] {
+    for (let second = wanted; ; second++) {
+      const known = this.buckets.get(second)
+      const bucket = known ?? this.kept.get(second) ?? { next: 0, reserved: 0, order: undefined, ordered: 0 }
+      if (bucket.next >= INDEX_STEPS && second < SECOND_MAX) continue
+      if (known === undefined) this.addBucket(second, bucket)
+      return [second, bucket]
+    }
   }
 
   private addBucket(second: number, bucket: Bucket): void {
