@@ -30,23 +30,34 @@ export const FAULTS = [
   'test/support/children.test.ts',
 ]
 
-/** Short files that take long: in a clone, which knows no times yet, Vitest begins with the large ones. */
-const LONG = [
-  'test/conformance/connection.test.ts',
+/** Files that wait for most of their time: for timeouts, delays of a second, other processes. The longest come first. */
+const WAITING = [
   'test/faults/http-floods.test.ts',
+  'test/conformance/connection.test.ts',
+  'test/conformance/octets.test.ts',
+  'test/management/insight.test.ts',
   'test/cluster/standby-login.test.ts',
+  'test/shovel/mute-broker.test.ts',
+  'test/connection/tls.test.ts',
   'test/faults/junk.test.ts',
-  'test/embedding/fake-timers.test.ts',
-  'test/shovel/own.test.ts',
+  'test/security/secrets.test.ts',
+  'test/shovel/shovel.test.ts',
+  'test/cluster/test-cluster.test.ts',
+  'test/broker/alarms.test.ts',
   'test/management/tail-bounds.test.ts',
 ]
 
-/** The end of a run does not wait for one of these. */
-class LongFirst extends BaseSequencer {
+/** Files that wait are spread over those that work, so that the workers do not all wait, and none is left for the end. */
+class WaitingBetween extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.some((f) => moduleId.endsWith(f))
+    const place = ({ moduleId }: TestSpecification): number => WAITING.findIndex((f) => moduleId.endsWith(f))
     const sorted = await super.sort(files)
-    return [...sorted.filter(isLong), ...sorted.filter((f) => !isLong(f))]
+    const waiting = sorted.filter((f) => place(f) >= 0).sort((a, b) => place(a) - place(b))
+    const working = sorted.filter((f) => place(f) < 0)
+    // Within the first half: the large ones come first, so that takes most of the time.
+    const step = Math.max(1, Math.floor(working.length / 2 / (waiting.length + 1)))
+    for (const [i, f] of waiting.entries()) working.splice(i * (step + 1), 0, f)
+    return working
   }
 }
 
@@ -68,13 +79,13 @@ export default defineConfig({
   plugins: isBuilt ? [built] : [],
   test: {
     server: { deps: { external: [/[/\\]build[/\\].*\.js$/] } },
-    sequence: { sequencer: LongFirst },
+    sequence: { sequencer: WaitingBetween },
     globalSetup: ['test/support/scratch.ts'],
     setupFiles: ['test/support/setup.ts'],
     // All invariants, the dear ones too.
     env: { LEVERET_CHECKS: 'all' },
     // More than there are processors: the tests wait for sockets and disks in between.
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: availableParallelism() + 3,
     // What a test waits for comes when the machine has time for it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
