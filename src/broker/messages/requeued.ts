@@ -1,29 +1,195 @@
+// hot: per message
 /**
  * The requeued messages of a queue, by number. They are delivered before all others, the lowest number first or in the
- * order of their return. Each costs at most the logarithm of their number, whatever the order in which they come back:
- * a closing connection returns its messages channel by channel.
+ * order of their return. Each costs little, whatever the order in which they come back (a closing connection returns its
+ * messages channel by channel), and whatever leaves out of its turn, which may be all but the first.
  */
-export class RequeuedMessages {
-  /** A heap, or, in the order of return, a list that begins at `head`. */
+import { Heap } from '../../util/heap.ts'
+
+export interface RequeuedMessages {
+  readonly inOrderOfReturn: boolean
+  readonly size: number
+  /** The number that is delivered next; only if size > 0. */
+  readonly first: number
+  removeFirst(): void
+  /** With that number too; another object where this one is shared by the queues that have none. */
+  with(n: number, isAhead: boolean): RequeuedMessages
+  /** @param isAhead it cannot be seen by its number alone that the message is among these */
+  add(n: number, isAhead: boolean): void
+  /**
+   * Removes a message from any position.
+   * @param isHere its number tells that it is among these, as that of a ready one in front of the cursor
+   */
+  remove(n: number, isHere: boolean): void
+  clear(): void
+}
+
+/** Numbers in a row that have a block together. */
+const BLOCK = 256
+
+interface Block {
+  /** How many of its numbers are there. */
+  count: number
+  /** A bit for each. */
+  readonly words: Int32Array
+}
+
+/** The lowest number first: bits, so that what leaves out of its turn leaves nothing behind to pass over. */
+class LowestFirst implements RequeuedMessages {
+  readonly inOrderOfReturn = false
+  size = 0
+  first = 0
+  private readonly blocks = new Map<number, Block>()
+  /** The numbers of the blocks. An empty one stays until it is the first. */
+  private readonly order = new Heap()
+  /** That of the last number. */
+  private last: Block | undefined
+  private lastNumber = -1
+
+  private block(number: number): Block | undefined {
+    if (number === this.lastNumber) return this.last
+    const block = this.blocks.get(number)
+    this.lastNumber = block === undefined ? -1 : number
+    this.last = block
+    return block
+  }
+
+  private newBlock(number: number): Block {
+    const block = { count: 0, words: new Int32Array(BLOCK >> 5) }
+    this.blocks.set(number, block)
+    this.order.push(number, number)
+    this.last = block
+    this.lastNumber = number
+    return block
+  }
+
+  removeFirst(): void {
+    this.remove(this.first)
+  }
+
+  with(n: number): RequeuedMessages {
+    const own = this === lowestFirst ? new LowestFirst() : this
+    own.add(n)
+    return own
+  }
+
+  add(n: number): void {
+    const number = Math.floor(n / BLOCK)
+    const block = this.block(number) ?? this.newBlock(number)
+    const at = n - number * BLOCK
+    block.words[at >> 5] = (block.words[at >> 5] as number) | (1 << (at & 31))
+    block.count++
+    if (this.size++ === 0 || n < this.first) this.first = n
+  }
+
+  remove(n: number): void {
+    const number = Math.floor(n / BLOCK)
+    const block = this.block(number)
+    const at = n - number * BLOCK
+    const bit = 1 << (at & 31)
+    const word = block?.words[at >> 5] ?? 0
+    if (block === undefined || (word & bit) === 0) return
+    block.words[at >> 5] = word & ~bit
+    block.count--
+    if (--this.size === 0) this.clear()
+    else if (n === this.first) this.find()
+  }
+
+  /** The first one has left; there are others. */
+  private find(): void {
+    let number = this.order.firstKey
+    let block = this.blocks.get(number) as Block
+    while (block.count === 0) {
+      this.order.pop()
+      this.blocks.delete(number)
+      number = this.order.firstKey
+      block = this.blocks.get(number) as Block
+    }
+    this.last = block
+    this.lastNumber = number
+    let at = 0
+    while (block.words[at] === 0) at++
+    const word = block.words[at] as number
+    this.first = number * BLOCK + at * 32 + 31 - Math.clz32(word & -word)
+  }
+
+  clear(): void {
+    this.size = 0
+    this.blocks.clear()
+    this.order.clear()
+    this.last = undefined
+    this.lastNumber = -1
+  }
+}
+
+interface CountedBlock {
+  /** The sum of them. */
+  sum: number
+  readonly counts: Uint16Array
+}
+
+/** How often each number is there. Those in a row are counted together, so that very many are quickly passed over. */
+class Counts {
+  private readonly blocks = new Map<number, CountedBlock>()
+  private last: CountedBlock | undefined
+  private lastNumber = -1
+
+  private block(number: number): CountedBlock | undefined {
+    if (number === this.lastNumber) return this.last
+    this.lastNumber = number
+    this.last = this.blocks.get(number)
+    return this.last
+  }
+
+  add(n: number): void {
+    const number = Math.floor(n / BLOCK)
+    let block = this.block(number)
+    if (block === undefined) {
+      block = { sum: 0, counts: new Uint16Array(BLOCK) }
+      this.blocks.set(number, block)
+      this.last = block
+    }
+    const at = n - number * BLOCK
+    block.counts[at] = (block.counts[at] as number) + 1
+    block.sum++
+  }
+
+  /** False where it is not there. */
+  remove(n: number): boolean {
+    const number = Math.floor(n / BLOCK)
+    const block = this.block(number)
+    const at = n - number * BLOCK
+    const count = block?.counts[at] ?? 0
+    if (block === undefined || count === 0) return false
+    block.counts[at] = count - 1
+    if (--block.sum === 0) {
+      this.blocks.delete(number)
+      this.lastNumber = -1
+    }
+    return true
+  }
+}
+
+/** In the order of their return. */
+class InOrderOfReturn implements RequeuedMessages {
+  readonly inOrderOfReturn = true
   private numbers: number[] = []
+  /** The list begins there. */
   private head = 0
-  /** Messages that were taken out of turn, with the number of their entries that will be skipped: the first ones. */
-  private stale: Map<number, number> | undefined
+  /**
+   * Messages that were taken out of turn, with the number of their entries that will be skipped: the first ones. A list of
+   * where each one is would have to be made in one piece, of millions.
+   */
+  private stale: Counts | undefined
   /** Such entries in all. */
   private staleCount = 0
   /** See `add`. */
   private ahead: Set<number> | undefined
-  readonly inOrderOfReturn: boolean
-
-  constructor(inOrderOfReturn: boolean) {
-    this.inOrderOfReturn = inOrderOfReturn
-  }
 
   get size(): number {
     return this.numbers.length - this.head - this.staleCount
   }
 
-  /** The number that is delivered next; only if size > 0. */
   get first(): number {
     return this.numbers[this.head] as number
   }
@@ -35,10 +201,6 @@ export class RequeuedMessages {
   }
 
   private dropFirst(): void {
-    if (!this.inOrderOfReturn) {
-      this.dropLowest()
-      return
-    }
     this.head++
     if (this.head === this.numbers.length || (this.head > 4096 && this.head * 2 > this.numbers.length)) {
       this.numbers = this.numbers.slice(this.head)
@@ -46,76 +208,38 @@ export class RequeuedMessages {
     }
   }
 
-  private dropLowest(): void {
-    const heap = this.numbers
-    const last = heap.pop() as number
-    const size = heap.length
-    if (size === 0) return
-    let at = 0
-    for (let child = 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && (heap[child + 1] as number) < (heap[child] as number)) child++
-      if ((heap[child] as number) >= last) break
-      heap[at] = heap[child] as number
-      at = child
-    }
-    heap[at] = last
-  }
-
   /** Skips messages that were taken out of turn. */
   private passOver(): void {
-    while (this.staleCount > 0 && this.unmark(this.first)) this.dropFirst()
+    if (this.staleCount === 0) return
+    while (this.staleCount > 0 && this.stale?.remove(this.first) === true) {
+      this.staleCount--
+      this.dropFirst()
+    }
+    if (this.staleCount === 0) this.stale = undefined
   }
 
-  /** False where no entry of that message is stale. */
-  private unmark(n: number): boolean {
-    const count = this.stale?.get(n)
-    if (count === undefined) return false
-    if (count > 1) this.stale?.set(n, count - 1)
-    else this.stale?.delete(n)
-    if (--this.staleCount === 0) this.stale = undefined
-    return true
-  }
-
-  /** With that number too; another object where this one is shared by the queues that have none. */
   with(n: number, isAhead: boolean): RequeuedMessages {
-    const own = this === inOrder || this === byReturn ? new RequeuedMessages(this.inOrderOfReturn) : this
+    const own = this === byReturn ? new InOrderOfReturn() : this
     own.add(n, isAhead)
     return own
   }
 
-  /** @param isAhead it cannot be seen by its number alone that the message is among these */
   add(n: number, isAhead: boolean): void {
-    const list = this.numbers
     if (isAhead) {
       this.ahead ??= new Set()
       this.ahead.add(n)
     }
-    if (!this.inOrderOfReturn && this.unmark(n)) return
-    let at = list.length
-    list.push(n)
-    if (this.inOrderOfReturn) return
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if ((list[parent] as number) <= n) break
-      list[at] = list[parent] as number
-      at = parent
-    }
-    list[at] = n
+    this.numbers.push(n)
   }
 
-  /**
-   * Removes a message from any position. Its entry stays: a list of where each one is would have to be made in one piece,
-   * of millions.
-   * @param isHere its number tells that it is among these, as that of a ready one in front of the cursor
-   */
   remove(n: number, isHere: boolean): void {
     const wasAhead = this.ahead?.delete(n) === true
     if (!isHere && !wasAhead) return
-    this.stale ??= new Map()
-    this.stale.set(n, (this.stale.get(n) ?? 0) + 1)
+    this.stale ??= new Counts()
+    this.stale.add(n)
     this.staleCount++
     if (this.size === 0) this.clear()
-    else this.passOver()
+    else if (n === this.first) this.passOver()
   }
 
   clear(): void {
@@ -126,10 +250,15 @@ export class RequeuedMessages {
   }
 }
 
-const inOrder = new RequeuedMessages(false)
-const byReturn = new RequeuedMessages(true)
+const lowestFirst = new LowestFirst()
+const byReturn = new InOrderOfReturn()
 
-/** For the queues that have had none yet, of which there may be very many. */
+/** For the queues that have had none yet, of which there may be very many: one that they share. */
 export function noneRequeued(inOrderOfReturn: boolean): RequeuedMessages {
-  return inOrderOfReturn ? byReturn : inOrder
+  return inOrderOfReturn ? byReturn : lowestFirst
+}
+
+/** One that is not shared. */
+export function newRequeued(inOrderOfReturn: boolean): RequeuedMessages {
+  return inOrderOfReturn ? new InOrderOfReturn() : new LowestFirst()
 }
