@@ -52,6 +52,8 @@ export class Turn {
   inAlarm: () => boolean = () => false
   /** The same, or much is on its way to the disk: what copies much waits. */
   isFull: () => boolean = () => false
+  /** The broker is about to be closed. */
+  isEnding = false
   private queues: Pumped[] = []
   /** Queues for the next turn: those that could do nothing in this one, and those that had a share. */
   private postponed: Pumped[] = []
@@ -94,6 +96,11 @@ export class Turn {
     this.jobs = new Jobs(clock, () => this.schedule())
     this.owner = owner
     this.atEnd = atEnd
+  }
+
+  /** What waits for the end of an alarm would have the process wait for it too, which nothing may bring about any more. */
+  get givesUp(): boolean {
+    return this.isEnding && this.inAlarm()
   }
 
   now(): number {

@@ -125,6 +125,7 @@ export class Model {
   /** Writes what is left; the store stays open. @throws StorageError where it refuses what is left */
   async close(): Promise<void> {
     // What a client has asked for, and the end of its channels, comes to the disk as a whole.
+    this.broker.turn.isEnding = true
     await this.broker.turn.jobs.settled()
     this.broker.stop()
     await this.commit.close()

@@ -7,7 +7,7 @@ import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
-import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX } from '../../src/limits.ts'
+import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REFUSED_WAITING_BYTES_MAX } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
@@ -94,6 +94,44 @@ describe('dead letters during an alarm', () => {
   })
 })
 
+describe('dead letters of what full queues refuse', () => {
+  const refusing = {
+    'x-max-length': 0,
+    'x-overflow': 'reject-publish-dlx',
+    'x-dead-letter-exchange': 'amq.fanout',
+  }
+
+  it('wait for the end of an alarm where they go to several queues, in their order', () => {
+    const { clock, queue, bound, over } = start()
+    const both = [bound('a'), bound('b')]
+    fill(queue('q', refusing), 10)
+    clock.pass(10_000)
+    expect(both.map((dead) => dead.counts.ready)).toEqual([0, 0])
+    over()
+    const expected = Array.from({ length: 10 }, (_, i) => String(i))
+    expect(both.map(bodies)).toEqual([expected, expected])
+  })
+
+  it('do not wait where too many do, nor when the broker ends', async () => {
+    const { clock, broker, queue, bound } = start()
+    const both = [bound('a'), bound('b')]
+    const q = queue('q', refusing)
+    const m = new InboundMessage()
+    const large = 10 * 1024 * 1024
+    const count = Math.floor(REFUSED_WAITING_BYTES_MAX / large)
+    for (let i = 0; i < count + 1; i++) {
+      encodeContent('', 'q', {}, Buffer.alloc(large), m)
+      q.publish(m)
+    }
+    clock.pass(10_000)
+    expect(both.map((dead) => dead.counts.ready)).toEqual([1, 1])
+    broker.turn.isEnding = true
+    clock.pass(1_000)
+    expect(broker.turn.jobs.size).toBe(0)
+    expect(both.map((dead) => dead.counts.ready)).toEqual([count + 1, count + 1])
+  })
+})
+
 describe('dead letters while much is on its way to the disk', () => {
   it('wait where they go to several queues and come of other dead letters', () => {
     const { clock, broker, vhost, queue, bound, over } = start()
@@ -114,5 +152,31 @@ describe('dead letters while much is on its way to the disk', () => {
     full = false
     clock.pass(DEAD_LETTER_RETRY_MS)
     expect(last.map((q) => q.counts.ready)).toEqual([20, 20])
+  })
+
+  it('wait where full queues refuse them', () => {
+    const { clock, broker, queue, bound, over } = start()
+    over()
+    let full = true
+    broker.turn.isFull = () => full
+    const last = [bound('a'), bound('b')]
+    const args = {
+      'x-max-length': 0,
+      'x-overflow': 'reject-publish-dlx',
+      'x-dead-letter-exchange': 'amq.fanout',
+    }
+    queue('middle', args)
+    const first = {
+      'x-message-ttl': 1000,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': 'middle',
+    }
+    fill(queue('first', first), 10)
+    clock.runDeferred()
+    clock.pass(3000)
+    expect(last.map((q) => q.counts.ready)).toEqual([0, 0])
+    full = false
+    clock.pass(1000)
+    expect(last.map((q) => q.counts.ready)).toEqual([10, 10])
   })
 })

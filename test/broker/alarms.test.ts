@@ -237,6 +237,21 @@ describe('while an alarm is on', () => {
     expect((await get(other, q))?.body?.length).toBe(300_000)
   })
 
+  it('the broker can be ended: what waits for the end of the alarm is left', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0, memoryLimit: 1e12 })
+    const w = await session(broker)
+    const q = await declareQueue(w, { exclusive: false })
+    const history = { exchange: 'h', type: 'x-recent-history' }
+    await w.call(CH, MethodId.ExchangeDeclare, history, MethodId.ExchangeDeclareOk)
+    w.publish(CH, { exchange: 'h', body: 'kept' })
+    await counts(w, q)
+    await memoryLimit(broker)(1)
+    await w.call(CH, MethodId.QueueBind, { queue: q, exchange: 'h' }, MethodId.QueueBindOk)
+    expect((await counts(w, q)).messages).toBe(0)
+    await broker.close()
+    w.socket.destroy()
+  })
+
   it('a broker under ten publishers stays in its bounds, and takes up again when consumers have come', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'leveret-alarm-'))
     const config = join(dir, 'rabbitmq.conf')

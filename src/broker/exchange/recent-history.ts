@@ -16,6 +16,15 @@ import {
 } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 
+export interface Room {
+  /** Whether memory and disk cannot take more. */
+  isFull(): boolean
+  /** What waits for that is left. */
+  givesUp(): boolean
+}
+
+const always: Room = { isFull: () => false, givesUp: () => false }
+
 const LENGTH_DEFAULT = 20
 const LENGTH_MAX = 10_000
 const NO_STORE = 'x-recent-history-no-store'
@@ -33,12 +42,12 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   private bytes = 0
   /** Messages that had to make room. */
   private dropped = 0
-  private readonly isFull: () => boolean
+  private readonly room: Room
 
-  /** @param isFull whether memory and disk cannot take more. @throws AmqpError 406 */
-  constructor(args: FieldTable, isFull: () => boolean = () => false) {
+  /** @throws AmqpError 406 */
+  constructor(args: FieldTable, room = always) {
     super()
-    this.isFull = isFull
+    this.room = room
     const v = args.get('x-recent-history-length')
     const n = v === undefined ? LENGTH_DEFAULT : integerOf(v)
     if (n === undefined || n <= 0 || n > LENGTH_MAX)
@@ -53,10 +62,10 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
     const end = this.dropped + this.messages.length
     let copies = 0
     for (let next = this.dropped; next < end; next++) {
-      while (this.isFull() || copies >= FAN_OUT_PER_STEP) {
-        yield this.isFull() ? WAIT : undefined
+      while (this.room.isFull() || copies >= FAN_OUT_PER_STEP) {
+        yield this.room.isFull() ? WAIT : undefined
         copies = 0
-        if (!this.bindings.has(binding)) return
+        if (!this.bindings.has(binding) || this.room.givesUp()) return
       }
       next = Math.max(next, this.dropped)
       if (destination.deleted || next >= end) return

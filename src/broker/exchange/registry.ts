@@ -7,17 +7,15 @@ import type { ExchangeRouting } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 import { HeadersRouting } from './headers.ts'
 import { ModulusHashRouting, RandomRouting } from './random.ts'
-import { RecentHistoryRouting } from './recent-history.ts'
+import { RecentHistoryRouting, type Room } from './recent-history.ts'
 import { TopicRouting } from './topic.ts'
 
 /** What types need from the broker. */
-export interface RoutingContext {
+export interface RoutingContext extends Room {
   /** 0 up to 1, exclusive */
   random(): number
   /** For an exchange that holds messages back. */
   delay(): DelayParts
-  /** Whether memory and disk cannot take more. */
-  isFull(): boolean
 }
 
 type Make = (args: FieldTable, context: RoutingContext) => ExchangeRouting
@@ -31,7 +29,7 @@ const types: Record<string, Make> = {
   'x-random': (_, context) => new RandomRouting(context.random),
   'x-local-random': (_, context) => new RandomRouting(context.random),
   'x-modulus-hash': () => new ModulusHashRouting(),
-  'x-recent-history': (args, context) => new RecentHistoryRouting(args, context.isFull),
+  'x-recent-history': (args, context) => new RecentHistoryRouting(args, context),
   // Deduplication is a feature of every exchange; this type always has it on.
   'x-message-deduplication': () => new FanoutRouting(),
   'x-delayed-message': (args, context) => {
@@ -75,6 +73,7 @@ const plain: RoutingContext = {
     throw new TypeError('no delayed exchange is predeclared')
   },
   isFull: () => false,
+  givesUp: () => false,
 }
 
 /** Present in every vhost, durable (behaviour.md section 5). The default exchange is created separately. */

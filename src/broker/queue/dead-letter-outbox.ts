@@ -19,8 +19,14 @@ import type { RefusedLetters } from './refused-letters.ts'
 const FAILURES_MAX = 100
 
 export interface DeadLettering {
-  /** See dead-letter.ts. */
-  deadLetter(queue: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed
+  /** See dead-letter.ts. @param mayWait 'later' is an answer */
+  deadLetter(
+    queue: Queue,
+    content: Content,
+    reason: DeathReason,
+    done?: Set<RoutedQueue>,
+    mayWait?: boolean,
+  ): Passed
   readonly refusedLetters: RefusedLetters
 }
 
@@ -82,10 +88,10 @@ export class DeadLetterOutbox {
     const { refusedLetters } = this.env
     const kept = refusedLetters.isPassingOn ? m : InboundMessage.copyOf(m)
     const { octets, namesStart, contentStart, contentEnd, died } = kept
-    refusedLetters.refused(this.queue, kept, () => {
-      if (this.queue.deleted) return
+    refusedLetters.refused(this.queue, kept, (mayWait) => {
+      if (this.queue.deleted) return true
       const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
-      this.env.deadLetter(this.queue, { ...content, died }, 'maxlen')
+      return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', undefined, mayWait)
     })
   }
 

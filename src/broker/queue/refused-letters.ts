@@ -2,14 +2,16 @@
  * Dead letters of messages that full queues refuse (reject-publish-dlx). The queue that such a letter is for may be full
  * too and refuse it, and so on: among eight such queues behind a fanout one message has 69,000 letters. They are passed on in
  * steps, later in the turn, in the order in which they were refused: behind the message itself in queues that have both, and what
- * a queue passes on stays in its order, as in RabbitMQ, where queues send beside each other.
+ * a queue passes on stays in its order, as in RabbitMQ, where queues send beside each other. While memory or disk are low,
+ * the first one that may not be passed on has all behind it wait.
  */
 import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
 import { charged, type Owner } from '../../util/owner.ts'
 import type { Failures } from '../failures.ts'
-import { inShortSteps } from '../jobs.ts'
+import { inShortSteps, type Steps, WAIT } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Pumped, Turn } from '../turn.ts'
+import type { Passed } from './dead-letter.ts'
 
 /** What one refused message leads to. */
 interface Family {
@@ -17,11 +19,17 @@ interface Family {
   left: number
 }
 
+/**
+ * Makes and publishes a letter.
+ * @param mayWait it may come later where memory or disk are low
+ */
+export type Pass = (mayWait: boolean) => Passed
+
 interface Letter {
   readonly family: Family
   /** Its queue. */
   readonly owner: Owner
-  readonly pass: () => void
+  readonly pass: Pass
   readonly bytes: number
   next: Letter | undefined
 }
@@ -49,8 +57,8 @@ export class RefusedLetters implements Pumped {
     return this.current !== undefined
   }
 
-  /** @param m in memory that stays as it is; @param pass makes and publishes its letter */
-  refused(owner: Owner, m: InboundMessage, pass: () => void): void {
+  /** @param m in memory that stays as it is */
+  refused(owner: Owner, m: InboundMessage, pass: Pass): void {
     const { current } = this
     const family = current ?? { left: REFUSED_LETTERS_MAX }
     const bytes = m.contentEnd - m.contentStart
@@ -61,13 +69,13 @@ export class RefusedLetters implements Pumped {
       return
     }
     if (current !== undefined) current.left--
-    // The letter of what a client has published is never lost.
+    // The letter of what a client has published is never lost, and where so many wait, it does not wait.
+    const letter: Letter = { family, owner, pass, bytes, next: undefined }
     if (!fits) {
-      this.passOn(family, owner, pass)
+      this.passOn(letter, false)
       return
     }
     this.waitingBytes += bytes
-    const letter: Letter = { family, owner, pass, bytes, next: undefined }
     if (this.tail === undefined) this.head = letter
     else this.tail.next = letter
     this.tail = letter
@@ -90,30 +98,42 @@ export class RefusedLetters implements Pumped {
     const done = (): void => {
       this.running = false
     }
-    this.turn.jobs.begin(
-      inShortSteps(this.turn.clock, REFUSED_PER_STEP, () => this.next()),
-      owner,
-      done,
-    )
+    this.turn.jobs.begin(this.passing(), owner, done)
   }
 
+  private *passing(): Steps {
+    while (this.head !== undefined) {
+      yield* inShortSteps(this.turn.clock, REFUSED_PER_STEP, () => this.next())
+      if (this.head !== undefined) yield WAIT
+    }
+  }
+
+  /** False where the next one has to wait, or there is none. */
   private next(): boolean {
     const letter = this.head
     if (letter === undefined) return false
+    this.waitingBytes -= letter.bytes
+    // The end of the process does not wait for the end of an alarm.
+    if (this.passOn(letter, !this.turn.givesUp) === 'later') {
+      this.waitingBytes += letter.bytes
+      return false
+    }
     this.head = letter.next
     if (this.head === undefined) this.tail = undefined
-    this.waitingBytes -= letter.bytes
-    this.passOn(letter.family, letter.owner, letter.pass)
-    return true
+    return this.head !== undefined
   }
 
-  private passOn(family: Family, owner: Owner, pass: () => void): void {
+  private passOn({ family, owner, pass }: Letter, mayWait: boolean): Passed {
     const before = this.current
     this.current = family
+    let passed: Passed = false
     try {
-      charged(owner, pass)
+      charged(owner, () => {
+        passed = pass(mayWait)
+      })
     } finally {
       this.current = before
     }
+    return passed
   }
 }

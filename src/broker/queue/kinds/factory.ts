@@ -157,11 +157,17 @@ class Environment implements QueueEnvironment {
     return order
   }
 
-  deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<RoutedQueue>): Passed {
+  deadLetter(
+    q: Queue,
+    content: Content,
+    reason: DeathReason,
+    done?: Set<RoutedQueue>,
+    mayWait = true,
+  ): Passed {
     const { counters, semantics, turn } = this.shared
     const own = withOwnHistory(content, semantics)
     // What clients publish waits for the disk in any case, and so do its first dead letters; not those that come of these.
-    const waits = own.died === true ? turn.isFull() : turn.inAlarm()
+    const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
     const passed = deadLetter(this.home, q, own, reason, turn.now(), waits, done)
     if (passed !== 'later') counters[deadLettered[reason]]++
     return passed
