@@ -237,6 +237,28 @@ describe('while an alarm is on', () => {
     expect((await get(other, q))?.body?.length).toBe(300_000)
   })
 
+  it('nobody publishes over HTTP either', async () => {
+    const broker = await createBroker({ port: 0, managementPort: 0, memoryLimit: 1 })
+    onTestFinished(() => broker.close())
+    const w = await session(broker)
+    const q = await declareQueue(w, { exclusive: false })
+    const url = `http://127.0.0.1:${broker.managementPort}/api/exchanges/%2F/amq.default/publish`
+    const headers = { authorization: `Basic ${btoa('guest:guest')}`, 'content-type': 'application/json' }
+    const message = { properties: {}, routing_key: q, payload: 'x', payload_encoding: 'string' }
+    const publish = async (): Promise<[number, unknown]> => {
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(message) })
+      return [answer.status, await answer.json()]
+    }
+    expect(await publish()).toEqual([
+      503,
+      { error: 'blocked', reason: 'publishers are blocked: low on memory' },
+    ])
+    expect((await counts(w, q)).messages).toBe(0)
+    await memoryLimit(broker)(1e12)
+    expect(await publish()).toEqual([200, { routed: true }])
+    w.socket.destroy()
+  })
+
   it('the broker can be ended: what waits for the end of the alarm is left', async () => {
     const broker = await createBroker({ port: 0, managementPort: 0, memoryLimit: 1e12 })
     const w = await session(broker)

@@ -10,7 +10,7 @@ import type { Json } from '../../util/json.ts'
 import { Pace } from '../../util/pace.ts'
 import { allRows, bindingKind, bindingRows, implicitRows } from '../binding-rows.ts'
 import { bindingJson, exchangeJson, implicitBindingJson, propertiesKey, quoted } from '../describe.ts'
-import { type AddRoute, flag, notFound, type Request, withCode } from '../http.ts'
+import { type AddRoute, flag, HttpError, notFound, type Request, withCode } from '../http.ts'
 import { Left, type Listed } from '../listing.ts'
 import type { ManagedNode } from '../managed-node.ts'
 import { payloadOf, propertiesFrom } from '../message.ts'
@@ -95,6 +95,9 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
     const exchange = exchangeName(r.params['name'])
     const message = { exchange, routingKey: r.text('routing_key'), properties, body }
     const caller = r.caller(r.vhost())
+    const { alarms } = r.node
+    // Over AMQP they wait, and are not read meanwhile. Here each would be kept for as long as its client waits.
+    if (alarms.active) throw new HttpError(503, 'blocked', `publishers are blocked: ${alarms.reason}`)
     const routed = await withCode(() => publishMessage(r.broker, caller, message))
     await r.model.commit.flush()
     return { routed }
