@@ -130,6 +130,7 @@ export class Broker {
     this.turn.jobs.mustPause = () => commit.isBehind(JOB_WRITES_BEHIND_MAX)
     this.turn.inAlarm = () => this.inAlarm()
     this.turn.isFull = () => this.overloaded || this.inAlarm()
+    this.turn.diskFails = () => commit.failure !== undefined
     this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
       this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
     )

@@ -52,6 +52,8 @@ export class Turn {
   inAlarm: () => boolean = () => false
   /** The same, or much is on its way to the disk: what copies much waits. */
   isFull: () => boolean = () => false
+  /** The disk has refused what came last. */
+  diskFails: () => boolean = () => false
   /** The broker is about to be closed. */
   isEnding = false
   private queues: Pumped[] = []
@@ -98,9 +100,12 @@ export class Turn {
     this.atEnd = atEnd
   }
 
-  /** What waits for the end of an alarm would have the process wait for it too, which nothing may bring about any more. */
+  /**
+   * What waits for the end of an alarm, or for a disk that takes nothing, would have the process wait for it too, which
+   * nothing may bring about any more.
+   */
   get givesUp(): boolean {
-    return this.isEnding && this.inAlarm()
+    return this.isEnding && (this.inAlarm() || this.diskFails())
   }
 
   now(): number {

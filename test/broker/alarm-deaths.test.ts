@@ -178,5 +178,16 @@ describe('dead letters while much is on its way to the disk', () => {
     full = false
     clock.pass(1000)
     expect(last.map((q) => q.counts.ready)).toEqual([10, 10])
+    full = true
+    fill(queue('first', first), 1)
+    clock.runDeferred()
+    clock.pass(3000)
+    broker.turn.isEnding = true
+    clock.pass(1000)
+    // What is on its way comes to the disk before the end, but not where that takes nothing.
+    expect([broker.turn.jobs.size, ...last.map((q) => q.counts.ready)]).toEqual([1, 10, 10])
+    broker.commit.failure = new Error('input/output error')
+    clock.pass(1000)
+    expect([broker.turn.jobs.size, ...last.map((q) => q.counts.ready)]).toEqual([0, 11, 11])
   })
 })
