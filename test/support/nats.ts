@@ -246,14 +246,28 @@ export class Engines {
   }
 }
 
+/** Where the next search begins; other processes begin elsewhere. */
+let nextPort = 10_000 + ((process.pid * 97) % 20_000)
+
+/**
+ * A port for a server that is told where to listen. Below those that the system gives to outgoing connections, of which one
+ * could have it before the server does.
+ */
 export async function freePort(): Promise<number> {
+  for (let looked = 0; looked < 20_000; looked++) {
+    const port = nextPort
+    nextPort = port === 29_999 ? 10_000 : port + 1
+    if (await isFree(port)) return port
+  }
+  throw new Error('no port is free')
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 async function listening(port: number): Promise<void> {
