@@ -1,21 +1,14 @@
 /** The benchmark: see `help`. Brokers take turns within each round; tables show medians and ratios. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { freePortFrom } from '../support/port.ts'
 import { clusterBench } from './cluster.ts'
 import { memoryTable, startTable } from './extras.ts'
 import { runJob } from './run-job.ts'
 import { scale } from './scale.ts'
 import { stalls } from './stalls.ts'
 import { type Measure, show, workloadTable } from './tables.ts'
-import {
-  cpuSeconds,
-  freePort,
-  givenPeer,
-  residentBytes,
-  startLeveret,
-  startRabbit,
-  type Target,
-} from './targets.ts'
+import { cpuSeconds, givenPeer, residentBytes, startLeveret, startRabbit, type Target } from './targets.ts'
 import { backlogWorkloads, type Job, named, type Workload, workloads } from './workloads.ts'
 
 /** The first ports that are tried. */
@@ -112,7 +105,7 @@ async function measure(w: Workload, target: Target, round: number): Promise<Meas
 
 /** Fills a durable queue, restarts the broker with it on disk, and drains it. */
 async function backlog(messages: number): Promise<void> {
-  const target = await startLeveret(await freePort(LEVERET_PORT))
+  const target = await startLeveret(await freePortFrom(LEVERET_PORT))
   try {
     const { fill, drain } = backlogWorkloads(messages)
     const show = (m: Measure): void => {
@@ -162,10 +155,10 @@ function chosenWorkloads(): Workload[] {
 }
 
 async function main(): Promise<void> {
-  const targets = [await startLeveret(await freePort(LEVERET_PORT))]
+  const targets = [await startLeveret(await freePortFrom(LEVERET_PORT))]
   const root = values['rabbitmq-root']
   if (values.rabbitmq || root !== undefined)
-    targets.push(await startRabbit(await freePort(RABBIT_PORT), root))
+    targets.push(await startRabbit(await freePortFrom(RABBIT_PORT), root))
   for (const p of values.peer ?? []) targets.push(givenPeer(p))
   const list = chosenWorkloads()
   const once = async (w: Workload, t: Target): Promise<number> => (await measure(w, t, 1)).rate
@@ -186,7 +179,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${tables.join('\n\n')}\n`)
   if (values.all) {
     const messages = values.quick ? ALL.startMessages / 10 : ALL.startMessages
-    process.stdout.write(`\n${await startTable(await freePort(LEVERET_PORT), messages, once)}\n`)
+    process.stdout.write(`\n${await startTable(await freePortFrom(LEVERET_PORT), messages, once)}\n`)
   }
   if (values.json === undefined) return
   const startMs = targets.map((t) => t.startMs)

@@ -1,7 +1,6 @@
 /** The brokers that are measured: Leveret as its own process, Debian's RabbitMQ, and any AMQP URL. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { accepts } from '../support/port.ts'
@@ -44,20 +43,6 @@ export function anonymousBytes(pid: number): number {
 /** Resident octets of the process. */
 export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(about(pid, 'status'))?.[1] ?? 0) * 1024
-}
-
-/** The first port from that one on that nobody listens on. */
-export async function freePort(from: number): Promise<number> {
-  for (let port = from; ; port++) {
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, () => resolve(true))
-    })
-    if (!isFree) continue
-    await new Promise((resolve) => server.close(resolve))
-    return port
-  }
 }
 
 async function untilAccepts(port: number, child: ChildProcess): Promise<void> {

@@ -1,24 +1,16 @@
 /** Commands that reach the HTTP API over TLS, and below a path. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { freePort } from '../support/port.ts'
 import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'leveret-https-'))
 const certificates = 'test/support/certificates'
 let broker: BrokerProcess
 let port: number
-
-async function freePort(): Promise<number> {
-  const s = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => s.once('listening', resolve))
-  const { port } = s.address() as { port: number }
-  await new Promise((resolve) => s.close(resolve))
-  return port
-}
 
 beforeAll(async () => {
   port = await freePort()

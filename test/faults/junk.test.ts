@@ -1,10 +1,11 @@
 /** Whoever can reach a port may send anything and vanish: the process hears it all and goes on. */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../support/port.ts'
 import { type BrokerProcess, startProcess } from '../support/process.ts'
 import { cameTrue, until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
@@ -13,14 +14,6 @@ const certificates = join(import.meta.dirname, '../support/certificates')
 const dir = mkdtempSync(join(tmpdir(), 'leveret-junk-'))
 let broker: BrokerProcess
 const ports: Record<string, number> = {}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 beforeAll(async () => {
   ports['AMQP over TLS'] = await freePort()

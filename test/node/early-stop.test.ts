@@ -1,20 +1,11 @@
 /** Signals that come before a start is over: whoever sees an open port may send one. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { startChild } from '../support/children.ts'
-import { accepts } from '../support/port.ts'
+import { accepts, freePort } from '../support/port.ts'
 import { until } from '../support/until.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 it.each(['SIGTERM', 'SIGINT'] as const)('a broker whose port is open ends in order on %s', async (signal) => {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-early-'))

@@ -1,11 +1,9 @@
 /** Another broker that says what no broker should: the shovel fails with a reason, and nothing else happens. */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { FRAME_BODY, FRAME_HEADER, MethodId } from '../../src/protocol/generated/constants.ts'
 import { LINK_FRAMES_MIN } from '../../src/shovel/link-limits.ts'
-import { far, put, state, there, useTwoBrokers } from './two-brokers.ts'
+import { inFrontOfOther, put, state, useTwoBrokers } from './two-brokers.ts'
 
 useTwoBrokers()
 
@@ -53,12 +51,7 @@ async function lyingBroker(
   first: Buffer | undefined,
   toConsumer: (channel: number, consumerTag: string) => Buffer,
 ): Promise<string> {
-  const sockets: Socket[] = []
-  const server = createServer((client) => {
-    const broker = connect(there.port, '127.0.0.1')
-    sockets.push(client, broker)
-    for (const s of [client, broker])
-      s.on('error', () => {}).on('close', () => sockets.map((x) => x.destroy()))
+  const url = await inFrontOfOther((client, broker) => {
     if (first !== undefined) client.write(first)
     client.pipe(broker)
     broker.on('data', (chunk) => {
@@ -70,14 +63,7 @@ async function lyingBroker(
       const consumerTag = chunk.toString('utf8', tag + 1, tag + 1 + chunk.readUInt8(tag))
       client.write(toConsumer(chunk.readUInt16BE(at - 6), consumerTag))
     })
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => {
-    for (const s of sockets) s.destroy()
-    server.close()
   })
-  await once(server, 'listening')
-  const url = new URL(far())
-  url.port = String((server.address() as AddressInfo).port)
   return url.href
 }
 

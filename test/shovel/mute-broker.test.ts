@@ -1,11 +1,10 @@
 /** Another broker that stops answering, or reading, or confirms what it was never sent. */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
+import type { Socket } from 'node:net'
+import { expect, it } from 'vitest'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { until } from '../support/until.ts'
-import { api, far, put, state, there, useTwoBrokers } from './two-brokers.ts'
+import { api, inFrontOfOther, put, state, useTwoBrokers } from './two-brokers.ts'
 
 useTwoBrokers()
 
@@ -27,11 +26,10 @@ interface Proxy {
  */
 async function brokerUntil(call: Buffer, then: (client: Socket, channel: number) => void): Promise<Proxy> {
   const clients = new Set<Socket>()
-  const server = createServer((client) => {
-    const broker = connect(there.port, '127.0.0.1')
+  const url = await inFrontOfOther((client, broker) => {
     clients.add(client)
-    client.on('error', () => {}).on('close', () => clients.delete(client) && broker.destroy())
-    broker.on('error', () => {}).pipe(client)
+    client.on('close', () => clients.delete(client))
+    broker.pipe(client)
     client.on('data', (chunk) => {
       const at = chunk.indexOf(call)
       if (at < 0) broker.write(chunk)
@@ -40,14 +38,7 @@ async function brokerUntil(call: Buffer, then: (client: Socket, channel: number)
         then(client, chunk.readUInt16BE(at - 6))
       }
     })
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => {
-    for (const client of clients) client.destroy()
-    server.close()
   })
-  await once(server, 'listening')
-  const url = new URL(far())
-  url.port = String((server.address() as AddressInfo).port)
   // With heartbeats, a broker that sends nothing at all would be noticed after a while.
   url.search = '?heartbeat=0'
   return { uri: url.href, clients }

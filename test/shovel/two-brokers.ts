@@ -1,4 +1,6 @@
 /** Two brokers in this process for tests of shovels, and the HTTP API of the first one. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import amqp from 'amqplib'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
@@ -82,3 +84,30 @@ export async function take(ch: amqp.ConfirmChannel, queue: string, count: number
 }
 
 export const far = (): string => there.url
+
+/**
+ * The address of a server in front of the other broker.
+ * @param between decides what passes: a client, and a connection to the broker; they end together
+ */
+export async function inFrontOfOther(between: (client: Socket, broker: Socket) => void): Promise<URL> {
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const broker = connect(there.port, '127.0.0.1')
+    for (const [one, other] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => {}).on('close', () => sockets.delete(one) && other.destroy())
+    }
+    between(client, broker)
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    for (const s of sockets) s.destroy()
+    server.close()
+  })
+  await once(server, 'listening')
+  const url = new URL(far())
+  url.port = String((server.address() as AddressInfo).port)
+  return url
+}

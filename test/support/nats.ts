@@ -2,12 +2,12 @@
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NatsServer, natsConfig } from '../../src/cluster/nats-config.ts'
 import { Cable } from './cable.ts'
 import { startChild } from './children.ts'
+import { accepts, freePort } from './port.ts'
 import { SmallDisk } from './small-disk.ts'
 import { cameTrue, until } from './until.ts'
 
@@ -85,7 +85,7 @@ export class Engines {
   async runAll(): Promise<void> {
     for (let i = 0; i < this.count; i++) {
       this.run(i)
-      await listening(this.port(i))
+      await until(() => accepts(this.port(i)), `nats-server to listen on ${this.port(i)}`)
     }
   }
 
@@ -244,41 +244,4 @@ export class Engines {
     for (const d of this.disks) d.unmount()
     if (!keep) rmSync(this.dir, { recursive: true, force: true })
   }
-}
-
-/** Where the next search begins; other processes begin elsewhere. */
-let nextPort = 10_000 + ((process.pid * 97) % 20_000)
-
-/**
- * A port for a server that is told where to listen. Below those that the system gives to outgoing connections, of which one
- * could have it before the server does.
- */
-export async function freePort(): Promise<number> {
-  for (let looked = 0; looked < 20_000; looked++) {
-    const port = nextPort
-    nextPort = port === 29_999 ? 10_000 : port + 1
-    if (await isFree(port)) return port
-  }
-  throw new Error('no port is free')
-}
-
-function isFree(port: number): Promise<boolean> {
-  const server = createServer()
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-}
-
-async function listening(port: number): Promise<void> {
-  const accepts = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const s = connect(port, '127.0.0.1')
-      s.once('connect', () => {
-        s.destroy()
-        resolve(true)
-      })
-      s.once('error', () => resolve(false))
-    })
-  await until(accepts, `nats-server to listen on ${port}`)
 }

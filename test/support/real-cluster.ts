@@ -7,7 +7,8 @@ import type { ClusterStatus } from '../../src/management/cluster-view.ts'
 import { Cable } from './cable.ts'
 import { startChild } from './children.ts'
 import { clusterReport } from './cluster-report.ts'
-import { Engines, type EnginesOptions, freePort } from './nats.ts'
+import { Engines, type EnginesOptions } from './nats.ts'
+import { freePort } from './port.ts'
 import { SmallDisk } from './small-disk.ts'
 
 /** ms after which a server that is not seen to follow is started again. */
