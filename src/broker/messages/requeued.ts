@@ -27,6 +27,38 @@ export interface RequeuedMessages {
 /** Numbers in a row that have a block together. */
 const BLOCK = 256
 
+/** Blocks by their numbers. The last one is at hand: messages come back and leave mostly in a row. */
+class Blocks<B> {
+  private readonly byNumber = new Map<number, B>()
+  private last: B | undefined
+  private lastNumber = -1
+
+  get(number: number): B | undefined {
+    if (number === this.lastNumber) return this.last
+    this.lastNumber = number
+    this.last = this.byNumber.get(number)
+    return this.last
+  }
+
+  set(number: number, block: B): B {
+    this.byNumber.set(number, block)
+    this.lastNumber = number
+    this.last = block
+    return block
+  }
+
+  delete(number: number): void {
+    this.byNumber.delete(number)
+    this.lastNumber = -1
+  }
+
+  clear(): void {
+    this.byNumber.clear()
+    this.lastNumber = -1
+    this.last = undefined
+  }
+}
+
 interface Block {
   /** How many of its numbers are there. */
   count: number
@@ -39,28 +71,13 @@ class LowestFirst implements RequeuedMessages {
   readonly inOrderOfReturn = false
   size = 0
   first = 0
-  private readonly blocks = new Map<number, Block>()
+  private readonly blocks = new Blocks<Block>()
   /** The numbers of the blocks. An empty one stays until it is the first. */
   private readonly order = new Heap()
-  /** That of the last number. */
-  private last: Block | undefined
-  private lastNumber = -1
-
-  private block(number: number): Block | undefined {
-    if (number === this.lastNumber) return this.last
-    const block = this.blocks.get(number)
-    this.lastNumber = block === undefined ? -1 : number
-    this.last = block
-    return block
-  }
 
   private newBlock(number: number): Block {
-    const block = { count: 0, words: new Int32Array(BLOCK >> 5) }
-    this.blocks.set(number, block)
     this.order.push(number, number)
-    this.last = block
-    this.lastNumber = number
-    return block
+    return this.blocks.set(number, { count: 0, words: new Int32Array(BLOCK >> 5) })
   }
 
   removeFirst(): void {
@@ -75,7 +92,7 @@ class LowestFirst implements RequeuedMessages {
 
   add(n: number): void {
     const number = Math.floor(n / BLOCK)
-    const block = this.block(number) ?? this.newBlock(number)
+    const block = this.blocks.get(number) ?? this.newBlock(number)
     const at = n - number * BLOCK
     block.words[at >> 5] = (block.words[at >> 5] as number) | (1 << (at & 31))
     block.count++
@@ -84,15 +101,17 @@ class LowestFirst implements RequeuedMessages {
 
   remove(n: number): void {
     const number = Math.floor(n / BLOCK)
-    const block = this.block(number)
+    const block = this.blocks.get(number)
     const at = n - number * BLOCK
     const bit = 1 << (at & 31)
     const word = block?.words[at >> 5] ?? 0
     if (block === undefined || (word & bit) === 0) return
     block.words[at >> 5] = word & ~bit
     block.count--
-    if (--this.size === 0) this.clear()
-    else if (n === this.first) this.find()
+    if (--this.size > 0) {
+      if (n === this.first) this.find()
+      // A single block stays: of what comes back and goes out again one by one, each would need a new one.
+    } else if (this.order.size > 1) this.clear()
   }
 
   /** The first one has left; there are others. */
@@ -105,8 +124,6 @@ class LowestFirst implements RequeuedMessages {
       number = this.order.firstKey
       block = this.blocks.get(number) as Block
     }
-    this.last = block
-    this.lastNumber = number
     let at = 0
     while (block.words[at] === 0) at++
     const word = block.words[at] as number
@@ -117,8 +134,6 @@ class LowestFirst implements RequeuedMessages {
     this.size = 0
     this.blocks.clear()
     this.order.clear()
-    this.last = undefined
-    this.lastNumber = -1
   }
 }
 
@@ -130,25 +145,12 @@ interface CountedBlock {
 
 /** How often each number is there. Those in a row are counted together, so that very many are quickly passed over. */
 class Counts {
-  private readonly blocks = new Map<number, CountedBlock>()
-  private last: CountedBlock | undefined
-  private lastNumber = -1
-
-  private block(number: number): CountedBlock | undefined {
-    if (number === this.lastNumber) return this.last
-    this.lastNumber = number
-    this.last = this.blocks.get(number)
-    return this.last
-  }
+  private readonly blocks = new Blocks<CountedBlock>()
 
   add(n: number): void {
     const number = Math.floor(n / BLOCK)
-    let block = this.block(number)
-    if (block === undefined) {
-      block = { sum: 0, counts: new Uint16Array(BLOCK) }
-      this.blocks.set(number, block)
-      this.last = block
-    }
+    const block =
+      this.blocks.get(number) ?? this.blocks.set(number, { sum: 0, counts: new Uint16Array(BLOCK) })
     const at = n - number * BLOCK
     block.counts[at] = (block.counts[at] as number) + 1
     block.sum++
@@ -157,15 +159,12 @@ class Counts {
   /** False where it is not there. */
   remove(n: number): boolean {
     const number = Math.floor(n / BLOCK)
-    const block = this.block(number)
+    const block = this.blocks.get(number)
     const at = n - number * BLOCK
     const count = block?.counts[at] ?? 0
     if (block === undefined || count === 0) return false
     block.counts[at] = count - 1
-    if (--block.sum === 0) {
-      this.blocks.delete(number)
-      this.lastNumber = -1
-    }
+    if (--block.sum === 0) this.blocks.delete(number)
     return true
   }
 }
