@@ -1,4 +1,7 @@
-/** Every bound of the broker but those of operations/tail-limits.ts and shovel/link-limits.ts: its unit, and what happens when it is hit. */
+/**
+ * Every bound of the broker but those of operations/tail-limits.ts and shovel/link-limits.ts: its unit, and what happens
+ * when it is hit.
+ */
 
 /** Outstanding deliveries that one diagnosis of a queue looks at; what lies behind is not named. */
 export const DIAGNOSIS_DELIVERIES_MAX = 100_000

@@ -295,9 +295,7 @@ export class Broker {
       durable: info.durable && this.commit.keeps,
       now: () => this.clock.now(),
     }
-    const { turn } = this
-    const room = { isFull: () => turn.isFull(), givesUp: () => turn.givesUp }
-    const context = { random: this.random, delay: () => delay, ...room }
+    const context = { random: this.random, delay: () => delay, room: this.turn }
     const routing = exchangeRouting(info.type, info.arguments, context)
     const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
     const deduplication = wanted

@@ -94,7 +94,7 @@ export function* fanningOut(
   const count = recipients(route)
   while (next < count) {
     if (turn.isFull()) {
-      if (givesUp() || turn.givesUp) return outcome
+      if (givesUp() || turn.givesUp()) return outcome
       yield WAIT
       continue
     }

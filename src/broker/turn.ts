@@ -104,7 +104,7 @@ export class Turn {
    * What waits for the end of an alarm, or for a disk that takes nothing, would have the process wait for it too, which
    * nothing may bring about any more.
    */
-  get givesUp(): boolean {
+  givesUp(): boolean {
     return this.isEnding && (this.inAlarm() || this.diskFails())
   }
 

@@ -9,7 +9,7 @@ import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
-import { FairQueue } from '../util/fair-queue.ts'
+import { FairPlaces } from '../util/fair-places.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
@@ -57,10 +57,8 @@ export class Relay implements Receiver {
   private readonly waiting = new Set<Socket>()
   /** The same ones. */
   private readonly unopened: Unopened
-  /** Clients for whom the active node is being asked. */
-  private asked = 0
-  /** Those who wait until fewer are: addresses take turns, or else who connects most often would be next most often. */
-  private readonly places = new FairQueue<Place>()
+  /** For clients for whom the active node is being asked: else who connects most often would be next most often. */
+  private readonly asked = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
   private readonly doorLines: RepeatedLines
 
   constructor(options: RelayOptions) {
@@ -116,7 +114,7 @@ export class Relay implements Receiver {
         if (target === undefined || this.options.listeners.receiver !== now) return false
         return await this.pass(socket, request, target)
       } finally {
-        this.leave()
+        this.asked.leave()
       }
     }
     this.keepTrying(socket, attempt)
@@ -132,10 +130,8 @@ export class Relay implements Receiver {
 
   /** Resolves with whether its turn has come: the client may leave before, or have waited for too long. */
   private turnOf(socket: Socket): Promise<boolean> {
-    if (this.asked < ASKED_MAX) {
-      this.asked++
-      return Promise.resolve(true)
-    }
+    if (this.asked.take()) return Promise.resolve(true)
+    const { waiting } = this.asked
     const address = plainAddress(socket.remoteAddress)
     return new Promise((resolve) => {
       const over = (hasTurn: boolean): void => {
@@ -145,20 +141,13 @@ export class Relay implements Receiver {
       }
       const place: Place = { come: () => over(true) }
       const giveUp = (): void => {
-        this.places.remove(address, place)
+        waiting.remove(address, place)
         over(false)
       }
       const timer = this.options.clock.after(WAIT_MS_MAX, giveUp)
       socket.once('close', giveUp)
-      this.places.push(address, place)
+      waiting.push(address, place)
     })
-  }
-
-  /** The turn goes to the next one. */
-  private leave(): void {
-    const next = this.places.shift()
-    if (next === undefined) this.asked--
-    else next.come()
   }
 
   private async keepTrying(socket: Socket, attempt: Attempt): Promise<void> {

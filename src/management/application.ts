@@ -282,8 +282,7 @@ export class Application {
   ): Promise<Principal> {
     if (this.server.isLocal(raw.raw)) return owner
     const [scheme = '', credentials = ''] = authorization.split(' ')
-    const { clock } = this.node
-    const { active } = this.node
+    const { clock, active } = this.node
     const { usersWith, throttle, oauth } = this.loginParts()
     const address = plainAddress(raw.ip)
     const wait = (): Promise<void> => throttle.wait(address, clock, raw.raw.socket)

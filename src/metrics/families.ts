@@ -12,7 +12,8 @@ import {
 } from '../broker/counters.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { ownerKinds } from '../broker/failures.ts'
-import type { Queue } from '../broker/queue/queue.ts'
+import { ofNow } from '../broker/jobs.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
@@ -105,15 +106,19 @@ export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
 
 async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCounters): Promise<Family[]> {
   return [
-    ...(await sums(summedQueueMetrics, eachQueue(broker))),
+    ...(await sums(
+      summedQueueMetrics,
+      inVhosts(broker, (v) => v.queues),
+    )),
     ...(await sums(queueCounterMetrics, [{ counters }])),
     // Sums would be meaningless: as in RabbitMQ, these metrics are listed without a value.
     ...headMetricNames.map(({ name, type, help }) => ({ name: `rabbitmq_${name}`, type, help, samples: [] })),
   ]
 }
 
-function* eachQueue({ vhosts }: Broker): Iterable<Queue> {
-  for (const v of vhosts.values()) yield* v.queues.values()
+/** Those that are there now; clients may add others without end. */
+function* inVhosts<T>({ vhosts }: Broker, of: (v: Vhost) => ReadonlyMap<string, T>): Iterable<T> {
+  for (const v of ofNow(vhosts)) yield* ofNow(of(v))
 }
 
 /** Counters of channels do not shrink when channels close: they are counted by queues and by the broker. */
@@ -144,11 +149,10 @@ function* eachChannel(connections: readonly Connection[]): Iterable<Channel> {
 
 async function exchangeSum({ model: { broker } }: ManagedBroker): Promise<Family[]> {
   const [published] = exchangeFamilies.flatMap((f) => f.metrics)
-  return await sums([published as Metric<Exchange>], eachExchange(broker))
-}
-
-function* eachExchange({ vhosts }: Broker): Iterable<Exchange> {
-  for (const v of vhosts.values()) yield* v.exchanges.values()
+  return await sums(
+    [published as Metric<Exchange>],
+    inVhosts(broker, (v) => v.exchanges),
+  )
 }
 
 const kinds = ['classic', 'quorum', 'stream'] as const

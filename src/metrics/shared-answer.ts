@@ -16,7 +16,7 @@ export class SharedAnswer<A> {
   get(): Promise<A> {
     const { current } = this
     if (current === undefined) return this.begin()
-    this.next ??= settled(current).then(() => {
+    this.next ??= Promise.allSettled([current]).then(() => {
       this.next = undefined
       return this.begin()
     })
@@ -32,11 +32,4 @@ export class SharedAnswer<A> {
     made.then(over, over)
     return made
   }
-}
-
-function settled(promise: Promise<unknown>): Promise<void> {
-  return promise.then(
-    () => {},
-    () => {},
-  )
 }

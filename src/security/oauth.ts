@@ -14,6 +14,7 @@ import {
 } from 'jose'
 import { JWKS_BYTES_MAX, LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
+import { FairPlaces } from '../util/fair-places.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { readRegularFile } from '../util/regular-file.ts'
 import { elapsed } from '../util/timers.ts'
@@ -154,8 +155,7 @@ export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
   /** Signatures that are being checked: in the threads with which the store writes. */
-  private checking = 0
-  private readonly waiting = new FairQueue<Turn>()
+  private readonly checking = new FairPlaces<Turn>(PASSWORD_THREADS_MAX, (next) => next.resolve())
   /** Those whose keys an identity provider is asked for, which may take seconds to answer. */
   private readonly asking = new FairQueue<WaitingLogin>()
   private readonly isRemote: boolean
@@ -198,7 +198,7 @@ export class OAuth {
       if (error instanceof AmqpError) throw error
       return undefined
     } finally {
-      if (entered) this.leave()
+      if (entered) this.checking.leave()
     }
   }
 
@@ -224,19 +224,10 @@ export class OAuth {
   }
 
   private async enter(address: string, waitingMax: number): Promise<void> {
-    if (this.checking < PASSWORD_THREADS_MAX) {
-      this.checking++
-      return
-    }
-    admit(this.waiting, address, waitingMax)
-    await new Promise<void>((resolve, reject) => this.waiting.push(address, { resolve, reject }))
-  }
-
-  /** The place goes to the next one. */
-  private leave(): void {
-    const next = this.waiting.shift()
-    if (next === undefined) this.checking--
-    else next.resolve()
+    if (this.checking.take()) return
+    const { waiting } = this.checking
+    admit(waiting, address, waitingMax)
+    await new Promise<void>((resolve, reject) => waiting.push(address, { resolve, reject }))
   }
 
   private userOf(payload: JWTPayload): Principal | undefined {

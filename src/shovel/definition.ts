@@ -1,5 +1,4 @@
 /** Validates and parses a parameter `shovel`, with RabbitMQ's error texts. */
-
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'

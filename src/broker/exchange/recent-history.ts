@@ -23,7 +23,7 @@ export interface Room {
   givesUp(): boolean
 }
 
-const always: Room = { isFull: () => false, givesUp: () => false }
+export const alwaysRoom: Room = { isFull: () => false, givesUp: () => false }
 
 const LENGTH_DEFAULT = 20
 const LENGTH_MAX = 10_000
@@ -45,7 +45,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   private readonly room: Room
 
   /** @throws AmqpError 406 */
-  constructor(args: FieldTable, room = always) {
+  constructor(args: FieldTable, room = alwaysRoom) {
     super()
     this.room = room
     const v = args.get('x-recent-history-length')

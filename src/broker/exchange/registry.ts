@@ -7,11 +7,12 @@ import type { ExchangeRouting } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 import { HeadersRouting } from './headers.ts'
 import { ModulusHashRouting, RandomRouting } from './random.ts'
-import { RecentHistoryRouting, type Room } from './recent-history.ts'
+import { alwaysRoom, RecentHistoryRouting, type Room } from './recent-history.ts'
 import { TopicRouting } from './topic.ts'
 
 /** What types need from the broker. */
-export interface RoutingContext extends Room {
+export interface RoutingContext {
+  readonly room: Room
   /** 0 up to 1, exclusive */
   random(): number
   /** For an exchange that holds messages back. */
@@ -29,7 +30,7 @@ const types: Record<string, Make> = {
   'x-random': (_, context) => new RandomRouting(context.random),
   'x-local-random': (_, context) => new RandomRouting(context.random),
   'x-modulus-hash': () => new ModulusHashRouting(),
-  'x-recent-history': (args, context) => new RecentHistoryRouting(args, context),
+  'x-recent-history': (args, context) => new RecentHistoryRouting(args, context.room),
   // Deduplication is a feature of every exchange; this type always has it on.
   'x-message-deduplication': () => new FanoutRouting(),
   'x-delayed-message': (args, context) => {
@@ -72,8 +73,7 @@ const plain: RoutingContext = {
   delay: () => {
     throw new TypeError('no delayed exchange is predeclared')
   },
-  isFull: () => false,
-  givesUp: () => false,
+  room: alwaysRoom,
 }
 
 /** Present in every vhost, durable (behaviour.md section 5). The default exchange is created separately. */

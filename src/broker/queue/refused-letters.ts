@@ -114,7 +114,7 @@ export class RefusedLetters implements Pumped {
     if (letter === undefined) return false
     this.waitingBytes -= letter.bytes
     // The end of the process does not wait for the end of an alarm.
-    if (this.passOn(letter, !this.turn.givesUp) === 'later') {
+    if (this.passOn(letter, !this.turn.givesUp()) === 'later') {
       this.waitingBytes += letter.bytes
       return false
     }
