@@ -62,6 +62,8 @@ import { routeDoc } from './schemas/routes.ts'
 import { StandbyUsers } from './standby-users.ts'
 import { webRoutes } from './web.ts'
 
+const PAYLOAD_TOO_LARGE = 413
+
 /** In the order in which the description of the API has them. */
 const allRoutes = [
   overviewRoutes,
@@ -109,6 +111,8 @@ export class Application {
   private readonly bodies = new BodyBudget()
   private readonly longAnswers = new LongAnswers()
   private readonly principals = new WeakMap<FastifyRequest, Principal>()
+  /** Forms that are being parsed. */
+  private readonly parsing = new WeakSet<FastifyRequest>()
   /** All routes, for the description of the API. */
   private readonly routes: DescribedRoute[] = []
   private readonly paths = new Paths()
@@ -153,7 +157,7 @@ export class Application {
       frameworkErrors: (error, _request, reply) => errorReply(error, reply),
     })
     this.app.setErrorHandler((error, request, reply) => {
-      const status = errorReply(isBadForm(request) ? badRequest('not a form') : error, reply)
+      const status = errorReply(this.isBadForm(request, error) ? badRequest('not a form') : error, reply)
       const hasLeft = request.raw.destroyed && !request.raw.complete
       if (status >= 500 && status !== 503 && !hasLeft)
         node.logger.error({ err: error }, 'HTTP request failed')
@@ -221,8 +225,13 @@ export class Application {
         this.checkTag(user, tag, raw)
         this.principals.set(raw, user)
       },
-      preParsing: async (raw, reply, body) => this.reserveBody(raw, reply, body),
+      preParsing: async (raw, reply, body) => {
+        const read = this.reserveBody(raw, reply, body)
+        if (isForm(raw)) this.parsing.add(raw)
+        return read
+      },
       preValidation: async (raw) => {
+        this.parsing.delete(raw)
         raw.body = isForm(raw) ? await fromForm(raw, (raw.body ?? {}) as object) : (raw.body ?? {})
         if (doc.body !== undefined) checkBody(raw, requests[doc.body])
       },
@@ -246,6 +255,11 @@ export class Application {
         return columnsOf(answer, r.query)
       },
     })
+  }
+
+  /** Whether the form parser has failed: but for what is too large, its errors do not say that the client is at fault. */
+  private isBadForm(request: FastifyRequest, error: unknown): boolean {
+    return this.parsing.has(request) && (error as { statusCode?: number }).statusCode !== PAYLOAD_TOO_LARGE
   }
 
   /** Reserved until the request ends. @throws HttpError 503 */
@@ -320,11 +334,6 @@ export class Application {
     const { model, server } = activeOn(this.node)
     return { usersWith: () => model.users, throttle: server.throttle, oauth }
   }
-}
-
-/** Whether the form parser has failed: its errors do not say that the client is at fault. */
-function isBadForm(request: FastifyRequest): boolean {
-  return request.body === undefined && isForm(request)
 }
 
 /** Messages and definitions may be large. */

@@ -99,10 +99,11 @@ function raw(octets: string): Promise<string> {
   })
 }
 
+const form = 'Content-Type: multipart/form-data; boundary=x\r\n'
+const part = '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n{'
+
 describe('a client that leaves in the middle of a body', () => {
   const head = `Authorization: Basic ${btoa('guest:guest')}\r\nHost: h\r\n`
-  const form = 'Content-Type: multipart/form-data; boundary=x\r\n'
-  const part = '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n{'
   it.each([
     ['of JSON', 'Content-Length: 100\r\n', '{'],
     ['of much JSON', 'Content-Length: 1000000\r\n', '{"a":"'.padEnd(200_000)],
@@ -168,6 +169,16 @@ describe('a request', () => {
       'a form without a boundary',
       `POST /api/definitions HTTP/1.1\r\n${login}Content-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\n{}`,
       4,
+    ],
+    [
+      'a form that ends within a file',
+      `POST /api/definitions HTTP/1.1\r\n${login}${form}Content-Length: ${part.length}\r\n\r\n${part}`,
+      400,
+    ],
+    [
+      'a form and the password of nobody',
+      `POST /api/definitions HTTP/1.1\r\nAuthorization: Basic ${btoa('guest:no')}\r\nHost: h\r\n${form}Content-Length: ${part.length}\r\n\r\n${part}`,
+      401,
     ],
     ['a length that is none', `PUT /api/queues/%2F/q HTTP/1.1\r\n${login}Content-Length: -5\r\n\r\n`, 400],
   ])('with %s is refused', async (_what, octets, status) => {
