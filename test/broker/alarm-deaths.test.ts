@@ -132,6 +132,51 @@ describe('dead letters of what full queues refuse', () => {
   })
 })
 
+describe('dead letters for full queues, of whose own so many wait that there is no room,', () => {
+  const large = 10 * 1024 * 1024
+  const count = Math.floor(REFUSED_WAITING_BYTES_MAX / large) + 4
+  const first = { ...dying, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'full' }
+  const refusing = { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' }
+  const fillLarge = (q: Queue): void => {
+    const m = new InboundMessage()
+    for (let i = 0; i < count; i++) {
+      encodeContent('', q.name, {}, Buffer.alloc(large, String(i)), m)
+      q.publish(m)
+    }
+  }
+  const firsts = (q: Queue): string =>
+    bodies(q)
+      .map((b) => b[0])
+      .join('')
+  const expected = Array.from({ length: count }, (_, i) => String(i)).join('')
+
+  it('wait in their queue', () => {
+    const { clock, queue, bound, over } = start()
+    const both = [bound('a'), bound('b')]
+    queue('full', { ...refusing, 'x-dead-letter-exchange': 'amq.fanout' })
+    fillLarge(queue('q', first))
+    clock.runDeferred()
+    clock.pass(10_000)
+    expect(both.map((dead) => dead.counts.ready)).toEqual([0, 0])
+    over()
+    for (let i = 0; i < count; i++) clock.pass(DEAD_LETTER_RETRY_MS)
+    expect(both.map(firsts)).toEqual([expected, expected])
+  })
+
+  it('are not dropped where one full queue follows another', () => {
+    const { clock, queue, bound, over } = start()
+    const both = [bound('a'), bound('b')]
+    queue('full', { ...refusing, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'next' })
+    queue('next', { ...refusing, 'x-dead-letter-exchange': 'amq.fanout' })
+    fillLarge(queue('q', first))
+    clock.runDeferred()
+    clock.pass(10_000)
+    over()
+    for (let i = 0; i < count; i++) clock.pass(DEAD_LETTER_RETRY_MS)
+    expect(both.map(firsts)).toEqual([expected, expected])
+  })
+})
+
 describe('dead letters while much is on its way to the disk', () => {
   it('wait where they go to several queues and come of other dead letters', () => {
     const { clock, broker, vhost, queue, bound, over } = start()

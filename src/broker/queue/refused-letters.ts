@@ -57,6 +57,12 @@ export class RefusedLetters implements Pumped {
     return this.current !== undefined
   }
 
+  /** What comes of such a letter might be dropped: half of the room is for what comes of those that wait. */
+  lacksRoomFor(octets: number): boolean {
+    const { waitingBytes } = this
+    return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
+  }
+
   /** @param m in memory that stays as it is */
   refused(owner: Owner, m: InboundMessage, pass: Pass): void {
     const { current } = this

@@ -165,6 +165,10 @@ class Environment implements QueueEnvironment {
     mayWait = true,
   ): Passed {
     const { counters, semantics, turn } = this.shared
+    const { refusedLetters } = this
+    // Full queues may refuse it: it stays where it is on disk, since the next letter would have no place to wait.
+    if (mayWait && !refusedLetters.isPassingOn && refusedLetters.lacksRoomFor(content.body.length))
+      return 'later'
     const own = withOwnHistory(content, semantics)
     // What clients publish waits for the disk in any case, and so do its first dead letters; not those that come of these.
     const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
