@@ -8,6 +8,21 @@ import { dirname, join, relative, sep } from 'node:path'
 /** Bundled, and the packages in them that stay packages of their own. */
 export const bundled = ['lmdb', 'fastify', '@fastify/multipart', 'pino-pretty']
 const external = ['pino', 'msgpackr-extract', /^@lmdb\//, /^node:/]
+/** What takes 5 ms and more to load, by the packages in whose folders it is found: each is loaded in a turn of its own. */
+const parts = {
+  fastify: [
+    ['semver'],
+    ['find-my-way'],
+    ['light-my-request'],
+    ['@fastify/ajv-compiler', 'ajv/dist/compile/codegen'],
+    ['@fastify/ajv-compiler', 'ajv/dist/core'],
+    ['@fastify/ajv-compiler', 'ajv'],
+    ['@fastify/ajv-compiler', 'ajv-formats'],
+    ['@fastify/ajv-compiler'],
+    ['fast-json-stringify'],
+    ['@fastify/fast-json-stringify-compiler'],
+  ],
+}
 
 /** What the bundles use in the place of the globals, which tests of programs put fakes in: src/util/timers.ts. */
 const REAL = `'use strict'
@@ -42,13 +57,14 @@ export async function vendor(root) {
   for (const name of bundled) {
     const dir = join(out, name)
     const bundle = await rolldown({
-      input: require.resolve(name),
+      input: ENTRY,
+      plugins: [inParts(name, require)],
       platform: 'node',
       external,
       logLevel: 'silent',
     })
     const { output } = await bundle.write({
-      file: join(dir, 'index.cjs'),
+      file: join(dir, 'parts.cjs'),
       format: 'cjs',
       codeSplitting: false,
       intro: intro(name),
@@ -61,13 +77,14 @@ export async function vendor(root) {
     inside.delete(undefined)
     // Native builds are looked for by this name.
     writeFileSync(join(dir, 'package.json'), `${JSON.stringify({ name, type: 'commonjs' })}\n`)
+    writeFileSync(join(dir, 'index.cjs'), "module.exports = require('./parts.cjs').all()\n")
     const names = Object.keys(require(join(dir, 'index.cjs'))).filter((n) => /^[a-z_$][\w$]*$/i.test(n))
     const named = names.filter((n) => n !== 'default').map((n) => `export const ${n} = all.${n}\n`)
-    writeFileSync(
-      join(dir, 'index.mjs'),
-      // By require, since import would read all of it first to find its names.
-      `import { createRequire } from 'node:module'\n\nconst all = createRequire(import.meta.url)('./index.cjs')\n${named.join('')}export default all.default ?? all\n`,
-    )
+    // By require, since import would read all of it first to find its names.
+    const load = `import { createRequire } from 'node:module'\n\nconst { all: load, parts } = createRequire(import.meta.url)('./parts.cjs')\n`
+    const turns = parts[name] === undefined ? '' : `for (const part of parts) await part()\n`
+    const exported = `${named.join('')}export default all.default ?? all\n`
+    writeFileSync(join(dir, 'index.mjs'), `${load}${turns}const all = load()\n${exported}`)
   }
   // The operators' page is made with it.
   inside.add('node_modules/preact')
@@ -75,6 +92,25 @@ export async function vendor(root) {
   writeFileSync(join(out, 'LICENSES.txt'), licences(root, packages))
   const sbom = billOfMaterials(root, packages)
   writeFileSync(join(root, 'dist', 'sbom.cdx.json'), `${JSON.stringify(sbom, null, 2)}\n`)
+}
+
+/** Of a bundle: `all` loads the package, and `parts` what takes long of it, each in a turn of the event loop. */
+const ENTRY = '\0entry'
+
+function inParts(name, require) {
+  const found = (parts[name] ?? []).map((path) =>
+    path.reduce((from, to) => createRequire(from).resolve(to), require.resolve(name)),
+  )
+  const load = (file) => `require(${JSON.stringify(file)})`
+  const turn = (file) => `() => new Promise((done) => setImmediate(done)).then(() => void ${load(file)})`
+  return {
+    name: 'in parts',
+    resolveId: (id) => (id === ENTRY ? id : null),
+    load: (id) =>
+      id === ENTRY
+        ? `exports.all = () => ${load(require.resolve(name))}\nexports.parts = [${found.map(turn)}]\n`
+        : null,
+  }
 }
 
 /** As package-lock.json names it: `node_modules/a/node_modules/b`. */

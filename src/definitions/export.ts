@@ -108,7 +108,7 @@ function objects(vhosts: readonly Vhost[], named: boolean): Json {
       },
     )
   return {
-    policies: vhosts.flatMap((v) => Array.from(v.policies.user, (p) => ({ ...named_(v), ...policyJson(p) }))),
+    policies: many((v) => v.policies.user.size, policiesOf),
     queues: many((v) => weight(v.queues.size, v.queues.values()), queuesOf),
     exchanges: many((v) => weight(v.exchanges.size, v.exchanges.values()), exchangesOf),
     bindings: many((v) => weight(v.bindings.size, v.bindings), bindingsOf),
@@ -121,6 +121,10 @@ function weight(count: number, all: Iterable<{ readonly arguments: FieldTable }>
   let octets = 0
   for (const { arguments: args } of all) octets += args.bytes.length
   return count + Math.floor(octets / OCTETS_LIKE_AN_OBJECT)
+}
+
+function* policiesOf(v: Vhost): Iterable<Json> {
+  for (const p of v.policies.user) yield policyJson(p)
 }
 
 function* queuesOf(v: Vhost): Iterable<Json> {

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import semver from 'semver'
 import { describe, expect, it } from 'vitest'
 import { testFolder } from '../support/folder.ts'
@@ -165,5 +166,21 @@ describe('docs/architecture.md', () => {
     for (const name of Object.keys(all).filter((n) => !n.startsWith('@types/')))
       expect([name, named.includes(name)]).toEqual([name, true])
     expect(named).toContain('@lmdb/lmdb-*')
+  })
+})
+
+describe('what the HTTP API is made with', () => {
+  it('is loaded in several turns of the event loop, since it takes longer than others should wait', async () => {
+    const script = `
+      let turns = 0
+      const count = () => { turns++; setImmediate(count).unref() }
+      count()
+      await import(${JSON.stringify(pathToFileURL(resolve('dist/vendor/fastify/index.mjs')).href)})
+      console.log(turns)`
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    })
+    expect(stderr).toBe('')
+    expect(Number(stdout)).toBeGreaterThanOrEqual(10)
   })
 })
