@@ -3,7 +3,7 @@
  * names.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { residentMemory } from '../util/process-memory.ts'
@@ -44,10 +44,11 @@ function eventLoopLag(): number {
   return lastLag
 }
 
-/** Open file descriptors; 0 if the system does not report them. */
+/** Number of open file descriptors; 0 if the system does not report them. */
 export function openFiles(): number {
   try {
-    return readdirSync('/proc/self/fd').length
+    // Linux 6.2 and later report it as the directory's size; listing 20,000 of them takes 10 ms.
+    return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length
   } catch {
     return 0
   }

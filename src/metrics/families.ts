@@ -18,6 +18,7 @@ import type { Channel } from '../channel/channel.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ManagedBroker, ManagedNode } from '../management/managed-node.ts'
 import { clusterId, totals } from '../management/node.ts'
+import { nextTurn } from '../util/timers.ts'
 import { version } from '../util/version.ts'
 import { channelCounterMetrics, channelFamilies, connectionFamilies } from './clients.ts'
 import { nodeFamilies, runtimeFamilies, stateFamilies } from './node.ts'
@@ -90,6 +91,7 @@ export async function aggregatedFamilies(node: ManagedNode): Promise<Family[]> {
     ...runtimeFamilies(),
   ]
   if (active === undefined) return own
+  await nextTurn()
   active.model.broker.turn.pumpNow()
   const counters = queueCounters(active)
   const all = new QueueCounters()
