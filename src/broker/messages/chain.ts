@@ -157,13 +157,11 @@ export class Chain implements MessageOrder, SegmentOwner {
       this.load(this.headSegment)
       if (this.requeued.first === sequence && this.requeued.size > 0) return true
     }
-    for (;;) {
+    // Loading a segment may reveal that the last ready messages are damaged.
+    while (this.ready > 0) {
       const segment = this.segments[this.cursorAt] as Segment
       if (this.cursorIndex < segment.count) {
-        if (segment.bytes === undefined) {
-          this.load(segment)
-          if (this.ready === 0) return false
-        }
+        if (segment.bytes === undefined) this.load(segment)
         if (segment.state(this.cursorIndex) === STATE_READY) {
           this.headSegment = segment
           this.headIndex = this.cursorIndex
@@ -176,6 +174,7 @@ export class Chain implements MessageOrder, SegmentOwner {
         this.cursorIndex = 0
       }
     }
+    return false
   }
 
   /** Steps over the message that `head()` found. */
