@@ -1,16 +1,11 @@
 /** A listening socket for AMQP, plain or with TLS. */
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import {
-  createSecureContext,
-  createServer as createTlsServer,
-  type TlsOptions,
-  type Server as TlsServer,
-} from 'node:tls'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { endOf, plainAddress } from '../util/address.ts'
+import type { Certificates } from '../util/certificates.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
-import { readPair } from '../util/tls-files.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
@@ -29,19 +24,26 @@ export interface Acceptor {
 export class Listener {
   readonly secure: boolean
   readonly net: NetServer
-  private readonly settings: TlsSettings | undefined
   /** Performs TLS handshakes; does not listen itself. */
   private readonly tls: TlsServer | undefined
   private readonly acceptor: Acceptor
   private readonly handshakes: Handshakes
+  private readonly certificates: Certificates
 
   /**
    * @param unopened counts sockets during their TLS handshake
+   * @param certificates to which the certificate of the listener is added
    * @throws the error of reading a certificate or key, or of using it
    */
-  constructor(tls: TlsSettings | undefined, acceptor: Acceptor, logger: Logger, unopened: Unopened) {
-    this.settings = tls
+  constructor(
+    tls: TlsSettings | undefined,
+    acceptor: Acceptor,
+    logger: Logger,
+    unopened: Unopened,
+    certificates: Certificates,
+  ) {
     this.acceptor = acceptor
+    this.certificates = certificates
     this.handshakes = new Handshakes(unopened)
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
@@ -54,7 +56,7 @@ export class Listener {
     const options = contextOf(tls)
     const server = createTlsServer(options)
     paceHandshakes(server, options)
-    addHosts(server, tls, options)
+    certificates.add(server, tls, options)
     server.on('secureConnection', (socket) => {
       const client = this.handshakes.ended(socket)
       if (socket.destroyed) return
@@ -95,15 +97,8 @@ export class Listener {
     return this.net.address() as AddressInfo
   }
 
-  /** Reloads certificate and key; open connections keep theirs. @throws where they cannot be used */
-  reload(): void {
-    if (this.tls === undefined || this.settings === undefined) return
-    const options = contextOf(this.settings)
-    this.tls.setSecureContext(options)
-    addHosts(this.tls, this.settings, options)
-  }
-
   close(): Promise<void> {
+    if (this.tls !== undefined) this.certificates.remove(this.tls)
     return new Promise((resolve) => this.net.close(() => resolve()))
   }
 }
@@ -147,19 +142,5 @@ class Handshakes {
     if (found !== undefined) this.unopened.remove(found.socket)
     this.sockets.delete(key)
     return found?.client
-  }
-}
-
-/**
- * Later contexts of the same host come before earlier ones. Each checks clients' certificates by itself: without the
- * server's authorities it would take those that Node trusts for the web.
- * @param options of the server
- */
-function addHosts(server: TlsServer, { prefix = '', hosts = [] }: TlsSettings, options: TlsOptions): void {
-  const { ca, secureOptions, minVersion } = options
-  for (const { host, certfile, keyfile } of hosts) {
-    const key = `${prefix}sni of ${host}`
-    const pair = readPair({ key, file: certfile }, { key, file: keyfile })
-    server.addContext(host, createSecureContext({ ...pair, ca, secureOptions, minVersion }))
   }
 }

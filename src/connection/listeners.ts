@@ -4,6 +4,7 @@
  */
 import type { Server as NetServer, Socket } from 'node:net'
 import { UNAUTHENTICATED_SHARE } from '../limits.ts'
+import { Certificates } from '../util/certificates.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import type { Loggers } from '../util/logger.ts'
@@ -40,6 +41,8 @@ export class Listeners implements Receiver {
   /** Connections that have not logged in yet. */
   readonly unopened: Unopened
   readonly descriptors: Descriptors
+  /** Of these listeners, and of those of other protocols. */
+  readonly certificates = new Certificates()
   /** Open listeners, in the order of the settings. */
   readonly open: Listener[] = []
   /** The current receiver; if undefined, accepted sockets are closed at once. */
@@ -69,7 +72,7 @@ export class Listeners implements Receiver {
    */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<number> {
     const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
-    const listener = new Listener(tls, this, this.loggers.connection, this.unopened)
+    const listener = new Listener(tls, this, this.loggers.connection, this.unopened, this.certificates)
     this.descriptors.guard(listener.net)
     const actual = await listener.listen(port, host, onError)
     this.open.push(listener)
@@ -87,11 +90,6 @@ export class Listeners implements Receiver {
     if (receiver?.relay === undefined) return false
     receiver.relay(socket, listener)
     return true
-  }
-
-  /** Reloads certificates. @throws if one is unusable; the old one stays in use */
-  reload(): void {
-    for (const l of this.open) l.reload()
   }
 
   /** Accepts no new clients; resolves when the existing ones have disconnected. */

@@ -143,12 +143,14 @@ export class ManagementServer implements ApplicationServer {
 
   /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
-    const server = tls === undefined ? createServer(this.onRequest) : createPacedServer(tls, this.onRequest)
+    const { certificates, descriptors } = this.node.listeners
+    const server =
+      tls === undefined ? createServer(this.onRequest) : createPacedServer(tls, certificates, this.onRequest)
     this.servers.push(server)
     if (tls !== undefined) refuseTlsClients(server, tls, 'the HTTP API', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     parseBitByBit(server)
-    const connections = new HttpConnections(server, this.node.listeners.descriptors)
+    const connections = new HttpConnections(server, descriptors)
     serveWebSockets(server, this.node.listeners, this.node.logger, (socket) => connections.release(socket))
     server.once('connection', () => this.loadAhead())
     await listen(server, { port, host: host ?? anyAddress() })

@@ -116,12 +116,14 @@ export class MetricsServer {
 
   /** Resolves with the port. @throws the error of listen, or of an unusable certificate */
   async listen(port: number, host: string | undefined, tls?: TlsSettings): Promise<Listening> {
-    const server = tls === undefined ? createServer(this.request) : createPacedServer(tls, this.request)
+    const { certificates, descriptors } = this.node.listeners
+    const server =
+      tls === undefined ? createServer(this.request) : createPacedServer(tls, certificates, this.request)
     this.servers.push(server)
     if (tls !== undefined) refuseTlsClients(server, tls, 'the metrics', this.node.logger)
     dropSlowClients(server, this.node.limits.sendTimeoutMs)
     parseBitByBit(server)
-    new HttpConnections(server, this.node.listeners.descriptors)
+    new HttpConnections(server, descriptors)
     await listen(server, { port, host })
     return listeningAt(tls === undefined ? 'http/prometheus' : 'https/prometheus', server)
   }

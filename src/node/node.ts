@@ -211,16 +211,17 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   /**
    * Reloads the certificates and the settings that can be changed at run time: limits of memory, disk and connections,
    * and users that may connect from this machine only. Listeners and all other settings require a restart.
-   * @throws if a certificate cannot be used; the old one is kept
+   * @throws if a certificate cannot be used; nothing has changed then
    */
   reload(settings: Settings): void {
+    const useCertificates = this.listeners.certificates.read()
     const { limits, loopbackUsers, memoryLimit, diskFreeLimit } = settings
     this.settings = { ...this.settings, limits, loopbackUsers, memoryLimit, diskFreeLimit }
     this.alarms.limits.memory = memoryLimit
     this.alarms.limits.diskFree = diskFreeLimit
     this.alarms.check()
     if (this.active !== undefined) this.active.model.users.loopbackOnly = new Set(loopbackUsers)
-    this.listeners.reload()
+    useCertificates()
   }
 
   /** Notifies clients, writes outstanding data and releases the ports and the folder. @throws StorageError */

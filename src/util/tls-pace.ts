@@ -11,6 +11,7 @@ import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { plainAddress } from './address.ts'
+import type { Certificates } from './certificates.ts'
 import { FairQueue } from './fair-queue.ts'
 import { HandshakeInput } from './handshake-input.ts'
 import { hearErrorsOfServer } from './sockets.ts'
@@ -224,9 +225,15 @@ export function paceHandshakes(
 }
 
 /** For HTTP. @throws as contextOf */
-export function createPacedServer(tls: TlsSettings, answer: RequestListener): HttpsServer {
+export function createPacedServer(
+  tls: TlsSettings,
+  certificates: Certificates,
+  answer: RequestListener,
+): HttpsServer {
   const options = contextOf(tls)
   const server = createServer(options, answer)
   paceHandshakes(server, options)
+  certificates.add(server, tls, options)
+  server.once('close', () => certificates.remove(server))
   return server
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { Listener } from '../../src/connection/listener.ts'
 import { Unopened } from '../../src/connection/unopened.ts'
+import { Certificates } from '../../src/util/certificates.ts'
 import { silent } from '../../src/util/logger.ts'
 import { contextOf, type TlsSettings } from '../../src/util/tls.ts'
 import { runCli } from '../support/process.ts'
@@ -79,7 +80,7 @@ describe('a file of TLS', () => {
       () => {},
     )
     const tls = { ...sound, prefix: 'ssl_options.', hosts }
-    expect(() => new Listener(tls, acceptor, silent, unopened)).toThrow(
+    expect(() => new Listener(tls, acceptor, silent, unopened, new Certificates())).toThrow(
       `ssl_options.sni of a.example: ${junk} is not a certificate`,
     )
   })

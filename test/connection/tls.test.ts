@@ -131,21 +131,44 @@ describe('a TLS listener', () => {
     }
   })
 
-  it('takes a new certificate without a restart', async () => {
-    const dir = testFolder('tls')
-    const [certfile, keyfile] = [join(dir, 'cert'), join(dir, 'key')]
-    copyFileSync(at('server.pem'), certfile)
-    copyFileSync(at('server.key'), keyfile)
-    const leveret = await start({ certfile, keyfile })
+  it('takes a new certificate without a restart, as those of the HTTP API and of the metrics do', async () => {
+    const folders = ['amqp', 'http', 'metrics'].map((name) => {
+      const dir = testFolder(`tls-${name}`)
+      return { certfile: join(dir, 'cert'), keyfile: join(dir, 'key') }
+    }) as [TlsSettings, TlsSettings, TlsSettings]
+    const [amqp, http, metrics] = folders
+    const put = (name: string): void => {
+      for (const { certfile, keyfile } of folders) {
+        copyFileSync(at(`${name}.pem`), certfile)
+        copyFileSync(at(`${name}.key`), keyfile)
+      }
+    }
+    put('server')
+    const listening = (tls: TlsSettings): object => ({ port: 0, bind: '127.0.0.1', tls })
+    const leveret = await start(amqp, {
+      management: [listening(http)],
+      metrics: [listening(metrics)],
+    } as Partial<Settings>)
+    const names = async (): Promise<unknown[]> => {
+      const ports = [leveret.ports[0], leveret.managementPort, leveret.metricsPort] as number[]
+      const shown = ports.map((port) => open(leveret, { port, checkServerIdentity: () => undefined }))
+      return (await Promise.all(shown)).map((socket) => socket.getPeerCertificate().subject.CN)
+    }
     const old = await Wire.over(await open(leveret))
-    copyFileSync(at('client.pem'), certfile)
-    copyFileSync(at('client.key'), keyfile)
+    expect(await names()).toEqual(['localhost', 'localhost', 'localhost'])
+    put('client')
     leveret.reload(leveret.settings)
-    expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+    expect(await names()).toEqual(['carol', 'carol', 'carol'])
     await old.channel(1)
-    writeFileSync(certfile, 'nonsense')
-    expect(() => leveret.reload(leveret.settings)).toThrow()
-    expect((await open(leveret)).getPeerCertificate().subject.CN).toBe('carol')
+    // Where one cannot be used, nothing changes.
+    put('server')
+    const others = { ...leveret.settings, memoryLimit: 1 }
+    writeFileSync(metrics.certfile, 'nonsense')
+    expect(() => leveret.reload(others)).toThrow(metrics.certfile)
+    copyFileSync(at('client.pem'), metrics.certfile)
+    expect(() => leveret.reload(others)).toThrow()
+    expect(await names()).toEqual(['carol', 'carol', 'carol'])
+    expect(leveret.settings.memoryLimit).not.toBe(1)
   })
 })
 
