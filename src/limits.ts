@@ -97,6 +97,9 @@ export const DISK_FREE_MIN = 24 * 1024 * 1024
 export const TRANSACTION_BYTES_MAX = 268_435_456
 export const TRANSACTION_ROUTES_BYTES_MAX = 268_435_456
 
+/** Octets of the copies that the commit of a transaction makes, which stay in memory until all of it is on disk: 406 beyond. */
+export const TRANSACTION_COPIES_BYTES_MAX = 536_870_912
+
 /** Consumers of one channel: 530 beyond. */
 export const CONSUMERS_PER_CHANNEL_MAX = 65_535
 

@@ -19,6 +19,7 @@ import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
 import { Failures } from './failures.ts'
 import type { Steps } from './jobs.ts'
+import { LargeCommits } from './large-commits.ts'
 import { readContent } from './message.ts'
 import { Pager } from './messages/pager.ts'
 import type { PolicyInfo } from './policy/policy.ts'
@@ -84,6 +85,7 @@ export class Broker {
   readonly turn: Turn
   /** Octets of the lists of queues that messages of open transactions go to. */
   readonly openTransactions = { routeBytes: 0 }
+  readonly largeCommits: LargeCommits
   readonly counters = new BrokerCounters()
   readonly failures: Failures
   /** The objects of the store, including those that could not be restored. */
@@ -131,6 +133,7 @@ export class Broker {
     this.turn.inAlarm = () => this.inAlarm()
     this.turn.isFull = () => this.overloaded || this.inAlarm()
     this.turn.diskFails = () => commit.failure !== undefined
+    this.largeCommits = new LargeCommits(this.turn, commit)
     this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
       this.failures.note('object', object, error, 'stored object set aside: it cannot be read or used'),
     )

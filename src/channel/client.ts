@@ -59,8 +59,9 @@ export interface Client {
   /**
    * The same for work that may take several turns and is written atomically: all of it survives a crash, or nothing.
    * The reply waits for all pending writes, not only for metadata.
+   * @param waits comes before it, while others may write; results in false if the work must not be done
    */
-  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void
+  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId, waits: Steps<boolean>): void
   /** Sends a notification; one caused by an operation of this client follows the reply. */
   notify(send: () => void): void
   awaitDurable(w: DurableWaiter): void

@@ -63,7 +63,7 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   }
   const transaction = ch.transaction
   if (transaction !== undefined) {
-    transaction.addPublish(m, route, mandatory, ch.client.limits.transactionBytes)
+    transaction.addPublish(m, route, mandatory, ch.client.limits.transactionBytes, vhost.version)
     return
   }
   if (nobody) {

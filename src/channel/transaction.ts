@@ -4,8 +4,13 @@
  */
 import { InboundMessage } from '../broker/message.ts'
 import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
-import type { Route } from '../broker/router.ts'
-import { TRANSACTION_PUBLISHES_MAX, TRANSACTION_ROUTES_BYTES_MAX } from '../limits.ts'
+import { copiesOf, type Route } from '../broker/router.ts'
+import {
+  COMMITTED_PER_STEP,
+  TRANSACTION_COPIES_BYTES_MAX,
+  TRANSACTION_PUBLISHES_MAX,
+  TRANSACTION_ROUTES_BYTES_MAX,
+} from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
 import type { Unsettled } from './unsettled.ts'
@@ -14,6 +19,8 @@ export interface PendingPublish {
   readonly message: InboundMessage
   readonly route: Route
   readonly mandatory: boolean
+  /** Of the vhost then. */
+  readonly version: number
 }
 
 /** The deliveries settled by one command, as tags from the first to the last. */
@@ -33,6 +40,10 @@ export interface OpenTransactions {
 /** Octets of a queue in a list of them, and of an effect, which is an object of its own. */
 const QUEUE_BYTES = 8
 const EFFECT_BYTES = 128
+/** What a copy takes beside its octets. */
+const COPY_BYTES = 32
+/** Octets of copies that are made in less than a turn. */
+const COPIES_BYTES_SMALL = 1024 * 1024
 
 export class Transaction {
   publishes: PendingPublish[] = []
@@ -43,6 +54,9 @@ export class Transaction {
   private settledBelow = 0
   /** Total octets of the publishes. */
   private bytes = 0
+  /** Copies that the commit will make, and their octets. */
+  private copies = 0
+  private copiesBytes = 0
   /** Octets of the lists of queues that they go to, which are part of those of all transactions. */
   private routeBytes = 0
   private readonly shared: OpenTransactions
@@ -52,7 +66,7 @@ export class Transaction {
   }
 
   /** @param max octets of a transaction. @throws AmqpError 406 */
-  addPublish(m: InboundMessage, route: Route, mandatory: boolean, max: number): void {
+  addPublish(m: InboundMessage, route: Route, mandatory: boolean, max: number, version = 0): void {
     this.bytes += m.contentEnd - m.contentStart
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
     if (this.publishes.length >= TRANSACTION_PUBLISHES_MAX)
@@ -60,9 +74,27 @@ export class Transaction {
     const routeBytes = route.queues.length * QUEUE_BYTES + route.effects.length * EFFECT_BYTES
     if (this.shared.routeBytes + routeBytes > TRANSACTION_ROUTES_BYTES_MAX)
       throw preconditionFailed('open transactions have too many messages for too many queues')
+    const copies = copiesOf(route)
+    const copiesBytes = copies * (m.contentEnd - m.contentStart + COPY_BYTES)
+    if (this.copiesBytes + copiesBytes > TRANSACTION_COPIES_BYTES_MAX)
+      throw preconditionFailed(
+        `transaction's copies for all queues are larger than ${TRANSACTION_COPIES_BYTES_MAX} octets`,
+      )
+    this.copies += copies
+    this.copiesBytes += copiesBytes
     this.routeBytes += routeBytes
     this.shared.routeBytes += routeBytes
-    this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory })
+    this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory, version })
+  }
+
+  /** Whether the commit takes more than a step. */
+  get isLarge(): boolean {
+    const { publishes, settles } = this
+    return (
+      this.copies + publishes.length + settles.length > COMMITTED_PER_STEP ||
+      this.copiesBytes > COPIES_BYTES_SMALL ||
+      settles.some(({ first, last }) => last - first > COMMITTED_PER_STEP)
+    )
   }
 
   /** Whether the client considers that delivery settled. */
@@ -101,7 +133,7 @@ export class Transaction {
     this.routeBytes = 0
     this.publishes = []
     this.settles = []
-    this.bytes = 0
+    this.bytes = this.copies = this.copiesBytes = 0
     this.settledBelow = 0
     this.single.clear()
   }

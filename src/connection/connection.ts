@@ -382,8 +382,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.replies.whenDurable(ch, operation)
   }
 
-  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void {
-    this.replies.whenAllDurable(ch, steps, id)
+  replyWhenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId, waits: Steps<boolean>): void {
+    this.replies.whenAllDurable(ch, steps, id, waits)
   }
 
   notify(send: () => void): void {

@@ -46,17 +46,18 @@ export class Replies implements DurableWaiter {
   }
 
   /** See Client. */
-  whenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId): void {
+  whenAllDurable(ch: Channel, steps: Steps<ServerMethod>, id: MethodId, waits: Steps<boolean>): void {
     const { commit, turn } = this.connection.broker
     turn.pumpNow()
-    const done = (reply: ServerMethod): void => {
+    const done = (reply: ServerMethod | undefined): void => {
+      if (reply === undefined) return
       const answer = (): void => {
         if (!ch.closing) ch.send(reply)
       }
       if (commit.dirty) this.holdUntilDurable(answer)
       else answer()
     }
-    this.connection.pace.work(together(steps, commit), done, ch, id)
+    this.connection.pace.work(together(waits, steps, commit), done, ch, id)
   }
 
   notify(send: () => void): void {
@@ -92,7 +93,13 @@ export class Replies implements DurableWaiter {
   }
 }
 
-function* together<T>(steps: Steps<T>, commit: { hold(): void; letGo(): void }): Steps<T> {
+/** All or, where they must not begin, none of them. */
+function* together<T>(
+  waits: Steps<boolean>,
+  steps: Steps<T>,
+  commit: { hold(): void; letGo(): void },
+): Steps<T | undefined> {
+  if (!(yield* waits)) return undefined
   commit.hold()
   try {
     return yield* steps

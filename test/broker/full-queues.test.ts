@@ -199,12 +199,13 @@ it('few queues that take very long wait too: each may have a message with large 
 
 it('lists of queues in open transactions have a bound, all together', () => {
   const shared = { routeBytes: 0 }
-  const [a, b] = [new Transaction(shared), new Transaction(shared)]
+  const all = Array.from({ length: 8 }, () => new Transaction(shared))
+  const [a, b] = all as [Transaction, Transaction]
   const queues = new Array<Queue>(2_000_000).fill({} as Queue)
   const publish = (t: Transaction): void =>
     t.addPublish(message('x'), { queues, effects: [], byKeyOnly: false }, false, Infinity)
-  for (let i = 0; i < 8; i++) publish(a)
-  for (let i = 0; i < 8; i++) publish(b)
+  for (const t of all) publish(t)
+  for (const t of all) publish(t)
   expect(() => publish(b)).toThrow('PRECONDITION_FAILED - open transactions have too many messages')
   const effects = new Array<Effect>(2_000_000 / 16).fill({} as Effect)
   expect(() =>
@@ -212,7 +213,7 @@ it('lists of queues in open transactions have a bound, all together', () => {
   ).toThrow('open transactions have too many messages')
   a.clear()
   publish(b)
-  b.clear()
+  for (const t of all) t.clear()
   expect(shared.routeBytes).toBe(0)
 })
 

@@ -1,5 +1,5 @@
 import { carbonCopyKeys } from '../../broker/carbon-copies.ts'
-import { isWide, type Outcome, recipients, startFanOut } from '../../broker/fan-out.ts'
+import { type Outcome, recipients, startFanOut } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
@@ -10,7 +10,7 @@ import type { ServerMethod } from '../../protocol/generated/methods.ts'
 import { readU32 } from '../../util/octets.ts'
 import type { Channel } from '../channel.ts'
 import { Confirms } from '../confirms.ts'
-import { delivering, published, returnMessage } from '../publish.ts'
+import { published, returnMessage } from '../publish.ts'
 import { type PendingPublish, Transaction } from '../transaction.ts'
 import type { Handlers } from './handler.ts'
 
@@ -35,8 +35,9 @@ function namesOf({ source, namesStart, contentStart, contentEnd }: InboundMessag
 }
 
 /** Queues may have been deleted or created since the publish. */
-function routeAtCommit(ch: Channel, { message, route }: PendingPublish): Route {
-  const { queues } = ch.caller.vhost
+function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish): Route {
+  const { queues, version: now } = ch.caller.vhost
+  if (version === now) return route
   const there = route.queues.map((q) => (q.deleted ? queues.get(q.name) : q))
   const named = namesOf(message).map((name) => queues.get(name))
   const all = new Set([...there, ...named].filter((q) => q !== undefined))
@@ -51,8 +52,8 @@ function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   }
 }
 
-/** As `delivering`, but whatever else waits for memory and disk. */
-function* deliveringSoon(ch: Channel, m: InboundMessage, route: Route): Steps<boolean> {
+/** As `delivering` of publish.ts, but whatever else waits for memory and disk: the disk waits for this. */
+function* delivering(ch: Channel, m: InboundMessage, route: Route): Steps<boolean> {
   const outcome: Outcome = { durable: false, refused: false }
   for (let next = 0; ; ) {
     next = startFanOut(route, m, ch.client.clock, outcome, next)
@@ -62,9 +63,13 @@ function* deliveringSoon(ch: Channel, m: InboundMessage, route: Route): Steps<bo
   return published(ch, m, outcome.durable, outcome.refused)
 }
 
+/** A large commit waits for its turn. False where it must not begin any more. */
+function* turnOf(ch: Channel, t: Transaction): Steps<boolean> {
+  return !t.isLarge || (yield* ch.broker.largeCommits.enter(t.publishes.length > 0, () => ch.closing))
+}
+
 /** Runs to its end even if the connection is closed meanwhile. @throws AmqpError 406 */
-function* committing(ch: Channel): Steps<ServerMethod> {
-  const t = transactionOf(ch)
+function* committing(ch: Channel, t: Transaction): Steps<ServerMethod> {
   // Settlements first: a consumer with new credit takes messages from a full queue.
   yield* settlingAll(ch, t, true)
   let accepted = true
@@ -72,9 +77,7 @@ function* committing(ch: Channel): Steps<ServerMethod> {
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
-    else if (isWide(route, p.message)) {
-      if (!(yield* delivering(ch, p.message, route))) accepted = false
-    } else if (!(yield* deliveringSoon(ch, p.message, route))) accepted = false
+    else if (!(yield* delivering(ch, p.message, route))) accepted = false
     copies += 1 + recipients(route) + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
     if (copies < COMMITTED_PER_STEP) continue
     copies = 0
@@ -86,6 +89,14 @@ function* committing(ch: Channel): Steps<ServerMethod> {
   t.clear()
   if (!accepted) throw preconditionFailed('partial tx completion')
   return { id: MethodId.TxCommitOk }
+}
+
+function* inTurn<T>({ broker }: Channel, steps: Steps<T>): Steps<T> {
+  try {
+    return yield* steps
+  } finally {
+    broker.largeCommits.leave()
+  }
 }
 
 export const txMethods = {
@@ -102,7 +113,9 @@ export const txMethods = {
   },
 
   [MethodId.TxCommit](ch) {
-    ch.client.replyWhenAllDurable(ch, committing(ch), MethodId.TxCommit)
+    const t = transactionOf(ch)
+    const steps = t.isLarge ? inTurn(ch, committing(ch, t)) : committing(ch, t)
+    ch.client.replyWhenAllDurable(ch, steps, MethodId.TxCommit, turnOf(ch, t))
   },
 
   /** Acknowledgements are undone too: their deliveries are outstanding again, and not redelivered. */
