@@ -298,7 +298,7 @@ export class Broker {
       durable: info.durable && this.commit.keeps,
       now: () => this.clock.now(),
     }
-    const context = { random: this.random, delay: () => delay, room: this.turn }
+    const context = { random: this.random, delay: () => delay, room: this }
     const routing = exchangeRouting(info.type, info.arguments, context)
     const wanted = wantsDeduplication(info.arguments) || alwaysDeduplicates(info.type)
     const deduplication = wanted

@@ -84,7 +84,7 @@ export function startFanOut(
 export function* fanningOut(
   route: Recipients,
   m: InboundMessage,
-  turn: Turn,
+  turn: Pick<Turn, 'isFull' | 'givesUp' | 'clock'>,
   commit: { pendingBytes: number },
   givesUp: () => boolean = () => false,
   next = 0,

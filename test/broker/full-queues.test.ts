@@ -278,3 +278,47 @@ it('a recent history is not kept for bindings that are gone', () => {
   clock.pass(1_000)
   expect([broker.turn.jobs.size, q.counts.ready]).toEqual([0, 2_000])
 })
+
+describe('a recent history for an exchange', () => {
+  const QUEUES = 1_000
+  function kept(messages: number) {
+    const { clock, broker, vhost, queue, exchange } = start()
+    const h = exchange('h', 'x-recent-history', { 'x-recent-history-length': messages })
+    const x = exchange('x', 'fanout')
+    for (let i = 0; i < QUEUES; i++) vhost.bind(x, queue(`q${i}`), '', FieldTable.empty)
+    const route = vhost.route(h, [
+      { routingKey: '', headers: () => FieldTable.empty, properties: () => ({}) },
+    ])
+    const m = message('x'.repeat(1_000))
+    for (let i = 0; i < messages; i++) for (const e of route.effects) e.published(m)
+    const copies = (): number => [...vhost.queues.values()].reduce((sum, q) => sum + q.counts.ready, 0)
+    return { clock, broker, vhost, h, x, copies }
+  }
+
+  it('goes to its queues in steps, within a message too, and waits for memory and disk', () => {
+    const { clock, broker, vhost, h, x, copies } = kept(3)
+    const isFull = vi.spyOn(broker.turn, 'isFull').mockImplementation(() => copies() > 1_500)
+    onTestFinished(() => isFull.mockRestore())
+    vhost.bind(h, x, '', FieldTable.empty)
+    clock.pass(1_000)
+    expect(copies()).toBe(1_501)
+    isFull.mockReturnValue(false)
+    clock.pass(1_000)
+    expect([copies(), broker.turn.jobs.size]).toEqual([3 * QUEUES, 0])
+  })
+
+  it('looks at the time behind each of its messages, which may take long to route', () => {
+    const { clock, broker, vhost, h, x } = kept(50)
+    let routed = 0
+    const routeOwn = vi.spyOn(vhost, 'routeOwn').mockImplementation(() => {
+      routed++
+      vi.spyOn(clock, 'elapsed').mockReturnValue(clock.elapsed() + 10 * TURN_MS)
+      return { queues: [], effects: [], byKeyOnly: true }
+    })
+    onTestFinished(() => routeOwn.mockRestore())
+    vhost.bind(h, x, '', FieldTable.empty)
+    expect(routed).toBe(1)
+    clock.pass(1_000)
+    expect([routed, broker.turn.jobs.size]).toEqual([50, 0])
+  })
+})

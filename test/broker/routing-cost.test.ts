@@ -209,7 +209,9 @@ describe('x-recent-history', () => {
     let bound = 0
     const destination = { publish: () => bound++ } as unknown as Destination
     const nobody = { findExchange: () => undefined, routeOwn: () => nowhere }
-    atOnce(routing.bound({ ...binding('q', ''), destination }, nobody))
+    const b = { ...binding('q', ''), destination }
+    routing.add(b)
+    atOnce(routing.bound(b, nobody))
     expect(bound).toBe(16)
   })
 })

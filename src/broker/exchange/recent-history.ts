@@ -1,29 +1,34 @@
-import { FAN_OUT_PER_STEP, HISTORY_BYTES_MAX } from '../../limits.ts'
+import { FAN_OUT_PER_STEP, HISTORY_BYTES_MAX, STEP_MS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
+import { systemClock } from '../../util/clock.ts'
+import { fanningOut, recipients } from '../fan-out.ts'
 import { headersNamed } from '../headers-named.ts'
-import { type Steps, WAIT } from '../jobs.ts'
+import type { Steps } from '../jobs.ts'
 import { InboundMessage, readContent } from '../message.ts'
 import { PUBLISH_STORED } from '../queue/queue.ts'
-import { PlainMessage, type Routing } from '../router.ts'
+import { PlainMessage, type Route, type Routing } from '../router.ts'
+import type { Turn } from '../turn.ts'
 import {
   type Binding,
+  type Destination,
   type Effect,
-  type Exchange,
   type ExchangeRouting,
   isExchange,
   type Matches,
 } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 
+/** What tells whether memory and disk can take more, and how long a step has taken. */
 export interface Room {
-  /** Whether memory and disk cannot take more. */
-  isFull(): boolean
-  /** What waits for that is left. */
-  givesUp(): boolean
+  readonly turn: Pick<Turn, 'isFull' | 'givesUp' | 'clock'>
+  readonly commit: { pendingBytes: number }
 }
 
-export const alwaysRoom: Room = { isFull: () => false, givesUp: () => false }
+export const alwaysRoom: Room = {
+  turn: { isFull: () => false, givesUp: () => false, clock: systemClock },
+  commit: { pendingBytes: 0 },
+}
 
 const LENGTH_DEFAULT = 20
 const LENGTH_MAX = 10_000
@@ -57,21 +62,25 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
 
   /** Only new bindings, not those restored at a start. Binding is no publish, so nobody is held back by an alarm. */
   *bound(binding: Binding, routing: Routing): Steps {
-    const { destination } = binding
+    const { turn, commit } = this.room
+    const isGone = (): boolean => !this.bindings.has(binding) || binding.destination.deleted
     // Nothing is kept for it: whoever binds again and again, in an alarm too, would fill the memory.
     const end = this.dropped + this.messages.length
     let copies = 0
+    let until = turn.clock.elapsed() + STEP_MS
     for (let next = this.dropped; next < end; next++) {
-      while (this.room.isFull() || copies >= FAN_OUT_PER_STEP) {
-        yield this.room.isFull() ? WAIT : undefined
+      if (copies >= FAN_OUT_PER_STEP || turn.clock.elapsed() > until) {
+        yield
         copies = 0
-        if (!this.bindings.has(binding) || this.room.givesUp()) return
+        until = turn.clock.elapsed() + STEP_MS
       }
       next = Math.max(next, this.dropped)
-      if (destination.deleted || next >= end) return
+      if (isGone() || next >= end) return
       const m = this.messages[next - this.dropped] as InboundMessage
-      copies += isExchange(destination) ? through(destination, m, routing) : 1
-      if (!isExchange(destination)) destination.publish(m)
+      const route = routeTo(binding.destination, m, routing)
+      copies += Math.max(1, recipients(route))
+      // The exchange that it goes to may have a million queues.
+      yield* fanningOut(route, m, turn, commit, isGone)
     }
   }
 
@@ -94,13 +103,11 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   }
 }
 
-/** To the queues of a bound exchange. Returns how many they are. */
-function through(x: Exchange, m: InboundMessage, routing: Routing): number {
+/** To a bound queue, or those of a bound exchange. */
+function routeTo(d: Destination, m: InboundMessage, routing: Routing): Pick<Route, 'queues' | 'effects'> {
+  if (!isExchange(d)) return { queues: [d], effects: [] }
   const { routingKey, properties } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
-  const { queues, effects } = routing.routeOwn(x, [new PlainMessage(routingKey, properties)])
-  for (const q of queues) q.publish(m)
-  for (const e of effects) e.published(m)
-  return Math.max(1, queues.length)
+  return routing.routeOwn(d, [new PlainMessage(routingKey, properties)])
 }
 
 function octetsOf(m: InboundMessage): number {
