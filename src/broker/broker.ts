@@ -132,6 +132,7 @@ export class Broker {
     this.turn.jobs.mustPause = () => commit.isBehind(JOB_WRITES_BEHIND_MAX)
     this.turn.inAlarm = () => this.inAlarm()
     this.turn.isFull = () => this.overloaded || this.inAlarm()
+    this.turn.isBehind = () => this.overloaded
     this.turn.diskFails = () => commit.failure !== undefined
     this.largeCommits = new LargeCommits(this.turn, commit)
     this.objects = new StoredObjects(storage, commit, ({ reason, ...object }, error) =>
@@ -149,7 +150,7 @@ export class Broker {
     this.defaultVhost = settings.defaultVhost ?? '/'
     this.semantics = settings.semantics ?? defaultSemantics
     this.messageBytesMax = settings.messageBytesMax ?? this.semantics.messageBytesMax
-    this.delays = new DelayedMessages(storage, commit, clock, this.turn.jobs, this.failures)
+    this.delays = new DelayedMessages(storage, commit, clock, this.turn, this.failures)
     this.queueGone = settings.queueGone ?? (() => {})
     this.policyWarning = settings.policyWarning ?? (() => {})
     this.vhostMade = settings.vhostMade ?? (() => {})

@@ -6,6 +6,7 @@
 import {
   COPIES_PER_TURN,
   INPUT_MS_PER_TURN,
+  JOB_WAIT_MS,
   QUEUES_SERVED_AT_LEAST,
   QUEUES_SERVED_MS_MORE,
   TURN_MS,
@@ -52,6 +53,8 @@ export class Turn {
   inAlarm: () => boolean = () => false
   /** The same, or much is on its way to the disk: what copies much waits. */
   isFull: () => boolean = () => false
+  /** Much is on its way to the disk: what the broker moves by itself waits, as those who publish do. */
+  isBehind: () => boolean = () => false
   /** The disk has refused what came last. */
   diskFails: () => boolean = () => false
   /** The broker is about to be closed. */
@@ -60,6 +63,8 @@ export class Turn {
   /** Queues for the next turn: those that could do nothing in this one, and those that had a share. */
   private postponed: Pumped[] = []
   private served: Pumped[] = []
+  /** Those that wait for what is on its way to the disk. */
+  private readonly behind = new Set<Pumped>()
   /** End of the time that all queues share for work that wakes other queues; 0 outside `pumpNow`. */
   private pumpUntil = 0
   /** Time they have used in this turn, in ms. */
@@ -126,6 +131,17 @@ export class Turn {
     if (hadShare) this.served.push(queue)
     else this.postponed.push(queue)
     if (!this.scheduled) this.schedule()
+  }
+
+  /** The queue looks again whether the disk can take what it moves. */
+  pumpWhenWritten(queue: Pumped): void {
+    this.behind.add(queue)
+    if (this.behind.size > 1) return
+    this.clock.after(JOB_WAIT_MS, () => {
+      this.queues = [...this.queues, ...this.behind]
+      this.behind.clear()
+      this.schedule()
+    })
   }
 
   flushLater(output: Flushed): void {

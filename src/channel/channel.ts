@@ -4,8 +4,8 @@
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
-import { inShortSteps, inSteps, type Steps } from '../broker/jobs.ts'
-import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
+import { inShortSteps, inSteps, type Steps, WAIT } from '../broker/jobs.ts'
+import { type ConsumedQueue, mayDie, returns, type Settlement } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
 import {
@@ -147,10 +147,13 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   private *settlingRange(first: number, last: number, how: Settlement): Steps {
-    for (let next = first; ; ) {
-      next = this.settleRange(next, last, how, SHARES[how])
-      if (next > last) return
-      yield
+    const { turn } = this.broker
+    const u = this.unsettled
+    for (let next = u.nextFrom(first, last); next <= last; next = u.nextFrom(next, last)) {
+      // Gigabytes of dead letters wait for the disk.
+      const waits = turn.isBehind() && mayDie(u.queueOf(next), how) && !turn.givesUp()
+      if (!waits) next = this.settleRange(next, last, how, SHARES[how])
+      if (next <= last) yield waits ? WAIT : undefined
     }
   }
 

@@ -206,7 +206,7 @@ export function administrationOf(
       const queue = vhost.queues.get(name)
       if (queue === undefined)
         throw new BrokerError('NOT_FOUND', `queue '${name}' in vhost '${vhost.name}' does not exist`)
-      return await new Redrive(vhost, queue, current().model.broker.clock, o).done
+      return await new Redrive(vhost, queue, current().model.broker, o).done
     },
   }
 }

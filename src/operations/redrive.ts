@@ -4,15 +4,16 @@
  * disk, so that a broker that crashes in between has it in exactly one of them.
  */
 
+import type { Broker } from '../broker/broker.ts'
 import { encodeContent } from '../broker/content.ts'
 import { type Content, InboundMessage } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import { deathsOf } from '../broker/queue/dead-letter.ts'
 import { PUBLISH_REFUSED, type Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { JOB_WAIT_MS } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
-import type { Clock } from '../util/clock.ts'
 import { fitsShortString, octetText } from '../util/octet-text.ts'
 import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts'
 import { readableQueue } from './messages.ts'
@@ -39,6 +40,9 @@ export interface RedriveResult {
   readonly skipped: number
 }
 
+/** What it needs of the broker. */
+export type MovedIn = Pick<Broker, 'clock' | 'turn'>
+
 interface Found {
   readonly number: number
   readonly target: Queue
@@ -60,16 +64,16 @@ const STEP_WORK_MS = 10
 export async function redrive(
   c: Caller,
   queue: string,
-  clock: Clock,
+  broker: MovedIn,
   options: RedriveOptions,
 ): Promise<RedriveResult> {
-  return await new Redrive(c.vhost, readableQueue(c, queue), clock, options, c).done
+  return await new Redrive(c.vhost, readableQueue(c, queue), broker, options, c).done
 }
 
 export class Redrive {
   private readonly caller: Caller
   private readonly queue: Queue
-  private readonly clock: Clock
+  private readonly broker: MovedIn
   private readonly options: RedriveOptions
   private readonly resolve: (result: RedriveResult) => void
   private readonly reject: (error: unknown) => void
@@ -90,17 +94,17 @@ export class Redrive {
   constructor(
     vhost: Vhost,
     queue: Queue,
-    clock: Clock,
+    broker: MovedIn,
     options: RedriveOptions,
     caller: Caller = trusted('leveret', vhost, queue),
   ) {
     this.caller = caller
     this.queue = queue
-    this.clock = clock
+    this.broker = broker
     this.options = options
     // Starts at the only message that is requested.
     if (options.message !== undefined) this.after = options.message - 1
-    this.began = clock.elapsed()
+    this.began = broker.clock.elapsed()
     let resolve: (result: RedriveResult) => void = () => {}
     let reject: (error: unknown) => void = () => {}
     this.done = new Promise((r, e) => {
@@ -128,12 +132,14 @@ export class Redrive {
 
   private next(): void {
     const { rate, message, limit = message === undefined ? Number.POSITIVE_INFINITY : 1 } = this.options
-    const seconds = (this.clock.elapsed() - this.began) / 1000
+    const seconds = (this.broker.clock.elapsed() - this.began) / 1000
     const due = rate === undefined ? STEP_MESSAGES : Math.floor(rate * seconds) + 1 - this.moved
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
-    const finished = most > 0 ? this.moveSome(most) : false
+    const { clock, turn } = this.broker
+    const isBehind = turn.isBehind()
+    const finished = most > 0 && !isBehind ? this.moveSome(most) : false
     if (finished || this.moved >= limit || this.cancelled || this.queue.deleted) this.finish()
-    else this.clock.after(rate === undefined ? 0 : STEP_MS, () => this.step())
+    else clock.after(rate !== undefined ? STEP_MS : isBehind ? JOB_WAIT_MS : 0, () => this.step())
   }
 
   private finish(): void {
@@ -147,9 +153,13 @@ export class Redrive {
     const found: Found[] = []
     let looked = 0
     let atEnd = true
-    const until = this.clock.elapsed() + STEP_WORK_MS
+    const until = this.broker.clock.elapsed() + STEP_WORK_MS
     for (const { segment, index, sequence, unacked } of this.queue.browse(this.after)) {
-      if (found.length === most || looked === STEP_MESSAGES || (looked > 0 && this.clock.elapsed() > until)) {
+      if (
+        found.length === most ||
+        looked === STEP_MESSAGES ||
+        (looked > 0 && this.broker.clock.elapsed() > until)
+      ) {
         atEnd = false
         break
       }

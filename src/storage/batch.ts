@@ -135,6 +135,11 @@ export class GroupCommit {
     if (this.holds === 0 && this.inFlight === undefined && this.dirty) this.changed()
   }
 
+  /** Nothing is written before that. */
+  get isHeld(): boolean {
+    return this.holds > 0
+  }
+
   /** Requests that the open batch is written at the end of the turn. */
   requestFlush(): void {
     this.urgent = true

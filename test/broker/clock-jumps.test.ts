@@ -215,7 +215,7 @@ describe.each(both)('a clock that is set %s by an hour', (_, jump) => {
     await w.call(CH, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
     await declareQueue(w, { queue })
     const { vhost, source } = found(server, dead)
-    const redrive = new Redrive(vhost, source, server.broker.clock, { rate: 1 })
+    const redrive = new Redrive(vhost, source, server.broker, { rate: 1 })
     await passing(clock, 5_000)
     clock.jump(jump)
     await passing(clock, 5_000)

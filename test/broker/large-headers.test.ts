@@ -221,7 +221,7 @@ it('a redrive looks at the time for each message', async () => {
     encodeContent('', 'dead', { headers: FieldTable.from({ 'x-death': [death] }) }, Buffer.from('x'), m)
     dead.publish(m)
   }
-  const { done } = new Redrive(vhost, dead, clock, {})
+  const { done } = new Redrive(vhost, dead, broker, {})
   expect(origin.counts.ready).toBeGreaterThan(0)
   expect(origin.counts.ready).toBeLessThan(20)
   while (origin.counts.ready < 50) {

@@ -95,7 +95,7 @@ describe('redrive', () => {
     history.snapshots.length = 0
     const vhost = broker.vhosts.get('/')
     if (vhost === undefined) throw new Error('no vhost')
-    const result = await new Redrive(vhost, dead, systemClock, {}).done
+    const result = await new Redrive(vhost, dead, broker, {}).done
     await broker.commit.flush()
     expect(result).toEqual({ moved: MESSAGES, skipped: 0 })
     expect([dead.counts.ready, back.counts.ready]).toEqual([0, MESSAGES])

@@ -10,9 +10,10 @@ import { type Clock, SoonestTimer } from '../../util/clock.ts'
 import { Heap } from '../../util/heap.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { Failures } from '../failures.ts'
-import { inShortSteps, type Jobs, type Steps } from '../jobs.ts'
+import { inShortSteps, type Steps, WAIT } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { Aside } from '../queue/aside.ts'
+import type { Turn } from '../turn.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
 /** Logs of queues are numbered from 1. */
@@ -59,14 +60,20 @@ export class DelayedMessages {
   /** An unregistered target may be one that could not be restored: its messages are set aside instead of dropped. */
   targetsMissing = false
   private readonly timer: SoonestTimer
-  private readonly jobs: Jobs
+  private readonly turn: Pick<Turn, 'jobs' | 'isBehind' | 'givesUp'>
   private readonly owner: Owner
   private running = false
   private stopped = false
 
   /** @param failures records messages that cannot be delivered */
-  constructor(storage: Storage, commit: GroupCommit, clock: Clock, jobs: Jobs, failures: Failures) {
-    this.jobs = jobs
+  constructor(
+    storage: Storage,
+    commit: GroupCommit,
+    clock: Clock,
+    turn: Pick<Turn, 'jobs' | 'isBehind' | 'givesUp'>,
+    failures: Failures,
+  ) {
+    this.turn = turn
     this.owner = failures.owner('broker', {})
     this.storage = storage
     this.commit = commit
@@ -182,17 +189,17 @@ export class DelayedMessages {
     this.timer.set(at)
   }
 
-  /** Delivers what is due, however much that is. */
+  /** Delivers what is due, however much that is: as fast as the disk takes it. */
   private run(): void {
     this.running = true
-    this.jobs.begin(this.delivering(), this.owner, () => {
+    this.turn.jobs.begin(this.delivering(), this.owner, () => {
       this.running = false
       this.arm()
     })
   }
 
   private *delivering(): Steps {
-    const { clock, seconds } = this
+    const { clock, seconds, turn } = this
     while (seconds.size > 0 && seconds.firstKey * 1000 <= clock.now() && !this.stopped) {
       const second = seconds.firstKey
       const bucket = this.buckets.get(second) as Bucket
@@ -200,10 +207,16 @@ export class DelayedMessages {
       bucket.order = order
       yield* inShortSteps(clock, DELAYED_PER_STEP, () => this.enter(second, bucket, order))
       const isDue = (): boolean => order.size > 0 && order.firstKey <= clock.now() && !this.stopped
+      const goesOn = (): boolean => isDue() && !turn.isBehind()
       yield* inShortSteps(clock, DELAYED_PER_STEP, () => {
-        if (isDue()) this.release(second, order.pop())
-        return isDue()
+        if (goesOn()) this.release(second, order.pop())
+        return goesOn()
       })
+      if (isDue()) {
+        if (turn.givesUp()) this.stop()
+        else yield WAIT
+        continue
+      }
       if (bucket.ordered < bucket.next) continue
       if (order.size > 0 || (second + 1) * 1000 > clock.now()) return
       seconds.pop()

@@ -133,7 +133,8 @@ export class DeadLetterOutbox {
     const round = retained.entries()
     let [left, failed] = [retained.size, 0]
     const next = (): boolean => {
-      if (this.retained !== retained || left-- === 0 || failed === FAILURES_MAX) return false
+      if (this.retained !== retained || left-- === 0 || failed === FAILURES_MAX || env.turn.isBehind())
+        return false
       const { value, done } = round.next()
       if (done === true) return false
       const [sequence, message] = value

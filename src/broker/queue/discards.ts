@@ -1,7 +1,7 @@
 // hot: per message
 /**
  * Removes messages that expired or exceed a limit: a limited number per turn, since a million may at once. The queue
- * continues in the next turn.
+ * continues in the next turn. Those that are dead-lettered wait for the disk: gigabytes may be due at the same instant.
  */
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
 import type { OrderHead } from '../messages/order.ts'
@@ -37,6 +37,10 @@ export class Discards {
   /** If no more may be removed in this turn, the queue continues in the next. */
   mayGoOn(): boolean {
     if (this.outbox.isFull) return false
+    if (this.deadLetters && this.turn.isBehind()) {
+      this.turn.pumpWhenWritten(this.queue)
+      return false
+    }
     const { number } = this.turn
     if (this.turnNumber !== number) {
       this.turnNumber = number

@@ -33,6 +33,12 @@ export function returns(how: Settlement): boolean {
   return how === 'return' || how === 'fail'
 }
 
+/** Whether the message may become a dead letter. */
+export function mayDie(queue: Pick<ConsumedQueue, 'settings'>, how: Settlement): boolean {
+  const { deadLetterExchange, deliveryLimit } = queue.settings
+  return deadLetterExchange !== undefined && (how === 'reject' || (returns(how) && deliveryLimit >= 0))
+}
+
 export interface Delivery {
   readonly segment: Segment
   readonly index: number

@@ -149,7 +149,7 @@ function contentRoutes(add: AddRoute, one: string): void {
   add('POST', `${one}/redrive`, 'policymaker', (r) => {
     const { rate, limit, from, reason, message } = r.body as RedriveOptions
     const options = { rate, limit, from, reason, message }
-    return redrive(r.caller(r.vhost()), existing(r).name, r.broker.clock, options)
+    return redrive(r.caller(r.vhost()), existing(r).name, r.broker, options)
   })
 }
 

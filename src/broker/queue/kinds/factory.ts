@@ -164,11 +164,13 @@ class Environment implements QueueEnvironment {
     done?: Set<RoutedQueue>,
     mayWait = true,
   ): Passed {
-    const { counters, semantics, turn } = this.shared
+    const { counters, semantics, turn, commit } = this.shared
     const { refusedLetters } = this
     // Full queues may refuse it: it stays where it is on disk, since the next letter would have no place to wait.
     if (mayWait && !refusedLetters.isPassingOn && refusedLetters.lacksRoomFor(content.body.length))
       return 'later'
+    // In a transaction, the disk waits for them.
+    if (mayWait && commit.isHeld && turn.isBehind()) return 'later'
     const own = withOwnHistory(content, semantics)
     // What clients publish waits for the disk in any case, and so do its first dead letters; not those that come of these.
     const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
