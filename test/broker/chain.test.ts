@@ -13,6 +13,7 @@ import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { SPILL_LOGS_FROM, type StorageWrite } from '../../src/storage/storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { same, sameDeep } from '../support/same.ts'
 
 type Step =
   | { do: 'append'; size: number; persistent: boolean }
@@ -115,7 +116,7 @@ class Harness {
         for (let i = 0; i < 3; i++) this.clock.pass(2500)
         break
       case 'purge':
-        expect(this.chain.purge()).toBe(this.ready.length)
+        same(this.chain.purge(), this.ready.length)
         this.ready = []
         this.returned = []
         break
@@ -124,9 +125,8 @@ class Harness {
         break
     }
     const [ready, unacked] = [this.ready.length, this.unacked.length]
-    // Compared here first: that is most of what the property would take.
-    if (this.chain.ready !== ready || this.chain.unacked !== unacked)
-      expect([this.chain.ready, this.chain.unacked]).toEqual([ready, unacked])
+    same(this.chain.ready, ready, 'ready')
+    same(this.chain.unacked, unacked, 'unacked')
   }
 
   private append(size: number, persistent: boolean): void {
@@ -179,14 +179,14 @@ class Harness {
     const first = this.returned.shift()
     const at = first === undefined ? 0 : this.ready.findIndex((m) => m.id === first)
     const [expected] = this.ready.splice(at, 1)
-    expect(this.chain.head()).toBe(expected !== undefined)
+    same(this.chain.head(), expected !== undefined)
     if (expected === undefined) return undefined
     const { headSegment: s, headIndex: i } = this.chain
     const end = (s.offsets[i] as number) + s.entryLength(i)
     const content = readContent(s.bytes as Uint8Array, s.namesStart(i), s.contentStart(i), end)
-    expect(content.routingKey).toBe(String(expected.id))
-    expect(content.body.equals(Buffer.alloc(content.body.length, expected.id & 0xff))).toBe(true)
-    if (expected.delivered !== undefined) expect(s.wasDelivered(i)).toBe(expected.delivered)
+    same(content.routingKey, String(expected.id))
+    same(content.body.equals(Buffer.alloc(content.body.length, expected.id & 0xff)), true)
+    if (expected.delivered !== undefined) same(s.wasDelivered(i), expected.delivered)
     return { model: expected, number: s.base + i }
   }
 
@@ -200,7 +200,8 @@ class Harness {
     this.returned = []
     this.chain.restore()
     const waiting = this.unacked.filter((m) => m.persistent && m.waits)
-    expect(this.chain.takeWaiting().map((w) => [w.number, w.until])).toEqual(
+    sameDeep(
+      this.chain.takeWaiting().map((w) => [w.number, w.until]),
       waiting.map((m) => [m.number, m.id + 1]),
     )
     const all = [...this.ready, ...this.unacked.filter((m) => !m.waits)]
@@ -225,10 +226,10 @@ describe('chain', () => {
           while (h.unacked.length > 0) await h.run({ do: 'ack', which: 0 })
           while (h.ready.length > 0) await h.run({ do: 'remove' })
           await h.commit.flush()
-          expect([...h.storage.segments(SPILL_LOGS_FROM)]).toEqual([])
+          sameDeep([...h.storage.segments(SPILL_LOGS_FROM)], [])
           await h.run({ do: 'restart' })
           await h.commit.flush()
-          expect([...h.storage.segments(1)]).toEqual([])
+          sameDeep([...h.storage.segments(1)], [])
         }),
         { numRuns: 3000 },
       )

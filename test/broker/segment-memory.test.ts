@@ -10,6 +10,7 @@ import { SpillStore } from '../../src/broker/messages/spill-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { same } from '../support/same.ts'
 
 describe('memory of segments', () => {
   it('is never in two hands, comes from few slabs, and those that are free are let go of', () => {
@@ -20,12 +21,13 @@ describe('memory of segments', () => {
       seed = (seed * 1103515245 + 12345) % 2147483648
       if (held.length > 0 && (seed >> 8) % 3 === 0) {
         const [piece] = held.splice((seed >> 12) % held.length, 1) as [Uint8Array]
-        expect(piece[0], `step ${step}`).toBe(piece[SEGMENT_BYTES - 1])
-        expect(memories.give(piece)).toBe(true)
+        same(piece[0], piece[SEGMENT_BYTES - 1], `step ${step}`)
+        same(memories.give(piece), true)
       } else if (held.length < 300) {
         const piece = memories.take()
-        expect(piece.length).toBe(SEGMENT_BYTES)
-        expect(held.some((h) => h.buffer === piece.buffer && h.byteOffset === piece.byteOffset)).toBe(false)
+        same(piece.length, SEGMENT_BYTES)
+        const taken = held.some((h) => h.buffer === piece.buffer && h.byteOffset === piece.byteOffset)
+        same(taken, false)
         piece[0] = piece[SEGMENT_BYTES - 1] = step & 255
         held.push(piece)
       }

@@ -22,9 +22,17 @@ import {
   session,
 } from '../support/session.ts'
 import { useTarget } from '../support/target.ts'
-import { table, type Wire } from '../support/wire.ts'
+import { publishFrames, table, type Wire } from '../support/wire.ts'
 
 const t = useTarget()
+
+/** Messages with the numbers up to `count` as bodies, in one piece. */
+function publishNumbers(w: Wire, queue: string, count: number): void {
+  const frames = Array.from({ length: count }, (_, i) =>
+    publishFrames(CH, { routingKey: queue, body: `${i}` }),
+  )
+  w.write(Buffer.concat(frames))
+}
 
 describe('one connection with requests that are much work', () => {
   it('lets the others have their turn between them', async () => {
@@ -111,7 +119,7 @@ describe('a command about very many deliveries', () => {
   async function taken(args: Parameters<typeof table>[0] = {}): Promise<{ w: Wire; queue: string }> {
     const w = await session(t)
     const queue = await declareQueue(w, { arguments: table(args) })
-    for (let i = 0; i < MANY; i++) w.publish(CH, { routingKey: queue, body: String(i) })
+    publishNumbers(w, queue, MANY)
     const consumerTag = await consume(w, queue)
     await deliveries(w, MANY)
     w.send(CH, MethodId.BasicCancel, { consumerTag })
@@ -171,7 +179,7 @@ describe('what outlives a turn', () => {
   async function taken(): Promise<{ w: Wire; queue: string }> {
     const w = await session(target)
     const queue = await declareQueue(w, { exclusive: false })
-    for (let i = 0; i < DELIVERIES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
+    publishNumbers(w, queue, DELIVERIES)
     await consume(w, queue)
     await deliveries(w, DELIVERIES)
     return { w, queue }
@@ -227,7 +235,7 @@ describe('what outlives a turn', () => {
     const w = await session(target)
     const queue = await declareQueue(w, { exclusive: false })
     await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
-    for (let i = 0; i < PUBLISHES; i++) w.publish(CH, { routingKey: queue, body: String(i) })
+    publishNumbers(w, queue, PUBLISHES)
     await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
     return { w, queue }
   }

@@ -10,6 +10,7 @@ import { FrameWriter } from '../../src/protocol/frame-writer.ts'
 import { decodeBasicAck } from '../../src/protocol/generated/decode.ts'
 import { encodeProperties, type Properties } from '../../src/protocol/generated/properties.ts'
 import { EncodeError, octetText } from '../../src/util/octet-text.ts'
+import { same, sameDeep } from '../support/same.ts'
 
 const octets = (maxLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ maxLength }).map((b) => Buffer.from(b))
@@ -82,10 +83,10 @@ describe('a field table', () => {
       fc.property(fc.array(fc.tuple(octets(255), fieldOctets), { maxLength: 5 }), (fields) => {
         const bytes = tableOctets(fields)
         const t = FieldTable.decode(bytes)
-        expect(t.bytes.equals(bytes)).toBe(true)
+        same(t.bytes.equals(bytes), true)
         const { value } = again({ type: 'F', value: t })
-        expect((value as FieldTable).bytes.equals(bytes)).toBe(true)
-        expect(FieldTable.decode((value as FieldTable).bytes)).toEqual(t)
+        same((value as FieldTable).bytes.equals(bytes), true)
+        sameDeep(FieldTable.decode((value as FieldTable).bytes), t)
       }),
       { numRuns: 500 },
     )
@@ -119,7 +120,7 @@ describe('a field table', () => {
         ),
         (plain) => {
           const t = FieldTable.from(plain)
-          expect(FieldTable.decode(t.bytes)).toEqual(t)
+          sameDeep(FieldTable.decode(t.bytes), t)
         },
       ),
     )
@@ -177,11 +178,11 @@ describe('a message', () => {
         const m = new InboundMessage()
         encodeContent(exchange, routingKey, p, body, m)
         const c = read(m)
-        expect([c.exchange, c.routingKey, c.body.equals(body)]).toEqual([exchange, routingKey, true])
-        expect(c.properties).toEqual(p)
+        sameDeep([c.exchange, c.routingKey, c.body.equals(body)], [exchange, routingKey, true])
+        sameDeep(c.properties, p)
         const w = new FrameWriter()
         encodeProperties(w, c.properties)
-        expect(w.view().equals(c.propertyBytes)).toBe(true)
+        same(w.view().equals(c.propertyBytes), true)
       }),
       { numRuns: 300 },
     )

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MARKS_MAX, TimeMarks } from '../../src/util/time-marks.ts'
+import { same } from '../support/same.ts'
 
 describe('time marks', () => {
   it('tell when a number came: never too early a number, exactly while there are few marks', () => {
@@ -20,9 +21,10 @@ describe('time marks', () => {
         let before = 0
         for (const [number, at] of came.entries()) {
           const told = marks.at(number)
-          if (exact) expect(told).toBe(at)
-          expect(told).toBeGreaterThanOrEqual(before)
-          expect(told).toBeLessThanOrEqual(at)
+          if (exact) same(told, at)
+          // Of the thousands of numbers, those where it is not so.
+          if (!(told >= before)) expect(told).toBeGreaterThanOrEqual(before)
+          if (!(told <= at)) expect(told).toBeLessThanOrEqual(at)
           before = told
         }
       }),
