@@ -103,10 +103,11 @@ describe('back-pressure', () => {
     await other.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
     expect(copies()).toBeLessThan((queues * publishes) / 2)
     // The rest of the input is not lost: more publishes and a request behind them.
-    w.write(Buffer.concat(all))
+    const more = publishes / 10
+    w.write(Buffer.concat(all.slice(0, more)))
     w.send(CH, MethodId.QueueDeclare, { queue: names[0] as string, passive: true })
-    expect((await w.expect(CH, MethodId.QueueDeclareOk)).messageCount).toBe(2 * publishes)
-    expect(copies()).toBe(2 * queues * publishes)
+    expect((await w.expect(CH, MethodId.QueueDeclareOk)).messageCount).toBe(publishes + more)
+    expect(copies()).toBe(queues * (publishes + more))
   })
 
   it('a publisher faster than the disk is not read until the disk has caught up', async () => {

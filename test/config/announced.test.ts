@@ -16,7 +16,7 @@ import { table, Wire } from '../support/wire.ts'
 const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
 
 async function start(...lines: string[]): Promise<RunningNode> {
-  const ports = ['listeners.tcp.1 = 127.0.0.1:0', 'management.tcp.port = 0']
+  const ports = ['listeners.tcp.1 = 127.0.0.1:0', 'management.tcp.port = 0', 'prometheus.tcp.port = 0']
   const { draft } = loadConfig(undefined, {}, parseConfig([...ports, ...lines].join('\n'), 'f'))
   draft.bind = '127.0.0.1'
   draft.dataDir = testFolder('announced')
@@ -73,7 +73,7 @@ it('prometheus.ssl.* serves the metrics over TLS, beside those without', async (
     const [key, name = ''] = f.split(' = ')
     return `prometheus.ssl.${key} = ${at(name)}`
   })
-  const node = await start('prometheus.tcp.port = 0', 'prometheus.ssl.port = 0', ...tls)
+  const node = await start('prometheus.ssl.port = 0', ...tls)
   const ports = node.node.listening.filter((l) => l.protocol.includes('prometheus')).map((l) => l.port)
   expect(ports).toHaveLength(2)
   const [plain, secure] = ports as [number, number]

@@ -127,7 +127,7 @@ describe('x-expire-anywhere', () => {
     for (const priority of [0, 5, 3])
       w.publish(CH, {
         routingKey: q,
-        properties: { priority, expiration: priority === 3 ? '3600000' : '120' },
+        properties: { priority, expiration: priority === 3 ? '3600000' : '1000' },
       })
     const held = await get(w, q, false)
     w.send(CH, MethodId.BasicNack, { deliveryTag: held?.method.deliveryTag ?? 0, requeue: true })
