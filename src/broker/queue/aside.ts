@@ -1,13 +1,13 @@
 /**
- * Parked messages of one queue or exchange: the broker failed to handle them, and set them aside so that those behind
- * them go on. They are neither ready nor unacked, stay on disk, and come back after a restart or when an operator
- * releases them.
+ * Parked messages of one queue or exchange: messages that the broker failed to handle and set aside so that the
+ * messages behind them are delivered. They count neither as ready nor as unacknowledged, stay on disk, and are ready
+ * again after a restart or when an operator releases them.
  */
 import { SUSPECTS_MAX } from '../../limits.ts'
 import { StoreFailure } from '../../util/owner.ts'
 
 export interface ParkedMessage {
-  /** Its sequence number in the queue, or its offset in a stream. */
+  /** The message's sequence number in the queue, or its offset in a stream. */
   readonly number: number
   /** The operation that failed: delivery, get, retry, delay, or the reason for dead lettering. */
   readonly during: string
@@ -22,7 +22,7 @@ export interface AsideEnvironment {
   parked(message: ParkedMessage, error: unknown): void
 }
 
-/** As operators see them. */
+/** The parked messages as operators see them. */
 export type ParkedMessages = Iterable<ParkedMessage> & { readonly size: number }
 
 const none: ReadonlyMap<number, ParkedMessage> = new Map()
@@ -31,7 +31,7 @@ export const nothingAside: ParkedMessages = new Set()
 export class Aside implements ParkedMessages {
   private readonly env: AsideEnvironment
   private messages: Map<number, ParkedMessage> | undefined
-  /** Messages whose delivery has broken a connection, and those that have broken two. */
+  /** `suspects`: messages whose delivery has broken one connection; `condemned`: two connections. */
   private suspects: Set<number> | undefined
   private condemned: Set<number> | undefined
 
@@ -51,7 +51,10 @@ export class Aside implements ParkedMessages {
     return this.messages?.has(number) === true
   }
 
-  /** @throws StoreFailure if the store failed rather than the message */
+  /**
+   * Parks a message.
+   * @throws StoreFailure if `error` is a failure of the store, for which the message is not to blame
+   */
   park(number: number, during: string, error: unknown): void {
     if (error instanceof StoreFailure) throw error
     this.messages ??= new Map()
@@ -62,7 +65,7 @@ export class Aside implements ParkedMessages {
     this.env.parked(message, error)
   }
 
-  /** Nothing is parked any more, or the message of that number is not; returns what was. */
+  /** Forgets all parked messages, or only that one; returns the numbers of those forgotten. */
   release(only?: number): number[] {
     if (only !== undefined) {
       this.suspects?.delete(only)
@@ -74,7 +77,7 @@ export class Aside implements ParkedMessages {
     return numbers
   }
 
-  /** Its delivery broke a connection, which is about to return it. Once may be a coincidence. */
+  /** Notes that the message's delivery broke a connection, which will requeue it. Once may be a coincidence. */
   broke(number: number): void {
     this.suspects ??= new Set()
     if (this.suspects.delete(number)) {
@@ -86,7 +89,7 @@ export class Aside implements ParkedMessages {
     this.suspects.add(number)
   }
 
-  /** It comes back from a second broken connection, and must not break a third. */
+  /** Whether the requeued message has broken two connections and must not be delivered again. Forgets that. */
   condemns(number: number): boolean {
     return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.delete(number)
   }

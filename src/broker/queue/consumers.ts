@@ -1,33 +1,34 @@
 // hot: per message
-/** The consumers of a queue in round-robin order. Knows credit, not messages. */
+/** The consumers of a queue in round-robin order. Deals with credit, not with messages. */
 import { CANCELLED_PER_STEP } from '../../limits.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { inSteps, type Steps } from '../jobs.ts'
 import type { Segment } from '../messages/segment.ts'
 import type { ConsumedQueue } from './queue.ts'
 
-/** What a queue needs of a consumer; a channel implements it. */
+/** A consumer as its queue sees it; implemented by the channel. */
 export interface Consumer {
   readonly tag: string
   readonly noAck: boolean
   readonly exclusive: boolean
-  /** x-priority: consumers with a higher one are served first while they have credit. */
+  /** x-priority: consumers of higher priority are served first while they have credit. */
   readonly priority: number
-  /** As the client gave them. */
+  /** As given by the client. */
   readonly arguments: FieldTable
-  /** It has no credit and gets nothing until someone calls `queue.resume(consumer)`. */
+  /** Whether the consumer has no credit: it gets no messages until `queue.resume(consumer)` is called. */
   resting: boolean
-  /** Its unsettled deliveries. */
+  /** Number of unsettled deliveries. */
   readonly unacked: number
   hasCredit(): boolean
   /**
-   * @param sequence by which it is settled later
-   * @throws if the message cannot be read; nothing has been sent then
+   * Sends a message.
+   * @param sequence the number with which the delivery is settled later
+   * @throws Error if the message cannot be read; nothing has been sent then
    */
   deliver(queue: ConsumedQueue, segment: Segment, index: number, sequence: number): void
-  /** The queue's settings have changed. */
+  /** Called when the queue's settings have changed. */
   settingsChanged(): void
-  /** The queue was deleted: notifies the client. */
+  /** Called when the queue was deleted; notifies the client. */
   cancelled(): void
 }
 
@@ -35,28 +36,28 @@ export interface Consumer {
 export interface ConsumerRound extends Iterable<Consumer> {
   readonly size: number
   readonly hasExclusive: boolean
-  /** With a single active consumer, the active one. */
+  /** The active consumer if the queue has x-single-active-consumer. */
   readonly active: Consumer | undefined
   add(c: Consumer): void
   remove(c: Consumer): void
-  /** Puts a resting consumer back, behind all that wait. */
+  /** Puts a resting consumer back, behind all waiting consumers. */
   resume(c: Consumer): void
-  /** The next consumer with credit; those without credit before it are resting. */
+  /** Returns the next consumer with credit and advances. Consumers without credit before it become resting. */
   next(): Consumer | undefined
-  /** The same, whose turn it stays. */
+  /** As `next`, but does not advance. */
   peek(): Consumer | undefined
 }
 
 /** The consumers of one priority, served round-robin. */
 interface Level {
   readonly priority: number
-  /** The next in a circle of consumers that may have credit; undefined if it is empty. */
+  /** The next of the consumers that may have credit, which form a circle; undefined if there are none. */
   turn: Place | undefined
-  /** Including resting ones. */
+  /** Number of consumers, including resting ones. */
   members: number
 }
 
-/** A consumer in the circle of its level; a single one is its own neighbour. */
+/** A consumer's place in the circle of its level; the only consumer of a level is its own neighbour. */
 interface Place {
   readonly consumer: Consumer
   readonly level: Level
@@ -66,15 +67,15 @@ interface Place {
 
 const none: ReadonlyMap<Consumer, unknown> = new Map()
 
-/** No operation but a walk over all takes longer for more consumers. */
+/** All operations except iteration take the same time for any number of consumers of a priority. */
 export class Consumers implements ConsumerRound {
   readonly active = undefined
-  /** Made with the first consumer: there may be very many queues without any. */
+  /** Created with the first consumer: there may be very many queues without consumers. */
   private all: Map<Consumer, Place> | undefined
   private byPriority: Map<number, Level> | undefined
-  /** Highest priority first. */
+  /** Ordered by priority, highest first. */
   private readonly levels: Level[] = []
-  /** No level before this position has somebody to serve. */
+  /** The levels before this position have no consumer that may have credit. */
   private first = 0
   private exclusives = 0
 
@@ -125,7 +126,7 @@ export class Consumers implements ConsumerRound {
     if (at < this.first) this.first--
   }
 
-  /** The first position whose level has no higher priority. */
+  /** The first position whose level does not have a higher priority. */
   private positionOf(priority: number): number {
     let low = 0
     let high = this.levels.length
@@ -178,7 +179,7 @@ export class Consumers implements ConsumerRound {
   }
 }
 
-/** Removes each and tells it. */
+/** Removes and cancels each consumer, in steps. */
 export function cancelling(consumers: Iterable<Consumer>, remove: (c: Consumer) => void): Steps {
   return inSteps(consumers, CANCELLED_PER_STEP, (c) => {
     remove(c)
@@ -186,10 +187,10 @@ export function cancelling(consumers: Iterable<Consumer>, remove: (c: Consumer) 
   })
 }
 
-/** For all queues that have had no consumer yet. */
+/** Shared by all queues that have never had a consumer. */
 export const nobody: ConsumerRound = new Consumers()
 
-/** Removes it from the circle; if it was next, its neighbour is. */
+/** Removes a place from the circle; if its consumer was next, the following one is. */
 function leave(place: Place): void {
   const { level, next, previous } = place
   if (next === place) level.turn = undefined

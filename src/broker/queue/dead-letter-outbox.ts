@@ -1,7 +1,8 @@
 /**
- * Sends messages of a queue to its dead-letter exchange. With x-dead-letter-strategy=at-least-once a message stays in
- * its queue, hidden, until all targets have it; without a target, or if one refuses, it is retried (behaviour.md
- * section 12). After a restart it is ready again. During an alarm those wait too that would go to several queues.
+ * Sends messages of a queue to its dead-letter exchange. With x-dead-letter-strategy=at-least-once, a message stays
+ * hidden in its queue until all target queues have it; it is retried if there is no target or a target rejects it
+ * (behaviour.md section 12). After a restart it is ready again. With any strategy, messages with several target queues
+ * are held back during an alarm.
  */
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
@@ -15,11 +16,14 @@ import type { TimedEnvironment } from './environment.ts'
 import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
 import type { RefusedLetters } from './refused-letters.ts'
 
-/** Maximum number of failed attempts per round. */
+/** Maximum number of failed attempts per round of retries. */
 const FAILURES_MAX = 100
 
 export interface DeadLettering {
-  /** See dead-letter.ts. @param mayWait 'later' is an answer */
+  /**
+   * Dead-letters a message, see dead-letter.ts.
+   * @param mayWait whether 'later' may be returned
+   */
   deadLetter(
     queue: Queue,
     content: Content,
@@ -34,26 +38,26 @@ type OutboxEnvironment = TimedEnvironment & DeadLettering
 
 interface RetainedMessage {
   readonly reason: DeathReason
-  /** It stays until all targets have it. */
+  /** Whether the message stays until all targets have it (at-least-once). */
   readonly confirmed: boolean
-  /** Targets that have received it. */
+  /** Targets that have the message. */
   readonly done: Set<RoutedQueue>
 }
 
 type Fate = 'gone' | 'kept' | 'parked'
 
 export class DeadLetterOutbox {
-  /** Made when it is needed: hardly a queue has any. */
+  /** Created when needed: hardly any queue has retained messages. */
   private retained: Map<number, RetainedMessage> | undefined
   private readonly queue: Queue & Pumped
-  /** Some are held back until an alarm is over. */
+  /** Whether messages are held back until an alarm is over. */
   private held = false
   private readonly order: UnackedMessages
   private readonly env: OutboxEnvironment
   private readonly aside: Aside
   private timer: Timer | undefined
 
-  /** @param aside takes messages that cannot be dead-lettered */
+  /** @param aside receives messages that cannot be dead-lettered */
   constructor(queue: Queue & Pumped, order: UnackedMessages, env: OutboxEnvironment, aside: Aside) {
     this.queue = queue
     this.aside = aside
@@ -61,17 +65,17 @@ export class DeadLetterOutbox {
     this.env = env
   }
 
-  /** The queue must give it nothing more to pass on: it is served once more when that is over. */
+  /** Whether so many messages are held back that the queue must not discard more. It is pumped when this is over. */
   get isFull(): boolean {
     return this.held && this.size >= HELD_BACK_MAX
   }
 
-  /** Messages waiting for a target; the order counts them as unacked. */
+  /** Number of messages waiting for their targets; `order` counts them as unacknowledged. */
   get size(): number {
     return this.retained?.size ?? 0
   }
 
-  /** An unacked message leaves. */
+  /** Dead-letters an unacknowledged message, or drops it if there is no dead-letter exchange. */
   die(sequence: number, reason: DeathReason): void {
     const { deadLetterAtLeastOnce } = this.queue.settings
     const message: RetainedMessage = { reason, confirmed: deadLetterAtLeastOnce, done: new Set() }
@@ -82,7 +86,7 @@ export class DeadLetterOutbox {
     this.retryLater()
   }
 
-  /** Dead-letters a message that the queue refused. */
+  /** Dead-letters a message that the queue rejected because of its limit. */
   refused(m: InboundMessage): void {
     if (this.queue.settings.deadLetterExchange === undefined) return
     const { refusedLetters } = this.env
@@ -100,7 +104,7 @@ export class DeadLetterOutbox {
     return segment.content(index)
   }
 
-  /** Once the targets have it, it leaves the queue in the same batch. */
+  /** Publishes the message to its targets. It leaves the queue in the batch in which the targets receive it. */
   private passOn(sequence: number, { reason, done, confirmed }: RetainedMessage): Fate {
     if (this.queue.settings.deadLetterExchange !== undefined) {
       try {
@@ -126,7 +130,10 @@ export class DeadLetterOutbox {
     this.timer ??= env.after(DEAD_LETTER_RETRY_MS, () => env.turn.jobs.soon(env, () => this.retry()))
   }
 
-  /** Each once, or as many as fail. All of a long queue may find their target in the same round. */
+  /**
+   * Retries each message once, until FAILURES_MAX attempts have failed. If a target has become available, one round may
+   * send all messages of a long queue.
+   */
   private retry(): void {
     const { env, retained } = this
     if (retained === undefined) return
@@ -140,7 +147,7 @@ export class DeadLetterOutbox {
       const [sequence, message] = value
       retained.delete(sequence)
       if (this.passOn(sequence, message) === 'kept') {
-        // Behind the others, so that one that has nowhere to go does not keep them.
+        // Appended, so that a message without a target does not delay the others.
         retained.set(sequence, message)
         failed++
       }

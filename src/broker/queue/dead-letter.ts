@@ -1,4 +1,4 @@
-/** Dead lettering (behaviour.md section 12): the history header, and the targets a message may reach. */
+/** Dead lettering (behaviour.md section 12): the x-death header, and the targets that a message may reach. */
 import { DEATHS_BYTES_MAX, DEATHS_MAX } from '../../limits.ts'
 import {
   type FieldEntry,
@@ -18,15 +18,17 @@ import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from 
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
-/** Whether all targets have it, or there is none; `later` where memory and disk cannot take its copies now. */
+/**
+ * Whether there are targets and all of them have the message; `later` if memory and disk cannot take its copies now.
+ */
 export type Passed = boolean | 'later'
 
 /**
- * Publishes a message that `queue` drops or refuses to its dead-letter exchange.
- * @param waits memory or disk is low, or much is on its way there: what would be copied comes later
- * @param done targets that have received it; new ones are added
- * @returns whether there are targets, and all of them have it
- * @throws Error if its copies are too large together
+ * Publishes a message that `queue` drops or rejects to its dead-letter exchange.
+ * @param waits whether memory or disk is low, or much data waits for the disk: a message with several copies must wait
+ * @param done targets that have received the message; new ones are added
+ * @returns whether there are targets and all of them have it, or `later` if it must wait
+ * @throws Error if the copies together are too large
  */
 export function deadLetter(
   routing: Routing,
@@ -43,13 +45,13 @@ export function deadLetter(
   const carbonCopies = carbonCopyKeys(content.properties.headers, 'CC')
   const keys = fixedKey === undefined ? [content.routingKey, ...carbonCopies] : [fixedKey]
   const history = withDeath(content, queue.name, reason, nowMs, carbonCopies)
-  // A fixed key replaces them, also for later dead letterings.
+  // A fixed routing key replaces the CC keys, for later dead letterings too.
   const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
   const route = routing.routeOwn(exchange, messages)
   const { queues, effects } = route
-  // Dead letters are published by nobody who could be held back: from queue to queue one may become a million.
+  // No publisher can be blocked for dead-lettered messages: passed from queue to queue, one may become a million.
   if (waits && copiesOf(route) > 1) return 'later'
   const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
@@ -71,7 +73,7 @@ export function deadLetter(
   return complete
 }
 
-/** The entries of x-death, newest first. */
+/** The entries of the x-death header, newest first. */
 export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   const v = headers?.get('x-death')
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
@@ -116,7 +118,10 @@ function withDeath(
   return FieldTable.of(entries)
 }
 
-/** Newest first; at most one more than the limit, which shows that there are too many. */
+/**
+ * The newest entries, one more than the limit at most, which shows that there are too many. The oldest are shortened if
+ * all together are too large.
+ */
 function bounded(deaths: FieldTable[]): FieldTable[] {
   let bytes = 0
   return deaths.slice(0, DEATHS_MAX + 1).map((d) => {
@@ -127,7 +132,7 @@ function bounded(deaths: FieldTable[]): FieldTable[] {
 
 function counted(death: FieldTable): FieldTable {
   const before = death.get('count')
-  // The value may come from a client.
+  // The count may have been set by a client.
   const count = BigInt(Math.min((before && integerOf(before)) ?? 0, COUNT_MAX)) + 1n
   const entry = fieldEntry('count', { type: 'l', value: count })
   if (before === undefined) return FieldTable.of([entry, ...death.entries])

@@ -1,10 +1,10 @@
-/** How an x-death header set by a publisher is read, which depends on the announced version. */
+/** How an x-death header set by a publisher is read: this depends on the announced version of RabbitMQ. */
 import { FieldTable, type FieldValue, fieldEntry } from '../../protocol/field-table.ts'
 import type { Semantics } from '../../util/rabbitmq-version.ts'
 import type { Content } from '../message.ts'
 import { deathsOf } from './dead-letter.ts'
 
-/** The message to dead-letter, with a history that was written by the broker or counts as such. */
+/** The message to dead-letter, with only the history that the broker wrote or that counts as such. */
 export function withOwnHistory(content: Content, semantics: Semantics): Content {
   const { headers } = content.properties
   if (content.died === true || headers === undefined) return content
@@ -18,7 +18,7 @@ function withoutHistory(headers: FieldTable): FieldTable {
   return FieldTable.of(headers.entries.filter((e) => !isHistory(e.name)))
 }
 
-/** One entry per queue and reason: the first, with the number of entries if it has no count. */
+/** One entry per queue and reason: the first of them, with the number of entries as count if it has none. */
 function grouped(headers: FieldTable): FieldTable {
   const groups = new Map<string, FieldTable[]>()
   for (const death of deathsOf(headers)) {

@@ -1,6 +1,6 @@
 /**
- * x-delayed-retry-*: requeued messages wait before they are ready again, for min times the number of returns, at most
- * max. Meanwhile they count as unacked. One timer serves the first that is due.
+ * x-delayed-retry-*: a requeued message waits until it is ready again, for `min` ms times the number of its returns but
+ * at most `max` ms. Meanwhile it counts as unacknowledged. One timer serves the message that is due first.
  */
 
 import { TIMED_PER_PIECE } from '../../limits.ts'
@@ -10,8 +10,7 @@ import type { TimedEnvironment } from './environment.ts'
 import type { RetrySettings } from './queue.ts'
 
 /**
- * In ms.
- *
+ * How long a requeued message waits, in ms.
  * @param count how often the message has been requeued
  */
 export function retryDelay(count: number, { min, max }: RetrySettings): number {
@@ -31,7 +30,7 @@ export class DelayedRetry {
     this.timer = new SoonestTimer(env, () => this.due())
   }
 
-  /** Messages that wait. */
+  /** Number of waiting messages. */
   get size(): number {
     return this.waiting.size
   }
@@ -46,7 +45,7 @@ export class DelayedRetry {
     if (this.waiting.size > 0) this.timer.set(this.waiting.firstKey)
   }
 
-  /** A million may be due at once. */
+  /** Requeues the messages that are due: a piece at a time, since a million may be due at once. */
   private due(): void {
     const { env, waiting } = this
     env.turn.jobs.soon(env, () => {

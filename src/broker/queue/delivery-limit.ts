@@ -1,4 +1,4 @@
-/** x-delivery-limit: consumers see the number of returns as x-delivery-count (behaviour.md section 13). */
+/** x-delivery-limit: consumers see the number of returns in the header x-delivery-count (behaviour.md section 13). */
 import { fieldEntry } from '../../protocol/field-table.ts'
 import { withHeaders } from '../add-header.ts'
 import type { InboundMessage } from '../message.ts'
@@ -8,8 +8,8 @@ const COUNT_HEADER = 'x-delivery-count'
 const ACQUIRED_HEADER = 'x-acquired-count'
 
 /**
- * A requeued message with the header x-delivery-count, and x-acquired-count if the queue tells that too. undefined if
- * it was not requeued.
+ * A requeued message with the header x-delivery-count, and x-acquired-count if `acquired`; undefined if the message has
+ * not been requeued.
  */
 export function countedMessage(
   segment: Segment,

@@ -1,7 +1,6 @@
 /**
- * What may happen to the messages of a queue besides being delivered and acknowledged: they come back, are discarded or
- * dead-lettered, or are set aside. Hardly one of very many queues needs any of this, so it is made for the first such
- * message.
+ * Handles the messages of a queue that are not simply delivered and acknowledged: they are requeued, discarded,
+ * dead-lettered or parked. Hardly any queue needs this, so it is created for the first such message.
  */
 import type { MessageOrder } from '../messages/order.ts'
 import type { Pumped } from '../turn.ts'
@@ -25,7 +24,7 @@ export class Detours {
     this.requeues = new Requeues(queue, order, this.outbox, this.aside, env)
   }
 
-  /** Messages that are neither ready nor unacked; the order counts them as unacked. */
+  /** Number of messages that are neither ready nor unacknowledged; `order` counts them as unacknowledged. */
   get hidden(): number {
     return this.requeues.size + this.outbox.size + this.aside.size
   }

@@ -9,9 +9,9 @@ import type { Pumped, Turn } from '../turn.ts'
 import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import type { DeathReason, Queue } from './queue.ts'
 
-/** Cost of a dead letter, in dropped messages. */
+/** Cost of dead-lettering a message, measured in dropped messages. */
 const DEAD_LETTER_COST = 25
-/** Messages dropped between two looks at the time. */
+/** Number of messages dropped between two checks of the time. */
 const DROPS_BETWEEN_LOOKS = 1_000
 
 export class Discards {
@@ -22,9 +22,9 @@ export class Discards {
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
-  /** The segment of the last message, by its number: another one may have come from the disk. */
+  /** Number of the last message's segment: the next segment may have to be read from disk, which takes time. */
   private segment = 0
-  /** All queues together have used their time. */
+  /** Whether the time that all queues share in this turn is used up. */
   private late = false
 
   constructor(turn: Turn, queue: Queue & Pumped, order: OrderHead, outbox: DeadLetterOutbox) {
@@ -34,7 +34,7 @@ export class Discards {
     this.outbox = outbox
   }
 
-  /** If no more may be removed in this turn, the queue continues in the next. */
+  /** Whether more messages may be removed in this turn. If not, the queue continues in the next turn. */
   mayGoOn(): boolean {
     if (this.outbox.isFull) return false
     if (this.deadLetters && this.turn.isBehind()) {
@@ -59,7 +59,7 @@ export class Discards {
     return this.queue.settings.deadLetterExchange !== undefined
   }
 
-  /** Removes the message found by `order.head()`. False if it has to wait for the next turn. */
+  /** Removes the message found by `order.head()`. Returns false if this has to wait for the next turn. */
   head(reason: DeathReason): boolean {
     if (!this.mayGoOn()) return false
     const { order } = this
@@ -76,7 +76,7 @@ export class Discards {
     return true
   }
 
-  /** An unacked message. */
+  /** Dead-letters or drops a message that counts as unacknowledged. */
   expired(sequence: number, reason: DeathReason = 'expired'): void {
     this.left -= DEAD_LETTER_COST
     this.outbox.die(sequence, reason)

@@ -1,4 +1,4 @@
-/** The parts of a queue, and what it needs from the broker. */
+/** What a queue needs from the broker. */
 
 import type { Clock } from '../../util/clock.ts'
 import type { Owner } from '../../util/owner.ts'
@@ -9,27 +9,27 @@ import type { AsideEnvironment } from './aside.ts'
 import type { DeadLettering } from './dead-letter-outbox.ts'
 import type { Queue } from './queue.ts'
 
-/** Where the messages of a queue are. */
+/** Where the messages of a queue are stored. */
 export interface QueueContents {
-  /** undefined: it is made with `makeOrder` when the first message comes. */
+  /** undefined: created with `makeOrder` for the first message. */
   readonly order: MessageOrder | undefined
-  /** The number of its (first) log, for a queue whose persistent messages outlive the process. */
+  /** Number of the queue's first log, if its persistent messages survive a restart. */
   readonly log: number | undefined
   readonly deduplication: Deduplication | undefined
 }
 
-/** What every queue needs of its surroundings. */
+/** Needed by every queue. */
 export interface BaseEnvironment extends Owner {
   readonly turn: Turn
 }
 
-/** The same for what waits for a time of its own. */
+/** Needed by parts that use timers. */
 export interface TimedEnvironment extends BaseEnvironment, Clock {}
 
-/** What a queue needs that loses what is settled. */
+/** Needed by a queue whose messages are removed when they are settled. */
 export interface QueueEnvironment extends TimedEnvironment, AsideEnvironment, DeadLettering {
-  /** The queue has to go by itself: x-expires, or auto-delete after its last consumer. */
+  /** Deletes the queue because of x-expires, or of auto-delete after its last consumer. */
   remove(queue: Queue): void
-  /** For a queue without priorities. */
+  /** Creates the storage of messages for a queue without priorities. */
   makeOrder(queue: Pick<Queue, 'kind' | 'log' | 'deleted'>): MessageOrder
 }

@@ -1,4 +1,4 @@
-/** x-max-length, x-max-length-bytes and x-overflow: the bounds on ready messages (behaviour.md section 11). */
+/** x-max-length, x-max-length-bytes and x-overflow: the limits on ready messages (behaviour.md section 11). */
 import type { MessageCounts } from '../messages/order.ts'
 
 export type Overflow = 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
@@ -8,19 +8,19 @@ export class LengthLimit {
   private readonly maxMessages: number
   private readonly maxBytes: number
 
-  /** Infinity if not set. */
+  /** Each limit is Infinity if not set. */
   constructor(maxMessages: number, maxBytes: number, overflow: Overflow) {
     this.maxMessages = maxMessages
     this.maxBytes = maxBytes
     this.overflow = overflow
   }
 
-  /** Even an empty message would exceed it. */
+  /** Whether even an empty message would exceed the limit. */
   isFull(ready: number, readyBytes: number): boolean {
     return ready >= this.maxMessages || readyBytes >= this.maxBytes
   }
 
-  /** `at most 1000 messages and 5000 octets` */
+  /** A description such as `at most 1000 messages and 5000 octets`. */
   describe(): string {
     const parts = [
       ...(Number.isFinite(this.maxMessages) ? [`${this.maxMessages} messages`] : []),
@@ -30,8 +30,8 @@ export class LengthLimit {
   }
 
   /**
-   * There are too many ready messages, and the first must be dropped. If publishes are refused instead, requeued
-   * messages stay.
+   * Whether there are too many ready messages, so that the first must be dropped. With overflow=reject-publish nothing
+   * is dropped: only requeued messages can exceed the limit, and they stay.
    */
   exceeded(order: MessageCounts): boolean {
     return (
@@ -39,7 +39,7 @@ export class LengthLimit {
     )
   }
 
-  /** A message with a body of that size would exceed the limit. */
+  /** Whether a message with a body of that size would exceed the limit. */
   wouldExceed(order: MessageCounts, bodySize: number): boolean {
     return order.ready + 1 > this.maxMessages || order.readyBytes + bodySize > this.maxBytes
   }

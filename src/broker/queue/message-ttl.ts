@@ -1,21 +1,21 @@
-/** Message TTL: deadlines at publish, and the expiry at the head of the queue (behaviour.md section 11). */
+/** Message TTL: deadlines of published messages, and expiry at the head of the queue (behaviour.md section 11). */
 import { type Clock, SoonestTimer } from '../../util/clock.ts'
 import type { ExpiringMessages, OrderHead } from '../messages/order.ts'
 import type { Discards } from './discards.ts'
 
 export class MessageTtl {
-  /** Set once a message with a deadline was published; before that nothing is checked. */
+  /** Whether a message with a deadline was published; before that, nothing is checked. */
   active = false
   private readonly timer: SoonestTimer
 
-  /** @param queue is woken when its head may have expired */
+  /** @param queue is woken when the message at its head may have expired */
   constructor(clock: Clock, queue: { wake(): void }) {
     this.timer = new SoonestTimer(clock, () => queue.wake())
   }
 
   /**
-   * When a message published now expires, in ms since 1970; 0 = never. `ttl` is the message's own, `queueTtl` that of the
-   * queue, both in ms; -1 = none.
+   * When a message published now expires, in ms since 1970; 0 = never. `ttl` is the message's own TTL, `queueTtl` that
+   * of the queue, both in ms; -1 = none.
    */
   deadline(ttl: number, queueTtl: number, now: number): number {
     const shorter = ttl < 0 ? queueTtl : queueTtl < 0 ? ttl : Math.min(ttl, queueTtl)
@@ -25,8 +25,8 @@ export class MessageTtl {
   }
 
   /**
-   * Only deadlines in the past count: with a TTL of 0, a message still reaches a consumer that is ready in the same
-   * turn.
+   * Whether the message at the head has expired. Only deadlines in the past count: with a TTL of 0, a message still
+   * reaches a consumer that has credit in the same turn.
    */
   headExpired(order: OrderHead, now: number): boolean {
     const at = order.headSegment.timeOf(order.headIndex)
@@ -34,8 +34,8 @@ export class MessageTtl {
   }
 
   /**
-   * Drops expired messages at the head, and schedules a timer for the next.
-   * @param drop returns false if it did not drop the head; the rest waits
+   * Drops expired messages at the head, and sets the timer for the next one.
+   * @param drop returns false if it did not drop the head; the remaining messages then wait
    */
   dropHeads(order: OrderHead, now: number, drop: () => boolean): void {
     while (order.head()) {
@@ -64,7 +64,7 @@ export class MessageTtl {
     if (next !== 0) this.wakeAt(next)
   }
 
-  /** Sees to it that the queue is woken at that time (ms since 1970), when the head may have expired. */
+  /** Wakes the queue at that time (ms since 1970), when its head may have expired. */
   wakeAt(deadline: number): void {
     this.timer.set(deadline)
   }

@@ -1,5 +1,5 @@
 // hot: per message
-/** What every queue has, whatever its kind: its declaration, its settings and counters, and its turns to do its work. */
+/** Common to all queue types: the declaration, the settings and counters, and the scheduling of `pump`. */
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { nothingCounted } from '../counters.ts'
@@ -33,12 +33,12 @@ export abstract class DeclaredQueue implements QueueInfo {
 export abstract class QueueBase<Environment extends BaseEnvironment> extends DeclaredQueue {
   settings: QueueSettings
   readonly log: number | undefined
-  /** Replaced before anything is counted. */
+  /** Shared and frozen: replaced before anything is counted. */
   counters = nothingCounted
   deleted = false
   routeStamp = 0
   protected readonly env: Environment
-  /** Its next turn is due. */
+  /** Whether `pump` is scheduled. */
   protected awake = false
 
   constructor(
@@ -54,10 +54,10 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
     this.env = env
   }
 
-  /** Its turn: clears `awake` and does what is due. */
+  /** Does the work that is due, and clears `awake`. */
   abstract pump(): void
 
-  /** At the end of this turn of the broker it does what is due. */
+  /** Schedules `pump` for the end of this turn of the event loop. */
   wake(): void {
     if (this.awake || this.deleted) return
     this.awake = true
@@ -66,7 +66,7 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
 
   abstract readonly counts: { readonly ready: number; readonly consumers: number }
 
-  /** @throws AmqpError 406 where it has messages or consumers and must not */
+  /** @throws AmqpError 406 if the queue has messages or consumers and `ifEmpty` or `ifUnused` forbids that */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void {
     this.env.turn.pumpAlone(this)
     const { ready, consumers } = this.counts

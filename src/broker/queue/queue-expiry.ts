@@ -1,4 +1,4 @@
-/** x-expires: the queue is deleted after that time without use (behaviour.md section 11). */
+/** x-expires: deletes the queue after it has been unused for that time (behaviour.md section 11). */
 import type { Timer } from '../../util/clock.ts'
 import type { TimedEnvironment } from './environment.ts'
 
@@ -7,12 +7,15 @@ export class QueueExpiry {
   private readonly period: number
   private readonly expire: () => void
   private timer: Timer | undefined
-  /** In ms of `elapsed`. */
+  /** Time of the last use, in ms as returned by `elapsed`. */
   private lastUse: number
   private consumers: number
   private stopped = false
 
-  /** @param period in ms; @param consumers how many the queue has now */
+  /**
+   * @param period in ms
+   * @param consumers the current number of consumers
+   */
   constructor(period: number, env: TimedEnvironment, consumers: number, expire: () => void) {
     this.env = env
     this.consumers = consumers
@@ -22,7 +25,7 @@ export class QueueExpiry {
     this.arm(period)
   }
 
-  /** Called for a get, a redeclaration, and a consumer that is added or removed. */
+  /** Called for basic.get, for a redeclaration, and when a consumer is added or removed. */
   used(consumers: number): void {
     this.lastUse = this.env.elapsed()
     this.consumers = consumers

@@ -1,4 +1,4 @@
-/** The interfaces of a queue, whatever its kind, for exchanges, channels and operations. */
+/** The interfaces of all queue types, for exchanges, channels and operations. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Owner } from '../../util/owner.ts'
 import type { QueueCounters } from '../counters.ts'
@@ -13,22 +13,22 @@ import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
 
-/** The message is in the queue, and there is nothing to wait for. */
+/** The message is in the queue; the publisher need not wait for the disk. */
 export const PUBLISH_STORED = 0
-/** The message is safe once the open batch is on disk. */
+/** The message is in the queue, and safe once the current batch is on disk. */
 export const PUBLISH_DURABLE = 1
-/** The queue refuses the message (x-overflow=reject-publish). */
+/** The queue rejects the message (x-overflow=reject-publish). */
 export const PUBLISH_REFUSED = 2
 
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
 
 /**
- * How a delivery is settled: acknowledged; returned by its consumer (nack, recover, a timeout); failed (reject with
- * requeue, a closed channel); rejected without requeue.
+ * How a delivery is settled: acknowledged; returned by its consumer (nack, recover, consumer timeout); failed (reject
+ * with requeue, closed channel); rejected without requeue.
  */
 export type Settlement = 'ack' | 'return' | 'fail' | 'reject'
 
-/** Whether the message comes back to its queue. */
+/** Whether the message is requeued. */
 export function returns(how: Settlement): boolean {
   return how === 'return' || how === 'fail'
 }
@@ -42,7 +42,7 @@ export function mayDie(queue: Pick<ConsumedQueue, 'settings'>, how: Settlement):
 export interface Delivery {
   readonly segment: Segment
   readonly index: number
-  /** Its sequence number, for settling it. */
+  /** The message's sequence number, which settles the delivery. */
   readonly sequence: number
 }
 
@@ -56,37 +56,39 @@ export interface QueueInfo {
   readonly arguments: FieldTable
 }
 
-/** The effective settings of a queue, from its arguments and policies. Times in ms; -1 or undefined = not set. */
+/**
+ * The effective settings of a queue, computed from its arguments and policies. Times in ms; -1 or undefined = not set.
+ */
 export interface QueueSettings {
   readonly messageTtl: number
   readonly expires: number
   readonly limit: LengthLimit | undefined
   readonly deadLetterExchange: string | undefined
   readonly deadLetterRoutingKey: string | undefined
-  /** Dead letters stay until all targets have them. */
+  /** Dead-lettered messages stay in the queue until all targets have them. */
   readonly deadLetterAtLeastOnce: boolean
   readonly singleActiveConsumer: boolean
-  /** How often a message may be requeued; -1 = without limit, and not counted. */
+  /** How often a message may be requeued; -1 = unlimited, and not counted. */
   readonly deliveryLimit: number
-  /** x-max-priority; 0 = one order for all */
+  /** x-max-priority; 0 = no priorities */
   readonly maxPriority: number
-  /** How long a delivery may stay unsettled; 0 = no limit. */
+  /** How long a delivery may stay unsettled, in ms; 0 = no limit. */
   readonly consumerTimeout: number
-  /** How long requeued messages wait, which grows with the number of returns. */
+  /** How long requeued messages wait; undefined = they do not wait. */
   readonly retry: RetrySettings | undefined
-  /** Messages expire wherever they stand, not only at the head. */
+  /** Messages expire at any position, not only at the head. */
   readonly expireAnywhere: boolean
-  /** For streams: maximum age, maximum size, and size of a segment. */
+  /** For streams: maximum age, maximum size, and segment size. */
   readonly maxAge: number
   readonly maxBytes: number
   readonly segmentBytes: number
 }
 
 export interface RetrySettings {
-  /** Which returns are delayed. */
+  /** Which requeued messages wait: those of settlement 'fail', of settlement 'return'. */
   readonly failed: boolean
   readonly returned: boolean
-  /** ms times the number of returns, up to `max` */
+  /** The wait is `min` ms times the number of returns, but at most `max` ms. */
   readonly min: number
   readonly max: number
 }
@@ -95,7 +97,7 @@ export interface RetrySettings {
 export interface RoutedQueue {
   readonly name: string
   readonly deleted: boolean
-  /** The last routing pass that reached the queue. */
+  /** The number of the last routing search that reached the queue. */
   routeStamp: number
   publish(m: InboundMessage): number
 }
@@ -104,35 +106,35 @@ export interface RoutedQueue {
 export interface ConsumedQueue extends QueueInfo, Owner {
   readonly deleted: boolean
   readonly settings: QueueSettings
-  /** With x-single-active-consumer, the active one. */
+  /** The active consumer if the queue has x-single-active-consumer. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
-  /** Deliveries may differ from the published message; see `asDelivered`. */
+  /** Whether deliveries may differ from the published message; see `asDelivered`. */
   readonly rewritesOnDelivery: boolean
-  /** Set where something has been done for a delivery that takes as long as thousands of others: the time is looked at. */
+  /** Set when a delivery has taken as long as thousands of others, so that the time is checked next. */
   looks: boolean
   /** The message as it is delivered; undefined if it is unchanged. */
   asDelivered(d: Delivery): InboundMessage | undefined
   consume(c: Consumer): void
   cancel(c: Consumer): void
-  /** The consumer has credit again. */
+  /** Called when the consumer has credit again. */
   resume(c: Consumer): void
   /** Stops deliveries until `letGo`, while messages return to their positions. */
   hold(): void
   letGo(): void
   /**
-   * Finds the first ready message; `takeGot` removes it once it has been copied to the output. @throws AmqpError 405,
-   * 540
+   * Finds the first ready message; `takeGot` removes it once it has been copied to the output.
+   * @throws AmqpError 405 or 540
    */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
   settle(sequence: number, how: Settlement): void
   /**
-   * Parks a ready message that cannot be handled, so that those behind it go on.
+   * Parks a ready message that cannot be handled, so that the messages behind it are delivered.
    * @param during the operation that failed
    */
   setAside(sequence: number, during: string, error: unknown): void
-  /** The delivery of that message broke a connection, which is about to return it. */
+  /** Called when the delivery of that message broke a connection, before the message is requeued. */
   broke(sequence: number): void
 }
 
@@ -144,39 +146,42 @@ export interface InspectedQueue extends QueueInfo {
   readonly policies: AppliedPolicies
   readonly deleted: boolean
   readonly counters: QueueCounters
-  /** Messages ready, messages unacked, consumers. */
+  /** Numbers of ready messages, unacknowledged messages and consumers. */
   readonly counts: { readonly ready: number; readonly unacked: number; readonly consumers: number }
   readonly bytes: { readonly ready: number; readonly unacked: number }
-  /** When the first ready message came, in ms since 1970, to the second; 0 = unknown, or there is none. */
+  /** When the first ready message arrived, in ms since 1970, to the second; 0 = unknown, or no ready message. */
   readonly headArrivedAt: number
   readonly holding: Holding
-  /** The consumers, in the order of their arrival. */
+  /** The consumers, in the order in which they were added. */
   readonly consumerList: Iterable<Consumer>
-  /** With x-single-active-consumer, the active one. */
+  /** The active consumer if the queue has x-single-active-consumer. */
   readonly activeConsumer: Consumer | undefined
   readonly hasExclusiveConsumer: boolean
   /** Parked messages. */
   readonly aside: ParkedMessages
   /**
-   * Iterates over all messages after number `after`, ready and unacked. The queue must not change between two steps.
+   * Iterates over the ready and unacknowledged messages with numbers above `after`. The queue must not change while the
+   * iteration is in progress.
    */
   browse(after?: number): Iterable<Browsed>
 }
 
-/** The lifetime of a queue, from its declaration or restoration to its deletion. */
+/** The lifecycle of a queue, from its declaration or restoration to its deletion. */
 export interface QueueLifetime {
   readonly log: number | undefined
-  /** Applies new policies and the settings that result. */
+  /** Applies new policies and the resulting settings. */
   configure(policies: AppliedPolicies, settings: QueueSettings): void
-  /** Called for a declaration of the existing queue. */
+  /** Called when the existing queue is declared again. */
   redeclared(): void
-  /** Restores the messages of its log. */
+  /** Restores the messages from the queue's logs. */
   restore(): void
   /** Stops timers; the messages stay. */
   stop(): void
   /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
-  /** Ends the queue's life; returns how many messages were ready. Its consumers are told by `tellingConsumers`. */
+  /**
+   * Deletes the queue's messages; returns the number of ready ones. Its consumers are cancelled by `tellingConsumers`.
+   */
   destroy(): number
   tellingConsumers(): Steps
 }
@@ -185,12 +190,15 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   readonly name: string
   readonly settings: QueueSettings
   readonly deleted: boolean
-  /** Its bindings as a destination, which exchange/bindings.ts keeps there. */
+  /** The bindings whose destination is the queue; maintained by exchange/bindings.ts. */
   boundTo: object | undefined
-  /** Makes what was set aside ready again, or the message of that number; returns how many there were. */
+  /** Makes all parked messages ready again, or only that one; returns their number. */
   releaseParked(only?: number): number
-  /** Takes a ready message out of the queue, for good. */
+  /** Removes a ready message from the queue for good. */
   removeReady(sequence: number): void
-  /** @throws AmqpError 540 if the kind does not support it */
+  /**
+   * Removes all ready messages; returns their number.
+   * @throws AmqpError 540 if the queue type does not support it
+   */
   purge(): number
 }

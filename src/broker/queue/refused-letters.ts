@@ -1,9 +1,10 @@
 /**
- * Dead letters of messages that full queues refuse (reject-publish-dlx). The queue that such a letter is for may be full
- * too and refuse it, and so on: among eight such queues behind a fanout one message has 69,000 letters. They are passed on in
- * steps, later in the turn, in the order in which they were refused: behind the message itself in queues that have both, and what
- * a queue passes on stays in its order, as in RabbitMQ, where queues send beside each other. While memory or disk are low,
- * the first one that may not be passed on has all behind it wait.
+ * Dead letters of messages that full queues reject (x-overflow=reject-publish-dlx). The queue that receives such a dead
+ * letter may be full too and reject it, and so on: with eight such queues behind a fanout exchange, one message causes
+ * 69,000 dead letters. They are forwarded in steps, later in the turn, in the order in which the messages were
+ * rejected. A dead letter therefore comes after the original message in a queue that gets both, and the dead letters of
+ * one queue stay in order, as in RabbitMQ, where queues send concurrently. While memory or disk is low, the first dead
+ * letter that must wait blocks all behind it.
  */
 import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
 import { charged, type Owner } from '../../util/owner.ts'
@@ -13,21 +14,21 @@ import type { InboundMessage } from '../message.ts'
 import type { Pumped, Turn } from '../turn.ts'
 import type { Passed } from './dead-letter.ts'
 
-/** What one refused message leads to. */
+/** The budget of dead letters that one rejected message may cause. */
 interface Family {
-  /** Letters that may still come of it. */
+  /** How many more dead letters it may cause. */
   left: number
 }
 
 /**
- * Makes and publishes a letter.
- * @param mayWait it may come later where memory or disk are low
+ * Builds and publishes a dead letter.
+ * @param mayWait whether 'later' may be returned while memory or disk is low
  */
 export type Pass = (mayWait: boolean) => Passed
 
 interface Letter {
   readonly family: Family
-  /** Its queue. */
+  /** The queue that rejected the message. */
   readonly owner: Owner
   readonly pass: Pass
   readonly bytes: number
@@ -35,14 +36,14 @@ interface Letter {
 }
 
 export class RefusedLetters implements Pumped {
-  /** The first and the last one of those that wait. */
+  /** The first and the last waiting dead letter. */
   private head: Letter | undefined
   private tail: Letter | undefined
   private waitingBytes = 0
-  /** That of the letter that is being passed on. */
+  /** Budget of the dead letter being forwarded; undefined between dead letters. */
   private current: Family | undefined
   private running = false
-  /** Its turn is due. */
+  /** Whether `pump` is scheduled. */
   private awake = false
   private readonly turn: Turn
   private readonly failures: Failures
@@ -52,18 +53,21 @@ export class RefusedLetters implements Pumped {
     this.failures = failures
   }
 
-  /** What is refused now is a dead letter itself, in memory of its own. */
+  /** Whether a dead letter is being forwarded: a message rejected now is that dead letter, which has its own memory. */
   get isPassingOn(): boolean {
     return this.current !== undefined
   }
 
-  /** What comes of such a letter might be dropped: half of the room is for what comes of those that wait. */
+  /**
+   * Whether a dead letter of that size should wait in its queue: half of the buffer is reserved for the dead letters
+   * that the waiting ones cause.
+   */
   lacksRoomFor(octets: number): boolean {
     const { waitingBytes } = this
     return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
   }
 
-  /** @param m in memory that stays as it is */
+  /** @param m must not be reused by the caller */
   refused(owner: Owner, m: InboundMessage, pass: Pass): void {
     const { current } = this
     const family = current ?? { left: REFUSED_LETTERS_MAX }
@@ -75,7 +79,7 @@ export class RefusedLetters implements Pumped {
       return
     }
     if (current !== undefined) current.left--
-    // The letter of what a client has published is never lost, and where so many wait, it does not wait.
+    // The dead letter of a client's publish is never dropped: if it does not fit, it is forwarded at once.
     const letter: Letter = { family, owner, pass, bytes, next: undefined }
     if (!fits) {
       this.passOn(letter, false)
@@ -114,12 +118,12 @@ export class RefusedLetters implements Pumped {
     }
   }
 
-  /** False where the next one has to wait, or there is none. */
+  /** Forwards the first dead letter. Returns false if there are no more, or if it has to wait. */
   private next(): boolean {
     const letter = this.head
     if (letter === undefined) return false
     this.waitingBytes -= letter.bytes
-    // The end of the process does not wait for the end of an alarm.
+    // A closing broker does not wait for the end of an alarm.
     if (this.passOn(letter, !this.turn.givesUp()) === 'later') {
       this.waitingBytes += letter.bytes
       return false

@@ -1,6 +1,6 @@
 /**
- * A queue of a dry run, which shows whether definitions can be applied: it can be declared, bound and configured, and that
- * is all. It is small, since the definitions may have very many, beside those that the broker has.
+ * A queue of a dry run, which shows whether definitions can be imported: it can be declared, bound and configured, but
+ * nothing else. It is small, since the definitions may contain very many queues in addition to the broker's own.
  */
 import type { AppliedPolicies } from '../policy/policy.ts'
 import type { Queue, QueueInfo } from './queue.ts'
@@ -31,7 +31,7 @@ class RehearsedQueue extends DeclaredQueue implements Rehearsed {
   stop(): void {}
 }
 
-/** Of a model that is thrown away without having had a client or a message: nothing else of it is used. */
+/** Implements only what a dry run uses: its model is discarded without having had a client or a message. */
 export function rehearsedQueue(info: QueueInfo, policies: AppliedPolicies): Queue {
   return new RehearsedQueue(info, policies) as Rehearsed as Queue
 }

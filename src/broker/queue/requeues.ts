@@ -1,4 +1,4 @@
-/** Handles requeued messages: counts them, and makes them ready, lets them wait, or removes them. */
+/** Handles requeued messages: counts them, then makes them ready, delays them, or dead-letters them. */
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Aside } from './aside.ts'
@@ -15,7 +15,7 @@ export class Requeues {
   private readonly env: TimedEnvironment
   private delayed: DelayedRetry | undefined
 
-  /** @param queue is told when a message is ready again */
+  /** @param queue is notified when a message is ready again */
   constructor(
     queue: Queue & { cameBack(): void },
     order: UnackedMessages,
@@ -30,12 +30,12 @@ export class Requeues {
     this.env = env
   }
 
-  /** Waiting messages; the order counts them as unacked. */
+  /** Number of delayed messages; `order` counts them as unacknowledged. */
   get size(): number {
     return this.delayed?.size ?? 0
   }
 
-  /** Requeues a message, or removes it if it was requeued too often. */
+  /** Requeues a message, or dead-letters it if it was requeued too often. */
   requeue(sequence: number, how: 'return' | 'fail'): void {
     if (this.aside.condemns(sequence)) {
       this.aside.park(sequence, 'delivery', new Error('its delivery has broken two connections'))
@@ -75,12 +75,12 @@ export class Requeues {
     this.makeReady(sequence)
   }
 
-  /** Messages that were waiting when the process ended continue to wait. */
+  /** Messages that were delayed when the process ended continue to wait. */
   restore(waiting: readonly { readonly number: number; readonly until: number }[]): void {
     for (const { number: sequence, until } of waiting) this.wait(sequence, until)
   }
 
-  /** Returns to its position. */
+  /** Returns the message to its position. */
   private makeReady(sequence: number): void {
     this.order.requeue(sequence)
     this.queue.cameBack()

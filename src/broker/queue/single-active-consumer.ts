@@ -3,22 +3,22 @@
 import { Heap } from '../../util/heap.ts'
 import type { Consumer, ConsumerRound } from './consumers.ts'
 
-/** Number of cancelled consumers that may remain in the order. */
+/** Number of cancelled consumers that may remain in `order`. */
 const GONE_KEPT = 64
 
 export class SingleActiveConsumer implements ConsumerRound {
   active: Consumer | undefined
-  /** In order of arrival, each with a number. */
+  /** Consumers in order of arrival, each with a number. */
   private readonly all = new Map<Consumer, number>()
   private readonly byNumber = new Map<number, Consumer>()
   private nextNumber = 0
-  /** The numbers by priority, then arrival; some may be of cancelled consumers. */
+  /** Consumer numbers by priority, then arrival; may include numbers of cancelled consumers. */
   private readonly order = new Heap()
   private readonly yields: boolean
-  /** Takes over once the deliveries of the active one are settled; until then no messages are delivered. */
+  /** Becomes active once the deliveries of the active consumer are settled; until then no messages are delivered. */
   private successor: Consumer | undefined
 
-  /** @param yields the active one yields to one of a higher priority */
+  /** @param yields whether the active consumer yields to one of higher priority */
   constructor(yields: boolean) {
     this.yields = yields
   }
@@ -31,7 +31,7 @@ export class SingleActiveConsumer implements ConsumerRound {
     return this.all.keys()
   }
 
-  /** Exclusive consumers are refused on such queues. */
+  /** Exclusive consumers are rejected on such queues. */
   get hasExclusive(): boolean {
     return false
   }
@@ -63,7 +63,7 @@ export class SingleActiveConsumer implements ConsumerRound {
     }
   }
 
-  /** By priority, then arrival. */
+  /** The first consumer by priority, then arrival. */
   private first(): Consumer | undefined {
     const { order, byNumber } = this
     while (order.size > 0) {
@@ -74,14 +74,17 @@ export class SingleActiveConsumer implements ConsumerRound {
     return undefined
   }
 
-  /** Removes cancelled consumers once they are most of the order. */
+  /** Removes cancelled consumers from `order` when they outnumber the others. */
   private tidy(): void {
     if (this.order.size <= 2 * this.all.size + GONE_KEPT) return
     this.order.clear()
     for (const [c, number] of this.all) this.order.push(-c.priority, number)
   }
 
-  /** The active one stays resting while it has deliveries; settling each of them calls `resume`. */
+  /**
+   * Activates the successor, unless the active consumer still has deliveries: it is then resting, and settling a
+   * delivery calls `resume`.
+   */
   private handOver(): void {
     const active = this.active as Consumer
     active.resting = active.unacked > 0

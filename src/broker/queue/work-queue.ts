@@ -25,14 +25,14 @@ import { QueueExpiry } from './queue-expiry.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
 export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
-  /** The connection that may use it, for an exclusive queue. */
+  /** The connection that may use the queue, if it is exclusive. */
   readonly owner: object | undefined
   rewritesOnDelivery = false
-  /** `noMessages` until there has been one. */
+  /** `noMessages` until the first message, since very many queues may have none. */
   private order: MessageOrder = noMessages
-  /** `nobody` until there is one: there may be very many queues without any. */
+  /** `nobody` until the first consumer, since very many queues may have none. */
   private consumers: ConsumerRound
-  /** Made with the first message that has a deadline. */
+  /** Created with the first message that has a deadline. */
   private ttl: MessageTtl | undefined
   private taken: Detours | undefined
   private readonly deduplication: Deduplication | undefined
@@ -40,7 +40,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   private limit: LengthLimit | undefined
   private holds = 0
   looks = false
-  /** The last turn in which the arrival time was recorded. */
+  /** Number of the last turn in which an arrival time was recorded. */
   private arrivalTurn = 0
 
   constructor(
@@ -67,7 +67,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return this.taken
   }
 
-  /** What a queue needs with its first message, or when it is asked for one: there may be very many without. */
+  /** Creates what a queue needs for its first message: very many queues may never have one. */
   private begin(order = this.env.makeOrder(this)): void {
     this.order = order
     this.counters = new QueueCounters()
@@ -110,7 +110,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     const waiting = this.order.takeWaiting()
     if (waiting.length > 0) this.detours.requeues.restore(waiting)
     if (ready === 0) return
-    // Any of them may have a deadline: checking the head will tell.
+    // Any message may have a deadline; `pump` checks the head.
     this.deadlines.active = true
     this.wake()
   }
@@ -120,7 +120,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return { ready: this.order.ready, unacked: this.order.unacked - hidden, consumers: this.consumers.size }
   }
 
-  /** Octets of the bodies of ready and unacked messages. */
+  /** Octets of the bodies of ready and of unacknowledged messages. */
   get bytes(): { ready: number; unacked: number } {
     return { ready: this.order.readyBytes, unacked: this.order.unackedBytes }
   }
@@ -153,7 +153,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return outcome
   }
 
-  /** Apart from `publish`, in which the closure would cost each message an object. */
+  /** Separate from `publish`, where the closure would cost an object per message. */
   private isFirst(deduplication: Deduplication, m: InboundMessage): boolean {
     const { limit } = this
     const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
@@ -165,7 +165,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.order.arriving(Math.floor(this.env.turn.now() / 1000))
   }
 
-  /** False if the queue must refuse the message; consumers are served first, and may get it at once. */
+  /** Returns false if the queue must reject the message. Serves consumers first, which may make room. */
   private hasRoom(limit: LengthLimit, m: InboundMessage): boolean {
     if (limit.overflow === 'drop-head' || !limit.wouldExceed(this.order, m.bodySize)) return true
     this.env.turn.pumpAlone(this)
@@ -186,7 +186,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.expireHeads()
     if (this.settings.expireAnywhere)
       this.deadlines.takeAll(this.order, this.env.turn.now(), this.detours.discards)
-    // What is at the head then may have expired, or need a timer.
+    // The new head may have expired, or need a timer.
     if (this.dropExcess()) this.expireHeads()
   }
 
@@ -195,7 +195,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
       this.ttl.dropHeads(this.order, this.env.turn.now(), () => this.detours.discards.head('expired'))
   }
 
-  /** Whether there was any. While messages are coming back, all of them are awaited. */
+  /** Drops messages above the limit, unless messages are being requeued. Returns whether any was dropped. */
   private dropExcess(): boolean {
     const { limit, order } = this
     let dropped = false
@@ -204,13 +204,13 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return dropped
   }
 
-  /** What is too much then goes before consumers get anything, as in RabbitMQ's classic queues, or after that. */
+  /** After a requeue, classic queues drop excess messages before delivering, as in RabbitMQ, and others after that. */
   cameBack(): void {
     if (!this.kind.requeuesInOrder) this.dropExcess()
     this.wake()
   }
 
-  /** False where it goes on in the next turn: hundreds of consumers may take a mebioctet each. */
+  /** Delivers to consumers. Returns false if it continues in the next turn: deliveries may have 1 MiB each. */
   private handOut(): boolean {
     const { order, consumers, counters, ttl } = this
     let segment: MessageOrder['headSegment'] | undefined
@@ -223,7 +223,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
         }
       }
       if (!order.head()) break
-      // Another one may have come from the disk, and may be one large message.
+      // The next segment may have been read from disk, and may consist of one large message: check the time.
       if (segment !== order.headSegment) this.looks ||= segment !== undefined
       segment = order.headSegment
       if (ttl?.active === true && ttl.headExpired(order, this.env.turn.now())) {
@@ -244,7 +244,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return true
   }
 
-  /** False if the message cannot be delivered and was parked. */
+  /** Returns false if the message cannot be delivered and was parked. */
   private deliverHead(c: Consumer): boolean {
     const { headSegment: segment, headIndex: index, headSequence: sequence } = this.order
     try {
@@ -284,7 +284,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.consumers.remove(c)
     this.expiry?.used(this.consumers.size)
     if (this.autoDelete && this.consumers.size === 0 && !this.deleted) this.env.remove(this)
-    // Another consumer may be active now.
+    // The queue may have a new active consumer.
     else if (this.order.ready > 0) this.wake()
   }
 
@@ -337,7 +337,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.headLeft()
   }
 
-  /** Outside a turn of the queue: the next one may have expired, or need a timer. */
+  /** Called when the head was removed outside `pump`: the next message may have expired, or need a timer. */
   private headLeft(): void {
     if (this.ttl?.active === true && this.order.ready > 0) this.wake()
   }
@@ -377,7 +377,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     this.expiry?.used(this.consumers.size)
   }
 
-  /** Called by the vhost, which forgets it. */
+  /** Called by the vhost, which removes the queue. */
   destroy(): number {
     const ready = this.order.ready
     this.deleted = true

@@ -1,4 +1,4 @@
-/** Creates queues: chooses the parts for each kind and connects them to the broker. */
+/** Creates queues: chooses the parts for each queue type and connects them to the broker. */
 import type { GroupCommit } from '../../../storage/batch.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import type { Clock, Timer } from '../../../util/clock.ts'
@@ -30,7 +30,7 @@ import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { QueueKind } from './kinds.ts'
 
-/** Seconds until the numbers wrap around. */
+/** The numbers of spill logs are derived from the time in seconds, modulo this. */
 const SPILL_STARTS = 0x4000_0000
 
 const deadLettered = {
@@ -40,7 +40,7 @@ const deadLettered = {
   delivery_limit: 'deadLetteredDeliveryLimit',
 } as const
 
-/** What all queues share. */
+/** Shared by all queues. */
 export interface QueueSurroundings {
   readonly deduplications: DeduplicationStores
   readonly storage: Storage
@@ -55,7 +55,7 @@ export interface QueueSurroundings {
   readonly refusedLetters: RefusedLetters
 }
 
-/** The vhost that a queue is in. */
+/** The vhost of a queue. */
 export interface QueueHome extends Routing {
   readonly name: string
   policiesOfQueue(info: QueueInfo): AppliedPolicies
@@ -63,15 +63,15 @@ export interface QueueHome extends Routing {
 }
 
 export interface QueueOptions {
-  /** The connection that may use it, for an exclusive queue. */
+  /** The connection that may use the queue, if it is exclusive. */
   readonly owner: object | undefined
-  /** Reserves log numbers for that many levels and returns the first; undefined = nothing outlives the process. */
+  /** Reserves one log number per priority level and returns the first; undefined if nothing survives a restart. */
   firstLog(levels: number): number | undefined
-  /** Deletes the queue automatically: it expired, or lost its last consumer. */
+  /** Deletes the queue because it expired or lost its last consumer. */
   remove(queue: Queue): void
 }
 
-/** Makes the places of messages. */
+/** Creates the chains and stores in which messages are kept. */
 class Chains {
   private readonly shared: QueueSurroundings
   private nextSpill: number
@@ -85,7 +85,7 @@ class Chains {
   constructor(shared: QueueSurroundings) {
     const { commit, clock } = shared
     this.shared = shared
-    // The spill logs of an earlier run may still be in the process of removal, so their numbers are not reused.
+    // Spill logs of an earlier run may still be in removal, so their numbers must not be reused.
     this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
   }
 
@@ -103,7 +103,7 @@ interface Shared extends QueueSurroundings {
   readonly chains: Chains
 }
 
-/** What one queue needs of its surroundings: one object, since there may be a hundred thousand queues. */
+/** What one queue needs from the broker: a single object, since there may be a hundred thousand queues. */
 class Environment implements QueueEnvironment {
   private readonly shared: Shared
   private readonly home: QueueHome
@@ -152,7 +152,7 @@ class Environment implements QueueEnvironment {
 
   makeOrder({ kind, log, deleted }: Pick<Queue, 'kind' | 'log' | 'deleted'>): MessageOrder {
     const order = this.shared.chains.make(kind, log)
-    // Nothing of it may reach the disk any more.
+    // No message may be written to disk any more.
     if (deleted) order.destroy()
     return order
   }
@@ -166,13 +166,14 @@ class Environment implements QueueEnvironment {
   ): Passed {
     const { counters, semantics, turn, commit } = this.shared
     const { refusedLetters } = this
-    // Full queues may refuse it: it stays where it is on disk, since the next letter would have no place to wait.
+    // The targets may be full and reject it, and the buffer has no room for the dead letters of that: leave it on disk.
     if (mayWait && !refusedLetters.isPassingOn && refusedLetters.lacksRoomFor(content.body.length))
       return 'later'
     // In a transaction, the disk waits for them.
     if (mayWait && commit.isHeld && turn.isBehind()) return 'later'
     const own = withOwnHistory(content, semantics)
-    // What clients publish waits for the disk in any case, and so do its first dead letters; not those that come of these.
+    // A client's publishes wait for the disk anyway, which limits their first dead letters, but not the dead letters of
+    // these.
     const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
     const passed = deadLetter(this.home, q, own, reason, turn.now(), waits, done)
     if (passed !== 'later') counters[deadLettered[reason]]++
@@ -207,7 +208,7 @@ export class QueueFactory {
     return new WorkQueue(info, policies, settings, options.owner, contents, env)
   }
 
-  /** @param firstLog the logs of the levels are numbered from there */
+  /** @param firstLog number of the lowest level's log; those of the other levels follow */
   private priorities(
     { kind }: QueueInfo,
     { maxPriority }: QueueSettings,

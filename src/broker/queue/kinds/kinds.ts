@@ -1,6 +1,6 @@
 /**
- * The kinds of queue, each described by a row of capabilities. Code outside this folder asks the row, never for a kind
- * by name.
+ * The queue types, each described by a row of capabilities. Code outside this folder checks a capability, never the
+ * name of a type.
  */
 import type { ApplyTo } from '../../policy/policy.ts'
 
@@ -8,39 +8,39 @@ export type QueueKindName = 'classic' | 'quorum' | 'stream'
 
 export interface QueueKind {
   readonly name: QueueKindName
-  /** The name in error texts, as RabbitMQ's modules are called. */
+  /** The name in error texts: the name of RabbitMQ's module. */
   readonly module: string
-  /** The `apply-to` of policies for queues of this kind. */
+  /** The `apply-to` value of policies for queues of this type. */
   readonly policyTarget: ApplyTo
-  /** False if queues of this kind must be durable, shared and named. */
+  /** Whether queues may be transient, exclusive or server-named. */
   readonly transient: boolean
-  /** There is a delivery limit even without x-delivery-limit. */
+  /** There is a default delivery limit, even without x-delivery-limit. */
   readonly limitsDeliveries: boolean
   /** Requeued messages are delivered in the order of their return, not at their original position. */
   readonly requeuesInOrder: boolean
-  /** Redeliveries tell x-delivery-count, with a delivery limit or without, and x-acquired-count. */
+  /** Redeliveries have the headers x-delivery-count and x-acquired-count even without a delivery limit. */
   readonly tellsReturns: boolean
-  /** Every message is stored, whatever its delivery mode. */
+  /** Every message is stored, regardless of its delivery mode. */
   readonly storesAll: boolean
-  /** Takes x-dead-letter-strategy=at-least-once. */
+  /** Supports x-dead-letter-strategy=at-least-once. */
   readonly atLeastOnce: boolean
-  /** A single active consumer yields to one of a higher priority once its deliveries are settled. */
+  /** A single active consumer is replaced by one of higher priority once its deliveries are settled. */
   readonly activeConsumerYields: boolean
-  /** The overflow of a policy takes precedence over the declaration's. */
+  /** A policy's `overflow` takes precedence over the queue's argument. */
   readonly policyOverflowWins: boolean
-  /** basic.get and queue.purge. */
+  /** Supports basic.get and queue.purge. */
   readonly takesOut: boolean
-  /** basic.get beside a single active consumer. */
+  /** Supports basic.get on a queue with x-single-active-consumer. */
   readonly getBesideSingleActive: boolean
-  /** The exclusive flag of consumers has an effect. */
+  /** The exclusive flag of basic.consume has an effect. */
   readonly exclusiveConsumers: boolean
   /** Supports a prefetch limit shared by the consumers of a channel. */
   readonly sharedPrefetch: boolean
-  /** Consumers have positions: they must acknowledge and set a prefetch limit, and choose an offset. */
+  /** Consumers have positions: they must acknowledge and set a prefetch limit, and can choose an offset. */
   readonly positions: boolean
   /** The commands for replicas apply. */
   readonly replicated: boolean
-  /** Messages stay when they are consumed. Used in this folder only. */
+  /** Messages stay when they are consumed. Used only in this folder. */
   readonly isStream: boolean
 }
 
@@ -105,7 +105,7 @@ const rows: readonly QueueKind[] = [
 
 export const classic = rows[0] as QueueKind
 
-/** undefined for an unknown kind. */
+/** undefined for an unknown type. */
 export function queueKind(name: string): QueueKind | undefined {
   return rows.find((r) => r.name === name)
 }

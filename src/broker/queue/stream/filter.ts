@@ -1,6 +1,6 @@
 /**
- * x-stream-filter of a consumer: delivers only messages whose x-stream-filter-value is one of these (behaviour.md
- * section 14).
+ * x-stream-filter of a consumer: only messages whose x-stream-filter-value is one of the given values are delivered
+ * (behaviour.md section 14).
  */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { octetText } from '../../../util/octet-text.ts'

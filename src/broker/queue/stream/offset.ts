@@ -1,16 +1,20 @@
-/** x-stream-offset of a consumer: the start position in a stream (behaviour.md section 14). */
+/** x-stream-offset of a consumer: where it starts in a stream (behaviour.md section 14). */
 import { preconditionFailed } from '../../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../../protocol/field-table.ts'
 import { ageMs, typeName, valueText } from '../../arguments/rules.ts'
 
 export type StreamOffset =
   | { readonly from: 'first' | 'last' | 'next' }
-  /** Negative: counted from the end. */
+  /** A negative number counts from the end. */
   | { readonly from: 'number'; readonly number: number }
-  /** ms since 1970 */
+  /** In ms since 1970. */
   | { readonly from: 'time'; readonly time: number }
 
-/** @param what `queue 'q' in vhost '/'`. @throws AmqpError 406 */
+/**
+ * Parses the x-stream-offset argument.
+ * @param what `queue 'q' in vhost '/'`
+ * @throws AmqpError 406 if the value is invalid
+ */
 export function streamOffset(args: FieldTable, now: number, what: string): StreamOffset {
   const v = args.get('x-stream-offset')
   if (v === undefined) return { from: 'next' }

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * A stream: an append-only log that any number of consumers read, each from its own position. Messages are removed only
- * when the stream is too long or too old, a segment at a time, without being read (behaviour.md section 14).
+ * A stream: an append-only log that any number of consumers read, each at its own position. Messages are removed only
+ * when the stream is too long or too old, a segment at a time and without being read (behaviour.md section 14).
  */
 
 import { REWRITTEN_BYTES_LARGE } from '../../../limits.ts'
@@ -31,15 +31,15 @@ import { StreamFilter } from './filter.ts'
 import { type StreamOffset, streamOffset } from './offset.ts'
 
 const OFFSET_HEADER = 'x-stream-offset'
-/** Messages that one consumer gets before the next is served. */
+/** Number of messages that one consumer gets before the next one is served. */
 const ROUND_MESSAGES = 256
-/** Messages, passed over or delivered, between two looks at the time. */
+/** Number of messages, delivered or skipped, between two checks of the time. */
 const MESSAGES_BETWEEN_LOOKS = 16
 
 interface Reader {
   readonly consumer: Consumer
   readonly filter: StreamFilter | undefined
-  /** The offset of the next message. */
+  /** Offset of the next message. */
   next: number
 }
 
@@ -53,9 +53,9 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   readonly aside: Aside
   private readonly messages: StreamLog
   private readonly readers = new Map<Consumer, Reader>()
-  /** Those that are left of a round for which there was no time; others may have gone. */
+  /** Readers that remain from a round for which the time did not suffice. Some may have been cancelled since. */
   private left: Reader[] = []
-  /** Messages so far. */
+  /** Number of messages visited so far. */
   private looked = 0
   looks = false
 
@@ -160,17 +160,17 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
       else if (this.readers.get(reader.consumer) === reader) late = this.feed(reader)
     }
     this.left = left
-    // After the rest of a round comes a whole one: others may have been woken meanwhile.
+    // The rest of a round is followed by a full round, since other readers may have been woken meanwhile.
     if (before.length + left.length > 0) this.wake()
   }
 
-  /** True where the time of the turn is over. */
+  /** Delivers to one consumer. Returns true if the time of the turn is used up. */
   private feed(reader: Reader): boolean {
     const { consumer, filter } = reader
     const { messages } = this
     if (reader.next < messages.first) reader.next = messages.first
     for (let left = ROUND_MESSAGES; reader.next < messages.end; left--) {
-      // A filter decodes the headers, of which a message can have 128 KiB.
+      // A filter decodes the headers, which may have 128 KiB.
       const looks = ++this.looked % MESSAGES_BETWEEN_LOOKS === 0 || filter !== undefined || this.looks
       this.looks = false
       const late = looks && this.env.turn.isLate
@@ -191,7 +191,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
         consumer.deliver(this, segment, index, sequence)
         this.counters.delivered++
       } catch (error) {
-        // Other readers will skip it too.
+        // Other readers cannot deliver it either, and skip it.
         this.aside.park(sequence, 'delivery', error)
       }
     }
@@ -204,12 +204,12 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     return withHeaders(segment, index, [OFFSET_HEADER], field.bytes, 'first')
   }
 
-  /** Acknowledged messages stay; only the consumer's credit returns. */
+  /** Acknowledged messages stay in the stream; only the consumer's credit returns. */
   settle(): void {
     this.counters.acknowledged++
   }
 
-  /** Requeued messages are still in the log. */
+  /** Nothing to wait for: requeued messages are still in the log. */
   hold(): void {}
   letGo(): void {}
 
@@ -237,7 +237,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     this.aside.park(sequence, during, error)
   }
 
-  /** They are where they were: whoever reads from there again meets them. */
+  /** The messages are still in the log: a consumer that reads from there gets them again. */
   releaseParked(only?: number): number {
     return this.aside.release(only).length
   }
@@ -248,7 +248,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
 
   redeclared(): void {}
 
-  /** The conditions of queue.delete are ignored. */
+  /** Streams ignore if-unused and if-empty. */
   override checkDeletable(): void {}
 
   stop(): void {}
