@@ -1,15 +1,20 @@
-/** All bindings of a vhost, found by either end or by identity. There may be a million: each costs little. */
+/**
+ * The bindings of a vhost, which can be found by source, by destination, or by identity. There may be a million, so
+ * each needs little memory.
+ */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { withOneMore } from '../../util/few.ts'
 import type { Binding, Destination, Exchange } from './exchange.ts'
 
-/** Bindings of one destination that are searched one by one; more are found by their identity. */
+/**
+ * Up to this number, the bindings of a destination are searched one by one; with more they are in a map by identity.
+ */
 const SEARCHED_MAX = 8
 
-/** Those of one destination, in the order in which they came; mostly it is one. */
+/** The bindings of one destination, in the order in which they were added; mostly there is one. */
 type Into = Binding | Binding[] | Map<string, Binding>
 
-/** Of a binding among those of one destination. */
+/** Identifies a binding among those of one destination. */
 function identity(source: Exchange, routingKey: string, args: FieldTable): string {
   return `${source.name}\0${routingKey}\0${args.bytes.toString('latin1')}`
 }
@@ -28,11 +33,11 @@ function findIn(
   if (Array.isArray(all)) return all.find((b) => isSame(b, source, routingKey, args))
   if (!(all instanceof Map)) return isSame(all, source, routingKey, args) ? all : undefined
   const found = all.get(identity(source, routingKey, args))
-  // One whose source is going may have the name.
+  // The map may have the binding of a deleted exchange of the same name, which is still being removed.
   return found?.source === source ? found : undefined
 }
 
-/** Kept with the destination itself: a map of very many is slow to look into. */
+/** The bindings are kept in the destination itself: looking it up in a map with very many destinations is slow. */
 function into(d: Destination): Into | undefined {
   return d.boundTo as Into | undefined
 }
@@ -63,7 +68,7 @@ export class Bindings {
     return findIn(into(d), source, routingKey, args)
   }
 
-  /** False where it is not there. */
+  /** Returns false if the binding does not exist. */
   remove(b: Binding): boolean {
     const out = this.bySource.get(b.source)
     if (!out?.delete(b)) return false
@@ -96,7 +101,7 @@ export class Bindings {
     return this.bySource.get(x)?.size ?? 0
   }
 
-  /** May be walked while they are removed. */
+  /** Bindings may be removed while this is being iterated. */
   from(x: Exchange): Iterable<Binding> {
     return this.bySource.get(x) ?? []
   }

@@ -12,22 +12,22 @@ import {
 } from './exchange.ts'
 
 const PROPERTIES = ['message_id', 'correlation_id', 'timestamp']
-/** The highest weight of one binding. */
+/** Maximum weight of a single binding. */
 const WEIGHT_MAX = 10_000
 
 interface Share {
   readonly destination: Destination
-  /** Seed from the destination's name: independent of other bindings, and stable across restarts. */
+  /** Hash of the destination's name: independent of other bindings, and the same after a restart. */
   readonly seed: number
-  /** Of all its bindings together. */
+  /** Sum of the weights of all bindings to the destination. */
   weight: number
 }
 
 /**
- * Each message to one destination, chosen by a hash of the routing key (or of a header or property), with chances in
- * proportion to the weights that the binding keys give. Each destination draws a lot of its own for the message, and
- * the highest wins (weighted rendezvous hashing): where a destination comes or goes, only the messages that it gains or
- * loses move. The cost does not depend on the weights.
+ * x-consistent-hash: routes each message to one destination, chosen by a hash of the routing key (or of a header or
+ * property), in proportion to the weights given as binding keys. Each destination draws a number for the message, and
+ * the highest one wins (weighted rendezvous hashing): when a destination is added or removed, only the messages that it
+ * gains or loses change their destination. The cost does not depend on the weights.
  */
 export class ConsistentHashRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean
@@ -36,7 +36,7 @@ export class ConsistentHashRouting implements ExchangeRouting {
   private readonly property: string | undefined
   private readonly shares = new Map<Destination, Share>()
 
-  /** @throws AmqpError 406 */
+  /** @throws AmqpError 406 for invalid arguments */
   constructor(args: FieldTable) {
     this.header = args.text('hash-header')
     this.property = args.text('hash-property')
@@ -80,7 +80,7 @@ export class ConsistentHashRouting implements ExchangeRouting {
     let chosen: Destination | undefined
     for (const { destination, seed, weight } of this.shares.values()) {
       const lot = (mixBits(hash ^ seed) + 0.5) / 2 ** 32
-      // The lot to compare is ln(lot) / weight. ln(lot) is below lot - 1, which is cheaper and mostly decides.
+      // Compared is ln(lot) / weight. ln(lot) <= lot - 1, which is cheaper to compute and mostly decides.
       if (lot - 1 < best * weight) continue
       const drawn = Math.log(lot) / weight
       if (drawn <= best) continue

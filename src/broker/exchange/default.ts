@@ -1,7 +1,7 @@
 import type { Queue } from '../queue/queue.ts'
 import type { ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** The default exchange: the routing key is the name of the queue. It has no bindings of its own. */
+/** The default exchange: routes to the queue whose name is the routing key. It has no stored bindings. */
 export class DefaultRouting implements ExchangeRouting {
   readonly byKeyOnly = true
   private readonly queues: Map<string, Queue>

@@ -10,8 +10,8 @@ export const DELAY_HEADER = 'x-delay'
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
- * The delay that a header asks for, in whole ms: integers of any width, floating-point numbers, decimals, and texts
- * that hold a number. undefined for anything else.
+ * The delay in an x-delay header, in whole ms: an integer of any width, a floating-point number, a decimal, or a string
+ * that contains a number. undefined for anything else.
  */
 export function delayOf(v: FieldValue | undefined): number | undefined {
   const ms = v === undefined ? undefined : numberIn(v)
@@ -35,7 +35,7 @@ function numberIn(v: FieldValue): number | undefined {
   }
 }
 
-/** What a delayed exchange needs. */
+/** What a delayed exchange needs from the broker. */
 export interface DelayParts {
   readonly messages: DelayedMessages
   /** The exchange's number in `messages`. */
@@ -44,7 +44,10 @@ export interface DelayParts {
   now(): number
 }
 
-/** The type that an x-delayed-message exchange routes by. @throws AmqpError 406 */
+/**
+ * The exchange type by which an x-delayed-message exchange routes.
+ * @throws AmqpError 406 if x-delayed-type is not an exchange type that can be delayed
+ */
 export function delayedType(args: FieldTable, exists: (type: string) => boolean): string {
   const type = args.text('x-delayed-type')
   if (type === undefined || !exists(type))
@@ -52,7 +55,10 @@ export function delayedType(args: FieldTable, exists: (type: string) => boolean)
   return type
 }
 
-/** x-delayed-message: routes like another type, but holds messages with x-delay for that many ms. */
+/**
+ * x-delayed-message: routes like another exchange type, but delays messages by the number of ms in their x-delay
+ * header.
+ */
 export class DelayedRouting implements ExchangeRouting {
   readonly byKeyOnly = false
   readonly keyless: boolean

@@ -1,7 +1,7 @@
 import { type Few, itemsOf, withItem, withoutItem } from '../../util/few.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** The routing key equals the binding key. */
+/** direct: routes to bindings whose key equals the routing key. */
 export class DirectRouting implements ExchangeRouting {
   readonly byKeyOnly = true
   private readonly byKey = new Map<string, Few<Binding>>()

@@ -10,10 +10,10 @@ import type { Routing } from '../router.ts'
 
 export type Destination = Queue | Exchange
 
-/** A destination as routing sees it. */
+/** A destination as seen by routing. */
 export type Target = RoutedQueue | Exchange
 
-/** Identity: source, destination, key and arguments. */
+/** Identified by source, destination, routing key and arguments. */
 export interface Binding {
   readonly source: Exchange
   readonly destination: Destination
@@ -22,51 +22,54 @@ export interface Binding {
   readonly durable: boolean
 }
 
-/** A side effect of an exchange, applied when the message is actually published. */
+/** A side effect of routing through an exchange, applied when the message is actually published. */
 export interface Effect {
-  /** The message counts as routed even if it reaches no queue now. */
+  /** Whether the message counts as routed even if it reaches no queue now. */
   readonly takes: boolean
-  /** It keeps a copy of the message, as a queue does. */
+  /** Whether a copy of the message is kept, as in a queue. */
   readonly copies: boolean
-  /** One of the outcomes in queue.ts. The message's octets are invalid after the call. */
+  /** Applies the effect; returns one of the outcomes in queue.ts. The message's octets are invalid after the call. */
   published(m: InboundMessage): number
 }
 
-/** Collects matching destinations; the same one may be added several times. */
+/** Collects the matching destinations; a destination may be added several times. */
 export interface Matches {
-  /** All the keys of the message: one list for whoever keeps them. */
+  /** All routing keys of the message, as one list that effects can share. */
   readonly keys: readonly string[]
   add(destination: Target): void
   effect(e: Effect): void
-  /** Accounts for bindings, fields or words examined, and octets hashed. @throws AmqpError 406 if a message takes too many steps */
+  /**
+   * Counts bindings, fields or words examined, and octets hashed.
+   * @throws AmqpError 406 if the message takes too many steps
+   */
   steps(count: number): void
 }
 
-/** What a type may read of a message; decoded on demand, because few types need it. */
+/** The parts of a message by which exchanges route; decoded on demand, because few exchange types need them. */
 export interface RoutedMessage {
   readonly routingKey: string
   headers(): FieldTable
   properties(): Properties
 }
 
-/** The routing of one exchange. */
+/** The routing of one exchange, implemented by its type. */
 export interface ExchangeRouting {
   /** False if routing depends on more than exchange and routing key. */
   readonly byKeyOnly: boolean
-  /** The routing key does not matter: one lookup serves all keys of a message. */
+  /** Whether the routing key does not matter: then one lookup serves all keys of a message. */
   readonly keyless?: boolean
   add(binding: Binding): void
   remove(binding: Binding): void
-  /** Called after `add` for bindings made by a client rather than restored: what is to be done then. */
+  /** Called after `add` for a binding made by a client, not for a restored one; returns the work to be done for it. */
   bound?(binding: Binding, routing: Routing): Steps
-  /** Handles the message itself, under all its keys; if so, `route` is not called. */
+  /** Called first, with the message under all its keys. If it returns true, `route` is not called. */
   intercept?(messages: readonly RoutedMessage[], matches: Matches): boolean
   route(message: RoutedMessage, matches: Matches): void
   /** @throws AmqpError 406 for binding arguments that the type does not accept */
   checkBinding?(routingKey: string, args: FieldTable): void
-  /** The exchange is deleted, with everything it kept. */
+  /** Called when the exchange is deleted: deletes its stored messages. */
   destroy?(): void
-  /** Stops timers; what is stored stays. */
+  /** Stops timers; stored messages stay. */
   stop?(): void
 }
 
@@ -77,7 +80,7 @@ export interface ExchangeInfo {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
-  /** Name of the user who has declared it. */
+  /** Name of the user who declared the exchange. */
   readonly declaredBy?: string
 }
 
@@ -88,26 +91,26 @@ export class Exchange implements ExchangeInfo {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
-  /** Empty if it is from a version that did not record it. */
+  /** Empty if an earlier release, which did not record it, stored the exchange. */
   readonly declaredBy: string
   readonly routing: ExchangeRouting
   /** Drops duplicates (x-message-deduplication). */
   readonly deduplication: Deduplication | undefined
-  /** The log of an exchange that stores messages. */
+  /** Number of the log if the exchange stores messages. */
   readonly log: number | undefined
   policies: AppliedPolicies = noPolicies
   alternate: string | undefined
-  /** Messages published to it. */
+  /** Number of messages published to the exchange. */
   published = 0
-  /** Copies of them that went to queues. */
+  /** Number of copies of these messages that were routed to queues. */
   publishedOut = 0
-  /** Bindings with this exchange as their source. */
+  /** Number of bindings with this exchange as their source. */
   outgoing = 0
-  /** The last routing pass that visited the exchange. */
+  /** The number of the last routing search that visited the exchange. */
   routeStamp = 0
-  /** As in Queue. */
+  /** As `boundTo` of a queue. */
   boundTo: object | undefined = undefined
-  /** It is no more; its bindings may still be on their way out. */
+  /** The exchange is deleted; its bindings may still be in removal. */
   deleted = false
 
   constructor(info: ExchangeInfo, parts: ExchangeParts) {
@@ -124,7 +127,7 @@ export class Exchange implements ExchangeInfo {
     this.alternate = info.arguments.text('alternate-exchange')
   }
 
-  /** Applies new policies; an argument of the declaration takes precedence. */
+  /** Applies new policies; the alternate-exchange argument takes precedence over them. */
   configure(policies: AppliedPolicies): void {
     this.policies = policies
     const fromPolicy = policies.policy?.definition['alternate-exchange']

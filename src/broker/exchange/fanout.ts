@@ -1,6 +1,6 @@
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** Routes to every bound destination, whatever the key. */
+/** fanout: routes to every bound destination, whatever the routing key. */
 export class FanoutRouting implements ExchangeRouting {
   readonly byKeyOnly: boolean = true
   readonly keyless = true

@@ -11,7 +11,7 @@ interface Rule {
   readonly fields: readonly { name: string; value: FieldValue }[]
 }
 
-/** Routes by the message's headers (behaviour.md section 9) and ignores the routing key. */
+/** headers: routes by the message's headers (behaviour.md section 9) and ignores the routing key. */
 export class HeadersRouting implements ExchangeRouting {
   readonly byKeyOnly = false
   readonly keyless = true
@@ -52,7 +52,10 @@ export class HeadersRouting implements ExchangeRouting {
   }
 }
 
-/** No usable field: `all` matches everything, `any` nothing. A void field asks only for presence. */
+/**
+ * Whether the headers match. With no usable field, `all` matches every message and `any` none. A void field only has to
+ * be present in the headers.
+ */
 function holds(rule: Rule, headers: FieldTable): boolean {
   for (const { name, value } of rule.fields) {
     const actual = headers.get(name)
@@ -63,20 +66,20 @@ function holds(rule: Rule, headers: FieldTable): boolean {
 }
 
 /**
- * Compares numbers and timestamps by value and texts by octets, whatever their types: 5 equals 5.0. In arrays and
+ * Compares numbers and timestamps by value and strings by octets, whatever their types: 5 equals 5.0. In arrays and
  * tables the types of the elements count.
  */
 function valuesEqual(a: FieldValue, b: FieldValue): boolean {
   if (a.type === 'S' || a.type === 'x') return (b.type === 'S' || b.type === 'x') && a.value.equals(b.value)
-  // Encoding both takes ten times as long.
+  // A shortcut: encoding both takes ten times as long.
   if (a.type === 't' && b.type === 't' && a.octets === undefined && b.octets === undefined)
     return a.value === b.value
   return sameNumber(a.value, b.value) || (a.type === b.type && encodeField(a).equals(encodeField(b)))
 }
 
-/** Without loss of precision: 2^53 + 1 differs from 2^53. */
+/** Compares without loss of precision: 2^53 + 1 differs from 2^53. */
 function sameNumber(a: unknown, b: unknown): boolean {
-  // Neither `===` nor Object.is compares a number with a bigint.
+  // A number and a bigint are never equal for `===` and Object.is.
   return isNumber(a) && isNumber(b) && (a as number) <= (b as number) && (a as number) >= (b as number)
 }
 

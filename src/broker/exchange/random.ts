@@ -2,13 +2,13 @@ import { HASHED_PER_STEP } from '../../limits.ts'
 import { hashText } from '../../util/hash.ts'
 import type { Binding, Destination, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
-/** Routes to one of the bound destinations; binding keys do not matter. */
+/** Routes to one of the bound destinations; binding keys are ignored. */
 abstract class OneOfAll implements ExchangeRouting {
   abstract readonly byKeyOnly: boolean
   abstract readonly keyless: boolean
-  /** The destinations with their numbers of bindings, in the order of their first binding. */
+  /** The destinations with the number of their bindings, in the order of their first binding. */
   private readonly destinations = new Map<Destination, number>()
-  /** The same as a list, built on demand. */
+  /** The destinations as a list, built on demand. */
   private list: Destination[] | undefined
 
   add({ destination }: Binding): void {
@@ -23,7 +23,7 @@ abstract class OneOfAll implements ExchangeRouting {
     this.list = undefined
   }
 
-  /** A number from 0 up to `count`, exclusive. */
+  /** Returns an index below `count`. */
   protected abstract choose(message: RoutedMessage, count: number): number
 
   route(message: RoutedMessage, matches: Matches): void {
@@ -37,13 +37,13 @@ abstract class OneOfAll implements ExchangeRouting {
   }
 }
 
-/** x-random: picks a destination at random. */
+/** x-random: routes to a random destination. */
 export class RandomRouting extends OneOfAll {
   readonly byKeyOnly = false
   readonly keyless = true
   private readonly random: () => number
 
-  /** @param random 0 up to 1, exclusive */
+  /** @param random returns a number from 0 (inclusive) to 1 (exclusive) */
   constructor(random: () => number) {
     super()
     this.random = random
@@ -54,7 +54,7 @@ export class RandomRouting extends OneOfAll {
   }
 }
 
-/** x-modulus-hash: the hash of the routing key, modulo the number of destinations. */
+/** x-modulus-hash: routes by the hash of the routing key, modulo the number of destinations. */
 export class ModulusHashRouting extends OneOfAll {
   readonly byKeyOnly = true
   readonly keyless = false

@@ -35,8 +35,8 @@ const LENGTH_MAX = 10_000
 const NO_STORE = 'x-recent-history-no-store'
 
 /**
- * x-recent-history: a fanout that also sends its last messages to each queue or exchange bound later. It keeps them in memory, up
- * to a number of octets.
+ * x-recent-history: a fanout that also sends its most recent messages to each queue or exchange bound later. The
+ * messages are kept in memory, up to a number of octets.
  */
 export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouting, Effect {
   override readonly byKeyOnly = false
@@ -45,11 +45,11 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   private readonly length: number
   private readonly messages: InboundMessage[] = []
   private bytes = 0
-  /** Messages that had to make room. */
+  /** Number of messages dropped to make room for new ones. */
   private dropped = 0
   private readonly room: Room
 
-  /** @throws AmqpError 406 */
+  /** @throws AmqpError 406 for invalid arguments */
   constructor(args: FieldTable, room = alwaysRoom) {
     super()
     this.room = room
@@ -60,7 +60,10 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
     this.length = n
   }
 
-  /** Only new bindings, not those restored at a start. Binding is no publish, so nobody is held back by an alarm. */
+  /**
+   * Sends the history to a newly bound destination. Since binding is not publishing, no alarm blocks the client: the
+   * copies wait here instead.
+   */
   *bound(binding: Binding, routing: Routing): Steps {
     const { turn, commit } = this.room
     const isGone = (): boolean => !this.bindings.has(binding) || binding.destination.deleted

@@ -1,4 +1,4 @@
-/** The exchange types by name. A new type is one file and one line here. */
+/** The exchange types by name. A new type needs one file, and one line here. */
 import { FieldTable } from '../../protocol/field-table.ts'
 import { ConsistentHashRouting } from './consistent-hash.ts'
 import { DelayedRouting, type DelayParts, delayedType } from './delayed.ts'
@@ -10,12 +10,12 @@ import { ModulusHashRouting, RandomRouting } from './random.ts'
 import { alwaysRoom, RecentHistoryRouting, type Room } from './recent-history.ts'
 import { TopicRouting } from './topic.ts'
 
-/** What types need from the broker. */
+/** What exchange types need from the broker. */
 export interface RoutingContext {
   readonly room: Room
-  /** 0 up to 1, exclusive */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   random(): number
-  /** For an exchange that holds messages back. */
+  /** Only for an exchange that delays messages. */
   delay(): DelayParts
 }
 
@@ -31,7 +31,7 @@ const types: Record<string, Make> = {
   'x-local-random': (_, context) => new RandomRouting(context.random),
   'x-modulus-hash': () => new ModulusHashRouting(),
   'x-recent-history': (args, context) => new RecentHistoryRouting(args, context.room),
-  // Deduplication is a feature of every exchange; this type always has it on.
+  // Any exchange can deduplicate; exchanges of this type always do.
   'x-message-deduplication': () => new FanoutRouting(),
   'x-delayed-message': (args, context) => {
     const inner = exchangeRouting(delayedType(args, mayBeDelayed), args, context)
@@ -49,17 +49,18 @@ function mayBeDelayed(type: string): boolean {
   return isExchangeType(type) && !holdsMessages(type)
 }
 
-/** Types whose exchanges always drop duplicates. */
+/** Whether exchanges of the type always drop duplicates. */
 export function alwaysDeduplicates(type: string): boolean {
   return type === 'x-message-deduplication'
 }
 
-/** Types whose exchanges have a number of their own in the store. */
+/** Whether exchanges of the type store messages, for which each has a log number. */
 export function holdsMessages(type: string): boolean {
   return type === 'x-delayed-message'
 }
 
 /**
+ * Creates the routing of an exchange.
  * @param type a type accepted by `isExchangeType`
  * @throws AmqpError 406 for arguments that the type cannot use
  */
@@ -76,7 +77,10 @@ const plain: RoutingContext = {
   room: alwaysRoom,
 }
 
-/** Present in every vhost, durable (behaviour.md section 5). The default exchange is created separately. */
+/**
+ * The exchanges of every vhost, durable (behaviour.md section 5), except the default exchange, which is created
+ * separately.
+ */
 export const predeclared = [
   { name: 'amq.direct', type: 'direct', internal: false },
   { name: 'amq.fanout', type: 'fanout', internal: false },

@@ -2,17 +2,17 @@ import { type Few, itemsOf, withItem, withoutItem } from '../../util/few.ts'
 import type { Binding, ExchangeRouting, Matches, RoutedMessage } from './exchange.ts'
 
 /**
- * A trie over the words of the binding keys: the cost of a publish depends on the words of its key and on the wildcards
- * met on the way, not on the number of bindings. There may be a million of those: nodes are small, and a key that goes
- * on alone has none.
+ * A node of a trie over the words of the binding keys: the cost of routing depends on the words of the routing key and
+ * the wildcards on the path, not on the number of bindings. Since there may be a million bindings, nodes are small, and
+ * words that only one binding has get no nodes.
  */
 class Node {
   /** Bindings whose key ends here. */
   ends: Few<Binding> = undefined
-  /** The word that follows, where there is only one, and what is behind it. */
+  /** If only one word follows: the word, and what follows it. */
   private word: string | undefined = undefined
   private only: Next | undefined = undefined
-  /** Where there are more: each word and what is behind it, in turn, or a map of very many. */
+  /** If several words follow: each word and what follows it alternately in a list, or, if there are many, a map. */
   private words: (string | Next)[] | Map<string, Next> | undefined = undefined
 
   next(word: string): Next | undefined {
@@ -62,7 +62,9 @@ class Node {
   }
 }
 
-/** Words that are looked for one by one: a map of so few takes three times the memory. */
+/**
+ * Maximum number of words in a list, which is searched linearly: a map of so few words takes three times the memory.
+ */
 const LISTED_MAX = 4
 
 function positionOf(words: readonly (string | Next)[], word: string): number {
@@ -76,15 +78,15 @@ function mapOf(listed: readonly (string | Next)[]): Map<string, Next> {
   return words
 }
 
-/** What is behind a word: a node, or the only binding whose key goes on there, if it has no `#`. */
+/** What follows a word: a node, or, instead of nodes, the only binding whose key continues there, if it has no `#`. */
 type Next = Node | Binding
 
-/** `#` alone matches the empty key, which has no words at all (behaviour.md section 9). */
+/** Splits a key into words. The empty key has none: it is matched by `#` alone (behaviour.md section 9). */
 function wordsOf(key: string): string[] {
   return key === '' ? [] : key.split('.')
 }
 
-/** Whether the key of a binding without `#` matches, from its word `from` on, the words from `at` on. */
+/** Whether the words of a binding key without `#`, starting with number `from`, match `words` starting at `at`. */
 function restMatches(key: string, from: number, words: readonly string[], at: number): boolean {
   let start = 0
   for (let i = 0; i < from; i++) start = endOfWord(key, start) + 1
@@ -112,9 +114,9 @@ export class TopicRouting implements ExchangeRouting {
     const { routingKey } = b
     const mayBeAlone = !routingKey.includes('#')
     let node = this.root
-    /** The words of a binding that is not alone any more. */
+    /** The words of a binding that so far had no nodes of its own. */
     let others: string[] | undefined
-    // Mostly a key goes on alone behind its first words: the others are not even taken apart.
+    // Mostly, only this binding has the words that follow the first ones: these are not even split.
     for (let i = 0, start = 0; start <= routingKey.length && routingKey !== ''; i++) {
       const end = endOfWord(routingKey, start)
       const word = routingKey.slice(start, end)
@@ -162,13 +164,13 @@ export class TopicRouting implements ExchangeRouting {
 
   route(message: RoutedMessage, matches: Matches): void {
     const words = wordsOf(message.routingKey)
-    // It was taken apart, and a binding that goes on alone is compared word by word.
+    // Splitting the key, and comparing it with a binding that has no nodes of its own, take time per word.
     matches.steps(words.length)
     new Walk(words, matches).visit(this.root, 0, 0)
   }
 }
 
-/** One search. Visits a node at most once for each position, so that several `#` in a row stay cheap. */
+/** One search. It visits a node at most once per position in the key, so that several `#` in a row stay cheap. */
 class Walk {
   private readonly words: string[]
   private readonly matches: Matches
@@ -179,7 +181,7 @@ class Walk {
     this.matches = matches
   }
 
-  /** @param depth the words on the way to the node, wildcards among them */
+  /** @param depth number of words, including wildcards, on the path to the node */
   visit(node: Node, at: number, depth: number): void {
     this.matches.steps(1)
     const hash = node.next('#')
@@ -189,7 +191,7 @@ class Walk {
       return
     }
     const word = this.words[at] as string
-    // A published word that reads `*` or `#` is an ordinary word to bindings that do not hold it as a wildcard.
+    // `*` and `#` in a routing key are ordinary words, which only wildcards match.
     if (word !== '*' && word !== '#') this.goOn(node.next(word), at + 1, depth + 1)
     this.goOn(node.next('*'), at + 1, depth + 1)
   }
@@ -204,7 +206,7 @@ class Walk {
     if (restMatches(next.routingKey, depth, this.words, at)) this.matches.add(next.destination)
   }
 
-  /** `#` takes any number of words, so the search goes on behind it from every position. */
+  /** `#` matches any number of words, so the search continues after it from every position. */
   private hash(node: Node, from: number, depth: number): void {
     let seen = this.seen.get(node)
     if (seen === undefined) {
