@@ -1,13 +1,13 @@
 /**
- * What the two stores of a chain share: the log that they write to, the segments that wait for the next batch, to be
- * written or to be dropped, and the request to be asked for them.
+ * Base class of the two stores of a chain: holds the log, the segments that the next batch writes or drops, and the
+ * registration with the group commit.
  */
 import type { BatchSource, GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
 import type { Segment } from './segment.ts'
 import { loadSegment, type SegmentRoom } from './segment-records.ts'
 
-/** In place of an empty list for each of very many queues. */
+/** Shared by all stores in place of an empty list, since there may be very many queues. */
 const none: readonly never[] = []
 
 function added<T>(list: readonly T[], item: T): readonly T[] {
@@ -24,7 +24,7 @@ export abstract class ChainStore implements BatchSource {
   private dropped: readonly number[] = none
   private listed = false
   private destroyed = false
-  /** The store has, or is to get, something of it. */
+  /** Whether the store contains, or is about to get, anything from this log. */
   protected used = false
 
   constructor(id: number, commit: GroupCommit, storage: Storage) {
@@ -33,13 +33,13 @@ export abstract class ChainStore implements BatchSource {
     this.storage = storage
   }
 
-  /** Whether the log may have something of the segment. */
+  /** Whether the log may contain anything of the segment. */
   protected abstract has(segment: Segment): boolean
 
-  /** Adds to the batch what is to be written of segments that have waited for it. */
+  /** Adds the pending writes of `waiting` segments to the batch. */
   protected abstract write(waiting: readonly Segment[], batch: StorageWrite[]): void
 
-  /** The segment is to be written with the next batch. */
+  /** Writes the segment with the next batch. */
   protected listForBatch(segment: Segment): void {
     this.waiting = added(this.waiting, segment)
     this.list()

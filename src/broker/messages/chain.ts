@@ -1,7 +1,7 @@
 // hot: per message
 /**
  * The messages of a queue in order: a list of segments, a cursor at the first message that was never delivered, and the
- * requeued messages. It knows positions and states; consumers, limits and dead letters are the queue's concern.
+ * requeued messages. Knows positions and states; consumers, limits and dead lettering are the queue's task.
  */
 import type { InboundMessage } from '../message.ts'
 import type { Browsed, MessageOrder } from './order.ts'
@@ -19,7 +19,7 @@ import type { SegmentStore } from './segment-store.ts'
 import { checkSum, type Holding, holdingOf, purged, segmentAt, soonestExpiry } from './segments.ts'
 import type { SpillStore } from './spill-store.ts'
 
-/** Larger messages get a segment of their own, which can be sent without copying. */
+/** Messages larger than this get a segment of their own, which can be sent without copying. */
 const LARGE_ENTRY_BYTES = 64 * 1024
 
 export class Chain implements MessageOrder, SegmentOwner {
@@ -27,28 +27,29 @@ export class Chain implements MessageOrder, SegmentOwner {
   private requeued: RequeuedMessages
   ready = 0
   unacked = 0
-  /** Octets of the bodies of ready and of unacked messages. */
+  /** Octets of the bodies of ready and of unacknowledged messages. */
   readyBytes = 0
   unackedBytes = 0
-  /** Where `head()` found the first ready one. */
+  /** Position of the first ready message, set by `head()`. */
   headSegment!: Segment
   headIndex = 0
   private readonly log: SegmentStore | undefined
   private readonly pager: Pager
-  /** Opens the place to which segments go that `log` does not have all of. */
+  /** Opens the store for segments that are not completely in `log` but have to leave memory. */
   private readonly openSpill: () => SpillStore
   private spill: SpillStore | undefined
-  /** The first message that was never delivered: position in `segments`, and index in that segment. */
+  /** Position of the first message that was never delivered: position in `segments`, and index in that segment. */
   private cursorAt = 0
   private cursorIndex = 0
   private nextSequence = 0
   private nextSegment = 1
   private lastFound: Segment | undefined
-  /** The current second, in which messages arrive. */
+  /** The current second, which is recorded as the arrival time of messages. */
   private second = 0
 
   /**
-   * @param byReturn requeued messages are delivered in the order of their return instead of at their original position
+   * @param byReturn whether requeued messages are delivered in the order of their return instead of at their original
+   *   position
    */
   constructor(log: SegmentStore | undefined, pager: Pager, openSpill: () => SpillStore, byReturn = false) {
     this.requeued = noneRequeued(byReturn)
@@ -73,7 +74,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return this.headSegment.base + this.headIndex
   }
 
-  /** The first message that was never delivered; the cursor reaches those after it in their turn. */
+  /** Number of the first message that was never delivered. */
   private get cursorSequence(): number {
     const segment = this.segments[this.cursorAt]
     return segment === undefined ? this.nextSequence : segment.base + this.cursorIndex
@@ -111,7 +112,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     tail?.arrivals.note(tail.count, second)
   }
 
-  /** Adds a tail segment. Queues start with small ones, so that thousands of idle queues cost little. */
+  /** Adds a tail segment. A queue starts with small segments, so that thousands of idle queues need little memory. */
   private extend(tail: Segment | undefined, entryBytes: number): Segment {
     const wanted = tail?.bytes === undefined ? SEGMENT_BYTES_FIRST : tail.bytes.length * 4
     const size = Math.max(entryBytes, Math.min(SEGMENT_BYTES, wanted))
@@ -123,7 +124,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     const tail = this.segments.at(-1)
     if (tail !== undefined) {
       tail.seal()
-      // Only now can an empty tail on disk be dropped: it holds the position until it has a successor.
+      // An empty tail on disk is dropped only now: until it has a successor, it preserves the sequence numbers.
       if (tail.live === 0) this.dropSegment(tail)
       else this.pager.sealed(tail, this)
     }
@@ -157,7 +158,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       this.load(this.headSegment)
       if (this.requeued.first === sequence && this.requeued.size > 0) return true
     }
-    // Loading a segment may reveal that the last ready messages are damaged.
+    // Loading a segment may reveal that its last ready messages are damaged.
     while (this.ready > 0) {
       const segment = this.segments[this.cursorAt] as Segment
       if (this.cursorIndex < segment.count) {
@@ -177,7 +178,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return false
   }
 
-  /** Steps over the message that `head()` found. */
+  /** Advances past the message that `head()` found. */
   private leaveHead(): void {
     if (this.requeued.size > 0) this.requeued.removeFirst()
     else this.cursorIndex++
@@ -267,7 +268,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     }
   }
 
-  /** One that was loaded only to be looked at. */
+  /** Releases the memory of a segment that was loaded only for browsing. */
   private leave(segment: Segment, wasLoaded: boolean): void {
     if (!wasLoaded && this.verdict(segment) === 'evict') this.pager.release(segment)
   }
@@ -308,7 +309,7 @@ export class Chain implements MessageOrder, SegmentOwner {
       return
     }
     if (segment.onDisk || segment.dirty) return
-    // Reuse this memory at once: it is in the processor's cache.
+    // Reuse the memory at once, while it is in the CPU's cache.
     const tail = this.segments.length - 1
     if (this.cursorAt >= tail) {
       this.cursorAt = tail
@@ -317,7 +318,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     segment.reset(this.nextSequence)
   }
 
-  /** A batch has taken up the segment; if it turned out empty, its memory is free for use. */
+  /** Called when a batch includes the segment; if it is empty, its memory can be reused. */
   cleaned(segment: Segment): void {
     if (segment.live === 0 && !segment.gone) this.emptied(segment)
   }
@@ -331,7 +332,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     this.forget(segment)
   }
 
-  /** It is in the list no more. */
+  /** Releases a segment that has been removed from the list. */
   private forget(segment: Segment): void {
     if (this.lastFound === segment) this.lastFound = undefined
     segment.letGo()
@@ -352,7 +353,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return segment
   }
 
-  /** True where it was loaded. */
+  /** Returns true if the segment was loaded already. */
   private load(segment: Segment): boolean {
     if (segment.bytes !== undefined || segment.count === 0) return true
     const store = (segment.spilled ? this.spill : this.log) as SpillStore | SegmentStore
@@ -362,7 +363,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     return false
   }
 
-  /** Damaged messages are gone; their sizes are unknown. */
+  /** Removes damaged messages from the counts. Since their sizes are unknown, the average is subtracted. */
   private lose(segment: Segment, lost: readonly number[]): void {
     for (const n of lost.map((index) => segment.base + index))
       this.requeued.remove(n, n < this.cursorSequence)

@@ -1,17 +1,17 @@
 /**
- * How often each message of a segment was requeued, for queues that count it, and until when each one waits. Stored
- * with the segment's state.
+ * How often each message of a segment was requeued, in queues that count it, and until when it waits for its delayed
+ * retry. Stored with the segment's state.
  */
 
 const COUNT_MAX = 0xffff
 const LENGTH_MIN = 32
 
 /**
- * Numbers by the index of a message, 0 = none. In arrays: all messages of a very long queue may have one, the store
- * goes through those of each segment that has changed, and of a map that takes ten times as long.
+ * Numbers by index of the message, 0 = none. Arrays, because all messages of a very long queue may have a number and
+ * the store iterates over those of each changed segment, for which a map needs ten times as long.
  */
 class NumbersByIndex<A extends Uint16Array | Float64Array> {
-  /** How many there are. */
+  /** Number of entries that are not 0. */
   size = 0
   private numbers: A
   private readonly make: (length: number) => A
@@ -56,14 +56,14 @@ class NumbersByIndex<A extends Uint16Array | Float64Array> {
 
 export class DeliveryCounts {
   private readonly counts = new NumbersByIndex((length) => new Uint16Array(length))
-  /** When the wait of the message at that index is over, in ms since 1970. */
+  /** When the wait of the message at that index ends, in ms since 1970. */
   readonly waits = new NumbersByIndex((length) => new Float64Array(length))
 
   get(index: number): number {
     return this.counts.get(index)
   }
 
-  /** The message at that index has come back once more; returns how often by now. */
+  /** Counts a return of the message at that index; returns the new count. */
   add(index: number): number {
     const count = Math.min(COUNT_MAX, this.get(index) + 1)
     this.counts.set(index, count)
@@ -75,12 +75,12 @@ export class DeliveryCounts {
     this.waits.delete(index)
   }
 
-  /** Messages that have come back. */
+  /** Number of messages that were requeued. */
   get size(): number {
     return this.counts.size
   }
 
-  /** With index and count of each. */
+  /** Calls `action` with the index and count of each requeued message. */
   each(action: (index: number, count: number) => void): void {
     this.counts.each(action)
   }

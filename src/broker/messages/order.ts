@@ -1,9 +1,9 @@
-/** The order in which a queue holds its messages, and the operations on them. */
+/** How a queue keeps its messages in order, and the operations on them. */
 import type { InboundMessage } from '../message.ts'
 import type { Segment } from './segment.ts'
 import type { Holding } from './segments.ts'
 
-/** A message found while browsing; its segment is loaded until the next step. */
+/** A message found while browsing; its segment is loaded until the iteration continues. */
 export interface Browsed {
   readonly segment: Segment
   readonly index: number
@@ -16,65 +16,65 @@ export interface Browsed {
 export interface MessageCounts {
   readonly ready: number
   readonly unacked: number
-  /** Octets of the bodies. */
+  /** Octets of the message bodies. */
   readonly readyBytes: number
   readonly unackedBytes: number
 }
 
-/** For delivering, expiring and dropping the next message. */
+/** For delivering, expiring and dropping the first message. */
 export interface OrderHead extends MessageCounts {
-  /** Where `head()` found the first ready message, and the number by which it is settled. */
+  /** Position of the first ready message, set by `head()`, and the sequence number with which it is settled. */
   readonly headSegment: Segment
   readonly headIndex: number
   readonly headSequence: number
-  /** Finds the first ready message; false where there is none. */
+  /** Finds the first ready message; returns false if there is none. */
   head(): boolean
-  /** The head is delivered and becomes unacked. */
+  /** Marks the head as delivered and unacknowledged. */
   takeHead(): void
-  /** The head leaves for good: delivered without acknowledgement, expired or dropped. */
+  /** Removes the head for good: delivered without acknowledgement, expired or dropped. */
   removeHead(): void
 }
 
 /** For delivered messages. */
 export interface UnackedMessages {
-  /** An unacked message leaves for good. */
+  /** Removes an unacknowledged message for good. */
   settle(sequence: number): void
-  /** An unacked message returns to its position. */
+  /** Makes an unacknowledged message ready again, at its position. */
   requeue(sequence: number): void
-  /** A ready message, wherever it stands, becomes an unacked one. */
+  /** Makes a ready message unacknowledged, whatever its position. */
   take(sequence: number): void
-  /** State kept with the message has changed and must be stored. */
+  /** Marks state that is kept with the message as changed, so that it is stored. */
   changed(sequence: number): void
-  /** After `restore`: the messages that waited (see delivery-limit.ts) become unacked ones again. */
+  /** After `restore`: makes messages that waited for a delayed retry unacknowledged again, and returns them. */
   takeWaiting(): { number: number; until: number }[]
-  /** Where a message lies; loaded. */
+  /** Returns the position of a message; its segment is loaded. */
   find(sequence: number): { segment: Segment; index: number }
 }
 
-/** For messages that expire wherever they stand. */
+/** For messages that expire at any position. */
 export interface ExpiringMessages extends Pick<UnackedMessages, 'take'> {
-  /** Numbers of ready messages whose time was over before `now`, some at a time; empty where there are no more. */
+  /** The sequence numbers of some ready messages whose deadline is before `now`; empty if there are none. */
   expired(now: number): number[]
-  /** When the next message anywhere expires, in ms since 1970; 0 = never. */
+  /** When the next message at any position expires, in ms since 1970; 0 = never. */
   soonestExpiry(): number
 }
 
 export interface MessageOrder extends OrderHead, UnackedMessages, ExpiringMessages {
-  /** When the first ready message came, in seconds since 1970; 0 = unknown, or there is none. */
+  /** When the first ready message arrived, in seconds since 1970; 0 = unknown, or no ready message. */
   readonly headSecond: number
   readonly holding: Holding
   append(m: InboundMessage, expiresAt: number): void
-  /** Sets the second (since 1970) in which appended messages arrive. */
+  /** Sets the second (since 1970) that is recorded as the arrival time of appended messages. */
   arriving(second: number): void
   /**
-   * All messages behind number `after`, ready and unacked, without touching them. Nothing may change the order between
-   * two steps.
+   * All ready and unacknowledged messages with numbers above `after`, without changing them. The order must not change
+   * while the iteration is in progress.
    */
   browse(after: number): Iterable<Browsed>
-  /** Restores the messages of the logs; returns how many are ready. */
+  /** Restores the messages from the logs; returns the number of ready messages. */
   restore(): number
-  /** Drops every ready message; returns how many. */
+  /** Drops all ready messages; returns their number. */
   purge(): number
-  /** Deletes everything, also on disk. */
+  /** Deletes all messages, also on disk. */
   destroy(): void
 }

@@ -1,6 +1,6 @@
 /**
  * Decides which segments stay in memory. Above the budget it evicts the segments that will be needed last: the most
- * recently sealed ones, never the head or tail of a queue. A segment that is not on disk is written first.
+ * recently sealed ones, but never the head or tail of a queue. A segment that is not on disk is written first.
  */
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Clock, Timer } from '../../util/clock.ts'
@@ -8,22 +8,23 @@ import { giveMemoryBack } from '../../util/large-memory.ts'
 import { SEGMENT_BYTES, type Segment } from './segment.ts'
 import { SegmentMemory } from './segment-memory.ts'
 
-/** After so many ms without a new segment, memory kept for reuse is released. */
+/** Without a new segment for this time in ms, memory kept for reuse is released. */
 const QUIET_MS = 2_000
-/** Maximum number of segments examined at a time that cannot be evicted yet. */
+/** Maximum number of segments examined per pass that cannot be evicted yet. */
 const WAITING_MAX = 256
-/** Length of the list above which entries of dropped segments are removed. */
+/** Above this length of the list, entries of dropped segments are removed. */
 const LIST_MAX = 4096
 /**
- * Above so many octets being written, no more segments are written to save memory: a write needs as much memory again.
+ * While more octets than this are being written, no further segments are written to save memory: a write needs as much
+ * memory again.
  */
 const STORING_BYTES_MAX = 8 * 1024 * 1024
-/** Octets of messages that move out of sparse slabs at a time, which takes some 10 ms. */
+/** Octets of messages moved out of sparse slabs at a time, which takes about 10 ms. */
 const MOVED_BYTES_MAX = 16 * 1024 * 1024
 
 /**
- * Segments that are on disk are evicted above the budget, segments that would have to be written only above this
- * multiple of it, so that a consumer slightly behind causes no writes.
+ * Above the budget, segments that are on disk are evicted. Segments that would have to be written first are evicted
+ * only above this multiple of the budget, so that a consumer slightly behind causes no writes.
  */
 const UNWRITTEN_FACTOR = 2
 
@@ -43,24 +44,24 @@ export class Pager {
   private readonly commit: GroupCommit
   private readonly clock: Clock
   private readonly memories: SegmentMemory
-  /** Those whose memory is a piece of a slab. */
+  /** The segments whose memory is a piece of a slab. */
   private readonly inSlabs = new Set<Segment>()
-  /** Dropped by their queues, but not applied to the store yet. */
+  /** Segments dropped by their queues whose last batch is not applied to the store yet. */
   private leaving: { segment: Segment; memory: Uint8Array }[] = []
   private quiet: Timer | undefined
-  /** Value of `taken` at the last check. */
+  /** Value of `memories.taken` at the last check. */
   private taken = 0
-  /** Called when slabs were released for the garbage collector. */
+  /** Called when slabs were released to the garbage collector. */
   private readonly freed: () => void
-  /** Octets being written so that they can be evicted. */
+  /** Octets being written so that their segments can be evicted. */
   private storing = 0
-  /** Octets of the segments that are listed. */
+  /** Octets of the segments in `sealedSegments`. */
   private sealedBytes = 0
   private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
 
   /**
    * @param budget octets of segments that may stay in memory
-   * @param freed called when much memory has become garbage and the broker is idle
+   * @param freed called when a lot of memory has become garbage and the broker is idle
    */
   constructor(
     budget: number,
@@ -75,7 +76,7 @@ export class Pager {
     this.clock = clock
     this.freed = freed
     commit.onDurable(() => {
-      // What is not applied yet counts as the commit's own from now on.
+      // From now on, segments that are not applied yet are counted by the commit.
       this.storing = 0
       this.relieve()
     })
@@ -85,12 +86,12 @@ export class Pager {
     })
   }
 
-  /** Octets in memory above the budget that could be evicted. */
+  /** Octets in memory above the limit for unwritten segments, as far as they could be evicted. */
   get excess(): number {
     return Math.min(this.resident - this.budget * UNWRITTEN_FACTOR, this.sealedBytes)
   }
 
-  /** Batches up to this one can be read from the store. */
+  /** The last batch that can be read from the store. */
   get applied(): number {
     return this.commit.applied
   }
@@ -119,7 +120,7 @@ export class Pager {
     if (bytes.length === SEGMENT_BYTES && this.memories.has(bytes)) this.inSlabs.add(segment)
   }
 
-  /** The segment takes no more appends and may be evicted from now on. */
+  /** Called when the segment takes no more messages: it may be evicted from now on. */
   sealed(segment: Segment, owner: SegmentOwner): void {
     if (!this.commit.keeps) return
     this.list(segment, true)
@@ -155,7 +156,7 @@ export class Pager {
     if (!this.memories.give(memory) && segment.adopted) giveMemoryBack(memory.buffer as ArrayBuffer)
   }
 
-  /** Reuses the memory of dropped segments that are applied by now. */
+  /** Makes the memory of dropped segments reusable once their last batch is applied. */
   private reclaim(): void {
     const { applied } = this.commit
     if (this.leaving.length === 0 || !this.leaving.some(({ segment }) => segment.batch <= applied)) return
@@ -165,8 +166,9 @@ export class Pager {
   }
 
   /**
-   * Releases all memory that can be spared; returns its octets. The tails of empty queues give up theirs. A few messages
-   * could keep a slab a hundred times their size: their segments move to memory of their own, some at a time.
+   * Releases all memory that can be spared; returns the number of octets. The tails of empty queues lose their memory.
+   * Since a few messages could keep a slab a hundred times their size, their segments move to memory of their own, some
+   * at a time.
    */
   forgetPool(): number {
     for (const s of this.inSlabs)
@@ -194,7 +196,7 @@ export class Pager {
     this.memories.give(bytes)
   }
 
-  /** When no segment was added for a while, memory that is kept for the next ones is in vain. */
+  /** Called periodically: if no segment was added since the last call, releases the memory kept for reuse. */
   private beQuiet(): void {
     this.quiet = undefined
     const { taken } = this.memories
@@ -212,7 +214,7 @@ export class Pager {
     return this.resident > this.budget * UNWRITTEN_FACTOR && under < STORING_BYTES_MAX
   }
 
-  /** Evicts what can be evicted, and starts writing what must be written first. */
+  /** Evicts segments that can be evicted, and starts writing segments that must be written first. */
   private relieve(): void {
     const list = this.sealedSegments
     let waiting = 0

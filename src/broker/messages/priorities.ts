@@ -1,5 +1,8 @@
 // hot: per message
-/** x-max-priority: one chain per level; the highest level with messages is served first (behaviour.md section 11). */
+/**
+ * x-max-priority: one chain per priority level; the highest level with messages is served first (behaviour.md section
+ * 11).
+ */
 
 import type { InboundMessage } from '../message.ts'
 import type { Chain } from './chain.ts'
@@ -7,26 +10,28 @@ import type { Browsed, MessageOrder } from './order.ts'
 import type { Segment } from './segment.ts'
 import { addHolding, type Holding, holdingOf } from './segments.ts'
 
-/** A message's number carries its level in the lowest octet. */
+/** The lowest octet of a message's sequence number is its level. */
 const LEVELS = 256
 
 export class Priorities implements MessageOrder {
-  /** By level, from 0; made when the first message of the level comes: most queues use few of their levels. */
+  /**
+   * Chains by level, from 0; created with the first message of the level, since most queues use few of their levels.
+   */
   private readonly chains: (Chain | undefined)[]
-  /** Those that are made, in no order. */
+  /** The chains that exist, in no particular order. */
   private readonly used: Chain[] = []
   private readonly make: (level: number) => Chain
   private readonly isStored: (level: number) => boolean
   private headLevel = 0
-  /** No level above has ready messages. */
+  /** No level above this one has ready messages. */
   private top = 0
-  /** The current second, in which messages arrive. */
+  /** The current second, which is recorded as the arrival time of messages. */
   private second = 0
   private destroyed = false
 
   /**
-   * @param make makes the chain of a level, from 0 to `levels` - 1
-   * @param isStored whether the store has something of a level
+   * @param make creates the chain of a level, from 0 to `levels` - 1
+   * @param isStored whether the store contains anything of a level
    */
   constructor(levels: number, make: (level: number) => Chain, isStored: (level: number) => boolean) {
     this.chains = new Array<Chain | undefined>(levels).fill(undefined)
@@ -39,7 +44,7 @@ export class Priorities implements MessageOrder {
     this.chains[level] = chain
     this.used.push(chain)
     chain.arriving(this.second)
-    // Nothing of it may reach the disk any more.
+    // No message may be written to disk any more.
     if (this.destroyed) chain.destroy()
     return chain
   }
@@ -148,7 +153,7 @@ export class Priorities implements MessageOrder {
     )
   }
 
-  /** From the highest level down. */
+  /** In order of decreasing level. */
   *browse(after: number): Iterable<Browsed> {
     const first = after < 0 ? this.chains.length - 1 : after % LEVELS
     for (let level = first; level >= 0; level--) {

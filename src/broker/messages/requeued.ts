@@ -1,33 +1,36 @@
 // hot: per message
 /**
- * The requeued messages of a queue, by number. They are delivered before all others, the lowest number first or in the
- * order of their return. Each costs little, whatever the order in which they come back (a closing connection returns its
- * messages channel by channel), and whatever leaves out of its turn, which may be all but the first.
+ * The requeued messages of a queue, by sequence number. They are delivered before all others, in order of their numbers
+ * or of their return. Adding is cheap in any order (a closing connection returns its messages channel by channel), and
+ * so is removing from any position, even of all messages but the first.
  */
 import { Heap } from '../../util/heap.ts'
 
 export interface RequeuedMessages {
   readonly inOrderOfReturn: boolean
   readonly size: number
-  /** The number that is delivered next; only if size > 0. */
+  /** Number of the message that is delivered next; valid only if size > 0. */
   readonly first: number
   removeFirst(): void
-  /** With that number too; another object where this one is shared by the queues that have none. */
+  /** Adds that number. Returns a new object if this one is the empty one that queues share. */
   with(n: number, isAhead: boolean): RequeuedMessages
-  /** @param isAhead it cannot be seen by its number alone that the message is among these */
+  /**
+   * @param isAhead whether the message is behind the cursor, so that its number alone does not tell that it was
+   *   requeued
+   */
   add(n: number, isAhead: boolean): void
   /**
    * Removes a message from any position.
-   * @param isHere its number tells that it is among these, as that of a ready one in front of the cursor
+   * @param isHere whether its number alone tells that it was requeued: it is ready and before the cursor
    */
   remove(n: number, isHere: boolean): void
   clear(): void
 }
 
-/** Numbers in a row that have a block together. */
+/** Number of consecutive sequence numbers that share a block. */
 const BLOCK = 256
 
-/** Blocks by their numbers. The last one is at hand: messages come back and leave mostly in a row. */
+/** Blocks by number. The last one used is cached: messages mostly return and leave in sequence. */
 class Blocks<B> {
   private readonly byNumber = new Map<number, B>()
   private last: B | undefined
@@ -60,19 +63,22 @@ class Blocks<B> {
 }
 
 interface Block {
-  /** How many of its numbers are there. */
+  /** Number of bits that are set. */
   count: number
-  /** A bit for each. */
+  /** One bit per sequence number. */
   readonly words: Int32Array
 }
 
-/** The lowest number first: bits, so that what leaves out of its turn leaves nothing behind to pass over. */
+/**
+ * Delivers the lowest number first. Uses bits, so that messages removed out of turn leave nothing that has to be
+ * skipped.
+ */
 class LowestFirst implements RequeuedMessages {
   readonly inOrderOfReturn = false
   size = 0
   first = 0
   private readonly blocks = new Blocks<Block>()
-  /** The numbers of the blocks. An empty one stays until it is the first. */
+  /** The numbers of the blocks. An empty block stays until it is the first. */
   private readonly order = new Heap()
 
   private newBlock(number: number): Block {
@@ -110,11 +116,11 @@ class LowestFirst implements RequeuedMessages {
     block.count--
     if (--this.size > 0) {
       if (n === this.first) this.find()
-      // A single block stays: of what comes back and goes out again one by one, each would need a new one.
+      // A single block stays, or each message that is requeued and delivered alone would need a new one.
     } else if (this.order.size > 1) this.clear()
   }
 
-  /** The first one has left; there are others. */
+  /** Finds the new first message, after the first one has left and others remain. */
   private find(): void {
     let number = this.order.firstKey
     let block = this.blocks.get(number) as Block
@@ -138,12 +144,12 @@ class LowestFirst implements RequeuedMessages {
 }
 
 interface CountedBlock {
-  /** The sum of them. */
+  /** The sum of all counts. */
   sum: number
   readonly counts: Uint16Array
 }
 
-/** How often each number is there. Those in a row are counted together, so that very many are quickly passed over. */
+/** How often each sequence number occurs. Consecutive numbers share a block, so that very many are skipped quickly. */
 class Counts {
   private readonly blocks = new Blocks<CountedBlock>()
 
@@ -156,7 +162,7 @@ class Counts {
     block.sum++
   }
 
-  /** False where it is not there. */
+  /** Returns false if the number does not occur. */
   remove(n: number): boolean {
     const number = Math.floor(n / BLOCK)
     const block = this.blocks.get(number)
@@ -169,20 +175,20 @@ class Counts {
   }
 }
 
-/** In the order of their return. */
+/** Delivers requeued messages in the order of their return. */
 class InOrderOfReturn implements RequeuedMessages {
   readonly inOrderOfReturn = true
   private numbers: number[] = []
-  /** The list begins there. */
+  /** Index of the first entry in `numbers` that is still valid. */
   private head = 0
   /**
-   * Messages that were taken out of turn, with the number of their entries that will be skipped: the first ones. A list of
-   * where each one is would have to be made in one piece, of millions.
+   * Messages taken out of turn, each with the number of its entries that are to be skipped, beginning with the first.
+   * An index of the positions of all messages would have to be built in one piece, for millions of them.
    */
   private stale: Counts | undefined
-  /** Such entries in all. */
+  /** Sum of these numbers. */
   private staleCount = 0
-  /** See `add`. */
+  /** Messages added with `isAhead`. */
   private ahead: Set<number> | undefined
 
   get size(): number {
@@ -207,7 +213,7 @@ class InOrderOfReturn implements RequeuedMessages {
     }
   }
 
-  /** Skips messages that were taken out of turn. */
+  /** Skips entries of messages that were taken out of turn. */
   private passOver(): void {
     if (this.staleCount === 0) return
     while (this.staleCount > 0 && this.stale?.remove(this.first) === true) {
@@ -252,12 +258,12 @@ class InOrderOfReturn implements RequeuedMessages {
 const lowestFirst = new LowestFirst()
 const byReturn = new InOrderOfReturn()
 
-/** For the queues that have had none yet, of which there may be very many: one that they share. */
+/** The empty object that is shared by all queues without requeued messages, of which there may be very many. */
 export function noneRequeued(inOrderOfReturn: boolean): RequeuedMessages {
   return inOrderOfReturn ? byReturn : lowestFirst
 }
 
-/** One that is not shared. */
+/** An empty object that is not shared. */
 export function newRequeued(inOrderOfReturn: boolean): RequeuedMessages {
   return inOrderOfReturn ? new InOrderOfReturn() : new LowestFirst()
 }

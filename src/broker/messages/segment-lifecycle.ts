@@ -1,18 +1,19 @@
 // hot: per message
 /**
  * The states of a segment: open, then sealed, then gone; and, independently, how much of it is stored. All transitions
- * are here, each with its preconditions.
+ * are made here, each with its preconditions.
  *
- * With the store: nothing on disk -> records and state on disk -> state only, once all of a segment's messages are
- * settled. A change puts the segment on its store's list (dirty) until the next batch takes it up. One that must leave
- * memory but has messages that its store does not keep is written whole, once, to the chain's spill store.
+ * In the store, a segment first has nothing on disk, then records and state, then only the state, once all its messages
+ * are settled. A change puts the segment on its store's list (dirty) until the next batch includes it. A segment that
+ * must leave memory but has messages that its store does not keep is written completely, once, to the chain's spill
+ * store.
  */
 import { invariant } from '../../util/invariant.ts'
 
 export abstract class SegmentLifecycle {
-  /** All messages, settled ones included. */
+  /** Number of messages, including settled ones. */
   abstract count: number
-  /** Messages not settled. */
+  /** Number of messages that are not settled. */
   abstract live: number
   private isSealed = false
   private isGone = false
@@ -25,52 +26,52 @@ export abstract class SegmentLifecycle {
   private takenUpIn = 0
   private takenUpTo = 0
 
-  /** No further appends. */
+  /** No further messages can be appended. */
   get sealed(): boolean {
     return this.isSealed
   }
 
-  /** The queue has dropped it. */
+  /** The queue has dropped the segment. */
   get gone(): boolean {
     return this.isGone
   }
 
-  /** Changed since the last batch, and so on its store's list. */
+  /** The segment has changed since the last batch, and is thus on its store's list. */
   get dirty(): boolean {
     return this.isDirty
   }
 
-  /** Something of it is on disk or in a batch on its way there. */
+  /** Part of the segment is on disk, or in a batch being written. */
   get onDisk(): boolean {
     return this.hasState
   }
 
-  /** The store has records of it, or gets them with a batch on its way. */
+  /** The store has records of the segment, or gets them with a batch being written. */
   get recorded(): boolean {
     return this.hasRecords
   }
 
-  /** It came from the store, which has every message of it that is not settled. */
+  /** The segment was restored from the store, which has all its unsettled messages. */
   get complete(): boolean {
     return this.isComplete
   }
 
-  /** The next batch writes it whole to the spill store, so that it can leave memory. */
+  /** The next batch writes the whole segment to the spill store, so that it can leave memory. */
   get spilling(): boolean {
     return this.wantsSpill
   }
 
-  /** The spill store has all of it, or gets it with a batch on its way. */
+  /** The spill store has the whole segment, or gets it with a batch being written. */
   get spilled(): boolean {
     return this.hasSpill
   }
 
-  /** The batch that took it up last; its octets must not change before that is on disk. */
+  /** Number of the last batch that includes the segment; its octets must not change before that batch is on disk. */
   get batch(): number {
     return this.takenUpIn
   }
 
-  /** How far the queue's store has taken it over: indexes below are in an earlier batch or need none. */
+  /** Messages below this index are in an earlier batch of the queue's store, or need none. */
   get logged(): number {
     return this.takenUpTo
   }
@@ -79,13 +80,13 @@ export abstract class SegmentLifecycle {
     this.isSealed = true
   }
 
-  /** The queue drops it. */
+  /** Called when the queue drops the segment. */
   letGo(): void {
     invariant(!this.isGone, 'a segment is let go of once')
     this.isGone = true
   }
 
-  /** True if it has to be put on its store's list. */
+  /** Marks the segment as changed. Returns true if it has to be put on its store's list. */
   touch(): boolean {
     if (this.isDirty) return false
     invariant(!this.isGone, 'nothing changes in a segment that is gone')
@@ -99,7 +100,7 @@ export abstract class SegmentLifecycle {
     this.wantsSpill = true
   }
 
-  /** That batch has all of it for the spill store. */
+  /** Called when that batch includes the whole segment for the spill store. */
   spilledWith(batch: number): void {
     invariant(this.wantsSpill, 'only what was asked for is spilled')
     invariant(batch >= this.takenUpIn, 'batches take up segments in their order')
@@ -108,37 +109,37 @@ export abstract class SegmentLifecycle {
     this.takenUpIn = batch
   }
 
-  /** It leaves the store's list. */
+  /** Called when the segment leaves the store's list. */
   listed(): void {
     invariant(this.isDirty, 'what is on the list has changed')
     this.isDirty = false
   }
 
-  /** A batch takes it up. */
+  /** Called when a batch includes the segment. */
   takenUp(batch: number): void {
     invariant(batch >= this.takenUpIn, 'batches take up segments in their order')
     this.takenUpTo = this.count
     this.takenUpIn = batch
   }
 
-  /** The batch has records of it. */
+  /** Called when a batch includes records of the segment. */
   written(): void {
     this.hasState = this.hasRecords = true
   }
 
-  /** The batch removes its records; its state stays. */
+  /** Called when a batch removes the records of the segment; its state stays. */
   cleared(): void {
     invariant(this.hasRecords && this.live === 0, 'records of messages that are not settled stay')
     this.hasRecords = false
   }
 
-  /** It comes from the store. */
+  /** Called when the segment has been restored from the store. */
   restored(): void {
     this.hasState = this.hasRecords = this.isComplete = this.isSealed = true
     this.takenUpTo = this.count
   }
 
-  /** It is emptied and reused. */
+  /** Called when the segment is emptied for reuse. */
   protected startOver(): void {
     invariant(this.live === 0, 'a segment with messages goes on')
     invariant(

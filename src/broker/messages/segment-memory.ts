@@ -1,38 +1,38 @@
 /**
- * Memory for segments of the default size, as pieces of slabs. A slab is too large for malloc's own heap (glibc: up to
- * 32 MiB), so it goes back to the system when it is dropped, and only its touched pages count as used. Single buffers
- * of a segment's size would fragment the heap and keep it large.
+ * Memory for segments of the default size: pieces of slabs. A slab is too large for malloc's own heap (glibc: up to 32
+ * MiB), so it is returned to the system when it is dropped, and only its touched pages count as used. Buffers for
+ * single segments would fragment the heap and keep it large.
  */
 import { SEGMENT_BYTES } from './segment.ts'
 
 const SLAB_SEGMENTS = 132
-/** A slab with no more than this share of its pieces in use is mostly waste. */
+/** A slab with at most this share of its pieces in use is mostly wasted. */
 const SPARSE_SHARE = 1 / 4
 
 interface Slab {
   readonly buffer: ArrayBuffer
-  /** Free positions, the lowest one last. */
+  /** Positions of free pieces, lowest last. */
   readonly free: number[]
 }
 
 export class SegmentMemory {
-  /** Pieces handed out so far, in all. */
+  /** Total number of pieces handed out since the start. */
   taken = 0
-  /** Oldest first: pieces are taken from the oldest one, so that the others can become empty. */
+  /** Oldest first: pieces are taken from the oldest slab that has any, so that newer ones can become empty. */
   private slabs: Slab[] = []
   private readonly slabSegments: number
 
-  /** @param slabSegments pieces in a slab */
+  /** @param slabSegments number of pieces in a slab */
   constructor(slabSegments = SLAB_SEGMENTS) {
     this.slabSegments = slabSegments
   }
 
-  /** Octets of slabs, whether or not they have been touched. */
+  /** Octets of all slabs, touched or not. */
   get bytes(): number {
     return this.slabs.length * this.slabSegments * SEGMENT_BYTES
   }
 
-  /** A piece of SEGMENT_BYTES; its content is arbitrary. */
+  /** Returns a piece of SEGMENT_BYTES with arbitrary content. */
   take(): Uint8Array {
     this.taken++
     const slab = this.slabs.find((s) => s.free.length > 0) ?? this.add()
@@ -46,7 +46,7 @@ export class SegmentMemory {
     return slab
   }
 
-  /** Returns a piece. False if it does not belong to a slab. */
+  /** Takes a piece back. Returns false if it does not belong to a slab. */
   give(memory: Uint8Array): boolean {
     const slab = this.slabs.find((s) => s.buffer === memory.buffer)
     if (slab === undefined) return false
@@ -54,18 +54,18 @@ export class SegmentMemory {
     return true
   }
 
-  /** Whether that piece is cut out of a slab. */
+  /** Whether the memory is a piece of a slab. */
   has(memory: Uint8Array): boolean {
     return this.slabs.some((s) => s.buffer === memory.buffer)
   }
 
-  /** Whether that piece is one of a few in its slab that keep the whole of it. */
+  /** Whether the piece is one of a few in use in its slab, which thus keep a whole slab in memory. */
   isSparse(memory: Uint8Array): boolean {
     const slab = this.slabs.find((s) => s.buffer === memory.buffer)
     return slab !== undefined && slab.free.length >= this.slabSegments * (1 - SPARSE_SHARE)
   }
 
-  /** Drops slabs without pieces in use; returns their octets. */
+  /** Drops slabs without pieces in use; returns their size in octets. */
   forget(): number {
     const before = this.bytes
     this.slabs = this.slabs.filter((s) => s.free.length < this.slabSegments)

@@ -1,21 +1,22 @@
-/** Reading the messages of a segment back into memory. */
+/** Reads the messages of a segment back into memory. */
 import type { Storage } from '../../storage/storage.ts'
 import { isWholeEntry } from '../message.ts'
 import { type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
 
-/** In place of where an entry begins. */
+/** Stands in `offsets` for an entry that is missing. */
 const MISSING = 0xffff_ffff
 
 /** Provides memory for segments. */
 export interface SegmentRoom {
-  /** For at least that many octets. */
+  /** Returns memory of at least that many octets. */
   room(bytes: number): Uint8Array
   unused(memory: Uint8Array): void
 }
 
 /**
- * Reads the entries of a segment from a log into memory provided by `memory`. Returns the indexes of ready messages
- * that the store has lost, which count as settled from now on. If the store fails, the segment is unchanged.
+ * Reads the entries of a segment from a log into memory provided by `memory`. If the store fails, the segment is
+ * unchanged.
+ * @returns the indexes of ready messages that the store has lost, which count as settled from now on
  */
 export function loadSegment(storage: Storage, log: number, segment: Segment, memory: SegmentRoom): number[] {
   const room = memory.room((segment.used + 3) & ~3)
@@ -33,7 +34,7 @@ export function loadSegment(storage: Storage, log: number, segment: Segment, mem
   return settleLost(segment)
 }
 
-/** What a record does not hold whole counts as lost, like a record that fails its check. */
+/** Reads the records. Incomplete entries count as lost, like a record whose checksum is wrong. */
 function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Array): void {
   segment.offsets = new Uint32Array(Math.max(1, segment.count)).fill(MISSING)
   let at = 0
@@ -49,14 +50,17 @@ function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Ar
   segment.used = at
 }
 
-/** Messages may have been delivered before the last run ended: they are marked as redelivered. */
+/** Marks all messages as redelivered: they may have been delivered before the last run ended. */
 function markDelivered(segment: Segment): void {
   segment.deliveriesUnknown = false
   for (let i = 0; i < segment.count; i++)
     if (segment.state(i) === STATE_READY) segment.states[i] = STATE_READY | STATE_DELIVERED
 }
 
-/** Messages without an entry: most were settled before they would have been written. */
+/**
+ * Settles ready messages without an entry, and returns their indexes. Other messages without an entry were settled
+ * before they would have been written.
+ */
 function settleLost(segment: Segment): number[] {
   const lost: number[] = []
   for (let i = 0; i < segment.count; i++) {

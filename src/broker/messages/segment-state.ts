@@ -1,9 +1,9 @@
 /**
- * The state of a segment on disk (little-endian): base f64, messages u32, live u32, octets of live bodies f64, octets
- * of the entries u32, the earliest time among them in seconds since 1970 u32 (0 = none has one); then two bits a
- * message, four messages an octet: 1 = settled or never written, 2 = delivered before; then pairs of u16, index and how
- * often the message has come back (delivery-limit.ts); then sections: a mark u16, the number of items u16, and the
- * items.
+ * The stored state of a segment (little-endian): base f64, number of messages u32, number of live messages u32, octets
+ * of the live bodies f64, octets of the entries u32, the earliest time of an entry in seconds since 1970 u32 (0 = no
+ * entry has one); then two bits per message, four messages per octet: 1 = settled or never written, 2 = delivered
+ * before; then pairs of u16, the index of a message and how often it was requeued; then sections: a mark u16, the
+ * number of items u16, and the items.
  */
 import { CONTENT_BYTES_AHEAD, CONTENT_BYTES_MAX } from '../../limits.ts'
 import { DeliveryCounts } from './delivery-counts.ts'
@@ -13,13 +13,16 @@ const FIXED_BYTES = 32
 const PAIR_BYTES = 4
 /** Octets of a segment that holds the largest message. */
 const USED_MAX = CONTENT_BYTES_MAX + CONTENT_BYTES_AHEAD
-/** Four settled messages. */
+/** An octet with four settled messages. */
 const ALL_SETTLED = BIT_SETTLED * 0x55
 
-/** In place of an index: until when messages wait for their delayed retry; index u16, ms since 1970 u48. */
+/**
+ * Section of messages that wait for their delayed retry, until when: index u16, ms since 1970 u48. A mark is no valid
+ * index.
+ */
 const WAITS_MARK = 0xffff
 const WAIT_BYTES = 8
-/** When messages came; index u16, second since 1970 u32. */
+/** Section of arrival times: index u16, second since 1970 u32. */
 const ARRIVALS_MARK = 0xfffe
 const ARRIVAL_BYTES = 6
 
@@ -38,7 +41,7 @@ export function encodeState(segment: Segment): Uint8Array {
   const tailAt = FIXED_BYTES + packedBytes(count)
   const out = Buffer.allocUnsafe(tailAt + tailBytes(segment))
   encodeTail(segment, out, tailAt)
-  // Four messages an octet: those in front are mostly settled, all of them.
+  // Four messages per octet. All messages at the front are usually settled.
   const first = segment.settledFront() & ~3
   const firstAt = FIXED_BYTES + (first >> 2)
   out.fill(ALL_SETTLED, FIXED_BYTES, firstAt)
@@ -97,7 +100,7 @@ function encodeTail(segment: Segment, out: Buffer, start: number): void {
   }
 }
 
-/** Buffer's own methods take ten times as long, and a batch may have millions of counts. */
+/** Ten times as fast as Buffer's methods: a batch may have millions of counts. */
 function putU16(out: Uint8Array, value: number, at: number): number {
   out[at] = value
   out[at + 1] = value >>> 8
@@ -108,7 +111,10 @@ function encodeSection(out: Buffer, at: number, mark: number, items: number): nu
   return out.writeUInt16LE(items, out.writeUInt16LE(mark, at))
 }
 
-/** A segment that is not loaded, and the octets of its live bodies. @throws RangeError for octets that are no state */
+/**
+ * Decodes a state. Returns a segment that is not loaded, and the octets of its live bodies.
+ * @throws RangeError if `state` is not a valid state
+ */
 export function decodeState(number: number, state: Uint8Array): { segment: Segment; liveBytes: number } {
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
   const segment = new Segment(number, view.getFloat64(0, true), undefined)
@@ -143,7 +149,7 @@ function notValid(): RangeError {
   return new RangeError('not a valid segment state')
 }
 
-/** @throws RangeError for a message that the segment does not have */
+/** @throws RangeError for the index of a message that the segment does not have */
 function within(segment: Segment, index: number): number {
   if (index >= segment.count) throw notValid()
   return index
@@ -161,7 +167,7 @@ function decodeTail(segment: Segment, b: Buffer): void {
     for (let i = 0; i < items; i++) {
       const index = b.readUInt16LE(at)
       if (mark === WAITS_MARK) counts.waits.set(within(segment, index), b.readUIntLE(at + 2, WAIT_BYTES - 2))
-      // The last one may be that of a message for which there was no room in the segment. None is worth a segment.
+      // The last entry may be for a message that did not fit into the segment. No entry is worth rejecting the segment.
       else if (index < segment.count) segment.arrivals.note(index, b.readUInt32LE(at + 2))
       at += mark === WAITS_MARK ? WAIT_BYTES : ARRIVAL_BYTES
     }
@@ -169,7 +175,7 @@ function decodeTail(segment: Segment, b: Buffer): void {
   if (counts.size > 0 || counts.waits.size > 0) segment.deliveryCounts = counts
 }
 
-/** How many of the messages are settled. */
+/** Number of settled messages. */
 function settledIn(packed: Uint8Array, count: number): number {
   let settled = 0
   for (let i = 0; i < packed.length; i++) {
@@ -181,7 +187,7 @@ function settledIn(packed: Uint8Array, count: number): number {
   return settled
 }
 
-/** A copy of its own, or undefined where all messages are ready and new. */
+/** A copy, or undefined if all messages are ready and undelivered. */
 function keptStates(packed: Uint8Array): Uint8Array | undefined {
   return packed.every((b) => b === 0) ? undefined : new Uint8Array(packed)
 }

@@ -1,7 +1,6 @@
 /**
- * What the store keeps of a durable queue: packed records of appended messages, and a small state per segment that
- * says which messages are settled and which were delivered. It has nothing of transient messages: they count as
- * settled.
+ * Stores the messages of a durable queue: packed records of appended messages, and a small state per segment that says
+ * which messages are settled and which were delivered. Transient messages are not stored: they count as settled.
  */
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
@@ -17,11 +16,11 @@ export interface Restored {
 }
 
 export class SegmentStore extends ChainStore {
-  /** Told when a batch has taken up a segment. */
+  /** Notified when a batch includes a segment. */
   watcher: { cleaned(segment: Segment): void } | undefined
   private readonly unreadable: (log: number, segment: number, error: unknown) => void
 
-  /** @param unreadable called for segments whose state cannot be read; they stay on disk, and the others are served */
+  /** @param unreadable called for segments whose state cannot be read; they stay on disk, and all others are served */
   constructor(
     id: number,
     commit: GroupCommit,
@@ -62,7 +61,7 @@ export class SegmentStore extends ChainStore {
       batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
       segment.written()
     } else if (segment.live === 0 && segment.recorded) {
-      // If the records were not written yet, they never are.
+      // Also cancels records in this batch that are not written yet.
       batch.push({ op: 'clear-segment', log: this.id, segment: segment.number })
       segment.cleared()
     }
@@ -71,15 +70,15 @@ export class SegmentStore extends ChainStore {
   }
 
   /**
-   * The segments as they were left, not loaded. `next` is where the queue goes on: behind everything on disk, the empty
-   * segments that are dropped here included, since what is dropped must not share a number with what is new.
+   * Restores the segments as they were stored, not loaded. `next` is where the queue continues: after everything on
+   * disk, including the empty segments that are dropped here, because new segments must not reuse their numbers.
    */
   restore(): Restored {
     const segments: Segment[] = []
     let ready = 0
     let readyBytes = 0
     const next = { segment: 1, message: 0 }
-    /** How many messages the unreadable segments after the last readable one may hold. */
+    /** Maximum number of messages in the unreadable segments after the last readable one. */
     let unknown = 0
     for (const { segment: number, state } of this.storage.segments(this.id)) {
       this.used = true
@@ -91,7 +90,7 @@ export class SegmentStore extends ChainStore {
         if (decoded.segment.base < next.message)
           throw new RangeError('its sequence numbers overlap with those of another segment')
       } catch (error) {
-        // Its sequence numbers are not reused.
+        // The sequence numbers of the unreadable segment are not reused.
         unknown += SEGMENT_MESSAGES_MAX
         this.unreadable(this.id, number, error)
         continue
@@ -117,7 +116,9 @@ function rethrow(_log: number, _segment: number, error: unknown): void {
   throw error
 }
 
-/** The messages from `first` on that have to be written, from the first to the last one that needs it. */
+/**
+ * The smallest range that contains all messages from `first` on that have to be written; undefined if there is none.
+ */
 function unwrittenRange(segment: Segment, first: number): { first: number; last: number } | undefined {
   let from = first
   let to = segment.count - 1

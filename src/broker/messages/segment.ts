@@ -1,7 +1,8 @@
 // hot: per message
 /**
- * A run of consecutive messages of one queue: one buffer of entries (see message.ts) and typed arrays beside it.
- * A message is (segment, index); its number in the queue is `base + index`. Knows octets and states, not consumers.
+ * A run of consecutive messages of one queue: a buffer of entries (see message.ts), with typed arrays beside it. A
+ * message is identified by (segment, index); its sequence number in the queue is `base + index`. Deals with octets and
+ * states, not with consumers.
  */
 import { EXPIRED_PER_LOOK } from '../../limits.ts'
 import { copyOctets, noOctets, Octets } from '../../util/copy.ts'
@@ -25,14 +26,14 @@ import { SegmentLifecycle } from './segment-lifecycle.ts'
 
 export const SEGMENT_BYTES = 256 * 1024
 export const SEGMENT_BYTES_FIRST = 4 * 1024
-/** Bounds the typed arrays of segments with tiny messages. */
+/** Limits the typed arrays of segments with tiny messages. */
 export const SEGMENT_MESSAGES_MAX = 8192
 const INITIAL_CAPACITY = 32
 
 export const STATE_READY = 0
 export const STATE_UNACKED = 1
 export const STATE_SETTLED = 2
-/** Flag beside the state: the message was delivered at least once. */
+/** Flag in addition to the state: the message was delivered at least once. */
 export const STATE_DELIVERED = 4
 const STATE_MASK = 3
 
@@ -40,13 +41,13 @@ const noWords = new Int32Array(0)
 const noOffsets = new Uint32Array(0)
 const noStates = new Uint8Array(0)
 
-/** In packed states, two bits a message. */
+/** Packed states have two bits per message. */
 export const BIT_SETTLED = 1
 export const BIT_DELIVERED = 2
-/** In memory only; on disk such a message is ready. */
+/** Only in memory; on disk such a message is ready. */
 const BITS_UNACKED = 3
 
-/** undefined if all messages are ready and undelivered, as in the middle of most queues. */
+/** Packs the states; undefined if all messages are ready and undelivered, as in the middle of most queues. */
 function packStates(s: Segment): Uint8Array | undefined {
   let plain = true
   for (let i = 0; i < s.count && plain; i++) plain = s.states[i] === STATE_READY
@@ -81,47 +82,47 @@ function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
 export class Segment extends SegmentLifecycle {
   /** Number of the segment in its queue, from 1; also its key on disk. */
   readonly number: number
-  /** The queue's number of the message at index 0. */
+  /** Sequence number of the message at index 0. */
   base: number
-  /** Entries, or undefined while the segment is only on disk. */
+  /** The entries; undefined while the segment is only on disk. */
   bytes: Uint8Array | undefined
   /** The same memory as little-endian words: entries begin at multiples of four. */
   words: Int32Array
-  /** ... and for copies. */
+  /** The same memory in the form that `copyOctets` needs. */
   octets = noOctets
   used = 0
   count = 0
-  /** Messages not settled. */
+  /** Number of messages that are not settled. */
   live = 0
-  /** Persistent messages among all, settled ones included; 0 lets the log skip the segment. */
+  /** Number of persistent messages, including settled ones; if 0, the log skips the segment. */
   persistent = 0
-  /** Where each entry begins. */
+  /** Offset of each entry. */
   offsets: Uint32Array
   states: Uint8Array
   /** The packed states of a segment that is not loaded. */
   packedStates: Uint8Array | undefined
-  /** Counted by the pager among the evictable segments. */
+  /** Whether the pager counts the segment among the evictable ones. */
   mayLeave = false
-  /** An earlier broker may have delivered its messages without storing that. */
+  /** An earlier run may have delivered messages without storing that. */
   deliveriesUnknown = false
-  /** Built around the memory of one message, which may be in use by a socket. */
+  /** The segment uses the memory of one message, which a socket may be sending. */
   adopted = false
-  /** How often messages were requeued, in queues with a delivery limit. */
+  /** How often messages were requeued, in queues that count it. */
   deliveryCounts: DeliveryCounts | undefined
-  /** When its messages arrived. */
+  /** When the messages arrived. */
   readonly arrivals = new TimeMarks()
-  /** Number of its parts that sockets are still sending. */
+  /** Number of parts of the segment that sockets are still sending. */
   pins = 0
-  /** So many messages in front were found settled; that is for good. */
+  /** Number of messages at the front known to be settled. */
   private front = 0
-  /** The earliest time among its entries (see message.ts), in ms since 1970; 0 = none has one. */
+  /** The earliest time of an entry (see message.ts), in ms since 1970; 0 = no entry has one. */
   earliest = 0
-  /** Called when the last pin is removed and the memory is free. */
+  /** Called when the last pin is removed, which means that the memory can be reused. */
   unpinned: (() => void) | undefined
 
   /**
-   * @param memory where entries go: its length and its place in its buffer are multiples of four; undefined = the
-   * messages are on disk only
+   * @param memory for the entries; its length and its offset in its buffer are multiples of four. undefined = the
+   *   messages are only on disk
    */
   constructor(number: number, base: number, memory: Uint8Array | undefined) {
     super()
@@ -165,7 +166,7 @@ export class Segment extends SegmentLifecycle {
     )
   }
 
-  /** Appends a copy of the message, which must fit. `time` is that of the entry (see message.ts), 0 = none. */
+  /** Appends a copy of the message, which must fit. `time` is the entry's time (see message.ts), 0 = none. */
   append(m: InboundMessage, entryBytes: number, time: number): void {
     const { octets, used: start } = this
     const namesAt = start + ENTRY_HEADER_BYTES + (time === 0 ? 0 : ENTRY_TIME_BYTES)
@@ -175,7 +176,7 @@ export class Segment extends SegmentLifecycle {
     this.enter(m, start, entryBytes, contentAt - start, time)
   }
 
-  /** Makes a sealed segment around the memory of an adoptable message. */
+  /** Creates a sealed segment that takes over the memory of an adoptable message. */
   static adopt(number: number, base: number, m: InboundMessage, entryBytes: number, time: number): Segment {
     const segment = new Segment(number, base, new Uint8Array(m.source.buffer as ArrayBuffer))
     const start = m.namesStart - ENTRY_HEADER_BYTES - (time === 0 ? 0 : ENTRY_TIME_BYTES)
@@ -225,7 +226,7 @@ export class Segment extends SegmentLifecycle {
     this.states = states
   }
 
-  /** Gives up its memory; `loadSegment` brings the messages back. */
+  /** Detaches the memory; `loadSegment` reads the messages again. */
   unload(): void {
     invariant(this.gone || this.live === 0 || !this.dirty, 'the store has what leaves memory')
     if (!this.gone) this.packedStates = packStates(this)
@@ -240,7 +241,7 @@ export class Segment extends SegmentLifecycle {
     this.states = noStates
   }
 
-  /** Empties the segment for reuse; only if it has no live messages and is not on disk. */
+  /** Empties the segment for reuse; only allowed if it has no live messages and is not on disk. */
   reset(base: number): void {
     this.startOver()
     this.base = base
@@ -253,7 +254,7 @@ export class Segment extends SegmentLifecycle {
     this.arrivals.restart()
   }
 
-  /** A socket is sending a part of it: the memory must not change until `unpin`. */
+  /** Called when a socket sends a part of the segment: the memory must not change until `unpin`. */
   pin(): void {
     this.pins++
   }
@@ -264,7 +265,7 @@ export class Segment extends SegmentLifecycle {
     this.unpinned = undefined
   }
 
-  /** The message leaves for good. */
+  /** Removes the message for good. */
   settle(index: number): void {
     invariant(this.state(index) !== STATE_SETTLED, 'a message is settled once')
     this.states[index] = STATE_SETTLED
@@ -272,7 +273,7 @@ export class Segment extends SegmentLifecycle {
     this.deliveryCounts?.forget(index)
   }
 
-  /** All ready messages leave, whatever the order of their delivery. Returns how many. */
+  /** Removes all ready messages, whether requeued or not. Returns their number. */
   settleReady(): number {
     const { live } = this
     for (let i = 0; i < this.count; i++) if (this.state(i) === STATE_READY) this.settle(i)
@@ -287,7 +288,7 @@ export class Segment extends SegmentLifecycle {
     invariant(live === this.live, `of a segment's messages ${live} are there, not ${this.live}`)
   }
 
-  /** How many messages in front are settled without one in between that is not; loaded. */
+  /** Number of messages at the front that are all settled; the segment must be loaded. */
   settledFront(): number {
     while (this.front < this.count && this.state(this.front) === STATE_SETTLED) this.front++
     return this.front
@@ -301,7 +302,7 @@ export class Segment extends SegmentLifecycle {
     return ((this.states[index] as number) & STATE_DELIVERED) !== 0
   }
 
-  /** The message is missing because its record or segment is damaged. */
+  /** Whether the message is missing because its record or segment is damaged. */
   lacks(index: number): boolean {
     return index >= this.count || this.state(index) === STATE_SETTLED
   }
@@ -318,7 +319,7 @@ export class Segment extends SegmentLifecycle {
     return ((this.words[((this.offsets[index] as number) >> 2) + 2] as number) & FLAG_PERSISTENT) !== 0
   }
 
-  /** Where the content of the entry begins in the buffer. */
+  /** Offset in the buffer of the entry's content. */
   contentStart(index: number): number {
     const start = this.offsets[index] as number
     return start + ((this.words[(start >> 2) + 2] as number) >>> 16)
@@ -330,12 +331,12 @@ export class Segment extends SegmentLifecycle {
     return start + ENTRY_HEADER_BYTES + (timed ? ENTRY_TIME_BYTES : 0)
   }
 
-  /** Where the message was published to. */
+  /** Exchange and routing key with which the message was published. */
   names(index: number): MessageNames {
     return readNames(this.bytes as Uint8Array, this.namesStart(index))
   }
 
-  /** The message taken apart; its buffers are views of the segment. */
+  /** The decoded message; its buffers are views of the segment. */
   content(index: number): Content {
     const end = (this.offsets[index] as number) + this.entryLength(index)
     const content = readContent(
@@ -348,7 +349,7 @@ export class Segment extends SegmentLifecycle {
     return content
   }
 
-  /** Index and end of each wait. Waits of transient messages, which did not survive a restart, are removed. */
+  /** Index and end of each wait. Removes the waits of transient messages, which did not survive a restart. */
   readyWaits(): [number, number][] {
     const waits = this.deliveryCounts?.waits
     const all = [...(waits ?? [])]
@@ -357,8 +358,8 @@ export class Segment extends SegmentLifecycle {
   }
 
   /**
-   * Indexes of some ready messages that expired before `now`, as many as may be handled before others have their turn;
-   * the segment must be loaded. Afterwards `earliest` covers the remaining ones.
+   * Indexes of ready messages whose deadline is before `now`, at most EXPIRED_PER_LOOK; the segment must be loaded.
+   * Afterwards `earliest` covers all messages that are not returned.
    */
   takeExpired(now: number): number[] {
     const found: number[] = []
@@ -371,7 +372,7 @@ export class Segment extends SegmentLifecycle {
     return found
   }
 
-  /** The unsettled messages from that index on; the segment must be loaded. */
+  /** The unsettled messages from index `from` on; the segment must be loaded. */
   *browse(from: number): Iterable<Browsed> {
     for (let index = from; index < this.count; index++) {
       const state = this.state(index)
@@ -382,7 +383,7 @@ export class Segment extends SegmentLifecycle {
     }
   }
 
-  /** The time of the entry (see message.ts), in ms since 1970; 0 = none. */
+  /** The entry's time (see message.ts), in ms since 1970; 0 = none. */
   timeOf(index: number): number {
     const word = (this.offsets[index] as number) >> 2
     if (((this.words[word + 2] as number) & FLAG_TIMED) === 0) return 0

@@ -1,4 +1,4 @@
-/** Searches in a list of segments, which is in the order of their messages. */
+/** Searches in a list of segments in the order of their messages. */
 import { checksDear, invariant } from '../../util/invariant.ts'
 import { type Segment, STATE_DELIVERED, STATE_UNACKED } from './segment.ts'
 
@@ -14,22 +14,23 @@ export function lastWhere(segments: readonly Segment[], holds: (s: Segment) => b
   return segments[low] as Segment
 }
 
-/** The segment of that message. */
+/** The segment that contains the message. */
 export function segmentAt(segments: readonly Segment[], sequence: number): Segment {
   return lastWhere(segments, (s) => s.base <= sequence)
 }
 
-/** Whether any message of it is unacked; it need not be loaded. */
+/** Whether the segment has unacknowledged messages; it need not be loaded. */
 function hasUnacked({ bytes, states, packedStates, count }: Segment): boolean {
-  // Two bits a message, both set.
+  // Unacknowledged = both bits of the message are set.
   if (bytes === undefined) return packedStates?.some((b) => (b & (b >> 1) & 0x55) !== 0) === true
   const used = states.subarray(0, count)
   return used.includes(STATE_UNACKED | STATE_DELIVERED) || used.includes(STATE_UNACKED)
 }
 
 /**
- * Forgets the segments that have only ready messages, without loading them or looking at each message. The last one stays.
- * @param cursorAt a position among them; the new one comes back
+ * Forgets all segments without unacknowledged messages, except the last one, without loading them or visiting each
+ * message.
+ * @param cursorAt a position in `segments`; its new value is returned
  */
 export function purged(
   segments: readonly Segment[],
@@ -53,20 +54,23 @@ export function soonestExpiry(segments: readonly Segment[]): number {
   return soonest
 }
 
-/** Expensive check: every unsettled message is ready or unacked. */
+/** Expensive check: every unsettled message is ready or unacknowledged. */
 export function checkSum(segments: readonly Segment[], ready: number, unacked: number): void {
   if (!checksDear) return
   const live = segments.reduce((n, s) => n + s.live, 0)
   invariant(live === ready + unacked, `${live} messages are there, ${ready} ready and ${unacked} unacked`)
 }
 
-/** How a queue's messages are kept. */
+/** Where the messages of a queue are kept. */
 export interface Holding {
   /** Octets of segments in memory. */
   memory: number
-  /** Messages in memory, ready and unacked. */
+  /** Number of ready and unacknowledged messages in memory. */
   messages: number
-  /** Persistent messages; an estimate for segments that mix both kinds and are partly settled. */
+  /**
+   * Number of persistent messages; an estimate for segments that mix persistent and transient messages and are partly
+   * settled.
+   */
   persistent: number
 }
 

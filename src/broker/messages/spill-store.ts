@@ -1,15 +1,16 @@
 /**
- * Where the segments of one chain wait that have to leave memory though no log of its queue has all of them: those of
- * transient queues, and those of durable queues with transient messages in them. Each is written once and whole. What lies
- * here is of use to this process only: it bypasses the commit log, no other node gets it, and the next start removes it.
+ * Stores segments of one chain that have to leave memory but are not completely in its queue's log: segments of
+ * transient queues, and of durable queues with transient messages. Each is written once and completely. The content is
+ * useful only to this process: it bypasses the commit log, is not sent to other nodes, and is removed at the next
+ * start.
  */
 import type { StorageWrite } from '../../storage/storage.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Segment } from './segment.ts'
 
-/** Its id is that of a log from SPILL_LOGS_FROM on, which nobody else has had in this process. */
+/** The id is a log number from SPILL_LOGS_FROM on that was not used before in this process. */
 export class SpillStore extends ChainStore {
-  /** Has the whole segment written, so that it can leave memory. */
+  /** Writes the whole segment with the next batch, so that it can leave memory. */
   spill(segment: Segment): void {
     segment.askSpill()
     this.listForBatch(segment)

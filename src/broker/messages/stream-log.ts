@@ -1,8 +1,8 @@
 // hot: per message
 /**
- * The messages of a stream: a list of segments, whose numbers are the offsets. The time of an entry is when the message
- * arrived; the earliest one of a segment is kept with the segment's state. Segments that are on disk leave memory when
- * the pager says so, and are loaded for whoever reads there.
+ * The messages of a stream: a list of segments, whose sequence numbers are the offsets. The time of an entry is the
+ * message's arrival time; the earliest one of a segment is stored with the segment's state. The pager evicts segments
+ * that are on disk; they are loaded again for a consumer that reads there.
  */
 import type { InboundMessage } from '../message.ts'
 import type { Browsed } from './order.ts'
@@ -11,10 +11,10 @@ import { SEGMENT_BYTES, SEGMENT_BYTES_FIRST, Segment } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { type Holding, holdingOf, lastWhere, segmentAt } from './segments.ts'
 
-/** -1 = no limit. */
+/** The limits of a stream; -1 = no limit. */
 export interface Retention {
   readonly maxBytes: number
-  /** ms */
+  /** In ms. */
   readonly maxAge: number
   readonly segmentBytes: number
 }
@@ -24,7 +24,7 @@ export class StreamLog implements SegmentOwner {
   bytes = 0
   /** The offset of the next message. */
   end = 0
-  /** The first offset of the last chunk. */
+  /** The offset of the first message of the last chunk. */
   lastChunk = 0
   private chunkTurn = 0
   private readonly segments: Segment[] = []
@@ -36,7 +36,7 @@ export class StreamLog implements SegmentOwner {
   private maxAge = -1
   private segmentBytes = SEGMENT_BYTES
 
-  /** @param log undefined if nothing outlives the process */
+  /** @param log undefined if nothing survives a restart */
   constructor(log: SegmentStore | undefined, pager: Pager) {
     this.log = log
     this.pager = pager
@@ -46,7 +46,7 @@ export class StreamLog implements SegmentOwner {
     return this.log?.id
   }
 
-  /** The lowest offset that is there. */
+  /** The lowest offset that still exists. */
   get first(): number {
     return this.segments[0]?.base ?? this.end
   }
@@ -69,7 +69,10 @@ export class StreamLog implements SegmentOwner {
     this.lastChunk = Math.max(0, this.end - 1)
   }
 
-  /** @param now ms since 1970; @param turn messages published in one turn form a chunk */
+  /**
+   * @param now in ms since 1970
+   * @param turn number of the turn: messages published in one turn form a chunk
+   */
   append(m: InboundMessage, now: number, turn: number): void {
     if (turn !== this.chunkTurn) {
       this.chunkTurn = turn
@@ -79,7 +82,7 @@ export class StreamLog implements SegmentOwner {
     let tail = this.segments[this.segments.length - 1]
     if (tail === undefined || !tail.fits(size)) tail = this.extend(tail, size, now)
     const { used } = tail
-    // A stream stores every message, whatever its delivery mode.
+    // A stream stores every message, regardless of its delivery mode.
     const { persistent } = m
     m.persistent = true
     tail.append(m, size, now)
@@ -103,11 +106,11 @@ export class StreamLog implements SegmentOwner {
     return segment
   }
 
-  /** Drops the oldest segments while the stream is too long or too old; the last one stays. */
+  /** Drops the oldest segments while the stream is too long or too old, but never the last segment. */
   retain(now: number): void {
     while (this.segments.length > 1) {
       const tooLong = this.maxBytes >= 0 && this.bytes > this.maxBytes
-      // Every message of a segment is older than the first message of the next.
+      // Every message of a segment is older than the first message of the next segment.
       const next = this.segments[1] as Segment
       const tooOld = this.maxAge >= 0 && next.earliest !== 0 && next.earliest < now - this.maxAge
       if (!tooLong && !tooOld) return
@@ -124,7 +127,7 @@ export class StreamLog implements SegmentOwner {
     this.pager.release(segment)
   }
 
-  /** The segment of a message between `first` and `end`, loaded. */
+  /** The segment, loaded, of a message between `first` and `end`. */
   segmentOf(sequence: number): Segment {
     let found = this.lastFound
     if (found === undefined || sequence < found.base || sequence >= found.base + found.count) {
@@ -141,7 +144,7 @@ export class StreamLog implements SegmentOwner {
     if (segment.sealed) this.pager.sealed(segment, this)
   }
 
-  /** When the first message came, in ms since 1970; 0 where there is none. */
+  /** When the first message arrived, in ms since 1970; 0 if there is none. */
   get firstAt(): number {
     return this.segments[0]?.earliest ?? 0
   }
@@ -150,7 +153,7 @@ export class StreamLog implements SegmentOwner {
     return holdingOf(this.segments)
   }
 
-  /** The offset of the first message that came at that time (ms since 1970) or later. */
+  /** The offset of the first message that arrived at that time (ms since 1970) or later. */
   findTime(time: number): number {
     if (this.segments.length === 0) return this.end
     const segment = lastWhere(this.segments, (s) => s.earliest <= time)
@@ -171,7 +174,7 @@ export class StreamLog implements SegmentOwner {
 
   verdict(segment: Segment): Verdict {
     if (segment.gone || segment.bytes === undefined || this.log === undefined) return 'forget'
-    // A reader is still using it.
+    // A consumer may still be using it.
     if (segment === this.lastFound) return 'wait'
     if (segment.dirty || segment.batch > this.pager.applied || segment === this.segments.at(-1)) return 'wait'
     return 'evict'
