@@ -1,4 +1,4 @@
-/** Adds headers to a message without decoding the others, of which there may be 17,000. */
+/** Adds headers to a message without decoding its existing headers, of which there may be 17,000. */
 import { fieldsWithout } from '../protocol/field-scan.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
 import { bufferView, Octets, plainView } from '../util/copy.ts'
@@ -6,9 +6,9 @@ import { InboundMessage, propertiesOffset } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 
 /**
- * @param names of the headers; existing headers of those names go
- * @param fields name, type letter and value of each, as they stand on the wire
- * @param where they stand: before or behind the other headers
+ * Returns a copy of a message with additional headers; existing headers of the same names are removed.
+ * @param fields name, type letter and value of each new header in wire format
+ * @param where to insert them: before or after the existing headers
  */
 export function withHeaders(
   segment: Segment,

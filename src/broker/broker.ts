@@ -1,4 +1,6 @@
-/** The model as a whole: vhosts over one store, one group commit and one turn. Knows no sockets and no protocol. */
+/**
+ * The broker's model: all vhosts, with one store, one group commit and one turn. Knows neither sockets nor protocol.
+ */
 
 import { randomInt } from 'node:crypto'
 import { COMMIT_BYTES_MAX, JOB_WRITES_BEHIND_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
@@ -37,37 +39,37 @@ import { Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 const RANDOM_STEPS = 2 ** 32
 
 export interface BrokerSettings {
-  /** Octets of messages that may stay in memory where a store can take the rest. */
+  /** Octets of messages kept in memory before segments are paged out to a store that supports it. */
   readonly messageMemoryBytes: number
-  /** Called when much memory has become garbage and the broker is idle. */
+  /** Called when a lot of memory has become garbage and the broker is idle. */
   readonly memoryFreed?: (() => void) | undefined
-  /** The vhost of a new store. Default `/`. */
+  /** Name of the vhost created in a new store. Default `/`. */
   readonly defaultVhost?: string | undefined
-  /** The type of queues declared without one. Default classic. */
+  /** Type of queues declared without x-queue-type. Default classic. */
   readonly defaultQueueType?: string | undefined
-  /** Whether a quorum queue may be declared again as another kind of queue; its arguments still count. */
+  /** Whether redeclaring a quorum queue with another queue type is allowed; its arguments are still compared. */
   readonly relaxedQuorumChecks?: boolean | undefined
-  /** How long a delivery may stay unsettled where the queue does not say, in ms. Default 0 = for ever. */
+  /** Consumer timeout in ms for queues that do not set their own. Default 0 = none. */
   readonly consumerTimeout?: number | undefined
-  /** For a dry run: queues can be declared and bound only. */
+  /** For a dry run of an import: queues can be declared and bound, but hold no messages. */
   readonly rehearses?: boolean | undefined
-  /** Maximum size of a body, in octets. */
+  /** Maximum size of a message body, in octets. */
   readonly messageBytesMax?: number | undefined
-  /** Behaviour that depends on the announced version. */
+  /** Behaviour that depends on the announced version of RabbitMQ. */
   readonly semantics?: Semantics | undefined
-  /** A number from 0 up to 1, exclusive. Default: a random one. */
+  /** Source of random numbers from 0 (inclusive) to 1 (exclusive). Default: `randomInt` of node:crypto. */
   readonly random?: (() => number) | undefined
-  /** Infinity = no limit. */
+  /** Maximum number of objects on the node; Infinity = no limit. */
   readonly limits?:
     | { readonly vhosts: number; readonly queues: number; readonly exchanges: number }
     | undefined
-  /** A vhost was created. */
+  /** Called when a vhost has been created. */
   readonly vhostMade?: ((vhost: Vhost) => void) | undefined
-  /** A queue was deleted automatically: it expired, or lost its last consumer. */
+  /** Called when a queue deletes itself because it expired or lost its last consumer. */
   readonly queueGone?: ((vhost: string, queue: string) => void) | undefined
-  /** Counts failures. Default: they are thrown. */
+  /** Counts and logs failures. Default: failures are thrown. */
   readonly failures?: Failures | undefined
-  /** Matching a policy's pattern against some name took too many steps. */
+  /** Called when matching a policy's pattern against a name took too many steps. */
   readonly policyWarning?: ((vhost: string, policy: string, text: string) => void) | undefined
 }
 
@@ -79,27 +81,27 @@ function throwOn(clock: Clock): Failures {
 
 export class Broker {
   readonly vhosts = new Map<string, Vhost>()
-  /** Vhosts whose removal is in progress, by name. */
+  /** Names of vhosts whose deletion is in progress. */
   readonly going = new Set<string>()
   readonly clock: Clock
   readonly turn: Turn
-  /** Octets of the lists of queues that messages of open transactions go to. */
+  /** Octets used by the routes that open transactions remember for their messages. */
   readonly openTransactions = { routeBytes: 0 }
   readonly largeCommits: LargeCommits
   readonly counters = new BrokerCounters()
   readonly failures: Failures
-  /** The objects of the store, including those that could not be restored. */
+  /** The stored objects, including those that could not be restored. */
   readonly objects: StoredObjects
   readonly commit: GroupCommit
   /** Behaviour that depends on the announced version of RabbitMQ. */
   readonly semantics: Semantics
-  /** Maximum size of a body, in octets; larger ones are refused with 406. */
+  /** Maximum size of a message body, in octets; publishing a larger one fails with 406. */
   readonly messageBytesMax: number
-  /** Maximum octets that may be waiting for the disk. */
+  /** Maximum octets of changes that may wait to be written to disk before publishers are blocked. */
   commitBytesMax = COMMIT_BYTES_MAX
-  /** Whether an alarm is in effect. */
+  /** Whether a memory or disk alarm is in effect. */
   inAlarm: () => boolean = () => false
-  /** The store was empty at the start. */
+  /** Whether the store was empty at the start. */
   isNew = false
   readonly defaultQueueType: string
   readonly relaxedQuorumChecks: boolean
@@ -109,18 +111,18 @@ export class Broker {
   private readonly storage: Storage
   private readonly topology: TopologyStore
   private readonly pager: Pager
-  /** While objects are restored: the logs that have something. */
+  /** Only while objects are restored: the logs that contain anything. */
   private storedLogs: Set<number> | undefined
   readonly delays: DelayedMessages
   private readonly random: () => number
   private readonly policyWarning: (vhost: string, policy: string, text: string) => void
   private readonly queueGone: (vhost: string, queue: string) => void
   private readonly vhostMade: (vhost: Vhost) => void
-  /** Of the node as a whole. */
+  /** Limits of the node as a whole. */
   readonly limits: NonNullable<BrokerSettings['limits']>
   private readonly queues: QueueFactory
   private readonly deduplications: DeduplicationStores
-  /** One for all queues of a vhost. */
+  /** The callback with which queues delete themselves, shared by all queues of a vhost. */
   private readonly removers = new WeakMap<Vhost, (q: Queue) => void>()
 
   constructor(storage: Storage, commit: GroupCommit, clock: Clock, settings: BrokerSettings) {
@@ -173,7 +175,7 @@ export class Broker {
     })
   }
 
-  /** Restores the contents of the store; a new store gets the vhost `/`. */
+  /** Restores the contents of the store; a new store gets the default vhost. */
   load(): void {
     this.commit.write({ op: 'drop-logs', from: this.commit.spillLogsFrom })
     this.deduplications.restore()
@@ -230,7 +232,7 @@ export class Broker {
     }
   }
 
-  /** Whether one of the logs of a queue has anything: looking into each takes long if there are very many queues. */
+  /** Whether one of a queue's logs contains anything. Opening each log would take long with very many queues. */
   private mayHold(firstLog: number, maxPriority: number): boolean {
     this.storedLogs ??= new Set(this.storage.logs())
     for (let log = firstLog; log <= firstLog + maxPriority; log++) if (this.storedLogs.has(log)) return true
@@ -258,7 +260,7 @@ export class Broker {
     return v
   }
 
-  /** Of all vhosts. */
+  /** Number of queues or exchanges in all vhosts. */
   count(what: 'queues' | 'exchanges'): number {
     let n = 0
     for (const v of this.vhosts.values()) n += v[what].size
@@ -266,8 +268,9 @@ export class Broker {
   }
 
   /**
-   * Deletes a vhost with everything in it; from now on it cannot be used. The caller has closed its connections. If the
-   * process ends before this is done, the next start completes it. Results in false if there is no such vhost.
+   * Deletes a vhost with everything in it. The vhost cannot be used from the first step on; the caller has closed its
+   * connections. If the process ends before the deletion is complete, the next start completes it. Returns false if the
+   * vhost does not exist.
    */
   *removingVhost(name: string): Steps<boolean> {
     const v = this.vhosts.get(name)
@@ -282,8 +285,8 @@ export class Broker {
   }
 
   /**
-   * Creates an exchange of a known type that does not exist yet; the caller has checked everything else.
-   * @throws AmqpError 406 for arguments that the type cannot use
+   * Creates an exchange of a known type. The caller has checked that it does not exist, and everything else.
+   * @throws AmqpError 406 for arguments that the exchange type cannot use
    */
   createExchange(vhost: Vhost, wanted: ExchangeInfo): Exchange {
     const log = holdsMessages(wanted.type) ? this.topology.nextLog(1) : undefined
@@ -309,7 +312,8 @@ export class Broker {
   }
 
   /**
-   * A message held by a delayed exchange comes back to it when its delay is over, marked so that it is not held again.
+   * Registers a delayed exchange: when a message's delay is over, it is published to the exchange again, with a negated
+   * x-delay header so that it is not delayed again.
    */
   private held(vhost: Vhost, x: Exchange): void {
     if (x.log === undefined) return
@@ -324,12 +328,13 @@ export class Broker {
     })
   }
 
-  /** Creates a queue that does not exist yet; the caller has checked everything. */
+  /** Creates a queue. The caller has checked that it does not exist, and everything else. */
   createQueue(vhost: Vhost, wanted: QueueInfo, owner: object | undefined): Queue {
     const { name, exclusive, autoDelete, kind, arguments: args } = wanted
-    // An exclusive queue ends with its connection, so there is nothing to keep.
+    // An exclusive queue is deleted with its connection, so nothing is stored.
     const durable = wanted.durable && !exclusive
-    // Not a copy with `...`, which takes V8 twenty times as long and leaves larger objects.
+    // Listing the fields instead of copying with `...`: V8 needs twenty times as long for `...` and makes larger
+    // objects.
     const info = { name, durable, exclusive, autoDelete, kind, arguments: sharedTable(args) }
     const firstLog = (levels: number): number | undefined =>
       info.durable && this.commit.keeps ? this.topology.nextLog(levels) : undefined
@@ -341,7 +346,7 @@ export class Broker {
     return queue
   }
 
-  /** The queue behind a requester's direct reply-to; it is deleted with its only consumer. */
+  /** Creates the queue behind a requester's direct reply-to; it is deleted with its only consumer. */
   createReplyQueue(vhost: Vhost, name: string, owner: object): Queue {
     const args = FieldTable.empty
     const info = { name, durable: false, exclusive: true, autoDelete: true, kind: classic, arguments: args }
@@ -376,13 +381,13 @@ export class Broker {
     return this.pager.budget
   }
 
-  /** Releases memory that is kept for reuse, for the garbage collector to free. */
+  /** Drops memory kept for reuse, so that the garbage collector can free it. */
   forgetMemory(): void {
     this.pager.forgetPool()
     forgetMemory()
   }
 
-  /** Messages come in faster than the disk takes them: publishers wait for the next flush. */
+  /** Whether messages arrive faster than the disk can store them: publishers are then blocked until the next flush. */
   get overloaded(): boolean {
     return (
       this.commit.busy &&

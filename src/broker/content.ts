@@ -1,4 +1,4 @@
-/** Builds a message from its parts: for messages that the broker publishes itself or has to rewrite. */
+/** Encodes messages that the broker publishes itself or has to rewrite. */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FrameWriter } from '../protocol/frame-writer.ts'
 import { encodeProperties, type Properties } from '../protocol/generated/properties.ts'
@@ -8,8 +8,8 @@ import { ContentBuilder, encodeNames, type InboundMessage } from './message.ts'
 const PERSISTENT = 2
 
 /**
- * Fills `m` with a message of its own memory. The expiration property is not looked at: `m.ttl` stays as it is.
- * @throws RangeError for values that cannot be encoded, or could not be read back
+ * Fills `m` with a message that has its own memory. The expiration property is not evaluated: `m.ttl` stays as it is.
+ * @throws RangeError if a value cannot be encoded, or could not be decoded again
  */
 export function encodeContent(
   exchange: string,

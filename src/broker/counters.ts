@@ -1,6 +1,6 @@
-/** Counters for the HTTP API and the metrics: plain numbers that only grow. */
+/** Counters for the HTTP API and the metrics: plain numbers that never decrease. */
 
-/** Of one queue. */
+/** Counters of one queue. */
 export class QueueCounters {
   published = 0
   delivered = 0
@@ -11,7 +11,7 @@ export class QueueCounters {
   acknowledged = 0
   redelivered = 0
 
-  /** For a hundred thousand queues: without names in between. */
+  /** Lists the fields instead of looping over names: it is called for up to a hundred thousand queues. */
   add(o: QueueCounters): void {
     this.published += o.published
     this.delivered += o.delivered
@@ -24,7 +24,7 @@ export class QueueCounters {
   }
 }
 
-/** Of all queues that have counted nothing yet: there may be very many. */
+/** Shared by all queues that have not counted anything yet, of which there may be very many. */
 export const nothingCounted: QueueCounters = Object.freeze(new QueueCounters())
 
 export const queueCounterNames = [
@@ -38,12 +38,12 @@ export const queueCounterNames = [
   'redelivered',
 ] as const
 
-/** Of one channel. */
+/** Counters of one channel. */
 export class ChannelCounters extends QueueCounters {
-  /** Acknowledged to the publisher. */
+  /** Messages confirmed to the publisher. */
   confirmed = 0
   returned = 0
-  /** Unroutable, and not mandatory. */
+  /** Unroutable messages that were not mandatory. */
   dropped = 0
 
   addChannel(o: ChannelCounters): void {
@@ -59,11 +59,11 @@ interface CountedConnection {
   readonly octetsSent: number
 }
 
-/** Totals of objects that a vhost no longer has, so that its own totals only grow. */
+/** Totals of deleted queues, closed channels and closed connections, so that a vhost's totals never decrease. */
 export class GoneCounters {
   readonly queues = new QueueCounters()
   readonly channels = new ChannelCounters()
-  /** Into exchanges. */
+  /** Messages published to exchanges. */
   published = 0
   octetsReceived = 0
   octetsSent = 0
@@ -75,14 +75,14 @@ export class GoneCounters {
   }
 }
 
-/** Upper bounds in octets, but for the last one. */
+/** Upper bounds of the histogram's buckets in octets, except for the last bucket, which has none. */
 export const messageSizeBounds = [100, 1e3, 1e4, 1e5, 1e6, 1e7, 5e7, 1e8] as const
 
 const SUM = messageSizeBounds.length + 1
 
-/** A histogram of the body sizes of published messages. Called once per message: about 1 ns. */
+/** A histogram of the body sizes of published messages. `note` is called once per message and takes about 1 ns. */
 export class MessageSizes {
-  /** One counter for each bound, one for larger bodies, and the sum of octets last. */
+  /** One counter per bound, one for larger bodies, and at the end the sum of all sizes in octets. */
   private readonly numbers = new Float64Array(messageSizeBounds.length + 2)
 
   note(size: number): void {
@@ -106,7 +106,7 @@ function above(size: number): number {
   return i < 0 ? messageSizeBounds.length : i
 }
 
-/** Of the whole broker. */
+/** Counters of the whole broker. */
 export class BrokerCounters {
   received = 0
   receivedConfirm = 0
@@ -114,7 +114,7 @@ export class BrokerCounters {
   routed = 0
   unroutableReturned = 0
   unroutableDropped = 0
-  /** Publishes that reached at least one durable queue as persistent messages. */
+  /** Messages that were stored as persistent in at least one durable queue. */
   persisted = 0
   connectionsOpened = 0
   connectionsClosed = 0
@@ -128,9 +128,9 @@ export class BrokerCounters {
   deadLetteredMaxlen = 0
   deadLetteredDeliveryLimit = 0
   readonly sizes = new MessageSizes()
-  /** Of queues that are gone. */
+  /** Totals of deleted queues. */
   readonly goneQueues = new QueueCounters()
-  /** The same, by the kind of the queue. */
+  /** Totals of deleted queues by queue type. */
   readonly goneKinds = new Map<string, QueueCounters>()
 
   queueGone(kind: string, counters: QueueCounters): void {

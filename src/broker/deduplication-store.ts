@@ -1,7 +1,8 @@
 /**
- * Stores the caches of deduplication.ts as metadata: one small value per entry, in the same batch as its message. There
- * may be millions: those of an owner that is deleted go in steps. A mark, in the batch of the deletion, says up to which
- * number they are nobody's, for another owner of that name and for the next start.
+ * Stores the caches of deduplication.ts as metadata: one small value per entry, in the same batch as its message. A
+ * cache may have millions of entries, so those of a deleted queue or exchange (the owner) are removed in steps. The
+ * batch of the deletion also stores a mark: entries numbered below it are stale. A new owner of the same name and the
+ * next start ignore them.
  */
 import { FORGOTTEN_PER_STEP } from '../limits.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
@@ -15,11 +16,11 @@ const NUMBER_DIGITS = 14
 const PREFIX = 'dedup:'
 const MARK_PREFIX = 'dedup-gone:'
 
-/** What former owners of a name have left. */
+/** Entries left behind by deleted owners of a name. */
 interface Leftover {
-  /** Their numbers are lower. */
+  /** Entries numbered below this are stale. */
   end: number
-  /** Removals under way. */
+  /** Number of removals in progress. */
   removals: number
 }
 
@@ -58,23 +59,23 @@ function keyOf(owner: string, number: number): string {
   return `${PREFIX}${owner}:${number.toString(16).padStart(NUMBER_DIGITS, '0')}`
 }
 
-/** Of one broker. */
+/** The deduplication caches of one broker. */
 export class DeduplicationStores {
   readonly commit: GroupCommit
   private readonly storage: Storage
   private readonly later: (steps: Steps) => void
   private readonly leftovers = new Map<string, Leftover>()
-  /** Owners whose removals are over, with the batch; in order. */
+  /** Owners whose stale entries are all removed, with the batch that removes the mark; ordered by batch. */
   private over: { readonly owner: string; readonly batch: number }[] = []
 
-  /** @param later sees to what takes several turns */
+  /** @param later runs work that takes several turns of the event loop */
   constructor(storage: Storage, commit: GroupCommit, later: (steps: Steps) => void) {
     this.storage = storage
     this.commit = commit
     this.later = later
   }
 
-  /** @param whose its owner: what it is, its vhost and its name */
+  /** @param whose the owner: its type, vhost and name */
   of(
     whose: readonly ['exchange' | 'queue', string, string],
     { durable, arguments: args }: { readonly durable: boolean; readonly arguments: FieldTable },
@@ -87,7 +88,7 @@ export class DeduplicationStores {
     return new StoredDeduplication(owner, this)
   }
 
-  /** At a start, before anything is restored: what an earlier run has not removed to the end. */
+  /** Called at startup before anything is restored: resumes the removals that an earlier run did not complete. */
   restore(): void {
     for (const { key, value } of this.storage.scan(MARK_PREFIX)) {
       const end = Number(Buffer.from(value).toString())
@@ -100,7 +101,7 @@ export class DeduplicationStores {
     }
   }
 
-  /** The number from which on those of a new owner are counted. */
+  /** The first number that a new owner of that name may use for its entries. */
   leftOver(owner: string): number {
     return this.leftovers.get(owner)?.end ?? 0
   }
@@ -111,7 +112,7 @@ export class DeduplicationStores {
       yield { number: Number.parseInt(key.slice(prefix.length), 16), stored: value }
   }
 
-  /** @param end greater than all of the numbers */
+  /** @param end greater than all `numbers` */
   forget(owner: string, numbers: Iterable<number>, end: number): void {
     if (end === 0) return
     this.dropOver()
@@ -130,7 +131,7 @@ export class DeduplicationStores {
     this.over.push({ owner, batch: this.commit.number })
   }
 
-  /** Those of which the store knows nothing any more. */
+  /** Drops the leftovers whose removal has been applied to the store. */
   private dropOver(): void {
     const { applied } = this.commit
     const count = this.over.findIndex(({ batch }) => batch > applied)
@@ -139,7 +140,9 @@ export class DeduplicationStores {
   }
 }
 
-/** undefined for an entry that cannot be read: its message may be accepted twice, but the queue or exchange starts. */
+/**
+ * undefined for an entry that cannot be read: a duplicate may then be accepted, but the queue or exchange still starts.
+ */
 function parse(value: Uint8Array): [text: string, until: number] | undefined {
   try {
     const entry = JSON.parse(Buffer.from(value).toString()) as unknown

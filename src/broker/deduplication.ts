@@ -1,8 +1,8 @@
 /**
- * Publish deduplication: of messages that carry the same `x-deduplication-header`, only the first one passes. An
- * exchange or a queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or
- * for the message's own x-cache-ttl). What a durable one remembers is stored in the same batch as the message. Values
- * can be as long as a frame: of a long one only a digest is remembered, so that a cache has a bound in octets too.
+ * Publish deduplication: of several messages with the same `x-deduplication-header`, only the first one passes. An
+ * exchange or queue with x-message-deduplication remembers the last x-cache-size values, each for x-cache-ttl ms (or
+ * for the message's own x-cache-ttl). A durable exchange or queue stores the values in the same batch as the message.
+ * Since a value can be as long as a frame, only a digest is kept of long ones; this bounds the cache in octets too.
  */
 import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
@@ -13,26 +13,29 @@ import type { InboundMessage } from './message.ts'
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
 
-/** Longest value kept as it is, about the size of an entry in any case. */
+/** Longest value kept as it is: about the size of the rest of an entry. */
 const KEY_CHARACTERS_MAX = 64
 /** 192 bits, which makes collisions infeasible. */
 const DIGEST_CHARACTERS = 32
 
 interface Entry {
-  /** Its number in the store. */
+  /** The entry's number in the store. */
   readonly number: number
-  /** In ms since 1970; 0 = never. */
+  /** When the entry expires, in ms since 1970; 0 = never. */
   readonly until: number
 }
 
 /** Storage of the entries of one cache. */
 export interface DeduplicationStore {
-  /** The number from which on entries are counted. */
+  /** Number of the first entry that is put. */
   readonly first: number
   load(): Iterable<{ number: number; value: string; until: number }>
   put(number: number, value: string, until: number): void
   delete(number: number): void
-  /** In steps: they are taken later. @param end greater than all of the numbers */
+  /**
+   * Deletes the entries in steps, during later turns of the event loop.
+   * @param end greater than all `numbers`
+   */
   destroy(numbers: Iterable<number>, end: number): void
 }
 
@@ -42,11 +45,14 @@ export class Deduplication {
   private readonly store: DeduplicationStore | undefined
   /** Oldest first. */
   private entries = new Map<string, Entry>()
-  /** Continues where it stopped: entries it has passed are gone, and new ones are appended. */
+  /**
+   * Position of the oldest entry. The iterator can be kept: entries it has passed are deleted, and new ones are
+   * appended.
+   */
   private oldest = this.entries.keys()
   private next = 0
 
-  /** @param store undefined if nothing outlives the process */
+  /** @param store undefined if the cache need not survive a restart */
   constructor(args: FieldTable, store: DeduplicationStore | undefined) {
     const number = (name: string): number | undefined => {
       const v = args.get(name)
@@ -69,7 +75,7 @@ export class Deduplication {
     return this.entries.size
   }
 
-  /** Whether the same value has been seen before. */
+  /** Whether a message with the same value has been accepted before. */
   isDuplicate(headers: FieldTable | undefined, now: number): boolean {
     const value = cacheKey(headers)
     if (value === undefined) return false
@@ -77,7 +83,10 @@ export class Deduplication {
     return entry !== undefined && (entry.until === 0 || entry.until >= now)
   }
 
-  /** False if the message is a duplicate; `admits` says whether a new one will be accepted. */
+  /**
+   * Returns false if the message is a duplicate. A new value is remembered only if `admits` says that the message will
+   * be accepted.
+   */
   isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
     const headers = headersNamed(m, HEADER, TTL_HEADER)
     if (this.isDuplicate(headers, now)) return false
@@ -130,10 +139,10 @@ export function wantsDeduplication(args: FieldTable): boolean {
   return args.get('x-message-deduplication')?.value === true
 }
 
-/** Of long values, by the headers that they are in: a message may pass a thousand exchanges. */
+/** Digests of long values by the message's headers: one message may pass a thousand exchanges. */
 const digests = new WeakMap<FieldTable, string>()
 
-/** Integers are equal whatever their width; other values only to their own type. */
+/** Integers are equal regardless of their width; other values only equal values of the same type. */
 function cacheKey(headers: FieldTable | undefined): string | undefined {
   const v = headers?.get(HEADER)
   if (headers === undefined || v === undefined) return undefined
@@ -147,7 +156,7 @@ function cacheKey(headers: FieldTable | undefined): string | undefined {
 }
 
 /**
- * The text, or the digest of a long one. A digest cannot be mistaken for a text, because texts begin with a type
+ * The text, or the digest of a long one. A digest cannot be mistaken for a text: it begins with `#`, a text with a
  * letter.
  */
 function shortened(text: string): string {

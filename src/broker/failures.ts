@@ -1,6 +1,6 @@
 /**
- * Counts and logs unexpected failures by the kind of their owner. The first ones in a minute are logged with their
- * stack, the rest as a number, so that a repeated failure does not fill the disk.
+ * Counts and logs unexpected failures by the kind of their owner. Each minute, the first failures are logged with their
+ * stack and the remaining ones only counted, so that a repeated failure does not fill the disk.
  */
 import { FAILURES_LOGGED_PER_MINUTE } from '../limits.ts'
 import type { Clock } from '../util/clock.ts'
@@ -23,7 +23,7 @@ export type ReportFailure = (fields: object, message: string) => void
 const MINUTE_MS = 60_000
 
 export class Failures {
-  /** Since the start. */
+  /** Number of failures since the start. */
   readonly counts: Record<OwnerKind, number>
   private readonly clock: Clock
   private readonly report: ReportFailure
@@ -37,7 +37,7 @@ export class Failures {
     this.counts = Object.fromEntries(ownerKinds.map((k) => [k, 0])) as Record<OwnerKind, number>
   }
 
-  /** @param whose identifies the owner in the log */
+  /** @param whose fields that identify the owner in the log */
   note(
     kind: OwnerKind,
     whose: object,

@@ -1,7 +1,7 @@
 /**
- * A message for very many queues, or a large one for several: its copies are made in steps, and wait while memory or the
- * disk cannot take them, since all of them come from one publish. Exchanges that keep messages are among those who get
- * one, behind the queues: there may be as many of them.
+ * Publishes a message to very many queues, or a large one to several, in steps. The steps wait while memory or the disk
+ * cannot take more copies, since one publish causes them all. The recipients are the queues, followed by the exchanges
+ * that keep messages, of which there may be as many.
  */
 import {
   FAN_OUT_BYTES,
@@ -21,7 +21,9 @@ import type { Turn } from './turn.ts'
 
 type Recipients = Pick<Route, 'queues' | 'effects'>
 
-/** Queues that get a copy between two looks at the time; with properties of as many octets, one. */
+/**
+ * Number of queues that get a copy between two checks of the time; 1 if the properties exceed PROPERTIES_LARGE octets.
+ */
 const COPIES_BETWEEN_LOOKS = 32
 const PROPERTIES_LARGE = 4_096
 
@@ -34,18 +36,18 @@ function octetsOf(m: InboundMessage): number {
   return m.contentEnd - m.contentStart
 }
 
-/** Whether its copies are too much for one turn. */
+/** Whether the copies of the message are too many or too large for one turn of the event loop. */
 export function isWide(route: Route, m: InboundMessage): boolean {
   const copies = copiesOf(route)
   return copies > FAN_OUT_QUEUES || (copies > 1 && copies * octetsOf(m) > FAN_OUT_BYTES)
 }
 
-/** Of queues and effects together. */
+/** Number of recipients: queues and effects together. */
 export function recipients({ queues, effects }: Recipients): number {
   return queues.length + effects.length
 }
 
-/** Gives it to the queue, or the exchange that has an effect, at that position. */
+/** Publishes the message to the recipient at that position: a queue, or an exchange's effect. */
 function give({ queues, effects }: Recipients, at: number, m: InboundMessage, outcome: Outcome): void {
   let result: number
   if (at < queues.length) result = (queues[at] as RoutedQueue).publish(m)
@@ -55,8 +57,9 @@ function give({ queues, effects }: Recipients, at: number, m: InboundMessage, ou
 }
 
 /**
- * Publishes to as many recipients as there is time for: a queue may have to look at large headers, or to dead-letter what
- * it refuses. Returns the position of the first of those that do not have it.
+ * Publishes to as many recipients as time allows: a queue may have to scan large headers, or to dead-letter messages
+ * that it does not accept.
+ * @returns the position of the first recipient that does not have the message yet
  */
 export function startFanOut(
   route: Recipients,
@@ -76,10 +79,11 @@ export function startFanOut(
 }
 
 /**
- * @param m of its own memory, since others are published meanwhile
- * @param givesUp whether the rest is dropped where it would have to wait
- * @param next the first of the recipients that do not have it yet
- * @param outcome what those in front of it have answered
+ * Publishes to the remaining recipients in steps.
+ * @param m has its own memory, since other messages are published in between
+ * @param givesUp whether to drop the remaining copies instead of waiting until there is room
+ * @param next position of the first recipient that does not have the message yet
+ * @param outcome the outcome for the recipients before `next`
  */
 export function* fanningOut(
   route: Recipients,
@@ -113,7 +117,7 @@ export function* fanningOut(
   return outcome
 }
 
-/** For messages that the broker publishes itself, in one turn. */
+/** Whether a message of the broker itself can be published in one turn. */
 export function isSmallEnough(route: Route, m: InboundMessage): boolean {
   const copies = copiesOf(route)
   return copies < 2 || copies * octetsOf(m) <= FAN_OUT_OWN_BYTES_MAX

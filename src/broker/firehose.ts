@@ -1,6 +1,6 @@
 /**
- * The firehose (behaviour.md section 18): while a vhost is traced, a copy of whatever is published or delivered in it
- * goes to amq.rabbitmq.trace. Not stored: a restart ends it.
+ * The firehose (behaviour.md section 18): while a vhost is traced, a copy of every message published or delivered in it
+ * goes to amq.rabbitmq.trace. The setting is not stored: a restart turns tracing off.
  */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable, type PlainValue } from '../protocol/field-table.ts'
@@ -26,7 +26,7 @@ export class Firehose implements Tracer {
   private readonly node: string
   private readonly owner: Owner
 
-  /** @param owner is charged with copies that cannot be made; the original is not affected */
+  /** @param owner is charged with failures to make a copy, which do not affect the original message */
   constructor(vhost: TracedVhost, node: string, owner: Owner) {
     this.vhost = vhost
     this.owner = owner
@@ -42,7 +42,7 @@ export class Firehose implements Tracer {
 
   delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void {
     const redelivered = segment.wasDelivered(index) ? 1 : 0
-    // Whatever passes is traced, large headers too.
+    // Tracing has to read the whole message, even if its headers are large.
     queue.looks = true
     charged(this.owner, () =>
       this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),
@@ -59,7 +59,7 @@ export class Firehose implements Tracer {
     if (exchange === undefined || content.exchange === TRACE_EXCHANGE) return
     const { properties } = content
     const { headers } = properties
-    // Deeper nested traces could not be read back.
+    // Trace messages with deeper nested headers could not be decoded again: their headers are left out.
     const fits = headers === undefined || headers.depth + 2 <= TABLE_DEPTH_INSIDE_MAX
     const description = {
       exchange_name: content.exchange,
@@ -72,7 +72,7 @@ export class Firehose implements Tracer {
       user: userName,
       ...more,
     }
-    // A name may fill a short string.
+    // A queue's name alone may fill a short string.
     const routingKey = cutToOctets(key, SHORT_STRING_BYTES_MAX)
     publishContent(this.vhost, exchange, [routingKey], {
       exchange: TRACE_EXCHANGE,

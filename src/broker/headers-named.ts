@@ -1,4 +1,4 @@
-/** Some headers of a message without decoding the others, of which there may be 17,000, for each of very many queues. */
+/** Reads some headers of a message without decoding the others: there may be 17,000, and very many queues read them. */
 import { fieldsNamed } from '../protocol/field-scan.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { FLAG_CONTENT_ENCODING, FLAG_CONTENT_TYPE, FLAG_HEADERS } from '../protocol/generated/properties.ts'
@@ -6,7 +6,7 @@ import { bufferView } from '../util/copy.ts'
 import { readU32 } from '../util/octets.ts'
 import { type InboundMessage, propertiesOffset } from './message.ts'
 
-/** Octets of the properties of a message from which on it takes long to look at. */
+/** Length of a message's property list in octets: large ones take long to scan. */
 export function propertyOctets({
   source,
   contentStart,
@@ -14,7 +14,7 @@ export function propertyOctets({
   return readU32(source, contentStart + 4)
 }
 
-/** A table of the headers of these names that there are; undefined where there is none of them. */
+/** A table with those of the named headers that the message has; undefined if it has none of them. */
 export function headersNamed(m: InboundMessage, ...names: readonly string[]): FieldTable | undefined {
   const b = m.source
   const flagsAt = propertiesOffset(m.contentStart)

@@ -6,13 +6,16 @@ import { DUE_PER_STEP, JOB_PAUSE_MS, JOB_STEPS_PER_TURN, JOB_WAIT_MS, STEP_MS, T
 import type { Clock, Timer } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 
-/** Yielded by a job that cannot go on yet. */
+/** Yielded by a job that cannot continue yet. */
 export const WAIT = 'wait'
 
-/** Yields after each step, which takes 100 us at most. */
+/** A job: yields after each step, which takes 100 us at most. */
 export type Steps<T = void> = Generator<typeof WAIT | undefined, T>
 
-/** Waits for what is under way, and takes its result. @throws what it is rejected with */
+/**
+ * Waits until a promise is settled, and returns its result.
+ * @throws the reason with which the promise is rejected
+ */
 export function* awaited<T>(promise: Promise<T>): Steps<T> {
   let settled: { readonly value: T } | { readonly error: unknown } | undefined
   promise.then(
@@ -24,7 +27,7 @@ export function* awaited<T>(promise: Promise<T>): Steps<T> {
     },
   )
   while (settled === undefined) yield WAIT
-  // The compiler does not see that the callbacks have set it.
+  // TypeScript does not see that the callbacks assign it.
   const outcome = settled as { readonly value: T } | { readonly error: unknown }
   if ('error' in outcome) throw outcome.error
   return outcome.value
@@ -32,7 +35,7 @@ export function* awaited<T>(promise: Promise<T>): Steps<T> {
 
 interface Job {
   readonly owner: Owner
-  /** @throws what the step throws, which ends the job */
+  /** @throws an error of the step, which ends the job */
   step(): 'done' | 'more' | typeof WAIT
 }
 
@@ -41,20 +44,20 @@ export class Jobs {
   /** Schedules `run` for the next turn. */
   private readonly schedule: () => void
   private jobs: Job[] = []
-  /** Those that cannot go on yet. */
+  /** Jobs that cannot continue yet. */
   private resting: Job[] = []
   private pausing: Timer | undefined
-  /** ms spent in this turn. */
+  /** Time spent on jobs in this turn, in ms. */
   private spent = 0
   private idle: (() => void)[] = []
-  /** See `soon`. */
+  /** Actions deferred by `soon`. */
   private due: { readonly owner: Owner; readonly action: () => void }[] = []
   private doesDue = false
-  /** Such a thing is being done. */
+  /** Whether `soon` is executing an action. */
   private within = false
   /**
-   * Whether what jobs have changed waits for the disk to take so much of it that they must pause: it is written as one
-   * batch, which is built in one turn.
+   * Whether jobs must pause until the disk has caught up: their changes are written as one batch, which is built in one
+   * turn.
    */
   mustPause = (): boolean => false
 
@@ -63,19 +66,20 @@ export class Jobs {
     this.schedule = schedule
   }
 
-  /** There is something to do, and not only after a pause. */
+  /** Whether jobs can run now, not only after a pause. */
   get areDue(): boolean {
     return this.jobs.length > 0 && this.pausing === undefined
   }
 
-  /** Unfinished jobs, those that cannot go on yet among them. */
+  /** Number of unfinished jobs, including those that cannot continue yet. */
   get size(): number {
     return this.jobs.length + this.resting.length
   }
 
   /**
-   * @param owner is charged with what a step throws; then `done` is not called
-   * @param done called with the result, possibly before this returns
+   * Starts a job.
+   * @param owner is charged with errors of a step; `done` is not called then
+   * @param done called with the result, possibly before `begin` returns
    */
   begin<T>(steps: Steps<T>, owner: Owner, done: (result: T) => void = () => {}): void {
     const job = this.jobOf(steps, owner, done)
@@ -98,8 +102,8 @@ export class Jobs {
   }
 
   /**
-   * Does something small now or, where the time of this turn is used up, behind the others: a hundred thousand timers may
-   * end in one turn.
+   * Executes a short action now or, if the time of this turn is used up, in a job: a hundred thousand timers may fire
+   * in one turn.
    */
   soon(owner: Owner, action: () => void): void {
     if (!this.doesDue && !this.within && this.spent < TURN_MS) {
@@ -125,7 +129,7 @@ export class Jobs {
         const due = this.due
         this.due = []
         yield* inSteps(due, DUE_PER_STEP, ({ owner, action }) => charged(owner, action))
-        // What has come meanwhile may have come from these.
+        // The actions just executed may have added new ones.
         if (this.due.length > 0) yield
       }
     } finally {
@@ -133,14 +137,14 @@ export class Jobs {
     }
   }
 
-  /** As `begin`, with a promise. Rejects with what a step throws. */
+  /** As `begin`, but returns a promise. Rejects with the error of a step. */
   finished<T>(steps: Steps<T>): Promise<T> {
     return new Promise((resolve, reject) => this.begin(steps, { failed: reject }, resolve))
   }
 
   /**
-   * Gives each job a share, while the time of this turn lasts.
-   * @param isNew the turn's time begins
+   * Runs a share of each job, as long as the turn has time left.
+   * @param isNew whether a new turn begins, so that its time starts from 0
    */
   run(isNew = true): void {
     if (isNew) this.spent = 0
@@ -161,7 +165,7 @@ export class Jobs {
       const job = jobs[next++] as Job
       if (!this.share(job)) this.jobs.push(job)
     }
-    // Jobs without a share in this turn come first in the next.
+    // Jobs that had no share in this turn come first in the next one.
     this.jobs = [...jobs.slice(next), ...this.jobs]
     if (this.jobs.length > 0) this.schedule()
     else if (this.resting.length === 0) for (const resolve of this.idle.splice(0)) resolve()
@@ -177,7 +181,7 @@ export class Jobs {
     })
   }
 
-  /** True where it is done, or rests. */
+  /** Runs some steps of a job. Returns true if the job is done or waits. */
   private share(job: Job): boolean {
     const began = this.clock.elapsed()
     const before = this.spent
@@ -196,7 +200,7 @@ export class Jobs {
     }
   }
 
-  /** Resolves when all are done. */
+  /** Resolves when all jobs are done. */
   async settled(): Promise<void> {
     if (this.size > 0) await new Promise<void>((resolve) => this.idle.push(resolve))
   }
@@ -215,8 +219,9 @@ export function* inSteps<T>(items: Iterable<T>, perStep: number, action: (item: 
 }
 
 /**
- * The values that a map has now, without those that are removed before their turn: no copy of very many, of which each job
- * would have its own. As many as there are now are enough, for what is added meanwhile stands behind.
+ * Yields the current values of a map without copying them, which each of many jobs would do. Values that are removed
+ * before their turn are skipped; values that are added meanwhile come after the current ones, so counting excludes
+ * them.
  */
 export function* ofNow<T>(map: ReadonlyMap<unknown, T>): Iterable<T> {
   let left = map.size
@@ -227,7 +232,7 @@ export function* ofNow<T>(map: ReadonlyMap<unknown, T>): Iterable<T> {
 }
 
 /**
- * As `inSteps`, for actions of which one may take as long as thousands of others: a step ends early where they take long.
+ * As `inSteps`, for actions that may take thousands of times longer than usual: a step ends early after such an action.
  * @param action returns false when there is nothing left to do
  */
 export function* inShortSteps(clock: Clock, perStep: number, action: () => boolean): Steps {
@@ -241,7 +246,7 @@ export function* inShortSteps(clock: Clock, perStep: number, action: () => boole
   }
 }
 
-/** Runs all steps now; for a start, when nobody waits. */
+/** Runs all steps now; for startup, when there are no clients to serve. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next()

@@ -1,20 +1,20 @@
 /**
- * The shape of a message at rest. There is no message object: a message is an entry, a run of octets in a segment,
- * which is also what is written to disk.
+ * The format of a stored message. There is no message object: a message is an entry, a run of octets in a segment, and
+ * is written to disk in the same form.
  *
- *     offset  size  what
- *     0       4     octets of the entry, this header included (little-endian, like the next three)
- *     4       4     octets of the body
+ *     offset  size  content
+ *     0       4     length of the entry in octets, this header included (little-endian, as are the next fields)
+ *     4       4     length of the body in octets
  *     8       1     flags: FLAG_PERSISTENT, FLAG_TIMED, FLAG_DIED
- *     9       1     priority as published, 0 where absent
- *     10      2     where the content begins, counted from 0 = start of the entry
+ *     9       1     priority as published, 0 if absent
+ *     10      2     offset of the content from the start of the entry
  *     12      8     only with FLAG_TIMED: a time in ms since 1970 (low word, high word): when the message expires or,
  *                   in a stream, when it arrived
  *             ...   exchange and routing key, two short strings
  *     content ...   the end octet of the method frame, the header frame, the body frames: ready to be sent
  *
- * Body frames hold BODY_FRAME_PAYLOAD octets but for the last, however the publisher had cut them. The channel number
- * in the frames is whatever the publisher used; it is overwritten on the way out.
+ * All body frames except the last have a payload of BODY_FRAME_PAYLOAD octets, however the publisher split the body.
+ * The channel number in the frames is the publisher's; it is overwritten on delivery.
  */
 import { CONTENT_BYTES_AHEAD, FRAME_BYTES_MAX } from '../limits.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../protocol/generated/constants.ts'
@@ -27,21 +27,21 @@ import { octetText, shortString } from '../util/octet-text.ts'
 export const ENTRY_HEADER_BYTES = 12
 export const ENTRY_TIME_BYTES = 8
 export const FLAG_PERSISTENT = 1
-/** The entry has a time: see above. */
+/** The entry contains a time, as described above. */
 export const FLAG_TIMED = 2
-/** Its x-death header is the broker's own. */
+/** The message's x-death header was written by the broker itself. */
 export const FLAG_DIED = 4
 
 export const FRAME_OVERHEAD_BYTES = 8
 /** The payload of a full body frame. */
 export const BODY_FRAME_PAYLOAD = FRAME_BYTES_MAX - FRAME_OVERHEAD_BYTES
 
-/** Class id, weight and body size in front of the property flags. */
+/** Length of class id, weight and body size, which precede the property flags. */
 const CONTENT_HEADER_FIXED = 12
 
 /**
- * A message being published. The same object is refilled for each message: code that keeps a message copies it, as a
- * segment does. The ranges point into `octets`.
+ * A message being published. One object is reused for successive messages: code that keeps a message has to copy it, as
+ * a segment does. The offsets refer to `octets`.
  */
 export class InboundMessage {
   octets: Octets = noOctets
@@ -56,11 +56,11 @@ export class InboundMessage {
   priority = 0
   /** The expiration property in ms; -1 = none. */
   ttl = -1
-  /** It has been dead-lettered: its x-death header is the broker's own. */
+  /** The message has been dead-lettered: its x-death header was written by the broker itself. */
   died = false
   /**
-   * `octets` are this message alone, with ADOPT_ROOM_BYTES free in front of the names, and nobody else will use it:
-   * one segment may take it over instead of copying.
+   * Whether `octets` contain only this message, with ADOPT_ROOM_BYTES free before the names, and have no other user:
+   * then one segment may take them over instead of copying.
    */
   adoptable = false
 
@@ -88,22 +88,22 @@ export class InboundMessage {
   }
 }
 
-/** Room for the header of an entry, time included. */
+/** Space for the header of an entry, including its time. */
 export const ADOPT_ROOM_BYTES = ENTRY_HEADER_BYTES + ENTRY_TIME_BYTES
 
-/** Where a message was published to; texts are as octet-text.ts has them. */
+/** Where a message was published to. Strings are encoded as in octet-text.ts. */
 export interface MessageNames {
   exchange: string
   routingKey: string
 }
 
-/** A decoded message, for everything off the fast path: dead lettering, returns, basic.get, rewriting of headers. */
+/** A decoded message, for everything off the fast path: dead lettering, returns, basic.get, rewriting headers. */
 export interface Content extends MessageNames {
   properties: Properties
   /** flags and property list as they stand in the header frame */
   propertyBytes: Buffer
   body: Buffer
-  /** It has been dead-lettered: its x-death header is the broker's own. */
+  /** The message has been dead-lettered: its x-death header was written by the broker itself. */
   died?: boolean
 }
 
@@ -112,8 +112,8 @@ export function bodyFramesBytes(bodySize: number): number {
 }
 
 /**
- * Assembles a message that arrives in pieces of any size into the form above. Its memory grows with what has arrived: an
- * announced size alone costs nothing.
+ * Assembles a message that arrives in pieces of any size into the format above. Memory grows with the octets received:
+ * announcing a large body does not allocate memory for it.
  */
 export class ContentBuilder {
   readonly namesEnd: number
@@ -153,17 +153,17 @@ export class ContentBuilder {
     b[this.bodyStart - 1] = FRAME_END
   }
 
-  /** Octets of the body that are still to come. */
+  /** Octets of the body that have not arrived yet. */
   get missing(): number {
     return this.bodySize - this.written
   }
 
-  /** Octets of memory that it holds. */
+  /** Octets of memory allocated. */
   get capacity(): number {
     return this.bytes.length
   }
 
-  /** Adds the next piece of the body; it must not be longer than what is missing. */
+  /** Adds the next piece of the body, which must not be longer than `missing`. */
   add(piece: Uint8Array): void {
     let from = 0
     while (from < piece.length) {
@@ -178,7 +178,7 @@ export class ContentBuilder {
     }
   }
 
-  /** Makes room for the next body frame, and writes what is around its payload. */
+  /** Makes room for the next body frame, and writes its header and end octet. */
   private beginFrame(at: number): void {
     const size = Math.min(this.missing, BODY_FRAME_PAYLOAD)
     const frameEnd = at + size + FRAME_OVERHEAD_BYTES
@@ -213,14 +213,14 @@ export class ContentBuilder {
   }
 }
 
-/** @throws EncodeError above 255 octets */
+/** @throws EncodeError if a name is longer than 255 octets */
 export function encodeNames(exchange: string, routingKey: string): Buffer {
   const x = shortString(exchange)
   const k = shortString(routingKey)
   return Buffer.concat([Buffer.from([x.length]), x, Buffer.from([k.length]), k])
 }
 
-/** Where the property flags of a content begin, given where the content begins. */
+/** Offset of the property flags of a content that begins at `contentStart`. */
 export function propertiesOffset(contentStart: number): number {
   return contentStart + 1 + 7 + CONTENT_HEADER_FIXED
 }
@@ -233,7 +233,7 @@ export function readNames(source: Uint8Array, start: number): MessageNames {
   return { exchange: octetText(b, start + 1, xEnd), routingKey: octetText(b, xEnd + 1, kEnd) }
 }
 
-/** Whether the entry at `start` ends before `end`, and its names, its content header and its body fill it. */
+/** Whether the entry at `start` ends within `end` and consists exactly of its names, content header and body. */
 export function isWholeEntry({ bytes, view }: Octets, start: number, end: number): boolean {
   if (start + ENTRY_HEADER_BYTES + ENTRY_TIME_BYTES > end) return false
   const entryEnd = start + view.getInt32(start, true)
@@ -256,7 +256,7 @@ export function isWholeEntry({ bytes, view }: Octets, start: number, end: number
   return missing === 0 && at === entryEnd
 }
 
-/** Decodes a message. The buffers in the result are views: copy what has to outlive `source`. */
+/** Decodes a message. The buffers in the result are views: copy them if they have to outlive `source`. */
 export function readContent(
   source: Uint8Array,
   namesStart: number,

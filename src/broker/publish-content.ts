@@ -1,4 +1,4 @@
-/** Publishes the broker's own messages, outside of any channel: traces, and delayed messages. */
+/** Publishes the broker's own messages without a channel: traces, and delayed messages. */
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { isSmallEnough, tooWide } from './fan-out.ts'
@@ -6,10 +6,11 @@ import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
 /**
- * @param keys for routing; the message keeps its own routing key
- * @param ttl the message's own, in ms; -1 = none
- * @param mustArrive it is no trace
- * @returns whether it was routed
+ * Publishes a message of the broker itself.
+ * @param keys the routing keys to route with; the message keeps its own routing key
+ * @param ttl the message's own TTL in ms; -1 = none
+ * @param mustArrive true for all messages but traces, which may be dropped
+ * @returns whether the message was routed
  * @throws Error if its copies are too large together and it must arrive
  */
 export function publishContent(

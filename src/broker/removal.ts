@@ -1,6 +1,7 @@
 /**
- * How exchanges, queues and bindings of a vhost go, with what they kept alive. Each is gone for everybody with the first
- * step; what stood behind it, consumers and bindings, goes in the steps that follow.
+ * Removes exchanges, queues and bindings of a vhost, together with the auto-delete exchanges that nothing is bound to
+ * any more. An object cannot be found any more after the first step; its consumers and bindings are removed in the
+ * steps that follow.
  */
 import { OBJECTS_PER_STEP } from '../limits.ts'
 import type { GoneCounters } from './counters.ts'
@@ -9,15 +10,15 @@ import { type Binding, type Exchange, isExchange } from './exchange/exchange.ts'
 import { inSteps, type Steps } from './jobs.ts'
 import type { Queue } from './queue/queue.ts'
 
-/** The vhost, as far as it loses something. */
+/** The parts of a vhost that objects are removed from. */
 export interface Losing {
   readonly exchanges: Map<string, Exchange>
   readonly queues: Map<string, Queue>
   readonly bindings: Bindings
   readonly gone: GoneCounters
-  /** Counts changes. */
+  /** Incremented with every change. */
   version: number
-  /** Forgets a queue that is there. */
+  /** Removes an existing queue from the vhost. */
   takeOut(q: Queue): number
 }
 
@@ -32,7 +33,7 @@ export class Removal {
     this.bindingRemoved = bindingRemoved
   }
 
-  /** With their bindings, and exchanges that were kept alive by those, and so on: as many as there are, one behind the other. */
+  /** Removes exchanges with their bindings, then the auto-delete exchanges left without bindings, and so on. */
   *exchanges(going: Exchange[]): Steps {
     const { vhost } = this
     let left = OBJECTS_PER_STEP
@@ -65,7 +66,7 @@ export class Removal {
     }
   }
 
-  /** What is left of a queue that has been taken out. */
+  /** Cancels the consumers and removes the bindings of a queue that has been taken out of the vhost. */
   *behind(q: Queue): Steps {
     yield* q.tellingConsumers()
     yield* this.bindings(this.vhost.bindings.to(q))
@@ -77,7 +78,7 @@ export class Removal {
     yield* this.exchanges(unused)
   }
 
-  /** @param unused gets the sources that nothing keeps alive any more */
+  /** @param unused receives the auto-delete sources that have no bindings left */
   private unbind(list: readonly Binding[], unused: Exchange[]): Steps {
     return inSteps(list, OBJECTS_PER_STEP, (b) => {
       this.drop(b)
@@ -87,7 +88,7 @@ export class Removal {
   }
 
   private drop(b: Binding): void {
-    // It may have gone with its other end meanwhile.
+    // The binding may have been removed meanwhile with the object at its other end.
     if (!this.vhost.bindings.remove(b)) return
     b.source.routing.remove(b)
     b.source.outgoing--
@@ -95,7 +96,7 @@ export class Removal {
     if (b.durable && !this.isTaken(b)) this.bindingRemoved(b)
   }
 
-  /** A durable binding that was made since has the same names, and so the same place in the store. */
+  /** Whether a new durable binding has the same names, and thus the same key in the store: its record must stay. */
   private isTaken({ source, destination, routingKey, arguments: args }: Binding): boolean {
     if (!source.deleted && !destination.deleted) return false
     const { exchanges, queues, bindings } = this.vhost

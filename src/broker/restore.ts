@@ -1,6 +1,6 @@
 /**
- * Restores the objects of the store one by one, so that an unreadable or unusable one is quarantined and the rest is
- * served. Code that throws here must leave nothing half done.
+ * Restores the objects of the store one by one, so that an unreadable or unusable object is quarantined and all others
+ * are served. Code that throws here must leave nothing half done.
  */
 import { sharedTable } from './arguments/shared-table.ts'
 import type { Destination, Exchange } from './exchange/exchange.ts'
@@ -18,9 +18,9 @@ import { type Vhost, type VhostInfo, vhostInfo } from './vhost.ts'
 
 export interface RestoredInto {
   readonly vhosts: ReadonlyMap<string, Vhost>
-  /** Perhaps a vhost of that name could not be read: it is created with default properties for its objects. */
+  /** Whether vhosts could not be read. If an object names an unknown vhost, it is created with default properties. */
   readonly vhostsMissing: boolean
-  /** An exchange or queue could not be read or used: bindings may belong to it. */
+  /** Whether an exchange or queue could not be read or used, so that a binding may belong to it. */
   readonly endsMissing: boolean
   makeVhost(info: VhostInfo): Vhost
   setVhost(info: VhostInfo): Vhost
@@ -63,7 +63,7 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
   topology.restore<StoredBinding>('binding', (b) => {
     const vhost = vhostOf(into, b.vhost)
     if (restoreBinding(vhost, b)) return
-    // Where nothing is set aside that it could belong to, its end was on its way out when the process ended.
+    // With no exchange or queue quarantined, the end was being deleted when the process ended: drop the binding too.
     if (into.endsMissing) throw new Error('one of its ends is not there')
     topology.dropBinding(b)
     const source = vhost.exchanges.get(b.source)
@@ -84,12 +84,12 @@ function text(name: unknown): string {
   return name
 }
 
-/** The name of an object that an earlier start quarantined is in use again. */
+/** @throws Error if the name is in use: a new object has the name of one that an earlier start quarantined */
 function free(all: ReadonlyMap<string, unknown>, name: string): void {
   if (all.has(name)) throw new Error('another one has its name')
 }
 
-/** An unknown kind comes from a later release. */
+/** @throws Error for an unknown queue type, which a later release has stored */
 function kindOf(name: string | undefined): QueueKind {
   const kind = name === undefined ? classic : queueKind(name)
   if (kind === undefined) throw new Error(`queues of type ${name} are not known`)
@@ -104,7 +104,7 @@ function restorePolicy(vhost: Vhost, p: StoredPolicy): void {
   vhost.restorePolicy(p, p.operator)
 }
 
-/** False where one of its ends is not there. */
+/** Returns false if the source or the destination does not exist. */
 function restoreBinding(vhost: Vhost, b: StoredBinding): boolean {
   const source = vhost.exchanges.get(b.source)
   const ends: ReadonlyMap<string, Destination> =

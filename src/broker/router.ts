@@ -16,27 +16,27 @@ import { PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
 
 export interface Route {
   readonly queues: readonly RoutedQueue[]
-  /** Side effects of the exchanges on the way. */
+  /** Side effects of the exchanges visited. */
   readonly effects: readonly Effect[]
-  /** The same exchange and key lead to the same queues until a binding changes. */
+  /** Whether the same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
 }
 
 export const nowhere: Route = { queues: [], effects: [], byKeyOnly: false }
 
-/** No queue gets the message: if it is mandatory, it is returned. */
+/** Whether no queue gets the message: it is then returned if it is mandatory. */
 export function isUnroutable({ queues, effects }: Route): boolean {
   return queues.length === 0 && !effects.some((e) => e.takes)
 }
 
-/** How many copies of the message are kept: one for each queue, and those of exchanges that keep messages. */
+/** Number of copies of the message that are kept: one per queue, and one per exchange that keeps messages. */
 export function copiesOf({ queues, effects }: Route): number {
   let copies = queues.length
   for (let i = 0; i < effects.length; i++) if ((effects[i] as Effect).copies) copies++
   return copies
 }
 
-/** A message off the fast path, as routing sees it. */
+/** A message for routing outside the fast path. */
 export class PlainMessage implements RoutedMessage {
   readonly routingKey: string
   private readonly list: Properties
@@ -55,25 +55,25 @@ export class PlainMessage implements RoutedMessage {
   }
 }
 
-/** Routing for messages that the broker itself publishes. */
+/** Routing of messages that the broker itself publishes. */
 export interface Routing {
   findExchange(name: string): Exchange | undefined
-  /** A message that takes too many steps is dropped. */
+  /** Finds the route; empty for a message that takes too many routing steps, which is thus dropped. */
   routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route
 }
 
-/** The context of a search: exchanges by name, and the time in ms since 1970. */
+/** What a search needs: exchanges by name, and the time in ms since 1970. */
 export interface RouteContext {
   readonly findExchange: (name: string) => Exchange | undefined
   now(): number
 }
 
-/** Of looking a key up in an exchange. */
+/** Routing steps counted for looking up a key in an exchange. */
 const STEPS_PER_KEY = 4
 
 const noEffects: readonly Effect[] = []
 
-/** A duplicate: accepted and dropped. */
+/** The effect of a duplicate: it is accepted and dropped. */
 const duplicate: Effect = { takes: true, copies: false, published: () => PUBLISH_STORED }
 
 class Admission implements Effect {
@@ -97,7 +97,7 @@ class Admission implements Effect {
 
 let stamps = 0
 
-/** One search; it visits each queue and exchange at most once, which also ends cycles. */
+/** One search for a route. It visits each queue and exchange at most once, which also ends cycles. */
 class Search implements Matches, Route {
   readonly queues: RoutedQueue[] = []
   effects: Effect[] | typeof noEffects = noEffects
@@ -128,7 +128,7 @@ class Search implements Matches, Route {
   }
 
   effect(e: Effect): void {
-    // What only remembers the message leaves it to the alternate exchange.
+    // An exchange that only remembers the message does not count as a match: the alternate exchange still gets it.
     if (e.takes) this.found++
     if (this.effects === noEffects) this.effects = [e]
     else (this.effects as Effect[]).push(e)
@@ -177,8 +177,9 @@ class Search implements Matches, Route {
 }
 
 /**
- * @param messages the same message under its routing key and each of its CC and BCC keys
- * @throws AmqpError 406 if it takes too many steps
+ * Finds the route of a message.
+ * @param messages the same message with its routing key and with each of its CC and BCC keys
+ * @throws AmqpError 406 if routing takes too many steps
  */
 export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
   const search = new Search(messages, context)
@@ -186,7 +187,7 @@ export function route(from: Exchange, messages: readonly RoutedMessage[], contex
   return search
 }
 
-/** Remembers from which exchange each destination was first reached. */
+/** A search that remembers from which exchange each destination was first reached. */
 class RememberingSearch extends Search {
   readonly from = new Map<Target, Exchange | undefined>()
 
@@ -196,13 +197,16 @@ class RememberingSearch extends Search {
   }
 }
 
-/** A queue, and the exchanges on the way to it, in their order. */
+/** A queue, and the exchanges on the way to it, in order. */
 export interface Way {
   readonly queue: RoutedQueue
   readonly via: readonly Exchange[]
 }
 
-/** As `route`, with the paths; nothing is published, and exchanges have no side effects. @throws AmqpError 406 */
+/**
+ * As `route`, also returning the paths. Nothing is published, and exchanges have no side effects.
+ * @throws AmqpError 406 if routing takes too many steps
+ */
 export function waysOf(
   from: Exchange,
   messages: readonly RoutedMessage[],

@@ -1,4 +1,4 @@
-/** Durable vhosts, exchanges, queues and bindings as metadata of the store: one value each, in JSON. */
+/** Stores durable vhosts, exchanges, queues, bindings and policies as metadata: one value in JSON for each. */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
@@ -11,7 +11,7 @@ import type { Vhost, VhostInfo, VhostJournal } from './vhost.ts'
 
 export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
-  /** For an exchange that delays messages. */
+  /** Only for an exchange that delays messages. */
   readonly log?: number
 }
 
@@ -38,10 +38,10 @@ export interface StoredBinding {
   readonly arguments: FieldTable
 }
 
-/** The highest log number so far; numbers are not reused. */
+/** Key of the highest log number assigned so far; numbers are not reused. */
 const LAST_LOG_KEY = 'last-log'
 
-/** More log numbers than all unreadable queues may have. */
+/** A larger number than that of the logs that all unreadable queues may have. */
 const LOGS_SKIPPED = 1_000_000
 
 type Kind = 'vhost' | 'exchange' | 'queue' | 'binding' | 'policy'
@@ -133,19 +133,19 @@ export class TopologyStore implements VhostJournal {
     this.commit.delete(bindingKey(describe(v, b)))
   }
 
-  /** One that no vhost has. */
+  /** Deletes a stored binding that does not exist in a vhost. */
   dropBinding(b: StoredBinding): void {
     this.commit.delete(bindingKey(b))
   }
 
-  /** Reserves a log number for each level of a queue; returns the first. */
+  /** Reserves one log number per priority level of a queue; returns the first. */
   nextLog(levels: number): number {
     const first = this.lastLog + 1
     this.lastLog += levels
     return first
   }
 
-  /** Restores the highest log number, before queues are restored. */
+  /** Restores the highest log number, before the queues are restored. */
   restoreLastLog(): void {
     let known = false
     for (const { value } of this.storage.scan(LAST_LOG_KEY))
@@ -156,13 +156,16 @@ export class TopologyStore implements VhostJournal {
       } catch {
         // Treated as absent.
       }
-    // If it cannot be read, new logs are numbered far beyond those of the readable queues.
+    // If the number cannot be read, new logs are numbered far beyond those of the readable queues.
     if (!known)
       for (const { value } of this.storage.scan('queue:'))
         this.lastLog = Math.max(this.lastLog, logOf(value) + LOGS_SKIPPED)
   }
 
-  /** @param use throws if the object cannot be used, which quarantines it */
+  /**
+   * Restores all objects of a kind.
+   * @param use throws if the object cannot be used, which quarantines it
+   */
   restore<T>(kind: Kind, use: (stored: T) => void): void {
     this.objects.restore<{ arguments?: unknown }>(`${kind}:`, (stored) => {
       const { arguments: encoded } = stored

@@ -1,17 +1,17 @@
-/** Watchers of the messages that pass through a vhost: the firehose, and tails. */
+/** Observers of the messages that pass through a vhost: the firehose, and tails. */
 import type { InboundMessage } from './message.ts'
 import type { Segment } from './messages/segment.ts'
 import type { ConsumedQueue } from './queue/queue.ts'
 import type { Route } from './router.ts'
 
-/** The publisher or the consumer. */
+/** The channel of the publisher or consumer. */
 export interface TraceOrigin {
   readonly number: number
   readonly connectionName: string
   readonly userName: string
 }
 
-/** Neither call may throw or change its arguments. */
+/** An observer. Neither method may throw or change its arguments. */
 export interface Tracer {
   published(origin: TraceOrigin, m: InboundMessage, route: Route): void
   delivered(origin: TraceOrigin, queue: ConsumedQueue, segment: Segment, index: number): void
@@ -34,7 +34,7 @@ class Several implements Tracer {
 }
 
 export class Tracers {
-  /** All watchers as one; undefined if there are none, which is all that the hot path checks. */
+  /** All observers as one; undefined if there are none, which is all that the hot path checks. */
   all: Tracer | undefined
   private firehose: Tracer | undefined
   private readonly watching = new Set<Tracer>()

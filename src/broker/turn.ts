@@ -18,14 +18,15 @@ import { shareNow } from '../util/timers.ts'
 import { Jobs } from './jobs.ts'
 
 /**
- * Maximum number of rounds per turn, since dead lettering can wake further queues; the rest continues in the next turn.
+ * Maximum number of rounds per turn, since dead lettering can wake further queues; the remaining ones continue in the
+ * next turn.
  */
 const ROUNDS_MAX = 1000
 
-/** ms that input of connections that have not opened a vhost yet is handled in one turn, that of all together. */
+/** Time per turn in ms to handle input of all connections together that have not opened a vhost yet. */
 export const STRANGERS_INPUT_MS_PER_TURN = 10
 
-/** A failure is charged to its owner alone; the others are served. */
+/** A failure is charged only to the queue that causes it; the other queues are served. */
 export interface Pumped extends Owner {
   pump(): void
 }
@@ -45,49 +46,53 @@ export class Turn {
   number = 1
   /** Time of this turn in ms since 1970, read at most once a turn. */
   private time = 0
-  /** Copies of messages that a connection may publish in this turn: more if fewer connections are busy. */
+  /** Copies of messages that one connection may cause in this turn: more if fewer connections are busy. */
   copiesShare = COPIES_PER_TURN
   readonly jobs: Jobs
   readonly clock: Clock
-  /** Memory or disk is low. */
+  /** Whether a memory or disk alarm is in effect. */
   inAlarm: () => boolean = () => false
-  /** The same, or much is on its way to the disk: what copies much waits. */
+  /** Whether an alarm is in effect or much data waits for the disk: operations that make many copies then wait. */
   isFull: () => boolean = () => false
   /** Much is on its way to the disk: what the broker moves by itself waits, as those who publish do. */
   isBehind: () => boolean = () => false
   /** The disk has refused what came last. */
   diskFails: () => boolean = () => false
-  /** The broker is about to be closed. */
+  /** Whether the broker is about to be closed. */
   isEnding = false
   private queues: Pumped[] = []
-  /** Queues for the next turn: those that could do nothing in this one, and those that had a share. */
+  /** Queues for the next turn. `postponed`: could not do anything in this turn; `served`: had a share of this turn. */
   private postponed: Pumped[] = []
   private served: Pumped[] = []
   /** Those that wait for what is on its way to the disk. */
   private readonly behind = new Set<Pumped>()
   /** End of the time that all queues share for work that wakes other queues; 0 outside `pumpNow`. */
   private pumpUntil = 0
-  /** Time they have used in this turn, in ms. */
+  /** Time that queues have used in this turn, in ms. */
   private pumped = 0
   private outputs: Flushed[] = []
   private confirming: Confirming[] = []
   private paused: Resumed[] = []
-  /** Those that have had nothing of the turn: they are first. */
+  /** Readers without a share of this turn: they come first in the next one. */
   private pausedFresh: Resumed[] = []
-  /** Those that have not opened a vhost yet, by their addresses: however many they are, the others do not wait for them. */
+  /**
+   * Connections that have not opened a vhost yet ("strangers"), by address: no number of them delays other connections.
+   */
   private readonly pausedStrangers = new FairQueue<Resumed>()
-  /** ms that input was handled in this turn. */
+  /** Time in which input was handled in this turn, in ms. */
   private input = 0
-  /** The same for input of strangers. */
+  /** The same for input of connections that have not opened a vhost yet. */
   private strangersInput = 0
   private scheduled = false
-  /** `runBound` is among the actions that the clock holds for the next round of the event loop. */
+  /** Whether `runBound` is among the actions that the clock holds for the next round of the event loop. */
   private deferred = false
-  /** What is asked for now is done in the turn that goes on or is about to begin: it needs no other one. */
+  /**
+   * Whether requests now are handled by the turn that is in progress or about to begin, so that none needs scheduling.
+   */
   private within = false
   /**
    * Whether clients may be served now; undefined = always. While it returns false, nothing is delivered, and turns wait
-   * for a call of `run`.
+   * until `run` is called.
    */
   gate: (() => boolean) | undefined
   private readonly atEnd: () => void
@@ -106,8 +111,8 @@ export class Turn {
   }
 
   /**
-   * What waits for the end of an alarm, or for a disk that takes nothing, would have the process wait for it too, which
-   * nothing may bring about any more.
+   * Whether operations that wait for the end of an alarm, or for a disk that refuses writes, should be abandoned: the
+   * closing broker would wait for them, possibly forever.
    */
   givesUp(): boolean {
     return this.isEnding && (this.inAlarm() || this.diskFails())
@@ -126,7 +131,10 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /** The queue had its share of this turn, or could have none, and continues in the next. */
+  /**
+   * Continues with the queue in the next turn.
+   * @param hadShare whether the queue could do something in this turn
+   */
   pumpNextTurn(queue: Pumped, hadShare: boolean): void {
     if (hadShare) this.served.push(queue)
     else this.postponed.push(queue)
@@ -154,19 +162,19 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /** The reader had its share of this turn. */
+  /** Continues in the next turn with a reader that had a share of this one. */
   resumeLater(reader: Resumed): void {
     this.paused.push(reader)
     if (!this.scheduled) this.schedule()
   }
 
-  /** The others have used up the turn. */
+  /** Continues in the next turn, before the others, with a reader for which this turn had no time left. */
   resumeFirst(reader: Resumed): void {
     this.pausedFresh.push(reader)
     if (!this.scheduled) this.schedule()
   }
 
-  /** A stranger at that address waits for its share. */
+  /** Continues with a connection at that address that has not opened a vhost yet. */
   resumeStranger(reader: Resumed, address: string): void {
     this.pausedStrangers.push(address, reader)
     if (!this.scheduled) this.schedule()
@@ -180,12 +188,12 @@ export class Turn {
     return this.strangersInput >= shareNow(STRANGERS_INPUT_MS_PER_TURN)
   }
 
-  /** Counts time in which input was handled. */
+  /** Adds to the time in which input was handled. */
   handledInput(ms: number): void {
     this.input += ms
   }
 
-  /** @param under ms of handling that goes on */
+  /** @param under ms spent so far on the input being handled */
   isInputLate(under = 0): boolean {
     return this.input + under >= INPUT_MS_PER_TURN
   }
@@ -193,19 +201,19 @@ export class Turn {
   schedule(): void {
     if (this.scheduled || this.within) return
     this.scheduled = true
-    // A batch that has come to the disk may have run this turn early: its own time is still to come, and there is no
-    // second one beside it, or else each batch would add a turn to every round while there is work.
+    // A completed batch may have run this turn early while `runBound` is still deferred. It is not deferred a second
+    // time: otherwise each batch would add a turn to every round of the event loop while there is work.
     if (this.deferred) return
     this.deferred = true
     this.clock.defer(this.runBound)
   }
 
-  /** Clients must not be served now. */
+  /** Whether clients must not be served now. */
   get isShut(): boolean {
     return this.gate !== undefined && !this.gate()
   }
 
-  /** Lets woken queues deliver now, so that counts are exact for what follows. */
+  /** Lets woken queues deliver now, so that message counts are exact for the caller. */
   pumpNow(): void {
     if (this.isShut || this.queues.length === 0) return
     const began = this.beginPump()
@@ -216,7 +224,7 @@ export class Turn {
     }
   }
 
-  /** Lets one queue deliver now, within the same time. */
+  /** Lets one queue deliver now; its time counts as for `pumpNow`. */
   pumpAlone(queue: Pumped): void {
     if (this.pumpUntil !== 0) {
       queue.pump()
@@ -241,12 +249,12 @@ export class Turn {
     this.pumped += this.clock.elapsed() - began
   }
 
-  /** The time for deliveries, and for what wakes other queues, is used up in this turn. */
+  /** Whether the time for deliveries, and for waking other queues, is used up in this turn. */
   get isLate(): boolean {
     return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil
   }
 
-  /** So much that not even the queues that are otherwise served in any case can be. */
+  /** Whether so much time is used up that not even the first QUEUES_SERVED_AT_LEAST queues may continue. */
   private get isVeryLate(): boolean {
     return this.pumpUntil !== 0 && this.clock.elapsed() > this.pumpUntil + QUEUES_SERVED_MS_MORE
   }
@@ -271,7 +279,7 @@ export class Turn {
     }
   }
 
-  /** @param first is done before anything else, and what it asks for in this turn */
+  /** @param first executed before everything else; its requests are handled in this turn */
   run(first?: () => void): void {
     if (this.isShut) {
       first?.()
@@ -280,7 +288,7 @@ export class Turn {
     }
     this.scheduled = false
     this.within = true
-    // Batches that have come to the disk may run several times in one round of the event loop: they share its time.
+    // Completed batches may run several turns in one round of the event loop: these share the time of one.
     const isNew = first === undefined
     if (isNew) this.pumped = this.input = this.strangersInput = 0
     try {
@@ -301,7 +309,7 @@ export class Turn {
   private begin(isNew: boolean): void {
     this.number++
     if (this.postponed.length + this.served.length > 0) {
-      // Those that could do nothing are first.
+      // Queues that could not do anything come first.
       this.queues = [...this.postponed, ...this.queues, ...this.served]
       this.postponed = []
       this.served = []
@@ -326,7 +334,7 @@ export class Turn {
     charged(this.owner, this.atEnd)
     this.flushOutputs()
     this.readOn()
-    // Not earlier: a message with a TTL of 0 is delivered at the time at which it was published.
+    // Reset only here, so that a message with a TTL of 0 is delivered at the time at which it was published.
     this.time = 0
   }
 
@@ -345,7 +353,7 @@ export class Turn {
     }
   }
 
-  /** Those that have had their share of the turn, or none; what they bring is for the next one. */
+  /** Resumes the paused readers, whether or not they had a share of this turn; their input counts for the next one. */
   private readOn(): void {
     const [fresh, others] = [this.pausedFresh, this.paused]
     const count = fresh.length + others.length
@@ -354,7 +362,7 @@ export class Turn {
       this.pausedFresh = []
       this.paused = []
       const rest = this.resume(fresh)
-      // In front of those that come meanwhile, or else they would never have their turn.
+      // Before those that were added meanwhile, or they would never be served.
       this.pausedFresh = [...rest, ...this.pausedFresh]
       this.paused = [...(rest.length > 0 ? others : this.resume(others)), ...this.paused]
     }
@@ -362,7 +370,7 @@ export class Turn {
     if (this.paused.length + this.pausedFresh.length + this.pausedStrangers.size > 0) this.schedule()
   }
 
-  /** Returns those for which there is no time. */
+  /** Returns the readers for which no time is left. */
   private resume(readers: readonly Resumed[]): readonly Resumed[] {
     for (let i = 0; i < readers.length; i++) {
       if (this.isInputLate()) return readers.slice(i)

@@ -78,10 +78,10 @@ interface UsualSettings {
   readonly settings: QueueSettings
 }
 
-/** Tables of arguments whose settings a vhost remembers. */
+/** Number of argument tables for which a vhost caches the settings. */
 const USUAL_MAX = 16
 
-/** By whom is RabbitMQ's name for the server itself as a user. */
+/** `declaredBy` is RabbitMQ's user name for the server itself. */
 const PREDECLARED = {
   durable: true,
   autoDelete: false,
@@ -93,28 +93,28 @@ export class Vhost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
   readonly queues = new Map<string, Queue>()
-  /** Queues of direct reply-to: reachable by the default exchange, otherwise invisible. */
+  /** Queues of direct reply-to: only the default exchange can find them. */
   readonly replyQueues = new Map<string, Queue>()
   readonly bindings = new Bindings()
   readonly gone = new GoneCounters()
-  /** Exclusive queues by their connection. */
+  /** Exclusive queues by the connection that owns them. */
   private readonly owned = new Map<object, Set<Queue>>()
   /** Incremented when exchanges, queues or bindings change; cached routes are valid for one version. */
   version = 1
   readonly policies: Policies
   private readonly rounds = new PolicyRounds((changes) => this.applying(changes))
   info: VhostInfo
-  /** Watchers of messages. */
+  /** Observers of messages. */
   readonly tracers = new Tracers()
   private readonly journal: VhostJournal
   private readonly counters: BrokerCounters
-  /** Default consumer timeout in ms; 0 = none. */
+  /** Settings of queues that set nothing themselves. */
   private readonly defaults: DefaultSettings
   private readonly routeContext: RouteContext
   private readonly removal: Removal
-  /** Sees to the rest of what does not fit into one turn. */
+  /** Runs work that does not fit into one turn. */
   private readonly later: (steps: Steps) => void
-  /** What queues with these arguments come to, for the policies asked for last: one object for all of them. */
+  /** Settings by argument table, under the policies looked up last: shared by all queues with the same arguments. */
   private readonly usual = new Map<FieldTable, UsualSettings>()
 
   constructor(
@@ -159,12 +159,12 @@ export class Vhost {
     return this.exchanges.get(name)
   }
 
-  /** @throws AmqpError 406 if it takes too many steps */
+  /** @throws AmqpError 406 if routing takes too many steps */
   route(from: Exchange, messages: readonly RoutedMessage[]): Route {
     return route(from, messages, this.routeContext)
   }
 
-  /** Where a message would go, and by which paths. @throws AmqpError 406 if it takes too many steps */
+  /** The queues that a message would reach, and the paths. @throws AmqpError 406 if routing takes too many steps */
   waysOf(
     from: Exchange,
     messages: readonly RoutedMessage[],
@@ -172,7 +172,7 @@ export class Vhost {
     return waysOf(from, messages, this.routeContext)
   }
 
-  /** For messages of the broker itself: one that takes too many steps is dropped. */
+  /** Routes a message of the broker itself; one that takes too many steps is dropped. */
   routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route {
     try {
       return this.route(from, messages)
@@ -182,7 +182,7 @@ export class Vhost {
     }
   }
 
-  /** Receives messages that pass; undefined if nobody watches. */
+  /** The observer of messages; undefined if there is none. */
   get tracer(): Tracer | undefined {
     return this.tracers.all
   }
@@ -196,19 +196,19 @@ export class Vhost {
   }
 
   /**
-   * With its bindings, and exchanges that were kept alive by them, and so on: as many as there are, one behind the other.
-   * The exchange is gone when this returns; where there is very much behind it, that takes more turns.
+   * Removes an exchange with its bindings, then the auto-delete exchanges left without bindings, and so on. The
+   * exchange itself is removed when this returns; the remaining objects may take further turns.
    */
   removeExchange(x: Exchange): void {
     this.later(this.removal.exchanges([x]))
   }
 
-  /** An auto-delete exchange from which nothing is bound any more. */
+  /** Removes an auto-delete exchange that is no longer the source of a binding. */
   removeUnused(x: Exchange): void {
     if (x.autoDelete && x.outgoing === 0) this.removeExchange(x)
   }
 
-  /** Adds a restored object; nothing is written. */
+  /** Adds a restored exchange; nothing is written. */
   restoreExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
     const x = new Exchange(info, parts)
     this.exchanges.set(x.name, x)
@@ -255,8 +255,8 @@ export class Vhost {
   }
 
   /**
-   * Ends the queue, its bindings and what was kept alive by them; returns how many messages were ready. Where it has very
-   * many consumers or bindings, those go in the turns that follow.
+   * Deletes a queue with its bindings and the auto-delete exchanges left without bindings; returns the number of its
+   * ready messages. If there are very many consumers or bindings, they are removed in the following turns.
    */
   removeQueue(q: Queue): number {
     if (this.queues.get(q.name) !== q) return 0
@@ -265,7 +265,7 @@ export class Vhost {
     return ready
   }
 
-  /** Forgets a queue that is there, and ends it; what stood behind it stays. Returns how many messages were ready. */
+  /** Deletes an existing queue, but not its consumers and bindings. Returns the number of its ready messages. */
   takeOut(q: Queue): number {
     this.queues.delete(q.name)
     if (q.owner !== undefined) this.owned.get(q.owner)?.delete(q)
@@ -278,7 +278,7 @@ export class Vhost {
     return ready
   }
 
-  /** False if the binding exists already. */
+  /** Returns false if the binding exists already. */
   bind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): boolean {
     const durable = source.durable && destination.durable
     const b = { source, destination, routingKey, arguments: sharedTable(args), durable }
@@ -296,7 +296,7 @@ export class Vhost {
     if (b !== undefined) this.later(this.removal.bindings([b]))
   }
 
-  /** Deletes all contents, as if one by one. */
+  /** Deletes the entire contents, in the same way as single objects are deleted. */
   *clearing(): Steps {
     for (const q of [...this.replyQueues.values()]) this.removeReplyQueue(q)
     yield* this.removal.queues(this.queues.values())
@@ -305,7 +305,7 @@ export class Vhost {
     yield* inSteps([...this.policies.operator], OBJECTS_PER_STEP, (p) => this.forgetPolicy(p, true))
   }
 
-  /** Resets it to its initial state. */
+  /** Resets the vhost to its initial state. */
   empty(): void {
     atOnce(this.removal.queues(this.queues.values()))
     const own = (x: Exchange): boolean => x.name !== '' && !predeclared.some((p) => p.name === x.name)
@@ -348,7 +348,7 @@ export class Vhost {
     this.policySet(operator).set(p)
   }
 
-  /** Results in false if there is none of that name. */
+  /** Returns false if there is no policy of that name. */
   *removingPolicy(name: string, operator: boolean): Steps<boolean> {
     const policy = this.policySet(operator).get(name)
     if (policy === undefined) return false
@@ -367,8 +367,7 @@ export class Vhost {
   }
 
   /**
-   * Applies changed policies to existing objects; settings that they no longer have return to the declared values. New
-   * objects follow them anyway.
+   * Applies changed policies to existing objects. Settings that no policy sets any more return to the declared values.
    */
   private *applying(changes: readonly PolicyChange[]): Steps {
     this.version++
@@ -394,7 +393,7 @@ function queueSubject({ name, kind }: Pick<QueueInfo, 'name' | 'kind'>): PolicyS
   return { name, target: kind.policyTarget, supports: (key) => kindSupports(kind, key) }
 }
 
-/** With defaults for missing properties. */
+/** Fills in defaults for missing properties. */
 export function vhostInfo(given: Partial<VhostInfo> & { name: string }): VhostInfo {
   return { description: '', tags: [], defaultQueueType: 'undefined', limits: {}, protected: false, ...given }
 }

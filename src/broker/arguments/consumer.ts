@@ -14,7 +14,7 @@ interface Row {
 
 const anyInteger = integer(() => undefined)
 
-/** The rule of x-stream-offset is where it is read. */
+/** The values of x-stream-offset are checked where the offset is parsed. */
 const rows: Readonly<Record<string, Row>> = {
   'x-priority': { kinds: ['classic', 'quorum'], rule: anyInteger },
   'x-consumer-timeout': { kinds: ['classic', 'quorum', 'stream'], rule: anyInteger },
@@ -24,9 +24,9 @@ const rows: Readonly<Record<string, Row>> = {
 }
 
 /**
- * Other arguments are kept and ignored.
+ * Checks the arguments of a consumer. Unknown arguments are kept and ignored.
  * @param what `queue 'q' in vhost '/'`
- * @throws AmqpError 406 for the first argument that the kind does not accept or whose value is invalid
+ * @throws AmqpError 406 for the first argument that the queue type does not accept or whose value is invalid
  */
 export function checkConsumerArguments(args: FieldTable, kind: QueueKind, what: string): void {
   for (const { name, value } of args.entries) {

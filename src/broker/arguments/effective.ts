@@ -7,7 +7,7 @@ import { LengthLimit, type Overflow } from '../queue/length-limit.ts'
 import type { QueueSettings } from '../queue/queue.ts'
 import { ageMs } from './rules.ts'
 
-/** The sources of a setting: the declaration, the policy, the operator policy. */
+/** Looks up a setting in its three sources: the queue's arguments, the policy, the operator policy. */
 class Sources {
   private readonly args: FieldTable
   private readonly applied: AppliedPolicies
@@ -26,7 +26,7 @@ class Sources {
     }
   }
 
-  /** The smallest of all; undefined where none is set. */
+  /** The smallest value of the three sources, or undefined if none of them sets it. */
   least(key: string, read = integerOf): number | undefined {
     const { argument, policies } = this.of(key)
     let least: number | undefined
@@ -37,7 +37,7 @@ class Sources {
     return least
   }
 
-  /** As `least`, but a negative number stands for no limit. */
+  /** Like `least`, but a negative number means no limit. */
   leastLimit(key: string): number | undefined {
     return this.least(key, (v) => {
       const n = integerOf(v)
@@ -45,7 +45,7 @@ class Sources {
     })
   }
 
-  /** The argument, else the operator's policy, else the policy. */
+  /** The argument if present, else the operator policy's value, else the policy's. */
   first(key: string): FieldValue | undefined {
     const { argument, policies } = this.of(key)
     return argument ?? (policies[0] === undefined ? undefined : toField(policies[0]))
@@ -56,7 +56,7 @@ class Sources {
     return v?.type === 'S' ? octetText(v.value) : undefined
   }
 
-  /** A name or routing key. One that is too long, which earlier releases accepted, counts as absent. */
+  /** A name or routing key. A value too long for a short string, which earlier releases accepted, counts as absent. */
   firstShortText(key: string): string | undefined {
     const v = this.firstText(key)
     return v === undefined || fitsShortString(v) ? v : undefined
@@ -67,7 +67,7 @@ class Sources {
     return v === undefined ? undefined : integerOf(v)
   }
 
-  /** Policies first. */
+  /** As `firstText`, but a policy takes precedence over the argument. */
   policyText(key: string): string | undefined {
     const { policies } = this.of(key)
     return typeof policies[0] === 'string' ? policies[0] : this.firstText(key)
@@ -78,11 +78,11 @@ class Sources {
   }
 }
 
-/** For queues that do not set one. */
+/** Defaults for queues that do not set these values themselves. */
 export interface DefaultSettings {
   /** ms; 0 = none */
   readonly consumerTimeout: number
-  /** For kinds that have a limit; -1 = none. */
+  /** Applies only to queue types that have a delivery limit; -1 = none. */
   readonly deliveryLimit: number
 }
 

@@ -11,19 +11,19 @@ const AGE_UNIT_MS: Record<string, number> = {
   s: 1000,
 }
 
-/** `7D`, `12h` and the like in ms; undefined for anything else. */
+/** Parses an age such as `7D` or `12h` into ms; undefined if the syntax is invalid. */
 export function ageMs(age: string): number | undefined {
   const match = /^(\d+)([YMDhms])$/.exec(age)
   return match === null ? undefined : Number(match[1]) * (AGE_UNIT_MS[match[2] as string] as number)
 }
 
-/** Returns what is wrong with a value, as RabbitMQ prints it, or undefined. */
+/** Checks a value: returns RabbitMQ's error text, or undefined if the value is valid. */
 export type Rule = (v: FieldValue, all: FieldTable) => string | undefined
 
 /** Ten years in ms, the longest period that RabbitMQ's timers accept. */
 const MS_MAX = 315_360_000_000
 
-/** The name of a type letter in error texts. */
+/** The names that error texts use for the types of field table values, by type letter. */
 const typeNames: Record<FieldValue['type'], string> = {
   t: 'bool',
   b: 'byte',
@@ -49,14 +49,18 @@ export function typeName(v: FieldValue): string {
   return typeNames[v.type]
 }
 
-/** A value as error texts show it. Tables have no prototype, so that they have no text of their own. */
+/**
+ * A value as shown in error texts. Tables and arrays are shown as JSON: a table has no prototype, hence no toString.
+ */
 export function valueText(v: FieldValue): string {
   const plain = toPlain(v)
   if (v.type !== 'F' && v.type !== 'A') return String(plain)
   return JSON.stringify(plain, (_, value) => (typeof value === 'bigint' ? String(value) : value))
 }
 
-/** @param check receives the number and its text: a large number is not exact as a double */
+/**
+ * @param check receives the number and also its text, because a double cannot represent every 64-bit integer exactly
+ */
 export function integer(check: (n: number, shown: string) => string | undefined): Rule {
   return (v) => {
     const n = integerOf(v)
@@ -76,14 +80,14 @@ export const positive = integer((n, shown) => negative(n, shown) ?? zero(n))
 export const bool: Rule = (v) => (v.type === 't' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 export const text: Rule = (v) => (v.type === 'S' ? undefined : `{unacceptable_type,${typeName(v)}}`)
 
-/** A text that has to fit into a short string: a name or a routing key. */
+/** A string that has to fit into a short string, such as a name or a routing key. */
 export const shortText: Rule = (v, all) => {
   const wrong = text(v, all)
   const octets = Buffer.isBuffer(v.value) ? v.value.length : 0
   return wrong ?? (octets > SHORT_STRING_BYTES_MAX ? `{value_too_long,${octets}}` : undefined)
 }
 
-/** @param error `%s` in it stands for the value */
+/** @param error error text, in which `%s` is replaced by the value */
 export function oneOf(values: readonly string[], error: string): Rule {
   return (v, all) =>
     text(v, all) ?? (values.includes(String(v.value)) ? undefined : error.replace('%s', String(v.value)))

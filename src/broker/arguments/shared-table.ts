@@ -1,14 +1,14 @@
-/** Arguments that many queues or bindings have in common, such as their type: one table in memory for all of them. */
+/** Keeps one copy in memory of argument tables that many queues or bindings have in common, such as `x-queue-type`. */
 import { FieldTable } from '../../protocol/field-table.ts'
 
-/** Tables that are remembered. */
+/** Maximum number of tables kept. */
 const TABLES_MAX = 256
-/** Octets of a table that many may have in common. */
+/** Maximum size of a table that is shared, in octets. */
 export const SHARED_TABLE_BYTES_MAX = 256
 
 const tables = new Map<string, FieldTable>()
 
-/** An equal table that others may have too. */
+/** Returns a table with the same content, which may be shared with other objects. */
 export function sharedTable(table: FieldTable): FieldTable {
   const { length } = table.bytes
   if (length === 0) return FieldTable.empty

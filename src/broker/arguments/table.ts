@@ -1,6 +1,6 @@
 /**
- * Every x-argument of a queue in one place: its rule, the kinds that take it, and the policy key that sets the same
- * (behaviour.md section 10). Declarations, policies, the HTTP API and the documentation go by this table.
+ * All x-arguments of queues: the rule for the value, the queue types that accept the argument, and the equivalent
+ * policy key (behaviour.md section 10). Declarations, policies, the HTTP API and the documentation all use this table.
  */
 import type { QueueKindName } from '../queue/kinds/kinds.ts'
 import {
@@ -20,9 +20,9 @@ import {
 /** The policy key with the same effect. */
 interface PolicyKey {
   readonly key: string
-  /** Names the setting in error texts: `"x" is not a valid message TTL`. */
+  /** Name of the setting in error texts: `"x" is not a valid message TTL`. */
   readonly what: string
-  /** Operator policies may set it too. */
+  /** Whether operator policies may set the key too. */
   readonly operator?: true
 }
 
@@ -31,13 +31,16 @@ export interface ArgumentRow {
   readonly kinds: readonly QueueKindName[]
   readonly rule: Rule
   readonly policy?: PolicyKey
-  /** Any value is accepted as an argument: like RabbitMQ, which reads it only where it applies. */
+  /** Any value is accepted in a declaration; as in RabbitMQ, it is read only where the argument has an effect. */
   readonly unchecked?: true
-  /** Redeclaring a queue with another value is no error. */
+  /** Redeclaring a queue with a different value is not an error. */
   readonly notCompared?: true
-  /** Kinds on which it has no effect accept it too. */
+  /** Queue types on which the argument has no effect accept it too. */
   readonly takenByAll?: true
-  /** The release that Leveret announces does not have it: documented as an extension, and lost by a move to RabbitMQ. */
+  /**
+   * Absent from the RabbitMQ release that Leveret announces: documented as an extension, and lost when moving to
+   * RabbitMQ.
+   */
   readonly extension?: true
 }
 
@@ -54,7 +57,7 @@ function operatorPolicy(key: string, what: string): PolicyKey {
   return { key, what, operator: true }
 }
 
-/** In the order in which RabbitMQ checks them: the client is told of the first invalid one. */
+/** In the order in which RabbitMQ checks the arguments, so that the error names the same argument as RabbitMQ's. */
 export const rows: readonly ArgumentRow[] = [
   {
     name: 'x-expires',
@@ -178,7 +181,7 @@ export const rows: readonly ArgumentRow[] = [
     unchecked: true,
     policy: operatorPolicy('queue-master-locator', 'queue master locator value'),
   },
-  // On classic queues this is an extension that RabbitMQ's users have asked for.
+  // RabbitMQ supports this on quorum queues only; on classic queues it is an extension that its users have asked for.
   {
     name: 'x-delivery-limit',
     kinds: both,
@@ -216,7 +219,7 @@ export const rows: readonly ArgumentRow[] = [
     rule: milliseconds,
     policy: policy('delayed-retry-max', 'delayed retry maximum'),
   },
-  // A message expires wherever it stands in the queue.
+  // Messages expire at any position in the queue, not only at its head.
   {
     name: 'x-expire-anywhere',
     extension: true,

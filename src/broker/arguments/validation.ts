@@ -1,4 +1,4 @@
-/** Checks of arguments and policies against the table. */
+/** Checks arguments and policies against the table in table.ts. */
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { FieldTable, type PlainValue, toField } from '../../protocol/field-table.ts'
 import { fitsShortString } from '../../util/octet-text.ts'
@@ -10,7 +10,9 @@ const byName = new Map(rows.map((r) => [r.name, r]))
 
 const byKey = new Map(rows.flatMap((r) => (r.policy === undefined ? [] : [[r.policy.key, r] as const])))
 
-/** Keys of features that do not apply to this broker: kept, so that definitions of other brokers can be imported. */
+/**
+ * Policy keys of features that this broker does not have, accepted so that other brokers' definitions can be imported.
+ */
 const legacyKeys = new Set([
   'ha-mode',
   'ha-params',
@@ -23,7 +25,7 @@ const legacyKeys = new Set([
   'target-group-size',
   'initial-cluster-size',
 ])
-/** Accepted, as RabbitMQ does; they select storage variants that do not exist here. */
+/** Accepted as in RabbitMQ, without effect: they select storage variants that do not exist here. */
 const ignoredKeys = new Set([
   ...legacyKeys,
   'queue-mode',
@@ -33,7 +35,7 @@ const ignoredKeys = new Set([
   'queue-leader-locator',
   'queue-master-locator',
 ])
-/** The only key that exchanges know. */
+/** The only policy key that applies to exchanges. */
 const ALTERNATE_KEY = 'alternate-exchange'
 
 export function isPolicyKey(key: string, operator: boolean): boolean {
@@ -42,12 +44,12 @@ export function isPolicyKey(key: string, operator: boolean): boolean {
   return row !== undefined || key === ALTERNATE_KEY || legacyKeys.has(key)
 }
 
-/** The keys of a policy that have no effect. */
+/** The keys of a policy definition that are accepted but have no effect. */
 export function keysWithoutEffect(definition: object): string[] {
   return Object.keys(definition).filter((key) => ignoredKeys.has(key))
 }
 
-/** What is wrong with the value, in RabbitMQ's words, or undefined. */
+/** Returns RabbitMQ's error text for an invalid value of a policy key, or undefined if the value is valid. */
 export function policyValueError(key: string, value: PlainValue): string | undefined {
   const shown = typeof value === 'string' ? `<<${JSON.stringify(value)}>>` : JSON.stringify(value)
   if (key === ALTERNATE_KEY)
@@ -55,18 +57,24 @@ export function policyValueError(key: string, value: PlainValue): string | undef
       ? undefined
       : `${shown} is not a valid alternate exchange name`
   const row = byKey.get(key)
-  // No key accepts nested values.
+  // No policy key accepts a list or an object.
   const takes = (v: PlainValue): boolean => row?.rule(toField(v), FieldTable.empty) === undefined
   if (row === undefined || ((value === null || typeof value !== 'object') && takes(value))) return undefined
   return `${shown} is not a valid ${row.policy?.what}`
 }
 
-/** Whether the key is known to queues of that kind; keys of exchanges and of other brokers are harmless. */
+/**
+ * Whether the key applies to queues of this type. Keys of exchanges and of other brokers do no harm and count as yes.
+ */
 export function kindSupports(kind: QueueKind, key: string): boolean {
   return byKey.get(key)?.kinds.includes(kind.name) ?? true
 }
 
-/** @param byDefault used if the arguments do not name a type. @throws AmqpError 406 for an unknown x-queue-type */
+/**
+ * The queue type that the arguments name.
+ * @param byDefault the type if the arguments do not name one
+ * @throws AmqpError 406 for an unknown x-queue-type
+ */
 export function kindOf(args: FieldTable, what: string, byDefault: QueueKind = classic): QueueKind {
   const v = args.get('x-queue-type')
   if (v === undefined) return byDefault
@@ -78,7 +86,7 @@ export function kindOf(args: FieldTable, what: string, byDefault: QueueKind = cl
   return kind
 }
 
-/** Whether redeclaring a queue of that kind compares this argument; unknown arguments are stored but never compared. */
+/** Whether redeclaring a queue of this type compares the argument. Unknown arguments are stored but never compared. */
 function isCompared(name: string, kind: QueueKind): boolean {
   const row = byName.get(name)
   return row !== undefined && row.notCompared !== true && row.kinds.includes(kind.name)
@@ -86,14 +94,15 @@ function isCompared(name: string, kind: QueueKind): boolean {
 
 export function comparedArguments(kind: QueueKind, wanted: QueueKind): string[] {
   const names = rows.filter((r) => isCompared(r.name, kind)).map((r) => r.name)
-  // An absent type is the same as that of the kind.
+  // Declaring with the queue's own type equals declaring without x-queue-type: only a different type needs comparing.
   if (wanted !== kind) names.splice(names.indexOf('x-single-active-consumer') + 1, 0, 'x-queue-type')
   return names
 }
 
 /**
+ * Checks the arguments of a queue declaration.
  * @param what `queue 'q' in vhost '/'`
- * @throws AmqpError 406 for the first argument that the kind does not accept or whose value is invalid
+ * @throws AmqpError 406 for the first argument that the queue type does not accept or whose value is invalid
  */
 export function validateArguments(args: FieldTable, kind: QueueKind, what: string): void {
   const deadLetterExchange = args.get('x-dead-letter-exchange')

@@ -1,7 +1,7 @@
 /**
- * The waiting messages of all delayed exchanges, on disk in one log with a bucket for each second in which a message is
- * due. Memory holds a counter per bucket, and an index of the bucket that is due now; one timer serves all. A message
- * leaves the log in the batch in which it enters its queues.
+ * Stores the waiting messages of all delayed exchanges on disk, in one log with one bucket (a segment) per second in
+ * which messages are due. Memory holds a counter per bucket and an index of the bucket that is due now; one timer
+ * serves all buckets. A message leaves the log in the same batch in which it enters its queues.
  */
 import { DELAYED_PER_STEP } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
@@ -16,24 +16,23 @@ import { Aside } from '../queue/aside.ts'
 import type { Turn } from '../turn.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
-/** Logs of queues are numbered from 1. */
+/** The logs of queues are numbered from 1, so 0 is free. */
 const DELAY_LOG = 0
-/** Indexes are reserved this many at a time; the end of the reservation is stored with the bucket. */
+/** Number of indexes reserved at a time; the end of the reservation is stored as the state of the bucket. */
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
 
 /**
- * Indexes of one second: those of a second and those below them make one number, by which messages that are set aside are
- * known.
+ * Maximum number of indexes per second. Second and index combine into one number, which identifies a parked message.
  */
 const INDEX_STEPS = 2 ** 20
 
 interface Bucket {
-  /** Index of the next message in it. */
+  /** Index of the bucket's next message. */
   next: number
-  /** Indexes below are not used again after a restart. */
+  /** Indexes below this may have been used before a restart and are not assigned again. */
   reserved: number
-  /** By due time; undefined until the second has come. */
+  /** Indexes of the messages by due time; undefined until the second has come. */
   order: Heap | undefined
   /** Messages from this index on are not in `order` yet. */
   ordered: number
@@ -47,17 +46,17 @@ export class DelayedMessages {
   private readonly commit: GroupCommit
   private readonly clock: Clock
   private readonly buckets = new Map<number, Bucket>()
-  /** The seconds of `buckets`. */
+  /** The keys of `buckets`. */
   private readonly seconds = new Heap()
-  /** Records that the store cannot be asked for yet, by second and index; without a disk, all. */
+  /** Records that cannot be read from the store yet, by second and index; without a disk, all records. */
   private readonly fresh = new Map<number, Map<number, Uint8Array>>()
   private unapplied: { batch: number; second: number; index: number }[] = []
   private readonly targets = new Map<number, Deliver>()
-  /** Messages that stay on disk, numbered by second and index. */
+  /** Parked messages, which stay on disk, numbered by second and index. */
   readonly aside: Aside
-  /** Buckets kept because of those. */
+  /** Buckets kept because of parked messages. */
   private readonly kept = new Map<number, Bucket>()
-  /** An unregistered target may be one that could not be restored: its messages are set aside instead of dropped. */
+  /** Whether an exchange could not be restored. Messages for an unknown target are then parked instead of dropped. */
   targetsMissing = false
   private readonly timer: SoonestTimer
   private readonly turn: Pick<Turn, 'jobs' | 'isBehind' | 'givesUp'>
@@ -87,7 +86,7 @@ export class DelayedMessages {
     if (commit.keeps) commit.onApplied(() => this.applied())
   }
 
-  /** Restores the buckets of an earlier run. Targets must be registered already. */
+  /** Restores the buckets of an earlier run. The targets must be registered before. */
   restore(): void {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
       const reserved =
@@ -97,24 +96,24 @@ export class DelayedMessages {
     this.arm()
   }
 
-  /** The index after the last message of a bucket whose state cannot be read. */
+  /** The index after the last message, for a bucket whose state cannot be read. */
   private indexEnd(second: number): number {
     let end = 0
     for (const { index } of this.storage.records(DELAY_LOG, second)) end = index + 1
     return end
   }
 
-  /** @param target a number that no other exchange has ever had */
+  /** @param target the exchange's number, never used by another exchange */
   register(target: number, deliver: Deliver): void {
     this.targets.set(target, deliver)
   }
 
-  /** Messages still waiting for that target are dropped when they are due. */
+  /** From now on, messages waiting for the target are dropped when they are due. */
   unregister(target: number): void {
     this.targets.delete(target)
   }
 
-  /** Seconds in which something is due. */
+  /** Number of seconds for which messages are waiting. */
   get size(): number {
     return this.buckets.size
   }
@@ -133,7 +132,9 @@ export class DelayedMessages {
     this.arm()
   }
 
-  /** The bucket of that second, or of the first one behind it that has an index left: its messages come late, but all. */
+  /**
+   * The bucket of the second, or of the next second with a free index: then the messages are late, but none is lost.
+   */
   private bucketFrom(wanted: number): [second: number, Bucket] {
     for (let second = wanted; ; second++) {
       const known = this.buckets.get(second)
@@ -169,7 +170,7 @@ export class DelayedMessages {
     this.commit.write({ op: 'record', log: DELAY_LOG, segment: second, index, bytes })
   }
 
-  /** The store can be asked for more of them. */
+  /** The store has applied more batches: drops the copies of records that can now be read from it. */
   private applied(): void {
     const { applied } = this.commit
     const later = this.unapplied.findIndex((u) => u.batch > applied)
@@ -225,7 +226,7 @@ export class DelayedMessages {
     }
   }
 
-  /** Puts the bucket's next message in its place by due time. False where there is none. */
+  /** Adds the bucket's next message to `order`. Returns false if all messages have been added. */
   private enter(second: number, bucket: Bucket, order: Heap): boolean {
     if (bucket.ordered >= bucket.next || this.stopped) return false
     const index = bucket.ordered++
@@ -265,7 +266,7 @@ export class DelayedMessages {
     this.commit.write({ op: 'drop-record', log: DELAY_LOG, segment: second, index })
   }
 
-  /** Hands out a message that was set aside, once more. False where there is none of that number. */
+  /** Delivers a parked message after all. Returns false if no parked message has that number. */
   releaseParked(number: number): boolean {
     if (this.aside.release(number).length === 0) return false
     const second = Math.floor(number / INDEX_STEPS)
@@ -274,7 +275,7 @@ export class DelayedMessages {
     return true
   }
 
-  /** Drops a message that was set aside. False where there is none of that number. */
+  /** Drops a parked message. Returns false if no parked message has that number. */
   dropParked(number: number): boolean {
     if (this.aside.release(number).length === 0) return false
     const second = Math.floor(number / INDEX_STEPS)
@@ -283,7 +284,7 @@ export class DelayedMessages {
     return true
   }
 
-  /** The bucket goes with the last message that stayed in it. */
+  /** Drops the bucket once its last parked message is gone. */
   private settled(second: number): void {
     for (const { number } of this.aside) if (Math.floor(number / INDEX_STEPS) === second) return
     if (!this.kept.delete(second) || this.buckets.has(second)) return

@@ -1,16 +1,16 @@
 /**
- * A delayed message as it is stored: octets of the head u32, the head in JSON, exchange and routing key as two short
- * strings, the content as in message.ts.
+ * Stored format of a delayed message: length of the head in octets (u32, little-endian), the head as JSON, exchange and
+ * routing key as two short strings, the content as in message.ts.
  */
 import { Octets, plainView } from '../../util/copy.ts'
 import { InboundMessage } from '../message.ts'
 
 export interface Held {
-  /** The exchange that holds it. */
+  /** Number of the exchange that delays the message. */
   readonly target: number
-  /** In ms since 1970. */
+  /** When the delay is over, in ms since 1970. */
   readonly due: number
-  /** The keys under which it will be routed. */
+  /** The routing keys with which the message will be routed. */
   readonly keys: readonly string[]
 }
 
@@ -19,9 +19,9 @@ interface Head extends Held {
   readonly priority: number
   readonly ttl: number
   readonly bodySize: number
-  /** Absent = false. */
+  /** Absent means false. */
   readonly died?: boolean
-  /** Octets of exchange and routing key. */
+  /** Length of exchange and routing key in octets. */
   readonly names: number
 }
 
@@ -39,7 +39,7 @@ export function encodeHeld(held: Held, m: InboundMessage): Uint8Array {
   return out
 }
 
-/** The message gets a copy of the octets. */
+/** The message has its own copy of `bytes`. */
 export function decodeHeld(bytes: Uint8Array): { held: Held; message: InboundMessage } {
   const own = Buffer.from(bytes)
   const headBytes = own.readUInt32LE(0)

@@ -2,7 +2,7 @@
 import { PATTERN_STEPS_MAX } from '../../limits.ts'
 import { Pattern } from '../../util/pattern.ts'
 
-/** As JSON has them. */
+/** A value in a policy definition, as in JSON. */
 export type PolicyValue = string | number | boolean | PolicyValue[] | { [name: string]: PolicyValue }
 
 export const applyTargets = [
@@ -17,10 +17,10 @@ export type ApplyTo = (typeof applyTargets)[number]
 
 export interface PolicyInfo {
   readonly name: string
-  /** Regular expression over the name, unanchored. */
+  /** Regular expression that is searched for in the object's name, unanchored. */
   readonly pattern: string
   readonly applyTo: ApplyTo
-  /** Of the matching policies only the one with the highest priority applies. */
+  /** Only the matching policy with the highest priority applies. */
   readonly priority: number
   readonly definition: { readonly [key: string]: PolicyValue }
 }
@@ -28,9 +28,9 @@ export interface PolicyInfo {
 /** The object that a policy is matched against. */
 export interface PolicySubject {
   readonly name: string
-  /** `exchanges`, or the name for queues of its kind. */
+  /** `exchanges`, or the `applyTo` value for queues of this type. */
   readonly target: ApplyTo
-  /** Whether objects of this kind know the key at all. */
+  /** Whether objects of this kind support the policy key. */
   supports(key: string): boolean
 }
 
@@ -44,22 +44,22 @@ export interface PolicyChange {
 }
 
 interface Found {
-  /** The one that applies. */
+  /** The policy that applies. */
   readonly policy: PolicyInfo | undefined
-  /** A policy with a higher priority for which it is undecided whether it matches. */
+  /** A policy of higher priority whose pattern took too long, so that it is undecided whether it matches. */
   readonly undecided: PolicyInfo | undefined
 }
 
 interface Entry {
   readonly info: PolicyInfo
   readonly pattern: Pattern
-  /** Of its definition. */
+  /** The keys of its definition. */
   readonly keys: readonly string[]
 }
 
 export class PolicySet {
   private readonly policies = new Map<string, Entry>()
-  /** Problems with the patterns of policies. */
+  /** Problems with the patterns, by name of the policy. */
   private readonly warnings = new Map<string, string>()
   private readonly warn: PolicyWarning
 
@@ -86,7 +86,7 @@ export class PolicySet {
     return this.policies.get(name)?.info
   }
 
-  /** What is wrong with the pattern of the policy. */
+  /** The problem with the policy's pattern, if any. */
   warning(name: string): string | undefined {
     return this.warnings.get(name)
   }
@@ -99,7 +99,7 @@ export class PolicySet {
     return this.policies.size
   }
 
-  /** All patterns share the steps allowed for one name. */
+  /** Finds the policy that applies to an object. All patterns together may take PATTERN_STEPS_MAX steps per name. */
   find(subject: PolicySubject): Found {
     let policy: PolicyInfo | undefined
     let undecided: PolicyInfo | undefined
@@ -120,7 +120,7 @@ export class PolicySet {
     return { policy, undecided }
   }
 
-  /** Whether a new or changed policy can affect an object, given the policy that applies to it now. */
+  /** Whether a new or changed policy can affect an object to which the policy `current` applies. */
   concerns({ name, priority }: PolicyInfo, subject: PolicySubject, current: PolicyInfo | undefined): boolean {
     if (current?.name === name) return true
     const entry = this.policies.get(name)
@@ -141,21 +141,21 @@ function applies({ info: { applyTo }, keys }: Entry, subject: PolicySubject): bo
   return matches && keys.every(subject.supports)
 }
 
-/** What applies to one object. */
+/** The policies that apply to one object. */
 export interface AppliedPolicies {
   readonly policy: PolicyInfo | undefined
   readonly operator: PolicyInfo | undefined
-  /** An operator policy for which it is undecided whether it applies; new queues are then refused. */
+  /** An operator policy for which it is undecided whether it applies; declaring such a queue is refused. */
   readonly undecided?: PolicyInfo | undefined
 }
 
 export const noPolicies: AppliedPolicies = { policy: undefined, operator: undefined }
 
-/** Both sets of a vhost. */
+/** The policies and operator policies of a vhost. */
 export class Policies {
   readonly user: PolicySet
   readonly operator: PolicySet
-  /** What was found last: one object for all queues in a row to which the same applies. */
+  /** The last result: successive queues with the same policies share one object. */
   private last: AppliedPolicies = noPolicies
 
   constructor(warn?: PolicyWarning) {
@@ -164,8 +164,8 @@ export class Policies {
   }
 
   /**
-   * What applies to an object after these changes; undefined where that is what applies to it now. Of several, none is
-   * looked at by itself: all patterns of a set share the steps for a name.
+   * The policies that apply to an object after `changes`, or undefined if nothing changes for it. A single change is
+   * first checked on its own; several are not, because all patterns of a set share the steps allowed per name.
    */
   changed(
     changes: readonly PolicyChange[],

@@ -1,16 +1,16 @@
 /**
- * Brings changed policies to the objects that exist, in rounds over all of them. What changes while a round is under way
- * waits for the next one, all of it together: of a thousand policies that are set at once, each does not go through a
- * hundred thousand queues on its own.
+ * Applies changed policies to the existing objects, in rounds over all of them. Changes that arrive during a round wait
+ * for the next one, which applies them all: a thousand policies set at once do not cause a thousand passes over a
+ * hundred thousand queues.
  */
 import { type Steps, WAIT } from '../jobs.ts'
 import type { PolicyChange } from './policy.ts'
 
 interface Round {
-  /** The last one of each policy. */
+  /** The latest change of each policy. */
   readonly changes: Map<string, PolicyChange>
   over: boolean
-  /** What a step has thrown: the rest of the objects has not been looked at. */
+  /** The error that a step threw; the remaining objects were not visited. */
   failed: { readonly error: unknown } | undefined
 }
 
@@ -19,24 +19,25 @@ function newRound(): Round {
 }
 
 export class PolicyRounds {
-  /** Looks at all objects, and applies what has changed. */
+  /** Visits all objects and applies the changes. */
   private readonly applying: (changes: readonly PolicyChange[]) => Steps
   private next = newRound()
   private running: { readonly round: Round; readonly steps: Steps } | undefined
-  /** Steps that have been done, by whomever. */
+  /** Number of steps done so far, by all callers together. */
   private done = 0
 
   constructor(applying: (changes: readonly PolicyChange[]) => Steps) {
     this.applying = applying
   }
 
-  /** Ends when the change has come to all objects. */
+  /** Ends when the change has been applied to all objects. */
   *having(change: PolicyChange): Steps {
     const mine = this.next
     mine.changes.set(`${change.operator} ${change.policy.name}`, change)
     let seen = this.running === undefined ? this.done : -1
     while (!mine.over) {
-      // One of those who wait does it for all. If that one has stopped, another does: nobody's end ends the round.
+      // One of the waiting callers runs the steps for all. If it stops, another continues, so no caller can end the
+      // round.
       const others = seen !== this.done
       if (!others) this.step()
       seen = this.done
