@@ -6,10 +6,10 @@ import { checkFolder, type FolderCheck } from './check.ts'
 import { dataFile, makeFolder } from './lmdb/folder.ts'
 import { type Storage, StorageError } from './storage.ts'
 
-/** Temporary name beside the final folder; one that was left behind is replaced. */
+/** Suffix of the folder that is filled and then renamed to the final name; a leftover one is replaced. */
 const PARTIAL = '.partial'
 
-/** The files of a store; locks and sockets are created again. */
+/** The files of a store that are copied; locks and sockets are created anew. */
 const KEPT = /^(data\.mdb|leveret\.store|.*\.journal)$/
 
 /**
@@ -62,7 +62,7 @@ async function whole(dir: string, fill: (partial: string) => Promise<void>): Pro
     makeFolder(partial)
     await fill(partial)
     await synced(partial)
-    // Over the empty folder, if there is one.
+    // Replaces the empty folder, if there is one.
     await rename(partial, dir)
     await synced(dirname(dir))
   } catch (error) {

@@ -1,15 +1,15 @@
 /**
  * Group commit: collects changes, writes them as one batch, and numbers the batches. One batch is written at a time;
- * changes made meanwhile form the next one. Code that waits for the disk remembers a batch number, not a promise per
- * message. There are two such numbers, since the store may apply later what is safe already: what is durable may be
- * confirmed, what is applied may leave memory. How far the store itself is on disk, so that the log can be trimmed, is
- * known to the log (`Applier.flushed`).
+ * changes made meanwhile form the next one. Code that waits for the disk remembers a batch number instead of a promise
+ * per message. There are two such numbers, because the store may apply a batch later than the batch becomes durable:
+ * messages of durable batches may be confirmed, messages of applied batches may leave memory. Up to which batch the
+ * store itself is on disk, so that the journal can be trimmed, is tracked by the log (`Applier.flushed`).
  */
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
 import { SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from './storage.ts'
 
-/** How long changes that nobody waits for gather before they are written, in ms; twice that at most. */
+/** Changes that nobody waits for are written after this time, in ms, or after twice that at most. */
 const LAZY_MS = 10
 const RETRY_MS = 500
 
@@ -25,7 +25,7 @@ export class Abandoned extends Error {
   }
 }
 
-/** Whether the store takes nothing more until the next start. */
+/** Whether the store accepts no more writes until the next start. */
 const isFinal = (error: unknown): error is StorageError =>
   error instanceof StorageError && error.code === 'IO'
 
@@ -38,9 +38,12 @@ const rethrow: Owner = {
 export class GroupCommit {
   /** The batch that changes made now belong to. */
   number = 1
-  /** All batches up to this one are on disk: what is in them may be confirmed. */
+  /** All batches up to this one are on disk: their messages may be confirmed. */
   durable = 0
-  /** All batches up to this one can be read from the store: what is in them may leave memory, and change. */
+  /**
+   * All batches up to this one can be read from the store: their messages may leave memory, and their octets may
+   * change.
+   */
   applied = 0
   /** Logs from this number on need not outlive the process. */
   readonly spillLogsFrom = SPILL_LOGS_FROM
@@ -69,11 +72,11 @@ export class GroupCommit {
   private readonly stopListening: (() => void) | undefined
   /** Number of atomic groups of changes that are not complete. */
   private holds = 0
-  /** The store does not take over what is durable; it is tried again. */
+  /** Why the store fails to apply durable batches, which it retries; undefined if it does not fail. */
   applyFailure: unknown
-  /** Writes that have gone well. */
+  /** Number of successful writes. */
   private writes = 0
-  /** Batches that are durable but not applied, with how many writes there were up to them; in order. */
+  /** Batches that are durable but not applied, in order, each with the number of writes up to it. */
   private unapplied: { number: number; writes: number }[] = []
 
   /** @param owner is charged with errors of listeners */
@@ -90,7 +93,7 @@ export class GroupCommit {
     this.durableListeners.push(listener)
   }
 
-  /** Called each time `applied` has grown, or could not. */
+  /** Called each time `applied` has grown or an attempt to apply has failed. */
   onApplied(listener: () => void): void {
     this.appliedListeners.push(listener)
   }
@@ -99,7 +102,7 @@ export class GroupCommit {
     this.failureListeners.push(listener)
   }
 
-  /** Registers a source with changes, once per source and batch. */
+  /** Registers a source that has changes; called once per source and batch. */
   add(source: BatchSource): void {
     this.sources.push(source)
     this.changed()
@@ -155,8 +158,8 @@ export class GroupCommit {
   }
 
   /**
-   * Whether more changes of metadata than that wait for the batch in front of theirs, so that no more should be made for
-   * now. If they wait only for others to join them, they are written at the end of the turn.
+   * Whether more than `changesMax` changes of metadata wait for the current write to end, so that callers should make
+   * no more for now. If no write is in progress, requests that they be written at the end of the turn.
    */
   isBehind(changesMax: number): boolean {
     if (this.metadata.length <= changesMax || this.failure !== undefined || this.closed) return false
@@ -180,7 +183,10 @@ export class GroupCommit {
     if (this.lazy === undefined && this.inFlight === undefined) this.startLazily()
   }
 
-  /** The timer goes on while batches go out for other reasons: one for each batch would cost more than the batch. */
+  /**
+   * The timer keeps running when batches are written for other reasons: a timer per batch would cost more than the
+   * batch.
+   */
   private startLazily(): void {
     const { number } = this
     this.lazy = this.clock.after(LAZY_MS, () => {
@@ -263,7 +269,7 @@ export class GroupCommit {
     this.proceed()
   }
 
-  /** Whether the store has that batch already; else its time is to come. */
+  /** Returns whether the store has applied the batch already; if not, the batch is queued in `unapplied`. */
   private noteApplied(number: number): boolean {
     const applied = this.writes <= (this.storage.applied ?? this.writes)
     const last = this.unapplied.at(-1)
@@ -273,7 +279,7 @@ export class GroupCommit {
     return applied
   }
 
-  /** The store has taken over some of what is durable. */
+  /** Called when the store has applied durable batches or has failed to. */
   private takenOver(): void {
     const applied = this.storage.applied ?? 0
     const { applyFailure } = this.storage
@@ -298,7 +304,7 @@ export class GroupCommit {
     else if (this.dirty) this.changed()
   }
 
-  /** Runs maintenance of the store, in a separate event. */
+  /** Runs maintenance of the store, in a later event. */
   private maintain(): void {
     if (this.storage.maintenanceDue !== true || this.closed) return
     this.maintaining = true
@@ -321,7 +327,10 @@ export class GroupCommit {
     this.proceed()
   }
 
-  /** Retries the batch until it succeeds; nothing in it has been confirmed. Who waits hears of a failure that is final. */
+  /**
+   * Retries the batch until it succeeds; nothing in it has been confirmed. Rejects waiting flushes if the failure is
+   * final.
+   */
   private failed(error: unknown, batch: StorageWrite[], number: number): void {
     if (error instanceof StorageError && error.code === 'ENDED') {
       this.abandon().catch(() => {})

@@ -24,7 +24,7 @@ export interface FolderCheck {
   readonly setAside: readonly string[]
 }
 
-/** @throws StorageError if the folder is in use or unreadable, and DAMAGED for the journal */
+/** @throws StorageError if the folder is in use or unreadable; with code DAMAGED if the journal is damaged */
 export async function checkFolder(dir: string, notice: (text: string) => void): Promise<FolderCheck> {
   if (!existsSync(dataFile(dir))) throw new StorageError('UNREADABLE', `there is no data.mdb in ${dir}`)
   const store = await LmdbStorage.open(dir, { notice })

@@ -44,21 +44,21 @@ export interface Storage {
   write(batch: readonly StorageWrite[]): Promise<void>
   /** Metadata whose key starts with the prefix, in the order of the keys. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
-  /** The same as text: quicker where there are very many, since no value is copied before it is decoded. */
+  /** Like `scan`, but yields texts: faster for very many values, because none is copied before it is decoded. */
   scanTexts?(prefix: string): Iterable<StoredText>
   /** The logs that have segments; some of them may have none. */
   logs(): Iterable<number>
   /** `state` is undefined if it is damaged. */
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }>
-  /** The bytes are valid until the next step. */
+  /** The bytes are valid until the iterator's next step. */
   records(log: number, segment: number): Iterable<{ index: number; bytes: Uint8Array }>
   /** A copy of one record; undefined if there is none. */
   record(log: number, segment: number, index: number): Uint8Array | undefined
-  /** The last broker may have delivered messages without recording it. */
+  /** Whether the broker that last used the store may have delivered messages without recording it. */
   readonly deliveriesUnknown?: boolean
   /** Damaged values found since the store was opened. */
   readonly damaged?: number
-  /** Called once for each. */
+  /** The listener is called once for each damaged value. */
   onDamage?(listener: (damage: Damage) => void): void
   /** Free octets within the store's files. */
   reusableBytes?(): number
@@ -71,11 +71,14 @@ export interface Storage {
   readonly unappliedBytes?: number
   /** Why applying fails at the moment; undefined if it does not. It is retried. */
   readonly applyFailure?: unknown
-  /** Called each time `applied` has grown, or could not. @returns a function that removes the listener */
+  /**
+   * Called each time `applied` has grown or an attempt to apply has failed. @returns a function that removes the
+   * listener
+   */
   onApplied?(listener: () => void): () => void
   /** Requests that outstanding writes are applied soon, to free memory. */
   applySoon?(): void
-  /** Maintenance is due. */
+  /** Whether maintenance is due. */
   readonly maintenanceDue?: boolean
   /** Runs a step of maintenance. Called between writes; the next write waits for it, reads do not. */
   maintain?(): Promise<void>
@@ -88,7 +91,7 @@ export interface Storage {
   close(): Promise<void>
 }
 
-/** IO: it takes nothing more until the next start. ENDED: another node has become the writer. */
+/** IO: the store accepts no more writes until the next start. ENDED: another node has become the writer. */
 export type StorageErrorCode = 'LOCKED' | 'VERSION' | 'UNREADABLE' | 'FULL' | 'IO' | 'DAMAGED' | 'ENDED'
 
 /** For operators: the message says what is wrong and what to do. */

@@ -1,6 +1,9 @@
 import type { StorageWrite } from '../storage.ts'
 
-/** A batch rewrites pages up to the root of each tree: a fixed amount plus one for each write, up to a bound. */
+/**
+ * Space that a batch takes beyond its values, since it rewrites pages up to the root of each tree: a fixed amount plus
+ * an amount per write, up to a maximum.
+ */
 const BATCH_OVERHEAD_BYTES = 64 * 1024
 const WRITE_OVERHEAD_BYTES = 3 * 4096
 const OVERHEAD_BYTES_MAX = 1024 * 1024

@@ -19,7 +19,7 @@ export interface Databases<T> {
   readonly segments: Readable<Buffer, T>
   readonly records: Readable<Buffer, T>
   readonly transaction: T
-  /** Of metadata. */
+  /** Whether a metadata key is left out. */
   readonly skips: (key: string) => boolean
   /** Dropped logs that are not fully removed. */
   readonly gone: ReadonlySet<number>

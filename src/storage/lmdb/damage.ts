@@ -32,7 +32,7 @@ export class DamageList {
     for (const listener of this.listeners) listener(damage)
   }
 
-  /** Values to be kept aside. */
+  /** Returns the values to keep aside, and forgets them. */
   take(): readonly { key: string; value: Buffer }[] {
     const { waiting } = this
     this.waiting = []

@@ -4,8 +4,8 @@
  * plain reads; the values are not.
  *
  * The file as LMDB writes it (little-endian, 64-bit numbers): pages 0 and 1 are headers, written alternately; the
- * second half of page 0 has a third one, the last known to be on disk where commits overlap (commits.ts). A header has
- * the number of pages and the roots of two trees: one of free pages, and one of everything else.
+ * second half of page 0 has a third header, the last one known to be on disk if commits overlap (commits.ts). A header
+ * has the number of pages and the roots of two trees: one of free pages, and one of everything else.
  */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { endianness } from 'node:os'
@@ -18,11 +18,11 @@ const DATA_VERSION = 2
 const META_FLAG = 0x08
 const PAGE_BYTES_MIN = 256
 const PAGE_BYTES_MAX = 65_536
-/** Of a header's flags: commits and their way to the disk overlap. */
+/** Flag of a header: commits overlap with syncing. */
 const OVERLAPPING = 0x1000
 
 /**
- * Repairs a damaged header page from the other one.
+ * Checks the store's file, and repairs a damaged header page from the other one.
  *
  * @param notice called with what was repaired
  * @returns whether the file has a store: false if it is missing or empty
@@ -45,7 +45,7 @@ export function checkDataFile(file: string, notice: (text: string) => void): boo
   }
 }
 
-/** Whether the newest commit of a sound file was made while older ones were still on their way to the disk. */
+/** Whether the newest commit of an undamaged file was made with overlapping commits (commits.ts). */
 export function newestOverlaps(file: string): boolean {
   if (!isReadable) return true
   const fd = openSync(file, 'r')
@@ -60,7 +60,7 @@ export function newestOverlaps(file: string): boolean {
   }
 }
 
-/** Other machines have another layout. */
+/** Whether the file has the layout that is checked here; other machines have another. */
 const isReadable =
   endianness() === 'LE' && ['x64', 'arm64', 'ppc64', 'riscv64', 'loong64'].includes(process.arch)
 
@@ -108,7 +108,7 @@ function secondOf(read: Read, pageBytes: number): Meta | Damage {
   return new Damage(`page 1 says that pages have ${meta.pageBytes} octets, not ${pageBytes}`)
 }
 
-/** Only page 0 has the page size, so all sizes are tried. */
+/** Finds page 1 without page 0, which has the page size: tries all sizes. */
 function secondWithoutFirst(read: Read): Meta | Damage {
   for (let bytes = PAGE_BYTES_MIN; bytes <= PAGE_BYTES_MAX; bytes *= 2) {
     const meta = secondOf(read, bytes)
@@ -117,7 +117,7 @@ function secondWithoutFirst(read: Read): Meta | Damage {
   return new Damage('page 1 is not a header')
 }
 
-/** It has neither magic nor page header of its own, and no size of pages where it was never written. */
+/** Reads the third header, which has neither magic nor page header, and no page size if it was never written. */
 function thirdOf(read: Read, pageBytes: number): Meta | undefined {
   const b = read(PAGE_HEADER_BYTES + META_BYTES, pageBytes / 2)
   return b.length < PAGE_HEADER_BYTES + META_BYTES ? undefined : parseMeta(b.subarray(PAGE_HEADER_BYTES))
@@ -177,7 +177,7 @@ function bootNumber(): bigint | undefined {
   }
 }
 
-/** Replaces that header by the other. */
+/** Replaces a header page by the other one. */
 function mend(fd: number, page: number, pageBytes: number): void {
   const b = Buffer.alloc(PAGE_HEADER_BYTES + META_BYTES)
   readSync(fd, b, 0, b.length, (1 - page) * pageBytes)

@@ -12,9 +12,10 @@ const OTHERS = 0o077
 const OWN_FILE = /^(data\.mdb|lock\.mdb|leveret\.store|.*\.journal)$/
 
 /**
- * Removes the access of others. A folder that also contains other files, such as a home folder, keeps its mode.
+ * Removes the access of group and others. A folder that also contains other files, such as a home folder, keeps its
+ * mode.
  *
- * @param foreign that is so
+ * @param foreign whether the folder contains other files
  * @param notice called with what was changed for an existing store
  */
 export function keepToOwner(dir: string, foreign: boolean, notice: (text: string) => void): void {

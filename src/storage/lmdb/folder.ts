@@ -51,11 +51,11 @@ export function hasStore(dir: string, notice: (text: string) => void): boolean {
   throw unreadable(file, `${what}, though the folder has had a store (${MARKER_FILE} is there)`)
 }
 
-/** Octets that LMDB needs to create its files, and some. */
+/** Octets that LMDB needs to create its files, with some to spare. */
 const FILES_BYTES = 64 * 1024
 
 /**
- * Writes and syncs as much as LMDB is about to: its native code ends the process if it cannot create its files.
+ * Writes and syncs as many octets as LMDB is about to: its native code ends the process if it cannot create its files.
  * @throws the system's error
  */
 export async function tryDisk(dir: string): Promise<void> {
@@ -71,7 +71,7 @@ export async function tryDisk(dir: string): Promise<void> {
   }
 }
 
-/** If that fails, for example because the disk is full, the next start tries again. */
+/** Creates the marker file. If that fails, for example because the disk is full, the next start tries again. */
 export function markFolder(dir: string): void {
   try {
     writeFileSync(join(dir, MARKER_FILE), MARKER_TEXT, { mode: 0o600 })
@@ -82,8 +82,8 @@ export function markFolder(dir: string): void {
 const COPY_SYNC_MS = 20
 
 /**
- * LMDB does not sync the copy, which the system would then write all at once at the end, delaying other writes. So the
- * copy is synced while it grows.
+ * Syncs a copy while it grows. LMDB does not sync it, so the system would write it all at once at the end, delaying
+ * other writes.
  * @param copied resolves when LMDB is done
  */
 export async function syncCopy(dir: string, copied: Promise<void>): Promise<void> {

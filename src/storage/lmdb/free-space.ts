@@ -4,7 +4,7 @@ import { elapsed } from '../../util/timers.ts'
 
 /** ms for which a value is cached if space is plentiful. */
 const HOLDS_MS = 100
-/** Surplus above which space is plentiful: nothing fills so much in that time. */
+/** Surplus above which space is plentiful: nothing writes that much within HOLDS_MS. */
 const PLENTY_BYTES = 1024 * 1024 * 1024
 
 export class FreeSpace {
@@ -18,7 +18,7 @@ export class FreeSpace {
     this.now = now
   }
 
-  /** Whether there is space for that many octets. */
+  /** Whether there is space for `bytes` and `others` together; counts `bytes` as used until the next query. */
   has(bytes: number, others: number): boolean {
     const needed = bytes + others
     const now = this.now()

@@ -47,7 +47,7 @@ export function hasChecksum(recordKey: Uint8Array): boolean {
   return recordKey.length !== RECORD_KEY_BYTES
 }
 
-/** Records of format 1 have no checksum and pass. */
+/** Whether the checksum matches. Records of format 1 have none and pass. */
 export function recordIsWhole(key: Uint8Array, bytes: Uint8Array): boolean {
   if (key.length === RECORD_KEY_BYTES) return true
   if (key.length !== RECORD_KEY_BYTES + CRC_BYTES) return false
@@ -63,14 +63,14 @@ export function sealed(key: Uint8Array, value: Uint8Array): Buffer {
   return out
 }
 
-/** The value without its checksum; undefined if it does not match. */
+/** The value without its checksum; undefined if the checksum does not match. */
 export function unsealed(key: Uint8Array | string, stored: Uint8Array): Buffer | undefined {
   const all = asBuffer(stored)
   const end = wholeLength(key, all)
   return end < 0 ? undefined : all.subarray(0, end)
 }
 
-/** The octets in front of the checksum; -1 if it does not match. */
+/** Octets in front of the checksum; -1 if the checksum does not match. */
 export function wholeLength(key: Uint8Array | string, all: Buffer): number {
   const end = all.length - CRC_BYTES
   const ofKey = typeof key === 'string' ? crc32cOfText(key) : crc32c(key)
@@ -90,12 +90,12 @@ export function recordRange(log: number, segment: number): KeyRange {
   return { start: recordPlace(log, segment, 0), end: inclusive(recordPlace(log, segment, KEY_NUMBER_MAX)) }
 }
 
-/** Of a record, whatever its checksum. */
+/** Range of a record, whatever its checksum. */
 export function recordAt(log: number, segment: number, index: number): KeyRange {
   return { start: recordPlace(log, segment, index), end: inclusive(recordPlace(log, segment, index)) }
 }
 
-/** Of all records of a log. */
+/** Range of all records of a log. */
 export function logRange(log: number): KeyRange {
   return {
     start: recordPlace(log, 0, 0),

@@ -49,14 +49,14 @@ type Bytes = Database<Buffer, Buffer>
  * none is attempted without space.
  */
 const DISK_RESERVE_BYTES = 8 * 1024 * 1024
-/** At the start of the file. */
+/** Header pages at the start of the file. */
 const META_PAGES = 2
 
 /** Keys with this prefix mark dropped logs until they are fully removed. */
 const GONE_PREFIX = 'gone:'
-/** Of dropped logs, one write removes so many records and looks at so many logs. */
+/** Maximum number of records of dropped logs that one write removes, and of dropped logs that it looks at. */
 const [SWEEP_RECORDS, SWEEP_LOGS] = [256, 500]
-/** File descriptors that mapping takes, and some: without them the file stays mapped as it is. */
+/** File descriptors that mapping takes, with some to spare: if fewer are free, the file is not remapped. */
 const MAP_DESCRIPTORS = 8
 
 const DATABASES = ['meta', 'segments', 'records', 'damaged'] as const
@@ -149,9 +149,10 @@ export class LmdbStorage implements Storage {
   }
 
   /**
-   * Every page that was read stays mapped and counts as memory of the process, up to the size of the file; remapping
-   * releases the pages. Closing only awaits resolved promises, so no event comes in between, and in a separate event no
-   * other code that awaited such promises.
+   * Remaps the file. Every page that was read stays mapped and counts as memory of the process, up to the size of the
+   * file; remapping releases the pages. Closing only awaits resolved promises, so no event is handled while the store
+   * is closed; and since this runs in an event of its own, no other code that awaits resolved promises runs meanwhile
+   * either.
    */
   private async mapAnew(): Promise<void> {
     await nextTurn()
@@ -181,7 +182,7 @@ export class LmdbStorage implements Storage {
       if (!isNew) await takeBackUnsynced(dir)
       storage.map()
       await storage.checkFormat(dir, isNew, options.notice)
-      // Only after it is known to be a store of Leveret. Nothing is reported for a new one.
+      // Only after the folder is known to have a store of Leveret. Nothing is reported for a new store.
       keepToOwner(dir, foreign, isNew ? () => {} : notice)
       for (const { key } of storage.scan(GONE_PREFIX)) storage.gone.add(Number(key.slice(GONE_PREFIX.length)))
       return storage
@@ -194,7 +195,10 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** The version has no checksum, so that every release can read it. */
+  /**
+   * Checks the format version and converts older formats. The version has no checksum, so that every release can read
+   * it.
+   */
   private async checkFormat(dir: string, isNew: boolean, notice?: LmdbOptions['notice']): Promise<void> {
     const found = this.meta.get(FORMAT_KEY)
     if (found === undefined && !isNew)
@@ -287,7 +291,7 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** Removed data leaves free pages that are reused; the file itself never shrinks. */
+  /** Free octets within the file: removed data leaves free pages that are reused; the file itself never shrinks. */
   reusableBytes(): number {
     const { pageSize, lastPageNumber, free } = statsOf(this.root)
     let used = META_PAGES + pagesOf(free)
@@ -303,7 +307,7 @@ export class LmdbStorage implements Storage {
     watch(this.meta.put(key, sealed(Buffer.from(key), Buffer.alloc(0))))
   }
 
-  /** Removes some records of a dropped log, and the mark with the last ones. */
+  /** Removes some records of dropped logs, and a log's mark with its last records. */
   private sweep(): void {
     let left = SWEEP_LOGS
     for (const log of this.gone) {
@@ -348,11 +352,11 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  /** A view of memory that is reused for the next record; the reader copies it. */
+  /** A record if its checksum matches, as a view of memory that is reused for the next record; callers copy it. */
   private wholeRecord(key: Buffer, index: number): Uint8Array | undefined {
     const shared = this.recordBytes.getBinaryFast(key) as Buffer | undefined
     if (shared === undefined) return undefined
-    // Its `length` is that of the value; as a typed array it is as long as the shared memory.
+    // The Buffer's `length` is that of the value; as a typed array it is as long as the shared memory.
     const bytes = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
     this.mapped.read(bytes.length)
     if (recordIsWhole(key, bytes)) return bytes

@@ -18,7 +18,7 @@ export class MappedPages {
   /** Octets of all mapped files when this one was mapped. */
   private before: number | undefined
 
-  /** The file was remapped. */
+  /** Called when the file was remapped. */
   restart(): void {
     this.readBytes = 0
     this.before = mappedMemory()

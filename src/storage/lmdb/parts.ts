@@ -1,4 +1,4 @@
-/** Writes of a batch, whose failure the batch reports; and what the keys of a database tell. */
+/** Helpers of the store for writes, whose failures the batch reports, and for ranges of keys. */
 import { type KeyRange, segmentRange } from './keys.ts'
 
 interface Keyed {

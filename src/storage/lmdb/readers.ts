@@ -1,6 +1,6 @@
 /**
- * What reads a whole store for a while: copies and snapshots. The file is not mapped anew meanwhile, and all of them end
- * before the store is closed, since LMDB would go on in memory that is gone.
+ * Readers of the whole store: copies and snapshots. The file is not remapped while there are any, and all of them end
+ * before the store is closed, because LMDB would otherwise access unmapped memory.
  */
 import { StorageError, type StorageWrite } from '../storage.ts'
 
@@ -21,7 +21,7 @@ export class Readers {
     }
   }
 
-  /** @param done called once, when the writes have been read or no more of them are wanted */
+  /** @param done called once, when all writes have been read or the reader stops */
   snapshot(writes: IterableIterator<StorageWrite>, done: () => void): IterableIterator<StorageWrite> {
     const snapshot: Snapshot = new Snapshot(writes, () => {
       this.snapshots.delete(snapshot)
@@ -31,7 +31,7 @@ export class Readers {
     return snapshot
   }
 
-  /** Waits for copies, then cuts snapshots off: who reads one of these may be slow. */
+  /** Waits for copies, then cuts snapshots off, because their readers may be slow. */
   async end(): Promise<void> {
     await Promise.allSettled(this.copies)
     for (const snapshot of this.snapshots) snapshot.cut()

@@ -9,7 +9,7 @@ interface Entries<Key> {
 /**
  * Converts format 1, which has no checksums: adds them to states and metadata in one transaction; records stay as they
  * are.
- * @param formatKey the key without a checksum
+ * @param formatKey key of the value that has no checksum
  */
 export function sealAll(meta: Entries<string>, states: Entries<Buffer>, formatKey: string): void {
   for (const { key, value } of meta.getRange({}))

@@ -1,6 +1,6 @@
 /**
- * Walks the pages of LMDB's trees and checks that each has its right place and kind, and only points into the file and
- * itself. Values larger than a page are not read.
+ * Walks the pages of LMDB's trees and checks that each is in its place, has the right kind, and points only into the
+ * file and into itself. Values larger than a page are not read.
  */
 import { readSync } from 'node:fs'
 
@@ -26,12 +26,12 @@ const NO_PAGE = 0xffff_ffff
 export interface Meta {
   /** Page size, a power of two. */
   readonly pageBytes: number
-  /** Commits overlap with syncing. */
+  /** Whether commits overlap with syncing. */
   readonly overlapping: boolean
   /** The tree of free pages and the main tree, unless empty. */
   readonly roots: readonly Root[]
   readonly lastPage: number
-  /** Its number; 0 = none. */
+  /** Number of the commit; 0 = none. */
   readonly commit: number
   /** Boot id of the machine that wrote it; 0 = unknown. */
   readonly boot: bigint
@@ -46,13 +46,13 @@ export interface Root {
 /** A problem with the file. */
 export class Damage extends Error {}
 
-/** Reads the description of a tree, 48 octets; undefined if the tree is empty. */
+/** Reads the description of a tree, 48 octets; returns an empty list if the tree is empty. */
 export function rootAt(b: Buffer, at: number): Root[] {
   if (b.readUInt32LE(at + 40) === NO_PAGE && b.readUInt32LE(at + 44) === NO_PAGE) return []
   return [{ page: numberAt(b, at + 40), depth: b.readUInt16LE(at + 6) }]
 }
 
-/** A 64-bit number; inexact from 2^53 on, which is invalid everywhere. */
+/** Reads a 64-bit number; inexact from 2^53 on, but such numbers are invalid everywhere. */
 export function numberAt(b: Buffer, at: number): number {
   return b.readUInt32LE(at) + b.readUInt32LE(at + 4) * 2 ** 32
 }

@@ -1,16 +1,16 @@
-/** A database of very many values that are read without memory of their own for each, which LMDB would make for them. */
+/** A database of very many values, which are read without a buffer for each, as lmdb-js would allocate. */
 import type { StoredText } from '../../util/stored-texts.ts'
 import type { DamageList } from './damage.ts'
 import { wholeLength } from './keys.ts'
 
-/** A value is a view of memory that is reused for whatever is read next. */
+/** Decodes a value as a view of memory that is reused for the next read. */
 const viewed = {
   encode: (value: Buffer): Buffer => value,
   // Its `length` is that of the value; as a typed array it is as long as the shared memory.
   decode: (shared: Buffer): Buffer => Buffer.from(shared.buffer, shared.byteOffset, shared.length),
 }
 
-/** The options of a database of that name whose values are such views; the types of LMDB leave out `encoder`. */
+/** Options of a database with that name whose values are such views; the types of lmdb-js lack `encoder`. */
 export function viewing(name: string): { name: string; encoding: 'binary'; encoder: typeof viewed } {
   return { name, encoding: 'binary', encoder: viewed }
 }
@@ -28,9 +28,9 @@ export function asText(key: string, view: Buffer, length: number): StoredText {
 }
 
 /**
- * Those that are whole, without their checksums.
- * @param plainKey of the value that has none
- * @param take from the first octets of a view, which is good until the next value
+ * Yields the undamaged values under the prefix, without their checksums.
+ * @param plainKey key of the value that has no checksum
+ * @param take makes a result from the first octets of a view, which is valid until the next value
  */
 export function* wholeValues<T>(
   values: Values,

@@ -1,6 +1,6 @@
 /**
- * Applies what the commit log has made safe to the store, some time later and with the writes of many batches merged
- * into one. The position up to which the store has everything is written along with them, so the store always holds
+ * Applies the durable batches of the commit log to the store, some time later and with the writes of many batches
+ * merged. The position up to which the store has everything is written along with them, so the store always holds
  * exactly what the log held up to some record.
  */
 import type { Clock, Timer } from '../../util/clock.ts'
@@ -9,7 +9,7 @@ import { PendingWrites } from './pending-writes.ts'
 
 /** ms from the first unapplied write until it is applied: by then, many of the messages have been settled. */
 const APPLY_MS = 500
-/** Octets that are applied without waiting. */
+/** Octets of unapplied writes that are applied without waiting. */
 const APPLY_BYTES = 4 * 1024 * 1024
 /** Approximate octets per transaction of the store: it needs as much memory again, and malloc keeps a part of that. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -23,7 +23,7 @@ export const APPLIED_KEY = 'applied'
 /** Applies all writes or none, and resolves when they are on disk. @throws StorageError */
 export type Take = (writes: readonly StorageWrite[]) => Promise<void>
 
-/** What else the store keeps about how far it has applied the log, such as from where it has to be read again. */
+/** Properties that the store keeps beside the applied position, such as from where the log has to be read again. */
 export type Mark = (position: number) => object
 
 /**
@@ -63,7 +63,7 @@ export class Applier {
   private readonly moved: () => void
   private readonly mark: Mark
   private position: number
-  /** The position and mark that the store has. */
+  /** Position and mark that the store has, or that are being written. */
   private written = ''
   private added = 0
   private timer: Timer | undefined
@@ -74,7 +74,7 @@ export class Applier {
 
   /**
    * @param position up to which the store has everything
-   * @param moved called when it has more, or failed to apply it
+   * @param moved called when the store has applied more, or has failed to
    */
   constructor(take: Take, position: number, clock: Clock, moved: () => void, mark: Mark = () => ({})) {
     this.take = take
@@ -93,7 +93,7 @@ export class Applier {
     return this.running === undefined && this.gathering.empty && this.position === this.applied
   }
 
-  /** Adds the writes of one batch, which are safe: the log has them at that position. */
+  /** Adds the writes of one batch, which is durable: the log has it at that position. */
   add(writes: readonly StorageWrite[], position: number): void {
     this.gathering.add(writes)
     this.position = position
@@ -103,7 +103,7 @@ export class Applier {
     else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
-  /** Writes the mark again, which may have changed. */
+  /** Has the mark written again, since it may have changed. */
   touch(): void {
     if (this.running === undefined && !this.stopped)
       this.timer ??= this.clock.after(APPLY_MS, () => this.run())

@@ -66,7 +66,7 @@ export class BatchEncoder {
   }
 }
 
-/** In plain numbers: what a length claims may be more than an operator on 32 bits takes. */
+/** Without bitwise operators, since a length in a damaged batch may exceed 31 bits. */
 function padded(bytes: number): number {
   return Math.ceil(bytes / 4) * 4
 }

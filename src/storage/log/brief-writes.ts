@@ -10,7 +10,7 @@ import { elapsed } from '../../util/timers.ts'
 const BYTES_MAX = 16 * 1024
 /** ms of a write from which on the disk counts as slow, and writes are left to threads for a while. */
 const SLOW_MS = 5
-/** ms of that period: doubled each time, and reduced by each write that is not slow. */
+/** Duration of that period in ms: doubled by each slow write, reduced by each other write. */
 const PAUSE_MS_MIN = 50
 const PAUSE_MS_MAX = 1_000
 const PAUSE_DECAY = 0.5
@@ -24,7 +24,7 @@ export interface Surroundings {
   now(): number
   /** Total ms that the event loop has been idle. */
   idle(): number
-  /** Few clients are active at the moment. */
+  /** Whether few clients are active at the moment. */
   areFew(): boolean
 }
 
@@ -58,7 +58,7 @@ export class BriefWrites {
     this.sampledIdle = idle
   }
 
-  /** The event loop took that many ms to write a record. */
+  /** Called when the event loop has taken that many ms to write a record. */
   took(ms: number): void {
     if (ms < SLOW_MS) {
       this.pause = Math.max(PAUSE_MS_MIN, this.pause * PAUSE_DECAY)

@@ -22,7 +22,7 @@ export interface JournalFile {
   readonly name: string
   /** Resolves when all of it is on disk. */
   write(parts: readonly Uint8Array[], at: number): Promise<void>
-  /** The same, blocking the event loop. False if that is not possible, in which case not all of it has been written. */
+  /** Like `write`, but blocks the event loop. False if not all was written, or blocking writes are not possible. */
   writeNow?(parts: readonly Uint8Array[], at: number): boolean
   /** Extends the file to that length with zeros, which are on disk when it resolves. */
   allocate(bytes: number): Promise<void>
@@ -37,8 +37,7 @@ export interface JournalDisk {
   open(name: string): Promise<JournalFile>
   remove(name: string): Promise<void>
   /**
-   * Writes the first octets of a file to that folder under the same name, which is new there; they are on disk when it
-   * resolves.
+   * Copies the first octets of a file into that folder, where its name must be new; they are on disk when it resolves.
    */
   copy(name: string, bytes: number, dir: string): Promise<void>
   /** Free octets on the disk. */
@@ -46,7 +45,7 @@ export interface JournalDisk {
 }
 
 const SUFFIX = '.journal'
-/** Zeros that are written at once; few enough for records to be written in between. */
+/** Zeros per write; few enough for records to be written in between. */
 const ZERO_BYTES = 256 * 1024
 
 const opened = promisify(open)
@@ -157,7 +156,7 @@ async function finish(fd: number, parts: readonly Uint8Array[], start: number, c
   if (DATA_SYNC === 0) await synced(fd)
 }
 
-/** Uses a descriptor of its own, which waits for the disk only once. */
+/** Writes zeros through a descriptor of its own without O_DSYNC, so that it waits for the disk only once. */
 async function allocate(path: string, bytes: number): Promise<void> {
   const fd = await opened(path, constants.O_RDWR)
   try {

@@ -35,7 +35,7 @@ function stampsIn(length: number): number {
 export function frameBytes(length: number): number {
   let words = stampsIn(length)
   let at = HEAD_BYTES + length
-  // Word by word only where the stamp of a sector that begins after the record comes in between.
+  // A sector that begins among these words begins with a stamp, too.
   while (words > 0) {
     if (at % SECTOR_BYTES === 0) at += WORD_BYTES
     const step = Math.min(words, Math.ceil((SECTOR_BYTES - (at % SECTOR_BYTES)) / WORD_BYTES))
@@ -125,7 +125,7 @@ export function readDamagedHead(b: Buffer, at: number): FrameHead | undefined {
 /** torn: some of its sectors were never written; damaged: all were written, and have changed since. */
 export type FrameFault = 'torn' | 'damaged'
 
-/** Reads the record of a frame whose head has been read; it has octets of its own. */
+/** Reads the record of a frame whose head has been read, into octets of its own. */
 export function readFrame(b: Buffer, at: number, head: FrameHead): Uint8Array | FrameFault {
   const size = frameBytes(head.length)
   if (at + size > b.length) return 'torn'
@@ -146,7 +146,7 @@ export function readFrame(b: Buffer, at: number, head: FrameHead): Uint8Array | 
   return 'damaged'
 }
 
-/** Equal except for one octet: what was there before a sector was written differs in more than one. */
+/** Whether two words differ in one octet at most: a word from before the sector was written differs in more. */
 function isNearly(found: number, wanted: number): boolean {
   let differences = 0
   for (let x = found ^ wanted; x !== 0; x >>>= 8) if ((x & 255) !== 0) differences++

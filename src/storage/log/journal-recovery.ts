@@ -87,7 +87,7 @@ function damaged(name: string, at: number, what: string): StorageError {
   )
 }
 
-/** Reads a record that was found. */
+/** Reads a record that was found; undefined if it has changed since. */
 export function recordAt(b: Buffer, { at }: FoundRecord): Uint8Array | undefined {
   const head = readHead(b, at)
   const record = head === undefined ? undefined : readFrame(b, at, head)

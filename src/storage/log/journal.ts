@@ -25,7 +25,7 @@ const FAST_MS = 2000
 /** Maximum share of the free space on the disk that a preallocated file takes. */
 const FREE_SHARE = 1 / 16
 const SPARES_MAX = 2
-/** A frame that fits is assembled in memory that is reused. */
+/** Octets of reused memory in which frames that fit are assembled. */
 const MEMORY_BYTES = 8 * 1024
 
 interface LogFile {
@@ -113,7 +113,7 @@ export class Journal implements CommitLog {
     return [...this.files, ...this.spares].reduce((n, f) => n + f.bytes, 0)
   }
 
-  /** Records that existed when the journal was opened. */
+  /** Yields records that existed when the journal was opened. */
   async *read(from: number): AsyncIterable<LogRecord> {
     let loaded: { file: JournalFile; bytes: Buffer } | undefined
     for (const r of this.found) {
@@ -145,10 +145,10 @@ export class Journal implements CommitLog {
     return position
   }
 
-  /** Done by the event loop itself where that is faster and delays hardly any client. */
+  /** Writes a frame: on the event loop itself if that is faster and delays hardly any client. */
   private async write(file: JournalFile, frame: readonly Uint8Array[], size: number): Promise<void> {
     if (this.brief?.allowed(size) === true) {
-      // Output that is due in this turn goes out first.
+      // Lets output that is due in this turn go out first.
       await undefined
       const began = this.now()
       const done = file.writeNow?.(frame, this.at)
@@ -159,7 +159,8 @@ export class Journal implements CommitLog {
   }
 
   /**
-   * After a failed write the contents of the disk are unknown, so nothing more is written; only a full disk is certain.
+   * Makes the error of a failed write. The contents of the disk are unknown then, so nothing more is written, unless
+   * the disk was full.
    */
   private failure(error: unknown): StorageError {
     const { code, message } = error as NodeJS.ErrnoException
@@ -191,7 +192,7 @@ export class Journal implements CommitLog {
     return next
   }
 
-  /** If this fails, nothing has been written: the record may be appended again. */
+  /** Opens another file. If this fails, nothing has been written: the record may be appended again. */
   private async openNext(): Promise<JournalFile> {
     try {
       return await this.disk.open(journalName(this.nextName++))
@@ -240,7 +241,7 @@ export class Journal implements CommitLog {
     }
   }
 
-  /** The last file is copied up to the last complete record: a torn one would later count as damage in the middle. */
+  /** Copies the last file up to its last complete record: a torn one would later count as damage in the middle. */
   async copyTo(dir: string): Promise<void> {
     const current = this.files.at(-1)
     const files = this.files.map((f) => ({ name: f.file.name, bytes: f === current ? this.at : f.bytes }))
@@ -255,7 +256,7 @@ export class Journal implements CommitLog {
     this.retire()
   }
 
-  /** Keeps files without needed records for reuse, the largest ones; removes the others. */
+  /** Keeps the largest files without needed records for reuse; removes the others. */
   private retire(): void {
     const current = this.files.at(-1)
     const done = this.files.filter((f) => f.last < this.first && f !== current)
@@ -281,7 +282,7 @@ export class Journal implements CommitLog {
     for (const { file } of this.files) await file.close()
   }
 
-  /** A journal without records that are needed leaves no file behind. */
+  /** Closes the journal, and removes its files if no record is needed. */
   async close(): Promise<void> {
     this.closed = true
     await this.making

@@ -1,6 +1,7 @@
 /**
- * A store behind a commit log: a batch is safe as soon as the log has it, which costs one wait for the disk, and the
- * store applies it some time later, together with others. What need not outlive the process bypasses the log.
+ * A store behind a commit log: a batch is durable as soon as the log has it, which costs one wait for the disk, and the
+ * store applies it some time later, together with other batches. Spill logs, which need not outlive the process, bypass
+ * the commit log.
  */
 import type { Clock } from '../../util/clock.ts'
 import type { StoredText } from '../../util/stored-texts.ts'
@@ -11,10 +12,10 @@ import type { CommitLog } from './commit-log.ts'
 import { Overlay } from './overlay.ts'
 import { PendingWrites } from './pending-writes.ts'
 
-/** Octets of records that are applied to the store at once when it is opened. */
+/** Octets of records per transaction when the log is applied to the store at the start. */
 const REPLAY_BYTES = 8 * 1024 * 1024
 
-/** There is only one writer. */
+/** Epoch in all batches: there is only one writer. */
 const EPOCH = 0
 
 /** What a store must provide beyond the storage contract to stand behind a log. */
@@ -36,7 +37,7 @@ export class LoggedStorage implements Storage {
   private readonly overlay: Overlay
   private readonly encoder = new BatchEncoder()
   private readonly listeners = new Set<() => void>()
-  /** The operations of the store, one after another. */
+  /** Resolves when the pending operations of the store are done; they run one after another. */
   private working: Promise<void> = Promise.resolve()
   private keepingHouse = false
   private closed = false
@@ -89,13 +90,13 @@ export class LoggedStorage implements Storage {
     const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
     let position = this.log.last
     const record = kept.length === 0 ? undefined : this.encoder.encode(EPOCH, position + 1, kept)
-    // The journal's file may have to grow, and the store's file after it.
+    // The journal's file may have to grow now, and the store's file later.
     this.store.ensureRoom(batch, this.applier.bytes + (record?.length ?? 0))
     if (record !== undefined) position = await this.log.append(record)
     this.applier.add(batch, position)
   }
 
-  /** Runs after the pending operations of the store. */
+  /** Runs `work` after the pending operations of the store. */
   private inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.working.then(work)
     this.working = done.catch(() => {})
@@ -108,7 +109,7 @@ export class LoggedStorage implements Storage {
     this.keepHouse()
   }
 
-  /** One step at a time, so that writes are done in between. */
+  /** Runs maintenance of the store, one step at a time, so that writes are done in between. */
   private keepHouse(): void {
     if (this.keepingHouse || this.closed || this.store.maintenanceDue !== true) return
     this.keepingHouse = true
@@ -135,7 +136,7 @@ export class LoggedStorage implements Storage {
     return this.applier.bytes
   }
 
-  /** Why the store does not apply what the log has; undefined while it does. */
+  /** Why the store fails to apply the log; undefined if it does not fail. */
   get applyFailure(): unknown {
     return this.applier.failure
   }
@@ -145,7 +146,7 @@ export class LoggedStorage implements Storage {
     return () => void this.listeners.delete(listener)
   }
 
-  /** Writes the mark again, which may have changed although nothing was written. */
+  /** Has the mark written again, since it may have changed although nothing was written. */
   touch(): void {
     this.applier.touch()
   }
@@ -191,8 +192,8 @@ export class LoggedStorage implements Storage {
   }
 
   /**
-   * The store is copied while it applies what the log has, possibly a part of a batch. So the log is copied too, from
-   * before the copy of the store on, and a start treats both as it does after a crash.
+   * The store is copied while it applies the log, possibly in the middle of a batch. So the log is copied too, with
+   * everything since before the copy of the store, and a start recovers from both as it does after a crash.
    */
   async copyTo(dir: string): Promise<void> {
     if (this.store.copyTo === undefined || this.log.hold === undefined || this.log.copyTo === undefined)
@@ -215,7 +216,7 @@ export class LoggedStorage implements Storage {
     }
   }
 
-  /** Leaves an empty log, unless the store does not apply its contents. */
+  /** Leaves an empty log, unless the store fails to apply its contents. */
   async close(): Promise<void> {
     this.closed = true
     await this.copying?.catch(() => {})
@@ -234,7 +235,7 @@ function isSpill(w: StorageWrite): boolean {
   return w.op === 'drop-logs' ? w.from >= SPILL_LOGS_FROM : 'log' in w && w.log >= SPILL_LOGS_FROM
 }
 
-/** How far the store has applied the log. */
+/** The position up to which the store has applied the log. */
 export function appliedOf(store: Storage): { position: number } {
   for (const { key, value } of store.scan(APPLIED_KEY))
     if (key === APPLIED_KEY) return JSON.parse(Buffer.from(value).toString()) as { position: number }

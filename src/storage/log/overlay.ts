@@ -1,4 +1,4 @@
-/** A store as it will be once it has applied what is pending: the read operations of the contract, on both together. */
+/** Reads a store as it will be once it has applied the pending writes. */
 import { asTexts, type StoredText, textsOf } from '../../util/stored-texts.ts'
 import type { Storage } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
@@ -8,7 +8,7 @@ type Layers = readonly PendingWrites[]
 
 /** What is pending for a segment, merged from all layers. */
 interface Merged {
-  /** What the store has no longer counts. */
+  /** Whether the store's records of the segment are obsolete. */
   hidden: boolean
   state: Uint8Array | undefined
   readonly records: Map<number, Uint8Array | undefined>
@@ -127,7 +127,10 @@ export class Overlay implements Reads {
     for (const [index, bytes] of merge(under, merged.records)) yield { index, bytes }
   }
 
-  /** Merges nothing: messages that are due are read one by one, out of a segment of which very much may be pending. */
+  /**
+   * Searches the layers without merging them: messages that are due are read one by one, and very many records of their
+   * segment may be pending.
+   */
   record(log: number, segment: number, index: number): Uint8Array | undefined {
     const layers = this.layers()
     for (let i = layers.length - 1; i >= 0; i--) {

@@ -5,7 +5,7 @@
 import type { StorageWrite } from '../storage.ts'
 
 export interface PendingSegment {
-  /** What the store has of the segment is removed first: the records only (`cleared`), or the state too (`dropped`). */
+  /** Whether the segment's records are removed from the store first (`cleared`), or its state too (`dropped`). */
   cleared: boolean
   dropped: boolean
   state: Uint8Array | undefined
@@ -14,7 +14,7 @@ export interface PendingSegment {
 }
 
 interface PendingLog {
-  /** All that the store has of the log is removed; nothing more is written to it. */
+  /** Whether the log is removed from the store; nothing more is written to it then. */
   dropped: boolean
   readonly segments: Map<number, PendingSegment>
 }
@@ -126,7 +126,7 @@ export class PendingWrites {
     return s
   }
 
-  /** Whether what the store has of that log no longer counts. */
+  /** Whether the store's contents of that log are obsolete. */
   hides(log: number): boolean {
     return this.logs.get(log)?.dropped === true || (this.dropsFrom !== undefined && log >= this.dropsFrom)
   }
