@@ -1,4 +1,4 @@
-/** The certificates of all TLS servers of the process, which are read again together. */
+/** The certificates of all TLS servers of the process, which are reloaded together. */
 import { createSecureContext, type SecureContext, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import { contextOf, type TlsSettings } from './tls.ts'
 import { readPair } from './tls-files.ts'
@@ -7,9 +7,9 @@ export class Certificates {
   private readonly servers = new Map<TlsServer, TlsSettings>()
 
   /**
-   * Adds a server with its default certificate, and gives it those of other host names.
-   * @param options what the server was made with: those of `contextOf`
-   * @throws StartError if a certificate of a host cannot be used
+   * Adds a server that has its default certificate, and gives it the certificates of other host names.
+   * @param options from `contextOf`, with which the server was made
+   * @throws StartError if the certificate of a host cannot be used
    */
   add(server: TlsServer, settings: TlsSettings, options: TlsOptions): void {
     useHosts(server, hostsOf(settings, options))
@@ -21,13 +21,14 @@ export class Certificates {
   }
 
   /**
-   * Reads the files of all servers and returns a function that puts them to use. Connections that are open keep theirs.
+   * Reads the files of all servers and returns a function that puts them to use. Open connections keep their
+   * certificates.
    * @throws StartError if any cannot be used; nothing has changed then
    */
   read(): () => void {
     const found = Array.from(this.servers, ([server, settings]) => {
       const options = contextOf(settings)
-      // Certificate and key may be valid and not belong together.
+      // Throws if certificate and key are valid but do not belong together.
       createSecureContext(options)
       return { server, options, hosts: hostsOf(settings, options) }
     })
@@ -43,8 +44,8 @@ export class Certificates {
 type Hosts = readonly { readonly host: string; readonly context: SecureContext }[]
 
 /**
- * Each checks clients' certificates by itself: without the server's authorities it would accept those that Node.js trusts
- * for the web.
+ * Makes the contexts of other host names. Each needs the server's authorities: without them it would accept clients'
+ * certificates from the authorities that Node.js trusts for the web.
  */
 function hostsOf({ prefix = '', hosts = [] }: TlsSettings, options: TlsOptions): Hosts {
   const { ca, secureOptions, minVersion } = options
@@ -55,7 +56,7 @@ function hostsOf({ prefix = '', hosts = [] }: TlsSettings, options: TlsOptions):
   })
 }
 
-/** Node.js searches later contexts before earlier ones. */
+/** Node.js searches later contexts before earlier ones, so these replace those of the same hosts. */
 function useHosts(server: TlsServer, hosts: Hosts): void {
   for (const { host, context } of hosts) server.addContext(host, context)
 }

@@ -7,7 +7,7 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** ms since 1970. It jumps where the clock is set or the machine has slept: for times of day, not for durations. */
+  /** ms since 1970. Jumps when the clock is set or the machine was suspended: for times of day, not for durations. */
   now(): number
   /** ms since an arbitrary moment; monotonic. */
   elapsed(): number
@@ -35,12 +35,12 @@ export const systemClock: Clock = {
   defer: soon,
 }
 
-/** Between two looks at the time of day, in ms. */
+/** Maximum ms between two checks of the time of day. */
 const LOOK_MS = 60_000
 
 /**
- * Runs the action at a time of day. A timer alone would not: while a machine sleeps its timers stand still, and the clock
- * may be set. The action is at most LOOK_MS late after such a jump, and never early.
+ * Runs the action at a time of day. A single timer would not do: timers stand still while the machine is suspended, and
+ * the clock may be set. After such a jump the action runs at most LOOK_MS late, and never early.
  *
  * @param time in ms since 1970
  */
@@ -69,7 +69,7 @@ export class SoonestTimer {
     this.action = action
   }
 
-  /** @param time in ms since 1970; no effect where it is set to a sooner one */
+  /** @param time in ms since 1970; no effect if the timer is set to a sooner time */
   set(time: number): void {
     if (this.timer !== undefined) {
       if (this.time <= time) return
@@ -93,7 +93,7 @@ export function pauseOn(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve))
 }
 
-/** The same clock for one owner, to whom exceptions from its timers are charged. */
+/** The same clock for one owner, which is charged with exceptions from its timers. */
 export function clockOf(owner: Owner, clock: Clock): Clock {
   return {
     now: () => clock.now(),

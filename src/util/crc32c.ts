@@ -5,7 +5,7 @@
  */
 const POLYNOMIAL = 0x82f63b78
 const SLICES = 16
-/** Below it a view of the octets as words costs more than it saves. */
+/** For fewer octets, viewing them as words costs more than it saves. */
 const OCTETS_AS_WORDS_MIN = 512
 
 const table = makeTable()
@@ -43,7 +43,7 @@ export function crc32c(b: Uint8Array, start = 0, end = b.length, before = 0): nu
   return ~c >>> 0
 }
 
-/** The checksum of the text in UTF-8: for short ones, which are made into octets only where they are not ASCII. */
+/** The checksum of the text in UTF-8. For short texts; only those that are not ASCII are encoded first. */
 export function crc32cOfText(text: string): number {
   const t = table
   let c = ~0

@@ -1,7 +1,7 @@
 /**
  * Manages file descriptors, which are scarce and needed everywhere: by the store when it remaps its file, by modules,
  * workers and certificates. Sockets must never use up the last ones: a server guarded here rejects connections before
- * that happens, or closes one that has not been put to use yet.
+ * that happens, or closes one that has not logged in yet.
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
@@ -35,7 +35,7 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** What is wrong with the limit of this process, if a broker could not work with it. */
+/** Says why the limit of this process is too low for a broker; undefined if it is not. */
 export function tooFewDescriptors(limit = descriptorLimit()): string | undefined {
   if (limit === undefined || limit >= DESCRIPTORS_MIN) return undefined
   return (
@@ -60,10 +60,10 @@ export class Descriptors {
   }
 
   /**
-   * From now on the server accepts connections only while enough descriptors remain for other purposes.
+   * Makes the server accept connections only while enough descriptors remain for other purposes.
    *
-   * @param max connections of the server, asked for each new one
-   * @param reserved the fraction of the reserve that it must not touch: less than 1 for administrative access
+   * @param max maximum connections of the server, evaluated for each new one
+   * @param reserved the fraction of the reserve that the server must leave: less than 1 for administrative access
    */
   guard(server: Server, max = () => Number.MAX_SAFE_INTEGER, reserved = 1): void {
     // Node reads this property before it creates the socket of a connection, and closes connections above it.
@@ -78,13 +78,13 @@ export class Descriptors {
     })
   }
 
-  /** @returns a function that removes them again */
+  /** Adds connections that may be closed to make room. @returns a function that removes them again */
   add(closable: Closable): () => void {
     this.closables.add(closable)
     return () => this.closables.delete(closable)
   }
 
-  /** Called for a connection that already has its descriptor. */
+  /** Whether a new connection, which already has its descriptor, may stay; closes another one if that makes room. */
   private hasRoom(reserve: number): boolean {
     if (lowestFree() < this.limit - reserve) return true
     let longest: Closable | undefined

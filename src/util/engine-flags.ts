@@ -5,8 +5,8 @@ import { setFlagsFromString } from 'node:v8'
 const INLINED_BYTES = 2500
 
 /**
- * Lets V8 inline the whole way of a small message. With its default it stops in the middle of it, at a call that
- * depends on what is compiled first; 16-octet messages then take 13 % more CPU (measured on Node 20).
+ * Lets V8 inline the whole path of a small message. With its default it stops in the middle, at a call that depends on
+ * what is compiled first; 16-octet messages then take 13 % more CPU (measured on Node 20).
  */
 export function inlineMore(): void {
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTES}`)

@@ -1,20 +1,20 @@
 import { FairQueue } from './fair-queue.ts'
 
-/** A number of places; where all are taken, addresses take turns for those that become free. */
+/** A number of places. When all are taken, addresses take turns for those that become free. */
 export class FairPlaces<Waiting> {
-  /** Put in by whoever finds no place free. */
+  /** Items that wait for a place; added by callers to whom `take` has returned false. */
   readonly waiting = new FairQueue<Waiting>()
   private readonly count: number
   private readonly come: (next: Waiting) => void
   private taken = 0
 
-  /** @param come called for the next one, which has the place of one that has left */
+  /** @param come called with the next waiting item, which takes over the place that has become free */
   constructor(count: number, come: (next: Waiting) => void) {
     this.count = count
     this.come = come
   }
 
-  /** False where none is free. */
+  /** Takes a place; false if none is free. */
   take(): boolean {
     if (this.taken >= this.count) return false
     this.taken++

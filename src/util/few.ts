@@ -15,7 +15,9 @@ export function withItem<T extends object>(few: Few<T>, item: T): Few<T> {
   return all.length > ARRAY_MAX ? new Set(all) : all
 }
 
-/** A new array without room for more: one that grows, also one that is written `[...items, item]`, has room for sixteen more. */
+/**
+ * A new array without spare capacity: one that grows, or is written as `[...items, item]`, has room for sixteen more.
+ */
 export function withOneMore<T>(items: readonly T[], item: T): T[] {
   return items.concat([item])
 }

@@ -1,23 +1,27 @@
 /**
- * Bounds the time that what clients send in their TLS handshakes takes in a turn of the event loop. OpenSSL checks every
- * signature of a client's certificate and of the authorities that are sent with it, trusted or not: 100 KB of them, which it
- * takes from anybody, are 0.3 s of work where they have keys of 10,000 bits.
+ * Limits the time that TLS handshakes take in a turn of the event loop. OpenSSL checks every signature of a client's
+ * certificate and of the authorities that are sent with it, trusted or not: 100 KB of certificates, which it accepts
+ * from anybody, take 0.3 s if their keys have 10,000 bits.
  *
- * So when handshakes that came to their end have used the turn, no further one is read in it. And when one has failed that
- * brought as much as no client in earnest does, those of its address rest for a while.
+ * So when handshakes that have ended have used up the turn's time, no further handshake is read in that turn. And when
+ * a handshake has failed that was larger than any of a genuine client, the handshakes of its address are paused for a
+ * while.
  */
 import { LOGIN_ADDRESSES_MAX } from '../limits.ts'
 
-/** ms in a turn, from the first end of a handshake on. */
+/** Maximum ms of handshakes in a turn, from the end of its first one on. */
 const INPUT_MS = 10
 
-/** Octets of a handshake, more than a client with some authorities above its certificate has to send. */
+/** Octets of a handshake: more than a client with some authorities above its certificate has to send. */
 export const HANDSHAKE_BYTES_MAX = 24 * 1024
 
-/** Octets of such a handshake for which its address rests for a millisecond: 2 s for the most that OpenSSL takes. */
+/**
+ * Octets of a failed handshake beyond that for which its address is paused for 1 ms: 2 s for the most that OpenSSL
+ * takes.
+ */
 const BYTES_PER_MS = 50
 
-/** What is used of a socket below TLS; OpenSSL reads from its handle. */
+/** The members used of a socket below TLS; OpenSSL reads from its handle. */
 export interface Below {
   readonly bytesRead: number
   readonly _handle?: { readStart?(): void; readStop?(): void } | null
@@ -27,9 +31,9 @@ export class HandshakeInput<Socket extends Below> {
   private readonly now: () => number
   private readonly soon: (action: () => void) => void
   private readonly after: (ms: number, action: () => void) => void
-  /** By their addresses; oldest first. */
+  /** Sockets in a handshake, with their addresses; oldest first. */
   private readonly sockets = new Map<Socket, string>()
-  /** Until when which address rests. */
+  /** Until when an address is paused. */
   private readonly resting = new Map<string, number>()
   private began: number | undefined
   private isHeld = false
@@ -45,17 +49,17 @@ export class HandshakeInput<Socket extends Below> {
     this.after = after
   }
 
-  /** A handshake has begun. */
+  /** Called when a handshake has begun. */
   add(socket: Socket, address: string): void {
     this.sockets.set(socket, address)
   }
 
-  /** ms for which none of that address is to begin. */
+  /** ms for which no handshake of that address should begin. */
   restOf(address: string): number {
     return Math.max(0, (this.resting.get(address) ?? 0) - this.now())
   }
 
-  /** It has come to its end. */
+  /** Called when a handshake has ended. */
   ended(socket: Socket, failed: boolean): void {
     const address = this.sockets.get(socket)
     if (address === undefined) return

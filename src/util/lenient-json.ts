@@ -1,12 +1,12 @@
 /** Reads hand-written JSON: with a byte order mark, comments, trailing commas or single quotes. */
 
 /**
- * The maximum size of a file that is read leniently, in characters or octets: the lenient parser is slow, and larger texts
- * are generated.
+ * The maximum size of a file that is read leniently, in characters or octets: the lenient parser is slow, and larger
+ * files are generated.
  */
 export const LENIENT_FILE_BYTES_MAX = 4 * 1024 * 1024
 
-/** The octets in UTF-8 if their mark says that they are UTF-16, as files are into which PowerShell redirects an export. */
+/** Converts UTF-16 with a byte order mark to UTF-8: PowerShell writes UTF-16 when it redirects an export to a file. */
 export function asUtf8(bytes: Buffer): Buffer {
   const mark = bytes.length % 2 === 0 ? bytes.subarray(0, 2).toString('hex') : ''
   if (mark === 'fffe') return Buffer.from(bytes.toString('utf16le'))

@@ -24,12 +24,12 @@ export function urlOf({ protocol, address, port }: Listening, path: string): str
 
 const WILDCARDS = ['::', '0.0.0.0']
 
-/** With an address that the operators' page can be opened at, on this machine at least. */
+/** Replaces a wildcard address by localhost, where the operators' page can be opened on this machine at least. */
 function openable(l: Listening): Listening {
   return WILDCARDS.includes(l.address) ? { ...l, address: 'localhost' } : l
 }
 
-/** One line that lists all of them; the service is named unless the URL scheme implies it. */
+/** One line that lists all sockets; the service is named unless the URL scheme implies it. */
 export function listeningText(all: readonly Listening[], paths: { http: string; metrics: string }): string {
   return all
     .map((l) => {

@@ -3,7 +3,7 @@
 /** Maximum edit distance for a name of that length. */
 const distanceMax = (length: number): number => (length <= 4 ? 1 : length <= 8 ? 2 : 3)
 
-/** undefined if no name is close enough. */
+/** The closest name; undefined if none is close enough. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const plain = (s: string): string => s.toLowerCase().replace(/[-_]/g, '')
   const wanted = plain(given)

@@ -1,4 +1,4 @@
 import { hostname } from 'node:os'
 
-/** Follows RabbitMQ's naming of nodes. */
+/** The node's name, formed like those of RabbitMQ. */
 export const nodeName = `leveret@${hostname()}`

@@ -12,7 +12,7 @@ export class StoreFailure extends Error {
   override readonly name: string = 'StoreFailure'
 }
 
-/** @throws StoreFailure only */
+/** Charges the error to the owner. @throws StoreFailure only */
 export function charge(owner: Owner, error: unknown): void {
   if (error instanceof StoreFailure) throw error
   owner.failed(error)

@@ -14,7 +14,7 @@ export const NAME_STEPS = 100
 const encoder = new TextEncoder()
 const scratch = new Uint8Array(1024)
 
-/** What is in `scratch`: one name is often matched against very many patterns. */
+/** The name whose octets are in `scratch`, and their number: one name is often matched against very many patterns. */
 let [scratched, scratchedLength] = ['', 0]
 
 function inScratch(text: string): number {
@@ -36,7 +36,9 @@ export class Pattern {
     this.program = compilePattern(parsePattern(source))
   }
 
-  /** undefined if it is not decided within that many steps; the same text always yields the same result. */
+  /**
+   * Whether the text matches; undefined if that is not decided within that many steps, which depends on the text only.
+   */
   decide(text: string, stepsMax = PATTERN_STEPS_MAX): boolean | undefined {
     const fits = text.length * 3 <= scratch.length
     const octets = fits ? scratch : encoder.encode(text)
@@ -46,7 +48,7 @@ export class Pattern {
     return matches
   }
 
-  /** Also false if it is not decided. */
+  /** Like `decide`, but false if it is not decided. */
   matches(text: string): boolean {
     return this.decide(text) === true
   }
@@ -69,7 +71,7 @@ export class PatternTooSlow extends Error {
   }
 }
 
-/** The steps that one request has left for matching names. @throws PatternTooSlow */
+/** The steps that one request may still take to match names. @throws PatternTooSlow */
 export class StepsLeft {
   private left = PATTERN_STEPS_PER_REQUEST_MAX
 

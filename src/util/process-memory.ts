@@ -6,7 +6,10 @@ import { startTimer, stopTimer, type Timeout } from './timers.ts'
 
 const PAGE_BYTES = 4096
 
-/** Kept open: no descriptor may be available when it has to be read. undefined if there is no such file. */
+/**
+ * /proc/self/statm, kept open because no descriptor may be available when it has to be read; undefined if it is
+ * missing.
+ */
 const statm = openStatm()
 const text = Buffer.alloc(128)
 let last = { resident: 0, shared: 0 }
@@ -19,7 +22,7 @@ function openStatm(): number | undefined {
   }
 }
 
-/** In octets; the last known values if the system cannot report them at the moment. */
+/** Reads the memory in octets; returns the last known values if the system cannot report it at the moment. */
 function look(): { resident: number; shared: number } {
   try {
     if (statm === undefined) last = { resident: process.memoryUsage.rss(), shared: 0 }
@@ -67,27 +70,27 @@ export function heapMemory(): { used: number; total: number; external: number } 
 export function keepYoungHeap(): void {
   const keep = (): void => setFlagsFromString('--semi-space-growth-factor=1')
   keep()
-  // V8 sets it back to 2, for all threads, whenever it makes the heap of another one.
+  // V8 resets the factor to 2, for all threads, whenever it creates the heap of another thread.
   process.on('worker', (worker) => void worker.once('online', keep))
 }
 
-/** Beyond so many octets of objects, garbage is bound to a share of them. */
+/** Octets of objects beyond which garbage is limited to a share of them. */
 const LARGE_HEAP_BYTES = 48 * 1024 * 1024
-/** That share, in percent. V8 may otherwise collect four times as many octets of garbage before it looks for them. */
+/** That share, in percent. V8 may otherwise let four times as many octets of garbage accumulate before it collects. */
 const GARBAGE_PERCENT = 40
 const HEAP_LOOK_MS = 500
 
 /**
- * Bounds the garbage of a large heap, as brokers with very many objects have it: V8 lets a heap grow to several times
- * its size before it collects the old generation, which imports, exports and long lists fill. A small heap is left
- * alone, so that floods of messages are not interrupted more often.
+ * Limits the garbage of a large heap, such as that of a broker with very many objects: V8 lets a heap grow to several
+ * times its size before it collects the old generation, which imports, exports and long lists fill. A small heap is
+ * left alone, so that floods of messages are not interrupted more often.
  */
 export class GarbageBound {
   private readonly used: () => number
   private readonly setPercent: (percent: number) => void
   private isLarge = false
 
-  /** @param setPercent of the heap, by which it may grow until the next collection; 0 = as V8 decides */
+  /** @param setPercent sets by which share of its size the heap may grow until a collection; 0 = as V8 decides */
   constructor(
     used: () => number = () => heapMemory().used,
     setPercent: (percent: number) => void = (percent) =>
@@ -99,14 +102,14 @@ export class GarbageBound {
 
   look(): void {
     const used = this.used()
-    // It stays as it is in between, since a collection may free as much.
+    // A heap that has become large counts as large down to half the bound, since a collection may free that much.
     const isLarge = used > (this.isLarge ? LARGE_HEAP_BYTES / 2 : LARGE_HEAP_BYTES)
     if (isLarge === this.isLarge) return
     this.isLarge = isLarge
     this.setPercent(isLarge ? GARBAGE_PERCENT : 0)
   }
 
-  /** Looks from now on, for as long as the process has other work. */
+  /** Checks the heap regularly, for as long as the process has other work. */
   start(): void {
     this.look()
     startTimer(() => this.start(), HEAP_LOOK_MS).unref()

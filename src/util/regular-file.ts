@@ -1,7 +1,7 @@
-/** Reads files that settings name, which may be anything: a device or a pipe would never end. */
+/** Reads files that settings name: such a name may lead to a device or a pipe, which would never end. */
 import { readFileSync, statSync } from 'node:fs'
 
-/** @throws Error that says what is wrong, without the name of the file where the system gives none */
+/** @throws Error that says what is wrong; only errors of the system name the file */
 export function readRegularFile(file: string, bytesMax: number): Buffer {
   const stat = statSync(file)
   if (!stat.isFile()) throw new Error('it is no regular file')

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** What may be used in one round of the event loop, by however many. */
+/** What all users together may use in one turn of the event loop. */
 export class RoundBudget {
   private readonly most: number
   private readonly clock: Clock
@@ -11,10 +11,10 @@ export class RoundBudget {
     this.clock = clock
   }
 
-  /** False where it is used up; the first of a round may exceed it. */
+  /** Takes the amount, or returns false if not enough is left. The first amount of a turn may exceed the maximum. */
   takes(amount: number): boolean {
     if (this.used > 0 && this.used + amount > this.most) return false
-    // Something that costs nothing is not the first.
+    // An amount of 0 is not the first.
     if (this.used === 0 && amount > 0)
       this.clock.defer(() => {
         this.used = 0

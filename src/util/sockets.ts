@@ -6,7 +6,7 @@ import type { EventEmitter } from 'node:events'
 
 function ignore(): void {}
 
-/** For sockets whose users only need to know that they have ended: they listen for `close`. */
+/** For sockets whose users only need to know that the socket has ended: they listen for `close`. */
 export function hearErrors(socket: EventEmitter): void {
   socket.on('error', ignore)
 }
@@ -20,7 +20,7 @@ export function hearErrorsOfServer(server: EventEmitter): void {
   hearErrors(server)
 }
 
-/** Whether the peer of a TLS connection has answered in another protocol. */
+/** Whether the error says that the peer of a TLS connection has answered in another protocol. */
 export function isNoTls(error: Error): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
   return ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'].includes(code)

@@ -1,4 +1,4 @@
-/** What prevents a start, or a setting from having its effect, in one line that says all: it needs no stack. */
+/** Why the broker cannot start or a setting has no effect, in one complete line: it needs no stack. */
 export class StartError extends Error {
   override readonly name = 'StartError'
 }

@@ -33,7 +33,7 @@ export function objectKey(kind: string, ...identity: string[]): string {
   return `${kind}:${identityDigest(identity)}`
 }
 
-/** One object, also a quarantined one; undefined without one that can be read. @throws StoreFailure */
+/** One object, even a quarantined one; undefined if there is none that can be read. @throws StoreFailure */
 export function objectOf<T>(storage: ScannedTexts, kind: string, ...identity: string[]): T | undefined {
   const wanted = objectKey(kind, ...identity)
   for (const at of [wanted, ASIDE_PREFIX + wanted])
@@ -92,7 +92,7 @@ export class StoredObjects {
     }
   }
 
-  /** A copy of a value that is there: its text may stand for octets that are none. */
+  /** A copy of a stored value. Not made from its text, which replaces octets that are not UTF-8. */
   private bytesOf(wanted: string): Buffer {
     for (const { key, value } of this.storage.scan(wanted)) if (key === wanted) return Buffer.from(value)
     throw new Error(`${wanted} is no longer there`)
@@ -103,7 +103,7 @@ export class StoredObjects {
     return this.quarantined.some((o) => o.kind === kind)
   }
 
-  /** Deletes it permanently. False if there is none under that key. */
+  /** Deletes a quarantined object permanently. False if there is none under that key. */
   drop(key: string): boolean {
     const left = this.quarantined.filter((o) => o.key !== key)
     if (key === '' || left.length === this.quarantined.length) return false
@@ -124,7 +124,7 @@ export class StoredObjects {
   }
 }
 
-/** Returns the error if it cannot be used. @throws StoreFailure */
+/** Returns the error if the object cannot be used. @throws StoreFailure */
 function attempt<T>(text: string, use: (stored: T) => void): unknown {
   try {
     use(JSON.parse(text) as T)

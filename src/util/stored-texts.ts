@@ -1,4 +1,4 @@
-/** Values of metadata as text, from stores that have them as such and from others. */
+/** Reads metadata as text from any store: from those that provide text, and from those that provide octets. */
 import { bufferView } from './copy.ts'
 
 interface Value {

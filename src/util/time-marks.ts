@@ -10,7 +10,7 @@ export class TimeMarks {
   /** Number and second since 1970, alternating; both increase. */
   private marks: number[] = []
 
-  /** Items that arrive from now on start at that number. */
+  /** Notes that the items from that number on arrive in that second. */
   note(number: number, second: number): void {
     const { marks } = this
     const n = marks.length

@@ -32,15 +32,16 @@ export function soon(action: () => void): void {
 const TURN_MS = 20
 
 /**
- * The part of such a time that remains while connections are accepted. libuv accepts one in each turn: behind full turns
- * a thousand clients would wait for half a minute, and so would whoever comes after a thousand that only want that.
+ * The part of such a time that remains while connections are being accepted. libuv accepts one connection in each turn:
+ * if the turns were full, a thousand clients that only connect would wait for half a minute, and so would every client
+ * behind them.
  */
 const SHARE_WHILE_ACCEPTING = 1 / 10
 
-/** Turns, the current one included, for which it counts that a connection has been accepted: others may be waiting. */
+/** Number of turns, the current one included, in which a connection counts as just accepted: others may be waiting. */
 let accepting = 0
 
-/** A server has accepted a connection. */
+/** Called when a server has accepted a connection. */
 export function noteAccepted(): void {
   if (accepting === 0) soon(turnIsOver)
   accepting = 2
@@ -50,12 +51,12 @@ function turnIsOver(): void {
   if (--accepting > 0) soon(turnIsOver)
 }
 
-/** ms of so many that work of strangers has in this turn. */
+/** The part of `ms` that work may take in this turn: less while connections are being accepted. */
 export function shareNow(ms: number): number {
   return accepting > 0 ? ms * SHARE_WHILE_ACCEPTING : ms
 }
 
-/** The time that work of one kind has in a turn of the event loop, from the first piece of it on. */
+/** The time that work of one kind may take in a turn of the event loop, from its first piece on. */
 export class ShareOfTurn {
   private readonly ms: number
   private began: number | undefined
@@ -64,7 +65,7 @@ export class ShareOfTurn {
     this.ms = ms
   }
 
-  /** Asked before each piece: there is time for the first one of a turn. */
+  /** Whether there is time for another piece. Called before each piece; true for the first one of a turn. */
   hasTime(): boolean {
     const now = elapsed()
     if (this.began === undefined) {
@@ -83,31 +84,31 @@ const waiting = new FairQueue<{ readonly action: () => void }>()
 
 /**
  * Resolves after the pending input; with very many callers, only as many per turn as time permits.
- * @param address for which it is: they take turns
+ * @param address on whose behalf it is called: addresses take turns
  */
 export function nextTurn(address = ''): Promise<void> {
   return new Promise((resolve) => whenThereIsTime(resolve, address))
 }
 
-/** The same with a callback instead of a promise. Who came first is first: others may come again and again. */
+/** Like `nextTurn`, but with a callback. Callers of one address are served in order, however often others call. */
 export function whenThereIsTime(action: () => void, address = ''): void {
   waiting.push(address, { action })
   soon(goOn)
 }
 
-/** Called once for each that waits. */
+/** Runs one waiting action if there is time; called once for each. */
 function goOn(): void {
   if (!resumed.hasTime()) soon(goOn)
   // The action is complete before the time is checked for the next one.
   else waiting.shift()?.action()
 }
 
-/** Rejects if the signal is aborted first. */
+/** Resolves after that time; rejects if the signal is aborted first. */
 export function pause(ms: number, options: { ref?: boolean; signal?: AbortSignal } = {}): Promise<void> {
   return wait(ms, undefined, options)
 }
 
-/** A fake is implemented in JavaScript. */
+/** Whether a function is genuine: fakes are implemented in JavaScript. */
 function isNative(f: unknown): boolean {
   return Function.prototype.toString.call(f).includes('[native code]')
 }

@@ -1,13 +1,13 @@
 /**
  * Reads the files of a TLS listener and checks them one by one: OpenSSL's own errors (`no start line`) name neither the
- * file nor the setting, and some of what it cannot read it ignores.
+ * file nor the setting, and it ignores some content that it cannot read.
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { readRegularFile } from './regular-file.ts'
 import { StartError } from './start-error.ts'
 
-/** Larger files are something else. */
+/** Maximum octets of such a file: a larger one is something else. */
 export const TLS_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 /** A setting and its value: `ssl_options.certfile` and a path. */
@@ -54,7 +54,7 @@ export function readPair(
   return { cert, key }
 }
 
-/** Certificates to trust. @throws StartError */
+/** Reads certificates to trust. @throws StartError */
 export function readAuthorities(named: Named): Buffer {
   const ca = read(named)
   try {
@@ -65,7 +65,7 @@ export function readAuthorities(named: Named): Buffer {
   return ca
 }
 
-/** @throws StartError */
+/** Reads Diffie-Hellman parameters. @throws StartError */
 export function readParameters(named: Named): Buffer {
   const parameters = read(named)
   if (!/-----BEGIN (X9\.42 )?DH PARAMETERS-----/.test(parameters.toString('latin1')))
@@ -74,7 +74,7 @@ export function readParameters(named: Named): Buffer {
   return parameters
 }
 
-/** @throws StartError if OpenSSL knows none of them */
+/** @throws StartError if OpenSSL knows none of the ciphers */
 export function checkCiphers(key: string, ciphers: string): void {
   usable({ ciphers }, `${key}: none of these can be used`)
 }

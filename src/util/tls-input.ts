@@ -1,24 +1,24 @@
 /**
- * Bounds the time that TLS input takes in a turn of the event loop. OpenSSL unpacks whatever libuv has read, half a
+ * Limits the time that TLS input takes in a turn of the event loop. OpenSSL decrypts whatever libuv has read, half a
  * megabyte for each connection in a turn: 20,000 records of one octet take 0.2 s, and so do 19,000 KeyUpdates or 15,000
- * attempts to renegotiate, of which nothing is ever handed on. So when the turn has had its time, no further connection
- * is read in it, and those that were not read come first in the next one.
+ * attempts to renegotiate, which carry no data at all. So when the turn's time is used up, no further connection is
+ * read in it, and connections that were not read come first in the next turn.
  *
- * Only clients that have not logged in are held back so.
+ * Only clients that have not logged in are held back like this.
  */
 import type { Server, TLSSocket } from 'node:tls'
 import { elapsed, soon } from './timers.ts'
 
-/** ms in a turn, from the first input on. */
+/** Maximum ms in a turn, from its first input on. */
 const INPUT_MS = 20
 
-/** A client changes its keys after gigabytes: whoever does it more often in one turn is disconnected. */
+/** Maximum key updates of a client in one turn, beyond which it is disconnected: genuine ones come after gigabytes. */
 export const KEY_UPDATES_MAX = 8
 
-/** Begins the line of each KeyUpdate of a client, in the format of SSLKEYLOGFILE. */
+/** Begins the `keylog` line of each KeyUpdate of a client, in the format of SSLKEYLOGFILE. */
 const KEY_UPDATE = 'CLIENT_TRAFFIC_SECRET_N'
 
-/** Node.js's handle of a socket; `reading` says what the stream has asked for. */
+/** Node.js's handle of a socket; `reading` says whether the stream wants input. */
 interface Handle {
   readonly reading?: boolean
   /** Called by Node.js whenever a handshake begins. */
@@ -27,7 +27,7 @@ interface Handle {
   readStop?(): void
 }
 
-/** What is used of a TLSSocket. */
+/** The members used of a TLSSocket. */
 export interface Encrypted {
   readonly _handle?: Handle | null
   push(chunk: unknown, encoding?: BufferEncoding): boolean
@@ -37,7 +37,7 @@ export interface Encrypted {
 export class TlsInput {
   private readonly now: () => number
   private readonly soon: (action: () => void) => void
-  /** Those that have waited longest come first. */
+  /** Sockets of clients that have not logged in; those that have waited longest come first. */
   private readonly sockets = new Set<Encrypted>()
   private readonly keyUpdates = new Map<Encrypted, number>()
   private began: number | undefined
@@ -49,7 +49,7 @@ export class TlsInput {
     this.soon = then
   }
 
-  /** From now on, until `release`, its input counts. */
+  /** Counts the socket's input from now on, until `release`. */
   add(socket: Encrypted): void {
     this.sockets.add(socket)
     const push = socket.push
@@ -60,7 +60,7 @@ export class TlsInput {
     socket.once('close', () => this.forget(socket))
   }
 
-  /** It has logged in. */
+  /** Called when the client has logged in. */
   release(socket: Encrypted): void {
     if (!this.sockets.has(socket)) return
     Reflect.deleteProperty(socket, 'push')
@@ -68,7 +68,7 @@ export class TlsInput {
     this.forget(socket)
   }
 
-  /** @param refuse called where it has done so too often */
+  /** Called for each key update. @param refuse called if there are too many in a turn */
   keyUpdated(socket: Encrypted, refuse: () => void): void {
     this.heard(socket)
     const count = (this.keyUpdates.get(socket) ?? 0) + 1
@@ -76,13 +76,15 @@ export class TlsInput {
     if (count === KEY_UPDATES_MAX + 1) this.end(socket, refuse)
   }
 
-  /** Renegotiation: a client that was let in with one certificate cannot show another one later. */
+  /**
+   * Called at a renegotiation, which is refused: a client let in with one certificate must not show another one later.
+   */
   handshakeBegan(socket: Encrypted, refuse: () => void): void {
     this.heard(socket)
     this.end(socket, refuse)
   }
 
-  /** Nothing more is read; what frees the memory of OpenSSL has to wait, since the call comes from within it. */
+  /** Stops reading. `refuse` frees memory of OpenSSL, so it has to wait: this is called from within OpenSSL. */
   private end(socket: Encrypted, refuse: () => void): void {
     socket._handle?.readStop?.()
     this.forget(socket)
@@ -122,24 +124,24 @@ export class TlsInput {
     this.held = undefined
     this.keyUpdates.clear()
     if (held === undefined) return
-    // They are read in the order in which they are started.
+    // Sockets are read in the order in which reading is started.
     for (const socket of this.sockets) if (held.has(socket)) readOn(socket)
   }
 }
 
-/** Unless the stream has been paused meanwhile. */
+/** Resumes reading, unless the stream has been paused meanwhile. */
 function readOn({ _handle: handle }: Encrypted): void {
   if (handle?.reading === true) handle.readStart?.()
 }
 
-/** That of the process. */
+/** Shared by all servers of the process. */
 const input = new TlsInput(elapsed, soon)
 
-/** @param refuse disconnects a client, with a code of its own */
+/** Limits the TLS input of a server's clients. @param refuse disconnects a client; receives an error code */
 export function boundInput(server: Server, refuse: (socket: TLSSocket, code: string) => void): void {
   server.on('secureConnection', (socket: TLSSocket) => {
     input.add(socket)
-    // With SSL_OP_NO_RENEGOTIATION, OpenSSL would answer each of any number of attempts, and nobody would be told.
+    // With SSL_OP_NO_RENEGOTIATION, OpenSSL would answer any number of attempts, without notice.
     const { _handle: handle } = socket as Encrypted
     if (handle)
       handle.onhandshakestart = () =>
@@ -151,7 +153,7 @@ export function boundInput(server: Server, refuse: (socket: TLSSocket, code: str
   })
 }
 
-/** The client has logged in. */
+/** Called when the client has logged in. */
 export function releaseInput(socket: object): void {
   input.release(socket as Encrypted)
 }

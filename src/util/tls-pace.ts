@@ -1,10 +1,10 @@
 /**
  * Lets the handshakes of a TLS server take turns. Each costs a signature, 0.6 ms with RSA of 2048 bits and 4 ms with
- * 4096, and Node.js handles whatever has come from a thousand clients before anything else has its turn.
+ * 4096, and Node.js handles all input that has arrived from a thousand clients before anything else gets its turn.
  *
  * So a handshake begins when its ClientHello is complete and the turn has time for it. Since later messages can cost as
- * much (after a HelloRetryRequest, or with RSA key exchange), only a number of them are under way. Addresses take turns: one
- * from which very many come that do not go on holds up its own.
+ * much (after a HelloRetryRequest, or with RSA key exchange), only a limited number of handshakes are in progress.
+ * Addresses take turns: an address with very many handshakes that stall delays only its own.
  */
 import type { RequestListener } from 'node:http'
 import { createServer, type Server as HttpsServer } from 'node:https'
@@ -22,16 +22,16 @@ import { boundInput } from './tls-input.ts'
 const HANDSHAKE = 22
 const RECORD_HEADER_BYTES = 5
 const MESSAGE_HEADER_BYTES = 4
-/** Octets after which it is not worth waiting for the rest. */
+/** Octets at which a handshake begins even if its ClientHello is incomplete. */
 const HELLO_BYTES_MAX = 16 * 1024
 
-/** Handshakes of a listener that have begun and are not over; further ones wait. */
+/** Maximum handshakes of a listener in progress; further ones wait. */
 export const TLS_HANDSHAKES_MAX = 128
 
-/** ms after which the oldest one under way of the address with the most is given up, where others wait. */
+/** ms after which, if others wait, the oldest handshake of the address with the most in progress is given up. */
 const UNDER_WAY_MS = 1_000
 
-/** ms within which a ClientHello must have come, unless a setting says otherwise: Node's own. */
+/** ms within which a ClientHello must arrive, unless a setting says otherwise: Node's default. */
 const HELLO_MS_MAX = 120_000
 
 type Start = (socket: Socket) => void
@@ -46,7 +46,7 @@ export function isHelloComplete(b: Buffer): boolean {
     const size = b.readUInt16BE(at + 3)
     const start = at + RECORD_HEADER_BYTES
     if (missing === undefined) {
-      // OpenSSL refuses a first record that has not even this.
+      // OpenSSL refuses a first record that is too short for this header.
       if (size < MESSAGE_HEADER_BYTES) return true
       if (b.length < start + MESSAGE_HEADER_BYTES) return false
       missing = MESSAGE_HEADER_BYTES + b.readUIntBE(start + 1, 3)
@@ -59,7 +59,7 @@ export function isHelloComplete(b: Buffer): boolean {
   return false
 }
 
-/** Of a complete ClientHello. */
+/** A socket whose ClientHello is complete. */
 interface Hello {
   readonly socket: Socket
   readonly address: string
@@ -77,14 +77,14 @@ function failure(code: string, text: string): NodeJS.ErrnoException {
 
 class Handshakes {
   private readonly server: Server
-  /** What Node.js does with an accepted socket. */
+  /** What Node.js does with an accepted socket: it begins the handshake. */
   private readonly start: Start
   private readonly waitMs: number
-  /** Those with a complete ClientHello. */
+  /** Sockets with a complete ClientHello. */
   private readonly waiting = new FairQueue<Hello>()
-  /** Oldest first. */
+  /** Handshakes in progress, oldest first. */
   private readonly underWay = new Map<Socket, UnderWay>()
-  /** Of those. */
+  /** Limits the input of handshakes in progress. */
   private readonly input = new HandshakeInput<Socket>(elapsed, soon, (ms, action) => {
     startTimer(action, ms).unref()
   })
@@ -121,7 +121,7 @@ class Handshakes {
     socket.on('data', take).on('end', hungUp).on('close', hungUp)
   }
 
-  /** Its handshake is over. */
+  /** Called when the handshake of a socket has ended. */
   ended(socket: Socket | undefined, failed: boolean): void {
     if (socket === undefined || !this.underWay.delete(socket)) return
     this.input.ended(socket, failed)
@@ -162,7 +162,7 @@ class Handshakes {
     return false
   }
 
-  /** Of those of the address that has the most under way; each address has its oldest one first. */
+  /** The oldest handshake of the address that has the most in progress, and when it began. */
   private oldestOfMost(): [Socket | undefined, number] {
     const counts = new Map<string, number>()
     for (const { address } of this.underWay.values()) counts.set(address, (counts.get(address) ?? 0) + 1)
@@ -195,12 +195,12 @@ class Handshakes {
   }
 }
 
-/** The socket as accepted. */
+/** The accepted socket below a TLS socket. */
 function below(socket: TLSSocket): Socket | undefined {
   return (socket as unknown as { _parent?: Socket })._parent
 }
 
-/** To be called before the server has listeners of its user's. @param options what it was made with */
+/** Call before the server has listeners other than Node's own. @param options with which the server was made */
 export function paceHandshakes(
   server: Server,
   { handshakeTimeout: waitMs = HELLO_MS_MAX }: TlsOptions,
@@ -224,7 +224,7 @@ export function paceHandshakes(
   })
 }
 
-/** For HTTP. @throws as contextOf */
+/** Makes an HTTPS server whose handshakes take turns. @throws as contextOf */
 export function createPacedServer(
   tls: TlsSettings,
   certificates: Certificates,

@@ -1,6 +1,6 @@
 /**
- * Refuses clients whose certificate is not good enough, where one is checked, and logs why a client's TLS handshake has
- * failed, and the client's address.
+ * Refuses clients whose certificate is checked and not valid, and logs why the TLS handshake of a client has failed,
+ * with the client's address.
  */
 import type { Server, Socket } from 'node:net'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
@@ -11,10 +11,10 @@ import { now } from './timers.ts'
 import type { TlsSettings } from './tls.ts'
 
 const TOO_DEEP = 'CERT_CHAIN_TOO_LONG'
-/** Certificates of a chain that are looked at. */
+/** Maximum certificates of a chain that are examined. */
 const CHAIN_LENGTH_MAX = 100
 
-/** By error code of OpenSSL and Node. */
+/** Explanations by error code of OpenSSL and Node. */
 const sentences: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: plain AMQP belongs to another port',
   ERR_SSL_HTTP_REQUEST: 'it does not speak TLS, but plain HTTP',
@@ -47,17 +47,17 @@ export function refusalOf(error: NodeJS.ErrnoException, socket: TLSSocket): stri
   return sentences[error.code ?? ''] ?? `${error.code ?? error.message}`
 }
 
-/** Why the client's certificate is refused: a code of OpenSSL. A client that shows none is none of its business. */
+/** Why a client's certificate is refused: a code of OpenSSL. A missing certificate is not judged here. */
 function problemOf(socket: TLSSocket, tls: TlsSettings): string | undefined {
   if (tls.verifyPeer !== true) return undefined
   const own = socket.getPeerCertificate(true)
-  // Node says undefined or an empty object where there is no certificate.
+  // Node returns undefined or an empty object if there is no certificate.
   if (own?.raw === undefined) return undefined
   if (!socket.authorized) return String(socket.authorizationError)
   return tls.depth !== undefined && authoritiesAbove(own) > tls.depth ? TOO_DEEP : undefined
 }
 
-/** Number of authorities between a certificate and the one that signs itself; infinite where that one is not there. */
+/** Number of authorities between a certificate and the self-signed one of its chain; infinite if that is missing. */
 function authoritiesAbove(own: DetailedPeerCertificate): number {
   let [at, count] = [own, 0]
   for (; count < CHAIN_LENGTH_MAX; count++) {
@@ -70,7 +70,7 @@ function authoritiesAbove(own: DetailedPeerCertificate): number {
 }
 
 /**
- * Call before anything else listens to the server's sockets.
+ * Refuses and logs such clients. Call before anything else listens to the server's sockets.
  * @param what the protocol, such as AMQP
  */
 export function refuseTlsClients(server: Server, tls: TlsSettings, what: string, logger: Logger): void {

@@ -8,7 +8,7 @@ const TLS_HANDSHAKE_MS_MAX = 5_000
 
 /** Files have the names of RabbitMQ's ssl_options. */
 export interface TlsSettings {
-  /** What the names of these settings begin with, for errors: `ssl_options.` */
+  /** Prefix of these settings' names in errors: `ssl_options.` */
   readonly prefix?: string | undefined
   readonly certfile: string
   readonly keyfile: string
@@ -44,7 +44,7 @@ export interface HostCertificate {
 export function contextOf(tls: TlsSettings): TlsOptions {
   const { prefix = '', certfile, keyfile, cacertfile, dhfile } = tls
   const named = (key: string, file: string): { key: string; file: string } => ({ key: prefix + key, file })
-  // Of a session that is resumed, only the client's own certificate is known.
+  // A resumed session has only the client's own certificate, so its depth could not be checked.
   const noSessions = tls.depth === undefined ? 0 : constants.SSL_OP_NO_TICKET
   if (tls.ciphers !== undefined) checkCiphers(`${prefix}ciphers`, tls.ciphers)
   return {

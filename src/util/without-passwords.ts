@@ -4,7 +4,7 @@
 const login = /:\/\/([^\s/?#:@"]*):([^\s/?#"]*)@/g
 /** The beginning of a password that was not escaped; excludes ports and the inside of IPv6 addresses. */
 const unescaped = /:\/\/([^\s/?#:@"[]*):(?!\d*(?:[/?#,"]|$))/y
-/** The password of a key file. */
+/** Query parameters that are secret, such as the password of a key file. */
 const parameter = /([?&](?:password|client_secret|access_token)=)[^&\s"#]*/gi
 
 /** Maximum nesting of values that are searched: deeper ones are omitted. */
@@ -36,7 +36,7 @@ function withoutUnescaped(word: string): string {
   return word
 }
 
-/** The same for all texts in a value, except keys. A value without passwords is returned as it is. */
+/** Removes passwords from all texts in a value, except keys. A value without passwords is returned as it is. */
 export function withoutPasswords(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return withoutPassword(value)
   if (value === null || typeof value !== 'object') return value

@@ -37,11 +37,11 @@ export interface Program {
   readonly sets: readonly OctetSet[]
   /** Number of slots for the bounds of groups, and for repetitions. */
   readonly slots: number
-  /** The result depends on what groups have captured, so a position that failed once may succeed later. */
+  /** Whether the result depends on what groups have captured: a position that failed once may then succeed later. */
   readonly hasReferences: boolean
-  /** It can match at the start of the text only. */
+  /** Whether it can match at the start of the text only. */
   readonly anchored: boolean
-  /** With what the text has to begin, as far as the beginning of the program tells. */
+  /** What the text has to begin with, as far as the beginning of the program tells. */
   readonly prefix: Uint8Array | undefined
 }
 
@@ -85,7 +85,7 @@ class Compiler {
     return this.code.length / 3
   }
 
-  /** The instruction's number. */
+  /** Returns the instruction's number. */
   private emit(op: number, a = 0, b = 0): number {
     if (this.here >= PATTERN_INSTRUCTIONS_MAX) throw tooLarge()
     return this.code.push(op, a, b) / 3 - 1
@@ -178,7 +178,7 @@ class Compiler {
   /** Unrolls the repetition: the mandatory iterations, then the optional ones. */
   private repeat({ node, min, max, lazy }: Repeat, back: boolean): void {
     for (let i = 0; i < min; i++) this.node(node, back)
-    // Otherwise the order does not matter, and leaving the loop is the shorter path.
+    // If the order does not matter, leaving the loop is the shorter path.
     const leaveFirst = lazy || !this.inOrder
     if (max === Infinity) {
       const split = this.emit(Op.Split)

@@ -113,7 +113,7 @@ class Parser {
     }
   }
 
-  /** Up to `\E` or the end; a quantifier applies only to the last octet. */
+  /** Reads a quotation up to `\E` or the end; a quantifier applies only to its last octet. */
   private quoted(nodes: Node[], flags: Flags): void {
     const { source } = this
     const end = source.text.indexOf('\\E', source.at)
@@ -156,7 +156,7 @@ class Parser {
     return max
   }
 
-  /** undefined for what cannot be quantified: option settings and empty constructs. */
+  /** Parses one atom; undefined for option settings and empty constructs, which cannot be quantified. */
   private atom(flags: Flags, depth: number): Node | undefined {
     const { source } = this
     const c = source.peek()

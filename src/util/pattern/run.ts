@@ -271,7 +271,7 @@ function begins(text: Uint8Array, length: number, prefix: Uint8Array): boolean {
 
 /** @param length octets of the text to match */
 export function runPattern(program: Program, text: Uint8Array, length: number, stepsMax: number): Verdict {
-  // Most policies are for other names: one of very many costs as much as it takes to see that.
+  // Most of very many policies are for other names: a comparison is enough to see that.
   if (program.prefix !== undefined && !begins(text, length, program.prefix)) return otherStart
   // The marks need memory, which has to be cleared at least once.
   const words = program.hasReferences ? 0 : (program.instructions * (length + 1)) / 32
