@@ -40,7 +40,7 @@ export class Beats {
       })
   }
 
-  /** Returns when a beat that was read back had been sent; undefined if it is not a remembered one. */
+  /** Returns when a beat that was read back had been sent; undefined if the beat is not remembered. */
   readBack(number: number): number | undefined {
     const at = this.sent.get(number)
     this.sent.delete(number)

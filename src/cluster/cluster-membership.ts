@@ -221,7 +221,7 @@ export class ClusterMembership implements Membership {
     )
   }
 
-  /** As if the process had ended at this point: nobody is notified, and nothing more is written. */
+  /** Ends the node as if the process had ended at this point: no client is notified, and nothing more is written. */
   async kill(): Promise<void> {
     this.trimming?.stop()
     this.relay.endRelays()

@@ -40,11 +40,11 @@ export interface LogBounds {
 /** A server that follows the leading one. */
 export interface LogCopy {
   readonly name: string
-  /** It has everything; under traffic, a server that is a moment behind does not. */
+  /** Whether it has all records; under traffic, a server that is a moment behind does not. */
   readonly current: boolean
   /** Number of records that it has not acknowledged. */
   readonly lag: number
-  /** The leading server hears it. */
+  /** Whether the leading server can reach it. */
   readonly reached: boolean
 }
 
@@ -53,12 +53,12 @@ export interface LogListener {
   record(sequence: number, bytes: Uint8Array): void
   /** The records that come next have been removed; `first` is the first one left. Nothing is delivered after this. */
   gone(first: number): void
-  /** The next record has been removed, and later ones are there. Nothing is delivered after this. */
+  /** The next record has been removed, but later ones exist. Nothing is delivered after this. */
   missing?(sequence: number): void
 }
 
 export interface Engine {
-  /** Connected, as far as is known. */
+  /** Whether it is connected, as far as is known. */
   readonly connected: boolean
   /** Resolves when a quorum has stored the record. @throws EngineError */
   append(bytes: Uint8Array): Promise<void>

@@ -14,7 +14,7 @@ export function checkTarget(node: string, self: string, roles: Roles, now: numbe
   if (heartbeat.state !== 'standby') throw new Error(`node ${node} is not ready: it is ${heartbeat.state}`)
 }
 
-/** The standby that has applied the most; undefined if none can be heard. */
+/** The standby that has applied the most; undefined if no heartbeat of a standby has arrived lately. */
 export function bestStandby(roles: Roles, now: number): string | undefined {
   const ready = roles.heardNow(now).filter((h) => h.state === 'standby')
   return ready.sort((a, b) => b.applied - a.applied || (a.node < b.node ? -1 : 1))[0]?.node

@@ -66,7 +66,7 @@ export class CallCodec {
     return Buffer.concat([this.tag(text), text])
   }
 
-  /** undefined if it is not a call, or not one of this cluster. */
+  /** undefined if it is not a call, or not a call of this cluster. */
   decode(bytes: Uint8Array): Call | undefined {
     const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (b.length <= TAG_BYTES) return undefined

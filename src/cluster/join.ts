@@ -22,7 +22,7 @@ export interface JoinOptions {
   readonly stores: ReplicaStores
   readonly logger: Logger
   readonly copy: Copy
-  /** Other nodes that can be heard and have a store. */
+  /** Other nodes whose heartbeats arrive and that have a store. */
   readonly sources: () => readonly Heartbeat[]
   /** Called with what the node is waiting for; undefined = nothing any more. */
   readonly problem: (text: string | undefined) => void
@@ -58,7 +58,7 @@ export class Joining {
     this.wake()
   }
 
-  /** The log begins with the data of a node other than this one. @param begin what this node has */
+  /** Requests a copy because the log begins with the data of another node. @param begin what this node has */
   demandApart(begin: StoredPlace, { node, number }: { node: string; number: number }, log: string): void {
     const why = `the log was begun by node ${node} with ${number} batches in its store, and this one has ${begin.number}`
     const isOld = begin.number === 0 || (begin.log !== undefined && begin.number <= number)
@@ -70,7 +70,8 @@ export class Joining {
   }
 
   /**
-   * The next join copies another node's store. @throws StorageError if that would discard data that only this node has
+   * Makes the next join copy another node's store. @throws StorageError if that would discard data that only this node
+   * has
    */
   demandCopy(place: StoredPlace, log: string, why: string): void {
     if (place.log === undefined && place.number > 0) throw ownData(why)
@@ -80,7 +81,7 @@ export class Joining {
   }
 
   /**
-   * Waits until the engine answers, and for another node if a copy is needed; undefined if it is stopped meanwhile.
+   * Waits until the engine answers, and for another node if a copy is needed; undefined if stopped meanwhile.
    * @throws StorageError; EngineError UNFIT
    */
   async join(): Promise<Joined | undefined> {
@@ -129,8 +130,9 @@ export class Joining {
   }
 
   /**
-   * Waits for a node that has the missing data. If there is none, the log is asked again: just after all of its servers
-   * have restarted, they may report for a while that it begins later than it does.
+   * Waits for a node that has the missing data, and copies its store. If there is no such node and the log seemed to
+   * begin too late, the log is asked again: just after all of its servers have restarted, they may report for a while
+   * that it begins later than it does.
    */
   private async takeCopy({ number, why }: { number: number; why: string }): Promise<void> {
     const { stores, copy, sources, logger, problem } = this.options
@@ -180,7 +182,7 @@ function ownData(why: string): StorageError {
   )
 }
 
-/** Batches that the store has from another log, or from none, count if this log begins with them. */
+/** The store's place in this log: its start if the store is from another log, or from none; its batches still count. */
 function placeIn(stored: StoredPlace, log: string): StoredPlace {
   return stored.log === log
     ? stored

@@ -46,7 +46,7 @@ export class LmdbStores implements ReplicaStores {
     await (await LoggedStorage.open(await this.openAt(dir), open, clock)).close()
   }
 
-  /** The new store is complete before it replaces the existing file, in one step. */
+  /** Fills a new store, which replaces the existing file in one step when it is complete. */
   async replace(fill: (store: ReplicaStore) => Promise<void>): Promise<void> {
     const { dir } = this.options
     const incoming = join(dir, INCOMING)
@@ -58,7 +58,7 @@ export class LmdbStores implements ReplicaStores {
     } finally {
       await store.close()
     }
-    // These belong to the old file only.
+    // Lock file and journals belong to the old file only.
     for (const name of readdirSync(dir))
       if (name === 'lock.mdb' || name.endsWith('.journal')) rmSync(join(dir, name))
     renameSync(dataFile(incoming), dataFile(dir))

@@ -27,9 +27,9 @@ export class Member {
   readonly roles: Roles
   state: NodeState = 'joining'
   session: Session | undefined
-  /** Takeovers by any node since this one was started. */
+  /** Takeovers by any node since this node was started. */
   takeovers = 0
-  /** Why it does not follow the log at the moment. */
+  /** Why the node does not follow the log at the moment. */
   problem: string | undefined
   private readonly options: MemberOptions
   private readonly calls: Calls
@@ -39,11 +39,11 @@ export class Member {
   private lastCall = Number.NEGATIVE_INFINITY
   private steps: Promise<void> = Promise.resolve()
   private brokerOpen = false
-  /** It is handing over, and no longer serves clients. */
+  /** Whether the node is handing over; it no longer serves clients then. */
   private leaving = false
   private fenced = true
   private closed = false
-  /** A new session is due. */
+  /** Whether a new session is due. */
   private ending = true
   private log = ''
 
@@ -271,7 +271,7 @@ export class Member {
     if (this.roles.isCutOff(now)) this.cutOff()
   }
 
-  /** Notifies its clients, so that they connect to another node. */
+  /** Notifies clients, so that they connect to another node, and begins a new session. */
   private cutOff(): void {
     this.options.logger.warn({}, 'this node is cut off from the log and from the other nodes')
     this.roles.giveUp()
@@ -334,7 +334,7 @@ export class Member {
 
   // --- planned switch ---
 
-  /** Makes that node the active one, or asks the active node to do so. @throws Error with the reason if it cannot be */
+  /** Makes that node the active one, or asks the active node to do so. @throws Error with the reason if that fails */
   async promote(node: string): Promise<void> {
     if (this.roles.isOwner) await this.handOver(node)
     else if (this.roles.owner === node) throw new Error(`node ${node} is the active one`)
@@ -354,7 +354,7 @@ export class Member {
     if (this.roles.owner !== node) throw new Error(`node ${node} has not taken over`)
   }
 
-  /** As if the process had ended. */
+  /** Ends the node as if the process had ended. */
   async kill(): Promise<void> {
     this.closed = true
     this.stopListening()

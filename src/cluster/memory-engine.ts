@@ -1,6 +1,6 @@
 /**
- * An engine in memory, shared by several nodes of one process: for clusters in tests, both of users and of this
- * project. Faults can be injected node by node.
+ * An engine in memory, shared by several nodes of one process: for tests of clusters, in this project and in users'
+ * programs. Faults can be injected node by node.
  */
 import type { Clock } from '../util/clock.ts'
 import { type Engine, EngineError, type LogBounds, type LogListener, type Unsubscribe } from './engine.ts'
@@ -15,9 +15,12 @@ export interface MemoryEngineFaults {
   fate?(node: string): AppendFate
   /** ms until a record or a call reaches that node. */
   delay?(node: string): number
-  /** The node is cut off from everything. */
+  /** Whether the node is cut off from everything. */
   cut?(node: string): boolean
-  /** The log is out of reach, and the node hears only its own calls: its server is cut off from the others. */
+  /**
+   * Whether the node's server is cut off from the others: the log is out of reach, and only the node's own calls
+   * arrive.
+   */
   alone?(node: string): boolean
 }
 
@@ -27,7 +30,7 @@ const ANSWER_MS = 1500
 interface Reader {
   readonly node: string
   readonly listener: LogListener
-  /** Sequence of the last record that it was given. */
+  /** Sequence of the last record that was delivered to it. */
   at: number
   busy: boolean
 }

@@ -35,7 +35,7 @@ export interface ReplicaInfo {
   readonly current: boolean
   readonly lag?: number
   readonly offline?: boolean
-  /** ns since the leader last heard it; 0 = it has not. */
+  /** ns since the leader last received something from it; 0 = nothing yet. */
   readonly active?: number
 }
 
@@ -63,8 +63,8 @@ const NANOSECONDS_PER_MS = 1_000_000
 /** Prefix of a log's identity in the description of its stream. */
 const IDENTITY = 'Log of Leveret '
 /**
- * ms from its creation until a stream is trusted: if several nodes create it at once, one is first, but the last one
- * counts.
+ * ms from its creation until a stream is trusted: if several nodes create it at once, the last one's stream replaces
+ * the others.
  */
 const SETTLED_MS = 1500
 
@@ -76,7 +76,7 @@ export function identityOf({ config: { description = '' } }: Pick<StreamInfo, 'c
   return description.startsWith(IDENTITY) ? description.slice(IDENTITY.length) : undefined
 }
 
-/** The stream was created just now; another node may be creating it at the same time. */
+/** Whether the stream was created just now; another node may be creating it at the same time. */
 export function isNew({ created, ts }: StreamInfo): boolean {
   const age = ts === undefined ? Number.POSITIVE_INFINITY : Date.parse(ts) - Date.parse(created)
   return age >= 0 && age < SETTLED_MS
@@ -102,7 +102,7 @@ export function streamConfig(name: string, subject: string, replicas: number, id
   }
 }
 
-/** Why a stream created by somebody else cannot hold the log; undefined if it can. */
+/** Why an existing stream cannot hold the log; undefined if it can. */
 export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | undefined {
   if (identityOf({ config }) === undefined)
     return 'it does not say which log it is, so it was not made by Leveret; a log needs a name of its own (cluster.name)'
@@ -113,7 +113,7 @@ export function unfitStream({ config }: Pick<StreamInfo, 'config'>): string | un
   return undefined
 }
 
-/** ms without a sign of life after which a server counts as out of reach; it gives one every second. */
+/** ms without a message from a server after which it counts as out of reach; one is sent every second. */
 const REACHED_MS = 5000
 
 /** A server other than the leader, as the leader sees it. */

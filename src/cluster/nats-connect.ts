@@ -31,7 +31,7 @@ export interface NatsSettings {
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined
 }
 
-/** Retries while no server can be reached. @throws EngineError UNFIT if it is refused, AWAY if it is aborted */
+/** Retries while no server can be reached. @throws EngineError UNFIT if the login is refused, AWAY if aborted */
 export async function connectPatiently(
   settings: NatsSettings,
   clock: Clock,

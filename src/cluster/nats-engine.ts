@@ -44,7 +44,10 @@ export class NatsEngine implements Engine {
   private readonly subject: string
   private readonly stream: string
   private readonly callSubject: string
-  /** Acknowledgements arrive on one subscription: a request of its own for each append takes three times as long. */
+  /**
+   * Prefix of the subjects of acknowledgements, which share a subscription: one request per append takes three times as
+   * long.
+   */
   private readonly inbox: string
   private readonly pending = new Map<string, { resolve(): void; reject(error: EngineError): void }>()
   private readonly readers = new Set<NatsReader>()
@@ -74,8 +77,8 @@ export class NatsEngine implements Engine {
   }
 
   /**
-   * Retries while no server can be reached. @throws EngineError UNFIT if it is refused, or if the release must not be
-   * used
+   * Retries while no server can be reached. @throws EngineError UNFIT if the login is refused, or if the release must
+   * not be used
    */
   static async open(
     settings: NatsSettings,
@@ -248,7 +251,7 @@ export class NatsEngine implements Engine {
     }
   }
 
-  /** Creates the stream if it does not exist. */
+  /** Asks for the stream, and creates it if it does not exist. */
   private async streamInfo(): Promise<StreamInfo> {
     const found = await this.ask<StreamInfo>(`STREAM.INFO.${this.stream}`)
     if (found.error === undefined) return found
@@ -297,7 +300,7 @@ export class NatsEngine implements Engine {
     }
   }
 
-  /** The server may be cut off from the others while another one is not. */
+  /** Changes to another server after a while: this one may be cut off from the others. */
   private unanswered(): void {
     if (!this.connected || this.settings.urls.length < 2) return
     const now = this.clock.elapsed()

@@ -13,7 +13,10 @@ const LOOK_MS = 300
 const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 const STATUS = 100
-/** ms for which a record is asked for although later ones come: a server that has lost its disk copies the log meanwhile. */
+/**
+ * ms for which a missing record is requested although later ones arrive: a server that lost its disk copies the log
+ * meanwhile.
+ */
 const MISSING_MS_MAX = 300_000
 
 /** Creates a consumer that delivers to that subject, starting at that record. @throws EngineError */
@@ -41,7 +44,7 @@ export class NatsReader {
   private wait = RETRY_MS_MIN
   private stopped = false
   private identity: string | undefined
-  /** When a new consumer first began behind the next record; undefined if the last one did not. */
+  /** When a new consumer first began after the next record; undefined if the last one did not. */
   private missingSince: number | undefined
 
   constructor(from: number, options: NatsReaderOptions) {
@@ -56,7 +59,7 @@ export class NatsReader {
     this.drop()
   }
 
-  /** The connection has been replaced: what was sent meanwhile is lost. */
+  /** Creates the consumer again, since what was sent to the previous one may be lost. */
   remake(): void {
     this.again = true
     if (this.making || this.stopped) return
@@ -128,7 +131,9 @@ export class NatsReader {
     } else if (sequence > this.next) this.skipped()
   }
 
-  /** A new consumer asks for the next record; if it does not get it for a while, the record does not exist any more. */
+  /**
+   * Requests the next record from a new consumer; after a while without it, reports that it does not exist any more.
+   */
   private skipped(): void {
     const { clock, listener } = this.options
     const now = clock.elapsed()

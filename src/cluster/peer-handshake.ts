@@ -103,7 +103,7 @@ export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequ
   return requestIn(body)
 }
 
-/** A node of another release may ask for something else. @throws PeerError */
+/** Parses a request; a node of another release may send an unknown one. @throws PeerError */
 function requestIn(body: Buffer): PeerRequest {
   let read: unknown
   try {

@@ -51,7 +51,7 @@ export interface PeerListener {
   snapshot(socket: Socket): Promise<void>
   /** Why clients cannot be accepted; undefined if they can. */
   refusesClients(): string | undefined
-  /** A client relayed by a standby. */
+  /** Takes a client relayed by a standby. */
   client(socket: Socket, client: RelayedClient): void
 }
 
@@ -79,9 +79,9 @@ export class PeerPort {
   private readonly sockets = new Set<Socket>()
   private server: Server | undefined
   private readonly tls: PeerTls | undefined
-  /** The sockets as accepted, below TLS, by address and port. */
+  /** Sockets that have not proved to know the secret, as accepted (below TLS), by address and port. */
   private readonly strangers = new Map<string, Stranger>()
-  /** The same ones. Nodes prove at once that they know the secret, so the oldest of an address are somebody else's. */
+  /** Bounds these sockets. Nodes prove at once that they know the secret, so the oldest of an address are not nodes. */
   private readonly unknown: Unopened
   private readonly doorLines: RepeatedLines
 
@@ -142,7 +142,7 @@ export class PeerPort {
     })
   }
 
-  /** The connection is no longer a stranger. */
+  /** Called when the connection has proved to know the secret, or is closed. */
   private known(key: string, socket?: Socket): void {
     const stranger = this.strangers.get(key)
     if (stranger === undefined || (socket !== undefined && stranger.socket !== socket)) return
@@ -184,7 +184,7 @@ export class PeerPort {
     this.listener.client(socket, { to: request.to, index: request.index, address, port })
   }
 
-  /** Opens a connection to another node; what was requested follows on it. @throws Error */
+  /** Opens a connection to another node, and requests something, which follows on it. @throws Error */
   async ask(host: string, port: number, request: PeerRequest): Promise<Socket> {
     const socket = await this.connect(host, port)
     const timer = this.clock.after(HANDSHAKE_MS_MAX, () => socket.destroy())

@@ -1,5 +1,6 @@
 /**
- * TLS between the nodes. Its files are read again when one of them changes: certificates are renewed while a node runs.
+ * TLS between the nodes. Certificates are renewed while a node runs, so the files are read again when one of them
+ * changes.
  */
 import { statSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
@@ -7,7 +8,7 @@ import type { Clock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 
-/** ms until the files are checked again: many clients may connect at once. */
+/** Minimum ms between two checks of the files: many clients may connect at once. */
 const HOLDS_MS = 1000
 
 export class PeerTls {
@@ -42,7 +43,10 @@ export class PeerTls {
     return this.secure
   }
 
-  /** If certificate and key do not match, as while they are being replaced, the previous ones stay in use. */
+  /**
+   * Reads changed files. If certificate and key do not match, as during their replacement, the previous ones stay in
+   * use.
+   */
   look(): void {
     const now = this.clock.elapsed()
     if (now - this.lookedAt < HOLDS_MS) return

@@ -2,11 +2,11 @@
 import type { Place } from './ledger.ts'
 
 export class Places {
-  /** What the store has on disk: the log is needed from the next record on. */
+  /** Up to where the store has everything on disk: the log is needed from the next record on. */
   flushed: Place
   private readonly log: string
   private places: Place[] = []
-  /** Places that the store was given, and may not have on disk yet. */
+  /** Places that were written to the store, which it may not have on disk yet. */
   private marks: Place[] = []
 
   constructor(flushed: Place, log: string) {
@@ -14,13 +14,13 @@ export class Places {
     this.log = log
   }
 
-  /** The log has been read up to that place. */
+  /** Called when the log has been read up to that place. */
   add(place: Place): void {
     if (this.places.at(-1)?.number === place.number) this.places.pop()
     this.places.push(place)
   }
 
-  /** What the store keeps about that batch, so that the log can be read again from there. */
+  /** What the store keeps beside that batch's number, so that the log can be read again from there. */
   mark(number: number): object {
     const place = this.places.findLast((p) => p.number <= number) ?? this.flushed
     this.marks.push(place)
@@ -28,7 +28,7 @@ export class Places {
     return { sequence, epoch, owner, log: this.log }
   }
 
-  /** The store has everything up to that batch on disk. */
+  /** Called when the store has everything up to that batch on disk. */
   flush(number: number): void {
     this.flushed = this.marks.findLast((p) => p.number <= number) ?? this.flushed
     this.marks = this.marks.filter((p) => p.number > number)

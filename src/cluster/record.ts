@@ -53,7 +53,7 @@ export type LogEntry = BatchRecord | OwnRecord | BeatRecord
 /** Describes why a record cannot be read. */
 export class RecordError extends Error {
   override readonly name = 'RecordError'
-  /** A newer release has written it. */
+  /** Whether a newer release has written it. */
   readonly isNewer: boolean
 
   constructor(message: string, isNewer = false) {

@@ -21,7 +21,7 @@ const RETRY_MS = 50
 /** Maximum number of waiting clients; beyond it, the oldest one of the address with the most of them is closed. */
 export const WAITING_MAX = 4096
 const WAITING: UnopenedBounds = { all: WAITING_MAX, perAddress: (WAITING_MAX / 4) * 3 }
-/** Maximum number of clients for whom the active node is asked at a time; the others wait. */
+/** Maximum number of clients for which the active node is asked at a time; further clients wait. */
 export const ASKED_MAX = 64
 
 export interface ActiveNode {
@@ -43,11 +43,11 @@ export interface RelayOptions {
 }
 
 interface Place {
-  /** Its turn has come. */
+  /** Called when its turn has come. */
   come(): void
 }
 
-/** Tries to place a client; resolves with whether it succeeded. */
+/** Tries to place a client; resolves with whether that succeeded. */
 type Attempt = () => Promise<boolean>
 
 export class Relay implements Receiver {
@@ -55,9 +55,9 @@ export class Relay implements Receiver {
   /** Relayed clients, each with its socket to the active node. */
   private readonly passed = new Map<Socket, Socket>()
   private readonly waiting = new Set<Socket>()
-  /** The same ones. */
+  /** Bounds the waiting clients. */
   private readonly unopened: Unopened
-  /** For clients for whom the active node is being asked: else who connects most often would be next most often. */
+  /** Places for clients for which the active node is asked. Addresses take turns, however often each connects. */
   private readonly asked = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
   private readonly doorLines: RepeatedLines
 
@@ -81,7 +81,8 @@ export class Relay implements Receiver {
   }
 
   /**
-   * A client over a WebSocket, or one that was in its TLS handshake when this node stopped being active: plain AMQP.
+   * Relays a client over a WebSocket, or one that was in its TLS handshake when this node stopped being active: plain
+   * AMQP.
    */
   accept(socket: Socket): void {
     const request: RelayRequest = { want: 'relay', to: 'amqp', index: 0 }
@@ -109,7 +110,7 @@ export class Relay implements Receiver {
       }
       if (this.options.active() === undefined || !(await this.turnOf(socket))) return false
       try {
-        // It may be another one by now, or this one.
+        // The active node may be another one by now, or this one.
         const target = this.options.active()
         if (target === undefined || this.options.listeners.receiver !== now) return false
         return await this.pass(socket, request, target)
@@ -128,7 +129,7 @@ export class Relay implements Receiver {
       })
   }
 
-  /** Resolves with whether its turn has come: the client may leave before, or have waited for too long. */
+  /** Resolves with true when the client's turn has come; with false if it has left or has waited for too long. */
   private turnOf(socket: Socket): Promise<boolean> {
     if (this.asked.take()) return Promise.resolve(true)
     const { waiting } = this.asked

@@ -7,8 +7,9 @@ import { type Place, startOfLog } from './ledger.ts'
 
 export interface ReplicaStore extends AppliedStorage {
   /**
-   * Everything that is replicated, as it is at this moment, however long reading it takes: writes that reproduce it in
-   * an empty store, with octets of their own. A caller that does not read to the end must call `return`.
+   * A snapshot of everything that is replicated, as of this moment, however long reading it takes: writes that
+   * reproduce it in an empty store, with octets of their own. A caller that does not read to the end must call
+   * `return`.
    */
   contents(): IterableIterator<StorageWrite>
 }

@@ -1,7 +1,7 @@
 /**
- * The commit log of the active node: records are appended to the shared log, and are safe once they have been read back
- * with this node's epoch still current. Appending a batch again is harmless, since it counts only once; so this is
- * repeated until the batch is in the log, or another node has taken over.
+ * The commit log of the active node. Records are appended to the shared log, and are durable once they have been read
+ * back with this node's epoch still current. Appending a batch again is harmless, since it counts only once; so an
+ * append is repeated until the batch is in the log, or another node has taken over.
  */
 
 import type { CommitLog, LogRecord } from '../storage/log/commit-log.ts'
@@ -35,9 +35,9 @@ export interface ReplicatedLogOptions {
   readonly ledger: Ledger
   /** The epoch of this node. */
   readonly epoch: number
-  /** A batch appended at that time was read back: the epoch was current then. */
+  /** Called when a batch appended at that time has been read back: the epoch was current then. */
   readonly renewed: (sentAt: number) => void
-  /** Records below that number are on this node's disk. */
+  /** Called when the records below that number are on this node's disk. */
   readonly trimmed?: (below: number) => void
   /** Records that were read before, for a log that is opened together with its store. */
   readonly found?: readonly LogRecord[]
@@ -74,7 +74,7 @@ export class ReplicatedLog implements CommitLog {
     })
   }
 
-  /** Appends what is missing from the log, until nothing is. */
+  /** Appends the parts of a batch that are missing from the log, until the batch has been read back. */
   private async deliver(flight: Flight): Promise<void> {
     let wait = RETRY_MS_MIN
     while (this.flight === flight) {
@@ -136,7 +136,7 @@ export class ReplicatedLog implements CommitLog {
     flight.resolve(reading.number)
   }
 
-  /** Nothing is appended from now on. */
+  /** Rejects the pending append and all later ones. */
   end(message: string, cause?: unknown): void {
     this.over ??= new StorageError('ENDED', message, cause)
     const { flight } = this
@@ -149,7 +149,7 @@ export class ReplicatedLog implements CommitLog {
     for (const r of this.found) if (r.position >= from && r.position >= this.first) yield r
   }
 
-  /** All nodes together decide what is removed from the shared log. */
+  /** Notes what this node no longer needs; all nodes together decide what is removed from the shared log. */
   trim(below: number): void {
     if (below > this.first) this.first = Math.min(below, this.last + 1)
     this.options.trimmed?.(this.first)

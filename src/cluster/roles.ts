@@ -13,19 +13,19 @@ import type { Place } from './ledger.ts'
 
 /** The active node may serve for this share of `failoverAfterMs`. */
 const LEASE_SHARE = 0.7
-/** How long a heartbeat counts, as a share of the same. */
+/** How long a heartbeat counts, as a share of `failoverAfterMs`. */
 const HEARD_SHARE = 1
 /** A node that is opening its broker may be silent this many times longer. */
 const OPENING_FACTOR = 10
-/** How long the clients of a node that is cut off wait for it, as a multiple of the same. */
+/** How long the clients of a node that is cut off wait for it, as a multiple of `failoverAfterMs`. */
 const CUT_OFF_FACTOR = 2
-/** ms between the attempts to take over of a node and the next one in rank. */
+/** ms between the takeover attempts of a node and of the next one in rank. */
 const RANK_MS = 150
-/** ms to wait before the log is begun, so that the nodes have heard each other. */
+/** ms to wait before the log is begun, so that the nodes have received each other's heartbeats. */
 const BEGIN_MS = 700
 /** ms after which an undecided claim is repeated. */
 const CLAIM_MS = 1000
-/** ms for which an active node that can be heard may be fenced before another one tries to take over. */
+/** ms for which an active node whose heartbeats arrive may be fenced before another node tries to take over. */
 const FENCED_MS_MAX = 15_000
 
 export interface RolesOptions {
@@ -63,9 +63,9 @@ export class Roles {
   private fencedSince: number | undefined
   private readonly node: string
   private readonly run: string
-  /** The owner is this node in its current run. */
+  /** Whether the owner is this node in its current run. */
   private isMine = false
-  /** Epochs of this node up to this one have ended, even if it reads again that they began. */
+  /** Epochs of this node up to this one have ended, even if their beginnings are read again. */
   private over = 0
   private readonly failoverAfterMs: number
   private readonly known = new Map<string, Known>()
@@ -75,10 +75,12 @@ export class Roles {
   private recordRead: number
   private claimedAt = Number.NEGATIVE_INFINITY
   private leaseEnd = Number.NEGATIVE_INFINITY
-  /** Set while this node is the owner but has not yet been told to open: the time from which it may. */
+  /**
+   * Set while this node is the owner but has not yet been told to open its broker: the time from which it may open it.
+   */
   private activateAt: number | undefined
   private formerOwner = ''
-  /** When its own heartbeats last came back. */
+  /** When this node's own heartbeats last came back. */
   private echoAt = Number.NEGATIVE_INFINITY
   private silentSince: number
   /** False while the store is still being copied. */
@@ -108,7 +110,8 @@ export class Roles {
   }
 
   /**
-   * To continue, this node needs a new epoch: in the same one, records that are still in flight could count as its own.
+   * Ends this node's ownership. To continue, it needs a new epoch: in the same epoch, records that are still in flight
+   * could count as its own.
    */
   private end(): void {
     if (this.isMine) this.over = Math.max(this.over, this.epoch)
@@ -125,18 +128,18 @@ export class Roles {
     return this.active
   }
 
-  /** A record of this node's epoch, appended at that time, was read back. */
+  /** Called when a record of this node's epoch, appended at that time, was read back. */
   renewed(sentAt: number): void {
     if (!this.isMine) return
     this.leaseEnd = Math.max(this.leaseEnd, sentAt + this.failoverAfterMs * LEASE_SHARE)
   }
 
-  /** A record of the current epoch was read. */
+  /** Called when a record of the current epoch was read. */
   recordSeen(now: number): void {
     this.recordRead = now
   }
 
-  /** The log names a new owner. */
+  /** Called when the log names a new owner. */
   tookOver({ epoch, node, run, by }: NewOwner, now: number): RoleAction[] {
     const former = this.owner
     const wasActive = this.active
@@ -175,7 +178,7 @@ export class Roles {
     }
     this.known.set(node, { heartbeat, at: now })
     if (node === this.owner && epoch >= this.epoch && isActive(state)) this.ownerHeard(state, now)
-    // The former owner knows that its epoch has ended.
+    // The former owner knows that its epoch has ended, so there is nothing to wait for.
     if (node === this.formerOwner && epoch >= this.epoch && !isActive(state) && this.activateAt !== undefined)
       this.activateAt = now
     return this.activation(now)
@@ -191,29 +194,29 @@ export class Roles {
     this.known.delete(node)
   }
 
-  /** What was last heard of other nodes; `at` is the time that was passed to `heard`. */
+  /** The last heartbeats of other nodes; `at` is the time that was passed to `heard`. */
   get others(): ReadonlyMap<string, Known> {
     return this.known
   }
 
-  /** It can neither prove that it is active nor hear any other node: clients that wait for it wait in vain. */
+  /** Whether this node can neither prove that it is active nor receive heartbeats: its clients wait in vain. */
   isCutOff(now: number): boolean {
     const served = Math.max(this.leaseEnd, this.activeSince)
     if (!this.active || now - served <= this.failoverAfterMs * CUT_OFF_FACTOR) return false
     return this.isDeaf(now) || this.isAlone(now)
   }
 
-  /** None of the nodes that it knows can be heard: its server may be cut off from the others. */
+  /** Whether no heartbeats of known nodes arrive: this node's server may be cut off from the others. */
   private isAlone(now: number): boolean {
     return this.known.size > 0 && this.heardNow(now).length === 0
   }
 
-  /** It is no longer active, whatever the log says: it would have to take over again. */
+  /** Ends this node's ownership, whatever the log says: it would have to take over again. */
   giveUp(): void {
     this.end()
   }
 
-  /** The last heartbeats of the nodes that can be heard. */
+  /** The last heartbeats of the nodes that are alive. */
   heardNow(now: number): Heartbeat[] {
     return [...this.known.values()].map((k) => k.heartbeat).filter((h) => this.isAlive(h.node, now))
   }
@@ -223,12 +226,12 @@ export class Roles {
     return k !== undefined && now - k.at <= this.failoverAfterMs * HEARD_SHARE
   }
 
-  /** Its own heartbeats do not come back, so the silence of other nodes means nothing. */
+  /** Whether this node's own heartbeats do not come back, so that the silence of other nodes means nothing. */
   isDeaf(now: number): boolean {
     return now - this.echoAt > this.failoverAfterMs * LEASE_SHARE
   }
 
-  /** Must be called often. */
+  /** Returns the actions that are due. Must be called often. */
   tick(now: number): RoleAction[] {
     if (this.isDeaf(now)) this.silentSince = now
     const actions = this.activation(now)
@@ -243,7 +246,7 @@ export class Roles {
     const rank = this.rank(now) * RANK_MS
     if (now - this.claimedAt < CLAIM_MS + rank) return false
     if (this.fencedSince !== undefined && now - this.fencedSince >= FENCED_MS_MAX + rank) return true
-    // What an earlier run of this node owned is free.
+    // An epoch that an earlier run of this node owned may be taken over at once.
     if (this.owner === this.node) return true
     const silence = now - Math.max(this.ownerSeen, this.silentSince)
     // Before the log is begun, there is no owner to take over from.
@@ -251,7 +254,7 @@ export class Roles {
     return silence >= enough + rank
   }
 
-  /** The node that has applied the most comes first. */
+  /** This node's rank in a takeover: the node that has applied the most comes first. */
   private rank(now: number): number {
     let rank = 0
     for (const [node, { heartbeat }] of this.known) {

@@ -18,15 +18,15 @@ import { ReplicatedLog } from './replicated-log.ts'
 /** Octets not yet applied to the store, above which reading of the log pauses, and below which it resumes. */
 const BEHIND_BYTES_MAX = 64 * 1024 * 1024
 const BEHIND_BYTES_LOW = 16 * 1024 * 1024
-/** Records without a batch after which the store is told how far the log has been read. */
+/** Number of records after which the store is told how far the log has been read, even if no batch was among them. */
 const TOUCH_RECORDS = 500
 
 export interface SessionListener {
   /** Called with the meaning of each record of the log. */
   read(reading: Reading): void
-  /** The log no longer has the next record. */
+  /** Called when the log no longer has the next record. */
   gone(): void
-  /** The log cannot be read, and retrying does not help. */
+  /** Called when the log cannot be read, and retrying does not help. */
   failed(error: StorageError): void
 }
 
@@ -38,7 +38,7 @@ export interface SessionOptions {
   /** Identifies the log. */
   readonly log: string
   readonly listener: SessionListener
-  /** A batch appended at that time was read back. */
+  /** Called when a batch appended at that time was read back. */
   readonly renewed: (sentAt: number) => void
 }
 
@@ -154,8 +154,8 @@ export class Session {
   }
 
   /**
-   * This node is active: opens what the broker works on. @throws StorageError if the store does not apply what is
-   * pending
+   * Called when this node has become active: opens the storage for the broker. @throws StorageError if the store fails
+   * to apply what is pending
    */
   async openStorage(epoch: number): Promise<LoggedStorage> {
     const { engine, clock, renewed } = this.options
@@ -180,7 +180,7 @@ export class Session {
     return this.storage
   }
 
-  /** Another node is active: nothing more is appended. */
+  /** Called when another node is active: rejects all appends from now on. */
   endWriting(): void {
     this.activeLog?.end('another node of the cluster is active now')
   }

@@ -11,10 +11,10 @@ import type { ReplicaStore } from './replica-store.ts'
 
 const BATCH_BYTES = 1024 * 1024
 const BATCH_WRITES_MAX = 10_000
-/** A record may be as large as the largest message. */
+/** Maximum octets of a batch: a record may be as large as the largest message. */
 const BATCH_BYTES_MAX = 1024 * 1024 * 1024
 
-/** Returns the number of octets sent. @throws PeerError if the other side disconnects */
+/** Sends the contents; returns the number of octets. @throws PeerError if the other side disconnects */
 export async function sendContents(store: ReplicaStore, to: Duplex): Promise<number> {
   const encoder = new BatchEncoder()
   let batches = 0

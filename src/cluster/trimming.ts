@@ -1,7 +1,7 @@
 /**
- * Trims the log on the active node: removes what all nodes have on their disks, and also what an absent node would
- * need, if that becomes too much. The list of nodes is part of the replicated data: every node that was heard, until it
- * is explicitly forgotten.
+ * Trims the log on the active node: removes what all nodes have on their disks and, if the log becomes too long, also
+ * what an absent node would need. The list of nodes is part of the replicated data: every node whose heartbeats have
+ * arrived, until it is explicitly forgotten.
  */
 
 import type { GroupCommit } from '../storage/batch.ts'
@@ -14,7 +14,7 @@ import type { Member } from './member.ts'
 const LOOK_MS = 1000
 /** Minimum number of records that are removed at once. */
 const RECORDS_MIN = 200
-/** Key prefix in the replicated data; each key holds what is known of one node. */
+/** Prefix of keys in the replicated data, each of which holds what is known of one node. */
 const NODE_PREFIX = 'cluster-node:'
 /** Maximum number of nodes that are remembered. */
 const NODES_MAX = 64
@@ -30,17 +30,17 @@ export interface TrimmingOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly logBytesMax: number
-  /** Of the broker that is open here; undefined if none is. */
+  /** The group commit of the broker that is open here; undefined if none is. */
   readonly commit: () => GroupCommit | undefined
 }
 
 export class Trimming {
-  /** As of the last request; without a leader and other servers if that was not answered. */
+  /** As of the last request; without a leader and other servers if the engine did not answer. */
   bounds: LogBounds | undefined
   private readonly options: TrimmingOptions
   private timer: Timer | undefined
   private stopped = false
-  /** What has been written to the broker that is open here. */
+  /** Nodes and their hosts that have been stored through the broker that is open here. */
   private told = new Map<string, string>()
   private toldTo: GroupCommit | undefined
 
@@ -66,7 +66,7 @@ export class Trimming {
     this.timer?.cancel()
   }
 
-  /** All nodes that are remembered, as stored by this node. */
+  /** All nodes that are remembered, as far as this node's store has them. */
   get known(): KnownNode[] {
     const { session } = this.options.member
     const found =
@@ -96,7 +96,7 @@ export class Trimming {
     await this.trim(this.bounds)
   }
 
-  /** Stores the nodes that are heard. */
+  /** Stores the nodes whose heartbeats arrive. */
   private remember(): void {
     const commit = this.options.commit()
     if (commit === undefined) return
@@ -117,8 +117,8 @@ export class Trimming {
   }
 
   /**
-   * Resolves when the change is durable.
-   * @throws Error if this is not the active node, or if that node is heard; Abandoned if it may not have become durable
+   * Forgets a node; resolves when that is durable.
+   * @throws Error if this is not the active node, or if that node is alive; Abandoned if it may not have become durable
    */
   async forget(node: string): Promise<void> {
     const commit = this.options.commit()

@@ -38,7 +38,7 @@ export class View implements ClusterView {
     this.parts = parts
   }
 
-  /** A heartbeat was heard. */
+  /** Called when a heartbeat has arrived. */
   heard({ node, applied }: Heartbeat): void {
     if (applied >= this.appliedByActive) this.caughtUp.set(node, this.parts.clock.elapsed())
   }
@@ -97,7 +97,7 @@ export class View implements ClusterView {
     const active = this.activeName
     const now = this.parts.clock.elapsed()
     const running = member.roles.heardNow(now).map((h) => h.node)
-    // A node that another one has forgotten may have been heard here.
+    // Heartbeats of a node that has been forgotten on another node may have arrived here.
     const names = new Set([own.node, ...running, ...trimming.known.map((k) => k.node)])
     return [...names].sort().map((name) => {
       const isRunning = name === own.node || running.includes(name)
