@@ -1,5 +1,6 @@
 /**
- * Who may open a connection or a channel: limits of the node, of vhosts and of users (behaviour.md sections 3, 4, 16).
+ * Admits connections and channels within the limits of the node, of vhosts and of users (behaviour.md sections 3, 4,
+ * 16).
  */
 import type { Vhost } from '../broker/vhost.ts'
 import {
@@ -79,7 +80,7 @@ export class Admission {
     return this.node.limits
   }
 
-  /** Counted connections. */
+  /** Number of counted connections. */
   get openCount(): number {
     return this.open
   }
@@ -113,14 +114,14 @@ export class Admission {
     return { access, vhost }
   }
 
-  /** The connection has ended, with so many channels open. */
+  /** Called when a counted connection has ended. */
   leave(user: string, vhost: string): void {
     this.open--
     this.byVhost.add(vhost, -1)
     this.byUser.add(user, -1)
   }
 
-  /** Counts a channel in. @throws AmqpError 530 */
+  /** Counts a channel. @throws AmqpError 530 */
   enterChannel(user: string): void {
     const error = this.channelRefusal(user)
     if (error !== undefined) throw error

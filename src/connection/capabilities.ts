@@ -1,4 +1,4 @@
-/** What clients announce in connection.start-ok. */
+/** Whether a client announces a capability in connection.start-ok. */
 import type { FieldTable } from '../protocol/field-table.ts'
 
 export function announces(properties: FieldTable | undefined, capability: string): boolean {

@@ -32,7 +32,7 @@ import { TurnShare } from './turn-share.ts'
 
 const HEARTBEAT_FRAME = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0xce])
 
-/** Turns in which it looks whether work is over; then it looks more seldom. */
+/** Turns in which it is checked whether earlier work is done; after that, it is checked less often. */
 const LOOKS_MAX = 1000
 
 function* nothing(): Steps {}
@@ -48,15 +48,15 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   readonly peer: Peer
   mechanism = ''
   endReason = 'the client closed the socket'
-  /** TLS. */
+  /** Whether it uses TLS. */
   readonly secure: boolean
   readonly connectedAt: number
-  /** Its timers are charged to it. */
+  /** Charges errors of timers to this connection. */
   readonly clock: Clock
   /** `host:port -> host:port` */
   name: string
   state: ConnectionState = 'negotiating'
-  /** Octets of a frame, as negotiated; 0 = no limit. */
+  /** Maximum octets of a frame, as negotiated; 0 = no limit. */
   frameBytesMax = 0
   channelMax = 0
   heartbeat: Heartbeat | undefined
@@ -70,7 +70,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   readonly pace: TurnShare
   readonly replies: Replies
   readonly intake: Intake
-  /** It counts no more. */
+  /** Whether it is no longer counted. */
   private released = false
 
   constructor(server: Server, accepted: Socket, listener: NetServer | undefined) {
@@ -140,13 +140,13 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.intake.resumeReading()
   }
 
-  /** Frame limits hold from tune-ok on. */
+  /** Sets the frame limit, which holds from tune-ok on. */
   setFrameBytesMax(max: number): void {
     this.frameBytesMax = max
     this.intake.reader.frameBytesMax = max
   }
 
-  /** Tags or permissions of its user are others now, and hold from the next method on. */
+  /** Called when tags or permissions of its user have changed; the new ones hold from the next method on. */
   rightsChanged(): void {
     const { caller, negotiation } = this
     const { user } = negotiation
@@ -158,7 +158,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     for (const ch of this.channels) ch.setRights(tags, access)
   }
 
-  /** It gets no deliveries until its socket has drained. */
+  /** Called when its socket is full: there are no deliveries until it has drained. */
   congested(): void {
     this.server.backpressure.began(this)
   }
@@ -171,7 +171,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
 
   // --- errors and endings ---
 
-  /** The answer to every error: the channel or the connection is closed with its code and text. */
+  /** Answers an error: closes the channel or the connection with its code and text. */
   failed(error: unknown, number = 0, id = 0): void {
     const known = error instanceof AmqpError
     if (!known) this.note(error)
@@ -186,7 +186,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.broker.failures.note('connection', { connection: this.name }, error)
   }
 
-  /** Its state or output is corrupt: the socket is closed without notice. */
+  /** Closes the socket without notice, because the connection's state or output is corrupt. */
   broke(error: unknown): void {
     this.note(error)
     this.output.breakOff()
@@ -222,7 +222,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     })
   }
 
-  /** The client has closed the channel: its number is free when it is told. */
+  /** Closes a channel at the client's request. @param tell sends the reply, once the channel's number is free */
   closeChannel(ch: Channel, tell: () => void): void {
     ch.close()
     this.pace.work(ch.releasing(), () => {
@@ -231,7 +231,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     })
   }
 
-  /** Its number is free. False where it has gone with its connection. */
+  /** Frees the channel's number. False if the channel has been removed already, with its connection. */
   channelGone(ch: Channel): boolean {
     if (this.channels.find(ch.number) !== ch) return false
     this.channels.remove(ch)
@@ -245,13 +245,13 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.broker.turn.jobs.begin(steps, { failed: (error) => this.note(error) }, done)
   }
 
-  /** What the client has asked for before is done first. */
+  /** Runs the steps once everything that the client has requested before is done. */
   private *afterWork(steps: () => Steps): Steps {
     for (let looks = 0; this.pauses.has(PAUSE_WORK); looks++) yield looks < LOOKS_MAX ? undefined : WAIT
     yield* steps()
   }
 
-  /** Sends connection.close and waits for the answer, for a while. */
+  /** Sends connection.close and waits for the reply, for a limited time. */
   close(code: ReplyCode, replyText: string, id = 0): void {
     if (this.state === 'closing' || this.state === 'closed') return
     this.state = 'closing'
@@ -273,7 +273,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.socket.once('close', () => timer.cancel())
   }
 
-  /** Ends the socket once what was written is out. What still comes is dropped. */
+  /** Ends the socket once all output has been sent. Further input is dropped. */
   endSocket(): void {
     this.intake.stopListening()
     this.output.finish()
@@ -282,8 +282,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   }
 
   /**
-   * Channels end, what was unacked goes back, exclusive queues go.
-   * @param done called once that is so, which may take several turns
+   * Ends the channels, requeues unacknowledged messages, and deletes exclusive queues.
+   * @param done called when all of that is done, which may take several turns
    */
   releaseAll(done?: () => void): void {
     const channels = [...this.channels]
@@ -310,7 +310,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     )
   }
 
-  /** One that fails does not keep the others from their end. Consumers first: what goes back is not for them. */
+  /** A failure does not prevent the other endings. All consumers are cancelled before anything is requeued. */
   private *releasing(channels: readonly Channel[]): Steps {
     const { caller } = this
     const endings = [

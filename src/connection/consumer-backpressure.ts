@@ -25,17 +25,17 @@ export class ConsumerBackpressure {
     this.memory = memory
   }
 
-  /** The socket of that connection is full. */
+  /** Called when the socket of that connection is full. */
   began(connection: object): void {
     this.full.add(connection)
   }
 
-  /** The socket has drained or is closed: paused publishers go on. */
+  /** Called when the socket has drained or is closed: resumes the paused publishers. */
   ended(connection: object): void {
     if (this.full.delete(connection)) this.release()
   }
 
-  /** True if a publishing connection should pause; it is resumed automatically. */
+  /** Whether a publishing connection should pause; it is resumed automatically. */
   pause(reader: Resumed): boolean {
     if (this.full.size === 0 || this.full.has(reader)) return false
     if (this.memory.residentBytes < this.memory.memoryBytes || this.clock.elapsed() < this.notBefore)

@@ -1,6 +1,7 @@
 /**
- * The ends of connections. Eighteen thousand clients may leave in the same turn of the event loop: what remains to be
- * done for each is done at once while time permits, and for the others in the next turns, in the order in which they left.
+ * Ends of connections. Eighteen thousand clients may disconnect in the same turn of the event loop: their endings are
+ * handled at once while the turn has time, and the others in the next turns, in the order in which the clients
+ * disconnected.
  */
 import type { Socket } from 'node:net'
 import { ENDINGS_MS_PER_TURN } from '../limits.ts'
@@ -24,7 +25,7 @@ export class Endings {
     this.clock = clock
   }
 
-  /** Those that wait for a turn with time. */
+  /** Number of endings that wait for a turn with time. */
   get waiting(): number {
     return this.due.length
   }
@@ -62,7 +63,7 @@ export class Endings {
     this.scheduled = false
     this.spent = 0
     if (this.due.length === 0) return
-    // What closes sockets shares the time of this turn with what follows once they are closed.
+    // Actions that close sockets share the time of this turn with those that follow once the sockets are closed.
     this.schedule()
     const { due } = this
     this.due = []
@@ -80,7 +81,7 @@ export class Endings {
   }
 }
 
-/** What was written still goes out; where nothing was, closing the socket at once takes half the time. */
+/** Sends pending output before the end. Without any, the socket is destroyed at once, which takes half the time. */
 function endSocket(socket: Socket, output: Output): void {
   if (output.waiting === 0) {
     socket.destroy()

@@ -18,13 +18,13 @@ import type { Server } from './server.ts'
 const ACKS_BETWEEN_LOOKS = 16
 
 export class Frames implements FrameHandler {
-  /** Nothing more is handled. */
+  /** Whether all further frames are dropped. */
   dropped = false
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
   private readonly pauses: Pauses
-  /** The chunk that is being read, and the same for copies from it. */
+  /** The chunk that is being read, and its octets in the form from which they are copied. */
   private chunk: Buffer | undefined
   private octets = noOctets
 
@@ -38,7 +38,7 @@ export class Frames implements FrameHandler {
     return this.dropped || this.pauses.framesWait
   }
 
-  /** An alarm is on. */
+  /** Whether publishes are held, because an alarm is active. */
   get holdsPublishes(): boolean {
     return this.server.blocking
   }
@@ -146,7 +146,7 @@ export class Frames implements FrameHandler {
     }
   }
 
-  /** What has begun waits too: thousands of channels may each have a large body under way. */
+  /** During an alarm, content that has begun waits too: thousands of channels may each have begun a large body. */
   private blockInAlarm(): void {
     if (this.server.blocking) this.connection.intake.block()
   }
@@ -178,7 +178,7 @@ export class Frames implements FrameHandler {
     try {
       ch.assembly.header(buffer, start, end)
       const { method, builder } = ch.assembly
-      // Not only when all of it has come.
+      // Checked already at the header, not only when the body is complete.
       checkPublish(ch, builder?.bodySize ?? 0, method?.immediate === true)
       if (ch.assembly.complete) this.publishAssembled(ch)
       else this.blockInAlarm()
@@ -199,7 +199,7 @@ export class Frames implements FrameHandler {
     }
   }
 
-  /** undefined if content on that channel is ignored or was an error. */
+  /** The channel for content; undefined if content on that channel is ignored or was an error. */
   private contentChannel(number: number): Channel | undefined {
     if (this.connection.state !== 'open') return undefined
     const ch = this.connection.channels.find(number)
@@ -218,7 +218,7 @@ export class Frames implements FrameHandler {
   }
 
   onHeartbeat(number: number): void {
-    // Frames that are ignored must not cost an error each.
+    // Frames that are ignored while closing must not cause an error each.
     if (number !== 0 && this.connection.state !== 'closing')
       this.connection.failed(
         new AmqpError(ReplyCode.UnexpectedFrame, `unexpected heartbeat on channel ${number}`),

@@ -10,12 +10,12 @@ const LOOKS = 4
 const SILENT_LOOKS_MIN = 2
 
 export interface HeartbeatPeer {
-  /** Octets received, including heartbeats; any octet is a sign of life. */
+  /** Octets sent and received, including heartbeats; any octet received is a sign of life. */
   readonly octetsSent: number
   readonly octetsReceived: number
-  /** The broker has paused reading, so silence means nothing. */
+  /** Whether the broker has paused reading, so that silence means nothing. */
   readonly readingPaused: boolean
-  /** At once: `octetsSent` has it. */
+  /** Sends a heartbeat at once: `octetsSent` includes it on return. */
   sendHeartbeat(): void
   /** Called if nothing was received for too long. */
   peerIsGone(): void
@@ -27,7 +27,7 @@ export class Heartbeat {
   private received = 0
   /** Time of the last output or heartbeat, in ms of `elapsed`. */
   private quietSince: number
-  /** In ms of `elapsed`. */
+  /** Time of the last input, in ms of `elapsed`. */
   private silentSince: number
   private silentLooks = 0
   private readonly clock: Clock

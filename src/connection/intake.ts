@@ -28,7 +28,7 @@ export class Intake {
   private readonly pauses: Pauses
   private readonly share: TurnShare
   private readonly frames: Frames
-  /** Chunks are valid only during the call that delivers them. */
+  /** Whether chunks are valid only during the call that delivers them. */
   private readonly chunksAreReused: boolean
   private readonly header: number[] = []
   private backlog: Buffer[] = []
@@ -76,7 +76,7 @@ export class Intake {
     this.holdWhileOutputIsFull()
   }
 
-  /** Checked after each request, because a few octets can cause much output. */
+  /** Checked after each request, because a small request can cause much output. */
   holdWhileOutputIsFull(): void {
     if (!this.pauses.has(PAUSE_OUTPUT) && this.connection.output.waiting > OUTPUT_BYTES_MAX)
       this.pauses.add(PAUSE_OUTPUT)
@@ -103,7 +103,7 @@ export class Intake {
     this.backlog = []
   }
 
-  /** The connection will be closed in its turn. Until then it does nothing: no requests, no deliveries. */
+  /** Called for a connection that will be closed in its turn: until then it gets no replies and no deliveries. */
   hold(): void {
     const { connection } = this
     if (connection.state === 'closing' || connection.state === 'closed') return
@@ -118,13 +118,13 @@ export class Intake {
     return this.pauses.has(PAUSE_END)
   }
 
-  /** The connection is closing: the client's answer must not be held back. */
+  /** Called when the connection is closing: the client's reply must not be held back. */
   closing(): void {
     this.pauses.remove(PAUSE_DISK | PAUSE_ALARM | PAUSE_SHARE | PAUSE_FENCE | PAUSE_END)
     this.goOn()
   }
 
-  /** The node must not serve clients: input waits for `unfence`. */
+  /** Called when the node must not serve clients: input waits for `unfence`. */
   fence(): void {
     const { state } = this.connection
     if (state !== 'closing' && state !== 'closed') this.pauses.add(PAUSE_FENCE)
@@ -149,14 +149,16 @@ export class Intake {
     this.goOn()
   }
 
-  /** The socket has drained. */
+  /** Called when the socket has drained. */
   drained(): void {
     if (!this.pauses.has(PAUSE_OUTPUT)) return
     this.pauses.remove(PAUSE_OUTPUT)
     this.goOn()
   }
 
-  /** A publish has begun during an alarm: its content and all further input wait until the alarm is cleared. */
+  /**
+   * Called when a publish has begun during an alarm: its content and all further input wait until the alarm is cleared.
+   */
   block(): void {
     const { connection } = this
     if (this.pauses.has(PAUSE_ALARM) || connection.state !== 'open') return

@@ -116,7 +116,7 @@ export function showAs(socket: Socket, { address, port }: ClientAddress): void {
   })
 }
 
-/** The raw sockets during the TLS handshake. */
+/** The raw sockets that are in their TLS handshake. */
 class Handshakes {
   private readonly unopened: Unopened
   private readonly sockets = new Map<string, { socket: Socket; client: ClientAddress | undefined }>()
@@ -135,7 +135,7 @@ class Handshakes {
     })
   }
 
-  /** Returns who is there, where that was said. */
+  /** Returns the client's address, if `began` was given one. */
   ended(secure: Socket): ClientAddress | undefined {
     const key = endOf(secure)
     const found = this.sockets.get(key)

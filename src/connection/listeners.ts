@@ -24,11 +24,11 @@ export interface Receiver {
    */
   accept(socket: Socket, net?: NetServer): void
   /**
-   * If present, it gets sockets as accepted, before TLS; `accept` then only gets WebSockets, and sockets that were in
-   * their TLS handshake at the change. A plain socket is paused.
+   * If present, it receives sockets as accepted, before TLS; `accept` then receives only WebSockets, and sockets that
+   * were in their TLS handshake when the receiver changed. A plain socket is paused.
    */
   relay?(socket: Socket, listener: Listener): void
-  /** The listeners are closing: ends relayed and waiting clients. */
+  /** Called when the listeners are closing: ends relayed and waiting clients. */
   endRelays?(): void
 }
 
@@ -41,7 +41,7 @@ export class Listeners implements Receiver {
   /** Connections that have not logged in yet. */
   readonly unopened: Unopened
   readonly descriptors: Descriptors
-  /** Of these listeners, and of those of other protocols. */
+  /** Certificates of these listeners, and of those of other protocols. */
   readonly certificates = new Certificates()
   /** Open listeners, in the order of the settings. */
   readonly open: Listener[] = []
@@ -84,7 +84,7 @@ export class Listeners implements Receiver {
     else this.receiver.accept(socket, net)
   }
 
-  /** False where the socket is to be brought to `accept`. */
+  /** Passes the socket to `relay` of the receiver; false if it has none, so that the socket goes to `accept`. */
   relayed(socket: Socket, listener: Listener): boolean {
     const { receiver } = this
     if (receiver?.relay === undefined) return false

@@ -10,10 +10,10 @@ import { plainAddress } from '../util/address.ts'
 
 export type CertificateLogin = 'distinguished_name' | 'common_name' | 'subject_alternative_name'
 
-/** Selects the alternative name of a certificate that is the user name. */
+/** Selects which alternative name of a certificate is the user name. */
 export interface AlternativeName {
   readonly type: 'dns' | 'ip' | 'email' | 'uri' | 'other_name'
-  /** Among those of the type, from 0. */
+  /** Index among the names of that type, from 0. */
   readonly index: number
 }
 
@@ -28,7 +28,7 @@ export interface LoginSettings {
   readonly oauth: OAuth | undefined
 }
 
-/** EXTERNAL is offered only if the client has a certificate. */
+/** The mechanisms to offer; EXTERNAL only if the client's certificate has a user name. */
 export function offeredMechanisms(settings: LoginSettings, socket: Socket): readonly Mechanism[] {
   return settings.mechanisms.filter(
     (m) =>
@@ -37,16 +37,16 @@ export function offeredMechanisms(settings: LoginSettings, socket: Socket): read
   )
 }
 
-/** Sockets of this process itself with their users, who log in by any mechanism without a password. */
+/** Sockets of this process itself with their users, who are logged in by any mechanism without a password. */
 export const insiders = new WeakMap<Socket, Principal>()
 
 /**
- * Why nobody is logged in: `'refused'` is told to clients that can take it, `'invalid'` (a mechanism that is not offered, a
- * response that does not follow it) is not answered at all.
+ * Why a login failed: `'refused'` is reported to clients that have the capability for it; `'invalid'` (a mechanism that
+ * is not offered, or a malformed response) is not answered at all.
  */
 export type LoginFailure = 'refused' | 'invalid'
 
-/** The user, or why there is none; only the log says more than that. */
+/** Returns the user, or why the login failed; only the log says more. */
 export async function login(
   users: Users,
   settings: LoginSettings,
@@ -73,7 +73,7 @@ export async function login(
 }
 
 /**
- * A token given as the password names its bearer.
+ * Logs in with a name and a password, or with a token as the password, which names its bearer.
  * @param wait delays addresses with failed logins; recently successful users are not delayed
  */
 export async function passwordLogin(
@@ -91,7 +91,10 @@ export async function passwordLogin(
   return user && userPrincipal(users, user)
 }
 
-/** In RabbitMQ's form: `CN=client,O=org`, the last part first. undefined without a certificate that was verified. */
+/**
+ * The user name in a client's certificate, by default the subject in RabbitMQ's form: `CN=client,O=org`, the last part
+ * first. undefined without a certificate that was verified.
+ */
 function certificateName(settings: LoginSettings, socket: Socket): string | undefined {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
   const { subject, subjectaltname } = socket.getPeerCertificate()
@@ -116,7 +119,7 @@ const alternativeNamePrefixes = {
   other_name: 'othername:',
 }
 
-/** @param names as Node shows them: `DNS:a.example, IP Address:127.0.0.1`; one with a comma in it stands in quotes */
+/** @param names as Node formats them: `DNS:a.example, IP Address:127.0.0.1`; a name that contains a comma is quoted */
 export function alternativeName(names: string, { type, index }: AlternativeName): string | undefined {
   const prefix = alternativeNamePrefixes[type]
   const all = names.match(/[^:,]+:(?:"(?:[^"\\]|\\.)*"|[^,]*)/g) ?? []

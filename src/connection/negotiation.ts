@@ -42,7 +42,7 @@ export class Negotiation {
   }
 
   /**
-   * The first eight octets. A wrong header is answered with the supported one, and the socket is closed; returns false.
+   * Handles the first eight octets. Answers a wrong header with the supported one, closes the socket and returns false.
    */
   protocolHeader(octets: number[]): boolean {
     const header = Buffer.from(octets)
@@ -89,7 +89,7 @@ export class Negotiation {
     connection.clientProperties = m.clientProperties
     connection.mechanism = m.mechanism
     this.step = 'securing'
-    // What was read is valid only during this call.
+    // The octets of the response are valid only during this call.
     const response = Buffer.from(m.response)
     const wait = (): Promise<void> => server.throttle.wait(address, connection.clock, connection.socket)
     login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
@@ -112,7 +112,7 @@ export class Negotiation {
     connection.output.method(0, tune(connection.server.tuning))
   }
 
-  /** Tells a refusal to clients with the capability; for others the connection is closed after a while. */
+  /** Reports a refusal to clients that have the capability; for others only the socket is closed, after a while. */
   private refuse(mechanism: string, why: LoginFailure): void {
     const { connection } = this
     const text =
@@ -160,7 +160,7 @@ export class Negotiation {
     )
   }
 
-  /** The connection is closed when its token expires. */
+  /** Closes the connection when its token expires. */
   private expire(at: number | undefined): void {
     const { connection } = this
     this.expiry?.cancel()
@@ -180,7 +180,7 @@ export class Negotiation {
       accepted()
       return
     }
-    // One at a time, so that the last one counts; whoever is logged in does not give way to those who are not.
+    // Verified one at a time, so that the last token counts; never refused because too many logins are waiting.
     connection.pace.work(awaited(oauth.verify(secret, '', Number.POSITIVE_INFINITY)), (renewed) => {
       if (connection.state !== 'open') return
       if (renewed?.name !== user.name) {

@@ -1,9 +1,9 @@
 // hot: per message
 /** The reasons for which a connection is not read, one bit each. */
 
-/** The socket has been read enough for this turn; handling goes on. */
+/** Enough was read from the socket in this turn; frames that have been read are still handled. */
 export const PAUSE_TURN = 1
-/** It has used its share of the turn: copies of messages, or time. */
+/** The connection has used its share of the turn: copies of messages, or time. */
 export const PAUSE_SHARE = 2
 /** An operation, or too much pending data, must reach the disk first. */
 export const PAUSE_DISK = 4
@@ -15,14 +15,14 @@ export const PAUSE_ALARM = 16
 export const PAUSE_WORK = 32
 /** Clients must not be served now: another node may be active. */
 export const PAUSE_FENCE = 64
-/** It is going to be closed. */
+/** The connection will be closed. */
 export const PAUSE_END = 128
 
-/** With these, frames that are already read wait too. */
+/** Reasons for which frames that are already read wait, too. */
 const FRAMES_WAIT =
   PAUSE_SHARE | PAUSE_DISK | PAUSE_OUTPUT | PAUSE_ALARM | PAUSE_WORK | PAUSE_FENCE | PAUSE_END
 
-/** What is paused. */
+/** A socket that can be paused. */
 export interface Readable {
   pause(): void
   resume(): void
@@ -36,7 +36,7 @@ export class Pauses {
     this.socket = socket
   }
 
-  /** No frames are handled, so the client's silence means nothing. */
+  /** Whether no frames are handled, so that the client's silence means nothing. */
   get framesWait(): boolean {
     return (this.reasons & FRAMES_WAIT) !== 0
   }

@@ -10,7 +10,7 @@ export class Peer {
   /** The PROXY header so far; undefined if none is expected. */
   private header: Buffer | undefined
 
-  /** @param proxied a trusted balancer is at that address */
+  /** @param proxied whether a trusted load balancer has that address */
   constructor(socket: Socket, proxied: ((address: string) => boolean) | undefined) {
     this.socket = socket
     this.address = plainAddress(socket.remoteAddress)
@@ -24,7 +24,7 @@ export class Peer {
     return `${this.address}:${this.port} -> ${plainAddress(localAddress)}:${localPort}`
   }
 
-  /** The PROXY header is not complete yet. */
+  /** Whether a PROXY header is expected that is not complete yet. */
   get expectsHeader(): boolean {
     return this.header !== undefined
   }

@@ -20,7 +20,7 @@ export interface ProxyPeer {
   readonly port: number
 }
 
-/** Addresses or networks such as 10.0.0.0/8. @throws Error for anything else */
+/** Makes a test for addresses and networks such as 10.0.0.0/8. @throws Error for anything else */
 export function trustedList(addresses: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const a of addresses) {

@@ -2,8 +2,8 @@
  * Reads into one buffer shared by all connections. Node's sockets allocate a 64 KiB buffer for each read; since the
  * broker copies input into segments during the call, one buffer suffices, and large messages cost half.
  *
- * Client sockets have an option for this (`onread`), accepted ones have not, so the accepted handle is wrapped again.
- * If Node's internals differ from what is expected, the socket is used as it is.
+ * Client sockets have an option for this (`onread`), but accepted sockets do not, so the accepted handle is wrapped
+ * again. If Node's internals differ from what is expected, the socket is used as it is.
  */
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 
@@ -17,8 +17,8 @@ interface Insides {
 }
 
 /**
- * Calls `onChunk` with input; if the result says `reused`, a chunk is valid only during the call, and whoever uses the
- * socket closes it when the client has ended it.
+ * Calls `onChunk` with input. If the result says `reused`, a chunk is valid only during the call, and the caller has to
+ * close the socket when the client has ended it.
  * @param accepted a socket of a server with `pauseOnConnect`
  */
 export function readShared(

@@ -76,7 +76,7 @@ export class Replies implements DurableWaiter {
     this.connection.server.awaitDurable(this)
   }
 
-  /** A batch is on disk. False if the connection waits for no further batch. */
+  /** Called when a batch is on disk. Returns false if the connection waits for no further batch. */
   becameDurable(): boolean {
     const { connection } = this
     if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false

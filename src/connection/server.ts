@@ -80,7 +80,7 @@ export class Server implements Receiver {
   /** Whether the address is that of a trusted load balancer. */
   readonly proxies: ((address: string) => boolean) | undefined
   readonly alarms: Alarms
-  /** An alarm is in effect: publishers are blocked. */
+  /** Whether an alarm is active, so that publishers are blocked. */
   blocking: boolean
   private readonly served: Served
   private waiters: DurableWaiter[] = []
@@ -108,7 +108,7 @@ export class Server implements Receiver {
     this.login = { ...defaultLogin, ...options.login }
     const serve = (): void => this.serveWaiters()
     broker.commit.onDurable(() => broker.turn.run(serve))
-    // Some wait for less pending data.
+    // Some connections wait for pending data to become less.
     broker.commit.onApplied(() => broker.turn.run(serve))
   }
 
@@ -135,7 +135,7 @@ export class Server implements Receiver {
   }
 
   /**
-   * Closes connections, which takes several turns if there are many. From now on they do nothing.
+   * Closes connections, in several turns if there are many. From now on they handle no requests and get no deliveries.
    * @param why as clients see it
    */
   force(connections: readonly Connection[], why: string): void {
@@ -147,7 +147,9 @@ export class Server implements Receiver {
     this.broker.turn.jobs.begin(steps, this.broker.failures.owner('connection', { closing: why }))
   }
 
-  /** An alarm was set or cleared. Connections go on in steps: all of them may have waited, and each is told. */
+  /**
+   * Called when an alarm was set or cleared. Unblocks in steps: all connections may have waited, and each is notified.
+   */
   alarmChanged(): void {
     this.blocking = this.alarms.active
     if (this.blocking) return
@@ -199,8 +201,8 @@ export class Server implements Receiver {
   }
 
   /**
-   * Notifies open connections and waits a moment for their answers. The caller has made sure that there are no new
-   * ones.
+   * Notifies open connections and waits a moment for their replies. The caller has made sure that no new connections
+   * are accepted.
    * @param reason as clients see it
    */
   async close(reason = 'shutdown'): Promise<void> {

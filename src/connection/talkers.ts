@@ -18,7 +18,7 @@ export class Talkers {
     else this.heardAnother(client, now)
   }
 
-  /** Replaces the one that has been silent longer. */
+  /** Replaces the client that has been silent longer. */
   private heardAnother(client: object, now: number): void {
     if (now - Math.min(this.oneAt, this.otherAt) < RECENT_MS) this.manyAt = now
     if (this.oneAt <= this.otherAt) {
@@ -30,7 +30,7 @@ export class Talkers {
     }
   }
 
-  /** At most two clients have been active lately. */
+  /** Whether at most two clients have been active lately. */
   areFew(now: number): boolean {
     return now - this.manyAt >= RECENT_MS
   }

@@ -13,7 +13,7 @@ export class TurnShare implements Pace {
   private number = 0
   private octets = 0
   private copies = 0
-  /** ms spent on it in this turn, before the call that started at `began`. */
+  /** ms spent on the connection in this turn, before the call that started at `began`. */
   private ms = 0
   private began = 0
 
@@ -22,7 +22,7 @@ export class TurnShare implements Pace {
     this.pauses = pauses
   }
 
-  /** Input handling starts. */
+  /** Called when handling of input starts. */
   begin(): void {
     this.noteTurn()
     this.began = this.connection.broker.clock.elapsed()
@@ -37,18 +37,21 @@ export class TurnShare implements Pace {
     else turn.handledInput(ms)
   }
 
-  /** It has not opened a vhost yet: thousands of those may send without end, and nobody else waits for them. */
+  /**
+   * Whether it has not opened a vhost yet: thousands of such clients may send without end, and nobody else waits for
+   * them.
+   */
   private get isStranger(): boolean {
     return this.connection.caller === undefined
   }
 
-  /** The requests of all connections have taken too long in this turn. */
+  /** Whether the requests of all connections have taken too long in this turn. */
   get isLate(): boolean {
     const { turn } = this.connection.broker
     return this.isStranger ? turn.isStrangersInputLate : turn.isInputLate()
   }
 
-  /** It has its share in the next turn. */
+  /** Postpones the connection's input to the next turn. */
   postpone(): void {
     this.noteTurn()
     this.pauses.add(PAUSE_SHARE)
@@ -66,7 +69,7 @@ export class TurnShare implements Pace {
     else turn.resumeLater(connection)
   }
 
-  /** A socket that has used its share continues in the next turn. */
+  /** Counts octets that were read. A socket that has used its share continues in the next turn. */
   read(octets: number): void {
     this.noteTurn()
     this.octets += octets
@@ -106,7 +109,7 @@ export class TurnShare implements Pace {
     pauses.add(PAUSE_WORK)
   }
 
-  /** The next turn has started. */
+  /** Called when the next turn has started. */
   resumed(): void {
     this.pauses.remove(PAUSE_TURN | PAUSE_SHARE)
   }

@@ -19,7 +19,7 @@ export class Unopened implements Closable {
   private readonly now: () => number
   private readonly onClosed: (address: string) => void
   private readonly addressOf = new Map<Waiting, string>()
-  /** Oldest first, with the time when each came. */
+  /** Connections by address, oldest first, with the time when each was added. */
   private readonly byAddress = new Map<string, Map<Waiting, number>>()
   /** Addresses by their number of connections. */
   private readonly byCount = new Map<number, Set<string>>()
@@ -43,14 +43,14 @@ export class Unopened implements Closable {
     this.set(w, address, this.now())
   }
 
-  /** A load balancer has announced the client's address. */
+  /** Called when a load balancer has announced the client's address. */
   moved(w: Waiting, address: string): void {
     if (!this.addressOf.has(w) || this.addressOf.get(w) === address) return
     this.remove(w)
     this.add(w, address)
   }
 
-  /** It has logged in or closed. */
+  /** Called when it has logged in or closed. */
   remove(w: Waiting): void {
     const address = this.addressOf.get(w)
     if (address === undefined) return
