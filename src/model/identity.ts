@@ -1,4 +1,4 @@
-/** What clients and tools are told this is: their libraries look for RabbitMQ's name (behaviour.md section 22). */
+/** Identity shown to clients and tools, whose libraries look for RabbitMQ's name (behaviour.md section 22). */
 import { RABBITMQ_VERSION } from '../util/rabbitmq-version.ts'
 
 export interface Identity {

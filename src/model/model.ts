@@ -1,6 +1,7 @@
 /**
- * What a store holds, in memory: the broker's vhosts, users and parameters, and the group commit that writes what changes.
- * Definitions and operations work on it. It knows no sockets and no ports, and there may be several in one process.
+ * The contents of a store, in memory: the broker's vhosts, users and parameters, and the group commit that writes
+ * changes. Definitions and operations work on it. It knows no sockets and no ports, and a process may have several
+ * models.
  */
 import { Broker, type BrokerSettings } from '../broker/broker.ts'
 import { Failures } from '../broker/failures.ts'
@@ -20,7 +21,7 @@ import { semanticsOf } from '../util/rabbitmq-version.ts'
 import { defaultIdentity, type Identity } from './identity.ts'
 import { Parameters } from './parameters.ts'
 
-/** Of the node as a whole; Infinity = no limit. */
+/** Limits of the node as a whole; Infinity = no limit. */
 export interface ModelLimits {
   readonly vhosts: number
   readonly queues: number
@@ -30,28 +31,28 @@ export interface ModelLimits {
 export interface ModelSettings {
   /** Octets of messages that stay in memory. */
   readonly messageMemory: number
-  /** Octets of a message's body, at most; undefined = as the version that is announced. */
+  /** Maximum octets of a message's body; undefined = that of the announced version. */
   readonly maxMessageSize: number | undefined
   /** The vhost of a new store. */
   readonly defaultVhost: string
-  /** For declarations that do not say. */
+  /** Queue type of declarations that specify none. */
   readonly defaultQueueType: string
   /** quorum_queue.property_equivalence.relaxed_checks_on_redeclaration */
   readonly relaxedQuorumChecks: boolean
-  /** x-consumer-timeout of queues that say nothing, in ms; 0 = none. */
+  /** x-consumer-timeout of queues that specify none, in ms; 0 = no timeout. */
   readonly consumerTimeout: number
   readonly modelLimits: ModelLimits
   readonly loopbackUsers: readonly string[]
   readonly identity: Partial<Identity>
   /** undefined = any password that is not empty. */
   readonly passwordRule: PasswordRule | undefined
-  /** What new passwords are kept as. */
+  /** Algorithm with which new passwords are hashed. */
   readonly passwordHashing: NewPasswordAlgorithm
-  /** Of a dry run. */
+  /** Whether this is a dry run. */
   readonly rehearses?: boolean
 }
 
-/** Told of each vhost that did not come from the store. */
+/** Called for each vhost that did not come from the store. */
 export type VhostMade = (model: Model, vhost: Vhost) => void
 
 export class Model {
@@ -61,7 +62,7 @@ export class Model {
   readonly parameters: Parameters
   readonly commit: GroupCommit
   readonly logger: Logger
-  /** Whom what belongs to nobody else is charged to. */
+  /** Is charged with failures that belong to no other owner. */
   readonly owner: Owner
   identity: Identity
   private readonly userStore: UserStore
@@ -94,7 +95,7 @@ export class Model {
     this.users.hashing = settings.passwordHashing
   }
 
-  /** Brings back what the store holds; a new store gets the default vhost. */
+  /** Restores what the store holds; a new store gets the default vhost. */
   restore(): void {
     this.broker.load()
     this.users.restore(this.userStore.load())
@@ -104,13 +105,13 @@ export class Model {
     if (typeof name === 'string') this.identity = { ...this.identity, clusterName: name }
   }
 
-  /** A name that was set while running comes before the configured one. */
+  /** Sets the cluster's name, which takes precedence over the configured one. */
   setClusterName(name: string): void {
     this.parameters.setGlobal('cluster_name', name)
     this.identity = { ...this.identity, clusterName: name }
   }
 
-  /** Runs something on an empty model with the same settings that is thrown away. */
+  /** Runs the action on an empty model with the same settings, which is discarded afterwards. */
   async dryRun(action: (model: Model) => Promise<void>): Promise<void> {
     const settings = { ...this.settings, rehearses: true }
     const copy = new Model(new MemoryStorage(), settings, oneForAll(silent))
@@ -122,16 +123,16 @@ export class Model {
     }
   }
 
-  /** Writes what is left; the store stays open. @throws StorageError where it refuses what is left */
+  /** Writes pending changes; the store stays open. @throws StorageError if the store refuses them */
   async close(): Promise<void> {
-    // What a client has asked for, and the end of its channels, comes to the disk as a whole.
+    // Operations in progress, and the ends of channels, are completed, so that they are written as a whole.
     this.broker.turn.isEnding = true
     await this.broker.turn.jobs.settled()
     this.broker.stop()
     await this.commit.close()
   }
 
-  /** Forgets what is not written yet; the store stays open. */
+  /** Discards changes that are not written yet; the store stays open. */
   async abandon(): Promise<void> {
     this.broker.stop()
     await this.commit.abandon()

@@ -1,6 +1,6 @@
 /**
- * Runtime parameters: shovels, and those of features that Leveret does not have, kept as they came, so that a definitions
- * file loses nothing on its way through.
+ * Runtime parameters: shovels, and those of features that Leveret does not have, which are kept unchanged, so that
+ * importing and exporting definitions loses nothing.
  */
 import { createHash } from 'node:crypto'
 import type { GroupCommit } from '../storage/batch.ts'
@@ -20,10 +20,10 @@ export interface GlobalParameter {
 
 export type ParameterName = Omit<Parameter, 'value'>
 
-/** All of them together, as earlier releases have written them. */
+/** Key of all parameters together, as earlier releases have written them. */
 const ALL_KEY = 'parameters'
 
-/** Each with its value as it is stored. */
+/** A parameter, with its value as it is stored. */
 interface Kept<T> {
   readonly parameter: T
   readonly text: string
@@ -33,7 +33,7 @@ function identity({ vhost, component, name }: ParameterName): string {
   return JSON.stringify([vhost, component, name])
 }
 
-/** Names may be longer than a key may be. */
+/** Names may be longer than a key, so the key has a digest. */
 function keyOf(kind: 'parameter' | 'global-parameter', id: string): string {
   return `${kind}:${createHash('sha256').update(id).digest('base64url')}`
 }
@@ -77,11 +77,11 @@ export class Parameters {
       for (const { name, value } of globals) this.setGlobal(name, value)
       found = true
     })
-    // From here on each has its own key.
+    // From here on each parameter has its own key.
     if (found) this.commit.delete(ALL_KEY)
   }
 
-  /** Told of each change of a parameter that belongs to a vhost. */
+  /** The listener is called for each change of a parameter that belongs to a vhost. */
   watch(changed: (p: ParameterName) => void): void {
     this.watchers.push(changed)
   }
@@ -90,7 +90,7 @@ export class Parameters {
     for (const w of this.watchers) w(p)
   }
 
-  /** The vhost is gone. */
+  /** Called when a vhost has been deleted. */
   removeVhost(vhost: string): void {
     for (const p of this.list()) if (p.vhost === vhost) this.remove(p)
   }
@@ -107,7 +107,7 @@ export class Parameters {
     return this.parameters.has(identity(p))
   }
 
-  /** The same object until it is set to another value. */
+  /** Returns the same object until another value is set. */
   get(p: ParameterName): Parameter | undefined {
     return this.parameters.get(identity(p))?.parameter
   }
@@ -130,7 +130,7 @@ export class Parameters {
     this.changed(p)
   }
 
-  /** undefined where there is none of that name. */
+  /** undefined if there is no global parameter of that name. */
   global(name: string): unknown {
     return this.globals.get(name)?.parameter.value
   }
