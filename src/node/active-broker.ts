@@ -46,7 +46,7 @@ export class ActiveBroker implements ManagedBroker {
     this.shovels = new Shovels(this.model, this.server)
   }
 
-  /** A folder may have none: its first releases knew no users, and who deletes them all gets none back. */
+  /** A data folder may have no users: the first releases knew none, and deleting all of them brings none back. */
   private warnWithoutUsers({ settings, loggers, oauth }: ActiveBrokerOptions): void {
     if (this.model.users.size > 0 || settings.users !== undefined || oauth !== undefined) return
     loggers.other.warn(

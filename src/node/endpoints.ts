@@ -62,8 +62,8 @@ export class Endpoints {
   }
 
   /**
-   * Loaded only if it is configured, or at the first command over the control socket, because its packages take a while
-   * to load.
+   * Loads the HTTP API only if it is configured, or at the first command over the control socket, because its packages
+   * take a while to load.
    */
   private loadManagement(): Promise<ManagementServer> {
     this.management ??= this.newManagement()
@@ -79,11 +79,11 @@ export class Endpoints {
     return new ManagementServer(this.node, this.node.settings.http)
   }
 
-  /** If the path is too long for a socket, or the system has no such sockets, only the port is available. */
+  /** If the path is too long for a socket, or the system has no such sockets, only the HTTP API's port is available. */
   private async openControlSocket(dataDir: string): Promise<void> {
     const path = join(dataDir, CONTROL_SOCKET)
     try {
-      // A new node of a cluster has none before it has heard from the others.
+      // A new node of a cluster has no data folder before it has joined.
       makeFolder(dataDir)
       const { ControlSocket } = await import('../management/control-socket.ts')
       this.control = await ControlSocket.open(

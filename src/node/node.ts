@@ -232,7 +232,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   private async closeAll(): Promise<void> {
     this.alarms.stop()
-    // While their connections are open: moved messages are acknowledged, and no shovel fails.
+    // While connections are open, so that moved messages are acknowledged and no shovel fails.
     await this.active?.shovels.close()
     // In parallel: WebSocket clients use the port of the HTTP API, whose close waits for them.
     await Promise.all([this.endpoints.close(), this.closeClients()])
@@ -240,7 +240,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     await this.membership.close()
   }
 
-  /** A failed start leaves nothing open, and nothing in the store that was not there before. */
+  /** Ends a failed start: leaves nothing open, and nothing in the store that was not there before. */
   private async giveUp(): Promise<void> {
     await this.endpoints.close()
     await this.closeClients()
@@ -250,7 +250,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   }
 }
 
-/** Loaded only if it is configured. @throws StartError if the keys cannot be read */
+/** Loads the verifier only if it is configured. @throws StartError if the keys cannot be read */
 async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   if (oauth === undefined) return undefined
   const { OAuth: Verifier } = await import('../security/oauth.ts')
@@ -263,7 +263,7 @@ async function openOAuth({ oauth }: Settings): Promise<OAuth | undefined> {
   }
 }
 
-/** Returns the last known value if the system cannot report it at the moment. */
+/** Free octets on the disk; the last known value if the system cannot report it at the moment. */
 function diskFree(dataDir: string | undefined, last: number | undefined): number | undefined {
   if (dataDir === undefined) return undefined
   try {

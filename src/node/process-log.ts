@@ -25,7 +25,7 @@ function levelOf(name: string): string {
 export class ProcessLog {
   readonly logger: Pino
   readonly loggers: Loggers
-  /** For the HTTP API. */
+  /** Access to the log for the HTTP API. */
   readonly access: OwnProcess['log']
   private readonly categories: ReadonlyMap<string, Pino>
 
@@ -109,10 +109,12 @@ function opened(path: string): ReturnType<typeof pino.destination> {
   }
 }
 
-/** What terminals may take for commands, or for ends of lines, and JSON does not escape. */
+/** Characters that terminals may take for commands or for line ends, and that JSON does not escape. */
 const CONTROLS = /[\u007f-\u009f\u2028\u2029]/g
 
-/** Names that clients choose are in its lines. The escapes are text, so that whatever formats a line shows them as such. */
+/**
+ * Escapes them, since lines contain names that clients choose. The escapes are text, so formatters show them as such.
+ */
 function harmless(streams: ReturnType<typeof pino.multistream>): ReturnType<typeof pino.multistream> {
   const write = streams.write
   streams.write = function (line: string) {

@@ -10,7 +10,7 @@ const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
 /**
  * Resolves when they are on disk.
- * @param isNew the store was empty
+ * @param isNew whether the store was empty
  * @throws Error that names the definitions file that cannot be loaded
  */
 export async function seed(model: Model, settings: Settings, isNew = model.broker.isNew): Promise<void> {
