@@ -52,15 +52,15 @@ export class HashPool {
   }
 
   /**
-   * Makes room for a login from that address, where too many are waiting.
-   * @throws AmqpError 506 if no other address has more of them; else the newest one of the address with the most does
+   * Makes room for a login from that address if too many are waiting.
+   * @throws AmqpError 506 unless another address has at least two more waiting; its newest login then gets this error
    */
   admit(address: string): void {
     admit(this.queue, address)
   }
 
   /**
-   * @param address that takes turns with others; '' = the broker itself
+   * @param address on whose behalf: addresses take turns; '' = the broker itself
    * @throws Error if no thread can be started, or the pool is closed in the meantime; AmqpError 506 as `admit`
    */
   hash(request: HashRequest, address = ''): Promise<Uint8Array> {
@@ -95,7 +95,7 @@ export class HashPool {
     if ([...this.threads].every((t) => t.job === undefined)) this.endWhenIdle().catch(() => {})
   }
 
-  /** Rejects if a new request arrives in the meantime. */
+  /** Ends the threads after a period without requests; rejects if a request arrives in the meantime. */
   private async endWhenIdle(): Promise<void> {
     this.idle = new AbortController()
     const { signal } = this.idle

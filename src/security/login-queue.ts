@@ -1,4 +1,4 @@
-/** Logins that wait for something that few of them have at a time, by their addresses. */
+/** Bounds the logins that wait for something that only few of them can use at a time. */
 import { LOGINS_WAITING_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { FairQueue } from '../util/fair-queue.ts'
@@ -8,8 +8,8 @@ export interface WaitingLogin {
 }
 
 /**
- * Makes room for a login from that address, where too many are waiting.
- * @throws AmqpError 506 if no other address has more of them; else the newest one of the address with the most does
+ * Makes room for a login from that address if too many are waiting.
+ * @throws AmqpError 506 unless another address has at least two more waiting; its newest login then gets this error
  */
 export function admit(queue: FairQueue<WaitingLogin>, address: string, max = LOGINS_WAITING_MAX): void {
   if (queue.size < max) return

@@ -38,7 +38,7 @@ export interface OAuthSettings {
   readonly verifyAudience: boolean
 }
 
-/** ms between two requests for the keys: each token with a key that is unknown asks for them, until they have been got. */
+/** Minimum ms between two requests for the keys: every token with an unknown key would otherwise cause one. */
 const JWKS_PAUSE_MS = 1_000
 
 /** A token whose signature is to be checked. */
@@ -128,7 +128,7 @@ export function scopeAccess(rules: readonly Scope[], vhost: string): Access | un
   return here.length === 0 ? undefined : new ScopeAccess(here)
 }
 
-/** Whoever answers there, or between, may send anything without an end. @throws Error */
+/** Bounds the size of a response, which might otherwise never end. @throws Error */
 const fetchShort: FetchImplementation = async (url, options) => {
   const response = await fetch(url, options)
   const pieces: Uint8Array[] = []
@@ -141,7 +141,7 @@ const fetchShort: FetchImplementation = async (url, options) => {
   return new Response(Buffer.concat(pieces), { status: response.status, headers: response.headers })
 }
 
-/** Not more often than that, however many tokens come and whatever is answered. */
+/** Bounds the rate of requests, however many tokens arrive and whatever is answered. */
 function fetchSeldom(): FetchImplementation {
   let askedAt = Number.NEGATIVE_INFINITY
   return async (url, options) => {
@@ -154,9 +154,9 @@ function fetchSeldom(): FetchImplementation {
 export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
-  /** Signatures that are being checked: in the threads with which the store writes. */
+  /** Signature checks in progress, which run in the threads with which the store writes. */
   private readonly checking = new FairPlaces<Turn>(PASSWORD_THREADS_MAX, (next) => next.resolve())
-  /** Those whose keys an identity provider is asked for, which may take seconds to answer. */
+  /** Logins that wait for keys from an identity provider, which may take seconds to answer. */
   private readonly asking = new FairQueue<WaitingLogin>()
   private readonly isRemote: boolean
 
@@ -170,10 +170,10 @@ export class OAuth {
   }
 
   /**
-   * undefined for a token that is invalid or expired.
-   * @param address that takes turns with others; '' = a client that is logged in
-   * @param waitingMax others that may wait before it
-   * @throws AmqpError 506 if more are waiting, and of no other address more
+   * Verifies a token; undefined if it is invalid or expired.
+   * @param address on whose behalf: addresses take turns; '' = a client that is logged in
+   * @param waitingMax maximum number of logins that may wait
+   * @throws AmqpError 506 if too many are waiting, unless one of another address is rejected instead (login-queue.ts)
    */
   async verify(
     token: string,
@@ -202,7 +202,7 @@ export class OAuth {
     }
   }
 
-  /** @throws AmqpError 506 if more are asking, and of no other address more */
+  /** @throws AmqpError 506 if too many are waiting, unless one of another address is rejected instead */
   private async keyOf(
     header: Parameters<JWTVerifyGetKey>[0],
     jws: Parameters<JWTVerifyGetKey>[1],

@@ -94,7 +94,7 @@ export async function passwordMatches(
   return usable && equal
 }
 
-/** A password that nobody knows, until another one is set. */
+/** Makes a password that nobody knows, for use until another one is set. */
 export function randomPassword(): string {
   return randomBytes(RANDOM_PASSWORD_BYTES).toString('base64url')
 }

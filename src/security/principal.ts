@@ -6,11 +6,11 @@ export interface Principal {
   readonly name: string
   /** For one of the broker's own users: the current tags. */
   readonly tags: readonly string[]
-  /** Authenticated by a token, which update-secret can replace. */
+  /** Whether it was authenticated by a token, which update-secret can replace. */
   readonly byToken: boolean
   /** When the login expires, in ms since 1970; undefined = never. */
   readonly expires: number | undefined
-  /** undefined without access to that vhost. */
+  /** undefined = no access to that vhost. */
   access(vhost: string): Access | undefined
 }
 

@@ -15,12 +15,12 @@ export type Mechanism = (typeof mechanismNames)[number]
 export const defaultMechanisms: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
 
 /**
- * `'malformed'` if the response does not follow the mechanism, `'mistyped'` if name and password are there, but are not
- * long strings: RabbitMQ answers the second only.
+ * `'malformed'` if the response does not follow the mechanism; `'mistyped'` if it has name and password, but not as
+ * long strings: RabbitMQ replies to the second only.
  */
 export type Reading = Credentials | 'malformed' | 'mistyped'
 
-/** For the two mechanisms with a password. */
+/** Decodes the response of a mechanism with a password. */
 export function readResponse(mechanism: 'PLAIN' | 'AMQPLAIN', response: Buffer): Reading {
   return mechanism === 'PLAIN' ? plain(response) : amqplain(response)
 }

@@ -39,9 +39,10 @@ export class LoginThrottle {
   }
 
   /**
-   * Resolves when a login from that address may be processed. All that wait for the delay of their address are due at the
-   * same time, so they take turns. Whoever has left meanwhile is forgotten: the promise stays pending, and nothing holds it.
-   * @param client that emits `close` when it leaves
+   * Resolves when a login from that address may be processed. Logins that wait for the delay of their address all
+   * become due at the same time, so addresses take turns then. If the client has left, the promise stays pending, and
+   * nothing refers to it.
+   * @param client emits `close` when it leaves
    */
   wait(address: string, clock: Clock, client: EventEmitter & { readonly destroyed: boolean }): Promise<void> {
     return new Promise((resolve) => {

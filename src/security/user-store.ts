@@ -50,7 +50,7 @@ export class UserStore implements UserJournal {
     }
   }
 
-  /** Records that are invalid are quarantined: that user cannot log in, or lacks that permission. */
+  /** Reads records and quarantines invalid ones: that user cannot log in, or lacks that permission. */
   private read<T>(kind: Kind, fits: (stored: Fields) => boolean): T[] {
     const out: T[] = []
     this.objects.restore<Fields>(`${kind}:`, (stored) => {

@@ -101,7 +101,7 @@ export class Users {
     return this.byName.values()
   }
 
-  /** Takes over a user as a store has it that others write; undefined = it has none of that name. */
+  /** Takes over a user from a store that another process writes; undefined = the store has no user of that name. */
   refresh(name: string, stored: UserRecord | undefined): void {
     if (stored === undefined) this.remove(name)
     else if (JSON.stringify(stored) !== JSON.stringify(this.byName.get(name))) this.set(stored)
@@ -115,7 +115,7 @@ export class Users {
     this.watcher?.rightsChanged(user.name, undefined)
   }
 
-  /** False if there is none. */
+  /** False if there is no user of that name. */
   remove(name: string): boolean {
     if (!this.byName.delete(name)) return false
     this.verified.delete(name)
@@ -190,7 +190,7 @@ export class Users {
     this.rights.get(user)?.delete(vhost)
   }
 
-  /** The vhost was deleted: removes all permissions in it. */
+  /** Called when the vhost was deleted: removes all permissions in it. */
   vhostRemoved(vhost: string): void {
     for (const user of this.rights.keys()) this.forget(user, vhost)
   }
@@ -229,7 +229,7 @@ export class Users {
 
   /**
    * undefined if name, password or origin are refused; neither the result nor the time it takes reveals which.
-   * @param address whose logins take turns with those of others
+   * @param address on whose behalf: addresses take turns
    * @throws AmqpError 506 if too many logins are waiting
    */
   async login(
@@ -261,8 +261,8 @@ export class Users {
   }
 
   /**
-   * Shared: a thousand clients that connect at once with the same name and password cost one computation and its
-   * memory.
+   * Concurrent verifications of one password are shared: a thousand clients that connect at once with the same name and
+   * password cost one computation and its memory.
    */
   private verify(
     name: string,
