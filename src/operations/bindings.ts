@@ -51,7 +51,7 @@ export function checkBinding(
     checkTopicAccess(c, 'read', source, r.routingKey)
     source.routing.checkBinding?.(r.routingKey, r.arguments)
   }
-  // Whose queue it is comes last.
+  // The owner of an exclusive queue is checked last.
   const destination = (ofQueue ? existingQueue : existingExchange)(c, names.destination)
   return { source, destination }
 }

@@ -70,7 +70,7 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
 /** Octets of properties that every message may have. */
 const USUAL_PROPERTY_BYTES = 256
 
-/** Octets of a body that take as long to show as the message's headers: those are decoded and described one by one. */
+/** Octets of a body that take as long to show as the message's headers, which are decoded and described one by one. */
 export function weightOfHeaders({ propertyBytes }: Content): number {
   return Math.max(0, propertyBytes.length - USUAL_PROPERTY_BYTES) * 64
 }

@@ -39,7 +39,7 @@ export function* settingPolicy(vhost: Vhost, request: PolicyRequest, operator: b
   yield* vhost.settingPolicy(policy, operator)
 }
 
-/** False if there is none of that name. */
+/** False if there is no policy of that name. */
 export function removePolicy(
   { turn }: Broker,
   vhost: Vhost,

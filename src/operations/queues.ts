@@ -40,7 +40,7 @@ export function declareQueuePassive(c: Caller, name: string): Queue {
 }
 
 /**
- * Declaring a name of direct reply-to asks whether a requester waits there.
+ * Declaring a direct reply-to name asks whether a requester waits there.
  * @returns false for every other name. @throws AmqpError 404
  */
 export function isReplyName(c: Caller, name: string): boolean {
@@ -135,8 +135,8 @@ function checkPermanent(wanted: QueueDeclaration, what: string): void {
 }
 
 /**
- * @param relaxed compares only the arguments if the existing queue is a quorum queue: applications may still ask for a
- * classic one
+ * @param relaxed compares only the arguments if the existing queue is a quorum queue: applications may still declare a
+ * classic queue
  */
 function checkSame(c: Caller, q: Queue, wanted: QueueDeclaration, kind: QueueKind, relaxed: boolean): void {
   const what = describeQueue(c, q.name)

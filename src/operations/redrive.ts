@@ -86,7 +86,7 @@ export class Redrive {
   private moved = 0
   private skipped = 0
   private cancelled = false
-  /** The first error of a permission that the caller lacks, for which a message was left in place. */
+  /** The first error about a missing permission that has left a message in place. */
   private refused: AmqpError | undefined
   private readonly began: number
 
@@ -121,7 +121,7 @@ export class Redrive {
     this.cancelled = true
   }
 
-  /** A failure ends only this redrive. */
+  /** Runs the next step. A failure ends only this redrive. */
   private step(): void {
     try {
       this.next()
@@ -148,7 +148,7 @@ export class Redrive {
     else this.resolve({ moved, skipped })
   }
 
-  /** True if the end of the queue was reached. */
+  /** Moves up to that many messages; true if the end of the queue was reached. */
   private moveSome(most: number): boolean {
     const found: Found[] = []
     let looked = 0
@@ -202,7 +202,8 @@ export class Redrive {
   }
 
   /**
-   * The message is in effect published to its exchange again: writing to both is checked, with the current permissions.
+   * Whether the caller may, with its current permissions, write to both the exchange and the queue: moving a message in
+   * effect publishes it to its exchange again.
    */
   private mayWrite({ target, exchange, key }: Omit<Found, 'number' | 'content'>): boolean {
     const { caller } = this

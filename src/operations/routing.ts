@@ -7,10 +7,10 @@ import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchang
 import { allKeys } from './publish.ts'
 
 export interface Trial {
-  /** Whether a queue would get it, or an exchange on the way would hold it. */
+  /** Whether a queue would receive the message, or an exchange on the way would hold it. */
   readonly routed: boolean
   readonly ways: readonly Way[]
-  /** Whether an exchange on the way would hold it, or drop it as a duplicate. */
+  /** Whether an exchange on the way would hold the message, or drop it as a duplicate. */
   readonly kept: boolean
 }
 

@@ -136,7 +136,7 @@ export class Tail implements Tracer {
     this.caller.vhost.tracers.unwatch(this)
   }
 
-  /** Ends watching and tells the watcher. */
+  /** Ends watching and notifies the watcher. */
   end(why: TailEnd): void {
     if (this.over) return
     this.stop()
@@ -188,7 +188,7 @@ export class Tail implements Tracer {
     return false
   }
 
-  /** The same for what all of them have to read: twenty may watch messages with 128 KiB of headers, 10 ms for each. */
+  /** Limits what all watchers have to read: twenty may watch messages with 128 KiB of headers, 10 ms for each. */
   private affords(source: Uint8Array, contentStart: number, end: number): boolean {
     const properties = propertyOctets({ source, contentStart })
     const shown = Math.min(end - contentStart - properties, TAIL_PAYLOAD_BYTES_MAX)
@@ -210,7 +210,7 @@ export class Tail implements Tracer {
 
 const budgets = new WeakMap<object, RoundBudget>()
 
-/** What those who watch a vhost have together. */
+/** The budget that all watchers of a vhost share. */
 function budgetOf(vhost: object, clock: Clock): RoundBudget {
   let budget = budgets.get(vhost)
   if (budget === undefined) {

@@ -8,7 +8,7 @@ import { InvalidRequest } from './invalid-request.ts'
 
 export interface UserRequest {
   readonly name: string
-  /** One of the two; with neither, the user cannot log in with a password. */
+  /** This or `passwordHash`; with neither, the user cannot log in with a password. */
   readonly password?: string | undefined
   readonly passwordHash?: string | undefined
   readonly hashingAlgorithm?: string | undefined
@@ -75,12 +75,12 @@ export function allowAll(users: Users, user: string, vhost: string): void {
     users.setPermission(user, vhost, { configure: '.*', write: '.*', read: '.*' })
 }
 
-/** False if there is none. */
+/** False if the user has no permission there. */
 export function removePermission(users: Users, user: string, vhost: Vhost): boolean {
   return users.removePermission(user, vhost.name)
 }
 
-/** @param exchange undefined = all of the vhost. @returns whether there were any */
+/** @param exchange undefined = all exchanges of the vhost. @returns whether there were any */
 export function removeTopicPermissions(
   users: Users,
   user: string,
@@ -97,7 +97,7 @@ function checkPattern(what: string, pattern: unknown): void {
     throw new InvalidRequest(`invalid regular expression in ${what}: ${pattern}`)
 }
 
-/** @returns whether it is new. @throws InvalidRequest */
+/** @returns whether the permission is new. @throws InvalidRequest */
 export function putPermission(users: Users, user: string, vhost: Vhost, p: Permission): boolean {
   if (users.get(user) === undefined) throw new InvalidRequest(`no such user: ${user}`)
   for (const right of ['configure', 'write', 'read'] as const) checkPattern(right, p[right])
@@ -113,7 +113,7 @@ export function putTopicPermission(users: Users, user: string, vhost: Vhost, p: 
   users.setTopicPermission(user, vhost.name, p)
 }
 
-/** @param value undefined removes it. @throws InvalidRequest */
+/** @param value undefined removes the limit. @throws InvalidRequest */
 export function setUserLimit(users: Users, user: string, name: string, value: number | undefined): void {
   const record = users.get(user)
   if (record === undefined) throw new InvalidRequest(`no such user: ${user}`)

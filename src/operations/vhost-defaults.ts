@@ -24,7 +24,7 @@ export interface VhostDefaults {
   }[]
   readonly users: readonly {
     readonly name: string
-    /** Absent = a random one, to be changed later. */
+    /** Absent = a random password, to be changed later. */
     readonly password: string | undefined
     readonly tags: readonly string[]
     readonly vhostPattern: string

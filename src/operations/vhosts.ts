@@ -9,7 +9,7 @@ import { fitsShortString, SHORT_STRING_BYTES_MAX } from '../util/octet-text.ts'
 import { InvalidRequest } from './invalid-request.ts'
 import { withLimit } from './users.ts'
 
-/** The protection has to be removed first. */
+/** A vhost is protected; the protection has to be removed before it can be deleted. */
 export class ProtectedVhost extends InvalidRequest {
   constructor(name: string) {
     super(`Refusing to delete virtual host '${name}' because it is protected from deletion`)
@@ -42,7 +42,7 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   return existing === undefined
 }
 
-/** Deletes a vhost with all its objects, in steps. False if there is none. @throws ProtectedVhost */
+/** Deletes a vhost with all its objects, in steps. False if there is no such vhost. @throws ProtectedVhost */
 export async function deleteVhost(
   broker: Broker,
   users: Users,
@@ -59,7 +59,7 @@ export async function deleteVhost(
 
 const vhostLimitNames = ['max-connections', 'max-queues']
 
-/** @param value undefined removes it. @throws InvalidRequest */
+/** @param value undefined removes the limit. @throws InvalidRequest */
 export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value: number | undefined): void {
   broker.setVhost({ ...vhost.info, limits: withLimit(vhost.limits, vhostLimitNames, name, value) })
 }
