@@ -57,7 +57,7 @@ interface RawConnection extends EventEmitter {
   open(fields: OpenFields, done: (error: Error | null) => void): void
   readonly serverProperties: object
   readonly stream: Duplex
-  /** By number, each with the frames that wait for the stream. */
+  /** Channels by number, each with the frames that wait for the stream. */
   readonly channels: readonly ({ readonly buffer: Duplex; readonly channel: object } | null | undefined)[]
 }
 
@@ -97,7 +97,7 @@ function headerFrame(channel: number, size: number, properties: Buffer): Buffer 
   return frame
 }
 
-/** Must run before the other modules import its functions. */
+/** Must run before the library's other modules import functions of `defs`. */
 function keepOctets(defs: Defs): void {
   const { decode, encodeProperties } = defs
   defs.decode = (id, octets) =>
@@ -110,7 +110,7 @@ function keepOctets(defs: Defs): void {
 
 let modules: Modules | undefined
 
-/** Of the channels that have been asked for them. */
+/** Confirms of the channels on which they are enabled. */
 const confirms = new WeakMap<object, Confirms>()
 const nobody = {}
 
@@ -130,15 +130,16 @@ function load(): Modules {
   }
 }
 
-/** Frames that are handled between two looks at the time. */
+/** Frames that are handled between two checks of the time. */
 const FRAMES_PER_LOOK = 16
 
-/** Of all links. */
+/** Shared by all links. */
 const reading = new ShareOfTurn(TURN_MS)
 
 /**
- * The library handles whatever has come, up to 2 MiB in a turn, which may be a hundred thousand frames. Here it is told that
- * there are none when the time of the turn is used up, and in a later one that there are.
+ * Spreads the library's work over turns: it would handle all input that has arrived, up to 2 MiB in a turn, which may
+ * be a hundred thousand frames. When the time of the turn is used up, it is told that there are no more frames, and in
+ * a later turn that the stream is readable again.
  */
 function takeTurns(connection: RawConnection): void {
   const receive = connection.recvFrame.bind(connection)
@@ -157,8 +158,9 @@ function takeTurns(connection: RawConnection): void {
 }
 
 /**
- * The library collects the frames of a message until its announced size is reached, and keeps each of them: the other
- * broker must not announce what never ends, or send it in frames that cost more than they carry.
+ * Limits the frames of messages. The library collects the frames of a message until its announced size is reached, and
+ * keeps each frame: the other broker must not announce a message that never ends, or send it in frames that cost more
+ * than they carry.
  */
 function boundContents(connection: RawConnection): void {
   const receive = connection.recvFrame.bind(connection)
@@ -184,8 +186,8 @@ function boundContents(connection: RawConnection): void {
 }
 
 /**
- * Some frames are answered: a close, again and again, by a close-ok, deliveries by acknowledgements. Whoever sends them must
- * read the answers. @throws Error
+ * Checks that the other broker reads the replies that it causes: each repeated close is answered by a close-ok, and
+ * deliveries by acknowledgements. @throws Error
  */
 function checkOutput({ stream, channels }: RawConnection, { channel, id }: Frame): void {
   const waiting = id === MethodId.BasicDeliver ? channels[channel]?.buffer : undefined
@@ -194,7 +196,7 @@ function checkOutput({ stream, channels }: RawConnection, { channel, id }: Frame
     throw new Error('the other broker does not read what it is answered')
 }
 
-/** The library would take them on any channel. @throws Error */
+/** Rejects confirms on channels without them, since the library would accept them on any channel. @throws Error */
 function checkConfirm({ channels }: RawConnection, { channel: number, id }: Frame): void {
   if (id !== MethodId.BasicAck && id !== MethodId.BasicNack) return
   const { channel = nobody } = channels[number] ?? {}
@@ -229,8 +231,8 @@ export interface Publication {
 }
 
 /**
- * From now on, confirms are heard here and no longer by the library.
- * @param wrong called where the other broker confirms what it was not sent
+ * Makes confirms of this channel be handled here and no longer by the library.
+ * @param wrong called if the other broker confirms a message that it was not sent
  */
 export function hearConfirms(ch: LinkChannel, wrong: (error: Error) => void): void {
   const own = new Confirms()
@@ -250,7 +252,7 @@ export function hearConfirms(ch: LinkChannel, wrong: (error: Error) => void): vo
 }
 
 /**
- * @param settled on a channel of `hearConfirms`: called when the broker has confirmed or rejected it
+ * @param settled on a channel of `hearConfirms`: called when the broker has confirmed or rejected the message
  * @returns false if the channel's output buffer is full, until `drain`
  */
 export function publish(

@@ -1,26 +1,27 @@
 /**
- * Which messages of a channel the destination has confirmed. The library keeps a list from the first open one on, and
- * makes it as long as the greatest tag that it is told: a broker that confirms the four billionth message, which it was
- * never sent, has it go through as many places.
+ * Tracks which messages of a channel the destination has confirmed. amqplib keeps a list from the first unconfirmed
+ * message on, and makes it as long as the greatest tag that it receives: a broker that confirms the four billionth
+ * message, which it was never sent, would make amqplib go through as many entries.
  */
 
-/** @param taken false where the message was rejected */
+/** @param taken false if the message was rejected */
 export type Confirmed = (taken: boolean) => void
 
 export class Confirms {
-  /** By their tags. */
+  /** Unconfirmed messages by tag. */
   private readonly open = new Map<number, Confirmed>()
   private next = 1
-  /** None below it is open. */
+  /** No message with a lower tag is unconfirmed. */
   private lowest = 1
 
-  /** A message has been sent. */
+  /** Called when a message has been sent. */
   sent(confirmed: Confirmed): void {
     this.open.set(this.next++, confirmed)
   }
 
   /**
-   * @param multiple the tag stands for all open ones up to it
+   * Called when the destination has confirmed or rejected messages.
+   * @param multiple the tag stands for all unconfirmed messages up to it
    * @throws Error if no message with that tag was sent
    */
   answered(tag: number, multiple: boolean, taken: boolean): void {

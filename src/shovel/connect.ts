@@ -18,7 +18,7 @@ import type { AmqpAddress } from './uri.ts'
 const FRAME_BYTES = 131_072
 const HEARTBEAT_S = 10
 
-/** Has full permissions, and may publish messages with the user id of others. */
+/** The identity of shovels without a user: has full permissions, and may publish with the user id of others. */
 const shovelItself: Principal = {
   name: 'none',
   tags: ['administrator', 'impersonator'],
@@ -73,7 +73,7 @@ export async function openLink(
       channelMax: a.channelMax,
       frameMax: FRAME_BYTES,
       heartbeat: a.host === undefined ? 0 : (a.heartbeat ?? HEARTBEAT_S),
-      // Of what comes in: the other broker may send anything, whatever was agreed.
+      // For incoming frames: the other broker may send anything, whatever was negotiated.
       maxFrameSize: FRAME_BYTES,
       virtualHost: a.vhost,
       capabilities: '',
@@ -137,7 +137,7 @@ function networkStream(
   })
 }
 
-/** Without a password: permission was checked when the parameter was set. */
+/** Connects to the local broker. Needs no password: permission was checked when the parameter was set. */
 async function insideStream({ user, password }: AmqpAddress, server: Server | undefined): Promise<Duplex> {
   if (server === undefined) throw new LinkError('this node has no active broker at the moment')
   const { users } = server

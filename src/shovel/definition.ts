@@ -265,7 +265,7 @@ export function parseShovel(value: unknown): ShovelDefinition {
       queueArguments: args('src-queue-args'),
       exchange: text('src-exchange'),
       exchangeKey: text('src-exchange-key') ?? '',
-      // Never without a bound: what waits for a destination that is blocked is in memory.
+      // Always bounded: messages that wait for a blocked destination are in memory.
       prefetch:
         Math.trunc(Number(either('src-prefetch-count', 'prefetch-count') ?? PREFETCH)) || SHOVEL_PREFETCH_MAX,
       deleteAfter: (either('src-delete-after', 'delete-after') ?? 'never') as 'never',

@@ -22,7 +22,7 @@ class Side extends Duplex {
     whenThereIsTime(() => {
       const other = this.other as Side
       if (other.destroyed) done()
-      // A copy: the broker writes into its memory again when it is done, and the other side may read later.
+      // A copy: the broker reuses its memory when the write is done, and the other side may read later.
       else if (other.push(Buffer.from(chunk))) done()
       else other.waiting = done
     })

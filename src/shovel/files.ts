@@ -1,4 +1,4 @@
-/** Reads the files named in a URI, which may be anything, including a device or a pipe that never ends. */
+/** Reads the files named in a URI. Such a name may lead to a device or a pipe, which never ends. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type ConnectionOptions, DEFAULT_CIPHERS } from 'node:tls'
@@ -6,8 +6,9 @@ import { LINK_FILE_BYTES_MAX } from './link-limits.ts'
 import type { AddressTls } from './uri.ts'
 
 /**
- * Diffie-Hellman over elliptic curves only. Of the other kind, the other broker chooses the size: with a prime of 10,000
- * bits, which OpenSSL takes, a handshake is one second of work in one turn, and 0.15 s with the largest of TLS 1.3.
+ * Diffie-Hellman over elliptic curves only. With finite fields, the other broker chooses the size: with a prime of
+ * 10,000 bits, which OpenSSL accepts, a handshake is one second of work in one turn, and 0.15 s with the largest group
+ * of TLS 1.3.
  */
 const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!DHE`, ecdhCurve: 'X25519:P-256:P-384:P-521' }
 

@@ -1,4 +1,4 @@
-/** One run of a shovel over two connections, from the first message until either end fails or the work is done. */
+/** One run of a shovel over two connections, from the login until either end fails or the work is done. */
 import type { ConsumeMessage } from 'amqplib'
 import type { Server } from '../connection/server.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
@@ -56,7 +56,7 @@ export class Session {
   /** Messages left to move; Infinity = no limit. */
   private remaining = Number.POSITIVE_INFINITY
   private remainingUnsent = Number.POSITIVE_INFINITY
-  /** The destination accepts nothing, because of an alarm or a full socket. */
+  /** Whether the destination accepts nothing, because of an alarm (`blocked`) or a full socket (`full`). */
   private blocked = false
   private full = false
   private readonly pending: ConsumeMessage[] = []
@@ -68,7 +68,9 @@ export class Session {
   private readonly withoutOffset: boolean
   private failure: Error | undefined
   private startTimer: Timeout | undefined
-  /** From then on no message counts as accepted: the next confirm belongs to the returned message. */
+  /**
+   * Set when a message was returned. From then on no message counts as accepted: the next confirm belongs to that one.
+   */
   private returned = false
 
   constructor(definition: ShovelDefinition, host: SessionHost) {
@@ -94,7 +96,7 @@ export class Session {
   /** Resolves when the shovel is running, or has been stopped. @throws the error that prevents it */
   async start(): Promise<void> {
     const beginning = this.begin()
-    // Another broker may never answer: it is not waited for when either end fails, or the shovel is stopped.
+    // A broker may never reply, so waiting ends when either end fails, or the shovel is stopped.
     beginning.catch(() => {})
     try {
       await Promise.race([beginning, this.ended])
@@ -154,7 +156,7 @@ export class Session {
     this.end('stopped')
   }
 
-  /** Unacknowledged messages are requeued at the source. */
+  /** Closes both connections; unacknowledged messages are requeued at the source. */
   async close(): Promise<void> {
     this.abort.abort()
     this.settlements.flush()
@@ -184,7 +186,7 @@ export class Session {
     const { signal } = this.abort
     const client = await openLink(address, this.host.server, linkName(this.host.name), signal)
     this.clients.push(client)
-    // Those that are there have been closed meanwhile.
+    // Clients that were open have been closed meanwhile, but not this one.
     if (signal.aborted) client.connection.stream.destroy()
     client.on('error', (error: Error) => this.fail(error))
     client.on('close', (error?: Error) => this.fail(error ?? new LinkError('the connection was closed')))
@@ -199,7 +201,9 @@ export class Session {
     return ch
   }
 
-  /** Uses a separate channel, which is closed if the queue does not exist. */
+  /**
+   * Declares an object unless it exists, which is checked on a channel of its own: that is closed if it does not exist.
+   */
   private async ensure(
     client: Client,
     passive: (ch: LinkChannel) => PromiseLike<unknown>,
@@ -301,7 +305,7 @@ export class Session {
     }
   }
 
-  /** What waits here is in memory, so the source may not send as much as it likes. @throws LinkError */
+  /** Messages that wait here are in memory, so the source must keep to the prefetch. @throws LinkError */
   private checkPrefetch(): void {
     const { prefetch } = this.definition.source
     if (this.pending.length + this.settlements.unacknowledged >= prefetch)

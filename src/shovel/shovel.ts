@@ -33,7 +33,7 @@ export class Shovel {
 
   /**
    * @param value of the parameter, already checked
-   * @param whenDone called when it has moved the requested number of messages
+   * @param whenDone called when the shovel has moved the requested number of messages
    */
   constructor(value: unknown, host: SessionHost, logger: Logger, whenDone: () => void) {
     this.definition = parseShovel(value)
@@ -48,7 +48,7 @@ export class Shovel {
     return { state, since, reason, details: state === 'running' ? this.details() : {} }
   }
 
-  /** Resolves when its connections are closed. */
+  /** Stops the shovel; resolves when its connections are closed. */
   async stop(): Promise<void> {
     this.stopped = true
     this.session?.stop()

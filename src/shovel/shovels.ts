@@ -76,8 +76,8 @@ export class Shovels {
       random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
     }
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
-    // Loaded on demand, because it loads amqplib.
-    // In steps: of very many that are created or removed at once, a turn has only as many as it has time for.
+    // Loaded on demand, because it loads amqplib; and in steps, so that very many shovels created or removed at once
+    // take only as much of a turn as it has time for.
     const shovel = import('./shovel.ts')
       .then((m) => nextTurn().then(() => m))
       .then((m) => new m.Shovel(value, host, model.logger, done))
@@ -102,7 +102,7 @@ export class Shovels {
     void stopped.finally(() => this.stopping.delete(stopped))
   }
 
-  /** False if there is none. */
+  /** False if there is no such shovel. */
   restart(vhost: string, name: string): boolean {
     const key = keyOf({ vhost, name })
     const entry = this.entries.get(key)
@@ -112,7 +112,7 @@ export class Shovels {
     return true
   }
 
-  /** False if there is none. */
+  /** False if there is no such shovel. */
   delete(vhost: string, name: string): boolean {
     const p = { vhost, component: SHOVEL, name }
     const isThere = this.model.parameters.has(p)
