@@ -19,7 +19,7 @@ import { DelayedMessages } from './delay/delayed-messages.ts'
 import { DELAY_HEADER, delayOf } from './exchange/delayed.ts'
 import type { Exchange, ExchangeInfo, ExchangeParts } from './exchange/exchange.ts'
 import { alwaysDeduplicates, exchangeRouting, holdsMessages } from './exchange/registry.ts'
-import { Failures } from './failures.ts'
+import { type Failures, thrownFailures } from './failures.ts'
 import type { Steps } from './jobs.ts'
 import { LargeCommits } from './large-commits.ts'
 import { readContent } from './message.ts'
@@ -73,12 +73,6 @@ export interface BrokerSettings {
   readonly policyWarning?: ((vhost: string, policy: string, text: string) => void) | undefined
 }
 
-function throwOn(clock: Clock): Failures {
-  return new Failures(clock, (fields) => {
-    throw (fields as { err?: unknown }).err
-  })
-}
-
 export class Broker {
   readonly vhosts = new Map<string, Vhost>()
   /** Names of vhosts whose deletion is in progress. */
@@ -129,7 +123,7 @@ export class Broker {
     this.storage = storage
     this.commit = commit
     this.clock = clock
-    this.failures = settings.failures ?? throwOn(clock)
+    this.failures = settings.failures ?? thrownFailures(clock)
     this.turn = new Turn(clock, () => commit.turnEnd(), this.failures.owner('broker', {}))
     this.turn.jobs.mustPause = () => commit.isBehind(JOB_WRITES_BEHIND_MAX)
     this.turn.inAlarm = () => this.inAlarm()

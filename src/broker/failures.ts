@@ -60,3 +60,10 @@ export class Failures {
     return { failed: (error) => this.note(kind, whose, error) }
   }
 }
+
+/** Failures that are thrown to the caller instead of logged. */
+export function thrownFailures(clock: Clock): Failures {
+  return new Failures(clock, (fields) => {
+    throw (fields as { err?: unknown }).err
+  })
+}
