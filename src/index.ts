@@ -55,34 +55,34 @@ export interface ResetOptions {
 
 export interface RunningBroker extends Administration, AsyncDisposable {
   readonly port: number
-  /** Of the HTTP API. */
+  /** Port of the HTTP API. */
   readonly managementPort: number | undefined
-  /** Of the metrics. */
+  /** Port of the metrics. */
   readonly metricsPort: number | undefined
-  /** `amqp://guest:guest@127.0.0.1:PORT`, for the first user; without user and password where there is none */
+  /** `amqp://guest:guest@127.0.0.1:PORT`, for the first user; without user and password if there is no user. */
   readonly url: string
-  /** Open connections. */
+  /** Number of open connections. */
   connections(): number
   /**
-   * Everything as it was when a new broker had started with the same options: no messages, queues, exchanges, bindings,
-   * policies, and only the users and vhosts of the options. The ports stay.
+   * Restores the state of a broker newly started with the same options: no messages, queues, exchanges, bindings or
+   * policies, and only the users and vhosts of the options. The ports stay open.
    * @throws BrokerError CLOSED; StorageError
    */
   reset(options?: ResetOptions): Promise<void>
   /**
-   * Tells the clients, writes what is left and lets go of the port and the folder. `await using` does it too.
-   * @throws StorageError where the disk refuses what is left
+   * Notifies clients, writes pending changes and releases the port and the folder. `await using` does so, too.
+   * @throws StorageError if the store refuses pending changes
    */
   close(): Promise<void>
 }
 
-/** Where Node has none yet, the name under which those who look for it keep their own. */
+/** In releases of Node without it: the registered symbol that polyfills use. */
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')
 
 /**
  * Starts a broker in this process.
- * @throws OptionError, a TypeError that names the option; StorageError where the data folder cannot be used; the listen
- * error (EADDRINUSE ...) where the port cannot. All have a `code`, and leave nothing open.
+ * @throws OptionError, a TypeError that names the option; StorageError if the data folder cannot be used; the listen
+ * error (EADDRINUSE ...) if the port cannot. All have a `code`, and leave nothing open.
  */
 export async function createBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   checkOptions(options)
@@ -121,8 +121,8 @@ function loggersOf({ logger }: { readonly logger?: Logger }): Loggers {
 }
 
 /**
- * Starts a cluster in this process, with a log in memory: for tests of how programs take it when a node fails. Resolves
- * when one of the nodes is active.
+ * Starts a cluster in this process, with a log in memory: for tests of how programs cope with the failure of a node.
+ * Resolves when one of the nodes is active.
  * @throws OptionError
  */
 export async function createCluster(options: ClusterOptions = {}): Promise<TestCluster> {

@@ -1,4 +1,4 @@
-/** The command line. What a command does not need is not loaded: most commands only ask a broker that runs. */
+/** The command line. Modules that a command does not need are not loaded: most commands only ask a running broker. */
 import { basename } from 'node:path'
 import { helpText, parseArguments, UsageError } from './cli/arguments.ts'
 import { parseCommandLine } from './cli/ctl/options.ts'
@@ -11,7 +11,7 @@ const EXIT_USAGE = 64
 const EXIT_CONFIG = 78
 const EXIT_FAILED = 1
 
-/** The first word on the line that is no option. */
+/** The first word of the command line that is no option. */
 function firstWord(args: readonly string[]): string {
   try {
     return parseCommandLine(args).positionals[0] ?? ''
@@ -20,10 +20,10 @@ function firstWord(args: readonly string[]): string {
   }
 }
 
-/** Names of commands have lower case and underscores; the broker's own are few. */
+/** Whether the command is for a running broker. Such names have lower case and underscores; the others are few. */
 function isCtl(args: readonly string[]): boolean {
   const [first = ''] = args
-  // The options in front of a command are those of commands; the broker's stand behind its own.
+  // Options in front of a command belong to such commands; those of the broker follow its own commands.
   const name = first.startsWith('-') ? firstWord(args) : first
   return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check', 'restore'].includes(name)
 }
@@ -31,7 +31,7 @@ function isCtl(args: readonly string[]): boolean {
 /**
  * Runs a command line without the program's name; sets the exit code.
  *
- * @param since when it was called, in ms since the process began, where other work came first
+ * @param since time of the call, in ms since the process started, if other work came first
  */
 export async function main(args: readonly string[], since = 0): Promise<void> {
   const called = basename(process.argv[1] ?? '').replace(/\.js$/, '')
@@ -68,7 +68,7 @@ export async function main(args: readonly string[], since = 0): Promise<void> {
   }
 }
 
-/** Says what it finds; 0 where all is whole. */
+/** Reports what it finds; returns 0 if nothing is damaged. */
 async function check(dir: string): Promise<number> {
   const { checkFolder } = await import('./storage/check.ts')
   const say = (text: string): void => void process.stdout.write(`${text}\n`)

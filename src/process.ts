@@ -20,7 +20,7 @@ import { version } from './util/version.ts'
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 78
 const MOTD_BYTES_MAX = 64 * 1024
-/** ms that what a failed start has left open may go on. */
+/** ms after which a failed start ends the process, whatever it has left open. */
 const GIVE_UP_MS = 5000
 
 /** Runs a broker until it is told to stop. @param since as in main.ts */
@@ -46,7 +46,7 @@ function configuration(options: StartOptions): Loaded {
   return loaded
 }
 
-/** undefined where the configuration is wrong, or the log cannot be written; that has been said then. */
+/** undefined if the configuration is wrong, or the log cannot be written; the error has been reported then. */
 function unlessWrong<T>(make: () => T): T | undefined {
   try {
     return make()
@@ -72,10 +72,10 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
   for (const note of draft.notes) logger.warn({}, note)
   sayMessageOfTheDay(draft.motdFile, logger)
   const settings = draft.settings()
-  // From now on: a node of a cluster works before its start is over.
+  // Before the start, since a node of a cluster works before its start is complete.
   const survived = surviveFailures(logger)
   const service = new Service(process.env)
-  // Ports are open before the start is over, and whoever sees one may send a signal.
+  // Ports are open before the start is complete, and a program that sees an open port may send a signal.
   const stop = stopOnSignal(logger, service)
   try {
     const node = await startNode(settings, loggers)
@@ -90,18 +90,18 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
     node.process = { configuration: () => shownEntries(loaded), log: log.access }
     reloadOnSignal(node, logger, options, setLevels)
-    // Not earlier: whoever reads it may send a signal at once.
+    // Not earlier: a program that reads this line may send a signal at once.
     logger.info(
       { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
       `Leveret ${version} ready: ${listeningText(listening, paths) || 'nothing listens'}`,
     )
     service.ready()
   } catch (error) {
-    // What the system says of a port, a file or the store needs no stack.
+    // Errors of the system about a port, a file or the store need no stack.
     const { code } = error as { code?: unknown }
     logger.fatal(typeof code === 'string' ? { code } : shownError(error), startError(error))
     process.exitCode = EXIT_FAILED
-    // Whatever a start that has failed has left open: a process that does nothing is not to look like one that works.
+    // Ends the process even if the failed start has left something open: it must not look like a working broker.
     startTimer(() => process.exit(), GIVE_UP_MS).unref()
   }
 }
@@ -136,12 +136,12 @@ function reloadOnSignal(
   })
 }
 
-/** Whether the message of the error says all, so that it needs no stack. */
+/** Whether the error's message is complete, so that it needs no stack. */
 function saysAll(error: unknown): error is ConfigError | StartError {
   return error instanceof StartError || error instanceof ConfigError
 }
 
-/** With its stack, unless its message says all. */
+/** The error with its stack, unless its message is complete. */
 function shownError(error: unknown, plain: object = {}): object {
   return saysAll(error) ? plain : { err: error }
 }
@@ -157,14 +157,14 @@ function startError(error: unknown): string {
 }
 
 /**
- * The last resort: whatever fails has an owner, and what comes here has slipped past. Everybody else goes on, but where the
- * store is concerned: what was confirmed is on disk, so ending is safe and going on is not.
+ * The last resort for errors that were charged to no owner. Everything else continues, unless the store is concerned:
+ * all that was confirmed is on disk, so ending the process is safe and continuing is not.
  */
 function surviveFailures(logger: Pino): { node: BrokerNode | undefined } {
   const survived: { node: BrokerNode | undefined } = { node: undefined }
   process.on('uncaughtException', (err) => {
     if (err instanceof StoreFailure) {
-      // What a store says of itself, or of the log of a cluster, has a code, and says all.
+      // Errors of a store, or of the log of a cluster, have a code and a complete message.
       const { code } = (err.cause ?? err) as { code?: unknown }
       const fields = typeof code === 'string' ? { code, err: err.message } : { err }
       logger.fatal(fields, 'the store cannot be trusted, stopping')
@@ -180,11 +180,14 @@ function surviveFailures(logger: Pino): { node: BrokerNode | undefined } {
 }
 
 interface Stop {
-  /** Whether a signal has come already; then the node is closed. */
+  /** Whether a signal has arrived already; then the node is closed. */
   started(node: { close(): Promise<void> }): boolean
 }
 
-/** A start that hangs, such as one that waits for NATS, is given up: all that was confirmed is on disk. */
+/**
+ * Stops the process at a signal. A start that hangs, such as one that waits for NATS, is given up: all that was
+ * confirmed is on disk.
+ */
 function stopOnSignal(logger: Pino, service: Service): Stop {
   let stopping = false
   let node: { close(): Promise<void> } | undefined
