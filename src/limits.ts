@@ -24,7 +24,7 @@ export const TABLE_DEPTH_MAX = 64
 /** Nesting of tables that the broker makes, such as traces of traces: deeper values are left out of a trace. */
 export const TABLE_DEPTH_INSIDE_MAX = 128
 
-/** Values in the body of an HTTP request, or in one piece of long definitions, no more than a frame holds: 400 beyond. */
+/** Values in the body of an HTTP request, or in one piece of long definitions, as many as a frame holds: 400 beyond. */
 export const JSON_VALUES_MAX = 131_072
 
 /** Nesting of lists and objects in the body of an HTTP request or in a definitions file: 400 beyond. */
@@ -316,10 +316,10 @@ export const DESCRIPTORS_MIN = 64
 /** Connections of the HTTP port, without WebSockets, and of the metrics port: further ones are closed at once. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 
-/** Those without a request in progress: beyond, the oldest of the address with the most of them is closed. */
+/** HTTP connections without a request: beyond, the oldest of the address with the most of them is closed. */
 export const HTTP_IDLE_MAX = 256
 
-/** Octets that an HTTP connection's parser gets at a time: some forty requests at most, which may be answered together. */
+/** Octets that an HTTP parser gets at a time: some forty requests at most, which may be answered together. */
 export const HTTP_PIECE_BYTES = 1024
 
 /** Octets of a request's body that are collected before they are passed on, however small the pieces that arrive. */

@@ -20,10 +20,10 @@ function firstWord(args: readonly string[]): string {
   }
 }
 
-/** Whether the command is for a running broker. Such names have lower case and underscores; the others are few. */
+/** Whether the command is one of ctl. Their names have lower case and underscores; the other commands are few. */
 function isCtl(args: readonly string[]): boolean {
   const [first = ''] = args
-  // Options in front of a command belong to such commands; those of the broker follow its own commands.
+  // Options in front of a command belong to those of ctl; the options of other commands follow them.
   const name = first.startsWith('-') ? firstWord(args) : first
   return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check', 'restore'].includes(name)
 }

@@ -23,7 +23,7 @@ const MOTD_BYTES_MAX = 64 * 1024
 /** ms after which a failed start ends the process, whatever it has left open. */
 const GIVE_UP_MS = 5000
 
-/** Runs a broker until it is told to stop. @param since as in main.ts */
+/** Runs a broker until a signal or an operator stops it. @param since as in main.ts */
 export async function runBroker(options: StartOptions, since: number): Promise<void> {
   const loaded = unlessWrong(() => configuration(options))
   if (loaded !== undefined) await start(options, loaded, since)

@@ -1,6 +1,6 @@
 /**
- * What a cluster requires of the system beneath it: one log that all nodes append to and read in the same order, and
- * messages between nodes. Nothing else is required: which node may write is decided by reading the log (ledger.ts).
+ * The requirements of a cluster on the system beneath it: one log that all nodes append to and read in the same order,
+ * and messages between nodes. Nothing else is required: which node may write is decided by reading the log (ledger.ts).
  */
 
 export type Unsubscribe = () => void
@@ -44,7 +44,7 @@ export interface LogCopy {
   readonly current: boolean
   /** Number of records that it has not acknowledged. */
   readonly lag: number
-  /** Whether the leading server can reach it. */
+  /** Whether the leading server has received something from it lately. */
   readonly reached: boolean
 }
 

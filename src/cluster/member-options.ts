@@ -1,4 +1,4 @@
-/** What a member of a cluster consists of, and what it does with the broker. */
+/** The parts of a member of a cluster, and how it controls the broker. */
 
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../util/clock.ts'
@@ -39,7 +39,7 @@ export interface MemberOptions {
   readonly stores: ReplicaStores
   readonly host: MemberHost
   readonly logger: Logger
-  /** What its heartbeats contain besides its state. */
+  /** Contents of the node's heartbeats besides its state. */
   readonly about: () => About
   readonly copy: Copy
   readonly onHeard?: (heartbeat: Heartbeat) => void

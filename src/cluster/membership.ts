@@ -9,14 +9,14 @@ import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Loggers } from '../util/logger.ts'
 
-/** What a membership uses of an open broker. */
+/** The part of an open broker that a membership uses. */
 export interface MemberBroker {
   readonly model: { readonly commit: GroupCommit }
   /** Called when the permission to serve clients changes. */
   fence(fenced: boolean): void
 }
 
-/** What a membership uses of its node. One call at a time; each call waits for the previous one to resolve. */
+/** The part of a node that a membership uses. One call at a time; each call waits for the previous one to resolve. */
 export interface BrokerHost {
   readonly settings: Settings
   readonly loggers: Loggers

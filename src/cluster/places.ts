@@ -1,8 +1,8 @@
-/** Where each batch ends in the shared log, until the store has the batch on disk. */
+/** The places where batches end in the shared log, each kept until the store has the batch on disk. */
 import type { Place } from './ledger.ts'
 
 export class Places {
-  /** Up to where the store has everything on disk: the log is needed from the next record on. */
+  /** The place up to which the store has everything on disk: the log is needed from the next record on. */
   flushed: Place
   private readonly log: string
   private places: Place[] = []
@@ -20,7 +20,7 @@ export class Places {
     this.places.push(place)
   }
 
-  /** What the store keeps beside that batch's number, so that the log can be read again from there. */
+  /** Properties that the store keeps beside that batch's number, so that the log can be read again from there. */
   mark(number: number): object {
     const place = this.places.findLast((p) => p.number <= number) ?? this.flushed
     this.marks.push(place)

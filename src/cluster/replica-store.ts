@@ -1,6 +1,4 @@
-/**
- * What a cluster node requires of its store beyond what a broker does, and what it keeps there about the shared log.
- */
+/** The store of a cluster node: its operations beyond those that a broker needs, and its place in the shared log. */
 import { type AppliedStorage, appliedOf } from '../storage/log/logged-storage.ts'
 import type { StorageWrite } from '../storage/storage.ts'
 import { type Place, startOfLog } from './ledger.ts'

@@ -18,7 +18,7 @@ import { ReplicatedLog } from './replicated-log.ts'
 /** Octets not yet applied to the store, above which reading of the log pauses, and below which it resumes. */
 const BEHIND_BYTES_MAX = 64 * 1024 * 1024
 const BEHIND_BYTES_LOW = 16 * 1024 * 1024
-/** Number of records after which the store is told how far the log has been read, even if no batch was among them. */
+/** Number of records after which the store notes how far the log has been read, even if no batch was among them. */
 const TOUCH_RECORDS = 500
 
 export interface SessionListener {
@@ -45,7 +45,7 @@ export interface SessionOptions {
 export class Session {
   readonly ledger: Ledger
   readonly store: ReplicaStore
-  /** What the store had when it was opened. */
+  /** The store's place in the log when it was opened. */
   readonly begin: StoredPlace
   private readonly options: SessionOptions
   private readonly places: Places

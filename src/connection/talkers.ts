@@ -1,4 +1,4 @@
-/** Whether few clients are active, so that a short synchronous write delays hardly anyone. */
+/** Tracks which clients have been active lately: if they are few, a short synchronous write delays hardly anyone. */
 
 /** ms for which a client counts as active after sending something. */
 const RECENT_MS = 100

@@ -102,7 +102,7 @@ export class ActiveBroker implements ManagedBroker {
     this.server.fence(fenced)
   }
 
-  /** Stops writing and confirming; clients are told the reason. */
+  /** Stops writing and confirming; closes connections with the reason. */
   async depose(reason: string): Promise<void> {
     const { turn } = this.model.broker
     const ended = this.shovels.close()

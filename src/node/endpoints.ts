@@ -83,7 +83,7 @@ export class Endpoints {
   private async openControlSocket(dataDir: string): Promise<void> {
     const path = join(dataDir, CONTROL_SOCKET)
     try {
-      // A new node of a cluster has no data folder before it has joined.
+      // The folder may not exist yet.
       makeFolder(dataDir)
       const { ControlSocket } = await import('../management/control-socket.ts')
       this.control = await ControlSocket.open(

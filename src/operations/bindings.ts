@@ -31,7 +31,7 @@ function checkRights(c: Caller, r: BindingRequest): { source: string; destinatio
   return { source, destination }
 }
 
-/** A duplicate is not an error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
+/** Makes a binding; a duplicate is not an error. @throws AmqpError 403, 404 (the source is reported first), 405, 406 */
 export function bind(c: Caller, r: BindingRequest): void {
   const { source, destination } = checkBinding(c, r)
   c.vhost.bind(source, destination, r.routingKey, r.arguments)

@@ -102,7 +102,7 @@ export function dropParked(c: Caller, name: string, number: number): boolean {
       `deleting a message not supported by stream queues ${describeQueue(c, q.name)}`,
     )
   if (q.releaseParked(number) === 0) return false
-  // It cannot be delivered before this turn ends.
+  // The message is ready now, but cannot be delivered before this turn ends.
   q.removeReady(number)
   return true
 }

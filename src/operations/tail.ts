@@ -72,7 +72,7 @@ interface Subject {
   check(): void
   wantsPublished(m: InboundMessage, route: Route): boolean
   wantsDelivered(queue: Queue): boolean
-  /** A second check, with the names of the message. */
+  /** A second check, with the exchange and routing key of the message. */
   fits(names: MessageNames, route: Route): boolean
 }
 

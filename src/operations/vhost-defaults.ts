@@ -1,6 +1,4 @@
-/**
- * What every new vhost starts with, according to the configuration: limits, operator policies, users with permissions.
- */
+/** The configured initial contents of every new vhost: limits, operator policies, users with permissions. */
 import type { Broker } from '../broker/broker.ts'
 import { atOnce } from '../broker/jobs.ts'
 import type { PolicyValue } from '../broker/policy/policy.ts'

@@ -25,7 +25,7 @@ export interface ConnectionsOfVhost {
 
 /** Fields not given are left unchanged. @returns whether the vhost is new. @throws InvalidRequest */
 export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean {
-  // connection.open could not name it.
+  // connection.open could not carry a longer name.
   if (!fitsShortString(name))
     throw new InvalidRequest(`virtual host name is longer than ${SHORT_STRING_BYTES_MAX} octets`)
   const type = r.defaultQueueType ?? 'undefined'

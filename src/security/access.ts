@@ -1,4 +1,4 @@
-/** What a user may do in one vhost (behaviour.md section 15). */
+/** The permissions of a user in one vhost (behaviour.md section 15). */
 import { Pattern } from '../util/pattern.ts'
 
 export type Right = 'configure' | 'write' | 'read'

@@ -41,7 +41,7 @@ export function rabbitHash(
   return { hash: Buffer.concat([salt, digest]).toString('base64'), algorithm }
 }
 
-/** Computed in a thread of its own; any number of requests may wait. @param address as in `HashPool.hash` */
+/** Computed in a dedicated thread; any number of requests may wait. @param address as in `HashPool.hash` */
 export async function scryptHash(
   password: string,
   salt = randomBytes(SCRYPT_SALT_BYTES),

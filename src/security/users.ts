@@ -101,7 +101,7 @@ export class Users {
     return this.byName.values()
   }
 
-  /** Takes over a user from a store that another process writes; undefined = the store has no user of that name. */
+  /** Takes over a user from a store that another node writes; undefined = the store has no user of that name. */
   refresh(name: string, stored: UserRecord | undefined): void {
     if (stored === undefined) this.remove(name)
     else if (JSON.stringify(stored) !== JSON.stringify(this.byName.get(name))) this.set(stored)

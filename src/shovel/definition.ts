@@ -23,7 +23,7 @@ export interface ShovelDefinition {
     /** Number of messages after which it ends; `queue-length`: the length of the queue at the start. */
     readonly deleteAfter: 'never' | 'queue-length' | number
     readonly consumerArguments: PlainTable
-    /** Declares nothing. */
+    /** Whether the queue is not declared, and has to exist. */
     readonly predeclared: boolean
     /** Uses basic.get instead of a consumer, so that an auto-delete queue is not deleted. A Leveret extension. */
     readonly basicGet: boolean

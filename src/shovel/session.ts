@@ -29,7 +29,7 @@ const CLOSE_MS = 5000
 /** Polling interval in ms for an empty queue, or for confirms. */
 const FETCH_MS = 10
 
-/** Waits for the close, ignoring errors, but no longer than the timeout. */
+/** Waits for the close, ignoring errors, but no longer than CLOSE_MS. */
 async function inTime(close: () => PromiseLike<unknown> | undefined): Promise<void> {
   const late = new AbortController()
   const ignored = (async () => await close())().catch(() => {})

@@ -199,7 +199,8 @@ export class GroupCommit {
   /**
    * Resolves when all changes so far are on disk.
    *
-   * @throws Abandoned if they never will be, StorageError if the store takes nothing more until the next start
+   * @throws Abandoned if they never will be written, StorageError if the store accepts no more writes until the next
+   * start
    */
   async flush(): Promise<void> {
     if (!this.dirty && this.inFlight === undefined) return

@@ -46,7 +46,7 @@ export interface Storage {
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
   /** Like `scan`, but yields texts: faster for very many values, because none is copied before it is decoded. */
   scanTexts?(prefix: string): Iterable<StoredText>
-  /** The logs that have segments; some of them may have none. */
+  /** All logs that have segments, and possibly some that have none; a log may be listed more than once. */
   logs(): Iterable<number>
   /** `state` is undefined if it is damaged. */
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }>
@@ -83,8 +83,8 @@ export interface Storage {
   /** Runs a step of maintenance. Called between writes; the next write waits for it, reads do not. */
   maintain?(): Promise<void>
   /**
-   * Copies the store to an empty folder from which another broker can start: everything that was safe at the call, and
-   * some later changes. Writes and reads continue.
+   * Copies the store to an empty folder from which another broker can start: everything that was durable at the call,
+   * and some later changes. Writes and reads continue.
    * @throws StorageError, also if a copy is already in progress
    */
   copyTo?(dir: string): Promise<void>

@@ -1,4 +1,4 @@
-/** What the broker and its commands share about the data folder. */
+/** Names that the broker and its commands share about the data folder. */
 
 /** The environment variable that sets the folder. */
 export const DATA_DIR_VARIABLE = 'LEVERET_DATA_DIR'

@@ -15,7 +15,7 @@ export class FairQueue<Item> {
   shift(): Item | undefined {
     for (const [address, there] of this.byAddress) {
       const [item] = there
-      // The next turn of this address comes behind those of all others.
+      // This address gets its next turn after all others.
       this.byAddress.delete(address)
       if (there.size > 1) this.byAddress.set(address, there)
       there.delete(item as Item)

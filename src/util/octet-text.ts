@@ -39,7 +39,7 @@ export function shortString(text: string): Buffer {
   throw new EncodeError(`a short string holds ${SHORT_STRING_BYTES_MAX} octets, not ${b.length}`)
 }
 
-/** Truncates the text to that many octets without splitting a character. */
+/** Truncates the text to at most that many octets without splitting a character. */
 export function cutToOctets(text: string, max: number): string {
   const b = textOctets(text)
   if (b.length <= max) return text

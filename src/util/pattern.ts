@@ -54,7 +54,7 @@ export class Pattern {
   }
 }
 
-/** What is wrong with a regular expression; undefined if it is valid. */
+/** Why a regular expression is invalid; undefined if it is valid. */
 export function patternError(source: string): SyntaxError | undefined {
   try {
     new Pattern(source)

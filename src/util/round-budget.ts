@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** What all users together may use in one turn of the event loop. */
+/** A budget for one turn of the event loop that all users share. */
 export class RoundBudget {
   private readonly most: number
   private readonly clock: Clock

@@ -77,7 +77,7 @@ function failure(code: string, text: string): NodeJS.ErrnoException {
 
 class Handshakes {
   private readonly server: Server
-  /** What Node.js does with an accepted socket: it begins the handshake. */
+  /** Hands an accepted socket to Node.js, which begins the handshake. */
   private readonly start: Start
   private readonly waitMs: number
   /** Sockets with a complete ClientHello. */

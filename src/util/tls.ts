@@ -6,7 +6,7 @@ import { checkCiphers, readAuthorities, readPair, readParameters } from './tls-f
 /** Default of ssl_handshake_timeout; then the socket is closed. */
 const TLS_HANDSHAKE_MS_MAX = 5_000
 
-/** Files have the names of RabbitMQ's ssl_options. */
+/** Members for files are named as in RabbitMQ's ssl_options. */
 export interface TlsSettings {
   /** Prefix of these settings' names in errors: `ssl_options.` */
   readonly prefix?: string | undefined

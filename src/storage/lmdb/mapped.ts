@@ -1,5 +1,5 @@
 /**
- * How much of the store's file is mapped into memory. If the system does not tell, this is estimated from what was
+ * How much of the store's file is mapped into memory. If the system does not report it, this is estimated from what was
  * read; the kernel also maps the surroundings of a page, up to 2 MiB.
  */
 import { mappedMemory } from '../../util/process-memory.ts'

@@ -164,7 +164,7 @@ function unknown(w: never): never {
 /** Describes why a batch cannot be read. */
 export class BatchError extends Error {
   override readonly name = 'BatchError'
-  /** A newer release has written it. */
+  /** Whether a newer release has written it. */
   readonly isNewer: boolean
 
   constructor(message: string, isNewer = false) {

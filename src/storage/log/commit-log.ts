@@ -19,9 +19,10 @@ export interface CommitLog {
   /** Octets that the log takes on the disk of this machine. */
   readonly bytes: number
   /**
-   * Resolves with the record's position when it is safe. One call at a time. The octets belong to the log until then.
-   * @throws StorageError; with FULL, the record is not in the log and may be appended again. With any other code its
-   * fate is unknown, and the log accepts nothing more.
+   * Resolves with the record's position when it is durable. One call at a time. The octets belong to the log until
+   * then.
+   * @throws StorageError; with FULL, the record is not in the log and may be appended again. With any other code it may
+   * or may not be in the log, which accepts nothing more.
    */
   append(bytes: Uint8Array): Promise<number>
   /** The records from that position on that existed at the time of the call. @throws StorageError DAMAGED */

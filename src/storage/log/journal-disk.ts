@@ -1,4 +1,6 @@
-/** What a journal requires of a disk: the operating system's files or, in tests, a disk that loses power. */
+/**
+ * The operations of a disk that a journal needs: the operating system's files or, in tests, a disk that loses power.
+ */
 import {
   close,
   constants,

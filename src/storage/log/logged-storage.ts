@@ -18,7 +18,7 @@ const REPLAY_BYTES = 8 * 1024 * 1024
 /** Epoch in all batches: there is only one writer. */
 const EPOCH = 0
 
-/** What a store must provide beyond the storage contract to stand behind a log. */
+/** The operations beyond the storage contract that a store behind a log must have. */
 export interface AppliedStorage extends Storage {
   /** @throws StorageError FULL unless the disk has room for these writes and that many more octets */
   ensureRoom(batch: readonly StorageWrite[], moreBytes: number): void

@@ -6,7 +6,7 @@ import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 type Reads = Pick<Storage, 'scan' | 'scanTexts' | 'logs' | 'segments' | 'records' | 'record'>
 type Layers = readonly PendingWrites[]
 
-/** What is pending for a segment, merged from all layers. */
+/** Pending writes to a segment, merged from all layers. */
 interface Merged {
   /** Whether the store's records of the segment are obsolete. */
   hidden: boolean

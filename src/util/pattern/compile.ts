@@ -41,7 +41,7 @@ export interface Program {
   readonly hasReferences: boolean
   /** Whether it can match at the start of the text only. */
   readonly anchored: boolean
-  /** What the text has to begin with, as far as the beginning of the program tells. */
+  /** The text that every match begins with, as far as the beginning of the program tells. */
   readonly prefix: Uint8Array | undefined
 }
 

@@ -1,9 +1,9 @@
 /**
  * Decides whether octets match a program. It is a backtracking matcher that remembers the positions at which an
  * instruction has failed, so that none is tried twice: the time is proportional to the length of the program times that
- * of the text, whatever the expression. Where it cannot remember (back-references) or has to start again (a look-ahead
- * at every position), it gives up after a number of steps. Steps are counted rather than timed, so the same question
- * always yields the same answer.
+ * of the text, whatever the expression. If it cannot remember failures (back-references) or has to start again (a
+ * look-ahead at every position), it gives up after a number of steps. Steps are counted rather than timed, so the same
+ * question always yields the same answer.
  *
  * Preferred to an RE2 in JavaScript (no look-ahead, which policies such as `^(?!amq\.)` use, and characters instead of
  * RabbitMQ's octets) and to a worker with a deadline (it cannot answer synchronously in the middle of a method, and its
