@@ -48,6 +48,8 @@ export interface Storage {
   scanTexts?(prefix: string): Iterable<StoredText>
   /** All logs that have segments, and possibly some that have none; a log may be listed more than once. */
   logs(): Iterable<number>
+  /** The highest number of a log of which anything is stored or still being removed; 0 = there is none. */
+  highestLog(): number
   /** `state` is undefined if it is damaged. */
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }>
   /** The bytes are valid until the iterator's next step. */

@@ -171,6 +171,7 @@ function ofProcess(store: MemoryReplicaStore, alive: () => boolean): ReplicaStor
     },
     scan: (prefix) => store.scan(prefix),
     logs: () => store.logs(),
+    highestLog: () => store.highestLog(),
     segments: (log) => store.segments(log),
     records: (log, segment) => store.records(log, segment),
     record: (log, segment, index) => store.record(log, segment, index),

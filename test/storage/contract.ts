@@ -1,6 +1,6 @@
 /** What every store must do; run over each implementation. */
 import { describe, expect, it } from 'vitest'
-import type { Storage, StorageWrite } from '../../src/storage/storage.ts'
+import { SPILL_LOGS_FROM, type Storage, type StorageWrite } from '../../src/storage/storage.ts'
 import { textsOf } from '../../src/util/stored-texts.ts'
 
 /** `reopen` closes nothing: the suite closes first. */
@@ -111,6 +111,32 @@ export function storageContract(name: string, make: () => StorageUnderTest): voi
       await s.close()
       s = await under.open()
       expect(Array.from(s.records(3, 9), (r) => [r.index, ...r.bytes])).toEqual([[0, 1]])
+      await s.close()
+    })
+
+    it('drops spill logs, which have records and no segments, and knows the highest number in use', async () => {
+      const under = make()
+      let s = await under.open()
+      expect(s.highestLog()).toBe(0)
+      const numbers = [3, SPILL_LOGS_FROM, SPILL_LOGS_FROM + 7]
+      const record = (log: number): StorageWrite => ({
+        op: 'record',
+        log,
+        segment: 1,
+        index: 0,
+        bytes: bytes(1),
+      })
+      await s.write([...numbers.map(record), { op: 'segment', log: 3, segment: 1, state: bytes(1) }])
+      expect(s.highestLog()).toBe(SPILL_LOGS_FROM + 7)
+      await s.close()
+      s = await under.open()
+      expect(s.highestLog()).toBe(SPILL_LOGS_FROM + 7)
+      await s.write([{ op: 'drop-logs', from: SPILL_LOGS_FROM }])
+      expect(numbers.map((log) => [...s.records(log, 1)].length)).toEqual([1, 0, 0])
+      await s.close()
+      s = await under.open()
+      expect(numbers.map((log) => [...s.records(log, 1)].length)).toEqual([1, 0, 0])
+      expect(s.highestLog()).toBe(3)
       await s.close()
     })
 

@@ -44,6 +44,9 @@ class Failing implements Storage {
   logs() {
     return this.inner.logs()
   }
+  highestLog() {
+    return this.inner.highestLog()
+  }
   segments(log: number) {
     return this.inner.segments(log)
   }

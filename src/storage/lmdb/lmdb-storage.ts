@@ -31,7 +31,7 @@ import {
   unsealed,
 } from './keys.ts'
 import { COMMIT_READ_BYTES, MappedPages, SWEEP_READ_BYTES, WRITE_READ_BYTES } from './mapped.ts'
-import { logsIn, removeKeys, watch } from './parts.ts'
+import { highestLog, logsFrom, logsIn, removeKeys, watch } from './parts.ts'
 import { Readers } from './readers.ts'
 import { sealAll } from './seal-all.ts'
 import { pagesOf, statsOf } from './tree-stats.ts'
@@ -249,14 +249,11 @@ export class LmdbStorage implements Storage {
 
   private apply(w: StorageWrite): void {
     switch (w.op) {
-      case 'put':
-        watch(
-          this.meta.put(
-            w.key,
-            w.key === FORMAT_KEY ? asBuffer(w.value) : sealed(Buffer.from(w.key), w.value),
-          ),
-        )
+      case 'put': {
+        const value = w.key === FORMAT_KEY ? asBuffer(w.value) : sealed(Buffer.from(w.key), w.value)
+        watch(this.meta.put(w.key, value))
         break
+      }
       case 'delete':
         watch(this.meta.remove(w.key))
         break
@@ -282,7 +279,7 @@ export class LmdbStorage implements Storage {
         this.dropLog(w.log)
         break
       case 'drop-logs':
-        for (const log of [...logsIn(this.segmentStates, w.from)]) this.dropLog(log)
+        for (const log of logsFrom([this.segmentStates, this.recordBytes], w.from)) this.dropLog(log)
         break
       default: {
         const never: never = w
@@ -331,6 +328,10 @@ export class LmdbStorage implements Storage {
 
   logs(): Iterable<number> {
     return logsIn(this.segmentStates, 0)
+  }
+
+  highestLog(): number {
+    return highestLog([this.segmentStates, this.recordBytes], this.gone)
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {

@@ -3,6 +3,7 @@ import { type KeyRange, segmentRange } from './keys.ts'
 
 interface Keyed {
   getKeys(range: KeyRange): Iterable<Buffer>
+  getKeys(backwards: { reverse: true; limit: number }): Iterable<Buffer>
   remove(key: Buffer): Promise<boolean>
 }
 
@@ -23,6 +24,30 @@ export function* logsIn(segments: Pick<Keyed, 'getKeys'>, from: number): Iterabl
     if (log !== last) yield log
     last = log
   }
+}
+
+/** The logs from that number on of which any of the databases has a key. */
+export function logsFrom(databases: readonly Pick<Keyed, 'getKeys'>[], from: number): ReadonlySet<number> {
+  const found = new Set<number>()
+  for (const db of databases)
+    for (let at = from; at <= LOG_MAX; at++) {
+      const range: KeyRange = { start: segmentRange(at).start, end: segmentRange(LOG_MAX).end, limit: 1 }
+      const [key] = db.getKeys(range)
+      if (key === undefined) break
+      at = key.readUInt32BE(0)
+      found.add(at)
+    }
+  return found
+}
+
+/** The highest number of a log of which any of the databases has a key, or that is among the others; 0 = there is none. */
+export function highestLog(databases: readonly Pick<Keyed, 'getKeys'>[], others: Iterable<number>): number {
+  let highest = 0
+  for (const log of others) highest = Math.max(highest, log)
+  for (const db of databases)
+    for (const key of db.getKeys({ reverse: true, limit: 1 }))
+      highest = Math.max(highest, key.readUInt32BE(0))
+  return highest
 }
 
 /** Failures are reported by the batch as a whole, not by the promises of its writes. */

@@ -167,6 +167,10 @@ export class LoggedStorage implements Storage {
     return this.overlay.logs()
   }
 
+  highestLog(): number {
+    return this.overlay.highestLog()
+  }
+
   segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {
     return this.overlay.segments(log)
   }

@@ -3,7 +3,7 @@ import { asTexts, type StoredText, textsOf } from '../../util/stored-texts.ts'
 import type { Storage } from '../storage.ts'
 import type { PendingSegment, PendingWrites } from './pending-writes.ts'
 
-type Reads = Pick<Storage, 'scan' | 'scanTexts' | 'logs' | 'segments' | 'records' | 'record'>
+type Reads = Pick<Storage, 'scan' | 'scanTexts' | 'logs' | 'highestLog' | 'segments' | 'records' | 'record'>
 type Layers = readonly PendingWrites[]
 
 /** Pending writes to a segment, merged from all layers. */
@@ -98,6 +98,12 @@ export class Overlay implements Reads {
   *logs(): Iterable<number> {
     for (const layer of this.layers()) yield* layer.changedLogs
     yield* this.store.logs()
+  }
+
+  highestLog(): number {
+    let highest = this.store.highestLog()
+    for (const layer of this.layers()) for (const log of layer.changedLogs) highest = Math.max(highest, log)
+    return highest
   }
 
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array | undefined }> {

@@ -78,6 +78,12 @@ export class MemoryStorage implements Storage {
     return this.byLog.keys()
   }
 
+  highestLog(): number {
+    let highest = 0
+    for (const log of this.byLog.keys()) highest = Math.max(highest, log)
+    return highest
+  }
+
   *segments(log: number): Iterable<{ segment: number; state: Uint8Array }> {
     const segments = this.byLog.get(log) ?? new Map<number, StoredSegment>()
     for (const segment of [...segments.keys()].sort((a, b) => a - b))

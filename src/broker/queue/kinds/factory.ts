@@ -30,8 +30,10 @@ import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { QueueKind } from './kinds.ts'
 
-/** The numbers of spill logs are derived from the time in seconds, modulo this. */
-const SPILL_STARTS = 0x4000_0000
+/** Numbers of logs are below. */
+const LOGS_MAX = 0x1_0000_0000
+/** Numbers that a run may need for its spill logs. */
+const SPILL_LOGS = 0x1000_0000
 
 const deadLettered = {
   rejected: 'deadLetteredRejected',
@@ -83,10 +85,11 @@ class Chains {
   }
 
   constructor(shared: QueueSurroundings) {
-    const { commit, clock } = shared
+    const { commit, storage } = shared
     this.shared = shared
     // Spill logs of an earlier run may still be in removal, so their numbers must not be reused.
-    this.nextSpill = commit.spillLogsFrom + (Math.floor(clock.now() / 1000) % SPILL_STARTS)
+    const next = Math.max(commit.spillLogsFrom, storage.highestLog() + 1)
+    this.nextSpill = next > LOGS_MAX - SPILL_LOGS ? commit.spillLogsFrom : next
   }
 
   make(kind: QueueKind, log: number | undefined): Chain {
