@@ -1,6 +1,6 @@
 /**
- * One channel of a connection: its consumers, its unsettled deliveries and its mode. `methods/` has the methods,
- * `publish.ts` publishing.
+ * One channel of a connection: its consumers, its unsettled deliveries and its mode. The methods are in `methods/`,
+ * publishing is in `publish.ts`.
  */
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
@@ -30,7 +30,7 @@ import { RouteCache } from './route-cache.ts'
 import type { Transaction } from './transaction.ts'
 import { Unsettled } from './unsettled.ts'
 
-/** Deliveries settled per step. */
+/** Number of deliveries settled per step. */
 const SHARES: Record<Settlement, number> = {
   ack: SETTLED_PER_STEP,
   return: SETTLED_PER_STEP,
@@ -44,35 +44,35 @@ export class Channel implements Confirming, TraceOrigin {
   readonly broker: Broker
   caller: Caller
   readonly unsettled = new Unsettled()
-  /** By tag. With a shared prefetch limit, the one that was served last is last. */
+  /** Consumers by tag. With a shared prefetch limit, in the order in which they were last served. */
   readonly consumers = new Map<string, ChannelConsumer>()
-  /** Octets. */
+  /** Octets of the arguments of all consumers. */
   consumerArgumentsBytes = 0
   readonly assembly = new ContentAssembly()
   routes = new RouteCache()
-  /** Closed by the server, waiting for the client's close-ok. */
+  /** The server has closed the channel and waits for the client's close-ok. */
   closing = false
   confirms: Confirms | undefined
   transaction: Transaction | undefined
-  /** The queue declared last, which an empty queue name stands for. */
+  /** Name of the queue declared last; methods use it in place of an empty queue name. */
   lastQueue = ''
   readonly counters = new ChannelCounters()
-  /** Its consumer of direct replies, and the name under which responders reach it. */
+  /** The consumer of direct replies, and the name to which responders publish. */
   replyConsumer: { tag: string; name: string } | undefined
-  /** basic.qos with global=false: for new consumers; 0 = no limit. */
+  /** Set by basic.qos with global=false: prefetch limit of new consumers; 0 = no limit. */
   prefetch = 0
-  /** basic.qos with global=true: shared by all consumers; 0 = no limit. */
+  /** Set by basic.qos with global=true: prefetch limit shared by all consumers; 0 = no limit. */
   sharedPrefetch = 0
-  /** Unacknowledged deliveries to consumers. */
+  /** Number of unacknowledged deliveries that count for the shared limit. */
   sharedUnacked = 0
-  /** Deliveries requeued because of a consumer timeout; settling them is not an error. */
+  /** Tags of deliveries requeued because of a consumer timeout; settling them is not an error. */
   private timedOut: Set<number> | undefined
-  /** The last turn in which the delivery time was recorded. */
+  /** Number of the last turn in which the delivery time was recorded. */
   deliveryTurn = 0
   private confirming = false
-  /** Very many consumers are being told of new credit, and (2) must be once more. */
+  /** State of `resumeMany`: 0 = not running, 1 = running, 2 = running and must run once more. */
   private resuming = 0
-  /** An unroutable publish is waiting for its confirm, which must precede the next reply. */
+  /** A publish that reached no queue waits for its confirm, which must precede the next reply. */
   owesConfirm = false
   private awaitsDurable = false
 
@@ -83,13 +83,13 @@ export class Channel implements Confirming, TraceOrigin {
     this.caller = caller
   }
 
-  /** Sets the user's rights from the next method on. Consumers of queues that it may no longer read are cancelled. */
+  /** Sets the user's permissions from the next method on. Cancels consumers of queues it may no longer read. */
   setRights(tags: readonly string[], access: Access): void {
     this.caller = { ...this.caller, tags, access }
     this.routes = new RouteCache()
     for (const c of [...this.consumers.values()]) {
       if (c.tag === this.replyConsumer?.tag || access.allows('read', c.queue.name)) continue
-      // It gets nothing more from now on. To tell all takes a while where very many lose their right at once.
+      // It gets no more messages from now on. Notifying the clients takes longer if very many consumers are affected.
       c.queue.cancel(c)
       this.broker.turn.jobs.soon(this, () => this.revoked(c))
     }
@@ -118,14 +118,17 @@ export class Channel implements Confirming, TraceOrigin {
     this.client.output.method(this.number, m)
   }
 
-  /** Before the first delivery of a turn that will be settled. */
+  /** Records the delivery time; called before the first delivery of a turn that needs an acknowledgement. */
   noteDelivery(): void {
     const { turn } = this.broker
     this.deliveryTurn = turn.number
     this.unsettled.sending(Math.floor(turn.now() / 1000))
   }
 
-  /** Acknowledges or returns deliveries. @throws AmqpError 406, nothing settled */
+  /**
+   * Acknowledges, requeues or rejects deliveries.
+   * @throws AmqpError 406 for an unknown delivery tag; nothing is settled then
+   */
   settle(tag: number, multiple: boolean, how: Settlement): void {
     const u = this.unsettled
     const all = multiple && tag === 0
@@ -136,7 +139,7 @@ export class Channel implements Confirming, TraceOrigin {
     }
     this.handOutBefore(how)
     const first = multiple ? u.first : tag
-    // Several that return need their queues held from the first one on.
+    // Before several deliveries are requeued, all their queues have to be held.
     const next = multiple && returns(how) ? first : this.settleRange(first, last, how, SHARES[how])
     if (next <= last) this.client.pace.work(this.settling(next, last, how))
   }
@@ -150,14 +153,14 @@ export class Channel implements Confirming, TraceOrigin {
     const { turn } = this.broker
     const u = this.unsettled
     for (let next = u.nextFrom(first, last); next <= last; next = u.nextFrom(next, last)) {
-      // Gigabytes of dead letters wait for the disk.
+      // Deliveries that may be dead-lettered wait for the disk: there may be gigabytes.
       const waits = turn.isBehind() && mayDie(u.queueOf(next), how) && !turn.givesUp()
       if (!waits) next = this.settleRange(next, last, how, SHARES[how])
       if (next <= last) yield waits ? WAIT : undefined
     }
   }
 
-  /** Queues to which deliveries return deliver nothing until all have, or later messages would overtake them. */
+  /** Runs steps that requeue deliveries. Their queues deliver nothing meanwhile: later messages would overtake them. */
   private *holding(queues: readonly ConsumedQueue[], steps: Steps): Steps {
     for (const q of queues) q.hold()
     try {
@@ -167,11 +170,11 @@ export class Channel implements Confirming, TraceOrigin {
     }
   }
 
-  /** Settles up to that many; returns the tag to continue with, or Infinity. */
+  /** Settles up to `max` deliveries, fewer if it takes long; returns the tag to continue with, or Infinity if done. */
   private settleRange(first: number, last: number, how: Settlement, max = Infinity): number {
     const u = this.unsettled
     let left = max
-    // One dead letter may go to thousands of queues.
+    // A single dead-lettered message may be routed to thousands of queues.
     const { clock } = this.broker
     const end = how === 'ack' || first === last ? Infinity : clock.elapsed() + STEP_MS
     for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
@@ -194,8 +197,8 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /**
-   * Settles the outstanding deliveries among the tags of one command.
-   * @param queues those to which they return
+   * Settles those deliveries among the tags of one command that are still outstanding.
+   * @param queues the queues to which the deliveries are requeued
    */
   *settlingEach(
     tags: Iterable<number | undefined>,
@@ -213,16 +216,16 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /**
-   * Lets earlier publishes reach their consumers first, so that they take no room in queues with a maximum length. The
-   * client has not seen these deliveries, so the command does not cover them.
+   * Lets earlier publishes reach their consumers first, so that they do not take up room in queues with a maximum
+   * length. The client has not seen these deliveries, so its command does not cover them.
    */
   private handOutBefore(how: Settlement): void {
     if (how !== 'ack') this.broker.turn.pumpNow()
   }
 
   /**
-   * Deliveries settled in an open transaction stay in it.
-   * @param done called once all have returned, which may take several turns
+   * Requeues all unsettled deliveries, except those settled in an open transaction.
+   * @param done called when all are requeued, which may take several turns
    */
   recover(done: () => void): void {
     const u = this.unsettled
@@ -251,7 +254,7 @@ export class Channel implements Confirming, TraceOrigin {
     yield* this.holding(queues, inShortSteps(this.broker.clock, SHARES.return, next))
   }
 
-  /** The delivery timed out. The client may still settle it, without effect. */
+  /** Requeues a delivery that has timed out. If the client settles it later, that has no effect. */
   timeOut(tag: number): void {
     this.timedOut ??= new Set()
     if (this.timedOut.size >= TIMED_OUT_TAGS_MAX) this.timedOut.clear()
@@ -263,7 +266,7 @@ export class Channel implements Confirming, TraceOrigin {
     if (this.consumers.delete(c.tag)) this.consumerArgumentsBytes -= c.arguments.bytes.length
   }
 
-  /** A consumer whose queue has gone is not there any more, though it may not have been its turn to be told. */
+  /** Removes the consumer of that tag if its queue was deleted but the consumer has not been cancelled yet. */
   dropGone(tag: string): void {
     const c = this.consumers.get(tag)
     if (c?.queue.deleted !== true) return
@@ -281,8 +284,8 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /**
-   * The queue of a consumer was deleted, or the right to read it revoked. Clients with the capability are notified;
-   * others get no more messages.
+   * Removes a consumer whose queue was deleted, or whose user may no longer read the queue. Clients that announced the
+   * capability consumer_cancel_notify are notified.
    */
   consumerCancelled(c: ChannelConsumer): void {
     this.forget(c)
@@ -293,13 +296,13 @@ export class Channel implements Confirming, TraceOrigin {
     })
   }
 
-  /** The next delivery under the shared limit goes to another consumer. */
+  /** Moves a consumer that got a delivery to the end, so that another one is next under the shared limit. */
   served(c: ChannelConsumer): void {
     this.forget(c)
     this.consumers.set(c.tag, c)
   }
 
-  /** The channel or its connection has credit again. Very many consumers take several turns. */
+  /** Called when the channel or its connection has credit again. Very many consumers take several turns. */
   resumeConsumers(): void {
     if (this.consumers.size > RESUMED_PER_STEP) this.resumeMany()
     else for (const c of this.consumers.values()) c.resume()
@@ -319,7 +322,7 @@ export class Channel implements Confirming, TraceOrigin {
     })
   }
 
-  /** Records a publish in confirm mode; `batch` 0 = safe now. */
+  /** Records a publish in confirm mode. `batch` is the batch that makes it safe; 0 = safe now. */
   published(batch: number): void {
     const confirms = this.confirms
     if (confirms === undefined) return
@@ -334,7 +337,7 @@ export class Channel implements Confirming, TraceOrigin {
     } else if (!confirms.waits) this.confirmLater()
   }
 
-  /** Records a publish that a queue refused. */
+  /** Records a publish that a queue has rejected. */
   refused(): void {
     const confirms = this.confirms
     if (confirms === undefined) return
@@ -343,7 +346,7 @@ export class Channel implements Confirming, TraceOrigin {
     if (!confirms.waits) this.confirmLater()
   }
 
-  /** A batch is on disk. False if nothing of this channel waits for another batch. */
+  /** Called when a batch is on disk. Returns false if no publish of this channel waits for another batch. */
   becameDurable(): boolean {
     this.sendConfirms()
     this.awaitsDurable = this.confirms?.waits === true && !this.closing
@@ -356,7 +359,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.broker.turn.confirmLater(this)
   }
 
-  /** Acknowledges everything that is safe by now, with one method unless publishes were refused. */
+  /** Confirms all publishes that are safe by now, with a single basic.ack unless publishes were rejected. */
   sendConfirms(): void {
     this.confirming = false
     this.owesConfirm = false
@@ -378,7 +381,7 @@ export class Channel implements Confirming, TraceOrigin {
     this.assembly.reset()
   }
 
-  /** Ends the channel: consumers first, so that requeued messages are not delivered here again. */
+  /** Ends the channel. Consumers are cancelled first, so that requeued messages are not delivered to them again. */
   *releasing(): Steps {
     yield* this.cancelling()
     yield* this.returning()

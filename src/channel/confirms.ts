@@ -1,23 +1,23 @@
 // hot: per message
 /**
- * Publisher confirms of one channel. Publishes are numbered from 1; those waiting for the disk are kept as runs (last
- * number, batch), and all that are safe are acknowledged with one basic.ack.
+ * Publisher confirms of one channel. Publishes are numbered from 1. Publishes that wait for the disk are kept as runs
+ * (last number, batch); all that are safe are confirmed with one basic.ack.
  */
 export class Confirms {
-  /** Publishes since confirm.select. */
+  /** Number of publishes since confirm.select. */
   published = 0
-  /** All publishes up to this one are acknowledged or refused. */
+  /** Number of the last publish that is acked or nacked, as are all before it. */
   private acknowledged = 0
-  /** All publishes up to this one are safe. */
+  /** Number of the last publish that is safe, as are all before it. */
   private safe = 0
   private lastOfRun: number[] = []
   private batchOfRun: number[] = []
   private head = 0
-  /** Refused publishes, already nacked, that follow some still waiting; in order. */
+  /** Numbers of publishes already nacked behind unconfirmed ones, in ascending order. */
   private nacked: number[] = []
   private nackedHead = 0
 
-  /** Unanswered publishes. */
+  /** Number of publishes that are neither acked nor nacked. */
   get open(): number {
     return this.published - this.acknowledged
   }
@@ -26,7 +26,7 @@ export class Confirms {
     return this.head < this.lastOfRun.length
   }
 
-  /** Adds a publish that is safe once the batch is on disk; 0 = safe now. */
+  /** Adds a publish that is safe once `batch` is on disk; 0 = safe now. */
   add(batch: number): void {
     const n = ++this.published
     const last = this.lastOfRun.length - 1
@@ -35,7 +35,7 @@ export class Confirms {
       else this.push(n, batch)
       return
     }
-    // A publish behind one that waits for a batch waits for it too, so that answers stay in order.
+    // A publish behind one that waits for a batch waits for it too, so that confirms stay in order.
     if (batch === 0 || batch === this.batchOfRun[last]) this.lastOfRun[last] = n
     else this.push(n, batch)
   }
@@ -45,7 +45,7 @@ export class Confirms {
     this.batchOfRun.push(batch)
   }
 
-  /** Adds a publish that the caller refuses with a basic.nack; returns its number. */
+  /** Adds a publish that the caller rejects with a basic.nack; returns its number. */
   refuse(): number {
     this.add(0)
     this.nacked.push(this.published)
@@ -53,8 +53,8 @@ export class Confirms {
   }
 
   /**
-   * What can be acknowledged now: `count` publishes up to `upTo`; 0 = nothing. `more` if a refused publish follows,
-   * which no acknowledgement may cover: call again.
+   * Returns what can be confirmed now: `count` publishes up to number `upTo`; 0 = none. `more` is true if a nacked
+   * publish follows, which no basic.ack may cover: call again.
    */
   take(durable: number): { upTo: number; count: number; more: boolean } {
     while (this.head < this.lastOfRun.length && (this.batchOfRun[this.head] as number) <= durable) {

@@ -1,24 +1,24 @@
 /**
- * x-consumer-timeout: deliveries that stay unsettled for too long are requeued one by one; the channel and its other
- * deliveries go on. Only for consumers with a timeout. One timer serves the oldest delivery.
+ * x-consumer-timeout: requeues deliveries that stay unsettled for too long, one by one; the channel and its other
+ * deliveries are not affected. Only used for consumers with a timeout. One timer serves the oldest delivery.
  */
 import { TIMED_PER_PIECE } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 
-/** Deliveries of one run, at first and at most. */
+/** Initial and maximum number of deliveries in a run. */
 const RUN_MIN = 16
 const RUN_MAX = 1024
-/** Room of an empty run that is kept for the next delivery. */
+/** Maximum capacity of an empty run that is kept for reuse. */
 const SPARE_MAX = 64
-/** Settled ones that are left behind with each delivery, at most. */
+/** Maximum number of settled deliveries skipped with each new delivery. */
 const SKIPPED_MAX = 16
 
-/** Some deliveries in order. A list of all would have to be copied in one piece, and there may be millions. */
+/** A run of consecutive deliveries. A single list, possibly of millions, would have to be copied in one piece. */
 class Run {
   tags = new Float64Array(RUN_MIN)
-  /** ms of `elapsed`. */
+  /** In ms as returned by `elapsed`. */
   deadlines = new Float64Array(RUN_MIN)
-  /** Those in front of it are done. */
+  /** Entries before this index are done. */
   head = 0
   end = 0
 
@@ -44,13 +44,13 @@ class Run {
     this.deadlines[this.end++] = deadline
   }
 
-  /** True where it can be used again. */
+  /** Empties the run. Returns true if it may be kept for reuse. */
   clear(): boolean {
     this.head = this.end = 0
     return this.tags.length <= SPARE_MAX
   }
 
-  /** Only those stay for which it holds. */
+  /** Keeps only the deliveries for which `holds` returns true. */
   keep(holds: (tag: number) => boolean): void {
     let kept = 0
     for (let i = this.head; i < this.end; i++) {
@@ -74,22 +74,22 @@ class Run {
 }
 
 export class ConsumerTimeout {
-  /** In ms, for new deliveries. */
+  /** Timeout of new deliveries, in ms. */
   ms: number
   private readonly clock: Clock
   private readonly isOutstanding: (tag: number) => boolean
   private readonly expire: (tag: number) => void
   private readonly soon: (action: () => void) => void
-  /** Without empty ones. */
+  /** Contains no empty runs. */
   private runs: Run[] = []
-  /** The run that is looked through next for deliveries that are settled. */
+  /** Index of the run that `sweep` examines next. */
   private sweepAt = 0
   private spare: Run | undefined
   private timer: Timer | undefined
 
   /**
    * @param expire called with the tag of a delivery that timed out
-   * @param soon does a piece of work now, or when others have had their turn
+   * @param soon executes a short action now, or later if the time of the turn is used up
    */
   constructor(
     ms: number,
@@ -105,7 +105,7 @@ export class ConsumerTimeout {
     this.expire = expire
   }
 
-  /** Those that are listed, outstanding or not. */
+  /** Number of deliveries listed, whether outstanding or not. */
   get size(): number {
     return this.runs.reduce((n, run) => n + run.size, 0)
   }
@@ -114,7 +114,7 @@ export class ConsumerTimeout {
     this.skipSettled()
     let last = this.runs.at(-1)
     if (last === undefined || last.isFull) {
-      // Two for each that is added, so that the list stays as long as the outstanding deliveries are many.
+      // Two for each run that is added, so that the list stays in proportion to the outstanding deliveries.
       this.sweep()
       this.sweep()
       last = this.spare ?? new Run()
@@ -140,7 +140,7 @@ export class ConsumerTimeout {
     if (this.sweepAt > 0) this.sweepAt--
   }
 
-  /** Takes settled ones out of one run, and joins it with the one before if both are short. */
+  /** Removes the settled deliveries of one run, and joins it with the previous run if both are short. */
   private sweep(): void {
     if (this.sweepAt >= this.runs.length) this.sweepAt = 0
     const run = this.runs[this.sweepAt]
@@ -162,7 +162,7 @@ export class ConsumerTimeout {
     })
   }
 
-  /** Some of those whose time is over. */
+  /** Expires deliveries whose deadline has passed, a limited number at a time. */
   private check(): void {
     const now = this.clock.elapsed()
     for (let left = TIMED_PER_PIECE; this.runs.length > 0; left--) {

@@ -23,10 +23,10 @@ export interface ConsumerOptions {
   readonly noAck: boolean
   readonly exclusive: boolean
   readonly priority: number
-  /** 0 = no limit */
+  /** 0 = no limit. */
   readonly prefetch: number
   readonly arguments?: FieldTable | undefined
-  /** x-consumer-timeout in ms; undefined = the queue's */
+  /** x-consumer-timeout in ms; undefined = the queue's timeout applies. */
   readonly timeout?: number | undefined
 }
 
@@ -41,14 +41,14 @@ export class ChannelConsumer implements Consumer {
   resting = false
   readonly channel: Channel
   private readonly vhost: Vhost
-  /** The consumer's own x-consumer-timeout, which takes precedence over the queue's. */
+  /** The consumer's own x-consumer-timeout in ms, which takes precedence over the queue's. */
   private readonly ownTimeout: number | undefined
   private timeout: ConsumerTimeout | undefined
   private readonly output: Output
-  /** 1 where its deliveries count for the limit that consumers of the channel share, 0 for quorum queues and streams. */
+  /** 1 if its deliveries count for the channel's shared prefetch limit; 0 for quorum queues and streams. */
   private readonly share: number
   unacked = 0
-  /** basic.deliver from its frame header to its `redelivered` octet; tag and flags are overwritten each time. */
+  /** basic.deliver from its frame header to its `redelivered` octet; the fields that vary are overwritten each time. */
   private readonly prefix: Octets
 
   constructor(channel: Channel, queue: ConsumedQueue, options: ConsumerOptions) {
@@ -75,13 +75,13 @@ export class ChannelConsumer implements Consumer {
     }
     const channel = this.channel
     if (channel.closing) return false
-    // As in `atSharedLimit`.
+    // The same check as `atSharedLimit`.
     if (channel.sharedPrefetch !== 0 && channel.sharedUnacked >= channel.sharedPrefetch && this.share !== 0)
       return channel.replyConsumer?.tag === this.tag
     return this.noAck || this.prefetch === 0 || this.unacked < this.prefetch
   }
 
-  /** Consumers without acknowledgements are held back by the shared limit too, as in RabbitMQ. */
+  /** Whether the shared limit is reached. It also stops consumers without acknowledgements, as in RabbitMQ. */
   get atSharedLimit(): boolean {
     const { sharedPrefetch, sharedUnacked } = this.channel
     return sharedPrefetch !== 0 && sharedUnacked >= sharedPrefetch && this.share !== 0
@@ -97,13 +97,13 @@ export class ChannelConsumer implements Consumer {
         this.undo(tag)
         throw error
       }
-      // Part of it was sent, or memory ran out: not the message's fault so far.
+      // Part of the message was sent, or memory ran out: not known to be the message's fault.
       queue.broke(sequence)
       this.channel.client.broke(error)
     }
   }
 
-  /** Accounts for a delivery; returns its tag. */
+  /** Counts a delivery; returns its tag. */
   private count(queue: ConsumedQueue, sequence: number): number {
     const channel = this.channel
     let tag: number
@@ -174,7 +174,7 @@ export class ChannelConsumer implements Consumer {
       out.uncork()
       return
     }
-    // The frames still carry the publisher's channel number.
+    // The frames still have the publisher's channel number.
     const high = channel.number >> 8
     const low = channel.number & 0xff
     const headerAt = entryAt + contentStart - namesStart + 1
@@ -197,12 +197,12 @@ export class ChannelConsumer implements Consumer {
     writeContent(this.output, number, m.octets, m.contentStart, m.contentEnd, client.frameBytesMax, undefined)
   }
 
-  /** One of its deliveries is settled. */
+  /** Called when one of its deliveries is settled. */
   release(): void {
     this.unacked--
     this.channel.sharedUnacked -= this.share
     const { sharedPrefetch, sharedUnacked } = this.channel
-    // Only if they were waiting for the shared limit.
+    // The other consumers need resuming only if the shared limit was reached.
     if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) this.channel.resumeConsumers()
     else this.resume()
   }
@@ -225,7 +225,7 @@ export class ChannelConsumer implements Consumer {
     }
   }
 
-  /** Stops timers. */
+  /** Stops the timer of the consumer timeout. */
   stop(): void {
     this.timeout?.stop()
   }
@@ -252,12 +252,12 @@ function deliverPrefix(channel: number, tag: string): Octets {
   return new Octets(b)
 }
 
-/** Whether the error is a lack of memory, not a fault of the message. */
+/** Whether the error is a lack of memory rather than a fault of the message. */
 function isOutOfMemory(error: unknown): boolean {
   return error instanceof RangeError && /allocation failed/i.test(error.message)
 }
 
-/** Fills in what differs between deliveries: frame size, delivery tag, redelivered. */
+/** Writes the fields that vary between deliveries: frame size, delivery tag, redelivered. */
 function writeDeliver(
   o: Uint8Array,
   at: number,

@@ -1,4 +1,4 @@
-/** A publish whose frames arrive separately: which frame is expected next, and the message so far. */
+/** A publish whose frames arrive separately: which frame is expected next, and the part received so far. */
 import { ContentBuilder } from '../broker/message.ts'
 import { CONTENT_BYTES_MAX } from '../limits.ts'
 import { AmqpError, frameError, ReplyCode } from '../protocol/errors.ts'
@@ -6,7 +6,7 @@ import type { BasicPublish } from '../protocol/generated/methods.ts'
 import { plainView } from '../util/copy.ts'
 
 const BASIC_CLASS = 60
-/** Class id, weight and body size. */
+/** Length of class id, weight and body size. */
 const HEADER_FIXED_BYTES = 12
 
 function unexpected(text: string): AmqpError {
@@ -14,10 +14,10 @@ function unexpected(text: string): AmqpError {
 }
 
 export class ContentAssembly {
-  /** The publish method, waiting for its content. */
+  /** The basic.publish method whose content is being received. */
   method: BasicPublish | undefined
   builder: ContentBuilder | undefined
-  /** Exchange and routing key as received, since keys need not be UTF-8. */
+  /** Exchange and routing key as received, since routing keys need not be UTF-8. */
   private names: Uint8Array = new Uint8Array(0)
 
   /** No publish has begun: the next frame must be a method. */
@@ -31,7 +31,7 @@ export class ContentAssembly {
     this.names = new Uint8Array(args.subarray(2, args.length - 1))
   }
 
-  /** @throws AmqpError 505 if another frame is expected */
+  /** @throws AmqpError 505 if a frame of another type is expected */
   expectMethod(): void {
     if (this.method === undefined) return
     const due = this.builder === undefined ? `content header for class ${BASIC_CLASS}` : 'content body'
@@ -39,7 +39,7 @@ export class ContentAssembly {
     throw unexpected(`expected ${due}, got ${got} frame instead`)
   }
 
-  /** The payload of a header frame. @throws AmqpError 501, 505 */
+  /** Handles the payload of a header frame. @throws AmqpError 501 if it is invalid, 505 if another frame is expected */
   header(buffer: Buffer, start: number, end: number): void {
     if (this.method === undefined) throw unexpected('expected method frame, got non method frame instead')
     if (this.builder !== undefined)
@@ -57,7 +57,7 @@ export class ContentAssembly {
     this.builder = new ContentBuilder(this.names, properties, Number(size))
   }
 
-  /** Octets of a body frame. @throws AmqpError 501, 505 */
+  /** Handles octets of a body frame. @throws AmqpError 501 if there are too many, 505 if another frame is expected */
   body(buffer: Buffer, start: number, end: number): void {
     if (this.builder === undefined)
       throw unexpected(
@@ -74,7 +74,7 @@ export class ContentAssembly {
     return this.builder !== undefined && this.builder.missing === 0
   }
 
-  /** Resets it for the next publish. */
+  /** Prepares for the next publish. */
   reset(): void {
     this.method = undefined
     this.builder = undefined

@@ -17,7 +17,7 @@ const handlers = {
   ...txMethods,
 } satisfies Handlers
 
-/** @throws AmqpError what the handler throws; 503 for a method that only the server sends */
+/** @throws AmqpError from the handler; 503 for a method that only the server sends */
 export function dispatch(ch: Channel, m: AnyMethod): void {
   const handler = (handlers as Record<number, (ch: Channel, m: ClientMethod) => void>)[m.id]
   if (handler === undefined) throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')

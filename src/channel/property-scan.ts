@@ -1,20 +1,20 @@
 // hot: per message
-/** Extracts the properties of a publish that the broker needs, without decoding the rest. */
+/** Extracts the properties of a publish that the broker needs, without decoding the others. */
 import { frameError } from '../protocol/errors.ts'
 import { scanHeaders } from '../protocol/field-scan.ts'
 import * as P from '../protocol/generated/properties.ts'
 import { readU32 } from '../util/octets.ts'
 
-/** The most common list: only a delivery mode. */
+/** The flags of the most common property list, which has only a delivery mode. */
 const SIMPLE = P.FLAG_DELIVERY_MODE
 const PERSISTENT = 2
 
 export class PropertyScan {
   persistent = false
   priority = 0
-  /** Bits of field-scan.ts for the headers that matter to routing. */
+  /** Which headers that matter to routing are present: bits of field-scan.ts. */
   special = 0
-  /** Ranges of short strings in the source, without their length; start 0 = absent. */
+  /** Ranges of short strings in the source, without the length octet; start 0 = absent. */
   expirationStart = 0
   expirationEnd = 0
   replyToStart = 0
@@ -24,7 +24,12 @@ export class PropertyScan {
   private at = 0
   private end = 0
 
-  /** @param start the flags; `end` the end octet of the header frame. @throws AmqpError 501 */
+  /**
+   * Scans a property list.
+   * @param start offset of the flags
+   * @param end offset of the end octet of the header frame
+   * @throws AmqpError 501 if the list is invalid
+   */
   read(b: Uint8Array, start: number, end: number): void {
     const flags = ((b[start] as number) << 8) | (b[start + 1] as number)
     this.special = 0
@@ -75,7 +80,7 @@ export class PropertyScan {
     return start
   }
 
-  /** Returns where its text begins; `at` is where it ends. */
+  /** Returns the start of the text; `at` is its end. */
   private shortstr(b: Uint8Array): number {
     const size = b[this.step(1)] as number
     return this.step(size)

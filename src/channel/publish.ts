@@ -1,5 +1,5 @@
 // hot: per message
-/** Publishes a message from the wire into queues (behaviour.md section 7). */
+/** Publishes a message received from the client (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import { fanningOut, isWide, type Outcome, recipients, startFanOut } from '../broker/fan-out.ts'
@@ -24,13 +24,13 @@ import { PropertyScan } from './property-scan.ts'
 const BIT_MANDATORY = 1
 const BIT_IMMEDIATE = 2
 
-/** Refilled for each publish by `readProperties`; not to be kept. */
+/** Refilled for each publish by `readProperties`; must not be kept. */
 const sharedScan = new PropertyScan()
 
 /**
- * Publishes a whole message. `m` may be changed; its octets are not looked at after the call.
+ * Publishes a complete message. `m` may be changed; its octets are not used after the call.
  * @param bits mandatory and immediate, as on the wire
- * @throws AmqpError if the publish is invalid; then nothing is published
+ * @throws AmqpError if the publish is invalid; nothing is published then
  */
 export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   checkPublish(ch, m.bodySize, (bits & BIT_IMMEDIATE) !== 0)
@@ -77,7 +77,10 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   } else deliverToAll(ch, m, route)
 }
 
-/** To no queue, to several or with effects, as many as there is time for at once; its client waits until all have it. */
+/**
+ * Publishes to no queue, to several, or with effects: to as many as time allows now. The client's next frames wait
+ * until all queues have the message.
+ */
 function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
   const outcome: Outcome = { durable: false, refused: false }
   const next = isWide(route, m) ? 0 : startFanOut(route, m, ch.client.clock, outcome)
@@ -86,17 +89,17 @@ function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
     published(ch, m, outcome.durable, outcome.refused)
     return
   }
-  // A client that has gone during an alarm must not keep its deliveries for as long.
+  // If the client disconnects during an alarm, its unsettled deliveries must not wait for the end of the alarm.
   const steps = delivering(ch, InboundMessage.copyOf(m), route, () => ch.closing, next, outcome)
   ch.client.pace.work(steps, () => {}, ch, MethodId.BasicPublish)
 }
 
 /**
- * Publishes in steps and records the confirm: for a message whose copies take several turns.
+ * Publishes a message whose copies take several turns, and records its confirm.
  * @param givesUp see `fanningOut`
- * @param from the first of the recipients that do not have it yet
- * @param before what those in front of it have answered
- * @returns false if a queue refused the message
+ * @param from position of the first recipient that does not have the message yet
+ * @param before the outcome for the recipients before `from`
+ * @returns false if a queue rejected the message
  */
 export function* delivering(
   ch: Channel,
@@ -111,7 +114,7 @@ export function* delivering(
   return published(ch, m, durable, refused)
 }
 
-/** What is refused whatever the rest of the message is. @throws AmqpError 406, 540 */
+/** Checks that do not depend on the rest of the message. @throws AmqpError 406 or 540 */
 export function checkPublish(ch: Channel, bodySize: number, immediate: boolean): void {
   if (immediate) throw new AmqpError(ReplyCode.NotImplemented, 'immediate=true')
   const { messageBytesMax } = ch.broker
@@ -119,7 +122,7 @@ export function checkPublish(ch: Channel, bodySize: number, immediate: boolean):
     throw preconditionFailed(`message size ${bodySize} is larger than configured max size ${messageBytesMax}`)
 }
 
-/** Records that its queues have it, or have refused it. Returns false if one has. */
+/** Records a publish that all its queues have handled. Returns false if one of them has rejected it. */
 export function published(ch: Channel, m: InboundMessage, durable: boolean, refused: boolean): boolean {
   const commit = ch.broker.commit
   if (durable) {
@@ -131,7 +134,10 @@ export function published(ch: Channel, m: InboundMessage, durable: boolean, refu
   return !refused
 }
 
-/** Checks rights and existence and finds the queues; caches the route if it depends only on exchange and key. */
+/**
+ * Checks permissions and the existence of the exchange, and finds the queues. Caches the route if it depends only on
+ * exchange and routing key.
+ */
 function resolve(ch: Channel, m: InboundMessage): Route {
   const names = readNames(m.source, m.namesStart)
   const { caller } = ch
@@ -172,7 +178,7 @@ function contentOf(m: InboundMessage): Content {
   return readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
 }
 
-/** Reads the properties that matter to the broker. @throws AmqpError 406, 501 */
+/** Reads the properties that matter to the broker. @throws AmqpError 406 or 501 */
 function readProperties(ch: Channel, m: InboundMessage): PropertyScan {
   const scan = sharedScan
   const b = m.source
@@ -181,7 +187,7 @@ function readProperties(ch: Channel, m: InboundMessage): PropertyScan {
   scan.read(b, start, m.contentStart + 8 + headerSize)
   m.persistent = scan.persistent
   m.priority = scan.priority
-  // In RabbitMQ's order.
+  // RabbitMQ checks in this order.
   if (ch.replyConsumer === undefined && asksForReplies(m, scan))
     throw preconditionFailed('fast reply consumer does not exist')
   m.ttl = scan.expirationStart === 0 ? -1 : expirationMs(text(b, scan.expirationStart, scan.expirationEnd))
@@ -193,14 +199,14 @@ function text(b: Uint8Array, start: number, end: number): string {
   return octetText(bufferView(b), start, end)
 }
 
-/** Whether its reply-to is the pseudo-queue of direct reply-to. */
+/** Whether the message's reply-to is the pseudo-queue of direct reply-to. */
 function asksForReplies(m: InboundMessage, { replyToStart, replyToEnd }: PropertyScan): boolean {
   return (
     replyToEnd - replyToStart === REPLY_TO.length && text(m.source, replyToStart, replyToEnd) === REPLY_TO
   )
 }
 
-/** Replaces the pseudo-queue of direct reply-to by the channel's reply name. */
+/** Replaces the pseudo-queue of direct reply-to in the reply-to property by the channel's reply name. */
 function nameReplyQueue(m: InboundMessage, name: string): void {
   const content = contentOf(m)
   const properties = { ...content.properties, replyTo: name }
@@ -208,8 +214,9 @@ function nameReplyQueue(m: InboundMessage, name: string): void {
 }
 
 /**
- * Routes under the CC and BCC keys too; the BCC header is taken out of `m`.
- * @param special which of the two headers there are, as `PropertyScan.special`. @throws AmqpError 406
+ * Routes with the CC and BCC keys too, and removes the BCC header from `m`.
+ * @param special which of the two headers are present, as in `PropertyScan.special`
+ * @throws AmqpError 406
  */
 function withCarbonCopies(ch: Channel, m: InboundMessage, special: number): Route {
   const content = contentOf(m)

@@ -1,17 +1,17 @@
 // hot: per message
 /**
- * A channel's cache of routes by the raw octets of exchange and routing key: a repeated publish decodes no names and
- * looks up no bindings. Any change of the topology invalidates it.
+ * A channel's cache of routes by the raw octets of exchange and routing key: a repeated publish neither decodes names
+ * nor looks up bindings. Any change of the topology invalidates it.
  */
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Route } from '../broker/router.ts'
 import { FAN_OUT_QUEUES, ROUTES_PER_CHANNEL } from '../limits.ts'
 
-/** Of routes to more queues only the last one is remembered, of those to very many none. */
+/** Of routes to more queues than this, only the last one is cached; of routes to very many queues, none. */
 const QUEUES_REMEMBERED = 64
 
 export interface CachedRoute {
-  /** exchange and routing key as two short strings */
+  /** Exchange and routing key as two short strings. */
   readonly names: Uint8Array
   readonly route: Route
   /** The exchange published to. */
@@ -40,7 +40,7 @@ export class RouteCache {
   add(route: CachedRoute, version: number): void {
     if (version !== this.version) this.clear(version)
     const { length } = route.route.queues
-    // Each has a list of its own, and there may be very many channels.
+    // Each route has its own list of queues, and there may be very many channels.
     if (length > FAN_OUT_QUEUES) return
     this.last = route
     if (length > QUEUES_REMEMBERED) return
@@ -62,7 +62,7 @@ function equal(names: Uint8Array, source: Uint8Array, start: number, end: number
   return true
 }
 
-/** FNV-1a, folded to a slot. */
+/** FNV-1a, folded to a slot number. */
 function hash(b: Uint8Array, start: number, end: number): number {
   let h = 0x811c9dc5
   for (let i = start; i < end; i++) h = Math.imul(h ^ (b[i] as number), 0x01000193)

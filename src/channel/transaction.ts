@@ -1,6 +1,6 @@
 /**
- * A tx channel's open transaction: publishes already routed, and settlements already checked. Committing applies all
- * of them in one turn, so they reach the disk in one batch, all or none, across queues.
+ * The open transaction of a tx channel: publishes already routed, and settlements already checked. The commit applies
+ * them in steps but has them written as one batch, so that all or none of them survive a crash, across queues.
  */
 import { InboundMessage } from '../broker/message.ts'
 import { type ConsumedQueue, returns, type Settlement } from '../broker/queue/queue.ts'
@@ -19,45 +19,45 @@ export interface PendingPublish {
   readonly message: InboundMessage
   readonly route: Route
   readonly mandatory: boolean
-  /** Of the vhost then. */
+  /** The vhost's version when the message was routed. */
   readonly version: number
 }
 
-/** The deliveries settled by one command, as tags from the first to the last. */
+/** The deliveries settled by one command, as a range of tags. */
 export interface PendingSettle {
   readonly first: number
   readonly last: number
-  /** Without those that have commands of their own. */
+  /** Whether deliveries that have commands of their own are excluded. */
   readonly multiple: boolean
   readonly how: Settlement
 }
 
-/** Of all channels. */
+/** Totals of all channels. */
 export interface OpenTransactions {
   routeBytes: number
 }
 
-/** Octets of a queue in a list of them, and of an effect, which is an object of its own. */
+/** Octets of an entry in the list of queues, and of an effect, which is an object of its own. */
 const QUEUE_BYTES = 8
 const EFFECT_BYTES = 128
-/** What a copy takes beside its octets. */
+/** Octets that a copy needs in addition to its content. */
 const COPY_BYTES = 32
-/** Octets of copies that are made in less than a turn. */
+/** Octets that can be copied in less than a turn. */
 const COPIES_BYTES_SMALL = 1024 * 1024
 
 export class Transaction {
   publishes: PendingPublish[] = []
   settles: PendingSettle[] = []
-  /** Tags settled by commands of their own. */
+  /** Tags settled by commands for one delivery. */
   private readonly single = new Set<number>()
-  /** All tags below are in `settles`, so that repeated acknowledgements with `multiple` examine each delivery once. */
+  /** All tags below are in `settles`: repeated acknowledgements with `multiple` examine each delivery only once. */
   private settledBelow = 0
-  /** Total octets of the publishes. */
+  /** Octets of all publishes. */
   private bytes = 0
-  /** Copies that the commit will make, and their octets. */
+  /** Number of copies that the commit will make, and their octets. */
   private copies = 0
   private copiesBytes = 0
-  /** Octets of the lists of queues that they go to, which are part of those of all transactions. */
+  /** Octets of the routes of all publishes, which are also counted in `shared`. */
   private routeBytes = 0
   private readonly shared: OpenTransactions
 
@@ -65,7 +65,12 @@ export class Transaction {
     this.shared = shared
   }
 
-  /** @param max octets of a transaction. @throws AmqpError 406 */
+  /**
+   * Adds a publish.
+   * @param max maximum octets of a transaction
+   * @param version the vhost's version when the message was routed
+   * @throws AmqpError 406 if the transaction is too large
+   */
   addPublish(m: InboundMessage, route: Route, mandatory: boolean, max: number, version = 0): void {
     this.bytes += m.contentEnd - m.contentStart
     if (this.bytes > max) throw preconditionFailed(`transaction is larger than ${max} octets`)
@@ -87,7 +92,7 @@ export class Transaction {
     this.publishes.push({ message: InboundMessage.copyOf(m), route, mandatory, version })
   }
 
-  /** Whether the commit takes more than a step. */
+  /** Whether the commit may take more than one step. */
   get isLarge(): boolean {
     const { publishes, settles } = this
     return (
@@ -97,12 +102,15 @@ export class Transaction {
     )
   }
 
-  /** Whether the client considers that delivery settled. */
+  /** Whether the client has settled the delivery in this transaction. */
   has(tag: number): boolean {
     return tag < this.settledBelow || this.single.has(tag)
   }
 
-  /** Checks the tags now and settles them at commit. @throws AmqpError 406, nothing changed */
+  /**
+   * Checks the tags now, to settle them at commit.
+   * @throws AmqpError 406 for an unknown tag; nothing is changed then
+   */
   addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
     const all = multiple && tag === 0
@@ -110,24 +118,24 @@ export class Transaction {
       throw preconditionFailed(`unknown delivery tag ${tag}`)
     const last = all ? u.nextTag - 1 : tag
     const first = multiple ? this.settledBelow : tag
-    // Not gone through now: there may be millions.
+    // Only the range is stored, since it may contain millions of deliveries.
     if (u.nextFrom(first, last) <= last) this.settles.push({ first, last, multiple, how })
     if (multiple) this.settledBelow = Math.max(this.settledBelow, last + 1)
     else this.single.add(tag)
   }
 
-  /** The tags of deliveries that a command settles; undefined for each that is another command's. */
+  /** The tags that a command settles; undefined in place of each tag that another command settles. */
   *tagsOf({ first, last, multiple }: PendingSettle, u: Unsettled): Iterable<number | undefined> {
     for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last))
       yield multiple && this.single.has(tag) ? undefined : tag
   }
 
-  /** The queues to which a command returns deliveries. */
+  /** The queues to which a command requeues deliveries. */
   queuesOf({ first, last, multiple, how }: PendingSettle, u: Unsettled): ConsumedQueue[] {
     return returns(how) ? u.queuesFrom(first, last, (tag) => multiple && this.single.has(tag)) : []
   }
 
-  /** Also for one whose channel ends. */
+  /** Empties the transaction; also called when the channel ends. */
   clear(): void {
     this.shared.routeBytes -= this.routeBytes
     this.routeBytes = 0

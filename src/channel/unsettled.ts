@@ -1,8 +1,8 @@
 // hot: per message
 /**
  * The unacknowledged deliveries of a channel: a ring of typed arrays in the order of delivery tags. Deliveries without
- * acknowledgement use tags but no slots, and settled ones free theirs however old the first outstanding one is: the
- * ring is as long as the outstanding deliveries.
+ * acknowledgement use tags but no slots, and makeRoom() frees the slots of settled ones even if the first delivery is
+ * still outstanding: the size of the ring depends on the number of outstanding deliveries.
  */
 import type { ConsumedQueue } from '../broker/queue/queue.ts'
 import { TimeMarks } from '../util/time-marks.ts'
@@ -11,28 +11,28 @@ import type { ChannelConsumer } from './consumer.ts'
 const INITIAL_SLOTS = 64
 
 export class Unsettled {
-  /** Tag of the next delivery; no-ack deliveries take tags too. */
+  /** Tag of the next delivery; deliveries without acknowledgement use tags too. */
   nextTag = 1
-  /** Deliveries outstanding. */
+  /** Number of outstanding deliveries. */
   count = 0
-  /** When deliveries were sent. */
+  /** When the deliveries were sent. */
   readonly sent = new TimeMarks()
-  /** Places from here up to `nextPlace` are in use; the lowest bits of a place are its slot. */
+  /** Places from `firstPlace` to before `nextPlace` are in use; the lowest bits of a place are its slot. */
   private firstPlace = 0
   private nextPlace = 0
-  /** Tag minus place, if that is the same for the whole ring; otherwise tags are found by a search. */
+  /** Tag minus place, if that is the same for the whole ring (`isDense`); otherwise tags are found by binary search. */
   private offset = 1
   private isDense = true
   private slots = INITIAL_SLOTS
   private outstanding = new Uint8Array(INITIAL_SLOTS)
   private tags = new Float64Array(INITIAL_SLOTS)
-  /** The message's number in its queue. */
+  /** The messages' sequence numbers in their queues. */
   private numbers = new Float64Array(INITIAL_SLOTS)
   private queues: (ConsumedQueue | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
-  /** undefined after a basic.get. */
+  /** undefined for a delivery of basic.get. */
   private consumers: (ChannelConsumer | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined)
 
-  /** Sets the second (since 1970) in which deliveries are sent. */
+  /** Sets the second (since 1970) that is recorded as the delivery time. */
   sending(second: number): void {
     this.sent.forgetBefore(this.first)
     this.sent.note(this.nextTag, second)
@@ -86,7 +86,7 @@ export class Unsettled {
     return this.count === 0 ? this.nextTag : (this.tags[this.firstPlace & (this.slots - 1)] as number)
   }
 
-  /** The lowest outstanding tag from `tag` to `last`, or Infinity. */
+  /** The lowest outstanding tag from `tag` to `last`, or Infinity if there is none. */
   nextFrom(tag: number, last: number): number {
     if (tag > last) return Infinity
     const mask = this.slots - 1
@@ -124,7 +124,7 @@ export class Unsettled {
     return this.consumers[this.placeFrom(tag) & (this.slots - 1)]
   }
 
-  /** The queues of outstanding deliveries from `tag` to `last`, but for tags that are not meant. */
+  /** The queues of outstanding deliveries from `tag` to `last`, without tags for which `isOther` returns true. */
   queuesFrom(tag: number, last: number, isOther?: (tag: number) => boolean): ConsumedQueue[] {
     const found = new Set<ConsumedQueue>()
     const mask = this.slots - 1
@@ -163,12 +163,12 @@ export class Unsettled {
     this.firstPlace = first
   }
 
-  /** Compacts the ring if at least half of it is settled, else enlarges it. */
+  /** Compacts the ring if at least half of it is settled; otherwise enlarges it. */
   private makeRoom(): void {
     this.resize(this.count * 2 <= this.slots ? this.slots : this.slots * 2)
   }
 
-  /** Resizes to a power of 2 that is not below the number of outstanding deliveries. */
+  /** Resizes to `slots`, a power of 2 not below the number of outstanding deliveries. */
   private resize(slots: number): void {
     const outstanding = new Uint8Array(slots)
     const tags = new Float64Array(slots)

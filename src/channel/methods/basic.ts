@@ -53,7 +53,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   if (queue.kind.positions) streamOffset(m.arguments, 0, what)
   const options = { tag, noAck, exclusive, priority, prefetch: ch.prefetch, timeout, arguments: m.arguments }
   const c = new ChannelConsumer(ch, queue, options)
-  // Messages published before go to the consumers that were there.
+  // Messages published before are delivered to the consumers that existed then.
   ch.broker.turn.pumpNow()
   ch.consumers.set(tag, c)
   ch.consumerArgumentsBytes += m.arguments.bytes.length
@@ -61,7 +61,7 @@ function consume(ch: Channel, m: BasicConsume): void {
   queue.consume(c)
 }
 
-/** Requirements of streams for their consumers. @throws AmqpError 406, 540 */
+/** Checks the requirements for consumers of streams. @throws AmqpError 406 or 540 */
 function checkReadable(ch: Channel, m: BasicConsume, what: string): void {
   if (ch.prefetch === 0) throw preconditionFailed(`consumer prefetch count is not set for stream ${what}`)
   if (m.noAck)
@@ -82,11 +82,11 @@ function consumeReplies(ch: Channel, m: BasicConsume, tag: string): void {
 }
 
 interface Readable extends Delivery, MessageNames {
-  /** Replaces the published message. */
+  /** The message to send instead of the published one; undefined = the published one. */
   readonly rewritten: InboundMessage | undefined
 }
 
-/** The first ready message, decoded as far as needed. Unreadable ones are parked. */
+/** The first ready message that can be read, with its names decoded. Unreadable messages are parked. */
 function nextReadable(queue: Queue): Readable | undefined {
   for (let found = queue.get(); found !== undefined; found = queue.get())
     try {
@@ -102,7 +102,7 @@ function readable(queue: Queue, found: Delivery): Readable {
   return { ...found, ...found.segment.names(found.index), rewritten }
 }
 
-/** Answers a basic.get. The message is copied to the output before it is taken from the queue. */
+/** Handles basic.get. The message is copied to the output before it is removed from the queue. */
 function get(ch: Channel, queue: Queue, noAck: boolean): void {
   const found = nextReadable(queue)
   const { counters } = ch
@@ -140,7 +140,7 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
   queue.takeGot(noAck)
 }
 
-/** Settles now, or when the transaction is committed. */
+/** Settles now or, in a transaction, at commit. */
 export function settle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
   if (ch.transaction === undefined) ch.settle(tag, multiple, how)
   else ch.transaction.addSettle(ch, tag, multiple, how)
@@ -155,7 +155,7 @@ export const basicMethods = {
   [MethodId.BasicQos](ch, m) {
     if (m.prefetchSize !== 0)
       throw new AmqpError(ReplyCode.NotImplemented, `prefetch_size!=0 (${m.prefetchSize})`)
-    // A limit for each consumer takes the place of a shared one, which may come on top of it again.
+    // A limit per consumer (global=false) replaces a shared one; a later shared one then applies in addition.
     const shared = m.global ? m.prefetchCount : 0
     if (!m.global) ch.prefetch = m.prefetchCount
     if (m.global || ch.sharedPrefetch !== 0) {
@@ -170,13 +170,13 @@ export const basicMethods = {
   },
 
   [MethodId.BasicCancel](ch, m) {
-    // It still gets messages published before.
+    // The consumer still gets messages published before.
     if (ch.consumers.has(m.consumerTag)) ch.broker.turn.pumpNow()
     ch.removeConsumer(m.consumerTag)
     if (!m.nowait) ch.send({ id: MethodId.BasicCancelOk, consumerTag: m.consumerTag })
   },
 
-  /** An answer to the server's basic.cancel, which does not ask for one; some clients send it anyway. */
+  /** A reply to the server's basic.cancel, which requests none; some clients send it anyway. */
   [MethodId.BasicCancelOk]() {},
 
   [MethodId.BasicGet](ch, m) {

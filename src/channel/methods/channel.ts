@@ -11,7 +11,7 @@ export const channelMethods = {
     ch.client.closeChannel(ch, () => ch.send({ id: MethodId.ChannelCloseOk }))
   },
 
-  /** Only valid as an answer to the server's close, which the connection handles. */
+  /** Only valid as the reply to the server's close, which the connection handles. */
   [MethodId.ChannelCloseOk]() {
     throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
   },
@@ -25,7 +25,7 @@ export const channelMethods = {
     throw new AmqpError(ReplyCode.CommandInvalid, 'unimplemented method')
   },
 
-  /** Realms are obsolete; like RabbitMQ, the reply has ticket 1. */
+  /** Realms are obsolete; as in RabbitMQ, the reply has ticket 1. */
   [MethodId.AccessRequest](ch) {
     ch.send({ id: MethodId.AccessRequestOk, ticket: 1 })
   },

@@ -10,5 +10,5 @@ type PublishId = 0x003c0028
 export type ChannelMethodId = Exclude<ClientMethod['id'], ConnectionMethodId | PublishId>
 export type MethodOf<Id extends ClientMethod['id']> = Extract<ClientMethod, { id: Id }>
 
-/** One entry for each method that a client may send on a channel: a missing entry does not compile. */
+/** One entry for each method that a client may send on a channel: it does not compile if an entry is missing. */
 export type Handlers = { [Id in ChannelMethodId]: (ch: Channel, m: MethodOf<Id>) => void }

@@ -12,7 +12,7 @@ import type { QueueBind, QueueDeclare, QueueUnbind, ServerMethod } from '../../p
 import type { Channel } from '../channel.ts'
 import type { Handlers } from './handler.ts'
 
-/** Resolves an empty name to the queue declared last on the channel. @throws AmqpError 404 if there is none */
+/** Resolves an empty name to the queue declared last on the channel. @throws AmqpError 404 if no queue was declared */
 export function queueName(ch: Channel, name: string): string {
   if (name !== '') return name
   if (ch.lastQueue === '') throw notFound('no previously declared queue')
@@ -35,7 +35,7 @@ function declare(ch: Channel, m: QueueDeclare): ServerMethod | undefined {
     return m.nowait
       ? undefined
       : { id: MethodId.QueueDeclareOk, queue: m.queue, messageCount: 0, consumerCount: 1 }
-  // Unlike other methods, a passive declaration takes an empty name for what it is.
+  // Unlike other methods, a passive declaration does not replace an empty name by the queue declared last.
   const queue = m.passive
     ? declareQueuePassive(ch.caller, m.queue)
     : declareQueue(ch.broker, ch.caller, { ...m, name: m.queue })

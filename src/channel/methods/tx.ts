@@ -14,27 +14,27 @@ import { published, returnMessage } from '../publish.ts'
 import { type PendingPublish, Transaction } from '../transaction.ts'
 import type { Handlers } from './handler.ts'
 
-/** @throws AmqpError 406 */
+/** @throws AmqpError 406 if the channel is not transactional */
 function transactionOf(ch: Channel): Transaction {
   if (ch.transaction === undefined) throw preconditionFailed('channel is not transactional')
   return ch.transaction
 }
 
-/** Octets of headers that take as long to decode as a copy of a message to make. */
+/** Octets of headers that take as long to decode as making one copy of a message. */
 const HEADER_OCTETS_LIKE_A_COPY = 256
 
 function headerOctets({ source, contentStart }: InboundMessage): number {
   return readU32(source, contentStart + 4)
 }
 
-/** For the default exchange, the names of the target queues. */
+/** The names of the target queues of a message published to the default exchange; otherwise empty. */
 function namesOf({ source, namesStart, contentStart, contentEnd }: InboundMessage): string[] {
   if (source[namesStart] !== 0) return []
   const { routingKey, properties } = readContent(source, namesStart, contentStart, contentEnd)
   return [routingKey, ...carbonCopyKeys(properties.headers, 'CC')]
 }
 
-/** Queues may have been deleted or created since the publish. */
+/** The route at commit: queues may have been deleted or created since the publish. */
 function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish): Route {
   const { queues, version: now } = ch.caller.vhost
   if (version === now) return route
@@ -52,7 +52,7 @@ function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   }
 }
 
-/** As `delivering` of publish.ts, but whatever else waits for memory and disk: the disk waits for this. */
+/** As `delivering` of publish.ts, but never waits for memory and disk: no batch is written until the commit ends. */
 function* delivering(ch: Channel, m: InboundMessage, route: Route): Steps<boolean> {
   const outcome: Outcome = { durable: false, refused: false }
   for (let next = 0; ; ) {
@@ -63,14 +63,17 @@ function* delivering(ch: Channel, m: InboundMessage, route: Route): Steps<boolea
   return published(ch, m, outcome.durable, outcome.refused)
 }
 
-/** A large commit waits for its turn. False where it must not begin any more. */
+/** Waits until a large transaction may be committed. Returns false if it must not be committed any more. */
 function* turnOf(ch: Channel, t: Transaction): Steps<boolean> {
   return !t.isLarge || (yield* ch.broker.largeCommits.enter(t.publishes.length > 0, () => ch.closing))
 }
 
-/** Runs to its end even if the connection is closed meanwhile. @throws AmqpError 406 */
+/**
+ * Applies the transaction. Completed even if the connection is closed meanwhile.
+ * @throws AmqpError 406 if a queue rejected a message
+ */
 function* committing(ch: Channel, t: Transaction): Steps<ServerMethod> {
-  // Settlements first: a consumer with new credit takes messages from a full queue.
+  // Acknowledgements first: a consumer with new credit takes messages from a full queue.
   yield* settlingAll(ch, t, true)
   let accepted = true
   let copies = 0
