@@ -1,22 +1,22 @@
 // hot: per message
 /**
- * Memory for output, used again and again. There may be tens of thousands of connections that write a few octets each
- * in the same turn, and a few that write megabytes: output begins in a small piece and moves to a chunk when it grows.
+ * Reusable memory for output. Tens of thousands of connections may write a few octets in the same turn, and a few may
+ * write megabytes: output begins in a small piece and moves to a chunk when it grows.
  */
 import { Octets } from '../util/copy.ts'
 import { giveMemoryBack, takeMemory } from '../util/large-memory.ts'
 
 export const CHUNK_BYTES = 64 * 1024
 export const PIECE_BYTES = 2 * 1024
-/** Chunks kept for reuse. */
+/** Number of chunks kept for reuse. */
 const CHUNKS_MAX = 64
-/** Pieces kept for reuse. */
+/** Number of pieces kept for reuse. */
 const PIECES_MAX = 2048
 
 const chunks: Octets[] = []
 const pieces: Octets[] = []
 
-/** Memory of at least that many octets; its content is arbitrary. */
+/** Returns memory of at least that many octets; its content is arbitrary. */
 export function takeChunk(bytes: number): Octets {
   if (bytes > CHUNK_BYTES) return new Octets(new Uint8Array(takeMemory(bytes)))
   if (bytes > PIECE_BYTES) return chunks.pop() ?? new Octets(new Uint8Array(CHUNK_BYTES))
@@ -24,7 +24,10 @@ export function takeChunk(bytes: number): Octets {
   return pieces.pop() as Octets
 }
 
-/** A chunk of its own for each piece would cost an allocation outside the heap, which takes microseconds. */
+/**
+ * Cuts a chunk into pieces. A separate buffer for each would be an allocation outside the heap, which takes
+ * microseconds.
+ */
 function cutPieces(): void {
   const { buffer } = new Uint8Array(CHUNK_BYTES)
   for (let at = 0; at < CHUNK_BYTES; at += PIECE_BYTES)

@@ -1,19 +1,19 @@
 // hot: per message
-/** Sends the content of a message, in the format of message.ts, on a channel. */
+/** Writes the content of a message, stored in the format of message.ts, to a channel. */
 import { BODY_FRAME_PAYLOAD, FRAME_OVERHEAD_BYTES } from '../broker/message.ts'
 import { FRAME_BODY, FRAME_END } from '../protocol/generated/constants.ts'
 import { copyOctets, type Octets } from '../util/copy.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Output, Pinned } from './output.ts'
 
-/** Larger bodies are not copied if their memory can be pinned. */
+/** Bodies of at least this size are not copied if their memory can be pinned. */
 export const EXTERNAL_BODY_BYTES = 32 * 1024
 
 /**
- * Writes header and body frames, without the end octet of the method frame before them.
- * @param contentStart the end octet before the header frame
+ * Writes the header and body frames, but not the end octet of the method frame before them.
+ * @param contentStart offset of the end octet before the header frame
  * @param frameBytesMax the client's frame_max; 0 = no limit
- * @param owner owner of the memory of `source`, if large bodies need not be copied
+ * @param owner owner of the memory of `source`; undefined = always copy
  */
 export function writeContent(
   out: Output,

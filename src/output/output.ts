@@ -1,8 +1,8 @@
 // hot: per message
 /**
  * The output of one client. Octets are collected in a chunk that is written once per turn, or when it is full. Chunks
- * come from a pool (chunks.ts), so that idle connections hold none. While the client does not read, a chunk is only
- * written when it is full: each write keeps its chunk, however few octets of it are used.
+ * come from a pool (chunks.ts), so that idle connections hold none. While the client does not read, a chunk is written
+ * only when it is full, since each pending write keeps its whole chunk in use.
  */
 import type { Socket } from 'node:net'
 import type { Turn } from '../broker/turn.ts'
@@ -14,7 +14,7 @@ import type { Owner } from '../util/owner.ts'
 import { CHUNK_BYTES, PIECE_BYTES, releaseChunk, takeChunk } from './chunks.ts'
 import { octetsUnderWay } from './send-timeout.ts'
 
-/** Writes that a socket has not completed, from which on small ones are collected. */
+/** Number of pending writes from which on chunks are written only when they are full. */
 const WRITES_UNDER_WAY = 4
 
 /** Memory that must not change while a socket reads it. */
@@ -29,9 +29,9 @@ export interface Watched {
 }
 
 export class Output {
-  /** The open chunk; `reserve` says where to write. */
+  /** The open chunk; `reserve` returns the offset to write at. */
   chunk = noOctets
-  /** Octets handed to the socket in all. */
+  /** Octets handed to the socket since the start. */
   written = 0
   /** Number of writes. */
   writes = 0
@@ -53,12 +53,12 @@ export class Output {
     this.turn = turn
   }
 
-  /** The client reads too slowly: no deliveries until `drain`. */
+  /** The client reads too slowly: no deliveries until the socket's `drain` event. */
   get congested(): boolean {
     return this.broken || this.socket.writableLength > OUTPUT_BYTES_HIGH
   }
 
-  /** Position in the output stream, including octets that were not written yet. */
+  /** Position in the output stream, including octets that are not written yet. */
   get position(): number {
     return this.written + this.at
   }
@@ -68,17 +68,17 @@ export class Output {
     return this.written - this.socket.writableLength
   }
 
-  /** Octets of the current write that the system has not taken. */
+  /** Octets of the current write that the operating system has not taken. */
   get octetsQueued(): number {
     return octetsUnderWay(this.socket)
   }
 
-  /** Octets that the socket has not taken yet. */
+  /** Octets that the operating system has not taken, including those not written to the socket yet. */
   get waiting(): number {
     return this.socket.writableLength + this.at
   }
 
-  /** Whether octets wait for the end of the turn. */
+  /** Whether octets are waiting for the end of the turn. */
   get holds(): boolean {
     return this.at > 0
   }
@@ -95,7 +95,7 @@ export class Output {
     return at
   }
 
-  /** Makes room for that many octets; returns their offset. */
+  /** Makes room for `size` octets; returns their offset. */
   private extend(size: number): number {
     const { chunk, at } = this
     if (chunk.bytes.length === PIECE_BYTES && at + size <= CHUNK_BYTES) {
@@ -133,7 +133,7 @@ export class Output {
   }
 
   uncork(): void {
-    // What belongs to memory that is pinned until it is written goes with it.
+    // Octets that follow pinned memory are written together with it.
     if (this.writes !== this.corkedAt) this.writeOut()
     this.socket.uncork()
   }
@@ -148,13 +148,13 @@ export class Output {
     if (this.socket.writableLength !== 0) this.sending.watch()
   }
 
-  /** Hands everything to the socket, which will be ended. */
+  /** Hands everything to the socket, which the caller ends next. */
   finish(): void {
     this.writeOut()
     this.flush()
   }
 
-  /** @param done called when the socket needs the octets no longer */
+  /** @param done called when the socket no longer needs the octets */
   private write(octets: Uint8Array, done: () => void): void {
     this.written += octets.length
     this.writes++
@@ -181,13 +181,13 @@ export class Output {
     this.write(size === bytes.length ? bytes : bytes.subarray(0, size), () => releaseChunk(chunk))
   }
 
-  /** The chunk is corrupt: drops it, and sends nothing more. */
+  /** Drops the chunk, which is corrupt, and sends nothing more. */
   breakOff(): void {
     this.broken = true
     this.close()
   }
 
-  /** Nothing more is written. */
+  /** Drops the chunk. Nothing more is written. */
   close(): void {
     this.closed = true
     this.writeOut()

@@ -1,20 +1,20 @@
 /**
- * A client that takes nothing of what waits for it is given up, however alive it looks: heartbeats are no sign of
- * reading. Whoever reads, however slowly, stays.
+ * Closes connections whose client takes none of the waiting output within the timeout, even if it sends heartbeats,
+ * which are no sign of reading. A client that reads slowly is not affected.
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../util/clock.ts'
 
-/** Checks per timeout. */
+/** Number of checks per timeout. */
 const LOOKS = 4
 
 export interface Sending {
-  /** Octets that the system has not taken yet. */
+  /** Octets that the operating system has not taken yet. */
   readonly waiting: number
   /** Two numbers, at least one of which changes when octets leave. */
   readonly octetsGone: number
   readonly octetsQueued: number
-  /** Called if nothing left within the timeout. */
+  /** Called if no octets left within the timeout. */
   stalled(): void
 }
 
@@ -34,7 +34,7 @@ export class SendTimeout {
     this.sending = sending
   }
 
-  /** Starts checking until nothing waits any more. */
+  /** Starts checking; ends when no output is waiting any more. */
   watch(): void {
     if (this.timer !== undefined || this.ms <= 0 || this.ms === Number.POSITIVE_INFINITY) return
     this.idleLooks = 0
@@ -69,18 +69,18 @@ export class SendTimeout {
 
   stop(): void {
     this.timer?.cancel()
-    // Nothing is watched any more.
+    // Prevents `watch` from starting again.
     this.timer = { cancel: () => {} }
   }
 }
 
 interface Insides {
   _handle?: { writeQueueSize?: unknown } | null
-  /** For a stream over a socket: that socket. */
+  /** Only for a stream on top of a socket: that socket. */
   carrier?: Socket
 }
 
-/** Octets of the write that is under way which the system has not taken; 0 where Node's inside does not tell. */
+/** Octets of the current write that the operating system has not taken; 0 if Node's internals do not tell. */
 export function octetsUnderWay(socket: Socket): number {
   const outer = socket as unknown as Insides
   const { _handle: handle } = (outer.carrier ?? outer) as Insides
