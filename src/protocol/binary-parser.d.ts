@@ -1,4 +1,4 @@
-/** The part of binary-parser that is used here; the package's own types are out of reach of NodeNext resolution. */
+/** The part of binary-parser that is used here: NodeNext resolution does not find the package's own types. */
 declare module 'binary-parser' {
   export class Parser {
     uint8(name: string): Parser

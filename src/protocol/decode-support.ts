@@ -1,11 +1,11 @@
-/** What the generated decoders call: bounds checks, text, tables, and binary-parser behind a typed face. */
+/** Used by the generated decoders: bounds checks, strings, tables, and a typed wrapper of binary-parser. */
 import { Parser } from 'binary-parser'
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
 import { octetText } from '../util/octet-text.ts'
 import { frameError } from './errors.ts'
 import { FieldTable } from './field-table.ts'
 
-/** Compiles at the first use, so that start-up pays only for the methods that are used. */
+/** Compiles the parser at its first use, so that startup does not pay for methods that are never used. */
 export function parser<T>(describe: (p: Parser) => unknown): (args: Buffer) => T {
   let compiled: Parser | undefined
   return (args) => {
@@ -31,12 +31,15 @@ export function ended(args: Buffer, size: number): void {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A short string of a method with a message: octets, whatever they are. */
+/** Decodes a short string of a method that carries a message, such as basic.publish: its octets need not be UTF-8. */
 export function anyText(bytes: Buffer, length: number): string {
   return octetText(octets(bytes, length))
 }
 
-/** A short string of any other method: these must be UTF-8 (behaviour.md section 1). */
+/**
+ * Decodes a short string of any other method, which must be UTF-8 (behaviour.md section 1).
+ * @throws AmqpError 501 if it is not
+ */
 export function text(bytes: Buffer, length: number): string {
   octets(bytes, length)
   let ascii = true
@@ -54,12 +57,12 @@ export function octets(bytes: Buffer, length: number): Buffer {
   return bytes
 }
 
-/** Copied, since arguments outlive the chunk that they came in. */
+/** Copies the octets, since arguments outlive the chunk in which they were received. */
 export function table(bytes: Buffer, length: number): FieldTable {
   return FieldTable.decode(Buffer.from(octets(bytes, length)))
 }
 
-/** Reads a property list, checking each step against its end. */
+/** Reads a property list, and checks each step against its end. */
 export class PropertyReader {
   private readonly buffer: Buffer
   private at: number

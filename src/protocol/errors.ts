@@ -4,8 +4,8 @@ import { ReplyCode, replies } from './generated/constants.ts'
 export { ReplyCode }
 
 /**
- * The one error that reaches a client. Thrown anywhere; `channel/dispatch.ts` adds the method that caused it
- * and closes what `closes` says (behaviour.md section 4).
+ * The only kind of error that is reported to clients. May be thrown anywhere; the connection adds the method that
+ * caused it and closes what `closes` names (behaviour.md section 4).
  */
 export class AmqpError extends Error {
   override readonly name = 'AmqpError'
@@ -22,13 +22,13 @@ export class AmqpError extends Error {
     this.closes = options?.closes ?? (replies[code].closes === 'channel' ? 'channel' : 'connection')
   }
 
-  /** `<NAME> - <explanation>`, cut to what a short string carries, on a character boundary. */
+  /** `<NAME> - <explanation>`, cut at a character boundary to the length of a short string. */
   get replyText(): string {
     return cutToShortString(this.message)
   }
 }
 
-/** Cuts to 255 octets of UTF-8, ending in `...` where something was cut; octets that are not UTF-8 become U+FFFD. */
+/** Cuts to 255 octets of UTF-8, with `...` at the end if anything was cut; octets that are not UTF-8 become U+FFFD. */
 export function cutToShortString(text: string): string {
   const shown = text.toWellFormed()
   if (Buffer.byteLength(shown) <= SHORT_STRING_BYTES_MAX) return shown

@@ -21,7 +21,7 @@ const numberWriters: Record<string, (b: Buffer, v: number) => unknown> = {
 }
 const numberSizes: Record<string, number> = { b: 1, B: 1, s: 2, u: 2, I: 4, i: 4, f: 4, d: 8 }
 
-/** Type letter and value. */
+/** Encodes type letter and value. */
 export function encodeField(f: FieldValue): Buffer {
   switch (f.type) {
     case 'S':
@@ -63,7 +63,7 @@ function withOctets(letter: string, octets: Buffer): Buffer {
   return Buffer.concat([Buffer.from(letter), octets])
 }
 
-/** @throws RangeError for a number that the type does not hold */
+/** @throws RangeError for a number outside the range of the type */
 function encodeNumber({ type, value }: { type: string; value: number }): Buffer {
   if (type === 'f' && Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
     throw new EncodeError(`${value} is too large for a float`)

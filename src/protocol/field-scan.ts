@@ -1,5 +1,5 @@
 // hot: per message
-/** Looks through the headers of a message without decoding them. */
+/** Scans the headers of a message without decoding them. */
 
 import { TABLE_DEPTH_MAX } from '../limits.ts'
 import { readU32 } from '../util/octets.ts'
@@ -9,8 +9,9 @@ export const HAS_CC = 1
 export const HAS_BCC = 2
 
 /**
- * Checks that `b[start, end)` is a field table (without its length) and tells which of the headers that routing looks
- * at are there. @throws AmqpError 501
+ * Checks that `b[start, end)` is a field table (without its length).
+ * @returns HAS_CC and HAS_BCC, for those of the two headers that are present
+ * @throws AmqpError 501 if it is not a valid table
  */
 export function scanHeaders(b: Uint8Array, start: number, end: number): number {
   return scanTable(b, start, end, 0)
@@ -37,7 +38,10 @@ function special(b: Uint8Array, at: number, size: number): number {
   return b[at] === 0x42 && b[at + 1] === C && b[at + 2] === C ? HAS_BCC : 0
 }
 
-/** @param at the type letter; returns where the value ends */
+/**
+ * @param at offset of the type letter
+ * @returns the offset of the end of the value
+ */
 function skipValue(b: Uint8Array, at: number, end: number, depth: number): number {
   const letter = b[at] as number
   const size = fixedSize(letter)
@@ -59,7 +63,7 @@ function within(at: number, end: number): number {
   return at
 }
 
-/** Octets of a value of that type; -1 where its length is in front of it. */
+/** Octets of a value of that type; -1 for a type whose values are preceded by their length. */
 function fixedSize(letter: number): number {
   switch (letter) {
     case 0x56 /* V */:
@@ -92,20 +96,20 @@ function fixedSize(letter: number): number {
   }
 }
 
-/** Where the field at `at` ends, in a table that has been looked through. */
+/** The end of the field at `at`, in a table that `scanHeaders` has checked. */
 function fieldEnd(b: Buffer, at: number): number {
   const valueAt = at + 1 + (b[at] as number)
   const fixed = fixedSize(b[valueAt] as number)
   return fixed >= 0 ? valueAt + 1 + fixed : valueAt + 5 + readU32(b, valueAt + 1)
 }
 
-/** Which of the names, which are ASCII, the field at `at` has. */
+/** Returns the one of `names`, which are ASCII, that the field at `at` has. */
 function nameOf(b: Buffer, at: number, names: readonly string[]): string | undefined {
   const size = b[at] as number
   return names.find((n) => n.length === size && b.toString('latin1', at + 1, at + 1 + size) === n)
 }
 
-/** The octets of the first field of each of these names, which are ASCII, in a table that has been looked through. */
+/** The octets of the first field of each of `names`, which are ASCII, in a table that `scanHeaders` has checked. */
 export function fieldsNamed(b: Buffer, start: number, end: number, names: readonly string[]): Buffer[] {
   const found = new Map<string, Buffer>()
   for (let at = start; at < end; ) {

@@ -1,13 +1,13 @@
 /**
- * Field tables by RabbitMQ's reading of the type letters (behaviour.md section 2).
- * A table keeps the octets that it came in, so that what passes through comes out equal.
+ * Field tables, with type letters as RabbitMQ reads them (behaviour.md section 2). A table keeps the octets that were
+ * received, so that it is passed on unchanged.
  */
 import { TABLE_DEPTH_MAX } from '../limits.ts'
 import { EncodeError, octetText, shortString, textOctets } from '../util/octet-text.ts'
 import { frameError } from './errors.ts'
 import { encodeField } from './field-encode.ts'
 
-/** `octets` is there where `value` does not tell them: a true that is not 1, a NaN with a payload. */
+/** `octets` is set if `value` does not determine them: a true that is not 1, a NaN with a payload. */
 export type FieldValue =
   | { type: 't'; value: boolean; octets?: Buffer }
   | { type: 'b' | 'B' | 's' | 'u' | 'I' | 'i'; value: number }
@@ -19,7 +19,7 @@ export type FieldValue =
   | { type: 'F'; value: FieldTable }
   | { type: 'V'; value: undefined }
 
-/** A JavaScript value that `FieldTable.from` turns into a field: whole numbers become `I` or `l`, others `d`. */
+/** A JavaScript value that `toField` turns into a field: integers become `I` or `l`, other numbers `d`. */
 export type PlainValue =
   | string
   | number
@@ -32,26 +32,27 @@ export type PlainValue =
   | PlainValue[]
   | { [name: string]: PlainValue }
 
-/** Fields of a table up to which looking at each is as fast as an index. */
+/** Up to this number of fields, a linear search is as fast as an index. */
 const SEARCHED_FIELDS_MAX = 16
 
 export interface FieldEntry {
-  /** As octet-text.ts has it. */
+  /** Encoded as in octet-text.ts. */
   readonly name: string
   readonly value: FieldValue
-  /** name, type letter and value as they stand on the wire */
+  /** Name, type letter and value in wire format. */
   readonly bytes: Buffer
 }
 
 interface Decoded {
   readonly entries: readonly FieldEntry[]
-  /** The first field of each name, for a table that has many. */
+  /** The first field of each name; only for a table with many fields. */
   byName: Map<string, FieldValue> | undefined
 }
 
 /**
- * Octets of a table up to which its fields are kept beside them. The fields of larger ones may be forgotten and decoded
- * again: 128 KiB of short fields are 5 MB of objects, and arguments are kept for as long as what they belong to.
+ * Up to this size in octets, a table keeps its decoded fields. Those of larger tables may be garbage-collected and
+ * decoded again: 128 KiB of short fields become 5 MB of objects, and arguments are kept as long as their queue or
+ * binding.
  */
 const KEPT_DECODED_BYTES_MAX = 4096
 
@@ -63,7 +64,7 @@ function decodedAgain(bytes: Buffer): Decoded {
 export class FieldTable {
   static readonly empty = new FieldTable(Buffer.alloc(0), [])
 
-  /** Without the length in front. */
+  /** The fields in wire format, without the length that precedes them. */
   readonly bytes: Buffer
   private decoded: Decoded | WeakRef<Decoded>
 
@@ -88,20 +89,23 @@ export class FieldTable {
   }
 
   /**
-   * The buffer must not change afterwards.
-   * @param depthMax tables and arrays within each other
-   * @throws AmqpError 501 where the octets are not a table
+   * Decodes a table. The buffer must not be changed afterwards.
+   * @param depthMax maximum nesting of tables and arrays
+   * @throws AmqpError 501 if `bytes` is not a valid table
    */
   static decode(bytes: Buffer, depthMax = TABLE_DEPTH_MAX): FieldTable {
     return bytes.length === 0 ? FieldTable.empty : FieldTable.read(new ValueReader(bytes, 0, depthMax), bytes)
   }
 
-  /** For the reader of what stands around it. */
+  /** Used by the reader of the surrounding table. */
   static read(r: ValueReader, bytes: Buffer): FieldTable {
     return new FieldTable(bytes, r.entries())
   }
 
-  /** @throws EncodeError for what has no form on the wire, and for values nested deeper than TABLE_DEPTH_MAX */
+  /**
+   * Encodes a table.
+   * @throws EncodeError for values that cannot be encoded or are nested deeper than TABLE_DEPTH_MAX
+   */
   static from(plain: { [name: string]: PlainValue }, depth = 0): FieldTable {
     return FieldTable.of(Object.entries(plain).map(([name, v]) => fieldEntry(name, toField(v, depth))))
   }
@@ -111,17 +115,17 @@ export class FieldTable {
     return new FieldTable(Buffer.concat(entries.map((e) => e.bytes)), entries)
   }
 
-  /** The other fields, in their order. */
+  /** A table of the other fields, in the same order. */
   without(...names: readonly string[]): FieldTable {
     return FieldTable.of(this.entries.filter((e) => !names.includes(e.name)))
   }
 
-  /** The first field of that name: duplicates are kept, but only the first one counts. */
+  /** The first field of that name: duplicates are kept, but only the first one is used. */
   get(name: string): FieldValue | undefined {
     const { fields } = this
     const { entries } = fields
     if (entries.length > SEARCHED_FIELDS_MAX) {
-      // Of those of one name the last to be set is the first in the table.
+      // Reversed, so that the first field of a name is the last one set, and thus kept.
       fields.byName ??= new Map(entries.toReversed().map((e) => [e.name, e.value]))
       return fields.byName.get(name)
     }
@@ -129,24 +133,27 @@ export class FieldTable {
     return undefined
   }
 
-  /** A text field; undefined where it is absent or of another type. */
+  /** The value of a string field; undefined if it is absent or of another type. */
   text(name: string): string | undefined {
     const v = this.get(name)
     return v?.type === 'S' ? octetText(v.value) : undefined
   }
 
-  /** An integer field of any width; undefined where it is absent or of another type. */
+  /** The value of an integer field of any width; undefined if it is absent or of another type. */
   integer(name: string): number | undefined {
     const v = this.get(name)
     return v === undefined ? undefined : integerOf(v)
   }
 
-  /** Tables and arrays within each other: 0 where no field holds any. */
+  /** Nesting of tables and arrays: 0 if no field contains any. */
   get depth(): number {
     return depthOf(this.entries.map((e) => e.value))
   }
 
-  /** For showing: what is not UTF-8 is lost. Without a prototype: no name is special. */
+  /**
+   * Converts to an object for display: octets that are not UTF-8 are lost. The object has no prototype, so that any
+   * name is possible.
+   */
   toPlain(): { [name: string]: PlainValue } {
     const out: { [name: string]: PlainValue } = Object.create(null)
     for (const e of this.entries) if (!(e.name in out)) out[e.name] = toPlain(e.value)
@@ -154,7 +161,7 @@ export class FieldTable {
   }
 }
 
-/** An integer of any width; undefined for other types. */
+/** The value of an integer of any width; undefined for other types. */
 export function integerOf(v: FieldValue): number | undefined {
   switch (v.type) {
     case 'b':
@@ -173,8 +180,8 @@ export function integerOf(v: FieldValue): number | undefined {
 }
 
 /**
- * Equal as RabbitMQ compares arguments: integers of all widths are one class, floating-point numbers another; every other
- * type only equals itself.
+ * Compares arguments as RabbitMQ does: integers of all widths are one class, floating-point numbers another; values of
+ * any other type are equal only to values of the same type.
  */
 export function fieldsEqual(a: FieldValue | undefined, b: FieldValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
@@ -194,13 +201,16 @@ function depthOf(values: readonly FieldValue[]): number {
   return depth
 }
 
-/** @throws RangeError for what has no form on the wire */
+/** @throws RangeError for a name or value that cannot be encoded */
 export function fieldEntry(name: string, value: FieldValue): FieldEntry {
   const n = shortString(name)
   return { name, value, bytes: Buffer.concat([Buffer.from([n.length]), n, encodeField(value)]) }
 }
 
-/** @param depth of tables and arrays around it. @throws EncodeError */
+/**
+ * @param depth number of tables and arrays around the value
+ * @throws EncodeError for values that cannot be encoded
+ */
 export function toField(v: PlainValue, depth = 0): FieldValue {
   if (depth > TABLE_DEPTH_MAX) throw new EncodeError(`nested deeper than ${TABLE_DEPTH_MAX}`)
   if (v === null) return { type: 'V', value: undefined }
@@ -270,7 +280,7 @@ class ValueReader {
     return this.b.subarray(start, start + size)
   }
 
-  /** The rest of them. @throws AmqpError 501 */
+  /** Reads the remaining entries. @throws AmqpError 501 if they are invalid */
   entries(): FieldEntry[] {
     const all: FieldEntry[] = []
     while (!this.done) all.push(this.entry())

@@ -12,7 +12,7 @@ const handler: FrameHandler = {
   onHeartbeat() {},
 }
 
-/** 64 KiB of publishes with a body of that size. */
+/** A chunk of at least 64 KiB of publishes with bodies of that size. */
 function chunkOf(bodyBytes: number): { chunk: Buffer; messages: number } {
   const w = new FrameWriter()
   let messages = 0

@@ -1,7 +1,7 @@
 // hot: per message
 /**
- * Walks the frames of a connection's input. Frames may be cut anywhere; no object is made for a frame.
- * Knows octets and frame limits, not what a method means.
+ * Splits a connection's input into frames. Frames may be split anywhere between chunks; no object is created for a
+ * frame. Knows octets and frame limits, but not the meaning of methods.
  */
 import { AmqpError, frameError, ReplyCode } from './errors.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD } from './generated/constants.ts'
@@ -9,24 +9,24 @@ import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD } fr
 const PREFIX_BYTES = 7
 const BASIC_CLASS = 60
 const BASIC_PUBLISH_METHOD = 40
-/** Class, weight, body size and flags of a content header. */
+/** Length of class id, weight, body size and flags of a content header. */
 const HEADER_FIXED_BYTES = 14
 
-/** What a reader hands on. Ranges point into `buffer` and are valid only during the call. */
+/** Receives the frames. Offsets refer to `buffer` and are valid only during the call. */
 export interface FrameHandler {
-  /** Set by a call below to stop the walk behind the current frame; the reader returns how far it came. */
+  /** Set by one of the methods below to stop after the current frame; `read` then returns the number of octets used. */
   readonly suspended: boolean
-  /** A publish may have to wait behind its method frame: none is handed on whole. */
+  /** Whether a publish may have to wait after its method frame: `onPublish` is not called then. */
   readonly holdsPublishes?: boolean
   /** The payload of a method frame: class id, method id, arguments. */
   onMethod(channel: number, buffer: Buffer, start: number, end: number): void
   /** The payload of a content header frame. */
   onHeader(channel: number, buffer: Buffer, start: number, end: number): void
-  /** The octets of a body frame's payload as they come, in one piece or several. */
+  /** Octets of a body frame's payload, in one piece or several. */
   onBody(channel: number, buffer: Buffer, start: number, end: number): void
   /**
-   * basic.publish with its header and body, whole in one chunk: `method` is the payload start of the method frame,
-   * `header` that of the header frame; the content ends in front of `end`, the end of the last frame.
+   * basic.publish with its header and body, all in one chunk: `method` is the payload start of the method frame,
+   * `header` that of the header frame; `end` is the end of the last frame.
    */
   onPublish(
     channel: number,
@@ -36,18 +36,18 @@ export interface FrameHandler {
     end: number,
     bodySize: number,
   ): void
-  /** A heartbeat frame, or a frame of an unknown type that the spec asks to answer with 501. */
+  /** A heartbeat frame. */
   onHeartbeat(channel: number): void
 }
 
 export class FrameReader {
-  /** Octets of a frame, header and end included; 0 = no limit. Set by connection.tune-ok. */
+  /** Maximum octets of a frame, including header and end octet; 0 = no limit. Set by connection.tune-ok. */
   frameBytesMax: number
   private readonly handler: FrameHandler
-  /** A frame whose rest has not come yet (never a body frame: those are passed on in pieces). */
+  /** The beginning of an incomplete frame (never of a body frame, which is passed on in pieces). */
   private partial: Buffer
   private partialLength = 0
-  /** Octets still to come of the body frame that is being passed on, without its end octet; -1 = none. */
+  /** Octets of the current body frame that have not arrived, without its end octet; -1 = not in a body frame. */
   private bodyLeft = -1
   private bodyChannel = 0
 
@@ -58,9 +58,9 @@ export class FrameReader {
   }
 
   /**
-   * Reads as many frames as the chunk holds and keeps the start of an unfinished one.
-   * @returns the octets used: all of them, unless the handler suspended itself.
-   * @throws AmqpError 501 on a malformed frame
+   * Reads all frames of the chunk and keeps the beginning of an incomplete one.
+   * @returns the number of octets used: all, unless the handler is suspended
+   * @throws AmqpError 501 for a malformed frame
    */
   read(chunk: Buffer): number {
     const length = chunk.length
@@ -103,7 +103,10 @@ export class FrameReader {
     return at
   }
 
-  /** basic.publish, its header and a body in one frame, all inside the chunk: 0 where it is anything else. */
+  /**
+   * Handles basic.publish with its header and a body of one frame, if they are all in the chunk. Returns the end of the
+   * last frame, or 0 if the chunk contains anything else there.
+   */
   private tryPublish(chunk: Buffer, at: number, channel: number, headerAt: number): number {
     if (
       chunk[at + 8] !== BASIC_CLASS ||
@@ -138,7 +141,7 @@ export class FrameReader {
     return end
   }
 
-  /** One whole frame that begins at `at`. */
+  /** Handles the complete frame that begins at `at`. */
   private frame(chunk: Buffer, at: number, type: number, channel: number, size: number): void {
     this.checkSize(chunk, at, type, size)
     const start = at + PREFIX_BYTES
@@ -174,7 +177,7 @@ export class FrameReader {
     return end + 1
   }
 
-  /** Completes the kept frame from the chunk; returns where the chunk goes on. */
+  /** Completes the kept frame with octets of the chunk; returns the number of octets used. */
   private finishPartial(chunk: Buffer): number {
     let used = 0
     if (this.partialLength < PREFIX_BYTES) {
@@ -223,7 +226,7 @@ export class FrameReader {
       type === FRAME_METHOD || type === FRAME_HEADER || type === FRAME_BODY || type === FRAME_HEARTBEAT
     if (!known)
       throw new AmqpError(ReplyCode.FrameError, `type ${type}, all octets = <<>>: {frame_type_unknown}`)
-    // The limit is on the whole frame; RabbitMQ lets a payload come up to it (behaviour.md section 1).
+    // The limit is for the whole frame, but RabbitMQ allows a payload of that size (behaviour.md section 1).
     if (this.frameBytesMax !== 0 && size > this.frameBytesMax)
       throw frameError(`${describe(buffer, at, type)}: {frame_too_large,${size},${this.frameBytesMax - 8}}`)
   }

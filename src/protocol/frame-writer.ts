@@ -8,7 +8,7 @@ const INITIAL_BYTES = 256
 const U64_ROUNDED = 2 ** 64
 const U64_MAX = 2n ** 64n - 1n
 
-/** A growing buffer with the AMQP data types; used for everything that is not sent once a message. */
+/** A growing buffer with methods for the AMQP data types; used for everything that is not sent for each message. */
 export class FrameWriter {
   private buffer: Buffer
   private at = 0
@@ -17,7 +17,7 @@ export class FrameWriter {
     this.buffer = Buffer.allocUnsafe(sizeHint)
   }
 
-  /** May replace `buffer`: call it before looking at that. */
+  /** Reserves `size` octets; returns their offset. May replace `buffer`, so call it before accessing that. */
   private room(size: number): number {
     const start = this.at
     const end = start + size
@@ -34,7 +34,7 @@ export class FrameWriter {
     return this.at
   }
 
-  /** Like the others it throws a RangeError for a number that does not fit: nothing wraps silently. */
+  /** As all writers of numbers, throws a RangeError for a number that does not fit; nothing wraps silently. */
   u8(v: number): void {
     if (v !== (v & 0xff)) throw new EncodeError(`${v} is no octet`)
     const at = this.room(1)
@@ -51,7 +51,7 @@ export class FrameWriter {
     this.buffer.writeUInt32BE(v, at)
   }
 
-  /** Numbers beyond 2^53 were rounded when they were read: the greatest ones to 2^64. */
+  /** Numbers above 2^53 were rounded when they were decoded, the greatest ones to 2^64. */
   u64(v: number | bigint): void {
     const at = this.room(8)
     this.buffer.writeBigUInt64BE(v === U64_ROUNDED ? U64_MAX : BigInt(v), at)
@@ -78,7 +78,7 @@ export class FrameWriter {
     this.longstr(t.bytes)
   }
 
-  /** A whole method frame. */
+  /** Writes a complete method frame. */
   method(channel: number, m: AnyMethod): void {
     this.u8(FRAME_METHOD)
     this.u16(channel)
@@ -89,7 +89,7 @@ export class FrameWriter {
     this.u8(FRAME_END)
   }
 
-  /** A whole frame around a payload. */
+  /** Writes a complete frame with that payload. */
   frame(type: number, channel: number, payload: Uint8Array): void {
     this.u8(type)
     this.u16(channel)
