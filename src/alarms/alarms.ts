@@ -1,6 +1,6 @@
 /**
- * Memory and disk alarms (behaviour.md section 17): while one is on, connections that publish are not read any more;
- * consumers go on. Resources are asked for once in a while, and by whoever is about to use much.
+ * Memory and disk alarms (behaviour.md section 17): while one is in effect, connections that publish are not read;
+ * consumers continue. The resources are checked periodically, and before operations that need a lot of them.
  */
 import { DISK_FREE_MIN, DISK_LOW_BYTES } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
@@ -8,25 +8,25 @@ import type { Clock, Timer } from '../util/clock.ts'
 export interface Resources {
   /** Octets that the process uses. */
   memoryUsed(): number
-  /** Makes memory that nobody uses free at once, which takes a while. */
+  /** Frees unused memory at once, which takes a while. */
   freeMemory?(): void
-  /** Octets free where the data is; undefined where there is no disk. */
+  /** Octets free on the disk of the data folder; undefined if there is no disk. */
   diskFree(): number | undefined
-  /** Octets on the disk that are ours already and free to be used; asked for only where little else is free. */
+  /** Octets on the disk that the store already occupies but can reuse; only called if little else is free. */
   reusable?(): number
 }
 
 export interface AlarmLimits {
-  /** Octets of memory from which on the alarm is on; Infinity = never. */
+  /** Octets of memory at which the alarm sets in; Infinity = never. */
   memory: number
-  /** Octets of free disk below which the alarm is on; 0 = never. */
+  /** Octets of free disk space below which the alarm sets in; 0 = only below DISK_FREE_MIN. */
   diskFree: number
 }
 
 const CHECK_MS = 1000
-/** Where memory is limited: a flood of publishes takes a good part of it within a second. */
+/** Interval if memory is limited: a flood of publishes can fill a good part of it within a second. */
 const MEMORY_CHECK_MS = 100
-/** Between attempts to free memory while the alarm stays on: the first and the longest pause. */
+/** Initial and maximum pause between attempts to free memory while the alarm lasts. */
 const FREE_MS = 1_000
 const FREE_MS_MAX = 30_000
 
@@ -34,7 +34,7 @@ export class Alarms {
   readonly limits: AlarmLimits
   memory = false
   disk = false
-  /** Not much is left until the disk's alarm. */
+  /** Whether free disk space is only DISK_LOW_BYTES above the limit, or less. */
   diskIsLow = false
   memoryUsed = 0
   diskFree: number | undefined
@@ -42,7 +42,7 @@ export class Alarms {
   private readonly clock: Clock
   private readonly listeners: (() => void)[] = []
   private timer: Timer | undefined
-  /** In ms of `elapsed`. */
+  /** In ms as returned by `elapsed`. */
   private diskLookedAt = 0
   private freeAt = 0
   private freePause = FREE_MS
@@ -57,12 +57,12 @@ export class Alarms {
     return this.memory || this.disk
   }
 
-  /** As clients are told. */
+  /** The reason as sent to clients in connection.blocked. */
   get reason(): string {
     return `low on ${[...(this.memory ? ['memory'] : []), ...(this.disk ? ['disk'] : [])].join(' & ')}`
   }
 
-  /** Called whenever an alarm goes on or off. */
+  /** Calls the listener whenever an alarm sets in or ends. */
   onChange(listener: () => void): void {
     this.listeners.push(listener)
   }
@@ -75,7 +75,7 @@ export class Alarms {
   private later(): void {
     const ms = Number.isFinite(this.limits.memory) ? MEMORY_CHECK_MS : CHECK_MS
     this.timer = this.clock.after(ms, () => {
-      // A look that fails is not the last one.
+      // Scheduled first: if the check throws an error, it is repeated nevertheless.
       this.later()
       this.look(this.clock.elapsed() - this.diskLookedAt >= CHECK_MS)
     })
@@ -85,7 +85,7 @@ export class Alarms {
     this.look(true)
   }
 
-  /** Something has gone to the disk. */
+  /** Called when data was written to the disk. */
   written(): void {
     if (this.diskIsLow) this.look(true)
   }
@@ -107,14 +107,17 @@ export class Alarms {
     for (const listener of this.listeners) listener()
   }
 
-  /** The file of the store does not shrink when messages leave: what is free in it counts. */
+  /** Space within the store's file counts as free, since the file does not shrink when messages are removed. */
   private diskIsFull(free: number): boolean {
     const limit = Math.max(this.limits.diskFree, DISK_FREE_MIN)
     this.diskIsLow = free < limit + DISK_LOW_BYTES
     return free < limit && free + (this.resources.reusable?.() ?? 0) < limit
   }
 
-  /** While publishers wait there may be little work, and garbage would lie there and keep the alarm on. */
+  /**
+   * Frees memory during an alarm: while publishers are blocked there may be so little work that garbage is not
+   * collected, which would prolong the alarm.
+   */
   private free(): void {
     const now = this.clock.elapsed()
     if (now < this.freeAt || this.resources.freeMemory === undefined) return
