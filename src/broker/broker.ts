@@ -1,6 +1,4 @@
-/**
- * The broker's model: all vhosts, with one store, one group commit and one turn. Knows neither sockets nor protocol.
- */
+/** The broker's model: all vhosts, with one store, one group commit and one turn. Knows no sockets and no protocol. */
 
 import { randomInt } from 'node:crypto'
 import { COMMIT_BYTES_MAX, JOB_WRITES_BEHIND_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
@@ -262,9 +260,8 @@ export class Broker {
   }
 
   /**
-   * Deletes a vhost with everything in it. The vhost cannot be used from the first step on; the caller has closed its
-   * connections. If the process ends before the deletion is complete, the next start completes it. Returns false if the
-   * vhost does not exist.
+   * Deletes a vhost with everything in it. It cannot be used from the first step on; the caller has closed its
+   * connections. The next start resumes a deletion that was not completed. Returns false if there is no such vhost.
    */
   *removingVhost(name: string): Steps<boolean> {
     const v = this.vhosts.get(name)
@@ -305,10 +302,7 @@ export class Broker {
     return { routing, deduplication, log }
   }
 
-  /**
-   * Registers a delayed exchange: when a message's delay is over, it is published to the exchange again, with a negated
-   * x-delay header so that it is not delayed again.
-   */
+  /** Registers the exchange to get its delayed messages back when they are due, marked not to be delayed again. */
   private held(vhost: Vhost, x: Exchange): void {
     if (x.log === undefined) return
     this.delays.register(x.log, (m, keys) => {

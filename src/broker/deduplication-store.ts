@@ -140,9 +140,7 @@ export class DeduplicationStores {
   }
 }
 
-/**
- * undefined for an entry that cannot be read: a duplicate may then be accepted, but the queue or exchange still starts.
- */
+/** undefined for an unreadable entry: a duplicate may then be accepted, but the queue or exchange still starts. */
 function parse(value: Uint8Array): [text: string, until: number] | undefined {
   try {
     const entry = JSON.parse(Buffer.from(value).toString()) as unknown

@@ -32,10 +32,7 @@ export interface DeduplicationStore {
   load(): Iterable<{ number: number; value: string; until: number }>
   put(number: number, value: string, until: number): void
   delete(number: number): void
-  /**
-   * Deletes the entries in steps, during later turns of the event loop.
-   * @param end greater than all `numbers`
-   */
+  /** Deletes the entries in steps, during later turns of the event loop. @param end greater than all `numbers` */
   destroy(numbers: Iterable<number>, end: number): void
 }
 

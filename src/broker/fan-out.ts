@@ -1,7 +1,7 @@
 /**
  * Publishes a message to very many queues, or a large one to several, in steps. The steps wait while memory or the disk
- * cannot take more copies, since one publish causes them all. The recipients are the queues, followed by the exchanges
- * that keep messages, of which there may be as many.
+ * cannot take more copies, since one publish causes them all. The recipients are the queues, followed by the effects of
+ * exchanges (such as keeping the message), of which there may be as many.
  */
 import {
   FAN_OUT_BYTES,
@@ -21,9 +21,7 @@ import type { Turn } from './turn.ts'
 
 type Recipients = Pick<Route, 'queues' | 'effects'>
 
-/**
- * Number of queues that get a copy between two checks of the time; 1 if the properties exceed PROPERTIES_LARGE octets.
- */
+/** Number of queues that get a copy between two checks of the time; 1 if the properties exceed PROPERTIES_LARGE. */
 const COPIES_BETWEEN_LOOKS = 32
 const PROPERTIES_LARGE = 4_096
 

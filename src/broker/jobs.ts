@@ -12,10 +12,7 @@ export const WAIT = 'wait'
 /** A job: yields after each step, which takes 100 us at most. */
 export type Steps<T = void> = Generator<typeof WAIT | undefined, T>
 
-/**
- * Waits until a promise is settled, and returns its result.
- * @throws the reason with which the promise is rejected
- */
+/** Waits until a promise is settled, and returns its result. @throws the reason with which the promise is rejected */
 export function* awaited<T>(promise: Promise<T>): Steps<T> {
   let settled: { readonly value: T } | { readonly error: unknown } | undefined
   promise.then(

@@ -1,6 +1,6 @@
 /**
- * Transactions that take several turns to commit. While one does, no batch goes to the disk, and nobody's publish is
- * confirmed: so there is one of them in a batch, and it waits for memory and disk before it begins, never within.
+ * Serializes transactions whose commit takes several turns. During such a commit no batch is written and no publish is
+ * confirmed. So each batch contains only one of them, which waits for memory and disk before it begins, never within.
  */
 import { type Steps, WAIT } from './jobs.ts'
 import type { Turn } from './turn.ts'
@@ -9,7 +9,7 @@ export class LargeCommits {
   private readonly turn: Pick<Turn, 'isFull' | 'givesUp'>
   private readonly commit: { readonly number: number; readonly dirty: boolean }
   private isRunning = false
-  /** The batch with the last one. */
+  /** Number of the batch that contains the last large commit. */
   private batch = 0
 
   constructor(
@@ -21,10 +21,10 @@ export class LargeCommits {
   }
 
   /**
-   * Waits for the turn of one more, which ends with `leave`.
-   * @param needsRoom it publishes
-   * @param isGone whether nobody waits for it any more
-   * @returns false where it must not begin
+   * Waits until a large commit may begin; `leave` ends it.
+   * @param needsRoom whether the transaction publishes messages
+   * @param isGone whether the client has closed the channel
+   * @returns false if the commit must not begin
    */
   *enter(needsRoom: boolean, isGone: () => boolean): Steps<boolean> {
     while (this.isRunning || this.isBehind || (needsRoom && this.turn.isFull())) {
@@ -35,7 +35,7 @@ export class LargeCommits {
     return true
   }
 
-  /** The batch with the last one is still to be written. */
+  /** Whether the batch that contains the last large commit is still open. */
   private get isBehind(): boolean {
     const { dirty, number } = this.commit
     return dirty && number === this.batch

@@ -162,10 +162,7 @@ export class TopologyStore implements VhostJournal {
         this.lastLog = Math.max(this.lastLog, logOf(value) + LOGS_SKIPPED)
   }
 
-  /**
-   * Restores all objects of a kind.
-   * @param use throws if the object cannot be used, which quarantines it
-   */
+  /** Restores all objects of a kind. @param use throws if the object cannot be used, which quarantines it */
   restore<T>(kind: Kind, use: (stored: T) => void): void {
     this.objects.restore<{ arguments?: unknown }>(`${kind}:`, (stored) => {
       const { arguments: encoded } = stored

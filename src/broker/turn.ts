@@ -54,9 +54,9 @@ export class Turn {
   inAlarm: () => boolean = () => false
   /** Whether an alarm is in effect or much data waits for the disk: operations that make many copies then wait. */
   isFull: () => boolean = () => false
-  /** Much is on its way to the disk: what the broker moves by itself waits, as those who publish do. */
+  /** Whether much data waits for the disk: messages that the broker itself moves then wait, as publishers do. */
   isBehind: () => boolean = () => false
-  /** The disk has refused what came last. */
+  /** Whether the last write to the disk failed. */
   diskFails: () => boolean = () => false
   /** Whether the broker is about to be closed. */
   isEnding = false
@@ -64,9 +64,9 @@ export class Turn {
   /** Queues for the next turn. `postponed`: could not do anything in this turn; `served`: had a share of this turn. */
   private postponed: Pumped[] = []
   private served: Pumped[] = []
-  /** Those that wait for what is on its way to the disk. */
+  /** Queues that wait until data has been written to the disk. */
   private readonly behind = new Set<Pumped>()
-  /** End of the time that all queues share for work that wakes other queues; 0 outside `pumpNow`. */
+  /** End of the time that all queues share to deliver and to wake other queues; 0 outside `pumpNow` and `pumpAlone`. */
   private pumpUntil = 0
   /** Time that queues have used in this turn, in ms. */
   private pumped = 0
@@ -75,9 +75,7 @@ export class Turn {
   private paused: Resumed[] = []
   /** Readers without a share of this turn: they come first in the next one. */
   private pausedFresh: Resumed[] = []
-  /**
-   * Connections that have not opened a vhost yet ("strangers"), by address: no number of them delays other connections.
-   */
+  /** Connections that have not opened a vhost yet ("strangers"), by address: however many, they delay no others. */
   private readonly pausedStrangers = new FairQueue<Resumed>()
   /** Time in which input was handled in this turn, in ms. */
   private input = 0
@@ -86,9 +84,7 @@ export class Turn {
   private scheduled = false
   /** Whether `runBound` is among the actions that the clock holds for the next round of the event loop. */
   private deferred = false
-  /**
-   * Whether requests now are handled by the turn that is in progress or about to begin, so that none needs scheduling.
-   */
+  /** Whether this turn, in progress or about to begin, handles what is requested now, so that none needs scheduling. */
   private within = false
   /**
    * Whether clients may be served now; undefined = always. While it returns false, nothing is delivered, and turns wait
@@ -131,17 +127,14 @@ export class Turn {
     if (!this.scheduled) this.schedule()
   }
 
-  /**
-   * Continues with the queue in the next turn.
-   * @param hadShare whether the queue could do something in this turn
-   */
+  /** Continues with the queue in the next turn. @param hadShare whether the queue could do something in this turn */
   pumpNextTurn(queue: Pumped, hadShare: boolean): void {
     if (hadShare) this.served.push(queue)
     else this.postponed.push(queue)
     if (!this.scheduled) this.schedule()
   }
 
-  /** The queue looks again whether the disk can take what it moves. */
+  /** Pumps the queue again after a while: it waits until the disk can take the messages that it moves. */
   pumpWhenWritten(queue: Pumped): void {
     this.behind.add(queue)
     if (this.behind.size > 1) return

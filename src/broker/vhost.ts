@@ -366,9 +366,7 @@ export class Vhost {
     return operator ? this.policies.operator : this.policies.user
   }
 
-  /**
-   * Applies changed policies to existing objects. Settings that no policy sets any more return to the declared values.
-   */
+  /** Applies changed policies to existing objects; settings that no policy sets return to the declared values. */
   private *applying(changes: readonly PolicyChange[]): Steps {
     this.version++
     const perStep = changes.length > 1 ? 1 : OBJECTS_PER_STEP

@@ -49,18 +49,14 @@ export function typeName(v: FieldValue): string {
   return typeNames[v.type]
 }
 
-/**
- * A value as shown in error texts. Tables and arrays are shown as JSON: a table has no prototype, hence no toString.
- */
+/** A value as shown in error texts. Tables and arrays as JSON: a table has no prototype, hence no toString. */
 export function valueText(v: FieldValue): string {
   const plain = toPlain(v)
   if (v.type !== 'F' && v.type !== 'A') return String(plain)
   return JSON.stringify(plain, (_, value) => (typeof value === 'bigint' ? String(value) : value))
 }
 
-/**
- * @param check receives the number and also its text, because a double cannot represent every 64-bit integer exactly
- */
+/** @param check receives the number and its text, because a double cannot represent every 64-bit integer exactly */
 export function integer(check: (n: number, shown: string) => string | undefined): Rule {
   return (v) => {
     const n = integerOf(v)

@@ -10,9 +10,7 @@ const byName = new Map(rows.map((r) => [r.name, r]))
 
 const byKey = new Map(rows.flatMap((r) => (r.policy === undefined ? [] : [[r.policy.key, r] as const])))
 
-/**
- * Policy keys of features that this broker does not have, accepted so that other brokers' definitions can be imported.
- */
+/** Keys of features that this broker does not have, accepted so that other brokers' definitions can be imported. */
 const legacyKeys = new Set([
   'ha-mode',
   'ha-params',
@@ -63,9 +61,7 @@ export function policyValueError(key: string, value: PlainValue): string | undef
   return `${shown} is not a valid ${row.policy?.what}`
 }
 
-/**
- * Whether the key applies to queues of this type. Keys of exchanges and of other brokers do no harm and count as yes.
- */
+/** Whether the key applies to queues of this type. True for keys of exchanges and other brokers, which do no harm. */
 export function kindSupports(kind: QueueKind, key: string): boolean {
   return byKey.get(key)?.kinds.includes(kind.name) ?? true
 }

@@ -22,15 +22,13 @@ const DELAY_LOG = 0
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
 
-/**
- * Maximum number of indexes per second. Second and index combine into one number, which identifies a parked message.
- */
+/** Maximum number of indexes per second. Second and index make one number, which identifies a parked message. */
 const INDEX_STEPS = 2 ** 20
 
 interface Bucket {
   /** Index of the bucket's next message. */
   next: number
-  /** Indexes below this may have been used before a restart and are not assigned again. */
+  /** Indexes below this are not assigned after a restart, since they may have been used. */
   reserved: number
   /** Indexes of the messages by due time; undefined until the second has come. */
   order: Heap | undefined
@@ -132,9 +130,7 @@ export class DelayedMessages {
     this.arm()
   }
 
-  /**
-   * The bucket of the second, or of the next second with a free index: then the messages are late, but none is lost.
-   */
+  /** The bucket of the second, or of the next second with a free index: the messages are then late, but not lost. */
   private bucketFrom(wanted: number): [second: number, Bucket] {
     for (let second = wanted; ; second++) {
       const known = this.buckets.get(second)
@@ -190,7 +186,7 @@ export class DelayedMessages {
     this.timer.set(at)
   }
 
-  /** Delivers what is due, however much that is: as fast as the disk takes it. */
+  /** Delivers all messages that are due, in as many steps as necessary, and as fast as the disk can take them. */
   private run(): void {
     this.running = true
     this.turn.jobs.begin(this.delivering(), this.owner, () => {

@@ -6,9 +6,7 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import { withOneMore } from '../../util/few.ts'
 import type { Binding, Destination, Exchange } from './exchange.ts'
 
-/**
- * Up to this number, the bindings of a destination are searched one by one; with more they are in a map by identity.
- */
+/** Up to this number, bindings of a destination are searched one by one; with more, they are in a map by identity. */
 const SEARCHED_MAX = 8
 
 /** The bindings of one destination, in the order in which they were added; mostly there is one. */

@@ -19,7 +19,7 @@ import {
 } from './exchange.ts'
 import { FanoutRouting } from './fanout.ts'
 
-/** What tells whether memory and disk can take more, and how long a step has taken. */
+/** Tells whether memory and disk can take more, and how long a step has taken. */
 export interface Room {
   readonly turn: Pick<Turn, 'isFull' | 'givesUp' | 'clock'>
   readonly commit: { pendingBytes: number }
@@ -67,7 +67,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   *bound(binding: Binding, routing: Routing): Steps {
     const { turn, commit } = this.room
     const isGone = (): boolean => !this.bindings.has(binding) || binding.destination.deleted
-    // Nothing is kept for it: whoever binds again and again, in an alarm too, would fill the memory.
+    // Keep no copies for the binding: clients that bind repeatedly, also during an alarm, would fill the memory.
     const end = this.dropped + this.messages.length
     let copies = 0
     let until = turn.clock.elapsed() + STEP_MS
@@ -82,7 +82,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
       const m = this.messages[next - this.dropped] as InboundMessage
       const route = routeTo(binding.destination, m, routing)
       copies += Math.max(1, recipients(route))
-      // The exchange that it goes to may have a million queues.
+      // A bound exchange may route to a million queues.
       yield* fanningOut(route, m, turn, commit, isGone)
     }
   }
@@ -106,7 +106,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   }
 }
 
-/** To a bound queue, or those of a bound exchange. */
+/** The route to a bound queue, or through a bound exchange. */
 function routeTo(d: Destination, m: InboundMessage, routing: Routing): Pick<Route, 'queues' | 'effects'> {
   if (!isExchange(d)) return { queues: [d], effects: [] }
   const { routingKey, properties } = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)

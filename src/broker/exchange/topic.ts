@@ -62,9 +62,7 @@ class Node {
   }
 }
 
-/**
- * Maximum number of words in a list, which is searched linearly: a map of so few words takes three times the memory.
- */
+/** Maximum number of words in a list, searched linearly: a map of so few words takes three times the memory. */
 const LISTED_MAX = 4
 
 function positionOf(words: readonly (string | Next)[], word: string): number {

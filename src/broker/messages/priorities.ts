@@ -14,9 +14,7 @@ import { addHolding, type Holding, holdingOf } from './segments.ts'
 const LEVELS = 256
 
 export class Priorities implements MessageOrder {
-  /**
-   * Chains by level, from 0; created with the first message of the level, since most queues use few of their levels.
-   */
+  /** Chains by level, from 0; created with the level's first message, since most queues use few of their levels. */
   private readonly chains: (Chain | undefined)[]
   /** The chains that exist, in no particular order. */
   private readonly used: Chain[] = []

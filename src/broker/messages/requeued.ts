@@ -15,7 +15,7 @@ export interface RequeuedMessages {
   /** Adds that number. Returns a new object if this one is the empty one that queues share. */
   with(n: number, isAhead: boolean): RequeuedMessages
   /**
-   * @param isAhead whether the message is behind the cursor, so that its number alone does not tell that it was
+   * @param isAhead whether the message is not before the cursor, so that its number alone does not tell that it was
    *   requeued
    */
   add(n: number, isAhead: boolean): void

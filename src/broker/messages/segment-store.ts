@@ -61,7 +61,7 @@ export class SegmentStore extends ChainStore {
       batch.push({ op: 'record', log: this.id, segment: segment.number, index: range.first, bytes: record })
       segment.written()
     } else if (segment.live === 0 && segment.recorded) {
-      // Also cancels records in this batch that are not written yet.
+      // Records that are only in the commit log so far are then never written to the store.
       batch.push({ op: 'clear-segment', log: this.id, segment: segment.number })
       segment.cleared()
     }
@@ -116,9 +116,7 @@ function rethrow(_log: number, _segment: number, error: unknown): void {
   throw error
 }
 
-/**
- * The smallest range that contains all messages from `first` on that have to be written; undefined if there is none.
- */
+/** The smallest range with all messages from `first` on that have to be written; undefined if there is none. */
 function unwrittenRange(segment: Segment, first: number): { first: number; last: number } | undefined {
   let from = first
   let to = segment.count - 1

@@ -20,10 +20,7 @@ import type { RefusedLetters } from './refused-letters.ts'
 const FAILURES_MAX = 100
 
 export interface DeadLettering {
-  /**
-   * Dead-letters a message, see dead-letter.ts.
-   * @param mayWait whether 'later' may be returned
-   */
+  /** Dead-letters a message, see dead-letter.ts. @param mayWait whether 'later' may be returned */
   deadLetter(
     queue: Queue,
     content: Content,

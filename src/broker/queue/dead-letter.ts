@@ -18,9 +18,7 @@ import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from 
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
-/**
- * Whether there are targets and all of them have the message; `later` if memory and disk cannot take its copies now.
- */
+/** Whether there are targets and all have the message; `later` if memory and disk cannot take its copies now. */
 export type Passed = boolean | 'later'
 
 /**

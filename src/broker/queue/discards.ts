@@ -1,7 +1,7 @@
 // hot: per message
 /**
  * Removes messages that expired or exceed a limit: a limited number per turn, since a million may at once. The queue
- * continues in the next turn. Those that are dead-lettered wait for the disk: gigabytes may be due at the same instant.
+ * continues in the next turn. Dead-lettering also waits for the disk, since gigabytes may expire at the same time.
  */
 import { DISCARDED_PER_TURN_MAX } from '../../limits.ts'
 import type { OrderHead } from '../messages/order.ts'
@@ -34,7 +34,7 @@ export class Discards {
     this.outbox = outbox
   }
 
-  /** Whether more messages may be removed in this turn. If not, the queue continues in the next turn. */
+  /** Whether more messages may be removed in this turn. If not, the queue continues in a later one. */
   mayGoOn(): boolean {
     if (this.outbox.isFull) return false
     if (this.deadLetters && this.turn.isBehind()) {
@@ -59,7 +59,7 @@ export class Discards {
     return this.queue.settings.deadLetterExchange !== undefined
   }
 
-  /** Removes the message found by `order.head()`. Returns false if this has to wait for the next turn. */
+  /** Removes the message found by `order.head()`. Returns false if this has to wait for a later turn. */
   head(reason: DeathReason): boolean {
     if (!this.mayGoOn()) return false
     const { order } = this

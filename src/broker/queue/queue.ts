@@ -33,7 +33,7 @@ export function returns(how: Settlement): boolean {
   return how === 'return' || how === 'fail'
 }
 
-/** Whether the message may become a dead letter. */
+/** Whether settling a delivery of the queue in that way may dead-letter the message. */
 export function mayDie(queue: Pick<ConsumedQueue, 'settings'>, how: Settlement): boolean {
   const { deadLetterExchange, deliveryLimit } = queue.settings
   return deadLetterExchange !== undefined && (how === 'reject' || (returns(how) && deliveryLimit >= 0))
@@ -56,9 +56,7 @@ export interface QueueInfo {
   readonly arguments: FieldTable
 }
 
-/**
- * The effective settings of a queue, computed from its arguments and policies. Times in ms; -1 or undefined = not set.
- */
+/** The effective settings, computed from arguments and policies. Times in ms; -1 or undefined = not set. */
 export interface QueueSettings {
   readonly messageTtl: number
   readonly expires: number
@@ -179,9 +177,7 @@ export interface QueueLifetime {
   stop(): void
   /** @throws AmqpError 406 if a condition of queue.delete is not met */
   checkDeletable(vhost: string, ifUnused: boolean, ifEmpty: boolean): void
-  /**
-   * Deletes the queue's messages; returns the number of ready ones. Its consumers are cancelled by `tellingConsumers`.
-   */
+  /** Deletes all messages; returns the number of ready ones. Consumers are cancelled by `tellingConsumers`. */
   destroy(): number
   tellingConsumers(): Steps
 }
@@ -196,9 +192,6 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   releaseParked(only?: number): number
   /** Removes a ready message from the queue for good. */
   removeReady(sequence: number): void
-  /**
-   * Removes all ready messages; returns their number.
-   * @throws AmqpError 540 if the queue type does not support it
-   */
+  /** Removes all ready messages; returns their number. @throws AmqpError 540 if the queue type does not support it */
   purge(): number
 }

@@ -20,10 +20,7 @@ interface Family {
   left: number
 }
 
-/**
- * Builds and publishes a dead letter.
- * @param mayWait whether 'later' may be returned while memory or disk is low
- */
+/** Builds and publishes a dead letter. @param mayWait whether 'later' may be returned while memory or disk is low */
 export type Pass = (mayWait: boolean) => Passed
 
 interface Letter {

@@ -172,7 +172,7 @@ class Environment implements QueueEnvironment {
     // The targets may be full and reject it, and the buffer has no room for the dead letters of that: leave it on disk.
     if (mayWait && !refusedLetters.isPassingOn && refusedLetters.lacksRoomFor(content.body.length))
       return 'later'
-    // In a transaction, the disk waits for them.
+    // During the commit of a transaction no batch is written, so the disk cannot catch up: leave it for later.
     if (mayWait && commit.isHeld && turn.isBehind()) return 'later'
     const own = withOwnHistory(content, semantics)
     // A client's publishes wait for the disk anyway, which limits their first dead letters, but not the dead letters of
