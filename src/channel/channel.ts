@@ -187,11 +187,11 @@ export class Channel implements Confirming, TraceOrigin {
       if (how === 'ack') this.counters.acknowledged++
       try {
         queue.settle(number, how)
-        consumer?.release()
       } catch (error) {
         // The other deliveries are still settled.
         charge(queue, error)
       }
+      consumer?.release()
     }
     return Infinity
   }
@@ -298,8 +298,7 @@ export class Channel implements Confirming, TraceOrigin {
 
   /** Moves a consumer that got a delivery to the end, so that another one is next under the shared limit. */
   served(c: ChannelConsumer): void {
-    this.forget(c)
-    this.consumers.set(c.tag, c)
+    if (this.consumers.delete(c.tag)) this.consumers.set(c.tag, c)
   }
 
   /** Called when the channel or its connection has credit again. Very many consumers take several turns. */

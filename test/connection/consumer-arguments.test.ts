@@ -8,7 +8,7 @@ import { table, Wire } from '../support/wire.ts'
 
 const BYTES = 100_000
 
-it('530 beyond, and a consumer that is cancelled counts no more', async () => {
+it('530 beyond, however much the consumers get; a consumer that is cancelled counts no more', async () => {
   const broker = await createBroker({ port: 0 })
   onTestFinished(() => broker.close())
   const w = await Wire.open(broker.url)
@@ -18,7 +18,11 @@ it('530 beyond, and a consumer that is cancelled counts no more', async () => {
   const args = table({ note: 'x'.repeat(BYTES) })
   const fit = Math.floor(CONSUMER_ARGUMENTS_BYTES_MAX / args.bytes.length)
   const tags: string[] = []
+  // Consumers that share a prefetch take turns.
+  await w.call(CH, MethodId.BasicQos, { prefetchCount: 100, global: true }, MethodId.BasicQosOk)
   for (let i = 0; i < fit; i++) tags.push(await consume(w, queue, { arguments: args }))
+  for (let i = 0; i < fit; i++) w.publish(CH, { routingKey: queue })
+  for (let i = 0; i < fit; i++) await w.receive(CH, MethodId.BasicDeliver)
   await w.call(CH, MethodId.BasicCancel, { consumerTag: tags[0] as string }, MethodId.BasicCancelOk)
   await consume(w, queue, { arguments: args })
   w.send(CH, MethodId.BasicConsume, { queue, arguments: args })

@@ -206,6 +206,16 @@ describe('a delayed exchange', () => {
   })
 })
 
+function breakHalfWay(): void {
+  const prototype = ChannelConsumer.prototype as unknown as { write(...args: unknown[]): void }
+  const { write } = prototype
+  vi.spyOn(prototype, 'write').mockImplementation(function (this: ChannelConsumer, ...args) {
+    const [, segment, index] = args as [Queue, Segment, number]
+    write.apply(this, args)
+    if (String(segment.content(index).body) === POISON) throw new Error('half-way')
+  })
+}
+
 describe('a delivery that breaks its connection half-way', () => {
   it('is tried once more on another one, and then set aside', async () => {
     const leveret = await start()
@@ -214,13 +224,7 @@ describe('a delivery that breaks its connection half-way', () => {
     const queue = await declareQueue(w, { exclusive: false })
     publish(w, queue)
     await holds(w, queue, 3)
-    const prototype = ChannelConsumer.prototype as unknown as { write(...args: unknown[]): void }
-    const { write } = prototype
-    vi.spyOn(prototype, 'write').mockImplementation(function (this: ChannelConsumer, ...args) {
-      const [, segment, index] = args as [Queue, Segment, number]
-      write.apply(this, args)
-      if (String(segment.content(index).body) === POISON) throw new Error('half-way')
-    })
+    breakHalfWay()
     for (let i = 0; i < 2; i++) {
       const victim = await open(leveret)
       const closed = new Promise((resolve) => victim.socket.once('close', resolve))
@@ -232,6 +236,35 @@ describe('a delivery that breaks its connection half-way', () => {
     const reader = await open(leveret)
     await consume(reader, queue)
     expect((await bodies(reader, 2)).sort()).toEqual(['a', 'b'])
+    await stillWorks(leveret)
+  })
+
+  it('is skipped by the third reader of a stream, until it is released', async () => {
+    const leveret = await start()
+    onTestFinished(() => leveret.close())
+    const w = await open(leveret)
+    const queue = await declareQueue(w, { ...durable, arguments: table({ 'x-queue-type': 'stream' }) })
+    publish(w, queue)
+    await holds(w, queue, 3)
+    breakHalfWay()
+    const fromFirst = { queue, arguments: table({ 'x-stream-offset': 'first' }) }
+    const breaks = async (): Promise<void> => {
+      const victim = await open(leveret)
+      const closed = new Promise((resolve) => victim.socket.once('close', resolve))
+      await victim.call(CH, MethodId.BasicQos, { prefetchCount: 10 }, MethodId.BasicQosOk)
+      victim.send(CH, MethodId.BasicConsume, fromFirst)
+      await closed
+    }
+    await breaks()
+    expect(parked(leveret, queue)).toEqual([])
+    await breaks()
+    expect(parked(leveret, queue)).toEqual(['delivery'])
+    const reader = await open(leveret)
+    await reader.call(CH, MethodId.BasicQos, { prefetchCount: 10 }, MethodId.BasicQosOk)
+    await consume(reader, queue, { arguments: fromFirst.arguments })
+    expect(await bodies(reader, 2)).toEqual(['a', 'b'])
+    expect(queueOf(leveret, queue).releaseParked()).toBe(1)
+    await breaks()
     await stillWorks(leveret)
   })
 })

@@ -25,6 +25,9 @@ export interface AsideEnvironment {
 /** The parked messages as operators see them. */
 export type ParkedMessages = Iterable<ParkedMessage> & { readonly size: number }
 
+/** Why a message is parked that has broken two connections. */
+export const BROKE_TWO = 'its delivery has broken two connections'
+
 const none: ReadonlyMap<number, ParkedMessage> = new Map()
 export const nothingAside: ParkedMessages = new Set()
 
@@ -47,10 +50,6 @@ export class Aside implements ParkedMessages {
     return (this.messages ?? none).values()
   }
 
-  has(number: number): boolean {
-    return this.messages?.has(number) === true
-  }
-
   /**
    * Parks a message.
    * @throws StoreFailure if `error` is a failure of the store, for which the message is not to blame
@@ -69,11 +68,13 @@ export class Aside implements ParkedMessages {
   release(only?: number): number[] {
     if (only !== undefined) {
       this.suspects?.delete(only)
+      this.condemned?.delete(only)
       return this.messages?.delete(only) ? [only] : []
     }
     const numbers = [...(this.messages ?? none).keys()]
     this.messages = undefined
     this.suspects = undefined
+    this.condemned = undefined
     return numbers
   }
 
@@ -89,7 +90,12 @@ export class Aside implements ParkedMessages {
     this.suspects.add(number)
   }
 
-  /** Whether the requeued message has broken two connections and must not be delivered again. Forgets that. */
+  /** Whether the message has broken two connections and must not be delivered again. */
+  isCondemned(number: number): boolean {
+    return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.has(number)
+  }
+
+  /** The same for a message that is requeued, and is parked now. Forgets that. */
   condemns(number: number): boolean {
     return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.delete(number)
   }

@@ -1,7 +1,7 @@
 /** Handles requeued messages: counts them, then makes them ready, delays them, or dead-letters them. */
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
-import type { Aside } from './aside.ts'
+import { type Aside, BROKE_TWO } from './aside.ts'
 import type { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { DelayedRetry, retryDelay } from './delayed-retry.ts'
 import type { TimedEnvironment } from './environment.ts'
@@ -38,7 +38,7 @@ export class Requeues {
   /** Requeues a message, or dead-letters it if it was requeued too often. */
   requeue(sequence: number, how: 'return' | 'fail'): void {
     if (this.aside.condemns(sequence)) {
-      this.aside.park(sequence, 'delivery', new Error('its delivery has broken two connections'))
+      this.aside.park(sequence, 'delivery', new Error(BROKE_TWO))
       return
     }
     const { deliveryLimit, retry } = this.queue.settings

@@ -15,7 +15,7 @@ import type { Browsed } from '../../messages/order.ts'
 import type { Holding } from '../../messages/segments.ts'
 import type { StreamLog } from '../../messages/stream-log.ts'
 import type { AppliedPolicies } from '../../policy/policy.ts'
-import { Aside, type AsideEnvironment } from '../aside.ts'
+import { Aside, type AsideEnvironment, BROKE_TWO } from '../aside.ts'
 import { type Consumer, cancelling } from '../consumers.ts'
 import type { BaseEnvironment } from '../environment.ts'
 import {
@@ -110,6 +110,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
 
   broke(offset: number): void {
     this.aside.broke(offset)
+    if (this.aside.isCondemned(offset)) this.aside.park(offset, 'delivery', new Error(BROKE_TWO))
   }
 
   consume(c: Consumer): void {
@@ -185,7 +186,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
       const sequence = reader.next++
       const segment = messages.segmentOf(sequence)
       const index = sequence - segment.base
-      if (segment.lacks(index)) continue
+      if (segment.lacks(index) || this.aside.isCondemned(sequence)) continue
       try {
         if (filter !== undefined && !filter.matches(segment, index)) continue
         consumer.deliver(this, segment, index, sequence)
