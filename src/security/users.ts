@@ -187,7 +187,9 @@ export class Users {
   private forget(user: string, vhost: string): void {
     this.removePermission(user, vhost)
     this.removeTopicPermissions(user, vhost)
-    this.rights.get(user)?.delete(vhost)
+    const byVhost = this.rights.get(user)
+    byVhost?.delete(vhost)
+    if (byVhost?.size === 0) this.rights.delete(user)
   }
 
   /** Called when the vhost was deleted: removes all permissions in it. */

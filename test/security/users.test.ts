@@ -41,6 +41,17 @@ describe('passwords', () => {
   })
 })
 
+describe('a user that is removed', () => {
+  it('leaves no record of rights behind', () => {
+    const users = usersWith()
+    users.setPermission('remote', '/', { configure: '', write: '.*', read: '' })
+    users.remove('remote')
+    users.setPermission('local', 'gone', { configure: '', write: '', read: '' })
+    users.vhostRemoved('gone')
+    expect(users['rights'].size).toBe(0)
+  })
+})
+
 describe('a new password', () => {
   it('is kept as RabbitMQ keeps it where nothing is said', async () => {
     const users = new Users(undefined, [])
