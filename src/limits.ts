@@ -263,6 +263,10 @@ export const DEATHS_BYTES_MAX = 64 * 1024
 export const DEATHS_MAX = 1_000
 
 /** Delayed messages that are sorted, or passed to their exchanges, in one step. */
+/** Segments of a stream that are dropped in one step, too old or too many. */
+export const RETIRED_PER_STEP = 100
+
+/** Delayed messages that are put in order, or handed to their exchanges, in one step. */
 export const DELAYED_PER_STEP = 50
 
 /** Deliveries of a channel that have timed out and may still be settled without an error. */

@@ -4,6 +4,7 @@
  * message's arrival time; the earliest one of a segment is stored with the segment's state. The pager evicts segments
  * that are on disk; they are loaded again for a consumer that reads there.
  */
+import { RETIRED_PER_STEP } from '../../limits.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Browsed } from './order.ts'
 import type { Pager, SegmentOwner, Verdict } from './pager.ts'
@@ -35,6 +36,8 @@ export class StreamLog implements SegmentOwner {
   private maxBytes = -1
   private maxAge = -1
   private segmentBytes = SEGMENT_BYTES
+  /** Whether `retain` has left segments for the next step. */
+  hasExcess = false
 
   /** @param log undefined if nothing survives a restart */
   constructor(log: SegmentStore | undefined, pager: Pager) {
@@ -106,20 +109,28 @@ export class StreamLog implements SegmentOwner {
     return segment
   }
 
-  /** Drops the oldest segments while the stream is too long or too old, but never the last segment. */
+  /**
+   * Drops the oldest segments while the stream is too long or too old, but never the last segment, and at most
+   * RETIRED_PER_STEP of them: sets `hasExcess` if there are more.
+   */
   retain(now: number): void {
-    while (this.segments.length > 1) {
-      const tooLong = this.maxBytes >= 0 && this.bytes > this.maxBytes
-      // Every message of a segment is older than the first message of the next segment.
-      const next = this.segments[1] as Segment
-      const tooOld = this.maxAge >= 0 && next.earliest !== 0 && next.earliest < now - this.maxAge
-      if (!tooLong && !tooOld) return
-      this.dropFirst()
-    }
+    const { segments } = this
+    let count = 0
+    while (count < RETIRED_PER_STEP && this.isExcess(count, now)) this.drop(segments[count++] as Segment)
+    // One by one, the others would be moved as often.
+    if (count > 0) segments.splice(0, count)
+    this.hasExcess = this.isExcess(0, now)
   }
 
-  private dropFirst(): void {
-    const segment = this.segments.shift() as Segment
+  private isExcess(position: number, now: number): boolean {
+    // Every message of a segment is older than the first message of the next.
+    const next = this.segments[position + 1]
+    if (next === undefined) return false
+    if (this.maxBytes >= 0 && this.bytes > this.maxBytes) return true
+    return this.maxAge >= 0 && next.earliest !== 0 && next.earliest < now - this.maxAge
+  }
+
+  private drop(segment: Segment): void {
     this.bytes -= segment.used
     if (this.lastFound === segment) this.lastFound = undefined
     segment.letGo()

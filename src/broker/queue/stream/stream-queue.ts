@@ -55,6 +55,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   private readonly readers = new Map<Consumer, Reader>()
   /** Readers that remain from a round for which the time did not suffice. Some may have been cancelled since. */
   private left: Reader[] = []
+  private retaining = false
   /** Number of messages visited so far. */
   private looked = 0
   looks = false
@@ -77,7 +78,30 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     this.policies = policies
     this.settings = settings
     this.messages.limit(settings)
-    this.messages.retain(this.env.turn.now())
+    this.retain(this.env.turn.now())
+  }
+
+  private retain(now: number): void {
+    this.messages.retain(now)
+    if (this.messages.hasExcess) this.retainMore()
+  }
+
+  /** Drops the rest of what is too old or too much, in the turns that follow. */
+  private retainMore(): void {
+    if (!this.retaining) this.env.turn.jobs.begin(this.retainingMore(), this.env)
+  }
+
+  private *retainingMore(): Steps {
+    const { env, messages } = this
+    this.retaining = true
+    try {
+      while (messages.hasExcess && !this.deleted) {
+        messages.retain(env.turn.now())
+        yield
+      }
+    } finally {
+      this.retaining = false
+    }
   }
 
   restore(): void {
@@ -103,6 +127,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
   publish(m: InboundMessage): number {
     const { turn } = this.env
     this.messages.append(m, turn.now(), turn.number)
+    if (this.messages.hasExcess) this.retainMore()
     this.counters.published++
     if (this.readers.size > 0) this.wake()
     return this.log === undefined ? PUBLISH_STORED : PUBLISH_DURABLE
@@ -115,7 +140,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
 
   consume(c: Consumer): void {
     const now = this.env.turn.now()
-    this.messages.retain(now)
+    this.retain(now)
     const next = this.positionOf(streamOffset(c.arguments, now, `queue '${this.name}'`))
     this.readers.set(c, { consumer: c, filter: StreamFilter.of(c.arguments), next })
     this.wake()
