@@ -8,9 +8,8 @@ import { carbonCopyKeys } from '../broker/carbon-copies.ts'
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
-import { fanningOut, isWide } from '../broker/fan-out.ts'
+import { fanningOut, isWide, type Outcome, recipients, startFanOut } from '../broker/fan-out.ts'
 import { InboundMessage } from '../broker/message.ts'
-import { PUBLISH_REFUSED } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage } from '../broker/router.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
@@ -121,14 +120,11 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
     if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
     return true
   }
-  if (isWide(route, m)) {
-    const steps = fanningOut(route, m, broker.turn, broker.commit)
-    return broker.turn.jobs.finished(steps).then((outcome) => done(outcome.refused))
-  }
-  let refused = false
-  for (const q of route.queues) if (q.publish(m) === PUBLISH_REFUSED) refused = true
-  for (const e of route.effects) e.published(m)
-  return done(refused)
+  const given: Outcome = { durable: false, refused: false }
+  const next = isWide(route, m) ? 0 : startFanOut(route, m, broker.clock, given)
+  if (next === recipients(route)) return done(given.refused)
+  const steps = fanningOut(route, m, broker.turn, broker.commit, undefined, next, given)
+  return broker.turn.jobs.finished(steps).then((outcome) => done(outcome.refused))
 }
 
 /** @throws AmqpError 406 */

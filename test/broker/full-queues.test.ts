@@ -24,6 +24,8 @@ import {
   REFUSED_LETTERS_MAX,
   TURN_MS,
 } from '../../src/limits.ts'
+import { trusted } from '../../src/operations/caller.ts'
+import { publishMessage } from '../../src/operations/publish.ts'
 import { FieldTable, fieldEntry, type PlainValue, toField } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
@@ -321,4 +323,21 @@ describe('a recent history for an exchange', () => {
     clock.pass(1_000)
     expect([routed, broker.turn.jobs.size]).toEqual([50, 0])
   })
+})
+
+it('a message over HTTP for queues that take long goes to the rest of them in the turns that follow', async () => {
+  const { clock, broker, vhost, queue } = start()
+  const x = vhost.exchanges.get('amq.fanout') as Exchange
+  for (let i = 0; i < 100; i++) vhost.bind(x, queue(`q${i}`), '', FieldTable.empty)
+  let now = 0
+  clock.elapsed = () => {
+    now += 10
+    return now
+  }
+  const m = { exchange: 'amq.fanout', routingKey: '', properties: {}, body: Buffer.from('x') }
+  const sent = publishMessage(broker, trusted('test', vhost, broker), m)
+  const copies = (): number => [...vhost.queues.values()].reduce((sum, q) => sum + q.counts.ready, 0)
+  expect([copies() > 0, copies() < 100]).toEqual([true, true])
+  clock.runDeferred()
+  expect([await sent, copies()]).toEqual([true, 100])
 })
