@@ -1,5 +1,6 @@
 /** What a hash of a password costs in tests. */
 import { onTestFinished } from 'vitest'
+import { passwordPool } from '../../src/security/hash-pool.ts'
 import { scryptCost } from '../../src/security/passwords.ts'
 
 const REAL = { ...scryptCost }
@@ -10,6 +11,17 @@ const REAL = { ...scryptCost }
  */
 export function cheapPasswords(): void {
   scryptCost.N = 16
+}
+
+let isKept = false
+
+/**
+ * The threads that hash stay when a test's broker ends, as if another one were in the process: a thread takes 30 ms of
+ * processor time to begin, and most tests log in to a broker of their own. They end when nobody has logged in for a while.
+ */
+export function keepPasswordThreads(): void {
+  if (!isKept) passwordPool.hold()
+  isKept = true
 }
 
 /**

@@ -2,10 +2,11 @@
 import { relative } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { endChildren } from './children.ts'
-import { cheapPasswords } from './password-cost.ts'
+import { cheapPasswords, keepPasswordThreads } from './password-cost.ts'
 import { beginRecord, isRecorded, keepRecord } from './record.ts'
 
 cheapPasswords()
+keepPasswordThreads()
 
 const file = relative(process.cwd(), expect.getState().testPath ?? '').replaceAll('\\', '/')
 const records = isRecorded(file) && process.env['LEVERET_TEST_URL'] === undefined
