@@ -145,9 +145,7 @@ describe('dead letters for full queues, of whose own so many wait that there is 
     }
   }
   const firsts = (q: Queue): string =>
-    bodies(q)
-      .map((b) => b[0])
-      .join('')
+    [...q.browse()].map(({ segment, index }) => String(segment.content(index).body.subarray(0, 1))).join('')
   const expected = Array.from({ length: count }, (_, i) => String(i)).join('')
 
   it('wait in their queue', () => {

@@ -10,6 +10,7 @@ import { Confirms } from '../../src/channel/confirms.ts'
 import { RouteCache } from '../../src/channel/route-cache.ts'
 import { Unsettled } from '../../src/channel/unsettled.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
+import { same, sameDeep } from '../support/same.ts'
 
 describe('unsettled deliveries', () => {
   it('behave like a map from tag to number', () => {
@@ -25,27 +26,27 @@ describe('unsettled deliveries', () => {
         for (const o of ops) {
           if (o.do === 'add') {
             model.set(++tag, tag * 7)
-            expect(u.add({} as Queue, tag * 7, undefined)).toBe(tag)
-          } else if (o.do === 'skip') expect(u.skip()).toBe(++tag)
+            same(u.add({} as Queue, tag * 7, undefined), tag)
+          } else if (o.do === 'skip') same(u.skip(), ++tag)
           else {
             const tags = [...model.keys()]
             const t = tags[(o as { which: number }).which % Math.max(1, tags.length)]
             if (t === undefined) continue
-            expect(u.numberOf(t)).toBe(model.get(t))
+            same(u.numberOf(t), model.get(t))
             model.delete(t)
             u.remove(t)
           }
-          expect(u.count).toBe(model.size)
+          same(u.count, model.size)
         }
-        for (let t = 0; t <= tag + 1; t++) expect(u.isOutstanding(t)).toBe(model.has(t))
-        expect(u.first).toBe(model.size === 0 ? tag + 1 : Math.min(...model.keys()))
+        for (let t = 0; t <= tag + 1; t++) same(u.isOutstanding(t), model.has(t))
+        same(u.first, model.size === 0 ? tag + 1 : Math.min(...model.keys()))
         const walked: number[] = []
         for (let t = u.nextFrom(0, tag); t <= tag; t = u.nextFrom(t + 1, tag)) walked.push(t)
-        expect(walked).toEqual([...model.keys()])
-        for (const [t, number] of model) expect(u.numberOf(t)).toBe(number)
+        sameDeep(walked, [...model.keys()])
+        for (const [t, number] of model) same(u.numberOf(t), number)
         const middle = Math.floor(tag / 2)
         const before = walked.find((t) => t >= middle && t <= middle + 3)
-        expect(u.nextFrom(middle, middle + 3)).toBe(before ?? Infinity)
+        same(u.nextFrom(middle, middle + 3), before ?? Infinity)
       }),
     )
   })
@@ -159,10 +160,10 @@ describe('returned messages', () => {
             r.add(n, false)
             model = [...model, n].sort((a, b) => a - b)
           } else if (model.length > 0) {
-            expect(r.first).toBe(model.shift())
+            same(r.first, model.shift())
             r.removeFirst()
           }
-          expect(r.size).toBe(model.length)
+          same(r.size, model.length)
         }
       }),
     )
@@ -186,7 +187,7 @@ describe('returned messages', () => {
             r.remove(n, n % 2 === 1 && model.includes(n))
             model = model.filter((m) => m !== n)
           }
-          expect([r.size, r.size > 0 ? r.first : -1]).toEqual([model.length, model[0] ?? -1])
+          sameDeep([r.size, r.size > 0 ? r.first : -1], [model.length, model[0] ?? -1])
         }
       }),
     )

@@ -4,6 +4,7 @@ import type { Binding } from '../../src/broker/exchange/exchange.ts'
 import { TopicRouting } from '../../src/broker/exchange/topic.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
+import { sameDeep } from '../support/same.ts'
 
 /** The definition, word by word, without a trie. */
 function matches(pattern: string[], words: string[]): boolean {
@@ -48,7 +49,7 @@ describe('topic routing', () => {
               steps() {},
             })
             const expected = bindings.filter((b) => !gone.has(b) && matches(split(b.routingKey), split(k)))
-            expect([...found].sort()).toEqual(expected.map((b) => b.destination.name).sort())
+            sameDeep([...found].sort(), expected.map((b) => b.destination.name).sort())
           }
         },
       ),

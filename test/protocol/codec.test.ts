@@ -19,6 +19,7 @@ import {
   encodeProperties,
   type Properties,
 } from '../../src/protocol/generated/properties.ts'
+import { same, sameDeep } from '../support/same.ts'
 
 type Field = [name: string, type: string]
 const spec = JSON.parse(readFileSync('spec/amqp-0-9-1.json', 'utf8')) as {
@@ -95,9 +96,9 @@ describe('methods', () => {
       fc.property(fc.record(shape), (values) => {
         const m = { ...values, id: fullId } as unknown as AnyMethod
         const frame = encodeMethodFrame(5, m)
-        expect(frame.readUInt32BE(7)).toBe(fullId)
+        same(frame.readUInt32BE(7), fullId)
         const back = decodeMethod(fullId, frame.subarray(11, -1))
-        expect(comparable(back as object)).toEqual(comparable(m))
+        sameDeep(comparable(back as object), comparable(m))
       }),
       { numRuns: 40 },
     )
@@ -177,7 +178,7 @@ describe('properties', () => {
           JSON.stringify(Object.entries(o).sort(), (_k, v) =>
             v instanceof FieldTable ? v.bytes.toString('hex') : typeof v === 'bigint' ? String(v) : v,
           )
-        expect(text(back)).toBe(text(p))
+        same(text(back), text(p))
       }),
     )
   })
@@ -188,8 +189,8 @@ describe('field tables', () => {
     fc.assert(
       fc.property(anyTable, (t) => {
         const back = FieldTable.decode(Buffer.from(t.bytes))
-        expect(back.bytes).toEqual(t.bytes)
-        expect(FieldTable.of(back.entries.map((e) => fieldEntry(e.name, e.value))).bytes).toEqual(t.bytes)
+        sameDeep(back.bytes, t.bytes)
+        sameDeep(FieldTable.of(back.entries.map((e) => fieldEntry(e.name, e.value))).bytes, t.bytes)
       }),
     )
   })

@@ -9,6 +9,7 @@ import {
   shortString,
   textOctets,
 } from '../../src/util/octet-text.ts'
+import { same } from '../support/same.ts'
 import { anyText } from '../support/texts.ts'
 
 /** Among them much that is nearly UTF-8. */
@@ -34,9 +35,9 @@ describe('octets as text', () => {
     fc.assert(
       fc.property(octets, (b) => {
         const text = octetText(b)
-        expect(textOctets(text).equals(b)).toBe(true)
-        expect(octetLength(text)).toBe(b.length)
-        expect(octetText(Buffer.concat([Buffer.from('<'), b, Buffer.from('>')]), 1, 1 + b.length)).toBe(text)
+        same(textOctets(text).equals(b), true)
+        same(octetLength(text), b.length)
+        same(octetText(Buffer.concat([Buffer.from('<'), b, Buffer.from('>')]), 1, 1 + b.length), text)
       }),
       { numRuns: 2000 },
     )
@@ -45,8 +46,8 @@ describe('octets as text', () => {
   it('that are UTF-8 are the text that they spell', () => {
     fc.assert(
       fc.property(anyText(), (s) => {
-        expect(octetText(Buffer.from(s))).toBe(s)
-        expect(textOctets(s).equals(Buffer.from(s))).toBe(true)
+        same(octetText(Buffer.from(s)), s)
+        same(textOctets(s).equals(Buffer.from(s)), true)
       }),
     )
     expect(octetText(Buffer.from('ab\ufffdc'))).toBe('ab\ufffdc')
@@ -56,7 +57,7 @@ describe('octets as text', () => {
   it('differ where the octets differ', () => {
     fc.assert(
       fc.property(octets, octets, (a, b) => {
-        expect(octetText(a) === octetText(b)).toBe(a.equals(b))
+        same(octetText(a) === octetText(b), a.equals(b))
       }),
     )
   })
