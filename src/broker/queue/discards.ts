@@ -22,7 +22,7 @@ export class Discards {
   private left = 0
   private turnNumber = 0
   private postponedTurn = 0
-  /** Number of the last message's segment: the next segment may have to be read from disk, which takes time. */
+  /** Number of the last message's segment, 0 at first: the next one may have to be read from disk, which takes time. */
   private segment = 0
   /** Whether the time that all queues share in this turn is used up. */
   private late = false
@@ -65,7 +65,8 @@ export class Discards {
     const { order } = this
     if (!this.deadLetters) {
       const { number } = order.headSegment
-      if (--this.left % DROPS_BETWEEN_LOOKS === 0 || number !== this.segment) this.late = this.turn.isLate
+      const isNext = number !== this.segment && this.segment !== 0
+      if (--this.left % DROPS_BETWEEN_LOOKS === 0 || isNext) this.late = this.turn.isLate
       this.segment = number
       order.removeHead()
       return true
