@@ -312,7 +312,7 @@ describe("RabbitMQ's tools", () => {
     writeFileSync(file, JSON.stringify({ users: [user] }))
     await out('import_definitions', file)
     const exported = await ctl('export_definitions', '-')
-    expect(exported.stderr).toContain('user scry: only Leveret can read the hash of the password')
+    expect(exported.stderr).toContain('user scry: only Leveret can read this password hash')
     const { users } = JSON.parse(exported.stdout) as { users: { name: string }[] }
     expect(users.find((u) => u.name === 'scry')).not.toHaveProperty('password_hash')
     await out('delete_user', 'scry')

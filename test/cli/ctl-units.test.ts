@@ -79,7 +79,7 @@ describe('the commands of RabbitMQ', () => {
     const all = { ...commands, ...stateCommands, ...toolCommands[tool] }
     const missing = names.filter((n) => !['autocomplete', 'help'].includes(n) && !Object.hasOwn(all, n))
     expect(missing).toEqual([])
-    for (const name of names.filter((n) => all[n]?.help.startsWith('not here: '))) {
+    for (const name of names.filter((n) => all[n]?.help.startsWith('not available: '))) {
       const r = await run([name], tool)
       expect([name, r.code, r.out]).toEqual([name, 69, ''])
       // One sentence.

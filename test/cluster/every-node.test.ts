@@ -127,7 +127,7 @@ describe('each node', () => {
     // Asked of a standby, for another one.
     const [one, other] = cluster.nodes.filter((n) => !n.active) as [TestNode, TestNode]
     expect(await leveret(one, 'cluster', 'promote', other.name)).toBe(
-      `node ${other.name} is the active one\n`,
+      `node ${other.name} is now the active node\n`,
     )
     await until(() => cluster.active?.name === other.name, 'the switch')
     await cluster.kill(one.name)

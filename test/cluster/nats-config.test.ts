@@ -62,11 +62,11 @@ describe('leveret cluster nats-config', () => {
   })
 
   it.each([
-    [['nats-config'], 'three of them, or five, or one to try things (0 are given)'],
-    [['nats-config', 'a', 'b'], '(2 are given)'],
+    [['nats-config'], 'nats-config takes the hosts of one, three or five NATS servers, not 0'],
+    [['nats-config', 'a', 'b'], 'NATS servers, not 2'],
     [['promote'], 'leveret cluster promote NODE'],
     [['forget', 'a', 'b'], 'leveret cluster forget NODE'],
-    [['join'], "leveret cluster has no 'join'; there are:"],
+    [['join'], "unknown command 'cluster join'; the commands are:"],
     [[], 'not enough arguments'],
   ])('%j is wrong use, and says what is missing', async (args, text) => {
     const { code, stdout, stderr } = await runCommand(['cluster', ...args])

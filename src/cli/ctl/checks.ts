@@ -3,7 +3,7 @@ import { CtlError } from './client.ts'
 import { arg, type Command, type Context, EXIT_UNAVAILABLE, enc } from './command.ts'
 import type { Row } from './output.ts'
 
-/** With the names that rabbitmq-diagnostics gives to the parts of a listener. */
+/** A listener, with rabbitmq-diagnostics' member names. */
 export interface Listening {
   readonly node: string
   readonly interface: string
@@ -42,14 +42,14 @@ async function listenersOf(c: Context): Promise<Listening[]> {
 }
 
 interface Check {
-  /** Whether it takes one, and what it is. */
+  /** Name of the argument; absent if the check takes none. */
   readonly usage?: string
   readonly help: string
   readonly path: (c: Context) => string
   readonly banner: (c: Context) => string
-  /** After the name of the node; whole if it contains no node. */
+  /** The text printed if the check passes. */
   readonly passed: (c: Context, node: string) => string | Promise<string>
-  /** Instead of the reason that the API gives. */
+  /** The error if the check fails; absent = the reason that the API returns. */
   readonly failed?: (c: Context, node: string) => string | Promise<string>
 }
 

@@ -29,7 +29,7 @@ export class CtlError extends Error {
   }
 }
 
-/** A retry may succeed. */
+/** An error after which a retry may succeed. */
 const EXIT_TEMPORARY = 75
 const EXIT_USAGE = 64
 const EXIT_NO_INPUT = 66

@@ -12,10 +12,10 @@ const MONITOR_PORT = 8222
 const SERVERS = [1, 3, 5]
 const MIB = 1024 * 1024
 
-const what = `status            the nodes, the log and its engine
-promote NODE      makes that node the active one
-forget NODE       forgets a node that will not come back
-nats-config HOST ...   prints configurations of nats-server, for one, three or five hosts`
+const what = `status            shows the nodes, the log and the NATS servers
+promote NODE      makes NODE the active node
+forget NODE       removes a node that will not come back
+nats-config HOST ...   prints the nats-server configurations of one, three or five hosts`
 
 function statusText(s: ClusterStatus): string {
   const rows = s.nodes.map((n) => [
@@ -55,7 +55,7 @@ function statusText(s: ClusterStatus): string {
 function natsConfigs(hosts: readonly string[]): string {
   if (!SERVERS.includes(hosts.length))
     throw new CtlError(
-      `give the hosts of the NATS servers: three of them, or five, or one to try things (${hosts.length} are given)`,
+      `nats-config takes the hosts of one, three or five NATS servers, not ${hosts.length}`,
       EXIT_USAGE,
     )
   const [password, routePassword, secret] = [0, 1, 2].map(() => randomBytes(16).toString('hex')) as [
@@ -104,14 +104,14 @@ async function run(c: Context): Promise<Result> {
     }
     case 'promote':
       await c.client.call('POST', `cluster/promote/${enc(needsNode())}`, {})
-      return { text: `node ${arg(c, 1)} is the active one\n` }
+      return { text: `node ${arg(c, 1)} is now the active node\n` }
     case 'forget':
       await c.client.call('DELETE', `cluster/nodes/${enc(needsNode())}`)
-      return { text: `node ${arg(c, 1)} is forgotten\n` }
+      return { text: `node ${arg(c, 1)} has been removed\n` }
     case 'nats-config':
       return { text: natsConfigs(c.args.slice(1)) }
     default:
-      throw new CtlError(`leveret cluster has no '${sub}'; there are:\n${what}`, EXIT_USAGE)
+      throw new CtlError(`unknown command 'cluster ${sub}'; the commands are:\n${what}`, EXIT_USAGE)
   }
 }
 

@@ -35,20 +35,20 @@ function commandsText(all: Readonly<Record<string, Command>>): string {
     .join('')
 }
 
-/** Completions for shells. */
+/** Returns the completion script for a shell. */
 function completionText(shell: string): string {
   const words = ['start', 'config', 'ctl', 'completion', ...Object.keys(commandsOf('leveret'))].join(' ')
   if (shell === 'bash') return `complete -W "${words}" leveret\n`
   if (shell === 'zsh') return `compdef '_arguments "1: :(${words})"' leveret\n`
   if (shell === 'fish') return `complete -c leveret -f -a "${words}"\n`
-  throw new CtlError(`no completion for '${shell}'; there are bash, zsh and fish`, EXIT_USAGE)
+  throw new CtlError(`no completion for '${shell}'; supported are bash, zsh and fish`, EXIT_USAGE)
 }
 
 function helpText(tool: string): string {
   const called = tool === 'leveret' ? 'leveret [ctl]' : tool
   // Commands specific to the tool come first; the others work too.
   const own = toolCommands[tool]
-  return `The commands of rabbitmqctl, and Leveret's own
+  return `Runs rabbitmqctl's commands, and commands of Leveret
 
 Usage: ${called} [options] COMMAND [options] [arguments]
 
@@ -66,7 +66,7 @@ Examples:
 ${own === undefined ? '' : `\nCommands of ${tool}:\n${commandsText(own)}`}
 Commands:
 ${commandsText({ ...commands, ...stateCommands })}
-Run '${tool} COMMAND --help' for the help of one command.
+Run '${tool} COMMAND --help' for help on a command.
 `
 }
 
@@ -114,7 +114,7 @@ async function run(args: readonly string[], tool: string, terminal: Terminal): P
   if (command === undefined) throw notFound(name, all, tool)
   if (asksForHelp) return terminal.out(helpOf(name, command, tool))
   const how = check(name, command, { values, positionals: rest }, tool)
-  // A command with such an option of its own says more than that it could be run.
+  // A command with its own --dry-run option does more than check the command line.
   const isDry = values['dry-run'] === true && command.options?.includes('dry-run') !== true
   await runCommand(command, how, { ...contextOf(command, values, rest, tool), terminal }, isDry)
 }
@@ -211,7 +211,7 @@ function contextOf(
   }
 }
 
-/** Runs the command; an object that is missing is named, where the response says only that one is. @throws CtlError */
+/** Runs the command. If the response is a bare 404, the error names the missing object. @throws CtlError */
 async function resultOf(command: Command, context: Context): Promise<Result> {
   try {
     return await command.run(context)

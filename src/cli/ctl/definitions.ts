@@ -32,7 +32,8 @@ function notesOn(users: readonly ExportedUser[]): string[] {
   return users
     .filter((u) => u.leveret_password_hash !== undefined && u.password_hash === undefined)
     .map(
-      (u) => `user ${u.name}: only Leveret can read the hash of the password; set it anew where you import`,
+      (u) =>
+        `user ${u.name}: only Leveret can read this password hash; set the password again after the import`,
     )
 }
 

@@ -73,7 +73,7 @@ async function log(c: Context, lines: number): Promise<Log> {
   return await c.client.get<Log>(`nodes/${await nodeOf(c)}/log?lines=${lines}`)
 }
 
-/** Prints new log lines until the given time has passed or it is interrupted. */
+/** Prints new log lines until --duration has passed or the command is interrupted. */
 async function logTailStream(c: Context): Promise<Result> {
   const seconds = numberOption(c, 'duration')
   const until = seconds === undefined ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1000
@@ -252,7 +252,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   is_booting: {
     usage: '',
-    help: 'fails unless the broker is starting; a broker that answers has started',
+    help: 'fails unless the broker is starting; a broker that responds has started',
     args: [0, 0],
     banner: () => 'Asking the broker for its boot status ...',
     run: async (c) => {

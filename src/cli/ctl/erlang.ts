@@ -1,6 +1,6 @@
 /** Formats values as Erlang terms, for scripts that parse rabbitmqctl's output as Erlang. */
 
-/** An AMQP table as rabbitmqctl prints it: `[{"x-max-length",10},{"a","b"}]`. */
+/** Formats an AMQP table as rabbitmqctl prints it: `[{"x-max-length",10},{"a","b"}]`. */
 export function tableTerm(table: object): string {
   const pair = ([name, v]: [string, unknown]): string => `{${quoted(name)},${fieldTerm(v)}}`
   return `[${(Array.isArray(table) ? [] : Object.entries(table)).map(pair).join(',')}]`
@@ -13,12 +13,12 @@ function fieldTerm(v: unknown): string {
   return v === null || v === undefined ? 'undefined' : String(v)
 }
 
-/** The same for rabbitmqctl's JSON: name, type and value of each field. */
+/** Converts an AMQP table to the form of rabbitmqctl's JSON: name, type and value of each field. */
 export function tableTriples(table: object): unknown[] {
   return Array.isArray(table) ? [] : Object.entries(table).map(([name, v]) => [name, ...typed(v)])
 }
 
-/** Numeric types are guessed, since JSON has only one. */
+/** Infers the AMQP type of a JSON value; JSON has only one numeric type. */
 function typed(v: unknown): [string, unknown] {
   if (typeof v === 'string') return ['longstr', v]
   if (typeof v === 'boolean') return ['bool', v]
@@ -28,7 +28,7 @@ function typed(v: unknown): [string, unknown] {
   return v === null || v === undefined ? ['void', 'undefined'] : ['table', tableTriples(v)]
 }
 
-/** The triples as an Erlang term: `[{<<"product">>,longstr,<<"x">>}]`. */
+/** Formats the triples as an Erlang term: `[{<<"product">>,longstr,<<"x">>}]`. */
 function triplesTerm(table: object): string {
   return pairsTerm(tableTriples(table))
 }
@@ -43,7 +43,7 @@ function quoted(s: string): string {
   return `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
 }
 
-/** One row of a list, with a pair for each column. @param tables columns that hold an AMQP table */
+/** Formats a row as a property list with a pair for each column. @param tables columns that hold an AMQP table */
 export function rowTerm(row: Readonly<Record<string, unknown>>, tables: ReadonlySet<string>): string {
   const term = ([name, v]: [string, unknown]): string =>
     `{${atom(name)},${tables.has(name) && v !== null && typeof v === 'object' ? triplesTerm(v) : erlangTerm(v)}}`

@@ -7,8 +7,8 @@ import { CONTROL_SOCKET, DATA_DIR_VARIABLE, DEFAULT_DATA_DIR } from '../../util/
 const WELL_KNOWN = ['/data', '/var/lib/leveret']
 
 /**
- * The specified folder; otherwise the first that contains a broker: that of the working directory, then well-known
- * ones.
+ * Returns the specified folder; otherwise the first one that contains a running broker: that in the working directory,
+ * then well-known ones.
  */
 export function brokerFolder(
   named: string | undefined,

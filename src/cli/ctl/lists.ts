@@ -31,7 +31,7 @@ async function queues(c: Context): Promise<Result> {
   return { rows, columns: shown }
 }
 
-/** Limits of one vhost or user, or of all. */
+/** Lists the limits of one vhost or user, or of all. */
 function limits(what: 'vhost' | 'user'): Command {
   const whom = (c: Context): string | undefined => {
     if (c.options['global'] === true) return undefined
@@ -39,7 +39,7 @@ function limits(what: 'vhost' | 'user'): Command {
   }
   return {
     usage: what === 'vhost' ? '[-p VHOST | --global]' : '[--user USER | --global]',
-    help: `lists the limits of a ${what}, or of all`,
+    help: `lists the limits of a ${what}, or of all ${what}s`,
     args: [0, 10],
     options: what === 'vhost' ? ['global'] : ['user', 'global'],
     columns: what === 'vhost' ? columns.vhostLimits : columns.userLimits,
@@ -55,7 +55,7 @@ function limits(what: 'vhost' | 'user'): Command {
         ? ofExistingVhost(c.vhost, answer)
         : orElse(answer, `User "${one}" does not exist`, EXIT_UNAVAILABLE))
       const { formatter = 'table' } = c.options
-      // For a single object, people and scripts get only the JSON.
+      // For a single object only the JSON is printed, as by rabbitmqctl.
       if (one !== undefined && c.args.length === 0 && formatter === 'table')
         return { text: `${JSON.stringify(rows[0]?.['value'] ?? {})}\n` }
       return {
@@ -66,7 +66,7 @@ function limits(what: 'vhost' | 'user'): Command {
   }
 }
 
-/** Policies with mirroring keys, which have no effect. */
+/** Lists policies with mirroring keys, which have no effect. */
 function mirroring(path: string, what: string): Command {
   return {
     ...list(what, (c) => `${path}/${enc(c.vhost)}`, policyColumns, columns.policies),

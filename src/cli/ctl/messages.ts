@@ -12,7 +12,7 @@ function parkedMessage(c: Context): string {
 export const messages: Record<string, Command> = {
   redrive: {
     usage: '[-p VHOST] [--from QUEUE] [--reason REASON] [--rate N] [--limit N] QUEUE',
-    help: 'moves dead letters back to the queues they came from',
+    help: 'moves dead-lettered messages back to the queues they came from',
     args: [1, 1],
     options: ['from', 'reason', 'rate', 'limit'],
     banner: (c) => `Redriving messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
@@ -27,7 +27,7 @@ export const messages: Record<string, Command> = {
   },
   release_parked_messages: {
     usage: '[-p VHOST] QUEUE [NUMBER]',
-    help: 'makes messages that were set aside ready again, or one of them; with - as QUEUE, one of a delayed exchange',
+    help: 'makes the parked messages of a queue ready again, or only number NUMBER; QUEUE - means a delayed exchange',
     args: [1, 2],
     banner: (c) => `Releasing messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
@@ -42,14 +42,14 @@ export const messages: Record<string, Command> = {
   },
   delete_parked_message: action(
     '[-p VHOST] QUEUE NUMBER',
-    'drops a message that was set aside, by its number in list_parked_messages; with - as QUEUE, one of a delayed exchange',
+    'deletes a parked message, by its number in list_parked_messages; QUEUE - means a delayed exchange',
     [2, 2],
     (c) => `Deleting message ${arg(c, 1)} of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     (c) => c.client.call('DELETE', parkedMessage(c)),
   ),
   delete_quarantined_object: action(
     'KEY',
-    'forgets a stored object that could not be read, by its key in list_quarantined_objects',
+    'deletes a stored object that could not be read, by its key in list_quarantined_objects',
     [1, 1],
     (c) => `Deleting stored object "${arg(c, 0)}" ...`,
     (c) => c.client.call('DELETE', `quarantined-objects/${enc(arg(c, 0))}`),
@@ -92,7 +92,7 @@ export const messages: Record<string, Command> = {
   },
   diagnose_queue: {
     usage: '[-p VHOST] QUEUE',
-    help: 'explains the state of a queue: who consumes from it, who holds its messages, what blocks it',
+    help: 'explains the state of a queue: its consumers, who holds unacknowledged messages, what blocks it',
     args: [1, 1],
     banner: (c) => `Diagnosing queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
@@ -125,7 +125,7 @@ export const messages: Record<string, Command> = {
   peek: {
     usage:
       '[-p VHOST] [--count N] [--offset N] [--state ready|unacked] [--header NAME=VALUE] [--older-than SECONDS] [--newer-than SECONDS] QUEUE',
-    help: 'shows messages without consuming them, and which channel has held unacknowledged ones, since when',
+    help: 'shows messages without consuming them, and which channel holds the unacknowledged ones, since when',
     args: [1, 1],
     options: ['count', 'offset', 'state', 'header', 'older-than', 'newer-than'],
     run: async (c) => {

@@ -1,6 +1,6 @@
 /** Suggests the name that was probably meant. */
 
-/** Edit distance, counting a transposition of adjacent characters as one change. */
+/** Returns the edit distance, counting a transposition of adjacent characters as one change. */
 function distance(a: string, b: string): number {
   let before: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -23,7 +23,7 @@ function distance(a: string, b: string): number {
   return last[b.length] as number
 }
 
-/** undefined if no name is close: at most a third of the characters may differ. */
+/** Returns the closest name; undefined if more than a third of the characters differ. */
 export function nearest(name: string, names: Iterable<string>): string | undefined {
   let found: string | undefined
   let least = Math.floor(name.length / 3) + 1

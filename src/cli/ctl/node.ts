@@ -54,7 +54,7 @@ function clusterJson(
   }
 }
 
-/** With the sections of rabbitmqctl, which scripts look for. */
+/** Formats the status with rabbitmqctl's section titles, which scripts look for. */
 function clusterText(status: Row, leveret: unknown): string {
   const each = (name: string, line: (node: string, value: never) => string): string[] =>
     Object.entries(status[name] as Row).map(([node, value]) => line(node, value as never))
@@ -101,7 +101,7 @@ async function clusterStatus(c: Context): Promise<Result> {
 async function authenticate(c: Context): Promise<Result> {
   const [user, password] = [arg(c, 0), arg(c, 1)]
   const failed = `failed to authenticate user "${user}"\nuser '${user}' - invalid credentials`
-  // A user who does not exist cannot be told from a wrong password, as in RabbitMQ.
+  // The answer is the same for an unknown user and for a wrong password, as in RabbitMQ.
   const answer = orElse(c.client.call('POST', `users/${enc(user)}/authenticate`, { password }), failed, 65)
   const { authenticated } = (await answer) as { authenticated: boolean }
   if (!authenticated) throw new CtlError(failed, 65)

@@ -136,7 +136,7 @@ export const objects: Record<string, Command> = {
     'limits the connections and queues of a vhost',
     [1, 1],
     (c) => `Setting vhost limits to "${arg(c, 0)}" for vhost "${c.vhost}" ...`,
-    // All limits at once: others that were set before are gone, as in RabbitMQ.
+    // Replaces all limits of the vhost, as in RabbitMQ.
     (c) =>
       ofExistingVhost(
         c.vhost,
@@ -155,7 +155,7 @@ export const objects: Record<string, Command> = {
   ),
   purge_queue: action(
     '[-p VHOST] QUEUE',
-    'deletes the ready messages of a queue',
+    'deletes all ready messages of a queue',
     [1, 1],
     (c) => `Purging queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     (c) =>
@@ -187,7 +187,7 @@ export const objects: Record<string, Command> = {
   ),
   close_all_connections: action(
     '[-p VHOST | --global] [--limit N] [--per-connection-delay MS] REASON',
-    'closes all connections of a vhost, or those of all vhosts',
+    'closes all connections of a vhost, or with --global of all vhosts',
     [1, 1],
     (c) =>
       `Closing all connections ${c.options['global'] === true ? 'across all vhosts' : `in vhost ${c.vhost}`}, reason: ${arg(c, 0)}...`,
@@ -204,14 +204,14 @@ export const objects: Record<string, Command> = {
   ),
   trace_on: action(
     '[-p VHOST]',
-    'turns the firehose on',
+    'turns on the firehose, which copies all messages of a vhost to amq.rabbitmq.trace',
     [0, 0],
     (c) => `Starting tracing for vhost "${c.vhost}" ...`,
     (c) => trace(c, true),
   ),
   trace_off: action(
     '[-p VHOST]',
-    'turns the firehose off',
+    'turns off the firehose',
     [0, 0],
     (c) => `Stopping tracing for vhost "${c.vhost}" ...`,
     (c) => trace(c, false),

@@ -48,7 +48,7 @@ const special = {
   tags: { value: 'A,B', help: 'tags of the vhost' },
   'default-queue-type': {
     value: 'TYPE',
-    help: 'type of queues that are declared without one: classic, quorum or stream',
+    help: 'type of queues declared without x-queue-type: classic, quorum or stream',
   },
   'protected-from-deletion': {
     value: 'BOOL',
@@ -60,7 +60,7 @@ const special = {
   limit: { value: 'N', help: 'stop after N connections or messages' },
   'per-connection-delay': { value: 'MS', help: 'pause after each connection, in milliseconds' },
   format: { value: 'FORMAT', help: 'json; the Erlang format is not supported' },
-  'skip-if-unchanged': { help: 'skip a file that is unchanged since it was last imported' },
+  'skip-if-unchanged': { help: 'skip the import if the definitions are unchanged since the last one' },
   'pre-hashed-password': { help: 'the argument is a password hash' },
   'queue-timeout': { value: 'MS', help: 'milliseconds to wait for each queue (default 15000)' },
   from: { value: 'QUEUE', help: 'only messages dead-lettered from that queue' },
@@ -90,8 +90,8 @@ const special = {
   within: { value: 'N', help: 'fail if a certificate expires within N units' },
   all: { help: 'include everything' },
   address: { value: 'ADDRESS', help: 'address to check' },
-  enabled: { short: 'E', help: 'list only what is enabled' },
-  'implicitly-enabled': { help: 'list only what is enabled as a dependency' },
+  enabled: { short: 'E', help: 'list only enabled plugins' },
+  'implicitly-enabled': { help: 'list only plugins enabled as dependencies' },
   minimal: { short: 'm', help: 'print names only' },
   verbose: { short: 'v', help: 'print more details' },
 } satisfies Record<string, Option>
@@ -116,7 +116,7 @@ export function parseCommandLine(args: readonly string[]): Parsed {
   return parseArgs({ args: [...args], options: known, allowPositionals: true, strict: true }) as Parsed
 }
 
-/** `-p, --vhost VHOST   the vhost` */
+/** Formats options as lines such as `-p, --vhost VHOST   the vhost`. */
 export function optionLines(names: readonly string[]): string {
   const rows = names.map((name): [string, string] => {
     const { short, value, help } = options[name] as Option

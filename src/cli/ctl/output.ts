@@ -41,7 +41,7 @@ function jsonRow(row: Row): Row {
   return Object.fromEntries(Object.entries(row).map(shown))
 }
 
-/** Always quoted, as in rabbitmqctl. */
+/** Formats a CSV value, always quoted, as rabbitmqctl does. */
 function csvCell(v: string): string {
   return `"${v.replaceAll('"', '""')}"`
 }

@@ -110,7 +110,7 @@ export async function awaitStartup(c: Context): Promise<Result> {
   }
 }
 
-/** Everything that a bug report needs, as one JSON document without secrets. */
+/** Returns the information that a bug report needs, as one JSON document without secrets. */
 async function diagnostics(c: Context): Promise<Result> {
   const paths = [
     'overview',
@@ -138,7 +138,7 @@ async function diagnostics(c: Context): Promise<Result> {
   return { text: `${text}\n` }
 }
 
-/** `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as in rabbitmqctl. */
+/** Parses `0.6` and `absolute 2GB` for memory, `2GB` and `mem_relative 1.5` for the disk, as rabbitmqctl does. */
 function limitOctets(args: readonly string[], what: 'memory' | 'disk'): number {
   const [first = '', second = ''] = args
   const word = what === 'memory' ? 'absolute' : 'mem_relative'
@@ -247,7 +247,7 @@ export const stateCommands: Readonly<Record<string, Command>> = {
   },
   ping: {
     usage: '',
-    help: 'succeeds if a broker answers',
+    help: 'succeeds if the broker responds',
     args: [0, 0],
     banner: () => 'Will ping the broker ...',
     run: async (c) => {
@@ -299,7 +299,7 @@ export const stateCommands: Readonly<Record<string, Command>> = {
   },
   diagnostics: {
     usage: '',
-    help: 'prints the information a bug report needs, without secrets',
+    help: 'prints the information that a bug report needs, without secrets',
     args: [0, 0],
     run: diagnostics,
   },

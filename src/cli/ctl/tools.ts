@@ -48,7 +48,7 @@ function known(names: readonly string[]): void {
 function enable(options: readonly OptionName[]): Command {
   return action(
     'PLUGIN ...',
-    'nothing to do for what is built in; fails for others',
+    'does nothing for plugins that are built in; fails for others',
     [0, 100],
     () => 'Enabling plugins on the broker:',
     async (c) => {
@@ -62,7 +62,7 @@ function enable(options: readonly OptionName[]): Command {
 const pluginCommands: Readonly<Record<string, Command>> = {
   list: {
     usage: '[--minimal] [PATTERN]',
-    help: 'lists what RabbitMQ has plugins for and is built in here',
+    help: 'lists the RabbitMQ plugins whose features are built in',
     args: [0, 1],
     options: ['minimal', 'verbose', 'enabled', 'if-empty'],
     banner: (c) => `Listing plugins with pattern "${c.args[0] ?? '.*'}" ...`,
@@ -70,7 +70,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
   },
   is_enabled: {
     usage: 'PLUGIN ...',
-    help: 'fails where a plugin has no counterpart here',
+    help: 'fails if the features of a plugin are not built in',
     args: [1, 100],
     options: ['online', 'offline'],
     run: areEnabled,
@@ -78,7 +78,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
   enable: enable(['online', 'offline', 'all']),
   disable: action(
     'PLUGIN ...',
-    'fails: what is built in is always there',
+    'fails: built-in features cannot be disabled',
     [0, 100],
     () => 'Disabling plugins on the broker:',
     async (c) => {
@@ -93,7 +93,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
   set: enable(['online', 'offline']),
   directories: {
     usage: '',
-    help: 'says where plugins are: nowhere',
+    help: 'shows the plugin directories: none',
     args: [0, 0],
     options: ['online', 'offline'],
     run: async () => ({ text: 'There are no plugins: what RabbitMQ has plugins for is built in\n' }),
@@ -113,7 +113,7 @@ const replicaOnly = 'queues have no members of their own; the cluster replicates
 function refused(usage: string, why: string): Command {
   return {
     usage,
-    help: `not here: ${why}`,
+    help: `not available: ${why}`,
     args: [0, 10],
     options: ['all'],
     run: async () => {
@@ -122,20 +122,20 @@ function refused(usage: string, why: string): Command {
   }
 }
 
-/** What rabbitmq-queues rebalance takes. */
+/** The queue types that `rabbitmq-queues rebalance` accepts. */
 const rebalanced: readonly string[] = ['all', 'classic', 'quorum', 'stream']
 
 export const queueCommands: Readonly<Record<string, Command>> = {
   quorum_status: {
     usage: '[-p VHOST] QUEUE',
-    help: 'shows the replicas of a quorum queue: one',
+    help: 'shows the replicas of a quorum queue: always one',
     args: [1, 1],
     banner: (c) => `Status of quorum queue ${arg(c, 0)} ...`,
     run: (c) => replicas(c, 'quorum'),
   },
   stream_status: {
     usage: '[-p VHOST] STREAM',
-    help: 'shows the replicas of a stream: one',
+    help: 'shows the replicas of a stream: always one',
     args: [1, 1],
     banner: (c) => `Status of stream ${arg(c, 0)} ...`,
     run: (c) => replicas(c, 'stream'),
@@ -179,10 +179,10 @@ export const queueCommands: Readonly<Record<string, Command>> = {
   delete_replica: refused('STREAM NODE', replicaOnly),
 }
 
-/** Takes a position, as rabbitmq-queues does. */
+/** `peek` of rabbitmq-queues, which takes a position. */
 const peekAt: Command = {
   usage: '[-p VHOST] QUEUE POSITION',
-  help: 'shows the message at a position, from 1, without taking it',
+  help: 'shows the message at a position in the queue, counted from 1, without consuming it',
   args: [2, 2],
   banner: (c) => `Peeking at queue ${arg(c, 0)} at position ${arg(c, 1)} ...`,
   run: async (c) => {
@@ -221,7 +221,7 @@ export const listenerCommands: Readonly<Record<string, Command>> = {
 function nothingToAwait(why: string): Command {
   return {
     usage: '',
-    help: `nothing to wait for: ${why}`,
+    help: `returns at once: ${why}`,
     args: [0, 0],
     run: async (c) => {
       await c.client.get('whoami')
@@ -249,13 +249,13 @@ const upgradeCommands: Readonly<Record<string, Command>> = {
   await_online_synchronized_mirror: nothingToAwait('classic queues have no mirrors'),
   post_upgrade: {
     usage: '',
-    help: 'nothing to do: a store of a former release is taken over at the start',
+    help: 'does nothing: the broker converts older data folders when it starts',
     args: [0, 0],
     run: async () => ({ text: 'Nothing to do\n' }),
   },
 }
 
-/** By tool name; they take precedence over the commands that all tools have. */
+/** Commands by tool name; they take precedence over the commands that all tools have. */
 export const toolCommands: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   'rabbitmq-queues': { peek: peekAt },
   'rabbitmq-plugins': pluginCommands,

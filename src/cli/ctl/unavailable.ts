@@ -1,11 +1,11 @@
-/** Commands of RabbitMQ that do not apply here: each prints one sentence that says why. */
+/** RabbitMQ's commands that do not apply to Leveret: each prints one sentence that says why. */
 import { CtlError } from './client.ts'
 import { type Command, EXIT_UNAVAILABLE, existingVhost } from './command.ts'
 
 function refused(why: string): Command {
   return {
     usage: '[...]',
-    help: `not here: ${why}`,
+    help: `not available: ${why}`,
     args: [0, 100],
     run: async () => {
       throw new CtlError(why, EXIT_UNAVAILABLE)
@@ -13,7 +13,7 @@ function refused(why: string): Command {
   }
 }
 
-/** A condition that always holds here. */
+/** A check that always passes once the broker responds. */
 function holds(help: string, text: string): Command {
   return {
     usage: '[...]',
@@ -69,7 +69,7 @@ export const unavailable: Readonly<Record<string, Command>> = {
   decommission_mqtt_node: refused(onlyAmqp),
   message_size_stats: refused('the metrics rabbitmq_message_size_bytes_* count messages by their sizes'),
   leader_health_check: {
-    ...holds('checks whether queues have a leader; here each has', 'All queues have a leader'),
+    ...holds('checks whether all queues have a leader; they always do', 'All queues have a leader'),
     options: ['across-all-vhosts'],
   },
   sync_queue: refused(noMirrors),
@@ -111,7 +111,7 @@ export const unavailable: Readonly<Record<string, Command>> = {
   enable_auth_attempt_source_tracking: refused('the log shows where logins come from'),
   disable_auth_attempt_source_tracking: refused('the log shows where logins come from'),
   list_vhost_replicas: refused(byConfiguration),
-  discover_peers: holds('discovers peers; there are none', 'No peers discovered'),
+  discover_peers: holds('discovers peers: always none', 'No peers discovered'),
   force_gc: holds('does nothing: memory is collected automatically', 'Nothing to do'),
   reconcile_vhosts: holds('does nothing: the active node has every vhost', 'Nothing to do'),
   metadata_store_status: refused("metadata is part of the store; 'status' shows its state"),
@@ -127,7 +127,7 @@ export const unavailable: Readonly<Record<string, Command>> = {
     'mirroring keys have no effect, and policies are kept as they are',
   ),
   check_if_new_quorum_queue_replicas_have_finished_initial_sync: holds(
-    'checks whether queue replicas are still synchronising; queues have no replicas of their own',
+    'checks whether queue replicas are still synchronising; queues have a single replica',
     'All quorum queue replicas have finished their initial sync',
   ),
   restart_vhost: {
@@ -145,7 +145,7 @@ export const unavailable: Readonly<Record<string, Command>> = {
     },
   },
   check_if_node_is_mirror_sync_critical: holds(
-    'checks whether mirrors need this node; there are no mirrors',
+    'checks whether classic queue mirrors depend on this node; there are no mirrors',
     'Node reported no classic mirrored queues',
   ),
   check_if_cluster_has_classic_queue_mirroring_policy: holds(

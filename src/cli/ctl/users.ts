@@ -21,7 +21,7 @@ async function tagsOf(c: Context, user: string): Promise<unknown> {
   return (await existing(c, c.client.get<Row>(`users/${enc(user)}`)))['tags']
 }
 
-/** For the user named by the first argument. */
+/** Awaits an answer about the user named by the first argument. @throws CtlError if it is 404 */
 function existing<T>(c: Context, answer: Promise<T>): Promise<T> {
   return orElse(answer, `User "${arg(c, 0)}" does not exist`, EXIT_NO_USER)
 }
@@ -32,7 +32,7 @@ async function bothExist(c: Context): Promise<void> {
   await existingVhost(c)
 }
 
-/** @throws CtlError if none is given */
+/** Reads the password from the second argument or standard input. @throws CtlError if it is empty */
 function password(c: Context): string {
   const given = c.args[1] ?? readFileSync(0, 'utf8').replace(/\r?\n$/, '')
   if (given === '') throw new CtlError('Password is not provided via argument or stdin', EXIT_DATA)

@@ -95,7 +95,7 @@ export class Source {
     return channel
   }
 
-  /** undefined if the queue does not exist; waits for a broker that is down. @throws CtlError, Interrupted */
+  /** The queue's length; undefined if it does not exist. Waits for a broker that is down. @throws CtlError, Interrupted */
   async ready(vhost: string, queue: string): Promise<number | undefined> {
     for (let waiting = false; ; waiting = true) {
       if (this.signal.aborted) throw new Interrupted()

@@ -63,7 +63,7 @@ async function checkRights(
   }
 }
 
-/** A pattern that is unsupported or undecided here may still be valid there. */
+/** A pattern that cannot be evaluated here counts as granting access: the other broker may support it. */
 function compiled(pattern: unknown): Pattern | undefined {
   try {
     return new Pattern(String(pattern))

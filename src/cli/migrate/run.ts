@@ -133,7 +133,7 @@ export class Run {
     }
   }
 
-  /** Uses a new signal: that of the migration has been aborted. */
+  /** Cleans up with a new signal, because that of the migration has been aborted. */
   private async stop(): Promise<void> {
     this.move.leveret.revive()
     for (const job of this.active) await job.stop().catch(() => {})
