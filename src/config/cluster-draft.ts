@@ -42,7 +42,7 @@ export class ClusterDraft {
     if (node === undefined)
       throw need(
         'cluster.node',
-        'the name of this node, another one on each (cluster.node = a, or --node-name a)',
+        'the name of this node, different on each node (cluster.node = a, or --node-name a)',
       )
     if (urls.length === 0)
       throw need(
@@ -53,8 +53,8 @@ export class ClusterDraft {
     if (secret === undefined || secret === '')
       throw need(
         'cluster.secret',
-        `what the nodes know each other by, the same on all of them (cluster.secret = ${randomBytes(SECRET_BYTES_MIN).toString('hex')}, ` +
-          `which was made up just now, or the environment variable ${SECRET_VARIABLE})`,
+        `the secret that authenticates the nodes to each other, the same on all (cluster.secret = ${randomBytes(SECRET_BYTES_MIN).toString('hex')}, ` +
+          `which has just been generated, or the environment variable ${SECRET_VARIABLE})`,
       )
     const bind = this.bind ?? usualBind
     return {

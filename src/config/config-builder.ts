@@ -34,7 +34,7 @@ export type Apply = (d: ConfigBuilder, value: string, parts: readonly string[]) 
 
 export type PasswordValidator = 'accept_everything' | 'min_password_length' | 'password_regexp'
 
-/** A fraction of the memory, or octets. A relative free-disk limit refers to the memory too, as in RabbitMQ. */
+/** A fraction of the memory, or bytes. A relative free-disk limit refers to the memory too, as in RabbitMQ. */
 type Amount = { readonly relative: number } | { readonly absolute: number }
 
 /** Listeners of the HTTP API or of the metrics: plain, TLS, or both. */
@@ -262,7 +262,9 @@ export class ConfigBuilder {
         'management.oauth_enabled needs management.oauth_client_id, and management.oauth_provider_url or auth_oauth2.issuer',
       )
     if (this.oauth.jwks === undefined)
-      throw new ConfigError('management.oauth_enabled needs auth_oauth2: nobody could check the tokens')
+      throw new ConfigError(
+        'management.oauth_enabled needs auth_oauth2: without it, tokens cannot be verified',
+      )
     return { clientId, providerUrl, scopes: scopes ?? 'openid profile', tokenEndpoint }
   }
 
@@ -278,7 +280,7 @@ export class ConfigBuilder {
     if (octets !== 0 && octets < FRAME_BYTES_MIN)
       throw new Error(`expected at least ${FRAME_BYTES_MIN}, or 0, found '${octets}'`)
     if (octets === 0 || octets > FRAME_BYTES_MAX)
-      this.notes.push(`frame_max is ${FRAME_BYTES_MAX}, the most there is here`)
+      this.notes.push(`frame_max is limited to ${FRAME_BYTES_MAX}`)
     this.tuning.frameMax = octets === 0 ? FRAME_BYTES_MAX : Math.min(octets, FRAME_BYTES_MAX)
   }
 
@@ -309,7 +311,7 @@ export class ConfigBuilder {
   private vhostDefaults(): VhostDefaults {
     const empty = [...this.policies].find(([, p]) => Object.keys(p.definition).length === 0)
     if (empty !== undefined)
-      throw new ConfigError(`default_policies.operator.${empty[0]} sets nothing that has an effect here`)
+      throw new ConfigError(`default_policies.operator.${empty[0]} sets no key that has an effect in Leveret`)
     return {
       limits: [...this.vhostLimits.values()],
       operatorPolicies: Array.from(this.policies, ([name, p]) => ({ name, ...p })),

@@ -1,4 +1,4 @@
-/** What RabbitMQ and its container images take from environment variables. */
+/** Reads the environment variables of RabbitMQ and of its container images. */
 import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { readRegularFile } from '../util/regular-file.ts'
@@ -6,7 +6,7 @@ import { ConfigError, type Entry, ERLANG_TERMS } from './parse.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Variables and the keys that they set. */
+/** The key that each variable sets. */
 const variables: Readonly<Record<string, string>> = {
   RABBITMQ_DEFAULT_USER: 'default_user',
   RABBITMQ_DEFAULT_PASS: 'default_pass',
@@ -18,23 +18,23 @@ const variables: Readonly<Record<string, string>> = {
   RABBITMQ_MOTD_FILE: 'motd_file',
 }
 
-/** With `_FILE` behind their names these come from a file, such as a secret of Docker or Kubernetes. */
+/** Variables whose value may be in a file named by VARIABLE_FILE, such as a Docker or Kubernetes secret. */
 const fromFiles = ['RABBITMQ_DEFAULT_USER', 'RABBITMQ_DEFAULT_PASS', 'RABBITMQ_DEFAULT_VHOST']
 
 const AMQP_PORT = 5672
 
-/** Octets of a file that a variable names. */
+/** Maximum size in bytes of a file named by a variable. */
 const FILE_BYTES_MAX = 1_048_576
 
-/** Characters of a value with all `$(NAME)` in it: a few lines could ask for more than there is memory. */
+/** Maximum length of a value after substitution: a few lines of `$(NAME)` could expand to more than the memory. */
 const VALUE_LENGTH_MAX = 1_048_576
 
-/** Keys that stand for others, one within the other. */
+/** Maximum nesting depth of `$(NAME)`. */
 const SUBSTITUTIONS_DEEP_MAX = 100
 
 /**
- * Variables that set something in RabbitMQ or in a container image of it, and nothing here. Others that begin with
- * RABBITMQ_ belong to somebody else: Kubernetes sets such variables for a service of that name.
+ * Variables that have an effect in RabbitMQ or one of its container images, but not here. Other
+ * variables with this prefix are not reported: Kubernetes sets such variables for a service named rabbitmq.
  */
 const withoutEffect: readonly string[] = [
   ...[
@@ -48,7 +48,7 @@ const withoutEffect: readonly string[] = [
   ...['IO_THREAD_POOL_SIZE', 'LOG', 'LOG_BASE', 'LOGS', 'MNESIA_BASE', 'MNESIA_DIR', 'NODENAME', 'PID_FILE'],
   ...['PLUGINS_DIR', 'SERVER_ADDITIONAL_ERL_ARGS', 'SERVER_ERL_ARGS', 'SERVER_START_ARGS', 'USE_LONGNAME'],
   ...['DEFAULT_PERMISSIONS', 'DEFAULT_USER_TAGS', 'HIPE_COMPILE'],
-  // Of Bitnami's image.
+  // Bitnami's image.
   ...[
     'CLUSTER_NODE_NAME',
     'COMMUNITY_PLUGINS',
@@ -63,7 +63,7 @@ const withoutEffect: readonly string[] = [
 
 const tls = /^RABBITMQ_(MANAGEMENT_)?SSL_/
 
-/** Which key to set instead, where there is one. */
+/** The key to set instead of a variable, if there is one. */
 const instead: Readonly<Record<string, string>> = {
   RABBITMQ_DEFINITIONS_FILE: 'load_definitions',
   RABBITMQ_DISK_FREE_ABSOLUTE_LIMIT: 'disk_free_limit.absolute',
@@ -83,7 +83,7 @@ const instead: Readonly<Record<string, string>> = {
   RABBITMQ_VHOST: 'RABBITMQ_DEFAULT_VHOST',
 }
 
-/** @throws ConfigError */
+/** Returns the configuration entries that the environment sets. @throws ConfigError */
 export function environmentEntries(environment: Environment): Entry[] {
   const entries: Entry[] = []
   for (const [name, key] of Object.entries(variables)) {
@@ -95,7 +95,7 @@ export function environmentEntries(environment: Environment): Entry[] {
     if (file === undefined || file === '') continue
     const origin = `environment ${name}_FILE`
     if ((environment[name] ?? '') !== '')
-      throw new ConfigError(`${origin}: ${name} is set, too; set one of them`)
+      throw new ConfigError(`${origin}: ${name} is also set; set only one of them`)
     entries.push({ key: variables[name] as string, value: lineOf(file, origin), origin })
   }
   const address = environment['RABBITMQ_NODE_IP_ADDRESS']
@@ -115,7 +115,10 @@ function contents(file: string, origin: string): Buffer {
   }
 }
 
-/** Nobody could log in with a part of what the file has, or with what takes the place of octets that are no text. */
+/**
+ * Reads a value from a file with a single line of UTF-8. Anything else is refused: a truncated value, or one with
+ * replacement characters, would be a password with which nobody can log in. @throws ConfigError
+ */
 function lineOf(file: string, origin: string): string {
   const octets = contents(file, origin)
   if (!isUtf8(octets)) throw new ConfigError(`${origin}: ${file} is not UTF-8`)
@@ -127,7 +130,7 @@ function lineOf(file: string, origin: string): string {
   return text
 }
 
-/** Variables that are set and have no effect, with what to set instead. */
+/** Returns the variables that are set but have no effect; their origin says what to set instead. */
 export function ignoredVariables(environment: Environment): Entry[] {
   return Object.entries(environment)
     .filter(
@@ -145,8 +148,8 @@ export function ignoredVariables(environment: Environment): Entry[] {
 }
 
 /**
- * A file of Erlang terms beside rabbitmq.conf. Whether it keeps somebody out cannot be told without reading it, so it is
- * not passed over.
+ * Refuses a non-empty file of Erlang terms (RABBITMQ_ADVANCED_CONFIG_FILE): it may contain access restrictions, so it
+ * must not be ignored.
  * @throws ConfigError
  */
 export function refuseErlangTerms(environment: Environment): void {
@@ -163,7 +166,7 @@ export function refuseErlangTerms(environment: Environment): void {
   if (terms !== '' && terms !== '[].') throw new ConfigError(`${origin}: ${path}: ${ERLANG_TERMS}`)
 }
 
-/** `$(NAME)` in a value is the value of another key or of an environment variable, as in RabbitMQ. */
+/** Replaces `$(NAME)` in values by the value of another key or of an environment variable, as RabbitMQ does. */
 export function substituted(entries: readonly Entry[], environment: Environment): Entry[] {
   const values = new Map(entries.map((e) => [e.key, e.value]))
   const known = new Map<string, string>()
@@ -172,19 +175,19 @@ export function substituted(entries: readonly Entry[], environment: Environment)
 
 interface Substitution {
   readonly values: ReadonlyMap<string, string>
-  /** What keys stand for, found once: each of a few lines may name the next one twice. */
+  /** Expanded values by key: without this cache, lines that each name the next one twice take exponential time. */
   readonly known: Map<string, string>
   readonly environment: Environment
 }
 
-/** @throws ConfigError */
+/** Expands one value. @param path the keys being expanded, to detect cycles. @throws ConfigError */
 function replaced(value: string, entry: Entry, s: Substitution, path: readonly string[]): string {
   const wrong = (text: string): ConfigError => new ConfigError(`${entry.origin}: ${entry.key}: ${text}`)
   let { length } = value
   return value.replace(/\$\(([^()]+)\)/g, (_, written: string) => {
     const name = written.trim()
-    if (path.includes(name)) throw wrong(`$(${name}) leads back to itself`)
-    if (path.length > SUBSTITUTIONS_DEEP_MAX) throw wrong(`$(${name}) stands too deep within others`)
+    if (path.includes(name)) throw wrong(`$(${name}) refers to itself`)
+    if (path.length > SUBSTITUTIONS_DEEP_MAX) throw wrong(`$(${name}) is nested too deeply`)
     const key = s.values.get(name)
     const part =
       key !== undefined
@@ -196,7 +199,7 @@ function replaced(value: string, entry: Entry, s: Substitution, path: readonly s
     if (key !== undefined) s.known.set(name, part)
     length += part.length
     if (length > VALUE_LENGTH_MAX)
-      throw wrong(`more than ${VALUE_LENGTH_MAX} characters with what $(${name}) stands for`)
+      throw wrong(`more than ${VALUE_LENGTH_MAX} characters after substituting $(${name})`)
     return part
   })
 }

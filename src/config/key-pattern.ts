@@ -1,4 +1,4 @@
-/** Whether the key matches the pattern. */
+/** Reports whether the key matches the pattern. */
 export function matchesKey(pattern: string, key: string): boolean {
   const p = pattern.split('.')
   const k = key.split('.')

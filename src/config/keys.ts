@@ -137,7 +137,7 @@ export const keys: Readonly<Record<string, Apply>> = {
   password_hashing_module: (d, v) => {
     const known = newPasswordAlgorithms.find((a) => a === v)
     if (known === undefined)
-      throw new Error(`expected ${newPasswordAlgorithms.join(', ')}: ${v} is not for new passwords`)
+      throw new Error(`expected ${newPasswordAlgorithms.join(', ')}: ${v} cannot be used for new passwords`)
     d.passwordHashing = known
   },
   'credential_validator.min_length': (d, v) => {
@@ -205,7 +205,7 @@ export const keys: Readonly<Record<string, Apply>> = {
     d.relaxedQuorumChecks = boolean(v)
   },
   default_queue_type: (d, v) => {
-    // RabbitMQ takes the names of its modules, too.
+    // RabbitMQ also accepts the names of its modules.
     d.defaultQueueType = oneOf(v.replace(/^rabbit_(.*)_queue$/, '$1'), ['classic', 'quorum', 'stream'])
   },
   collect_statistics_interval: (d, v) => {

@@ -109,7 +109,7 @@ function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
   return true
 }
 
-/** Keys with stars, by what stands in front of their first dot: there may be very many lines. */
+/** Keys with wildcards by their first part, so that each of very many lines is compared with few of them. */
 const patterns = new Map<
   string,
   { readonly pattern: string; readonly stars: number[]; readonly set: Apply }[]
@@ -129,7 +129,7 @@ function setterOf(key: string): { set: Apply; parts: readonly string[] } | undef
   return found && { set: found.set, parts: found.stars.map((i) => given[i] as string) }
 }
 
-/** Longer ones are compared up to here. */
+/** Maximum number of characters compared; the rest of a longer key is ignored. */
 const COMPARED_MAX = 200
 
 function nearest(given: string): string {

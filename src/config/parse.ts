@@ -23,7 +23,7 @@ export function parseConfig(text: string, file: string): Entry[] {
     const origin = `${file}:${i + 1}`
     const match = /^([^\s=#]+)\s*=\s*(.*)$/.exec(line)
     if (match === null) throw new ConfigError(`${origin}: ${noEntry(line)}`)
-    // What is read instead of octets that are no text: a password with it would be another one.
+    // U+FFFD replaces bytes that are not UTF-8: a password that contains it would be a different one.
     if (line.includes('\ufffd')) throw new ConfigError(`${origin}: the line is not UTF-8`)
     entries.push({ key: match[1] as string, value: unquoted(match[2] as string, origin), origin })
   }
@@ -38,13 +38,13 @@ function noEntry(line: string): string {
 
 const SHOWN_MAX = 80
 
-/** For errors, which are one line that a terminal can show: what was taken for a configuration may be anything. */
+/** Shortens text for an error to one printable line: a file taken for a configuration may contain anything. */
 export function brief(text: string): string {
   const start = text.slice(0, SHOWN_MAX).replace(/\p{Cc}|\ufffd/gu, '?')
   return text.length > SHOWN_MAX ? `${start}...` : start
 }
 
-/** The comment behind a value begins after a space; looked for from its end, since there may be very many spaces. */
+/** Removes a comment after a value, which begins after a space. Searches backwards: there may be very many spaces. */
 function withoutComment(text: string): string {
   for (let at = text.indexOf('#', 1); at >= 0; at = text.indexOf('#', at + 1))
     if (/\s/.test(text[at - 1] as string)) return text.slice(0, at)

@@ -52,17 +52,17 @@ export const refused: readonly RefusedKey[] = [
   ].map((key) => ({
     key,
     harmless: [],
-    why: 'tokens would be judged by other rules; one provider is supported, see auth_oauth2.resource_server_id and jwks_url',
+    why: 'tokens would be checked by other rules than configured; one provider is supported, see auth_oauth2.resource_server_id and jwks_url',
   })),
   {
     key: 'auth_oauth2.require_exp',
     harmless: ['false'],
-    why: 'tokens without an end would be taken as before; have the issuer give them one',
+    why: 'tokens that never expire would still be accepted; have the issuer set an expiry (exp)',
   },
   {
     key: 'auth_oauth2.scope_aliases.**',
     harmless: [],
-    why: "tokens would have other rights than meant; have the issuer give RabbitMQ's scopes",
+    why: "tokens would have other rights than intended; have the issuer use RabbitMQ's scopes",
   },
   {
     key: 'auth_oauth2.default_oauth_provider',
@@ -72,7 +72,7 @@ export const refused: readonly RefusedKey[] = [
   {
     key: 'management.disable_basic_auth',
     harmless: ['false'],
-    why: 'names and passwords would still be taken over HTTP',
+    why: 'user names and passwords would still be accepted over HTTP',
   },
   {
     key: 'management.oauth_disable_basic_auth',

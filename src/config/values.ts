@@ -50,7 +50,7 @@ const durations = new Map([
 
 /** Returns milliseconds. Accepts a number, or numbers with units such as `1h30m` or `10s`. */
 export function duration(text: string): number {
-  // Each group ends with its unit: if that could be missing, digits would have many readings, all of which would be tried.
+  // Each group must end with a unit: if it were optional, digits could be split in many ways, all of which would be tried.
   if (text === '' || !/^(\d+(ms|[smhdw]))*\d*$/.test(text))
     throw new Error(`expected a time such as 5000 or 1h30m, found '${brief(text)}'`)
   let ms = 0
@@ -61,14 +61,14 @@ export function duration(text: string): number {
 
 const NAME_BYTES_MAX = 255
 
-/** A name of a user, a vhost or the broker: they go over the wire as AMQP's short strings. */
+/** Parses a name of a user, a vhost or the broker: at most 255 bytes, because AMQP sends it as a short string. */
 export function name(text: string): string {
   if (text === '' || Buffer.byteLength(text) > NAME_BYTES_MAX)
     throw new Error(`expected a name of 1 to ${NAME_BYTES_MAX} octets, found '${brief(text)}'`)
   return text
 }
 
-/** A regular expression, as it is. */
+/** Parses a regular expression, which is returned unchanged. */
 export function pattern(text: string): string {
   new Pattern(text)
   return text

@@ -11,10 +11,10 @@ import { limitParameters, OPERATOR_POLICY, policyParameters } from './parameters
 import { bindingJson, exchangeJson, policyJson, queueJsonBrief, tableJson, userDefinition } from './shapes.ts'
 import { Many } from './written.ts'
 
-/** Octets of arguments that take as long to describe as an object without any. */
+/** Bytes of arguments that take as long to describe as an object without arguments. */
 const OCTETS_LIKE_AN_OBJECT = 256
 
-/** Very long lists are generated while they are written: see written.ts. */
+/** Exports all definitions. Very long lists are generated while they are written: see written.ts. */
 export function exportDefinitions(model: Model): Json {
   const { broker, users, parameters } = model
   const vhosts = [...broker.vhosts.values()]
@@ -72,7 +72,7 @@ export function exportVhost(model: Model, vhost: Vhost): Json {
   }
 }
 
-/** A vhost that has no default type of its own says the node's: another broker may have another default. */
+/** Exports the node's default queue type for a vhost without one: the importing broker may have another default. */
 function metadata(model: Model, { description, tags, defaultQueueType: own }: Vhost['info']): Json {
   return {
     description,
@@ -115,7 +115,7 @@ function objects(vhosts: readonly Vhost[], named: boolean): Json {
   }
 }
 
-/** The number of objects, where they are not very many with the octets of their arguments. */
+/** Returns the number of objects; unless there are very many, large arguments count as further objects. */
 function weight(count: number, all: Iterable<{ readonly arguments: FieldTable }>): number {
   if (count > DEFINITIONS_PER_TURN) return count
   let octets = 0

@@ -9,7 +9,7 @@ import { StartError } from '../util/start-error.ts'
 import { importDefinitions } from './import.ts'
 import { readDefinitions } from './read.ts'
 
-/** Larger ones cannot be read at once. */
+/** Maximum size of a file: Node.js cannot read a larger one in one piece. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
 /** RabbitMQ's name for this global parameter. */

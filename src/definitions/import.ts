@@ -97,7 +97,7 @@ class Patience {
     } else if (this.steps % DEFINITIONS_PER_TURN === 0 || this.pace.isLong) await this.pace.rest()
   }
 
-  /** The store lags behind the log, and what it has not applied yet is in memory. */
+  /** Waits for the store, which lags behind the log: changes that it has not applied yet are kept in memory. */
   private async applied(): Promise<void> {
     const { commit } = this
     while (commit.unsafeBytes > DEFINITIONS_UNAPPLIED_BYTES_MAX && commit.applyFailure === undefined) {

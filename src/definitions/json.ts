@@ -34,8 +34,8 @@ function wellFormed(json: string): string {
 const [QUOTE, BACKSLASH, COMMA, LIST, OBJECT] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b]
 
 /**
- * Whether JSON has more values than that, as its commas say, and where lists and objects begin: one within the other
- * takes no comma. An empty one counts as two. Much faster than parsing it.
+ * Reports whether JSON has more values than the maximum. Counts commas and opening brackets, because nested lists and
+ * objects need no comma; an empty one counts as two. Much faster than parsing.
  */
 export function hasMoreValues(text: string, most: number): boolean {
   if (text.length <= most) return false
@@ -48,7 +48,7 @@ export function hasMoreValues(text: string, most: number): boolean {
   return false
 }
 
-/** Where the quote is that ends the string. */
+/** Returns the position of the quote that ends the string. */
 function endOfString(text: string, start: number): number {
   const quote = text.indexOf('"', start + 1)
   if (quote < 0) return text.length

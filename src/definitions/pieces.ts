@@ -15,14 +15,14 @@ import { parseJson } from './json.ts'
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** The elements of a list, found in its text and parsed one at a time: there is no object in memory for each. */
+/** The elements of a list, parsed from its text one at a time, so that they are not all in memory as objects. */
 export class TextList implements Iterable<unknown> {
   private readonly bytes: Buffer
-  /** Behind the bracket. */
+  /** Position after the opening bracket. */
   private readonly start: number
   readonly length: number
 
-  /** @param start of a list of that length that has been validated, behind its bracket */
+  /** @param start position after the opening bracket of a validated list. @param length number of elements */
   constructor(bytes: Buffer, start: number, length: number) {
     this.bytes = bytes
     this.start = start
@@ -52,7 +52,7 @@ class Scanner {
     this.at = at
   }
 
-  /** The next octet that is not whitespace. @throws SyntaxError for very much of it */
+  /** The next byte that is not whitespace. @throws SyntaxError if there is too much whitespace */
   get next(): number | undefined {
     const { bytes } = this
     let { at } = this
@@ -78,7 +78,7 @@ class Scanner {
     return c
   }
 
-  /** @param end of what is read in one turn. @throws SyntaxError for a value that does not end in front of it */
+  /** @param end position up to which to scan in this turn. @throws SyntaxError if the value does not end before it */
   private skipValue(end: number): void {
     const c = this.bytes[this.at]
     if (c === QUOTE) this.skipString(end)
@@ -123,7 +123,7 @@ function tooLong(at: number): RangeError {
 }
 
 /**
- * Reads an object in which each list is a TextList. Nothing of it is longer than DEFINITION_BYTES_MAX, but for the lists.
+ * Reads an object in which each list is a TextList. Everything but the lists has at most DEFINITION_BYTES_MAX.
  * @throws SyntaxError, RangeError as parseJson
  */
 export async function readPieces(bytes: Buffer): Promise<{ [name: string]: unknown }> {
@@ -146,7 +146,7 @@ export async function readPieces(bytes: Buffer): Promise<{ [name: string]: unkno
   return out
 }
 
-/** Lets others have their turn after so many octets, and after a while. */
+/** Yields to other work after a number of bytes, and after some time. */
 class Rests {
   private readonly pace = new Pace()
   private until = JSON_PARSED_PER_TURN

@@ -10,7 +10,7 @@ const MARK = Buffer.from('\uFEFF')
 
 /**
  * Reads definitions as people write them: see util/lenient-json.ts. In long ones, lists stay text: see pieces.ts.
- * @param lenientMax octets up to which they need not be strict JSON: they are read in one turn then
+ * @param lenientMax bytes up to which the text may be lenient JSON, which is parsed in one turn
  * @throws SyntaxError, RangeError as parseJson
  */
 export async function readDefinitions(bytes: Buffer, lenientMax = LENIENT_BYTES_MAX): Promise<unknown> {

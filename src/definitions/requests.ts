@@ -11,8 +11,8 @@ import type { UserLimits } from '../security/users.ts'
 import type { Json } from '../util/json.ts'
 
 /**
- * Names and values as an object. rabbitmqctl exports some of them as a list of pairs, the HTTP API some as a list of
- * objects with name and value, and both write an empty one as `[]`.
+ * Converts names and values to an object. rabbitmqctl exports some as a list of pairs, the HTTP API some as a list of
+ * objects with name and value, and both write an empty object as `[]`.
  */
 export function pairs(v: unknown): Json {
   if (v === null || typeof v !== 'object') return {}
@@ -54,8 +54,8 @@ export function tableFrom(what: string, plain: { [name: string]: PlainValue }): 
 }
 
 /**
- * The octets left of `octets` if each name and value is encoded as short as possible; stops as soon as this is
- * negative.
+ * Subtracts the shortest possible encoding of each name and value from `octets`, and returns the rest; stops as soon as
+ * it is negative.
  */
 function octetsLeft(value: PlainValue, octets: number): number {
   if (typeof value === 'string') return octets - 1 - value.length

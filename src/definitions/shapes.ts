@@ -59,7 +59,7 @@ export function policyJson({ name, pattern, applyTo, definition, priority }: Pol
   return { name, pattern, 'apply-to': applyTo, definition, priority }
 }
 
-/** A hash that other brokers cannot read is given separately, under a name of its own. */
+/** Exports a hash that other brokers cannot read under a name of its own. */
 export function userJson(u: UserRecord): Json {
   const own = u.password.algorithm === SCRYPT
   return {

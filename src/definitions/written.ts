@@ -5,9 +5,9 @@ import { DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Json } from '../util/json.ts'
 import { Pace } from '../util/pace.ts'
 
-/** Objects that are described only when they are reached. */
+/** Objects that are described only when they are written. */
 export class Many implements Iterable<Json> {
-  /** Upper bound of the number of objects; more where they are large. */
+  /** Upper bound of the number of objects; large objects count as several. */
   readonly size: number
   private readonly objects: () => Iterable<Json>
 
@@ -21,7 +21,7 @@ export class Many implements Iterable<Json> {
   }
 }
 
-/** Whether there are few enough to be described in one turn. */
+/** Reports whether there are few enough objects to describe in one turn. */
 export function areFew(definitions: Json): boolean {
   const sizes = Object.values(definitions).map((v) => (v instanceof Many ? v.size : 0))
   return sizes.reduce((sum, n) => sum + n, 0) <= DEFINITIONS_PER_TURN

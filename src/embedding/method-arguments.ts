@@ -1,4 +1,4 @@
-/** Checks of what programs pass to the methods of an embedded broker. A typo would otherwise have no effect, silently. */
+/** Validates the arguments of an embedded broker's methods, so that a misspelt option is not ignored silently. */
 import { type Check, objectOf, text, wrong } from './options.ts'
 
 const anything: Check = () => {}
@@ -39,7 +39,7 @@ export const checkRedriveOptions = objectOf({
 
 const counts = objectOf({ ready: atLeastZero, unacked: atLeastZero, consumers: atLeastZero })
 
-/** A function, or counts. */
+/** Validates the condition of waitForQueue: a function, or counts. */
 export const checkCondition: Check = (v, o) => {
   if (typeof v !== 'function') counts(v, o)
 }

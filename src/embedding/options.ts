@@ -95,7 +95,7 @@ export const text: Check = (v, o) => {
   if (typeof v !== 'string' || v === '') throw wrong(o, 'a text that is not empty', v)
 }
 
-/** A text that fits into a short string. */
+/** A string that fits into an AMQP short string. */
 const name: Check = (v, o) => {
   text(v, o)
   if (!fitsShortString(v as string)) throw wrong(o, 'a text of at most 255 octets', v)
@@ -121,7 +121,7 @@ function listOf(each: Check): Check {
   }
 }
 
-/** undefined counts as absent. */
+/** Checks the members of an object; undefined ones count as absent. */
 export function objectOf(checks: { readonly [key: string]: Check }, required: readonly string[] = []): Check {
   return (v, o) => {
     if (v === null || typeof v !== 'object' || Array.isArray(v)) throw wrong(o, 'an object', v)

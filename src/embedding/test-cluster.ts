@@ -117,7 +117,7 @@ export class TestCluster {
     }
   }
 
-  /** Simulates a killed process or a failed machine: clients are not told, and nothing more is written. */
+  /** Simulates a killed process or a failed machine: clients are not notified, and nothing more is written. */
   async kill(name: string): Promise<void> {
     const m = this.member(name)
     const { node, membership } = m
@@ -129,7 +129,7 @@ export class TestCluster {
     m.cut = false
   }
 
-  /** Simulates an orderly shutdown: clients are told, and another node takes over immediately. */
+  /** Simulates an orderly shutdown: clients are notified, and another node takes over immediately. */
   async stop(name: string): Promise<void> {
     const m = this.member(name)
     const { node } = m
@@ -143,7 +143,7 @@ export class TestCluster {
     if (!m.running) await this.run(m)
   }
 
-  /** Makes that node the active one. @throws Error with the reason if it cannot be */
+  /** Makes the node active. @throws Error with the reason if that is not possible */
   async promote(name: string): Promise<void> {
     const { membership } = this.member(name)
     if (membership?.member === undefined) throw new Error(`node ${name} does not run`)

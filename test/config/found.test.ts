@@ -64,7 +64,7 @@ const refusals: { readonly [file: string]: RegExp } = {
   'policies.conf': /:2: unknown key 'policies\.1\.name', did you mean/,
   'unset-variable.conf':
     /:1: default_pass: \$\(NOBODY_HAS_SET_THIS\) is neither a key nor an environment variable$/,
-  'going-round.conf': /:1: default_user: \$\(default_user\) leads back to itself$/,
+  'going-round.conf': /:1: default_user: \$\(default_user\) refers to itself$/,
 }
 
 const load = (file: string): Loaded => loadConfig(join(FOLDER, file), environment, [])
@@ -111,7 +111,7 @@ describe('the environment', () => {
       /^environment RABBITMQ_DEFAULT_PASS_FILE: cannot read .*ENOENT/,
     )
     expect(refusal(() => settings({ ...files, RABBITMQ_DEFAULT_PASS: 'p' }))).toBe(
-      'environment RABBITMQ_DEFAULT_PASS_FILE: RABBITMQ_DEFAULT_PASS is set, too; set one of them',
+      'environment RABBITMQ_DEFAULT_PASS_FILE: RABBITMQ_DEFAULT_PASS is also set; set only one of them',
     )
   })
 

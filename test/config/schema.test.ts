@@ -105,7 +105,7 @@ describe('values', () => {
     expect(settings('channel_max = 0').tuning.channelMax).toBe(65_535)
     expect(settings('frame_max = 0').tuning.frameMax).toBe(131_072)
     expect(settings('frame_max = 1048576').tuning.frameMax).toBe(131_072)
-    expect(load('frame_max = 1048576').draft.notes).toEqual(['frame_max is 131072, the most there is here'])
+    expect(load('frame_max = 1048576').draft.notes).toEqual(['frame_max is limited to 131072'])
     expect(() => load('frame_max = 100')).toThrow('expected at least 4096')
   })
 
