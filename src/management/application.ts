@@ -1,4 +1,4 @@
-/** What answers the requests of the HTTP API: the routes of `routes/`, authentication, bodies and errors. */
+/** Answers the requests of the HTTP API: the routes of `routes/`, authentication, bodies and errors. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
@@ -64,7 +64,7 @@ import { webRoutes } from './web.ts'
 
 const PAYLOAD_TOO_LARGE = 413
 
-/** In the order in which the description of the API has them. */
+/** In the order of the API description. */
 const allRoutes = [
   overviewRoutes,
   nodeRoutes,
@@ -84,11 +84,11 @@ const allRoutes = [
   clusterRoutes,
 ]
 
-/** What the application needs to know of the server that passes requests to it. */
+/** The server that passes requests to the application, as far as the application uses it. */
 export interface ApplicationServer {
   readonly node: ManagedNode
   readonly rates: Rates
-  /** The client is the owner of the data folder, whom no password is asked for. */
+  /** Whether the client is the owner of the data folder, who needs no password. */
   isLocal(request: IncomingMessage): boolean
   /** The request's URL without the configured prefix. */
   urlOf(request: IncomingMessage): string
@@ -117,7 +117,7 @@ export class Application {
   private readonly routes: DescribedRoute[] = []
   private readonly paths = new Paths()
 
-  /** In steps, because a broker may be at work already. */
+  /** Creates an application in steps, because the broker may be working already. */
   static async make(server: ApplicationServer): Promise<Application> {
     const made = new Application(server)
     for (const routes of allRoutes) {
@@ -138,7 +138,7 @@ export class Application {
     this.doorLines = new RepeatedLines(node.logger, () => node.clock.now())
     this.app = fastify({
       rewriteUrl: (request) => server.urlOf(request as IncomingMessage),
-      // Routes of their own would be as many again, and making them is most of what this takes: see handle().
+      // HEAD routes would double their number, and creating routes is most of this work: see handle().
       exposeHeadRoutes: false,
       bodyLimit: bodyBytesMax,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
@@ -149,7 +149,7 @@ export class Application {
           removeAdditional: false,
           allowUnionTypes: true,
           verbose: true,
-          // The schemas are our own, and tests check them; the schema of schemas takes 35 ms in the first request's turn.
+          // The schemas are ours and checked by tests; validating them would take 35 ms in the first request's turn.
           validateSchema: false,
         },
       },
@@ -170,7 +170,7 @@ export class Application {
     this.paths.add('POST', '/api/login')
     answerHeaders(this.app, http)
     otherMethods(this.app, this.paths)
-    // Made once: it takes 10 ms, and anybody may ask for it, any number of times.
+    // Created once: it takes 10 ms, and needs no login.
     let description: string | undefined
     this.app.get('/api/openapi.json', (_request, reply) => {
       description ??= JSON.stringify(openApi(this.routes))
@@ -250,23 +250,23 @@ export class Application {
           return reply.send(answer)
         }
         if (answer === undefined) return reply.send()
-        // As one text it would take one turn, and memory for the whole of it where nobody reads.
+        // As one text, it would be generated in one turn, and kept in memory if the client does not read.
         if (Array.isArray(answer)) return r.inPieces(answer, (item) => item)
         return columnsOf(answer, r.query)
       },
     })
   }
 
-  /** Whether the form parser has failed: but for what is too large, its errors do not say that the client is at fault. */
+  /** Whether the form parser failed. Except for size, its errors do not say that the client is at fault. */
   private isBadForm(request: FastifyRequest, error: unknown): boolean {
     return this.parsing.has(request) && (error as { statusCode?: number }).statusCode !== PAYLOAD_TOO_LARGE
   }
 
-  /** Reserved until the request ends. @throws HttpError 503 */
+  /** Reserves memory for the body until the request ends. @throws HttpError 503 */
   private reserveBody(raw: FastifyRequest, reply: FastifyReply, body: Readable): Readable {
     const { name } = this.principals.get(raw) as Principal
     const held = (release: () => void): void => {
-      // The client may have left during its login, which nothing will report.
+      // If the client left during its login, no further 'close' event follows.
       if (reply.raw.closed) release()
       else reply.raw.once('close', release)
     }
@@ -315,7 +315,7 @@ export class Application {
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
       user = await passwordLogin(usersWith(name), oauth, name, password, address, wait).catch(busy)
     } else throw notLoggedIn
-    // It has become the active node, or ceased to be: the other users count.
+    // The node has become active or standby in the meantime: authenticate with the other set of users.
     if (this.node.active !== active) return this.authenticate(raw, authorization)
     if (user === undefined) {
       throttle.refused(address, clock.elapsed(), 'http')

@@ -36,7 +36,7 @@ export class BodyBudget {
     let isOver = false
     const counter = new Counter((bytes) => {
       const release = this.reserve(user, bytes)
-      // Some octets may still come from a body that nobody waits for.
+      // More bytes may arrive after the reader has given up.
       if (isOver) release()
       else releases.push(release)
     })
@@ -44,7 +44,7 @@ export class BodyBudget {
       isOver = true
       for (const release of releases.splice(0)) release()
     })
-    // The reader stops listening once it has had enough, and the client may disconnect after that.
+    // The reader stops listening when it has finished, and the client may disconnect after that.
     hearErrors(counter)
     body.on('error', (error) => counter.destroy(error))
     return body.pipe(counter)

@@ -40,7 +40,7 @@ export interface ClusterStatus {
   readonly engine: {
     readonly connected: boolean
     readonly leader: string
-    /** The other servers: whether they have everything, how many records they lack, and whether the leader hears them. */
+    /** The other servers: whether they are up to date, how many records they lack, and whether the leader reaches them. */
     readonly replicas: readonly {
       readonly name: string
       readonly current: boolean

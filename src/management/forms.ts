@@ -4,9 +4,9 @@ import { HTTP_BODY_BYTES_SHORT } from '../limits.ts'
 import { badDefinitions, parseDefinitions } from './body.ts'
 import { badRequest, HttpError } from './http.ts'
 
-/** Octets of a `redirect`; 400 beyond. */
+/** Maximum length of `redirect`; 400 beyond. */
 const REDIRECT_BYTES_MAX = 2048
-/** A relative reference leads to the same server whichever scheme it was asked with. */
+/** Base URLs against which a redirect is checked: it must stay on the server with either scheme. */
 const BASES = ['http://leveret.invalid/api/definitions', 'https://leveret.invalid/api/definitions']
 
 const redirects = new WeakMap<FastifyRequest, string>()
@@ -19,15 +19,14 @@ export function takesForms(request: FastifyRequest): boolean {
   return /^\/api\/(definitions|all-configuration)/.test(request.routeOptions.url ?? '')
 }
 
-/** Where a browser that has sent that form wants to go after it. */
+/** Returns the `redirect` of the form that the request contained. */
 export function redirectOf(request: FastifyRequest): string | undefined {
   return redirects.get(request)
 }
 
 /**
- * The content of the file, which is the body that the form stands for. Of fields of one name, the last one counts, as in
- * RabbitMQ.
- * @param fields as the parser leaves them: text, or octets of what came with a file name
+ * Returns the definitions in the file of a form. If a field is repeated, the last one counts, as in RabbitMQ.
+ * @param fields from the form parser: text, or bytes for a field with a file name
  * @throws HttpError 400, 413
  */
 export async function fromForm(request: FastifyRequest, fields: object): Promise<unknown> {
@@ -52,7 +51,7 @@ function lastOf(field: unknown): string | Buffer | undefined {
   return typeof value === 'string' || Buffer.isBuffer(value) ? value : undefined
 }
 
-/** RabbitMQ redirects wherever it is told to, so that a form on any page would lead elsewhere. @throws HttpError 400 */
+/** Accepts redirects within this server only; RabbitMQ accepts any, which is an open redirect. @throws HttpError 400 */
 function checkedRedirect(value: string | Buffer): string {
   const text = String(value)
   const isPlain = text.length <= REDIRECT_BYTES_MAX && /^[!-[\]-~]*$/.test(text)

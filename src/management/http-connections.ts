@@ -1,6 +1,6 @@
 /**
- * Limits the connections of an HTTP server: their number, the number of those without a request, and of those whose
- * request has not logged in.
+ * Limits the connections of an HTTP server: all of them, those without a request, and those whose request is not
+ * authenticated yet.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -11,7 +11,7 @@ import { endOf, plainAddress } from '../util/address.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import { elapsed } from '../util/timers.ts'
 
-/** Those whose request has not logged in yet: beyond, the oldest of the address with the most of them is closed. */
+/** Maximum of connections with an unauthenticated request; beyond it, the oldest of the busiest address is closed. */
 export const HTTP_STRANGERS_MAX = 512
 
 const STRANGERS = { all: HTTP_STRANGERS_MAX, perAddress: HTTP_STRANGERS_MAX * UNAUTHENTICATED_SHARE }
@@ -19,22 +19,22 @@ const IDLE = { all: HTTP_IDLE_MAX, perAddress: HTTP_IDLE_MAX * UNAUTHENTICATED_S
 
 function nothing(): void {}
 
-/** What is to be done when the request on that socket has logged in. */
+/** The action to run when the request on a socket has been authenticated. */
 const whenLoggedIn = new WeakMap<Socket, () => void>()
 
-/** The request's user is known: nobody else's request makes its connection close. */
+/** Called when a request has been authenticated: its connection is no longer closed to make room for others. */
 export function loggedIn({ socket }: IncomingMessage): void {
   whenLoggedIn.get(socket)?.()
 }
 
 export class HttpConnections {
-  /** Those without a request: the sockets as accepted, by their endpoints. */
+  /** Connections without a request: the sockets as accepted, by their endpoints. */
   private readonly idle = new Map<string, Socket>()
-  /** The same ones. Clients that have logged in are among them, between their requests. */
+  /** The same connections, for the limit. Includes authenticated clients between their requests. */
   private readonly resting = new Unopened(() => IDLE, elapsed, nothing)
-  /** Those with a request, which may take long: bodies come slowly, wrong passwords wait. */
+  /** Connections with an unauthenticated request, which may take long: slow bodies, delayed logins. */
   private readonly strangers = new Unopened(() => STRANGERS, elapsed, nothing)
-  /** WebSockets, which are counted among the connections of AMQP. */
+  /** Number of WebSockets, which count as AMQP connections. */
   private upgraded = 0
 
   /** Starts to enforce the limits on the server. */
@@ -71,7 +71,7 @@ export class HttpConnections {
     this.resting.add(socket, plainAddress(socket.remoteAddress))
   }
 
-  /** It rests no more. */
+  /** Removes a connection from those without a request; returns its socket. */
   private wake(key: string): Socket | undefined {
     const socket = this.idle.get(key)
     if (socket === undefined) return undefined

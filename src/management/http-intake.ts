@@ -17,13 +17,13 @@ const BODY_PIECE_BYTES = 65_536
 
 const nothing = Buffer.alloc(0)
 
-/** That of all connections. */
+/** The share of a turn of all connections. */
 const parsing = new ShareOfTurn(TURN_MS)
 
-/** Connections with input that wait for a turn: no other one is parsed before them. */
+/** Number of connections whose input waits for a turn; they are parsed before any other. */
 let waiting = 0
 
-/** Octets that the HTTP parser has not received when a connection changes to another protocol. */
+/** Bytes not yet passed to the HTTP parser when a connection switches to another protocol. */
 const rests = new WeakMap<Socket, () => Buffer>()
 
 export function restOf(socket: Socket): Buffer {
@@ -58,11 +58,11 @@ class Intake {
   private request: IncomingMessage | undefined
   /** Number of requests without an answer. */
   private unanswered = 0
-  /** Octets that can only belong to the request's body. */
+  /** Number of the next bytes that can only belong to the request's body. */
   private ofBody = 0
   private busy = false
   private waits = false
-  /** Its turn has come. */
+  /** Whether the turn of this connection has come. */
   private isNext = false
 
   constructor(socket: Socket) {

@@ -1,4 +1,4 @@
-/** What all routes of the HTTP API share: the user, the vhost and the format of errors. */
+/** Parts that all routes of the HTTP API share: the user, the vhost and the format of errors. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Broker } from '../broker/broker.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -37,7 +37,7 @@ const includes: Record<Exclude<Tag, 'none'>, readonly string[]> = {
   administrator: ['administrator'],
 }
 
-/** Whoever can read the data folder may do everything. */
+/** The principal of clients that can read the data folder: all rights. */
 export const owner: Principal = {
   name: 'leveret',
   tags: ['administrator'],
@@ -64,7 +64,7 @@ export const nobody: Principal = {
   access: () => undefined,
 }
 
-/** Objects of JSON have no prototype here, so that nothing makes a text of them. */
+/** Converts a value to text; parsed JSON objects have no prototype here, so String() would throw. */
 function brief(part: unknown): string {
   return typeof part === 'object' && part !== null ? 'an object' : String(part)
 }
@@ -276,12 +276,12 @@ export class Request<Field extends string = string> {
     return this.params['vhost'] === undefined ? this.vhosts() : [this.vhost()]
   }
 
-  /** For an answer that may be long, or take long to make. @throws HttpError 503 where its user has too many of them */
+  /** Makes an answer that may be long or take long. @throws HttpError 503 if its user has too many of them */
   long<A>(make: () => Promise<A>): Promise<A> {
     return this.longAnswers.made(this.user.name, this.reply.raw, make)
   }
 
-  /** Counts octets of messages that an answer holds, until it is sent or its client has left. @throws HttpError 503 */
+  /** Reserves bytes of messages in the answer, until it is sent or its client leaves. @throws HttpError 503 */
   holds(octets: number): void {
     const release = this.bodies.reserve(this.user.name, octets)
     if (this.reply.raw.closed) release()
@@ -291,18 +291,18 @@ export class Request<Field extends string = string> {
       })
   }
 
-  /** Throws where there is no room for so many. @throws HttpError 503 */
+  /** Checks that so many bytes could be reserved. @throws HttpError 503 */
   needsRoom(octets: number): void {
     this.bodies.reserve(this.user.name, octets)()
   }
 
-  /** A list of what may be large, each described when the client has read those in front of it. */
+  /** A list of items that may be large: each is described once the client has read the ones before it. */
   inPieces<T>(items: readonly T[], describe: (item: T) => unknown): string | LongAnswer {
     this.reply.type('application/json; charset=utf-8')
     return oneByOne(items, describe, this.query)
   }
 
-  /** Whether nobody waits for the answer any more. */
+  /** Whether the client has disconnected. */
   readonly gone = (): boolean => this.raw.raw.socket.destroyed
 
   /** Lists items as the query requests. @throws InvalidRequest; Left */

@@ -1,6 +1,6 @@
 /**
- * Joins the pieces in which the body of a request comes. Readers of bodies keep the pieces until the end, and each costs
- * more than a hundred octets, however short it is: chunks of one octet would take that many times their length.
+ * Joins the pieces in which a request body arrives. Readers keep all pieces until the end, and each costs more than a
+ * hundred bytes however short it is, so chunks of one byte would take a hundred times their length.
  */
 import type { IncomingMessage } from 'node:http'
 import { HTTP_BODY_JOINED_BYTES } from '../limits.ts'

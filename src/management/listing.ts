@@ -21,9 +21,9 @@ const PAGE_SIZE = 100
 const PAGE_SIZE_MAX = 500
 /** Longer lists are in order of creation, unless the query asks for sorting. */
 const SORTED_MAX = 10_000
-/** Items that are collected between two looks at the clock. */
+/** Items collected between two checks of the time. */
 const COLLECTED = 1_000
-/** Characters that are sent at a time: 20 million take 0.1 s. */
+/** Characters sent at a time: encoding 20 million takes 0.1 s. */
 const SLICE = 262_144
 /** Number of characters of a value that are compared when a list is sorted by it. */
 const SORTED_BY_LENGTH = 256
@@ -129,7 +129,7 @@ async function collected<T>(items: Iterable<T>, pieceMs: number | undefined): Pr
   return all
 }
 
-/** A list of few items that may be large: described while it is sent, in their order. */
+/** Lists few items that may be large: each is described while the answer is sent, in the given order. */
 export function oneByOne<T>(
   items: readonly T[],
   describe: (item: T) => unknown,
@@ -143,7 +143,7 @@ export function oneByOne<T>(
   )
 }
 
-/** An object with one list in it, which may be long. */
+/** Writes an object that contains one list, which may be long. */
 export async function withList<T>(
   object: Json,
   name: string,
@@ -211,7 +211,7 @@ function written<T>(
   return Readable.from(pieces())
 }
 
-/** Of a long text, each to be sent before the next is encoded; no character is in two of them. */
+/** Splits a long text, so that each slice is sent before the next is encoded; surrogate pairs are kept together. */
 function* slices(text: string): Iterable<string> {
   for (let at = 0, end: number; at < text.length; at = end) {
     end = Math.min(text.length, at + SLICE)

@@ -1,9 +1,9 @@
-/** Bounds the long answers of one user that are being made: each has 10 ms of a turn, in which all other requests wait. */
+/** Limits the long answers made at a time for one user: each takes 10 ms of a turn, while all other requests wait. */
 import { Readable } from 'node:stream'
 import { LONG_ANSWERS_OF_USER_MAX } from '../limits.ts'
 import { HttpError } from './http.ts'
 
-/** Where the answer goes. */
+/** The response that an answer is sent with. */
 interface Response {
   readonly closed: boolean
   once(event: 'close', action: () => void): unknown
@@ -12,7 +12,7 @@ interface Response {
 export class LongAnswers {
   private readonly ofUser = new Map<string, number>()
 
-  /** An answer that is a stream counts until it is sent or its client has left. @throws HttpError 503 */
+  /** Runs `make` and counts its answer; a stream counts until it is sent or its client leaves. @throws HttpError 503 */
   async made<A>(user: string, response: Response, make: () => Promise<A>): Promise<A> {
     const end = this.begin(user)
     let sending = false
@@ -28,7 +28,7 @@ export class LongAnswers {
     }
   }
 
-  /** @returns a function that is called once */
+  /** Counts one more answer. @returns a function that ends it, to be called once. @throws HttpError 503 */
   private begin(user: string): () => void {
     const others = this.ofUser.get(user) ?? 0
     if (others >= LONG_ANSWERS_OF_USER_MAX)

@@ -30,7 +30,7 @@ export class Paths {
     else this.known.set(pattern, { parts: pattern.split('/'), methods: new Set([method]) })
   }
 
-  /** The methods of the path that the URL is for; a path that names a part comes before one with a parameter there. */
+  /** Returns the methods of the path that matches the URL; literal parts take precedence over parameters. */
   methodsOf(url: string): ReadonlySet<string> | undefined {
     const parts = (url.split('?', 1)[0] as string).replace(/\/$/, '').split('/')
     const fitting = [...this.known.values()].filter((p) => fits(p.parts, parts))
@@ -38,8 +38,8 @@ export class Paths {
   }
 
   /**
-   * Paths, each with methods that would be taken for those of a more general path: `PUT users/without-permissions`,
-   * where there is `PUT users/:user`.
+   * Iterates over paths with the methods that would match a more general path instead: `PUT users/without-permissions`
+   * would match `PUT users/:user`.
    */
   *shadowed(): Iterable<{ pattern: string; others: string[]; allowed: string }> {
     for (const [pattern, { parts, methods }] of this.known) {
@@ -62,8 +62,8 @@ function isMoreSpecific(a: readonly string[], b: readonly string[]): boolean {
 }
 
 /**
- * Answers OPTIONS, and 405 with Allow to methods that a path does not have, without reading a body: nobody has logged
- * in. There is no route for each of these methods, since hundreds of routes make a start slow.
+ * Answers OPTIONS, and 405 with Allow for methods that a path does not have, without reading a body or a login. These
+ * methods have no routes of their own, since hundreds of routes would slow down the start.
  */
 export function otherMethods(app: FastifyInstance, paths: Paths): void {
   app.setNotFoundHandler((request, reply) => noRoute(paths, request, reply))

@@ -65,11 +65,11 @@ class Look {
   done = false
   private position = -1
   private fitting = 0
-  /** Of the messages shown, headers counted as takeMessages does. */
+  /** Size of the messages shown, with headers counted as takeMessages does. */
   private octets = 0
-  /** Of their bodies. */
+  /** Size of their bodies. */
   bodies = 0
-  /** Those shown that somebody holds. */
+  /** Unacknowledged messages among those shown, by sequence. */
   readonly held = new Map<number, Json>()
   private readonly active: ManagedBroker
   private readonly queue: InspectedQueue
@@ -129,7 +129,7 @@ class Look {
   }
 }
 
-/** The reason, if it cannot be read. */
+/** Returns the content of a message, or the reason why it cannot be read. */
 function contentOf({ segment, index }: Browsed): Content | string {
   try {
     return segment.content(index)
@@ -138,14 +138,14 @@ function contentOf({ segment, index }: Browsed): Content | string {
   }
 }
 
-/** Who waits for the answer. */
+/** The client that waits for the answer. */
 export interface Asking {
   gone(): boolean
   /** Counts octets of bodies in the answer. @throws HttpError 503 */
   holds(octets: number): void
 }
 
-/** @throws Left; what `holds` throws */
+/** Returns the messages that match. @throws Left; the errors of `holds` */
 export async function peek(
   active: ManagedBroker,
   queue: InspectedQueue,
@@ -168,7 +168,7 @@ export async function peek(
   return look.out
 }
 
-/** Which consumer holds which of these messages of the queue, and since when: there may be millions of others. */
+/** Adds to each held message which consumer holds it and since when; there may be millions of other deliveries. */
 async function nameHolders(
   { server }: ManagedBroker,
   q: InspectedQueue,

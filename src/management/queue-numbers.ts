@@ -1,4 +1,4 @@
-/** What a queue holds in memory and on disk. */
+/** Counts what a queue has in memory and on disk. */
 import type { InspectedQueue } from '../broker/queue/queue.ts'
 
 export interface QueueNumbers {

@@ -25,8 +25,8 @@ import {
 /** Objects read before yielding. */
 const PIECE = 500
 /**
- * Queues without a message that count as one object: memory that very many of them took in each round would look to V8
- * like work, in which it leaves garbage for later.
+ * Queues without messages that are read in one step, as one object: memory allocated for each of very many queues would
+ * make V8 assume that the process is busy, and postpone garbage collection.
  */
 const IDLE_PER_STEP = 8
 
@@ -38,11 +38,11 @@ export class Rates {
    * and there may be very many.
    */
   private idle = new Map<object, number>()
-  /** Replaces `idle` after the round, where that has objects that are gone. */
+  /** Replaces `idle` after the round if that contains deleted objects. */
   private stillIdle: Map<object, number> | undefined
   /** Objects in `idle` that were seen in this round. */
   private idleSeen = 0
-  /** When this round and the one before began, in ms since 1970. */
+  /** Start of this round and of the previous one, in ms since 1970. */
   private began = 0
   private beganBefore = 0
   /** The node has two subjects: its process, and its messages and clients. */
@@ -124,7 +124,7 @@ export class Rates {
     return ++this.idleSeen
   }
 
-  /** The series of an object that has no other number than 0 for the first time. */
+  /** Starts the series of an object that has a number other than 0 for the first time. */
   private begun<T>(subject: Subject<T>, key: object, values: number[], now: number): Series {
     const since = this.idle.get(key)
     if (since === undefined) return new Series(subject, values, now)
@@ -150,7 +150,7 @@ export class Rates {
     for (const [key, { round }] of this.series) if (round !== this.round) this.series.delete(key)
   }
 
-  /** Discards the history. */
+  /** Discards all history. */
   reset(): void {
     this.series.clear()
     this.idle.clear()

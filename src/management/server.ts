@@ -1,4 +1,4 @@
-/** The HTTP API's listeners and connections. What answers requests is loaded behind the ports: `application.ts`. */
+/** The HTTP API's listeners and connections. `application.ts`, which answers requests, is loaded later. */
 import {
   createServer,
   type IncomingMessage,
@@ -25,13 +25,13 @@ import { Rates } from './rates.ts'
 import { dropSlowClients } from './slow-clients.ts'
 import { serveWebSockets } from './websocket.ts'
 
-/** Every node answers these itself, with or without a broker. */
-/** From the open ports on, until the API is loaded without having been asked for. */
+/** Time from opening the ports until the API is loaded, if no client connects before. */
 const LOAD_AFTER_MS = 1000
 
+/** Paths that every node answers itself, with or without a broker. */
 const answeredByEveryNode = /^\/api\/(cluster\/(status|promote)|health|healthchecks|nodes)\b/
 
-/** Loads what answers requests. */
+/** Loads the code that answers requests. */
 async function loadApplication(server: ApplicationServer): Promise<Application> {
   const { Application } = await import('./application.ts')
   return await Application.make(server)
@@ -68,8 +68,8 @@ export class ManagementServer implements ApplicationServer {
   }
 
   /**
-   * Loading takes longer than everything else at a start, so it begins with the first client, or when the ports have
-   * been open for a while: whoever starts a broker for a moment, as in a test, has nothing of it.
+   * Loads the application. This takes longer than the rest of a start, so it happens when the first client connects, or
+   * when the ports have been open for a while: a broker that runs only briefly, as in a test, is spared the cost.
    */
   private load(): Promise<Application> {
     this.application ??= this.make(this).then(

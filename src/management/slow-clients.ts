@@ -11,7 +11,7 @@ export function dropSlowClients(server: Server, ms: number): void {
   // Node's own five seconds are so short that clients often send a request just as the socket is being closed.
   server.keepAliveTimeout = server.timeout
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
-    // While the answer is being made, it is the broker that is silent.
+    // A timeout while the answer is being made is the broker's, not the client's.
     response.on('timeout', (socket: Socket) => {
       if (!request.complete || socket.writableLength > 0) socket.destroy()
     })

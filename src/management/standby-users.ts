@@ -1,4 +1,4 @@
-/** Users as a node without a broker finds them in its store, to authenticate requests for its health. */
+/** Reads users from the store of a node without a broker, to authenticate requests such as health checks. */
 import { storedUser } from '../security/user-store.ts'
 import { Users } from '../security/users.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -14,9 +14,9 @@ export class StandbyUsers {
   }
 
   /**
-   * With that user as the store has it now, and without rights in vhosts: whoever asks is not logged in, so none of the
-   * others, who may be very many, are read.
-   * @throws HttpError 503 while there is nothing in the store that says whether a login is right
+   * Returns users that include the named one as currently stored, without rights in vhosts. Other users are not read:
+   * there may be very many, and the client has not logged in.
+   * @throws HttpError 503 while the store has no users at all, so no login can be checked
    */
   having(cluster: Stored, name: string): Users {
     const stored = storedUser(cluster, name)

@@ -1,6 +1,6 @@
 /**
- * The octets of a WebSocket as a stream. How its client cuts them into messages and frames means nothing to AMQP, so
- * payload is handed on as it comes: however long a message is, and in however many frames, nothing of it is kept.
+ * The bytes of a WebSocket as a stream. Message and frame boundaries mean nothing to AMQP, so payload is passed on as it
+ * arrives and nothing is buffered, however long a message is and however many frames it has.
  */
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -20,7 +20,7 @@ const FIN = 0x80
 const MASKED = 0x80
 const RESERVED = 0x70
 const LENGTH = 0x7f
-/** The length follows in 2 octets, or in 8. */
+/** Length codes: the length follows in 2 bytes, or in 8. */
 const LENGTH_IN_2 = 126
 const LENGTH_IN_8 = 127
 const CONTROL_BYTES_MAX = 125
@@ -52,7 +52,7 @@ function closeFrame(code: number): Buffer {
   return Buffer.concat([frameHeader(CLOSE, 2), Buffer.from([code >> 8, code & 0xff])])
 }
 
-/** That of all WebSockets: frames without payload are told to nobody who could share out the turn. */
+/** The share of a turn of all WebSockets. Frames without payload never reach the AMQP connection that limits input. */
 const reading = new ShareOfTurn(TURN_MS)
 
 type Done = (error?: Error | null) => void
@@ -62,21 +62,21 @@ export class WebSocketStream extends Duplex {
   private readonly header = Buffer.alloc(HEADER_BYTES_MAX)
   private headerBytes = 0
   private opcode = CONTINUATION
-  /** The last data frame was not the last one of its message. */
+  /** Whether a message is incomplete: its last frame so far was not final. */
   private inMessage = false
-  /** Octets of the frame's payload that are still to come. */
+  /** Bytes of the frame's payload that have not arrived yet. */
   private missing = 0
-  /** Octets of it that have come, modulo 4. */
+  /** Bytes of the payload that have arrived, modulo 4: the position in the mask. */
   private phase = 0
   private readonly mask = new Uint8Array(4)
   /** The payload of a control frame so far. */
   private readonly control = Buffer.alloc(CONTROL_BYTES_MAX)
   private controlBytes = 0
-  /** The last ping while an answer is on its way: clients that do not read get no further ones. */
+  /** The last ping received while a pong is being sent: only this one is answered, so pongs cannot pile up. */
   private ping: Buffer | undefined
   private pongUnderWay = false
   private ending = false
-  /** A chunk waits for its turn. */
+  /** Whether a chunk waits for a later turn. */
   private waits = false
   private endTimer: ReturnType<typeof startTimer> | undefined
 
@@ -110,7 +110,7 @@ export class WebSocketStream extends Duplex {
     )
   }
 
-  /** As one message. */
+  /** Sends the parts as one message. */
   private send(parts: readonly Buffer[], size: number, done: Done): void {
     const { carrier } = this
     carrier.cork()
@@ -122,7 +122,7 @@ export class WebSocketStream extends Duplex {
     carrier.uncork()
   }
 
-  /** The client answers with its own close frame, or is disconnected by whoever has ended the stream. */
+  /** Sends a close frame. The client answers with its own, or is disconnected by the AMQP connection. */
   override _final(done: Done): void {
     if (this.ending) done()
     else this.carrier.write(closeFrame(NORMAL), done)
@@ -133,7 +133,7 @@ export class WebSocketStream extends Duplex {
     done(error)
   }
 
-  /** If the turn has no time for it, it waits for a later one, and the carrier is not read. */
+  /** Handles a chunk. If the turn has no time left, the chunk waits for a later one, and the socket is paused. */
   private arrived(chunk: Buffer): void {
     if (reading.hasTime()) {
       this.receive(chunk)
@@ -192,7 +192,7 @@ export class WebSocketStream extends Duplex {
     return o
   }
 
-  /** Returns where the header ends, or the chunk. */
+  /** Reads header bytes; returns the position after the header, or the end of the chunk. */
   private readHeader(chunk: Buffer, start: number): number {
     const { header } = this
     let at = start
@@ -235,7 +235,7 @@ export class WebSocketStream extends Duplex {
     return to
   }
 
-  /** A control frame is complete. */
+  /** Handles a complete control frame. */
   private controlled(): void {
     const payload = Buffer.from(this.control.subarray(0, this.controlBytes))
     if (this.opcode === PING) this.pong(payload)
@@ -257,7 +257,7 @@ export class WebSocketStream extends Duplex {
     })
   }
 
-  /** Both sides have said all, or the client cannot be understood. */
+  /** Ends the socket, after the closing handshake or a protocol error. @param last the last frame to send */
   private endCarrier(last?: Buffer): void {
     if (this.ending) return
     this.ending = true

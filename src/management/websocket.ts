@@ -15,7 +15,7 @@ const PATHS = ['/ws/amqp', '/ws/amqp/', '/ws']
 const KEY_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
-/** @param taken is called with each socket that becomes an AMQP connection */
+/** @param taken called with each socket that becomes an AMQP connection */
 export function serveWebSockets(
   http: Server,
   amqp: Receiver,

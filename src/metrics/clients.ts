@@ -60,7 +60,7 @@ export const connectionFamilies: readonly ObjectFamily<Connection>[] = [
   },
 ]
 
-/** A sum over open channels would shrink when clients leave: totals over all channels are counted elsewhere. */
+/** Metrics without a total: a sum over open channels would shrink when clients leave. Totals are counted elsewhere. */
 const channelPublishes: readonly Metric<CountedChannel>[] = [
   [
     'channel_messages_published_total',

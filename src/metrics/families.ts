@@ -118,12 +118,12 @@ async function queueSums({ model: { broker } }: ManagedBroker, counters: QueueCo
   ]
 }
 
-/** Those that are there now; clients may add others without end. */
+/** Iterates over the objects that exist now: clients could add others faster than they are read. */
 function* inVhosts<T>({ vhosts }: Broker, of: (v: Vhost) => ReadonlyMap<string, T>): Iterable<T> {
   for (const v of ofNow(vhosts)) yield* ofNow(of(v))
 }
 
-/** Counters of channels do not shrink when channels close: they are counted by queues and by the broker. */
+/** Totals over channels. They do not shrink when channels close, because queues and the broker count them. */
 async function clientSums(
   { server, model: { broker } }: ManagedBroker,
   ofQueues: QueueCounters,

@@ -9,7 +9,7 @@ import { type Family, family, labels, type MetricType } from './text.ts'
 
 type Row = readonly [name: string, type: MetricType, help: string, value: number]
 
-/** By their names in `/metrics/detailed?family=`; each is measured only if it is requested. */
+/** Families by their names in `/metrics/detailed?family=`; each is computed only on request. */
 export type NodeFamilies = { readonly [family: string]: () => readonly Family[] }
 
 function rows(list: readonly Row[]): Family[] {

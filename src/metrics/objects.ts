@@ -48,7 +48,7 @@ const last: { queue: Queue | undefined; numbers: QueueNumbers | undefined } = {
   numbers: undefined,
 }
 
-/** Cached, because it is called many times for one queue. */
+/** Returns the numbers of a queue; cached, because it is called many times for one queue. */
 function numbers(q: Queue): QueueNumbers {
   if (last.queue !== q || last.numbers === undefined) {
     last.queue = q
@@ -58,8 +58,8 @@ function numbers(q: Queue): QueueNumbers {
 }
 
 /**
- * Drops the cache at the end of a turn: before an answer continues, another one may start, and it may never
- * continue.
+ * Drops the cache at the end of a turn, since another answer may start before this one continues, and this one may be
+ * abandoned.
  */
 export function forgetNumbers(): void {
   last.queue = last.numbers = undefined
@@ -153,7 +153,7 @@ const queueMetrics: readonly Metric<Queue>[] = [
   ],
 ]
 
-/** About the first message: a sum would be meaningless. */
+/** Metrics of the first message of a queue, which have no total. */
 const headMetrics: readonly Metric<Queue>[] = [
   [
     'queue_head_message_timestamp',
@@ -169,7 +169,7 @@ const headMetrics: readonly Metric<Queue>[] = [
   ],
 ]
 
-/** They have no channel label, so that rates need no sum over channels that come and go. */
+/** Deliveries by queue. They have no channel label, so rates need no sum over channels that open and close. */
 const queueDeliveries: readonly Metric<CountedQueue>[] = [
   [
     'queue_get_ack_total',

@@ -32,14 +32,14 @@ interface Found<T> {
   readonly o: T
 }
 
-/** Each metric once, even if it is in two families, with its name in the answer. */
+/** A metric with its name in the answer; each occurs once, even if it is in two families. */
 type Named<T> = readonly [name: string, metric: Metric<T>, family: ObjectFamily<T>]
 
 function chooses({ families }: Selection, family: string): boolean {
   return families?.has(family) !== false
 }
 
-/** Whether at least one of the families is requested. */
+/** Reports whether at least one of the families is requested. */
 function shows(selection: Selection, families: readonly { readonly family: string }[]): boolean {
   return families.some(({ family }) => chooses(selection, family))
 }

@@ -10,7 +10,7 @@ export interface Selection {
   readonly families: ReadonlySet<string> | undefined
 }
 
-/** Returns a string that says what is wrong with an invalid request. */
+/** Parses the query; returns an error text for an invalid request. */
 export function select(path: string | undefined, query: URLSearchParams): Selection | string {
   const vhosts = query.getAll('vhost')
   const name = query.get('name')

@@ -1,7 +1,7 @@
 /**
- * Makes one answer at a time, for however many ask for it: each takes a look at all objects, and whoever asks again and
- * again would have everything wait that goes on in turns. Whoever asks meanwhile gets the next one, which is not older than
- * the question.
+ * Computes one answer at a time and shares it among all requests for it: each computation visits all objects, so
+ * frequent requests would otherwise delay all other work. A request that arrives during a computation gets the result
+ * of the next one, so no answer is older than its request.
  */
 export class SharedAnswer<A> {
   private readonly make: () => Promise<A>
@@ -12,7 +12,7 @@ export class SharedAnswer<A> {
     this.make = make
   }
 
-  /** Rejects with what `make` rejects with. */
+  /** Returns the shared answer. Rejects with the error of `make`. */
   get(): Promise<A> {
     const { current } = this
     if (current === undefined) return this.begin()

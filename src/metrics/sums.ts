@@ -3,10 +3,10 @@ import { nextTurn } from '../util/timers.ts'
 import { forgetNumbers, type Metric } from './objects.ts'
 import { type Family, family } from './text.ts'
 
-/** Objects looked at before yielding. */
+/** Objects visited before yielding. */
 const PIECE = 500
 
-/** A family of one sample for each metric: its total over the objects, which are gone through once. */
+/** Returns a family with one sample for each metric: its total over the objects, in a single pass. */
 export async function sums<T>(metrics: readonly Metric<T>[], objects: Iterable<T>): Promise<Family[]> {
   const totals = metrics.map(() => 0)
   let count = 0

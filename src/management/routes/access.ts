@@ -24,7 +24,7 @@ export function accessRoutes(add: AddRoute): void {
   limitRoutes(add)
 }
 
-/** Leveret's own hash format leaves the broker in definitions only. */
+/** Omits hashes in Leveret's own format, which are returned only in definitions. */
 function userJson(u: UserRecord): Json {
   const { leveret_password_hash: _, ...shown } = withHash(u)
   return shown
@@ -46,7 +46,7 @@ function userRoutes(add: AddRoute): void {
   add('POST', 'users/bulk-delete', 'administrator', async (r) => {
     const names = r.body['users']
     if (!Array.isArray(names)) throw missingKeys(['users'])
-    // Those before one that is not there are gone then, as in RabbitMQ.
+    // If a user does not exist, the users before it have already been deleted, as in RabbitMQ.
     const pace = new Pace()
     for (const name of names.map(String)) {
       if (!deleteUser(r.users, name)) throw badRequest(['no_such_user', name])

@@ -104,7 +104,7 @@ function channelRoutes(add: AddRoute, node: ManagedNode, statistics: StatisticsO
   })
 }
 
-/** Why an operator closes connections, as their clients are told. */
+/** Returns the reason that clients get when an operator closes their connections. */
 function reasonOf(r: Request): string {
   const reason = r.raw.headers['x-reason']
   return typeof reason === 'string' ? reason : 'Closed via management plugin'

@@ -68,7 +68,7 @@ export function healthRoutes(add: AddRoute, node: ManagedNode): void {
 }
 
 /**
- * Why clients could not be served by this node: by its own broker, or by the active node to which they are forwarded.
+ * Returns why this node cannot serve clients, through its own broker or by relaying them to the active node.
  */
 function notReady({ active, cluster, listeners: { open } }: ManagedNode): string | undefined {
   if (open.length === 0) return 'no listener is open'
@@ -80,7 +80,7 @@ function notReady({ active, cluster, listeners: { open } }: ManagedNode): string
   return problem === '' ? 'no node of the cluster serves clients at the moment' : problem
 }
 
-/** Whether clients would be left without a node if this one stopped. */
+/** Reports whether clients would have no node left if this one stopped. */
 function lastNode({ cluster }: ManagedNode, r: Request): Json {
   if (cluster === undefined) return { ...ok, reason: 'single node cluster' }
   const { nodes, node } = cluster.status()
@@ -145,7 +145,7 @@ function certificateCheck(check: AddCheck, node: ManagedNode): void {
   })
 }
 
-/** @throws Error: the file may be another one by now than that which was read at the start, or none */
+/** @throws Error if the file cannot be read: it may have changed or gone since the start */
 function expiryOf(certfile: string): string {
   return new X509Certificate(readRegularFile(certfile, TLS_FILE_BYTES_MAX)).validTo
 }

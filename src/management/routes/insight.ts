@@ -1,4 +1,4 @@
-/** Routes for insight: the diagnosis of a queue, where a message would be routed, and messages as they pass. */
+/** Routes that diagnose a queue, show where a message would be routed, and watch messages. */
 import type { Queue } from '../../broker/queue/queue.ts'
 import type { Caller } from '../../operations/caller.ts'
 import { tryRoute } from '../../operations/routing.ts'

@@ -79,7 +79,7 @@ function bareNodeJson({ nodeName, active }: ManagedNode): Json {
   return { name: nodeName, type: 'disc', running: active !== undefined, being_drained: false }
 }
 
-/** What this node knows of the other nodes of the cluster. */
+/** The state of the other nodes of the cluster, as this node knows it. */
 function otherNodes({ cluster }: ManagedNode): Json[] {
   if (cluster === undefined) return []
   const { nodes, node } = cluster.status()
@@ -132,7 +132,7 @@ function memoryRoutes(add: AddRoute, managed: ManagedNode): void {
     })
 }
 
-/** Which objects hold memory outside of the heap is not known. */
+/** It is unknown which objects hold memory outside the heap. */
 function binaryJson(): Json {
   const { arrayBuffers } = process.memoryUsage()
   return { queue_procs: 0, connection_readers: 0, connection_writers: 0, other: arrayBuffers }

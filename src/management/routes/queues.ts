@@ -68,7 +68,7 @@ export function queueRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   }
   for (const path of ['queues', 'queues/detailed', 'queues/:vhost'])
     add('GET', path, 'management', (r) => list(r))
-  // Who has declared the other queues is not recorded.
+  // The users who declared other queues are not recorded.
   add('GET', 'users/:user/queues', 'administrator', (r) => {
     const { user = '' } = r.params
     if (r.users.get(user) === undefined) throw notFound()
@@ -161,7 +161,7 @@ async function getMessages(r: Request): Promise<string | LongAnswer> {
   if (how === undefined) throw badRequest('invalid_ackmode')
   if (!Number.isSafeInteger(count) || count < 0) throw badRequest('invalid_count')
   const options = payloadOptions(r.body['encoding'], r.body['truncate'])
-  // Before they are taken: they may not come back.
+  // Checked before the messages are taken, since they may not be returned.
   r.needsRoom(TAKEN_BYTES_MAX)
   const taken = takeMessages(r.caller(r.vhost()), name, count, how)
   const octets = taken.reduce((sum, { content }) => sum + content.body.length, 0)

@@ -1,4 +1,4 @@
-/** Shovels, which move messages between brokers. They are created as parameters. Links of federation: there are none. */
+/** Shovels, which are created as parameters. Federation links are always an empty list. */
 import { SHOVEL } from '../../operations/parameters.ts'
 import { withoutPasswords } from '../../util/without-passwords.ts'
 import { type AddRoute, notFound, type Request } from '../http.ts'
@@ -7,7 +7,7 @@ export function shovelRoutes(add: AddRoute): void {
   const rows = (r: Request): Record<string, unknown>[] =>
     r.active.shovels.list(new Set(r.vhostsOfPath().map((v) => v.name)))
   for (const path of ['shovels', 'shovels/:vhost']) add('GET', path, 'monitoring', rows)
-  // Monitoring programs ask for them without being told to.
+  // Monitoring programs request them by default.
   for (const path of ['federation-links', 'federation-links/:vhost'])
     add('GET', path, 'monitoring', (r) => {
       r.vhostsOfPath()

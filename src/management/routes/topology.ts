@@ -96,7 +96,7 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
     const message = { exchange, routingKey: r.text('routing_key'), properties, body }
     const caller = r.caller(r.vhost())
     const { alarms } = r.node
-    // Over AMQP they wait, and are not read meanwhile. Here each would be kept for as long as its client waits.
+    // Over AMQP, publishers are paused and not read. Here, each message would be kept while its client waits.
     if (alarms.active) throw new HttpError(503, 'blocked', `publishers are blocked: ${alarms.reason}`)
     const routed = await withCode(() => publishMessage(r.broker, caller, message))
     await r.model.commit.flush()
