@@ -38,7 +38,7 @@ export class Source {
     this.signal = signal
     try {
       const { host, port, user = 'guest', password = 'guest', vhost } = parseUri(uri)
-      if (host === undefined) throw usage(`${wrong}; the Leveret itself is the other end`)
+      if (host === undefined) throw usage(`${wrong}; this Leveret is the other broker`)
       this.host = host
       this.name = `${host}:${port}`
       this.user = user
@@ -69,11 +69,11 @@ export class Source {
     if (/ACCESS[_-]REFUSED/.test(text) && /Login/.test(text))
       return refused(
         `${this.name} refuses user '${this.user}' over AMQP: the name or the password is wrong${
-          this.user === 'guest' ? ', or guest may log in from the same machine only' : ''
+          this.user === 'guest' ? ', or guest can log in from the same machine only' : ''
         }`,
       )
     if (/vhost/.test(text))
-      return refused(`user '${this.user}' may not enter vhost '${vhost}' of ${this.name}`)
+      return refused(`user '${this.user}' has no access to vhost '${vhost}' of ${this.name}`)
     if (text.endsWith('does not speak TLS')) return new CtlError(text, EXIT_UNAVAILABLE)
     if (typeof code === 'string')
       return new CtlError(`${this.name} cannot be reached over AMQP: ${text}`, EXIT_UNAVAILABLE)

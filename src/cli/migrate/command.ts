@@ -67,7 +67,7 @@ function planText(move: Move, { fitted, vhosts, queues, notes }: Plan): string {
     `  ${vhosts.length} vhosts, ${users.length} users, ${exchanges.length} exchanges, ${bindings.length} bindings, ${policies.length} policies`,
     `  ${work.length} queues with ${sum(work)} messages, which are moved`,
     `  ${streams.length} streams with ${sum(streams)} messages, which are copied`,
-    notes.length === 0 ? 'Nothing will differ.' : 'What will differ:',
+    notes.length === 0 ? 'No differences.' : 'Differences:',
     ...notes.map((n) => `  - ${n}`),
   ]
   return lines.map((l) => `${l}\n`).join('')
@@ -90,7 +90,7 @@ async function migrate(c: Context): Promise<Result> {
     })
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error
-    throw failure('stopped; the same command goes on where this one has ended')
+    throw failure('interrupted; run the same command again to continue')
   } finally {
     await all.amqp.close()
     process.removeListener('SIGINT', stop)
@@ -151,7 +151,7 @@ async function moveAll(
 async function result({ moved, queues, streams, failed, notes }: Outcome, ms: number): Promise<Result> {
   const [{ duration }, { failure }] = await Promise.all([import('./progress.ts'), import('./ends.ts')])
   const n = moved.toLocaleString('en-US')
-  const text = `${n} messages of ${queues} queues and ${streams} streams are at their new place, in ${duration(ms)}.\n`
+  const text = `${n} messages of ${queues} queues and ${streams} streams moved in ${duration(ms)}.\n`
   if (failed.length === 0) return { text, notes }
   const lines = failed.map((j) => `  '${j.queue.name}' in vhost '${j.queue.vhost}': ${j.note}`)
   throw failure(`${text}Not moved:\n${lines.join('\n')}`)

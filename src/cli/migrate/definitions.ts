@@ -66,7 +66,7 @@ export async function fitFor(move: Move, d: Definitions): Promise<Fitted> {
   const strange = d.exchanges.filter((x) => !types.has(String(x['type'])))
   for (const x of strange)
     notes.push(
-      `${where('exchange', x)} and its bindings are left out: there is no type ${String(x['type'])} at ${to.name}`,
+      `${where('exchange', x)} and its bindings are omitted: ${to.name} does not support the type ${String(x['type'])}`,
     )
   const gone = new Set(strange.map((x) => JSON.stringify([x['vhost'], x['name']])))
   const isGone = (vhost: unknown, name: unknown): boolean => gone.has(JSON.stringify([vhost, name]))
@@ -104,7 +104,7 @@ async function usersFor({ to, out }: Move, users: readonly Json[], notes: string
   return users.flatMap((u): Json[] => {
     const name = String(u['name'])
     if (name === to.user) {
-      notes.push(`user '${name}' stays as it is at ${to.name}: it is the one who moves`)
+      notes.push(`user '${name}' is not changed at ${to.name}: it performs the migration`)
       return []
     }
     const { leveret_password_hash, ...rest } = u
@@ -113,7 +113,7 @@ async function usersFor({ to, out }: Move, users: readonly Json[], notes: string
     const known = there.has(name)
     notes.push(
       `user '${name}': RabbitMQ cannot read the hash of the password; ${
-        known ? `the user stays as it is at ${to.name}` : 'set the password anew there'
+        known ? `the user is not changed at ${to.name}` : 'set the password again there'
       }`,
     )
     return known ? [] : [{ ...rest, password_hash: '', hashing_algorithm: 'rabbit_password_hashing_sha256' }]

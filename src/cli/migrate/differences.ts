@@ -31,37 +31,37 @@ export function differences(move: Move, d: Definitions, queues: readonly QueueRo
   const withMessages = queues.filter((q) => (q.messages ?? 0) > 0)
   some(
     queues.filter((q) => q.exclusive === true),
-    'exclusive queues belong to their connections and are left out',
+    'exclusive queues belong to their connections and are omitted',
     out,
   )
   some(
     queues.filter((q) => (q.consumers ?? 0) > 0 && q.type !== 'stream'),
-    'queues with consumers, which take messages meanwhile',
+    'these queues have consumers, which will receive messages during the migration',
     out,
   )
   some(
     queues.filter((q) => (q.messages_unacknowledged ?? 0) > 0 && q.type !== 'stream'),
-    'messages that consumers hold stay until these give them back; run the command again then',
+    'unacknowledged messages stay until they are requeued; run the command again then',
     out,
   )
   const streams = withMessages.filter((q) => q.type === 'stream')
   some(
     streams,
-    'streams are copied, and stay at the source; offsets begin at 0, times are those of the copy',
+    'streams are copied and remain at the source; offsets start at 0, and timestamps are those of the copy',
     out,
   )
   if (withMessages.some((q) => q.type !== 'stream'))
     out.push(
-      'moved messages name an exchange leveret.migrate.* as the one that they came by; the routing key stays, and so do all properties and headers',
+      'consumers see leveret.migrate.* as the exchange of moved messages; routing key, properties and headers are kept',
     )
   some(
     d.queues.filter((q) => Object.hasOwn(argumentsOf(q), 'x-message-ttl')),
-    'the time of x-message-ttl begins anew',
+    'the x-message-ttl of moved messages starts again',
     out,
   )
   some(
     d.queues.filter((q) => Object.hasOwn(argumentsOf(q), 'x-expires')),
-    'x-expires: the queue goes when nobody uses it for so long at its new place',
+    'x-expires: the queue is deleted if it is unused for that time at the target',
     out,
   )
   return [...out, ...(move.out ? toRabbit(d) : toLeveret(d))]
@@ -71,15 +71,15 @@ function toLeveret(d: Definitions): string[] {
   const out: string[] = []
   for (const p of d.parameters)
     if (!['shovel', 'operator_policy', 'vhost-limits'].includes(String(p['component'])))
-      out.push(`${where(`parameter ${String(p['component'])}`, p)} is kept, without effect`)
+      out.push(`${where(`parameter ${String(p['component'])}`, p)} is kept, but has no effect`)
   for (const p of d.policies) {
     const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => MIRRORS.test(k))
-    if (keys.length > 0) out.push(`${where('policy', p)}: ${keys.join(', ')} without effect`)
+    if (keys.length > 0) out.push(`${where('policy', p)}: ${keys.join(', ')} have no effect`)
   }
   const quorum = d.queues.filter((q) => argumentsOf(q)['x-queue-type'] === 'quorum').length
   if (quorum > 0)
     out.push(
-      `${quorum} quorum queues: a Leveret holds them alone; several nodes are a cluster of their own kind`,
+      `${quorum} quorum queues: a single Leveret keeps one copy of them; for several copies, set up a cluster`,
     )
   return out
 }
@@ -88,7 +88,7 @@ function toRabbit(d: Definitions): string[] {
   const out: string[] = []
   for (const q of [...d.queues, ...d.exchanges]) {
     const keys = Object.keys(argumentsOf(q)).filter((k) => LEVERETS.includes(k.replace(/^x-/, '')))
-    if (keys.length > 0) out.push(`${where('', q).trim()}: ${keys.join(', ')} without effect in RabbitMQ`)
+    if (keys.length > 0) out.push(`${where('', q).trim()}: ${keys.join(', ')} have no effect in RabbitMQ`)
   }
   for (const p of d.policies) {
     const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => LEVERETS.includes(k))

@@ -21,7 +21,9 @@ export async function makePlan(move: Move): Promise<Plan> {
   const { leveret, other, from, amqp } = move
   const own = await leveret.get<{ leveret_version?: string }>('overview')
   if (own.leveret_version === undefined)
-    throw failure(`${leveret.name} is no Leveret: a Leveret runs the shovels; see leveret migrate --help`)
+    throw failure(
+      `${leveret.name} is not a Leveret, which is needed to run the shovels; see leveret migrate --help`,
+    )
   const definitions = await readDefinitions(move)
   const vhosts = definitions.vhosts.map((v) => String(v['name']))
   const all = (await from.get<QueueRow[]>('queues')).filter((q) => vhosts.includes(q.vhost))
@@ -33,7 +35,7 @@ export async function makePlan(move: Move): Promise<Plan> {
   const notes = [...fitted.notes, ...differences(move, definitions, all)]
   if (fitted.shovels.length > 0)
     notes.push(
-      `${fitted.shovels.length} shovels begin at ${move.to.name} when everything has been moved; end them at ${from.name} first`,
+      `${fitted.shovels.length} shovels start at ${move.to.name} when everything has been moved; delete them at ${from.name} first`,
     )
   return { fitted, vhosts, queues, notes }
 }

@@ -87,7 +87,7 @@ export class QueueJob implements Job {
     // Rounds are limited: each attempt counts as a delivery, for which quorum queues have a limit.
     if (++this.rounds > ROUNDS_MAX || this.futile >= FUTILE_MAX)
       return await this.fail(
-        'it gets no shorter: the target refuses its messages, or it is written to faster than it is emptied',
+        'the queue does not get shorter: the target refuses its messages, or publishers are faster than the shovel',
       )
     await startCarrier(this.move, this.queue)
     this.begun(view, ready)
@@ -126,7 +126,7 @@ export class QueueJob implements Job {
       this.whole -= this.left
       this.left = 0
     } else if (view.at - this.lastMoved > STUCK_MS)
-      return await this.fail('nothing comes out of it: another consumer has it for itself')
+      return await this.fail('no messages are delivered: another consumer has exclusive access')
     return 'moving'
   }
 

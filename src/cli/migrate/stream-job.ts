@@ -88,7 +88,7 @@ export class StreamJob implements Job {
     this.lookedAt ??= view.at
     const looked = view.at - this.lookedAt
     if (known === undefined && looked > KNOWN_MS)
-      return await this.fail('how many messages it has is not known')
+      return await this.fail('the number of its messages is unknown')
     // The number is outdated or not yet available.
     if (!known && looked < (known === 0 ? this.move.lagMs : KNOWN_MS)) return 'moving'
     const entry = this.ledger.of(this.queue)
@@ -97,7 +97,7 @@ export class StreamJob implements Job {
     if (this.source === 0) return 'done'
     if (copied > 0)
       return await this.fail(
-        `there is a stream of that name with ${copied} messages at ${this.move.to.name} already`,
+        `a stream of that name with ${copied} messages already exists at ${this.move.to.name}`,
       )
     await this.start(view)
     return 'moving'
@@ -107,7 +107,7 @@ export class StreamJob implements Job {
     this.forwarded = count
     const more = this.source - count
     if (more > 0)
-      this.note = `copied before; ${more} messages have come since. To copy it anew, delete the copy first`
+      this.note = `copied before; ${more} messages have arrived since. To copy it again, delete the copy first`
     this.source = count
     return 'done'
   }
