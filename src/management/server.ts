@@ -158,7 +158,7 @@ export class ManagementServer implements ApplicationServer {
     return listeningAt(tls === undefined ? 'http' : 'https', server)
   }
 
-  /** A failure is reported to whoever sends the first request. */
+  /** A failure is reported to the client that sends the first request. */
   private loadAhead(): void {
     if (!this.isClosed) this.load().catch(() => {})
   }

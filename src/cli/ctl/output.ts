@@ -54,7 +54,7 @@ export function format(
   headers: boolean,
 ): string {
   const picked = rows.map((r) => Object.fromEntries(columns.map((c) => [c, r[c] ?? null])))
-  // One object a line, as rabbitmqctl prints them.
+  // One object per line, as in rabbitmqctl.
   if (how === 'json') return `[\n${picked.map((r) => `${JSON.stringify(jsonRow(r))}\n`).join(',')}]\n`
   if (how === 'json_stream') return picked.map((r) => `${JSON.stringify(jsonRow(r))}\n`).join('')
   if (how === 'erlang') return `[${picked.map((r) => rowTerm(r, tableColumns)).join(',')}]\n`

@@ -105,7 +105,7 @@ function isPassing({ status, exitCode }: CtlError): boolean {
   )
 }
 
-/** What is moved, and in which direction. */
+/** The migration: the brokers, the direction and the scope. */
 export interface Move {
   readonly leveret: End
   readonly other: End

@@ -21,7 +21,7 @@ export interface Job {
   step(view: View): Promise<JobState>
   /** The reason for a failure, or a remark. */
   readonly note: string | undefined
-  /** What it is waiting for. */
+  /** The event that the job waits for; undefined if none. */
   readonly waits: string | undefined
   /** Ends its shovel; a later run can continue. */
   stop(): Promise<void>

@@ -33,7 +33,7 @@ export class Run {
   private readonly active = new Set<Job>()
   private readonly failed: Job[] = []
   private passes = 0
-  /** What one of the two brokers is being waited for. */
+  /** The event at one of the two brokers that the migration waits for; undefined if none. */
   waits: string | undefined
 
   constructor(move: Move, plan: Plan, progress: Progress, parallel: number, signal: AbortSignal) {
