@@ -50,7 +50,7 @@ const durations = new Map([
 
 /** Returns milliseconds. Accepts a number, or numbers with units such as `1h30m` or `10s`. */
 export function duration(text: string): number {
-  // Each group must end with a unit: if it were optional, digits could be split in many ways, all of which would be tried.
+  // Each group must end with a unit. If it were optional, digits could be split in many ways, and all would be tried.
   if (text === '' || !/^(\d+(ms|[smhdw]))*\d*$/.test(text))
     throw new Error(`expected a time such as 5000 or 1h30m, found '${brief(text)}'`)
   let ms = 0
