@@ -90,12 +90,13 @@ export function parseArguments(
   if (values.help === true) return { name: 'help' }
   if (values.version === true) return { name: 'version' }
   const [command = 'start', ...rest] = positionals
+  const dataDir = resolve(values['data-dir'] ?? (environment[DATA_DIR_VARIABLE] || DEFAULT_DATA_DIR))
   if (command === 'check') return { name: 'check', dir: folderOf(command, 'a data folder', rest) }
   if (command === 'restore')
     return {
       name: 'restore',
       from: folderOf(command, 'the folder of a backup', rest),
-      dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
+      dataDir,
     }
   if (command !== 'start' && command !== 'config') throw new UsageError(`unknown command '${command}'`)
   if (rest.length > 0) throw new UsageError(`unexpected argument '${rest[0]}'`)
@@ -123,7 +124,7 @@ export function parseArguments(
       managementPort: optionalPort(values['management-port'], '--management-port'),
       metricsPort: optionalPort(values['metrics-port'], '--metrics-port'),
       bind,
-      dataDir: resolve(values['data-dir'] ?? (environment[DATA_DIR_VARIABLE] || DEFAULT_DATA_DIR)),
+      dataDir,
       logLevel,
     },
   }

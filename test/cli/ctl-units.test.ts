@@ -1,5 +1,6 @@
 /** The parts of the command line that need no broker. */
 import { describe, expect, it, vi } from 'vitest'
+import { parseArguments } from '../../src/cli/arguments.ts'
 import { commands } from '../../src/cli/ctl/commands.ts'
 import { ctl } from '../../src/cli/ctl/ctl.ts'
 import { brokerFolder } from '../../src/cli/ctl/find-broker.ts'
@@ -176,6 +177,19 @@ describe('the folder of the broker', () => {
     expect(brokerFolder(undefined, { LEVERET_DATA_DIR: '' }, has('/data'))).toBe('/data')
     expect(brokerFolder(undefined, {}, has('/var/lib/leveret'))).toBe('/var/lib/leveret')
     expect(brokerFolder(undefined, {}, () => false)).toMatch(/\/leveret-data$/)
+  })
+
+  it('is the same for start, config and restore', () => {
+    const variable = { LEVERET_DATA_DIR: '/b' }
+    for (const args of [['start'], ['config', '--effective'], ['restore', '/backup']]) {
+      const dirOf = (more: string[], environment = {}): unknown => {
+        const command = parseArguments([...args, ...more], environment)
+        return 'options' in command ? command.options.dataDir : 'dataDir' in command && command.dataDir
+      }
+      expect(dirOf([])).toMatch(/\/leveret-data$/)
+      expect(dirOf([], variable)).toBe('/b')
+      expect(dirOf(['--data-dir', '/a'], variable)).toBe('/a')
+    }
   })
 })
 
