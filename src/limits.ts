@@ -170,8 +170,9 @@ export const SETTLED_PER_STEP = 500
 /** The same for rejected deliveries, each of which may be dead-lettered. */
 export const REJECTED_PER_STEP = 50
 
-/** Copies of messages that the commit of a transaction makes in one step. */
+/** Copies of messages that the commit of a transaction makes in one step, and their octets. */
 export const COMMITTED_PER_STEP = 250
+export const COMMITTED_BYTES_PER_STEP = 1024 * 1024
 
 /** Consumers that are notified in one step that they have credit again, or that their queue's settings have changed. */
 export const RESUMED_PER_STEP = 100

@@ -1,12 +1,17 @@
 /** Transactions whose commit takes several turns, in which no batch goes to the disk. */
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { atOnce, WAIT } from '../../src/broker/jobs.ts'
 import { LargeCommits } from '../../src/broker/large-commits.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { Transaction } from '../../src/channel/transaction.ts'
-import { COMMIT_BYTES_MAX, COMMITTED_PER_STEP, TRANSACTION_COPIES_BYTES_MAX } from '../../src/limits.ts'
+import {
+  COMMIT_BYTES_MAX,
+  COMMITTED_BYTES_PER_STEP,
+  COMMITTED_PER_STEP,
+  TRANSACTION_COPIES_BYTES_MAX,
+} from '../../src/limits.ts'
 import { ReplyCode } from '../../src/protocol/errors.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -51,6 +56,29 @@ it('one large persistent message for many queues does not wait, as others do, fo
   other.publish(CH, { routingKey: names[0] as string, properties: persistent })
   await other.expect(CH, MethodId.BasicAck)
   expect((await counts(w, names[0] as string)).messages).toBe(2)
+})
+
+it('one of large messages takes several steps, however few they are', async () => {
+  const t = await start()
+  const w = await session(t)
+  for (let i = 0; i < 4; i++) await bindQueue(w, await declareQueue(w), 'amq.fanout')
+  await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
+  const body = Buffer.alloc(COMMITTED_BYTES_PER_STEP / 4)
+  for (let i = 0; i < 20; i++) w.publish(CH, { exchange: 'amq.fanout', body })
+  await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+  const { jobs } = t.broker.turn
+  const begin = jobs.begin.bind(jobs)
+  let steps = 0
+  vi.spyOn(jobs, 'begin').mockImplementation((all, owner, done) => {
+    const next = all.next.bind(all)
+    all.next = () => {
+      steps++
+      return next()
+    }
+    begin(all, owner, done)
+  })
+  await w.call(CH, MethodId.TxCommit, {}, MethodId.TxCommitOk)
+  expect(steps).toBeGreaterThanOrEqual(20)
 })
 
 it('one that waits for memory begins when there is some, and not at all when its connection is closed', async () => {

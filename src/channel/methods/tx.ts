@@ -3,7 +3,7 @@ import { type Outcome, recipients, startFanOut } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
-import { COMMITTED_PER_STEP } from '../../limits.ts'
+import { COMMITTED_BYTES_PER_STEP, COMMITTED_PER_STEP } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
@@ -77,13 +77,16 @@ function* committing(ch: Channel, t: Transaction): Steps<ServerMethod> {
   yield* settlingAll(ch, t, true)
   let accepted = true
   let copies = 0
+  let octets = 0
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
     if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!(yield* delivering(ch, p.message, route))) accepted = false
-    copies += 1 + recipients(route) + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
-    if (copies < COMMITTED_PER_STEP) continue
-    copies = 0
+    const each = 1 + recipients(route)
+    copies += each + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
+    octets += each * p.message.bodySize
+    if (copies < COMMITTED_PER_STEP && octets < COMMITTED_BYTES_PER_STEP) continue
+    copies = octets = 0
     yield
   }
   // Deliveries to the channel's own consumers come before commit-ok.

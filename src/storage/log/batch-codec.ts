@@ -5,12 +5,14 @@
  * and numbers as the operation requires; values are preceded by their length u32.
  */
 import type { StorageWrite } from '../storage.ts'
-import { isSealed, seal } from './commit-log.ts'
+import { isSealed, seal, sealInPieces } from './commit-log.ts'
 
 const VERSION = 1
 const HEAD_BYTES = 24
 const SEAL_BYTES = 4
 const KEY_BYTES_MAX = 0xffff
+/** Octets that are encoded, or summed up, in one turn of the event loop, of longer batches. */
+const PIECE_BYTES = 8 * 1024 * 1024
 
 const OPS = [
   'put',
@@ -44,17 +46,36 @@ export class BatchEncoder {
 
   /** The octets are valid until the next call. @throws RangeError for a key longer than 65,535 octets */
   encode(epoch: number, number: number, writes: readonly StorageWrite[]): Buffer {
-    let length = HEAD_BYTES + SEAL_BYTES
-    for (const w of writes) length += writeBytes(w)
+    const out = this.begin(epoch, number, writes, batchBytes(writes))
+    let at = HEAD_BYTES
+    for (const w of writes) at = encodeWrite(out, at, w)
+    seal(out)
+    return out
+  }
+
+  /**
+   * The same, but of a long batch so much at a time: a transaction may have half a gibioctet. What the writes refer to
+   * must not change meanwhile.
+   * @param rest lets others have their turn
+   */
+  encodeInPieces(
+    epoch: number,
+    number: number,
+    writes: readonly StorageWrite[],
+    rest: () => Promise<void>,
+  ): Buffer | Promise<Buffer> {
+    const length = batchBytes(writes)
+    if (length <= PIECE_BYTES) return this.encode(epoch, number, writes)
+    return inPieces(this.begin(epoch, number, writes, length), writes, rest)
+  }
+
+  private begin(epoch: number, number: number, writes: readonly StorageWrite[], length: number): Buffer {
     const out = this.room(length)
     out.writeUInt32LE(VERSION, 0)
     out.writeUInt32LE(length, 4)
     out.writeUInt32LE(epoch, 8)
     out.writeDoubleLE(number, 12)
     out.writeUInt32LE(writes.length, 20)
-    let at = HEAD_BYTES
-    for (const w of writes) at = encodeWrite(out, at, w)
-    seal(out)
     return out
   }
 
@@ -64,6 +85,29 @@ export class BatchEncoder {
       this.memory = Buffer.allocUnsafeSlow(Math.min(this.keptMax, 2 ** Math.ceil(Math.log2(length))))
     return this.memory.subarray(0, length)
   }
+}
+
+function batchBytes(writes: readonly StorageWrite[]): number {
+  let length = HEAD_BYTES + SEAL_BYTES
+  for (const w of writes) length += writeBytes(w)
+  return length
+}
+
+async function inPieces(
+  out: Buffer,
+  writes: readonly StorageWrite[],
+  rest: () => Promise<void>,
+): Promise<Buffer> {
+  let at = HEAD_BYTES
+  let until = PIECE_BYTES
+  for (const w of writes) {
+    at = encodeWrite(out, at, w)
+    if (at < until) continue
+    until = at + PIECE_BYTES
+    await rest()
+  }
+  await sealInPieces(out, PIECE_BYTES, rest)
+  return out
 }
 
 /** Without bitwise operators, since a length in a damaged batch may exceed 31 bits. */

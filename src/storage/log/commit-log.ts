@@ -40,8 +40,26 @@ const SEAL_BYTES = 4
 
 /** Writes the checksum of the octets before the last four into the last four. */
 export function seal(bytes: Uint8Array): void {
+  putSeal(bytes, crc32c(bytes, 0, bytes.length - SEAL_BYTES))
+}
+
+/** The same for very many octets. @param rest called behind each piece of so many */
+export async function sealInPieces(
+  bytes: Uint8Array,
+  pieceBytes: number,
+  rest: () => Promise<void>,
+): Promise<void> {
   const end = bytes.length - SEAL_BYTES
-  new DataView(bytes.buffer, bytes.byteOffset + end, SEAL_BYTES).setUint32(0, crc32c(bytes, 0, end), true)
+  let sum = 0
+  for (let at = 0; at < end; at += pieceBytes) {
+    sum = crc32c(bytes, at, Math.min(end, at + pieceBytes), sum)
+    await rest()
+  }
+  putSeal(bytes, sum)
+}
+
+function putSeal(bytes: Uint8Array, sum: number): void {
+  new DataView(bytes.buffer, bytes.byteOffset + bytes.length - SEAL_BYTES, SEAL_BYTES).setUint32(0, sum, true)
 }
 
 export function isSealed(bytes: Uint8Array): boolean {

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../util/clock.ts'
 import type { StoredText } from '../../util/stored-texts.ts'
+import { nextTurn } from '../../util/timers.ts'
 import { type Damage, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from '../storage.ts'
 import { APPLIED_KEY, Applier, type Mark } from './applier.ts'
 import { BatchEncoder, BatchError, decodeBatch } from './batch-codec.ts'
@@ -89,7 +90,12 @@ export class LoggedStorage implements Storage {
   async write(batch: readonly StorageWrite[]): Promise<void> {
     const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
     let position = this.log.last
-    const record = kept.length === 0 ? undefined : this.encoder.encode(EPOCH, position + 1, kept)
+    let record: Buffer | undefined
+    if (kept.length > 0) {
+      const encoded = this.encoder.encodeInPieces(EPOCH, position + 1, kept, () => nextTurn())
+      // Awaiting only where needed saves short batches a microtask.
+      record = encoded instanceof Promise ? await encoded : encoded
+    }
     // The journal's file may have to grow now, and the store's file later.
     this.store.ensureRoom(batch, this.applier.bytes + (record?.length ?? 0))
     if (record !== undefined) position = await this.log.append(record)

@@ -37,6 +37,21 @@ describe('a batch as octets', () => {
     )
   })
 
+  it('are the same where others have their turn in between, however long it is', async () => {
+    const writes = Array.from({ length: 20 }, (_, index): StorageWrite => {
+      const bytes = new Uint8Array(2 ** 20 + index).fill(index)
+      return { op: 'record', log: 1, segment: 2, index, bytes }
+    })
+    let rests = 0
+    const rest = async (): Promise<void> => void rests++
+    const encoder = new BatchEncoder()
+    const long = await encoder.encodeInPieces(1, 2, writes, rest)
+    expect(rests).toBeGreaterThanOrEqual(4)
+    expect(long.equals(encoder.encode(1, 2, writes))).toBe(true)
+    const short = encoder.encodeInPieces(1, 2, writes.slice(0, 7), rest)
+    expect(short).toBeInstanceOf(Buffer)
+  })
+
   it('is noticed when it is cut short or one octet is another', () => {
     const encoder = new BatchEncoder()
     fc.assert(

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { GroupCommit } from '../../../src/storage/batch.ts'
 import { LmdbStorage } from '../../../src/storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../../../src/storage/log/journal.ts'
@@ -96,6 +96,22 @@ describe('a store behind a commit log', () => {
       record(2, 0, 5),
       state(2, 1),
     ])
+  })
+
+  it('puts a long batch together in several turns', async () => {
+    const { s, log } = await opened()
+    const writes = Array.from({ length: 20 }, (_, index): StorageWrite => {
+      return { op: 'record', log: 1, segment: 1, index, bytes: new Uint8Array(2 ** 20) }
+    })
+    const append = vi.spyOn(log, 'append')
+    const done = s.write(writes)
+    expect(append).not.toHaveBeenCalled()
+    await done
+    expect(log.last).toBe(1)
+    append.mockClear()
+    const short = s.write(writes.slice(0, 2))
+    expect(append).toHaveBeenCalled()
+    await short
   })
 
   it('gives it to the store at once from 4 MiB on, or when memory is wanted', async () => {
