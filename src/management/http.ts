@@ -320,12 +320,14 @@ export class Request<Field extends string = string> {
 
   /** The caller for operations, with the user's current permissions. */
   caller(vhost: Vhost): Caller {
-    const { user } = this
+    const { user, node } = this
     return {
       user: user.name,
       tags: user.tags,
       get access() {
-        return user.access(vhost.name) ?? noAccess
+        // A token may run out while its user watches messages.
+        const isOver = user.expires !== undefined && user.expires <= node.clock.now()
+        return (isOver ? undefined : user.access(vhost.name)) ?? noAccess
       },
       vhost,
       owner: this,

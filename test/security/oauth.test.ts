@@ -8,6 +8,7 @@ import { defaultSettings } from '../../src/config/default-settings.ts'
 import { JWKS_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { OAuth, parseScopes, scopeAccess } from '../../src/security/oauth.ts'
+import { systemClock } from '../../src/util/clock.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { CH } from '../support/session.ts'
@@ -171,6 +172,19 @@ describe('a token as the password', () => {
     const close = await w.expect(0, MethodId.ConnectionClose)
     expect([close.replyCode, close.replyText]).toEqual([320, 'CONNECTION_FORCED - credential expired'])
     w.socket.destroy()
+  })
+
+  it('ends what its user watches over HTTP when it runs out', async () => {
+    const password = await token(['broker.read:*/*', 'broker.tag:management'])
+    const answer = await fetch(
+      `http://127.0.0.1:${leveret.managementPort}/api/exchanges/%2F/amq.topic/tail?seconds=60`,
+      { headers: { authorization: `Bearer ${password}`, accept: 'text/event-stream' } },
+    )
+    expect(answer.status).toBe(200)
+    const later = Date.now() + 7_200_000
+    const now = vi.spyOn(systemClock, 'now').mockReturnValue(later)
+    onTestFinished(() => now.mockRestore())
+    expect(await answer.text()).toContain('{"reason":"rights","missed":0}')
   })
 
   it('can be renewed, with other rights, by the same user only', async () => {
