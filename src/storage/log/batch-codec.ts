@@ -44,9 +44,14 @@ export class BatchEncoder {
     this.keptMax = keptMax
   }
 
-  /** The octets are valid until the next call. @throws RangeError for a key longer than 65,535 octets */
-  encode(epoch: number, number: number, writes: readonly StorageWrite[]): Buffer {
-    const out = this.begin(epoch, number, writes, batchBytes(writes))
+  /** The octets, of which there are `length`, are valid until the next call. @throws RangeError for a key longer than 65,535 octets */
+  encode(
+    epoch: number,
+    number: number,
+    writes: readonly StorageWrite[],
+    length = batchBytes(writes),
+  ): Buffer {
+    const out = this.begin(epoch, number, writes, length)
     let at = HEAD_BYTES
     for (const w of writes) at = encodeWrite(out, at, w)
     seal(out)
@@ -65,7 +70,7 @@ export class BatchEncoder {
     rest: () => Promise<void>,
   ): Buffer | Promise<Buffer> {
     const length = batchBytes(writes)
-    if (length <= PIECE_BYTES) return this.encode(epoch, number, writes)
+    if (length <= PIECE_BYTES) return this.encode(epoch, number, writes, length)
     return inPieces(this.begin(epoch, number, writes, length), writes, rest)
   }
 
