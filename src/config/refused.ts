@@ -67,7 +67,7 @@ export const refused: readonly RefusedKey[] = [
   {
     key: 'auth_oauth2.default_oauth_provider',
     harmless: [],
-    why: 'one provider is supported, see auth_oauth2.jwks_url',
+    why: 'only one provider is supported, see auth_oauth2.jwks_url',
   },
   {
     key: 'management.disable_basic_auth',

@@ -109,7 +109,7 @@ export const checks: Readonly<Record<string, Command>> = {
     passed: (_, node) => `Node ${node} reported no alarms, local or clusterwide`,
   }),
   check_local_alarms: check({
-    help: 'fails if an alarm is in effect',
+    help: 'fails if an alarm is in effect on this node',
     path: () => 'local-alarms',
     banner: () => 'Asking the broker to report any local resource alarms ...',
     passed: (_, node) => `Node ${node} reported no local alarms`,

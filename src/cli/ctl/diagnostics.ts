@@ -221,7 +221,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   rotate_logs: action(
     '',
-    'reopens the log file after it has been moved',
+    'reopens the log file, after a tool such as logrotate has moved it',
     [0, 0],
     () => 'Rotating logs of the broker ...',
     async (c) => c.client.call('POST', `nodes/${await nodeOf(c)}/log/rotate`, {}),
@@ -318,7 +318,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
     const { erlang_full_version } = await c.client.get<Row>('overview')
     return String(erlang_full_version)
   }),
-  os_env: told('lists the environment variables that the broker reads', async (c) => {
+  os_env: told('lists the environment variables that set configuration keys', async (c) => {
     const set = (await environment(c)).filter((e) => String(e['origin']).startsWith('environment '))
     return (
       set.map((e) => `${String(e['origin']).slice('environment '.length)}=${e['value']}`).join('\n') ||

@@ -78,7 +78,7 @@ export const messages: Record<string, Command> = {
   ),
   get: {
     usage: '[-p VHOST] [--count N] [--requeue] QUEUE',
-    help: 'takes messages out of a queue',
+    help: 'gets messages from a queue and removes them, unless --requeue is given',
     args: [1, 1],
     options: ['count', 'requeue'],
     run: async (c) => ({

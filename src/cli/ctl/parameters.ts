@@ -101,7 +101,7 @@ export const parameters: Record<string, Command> = {
   ),
   update_vhost_metadata: action(
     '[--description TEXT] [--tags A,B] [--default-queue-type TYPE] [--protected-from-deletion BOOL] VHOST',
-    'changes the description, tags or default queue type of a vhost',
+    'changes the description, tags, default queue type or deletion protection of a vhost',
     [1, 1],
     (c) => `Updating metadata of vhost "${arg(c, 0)}" ...`,
     async (c) => {
@@ -132,7 +132,7 @@ export const parameters: Record<string, Command> = {
   ),
   disable_vhost_deletion_protection: action(
     'VHOST',
-    'lifts the protection of a vhost from deletion',
+    'removes the deletion protection of a vhost',
     [1, 1],
     (c) => `Removing the protection of vhost "${arg(c, 0)}" ...`,
     (c) =>

@@ -84,7 +84,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
     async (c) => {
       known(c.args)
       throw new CtlError(
-        'what is built in cannot be taken out; listeners of the HTTP API and of metrics are options of the broker',
+        'built-in features cannot be disabled; the listeners of the HTTP API and of the metrics are options of the broker',
         EXIT_UNAVAILABLE,
       )
     },
@@ -96,7 +96,7 @@ const pluginCommands: Readonly<Record<string, Command>> = {
     help: 'shows the plugin directories: none',
     args: [0, 0],
     options: ['online', 'offline'],
-    run: async () => ({ text: 'There are no plugins: what RabbitMQ has plugins for is built in\n' }),
+    run: async () => ({ text: 'There are no plugins: their features are built in\n' }),
   },
 }
 

@@ -93,7 +93,7 @@ export const users: Record<string, Command> = {
   },
   clear_password: action(
     'USER',
-    "removes a user's password, so that no password logs in",
+    "removes a user's password; the user can no longer log in with a password",
     [1, 1],
     (c) => `Clearing password for user "${arg(c, 0)}" ...`,
     async (c) =>
@@ -190,7 +190,7 @@ export const users: Record<string, Command> = {
   ),
   clear_user_limits: action(
     'USER NAME',
-    'removes limits of a user',
+    'removes a limit of a user, or all limits',
     [2, 2],
     (c) =>
       `Clearing ${arg(c, 1) === 'all' ? 'all limits' : `"${arg(c, 1)}" limit`} for user "${arg(c, 0)}" ...`,
