@@ -11,7 +11,7 @@ export interface StartOptions {
   readonly config: string | undefined
   /** Settings from the command line, by their rabbitmq.conf keys. */
   readonly overrides: readonly Entry[]
-  /** undefined = none; false = not specified */
+  /** undefined = no listener; false = not specified */
   readonly managementPort: number | undefined | false
   readonly metricsPort: number | undefined | false
   readonly bind: string | undefined
@@ -144,7 +144,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** false if not specified, undefined for none. */
+/** Returns false if the option is not specified, undefined for `none`. @throws UsageError */
 function optionalPort(text: string | undefined, option: string): number | undefined | false {
   return text === undefined ? false : text === 'none' ? undefined : portOf(text, option)
 }

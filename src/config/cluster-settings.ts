@@ -21,7 +21,7 @@ export interface ClusterSettings {
   readonly peer: {
     readonly port: number
     readonly bind: string | undefined
-    /** The host by which the other nodes reach it. */
+    /** The host name or address by which the other nodes reach this node. */
     readonly host: string
     readonly tls: TlsSettings | undefined
   }

@@ -21,7 +21,7 @@ interface Address {
   bind: string | undefined
 }
 
-/** RabbitMQ's default. */
+/** RabbitMQ's default, in octets. */
 const DISK_FREE_LIMIT = 50_000_000
 const MEMORY_SHARE = 0.6
 const AMQP_PORT = 5672
@@ -229,7 +229,7 @@ export class ConfigBuilder {
     }
   }
 
-  /** @throws ConfigError if only half of it is configured */
+  /** @throws ConfigError if only a part of OAuth is configured */
   private oauthOf(): OAuthSettings | undefined {
     const { resourceServerId, jwks, ...more } = this.oauth
     if (jwks === undefined && resourceServerId === undefined) return undefined
@@ -247,7 +247,7 @@ export class ConfigBuilder {
     }
   }
 
-  /** @throws ConfigError if it is enabled but incomplete */
+  /** @throws ConfigError if OAuth login is enabled but incompletely configured */
   private oauthLoginOf(): OAuthLogin | undefined {
     const {
       enabled = false,
@@ -273,8 +273,8 @@ export class ConfigBuilder {
   }
 
   /**
-   * Values above our maximum, and 0 for no limit, which RabbitMQ accepts, are set to the maximum: larger frames gain
-   * nothing here.
+   * RabbitMQ accepts larger values, and 0 for no limit. Both are set to Leveret's maximum: larger frames gain nothing
+   * here.
    */
   setFrameMax(octets: number): void {
     if (octets !== 0 && octets < FRAME_BYTES_MIN)

@@ -4,7 +4,6 @@ import { noVhostDefaults } from '../operations/vhost-defaults.ts'
 import { SHA256 } from '../security/passwords.ts'
 import type { Settings } from './settings.ts'
 
-/** The defaults. */
 export const defaultSettings: Settings = {
   listeners: [{ port: 5672, bind: undefined }],
   management: [],

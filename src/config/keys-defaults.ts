@@ -1,4 +1,4 @@
-/** Keys of the defaults for a new data folder and for new vhosts. */
+/** Keys for the initial content of a new data folder and of new vhosts. */
 import { octets } from '../util/sizes.ts'
 import type { Apply } from './config-builder.ts'
 import { boolean, duration, integer, name, oneOf, pattern, secret } from './values.ts'

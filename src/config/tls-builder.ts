@@ -22,7 +22,7 @@ export class TlsBuilder {
   }
 
   /**
-   * @param prefix of its keys, for errors
+   * @param prefix prefix of the keys, for error messages
    * @throws ConfigError if a certificate or key is missing, or no secure TLS version remains
    */
   settings(prefix: string, listener: string): TlsSettings {

@@ -6,7 +6,7 @@
 
 /** Accepted, with a log entry that says they have no effect. */
 export const withoutEffect: readonly string[] = [
-  // Clustering, Erlang and its distribution do not exist here.
+  // RabbitMQ's clustering, Erlang and its distribution.
   'aws.**',
   'cluster_formation.**',
   'cluster_keepalive_interval',

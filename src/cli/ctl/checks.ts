@@ -1,4 +1,4 @@
-/** The health checks of rabbitmq-diagnostics, and the listeners that some of them are about. */
+/** The health checks of rabbitmq-diagnostics, and the listeners that some of them check. */
 import { CtlError } from './client.ts'
 import { arg, type Command, type Context, EXIT_UNAVAILABLE, enc } from './command.ts'
 import type { Row } from './output.ts'

@@ -1,4 +1,4 @@
-/** A client of the HTTP API: over the socket in the data folder, as the owner of the files, or at a URL. */
+/** A client of the HTTP API, over the socket in the data folder (as the owner of the files) or at a URL. */
 import { readFileSync } from 'node:fs'
 import { request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'

@@ -51,7 +51,7 @@ function statusText(s: ClusterStatus): string {
   ].join('\n')
 }
 
-/** One file per host, each preceded by the host's name. */
+/** One configuration file per host, each preceded by the host's name. */
 function natsConfigs(hosts: readonly string[]): string {
   if (!SERVERS.includes(hosts.length))
     throw new CtlError(

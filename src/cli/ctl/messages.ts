@@ -3,7 +3,7 @@ import { CtlError } from './client.ts'
 import { action, arg, type Command, type Context, enc, json, queueOf } from './command.ts'
 import type { Row } from './output.ts'
 
-/** Messages that a delayed exchange holds do not belong to a queue yet. */
+/** The API path of a parked message; `-` as queue stands for delayed exchanges, whose messages are in no queue yet. */
 function parkedMessage(c: Context): string {
   const number = enc(arg(c, 1))
   return arg(c, 0) === '-' ? `parked-delayed-messages/${number}` : `${queueOf(c)}/parked-messages/${number}`

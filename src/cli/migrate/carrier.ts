@@ -1,6 +1,6 @@
 /**
  * Moves the messages of one queue: a shovel on the Leveret publishes to an exchange at the target to which only that
- * queue is bound. Through this exchange messages keep their routing key, and their CC header routes them nowhere else.
+ * queue is bound. Through this exchange messages keep their routing key, and their CC header routes to no other queue.
  */
 import { createHash } from 'node:crypto'
 import { enc } from '../ctl/command.ts'

@@ -94,7 +94,7 @@ export function where(what: string, o: Json): string {
   return `${what} '${String(o['name'])}' in vhost '${String(o['vhost'])}'`
 }
 
-/** In the form that every version of RabbitMQ accepts. */
+/** The vhost in the form that every version of RabbitMQ accepts. */
 function plainVhost({ name, description, tags, default_queue_type, metadata }: Json): Json {
   return { name, ...(description ? { description } : {}), tags, default_queue_type, metadata }
 }

@@ -4,7 +4,7 @@ import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
 import type { Definitions, QueueRow } from './rows.ts'
 
-/** Arguments and policy keys that RabbitMQ does not know: the rows of the table of arguments that are marked so. */
+/** Arguments and policy keys that RabbitMQ does not have: the rows marked `extension` in the table of arguments. */
 export const LEVERETS = [
   'delayed-retry-type',
   'delayed-retry-min',
