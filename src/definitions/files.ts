@@ -12,7 +12,7 @@ import { readDefinitions } from './read.ts'
 /** Maximum size of a file: Node.js cannot read a larger one in one piece. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
-/** RabbitMQ's name for this global parameter. */
+/** RabbitMQ's name for the global parameter with the hash of the last import. */
 const HASH = 'imported_definition_hash_value'
 
 /**

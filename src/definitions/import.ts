@@ -59,7 +59,7 @@ function textOr(o: Json, name: string, byDefault: string): string {
 }
 
 /**
- * @param only the vhost of definitions that do not name one. @throws InvalidRequest, AmqpError; nothing has changed
+ * @param only the vhost of definitions that do not name one. @throws InvalidRequest, AmqpError; the model is unchanged
  * then
  */
 export async function importDefinitions(model: Model, definitions: unknown, only?: Vhost): Promise<void> {
@@ -77,7 +77,10 @@ export async function importDefinitions(model: Model, definitions: unknown, only
 
 const UNAPPLIED_PAUSE_MS = 10
 
-/** Yields to other work at intervals; what has been created by then is written to disk with what follows. */
+/**
+ * Paces an import: yields to other work at intervals, and commits the changes in batches of DEFINITIONS_PER_BATCH
+ * objects.
+ */
 class Patience {
   private readonly commit: Model['commit']
   private readonly pace = new Pace()
@@ -120,7 +123,7 @@ function pacing(): () => Promise<void> {
   }
 }
 
-/** @param rehearsal applies the definitions to a copy: password hashes need not be computed */
+/** @param rehearsal whether `model` is the copy of the dry run, for which password hashes need not be computed */
 async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal = false): Promise<void> {
   const { broker, users } = model
   const pace = pacing()

@@ -4,8 +4,8 @@
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../limits.ts'
 
 /**
- * @throws SyntaxError if the text is not JSON, RangeError if it is nested deeper than `depthMax` or has more values than
- * JSON_VALUES_MAX
+ * @throws SyntaxError if the text is not JSON, RangeError if it is nested deeper than `depthMax` or has more than
+ * JSON_VALUES_MAX values
  */
 export function parseJson(text: string, depthMax = JSON_DEPTH_MAX): unknown {
   if (hasMoreValues(text, JSON_VALUES_MAX)) throw new RangeError(`more than ${JSON_VALUES_MAX} values`)

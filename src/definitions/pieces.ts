@@ -62,7 +62,7 @@ class Scanner {
     return bytes[at]
   }
 
-  /** Parses the next value. @throws SyntaxError, RangeError as parseJson */
+  /** Parses the next value. @throws SyntaxError, RangeError like parseJson */
   value(): unknown {
     this.next
     const start = this.at
@@ -70,7 +70,7 @@ class Scanner {
     return parseJson(this.bytes.toString('utf8', start, this.at), JSON_DEPTH_MAX - 2)
   }
 
-  /** @throws SyntaxError */
+  /** Consumes the next octet, which must be one of `wanted`. @throws SyntaxError */
   take(...wanted: number[]): number {
     const c = this.next
     if (c === undefined || !wanted.includes(c)) throw new SyntaxError(`unexpected octet at ${this.at}`)

@@ -1,4 +1,4 @@
-/** Reads definitions from text: strict JSON, or JSON as people write it. */
+/** Reads definitions from text: strict JSON, or the lenient JSON of util/lenient-json.ts. */
 import { JSON_PARSED_PER_TURN, LENIENT_BYTES_MAX } from '../limits.ts'
 import { asUtf8, readLenient } from '../util/lenient-json.ts'
 import { nextTurn } from '../util/timers.ts'

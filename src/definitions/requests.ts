@@ -25,7 +25,7 @@ export function pairs(v: unknown): Json {
   return Object.fromEntries(entries)
 }
 
-/** @throws InvalidRequest for arguments that AMQP cannot encode, and for those without a value */
+/** @throws InvalidRequest for an argument that AMQP cannot encode or that has no value */
 export function argumentsOf(body: Json): FieldTable {
   const all = pairs(body['arguments'])
   for (const name in all)

@@ -1,5 +1,5 @@
 /**
- * Definitions of very many objects, which are generated and written in pieces so that the broker can work in between.
+ * Generates and writes the definitions of very many objects in pieces, so that the broker can work in between.
  */
 import { DEFINITIONS_PER_TURN } from '../limits.ts'
 import type { Json } from '../util/json.ts'
@@ -27,7 +27,7 @@ export function areFew(definitions: Json): boolean {
   return sizes.reduce((sum, n) => sum + n, 0) <= DEFINITIONS_PER_TURN
 }
 
-/** Replaces lazily described objects by lists. */
+/** Replaces each `Many` by a list. */
 export async function listed(definitions: Json): Promise<Json> {
   const out: Json = {}
   const pace = new Pace()

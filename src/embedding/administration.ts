@@ -56,7 +56,7 @@ export interface WaitOptions extends InVhost {
   readonly timeoutMs?: number
 }
 
-/** Arguments of the wrong type and unknown options are a `TypeError` with the code INVALID_OPTION. */
+/** Arguments of the wrong type and unknown options cause a `TypeError` with the code INVALID_OPTION. */
 export interface Administration {
   /** All queues, in their current state. */
   queues(): QueueState[]
@@ -73,16 +73,16 @@ export interface Administration {
   /** Without `permissions` the user has full permissions in every vhost. @throws TypeError; BrokerError EXISTS */
   addUser(user: UserOptions): Promise<void>
   /**
-   * Users with full permissions in every vhost get them in this one too. No effect if the vhost exists. @throws
-   * TypeError
+   * Creates a vhost, unless it exists. Users with full permissions in every vhost get them in this one too.
+   * @throws TypeError
    */
   addVhost(name: string): Promise<void>
   /**
-   * Sets or replaces a policy, with immediate effect. @throws BrokerError REFUSED with the reason; nothing is changed
-   * then
+   * Sets or replaces a policy, with immediate effect.
+   * @throws BrokerError REFUSED with the reason; nothing is changed then
    */
   setPolicy(policy: PolicyRequest, options?: PolicyOptions): Promise<void>
-  /** False if there is no policy of that name. */
+  /** Resolves with false if there is no policy of that name. */
   removePolicy(name: string, options?: PolicyOptions): Promise<boolean>
   /** Turns the firehose on or off, which copies all messages to `amq.rabbitmq.trace`. */
   trace(on: boolean, options?: InVhost): void
@@ -227,7 +227,7 @@ function timeoutText(name: string, wanted: QueueCondition, state: QueueState | u
   return `queue '${name}' did not come to be ${what} in time: ${found}`
 }
 
-/** Converts errors of operations to ones whose codes do not depend on AMQP. */
+/** Converts errors of operations to BrokerErrors, whose codes do not depend on AMQP. */
 function checked<T>(operation: () => T): T {
   try {
     return operation()

@@ -38,7 +38,7 @@ export interface BrokerOptions {
   readonly statisticsInterval?: number
   /** Virtual hosts besides `/`. */
   readonly vhosts?: readonly string[]
-  /** Default: guest with password guest, from this machine only. Empty = no users. */
+  /** Default: guest with password guest, who may log in from this machine only. Empty = no users. */
   readonly users?: readonly UserOptions[]
   /** The broker's log; a pino logger can be used. Default: no log. */
   readonly logger?: Logger

@@ -24,7 +24,7 @@ export interface TestNode {
   readonly managementPort: number | undefined
   readonly url: string
   readonly running: boolean
-  /** Whether it runs the broker; the other nodes forward their clients to it. */
+  /** Whether this node runs the broker; the other nodes forward their clients to it. */
   readonly active: boolean
 }
 

@@ -5,7 +5,7 @@ import type { Connection } from '../connection/connection.ts'
 import { channelName } from '../management/describe.ts'
 import type { Kind, Metric, ObjectFamily } from './objects.ts'
 
-/** A channel, or all channels that have existed. */
+/** A channel, or the sum over all channels that have existed. */
 export interface CountedChannel {
   readonly counters: ChannelCounters
 }

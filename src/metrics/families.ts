@@ -1,5 +1,5 @@
 /**
- * Metrics of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that its dashboards show data.
+ * Metrics of the broker as a whole, by RabbitMQ's names (behaviour.md section 20), so that RabbitMQ's dashboards work.
  */
 
 import type { Broker } from '../broker/broker.ts'
@@ -32,7 +32,7 @@ import {
 import { sums } from './sums.ts'
 import { type Family, family, labels } from './text.ts'
 
-/** The endpoint of an answer; dashboards filter by it. */
+/** The endpoint that serves the metrics: a label by which dashboards filter. */
 export type Endpoint = 'aggregated' | 'per-object' | 'detailed'
 
 /** The node and its version, included in every answer. */
@@ -159,7 +159,10 @@ async function exchangeSum({ model: { broker } }: ManagedBroker): Promise<Family
 
 const kinds = ['classic', 'quorum', 'stream'] as const
 
-/** Existing and deleted queues by type, in one turn: a queue deleted in between would be counted twice. */
+/**
+ * Counters of existing and deleted queues by type. Summed up in one turn: a queue deleted in between would be counted
+ * twice.
+ */
 function queueCounters({ model: { broker } }: ManagedBroker): ReadonlyMap<string, QueueCounters> {
   const out = new Map<string, QueueCounters>(kinds.map((kind) => [kind, new QueueCounters()]))
   for (const [kind, gone] of broker.counters.goneKinds) out.get(kind)?.add(gone)

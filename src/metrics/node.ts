@@ -89,7 +89,7 @@ function churn({ active }: ManagedNode): Family[] {
   ])
 }
 
-/** The journal is the node's log: batches that were written, synced, and applied by the store. */
+/** Metrics of the node's commit log: batches that were written, synced, and applied by the store. */
 function journal({ active }: ManagedNode): Family[] {
   if (active === undefined) return []
   const { commit } = active.model
@@ -125,7 +125,7 @@ function attempts({ active }: ManagedNode): Family[] {
   ]
 }
 
-/** Alarms, and the state that a cluster would have. */
+/** Alarms, and the identity and state of the node. */
 export function stateFamilies(node: ManagedNode): Family[] {
   const { alarms, startedAt } = node
   return [

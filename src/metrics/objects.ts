@@ -7,7 +7,7 @@ import { headTimestamp, type QueueNumbers, queueNumbers } from '../management/qu
 import { now } from '../util/timers.ts'
 import type { MetricType } from './text.ts'
 
-/** Name without prefix, type, help, and value; undefined if the object has none. */
+/** Name without prefix, type, help, and a function for the value, which is undefined if the object has none. */
 export type Metric<T> = readonly [
   name: string,
   type: MetricType,
@@ -15,7 +15,7 @@ export type Metric<T> = readonly [
   value: (object: T) => number | undefined,
 ]
 
-/** A queue, or several deleted ones. */
+/** A queue, or the sum over deleted queues. */
 export interface CountedQueue {
   readonly counters: QueueCounters
 }
@@ -233,7 +233,7 @@ export const queueFamilies: readonly ObjectFamily<Queue>[] = [
   { family: 'channel_queue_exchange_metrics', metrics: queuePublishes },
 ]
 
-/** The metrics from which the totals over all queues are computed. */
+/** The metrics that are summed up to the totals over all queues. */
 export const summedQueueMetrics: readonly Metric<Queue>[] = [ready, unacked, depth, ...queueMetrics]
 export const queueCounterMetrics: readonly Metric<CountedQueue>[] = [...queueDeliveries, ...queuePublishes]
 /** Metrics without a total. */

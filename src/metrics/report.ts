@@ -1,4 +1,4 @@
-/** The metrics of single objects, written family by family in pieces. */
+/** The metrics of each object, written family by family in pieces. */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import type { Queue } from '../broker/queue/queue.ts'

@@ -1,4 +1,4 @@
-/** Parses the selection of a request for the metrics of single objects. */
+/** Parses the selection in a request for per-object metrics. */
 import { Pattern } from '../util/pattern.ts'
 
 export interface Selection {
@@ -6,7 +6,7 @@ export interface Selection {
   /** Selects queues and exchanges by name. */
   readonly pattern: Pattern | undefined
   readonly endpoint: 'per-object' | 'detailed'
-  /** By name; undefined = all. An unknown family shows nothing, as in RabbitMQ. */
+  /** Names of the requested families; undefined = all. An unknown family has no metrics, as in RabbitMQ. */
   readonly families: ReadonlySet<string> | undefined
 }
 

@@ -73,7 +73,7 @@ export class MetricsServer {
     await this.report(response, selection)
   }
 
-  /** A selection that takes too long is refused before anything is sent. */
+  /** Sends a report; refuses it with 503 while METRICS_REPORTS_MAX others are in progress. */
   private async report(response: ServerResponse, selection: Selection): Promise<void> {
     if (this.reports >= METRICS_REPORTS_MAX) {
       response.writeHead(503, { 'retry-after': '1' }).end(`${METRICS_REPORTS_MAX} others are being made\n`)
@@ -138,7 +138,7 @@ export class MetricsServer {
   }
 }
 
-/** Whether the client has disconnected before the answer was complete. */
+/** Whether the error says that the client disconnected before the answer was complete. */
 function hasLeft(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED'
