@@ -21,7 +21,7 @@ export function answerHeaders(app: FastifyInstance, { headers, cors }: HttpSetti
   })
 }
 
-/** Fastify leaves it out where the body is, as HEAD has it; a stream does not know its own. */
+/** Sets Content-Length for a response to HEAD, for which Fastify does not; the length of a stream is unknown. */
 function tellLength(reply: FastifyReply, payload: unknown): void {
   const body = payload ?? ''
   if (typeof body === 'string' || Buffer.isBuffer(body))

@@ -236,7 +236,7 @@ export class Application {
         if (doc.body !== undefined) checkBody(raw, requests[doc.body])
       },
       preHandler: async (raw) => {
-        // Again, because the body may have taken a while.
+        // Checked again, because the user may have changed while the body was being read.
         this.checkTag(this.principals.get(raw) as Principal, tag, raw)
       },
       handler: async (raw, reply) => {
@@ -326,7 +326,7 @@ export class Application {
     return user
   }
 
-  /** A node without a broker uses the users in its store. @throws HttpError 503 */
+  /** The users and the throttle; a node without a broker uses the users in its store. @throws HttpError 503 */
   private loginParts(): LoginParts {
     const { active, cluster, oauth } = this.node
     if (active === undefined && cluster !== undefined)
@@ -336,7 +336,7 @@ export class Application {
   }
 }
 
-/** Messages and definitions may be large. */
+/** Maximum octets of a JSON body below the general limit; messages and definitions have only the general limit. */
 function bodyBytesOf(path: string): number {
   const isLong = /^(definitions|all-configuration)|\/(publish|route)$/.test(path)
   return isLong ? Number.MAX_SAFE_INTEGER : HTTP_OBJECT_BYTES_MAX

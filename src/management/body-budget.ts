@@ -51,7 +51,7 @@ export class BodyBudget {
   }
 }
 
-/** Room is reserved in units of this size. */
+/** Octets are reserved in units of this size. */
 const PIECE_BYTES = 1024 * 1024
 
 class Counter extends Transform {

@@ -9,7 +9,7 @@ type Validator = ReturnType<FastifyRequest['compileValidationSchema']>
 
 const validators = new Map<Schema, Validator>()
 
-/** Each schema is compiled when it is first needed, and once: the servers of a process share them. @throws HttpError 400 */
+/** Validates a body. Schemas are compiled on first use, once for all servers of the process. @throws HttpError 400 */
 export function checkBody(request: FastifyRequest, schema: Schema): void {
   let validate = validators.get(schema)
   if (validate === undefined) {
@@ -29,7 +29,7 @@ export function parseBody(text: string): unknown {
   return value ?? {}
 }
 
-/** Definitions may be JSON as people write it. @throws HttpError 400 */
+/** Parses definitions, which may be lenient JSON. @throws HttpError 400 */
 export async function parseDefinitions(body: Buffer): Promise<unknown> {
   try {
     return body.length === 0 ? {} : ((await readDefinitions(body)) ?? {})
@@ -68,7 +68,7 @@ function schemaError(e: SchemaError | undefined): HttpError {
   }
   if (e?.keyword === 'enum' && (e.schema as unknown[])[0] === true) return badRequest(['not_boolean', e.data])
   const where = e?.instancePath.slice(1).replaceAll('/', '.') ?? ''
-  // An empty list stands for an empty object.
+  // Some clients send an empty list for an empty object, so the schema accepts one.
   const message = e?.keyword === 'maxItems' ? 'must be object' : e?.message?.replace('object,array', 'object')
   return badRequest(`${where} ${message ?? 'is not valid'}`.trim())
 }

@@ -58,10 +58,10 @@ export interface ClusterView {
   promote(node: string): Promise<void>
   /** Resolves when the change is durable. @throws Error with the reason for a refusal; Abandoned */
   forget(node: string): Promise<void>
-  /** The entries of this node's copy of the store whose keys begin with that prefix. */
+  /** The entries of this node's copy of the store whose keys begin with the prefix. */
   scan(prefix: string): Iterable<{ key: string; value: Uint8Array }>
   /** Whether requests that need a broker can be forwarded. */
   readonly canForward: boolean
-  /** Lets the active node answer. @param owner whether the request comes from the owner of the data folder */
+  /** Forwards a request to the active node. @param owner whether the client is the owner of the data folder */
   forward(request: IncomingMessage, response: ServerResponse, owner: boolean): void
 }

@@ -6,12 +6,12 @@ import { listen } from '../util/listen.ts'
 import { parseBitByBit } from './http-intake.ts'
 
 /**
- * The share of the reserved descriptors that this socket may not use either. It may use the others, because it is
- * needed for repairs.
+ * The share of the reserved file descriptors that this socket may not use either. It may use the rest of the reserve,
+ * because operators need it for repairs.
  */
 const RESERVED = 0.5
 
-/** Handles the requests; loaded with the first one if the HTTP API is off. */
+/** Handles the requests. If the HTTP API is off, it is loaded with the first request. */
 export type LocalHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 export class ControlSocket {
@@ -24,7 +24,8 @@ export class ControlSocket {
   }
 
   /**
-   * Only the owner of the files can open the socket. @throws the error of listen, such as for a path that is too long
+   * Opens the socket, which only the owner of the files can connect to.
+   * @throws the error of listen, such as for a path that is too long
    */
   static async open(path: string, handle: LocalHandler, descriptors: Descriptors): Promise<ControlSocket> {
     const socket = new ControlSocket(handle)

@@ -36,7 +36,7 @@ export function queueJson(s: Statistics, vhost: Vhost, q: InspectedQueue): Json 
   const node = s.node.nodeName
   const now = s.node.clock.now()
   const exclusiveTag = q.hasExclusiveConsumer ? [...q.consumerList].find((c) => c.exclusive)?.tag : undefined
-  // Nothing is spread at the front: V8 takes ten times as long for an object of so many members that begins with a copy.
+  // Does not begin with a spread: V8 then takes ten times as long to create an object with so many members.
   return {
     name: q.name,
     vhost: vhost.name,
@@ -195,7 +195,7 @@ export function implicitBindingJson(vhost: Vhost, q: InspectedQueue): Json {
   }
 }
 
-/** A connection without statistics, and without anything that has to be collected. */
+/** A connection without statistics and other members that have to be collected. */
 export function bareConnectionJson(node: string, { name, caller }: Connection): Json {
   return { name, vhost: caller?.vhost.name ?? '', user: caller?.user ?? '', node }
 }
@@ -234,7 +234,7 @@ export function connectionJson(s: Statistics, c: Connection): Json {
   }
 }
 
-/** Members are null without TLS, or without a client certificate. */
+/** The TLS members of a connection; null without TLS, or without a client certificate. */
 function tlsJson({ socket }: Connection): Json {
   const tls = socket instanceof TLSSocket ? socket : undefined
   const cipher = tls?.getCipher()

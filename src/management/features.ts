@@ -1,8 +1,8 @@
-/** Feature flags and deprecated features, for tools that ask for them: there is nothing to enable. */
+/** Feature flags and deprecated features, for tools that request them: every flag is always enabled. */
 import type { Json } from '../util/json.ts'
 import type { ManagedBroker } from './managed-node.ts'
 
-/** RabbitMQ's names of the flags whose behaviour Leveret has. */
+/** RabbitMQ's feature flags whose behaviour Leveret has, with descriptions. */
 const flags = {
   classic_mirrored_queue_version: 'The version of a classic queue can be declared',
   classic_queue_type_delivery_support: 'Deliveries of classic queues between versions',

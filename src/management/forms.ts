@@ -1,4 +1,4 @@
-/** Forms with a definitions file, as browsers and curl send them: only the routes of definitions take them. */
+/** Forms with a definitions file, as browsers and curl send them; only the routes of definitions accept them. */
 import type { FastifyRequest } from 'fastify'
 import { HTTP_BODY_BYTES_SHORT } from '../limits.ts'
 import { badDefinitions, parseDefinitions } from './body.ts'
@@ -36,7 +36,7 @@ export async function fromForm(request: FastifyRequest, fields: object): Promise
   if (to !== undefined) redirects.set(request, checkedRedirect(to))
   const content = lastOf(file)
   if (content === undefined || content.length === 0) throw badDefinitions()
-  // The parser cuts off longer texts.
+  // The form parser truncates longer texts.
   if (typeof content === 'string' && Buffer.byteLength(content) >= HTTP_BODY_BYTES_SHORT)
     throw new HttpError(
       413,

@@ -24,7 +24,7 @@ export interface Kind {
   readonly names: readonly string[]
   /** Whether values may grow by more than 2 ** 31 within one step, or are not integers. */
   readonly wide: boolean
-  /** Kept for a day instead of an hour. */
+  /** Whether the history is kept for a day instead of an hour. */
   readonly long: boolean
 }
 
@@ -49,7 +49,7 @@ class Ring {
   private data: Int32Array | Float64Array
   private head = 0
   private rows = 0
-  /** Whether it goes back to when the object was first seen. */
+  /** Whether the ring goes back to when the object was first seen. */
   complete = true
 
   constructor(span: Span, wide: boolean) {
@@ -69,7 +69,7 @@ class Ring {
     return (this.data[((this.head + row) % this.capacity) * this.width] as number) >>> 0
   }
 
-  /** Makes room for that many rows and columns; a new column has had a single value so far. */
+  /** Reallocates for the given rows and columns; a new column gets its value in `before` in all previous rows. */
   private rebuild(capacity: number, columns: readonly number[], before: ArrayLike<number>): void {
     const data = new (this.data.constructor as Int32ArrayConstructor)(capacity * (columns.length + 1))
     for (let row = 0; row < this.rows; row++) {

@@ -49,7 +49,7 @@ export class HttpConnections {
     })
   }
 
-  /** The connection changes to another protocol and is no longer counted here. */
+  /** Stops counting a connection that has changed to another protocol. */
   release(socket: Socket): void {
     this.wake(endOf(socket))
     this.upgraded++

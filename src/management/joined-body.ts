@@ -8,7 +8,7 @@ import { HTTP_BODY_JOINED_BYTES } from '../limits.ts'
 const nothing = Buffer.alloc(0)
 const ROOM_FIRST = 512
 
-/** Call before the first octets of its body are parsed. */
+/** Starts joining the body of a request. Call before the first octets of the body are parsed. */
 export function joinPieces(request: IncomingMessage): void {
   const push = request.push.bind(request)
   let held = nothing

@@ -19,7 +19,7 @@ export interface ListQuery {
 
 const PAGE_SIZE = 100
 const PAGE_SIZE_MAX = 500
-/** Longer lists are in order of creation, unless the query asks for sorting. */
+/** Maximum items sorted by default; longer lists are in order of creation, unless the query asks for sorting. */
 const SORTED_MAX = 10_000
 /** Items collected between two checks of the time. */
 const COLLECTED = 1_000
@@ -165,7 +165,7 @@ export async function withList<T>(
   return { ...object, [name]: list }
 }
 
-/** By vhost and name, as in RabbitMQ. */
+/** Sorts by vhost and name, as RabbitMQ does, unless the list is long. */
 function usualOrder<T>(items: readonly T[], kind: Listed<T>, reverse: boolean): readonly T[] {
   if (items.length > SORTED_MAX) return items
   const sign = reverse ? -1 : 1
@@ -181,8 +181,8 @@ export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
 }
 
 /**
- * If everything can be described quickly, it is one answer; otherwise the rest is described while it is sent.
- * @param before text before the list, and the text that follows it
+ * Returns the whole text if all items can be converted quickly, otherwise a stream that converts the rest while sending.
+ * @param before text before the list; `after` is the text that follows it
  */
 function written<T>(
   items: readonly T[],

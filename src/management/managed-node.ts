@@ -48,11 +48,11 @@ export interface ManagedNode {
   readonly nodeName: string
   /** In ms since 1970. */
   readonly startedAt: number
-  /** The same in ms of `elapsed`, for its uptime. */
+  /** The start in ms of the monotonic clock (`elapsed`), for the uptime. */
   readonly startedElapsed: number
   readonly settings: Settings
   readonly logger: Logger
-  /** The owner of resources that belong to nobody else. */
+  /** Receives the failures of handlers and timers that have no other owner. */
   readonly owner: Owner
   readonly clock: Clock
   readonly alarms: Alarms

@@ -1,10 +1,10 @@
-/** Answers to methods that a path does not support, as in RabbitMQ's web server: before any login. */
+/** Answers methods that a path does not support, before any login, as RabbitMQ's web server does. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { errorReply, notFound } from './http.ts'
 
 type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS'
 
-/** In the order in which RabbitMQ lists them. */
+/** The methods in the order in which RabbitMQ lists them. */
 const order: readonly Method[] = ['HEAD', 'GET', 'PUT', 'POST', 'DELETE', 'OPTIONS']
 
 function allow(methods: ReadonlySet<string>): string {

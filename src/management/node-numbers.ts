@@ -1,5 +1,5 @@
 /**
- * Numbers of the process as a node, by RabbitMQ's names. Those that only Erlang has are 0, because tools expect the
+ * Numbers of the process as a node, by RabbitMQ's names. Numbers that only Erlang has are 0, because tools expect the
  * names.
  */
 
@@ -96,7 +96,7 @@ export const nodeNumberNames = [
   'queue_index_read_count',
 ] as const
 
-/** In the order of their names. */
+/** The values, in the order of nodeNumberNames. */
 export function nodeNumbers({ active, alarms }: ManagedNode): number[] {
   const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage()
   const io = inputOutput()

@@ -107,7 +107,7 @@ export function nodeJson(s: Statistics): Json {
   }
 }
 
-/** Tools look for the server among them. */
+/** Erlang's list of applications, in which tools look for the server. */
 function applications(version: string): { name: string; description: string; version: string }[] {
   const rows = builtInPlugins.map((name) => ({ name, description: 'Built in', version }))
   return [{ name: 'rabbit', description: 'RabbitMQ', version }, ...rows]

@@ -141,7 +141,7 @@ function contentOf({ segment, index }: Browsed): Content | string {
 /** The client that waits for the answer. */
 export interface Asking {
   gone(): boolean
-  /** Counts octets of bodies in the answer. @throws HttpError 503 */
+  /** Reserves octets of bodies in the answer. @throws HttpError 503 */
   holds(octets: number): void
 }
 

@@ -8,7 +8,7 @@ export interface QueueNumbers {
   readonly ram: number
   readonly readyRam: number
   readonly unackedRam: number
-  /** Their octets, estimated from the mean size of the queue's messages. */
+  /** Octets of the messages in memory, estimated from the mean size of the queue's messages. */
   readonly ramBytes: number
   readonly persistent: number
   readonly persistentBytes: number

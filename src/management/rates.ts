@@ -1,6 +1,6 @@
 /**
- * The rates and the history of counters. All counters are read every few seconds, whether or not anybody asks, a number
- * of objects at a time; the rate is the growth since the previous reading, in events per second.
+ * The rates and the history of counters. All counters are read every few seconds, whether or not anybody asks, some
+ * objects at a time; the rate is the growth since the previous reading, in events per second.
  */
 import { nothingCounted } from '../broker/counters.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -34,8 +34,8 @@ export class Rates {
   readonly node: ManagedNode
   private readonly series = new Map<object, Series>()
   /**
-   * Objects whose numbers have all been 0 so far, with the time of the first reading in ms since 1970: they need no series,
-   * and there may be very many.
+   * Objects whose numbers have all been 0 so far, with the time of their first reading in ms since 1970. They need no
+   * series, which matters because there may be very many of them.
    */
   private idle = new Map<object, number>()
   /** Replaces `idle` after the round if that contains deleted objects. */
@@ -72,7 +72,7 @@ export class Rates {
     this.timer.cancel()
   }
 
-  /** Each step reads one object, or a few that have nothing to read. */
+  /** Each step reads one object, or a few idle queues. */
   private *readings(): Iterable<void> {
     const { node } = this
     yield this.note(this.process, node, nodeSubject)
@@ -116,7 +116,7 @@ export class Rates {
     series.round = this.round
   }
 
-  /** Returns how many there were in this round. */
+  /** Records an object whose numbers are all 0. Returns the number of such objects in this round so far. */
   private noteIdle(key: object, now: number): number {
     const since = this.idle.get(key)
     if (this.stillIdle !== undefined) this.stillIdle.set(key, since ?? now)

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HTTP_REQUEST_MS_MAX, HTTP_STALL_MS_MAX } from '../limits.ts'
 
-/** @param ms without an octet in either direction while one is due; 0 or Infinity = the limit in `limits.ts` */
+/** @param ms time without an octet in either direction that drops a client; 0 or Infinity = HTTP_STALL_MS_MAX */
 export function dropSlowClients(server: Server, ms: number): void {
   server.requestTimeout = HTTP_REQUEST_MS_MAX
   // Between requests, and before the first, Node.js closes the socket itself.

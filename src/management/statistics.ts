@@ -143,7 +143,7 @@ export class Statistics {
     return this.stats(this.rates.of(v), sums, vhostSubject, table, part)
   }
 
-  /** Summed up once per answer. */
+  /** The sums over the queues of a vhost, computed once per answer. */
   private queuesOf(v: Vhost): QueueSums {
     let sums = this.sums.get(v)
     if (sums === undefined) {
@@ -203,7 +203,7 @@ export class Statistics {
   }
 }
 
-/** Newest first. `avg` is the mean of the values, `avg_rate` the growth per second over the whole range. */
+/** Samples, newest first. `avg` is the mean of the values, `avg_rate` the growth per second over the whole range. */
 function samplesOf(series: Series | undefined, names: readonly string[], range: Range): Json {
   const { last, step, count } = range
   const values = series?.samples(names, range) ?? new Array<number>(count).fill(0)

@@ -18,7 +18,7 @@ import { messageJson, type PayloadOptions, payloadOptions } from './message.ts'
 const LIMIT = 100
 /** The default duration of a single answer. */
 const SECONDS = 1
-/** Interval of keep-alive comments, so that proxies do not take the connection for dead. */
+/** Interval of keep-alive comments, so that proxies do not close the connection as idle. */
 const KEEP_ALIVE_MS = 15_000
 
 export interface TailQuestion {

@@ -31,7 +31,7 @@ export class WebFiles {
   private readonly files = new Map<string, Promise<WebFile>>()
   private names: ReturnType<typeof builtFiles> | undefined
 
-  /** Serves only files of the build, whatever the name; each one is read once, and again only after a failure. */
+  /** Returns a file of the build; undefined for other names. Each file is read once, and again only after a failure. */
   async get(name: string): Promise<WebFile | undefined> {
     this.names ??= builtFiles()
     const { root, all } = await this.names
@@ -52,7 +52,7 @@ async function read(url: URL): Promise<WebFile> {
   return { type, plain, gzipped: await compress(plain, { level: 9 }), etag }
 }
 
-/** Without the files there is no UI: a bundle of the program may lack them. */
+/** The names of the built files; none if they are missing, as in a bundle of an embedding program. */
 async function builtFiles(): Promise<{ root: URL | undefined; all: ReadonlySet<string> }> {
   try {
     const { webFolder: root } = await import('#web-folder')
@@ -77,7 +77,7 @@ export function contentSecurityPolicy(origins: readonly string[]): string {
   ].join('; ')
 }
 
-/** By RabbitMQ's names. */
+/** The settings of OAuth login, by RabbitMQ's names. */
 export function authJson(login: OAuthLogin | undefined): Json {
   if (login === undefined) return { oauth_enabled: false }
   return {

@@ -31,7 +31,7 @@ const PROTOCOL_ERROR = 1002
 
 class ProtocolError extends Error {}
 
-/** Octets of the header that begins with these two. */
+/** The size of a frame header in octets. @param second its second octet */
 function headerSize(second: number): number {
   const length = second & LENGTH
   const more = length === LENGTH_IN_8 ? 8 : length === LENGTH_IN_2 ? 2 : 0
@@ -80,7 +80,7 @@ export class WebSocketStream extends Duplex {
   private waits = false
   private endTimer: ReturnType<typeof startTimer> | undefined
 
-  /** @param carrier has just sent the answer to the upgrade */
+  /** @param carrier the socket, on which the response to the upgrade has just been sent */
   constructor(carrier: Socket) {
     super()
     this.carrier = carrier
@@ -161,8 +161,8 @@ export class WebSocketStream extends Duplex {
   }
 
   /**
-   * Moves all payload to the front of the chunk, so that frames of one octet each do not become objects. Returns its
-   * size.
+   * Moves all payload to the front of the chunk, so that frames of one octet do not become a buffer each. Returns the
+   * size of the payload.
    */
   private unpack(chunk: Buffer): number {
     let to = 0

@@ -41,7 +41,7 @@ export function serveWebSockets(
   })
 }
 
-/** The status of the answer to a request for an upgrade. */
+/** The HTTP status of the response to an upgrade request. */
 function statusOf(request: IncomingMessage): number {
   if (!PATHS.includes(requestUrl(request)?.pathname ?? '')) return 404
   if (request.method !== 'GET') return 405

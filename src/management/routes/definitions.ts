@@ -13,7 +13,7 @@ async function answer(definitions: Json): Promise<Json | LongAnswer> {
   return areFew(definitions) ? await listed(definitions) : Readable.from(written(definitions))
 }
 
-/** For downloads with a browser, under the file name given in the query. */
+/** Makes browsers download the answer, under the file name given in the query. */
 function asFile(r: Request): void {
   const { download } = r.query
   if (download === undefined || !/^[\w.@ -]{1,200}$/.test(download)) return

@@ -105,7 +105,7 @@ function listenerChecks(check: AddCheck, node: ManagedNode): void {
   check('protocol-listener/:protocol', (r) => {
     const wanted = (r.params['protocol'] ?? '').toLowerCase()
     const names = [...new Set(listeners(node).map((l) => l.protocol))]
-    // A comma-separated list: one of them is enough, as in RabbitMQ.
+    // A comma-separated list: a listener for one of the protocols suffices, as in RabbitMQ.
     const asked = wanted.split(',').map((p) => protocols.get(p) ?? p)
     const found = asked.find((p) => names.includes(p))
     return found !== undefined

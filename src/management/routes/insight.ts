@@ -65,7 +65,7 @@ async function route(r: Request): Promise<Json> {
 
 type Watch = (c: Caller, watcher: Watcher, bounds: TailBounds) => Tail
 
-/** Used to check whether watching is allowed. */
+/** A watcher that is only used to check whether watching is allowed. */
 const nobody: Watcher = { see: () => false, ended: () => {} }
 
 /** The current watchers. */

@@ -70,7 +70,7 @@ function quorumRoutes(add: AddRoute, node: ManagedNode): void {
     })
 }
 
-/** A queue has a single replica here. */
+/** Answers for the replicas of a quorum queue, which has a single replica here. */
 function quorumQueue(node: ManagedNode, r: Request, method: 'GET' | 'POST' | 'DELETE'): unknown {
   const q = r.vhost().queues.get(r.params['name'] as string)
   if (q === undefined) throw notFound()

@@ -1,6 +1,6 @@
 /**
- * The process that the broker runs in: its configuration and its log. Available only if the process is the broker's
- * own.
+ * The configuration and the log of the process that the broker runs in. Not available if the broker is embedded in
+ * another program.
  */
 import { LOG_LINES_MAX } from '../../limits.ts'
 import { type AddRoute, badRequest, notFound, type Request } from '../http.ts'

@@ -167,7 +167,7 @@ async function getMessages(r: Request): Promise<string | LongAnswer> {
   const octets = taken.reduce((sum, { content }) => sum + content.body.length, 0)
   if (octets > HTTP_BODY_BYTES_SHORT) {
     r.holds(Math.min(octets, TAKEN_BYTES_MAX))
-    // They may have come from the disk, and have been copied.
+    // Reading them from disk and copying them may have taken a while.
     await nextTurn()
   }
   return r.inPieces(taken, ({ content, redelivered, left }) => ({

@@ -22,7 +22,7 @@ export function shovelRoutes(add: AddRoute): void {
     const parameter = r.model.parameters
       .list()
       .find((p) => p.component === SHOVEL && p.vhost === vhost && p.name === name)
-    // RabbitMQ 3.10 shows the status, as here, 4.0 the parameter.
+    // RabbitMQ 3.10 returns the status, 4.0 the parameter: this returns both.
     return { ...(withoutPasswords(parameter) as object), ...found }
   })
   add('DELETE', one, 'policymaker', (r) => {

@@ -40,7 +40,7 @@ export const time: Schema = { type: 'integer', minimum: 0 }
 export const anything: Schema = {}
 /** Any names and values, such as arguments and headers. */
 export const table: Schema = { type: 'object' }
-/** The same in requests: some clients send an empty list for nothing, as RabbitMQ does. */
+/** A table in requests: some clients send an empty list for an empty table, as RabbitMQ does. */
 export const tableOrNothing: Schema = { type: ['object', 'array'], maxItems: 0 }
 export const texts: Schema = { type: 'array', items: text }
 
@@ -86,10 +86,10 @@ export function rated(...names: readonly string[]): Schema {
   )
 }
 
-/** An object with the properties of all. */
+/** An object with the properties of all parts. */
 export function merged(...parts: readonly Schema[]): Schema {
   return object(Object.assign({}, ...parts.map((p) => p['properties'])))
 }
 
-/** Octets of a connection or a vhost. */
+/** Octets received and sent, of a connection or a vhost. */
 export const octets = rated('recv_oct', 'send_oct')

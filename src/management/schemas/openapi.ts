@@ -22,7 +22,7 @@ function json(schema: Schema): object {
   return { 'application/json': { schema } }
 }
 
-/** The answer of a list with `page`. */
+/** The answer of a list if the query has `page`. */
 function page(items: Schema): Schema {
   const count = { type: 'integer' }
   const counts = ['filtered_count', 'item_count', 'page', 'page_count', 'page_size', 'total_count']

@@ -8,7 +8,7 @@ export interface RouteDoc {
   readonly body?: keyof typeof requests
   /** The schema of the answer; absent = no body. */
   readonly answer?: keyof typeof answers
-  /** The answer is a list of them; `pages`: with pagination, filters, sorting and columns. */
+  /** The answer is a list of `answer`; `pages`: with pagination, filters, sorting and columns. */
   readonly list?: 'all' | 'pages'
   /** Parameters of the query, and their meaning. */
   readonly query?: { readonly [name: string]: string }
