@@ -181,7 +181,8 @@ export function columnsOf(answer: unknown, { columns }: ListQuery): unknown {
 }
 
 /**
- * Returns the whole text if all items can be converted quickly, otherwise a stream that converts the rest while sending.
+ * Returns the whole text if all items can be converted quickly, otherwise a stream that converts the rest while it is
+ * sent.
  * @param before text before the list; `after` is the text that follows it
  */
 function written<T>(

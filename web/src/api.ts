@@ -1,4 +1,4 @@
-/** The HTTP API: what a script could do too. Whoever is logged in is known here only, in memory. */
+/** A client of the HTTP API. The credentials of the user are kept only here, in memory. */
 import { Store } from './store.ts'
 
 export interface Session {
@@ -6,7 +6,7 @@ export interface Session {
   readonly tags: readonly string[]
 }
 
-/** In the broker's words. */
+/** An error response of the HTTP API, with the broker's text. */
 export class ApiError extends Error {
   readonly status: number
 
@@ -16,19 +16,19 @@ export class ApiError extends Error {
   }
 }
 
-/** The object that was asked for is not there, or not any more. */
+/** Whether the requested object does not exist, or no longer exists. */
 export function isGone(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404
 }
 
-/** What was asked for is not for this user, or this broker has no such thing. */
+/** Whether the user lacks the right to the requested object, or this broker does not have it. */
 export function isRefused(error: unknown): boolean {
   return error instanceof ApiError && [401, 403, 404].includes(error.status)
 }
 
-/** There was no answer at all. What it says is still true when the broker is back. */
+/** The broker did not respond. The message stays true when the broker is back. */
 export class Unanswered extends Error {
-  /** Nothing was to be changed. */
+  /** Whether the request was a GET, which changes nothing. */
   readonly reading: boolean
 
   constructor(method: string) {
@@ -45,14 +45,14 @@ const REQUEST_MS_MAX = 30_000
 
 let authorization: string | undefined
 export const session = new Store<Session | undefined>(undefined)
-/** Why the login page is shown again. */
+/** The reason why the login page is shown again. */
 export const loginNotice = new Store<string | undefined>(undefined)
-/** Since when the broker has not answered, in ms since 1970. */
+/** Since when the broker has not responded, in ms since 1970; undefined while it responds. */
 export const lostSince = new Store<number | undefined>(undefined)
-/** Counts changes made from this page: lists are read again. */
+/** Number of changes made from this page; each makes lists reload. */
 export const changes = new Store(0)
 
-/** For a part of a path: names may hold anything. */
+/** Encodes a part of a path: names may contain any character. */
 export function enc(name: string): string {
   return encodeURIComponent(name.toWellFormed())
 }
@@ -63,7 +63,7 @@ export function path(...parts: readonly string[]): string {
 
 export interface Options {
   readonly body?: unknown
-  /** The body as it is. */
+  /** A body that is sent as it is, instead of `body` as JSON. */
   readonly text?: string
   readonly headers?: Record<string, string>
   readonly signal?: AbortSignal
@@ -74,7 +74,7 @@ function signalOf(options: Options): AbortSignal {
   return options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
 }
 
-/** The raw answer, whatever its status. @throws TypeError where there is none */
+/** Returns the raw response, whatever its status. @throws TypeError if there is none */
 export async function request(
   method: string,
   target: string,
@@ -85,7 +85,7 @@ export async function request(
   const response = await fetch(`api/${target}`, {
     method,
     signal,
-    // The browser has no part in the login: no dialog of its own, nothing that it keeps.
+    // Keeps the browser out of the login: it shows no dialog of its own and stores nothing.
     credentials: 'omit',
     cache: 'no-store',
     headers: {
@@ -108,7 +108,7 @@ export async function errorOf(response: Response): Promise<ApiError> {
     reason = String(json.reason ?? json.error ?? text)
     error = String(json.error ?? '')
   } catch {
-    // What is in between, a proxy perhaps, answers as it likes.
+    // Not the broker's JSON: a proxy in between may respond with anything.
   }
   if (response.status === 401 && error === 'not_authorized' && session.get() !== undefined)
     void leaveIfRefused()
@@ -117,7 +117,10 @@ export async function errorOf(response: Response): Promise<ApiError> {
 
 let askingWho = false
 
-/** A standby answers for itself where it can, and may not know the user yet: the active node decides. */
+/**
+ * Logs out if the active node refuses the login, too: a standby answers some requests itself, and may not know the user
+ * yet.
+ */
 async function leaveIfRefused(): Promise<void> {
   if (askingWho) return
   askingWho = true
@@ -126,13 +129,13 @@ async function leaveIfRefused(): Promise<void> {
     const { status } = await request('GET', 'whoami')
     if (status === 401 && authorization === asked) leave('The broker does not accept this login any more.')
   } catch {
-    // There was no answer: the next refusal asks again.
+    // No response: the next 401 checks again.
   } finally {
     askingWho = false
   }
 }
 
-/** Browsers take a part of dots for a step in the path, however it is written, and would ask for something else. */
+/** Path parts `.` and `..`, which browsers resolve however they are encoded, and would so request another path. */
 const STEPS = /(^|\/)\.\.?(?=[/?]|$)/
 
 /** @throws ApiError, Unanswered */
@@ -161,7 +164,7 @@ export function get<T>(target: string, signal?: AbortSignal): Promise<T> {
 
 const asked = new Map<string, Promise<unknown>>()
 
-/** As `get`, for what many parts of a page want at the same time: the broker is asked once for all of them. */
+/** Like `get`, but concurrent calls for the same target share one request. */
 export function getTogether<T>(target: string): Promise<T> {
   const before = asked.get(target)
   if (before !== undefined) return before as Promise<T>
@@ -170,7 +173,7 @@ export function getTogether<T>(target: string): Promise<T> {
   return answer
 }
 
-/** Something that changes the broker. @throws as `call` */
+/** Sends a request that changes the broker. @throws the errors of `call` */
 export async function change<T = undefined>(
   method: 'PUT' | 'POST' | 'DELETE',
   target: string,
@@ -182,7 +185,7 @@ export async function change<T = undefined>(
   return answer
 }
 
-/** As people read it. */
+/** The text of an error for the user. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
@@ -199,13 +202,13 @@ async function enter(header: string): Promise<void> {
   }
 }
 
-/** @throws as `call` */
+/** @throws the errors of `call` */
 export function logIn(user: string, password: string): Promise<void> {
   const octets = new TextEncoder().encode(`${user}:${password}`)
   return enter(`Basic ${btoa(Array.from(octets, (o) => String.fromCharCode(o)).join(''))}`)
 }
 
-/** @throws as `call` */
+/** @throws the errors of `call` */
 export function logInWithToken(token: string): Promise<void> {
   return enter(`Bearer ${token}`)
 }
@@ -216,7 +219,7 @@ export function leave(notice?: string): void {
   session.set(undefined)
 }
 
-/** Each tag includes those before it, but for policymaker and monitoring. */
+/** Whether the user has the tag; administrators have the rights of every tag. */
 export function may(tag: 'policymaker' | 'monitoring' | 'administrator'): boolean {
   const tags = session.get()?.tags ?? []
   return tags.includes('administrator') || tags.includes(tag)

@@ -1,4 +1,4 @@
-/** The frame around all pages: who is logged in, where one can go, and whether the broker answers. */
+/** The frame around all pages: the user, the navigation, and whether the broker responds. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { get, isRefused, leave, lostSince, may, session } from './api.ts'
@@ -40,7 +40,7 @@ const places = [
   ['cluster', 'Cluster'],
 ] as const
 
-/** What only an administrator sees. */
+/** Sections that only administrators see. */
 const administrators = ['users', 'definitions']
 const optional = ['shovels', 'cluster']
 
@@ -84,7 +84,7 @@ function pageOf({ parts }: Place): ComponentChildren {
 
 const FEATURES_POLL_MS = 60_000
 
-/** Pages of what not every broker has; a broker alone is no cluster. */
+/** Optional sections that this broker has: shovels, and the cluster if it is not a standalone broker. */
 function useFeatures(): readonly string[] {
   const asked = may('monitoring')
   const { data } = usePolling(asked ? 'features' : undefined, findFeatures, FEATURES_POLL_MS)
@@ -127,7 +127,7 @@ function Frame({ user }: { user: string }) {
     setOpen(false)
     if (before.current === where) return
     before.current = where
-    // Whoever uses the keyboard goes on at the beginning of the new page.
+    // Moves the keyboard focus to the beginning of the new page.
     const heading = main.current?.querySelector('h1') ?? main.current
     heading?.focus({ preventScroll: true })
     scrollTo(0, 0)
@@ -208,7 +208,7 @@ function ThemeButton() {
   )
 }
 
-/** Comes with the first request that fails, and goes with the next one that does not. */
+/** The banner that is shown from the first request without a response until the next one with a response. */
 function Lost() {
   const since = useStore(lostSince)
   const [now, setNow] = useState(Date.now())

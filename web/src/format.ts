@@ -1,4 +1,4 @@
-/** Numbers, times and names as people read them. */
+/** Formats numbers, times and names for people. */
 
 const whole = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 })
@@ -12,7 +12,7 @@ export function compact(n: number): string {
   return Math.abs(n) < 10_000 ? whole.format(n) : short.format(n)
 }
 
-/** Events a second. */
+/** A rate in events per second. */
 export function rate(n: number | undefined): string {
   if (n === undefined) return '–'
   if (n === 0) return '0/s'
@@ -20,7 +20,7 @@ export function rate(n: number | undefined): string {
   return `${compact(Math.round(n))}/s`
 }
 
-/** With its sign. */
+/** A rate with its sign; empty for 0. */
 export function growth(n: number | undefined): string {
   return n === undefined || n === 0 ? '' : `${n > 0 ? '+' : '−'}${rate(Math.abs(n))}`
 }
@@ -67,7 +67,7 @@ const day = new Intl.DateTimeFormat('en-GB', {
   minute: '2-digit',
 })
 
-/** Of today the time, otherwise with the day. ms since 1970 */
+/** Formats a time, with the date unless it is today. @param at ms since 1970 */
 export function when(at: number): string {
   const d = new Date(at)
   if (Number.isNaN(d.getTime())) return '–'
@@ -78,7 +78,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }
 
-/** Characters that show nothing, or turn the direction of what follows, are shown by their numbers. */
+/** Replaces characters that are invisible or change the direction of text by their code points. */
 export function visible(text: string): string {
   return text.replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are to be seen

@@ -1,6 +1,6 @@
 /**
- * What charts show: the samples of the broker where its answers have them, and otherwise what this page has seen since it
- * was opened.
+ * The data of charts: the broker's samples if its answers contain them, otherwise the values that this page has read
+ * since it was opened.
  */
 
 import type { Details, Sample, Stats } from './types.ts'
@@ -14,13 +14,13 @@ export const RANGES = [
   ['86400', '1 day'],
 ] as const
 
-/** Points of a chart, about. */
+/** Approximate number of points in a chart. */
 const POINTS = 120
-/** Readings kept per number: an hour of them. */
+/** Maximum number of readings kept per number: an hour of them. */
 const SEEN_MAX = 720
 const STEP_SECONDS_MIN = 5
 
-/** What asks for samples of that many seconds, as RabbitMQ's page does. */
+/** The query parameters that request samples of that many seconds, as RabbitMQ's UI sends them. */
 export function samplesQuery(seconds: number, ...kinds: readonly string[]): string {
   const step = Math.max(STEP_SECONDS_MIN, Math.round(seconds / POINTS))
   return kinds.map((k) => `${k}_age=${seconds}&${k}_incr=${step}`).join('&')
@@ -28,7 +28,7 @@ export function samplesQuery(seconds: number, ...kinds: readonly string[]): stri
 
 const seen = new Map<string, Sample[]>()
 
-/** Notes a number that came at some time. @param of whose it is */
+/** Records a reading of a number. @param of the object it belongs to. @param at ms since 1970 */
 export function note(of: string, name: string, value: number | undefined, at: number): void {
   if (value === undefined || at === 0) return
   const key = `${of}\n${name}`
@@ -53,34 +53,34 @@ function samplesOf(of: string, name: string, stats: Stats | undefined): readonly
   return seen.get(`${of}\n${name}`) ?? []
 }
 
-/** Oldest first. Before anything was known there are zeros: of those only the last one stays. */
+/** Sorts samples, oldest first. Leading zeros, from before the first reading, are dropped except for the last one. */
 function sinceKnown(given: readonly Sample[]): readonly Sample[] {
   const now = Date.now()
-  // The newest may be of a moment that is still to come: times are rounded.
+  // The newest sample may lie in the future, because times are rounded.
   const all = given.filter((s) => s.timestamp <= now).sort((a, b) => a.timestamp - b.timestamp)
   const first = all.findIndex((s) => s.sample !== 0)
   return first > 1 ? all.slice(first - 1) : all
 }
 
-/** Of a number that goes up and down. */
+/** The points of a number that goes up and down. */
 export function levels(of: string, name: string, stats?: Stats): Point[] {
   return samplesOf(of, name, stats).map((s) => [s.timestamp, s.sample])
 }
 
-/** Of a counter: its growth a second. */
+/** The points of a counter: its growth per second. */
 export function rates(of: string, name: string, stats?: Stats): Point[] {
   const all = samplesOf(of, name, stats)
   const out: Point[] = []
   for (let i = 1; i < all.length; i++) {
     const [a, b] = [all[i - 1] as Sample, all[i] as Sample]
     const seconds = (b.timestamp - a.timestamp) / 1000
-    // A counter that begins anew belongs to a broker that has been started again.
+    // The counter starts again from 0 when the broker is restarted.
     if (seconds > 0) out.push([b.timestamp, Math.max(0, (b.sample - a.sample) / seconds)])
   }
   return out
 }
 
-/** Of several counters, together. */
+/** The points of several counters: the sum of their growth per second. */
 export function ratesOfAll(of: string, names: readonly string[], stats?: Stats): Point[] {
   const sums = new Map<number, number>()
   for (const name of names) for (const [t, v] of rates(of, name, stats)) sums.set(t, (sums.get(t) ?? 0) + v)

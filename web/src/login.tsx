@@ -1,4 +1,4 @@
-/** The login. What is typed here stays in the memory of this page, and goes with it. */
+/** The login page. Credentials stay in the memory of this page and are gone when it is closed. */
 import { useEffect, useState } from 'preact/hooks'
 import { logIn, loginNotice, reasonOf } from './api.ts'
 import { beginOAuth, finishOAuth, type OAuthOffer, oauthOffer } from './oauth.ts'

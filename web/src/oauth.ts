@@ -1,6 +1,6 @@
 /**
- * Login with a token of the configured issuer: the authorization code flow with PKCE (RFC 7636). Only the verifier of a login
- * that is under way outlives the way to the issuer and back, and it is used once.
+ * Login with a token of the configured issuer: the authorization code flow with PKCE (RFC 7636). The session storage
+ * keeps only a login in progress (verifier, state, fragment) while the browser is at the issuer; it is used once.
  */
 import { logInWithToken } from './api.ts'
 
@@ -24,7 +24,7 @@ interface Provider {
 
 const KEY = 'leveret-oauth'
 
-/** undefined: the broker is not configured for it. */
+/** Returns undefined if OAuth login is not configured. */
 export async function oauthOffer(): Promise<OAuthOffer | undefined> {
   const auth = await loginSettings()
   if (auth?.oauth_enabled !== true || auth.oauth_client_id === undefined) return undefined
@@ -59,12 +59,12 @@ function random(): string {
   return text(crypto.getRandomValues(new Uint8Array(32)))
 }
 
-/** Where the issuer sends the browser back to: this page. */
+/** The URL to which the issuer sends the browser back: this page. */
 function redirectUri(): string {
   return location.origin + location.pathname
 }
 
-/** Leaves for the issuer. */
+/** Begins a login: sends the browser to the issuer. */
 export async function beginOAuth(offer: OAuthOffer): Promise<void> {
   if (crypto.subtle === undefined)
     throw new Error('OAuth 2.0 needs this page over HTTPS, or from the machine of the broker')
@@ -86,7 +86,7 @@ export async function beginOAuth(offer: OAuthOffer): Promise<void> {
   location.assign(url)
 }
 
-/** Back from the issuer: changes the code for a token. Does nothing where nobody comes from there. */
+/** Completes a login: exchanges the issuer's code for a token. Does nothing if there is no login to complete. */
 export async function finishOAuth(offer: OAuthOffer): Promise<void> {
   const query = new URLSearchParams(location.search)
   const kept = sessionStorage.getItem(KEY)

@@ -1,15 +1,15 @@
-/** Numbers that refresh by themselves: not in a hidden tab, and at once when somebody looks again. */
+/** Polls data periodically: pauses in a hidden tab, and refreshes at once when the tab is visible again. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { changes, get, lostSince } from './api.ts'
 
 export const POLL_MS = 5000
-/** While the broker does not answer. */
+/** Polling interval while the broker does not respond. */
 const RETRY_MS = 2000
 
 export interface Polled<T> {
   readonly data: T | undefined
   readonly error: unknown
-  /** When `data` came, in ms since 1970. */
+  /** When `data` arrived, in ms since 1970; 0 = not yet. */
   readonly at: number
   refresh(): void
 }
@@ -21,7 +21,7 @@ interface State<T> {
   readonly key: string | undefined
 }
 
-/** @param read is called again for another `key`; undefined: nothing is read */
+/** @param key `read` is called at once when the key changes; undefined = do not read */
 export function usePolling<T>(
   key: string | undefined,
   read: (signal: AbortSignal) => Promise<T>,

@@ -1,9 +1,9 @@
-/** Where in the page one is: `#/queues/%2F/work?sort=messages`, as RabbitMQ's page has it, so that links stay good. */
+/** Routes in the URL's fragment, `#/queues/%2F/work?sort=messages`, like RabbitMQ's UI, so that links keep working. */
 import { useEffect, useState } from 'preact/hooks'
 import { enc } from './api.ts'
 
 export interface Place {
-  /** Decoded; empty: the overview. */
+  /** The decoded parts of the path; empty = the overview. */
   readonly parts: readonly string[]
   readonly query: URLSearchParams
 }
@@ -29,7 +29,7 @@ export function placeOf(hash: string): Place {
 
 export type Query = Readonly<Record<string, string | number | undefined>>
 
-/** The address of a place, for links. */
+/** The URL of a place, for links. */
 export function to(parts: readonly string[], query: Query = {}): string {
   const way = parts.map(enc).join('/')
   const asked = new URLSearchParams()
@@ -42,7 +42,7 @@ export function go(parts: readonly string[], query: Query = {}): void {
   location.hash = to(parts, query)
 }
 
-/** Other words in the address of this place; no new step in the browser's history. */
+/** Changes query parameters of the current place, without a new entry in the browser's history. */
 export function setQuery(more: Query): void {
   const { parts, query } = placeOf(location.hash)
   const all: Record<string, string | undefined> = { ...Object.fromEntries(query) }

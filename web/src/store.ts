@@ -1,4 +1,4 @@
-/** A value that components follow. */
+/** A value to which components subscribe. */
 import { useEffect, useState } from 'preact/hooks'
 
 export class Store<T> {
@@ -19,7 +19,7 @@ export class Store<T> {
     for (const l of [...this.listeners]) l()
   }
 
-  /** Returns what ends it. */
+  /** Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)

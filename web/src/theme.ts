@@ -1,4 +1,4 @@
-/** Light, dark, or as the system has it. Remembered in this browser; nothing else is. */
+/** The theme: light, dark, or the system's. It is the only thing that this browser stores permanently. */
 import { Store } from './store.ts'
 
 export type Theme = 'system' | 'light' | 'dark'
@@ -29,6 +29,6 @@ export function nextTheme(): void {
   try {
     localStorage.setItem(KEY, t)
   } catch {
-    // A browser that keeps nothing shows it until it is closed.
+    // Without storage, the theme lasts until the page is closed.
   }
 }

@@ -1,4 +1,4 @@
-/** What the page reads of the HTTP API's answers; `/api/openapi.json` has all of it. */
+/** The parts of the HTTP API's answers that the page uses; `/api/openapi.json` describes all of them. */
 
 export interface Sample {
   readonly sample: number
@@ -8,7 +8,7 @@ export interface Sample {
 
 export interface Details {
   readonly rate: number
-  /** Newest first, where they were asked for. */
+  /** Newest first; present if the query asked for them. */
   readonly samples?: readonly Sample[]
 }
 

@@ -12,9 +12,9 @@ interface BindingsProps {
   vhost: string
   list: readonly Binding[] | undefined
   error: unknown
-  /** The queue that is bound, or */
+  /** The bound queue; either this or `source` is given. */
   destination?: string
-  /** the exchange that messages come from. */
+  /** The exchange that the bindings route from. */
   source?: string
 }
 

@@ -52,12 +52,12 @@ const numbers: readonly Numeric[] = [
   },
 ]
 
-/** `127.0.0.1:5000 -> 127.0.0.1:5672 (1)` without the broker's end, which is the same for nearly all. */
+/** Shortens `127.0.0.1:5000 -> 127.0.0.1:5672 (1)` by the broker's address, which nearly all channels share. */
 function brief(name: string): string {
   return name.replace(/ -> \S+(?= \(\d+\)$)/, '')
 }
 
-/** What the page sorts by; the broker has a field for each mode. */
+/** The mode as one value, to sort by; the broker has a field for each mode. */
 function modeOf(ch: Channel): string {
   return ch.confirm ? 'confirm' : ch.transactional ? 'tx' : ''
 }

@@ -1,4 +1,4 @@
-/** The nodes of a cluster: who has the broker, and how far the others are behind. */
+/** The nodes of a cluster: which one runs the broker, and how far the other nodes are behind. */
 import { change, may, path } from '../api.ts'
 import { bytes, count, duration } from '../format.ts'
 import { usePoll } from '../poll.ts'

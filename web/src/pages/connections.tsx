@@ -1,4 +1,4 @@
-/** Who is connected, with which client. */
+/** The connections, with their users and client libraries. */
 import { change, path } from '../api.ts'
 import { bytes, count, plural, visible, when } from '../format.ts'
 import { noteAll, rates, samplesQuery } from '../history.ts'

@@ -1,4 +1,4 @@
-/** x-death, the history of a dead letter, in sentences, with the way back to who rejected it. */
+/** Shows x-death, the history of a dead-lettered message, in sentences, with links to the queue's current consumers. */
 import { getTogether, path } from '../api.ts'
 import { plural, visible, when } from '../format.ts'
 import { usePolling } from '../poll.ts'
@@ -12,11 +12,11 @@ export interface Death {
   readonly count: number
   readonly exchange: string
   readonly keys: readonly string[]
-  /** ms since 1970; NaN where nobody knows */
+  /** ms since 1970; NaN = unknown */
   readonly at: number
 }
 
-/** Latest first. Clients can write an x-death of their own: nothing is relied upon. */
+/** Reads x-death, latest first. Clients can publish any x-death, so its format is not relied upon. */
 export function deathsOf(headers: Table | undefined): readonly Death[] {
   const list = headers?.['x-death']
   if (!Array.isArray(list)) return []
@@ -32,7 +32,7 @@ export function deathsOf(headers: Table | undefined): readonly Death[] {
     }))
 }
 
-/** The headers but for those whose content the history tells already. */
+/** The headers without those whose content the history shows already. */
 export function othersOf(headers: Table | undefined, deaths: readonly Death[]): Table {
   const others = { ...headers }
   if (deaths.length === 0) return others
@@ -48,7 +48,7 @@ export function othersOf(headers: Table | undefined, deaths: readonly Death[]): 
   return others
 }
 
-/** A map: clients can write anything here. */
+/** A Map and not an object, because the reason may be any text from a client, such as `constructor`. */
 const reasons = new Map([
   ['rejected', 'was rejected by a consumer of'],
   ['expired', 'expired in'],
@@ -59,7 +59,7 @@ const reasons = new Map([
 interface DeathsProps {
   of: readonly Death[]
   vhost: string
-  /** Without asking the broker who consumes there now. */
+  /** Whether to leave out the current consumers, which takes a request. */
   brief: boolean
 }
 
@@ -86,7 +86,7 @@ export function Deaths({ of, vhost, brief }: DeathsProps) {
   )
 }
 
-/** Who consumes from the queue that it was rejected in. */
+/** The current consumers of the queue in which the message was rejected. */
 function Rejectors({ vhost, queue }: { vhost: string; queue: string }) {
   const target = `queues/${path(vhost, queue)}?columns=consumer_details,consumers`
   const { data } = usePolling(target, () => getTogether<Queue>(target))

@@ -1,4 +1,4 @@
-/** Everything but messages, as a file: out of the broker and into it. */
+/** Exports and imports definitions as a file: everything except messages. */
 import { useState } from 'preact/hooks'
 import { call, changes, enc, errorOf, request } from '../api.ts'
 import { bytes, plural } from '../format.ts'
@@ -67,7 +67,7 @@ interface Chosen {
 
 const kinds = ['vhosts', 'users', 'permissions', 'queues', 'exchanges', 'bindings', 'policies', 'parameters']
 
-/** What is in it; files that are no strict JSON are left to the broker. */
+/** Summarises the chosen file; a file that is not strict JSON is left to the broker. */
 function summary({ text }: Chosen): string {
   try {
     const all = JSON.parse(text) as Record<string, unknown>

@@ -1,4 +1,4 @@
-/** How the queue is, in sentences of the broker's. */
+/** The broker's diagnosis of the queue, in sentences. */
 import { ApiError } from '../api.ts'
 import { visible } from '../format.ts'
 import { usePoll } from '../poll.ts'

@@ -1,4 +1,4 @@
-/** One exchange: its bindings, where a message would go, and publishing to it. */
+/** One exchange: its bindings, where a message would be routed, and publishing to it. */
 import { change, path } from '../api.ts'
 import { plural, rate } from '../format.ts'
 import { noteAll, samplesQuery } from '../history.ts'

@@ -32,7 +32,7 @@ const columns: readonly Column<Exchange>[] = [
   {
     key: 'features',
     title: 'Features',
-    // The feature that most exchanges have.
+    // Sorts by the most common feature.
     sort: 'durable',
     width: '18rem',
     hide: 'tablet',

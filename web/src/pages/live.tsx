@@ -1,4 +1,4 @@
-/** Messages as they pass, up to a limit: copies of the broker's, nothing is taken. */
+/** Watches messages as they are published and delivered, up to a limit. Shows copies: no message is consumed. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError, enc, errorOf, reasonOf, request } from '../api.ts'
 import { plural, when } from '../format.ts'
@@ -24,7 +24,7 @@ interface State {
 
 const fresh: State = { running: false, seen: [], total: 0, missed: 0, said: undefined }
 
-/** Server-sent events over fetch, which can say who asks. */
+/** Reads server-sent events with fetch, which, unlike EventSource, can send the Authorization header. */
 async function* events(response: Response): AsyncGenerator<{ event: string; data: string }> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
   if (reader === undefined) return
@@ -67,7 +67,7 @@ export function LiveTail({ vhost, target, what, withKey = false }: LiveTailProps
     setState({ ...fresh, running: true })
     const query = `limit=${enc(limit)}${withKey ? `&key=${enc(key)}` : ''}&truncate=2000`
     try {
-      // No time limit: it may take long until something passes.
+      // No timeout: it may take long until a message passes.
       const response = await request(
         'GET',
         `${target}?${query}`,
@@ -128,7 +128,7 @@ export function LiveTail({ vhost, target, what, withKey = false }: LiveTailProps
         </div>
         <div class="form-foot">
           {state.running ? (
-            // Other keys: a button that turned into one that submits would do so with this very click.
+            // Different keys: if Stop turned into the submit button, the same click would submit the form.
             <button key="stop" type="button" class="button" onClick={() => stop.current?.abort()}>
               Stop
             </button>
@@ -154,7 +154,7 @@ export function LiveTail({ vhost, target, what, withKey = false }: LiveTailProps
   )
 }
 
-/** A queue's message passes twice: as it comes, and as it goes. */
+/** The event of a watched message: a message of a queue is seen when it is published and when it is delivered. */
 function Passing({ of: m }: { of: Seen }) {
   return (
     <>

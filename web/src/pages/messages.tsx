@@ -1,4 +1,4 @@
-/** The messages of a queue: looked at where they are, or taken. */
+/** The messages of a queue: peeked at in place, or taken out. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { change, enc, may } from '../api.ts'
@@ -88,10 +88,10 @@ function Peek({ queue, target }: { queue: Queue; target: string }) {
 interface MessageProps {
   of: Message
   vhost: string
-  /** Where it lies, */
+  /** The queue that holds the message, with its API path; absent for a watched message. */
   queue?: Queue
   target?: string
-  /** or what it did as it passed, and when. */
+  /** The event of a watched message, and its time. */
   event?: ComponentChildren
 }
 
@@ -150,7 +150,7 @@ export function MessageView({ of: m, vhost, queue, target, event }: MessageProps
   )
 }
 
-/** JSON in lines; what is no text, in base64 as it came. */
+/** Formats a payload: JSON is indented, and a payload that is not text is shown in base64. */
 function payloadText(m: Message): string {
   const more =
     m.payload_encoding === 'string' && m.payload.length < m.payload_bytes && m.payload_bytes > TRUNCATE
@@ -174,7 +174,7 @@ interface SendBackProps {
   origin: string
 }
 
-/** This message only, to where it came from. */
+/** A button that redrives only this message, to the queue it came from. */
 function SendBack({ of: m, queue, target, origin }: SendBackProps) {
   if (!may('policymaker') || m.number === undefined || m.state === 'unacked') return null
   return (

@@ -1,4 +1,4 @@
-/** What the broker does, at a glance: rates, what waits, memory and disk, and the queues that grow. */
+/** The broker at a glance: rates, queue lengths, memory and disk, and growing queues. */
 import { enc, may, session } from '../api.ts'
 import { bytes, compact, count, duration, growth, ms, plural, rate } from '../format.ts'
 import { levels, note, noteAll, RANGES, samplesQuery } from '../history.ts'
@@ -116,7 +116,7 @@ function Figures({ of, node }: { of: Overview; node: Node | undefined }) {
   )
 }
 
-/** The queues that have become longer, before anybody looks for them. */
+/** The queues that grow fastest, so that operators notice them without searching. */
 function Growing() {
   const columns = 'name,vhost,messages,messages_details,consumers,message_stats'
   const { data } = usePoll<Page<Queue>>(
@@ -196,7 +196,7 @@ function Charts({ of, at, range, nodes }: ChartsProps) {
   )
 }
 
-/** The node has counted them for longer than this page is open, but not everybody may see a node. */
+/** The number of connections: the node's history or, for users who may not see nodes, since this page was opened. */
 function connectionsOf({ data }: Polled<readonly Node[]>): Point[] {
   const node = data?.[0]
   return node === undefined
@@ -204,7 +204,7 @@ function connectionsOf({ data }: Polled<readonly Node[]>): Point[] {
     : levels('node', 'sockets_used', node as unknown as Overview['message_stats'])
 }
 
-/** Neither memory nor a disk was ever nothing: that is from before the first measurement. */
+/** Drops zeros, which are from before the first measurement: memory use and free disk space are never 0. */
 function measured(points: readonly Point[]): Point[] {
   return points.filter(([, v]) => v > 0)
 }
@@ -228,7 +228,7 @@ function NodeCharts({ nodes, range }: { nodes: Polled<readonly Node[]>; range: n
         series={[{ name: 'used', colour: 4, points: measured(levels('node', 'mem_used', stats)) }]}
       />
       {node.disk_free === 0 && !node.disk_free_alarm ? null : (
-        // Otherwise nothing is on a disk.
+        // Not shown if the broker stores nothing on disk.
         <Chart
           title="Free disk"
           format={bytes}

@@ -1,4 +1,4 @@
-/** Policies and operator policies, with the queues and exchanges that a pattern is for. */
+/** Policies and operator policies, with the queues and exchanges that a pattern matches. */
 import { useEffect, useState } from 'preact/hooks'
 import { change, enc, get, may, path } from '../api.ts'
 import { count, visible } from '../format.ts'
@@ -227,7 +227,7 @@ interface Named {
   readonly name: string
 }
 
-/** What the pattern is for at present, while it is typed. */
+/** The queues and exchanges that the pattern matches at present, while it is being typed. */
 function Preview({ vhost, pattern, scope }: { vhost: string; pattern: string; scope: string }) {
   const [asked, setAsked] = useState(pattern)
   useEffect(() => {
@@ -251,7 +251,7 @@ interface MatchesProps {
   kind: string
   vhost: string
   pattern: string
-  /** The policy is for one type of queue only. */
+  /** Whether the policy applies to one type of queue only. */
   typed: boolean
 }
 

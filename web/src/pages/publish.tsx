@@ -1,4 +1,4 @@
-/** Publishing by hand. */
+/** Publishes a message by hand. */
 import { useState } from 'preact/hooks'
 import { change, path } from '../api.ts'
 import { Card, exchangeName } from '../ui/basic.tsx'
@@ -8,7 +8,7 @@ interface PublishProps {
   vhost: string
   exchange: string
   routingKey?: string
-  /** The key is given by the place. */
+  /** Whether the routing key is fixed, as on the page of a queue. */
   fixed?: boolean
 }
 

@@ -1,4 +1,4 @@
-/** One queue: how it is and why, what is in it, and what can be done with it. */
+/** One queue: its state and diagnosis, its messages, and the operations on it. */
 import { change, path } from '../api.ts'
 import { bytes, count, duration, growth, plural, rate, when } from '../format.ts'
 import { levels, noteAll, samplesQuery } from '../history.ts'
@@ -192,7 +192,7 @@ interface Seen {
   target: string
 }
 
-/** While somebody is asked, the numbers are those of the moment and not those of the last look at the page. */
+/** The current numbers of the queue, polled while a confirmation dialog is open. */
 function useNow({ seen, target }: Seen): Queue {
   return usePoll<Queue>(target, ASKED_POLL_MS).data ?? seen
 }

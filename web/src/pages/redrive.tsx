@@ -1,4 +1,4 @@
-/** Dead letters back to where they came from. */
+/** Moves dead-lettered messages back to the queues they came from. */
 import { useState } from 'preact/hooks'
 import { change, may } from '../api.ts'
 import { plural, visible } from '../format.ts'

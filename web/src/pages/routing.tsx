@@ -1,4 +1,4 @@
-/** Where a message would go, without publishing it. */
+/** Shows where a message would be routed, without publishing it. */
 import { useState } from 'preact/hooks'
 import { call, path } from '../api.ts'
 import { plural } from '../format.ts'

@@ -1,4 +1,4 @@
-/** Shovels: what moves messages between brokers. */
+/** Shovels, which move messages between brokers. */
 import { useState } from 'preact/hooks'
 import { change, isRefused, may, path } from '../api.ts'
 import { visible } from '../format.ts'

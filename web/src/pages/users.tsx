@@ -1,4 +1,4 @@
-/** Users and what they may do. */
+/** Users, with their tags and permissions. */
 import { useState } from 'preact/hooks'
 import { change, may, path } from '../api.ts'
 import { visible } from '../format.ts'
@@ -112,7 +112,7 @@ const kinds = [
 ] as const
 type Kind = (typeof kinds)[number][0]
 
-/** Exactly this name, as a pattern. */
+/** A regular expression that matches exactly this name. */
 export function exactly(name: string): string {
   return `^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`
 }

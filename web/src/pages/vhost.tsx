@@ -1,4 +1,4 @@
-/** One virtual host: what it is, who may use it, and its limits. */
+/** One virtual host: its properties, permissions and limits. */
 import { useState } from 'preact/hooks'
 import { change, isGone, may, path } from '../api.ts'
 import { count, plural, visible } from '../format.ts'
@@ -43,7 +43,7 @@ export function OneVhost({ name }: { name: string }) {
   const permissions = usePoll<readonly Permission[]>(
     administrator ? `vhosts/${path(name)}/permissions` : undefined,
   )
-  // What is no longer there is not shown: a change of it would make it anew.
+  // A deleted vhost is not shown: changing one of its properties would create it again.
   if (v === undefined || isGone(error)) return <Absent name={name} crumbs={crumbs} error={error} />
   return (
     <>

@@ -6,7 +6,7 @@ import { visible } from '../format.ts'
 import { to } from '../router.ts'
 import { useStore } from '../store.ts'
 
-/** A name from outside: it cannot turn the direction of what stands beside it, and hides nothing. */
+/** Shows a name from outside: it cannot change the direction of the text around it, and hides no characters. */
 export function Name({ of, full = of, empty = '(empty)' }: { of: string; full?: string; empty?: string }) {
   return of === '' ? <span class="muted">{empty}</span> : <bdi title={visible(full)}>{visible(of)}</bdi>
 }
@@ -19,7 +19,7 @@ export function QueueLink({ vhost, name, tab }: { vhost: string; name: string; t
   )
 }
 
-/** As RabbitMQ writes the name of the exchange without one. */
+/** The name of an exchange as RabbitMQ shows it: the default exchange, whose name is empty, is `amq.default`. */
 export function exchangeName(name: string): string {
   return name === '' ? 'amq.default' : name
 }
@@ -50,13 +50,13 @@ export function Badge({ kind = 'plain', children, title }: BadgeProps) {
 
 interface ObjectBadgesProps {
   of: { vhost: string; type: string; durable: boolean; auto_delete: boolean; policy: string | null }
-  /** Shown behind whether it is durable. */
+  /** Shown after the badge for durability. */
   own: ComponentChildren
-  /** Behind the policy. */
+  /** Shown after the policy. */
   children?: ComponentChildren
 }
 
-/** What a queue or an exchange is, at a glance. */
+/** Badges for the properties of a queue or an exchange. */
 export function ObjectBadges({ of, own, children }: ObjectBadgesProps) {
   return (
     <p class="badges">
@@ -89,7 +89,7 @@ interface BadgeProps {
 
 export function Failure({ error }: { error: unknown }) {
   const lost = useStore(lostSince) !== undefined && session.get() !== undefined
-  // The banner over the page says that already.
+  // The banner at the top of the page reports that already.
   if (error === undefined || (lost && error instanceof Unanswered && error.reading)) return null
   return (
     <p class="failure" role="alert">
@@ -98,7 +98,7 @@ export function Failure({ error }: { error: unknown }) {
   )
 }
 
-/** What takes a while, by a click; it cannot be clicked again meanwhile, and keeps the focus. */
+/** A button for an action that takes a while: it ignores clicks meanwhile, and keeps the focus. */
 export function Action({ run, kind = '', disabled = false, children, ...rest }: ActionProps) {
   const [busy, setBusy] = useState(false)
   const click = async (): Promise<void> => {
@@ -126,7 +126,7 @@ export function Action({ run, kind = '', disabled = false, children, ...rest }: 
 interface ActionProps {
   run(): unknown
   kind?: 'primary' | 'danger' | 'quiet' | ''
-  /** It keeps the focus even so. */
+  /** Disables the button with aria-disabled, so that it keeps the focus. */
   disabled?: boolean
   children: ComponentChildren
   title?: string
@@ -171,7 +171,7 @@ interface FigureProps {
   tone?: 'warn' | 'bad' | undefined
 }
 
-/** Names and values under each other. */
+/** A vertical list of names and values. */
 export function Facts({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) {
   return (
     <dl class="facts">
@@ -185,14 +185,14 @@ export function Facts({ of }: { of: readonly (readonly [string, ComponentChildre
   )
 }
 
-/** Arguments, headers, definitions. */
+/** Shows a table: arguments, headers or definitions. */
 export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | undefined }) {
   const entries = Object.entries(of ?? {})
   if (entries.length === 0) return <span class="muted">none</span>
   return (
     <span class="table-value">
       {entries.map(([name, v]) => (
-        // A key of its own kind: names such as __proto__ are taken for something else.
+        // The prefix keeps Preact from mistaking a name such as __proto__ for a property.
         <span key={`pair ${name}`} class="pair">
           <Name of={name} />
           <span class="muted">=</span>
@@ -207,7 +207,7 @@ export function TableValue({ of }: { of: Readonly<Record<string, unknown>> | und
   )
 }
 
-/** The same as text, to sort by. */
+/** A table as text, to sort by. */
 export function tableText(of: Readonly<Record<string, unknown>> | undefined): string {
   return Object.entries(of ?? {})
     .map(([name, v]) => `${name}=${typeof v === 'string' ? v : JSON.stringify(v)}`)
@@ -242,7 +242,7 @@ export function Loading({ of = 'Reading …' }: { of?: string }) {
 
 export function Heading({ title, crumbs = [], children }: HeadingProps) {
   const heading = useRef<HTMLHeadingElement>(null)
-  // Whoever uses the keyboard goes on at the beginning of a page that took a while to come.
+  // Moves the keyboard focus to the beginning of a page that took a while to load.
   useEffect(() => {
     const { activeElement, body } = document
     if (activeElement === body || activeElement?.id === 'main')
@@ -275,7 +275,7 @@ interface HeadingProps {
   children?: ComponentChildren
 }
 
-/** In place of an object that is not there, or that the user may not see; `Loading` until that is known. */
+/** Shown in place of an object that does not exist or that the user may not see; `Loading` until that is known. */
 export function Absent({ name, crumbs, error }: AbsentProps) {
   return error === undefined ? (
     <Loading />

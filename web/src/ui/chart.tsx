@@ -1,4 +1,4 @@
-/** Lines over time, drawn as SVG in the colours of the theme. */
+/** Line charts over time, drawn as SVG in the colours of the theme. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { when } from '../format.ts'
 
@@ -7,7 +7,7 @@ export type Point = readonly [number, number]
 
 export interface Series {
   readonly name: string
-  /** 1 to 6: the theme's colours of charts. */
+  /** The number of one of the theme's chart colours, 1 to 6. */
   readonly colour: number
   readonly points: readonly Point[]
 }
@@ -20,18 +20,18 @@ interface ChartProps {
   span: number
   /** The end of the time axis, in ms since 1970. */
   until: number
-  /** The scale reaches at least so far. */
+  /** Minimum of the top of the scale. */
   least?: number
-  /** Octets: the scale has powers of two. */
+  /** For octets: the scale uses powers of two. */
   binary?: boolean
-  /** A line across, such as a limit. */
+  /** The value of a horizontal line, such as a limit. */
   limit?: number | undefined
 }
 
 const HEIGHT = 128
 const [LEFT, RIGHT, TOP, BOTTOM] = [58, 6, 8, 20]
 
-/** What is known of a span, a minute at least: a line that has just begun fills the chart. */
+/** The part of the span that has data, at least a minute, so that a line that has just begun fills the chart. */
 function known(series: readonly Series[], span: number, until: number): number {
   const starts = series.map(({ points }) => {
     const busy = points.findIndex((p) => p[1] !== 0)
@@ -62,7 +62,7 @@ export function Chart({
   )
   const x = (t: number): number => LEFT + ((t - (until - span)) / span) * inner
   const y = (v: number): number => TOP + (1 - v / top) * (HEIGHT - TOP - BOTTOM)
-  // Half of an odd number of messages is a number that no label can tell.
+  // Leaves out a middle mark whose label would be rounded, such as half of an odd number of messages.
   const steps = [0, top / 2, top].filter((v) => Number.isInteger(v) || format(v) !== format(Math.round(v)))
   const marks = [until - span, until - span / 2, until]
   const found = at === undefined ? undefined : nearest(series, at)
@@ -149,7 +149,7 @@ function lineOf(
   let path = ''
   for (let i = 0; i < points.length; i++) {
     const [t, v] = points[i] as Point
-    // The last one before the beginning stays: the line comes from there.
+    // Keeps the last point before the beginning, so that the line starts at the edge.
     if (t < from && (points[i + 1]?.[0] ?? from) < from) continue
     // The broker's clock may be ahead.
     if (t > until) break
@@ -158,7 +158,7 @@ function lineOf(
   return path
 }
 
-/** The time of the point that lies nearest. */
+/** The time of the point nearest to a time. */
 function nearest(series: readonly Series[], at: number): number | undefined {
   let best: number | undefined
   for (const { points } of series)

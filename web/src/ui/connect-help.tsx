@@ -1,4 +1,4 @@
-/** What a newcomer does next: programs that run as they stand here, against this broker. */
+/** Help for new users: example programs that run unchanged against this broker. */
 import { useState } from 'preact/hooks'
 import { session } from '../api.ts'
 import { usePoll } from '../poll.ts'
@@ -84,7 +84,7 @@ var message = await channel.BasicGetAsync("hello", autoAck: true);`,
   },
 ]
 
-/** Of this broker as this browser reaches it. */
+/** The AMQP URL of this broker, with the host name by which the browser reaches it. */
 function urlOf(overview: Overview | undefined): string {
   const listeners = overview?.listeners ?? []
   const amqp =

@@ -1,4 +1,4 @@
-/** Questions before something is destroyed, and short notes about what has been done. */
+/** Confirmation dialogs before something is destroyed, and short notes about what has been done. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { visible } from '../format.ts'
@@ -8,12 +8,12 @@ import { focusPlace } from './focus.ts'
 
 interface Question {
   readonly title: string
-  /** What will be destroyed, and what becomes of it. */
+  /** What will be destroyed, and the consequences. */
   readonly text: ComponentChildren
-  /** On the button. */
+  /** The label of the button that confirms. */
   readonly verb: string
   readonly run: () => Promise<unknown>
-  /** Said when it is done. */
+  /** The note shown when it is done. */
   readonly done: string
   readonly after?: (() => void) | undefined
 }
@@ -23,7 +23,7 @@ const notes = new Store<readonly { id: number; text: string }[]>([])
 let lastNote = 0
 const NOTE_MS = 5000
 
-/** Asks once. */
+/** Opens the confirmation dialog. */
 export function ask(q: Question): void {
   question.set(q)
 }
@@ -33,7 +33,7 @@ interface AskButtonProps extends Question {
   kind?: 'danger' | 'small danger' | ''
 }
 
-/** A button that asks before it does something. */
+/** A button that asks for confirmation before it acts. */
 export function AskButton({ children, kind = 'danger', ...asked }: AskButtonProps) {
   return (
     <button type="button" class={`button ${kind}`} onClick={() => ask(asked)}>

@@ -1,20 +1,20 @@
 /**
- * When what has the focus is removed, such as the row of something that was deleted, browsers leave the focus nowhere. Whoever
- * uses the keyboard goes on beside it instead, or at the heading of the page.
+ * Keeps the keyboard focus when the focused element is removed, such as the row of a deleted object: browsers would drop
+ * it. The focus moves to an element nearby, or to the heading of the page.
  */
 
 const FOCUSABLE =
   'a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), summary'
 
-/** What had the focus last in the part of the page that is watched, or what came in its place. */
+/** The element that had the focus last within the observed root, or its replacement. */
 let place: HTMLElement | undefined
 
-/** Gives the focus back to that after a dialog. */
+/** Returns the focus to that element, for example after a dialog. */
 export function focusPlace(): void {
   place?.focus({ preventScroll: true })
 }
 
-/** Returns what ends it. */
+/** Starts to observe `root`. Returns a function that ends it. */
 export function keepFocus(root: HTMLElement): () => void {
   const came = (e: FocusEvent): void => {
     place = e.target instanceof HTMLElement ? e.target : undefined
@@ -22,7 +22,7 @@ export function keepFocus(root: HTMLElement): () => void {
   const changed = new MutationObserver((records) => {
     if (place === undefined || place.isConnected) return
     place = beside(place, records, root) ?? root.querySelector<HTMLElement>('h1') ?? root
-    // A dialog keeps the focus that it has.
+    // Does not take the focus from a dialog.
     if (document.activeElement === document.body) focusPlace()
   })
   root.addEventListener('focusin', came)
@@ -35,8 +35,8 @@ export function keepFocus(root: HTMLElement): () => void {
 }
 
 /**
- * What came in the place of what was removed, or stood next to it: a control that says the same, or the first one. Parts of
- * `root` come and go with whole pages.
+ * Finds a control in what replaced the removed element, or next to it: one with the same text, or the first one.
+ * Returns undefined for direct children of `root`, which are whole pages.
  */
 function beside(
   gone: HTMLElement,

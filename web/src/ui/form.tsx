@@ -25,7 +25,7 @@ export function Field({ label, value, change, hint, mono, autoFocus, type = 'tex
       <label for={id}>{label}</label>
       <input
         id={id}
-        // The types of attributes want one literal.
+        // The types of JSX attributes require a single literal.
         type={type as 'text'}
         value={value}
         class={mono === true ? 'mono' : undefined}
@@ -123,7 +123,7 @@ interface FormProps {
   disabled?: boolean
 }
 
-/** Sends what was filled in; what the broker has against it is shown beneath. */
+/** A form that shows the broker's error below the fields. */
 export function Form({ children, submit, run, kind = 'primary', extra, disabled = false }: FormProps) {
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
@@ -148,7 +148,7 @@ export function Form({ children, submit, run, kind = 'primary', extra, disabled 
       <div class="fields">{children}</div>
       <Failure error={error} />
       <div class="form-foot">
-        {/* Not disabled while busy: that would take the focus from whoever uses the keyboard. */}
+        {/* Not disabled while busy: a disabled button loses the keyboard focus. */}
         <button type="submit" class={`button ${kind}`} disabled={disabled} aria-disabled={busy}>
           {submit}
         </button>
@@ -158,7 +158,7 @@ export function Form({ children, submit, run, kind = 'primary', extra, disabled 
   )
 }
 
-/** @throws Error that says which field is meant */
+/** Parses a field with a JSON object; empty = no members. @throws Error that names the field */
 export function jsonObject(text: string, what: string): Record<string, unknown> {
   if (text.trim() === '') return {}
   let value: unknown

@@ -1,6 +1,6 @@
 /**
- * Tables: sorted, filtered and linked to by the address, and smooth with any number of rows, since only those in sight are
- * there. Rows come from the page's memory or, page by page, from the broker.
+ * Tables whose order and filter are part of the URL. They scroll smoothly with any number of rows, since only visible
+ * rows are rendered. Rows come from memory or, page by page, from the broker.
  */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
@@ -12,24 +12,24 @@ export interface Column<T> {
   readonly key: string
   readonly title: string
   render(row: T): ComponentChildren
-  /** What the broker sorts by, or what the page does; without it the column cannot be sorted. */
+  /** The broker's sort key, or a function if the page sorts; without it the column cannot be sorted by. */
   readonly sort?: string | ((row: T) => string | number)
   readonly numeric?: boolean
-  /** CSS; the first column takes what is left. */
+  /** A CSS width; the first column takes the remaining width. */
   readonly width?: string
-  /** Left out where the window is narrower than that of a laptop (`tablet`), or than a tablet on its side (`phone`). */
+  /** Hidden in windows narrower than a laptop (`tablet`), or narrower than a tablet in landscape (`phone`). */
   readonly hide?: 'phone' | 'tablet'
 }
 
 export interface Rows<T> {
   readonly total: number
-  /** Without the filter; undefined where nobody knows. */
+  /** Number of rows without the filter; undefined if unknown. */
   readonly all: number | undefined
-  /** undefined: not there yet */
+  /** Returns undefined for a row that is not loaded yet. */
   at(index: number): T | undefined
   readonly error: unknown
   readonly loading: boolean
-  /** These are in sight. */
+  /** Called with the range of visible rows. */
   show(first: number, last: number): void
 }
 
@@ -44,7 +44,7 @@ export const ROW_PX = 40
 const ROWS_BEYOND = 8
 const FILTER_PAUSE_MS = 200
 
-/** What the address says about a table. @param prefix where a page has several */
+/** The order and filter of a table in the URL. @param prefix of its query parameters, if a page has several tables */
 export function useOrder(prefix = ''): Order {
   const { query } = usePlace()
   return {
@@ -107,12 +107,12 @@ interface GridProps<T> {
   rows: Rows<T>
   order: Order
   prefix?: string
-  /** For whoever cannot see it. */
+  /** For screen readers. */
   label: string
   id(row: T): string
-  /** Where there are no rows at all. */
+  /** Shown if there are no rows at all. */
   empty: ComponentChildren
-  /** As high as its rows, up to half a screen. */
+  /** Whether the table is only as high as its rows, up to half a screen. */
   low?: boolean
 }
 
@@ -147,7 +147,7 @@ export function Grid<T>({ columns, rows, order, prefix = '', label, id, empty, l
             {shown.map((i) => {
               const row = rows.at(i)
               return (
-                // A key of its own kind: names such as __proto__ are taken for something else.
+                // The prefix keeps Preact from mistaking a name such as __proto__ for a property.
                 <tr key={row === undefined ? i : `row ${id(row)}`} aria-rowindex={i + 2}>
                   {columns.map((c) => (
                     <td key={c.key} class={cellClass(c)}>
@@ -166,7 +166,7 @@ export function Grid<T>({ columns, rows, order, prefix = '', label, id, empty, l
   )
 }
 
-/** What does not fit in a cell is told to whoever points at it. */
+/** Shows the whole text of a truncated cell as a tooltip. */
 function tellWhole(e: MouseEvent): void {
   const cell = e.target instanceof Element ? e.target.closest('td') : null
   if (cell === null) return
@@ -193,7 +193,7 @@ function Head<T>({ column, order, prefix }: { column: Column<T>; order: Order; p
   const turn = (): void =>
     setQuery({
       [`${prefix}sort`]: column.key,
-      // Numbers are asked for because of the large ones.
+      // Numbers are sorted in descending order first: users look for the large ones.
       [`${prefix}desc`]: (sorted ? !order.descending : column.numeric === true) ? 1 : undefined,
     })
   return (
@@ -214,7 +214,7 @@ function Head<T>({ column, order, prefix }: { column: Column<T>; order: Order; p
   )
 }
 
-/** Which rows are in sight, with some around them. */
+/** The range of visible rows, with some rows around it. */
 function useSight(box: { current: HTMLDivElement | null }, total: number): { first: number; last: number } {
   const [sight, setSight] = useState({ first: 0, last: 40 })
   useLayoutEffect(() => {
@@ -225,7 +225,7 @@ function useSight(box: { current: HTMLDivElement | null }, total: number): { fir
       asked = 0
       const top = Math.max(0, Math.floor(element.scrollTop / ROW_PX) - ROWS_BEYOND)
       const most = Math.ceil(element.clientHeight / ROW_PX) + 2 * ROWS_BEYOND
-      // In steps, so that not each row that passes renders the table.
+      // In steps of 4, so that the table is not rendered again for each row that scrolls by.
       const first = top - (top % 4)
       setSight((s) =>
         s.first === first && s.last === first + most + 4 ? s : { first, last: first + most + 4 },
@@ -252,7 +252,7 @@ function compare(a: string | number, b: string | number): number {
   return String(a).localeCompare(String(b), 'en', { numeric: true })
 }
 
-/** Rows that are all here. @param text what the filter looks at */
+/** Rows that are all in memory. @param text returns the text that the filter searches */
 export function useLocalRows<T>(
   list: readonly T[] | undefined,
   columns: readonly Column<T>[],

@@ -1,4 +1,4 @@
-/** Limits of a virtual host or of a user: what is set, setting one and removing it. */
+/** Shows, sets and removes the limits of a virtual host or of a user. */
 import { useState } from 'preact/hooks'
 import { change, path } from '../api.ts'
 import { count, visible } from '../format.ts'
@@ -7,18 +7,18 @@ import { ask, say } from './dialog.tsx'
 import { Choice, Field, Form } from './form.tsx'
 
 interface LimitsProps {
-  /** What has the limits, as in "The virtual host orders". */
+  /** The owner of the limits, as in "The virtual host orders". */
   owner: string
-  /** In the HTTP API, such as `vhost-limits/orders`. */
+  /** The path in the HTTP API, such as `vhost-limits/orders`. */
   target: string
   /** Names of limits, and what each counts. */
   kinds: readonly (readonly [string, string])[]
-  /** Undefined while they are being read. */
+  /** The limits that are set; undefined while they are being read. */
   of: Readonly<Record<string, unknown>> | undefined
   mayChange: boolean
 }
 
-/** RabbitMQ takes a negative limit for none. */
+/** Formats a limit; in RabbitMQ a negative value means no limit. */
 function value(limit: unknown): string {
   return typeof limit === 'number' && limit >= 0 ? `at most ${count(limit)}` : 'no limit'
 }

@@ -1,4 +1,4 @@
-/** The page of all objects of a kind that belong to vhosts: a form that adds one, filters, and the list. */
+/** The page of all queues or of all exchanges: a form that adds one, filters, and the list. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Heading } from './basic.tsx'
@@ -10,9 +10,9 @@ interface ObjectListProps<T> {
   title: string
   /** `queue` */
   one: string
-  /** Of which vhost they are; empty = of all. */
+  /** The vhost whose objects are shown; empty = all vhosts. */
   vhost: string
-  /** Adds one. */
+  /** The form that adds an object. */
   form: ComponentChildren
   columns: readonly Column<T>[]
   rows: Rows<T>

@@ -3,11 +3,11 @@ import { ratesOfAll } from '../history.ts'
 import type { Stats } from '../types.ts'
 import { Chart } from './chart.tsx'
 
-/** The name of a line, and the counters whose growth it adds up. */
+/** The name of a line, and the counters whose rates it sums up. */
 export type RateLine = readonly [name: string, ...counters: string[]]
 
 interface RateChartProps {
-  /** Whose counters they are, as `note` knows it. */
+  /** The object that the counters belong to: the `of` of `note`. */
   target: string
   stats: Stats | undefined
   lines: readonly RateLine[]
@@ -16,7 +16,7 @@ interface RateChartProps {
   until: number
 }
 
-/** Messages a second of one object. */
+/** A chart of an object's messages per second. */
 export function RateChart({ target, stats, lines, span, until }: RateChartProps) {
   const series = lines.map(([name, ...counters], i) => ({
     name,

@@ -1,4 +1,4 @@
-/** Rows of a list that the broker sorts, filters and gives out page by page: what is not in sight is not asked for. */
+/** Rows of a list that the broker sorts, filters and pages: only visible pages are requested. */
 import { useCallback, useRef, useState } from 'preact/hooks'
 import { ApiError, get } from '../api.ts'
 import { usePolling } from '../poll.ts'
@@ -32,7 +32,7 @@ function queryOf<T>(
   return q.toString()
 }
 
-/** @param only the columns of the API that are needed; undefined = all */
+/** @param only the columns of the API to request; undefined = all */
 export function useRemoteRows<T>(
   target: string | undefined,
   columns: readonly Column<T>[],
@@ -52,7 +52,7 @@ export function useRemoteRows<T>(
     for (let p = Math.min(sight.first, last); p <= last; p++) {
       const page = await pageOf<T>(`${key}&page=${p}`, signal)
       if (page === undefined) {
-        // The list has become shorter meanwhile.
+        // The list has become shorter in the meantime.
         into.pages.clear()
         setSight({ first: 1, last: 1 })
         break
@@ -89,7 +89,7 @@ export function useRemoteRows<T>(
   }
 }
 
-/** undefined: there is no such page any more. */
+/** Returns undefined if the page no longer exists. */
 async function pageOf<T>(target: string, signal: AbortSignal): Promise<Page<T> | undefined> {
   try {
     return await get<Page<T>>(target, signal)

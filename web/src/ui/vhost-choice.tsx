@@ -1,4 +1,4 @@
-/** Of which virtual host lists are. */
+/** Choices of a virtual host, for lists and for forms. */
 import type { VNode } from 'preact'
 import { useState } from 'preact/hooks'
 import { get } from '../api.ts'
@@ -10,7 +10,7 @@ import { Choice } from './form.tsx'
 
 const VHOSTS_POLL_MS = 30_000
 
-/** Their names. */
+/** The names of the virtual hosts. */
 export function useVhosts(): readonly string[] {
   const { data } = usePolling(
     'vhosts',
@@ -20,7 +20,7 @@ export function useVhosts(): readonly string[] {
   return data?.map((v) => v.name) ?? []
 }
 
-/** One of them in a form: `first`, or the first of the list, unless another is chosen. */
+/** A field for the virtual host in a form. Default: `first`, or the first of the list. */
 export function useVhostField(first = ''): readonly [string, VNode] {
   const vhosts = useVhosts()
   const [chosen, choose] = useState(first)
