@@ -1,20 +1,20 @@
-// Puts the modules of dist into a few files in dist/program: opening hundreds of modules takes longer than all else at a start.
+// Joins the modules of dist into a few files in dist/program: opening hundreds of files is the slowest part of a start.
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join, sep } from 'node:path'
 
-/** Kept as they are: other builds, and packages that are bundles already. */
+/** Folders that are left as they are: other builds, and packages that are bundles already. */
 const apart = ['cjs', 'program', 'vendor', 'web']
-/** What other programs and our own commands import, by their names in dist. */
+/** The modules that other programs and our own commands import, by their names in dist. */
 const entries = ['main', 'index', 'cluster/nats-config']
 
-/** Packages stay packages, and those in dist/vendor where they are. */
+/** Imports of packages, and of dist/vendor, stay imports. */
 function resolveId(id) {
   const [, vendored] = id.match(/\/vendor\/(.*)$/) ?? []
   if (vendored !== undefined) return { id: `../vendor/${vendored}`, external: 'absolute' }
   return id.startsWith('.') || isAbsolute(id) ? null : { id, external: 'absolute' }
 }
 
-/** Expects the modules that the compiler has written; of these only declarations stay. */
+/** Bundles the modules that the compiler has written to dist, and removes them except for their declarations. */
 export async function bundle(root) {
   const { rolldown } = await import('rolldown')
   const dist = join(root, 'dist')

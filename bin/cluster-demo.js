@@ -1,4 +1,4 @@
-// npm run cluster:demo: three nats-servers and three brokers on this machine, to try what happens when one of them dies.
+// npm run cluster:demo: three nats-servers and three brokers on this machine, to try out the failure of one of them.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 const program = join(dirname(fileURLToPath(import.meta.url)), 'leveret.js')
 const nats = process.env.NATS_SERVER ?? 'nats-server'
 const names = ['a', 'b', 'c']
-/** ms after which it is looked why the cluster is not ready. */
+/** ms after which to check why the cluster is not ready. */
 const HELP_MS = 8000
 
 if (spawnSync(nats, ['--version']).error !== undefined) {
@@ -24,7 +24,7 @@ const { natsConfig } = await import('../dist/cluster/nats-config.js')
 const dir = mkdtempSync(join(tmpdir(), 'leveret-cluster-'))
 const children = new Map()
 
-/** The usual port where it is free, or another one. */
+/** Resolves with the wanted port if it is free, otherwise with another one. */
 function freePort(wanted) {
   return new Promise((resolve) => {
     const server = createServer()
@@ -82,7 +82,7 @@ function runServer(s) {
   run(s.name, nats, ['-c', join(dir, `${s.name}.conf`)])
 }
 
-/** Servers that the leading one counts; none while there is no leader. */
+/** The names of the servers that are members according to the leader; none while there is no leader. */
 async function members() {
   for (const s of servers) {
     try {
@@ -90,13 +90,13 @@ async function members() {
       const { meta_cluster: meta } = await r.json()
       if (meta?.leader === s.name) return [s.name, ...(meta.replicas ?? []).map((m) => m.name)]
     } catch {
-      // It has not started yet.
+      // The server has not started yet.
     }
   }
   return []
 }
 
-/** Servers that begin at the same moment may leave one out, until it is started again. */
+/** Restarts servers that have not joined: when servers start at the same moment, one may be left out. */
 async function helpServers() {
   const known = await members()
   for (const s of servers) {
@@ -160,7 +160,7 @@ async function status() {
       })
       if (r.ok) return await r.json()
     } catch {
-      // Another one may answer.
+      // Another node may respond.
     }
   }
   return undefined

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Loaded here, so that there is a sentence for a process that may not even open the files of the program.
+// Imported dynamically, so that a process whose limit of open files is too low gets a clear error message.
 try {
   const { main } = await import('../dist/main.js')
   await main(process.argv.slice(2))

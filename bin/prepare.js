@@ -1,4 +1,4 @@
-// What `npm start` and `npm test` do first in a clone: install and build, each only where something has changed.
+// Prepares a clone for `npm start` and `npm test`: installs and builds, each only if something has changed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -29,7 +29,7 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Runs the step unless it has already run on the same input. */
+/** Runs the step unless its result exists (`done`) and was made from the same input. */
 async function once(stamp, input, done, step) {
   const file = join(root, stamp)
   if (done() && existsSync(file) && readFileSync(file, 'utf8') === input) return
@@ -59,12 +59,12 @@ async function install() {
     'node_modules/.leveret-install',
     digest([lock]),
     () => existsSync(join(modules, 'lmdb')),
-    // npm start of a production install has no compiler: the build needs the development packages.
+    // A production install has no compiler, but the build needs it: include the development packages.
     () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
   )
 }
 
-/** Leaves what the compiler wrote in build/, for the tests: the bundle does not have modules any more. */
+/** Copies the compiler's output to build/ for the tests, because bundling removes the single modules from dist. */
 function keepModules() {
   const [dist, modules] = [join(root, 'dist'), join(root, 'build')]
   rmSync(modules, { recursive: true, force: true })
@@ -87,7 +87,7 @@ async function build() {
     digest(inputs),
     () => existsSync(join(root, 'dist', 'main.js')) && existsSync(join(root, 'build', 'main.js')),
     async () => {
-      // The page has a build of its own.
+      // The management UI has a build of its own.
       for (const f of existsSync(join(root, 'dist')) ? readdirSync(join(root, 'dist')) : [])
         if (f !== 'web') rmSync(join(root, 'dist', f), { recursive: true, force: true })
       run('tsc', ['-p', 'tsconfig.build.json'])
@@ -101,7 +101,7 @@ async function build() {
   )
 }
 
-/** The operators' page. */
+/** Builds the management UI. */
 async function buildWeb() {
   await once(
     'dist/web/.leveret-build',
@@ -111,7 +111,7 @@ async function buildWeb() {
   )
 }
 
-/** The same for programs that call require(), such as tests under jest. */
+/** Builds CommonJS modules for programs that call require(), such as tests under jest. */
 async function buildForRequire() {
   const target = join(root, 'dist', 'cjs')
   await once(
@@ -148,7 +148,7 @@ switch (task) {
     await buildWeb()
     await buildForRequire()
     process.env.LEVERET_TEST_BUILD = 'yes'
-    // With a name of a file or a test, whichever stage it belongs to.
+    // With the name of a file or a test, run it whichever stage it belongs to.
     run('vitest', ['run', ...(rest.length === 0 ? ['--project', 'shared', '--project', 'coverage'] : rest)])
     break
   case 'faults':

@@ -1,2 +1,2 @@
-// For modules of which only require() lets one have a second copy. The two builds say in different ways where they are.
+// require(), for modules that are needed as a second copy, which import cannot load. The two builds get it differently.
 module.exports = require

@@ -1,14 +1,17 @@
 // Bundles the packages that a user's package manager would complain about into dist/vendor, and makes dist use them:
-// lmdb has an install script, and what fastify and pino-pretty need has releases that want a newer Node than we do.
-// Their versions are then those of package-lock.json, which the tests check, for everybody.
+// lmdb has an install script, and dependencies of fastify and pino-pretty have releases that require a newer Node than
+// we do. Bundling also gives every user the versions of package-lock.json, which the tests check.
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 
-/** Bundled, and the packages in them that stay packages of their own. */
+/** The packages to bundle. `external`: packages that they import and that are not bundled. */
 export const bundled = ['lmdb', 'fastify', '@fastify/multipart', 'pino-pretty']
 const external = ['pino', 'msgpackr-extract', /^@lmdb\//, /^node:/]
-/** What takes 5 ms and more to load, by the packages in whose folders it is found: each is loaded in a turn of its own. */
+/**
+ * Modules that take 5 ms or more to load, each as the path by which it is resolved from package to package. Each is
+ * loaded in a turn of its own.
+ */
 const parts = {
   fastify: [
     ['semver'],
@@ -24,7 +27,7 @@ const parts = {
   ],
 }
 
-/** What the bundles use in the place of the globals, which tests of programs put fakes in: src/util/timers.ts. */
+/** What the bundles use instead of globals, which users' tests may replace by fakes: see src/util/timers.ts. */
 const REAL = `'use strict'
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = require('node:timers')
 const global = globalThis.process
@@ -38,14 +41,14 @@ module.exports = {
   setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, process,
 }
 `
-/** Asked whether there is a FormData, Node loads all that fetch needs (40 ms), for a method that nobody calls. */
+/** Hides FormData: even checking for it makes Node load all of fetch (40 ms), for a method that is never called. */
 const WITHOUT_FORM_DATA = 'const globalThis = Object.create(global, { FormData: { value: undefined } })\n'
 const intro = (name) =>
   `${name === '@fastify/multipart' ? WITHOUT_FORM_DATA : ''}const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask, process } = require('${'../'.repeat(name.split('/').length)}real.cjs')`
 
 const LICENCE_FILE = /^(licen[cs]e|copying)(\.|-|$)/i
 
-/** Writes dist/vendor: a folder each, the licences of all that is in them, and the software bill of materials. */
+/** Writes dist/vendor: a folder for each package, the licences of all bundled packages, and the SBOM. */
 export async function vendor(root) {
   const { rolldown } = await import('rolldown')
   const out = join(root, 'dist', 'vendor')
@@ -68,25 +71,25 @@ export async function vendor(root) {
       format: 'cjs',
       codeSplitting: false,
       intro: intro(name),
-      // Not to be small, but to load as fast as the packages themselves: comments go, names stay.
+      // Removes comments but keeps names, not for size but so that the bundle loads as fast as the packages themselves.
       minify: { compress: false, mangle: false, codegen: true },
       comments: false,
     })
     await bundle.close()
     for (const file of output.flatMap((o) => Object.keys(o.modules ?? {}))) inside.add(packageOf(root, file))
     inside.delete(undefined)
-    // Native builds are looked for by this name.
+    // The search for native builds needs the package name.
     writeFileSync(join(dir, 'package.json'), `${JSON.stringify({ name, type: 'commonjs' })}\n`)
     writeFileSync(join(dir, 'index.cjs'), "module.exports = require('./parts.cjs').all()\n")
     const names = Object.keys(require(join(dir, 'index.cjs'))).filter((n) => /^[a-z_$][\w$]*$/i.test(n))
     const named = names.filter((n) => n !== 'default').map((n) => `export const ${n} = all.${n}\n`)
-    // By require, since import would read all of it first to find its names.
+    // Loads with require, because import would first parse the whole bundle to find its exports.
     const load = `import { createRequire } from 'node:module'\n\nconst { all: load, parts } = createRequire(import.meta.url)('./parts.cjs')\n`
     const turns = parts[name] === undefined ? '' : `for (const part of parts) await part()\n`
     const exported = `${named.join('')}export default all.default ?? all\n`
     writeFileSync(join(dir, 'index.mjs'), `${load}${turns}const all = load()\n${exported}`)
   }
-  // The operators' page is made with it.
+  // The management UI contains Preact.
   inside.add('node_modules/preact')
   const packages = [...inside].sort()
   writeFileSync(join(out, 'LICENSES.txt'), licences(root, packages))
@@ -94,7 +97,7 @@ export async function vendor(root) {
   writeFileSync(join(root, 'dist', 'sbom.cdx.json'), `${JSON.stringify(sbom, null, 2)}\n`)
 }
 
-/** Of a bundle: `all` loads the package, and `parts` what takes long of it, each in a turn of the event loop. */
+/** The entry of a bundle: `all` loads the package, `parts` its slow modules, each in a turn of the event loop. */
 const ENTRY = '\0entry'
 
 function inParts(name, require) {
@@ -113,7 +116,7 @@ function inParts(name, require) {
   }
 }
 
-/** As package-lock.json names it: `node_modules/a/node_modules/b`. */
+/** The package of a file as package-lock.json names it: `node_modules/a/node_modules/b`; undefined if in none. */
 function packageOf(root, file) {
   const path = relative(root, file.replace(/^\0/, '').replace(/\?.*$/, '')).split(sep)
   const at = path.lastIndexOf('node_modules')
@@ -125,7 +128,7 @@ function manifest(root, path) {
   return JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8'))
 }
 
-/** @throws Error where a package has no licence to pass on */
+/** Joins the licences of the packages. @throws Error if a package has neither a licence file nor a licence field */
 function licences(root, packages) {
   const parts = packages.map((path) => {
     const { name, version, license, author } = manifest(root, path)
@@ -141,7 +144,7 @@ function licences(root, packages) {
   return parts.join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-/** CycloneDX 1.5: what an installation has on the disk, of packages and of what is bundled. */
+/** The SBOM in CycloneDX 1.5: the packages that an installation contains, including the bundled ones. */
 function billOfMaterials(root, packages) {
   const own = manifest(root, '.')
   const { packages: locked } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
@@ -182,7 +185,7 @@ function billOfMaterials(root, packages) {
   }
 }
 
-/** Makes the modules in that folder, and in those below but the vendored ones, import what is bundled. */
+/** Makes the modules in a folder and its subfolders, except for dist/vendor, import the bundled packages. */
 export function useVendored(root, dir, extension) {
   const vendored = join(root, 'dist', 'vendor')
   const of = bundled.join('|')

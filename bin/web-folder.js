@@ -1,2 +1,2 @@
-// Where the operators' page lies once it is built. A module of its own, since the two builds say in different ways where they are.
+// The folder of the built management UI. A separate module, because the two builds find their own path differently.
 export const webFolder = new URL('../dist/web/', import.meta.url)
