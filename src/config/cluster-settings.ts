@@ -17,7 +17,7 @@ export interface ClusterSettings {
   /** Name of this node; unique in the cluster. */
   readonly node: string
   readonly engine: EngineSettings
-  /** Where this node listens for the other nodes. */
+  /** The listener of this node for the other nodes. */
   readonly peer: {
     readonly port: number
     readonly bind: string | undefined

@@ -6,7 +6,7 @@ export const ERLANG_TERMS =
 export interface Entry {
   readonly key: string
   readonly value: string
-  /** Where it was set, as shown in errors: `rabbitmq.conf:12`, `environment RABBITMQ_DEFAULT_USER`, `--port`. */
+  /** Where the key was set, as shown in errors: `rabbitmq.conf:12`, `environment RABBITMQ_DEFAULT_USER`, `--port`. */
   readonly origin: string
 }
 

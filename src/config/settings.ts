@@ -27,7 +27,7 @@ export interface UserOptions {
 
 /** CORS: web pages of other origins that may use the HTTP API. */
 export interface CorsSettings {
-  /** Such as `https://dashboard.example.org`, or `*` for all; empty = none. */
+  /** Origins such as `https://dashboard.example.org`, or `*` for all; empty = none. */
   readonly allowOrigins: readonly string[]
   /** How long a browser may cache the response to OPTIONS (Access-Control-Max-Age). */
   readonly maxAgeSeconds: number
@@ -101,6 +101,6 @@ export interface Settings extends ModelSettings {
   readonly definitions: string | undefined
   /** Do not import definitions that are unchanged since the last start. */
   readonly skipUnchangedDefinitions: boolean
-  /** What each new vhost is created with. */
+  /** The objects and settings with which each new vhost is created. */
   readonly vhostDefaults: VhostDefaults
 }

@@ -275,7 +275,11 @@ function atLimit(c: ChannelConsumer): boolean {
   return !c.noAck && c.prefetch !== 0 && c.unacked >= c.prefetch
 }
 
-/** @param most deliveries to examine. `oldest` in s since 1970; 0 = unknown */
+/**
+ * Counts the deliveries from the queue that a channel holds.
+ * @param most maximum number of deliveries to examine
+ * @returns `oldest` in seconds since 1970; 0 = unknown
+ */
 function heldBy(ch: Channel, q: Queue, most: number): { count: number; oldest: number; steps: number } {
   const { unsettled } = ch
   const last = unsettled.nextTag - 1

@@ -98,7 +98,7 @@ export interface VhostSums {
   readonly connections: readonly Connection[]
 }
 
-/** Totals of the objects that a vhost has and has had. */
+/** Totals over the existing and deleted objects of a vhost. */
 export const vhostSubject = of<VhostSums>(
   vhostNames,
   ({ vhost, queues, connections }) => {

@@ -3,7 +3,7 @@ import { type Client, CtlError } from './client.ts'
 import type { OptionName } from './options.ts'
 import type { Row } from './output.ts'
 
-/** Where a command prints: the streams of the process, or those of a test. */
+/** The output of a command: the streams of the process, or those of a test. */
 export interface Terminal {
   out(text: string): void
   err(text: string): void

@@ -18,7 +18,7 @@ import type { Row } from './output.ts'
 
 const policyColumns = ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority']
 
-/** All queues that respond are local and online. */
+/** Lists queues. --online and --local select all of them, --offline none. */
 async function queues(c: Context): Promise<Result> {
   const shown = c.args.length > 0 ? c.args : ['name', 'messages']
   if (c.options['offline'] === true && c.options['online'] !== true) return { rows: [], columns: shown }

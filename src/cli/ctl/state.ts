@@ -194,7 +194,7 @@ async function top(c: Context): Promise<Result> {
   return { text: last }
 }
 
-/** Prints the messages that pass through a vhost until it is interrupted or has printed --count messages. */
+/** Prints the messages published and delivered in a vhost, until interrupted or --count messages have been printed. */
 async function trace(c: Context): Promise<Result> {
   const [v, queue] = [enc(c.vhost), `leveret-trace-${process.pid}`]
   const [key = '#'] = c.args

@@ -7,7 +7,7 @@ import { LEDGER } from './ledger.ts'
 import { type Definitions, definitionLists } from './rows.ts'
 
 const SHOVEL = 'shovel'
-/** Global parameters that belong to the broker itself. */
+/** Global parameters that belong to the broker itself and are not moved. */
 const OWN_GLOBALS = [
   LEDGER,
   'internal_cluster_id',
@@ -44,7 +44,7 @@ export async function readDefinitions({ from, vhost }: Move): Promise<Definition
   }
 }
 
-/** Some versions write an empty list as an object. */
+/** Some versions of RabbitMQ write an empty list as an object. */
 function list(v: unknown): readonly Json[] {
   return Array.isArray(v) ? (v as Json[]) : []
 }

@@ -45,7 +45,7 @@ export class End {
     return this.call('GET', path) as Promise<T>
   }
 
-  /** undefined on a 404. */
+  /** Like `get`, but returns undefined on a 404. */
   async find<T>(path: string): Promise<T | undefined> {
     try {
       return await this.get<T>(path)
@@ -55,7 +55,7 @@ export class End {
     }
   }
 
-  /** Whether the object existed. */
+  /** Deletes an object. Returns whether it existed. */
   async delete(path: string): Promise<boolean> {
     try {
       await this.call('DELETE', path)
@@ -66,7 +66,7 @@ export class End {
     }
   }
 
-  /** @throws CtlError with the name of the broker; Interrupted */
+  /** @throws CtlError whose text names the broker; Interrupted */
   async call(method: string, path: string, body?: unknown): Promise<unknown> {
     for (let waiting = false; ; waiting = true) {
       if (this.signal.aborted) throw new Interrupted()
@@ -124,7 +124,7 @@ export interface Move {
 export const queuePath = (q: { vhost: string; name: string }): string =>
   `queues/${enc(q.vhost)}/${enc(q.name)}`
 
-/** Current number of ready messages; undefined if the queue has been deleted. */
+/** The current number of ready messages; undefined if the queue has been deleted. */
 export async function readyIn(move: Move, q: QueueRow): Promise<number | undefined> {
   if (!move.out) return await move.amqp.ready(q.vhost, q.name)
   return (await move.from.find<{ messages_ready: number }>(queuePath(q)))?.messages_ready

@@ -23,7 +23,7 @@ export interface Job {
   readonly note: string | undefined
   /** The event that the job waits for; undefined if none. */
   readonly waits: string | undefined
-  /** Ends its shovel; a later run can continue. */
+  /** Ends the job's shovel; a later run can continue. */
   stop(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export class Failures {
   private seen = ''
   private count = 0
 
-  /** The reason, once it has occurred repeatedly. */
+  /** Returns the reason for a failure, once it has occurred repeatedly. */
   of({ state, reason = '', timestamp }: ShovelRow): string | undefined {
     if (state !== 'terminated') return undefined
     if (timestamp !== this.seen) {

@@ -40,14 +40,14 @@ export async function makePlan(move: Move): Promise<Plan> {
   return { fitted, vhosts, queues, notes }
 }
 
-/** Checks up front that the user may read or write the queues, rather than letting each shovel fail. */
+/** Checks beforehand that the user may read or write the queues, because otherwise each shovel would fail. */
 async function checkRights(
   { other, amqp, out }: Move,
   vhosts: readonly string[],
   queues: readonly QueueRow[],
 ): Promise<void> {
   const found = await other.find<Json[]>(`users/${enc(amqp.user)}/permissions`)
-  // The user is authenticated by an external backend.
+  // Not in the broker's database: an external backend authenticates this user.
   if (found === undefined) return
   const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
   for (const vhost of vhosts) {

@@ -52,7 +52,7 @@ export class QueueJob implements Job {
   async step(view: View): Promise<JobState> {
     const shovel = view.shovels.get(carrierName(this.queue))
     if (shovel === undefined) return await this.next(view)
-    // A shovel of an earlier run is adopted.
+    // The shovel of an earlier run continues.
     if (!this.running) this.begun(view, this.left)
     return await this.watch(shovel, view)
   }
@@ -66,7 +66,7 @@ export class QueueJob implements Job {
     this.lastLook = at
   }
 
-  /** No shovel is running: the job is done, or starts another round. */
+  /** Called when no shovel is running: the job is done, or starts another round. */
   private async next(view: View): Promise<JobState> {
     if (this.running) {
       this.before += this.whole
@@ -105,7 +105,7 @@ export class QueueJob implements Job {
           ? 'the target, which is blocked by an alarm'
           : undefined
     if (typeof remaining === 'number') {
-      // A new session restarts the count.
+      // A shovel that has reconnected starts counting again.
       if (remaining > this.left) this.whole += remaining - this.left
       this.left = remaining
     }
@@ -117,7 +117,7 @@ export class QueueJob implements Job {
     return 'moving'
   }
 
-  /** Another consumer may have taken the messages that the shovel waits for. */
+  /** Checks the queue length: another consumer may have taken the messages that the shovel is waiting for. */
   private async look(view: View): Promise<JobState> {
     this.lastLook = view.at
     const ready = await readyIn(this.move, this.queue)

@@ -44,7 +44,7 @@ export class Run {
     this.signal = signal
   }
 
-  /** @throws CtlError; Interrupted, after its shovels have ended */
+  /** Moves everything. @throws CtlError; Interrupted, after the shovels have been stopped */
   async all(): Promise<Outcome> {
     const ledger = await Ledger.read(this.move)
     this.jobs = this.plan.queues.map((q) =>
@@ -72,7 +72,7 @@ export class Run {
     return this.outcome()
   }
 
-  /** Queues that have received messages since they were emptied, such as dead letters. */
+  /** Jobs for queues that have received messages since they were emptied, such as dead-lettered messages. */
   private async refilled(): Promise<Job[]> {
     if (++this.passes > PASSES_MAX) return []
     const found: Job[] = []
