@@ -96,7 +96,6 @@ export const DISK_FREE_MIN = 24 * 1024 * 1024
 /** Octets published in an open transaction, and of target queue lists in all of them: 406 beyond, discarding it. */
 export const TRANSACTION_BYTES_MAX = 268_435_456
 export const TRANSACTION_ROUTES_BYTES_MAX = 268_435_456
-
 /** Octets of the copies that the commit of a transaction makes, which stay in memory until all of it is on disk: 406 beyond. */
 export const TRANSACTION_COPIES_BYTES_MAX = 536_870_912
 
@@ -173,6 +172,8 @@ export const REJECTED_PER_STEP = 50
 /** Copies of messages that the commit of a transaction makes in one step, and their octets. */
 export const COMMITTED_PER_STEP = 250
 export const COMMITTED_BYTES_PER_STEP = 1024 * 1024
+/** ms after the beginning of a large commit in which further ones may come into the same batch. */
+export const LARGE_COMMITS_MS = 20
 
 /** Consumers that are notified in one step that they have credit again, or that their queue's settings have changed. */
 export const RESUMED_PER_STEP = 100
@@ -266,7 +267,6 @@ export const DEATHS_MAX = 1_000
 /** Delayed messages that are sorted, or passed to their exchanges, in one step. */
 /** Segments of a stream that are dropped in one step, too old or too many. */
 export const RETIRED_PER_STEP = 100
-
 /** Delayed messages that are put in order, or handed to their exchanges, in one step. */
 export const DELAYED_PER_STEP = 50
 

@@ -1,19 +1,22 @@
 /**
  * Serializes transactions whose commit takes several turns. During such a commit no batch is written and no publish is
- * confirmed. So each batch contains only one of them, which waits for memory and disk before it begins, never within.
+ * confirmed. So a batch contains only the large commits of LARGE_COMMITS_MS, and each of them waits for memory and disk
+ * before it begins, never within.
  */
+import { LARGE_COMMITS_MS } from '../limits.ts'
 import { type Steps, WAIT } from './jobs.ts'
 import type { Turn } from './turn.ts'
 
 export class LargeCommits {
-  private readonly turn: Pick<Turn, 'isFull' | 'givesUp'>
+  private readonly turn: Pick<Turn, 'isFull' | 'givesUp' | 'clock'>
   private readonly commit: { readonly number: number; readonly dirty: boolean }
   private isRunning = false
-  /** Number of the batch that contains the last large commit. */
+  /** Number of the batch that contains the last large commit, and when the first one of that batch began. */
   private batch = 0
+  private began = 0
 
   constructor(
-    turn: Pick<Turn, 'isFull' | 'givesUp'>,
+    turn: Pick<Turn, 'isFull' | 'givesUp' | 'clock'>,
     commit: { readonly number: number; readonly dirty: boolean },
   ) {
     this.turn = turn
@@ -32,17 +35,22 @@ export class LargeCommits {
       yield WAIT
     }
     this.isRunning = true
+    if (!this.isOpen) this.began = this.turn.clock.elapsed()
+    this.batch = this.commit.number
     return true
   }
 
   /** Whether the batch that contains the last large commit is still open. */
-  private get isBehind(): boolean {
+  private get isOpen(): boolean {
     const { dirty, number } = this.commit
     return dirty && number === this.batch
   }
 
+  private get isBehind(): boolean {
+    return this.isOpen && this.turn.clock.elapsed() - this.began >= LARGE_COMMITS_MS
+  }
+
   leave(): void {
     this.isRunning = false
-    this.batch = this.commit.number
   }
 }

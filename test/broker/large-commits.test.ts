@@ -10,13 +10,14 @@ import {
   COMMIT_BYTES_MAX,
   COMMITTED_BYTES_PER_STEP,
   COMMITTED_PER_STEP,
+  LARGE_COMMITS_MS,
   TRANSACTION_COPIES_BYTES_MAX,
 } from '../../src/limits.ts'
 import { ReplyCode } from '../../src/protocol/errors.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { systemClock } from '../../src/util/clock.ts'
+import { type Clock, systemClock } from '../../src/util/clock.ts'
 import { serverOf } from '../support/server.ts'
 import { bindQueue, CH, confirmSelect, counts, declareQueue, session } from '../support/session.ts'
 import { until } from '../support/until.ts'
@@ -107,9 +108,11 @@ it('one that waits for memory begins when there is some, and not at all when its
 })
 
 describe('large commits', () => {
-  const turn = { full: false, ends: false, isFull: () => turn.full, givesUp: () => turn.ends }
+  let now = 0
+  const clock = { elapsed: () => now } as Clock
+  const turn = { full: false, ends: false, clock, isFull: () => turn.full, givesUp: () => turn.ends }
 
-  it('come one after the other, each in a batch of its own', () => {
+  it('come one after the other, and in the next batch where the first one in it began a while ago', () => {
     const commit = { number: 1, dirty: false }
     const large = new LargeCommits(turn, commit)
     const enter = () => large.enter(true, () => false)
@@ -118,9 +121,15 @@ describe('large commits', () => {
     expect(next.next().value).toBe(WAIT)
     commit.dirty = true
     large.leave()
-    expect(next.next().value).toBe(WAIT)
-    commit.number++
+    now += LARGE_COMMITS_MS - 1
     expect(next.next()).toEqual({ done: true, value: true })
+    large.leave()
+    now++
+    const late = enter()
+    expect(late.next().value).toBe(WAIT)
+    commit.number++
+    expect(late.next()).toEqual({ done: true, value: true })
+    now += 2 * LARGE_COMMITS_MS
     commit.dirty = false
     large.leave()
     expect(atOnce(enter())).toBe(true)
