@@ -15,7 +15,7 @@ import type { Effect } from './exchange/exchange.ts'
 import { propertyOctets } from './headers-named.ts'
 import { inShortSteps, type Steps, WAIT } from './jobs.ts'
 import type { InboundMessage } from './message.ts'
-import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from './queue/queue.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
 import { copiesOf, type Route } from './router.ts'
 import type { Turn } from './turn.ts'
 
@@ -28,6 +28,8 @@ const PROPERTIES_LARGE = 4_096
 export interface Outcome {
   durable: boolean
   refused: boolean
+  /** Whether an exchange has taken the message: `takes` of its effect. */
+  taken?: boolean
 }
 
 function octetsOf(m: InboundMessage): number {
@@ -47,11 +49,28 @@ export function recipients({ queues, effects }: Recipients): number {
 
 /** Publishes the message to the recipient at that position: a queue, or an exchange's effect. */
 function give({ queues, effects }: Recipients, at: number, m: InboundMessage, outcome: Outcome): void {
-  let result: number
-  if (at < queues.length) result = (queues[at] as RoutedQueue).publish(m)
-  else result = (effects[at - queues.length] as Effect).published(m)
+  const result =
+    at < queues.length
+      ? (queues[at] as RoutedQueue).publish(m)
+      : apply(effects[at - queues.length] as Effect, m, outcome, queues.length > 0)
   if (result === PUBLISH_DURABLE) outcome.durable = true
   else if (result === PUBLISH_REFUSED) outcome.refused = true
+}
+
+/**
+ * Nothing remembers a message that a queue has refused or that nobody got: whoever is told so publishes it again, and
+ * it would be confirmed and dropped as a duplicate. Queues that took it the first time then get it twice.
+ */
+function apply(e: Effect, m: InboundMessage, outcome: Outcome, hasQueues: boolean): number {
+  if (e.remembers && (outcome.refused || !(hasQueues || outcome.taken))) return PUBLISH_STORED
+  if (e.takes) outcome.taken = true
+  return e.published(m)
+}
+
+/** Publishes to all recipients in one turn. */
+export function publishToAll(route: Recipients, m: InboundMessage): void {
+  const outcome: Outcome = { durable: false, refused: false }
+  for (let i = 0; i < recipients(route); i++) give(route, i, m, outcome)
 }
 
 /**
@@ -102,13 +121,11 @@ export function* fanningOut(
     }
     yield* inShortSteps(turn.clock, FAN_OUT_PER_STEP, () => {
       const at = next++
-      const one: Outcome = { durable: false, refused: false }
-      if (queues[at]?.deleted !== true) give(route, at, m, one)
-      if (one.refused) outcome.refused = true
-      if (one.durable) {
-        outcome.durable = true
-        commit.pendingBytes += octetsOf(m)
-      }
+      const { durable } = outcome
+      outcome.durable = false
+      if (queues[at]?.deleted !== true) give(route, at, m, outcome)
+      if (outcome.durable) commit.pendingBytes += octetsOf(m)
+      else outcome.durable = durable
       return next < count && !turn.isFull()
     })
   }

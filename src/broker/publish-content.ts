@@ -1,7 +1,7 @@
 /** Publishes the broker's own messages without a channel: traces, and delayed messages. */
 import { encodeContent } from './content.ts'
 import type { Exchange } from './exchange/exchange.ts'
-import { isSmallEnough, tooWide } from './fan-out.ts'
+import { isSmallEnough, publishToAll, tooWide } from './fan-out.ts'
 import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
@@ -36,7 +36,6 @@ export function publishContent(
   }
   m.ttl = ttl
   m.died = died === true
-  for (const q of queues) q.publish(m)
-  for (const e of effects) e.published(m)
+  publishToAll(route, m)
   return true
 }

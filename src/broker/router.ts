@@ -79,6 +79,7 @@ const duplicate: Effect = { takes: true, copies: false, published: () => PUBLISH
 class Admission implements Effect {
   readonly takes = false
   readonly copies = false
+  readonly remembers = true
   private readonly deduplication: Deduplication
   private readonly headers: FieldTable
   private readonly now: number
@@ -95,12 +96,20 @@ class Admission implements Effect {
   }
 }
 
+function added(effects: Effect[] | typeof noEffects, e: Effect): Effect[] {
+  if (effects === noEffects) return [e]
+  ;(effects as Effect[]).push(e)
+  return effects as Effect[]
+}
+
 let stamps = 0
 
 /** One search for a route. It visits each queue and exchange at most once, which also ends cycles. */
 class Search implements Matches, Route {
   readonly queues: RoutedQueue[] = []
   effects: Effect[] | typeof noEffects = noEffects
+  /** Effects that come after all others. */
+  private last: Effect[] | typeof noEffects = noEffects
   byKeyOnly = true
   protected readonly stamp = ++stamps
   /** The exchange being visited. */
@@ -130,8 +139,8 @@ class Search implements Matches, Route {
   effect(e: Effect): void {
     // An exchange that only remembers the message does not count as a match: the alternate exchange still gets it.
     if (e.takes) this.found++
-    if (this.effects === noEffects) this.effects = [e]
-    else (this.effects as Effect[]).push(e)
+    if (e.remembers) this.last = added(this.last, e)
+    else this.effects = added(this.effects, e)
   }
 
   steps(count: number): void {
@@ -164,6 +173,7 @@ class Search implements Matches, Route {
       const alternate = this.context.findExchange(x.alternate)
       if (alternate !== undefined) this.add(alternate)
     }
+    if (this.last !== noEffects) this.effects = [...this.effects, ...this.last]
   }
 
   private passes(d: Deduplication, m: RoutedMessage | undefined): boolean {

@@ -28,6 +28,11 @@ export interface Effect {
   readonly takes: boolean
   /** Whether a copy of the message is kept, as in a queue. */
   readonly copies: boolean
+  /**
+   * Whether it only remembers that the message was published. Such effects come last, and are applied only if the
+   * message has been taken and no queue has refused it.
+   */
+  readonly remembers?: boolean
   /** Applies the effect; returns one of the outcomes in queue.ts. The message's octets are invalid after the call. */
   published(m: InboundMessage): number
 }

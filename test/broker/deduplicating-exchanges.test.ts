@@ -1,0 +1,112 @@
+/** What exchanges that deduplicate remember of messages that are published in steps, over HTTP or by the broker itself. */
+import { describe, expect, it } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { encodeContent } from '../../src/broker/content.ts'
+import type { Exchange } from '../../src/broker/exchange/exchange.ts'
+import { fanningOut } from '../../src/broker/fan-out.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
+import { publishContent } from '../../src/broker/publish-content.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
+import { PlainMessage } from '../../src/broker/router.ts'
+import type { Vhost } from '../../src/broker/vhost.ts'
+import { JOB_WAIT_MS } from '../../src/limits.ts'
+import { trusted } from '../../src/operations/caller.ts'
+import { publishMessage } from '../../src/operations/publish.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+type Plain = Parameters<typeof FieldTable.from>[0]
+
+function start() {
+  const clock = new ManualClock()
+  const storage = new MemoryStorage({ keeps: true })
+  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
+  broker.load()
+  const vhost = broker.vhosts.get('/') as Vhost
+  const info = { durable: false, exclusive: false, autoDelete: false }
+  const queue = (name: string, args: Plain = {}): Queue =>
+    broker.createQueue(vhost, { ...info, name, kind: classic, arguments: FieldTable.from(args) }, undefined)
+  const exchange = (name: string, type: string, args: Plain = {}): Exchange =>
+    broker.createExchange(vhost, { ...info, name, type, internal: false, arguments: FieldTable.from(args) })
+  const bind = (from: Exchange, to: Queue | Exchange): void => void vhost.bind(from, to, '', FieldTable.empty)
+  return { clock, broker, vhost, queue, exchange, bind }
+}
+
+const deduplicates = { 'x-message-deduplication': true }
+const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' }
+
+function valued(value: string, more: Plain = {}) {
+  return { headers: FieldTable.from({ ...more, 'x-deduplication-header': value }) }
+}
+
+function message(value: string): InboundMessage {
+  const m = new InboundMessage()
+  encodeContent('', '', valued(value), Buffer.from(value), m)
+  return m
+}
+
+describe('an exchange with deduplication', () => {
+  it('remembers a message only once all queues have it, also where that takes several turns', () => {
+    const { clock, broker, vhost, queue, exchange, bind } = start()
+    const x = exchange('x', 'fanout', deduplicates)
+    // Its effect, found last, is found after that of the first, and must not come after what is remembered.
+    const later = exchange('later', 'x-delayed-message', { 'x-delayed-type': 'fanout' })
+    const queues = Array.from({ length: 100 }, (_, i) => queue(`q${i}`, i === 50 ? full : {}))
+    for (const q of [...queues, later]) bind(x, q)
+    const publish = (value: string): unknown => {
+      const route = vhost.route(x, [new PlainMessage('', valued(value, { 'x-delay': 1e9 }))])
+      expect(route.effects.map((e) => e.remembers === true)).toEqual(route.effects.map((_, i) => i > 0))
+      let outcome: unknown
+      const steps = fanningOut(route, message(value), broker.turn, broker.commit)
+      broker.turn.jobs.begin(steps, { failed: () => {} }, (o) => (outcome = o))
+      clock.pass(JOB_WAIT_MS)
+      return outcome
+    }
+    const isKnown = (value: string) => x.deduplication?.isDuplicate(valued(value).headers, clock.now())
+    // Looking at the time takes it.
+    let now = 0
+    clock.elapsed = () => now++
+    expect(publish('a')).toMatchObject({ refused: false })
+    expect(publish('b')).toMatchObject({ refused: true })
+    expect(['a', 'b'].map(isKnown)).toEqual([true, false])
+  })
+
+  it('accepts a message again over HTTP that a full queue has refused', async () => {
+    const { broker, vhost, queue, exchange, bind } = start()
+    const x = exchange('x', 'fanout', deduplicates)
+    const q = queue('q', full)
+    bind(x, q)
+    const publish = async (value: string): Promise<unknown> => {
+      const m = { exchange: 'x', routingKey: '', properties: valued(value), body: Buffer.from(value) }
+      return await publishMessage(broker, trusted('test', vhost, broker), m)
+    }
+    expect(await publish('a')).toBe(true)
+    await expect(publish('b')).rejects.toThrow('Check queue limits')
+    q.purge()
+    expect(await publish('b')).toBe(true)
+    expect(q.counts.ready).toBe(1)
+    expect(await publish('b')).toBe(true)
+    expect(q.counts.ready).toBe(1)
+  })
+
+  it('does not remember a message of the broker itself that no queue has accepted', () => {
+    const { vhost, queue, exchange, bind } = start()
+    const x = exchange('x', 'fanout', deduplicates)
+    const publish = (value: string): unknown => {
+      const content = { exchange: 'x', routingKey: '', properties: valued(value), body: Buffer.from(value) }
+      return publishContent(vhost, x, [''], content)
+    }
+    publish('a')
+    const q = queue('q', full)
+    bind(x, q)
+    publish('a')
+    expect(q.counts.ready).toBe(1)
+    publish('b')
+    q.purge()
+    publish('b')
+    expect(q.counts.ready).toBe(1)
+  })
+})
