@@ -74,12 +74,13 @@ const STEPS_PER_KEY = 4
 const noEffects: readonly Effect[] = []
 
 /** The effect of a duplicate: it is accepted and dropped. */
-const duplicate: Effect = { takes: true, copies: false, published: () => PUBLISH_STORED }
+const duplicate: Effect = { takes: true, copies: false, keeper: {}, published: () => PUBLISH_STORED }
 
 class Admission implements Effect {
   readonly takes = false
   readonly copies = false
   readonly remembers = true
+  readonly keeper = this
   private readonly deduplication: Deduplication
   private readonly headers: FieldTable
   private readonly now: number

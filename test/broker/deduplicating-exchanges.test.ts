@@ -6,11 +6,11 @@ import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { fanningOut } from '../../src/broker/fan-out.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { publishContent } from '../../src/broker/publish-content.ts'
-import { classic } from '../../src/broker/queue/kinds/kinds.ts'
+import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
-import { JOB_WAIT_MS } from '../../src/limits.ts'
+import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import { publishMessage } from '../../src/operations/publish.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
@@ -35,6 +35,7 @@ function start() {
   return { clock, broker, vhost, queue, exchange, bind }
 }
 
+const quorum = queueKind('quorum') as QueueKind
 const deduplicates = { 'x-message-deduplication': true }
 const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' }
 
@@ -42,11 +43,14 @@ function valued(value: string, more: Plain = {}) {
   return { headers: FieldTable.from({ ...more, 'x-deduplication-header': value }) }
 }
 
-function message(value: string): InboundMessage {
+function message(value: string, more: Plain = {}): InboundMessage {
   const m = new InboundMessage()
-  encodeContent('', '', valued(value), Buffer.from(value), m)
+  encodeContent('', '', valued(value, more), Buffer.from(value), m)
   return m
 }
+
+const bodies = (q: Queue): string[] =>
+  [...q.browse()].map(({ segment, index }) => String(segment.content(index).body))
 
 describe('an exchange with deduplication', () => {
   it('remembers a message only once all queues have it, also where that takes several turns', () => {
@@ -108,5 +112,67 @@ describe('an exchange with deduplication', () => {
     q.purge()
     publish('b')
     expect(q.counts.ready).toBe(1)
+  })
+})
+
+describe('an at-least-once dead letter that a target refuses', () => {
+  function dying() {
+    const parts = start()
+    const { clock, broker, vhost, queue } = parts
+    const args = {
+      'x-dead-letter-exchange': 'dlx',
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+    }
+    const info = { name: 'q', durable: true, exclusive: false, autoDelete: false, kind: quorum }
+    const q = broker.createQueue(vhost, { ...info, arguments: FieldTable.from(args) }, undefined)
+    const target = queue('target', full)
+    target.publish(message('before'))
+    const die = (m: InboundMessage): void => {
+      q.publish(m)
+      const { sequence } = q.get() as { sequence: number }
+      q.takeGot(false)
+      q.settle(sequence, 'reject')
+    }
+    const rounds = (times: number): void => {
+      for (let i = 0; i < times; i++) clock.pass(DEAD_LETTER_RETRY_MS)
+    }
+    return { ...parts, target, die, rounds }
+  }
+
+  it('is no duplicate of itself, and one that follows is', () => {
+    const { exchange, bind, target, queue, die, rounds } = dying()
+    const dlx = exchange('dlx', 'fanout', deduplicates)
+    const other = queue('other')
+    for (const q of [target, other]) bind(dlx, q)
+    die(message('a'))
+    rounds(3)
+    expect([bodies(target), bodies(other)]).toEqual([['before'], ['a']])
+    target.purge()
+    rounds(1)
+    expect([bodies(target), bodies(other)]).toEqual([['a'], ['a']])
+    target.purge()
+    die(message('a'))
+    rounds(3)
+    expect([bodies(target), bodies(other)]).toEqual([[], ['a']])
+  })
+
+  it('is kept once by the exchanges on its way', () => {
+    const { clock, exchange, bind, target, queue, die, rounds } = dying()
+    const dlx = exchange('dlx', 'x-recent-history')
+    const held = exchange('held', 'x-delayed-message', { 'x-delayed-type': 'fanout' })
+    const afterwards = queue('afterwards')
+    bind(held, afterwards)
+    bind(dlx, held)
+    bind(dlx, target)
+    die(message('a', { 'x-delay': 3_600_000 }))
+    rounds(3)
+    target.purge()
+    rounds(2)
+    expect(bodies(target)).toEqual(['a'])
+    const late = queue('late')
+    bind(dlx, late)
+    clock.pass(3_600_000)
+    expect([bodies(late), bodies(afterwards)]).toEqual([['a'], ['a']])
   })
 })

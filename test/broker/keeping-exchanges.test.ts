@@ -61,6 +61,7 @@ describe.each(['x-recent-history', 'x-delayed-message'] as const)('very many exc
       effects: route.effects.map((e) => ({
         takes: e.takes,
         copies: e.copies,
+        keeper: e.keeper,
         published: (m: InboundMessage) => {
           given++
           return e.published(m)

@@ -107,6 +107,10 @@ class Hold implements Effect {
   private readonly due: number
   private readonly keys: readonly string[]
 
+  get keeper(): DelayParts {
+    return this.parts
+  }
+
   constructor(parts: DelayParts, due: number, keys: readonly string[]) {
     this.parts = parts
     this.due = due

@@ -33,6 +33,8 @@ export interface Effect {
    * message has been taken and no queue has refused it.
    */
   readonly remembers?: boolean
+  /** What keeps the copy: the same object each time that a message is routed. */
+  readonly keeper: object
   /** Applies the effect; returns one of the outcomes in queue.ts. The message's octets are invalid after the call. */
   published(m: InboundMessage): number
 }

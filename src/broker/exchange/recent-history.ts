@@ -42,6 +42,7 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
   override readonly byKeyOnly = false
   readonly takes = false
   readonly copies = true
+  readonly keeper = this
   private readonly length: number
   private readonly messages: InboundMessage[] = []
   private bytes = 0

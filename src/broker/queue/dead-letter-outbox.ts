@@ -11,9 +11,9 @@ import { type Content, InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Pumped } from '../turn.ts'
 import type { Aside } from './aside.ts'
-import type { Passed } from './dead-letter.ts'
+import type { Passed, Recipient } from './dead-letter.ts'
 import type { TimedEnvironment } from './environment.ts'
-import type { DeathReason, Queue, RoutedQueue } from './queue.ts'
+import type { DeathReason, Queue } from './queue.ts'
 import type { RefusedLetters } from './refused-letters.ts'
 
 /** Maximum number of failed attempts per round of retries. */
@@ -25,7 +25,7 @@ export interface DeadLettering {
     queue: Queue,
     content: Content,
     reason: DeathReason,
-    done?: Set<RoutedQueue>,
+    done?: Set<Recipient>,
     mayWait?: boolean,
   ): Passed
   readonly refusedLetters: RefusedLetters
@@ -37,8 +37,8 @@ interface RetainedMessage {
   readonly reason: DeathReason
   /** Whether the message stays until all targets have it (at-least-once). */
   readonly confirmed: boolean
-  /** Targets that have the message. */
-  readonly done: Set<RoutedQueue>
+  /** Targets that have the message, and exchanges that keep it. */
+  readonly done: Set<Recipient>
 }
 
 type Fate = 'gone' | 'kept' | 'parked'

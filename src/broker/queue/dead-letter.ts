@@ -11,6 +11,7 @@ import {
 import type { Properties } from '../../protocol/generated/properties.ts'
 import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
+import type { Effect } from '../exchange/exchange.ts'
 import { isSmallEnough, tooWide } from '../fan-out.ts'
 import { type Content, InboundMessage } from '../message.ts'
 import { copiesOf, isUnroutable, PlainMessage, type Routing } from '../router.ts'
@@ -18,13 +19,16 @@ import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from 
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 
+/** A queue, or the keeper of an exchange's effect. */
+export type Recipient = RoutedQueue | Effect['keeper']
+
 /** Whether there are targets and all have the message; `later` if memory and disk cannot take its copies now. */
 export type Passed = boolean | 'later'
 
 /**
  * Publishes a message that `queue` drops or rejects to its dead-letter exchange.
  * @param waits whether memory or disk is low, or much data waits for the disk: a message with several copies must wait
- * @param done targets that have received the message; new ones are added
+ * @param done targets that have received the message, and exchanges that keep it; new ones are added
  * @returns whether there are targets and all of them have it, or `later` if it must wait
  * @throws Error if the copies together are too large
  */
@@ -35,7 +39,7 @@ export function deadLetter(
   reason: DeathReason,
   nowMs: number,
   waits: boolean,
-  done?: Set<RoutedQueue>,
+  done?: Set<Recipient>,
 ): Passed {
   const exchange = routing.findExchange(queue.settings.deadLetterExchange as string)
   if (exchange === undefined) return false
@@ -62,12 +66,22 @@ export function deadLetter(
     if (!isSmallEnough(route, m)) throw tooWide(route)
   }
   let complete = !isUnroutable(route)
+  let taken = effects.some((e) => e.takes)
   for (const target of queues) {
-    if (done?.has(target) || (reason !== 'rejected' && (tooMany || cycles.has(target.name)))) continue
-    if (target.publish(m) === PUBLISH_REFUSED) complete = false
-    else done?.add(target)
+    if (reason !== 'rejected' && (tooMany || cycles.has(target.name))) continue
+    if (done?.has(target)) taken = true
+    else if (target.publish(m) === PUBLISH_REFUSED) complete = false
+    else {
+      taken = true
+      done?.add(target)
+    }
   }
-  for (const effect of effects) effect.published(m)
+  // A retry must not find itself remembered, and does not keep the message a second time.
+  for (const effect of effects) {
+    if (effect.remembers ? !complete || !taken : done?.has(effect.keeper)) continue
+    effect.published(m)
+    done?.add(effect.keeper)
+  }
   return complete
 }
 

@@ -21,10 +21,10 @@ import type { AppliedPolicies } from '../../policy/policy.ts'
 import type { Routing } from '../../router.ts'
 import type { Turn } from '../../turn.ts'
 import type { ParkedMessage } from '../aside.ts'
-import { deadLetter, type Passed } from '../dead-letter.ts'
+import { deadLetter, type Passed, type Recipient } from '../dead-letter.ts'
 import { withOwnHistory } from '../death-history.ts'
 import type { QueueEnvironment } from '../environment.ts'
-import type { DeathReason, Queue, QueueInfo, QueueSettings, RoutedQueue } from '../queue.ts'
+import type { DeathReason, Queue, QueueInfo, QueueSettings } from '../queue.ts'
 import type { RefusedLetters } from '../refused-letters.ts'
 import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
@@ -160,13 +160,7 @@ class Environment implements QueueEnvironment {
     return order
   }
 
-  deadLetter(
-    q: Queue,
-    content: Content,
-    reason: DeathReason,
-    done?: Set<RoutedQueue>,
-    mayWait = true,
-  ): Passed {
+  deadLetter(q: Queue, content: Content, reason: DeathReason, done?: Set<Recipient>, mayWait = true): Passed {
     const { counters, semantics, turn, commit } = this.shared
     const { refusedLetters } = this
     // The targets may be full and reject it, and the buffer has no room for the dead letters of that: leave it on disk.
