@@ -28,6 +28,8 @@ const PROPERTIES_LARGE = 4_096
 export interface Outcome {
   durable: boolean
   refused: boolean
+  /** Whether the remaining recipients did not get the message, since the broker or the publisher ends: see `fanningOut`. */
+  abandoned?: boolean
   /** Whether an exchange has taken the message: `takes` of its effect. */
   taken?: boolean
 }
@@ -101,6 +103,7 @@ export function startFanOut(
  * @param givesUp whether to drop the remaining copies instead of waiting until there is room
  * @param next position of the first recipient that does not have the message yet
  * @param outcome the outcome for the recipients before `next`
+ * @returns the outcome for all: if copies were dropped, the message counts as refused
  */
 export function* fanningOut(
   route: Recipients,
@@ -115,7 +118,11 @@ export function* fanningOut(
   const count = recipients(route)
   while (next < count) {
     if (turn.isFull()) {
-      if (givesUp() || turn.givesUp()) return outcome
+      if (givesUp() || turn.givesUp()) {
+        // Not everywhere: nobody may confirm it.
+        outcome.refused = outcome.abandoned = true
+        return outcome
+      }
       yield WAIT
       continue
     }

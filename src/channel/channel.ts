@@ -336,10 +336,10 @@ export class Channel implements Confirming, TraceOrigin {
     } else if (!confirms.waits) this.confirmLater()
   }
 
-  /** Records a publish that a queue has rejected. */
+  /** Records a publish that a queue has rejected, or that not all queues have. */
   refused(): void {
     const confirms = this.confirms
-    if (confirms === undefined) return
+    if (confirms === undefined || this.closing) return
     const deliveryTag = confirms.refuse()
     this.send({ id: MethodId.BasicNack, deliveryTag, multiple: false, requeue: false })
     if (!confirms.waits) this.confirmLater()

@@ -99,7 +99,7 @@ function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
  * @param givesUp see `fanningOut`
  * @param from position of the first recipient that does not have the message yet
  * @param before the outcome for the recipients before `from`
- * @returns false if a queue rejected the message
+ * @returns false if a queue rejected the message, or not all have it
  */
 export function* delivering(
   ch: Channel,

@@ -6,6 +6,7 @@ import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
 import type { Caller } from '../operations/caller.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
+import { PublishGivenUp } from '../operations/publish.ts'
 import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
@@ -143,7 +144,8 @@ function answerTo(thrown: unknown): HttpError {
     return badRequest(withoutName(thrown.replyText))
   }
   if (thrown instanceof Abandoned) return notActive
-  if (thrown instanceof StorageError) return new HttpError(503, 'service_unavailable', thrown.message)
+  if (thrown instanceof StorageError || thrown instanceof PublishGivenUp)
+    return new HttpError(503, 'service_unavailable', thrown.message)
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
   if (thrown instanceof BadPage) return new HttpError(400, thrown.error, thrown.message)
   if (thrown instanceof InvalidRequest) return badRequest(thrown.message)

@@ -73,6 +73,13 @@ function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
   )
 }
 
+/** The broker was closed while a message waited for memory or disk: not all queues have it. */
+export class PublishGivenUp extends Error {
+  constructor() {
+    super('the broker was closed before all queues had the message')
+  }
+}
+
 export interface Publication {
   readonly exchange: string
   readonly routingKey: string
@@ -82,7 +89,8 @@ export interface Publication {
 
 /**
  * Publishes a message as a channel in confirm mode does. It is confirmed once the open batch is on disk.
- * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest if a queue refuses it
+ * @returns whether a queue was found. @throws AmqpError 403, 404, 406; InvalidRequest if a queue refuses it;
+ * PublishGivenUp if the broker ends before all queues have it
  */
 export function publishMessage(broker: Broker, c: Caller, p: Publication): boolean | Promise<boolean> {
   const { vhost } = c
@@ -116,15 +124,16 @@ export function publishMessage(broker: Broker, c: Caller, p: Publication): boole
     return false
   }
   counters.routed++
-  const done = (refused: boolean): true => {
+  const done = ({ refused, abandoned }: Outcome): true => {
+    if (abandoned) throw new PublishGivenUp()
     if (refused) throw new InvalidRequest('rejected Unable to publish message. Check queue limits.')
     return true
   }
   const given: Outcome = { durable: false, refused: false }
   const next = isWide(route, m) ? 0 : startFanOut(route, m, broker.clock, given)
-  if (next === recipients(route)) return done(given.refused)
+  if (next === recipients(route)) return done(given)
   const steps = fanningOut(route, m, broker.turn, broker.commit, undefined, next, given)
-  return broker.turn.jobs.finished(steps).then((outcome) => done(outcome.refused))
+  return broker.turn.jobs.finished(steps).then(done)
 }
 
 /** @throws AmqpError 406 */
