@@ -9,6 +9,7 @@ import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
 import { headersNamed } from './headers-named.ts'
 import type { InboundMessage } from './message.ts'
+import { hasDiedIn } from './queue/dead-letter.ts'
 
 const HEADER = 'x-deduplication-header'
 const TTL_HEADER = 'x-cache-ttl'
@@ -81,12 +82,12 @@ export class Deduplication {
   }
 
   /**
-   * Returns false if the message is a duplicate. A new value is remembered only if `admits` says that the message will
-   * be accepted.
+   * Returns false if the message is a duplicate; one that died in the queue and comes back, or is redriven, is none. A
+   * new value is remembered only if `admits` says that the message will be accepted.
    */
-  isFirst(m: InboundMessage, now: number, admits: () => boolean): boolean {
+  isFirst(m: InboundMessage, queue: string, now: number, admits: () => boolean): boolean {
     const headers = headersNamed(m, HEADER, TTL_HEADER)
-    if (this.isDuplicate(headers, now)) return false
+    if (this.isDuplicate(headers, now) && !hasDiedIn(m, queue)) return false
     if (admits()) this.admit(headers, now)
     return true
   }

@@ -6,7 +6,8 @@ import { type Content, InboundMessage } from './message.ts'
 import { PlainMessage, type Routing } from './router.ts'
 
 /**
- * Publishes a message of the broker itself.
+ * Publishes a message of the broker itself. In the exchange it is no duplicate: a delayed message is one that the
+ * exchange has let through already.
  * @param keys the routing keys to route with; the message keeps its own routing key
  * @param ttl the message's own TTL in ms; -1 = none
  * @param mustArrive true for all messages but traces, which may be dropped
@@ -24,6 +25,7 @@ export function publishContent(
   const route = routing.routeOwn(
     exchange,
     keys.map((k) => new PlainMessage(k, properties)),
+    (x) => x === exchange,
   )
   const { queues, effects } = route
   if (queues.length + effects.length === 0) return false

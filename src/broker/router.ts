@@ -55,11 +55,16 @@ export class PlainMessage implements RoutedMessage {
   }
 }
 
+export type HasPassed = (x: Exchange) => boolean
+
 /** Routing of messages that the broker itself publishes. */
 export interface Routing {
   findExchange(name: string): Exchange | undefined
-  /** Finds the route; empty for a message that takes too many routing steps, which is thus dropped. */
-  routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route
+  /**
+   * Finds the route; empty for a message that takes too many routing steps, which is thus dropped.
+   * @param hasPassed the exchanges in which the message is not taken for a duplicate: it has passed them before
+   */
+  routeOwn(from: Exchange, messages: readonly RoutedMessage[], hasPassed?: HasPassed): Route
 }
 
 /** What a search needs: exchanges by name, and the time in ms since 1970. */
@@ -120,11 +125,13 @@ class Search implements Matches, Route {
   private stepsLeft = ROUTING_STEPS_MAX
   private readonly context: RouteContext
   private readonly messages: readonly RoutedMessage[]
+  private readonly hasPassed: HasPassed | undefined
   private keyList: readonly string[] | undefined
 
-  constructor(messages: readonly RoutedMessage[], context: RouteContext) {
+  constructor(messages: readonly RoutedMessage[], context: RouteContext, hasPassed?: HasPassed) {
     this.messages = messages
     this.context = context
+    this.hasPassed = hasPassed
   }
 
   add(d: Target): void {
@@ -161,7 +168,7 @@ class Search implements Matches, Route {
     for (let x = this.open.pop(); x !== undefined; x = this.open.pop()) {
       this.at = x
       if (!x.routing.byKeyOnly) this.byKeyOnly = false
-      if (x.deduplication !== undefined && !this.passes(x.deduplication, messages[0])) continue
+      if (x.deduplication !== undefined && !this.passes(x, x.deduplication, messages[0])) continue
       if (x.routing.intercept?.(messages, this)) continue
       this.found = 0
       if (x.routing.keyless) x.routing.route(messages[0] as RoutedMessage, this)
@@ -177,8 +184,9 @@ class Search implements Matches, Route {
     if (this.last !== noEffects) this.effects = [...this.effects, ...this.last]
   }
 
-  private passes(d: Deduplication, m: RoutedMessage | undefined): boolean {
+  private passes(x: Exchange, d: Deduplication, m: RoutedMessage | undefined): boolean {
     this.byKeyOnly = false
+    if (this.hasPassed?.(x)) return true
     const headers = m?.headers() ?? FieldTable.empty
     const now = this.context.now()
     const isNew = !d.isDuplicate(headers, now)
@@ -190,10 +198,16 @@ class Search implements Matches, Route {
 /**
  * Finds the route of a message.
  * @param messages the same message with its routing key and with each of its CC and BCC keys
+ * @param hasPassed see `Routing`
  * @throws AmqpError 406 if routing takes too many steps
  */
-export function route(from: Exchange, messages: readonly RoutedMessage[], context: RouteContext): Route {
-  const search = new Search(messages, context)
+export function route(
+  from: Exchange,
+  messages: readonly RoutedMessage[],
+  context: RouteContext,
+  hasPassed?: HasPassed,
+): Route {
+  const search = new Search(messages, context, hasPassed)
   search.run(from)
   return search
 }

@@ -36,7 +36,7 @@ import { PolicyRounds } from './policy/rounds.ts'
 import type { QueueKind } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo, QueueSettings } from './queue/queue.ts'
 import { Removal } from './removal.ts'
-import { nowhere, type Route, type RouteContext, route, type Way, waysOf } from './router.ts'
+import { type HasPassed, nowhere, type Route, type RouteContext, route, type Way, waysOf } from './router.ts'
 import { type Tracer, Tracers } from './tracer.ts'
 
 /** Receives every durable change. */
@@ -173,9 +173,9 @@ export class Vhost {
   }
 
   /** Routes a message of the broker itself; one that takes too many steps is dropped. */
-  routeOwn(from: Exchange, messages: readonly RoutedMessage[]): Route {
+  routeOwn(from: Exchange, messages: readonly RoutedMessage[], hasPassed?: HasPassed): Route {
     try {
-      return this.route(from, messages)
+      return route(from, messages, this.routeContext, hasPassed)
     } catch (error) {
       if (error instanceof AmqpError) return nowhere
       throw error

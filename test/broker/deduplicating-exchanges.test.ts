@@ -13,6 +13,7 @@ import type { Vhost } from '../../src/broker/vhost.ts'
 import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import { publishMessage } from '../../src/operations/publish.ts'
+import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
@@ -98,10 +99,11 @@ describe('an exchange with deduplication', () => {
 
   it('does not remember a message of the broker itself that no queue has accepted', () => {
     const { vhost, queue, exchange, bind } = start()
-    const x = exchange('x', 'fanout', deduplicates)
+    const [source, x] = [exchange('source', 'fanout'), exchange('x', 'fanout', deduplicates)]
+    bind(source, x)
     const publish = (value: string): unknown => {
       const content = { exchange: 'x', routingKey: '', properties: valued(value), body: Buffer.from(value) }
-      return publishContent(vhost, x, [''], content)
+      return publishContent(vhost, source, [''], content)
     }
     publish('a')
     const q = queue('q', full)
@@ -174,5 +176,86 @@ describe('an at-least-once dead letter that a target refuses', () => {
     bind(dlx, late)
     clock.pass(3_600_000)
     expect([bodies(late), bodies(afterwards)]).toEqual([['a'], ['a']])
+  })
+})
+
+describe('a message that the broker itself sends where it has been before is no duplicate', () => {
+  it('in a delayed exchange, when it is due', () => {
+    const { clock, vhost, broker, queue, exchange, bind } = start()
+    const x = exchange('x', 'x-delayed-message', { 'x-delayed-type': 'fanout', ...deduplicates })
+    const q = queue('q')
+    bind(x, q)
+    const publish = (value: string): unknown => {
+      const properties = valued(value, { 'x-delay': 1000 })
+      const m = { exchange: 'x', routingKey: '', properties, body: Buffer.from(value) }
+      return publishMessage(broker, trusted('test', vhost, broker), m)
+    }
+    for (const value of ['a', 'a', 'b']) expect(publish(value)).toBe(true)
+    clock.pass(5000)
+    expect(bodies(q)).toEqual(['a', 'b'])
+  })
+
+  it('in the exchange to which it was published before it died', () => {
+    const { clock, vhost, broker, queue, exchange } = start()
+    const x = exchange('x', 'direct', deduplicates)
+    const q = queue('q', {
+      'x-message-ttl': 1000,
+      'x-dead-letter-exchange': 'x',
+      'x-dead-letter-routing-key': 'dead',
+    })
+    const dead = queue('dead')
+    vhost.bind(x, q, 'alive', FieldTable.empty)
+    vhost.bind(x, dead, 'dead', FieldTable.empty)
+    for (const value of ['a', 'a', 'b']) {
+      const m = { exchange: 'x', routingKey: 'alive', properties: valued(value), body: Buffer.from(value) }
+      publishMessage(broker, trusted('test', vhost, broker), m)
+    }
+    clock.pass(2000)
+    expect([bodies(q), bodies(dead)]).toEqual([[], ['a', 'b']])
+  })
+
+  it('in a queue in which it died, again and again, but a new one is', () => {
+    const { clock, queue } = start()
+    const waits = (to: string) => ({
+      'x-message-ttl': 1000,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': to,
+    })
+    const q = queue('q', {
+      ...deduplicates,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': 'later',
+    })
+    queue('later', waits('q'))
+    q.publish(message('a'))
+    for (let i = 0; i < 3; i++) {
+      const { sequence } = q.get() as { sequence: number }
+      q.takeGot(false)
+      q.settle(sequence, 'reject')
+      clock.runDeferred()
+      clock.pass(2000)
+      expect(bodies(q)).toEqual(['a'])
+      q.publish(message('a'))
+      expect(bodies(q)).toEqual(['a'])
+    }
+  })
+
+  it('in a queue to which it is redriven', async () => {
+    const { clock, broker, vhost, queue } = start()
+    const q = queue('q', {
+      ...deduplicates,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': 'dead',
+    })
+    const dead = queue('dead')
+    q.publish(message('a'))
+    const { sequence } = q.get() as { sequence: number }
+    q.takeGot(false)
+    q.settle(sequence, 'reject')
+    expect(bodies(dead)).toEqual(['a'])
+    const redrive = new Redrive(vhost, dead, broker, {})
+    clock.pass(1000)
+    expect(await redrive.done).toMatchObject({ moved: 1 })
+    expect([bodies(q), bodies(dead)]).toEqual([['a'], []])
   })
 })

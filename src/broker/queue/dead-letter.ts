@@ -13,8 +13,9 @@ import { carbonCopyKeys } from '../carbon-copies.ts'
 import { encodeContent } from '../content.ts'
 import type { Effect } from '../exchange/exchange.ts'
 import { isSmallEnough, tooWide } from '../fan-out.ts'
+import { headersNamed } from '../headers-named.ts'
 import { type Content, InboundMessage } from '../message.ts'
-import { copiesOf, isUnroutable, PlainMessage, type Routing } from '../router.ts'
+import { copiesOf, type HasPassed, isUnroutable, PlainMessage, type Routing } from '../router.ts'
 import { type DeathReason, PUBLISH_REFUSED, type Queue, type RoutedQueue } from './queue.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
@@ -51,11 +52,14 @@ export function deadLetter(
   const headers = fixedKey === undefined ? history : history.without('CC')
   const properties: Properties = { ...content.properties, headers, expiration: undefined }
   const messages = keys.map((k) => new PlainMessage(k, properties))
-  const route = routing.routeOwn(exchange, messages)
+  const deaths = deathsOf(headers)
+  // It may go again where it was published before it died, and is no duplicate of itself there.
+  const hasPassed: HasPassed = ({ name }) =>
+    name === content.exchange || deaths.some((d) => d.text('exchange') === name)
+  const route = routing.routeOwn(exchange, messages, hasPassed)
   const { queues, effects } = route
   // No publisher can be blocked for dead-lettered messages: passed from queue to queue, one may become a million.
   if (waits && copiesOf(route) > 1) return 'later'
-  const deaths = deathsOf(headers)
   const tooMany = deaths.length > DEATHS_MAX
   const cycles = cyclesOf(deaths)
   const m = new InboundMessage()
@@ -89,6 +93,11 @@ export function deadLetter(
 export function deathsOf(headers: FieldTable | undefined): FieldTable[] {
   const v = headers?.get('x-death')
   return v?.type === 'A' ? v.value.flatMap((d) => (d.type === 'F' ? [d.value] : [])) : []
+}
+
+/** Whether the message is a dead letter that was in the queue before. */
+export function hasDiedIn(m: InboundMessage, queue: string): boolean {
+  return m.died && deathsOf(headersNamed(m, 'x-death')).some((d) => d.text('queue') === queue)
 }
 
 /** The queues that the message has passed since a client last rejected it. */

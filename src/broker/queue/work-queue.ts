@@ -157,7 +157,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   private isFirst(deduplication: Deduplication, m: InboundMessage): boolean {
     const { limit } = this
     const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
-    return deduplication.isFirst(m, this.env.turn.now(), admits)
+    return deduplication.isFirst(m, this.name, this.env.turn.now(), admits)
   }
 
   private noteArrival(): void {
