@@ -12,7 +12,7 @@ import {
   type RoutedMessage,
   type Target,
 } from './exchange/exchange.ts'
-import { PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
+import { PUBLISH_DURABLE, PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
 
 export interface Route {
   readonly queues: readonly RoutedQueue[]
@@ -78,8 +78,11 @@ const STEPS_PER_KEY = 4
 
 const noEffects: readonly Effect[] = []
 
-/** The effect of a duplicate: it is accepted and dropped. */
-const duplicate: Effect = { takes: true, copies: false, keeper: {}, published: () => PUBLISH_STORED }
+/**
+ * The effect of a duplicate: it is accepted and dropped. It is confirmed only after the open batch, which may have the
+ * first one, or its predecessor.
+ */
+const duplicate: Effect = { takes: true, copies: false, keeper: {}, published: () => PUBLISH_DURABLE }
 
 class Admission implements Effect {
   readonly takes = false

@@ -213,9 +213,13 @@ export class GroupCommit {
     await done
   }
 
-  /** Called at the end of a turn: starts a requested batch unless one is being written. */
+  /**
+   * Called at the end of a turn: starts a requested batch unless one is being written. What was noted as pending without
+   * any change, such as duplicates, is released by an empty one.
+   */
   turnEnd(): void {
-    if (this.urgent && this.inFlight === undefined) this.start()
+    if (this.inFlight !== undefined) return
+    if (this.urgent || (this.pendingBytes > 0 && !this.dirty)) this.start()
   }
 
   private start(): void {

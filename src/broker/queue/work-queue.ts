@@ -136,7 +136,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   publish(m: InboundMessage): number {
     const limit = this.limit
     if (this.order === noMessages) this.begin()
-    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_STORED
+    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_DURABLE
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const { messageTtl } = this.settings
     const deadline =
@@ -153,7 +153,7 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     return outcome
   }
 
-  /** Separate from `publish`, where the closure would cost an object per message. */
+  /** Apart from `publish`, where a closure costs an object each. A duplicate is not safe before the first one is. */
   private isFirst(deduplication: Deduplication, m: InboundMessage): boolean {
     const { limit } = this
     const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
