@@ -33,6 +33,8 @@ export class QueueJob implements Job {
   private forwarded = 0
   private lastMoved = 0
   private lastLook = 0
+  /** Whether the queue was empty when its length was checked without progress since. */
+  private wasEmpty = false
 
   constructor(move: Move, queue: QueueRow) {
     this.move = move
@@ -113,6 +115,7 @@ export class QueueJob implements Job {
       this.forwarded = forwarded
       this.lastMoved = view.at
       this.lastLook = view.at
+      this.wasEmpty = false
     } else if (view.at - this.lastLook > LOOK_AGAIN_MS) return await this.look(view)
     return 'moving'
   }
@@ -121,11 +124,14 @@ export class QueueJob implements Job {
   private async look(view: View): Promise<JobState> {
     this.lastLook = view.at
     const ready = await readyIn(this.move, this.queue)
-    if (ready === 0) {
+    // Not at the first look: what the shovel reports may be older than this, and would not be counted.
+    const isTaken = ready === 0 && this.wasEmpty
+    this.wasEmpty = ready === 0
+    if (isTaken) {
       await stopShovel(this.move, this.queue)
       this.whole -= this.left
       this.left = 0
-    } else if (view.at - this.lastMoved > STUCK_MS)
+    } else if (ready !== 0 && view.at - this.lastMoved > STUCK_MS)
       return await this.fail('no messages are delivered: another consumer has exclusive access')
     return 'moving'
   }
