@@ -1,5 +1,6 @@
 /** Stores durable vhosts, exchanges, queues, bindings and policies as metadata: one value in JSON for each. */
 import { TABLE_DEPTH_INSIDE_MAX } from '../limits.ts'
+import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -138,9 +139,18 @@ export class TopologyStore implements VhostJournal {
     this.commit.delete(bindingKey(b))
   }
 
-  /** Reserves one log number per priority level of a queue; returns the first. */
+  /**
+   * Reserves one log number per priority level of a queue; returns the first. Numbers are not reused, and those from
+   * `spillLogsFrom` on belong to logs that do not survive the process.
+   * @throws AmqpError 506 if all numbers are used up
+   */
   nextLog(levels: number): number {
     const first = this.lastLog + 1
+    if (first + levels > this.commit.spillLogsFrom)
+      throw new AmqpError(
+        ReplyCode.ResourceError,
+        'the data folder has no log numbers left for durable queues',
+      )
     this.lastLog += levels
     return first
   }
