@@ -96,8 +96,9 @@ export const DISK_FREE_MIN = 24 * 1024 * 1024
 /** Octets published in an open transaction, and of target queue lists in all of them: 406 beyond, discarding it. */
 export const TRANSACTION_BYTES_MAX = 268_435_456
 export const TRANSACTION_ROUTES_BYTES_MAX = 268_435_456
-/** Octets of the copies that the commit of a transaction makes, which stay in memory until all of it is on disk: 406 beyond. */
+/** Octets and number of the copies that the commit of a transaction makes, while no publish is confirmed: 406 beyond. */
 export const TRANSACTION_COPIES_BYTES_MAX = 536_870_912
+export const TRANSACTION_COPIES_MAX = 1_048_576
 
 /** Consumers of one channel: 530 beyond. */
 export const CONSUMERS_PER_CHANNEL_MAX = 65_535
@@ -264,9 +265,9 @@ export const DEATHS_BYTES_MAX = 64 * 1024
 /** Entries of x-death: beyond, a message never rejected is dropped as in a cycle; others lose the oldest entry. */
 export const DEATHS_MAX = 1_000
 
-/** Delayed messages that are sorted, or passed to their exchanges, in one step. */
 /** Segments of a stream that are dropped in one step, too old or too many. */
 export const RETIRED_PER_STEP = 100
+
 /** Delayed messages that are put in order, or handed to their exchanges, in one step. */
 export const DELAYED_PER_STEP = 50
 

@@ -8,6 +8,7 @@ import { copiesOf, type Route } from '../broker/router.ts'
 import {
   COMMITTED_PER_STEP,
   TRANSACTION_COPIES_BYTES_MAX,
+  TRANSACTION_COPIES_MAX,
   TRANSACTION_PUBLISHES_MAX,
   TRANSACTION_ROUTES_BYTES_MAX,
 } from '../limits.ts'
@@ -42,6 +43,8 @@ const QUEUE_BYTES = 8
 const EFFECT_BYTES = 128
 /** Octets that a copy needs in addition to its content. */
 const COPY_BYTES = 32
+/** Cost of a copy that an exchange keeps, such as a delayed message: it becomes a record of its own. */
+const KEPT_COPY_COST = 16
 /** Octets that can be copied in less than a turn. */
 const COPIES_BYTES_SMALL = 1024 * 1024
 
@@ -57,6 +60,8 @@ export class Transaction {
   /** Number of copies that the commit will make, and their octets. */
   private copies = 0
   private copiesBytes = 0
+  /** Cost of making them, measured in copies for queues. */
+  private copiesCost = 0
   /** Octets of the routes of all publishes, which are also counted in `shared`. */
   private routeBytes = 0
   private readonly shared: OpenTransactions
@@ -85,6 +90,13 @@ export class Transaction {
       throw preconditionFailed(
         `transaction's copies for all queues are larger than ${TRANSACTION_COPIES_BYTES_MAX} octets`,
       )
+    const queues = route.queues.length
+    const copiesCost = queues + (copies - queues) * KEPT_COPY_COST
+    if (this.copiesCost + copiesCost > TRANSACTION_COPIES_MAX)
+      throw preconditionFailed(
+        `transaction's messages are for more than ${TRANSACTION_COPIES_MAX} queues together`,
+      )
+    this.copiesCost += copiesCost
     this.copies += copies
     this.copiesBytes += copiesBytes
     this.routeBytes += routeBytes
@@ -141,7 +153,7 @@ export class Transaction {
     this.routeBytes = 0
     this.publishes = []
     this.settles = []
-    this.bytes = this.copies = this.copiesBytes = 0
+    this.bytes = this.copies = this.copiesBytes = this.copiesCost = 0
     this.settledBelow = 0
     this.single.clear()
   }

@@ -1,6 +1,7 @@
 /** Transactions whose commit takes several turns, in which no batch goes to the disk. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
+import type { Effect } from '../../src/broker/exchange/exchange.ts'
 import { atOnce, WAIT } from '../../src/broker/jobs.ts'
 import { LargeCommits } from '../../src/broker/large-commits.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
@@ -12,6 +13,7 @@ import {
   COMMITTED_PER_STEP,
   LARGE_COMMITS_MS,
   TRANSACTION_COPIES_BYTES_MAX,
+  TRANSACTION_COPIES_MAX,
 } from '../../src/limits.ts'
 import { ReplyCode } from '../../src/protocol/errors.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
@@ -173,6 +175,20 @@ describe('a transaction', () => {
     expect(() => add(1)).toThrow(/^PRECONDITION_FAILED - transaction's copies/)
     transaction.clear()
     add(fits)
+  })
+
+  it('has a bound for the number of its copies, while which are made nobody is confirmed', () => {
+    const add = (transaction: Transaction, count: number, kept = 0): void => {
+      const effects = new Array<Effect>(kept).fill({ takes: true, copies: true } as Effect)
+      transaction.addPublish(message(0), { ...routeTo(count), effects }, false, Number.POSITIVE_INFINITY)
+    }
+    const transaction = new Transaction({ routeBytes: 0 })
+    for (let i = 0; i < 2 ** 6; i++) add(transaction, TRANSACTION_COPIES_MAX / 2 ** 6)
+    expect(() => add(transaction, 1)).toThrow(/^PRECONDITION_FAILED - transaction's messages are for more/)
+    transaction.clear()
+    add(transaction, TRANSACTION_COPIES_MAX / 2)
+    // Messages that exchanges keep cost more: one record each.
+    expect(() => add(transaction, 0, TRANSACTION_COPIES_MAX / 4)).toThrow(/^PRECONDITION_FAILED/)
   })
 
   it('is large if its commit takes more than a step', () => {
