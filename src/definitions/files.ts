@@ -1,8 +1,8 @@
 /** Loads definitions from files at startup. */
-import { createHash } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from '../model/model.ts'
+import { definitionsHash, IMPORTED_HASH } from '../util/definitions-hash.ts'
 import { LENIENT_FILE_BYTES_MAX } from '../util/lenient-json.ts'
 import { readRegularFile } from '../util/regular-file.ts'
 import { StartError } from '../util/start-error.ts'
@@ -12,21 +12,16 @@ import { readDefinitions } from './read.ts'
 /** Maximum size of a file: Node.js cannot read a larger one in one piece. */
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
 
-/** RabbitMQ's name for the global parameter with the hash of the last import. */
-const HASH = 'imported_definition_hash_value'
-
 /**
  * @param path a file, or a folder whose `*.json` files are loaded in the order of their names
- * @param skipUnchanged does not load a file again if it is identical, byte for byte, to what the last start loaded
+ * @param skipUnchanged does not load a file again if it is identical, byte for byte, to what was imported last
  * @throws Error that names the file; nothing from that file has been applied then
  */
 export async function loadDefinitionFiles(model: Model, path: string, skipUnchanged: boolean): Promise<void> {
   const texts = definitionFiles(path).map((file) => ({ file, text: read(file) }))
-  const hash = createHash('sha256')
-  for (const { text } of texts) hash.update(text).update('\0')
-  const digest = hash.digest('base64')
-  if (skipUnchanged && model.parameters.global(HASH) === digest) {
-    model.logger.info({ path }, 'definitions are unchanged since the last start: not imported again')
+  const digest = definitionsHash(texts.map(({ text }) => text))
+  if (skipUnchanged && model.parameters.global(IMPORTED_HASH) === digest) {
+    model.logger.info({ path }, 'definitions are unchanged since the last import: not imported again')
     return
   }
   for (const { file, text } of texts) {
@@ -36,7 +31,7 @@ export async function loadDefinitionFiles(model: Model, path: string, skipUnchan
       throw failed(file, error)
     }
   }
-  if (skipUnchanged) model.parameters.setGlobal(HASH, digest)
+  if (skipUnchanged) model.parameters.setGlobal(IMPORTED_HASH, digest)
 }
 
 function definitionFiles(path: string): string[] {

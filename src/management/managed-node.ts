@@ -36,6 +36,8 @@ export interface OwnProcess {
     readonly file: string | undefined
     readonly categories: readonly string[]
     last(lines: number): readonly string[]
+    /** Number of lines written since the start. */
+    written(): number
     /** @param level one of RabbitMQ's names; @param category undefined = all categories */
     setLevel(level: string, category: string | undefined): void
     /** Reopens the file after it has been moved (log rotation). */

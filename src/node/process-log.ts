@@ -41,6 +41,7 @@ export class ProcessLog {
       file,
       categories: logCategories,
       last: (count) => lines.last(count),
+      written: () => lines.written,
       setLevel: (level, category) => this.setLevel(level, category),
       reopen,
     }

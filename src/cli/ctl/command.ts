@@ -88,7 +88,7 @@ export function list(
     usage: '[-p VHOST] [COLUMN ...]',
     help: `lists ${what}`,
     banner: (c) => `Listing ${what}${ofVhost(c, path) ? where(what, c.vhost) : ''} ...`,
-    args: [0, 100],
+    args: [0, Number.POSITIVE_INFINITY],
     columns,
     run: async (c) => {
       const answer = c.client.get<Row[]>(path(c))
@@ -129,6 +129,19 @@ export function numberOption(c: Context, name: OptionName | 'timeout'): number |
   if (typeof v !== 'string' || v.trim() === '' || !Number.isFinite(n) || n < 0)
     throw new ArgumentError(`--${name} takes a number, not '${String(v)}'`)
   return n
+}
+
+/** @throws ArgumentError if the option is not a whole number */
+export function countOption(c: Context, name: OptionName): number | undefined {
+  const n = numberOption(c, name)
+  if (n !== undefined && !Number.isInteger(n))
+    throw new ArgumentError(`--${name} takes a whole number, not '${String(c.options[name])}'`)
+  return n
+}
+
+/** Returns --timeout in seconds, Infinity for `infinity`. @throws ArgumentError if it is neither that nor a number */
+export function timeoutOption(c: Context): number | undefined {
+  return c.options['timeout'] === 'infinity' ? Number.POSITIVE_INFINITY : numberOption(c, 'timeout')
 }
 
 /** @throws CtlError with that text and exit code if the response is 404 */

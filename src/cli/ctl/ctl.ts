@@ -10,9 +10,9 @@ import {
   EXIT_SOFTWARE,
   EXIT_USAGE,
   existingVhost,
-  numberOption,
   type Result,
   type Terminal,
+  timeoutOption,
 } from './command.ts'
 import { commands } from './commands.ts'
 import { examples } from './examples.ts'
@@ -195,14 +195,13 @@ function contextOf(
     return typeof v === 'string' ? v : undefined
   }
   const options = { options: values } as Context
-  const timeout =
-    values['timeout'] === 'infinity' ? undefined : (numberOption(options, 'timeout') ?? command.seconds)
+  const timeout = timeoutOption(options) ?? command.seconds ?? Number.POSITIVE_INFINITY
   return {
     client: new Client({
       url: text('url'),
       dataDir: brokerFolder(text('data-dir'), process.env),
       caFile: text('ca-file'),
-      timeoutMs: command.waits || timeout === undefined ? undefined : timeout * 1000,
+      timeoutMs: command.waits || timeout === Number.POSITIVE_INFINITY ? undefined : timeout * 1000,
     }),
     vhost: text('vhost') ?? '/',
     args,

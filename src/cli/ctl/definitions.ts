@@ -1,6 +1,7 @@
 /** Exports and imports definitions files. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { definitionsHash, IMPORTED_HASH } from '../../util/definitions-hash.ts'
 import { asUtf8, readJson } from '../../util/lenient-json.ts'
 import { CtlError } from './client.ts'
 import { ArgumentError, action, arg, type Command, type Context } from './command.ts'
@@ -14,11 +15,11 @@ interface ExportedUser {
   readonly leveret_password_hash?: string
 }
 
-async function definitionsIn(file: string): Promise<unknown> {
+async function definitionsIn(file: string): Promise<{ digest: string; parsed: unknown }> {
   if (file !== '-' && !existsSync(file)) throw new CtlError(`File ${file} does not exist`, EXIT_DATA)
   const octets = readFileSync(file === '-' ? STANDARD_INPUT : file)
   try {
-    return await readJson(asUtf8(octets).toString())
+    return { digest: definitionsHash([octets]), parsed: await readJson(asUtf8(octets).toString()) }
   } catch (error) {
     throw new CtlError(
       `${file === '-' ? 'the standard input' : file}: ${(error as Error).message}`,
@@ -37,15 +38,24 @@ function notesOn(users: readonly ExportedUser[]): string[] {
     )
 }
 
-/** The global parameter with the hash of the imported definitions. */
-const IMPORTED = 'imported_definitions_hash'
+/** The parameter that earlier versions of this command used, with a hash of the parsed definitions. */
+const EARLIER_HASH = 'imported_definitions_hash'
 
-async function lastHash(c: Context): Promise<unknown> {
+async function globalParameter(c: Context, name: string): Promise<unknown> {
   try {
-    return (await c.client.get<{ value: unknown }>(`global-parameters/${IMPORTED}`)).value
-  } catch {
-    return undefined
+    return (await c.client.get<{ value: unknown }>(`global-parameters/${name}`)).value
+  } catch (error) {
+    if (error instanceof CtlError && error.status === 404) return undefined
+    throw error
   }
+}
+
+/** Returns whether the last import, by this command or by a start of the broker, was of the same definitions. */
+async function areImported(c: Context, digest: string, parsed: unknown): Promise<boolean> {
+  const last = await globalParameter(c, IMPORTED_HASH)
+  if (last !== undefined) return last === digest
+  const earlier = createHash('sha256').update(JSON.stringify(parsed)).digest('hex')
+  return (await globalParameter(c, EARLIER_HASH)) === earlier
 }
 
 /** @throws ArgumentError */
@@ -62,14 +72,12 @@ export const definitions: Readonly<Record<string, Command>> = {
     (c) => `Importing definitions in JSON from a file at "${arg(c, 0)}" ...`,
     async (c) => {
       onlyJson(c)
-      const { skipUnchanged, definitions } = {
-        skipUnchanged: c.options['skip-if-unchanged'] === true,
-        definitions: await definitionsIn(arg(c, 0)),
-      }
-      const hash = createHash('sha256').update(JSON.stringify(definitions)).digest('hex')
-      if (skipUnchanged && (await lastHash(c)) === hash) return 'These definitions have been loaded already\n'
-      await c.client.call('POST', 'definitions', definitions)
-      if (skipUnchanged) await c.client.call('PUT', `global-parameters/${IMPORTED}`, { value: hash })
+      const skipUnchanged = c.options['skip-if-unchanged'] === true
+      const { digest, parsed } = await definitionsIn(arg(c, 0))
+      if (skipUnchanged && (await areImported(c, digest, parsed)))
+        return 'These definitions have been loaded already\n'
+      await c.client.call('POST', 'definitions', parsed)
+      if (skipUnchanged) await c.client.call('PUT', `global-parameters/${IMPORTED_HASH}`, { value: digest })
       return undefined
     },
     ['format', 'skip-if-unchanged'],

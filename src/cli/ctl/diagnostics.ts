@@ -20,6 +20,8 @@ import {
 } from './command.ts'
 import type { Row } from './output.ts'
 
+/** The most that the broker keeps and returns. */
+const TAIL_LINES = 1000
 const TAIL_MS = 500
 const LINES = 50
 
@@ -67,6 +69,8 @@ function round(n: number, digits: number): number {
 interface Log {
   readonly file: string | null
   readonly lines: readonly string[]
+  /** Number of lines since the start of the broker. */
+  readonly written: number
 }
 
 async function log(c: Context, lines: number): Promise<Log> {
@@ -81,13 +85,15 @@ async function logTailStream(c: Context): Promise<Result> {
   process.once('SIGINT', () => {
     stopped = true
   })
-  let last = (await log(c, 1)).lines.at(-1)
+  let seen = (await log(c, 0)).written
   while (!stopped && Date.now() < until) {
     await sleep(TAIL_MS)
-    const { lines } = await log(c, 1000)
-    const fresh = lines.slice(lines.lastIndexOf(last ?? '') + 1)
-    for (const l of fresh) c.terminal.out(`${l}\n`)
-    last = lines.at(-1) ?? last
+    const { lines, written } = await log(c, TAIL_LINES)
+    // Fewer than before: the broker has been restarted.
+    const fresh = written < seen ? written : written - seen
+    if (fresh > lines.length) c.terminal.err(`(${fresh - lines.length} lines are missing here)\n`)
+    for (const l of lines.slice(Math.max(0, lines.length - fresh))) c.terminal.out(`${l}\n`)
+    seen = written
   }
   return {}
 }
@@ -252,7 +258,7 @@ export const diagnostics: Readonly<Record<string, Command>> = {
   },
   is_booting: {
     usage: '',
-    help: 'fails unless the broker is starting; a broker that responds has started',
+    help: 'says whether the broker is starting; a broker that responds has started',
     args: [0, 0],
     banner: () => 'Asking the broker for its boot status ...',
     run: async (c) => {

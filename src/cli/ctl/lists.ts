@@ -224,7 +224,7 @@ export const lists: Record<string, Command> = {
   list_unresponsive_queues: {
     usage: '[-p VHOST] [--queue-timeout MS] [COLUMN ...]',
     help: 'lists unresponsive queues: always none, because queues are not separate processes',
-    args: [0, 100],
+    args: [0, Number.POSITIVE_INFINITY],
     options: ['local', 'queue-timeout'],
     columns: columns.queues,
     banner: (c) => `Listing unresponsive queues for vhost ${c.vhost} ...`,

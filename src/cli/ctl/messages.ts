@@ -1,12 +1,32 @@
 /** Commands on the messages of queues. */
 import { CtlError } from './client.ts'
-import { action, arg, type Command, type Context, enc, json, queueOf } from './command.ts'
+import {
+  action,
+  arg,
+  type Command,
+  type Context,
+  countOption,
+  enc,
+  json,
+  numberOption,
+  queueOf,
+  unlessAbsent,
+} from './command.ts'
 import type { Row } from './output.ts'
 
 /** The API path of a parked message; `-` as queue stands for delayed exchanges, whose messages are in no queue yet. */
 function parkedMessage(c: Context): string {
   const number = enc(arg(c, 1))
   return arg(c, 0) === '-' ? `parked-delayed-messages/${number}` : `${queueOf(c)}/parked-messages/${number}`
+}
+
+/** Releases every parked message of the delayed exchanges: there is a route only for one. */
+async function releaseDelayed(c: Context): Promise<Row> {
+  const parked = await c.client.get<Row[]>('parked-messages')
+  const delayed = parked.filter((m) => m['queue'] === '' && m['vhost'] === '')
+  for (const m of delayed)
+    await unlessAbsent(c.client.call('POST', `parked-delayed-messages/${String(m['number'])}/release`))
+  return { released: delayed.length }
 }
 
 export const messages: Record<string, Command> = {
@@ -17,10 +37,8 @@ export const messages: Record<string, Command> = {
     options: ['from', 'reason', 'rate', 'limit'],
     banner: (c) => `Redriving messages of queue '${arg(c, 0)}' in vhost '${c.vhost}' ...`,
     run: async (c) => {
-      const number = (name: string): number | undefined =>
-        c.options[name] === undefined ? undefined : Number(c.options[name])
       const { from, reason } = c.options
-      const body = { from, reason, rate: number('rate'), limit: number('limit') }
+      const body = { from, reason, rate: numberOption(c, 'rate'), limit: countOption(c, 'limit') }
       const rows = [(await c.client.call('POST', `${queueOf(c)}/redrive`, body)) as Row]
       return { rows, columns: ['moved', 'skipped'] }
     },
@@ -33,7 +51,11 @@ export const messages: Record<string, Command> = {
     run: async (c) => {
       if (c.args.length === 1)
         return {
-          rows: [(await c.client.call('POST', `${queueOf(c)}/release`)) as Row],
+          rows: [
+            arg(c, 0) === '-'
+              ? await releaseDelayed(c)
+              : ((await c.client.call('POST', `${queueOf(c)}/release`)) as Row),
+          ],
           columns: ['released'],
         }
       await c.client.call('POST', `${parkedMessage(c)}/release`)
@@ -83,7 +105,7 @@ export const messages: Record<string, Command> = {
     options: ['count', 'requeue'],
     run: async (c) => ({
       rows: (await c.client.call('POST', `${queueOf(c)}/get`, {
-        count: Number(c.options['count'] ?? 1),
+        count: countOption(c, 'count') ?? 1,
         ackmode: c.options['requeue'] === true ? 'ack_requeue_true' : 'ack_requeue_false',
         encoding: 'auto',
       })) as Row[],

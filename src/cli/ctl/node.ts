@@ -12,9 +12,9 @@ import {
   enc,
   list,
   nodeOf,
-  numberOption,
   orElse,
   type Result,
+  timeoutOption,
 } from './command.ts'
 import type { Row } from './output.ts'
 import { awaitStartup } from './state.ts'
@@ -115,7 +115,7 @@ async function shutDown(c: Context): Promise<void> {
 /** Polls until the broker no longer responds. @throws CtlError on timeout */
 async function awaitEnd(c: Context): Promise<void> {
   if (c.options['no-wait'] === true) return
-  const until = Date.now() + (numberOption(c, 'timeout') ?? SHUTDOWN_SECONDS) * 1000
+  const until = Date.now() + (timeoutOption(c) ?? SHUTDOWN_SECONDS) * 1000
   while (Date.now() < until) {
     try {
       await c.client.get('whoami')

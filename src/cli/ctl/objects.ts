@@ -100,7 +100,10 @@ async function closeConnections(
   const chosen = limit === undefined || limit === 0 ? all : all.slice(0, limit)
   const pause = numberOption(c, 'per-connection-delay') ?? 0
   for (const o of chosen) {
-    await c.client.call('DELETE', `connections/${enc(String(o['name']))}`, undefined, { 'x-reason': reason })
+    // It may have ended since the listing.
+    await unlessAbsent(
+      c.client.call('DELETE', `connections/${enc(String(o['name']))}`, undefined, { 'x-reason': reason }),
+    )
     if (pause > 0) await sleep(pause)
   }
   return `Closed ${chosen.length} connections\n`

@@ -91,7 +91,7 @@ export const parameters: Record<string, Command> = {
   set_vhost_tags: action(
     'VHOST [TAG ...]',
     'replaces the tags of a vhost',
-    [1, 20],
+    [1, Number.POSITIVE_INFINITY],
     (c) => `Setting tags for vhost "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
       const path = `vhosts/${enc(arg(c, 0))}`

@@ -54,7 +54,7 @@ export const shovels: Readonly<Record<string, Command>> = {
   shovel_status: {
     usage: '[COLUMN ...]',
     help: 'lists shovels and their state',
-    args: [0, 20],
+    args: [0, Number.POSITIVE_INFINITY],
     banner: () => 'Shovel status of the broker ...',
     run: status,
   },

@@ -7,11 +7,13 @@ import {
   ArgumentError,
   type Command,
   type Context,
+  countOption,
   EXIT_DATA,
   enc,
   nodeOf,
   type Result,
   switchListeners,
+  timeoutOption,
 } from './command.ts'
 import { format, type Row } from './output.ts'
 
@@ -98,7 +100,7 @@ function statusJson(overview: Row, n: Row, memory: Row, vhosts: number): Row {
 
 /** Polls until the broker responds. @throws CtlError on timeout */
 export async function awaitStartup(c: Context): Promise<Result> {
-  const until = Date.now() + Number(c.options['timeout'] ?? 300) * 1000
+  const until = Date.now() + (timeoutOption(c) ?? 300) * 1000
   for (;;) {
     try {
       await c.client.get('health/checks/ready-to-serve-clients')
@@ -164,7 +166,7 @@ async function setLimit(c: Context, what: 'memory' | 'disk'): Promise<Result> {
 
 /** Shows the busiest queues, refreshed periodically. */
 async function top(c: Context): Promise<Result> {
-  const rounds = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
+  const rounds = countOption(c, 'count') ?? Number.POSITIVE_INFINITY
   const rateOf = (q: Row, what: string): number =>
     ((q['message_stats'] as Row | undefined)?.[`${what}_details`] as { rate: number } | undefined)?.rate ?? 0
   let last = ''
@@ -198,7 +200,7 @@ async function top(c: Context): Promise<Result> {
 async function trace(c: Context): Promise<Result> {
   const [v, queue] = [enc(c.vhost), `leveret-trace-${process.pid}`]
   const [key = '#'] = c.args
-  let left = Number(c.options['count'] ?? Number.POSITIVE_INFINITY)
+  let left = countOption(c, 'count') ?? Number.POSITIVE_INFINITY
   let stopped = false
   process.once('SIGINT', () => {
     stopped = true

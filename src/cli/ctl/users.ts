@@ -105,7 +105,7 @@ export const users: Record<string, Command> = {
   set_user_tags: action(
     'USER [TAG ...]',
     'replaces the tags of a user',
-    [1, 20],
+    [1, Number.POSITIVE_INFINITY],
     (c) => `Setting tags for user "${arg(c, 0)}" to [${c.args.slice(1).join(', ')}] ...`,
     async (c) => {
       const user = await existing(c, c.client.get<Row>(`users/${enc(arg(c, 0))}`))

@@ -1,7 +1,7 @@
 /** `leveret migrate`: moves everything from another broker into this one, or vice versa. */
 import { elapsed } from '../../util/timers.ts'
 import type { Command, Context, Result } from '../ctl/command.ts'
-import { numberOption } from '../ctl/command.ts'
+import { numberOption, timeoutOption } from '../ctl/command.ts'
 import type { Source } from './amqp.ts'
 import type { End, Move } from './ends.ts'
 import type { Plan } from './plan.ts'
@@ -36,7 +36,8 @@ async function ends(
   const given = text('management') ?? `http://${host}:${MANAGEMENT_PORT}`
   // The login of the AMQP URI applies to a management URL without one.
   const url = /^[a-z]+:\/\/[^/?#]*@/i.test(given) ? given : given.replace('://', `://${login}`)
-  const timeoutMs = (numberOption(c, 'timeout') ?? ANSWER_MS / 1000) * 1000
+  const seconds = timeoutOption(c) ?? ANSWER_MS / 1000
+  const timeoutMs = seconds === Number.POSITIVE_INFINITY ? undefined : seconds * 1000
   const caFile = text('ca-file')
   const { dataDir, url: own } = c.client.target
   return {

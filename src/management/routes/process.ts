@@ -30,7 +30,7 @@ export function processRoutes(add: AddRoute, managed: ManagedNode): void {
     if (!Number.isInteger(lines) || lines < 0 || lines > LOG_LINES_MAX)
       throw badRequest(`lines is a whole number up to ${LOG_LINES_MAX}`)
     const log = processOf(r)?.log
-    return { file: log?.file ?? null, lines: log?.last(lines) ?? [] }
+    return { file: log?.file ?? null, lines: log?.last(lines) ?? [], written: log?.written() ?? 0 }
   })
   add('PUT', 'nodes/:node/log/level', 'administrator', (r) => {
     const { level, category } = r.body

@@ -76,7 +76,7 @@ export const answers = {
   Version: text,
   HashedPassword: object({ ok: text }),
   Configuration: object({ configuration: list(object({ key: text, value: text, origin: text })) }),
-  LogLines: object({ file: { type: ['string', 'null'] }, lines: list(text) }),
+  LogLines: object({ file: { type: ['string', 'null'] }, lines: list(text), written: count }),
   FeatureFlag: object({ ...feature, state: text, stability: text }),
   DeprecatedFeature: object({ ...feature, deprecation_phase: text }),
   LoginAttempts: object({
