@@ -7,7 +7,7 @@
  */
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner, StoreFailure } from '../util/owner.ts'
-import { SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from './storage.ts'
+import { LOG_NUMBER_MAX, SPILL_LOGS_FROM, type Storage, StorageError, type StorageWrite } from './storage.ts'
 
 /** Changes that nobody waits for are written after this time, in ms, or after twice that at most. */
 const LAZY_MS = 10
@@ -47,6 +47,7 @@ export class GroupCommit {
   applied = 0
   /** Logs from this number on need not outlive the process. */
   readonly spillLogsFrom = SPILL_LOGS_FROM
+  readonly logNumberMax = LOG_NUMBER_MAX
   /** Octets of messages in the open batch and in the one being written. */
   pendingBytes = 0
   /** Counts changes of metadata, so that callers can tell whether they made one. */

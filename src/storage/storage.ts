@@ -25,6 +25,9 @@ export type StorageWrite =
 /** Logs from this number on are spill stores, which need not outlive the process. */
 export const SPILL_LOGS_FROM = 0x8000_0000
 
+/** The highest number that a log can have: keys have 32 bits for it. */
+export const LOG_NUMBER_MAX = 0xffff_ffff
+
 /** A value whose checksum does not match. It counts as absent and is kept aside. */
 export interface Damage {
   readonly kind: 'record' | 'state' | 'metadata'

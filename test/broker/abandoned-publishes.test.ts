@@ -1,7 +1,7 @@
 /** A publish in steps whose broker or connection ends during an alarm, before all queues have the message. */
+
 import type { FastifyReply } from 'fastify'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { Channel } from '../../src/channel/channel.ts'
 import { FAN_OUT_BYTES } from '../../src/limits.ts'
@@ -10,10 +10,8 @@ import { trusted } from '../../src/operations/caller.ts'
 import { PublishGivenUp, publishMessage } from '../../src/operations/publish.ts'
 import { ReplyCode } from '../../src/protocol/errors.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { systemClock } from '../../src/util/clock.ts'
-import { serverOf } from '../support/server.ts'
+import { servedBroker } from '../support/served-broker.ts'
 import { bindQueue, CH, confirmSelect, declareExchange, declareQueue, session } from '../support/session.ts'
 import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
@@ -22,17 +20,7 @@ const QUEUES = 4
 const body = Buffer.alloc(FAN_OUT_BYTES / QUEUES + 1)
 
 async function start() {
-  const storage = new MemoryStorage({ keeps: true })
-  const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 2 ** 24 })
-  const { server, listeners } = serverOf(broker)
-  broker.load()
-  const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-  onTestFinished(async () => {
-    const closed = listeners.close()
-    await server.close()
-    await closed
-  })
+  const { broker, server, url } = await servedBroker()
   const w = await session({ url })
   const args = table({ 'x-message-deduplication': true })
   const exchange = await declareExchange(w, 'fanout', { autoDelete: false, arguments: args })

@@ -1,29 +1,18 @@
 /** Dead letters during an alarm: nobody could be held back for them. */
+
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
-import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REFUSED_WAITING_BYTES_MAX } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { type Plain, timedBroker } from '../support/timed-broker.ts'
 
 function start() {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: false })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
-  const queue = (name: string, args: Parameters<typeof FieldTable.from>[0] = {}): Queue => {
-    const info = { name, durable: false, exclusive: false, autoDelete: false, kind: classic }
-    return broker.createQueue(vhost, { ...info, arguments: FieldTable.from(args) }, undefined)
-  }
-  const bound = (name: string, args: Parameters<typeof FieldTable.from>[0] = {}): Queue => {
+  const { clock, broker, vhost, queue } = timedBroker(new ManualClock(), false)
+  const bound = (name: string, args: Plain = {}): Queue => {
     const q = queue(name, args)
     const x = vhost.exchanges.get('amq.fanout')
     if (x !== undefined) vhost.bind(x, q, '', FieldTable.empty)

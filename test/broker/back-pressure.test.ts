@@ -1,13 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { createBroker } from '../../src/index.ts'
 import { COMMIT_BYTES_MAX, MESSAGE_MEMORY_BYTES, OUTPUT_BYTES_HIGH } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import type { StorageWrite } from '../../src/storage/storage.ts'
-import { systemClock } from '../../src/util/clock.ts'
-import { serverOf } from '../support/server.ts'
+import { servedBroker } from '../support/served-broker.ts'
 import {
   bindQueue,
   CH,
@@ -37,25 +34,6 @@ class StuckStorage extends MemoryStorage {
     this.stuck = false
     this.release?.()
   }
-}
-
-/** A broker on that store, which listens. */
-async function startOn(
-  storage: MemoryStorage,
-  messageMemoryBytes = MESSAGE_MEMORY_BYTES,
-): Promise<{ broker: Broker; commit: GroupCommit; url: string }> {
-  const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes })
-  const { server, listeners } = serverOf(broker)
-  broker.load()
-  await commit.flush()
-  const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-  onTestFinished(async () => {
-    const closed = listeners.close()
-    await server.close()
-    await closed
-  })
-  return { broker, commit, url }
 }
 
 /** The broker of this process handles what has come, several times over. */
@@ -112,7 +90,7 @@ describe('back-pressure', () => {
 
   it('a publisher faster than the disk is not read until the disk has caught up', async () => {
     const storage = new StuckStorage({ keeps: true })
-    const { broker, url } = await startOn(storage)
+    const { broker, url } = await servedBroker(storage, MESSAGE_MEMORY_BYTES)
     const w = await Wire.open(url)
     onTestFinished(() => void w.socket.destroy())
     await w.channel(CH)
@@ -144,7 +122,7 @@ describe('queue.purge', () => {
   /** Found by npm run torture: messages of a queue that was purged before the broker was killed had come back. */
   it('is answered when it is on disk', async () => {
     const storage = new StuckStorage({ keeps: true })
-    const { broker, url } = await startOn(storage)
+    const { broker, url } = await servedBroker(storage, MESSAGE_MEMORY_BYTES)
     const w = await session({ url })
     await w.call(CH, MethodId.QueueDeclare, { queue: 'q', durable: true }, MethodId.QueueDeclareOk)
     await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
@@ -163,7 +141,7 @@ describe('queue.purge', () => {
 describe('paging', () => {
   it('keeps a long transient queue out of memory, in order, and leaves nothing behind', async () => {
     const storage = new MemoryStorage({ keeps: true })
-    const { broker, commit, url } = await startOn(storage, 1024 * 1024)
+    const { broker, commit, url } = await servedBroker(storage, 1024 * 1024)
     const w = await session({ url })
     const queue = await declareQueue(w)
     const count = 20_000

@@ -1,37 +1,33 @@
 /** What exchanges that deduplicate remember of messages that are published in steps, over HTTP or by the broker itself. */
+
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { fanningOut } from '../../src/broker/fan-out.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { publishContent } from '../../src/broker/publish-content.ts'
-import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import { type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import { publishMessage } from '../../src/operations/publish.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker, transient } from '../support/timed-broker.ts'
 
 type Plain = Parameters<typeof FieldTable.from>[0]
 
 function start() {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
-  const info = { durable: false, exclusive: false, autoDelete: false }
-  const queue = (name: string, args: Plain = {}): Queue =>
-    broker.createQueue(vhost, { ...info, name, kind: classic, arguments: FieldTable.from(args) }, undefined)
+  const { clock, broker, vhost, queue } = timedBroker()
   const exchange = (name: string, type: string, args: Plain = {}): Exchange =>
-    broker.createExchange(vhost, { ...info, name, type, internal: false, arguments: FieldTable.from(args) })
+    broker.createExchange(vhost, {
+      ...transient,
+      name,
+      type,
+      internal: false,
+      arguments: FieldTable.from(args),
+    })
   const bind = (from: Exchange, to: Queue | Exchange): void => void vhost.bind(from, to, '', FieldTable.empty)
   return { clock, broker, vhost, queue, exchange, bind }
 }

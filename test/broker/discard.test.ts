@@ -1,16 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import { atOnce } from '../../src/broker/jobs.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
-import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { DISCARDED_PER_TURN_MAX } from '../../src/limits.ts'
-import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { type Plain, timedBroker } from '../support/timed-broker.ts'
 
 /** Tells what had happened after each turn. */
 class Turns extends ManualClock {
@@ -26,25 +21,9 @@ class Turns extends ManualClock {
 const MESSAGES = 7000
 const PER_TURN = DISCARDED_PER_TURN_MAX / 25
 
-function filled(args: Parameters<typeof FieldTable.from>[0]) {
+function filled(args: Plain) {
   const clock = new Turns()
-  const storage = new MemoryStorage({ keeps: false })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
-  const make = (name: string, plain: Parameters<typeof FieldTable.from>[0]): Queue =>
-    broker.createQueue(
-      vhost,
-      {
-        name,
-        durable: false,
-        exclusive: false,
-        autoDelete: false,
-        kind: classic,
-        arguments: FieldTable.from(plain),
-      },
-      undefined,
-    )
+  const { vhost, queue: make } = timedBroker(clock, false)
   const dead = make('dead', {})
   const queue = make('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead', ...args })
   const m = new InboundMessage()

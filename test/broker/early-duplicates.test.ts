@@ -1,13 +1,11 @@
 /** A duplicate stands for the message that came first, and is not confirmed before that one is on disk. */
+
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { Channel } from '../../src/channel/channel.ts'
 import { COMMIT_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { systemClock } from '../../src/util/clock.ts'
-import { serverOf } from '../support/server.ts'
+import { servedBroker } from '../support/served-broker.ts'
 import {
   bindQueue,
   CH,
@@ -31,16 +29,7 @@ async function start() {
     if (isShut) await new Promise<void>((resolve) => (open = resolve))
     await write(batch)
   }
-  const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 2 ** 24 })
-  const { server, listeners } = serverOf(broker)
-  broker.load()
-  const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-  onTestFinished(async () => {
-    const closed = listeners.close()
-    await server.close()
-    await closed
-  })
+  const { broker, url } = await servedBroker(storage)
   return {
     broker,
     url,

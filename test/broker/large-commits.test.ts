@@ -1,6 +1,6 @@
 /** Transactions whose commit takes several turns, in which no batch goes to the disk. */
+
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import type { Effect } from '../../src/broker/exchange/exchange.ts'
 import { atOnce, WAIT } from '../../src/broker/jobs.ts'
 import { LargeCommits } from '../../src/broker/large-commits.ts'
@@ -17,32 +17,15 @@ import {
 } from '../../src/limits.ts'
 import { ReplyCode } from '../../src/protocol/errors.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { type Clock, systemClock } from '../../src/util/clock.ts'
-import { serverOf } from '../support/server.ts'
+import type { Clock } from '../../src/util/clock.ts'
+import { servedBroker } from '../support/served-broker.ts'
 import { bindQueue, CH, confirmSelect, counts, declareQueue, session } from '../support/session.ts'
 import { until } from '../support/until.ts'
-
-async function start() {
-  const storage = new MemoryStorage({ keeps: true })
-  const commit = new GroupCommit(storage, systemClock)
-  const broker = new Broker(storage, commit, systemClock, { messageMemoryBytes: 2 ** 24 })
-  const { server, listeners } = serverOf(broker)
-  broker.load()
-  const url = `amqp://guest:guest@127.0.0.1:${await listeners.listen(0, '127.0.0.1')}`
-  onTestFinished(async () => {
-    const closed = listeners.close()
-    await server.close()
-    await closed
-  })
-  return { broker, server, url }
-}
 
 const persistent = { deliveryMode: 2 }
 
 it('one large persistent message for many queues does not wait, as others do, for a batch that waits for it', async () => {
-  const t = await start()
+  const t = await servedBroker()
   const [w, other] = [await session(t), await session(t)]
   const queues = 40
   const body = Buffer.alloc(Math.ceil((2 * COMMIT_BYTES_MAX) / queues))
@@ -62,7 +45,7 @@ it('one large persistent message for many queues does not wait, as others do, fo
 })
 
 it('one of large messages takes several steps, however few they are', async () => {
-  const t = await start()
+  const t = await servedBroker()
   const w = await session(t)
   for (let i = 0; i < 4; i++) await bindQueue(w, await declareQueue(w), 'amq.fanout')
   await w.call(CH, MethodId.TxSelect, {}, MethodId.TxSelectOk)
@@ -85,7 +68,7 @@ it('one of large messages takes several steps, however few they are', async () =
 })
 
 it('one that waits for memory begins when there is some, and not at all when its connection is closed', async () => {
-  const t = await start()
+  const t = await servedBroker()
   const [w, leaving] = [await session(t), await session(t)]
   const queues = [await declareQueue(w), await declareQueue(w, { exclusive: false })] as const
   let isLow = true

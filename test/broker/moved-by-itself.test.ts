@@ -1,10 +1,11 @@
 /** What the broker moves by itself, gigabytes perhaps, waits for what is on its way to the disk, as those who publish do. */
+
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
+import type { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
-import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import { type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
@@ -13,21 +14,12 @@ import type { Client } from '../../src/channel/client.ts'
 import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS, REJECTED_PER_STEP } from '../../src/limits.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 type Plain = Parameters<typeof FieldTable.from>[0]
 
 function start() {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
-  const info = { durable: false, exclusive: false, autoDelete: false }
-  const queue = (name: string, args: Plain = {}, kind: QueueKind = classic): Queue =>
-    broker.createQueue(vhost, { ...info, name, kind, arguments: FieldTable.from(args) }, undefined)
+  const { clock, broker, vhost, queue } = timedBroker()
   const dead = queue('dead')
   /** So many dead letters are on their way to the disk. */
   let behindAt = Number.POSITIVE_INFINITY

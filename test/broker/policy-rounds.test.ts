@@ -1,16 +1,12 @@
 /** Policies that are set at the same time go through the objects of a vhost together. */
+
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { atOnce, ofNow } from '../../src/broker/jobs.ts'
-import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { JOB_STEPS_PER_TURN, OBJECTS_PER_STEP } from '../../src/limits.ts'
 import { setPolicy } from '../../src/operations/policies.ts'
-import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 const OBJECTS = 3 * JOB_STEPS_PER_TURN * OBJECTS_PER_STEP
 
@@ -18,14 +14,8 @@ function start() {
   const clock = new ManualClock()
   const turns: (() => void)[] = []
   clock.defer = (action) => void turns.push(action)
-  const storage = new MemoryStorage({ keeps: true })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
-  const queues = Array.from({ length: OBJECTS }, (_, i) => {
-    const info = { name: `q${i}`, durable: false, exclusive: false, autoDelete: false, kind: classic }
-    return broker.createQueue(vhost, { ...info, arguments: FieldTable.empty }, undefined)
-  })
+  const { broker, vhost, queue } = timedBroker(clock)
+  const queues = Array.from({ length: OBJECTS }, (_, i) => queue(`q${i}`))
   /** Turn after turn until no job is left, those that rest meanwhile included. */
   const all = async (): Promise<void> => {
     while (turns.length > 0 || broker.turn.jobs.size > 0) {

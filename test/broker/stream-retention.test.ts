@@ -1,16 +1,14 @@
 /** Streams of very many segments, all of which are too old or too many at the same instant. */
+
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { RETIRED_PER_STEP, TURN_MS } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 /** Each look at the clock takes a whole turn. */
 class SlowClock extends ManualClock {
@@ -25,11 +23,7 @@ const MESSAGES = 10 * RETIRED_PER_STEP
 const settings = { 'x-max-age': '1h', 'x-stream-max-segment-size-bytes': 1 }
 
 function start() {
-  const clock = new SlowClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, { messageMemoryBytes: 2 ** 24 })
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
+  const { clock, broker, vhost } = timedBroker(new SlowClock())
   const info = { name: 's', durable: true, exclusive: false, autoDelete: false }
   const kind = queueKind('stream') as QueueKind
   const stream = broker.createQueue(vhost, { ...info, kind, arguments: FieldTable.from(settings) }, undefined)

@@ -92,7 +92,7 @@ export class Aside implements ParkedMessages {
 
   /** Whether the message has broken two connections and must not be delivered again. */
   isCondemned(number: number): boolean {
-    return this.condemned !== undefined && this.condemned.size > 0 && this.condemned.has(number)
+    return this.condemned?.has(number) === true
   }
 
   /** The same for a message that is requeued, and is parked now. Forgets that. */

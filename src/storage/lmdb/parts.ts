@@ -1,4 +1,5 @@
 /** Helpers of the store for writes, whose failures the batch reports, and for ranges of keys. */
+import { LOG_NUMBER_MAX } from '../storage.ts'
 import { type KeyRange, segmentRange } from './keys.ts'
 
 interface Keyed {
@@ -6,8 +7,6 @@ interface Keyed {
   getKeys(backwards: { reverse: true; limit: number }): Iterable<Buffer>
   remove(key: Buffer): Promise<boolean>
 }
-
-const LOG_MAX = 0xffff_ffff
 
 /** Removes all keys in a range; returns how many. */
 export function removeKeys(db: Keyed, range: KeyRange): number {
@@ -19,7 +18,10 @@ export function removeKeys(db: Keyed, range: KeyRange): number {
 /** The logs from that number on that have segments. */
 export function* logsIn(segments: Pick<Keyed, 'getKeys'>, from: number): Iterable<number> {
   let last: number | undefined
-  for (const key of segments.getKeys({ start: segmentRange(from).start, end: segmentRange(LOG_MAX).end })) {
+  for (const key of segments.getKeys({
+    start: segmentRange(from).start,
+    end: segmentRange(LOG_NUMBER_MAX).end,
+  })) {
     const log = key.readUInt32BE(0)
     if (log !== last) yield log
     last = log
@@ -30,8 +32,12 @@ export function* logsIn(segments: Pick<Keyed, 'getKeys'>, from: number): Iterabl
 export function logsFrom(databases: readonly Pick<Keyed, 'getKeys'>[], from: number): ReadonlySet<number> {
   const found = new Set<number>()
   for (const db of databases)
-    for (let at = from; at <= LOG_MAX; at++) {
-      const range: KeyRange = { start: segmentRange(at).start, end: segmentRange(LOG_MAX).end, limit: 1 }
+    for (let at = from; at <= LOG_NUMBER_MAX; at++) {
+      const range: KeyRange = {
+        start: segmentRange(at).start,
+        end: segmentRange(LOG_NUMBER_MAX).end,
+        limit: 1,
+      }
       const [key] = db.getKeys(range)
       if (key === undefined) break
       at = key.readUInt32BE(0)

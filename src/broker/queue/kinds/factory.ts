@@ -30,8 +30,6 @@ import { StreamQueue } from '../stream/stream-queue.ts'
 import { WorkQueue } from '../work-queue.ts'
 import type { QueueKind } from './kinds.ts'
 
-/** Numbers of logs are below. */
-const LOGS_MAX = 0x1_0000_0000
 /** Numbers that a run may need for its spill logs. */
 const SPILL_LOGS = 0x1000_0000
 
@@ -89,7 +87,7 @@ class Chains {
     this.shared = shared
     // Spill logs of an earlier run may still be in removal, so their numbers must not be reused.
     const next = Math.max(commit.spillLogsFrom, storage.highestLog() + 1)
-    this.nextSpill = next > LOGS_MAX - SPILL_LOGS ? commit.spillLogsFrom : next
+    this.nextSpill = next + SPILL_LOGS > commit.logNumberMax + 1 ? commit.spillLogsFrom : next
   }
 
   make(kind: QueueKind, log: number | undefined): Chain {
