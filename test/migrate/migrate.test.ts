@@ -142,6 +142,29 @@ describe('leveret migrate loses nothing', () => {
     await allThere({}, 20_000)
   })
 
+  it.each([
+    ['exchange', async (name: string) => void (await own.side.api('DELETE', `exchanges/%2F/${name}`))],
+    [
+      'binding',
+      async (name: string) => {
+        const bindings = `bindings/%2F/e/${name}/q/many`
+        const [{ properties_key: key } = {}] = await own.side.api<{ properties_key: string }[]>(
+          'GET',
+          bindings,
+        )
+        await own.side.api('DELETE', `${bindings}/${key}`)
+      },
+    ],
+  ])('where the target forgets the %s of the move, as a RabbitMQ that is killed can', async (_, forget) => {
+    await onlyQueue(other, 30_000)
+    const m = own.migration(...address)
+    await movedSome(30_000)
+    const [carrier = ''] = (await leftovers(own.side)).filter((name) => name.startsWith('leveret.'))
+    await forget(carrier)
+    expect([await m.ended, m.text()]).toEqual([0, expect.stringContaining('streams moved in')])
+    await allThere({}, 30_000)
+  })
+
   it('where the target refuses what does not fit, which it says', async () => {
     const full = { 'x-max-length': 5, 'x-overflow': 'reject-publish' }
     await onlyQueue(other, 5, full)

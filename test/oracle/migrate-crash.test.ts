@@ -37,7 +37,10 @@ it.each([
 ])('loses nothing, %s, where the command %s', async (way, what) => {
   const [from, to] = way === 'in' ? [rabbit, own.side] : [own.side, rabbit]
   const ch = await from.channel()
+  await (await rabbit.channel()).assertQueue('many', { durable: true })
   await ch.assertQueue('many', { durable: true })
+  // Otherwise the RabbitMQ that is killed could have lost the queue with all its messages.
+  await rabbit.broker.sync()
   await send(ch, 'many', COUNT)
   const options = way === 'out' ? ['--out'] : []
   const m = own.migration(...options, ...rabbit.address)

@@ -1,11 +1,12 @@
 /** Starts a RabbitMQ of its own for the conformance tests: own node name, ports and folders. */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { startChild } from './children.ts'
 import { accepts } from './port.ts'
-import { RABBITMQ_SERVER, rabbitEnvironment } from './rabbitmq.ts'
+import { RABBITMQ_SERVER, RABBITMQCTL, rabbitEnvironment } from './rabbitmq.ts'
 import { cameTrue } from './until.ts'
 
 const PORT = Number(process.env['LEVERET_ORACLE_PORT'] ?? 5697)
@@ -24,6 +25,8 @@ export interface Oracle {
   readonly url: string
   readonly http: string
   stop(): Promise<void>
+  /** Writes the definitions to disk: RabbitMQ confirms them up to seconds before it does so itself. */
+  sync(): Promise<void>
   /** Ends it as a power failure does. */
   kill(): Promise<void>
   /** Starts it again with what it has on disk. */
@@ -72,6 +75,10 @@ export async function startOracle(port: number, morePlugins: readonly string[] =
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     http: `http://127.0.0.1:${httpPort}`,
     stop,
+    async sync() {
+      const args = ['eval', 'ok = mnesia:sync_log().']
+      await promisify(execFile)(RABBITMQCTL, args, { env: env as NodeJS.ProcessEnv })
+    },
     async kill() {
       // The server is a child of the script that has started it, which ends behind it.
       const gone = new Promise((resolve) => node.once('exit', resolve))

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 
 export const RABBITMQ_SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+export const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl'
 
 /** @param dir a folder that may be deleted afterwards; @param name a name that no other node on the machine has */
 export function rabbitEnvironment(

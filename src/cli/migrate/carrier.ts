@@ -3,6 +3,7 @@
  * queue is bound. Through this exchange messages keep their routing key, and their CC header routes to no other queue.
  */
 import { createHash } from 'node:crypto'
+import { CtlError } from '../ctl/client.ts'
 import { enc } from '../ctl/command.ts'
 import type { Move } from './ends.ts'
 import type { QueueRow, ShovelRow } from './rows.ts'
@@ -52,10 +53,28 @@ function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
 /** @throws CtlError */
 export async function startCarrier(move: Move, q: QueueRow): Promise<void> {
   const name = carrierName(q)
+  await declareTarget(move, q)
+  await move.leveret.call('PUT', `parameters/shovel/${enc(q.vhost)}/${name}`, { value: shovelValue(move, q) })
+}
+
+async function declareTarget(move: Move, q: QueueRow): Promise<void> {
+  const name = carrierName(q)
   const vhost = enc(q.vhost)
   await move.to.call('PUT', `exchanges/${vhost}/${name}`, { type: 'fanout', durable: true })
   await move.to.call('POST', `bindings/${vhost}/e/${name}/q/${enc(q.name)}`, {})
-  await move.leveret.call('PUT', `parameters/shovel/${vhost}/${name}`, { value: shovelValue(move, q) })
+}
+
+/**
+ * Declares the exchange and its binding again: a RabbitMQ that is killed can forget durable objects that it confirmed
+ * in its last seconds. Does nothing if the queue itself is missing.
+ * @throws CtlError
+ */
+export async function restoreTarget(move: Move, q: QueueRow): Promise<void> {
+  try {
+    await declareTarget(move, q)
+  } catch (error) {
+    if (!(error instanceof CtlError && error.status === 404)) throw error
+  }
 }
 
 export async function stopShovel(move: Move, q: QueueRow): Promise<void> {

@@ -36,12 +36,17 @@ export class Failures {
   private seen = ''
   private count = 0
 
-  /** Returns the reason for a failure, once it has occurred repeatedly. */
-  of({ state, reason = '', timestamp }: ShovelRow): string | undefined {
+  /**
+   * Returns the reason for a failure, once it has occurred repeatedly.
+   * @param mend is called before the shovel tries again
+   */
+  async of(shovel: ShovelRow, mend?: () => Promise<void>): Promise<string | undefined> {
+    const { state, reason = '', timestamp } = shovel
     if (state !== 'terminated') return undefined
     if (timestamp !== this.seen) {
       this.seen = timestamp
       this.count = lasting.test(reason) ? this.count + 1 : 0
+      if (this.count > 0 && this.count < ATTEMPTS) await mend?.()
     }
     return this.count >= ATTEMPTS ? reason : undefined
   }

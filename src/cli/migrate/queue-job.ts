@@ -2,7 +2,7 @@
  * Moves the messages of a classic or quorum queue: runs shovels, each for the messages present, until the queue is
  * empty.
  */
-import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier.ts'
+import { carrierName, removeExchange, restoreTarget, startCarrier, stopShovel } from './carrier.ts'
 import { type Move, readyIn } from './ends.ts'
 import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { QueueRow, ShovelRow } from './rows.ts'
@@ -97,7 +97,7 @@ export class QueueJob implements Job {
   }
 
   private async watch(shovel: ShovelRow, view: View): Promise<JobState> {
-    const reason = this.failures.of(shovel)
+    const reason = await this.failures.of(shovel, () => restoreTarget(this.move, this.queue))
     if (reason !== undefined) return await this.fail(reason)
     const { forwarded = 0, remaining, blocked_status } = shovel
     this.waits =

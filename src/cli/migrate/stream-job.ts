@@ -64,7 +64,7 @@ export class StreamJob implements Job {
     const shovel = await this.shovel()
     if (shovel === undefined || Math.abs(view.leveretSince - this.since) > START_MS)
       return await this.anew(view)
-    const reason = this.failures.of(shovel)
+    const reason = await this.failures.of(shovel)
     if (reason !== undefined) return await this.fail(reason)
     if (shovel.state === 'terminated') {
       this.waits = shovel.reason
