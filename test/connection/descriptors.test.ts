@@ -71,15 +71,26 @@ async function start(management = true): Promise<Small> {
   }
 }
 
-/** Connections that say nothing; they end with the test. */
-function idle(port: number, count: number): Promise<Socket[]> {
+/** Whether the broker has accepted all connections: the system lists how many of a listener wait for it. */
+function hasAccepted(port: number): boolean {
+  const listening = '0A'
+  const address = `:${port.toString(16).padStart(4, '0').toUpperCase()}`
+  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n')
+  const row = rows.map((r) => r.trim().split(/ +/)).find((r) => r[1]?.endsWith(address) && r[3] === listening)
+  return row?.[4]?.endsWith(':00000000') === true
+}
+
+/** Connections that say nothing, and that the broker has accepted; they end with the test. */
+async function idle(port: number, count: number): Promise<Socket[]> {
   const one = (): Promise<Socket> =>
     new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(socket))
       socket.on('error', () => resolve(socket))
       onTestFinished(() => void socket.destroy())
     })
-  return Promise.all(Array.from({ length: count }, one))
+  const all = await Promise.all(Array.from({ length: count }, one))
+  await until(() => hasAccepted(port), 'the connections to be accepted')
+  return all
 }
 
 async function publishes(w: Wire, first: number): Promise<void> {
