@@ -8,12 +8,17 @@ import { elapsed } from '../../util/timers.ts'
 
 /** Maximum octets of a record; larger ones take the disk longer. */
 const BYTES_MAX = 16 * 1024
-/** ms of a write from which on the disk counts as slow, and writes are left to threads for a while. */
+/**
+ * ms of a write from which on the disk counts as slow: writes are left to threads for a while, and then until one of
+ * them was not slow. A disk that takes seconds for each write thus blocks the event loop once, not again and again.
+ */
 const SLOW_MS = 5
-/** Duration of that period in ms: doubled by each slow write, reduced by each other write. */
+/** Duration of that while in ms: doubled by each slow write, reduced by each other write of the event loop. */
 const PAUSE_MS_MIN = 50
 const PAUSE_MS_MAX = 1_000
 const PAUSE_DECAY = 0.5
+/** Its minimum, measured in durations of the slow write: a tenth of the time at most is spent on slow writes. */
+const PAUSE_PER_MS = 10
 /** Minimum share of the time that the event loop must be idle. */
 const IDLE_SHARE = 0.05
 /** ms over which that share is measured. */
@@ -31,7 +36,8 @@ export interface Surroundings {
 export class BriefWrites {
   private readonly around: Surroundings
   private pause = PAUSE_MS_MIN
-  private slowUntil = Number.NEGATIVE_INFINITY
+  /** Until when writes are left to threads; undefined if the disk was fast last. */
+  private slowUntil: number | undefined
   private sampledAt: number
   private sampledIdle: number
   private idleShare = 0
@@ -46,7 +52,7 @@ export class BriefWrites {
     if (bytes > BYTES_MAX) return false
     const now = this.around.now()
     this.sample(now)
-    return now >= this.slowUntil && this.idleShare >= IDLE_SHARE && this.around.areFew()
+    return this.slowUntil === undefined && this.idleShare >= IDLE_SHARE && this.around.areFew()
   }
 
   private sample(now: number): void {
@@ -64,7 +70,18 @@ export class BriefWrites {
       this.pause = Math.max(PAUSE_MS_MIN, this.pause * PAUSE_DECAY)
       return
     }
-    this.slowUntil = this.around.now() + this.pause
+    this.slow(ms)
+  }
+
+  /** Called when a thread has taken that many ms to write a record. */
+  threadTook(bytes: number, ms: number): void {
+    if (this.slowUntil === undefined || bytes > BYTES_MAX || this.around.now() - ms < this.slowUntil) return
+    if (ms < SLOW_MS) this.slowUntil = undefined
+    else this.slow(ms)
+  }
+
+  private slow(ms: number): void {
+    this.slowUntil = this.around.now() + Math.max(this.pause, ms * PAUSE_PER_MS)
     this.pause = Math.min(PAUSE_MS_MAX, this.pause * 2)
   }
 }

@@ -155,7 +155,9 @@ export class Journal implements CommitLog {
       this.brief.took(this.now() - began)
       if (done === true) return
     }
+    const began = this.now()
     await file.write(frame, this.at)
+    this.brief?.threadTook(size, this.now() - began)
   }
 
   /**
