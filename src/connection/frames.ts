@@ -20,6 +20,8 @@ const ACKS_BETWEEN_LOOKS = 16
 export class Frames implements FrameHandler {
   /** Whether all further frames are dropped. */
   dropped = false
+  /** Whether the client has ever published a message, or has begun to. */
+  hasPublished = false
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
@@ -57,6 +59,7 @@ export class Frames implements FrameHandler {
     end: number,
     bodySize: number,
   ): void {
+    this.hasPublished = true
     const ch = this.connection.channels.find(number)
     const exchangeBytes = buffer[method + 6] as number
     const keyAt = method + 7 + exchangeBytes
@@ -137,6 +140,7 @@ export class Frames implements FrameHandler {
       dispatch(ch, this.decode(id, buffer, start, end))
       if (++this.acks % ACKS_BETWEEN_LOOKS === 0) this.connection.pace.handled()
     } else if (id === MethodId.BasicPublish) {
+      this.hasPublished = true
       ch.assembly.begin(decodeBasicPublish(args), args)
       this.blockInAlarm()
     } else {

@@ -59,6 +59,8 @@ export class Intake {
   private consume(chunk: Buffer, borrowed: boolean): void {
     this.share.begin()
     this.frames.newChunk()
+    const { commit } = this.connection.broker
+    const { changes } = commit
     try {
       const input = this.header.length < PROTOCOL_HEADER_BYTES ? this.afterHeader(chunk) : chunk
       if (this.frames.dropped || input.length === 0) return
@@ -71,9 +73,18 @@ export class Intake {
       this.connection.failed(error, 0, 0)
     }
     this.share.end()
+    this.holdWhileOverloaded(commit.changes !== changes)
+    this.holdWhileOutputIsFull()
+  }
+
+  /**
+   * Holds those who add to what waits for the disk. All others go on, or nobody could log in to consume what waits.
+   * @param hasChanged whether the input has changed stored objects
+   */
+  private holdWhileOverloaded(hasChanged: boolean): void {
+    if (!hasChanged && !this.frames.hasPublished) return
     if (!this.pauses.has(PAUSE_DISK | PAUSE_ALARM) && this.connection.broker.overloaded)
       this.connection.replies.holdUntilDurable(undefined)
-    this.holdWhileOutputIsFull()
   }
 
   /** Checked after each request, because a small request can cause much output. */

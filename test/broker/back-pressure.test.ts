@@ -41,6 +41,19 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** A client that publishes nothing logs in, declares, and gets and returns a message of `q`. */
+async function othersAreServed(url: string): Promise<void> {
+  const w = await session({ url })
+  await declareQueue(w)
+  for (let i = 0; i < 5; i++) {
+    w.send(CH, MethodId.BasicGet, { queue: 'q' })
+    const { deliveryTag } = await w.expect(CH, MethodId.BasicGetOk)
+    w.send(CH, MethodId.BasicNack, { deliveryTag, requeue: true })
+  }
+  await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
+  await w.close()
+}
+
 describe('back-pressure', () => {
   it('a consumer that does not read gets no more than its socket takes, and all of it in order later', async () => {
     const broker = await createBroker({ port: 0 })
@@ -113,6 +126,8 @@ describe('back-pressure', () => {
     }
     await until(settled, 'the publisher to be held back')
     expect(ready() * bytes).toBeLessThan(3 * COMMIT_BYTES_MAX)
+    await othersAreServed(url)
+    expect(broker.overloaded).toBe(true)
     storage.goOn()
     await until(() => ready() === count, 'all messages')
   })
