@@ -136,8 +136,10 @@ export class Turn {
 
   /** Pumps the queue again after a while: it waits until the disk can take the messages that it moves. */
   pumpWhenWritten(queue: Pumped): void {
+    // Whoever publishes to the queue has it pumped too: one timer is enough.
+    const hasTimer = this.behind.size > 0
     this.behind.add(queue)
-    if (this.behind.size > 1) return
+    if (hasTimer) return
     this.clock.after(JOB_WAIT_MS, () => {
       this.queues = [...this.queues, ...this.behind]
       this.behind.clear()

@@ -186,3 +186,28 @@ it('what is redriven', async () => {
   clock.pass(JOB_WAIT_MS)
   expect(await done).toEqual({ moved: 100, skipped: 0 })
 })
+
+describe('queues that wait for the disk', () => {
+  it('are looked at once per wait, however often others have them pumped meanwhile', () => {
+    const { clock, broker, queue, behind, written } = start()
+    const q = queue('q', { ...toDead, 'x-max-length': 1 })
+    behind(0)
+    let pumps = 0
+    const { turn } = broker
+    const wait = turn.pumpWhenWritten.bind(turn)
+    turn.pumpWhenWritten = (waiting) => {
+      pumps++
+      wait(waiting)
+    }
+    for (let i = 0; i < 10; i++) {
+      fill(q, 1)
+      clock.pass(1)
+    }
+    const published = pumps
+    expect(published).toBeGreaterThanOrEqual(5)
+    for (let i = 0; i < 10 * JOB_WAIT_MS; i++) clock.pass(1)
+    expect(pumps - published).toBeLessThanOrEqual(11)
+    written()
+    expect(q.counts.ready).toBe(1)
+  })
+})
