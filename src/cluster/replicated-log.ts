@@ -123,9 +123,12 @@ export class ReplicatedLog implements CommitLog {
     })
   }
 
-  /** Called for each batch that counts, in order. */
+  /**
+   * Called for each batch that counts, in order. Once this node is no longer active, they are those of the next one,
+   * which the store does not have.
+   */
   readBack(reading: Reading): void {
-    if (reading.what !== 'batch') return
+    if (reading.what !== 'batch' || this.over !== undefined) return
     this.last = reading.number
     const { flight } = this
     if (flight === undefined || flight.number !== reading.number) return

@@ -7,7 +7,8 @@ import { type AppendFate, MemoryEngine, MemoryEngineHub } from '../../src/cluste
 import { MemoryReplicaStore } from '../../src/cluster/memory-store.ts'
 import { type ReplicaStore, storedPlace } from '../../src/cluster/replica-store.ts'
 import { decodeBatch } from '../../src/storage/log/batch-codec.ts'
-import type { Storage, StorageWrite } from '../../src/storage/storage.ts'
+import { SPILL_LOGS_FROM, type Storage, type StorageWrite } from '../../src/storage/storage.ts'
+import { pauseOn } from '../../src/util/clock.ts'
 import { silent } from '../../src/util/logger.ts'
 import { randomOf } from '../storage/log/records.ts'
 import { ProcessClock, WorldClock } from './world-clock.ts'
@@ -34,6 +35,11 @@ class SimBroker {
     this.world = world
     this.storage = storage
     for (const { key } of storage.scan('m:')) this.names.add(key)
+    // As a broker does when it opens: a write that bypasses the log.
+    this.writing = storage
+      .write([{ op: 'drop-logs', from: SPILL_LOGS_FROM }])
+      .catch(() => {})
+      .then(() => this.write())
   }
 
   /** What it opened with is looked at when clients can see it: one that never serves may have come too late. */
@@ -125,6 +131,8 @@ export class SimNode {
       about: () => ({ host: name, peerPort: 1, listeners: [], version: '1', startedAt: 0 }),
       host: {
         open: async (storage) => {
+          // Restoring a large store takes its time, in which another node may take over.
+          await pauseOn(clock, world.openingMs())
           this.broker = new SimBroker(world, storage)
         },
         close: async () => {
@@ -252,6 +260,10 @@ export class World {
   private delay(): number {
     if (!this.faulty) return 1
     return this.random(150) === 0 ? this.random(900) : this.random(8)
+  }
+
+  openingMs(): number {
+    return this.faulty && this.random(3) === 0 ? this.random(3000) : 0
   }
 
   valueBytes(): number {

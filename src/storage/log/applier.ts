@@ -93,8 +93,11 @@ export class Applier {
     return this.running === undefined && this.gathering.empty && this.position === this.applied
   }
 
-  /** Adds the writes of one batch, which is durable: the log has it at that position. */
-  add(writes: readonly StorageWrite[], position: number): void {
+  /**
+   * Adds the writes of one batch, which is durable: the log has it at that position, or, without a position, it bypasses
+   * the log.
+   */
+  add(writes: readonly StorageWrite[], position = this.position): void {
     this.gathering.add(writes)
     this.position = position
     this.added++

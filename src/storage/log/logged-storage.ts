@@ -89,10 +89,10 @@ export class LoggedStorage implements Storage {
 
   async write(batch: readonly StorageWrite[]): Promise<void> {
     const kept = batch.some(isSpill) ? batch.filter((w) => !isSpill(w)) : batch
-    let position = this.log.last
+    let position: number | undefined
     let record: Buffer | undefined
     if (kept.length > 0) {
-      const encoded = this.encoder.encodeInPieces(EPOCH, position + 1, kept, () => nextTurn())
+      const encoded = this.encoder.encodeInPieces(EPOCH, this.log.last + 1, kept, () => nextTurn())
       // Awaiting only where needed saves short batches a microtask.
       record = encoded instanceof Promise ? await encoded : encoded
     }
