@@ -5,9 +5,46 @@ import type { Roles } from './roles.ts'
 /** ms between two attempts while the log does not answer. */
 const RETRY_MS = 300
 const LOOK_MS = 5
+/** ms within which the target of a handover has to take over. */
+export const HAND_OVER_MS = 4000
+/** The same while this node is stopping. */
+const LEAVING_MS = 300
+
+/** Appends the record by which that node takes over from the epoch. */
+type Claim = (epoch: number, node: string) => void
+
+export interface SwitchOptions {
+  /** The name of this node, which is the active one. */
+  readonly self: string
+  readonly roles: Roles
+  readonly clock: Clock
+  /** Resolves when everything that was accepted is durable. */
+  readonly settle: () => Promise<void>
+  /** Called before anything is appended: two nodes must not serve at once. */
+  readonly stopServing: () => void
+  readonly claim: Claim
+}
+
+/** Makes that node the active one in place of this one. @throws Error with the reason if that fails */
+export async function switchTo(node: string, options: SwitchOptions): Promise<void> {
+  const { self, roles, clock, settle, stopServing, claim } = options
+  checkTarget(node, self, roles, clock.elapsed())
+  const { epoch } = roles
+  stopServing()
+  await settle()
+  await handOver(roles, clock, HAND_OVER_MS, (inTime) => claim(epoch, inTime ? node : self))
+  if (roles.owner !== node) throw new Error(`node ${node} has not taken over`)
+}
+
+/** Makes the best standby the active node, if there is one and this node was active. */
+export async function leaveToStandby(roles: Roles, clock: Clock, claim: Claim): Promise<void> {
+  const { epoch } = roles
+  const next = bestStandby(roles, clock.elapsed())
+  if (next !== undefined && roles.isOwner) await handOver(roles, clock, LEAVING_MS, () => claim(epoch, next))
+}
 
 /** @throws Error with the reason why that node cannot become the active one */
-export function checkTarget(node: string, self: string, roles: Roles, now: number): void {
+function checkTarget(node: string, self: string, roles: Roles, now: number): void {
   if (node === self) throw new Error(`node ${node} is the active one`)
   const { heartbeat } = roles.others.get(node) ?? {}
   if (heartbeat === undefined || !roles.isAlive(node, now)) throw new Error(`node ${node} cannot be heard`)
@@ -15,7 +52,7 @@ export function checkTarget(node: string, self: string, roles: Roles, now: numbe
 }
 
 /** The standby that has applied the most; undefined if no heartbeat of a standby has arrived lately. */
-export function bestStandby(roles: Roles, now: number): string | undefined {
+function bestStandby(roles: Roles, now: number): string | undefined {
   const ready = roles.heardNow(now).filter((h) => h.state === 'standby')
   return ready.sort((a, b) => b.applied - a.applied || (a.node < b.node ? -1 : 1))[0]?.node
 }
@@ -24,7 +61,7 @@ export function bestStandby(roles: Roles, now: number): string | undefined {
  * Appends the takeover record until the epoch has changed. A delayed record may still count, so if this takes too long
  * the node takes over from itself, and serves again under its own new epoch.
  */
-export async function handOver(
+async function handOver(
   roles: Roles,
   clock: Clock,
   msMax: number,

@@ -4,7 +4,7 @@
  */
 import { Beats } from './beats.ts'
 import { Calls } from './calls.ts'
-import { bestStandby, checkTarget, handOver } from './hand-over.ts'
+import { HAND_OVER_MS, leaveToStandby, switchTo } from './hand-over.ts'
 import type { Heartbeat, NodeState } from './heartbeat.ts'
 import { Joining, MISSED } from './join.ts'
 import type { Reading } from './ledger.ts'
@@ -18,10 +18,6 @@ const TICK_MS = 50
 /** Interval of beats (active node) and heartbeats (all nodes): in ms, and as a maximum share of `failoverAfterMs`. */
 const BEAT_MS = 200
 const BEAT_SHARE = 0.2
-/** ms within which the target of a handover has to take over. */
-const HAND_OVER_MS = 4000
-/** The same while this node is stopping. */
-const LEAVING_MS = 300
 
 export class Member {
   readonly roles: Roles
@@ -345,13 +341,17 @@ export class Member {
     const { clock, host, node: self } = this.options
     if (this.state !== 'serving' || this.leaving)
       throw new Error('the active node is busy with a change of roles')
-    checkTarget(node, self, this.roles, this.now)
-    const { epoch } = this.roles
-    this.leaving = true
-    this.checkFence()
-    await host.settle()
-    await handOver(this.roles, clock, HAND_OVER_MS, (inTime) => this.claim(epoch, inTime ? node : self))
-    if (this.roles.owner !== node) throw new Error(`node ${node} has not taken over`)
+    await switchTo(node, {
+      self,
+      roles: this.roles,
+      clock,
+      settle: () => host.settle(),
+      stopServing: () => {
+        this.leaving = true
+        this.checkFence()
+      },
+      claim: (epoch, next) => this.claim(epoch, next),
+    })
   }
 
   /** Ends the node as if the process had ended. */
@@ -384,10 +384,7 @@ export class Member {
       if (this.brokerOpen) {
         this.brokerOpen = false
         await host.close()
-        const { epoch } = this.roles
-        const next = bestStandby(this.roles, this.now)
-        if (next !== undefined && this.roles.isOwner)
-          await handOver(this.roles, clock, LEAVING_MS, () => this.claim(epoch, next))
+        await leaveToStandby(this.roles, clock, (epoch, next) => this.claim(epoch, next))
       }
     } finally {
       this.closed = true
