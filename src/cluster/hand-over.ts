@@ -20,20 +20,43 @@ export interface SwitchOptions {
   readonly clock: Clock
   /** Resolves when everything that was accepted is durable. */
   readonly settle: () => Promise<void>
-  /** Called before anything is appended: two nodes must not serve at once. */
-  readonly stopServing: () => void
+  /** Called with false before anything is appended: two nodes must not serve at once. With true if nothing was. */
+  readonly serve: (serves: boolean) => void
+  /** Ends this node's ownership: it may not continue in its epoch. */
+  readonly giveUp: (reason: string) => void
   readonly claim: Claim
 }
 
-/** Makes that node the active one in place of this one. @throws Error with the reason if that fails */
+/**
+ * Makes that node the active one in place of this one. If that fails, this one serves again: in its epoch if nothing was
+ * appended, otherwise in a new one, because the record may still be in flight to the log.
+ * @throws Error with the reason if it fails
+ */
 export async function switchTo(node: string, options: SwitchOptions): Promise<void> {
-  const { self, roles, clock, settle, stopServing, claim } = options
+  const { self, roles, clock, settle, serve, giveUp, claim } = options
   checkTarget(node, self, roles, clock.elapsed())
   const { epoch } = roles
-  stopServing()
-  await settle()
-  await handOver(roles, clock, HAND_OVER_MS, (inTime) => claim(epoch, inTime ? node : self))
+  const unchanged = (): boolean => roles.epoch === epoch && roles.isOwner
+  serve(false)
+  try {
+    await inTime(settle(), clock)
+  } catch (error) {
+    if (unchanged()) serve(true)
+    throw error
+  }
+  if (!unchanged()) throw new Error('the active node has changed meanwhile')
+  await handOver(roles, clock, HAND_OVER_MS, (early) => claim(epoch, early ? node : self))
+  if (unchanged()) giveUp('the log has not answered a planned switch')
   if (roles.owner !== node) throw new Error(`node ${node} has not taken over`)
+}
+
+/** @throws the error of what is awaited, or Error if it takes too long */
+function inTime(settled: Promise<void>, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = new Error('what was accepted could not be written in time')
+    const timer = clock.after(HAND_OVER_MS, () => reject(late))
+    settled.then(resolve, reject).finally(() => timer.cancel())
+  })
 }
 
 /** Makes the best standby the active node, if there is one and this node was active. */

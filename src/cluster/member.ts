@@ -264,14 +264,14 @@ export class Member {
     if (now - this.lastCall >= every) this.call()
     this.act(this.roles.tick(now))
     this.checkFence()
-    if (this.roles.isCutOff(now)) this.cutOff()
+    if (this.roles.isCutOff(now)) this.giveUp('this node is cut off from the cluster')
   }
 
   /** Notifies clients, so that they connect to another node, and begins a new session. */
-  private cutOff(): void {
-    this.options.logger.warn({}, 'this node is cut off from the log and from the other nodes')
+  private giveUp(reason: string): void {
+    this.options.logger.warn({ why: reason }, 'this node gives up being active')
     this.roles.giveUp()
-    this.endSession('this node is cut off from the cluster')
+    this.endSession(reason)
   }
 
   private checkFence(): void {
@@ -346,10 +346,11 @@ export class Member {
       roles: this.roles,
       clock,
       settle: () => host.settle(),
-      stopServing: () => {
-        this.leaving = true
+      serve: (serves) => {
+        this.leaving = !serves
         this.checkFence()
       },
+      giveUp: (reason) => this.giveUp(reason),
       claim: (epoch, next) => this.claim(epoch, next),
     })
   }

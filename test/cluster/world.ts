@@ -91,6 +91,10 @@ export class SimNode {
   clock: ProcessClock
   cut = false
   alone = false
+  /** Whether nothing that it appends arrives. */
+  mute = false
+  /** What the broker answers when it is to write all that it has accepted. */
+  settles: () => Promise<void> = async () => this.broker?.settle()
   private runs = 0
 
   constructor(world: World, name: string) {
@@ -145,7 +149,7 @@ export class SimNode {
           this.broker = undefined
         },
         cutOff: () => {},
-        settle: async () => this.broker?.settle(),
+        settle: () => this.settles(),
         fence: (fenced) => {
           if (!fenced) this.broker?.serve()
         },
@@ -242,7 +246,7 @@ export class World {
     this.random = randomOf(seed)
     const nodeOf = (name: string): SimNode | undefined => this.nodes.find((n) => n.name === name)
     this.hub = new MemoryEngineHub(this.clock, {
-      fate: () => this.fate(),
+      fate: (name) => (nodeOf(name)?.mute === true ? 'lost' : this.fate()),
       delay: () => this.delay(),
       cut: (name) => nodeOf(name)?.cut === true,
       alone: (name) => nodeOf(name)?.alone === true,
@@ -348,7 +352,7 @@ export class World {
   heal(): void {
     this.faulty = false
     for (const n of this.nodes) {
-      n.cut = n.alone = false
+      n.cut = n.alone = n.mute = false
       if (n.clock.isStopped) n.clock.goOn()
       if (n.member === undefined) n.start()
     }
