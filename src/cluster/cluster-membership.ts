@@ -125,9 +125,7 @@ export class ClusterMembership implements Membership {
       },
       about: () => this.about(),
       onHeard: (heartbeat) => this.view?.heard(heartbeat),
-      copy: async (from, into, signal) => {
-        const [source] = from
-        if (source === undefined) throw new Error('there is no other node')
+      copy: async (source, into, signal) => {
         const socket = await this.peers.ask(source.host, source.peerPort, { want: 'snapshot' })
         const stop = (): void => void socket.destroy()
         signal.addEventListener('abort', stop)

@@ -13,8 +13,8 @@ const RETRY_MS_MAX = 1000
 /** Reason for a copy. */
 export const MISSED = 'the log no longer has what this node has missed'
 
-/** Copies the store of one of these nodes, trying the best first. @throws Error if none of them provides it */
-export type Copy = (from: readonly Heartbeat[], into: ReplicaStore, signal: AbortSignal) => Promise<void>
+/** Copies the store of that node. @throws Error if that fails */
+export type Copy = (from: Heartbeat, into: ReplicaStore, signal: AbortSignal) => Promise<void>
 
 export interface JoinOptions {
   readonly engine: Engine
@@ -136,11 +136,18 @@ export class Joining {
    */
   private async takeCopy({ number, why }: { number: number; why: string }): Promise<void> {
     const { stores, copy, sources, logger, problem } = this.options
+    /** How often a copy of that node has failed: another one may be reachable, or have a store in order. */
+    const failures = new Map<string, number>()
+    const failed = ({ node }: Heartbeat): number => failures.get(node) ?? 0
     for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       const from = [...sources()].sort(
-        (a, b) => Number(a.state !== 'standby') - Number(b.state !== 'standby') || b.flushed - a.flushed,
+        (a, b) =>
+          failed(a) - failed(b) ||
+          Number(a.state !== 'standby') - Number(b.state !== 'standby') ||
+          b.flushed - a.flushed,
       )
-      if (from.length === 0) {
+      const [source] = from
+      if (source === undefined) {
         problem('no other node can be heard whose data could be copied')
         if (why === MISSED) {
           this.copyOver = undefined
@@ -150,13 +157,14 @@ export class Joining {
         throw ownData(`this node has ${number} batches of an earlier log, more than the others have`)
       else
         try {
-          await stores.replace((store) => copy(from, store, this.abort.signal))
+          await stores.replace((store) => copy(source, store, this.abort.signal))
           this.copyOver = undefined
           return problem(undefined)
         } catch (error) {
           if (this.stopped) return
+          failures.set(source.node, failed(source) + 1)
           problem(`cannot copy the data of another node: ${(error as Error).message}`)
-          logger.warn({ err: error }, 'cannot copy the data of another node; trying again')
+          logger.warn({ node: source.node, err: error }, 'cannot copy the data of another node; trying again')
         }
       await this.pause(wait)
     }

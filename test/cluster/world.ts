@@ -127,7 +127,7 @@ export class SimNode {
         },
       },
       copy: async (from, into) => {
-        const source = world.nodes.find((n) => n.name === from[0]?.node)
+        const source = world.nodes.find((n) => n.name === from.node)
         if (source?.member?.session === undefined || source.cut || this.cut)
           throw new Error('cannot reach it')
         await into.write([...source.store.contents()])
