@@ -17,11 +17,22 @@ import type { Server } from './server.ts'
 /** Acknowledgements are cheap and frequent, so the clock is read only after this many. */
 const ACKS_BETWEEN_LOOKS = 16
 
+/** Methods that can dead-letter messages. */
+const DEADLY: ReadonlySet<number> = new Set([
+  MethodId.BasicReject,
+  MethodId.BasicNack,
+  MethodId.BasicRecover,
+  MethodId.BasicRecoverAsync,
+  MethodId.TxCommit,
+])
+
 export class Frames implements FrameHandler {
   /** Whether all further frames are dropped. */
   dropped = false
   /** Whether the client has ever published a message, or has begun to. */
   hasPublished = false
+  /** Whether the chunk that is being read can have dead-lettered messages. */
+  hasRejected = false
   private acks = 0
   private readonly connection: Connection
   private readonly server: Server
@@ -45,8 +56,9 @@ export class Frames implements FrameHandler {
     return this.server.blocking
   }
 
-  /** Releases the previous chunk. */
+  /** Begins another chunk, and releases the previous one. */
   newChunk(): void {
+    this.hasRejected = false
     this.chunk = undefined
     this.octets = noOctets
   }
@@ -144,6 +156,7 @@ export class Frames implements FrameHandler {
       ch.assembly.begin(decodeBasicPublish(args), args)
       this.blockInAlarm()
     } else {
+      if (DEADLY.has(id)) this.hasRejected = true
       dispatch(ch, this.decode(id, buffer, start, end))
       this.connection.intake.holdWhileOutputIsFull()
       this.connection.pace.handled()

@@ -82,7 +82,7 @@ export class Intake {
    * @param hasChanged whether the input has changed stored objects
    */
   private holdWhileOverloaded(hasChanged: boolean): void {
-    if (!hasChanged && !this.frames.hasPublished) return
+    if (!hasChanged && !this.frames.hasPublished && !this.frames.hasRejected) return
     if (!this.pauses.has(PAUSE_DISK | PAUSE_ALARM) && this.connection.broker.overloaded)
       this.connection.replies.holdUntilDurable(undefined)
   }

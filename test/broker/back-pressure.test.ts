@@ -41,17 +41,24 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A client that publishes nothing logs in, declares, and gets and returns a message of `q`. */
-async function othersAreServed(url: string): Promise<void> {
+/**
+ * A client that publishes nothing logs in, declares, and gets messages of `q`. Once it rejects one, which may be
+ * dead-lettered, it waits as publishers do. Returns that client.
+ */
+async function othersAreServed(url: string): Promise<Wire> {
   const w = await session({ url })
   await declareQueue(w)
-  for (let i = 0; i < 5; i++) {
+  const get = async (): Promise<number> => {
     w.send(CH, MethodId.BasicGet, { queue: 'q' })
-    const { deliveryTag } = await w.expect(CH, MethodId.BasicGetOk)
-    w.send(CH, MethodId.BasicNack, { deliveryTag, requeue: true })
+    return (await w.expect(CH, MethodId.BasicGetOk)).deliveryTag
   }
-  await w.call(CH, MethodId.BasicQos, {}, MethodId.BasicQosOk)
-  await w.close()
+  for (let i = 0; i < 5; i++) await get()
+  w.send(CH, MethodId.BasicNack, { deliveryTag: await get(), requeue: true })
+  await turns()
+  w.send(CH, MethodId.BasicQos, {})
+  await turns()
+  expect(w.inbox).toEqual([])
+  return w
 }
 
 describe('back-pressure', () => {
@@ -126,9 +133,11 @@ describe('back-pressure', () => {
     }
     await until(settled, 'the publisher to be held back')
     expect(ready() * bytes).toBeLessThan(3 * COMMIT_BYTES_MAX)
-    await othersAreServed(url)
+    const other = await othersAreServed(url)
     expect(broker.overloaded).toBe(true)
     storage.goOn()
+    await other.expect(CH, MethodId.BasicQosOk)
+    await other.close()
     await until(() => ready() === count, 'all messages')
   })
 })
