@@ -15,7 +15,7 @@ import type { BrokerHost, Membership } from './membership.ts'
 import { PeerPort, type RelayedClient } from './peer-port.ts'
 import { type ActiveNode, Relay } from './relay.ts'
 import type { ReplicaStores } from './replica-store.ts'
-import { receiveContents, sendContents } from './snapshot.ts'
+import { fetchContents, sendContents } from './snapshot.ts'
 import { Trimming } from './trimming.ts'
 import { View } from './view.ts'
 
@@ -126,16 +126,9 @@ export class ClusterMembership implements Membership {
       about: () => this.about(),
       onHeard: (heartbeat) => this.view?.heard(heartbeat),
       copy: async (source, into, signal) => {
-        const socket = await this.peers.ask(source.host, source.peerPort, { want: 'snapshot' })
-        const stop = (): void => void socket.destroy()
-        signal.addEventListener('abort', stop)
-        try {
-          logger.info({ node: source.node }, 'copying the data of another node')
-          await receiveContents(socket, into)
-        } finally {
-          signal.removeEventListener('abort', stop)
-          socket.destroy()
-        }
+        logger.info({ node: source.node }, 'copying the data of another node')
+        const asked = this.peers.ask(source.host, source.peerPort, { want: 'snapshot' })
+        await fetchContents(asked, into, clock, signal)
       },
     })
     this.member = member
@@ -212,7 +205,7 @@ export class ClusterMembership implements Membership {
     if (session === undefined || this.member?.state === 'joining')
       throw new Error('this node has no store to copy from')
     const began = this.clock.elapsed()
-    const octets = await sendContents(session.store, socket)
+    const octets = await sendContents(session.store, socket, this.clock)
     this.logger.info(
       { octets, ms: Math.round(this.clock.elapsed() - began) },
       'the data was copied by another node',

@@ -10,6 +10,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import type { Clock, Timer } from '../util/clock.ts'
 
 const MARK = Buffer.from('LVPEER1\n')
 const NONCE_BYTES = 32
@@ -31,8 +32,17 @@ export class PeerError extends Error {
   override readonly name = 'PeerError'
 }
 
-/** Reads exactly that many octets; the rest stays in the stream. @throws PeerError if the stream ends before */
-export async function readExactly(stream: Duplex, count: number): Promise<Buffer> {
+/** How long the other side may be silent: a process that is stopped keeps its connections. */
+export interface Patience {
+  readonly clock: Clock
+  readonly ms: number
+}
+
+/**
+ * Reads exactly that many octets; the rest stays in the stream.
+ * @throws PeerError if the stream ends before, or if nothing arrives for too long
+ */
+export async function readExactly(stream: Duplex, count: number, patience?: Patience): Promise<Buffer> {
   const chunks: Buffer[] = []
   let length = 0
   while (length < count) {
@@ -42,23 +52,27 @@ export async function readExactly(stream: Duplex, count: number): Promise<Buffer
       chunks.push(chunk)
       length += chunk.length
     } else if (stream.readableEnded || stream.destroyed) throw new PeerError('the connection has ended early')
-    else await changed(stream)
+    else await happens(stream, ['readable', 'end', 'close'], patience)
   }
   const all = Buffer.concat(chunks)
   if (length > count) stream.unshift(all.subarray(count))
   return all.subarray(0, count)
 }
 
-/** Resolves when there is more to read, or never will be. */
-async function changed(stream: Duplex): Promise<void> {
+/** Resolves at the first of these events. @throws PeerError if none of them comes in time */
+export async function happens(stream: Duplex, events: readonly string[], patience?: Patience): Promise<void> {
   const over = new AbortController()
+  let timer: Timer | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = patience?.clock.after(patience.ms, () => reject(new PeerError('the other node has stopped')))
+  })
   try {
-    await Promise.race(
-      ['readable', 'end', 'close'].map((event) =>
-        once(stream, event, { signal: over.signal }).catch(() => {}),
-      ),
-    )
+    await Promise.race([
+      late,
+      ...events.map((event) => once(stream, event, { signal: over.signal }).catch(() => {})),
+    ])
   } finally {
+    timer?.cancel()
     over.abort()
   }
 }

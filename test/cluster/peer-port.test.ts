@@ -99,13 +99,13 @@ describe('the port between nodes', () => {
       await portOf(),
       await portOf({
         snapshot: async (socket) => {
-          await sendContents(store, socket)
+          await sendContents(store, socket, systemClock)
         },
       }),
     ]
     const socket = await a.ask(HOST, b.port, { want: 'snapshot' })
     const copy = new MemoryReplicaStore()
-    await receiveContents(socket, copy)
+    await receiveContents(socket, copy, systemClock)
     const text = (s: MemoryReplicaStore): string[] =>
       [...s.contents()].map((w) =>
         JSON.stringify({
@@ -122,6 +122,8 @@ describe('the port between nodes', () => {
       await portOf({ snapshot: async (socket) => void socket.write(Buffer.from([9, 0, 0, 0, 1])) }),
     ]
     const socket = await a.ask(HOST, b.port, { want: 'snapshot' })
-    await expect(receiveContents(socket, new MemoryReplicaStore())).rejects.toThrow('ended early')
+    await expect(receiveContents(socket, new MemoryReplicaStore(), systemClock)).rejects.toThrow(
+      'ended early',
+    )
   })
 })

@@ -7,6 +7,7 @@ import type { ReplicaStore } from '../../../src/cluster/replica-store.ts'
 import { receiveContents } from '../../../src/cluster/snapshot.ts'
 import { BatchEncoder, BatchError, decodeBatch } from '../../../src/storage/log/batch-codec.ts'
 import { isSealed, seal } from '../../../src/storage/log/commit-log.ts'
+import { systemClock } from '../../../src/util/clock.ts'
 import type { FuzzTarget } from './fuzzer.ts'
 import { json, octets, pieces } from './mutate.ts'
 import { same, unless, unlessLater } from './oracle.ts'
@@ -119,7 +120,7 @@ export function snapshotTarget(): FuzzTarget {
     words: [],
     async run(input) {
       const done = await unlessLater(isExpected, async () => {
-        await receiveContents(streamOf(input), into)
+        await receiveContents(streamOf(input), into, systemClock)
         return true
       })
       if (done === true)
