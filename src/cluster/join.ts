@@ -40,10 +40,10 @@ export class Joining {
   private readonly abort = new AbortController()
   private wake: () => void = () => {}
   /**
-   * Set if the store has to be replaced, and why; `number` is the number of its batches if it may have more than other
-   * nodes, otherwise 0.
+   * Set if the store has to be replaced in order to follow that log, and why; `number` is the number of its batches if it
+   * may have more than other nodes, otherwise 0.
    */
-  private copyOver: { readonly number: number; readonly why: string } | undefined
+  private copyOver: { readonly number: number; readonly log: string; readonly why: string } | undefined
   /** The reason that was logged last. */
   private said: string | undefined
   /** The reason for waiting for the log that was logged last. */
@@ -77,7 +77,7 @@ export class Joining {
     if (place.log === undefined && place.number > 0) throw ownData(why)
     if (why !== this.said) this.options.logger.warn({ why }, 'copying the data of another node')
     this.said = why
-    this.copyOver = { number: place.log === log ? 0 : place.number, why }
+    this.copyOver = { number: place.log === log ? 0 : place.number, log, why }
   }
 
   /**
@@ -88,6 +88,8 @@ export class Joining {
     for (let wait = RETRY_MS_MIN; !this.stopped; wait = Math.min(RETRY_MS_MAX, wait * 2)) {
       const bounds = await this.askBounds()
       if (bounds === undefined) return undefined
+      // A log that was made anew begins with what the nodes have; this one may have the most.
+      if (this.copyOver?.log !== bounds.identity) this.copyOver = undefined
       if (this.copyOver !== undefined) await this.takeCopy(this.copyOver)
       if (this.stopped) return undefined
       const store = await this.options.stores.open()

@@ -106,7 +106,7 @@ export class Member {
     if (joined === undefined) return
     const { store, place, log } = joined
     const { engine, clock } = this.options
-    this.roles.begin(place, this.now)
+    this.roles.begin(place, this.now, log !== this.log)
     const session = new Session({
       store,
       engine,
@@ -300,7 +300,7 @@ export class Member {
       run,
       state: this.state,
       epoch: this.roles.epoch,
-      applied: session?.ledger.number ?? 0,
+      applied: session?.ledger.number ?? this.roles.applied,
       flushed: session?.flushed.number ?? 0,
       sequence: session?.flushed.sequence ?? 0,
       ...about(),

@@ -72,6 +72,10 @@ export class MemoryEngineHub {
     this.records.length = 0
     this.first = 1
     this.identity++
+    for (const r of this.readers) {
+      this.readers.delete(r)
+      this.clock.after(this.delay(r.node), () => r.listener.gone(this.first))
+    }
   }
 
   append(node: string, bytes: Uint8Array): Promise<void> {

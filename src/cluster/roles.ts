@@ -97,15 +97,17 @@ export class Roles {
     this.ownerSeen = this.recordRead = this.silentSince = now
   }
 
-  /** Sets where reading of the log begins. */
-  begin({ epoch, owner, number }: Place, now: number): void {
+  /** Sets where reading of the log begins. @param isNew whether it is another log, whose epochs are counted anew */
+  begin({ epoch, owner, number }: Place, now: number, isNew = false): void {
     this.end()
+    if (isNew) this.over = 0
     this.epoch = epoch
     this.owner = owner
     this.applied = number
     this.activateAt = undefined
     this.leaseEnd = Number.NEGATIVE_INFINITY
     this.claimedAt = Number.NEGATIVE_INFINITY
+    this.fencedSince = undefined
     this.ownerSeen = this.recordRead = now
   }
 
@@ -249,6 +251,8 @@ export class Roles {
     // An epoch that an earlier run of this node owned may be taken over at once.
     if (this.owner === this.node) return true
     const silence = now - Math.max(this.ownerSeen, this.silentSince)
+    // Whoever begins the log keeps what it has, and nothing that others have beyond that.
+    if (this.epoch === 0 && this.heardNow(now).some((h) => h.applied > this.applied)) return false
     // Before the log is begun, there is no owner to take over from.
     const enough = this.epoch === 0 ? Math.min(this.failoverAfterMs, BEGIN_MS) : this.failoverAfterMs
     return silence >= enough + rank

@@ -91,6 +91,8 @@ export class SimNode {
   clock: ProcessClock
   cut = false
   alone = false
+  /** ms until a record or a call reaches it, if not 0. */
+  lag = 0
   /** Whether nothing that it appends arrives. */
   mute = false
   /** What the broker answers when it is to write all that it has accepted. */
@@ -247,7 +249,7 @@ export class World {
     const nodeOf = (name: string): SimNode | undefined => this.nodes.find((n) => n.name === name)
     this.hub = new MemoryEngineHub(this.clock, {
       fate: (name) => (nodeOf(name)?.mute === true ? 'lost' : this.fate()),
-      delay: () => this.delay(),
+      delay: (name) => nodeOf(name)?.lag || this.delay(),
       cut: (name) => nodeOf(name)?.cut === true,
       alone: (name) => nodeOf(name)?.alone === true,
     })
