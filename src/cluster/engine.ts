@@ -51,7 +51,10 @@ export interface LogCopy {
 export interface LogListener {
   /** Receives each record once and in order. The octets belong to the listener. */
   record(sequence: number, bytes: Uint8Array): void
-  /** The records that come next have been removed; `first` is the first one left. Nothing is delivered after this. */
+  /**
+   * The records that come next have been removed (`first` is the first one left), or the log is another one, or an older
+   * copy. Nothing is delivered after this.
+   */
   gone(first: number): void
   /** The next record has been removed, but later ones exist. Nothing is delivered after this. */
   missing?(sequence: number): void

@@ -11,7 +11,9 @@ const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 1000
 
 /** Reason for a copy. */
-export const MISSED = 'the log no longer has what this node has missed'
+const MISSED = 'the log no longer has what this node has missed'
+
+const SHORT = 'the log is short'
 
 /** Copies the store of that node. @throws Error if that fails */
 export type Copy = (from: Heartbeat, into: ReplicaStore, signal: AbortSignal) => Promise<void>
@@ -73,7 +75,7 @@ export class Joining {
    * Makes the next join copy another node's store. @throws StorageError if that would discard data that only this node
    * has
    */
-  demandCopy(place: StoredPlace, log: string, why: string): void {
+  private demandCopy(place: StoredPlace, log: string, why: string): void {
     if (place.log === undefined && place.number > 0) throw ownData(why)
     if (why !== this.said) this.options.logger.warn({ why }, 'copying the data of another node')
     this.said = why
@@ -95,11 +97,12 @@ export class Joining {
       const store = await this.options.stores.open()
       try {
         const place = placeIn(storedPlace(store), bounds.identity)
-        if (place.sequence + 1 >= bounds.first) {
+        if (place.sequence > bounds.last) this.logIsShort(place, bounds)
+        else if (place.sequence + 1 >= bounds.first) {
           this.said = undefined
+          this.options.problem(undefined)
           return { store, place, log: bounds.identity }
-        }
-        this.demandCopy(place, bounds.identity, MISSED)
+        } else this.demandCopy(place, bounds.identity, MISSED)
       } catch (error) {
         await store.close()
         throw error
@@ -108,6 +111,21 @@ export class Joining {
       await this.pause(wait)
     }
     return undefined
+  }
+
+  /**
+   * The log lacks records that this node has read: its servers have an older copy of it. If this node followed it, it
+   * would skip the records that take the places of the lost ones, and come to other results than the other nodes.
+   */
+  private logIsShort({ sequence }: StoredPlace, { last, identity }: LogBounds): void {
+    const why = `the log ends at record ${last}, and this node has read record ${sequence}: the NATS servers have an older copy of it`
+    this.options.problem(why)
+    if (this.said !== SHORT)
+      this.options.logger.error(
+        { log: identity },
+        `${why}. Unless that changes, delete the stream: a new log begins with what the nodes have`,
+      )
+    this.said = SHORT
   }
 
   /** Retries until the engine answers. */

@@ -6,7 +6,7 @@ import { Beats } from './beats.ts'
 import { Calls } from './calls.ts'
 import { HAND_OVER_MS, leaveToStandby, switchTo } from './hand-over.ts'
 import type { Heartbeat, NodeState } from './heartbeat.ts'
-import { Joining, MISSED } from './join.ts'
+import { Joining } from './join.ts'
 import type { Reading } from './ledger.ts'
 import type { MemberOptions } from './member-options.ts'
 import { encodeOwn } from './record.ts'
@@ -116,8 +116,8 @@ export class Member {
       renewed: (sentAt) => this.roles.renewed(sentAt),
       listener: {
         read: (reading) => this.read(reading),
-        gone: () =>
-          this.copyAnew(() => this.joining.demandCopy({ ...session.ledger.place, log }, log, MISSED)),
+        // Joining finds out why, and copies the data of another node if this one has missed records.
+        gone: () => this.endSession('reads the log anew'),
         failed: (error) => this.fail(error),
       },
     })

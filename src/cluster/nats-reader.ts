@@ -18,6 +18,8 @@ const STATUS = 100
  * meanwhile.
  */
 const MISSING_MS_MAX = 300_000
+/** ms for which the log may end before the next record, as it may seem to do while its servers restart. */
+const SHORT_MS_MAX = 10_000
 
 /** Creates a consumer that delivers to that subject, starting at that record. @throws EngineError */
 export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
@@ -44,6 +46,8 @@ export class NatsReader {
   private wait = RETRY_MS_MIN
   private stopped = false
   private identity: string | undefined
+  /** Since when the log has ended before what was read; undefined if it does not. */
+  private shortSince: number | undefined
   /** When a new consumer first began after the next record; undefined if the last one did not. */
   private missingSince: number | undefined
 
@@ -96,10 +100,10 @@ export class NatsReader {
   private async make(): Promise<void> {
     const { connection, newName, inbox, make, bounds, listener, clock } = this.options
     this.drop()
-    const { first, identity } = await bounds()
+    const { first, last, identity } = await bounds()
     this.identity ??= identity
     if (this.stopped) return
-    if (first > this.next || identity !== this.identity) {
+    if (first > this.next || identity !== this.identity || this.isShort(last)) {
       this.stopped = true
       listener.gone(first)
       return
@@ -118,6 +122,15 @@ export class NatsReader {
     this.heard = clock.elapsed()
     await make(name, deliverTo, this.next)
     this.heard = clock.elapsed()
+  }
+
+  /** Whether the log has lost records that were read. @throws Error while that may still change */
+  private isShort(last: number): boolean {
+    const now = this.options.clock.elapsed()
+    this.shortSince = last + 1 < this.next ? (this.shortSince ?? now) : undefined
+    if (this.shortSince === undefined) return false
+    if (now - this.shortSince < SHORT_MS_MAX) throw new Error(`the log ends at record ${last}`)
+    return true
   }
 
   private received(message: Msg): void {

@@ -69,3 +69,38 @@ describe('a node that needs a copy', () => {
     expect([joined?.place.sequence, asked]).toEqual([150, ['b', 'c']])
   })
 })
+
+describe('a node that has read further than the log goes', () => {
+  it('waits and says so: the servers have an older copy, whose next records are not those that it expects', async () => {
+    let identity = 'log'
+    const bounds = async (): Promise<LogBounds> => ({
+      first: 1,
+      last: 149,
+      bytes: 0,
+      identity,
+      leader: 'n',
+      replicas: [],
+    })
+    const stores = memoryStores()
+    const place = { position: 7, sequence: 150, epoch: 1, owner: 'b', log: 'log' }
+    const value = Buffer.from(JSON.stringify(place))
+    await (await stores.open()).write([{ op: 'put', key: 'applied', value }])
+    const problems: (string | undefined)[] = []
+    const joining = new Joining({
+      engine: { bounds } as unknown as Engine,
+      clock: systemClock,
+      stores,
+      logger: silent,
+      copy: () => Promise.reject(new Error('there is nobody')),
+      sources: () => [],
+      problem: (text) => {
+        problems.push(text)
+        // Somebody deletes the stream, and it is made anew.
+        if (text?.startsWith('the log ends at record 149') === true) identity = 'another'
+      },
+    })
+    const joined = await joining.join()
+    expect(joined).toMatchObject({ log: 'another', place: { sequence: 0, number: 7 } })
+    expect(problems.at(-1)).toBeUndefined()
+  })
+})

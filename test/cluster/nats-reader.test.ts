@@ -10,10 +10,14 @@ class Stream {
   readonly clock = new ManualClock()
   readonly read: number[] = []
   readonly missing: number[] = []
+  /** How often it was told that the log cannot be read from there. */
+  gone = 0
   consumers = 0
+  last: number
   private callback: (error: null, message: Msg) => void = () => {}
 
-  constructor() {
+  constructor(last = 9) {
+    this.last = last
     const connection = {
       subscribe: (_: string, { callback }: { callback: (error: null, message: Msg) => void }) => {
         this.callback = callback
@@ -27,10 +31,10 @@ class Stream {
       inbox: () => 'i',
       make: async () => void this.consumers++,
       remove: () => {},
-      bounds: async () => ({ first: 1, last: 9, bytes: 1, identity: 'x', leader: '', replicas: [] }),
+      bounds: async () => ({ first: 1, last: this.last, bytes: 1, identity: 'x', leader: '', replicas: [] }),
       listener: {
         record: (sequence) => this.read.push(sequence),
-        gone: () => {},
+        gone: () => void this.gone++,
         missing: (sequence) => this.missing.push(sequence),
       },
     })
@@ -78,5 +82,31 @@ describe('a record that is not there', () => {
     await s.deliver(NEXT + 2, NEXT + 3)
     expect(s.read).toEqual([NEXT, NEXT + 1, NEXT + 2, NEXT + 3])
     expect(s.missing).toEqual([])
+  })
+})
+
+describe('a log that ends before what was read', () => {
+  it('is not read on: what comes next takes the places of other records', async () => {
+    const s = new Stream(NEXT - 2)
+    for (let ms = 0; ms < 9000; ms += 1000) {
+      await s.settled()
+      s.clock.pass(1000)
+    }
+    expect([s.consumers, s.gone]).toEqual([0, 0])
+    for (let ms = 0; ms < 3000; ms += 1000) {
+      await s.settled()
+      s.clock.pass(1000)
+    }
+    await s.settled()
+    expect([s.consumers, s.gone]).toEqual([0, 1])
+  })
+
+  it('is read on when it only seemed to do so', async () => {
+    const s = new Stream(NEXT - 2)
+    await s.settled()
+    s.last = NEXT
+    s.clock.pass(1000)
+    await s.deliver(NEXT)
+    expect([s.read, s.consumers, s.gone]).toEqual([[NEXT], 1, 0])
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Heartbeat, NodeState } from '../../src/cluster/heartbeat.ts'
 import { startOfLog } from '../../src/cluster/ledger.ts'
+import { storedPlace } from '../../src/cluster/replica-store.ts'
 import { Roles } from '../../src/cluster/roles.ts'
 import { type SimNode, World } from './world.ts'
 
@@ -84,5 +85,24 @@ describe('a log that is made anew goes on from the node that has the most', () =
     // Once it is gone for good, the others have nothing to wait for.
     for (let now = 20_000; now < 22_000; now += 200) heard('b', 'standby', 3, now)
     expect(roles.tick(22_000)).toEqual([{ do: 'claim', epoch: 0 }])
+  })
+})
+
+describe('a log whose servers have an older copy of it', () => {
+  it('has no active node until it is deleted; then a new one begins with all that was confirmed', async () => {
+    const { world, others } = await ahead()
+    for (const n of others) n.lag = 0
+    await world.clock.run(5000, () => world.look())
+    for (const n of world.nodes) {
+      n.kill()
+      await world.clock.run(40, () => world.look())
+    }
+    // Without the last batches that the nodes have.
+    world.hub.records.length = Math.min(...world.nodes.map((n) => storedPlace(n.store).sequence)) - 1
+    for (const n of world.nodes) n.start()
+    await world.clock.run(30_000, () => world.look())
+    expect([world.nodes.filter((n) => n.serves).length, world.failures]).toEqual([0, []])
+    world.hub.forget()
+    expect(await outcome(world)).toEqual({ serving: [expect.any(String)], failures: [] })
   })
 })
