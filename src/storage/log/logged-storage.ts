@@ -110,7 +110,7 @@ export class LoggedStorage implements Storage {
   }
 
   private moved(): void {
-    this.log.trim(this.applier.flushed + 1)
+    if (this.applier.failure === undefined) this.log.trim(this.applier.flushed + 1)
     for (const listener of this.listeners) listener()
     this.keepHouse()
   }
