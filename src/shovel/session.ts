@@ -49,6 +49,8 @@ export class Session {
   private readonly definition: ShovelDefinition
   private readonly host: SessionHost
   private source: LinkChannel | undefined
+  /** Resolves when the source's channel has ended, with its connection too: then a pending close is never answered. */
+  private sourceEnded: Promise<unknown> | undefined
   private destination!: LinkChannel
   private readonly clients: Client[] = []
   private readonly abort = new AbortController()
@@ -141,6 +143,7 @@ export class Session {
     await this.declareDestination(out)
     const from = await this.channel(into, false)
     this.source = from
+    this.sourceEnded = new Promise((resolve) => from.on('close', resolve))
     const queue = await this.declareSource(into, from)
     this.forwardedTable = destination.addForwardHeaders ? this.forwardHeaders() : undefined
     await this.consume(queue, from)
@@ -161,7 +164,7 @@ export class Session {
     this.abort.abort()
     this.settlements.flush()
     // Channel first: closing the connection would overtake pending acknowledgements.
-    await inTime(() => this.source?.close())
+    await inTime(() => this.source && Promise.race([this.source.close(), this.sourceEnded]))
     await Promise.all(this.clients.map((c) => closeClient(c)))
   }
 

@@ -29,6 +29,11 @@ export class Shovels {
   /** Shovels whose module has been loaded. */
   private readonly loaded = new Map<string, Shovel>()
   private readonly stopping = new Set<Promise<void>>()
+  /**
+   * The end of each shovel that is being stopped: one that replaces it begins after that. Otherwise it would overtake the
+   * messages that the other one still has.
+   */
+  private readonly replaced = new Map<string, Promise<void>>()
   private isOpen = false
 
   /** @param server of this broker, for URIs without a host */
@@ -78,7 +83,8 @@ export class Shovels {
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Loaded on demand, because it loads amqplib; and in steps, so that very many shovels created or removed at once
     // take only as much of a turn as it has time for.
-    const shovel = import('./shovel.ts')
+    const shovel = (this.replaced.get(key) ?? Promise.resolve())
+      .then(() => import('./shovel.ts'))
       .then((m) => nextTurn().then(() => m))
       .then((m) => new m.Shovel(value, host, model.logger, done))
     const entry: Entry = { vhost, name, parameter, shovel, failure: undefined }
@@ -99,7 +105,11 @@ export class Shovels {
     this.loaded.delete(key)
     const stopped = e.shovel.then((s) => nextTurn().then(() => s.stop())).catch(() => {})
     this.stopping.add(stopped)
-    void stopped.finally(() => this.stopping.delete(stopped))
+    this.replaced.set(key, stopped)
+    void stopped.finally(() => {
+      this.stopping.delete(stopped)
+      if (this.replaced.get(key) === stopped) this.replaced.delete(key)
+    })
   }
 
   /** False if there is no such shovel. */

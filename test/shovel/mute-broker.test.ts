@@ -67,8 +67,8 @@ it('the end of one connection ends a shovel while the other one does not answer'
   const source = await brokerUntil(QUEUE_DECLARE, () => {
     for (const client of destination.clients) client.destroy()
   })
-  await put('s', { ...toOther(destination.uri), 'src-uri': source.uri })
-  expect(await state('s', 'terminated')).toMatchObject({ reason: expect.stringContaining('close') })
+  await put('mute', { ...toOther(destination.uri), 'src-uri': source.uri })
+  expect(await state('mute', 'terminated')).toMatchObject({ reason: expect.stringContaining('close') })
 })
 
 const ack = (channel: number, tag: number, multiple: boolean): Buffer =>
@@ -91,16 +91,17 @@ it.each([
     // The queue is declared on the channel behind the one with confirms.
     client.write(said(channel - 1))
   })
-  await put('s', toOther(uri))
-  expect(await state('s', 'terminated')).toMatchObject({ reason: expect.stringContaining(reason) })
+  // Not a name that is used again: the next shovel of that name would wait until this one has ended.
+  await put(reason, toOther(uri))
+  expect(await state(reason, 'terminated')).toMatchObject({ reason: expect.stringContaining(reason) })
 })
 
 it('a source may confirm nothing', async () => {
   const { uri } = await brokerUntil(QUEUE_DECLARE, (client, channel) => {
     client.write(Buffer.concat([ack(channel, 2 ** 32 - 2, false), ack(channel, 1, true)]))
   })
-  await put('s', { ...toOther('amqp://'), 'src-uri': uri })
-  expect(await state('s', 'terminated')).toMatchObject({
+  await put('source', { ...toOther('amqp://'), 'src-uri': uri })
+  expect(await state('source', 'terminated')).toMatchObject({
     reason: expect.stringContaining('without confirms'),
   })
 })

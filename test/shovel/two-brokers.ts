@@ -48,7 +48,7 @@ export async function api(method: string, path: string, body?: unknown, login = 
 }
 
 export const put = (name: string, value: object, login?: string): Promise<Answer> =>
-  api('PUT', `parameters/shovel/%2F/${name}`, { value }, login)
+  api('PUT', `parameters/shovel/%2F/${encodeURIComponent(name)}`, { value }, login)
 export const list = async (): Promise<Record<string, unknown>[]> =>
   (await api('GET', 'shovels')).json as unknown as Record<string, unknown>[]
 
