@@ -2,7 +2,7 @@
  * Moves the messages of one queue: a shovel on the Leveret publishes to an exchange at the target to which only that
  * queue is bound. Through this exchange messages keep their routing key, and their CC header routes to no other queue.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { CtlError } from '../ctl/client.ts'
 import { enc } from '../ctl/command.ts'
 import type { Move } from './ends.ts'
@@ -27,7 +27,7 @@ function prefetchOf({ messages = 0, message_bytes = 0 }: QueueRow): number {
   return Math.max(1, Math.min(PREFETCH, Math.floor(ON_THEIR_WAY_BYTES / Math.max(average, 1))))
 }
 
-function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
+function shovelValue(move: Move, q: QueueRow, exchange: string): Record<string, unknown> {
   const own = `amqp:///${enc(q.vhost)}`
   const far = move.amqp.uri(q.vhost)
   const isStream = q.type === 'stream'
@@ -41,7 +41,7 @@ function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
     // A consumer would delete the auto-delete queue when it ends, along with messages that arrived in the meantime.
     ...(q.auto_delete === true ? { 'src-basic-get': true } : {}),
     'dest-uri': move.out ? far : own,
-    'dest-exchange': carrierName(q),
+    'dest-exchange': exchange,
     'dest-predeclared': true,
     'dest-mandatory': true,
     'ack-mode': 'on-confirm',
@@ -50,39 +50,46 @@ function shovelValue(move: Move, q: QueueRow): Record<string, unknown> {
   }
 }
 
-/** @throws CtlError */
-export async function startCarrier(move: Move, q: QueueRow): Promise<void> {
-  const name = carrierName(q)
-  await declareTarget(move, q)
-  await move.leveret.call('PUT', `parameters/shovel/${enc(q.vhost)}/${name}`, { value: shovelValue(move, q) })
-}
-
-async function declareTarget(move: Move, q: QueueRow): Promise<void> {
-  const name = carrierName(q)
+/**
+ * Starts the shovel, or replaces it: then the new one begins when the old one has ended.
+ * @param exchange the temporary exchange at the target
+ * @throws CtlError
+ */
+export async function startCarrier(move: Move, q: QueueRow, exchange = carrierName(q)): Promise<void> {
   const vhost = enc(q.vhost)
-  await move.to.call('PUT', `exchanges/${vhost}/${name}`, { type: 'fanout', durable: true })
-  await move.to.call('POST', `bindings/${vhost}/e/${name}/q/${enc(q.name)}`, {})
+  await move.to.call('PUT', `exchanges/${vhost}/${exchange}`, { type: 'fanout', durable: true })
+  await move.to.call('POST', `bindings/${vhost}/e/${exchange}/q/${enc(q.name)}`, {})
+  const value = shovelValue(move, q, exchange)
+  await move.leveret.call('PUT', `parameters/shovel/${vhost}/${carrierName(q)}`, { value })
 }
 
 /**
- * Declares the exchange and its binding again: a RabbitMQ that is killed can forget durable objects that it confirmed
- * in its last seconds. Does nothing if the queue itself is missing.
+ * Lets the shovel publish to another exchange, because the target has lost the present one or its binding: a RabbitMQ
+ * that is killed can forget durable objects that it confirmed in its last seconds. The binding of the present one is not
+ * declared again: of messages in flight, later ones could then arrive before earlier ones that had no target.
+ * Does nothing if the queue itself is missing.
+ * @returns the exchange from now on
  * @throws CtlError
  */
-export async function restoreTarget(move: Move, q: QueueRow): Promise<void> {
+export async function replaceCarrier(move: Move, q: QueueRow, exchange: string): Promise<string> {
+  const other = `${carrierName(q)}.${randomBytes(4).toString('hex')}`
   try {
-    await declareTarget(move, q)
+    await startCarrier(move, q, other)
   } catch (error) {
     if (!(error instanceof CtlError && error.status === 404)) throw error
+    await removeExchange(move, q, other)
+    return exchange
   }
+  await removeExchange(move, q, exchange)
+  return other
 }
 
 export async function stopShovel(move: Move, q: QueueRow): Promise<void> {
   await move.leveret.delete(`parameters/shovel/${enc(q.vhost)}/${carrierName(q)}`)
 }
 
-export async function removeExchange(move: Move, q: QueueRow): Promise<void> {
-  await move.to.delete(`exchanges/${enc(q.vhost)}/${carrierName(q)}`)
+export async function removeExchange(move: Move, q: QueueRow, exchange = carrierName(q)): Promise<void> {
+  await move.to.delete(`exchanges/${enc(q.vhost)}/${exchange}`)
 }
 
 /** The shovels of this or an earlier migration by name. */

@@ -30,6 +30,7 @@ export interface Job {
 const ATTEMPTS = 3
 const lasting =
   /ACCESS_REFUSED|NOT_FOUND|PRECONDITION_FAILED|RESOURCE_LOCKED|NOT_ALLOWED|NOT_IMPLEMENTED|no queue of the destination/
+const missing = /NOT_FOUND|no queue of the destination/
 
 /** Detects shovels that fail for a permanent reason. */
 export class Failures {
@@ -38,7 +39,7 @@ export class Failures {
 
   /**
    * Returns the reason for a failure, once it has occurred repeatedly.
-   * @param mend is called before the shovel tries again
+   * @param mend is called when the target of the messages is missing
    */
   async of(shovel: ShovelRow, mend?: () => Promise<void>): Promise<string | undefined> {
     const { state, reason = '', timestamp } = shovel
@@ -46,7 +47,7 @@ export class Failures {
     if (timestamp !== this.seen) {
       this.seen = timestamp
       this.count = lasting.test(reason) ? this.count + 1 : 0
-      if (this.count > 0 && this.count < ATTEMPTS) await mend?.()
+      if (missing.test(reason) && this.count < ATTEMPTS) await mend?.()
     }
     return this.count >= ATTEMPTS ? reason : undefined
   }

@@ -2,7 +2,7 @@
  * Moves the messages of a classic or quorum queue: runs shovels, each for the messages present, until the queue is
  * empty.
  */
-import { carrierName, removeExchange, restoreTarget, startCarrier, stopShovel } from './carrier.ts'
+import { carrierName, removeExchange, replaceCarrier, startCarrier, stopShovel } from './carrier.ts'
 import { type Move, readyIn } from './ends.ts'
 import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { QueueRow, ShovelRow } from './rows.ts'
@@ -21,6 +21,8 @@ export class QueueJob implements Job {
   waits: string | undefined
   private readonly move: Move
   private readonly failures = new Failures()
+  /** The temporary exchange at the target. */
+  private exchange: string
   /** Messages moved by shovels that have ended. */
   private before = 0
   /** Number of messages for the current shovel, and how many of them are left. */
@@ -39,6 +41,7 @@ export class QueueJob implements Job {
   constructor(move: Move, queue: QueueRow) {
     this.move = move
     this.queue = queue
+    this.exchange = carrierName(queue)
     this.whole = queue.messages_ready ?? 0
     this.left = this.whole
   }
@@ -81,7 +84,7 @@ export class QueueJob implements Job {
     if (ready === 0) {
       this.whole = 0
       this.left = 0
-      if (this.rounds > 0) await removeExchange(this.move, this.queue)
+      if (this.rounds > 0) await removeExchange(this.move, this.queue, this.exchange)
       return 'done'
     }
     this.futile = this.rounds > 0 && ready >= this.readyBefore ? this.futile + 1 : 0
@@ -91,13 +94,15 @@ export class QueueJob implements Job {
       return await this.fail(
         'the queue does not get shorter: the target refuses its messages, or publishers are faster than the shovel',
       )
-    await startCarrier(this.move, this.queue)
+    await startCarrier(this.move, this.queue, this.exchange)
     this.begun(view, ready)
     return 'moving'
   }
 
   private async watch(shovel: ShovelRow, view: View): Promise<JobState> {
-    const reason = await this.failures.of(shovel, () => restoreTarget(this.move, this.queue))
+    const reason = await this.failures.of(shovel, async () => {
+      this.exchange = await replaceCarrier(this.move, this.queue, this.exchange)
+    })
     if (reason !== undefined) return await this.fail(reason)
     const { forwarded = 0, remaining, blocked_status } = shovel
     this.waits =
@@ -139,7 +144,7 @@ export class QueueJob implements Job {
   private async fail(why: string): Promise<JobState> {
     this.note = why
     await this.stop()
-    await removeExchange(this.move, this.queue)
+    await removeExchange(this.move, this.queue, this.exchange)
     return 'failed'
   }
 
