@@ -1,40 +1,30 @@
 // hot: per message
 /**
  * A queue whose messages are removed when they are settled. It defines the order of the steps; each feature has its own
- * file. It knows consumers by their interface and the store by its log, and no other queues.
+ * file, and queue-parts.ts makes them. It knows consumers by their interface and the store by its log, and no other queues.
  */
 import { DELIVERIES_BETWEEN_LOOKS, RESUMED_PER_STEP, REWRITTEN_BYTES_LARGE } from '../../limits.ts'
-import { QueueCounters } from '../counters.ts'
 import type { Deduplication } from '../deduplication.ts'
 import { inSteps, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { noMessages } from '../messages/no-messages.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
-import { nothingAside, type ParkedMessages } from './aside.ts'
-import { type Consumer, type ConsumerRound, Consumers, cancelling, nobody } from './consumers.ts'
+import { type Consumer, Consumers, cancelling, nobody } from './consumers.ts'
 import { countedMessage } from './delivery-limit.ts'
 import { Detours } from './detours.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { LengthLimit } from './length-limit.ts'
-import { MessageTtl } from './message-ttl.ts'
 import type { Delivery, Queue, QueueInfo, QueueSettings, Settlement } from './queue.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED } from './queue.ts'
-import { QueueBase } from './queue-base.ts'
 import { QueueExpiry } from './queue-expiry.ts'
+import { QueueParts } from './queue-parts.ts'
 import { SingleActiveConsumer } from './single-active-consumer.ts'
 
-export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
+export class WorkQueue extends QueueParts implements Queue {
   /** The connection that may use the queue, if it is exclusive. */
   readonly owner: object | undefined
   rewritesOnDelivery = false
-  /** `noMessages` until the first message, since very many queues may have none. */
-  private order: MessageOrder = noMessages
-  /** `nobody` until the first consumer, since very many queues may have none. */
-  private consumers: ConsumerRound
-  /** Created with the first message that has a deadline. */
-  private ttl: MessageTtl | undefined
-  private taken: Detours | undefined
   private readonly deduplication: Deduplication | undefined
   private expiry: QueueExpiry | undefined
   private limit: LengthLimit | undefined
@@ -54,9 +44,8 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     super(info, policies, settings, contents.log, env)
     this.owner = owner
     this.deduplication = contents.deduplication
-    this.consumers = settings.singleActiveConsumer
-      ? new SingleActiveConsumer(info.kind.activeConsumerYields)
-      : nobody
+    if (settings.singleActiveConsumer)
+      this.consumers = new SingleActiveConsumer(info.kind.activeConsumerYields)
     this.apply(settings)
     if (contents.order !== undefined) this.begin(contents.order)
   }
@@ -65,21 +54,6 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     if (this.order === noMessages) this.begin()
     this.taken ??= new Detours(this, this.order, this.env)
     return this.taken
-  }
-
-  /** Creates what a queue needs for its first message: very many queues may never have one. */
-  private begin(order = this.env.makeOrder(this)): void {
-    this.order = order
-    this.counters = new QueueCounters()
-  }
-
-  private get deadlines(): MessageTtl {
-    this.ttl ??= new MessageTtl(this.env, this)
-    return this.ttl
-  }
-
-  get aside(): ParkedMessages {
-    return this.taken?.aside ?? nothingAside
   }
 
   configure(policies: AppliedPolicies, settings: QueueSettings): void {
@@ -113,24 +87,6 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
     // Any message may have a deadline; `pump` checks the head.
     this.deadlines.active = true
     this.wake()
-  }
-
-  get counts(): { ready: number; unacked: number; consumers: number } {
-    const hidden = this.taken === undefined ? 0 : this.taken.hidden
-    return { ready: this.order.ready, unacked: this.order.unacked - hidden, consumers: this.consumers.size }
-  }
-
-  /** Octets of the bodies of ready and of unacknowledged messages. */
-  get bytes(): { ready: number; unacked: number } {
-    return { ready: this.order.readyBytes, unacked: this.order.unackedBytes }
-  }
-
-  get headArrivedAt(): number {
-    return this.order.headSecond * 1000
-  }
-
-  get holding(): MessageOrder['holding'] {
-    return this.order.holding
   }
 
   publish(m: InboundMessage): number {
@@ -300,18 +256,6 @@ export class WorkQueue extends QueueBase<QueueEnvironment> implements Queue {
   letGo(): void {
     this.holds--
     this.cameBack()
-  }
-
-  get activeConsumer(): Consumer | undefined {
-    return this.consumers.active
-  }
-
-  get consumerList(): Iterable<Consumer> {
-    return this.consumers
-  }
-
-  get hasExclusiveConsumer(): boolean {
-    return this.consumers.hasExclusive
   }
 
   get(): Delivery | undefined {
