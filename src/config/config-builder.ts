@@ -180,12 +180,19 @@ export class ConfigBuilder {
   dataDir = DEFAULT_DATA_DIR
   readonly cluster = new ClusterDraft()
 
-  /** @throws ConfigError for settings that contradict each other */
+  /**
+   * Names every setting, so that the compiler finds one that a key sets and that is forgotten here.
+   * @throws ConfigError for settings that contradict each other
+   */
   settings(): Settings {
     const { defaultUser: u } = this
     const { configure, write, read } = u
+    // No key sets these.
+    const { messageMemory, users, vhosts } = defaultSettings
     return {
-      ...defaultSettings,
+      messageMemory,
+      users,
+      vhosts,
       listeners: this.allListeners(),
       management: this.management.settings('management', this.bind),
       http: { ...this.http, oauthLogin: this.oauthLoginOf() },

@@ -4,7 +4,7 @@ import type { Broker } from '../broker/broker.ts'
 import { ofNow, type Steps } from '../broker/jobs.ts'
 import { type ApplyTo, applyTargets, type PolicyInfo, type PolicyValue } from '../broker/policy/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { PATTERN_STEPS_PER_STEP } from '../limits.ts'
+import { PATTERN_STEPS_PER_STEP } from '../util/pattern/pattern-limits.ts'
 import { NAME_STEPS, Pattern, PatternTooSlow, patternError, StepsLeft } from '../util/pattern.ts'
 import { InvalidRequest } from './invalid-request.ts'
 

@@ -3,9 +3,13 @@
  * syntax, as in RabbitMQ. All of them are matched here, and none can block the process (`pattern/run.ts`).
  */
 
-import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_REQUEST_MAX, PATTERN_STEPS_PER_TURN } from '../limits.ts'
 import { compilePattern, type Program } from './pattern/compile.ts'
 import { parsePattern } from './pattern/parse.ts'
+import {
+  PATTERN_STEPS_MAX,
+  PATTERN_STEPS_PER_REQUEST_MAX,
+  PATTERN_STEPS_PER_TURN,
+} from './pattern/pattern-limits.ts'
 import { runPattern } from './pattern/run.ts'
 import { nextTurn } from './timers.ts'
 

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PolicySet } from '../../src/broker/policy/policy.ts'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
-import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_TURN } from '../../src/limits.ts'
 import { PatternAccess } from '../../src/security/access.ts'
 import { parseScopes, scopeAccess } from '../../src/security/oauth.ts'
+import { PATTERN_STEPS_MAX, PATTERN_STEPS_PER_TURN } from '../../src/util/pattern/pattern-limits.ts'
 import { namesThatMatch, Pattern } from '../../src/util/pattern.ts'
 import { declareQueue, session } from '../support/session.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PATTERN_STEPS_MAX } from '../../src/limits.ts'
 import { Heap } from '../../src/util/heap.ts'
+import { PATTERN_STEPS_MAX } from '../../src/util/pattern/pattern-limits.ts'
 import { Pattern } from '../../src/util/pattern.ts'
 
 /** Pattern, text, and whether RabbitMQ 3.10 on Erlang 25 says that it matches; ! = no regular expression to it. */

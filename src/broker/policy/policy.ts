@@ -1,5 +1,5 @@
 /** Policies and operator policies of a vhost: which one applies to a queue or an exchange (behaviour.md section 10). */
-import { PATTERN_STEPS_MAX } from '../../limits.ts'
+import { PATTERN_STEPS_MAX } from '../../util/pattern/pattern-limits.ts'
 import { Pattern } from '../../util/pattern.ts'
 
 /** A value in a policy definition, as in JSON. */
