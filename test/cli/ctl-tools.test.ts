@@ -250,6 +250,7 @@ describe("RabbitMQ's tools", () => {
       ]),
       vm_memory_high_watermark_setting: { absolute: expect.any(Number) },
     })
+    expect(await out('cluster', 'status')).toBe(`Node ${node} runs alone: it belongs to no cluster.\n`)
     const text = await out('cluster_status', '-q')
     for (const section of [
       `Basics\n\nCluster name: ${node}\n`,

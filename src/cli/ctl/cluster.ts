@@ -18,6 +18,7 @@ forget NODE       removes a node that will not come back
 nats-config HOST ...   prints the nats-server configurations of one, three or five hosts`
 
 function statusText(s: ClusterStatus): string {
+  if (s.cluster === '') return `Node ${s.node} runs alone: it belongs to no cluster.\n`
   const rows = s.nodes.map((n) => [
     n.name,
     n.active ? 'active' : n.state === 'standby' ? 'standby' : n.state,

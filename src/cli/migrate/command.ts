@@ -3,6 +3,7 @@ import { elapsed } from '../../util/timers.ts'
 import type { Command, Context, Result } from '../ctl/command.ts'
 import { numberOption, timeoutOption } from '../ctl/command.ts'
 import type { Source } from './amqp.ts'
+import { counted } from './counted.ts'
 import type { End, Move } from './ends.ts'
 import type { Plan } from './plan.ts'
 import type { Outcome } from './run.ts'
@@ -61,13 +62,22 @@ function planText(move: Move, { fitted, vhosts, queues, notes }: Plan): string {
   const { users, exchanges, bindings, policies } = fitted.definitions
   const streams = queues.filter((q) => q.type === 'stream')
   const sum = (rows: readonly { messages?: number }[]): string =>
-    rows.reduce((n, q) => n + (q.messages ?? 0), 0).toLocaleString('en-US')
+    counted(
+      rows.reduce((n, q) => n + (q.messages ?? 0), 0),
+      'message',
+    )
   const work = queues.filter((q) => q.type !== 'stream')
+  const objects = [
+    counted(vhosts.length, 'vhost'),
+    counted(users.length, 'user'),
+    counted(exchanges.length, 'exchange'),
+    counted(bindings.length, 'binding'),
+  ]
   const lines = [
     `From ${move.from.name} to ${move.to.name}:`,
-    `  ${vhosts.length} vhosts, ${users.length} users, ${exchanges.length} exchanges, ${bindings.length} bindings, ${policies.length} policies`,
-    `  ${work.length} queues with ${sum(work)} messages, which are moved`,
-    `  ${streams.length} streams with ${sum(streams)} messages, which are copied`,
+    `  ${objects.join(', ')}, ${policies.length === 1 ? '1 policy' : `${policies.length} policies`}`,
+    `  ${counted(work.length, 'queue')} with ${sum(work)}, to be moved`,
+    `  ${counted(streams.length, 'stream')} with ${sum(streams)}, to be copied`,
     notes.length === 0 ? 'No differences.' : 'Differences:',
     ...notes.map((n) => `  - ${n}`),
   ]
@@ -151,8 +161,8 @@ async function moveAll(
 
 async function result({ moved, queues, streams, failed, notes }: Outcome, ms: number): Promise<Result> {
   const [{ duration }, { failure }] = await Promise.all([import('./progress.ts'), import('./ends.ts')])
-  const n = moved.toLocaleString('en-US')
-  const text = `${n} messages of ${queues} queues and ${streams} streams moved in ${duration(ms)}.\n`
+  const what = `${counted(moved, 'message')} of ${counted(queues, 'queue')} and ${counted(streams, 'stream')}`
+  const text = `${what} moved in ${duration(ms)}.\n`
   if (failed.length === 0) return { text, notes }
   const lines = failed.map((j) => `  '${j.queue.name}' in vhost '${j.queue.vhost}': ${j.note}`)
   throw failure(`${text}Not moved:\n${lines.join('\n')}`)

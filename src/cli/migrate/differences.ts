@@ -1,5 +1,6 @@
 /** Describes, in sentences, what will be different after a migration. */
 import type { Json } from '../../util/json.ts'
+import { counted } from './counted.ts'
 import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
 import type { Definitions, QueueRow } from './rows.ts'
@@ -74,12 +75,12 @@ function toLeveret(d: Definitions): string[] {
       out.push(`${where(`parameter ${String(p['component'])}`, p)} is kept, but has no effect`)
   for (const p of d.policies) {
     const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => MIRRORS.test(k))
-    if (keys.length > 0) out.push(`${where('policy', p)}: ${keys.join(', ')} have no effect`)
+    if (keys.length > 0) out.push(`${where('policy', p)}: without effect: ${keys.join(', ')}`)
   }
   const quorum = d.queues.filter((q) => argumentsOf(q)['x-queue-type'] === 'quorum').length
   if (quorum > 0)
     out.push(
-      `${quorum} quorum queues: a single Leveret keeps one copy of them; for several copies, set up a cluster`,
+      `${counted(quorum, 'quorum queue')}: a single Leveret keeps one copy; for several copies, set up a cluster`,
     )
   return out
 }
@@ -88,12 +89,12 @@ function toRabbit(d: Definitions): string[] {
   const out: string[] = []
   for (const q of [...d.queues, ...d.exchanges]) {
     const keys = Object.keys(argumentsOf(q)).filter((k) => LEVERETS.includes(k.replace(/^x-/, '')))
-    if (keys.length > 0) out.push(`${where('', q).trim()}: ${keys.join(', ')} have no effect in RabbitMQ`)
+    if (keys.length > 0) out.push(`${where('', q).trim()}: without effect in RabbitMQ: ${keys.join(', ')}`)
   }
   for (const p of d.policies) {
     const keys = Object.keys((p['definition'] ?? {}) as Json).filter((k) => LEVERETS.includes(k))
     if (keys.length > 0)
-      out.push(`${where('policy', p)}: ${keys.join(', ')} are refused by RabbitMQ; remove them first`)
+      out.push(`${where('policy', p)}: refused by RabbitMQ, so to be removed first: ${keys.join(', ')}`)
   }
   return out
 }
