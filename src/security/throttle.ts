@@ -15,7 +15,7 @@ export class LoginThrottle {
   readonly attempts = { amqp091: { succeeded: 0, failed: 0 }, http: { succeeded: 0, failed: 0 } }
   private readonly failures = new Map<string, { count: number; last: number }>()
 
-  /** Counts a failure at `now`, in ms of `elapsed`; returns the ms to wait before the refusal is sent. */
+  /** Counts a failure at `now`, in ms of `elapsed`; returns the ms after which the connection ends. */
   refused(address: string, now: number, protocol: LoginProtocol = 'amqp091'): number {
     this.attempts[protocol].failed++
     const known = this.failures.get(address)
