@@ -58,6 +58,7 @@ export class Pager {
   /** Octets of the segments in `sealedSegments`. */
   private sealedBytes = 0
   private sealedSegments: { segment: Segment; owner: SegmentOwner }[] = []
+  private relievesLater = false
 
   /**
    * @param budget octets of segments that may stay in memory
@@ -126,6 +127,23 @@ export class Pager {
     this.list(segment, true)
     this.sealedSegments.push({ segment, owner })
     if (this.resident > this.budget) this.relieve()
+  }
+
+  /**
+   * Called when a segment has been read from disk: it may be evicted again, but not before its reader is done. Whatever
+   * reads far behind the head of a long queue would otherwise fill the memory with all of it.
+   */
+  readBack(segment: Segment, owner: SegmentOwner): void {
+    this.added(segment)
+    if (owner.verdict(segment) === 'forget') return
+    this.list(segment, true)
+    this.sealedSegments.push({ segment, owner })
+    if (this.resident <= this.budget || this.relievesLater) return
+    this.relievesLater = true
+    this.clock.defer(() => {
+      this.relievesLater = false
+      this.relieve()
+    })
   }
 
   private list(segment: Segment, listed: boolean): void {
