@@ -49,6 +49,7 @@ export class Deduplication {
    */
   private oldest = this.entries.keys()
   private next = 0
+  private isDestroyed = false
 
   /** @param store undefined if the cache need not survive a restart */
   constructor(args: FieldTable, store: DeduplicationStore | undefined) {
@@ -92,10 +93,13 @@ export class Deduplication {
     return true
   }
 
-  /** Remembers the message's value. */
+  /**
+   * Remembers the message's value. A transaction may be committed after its exchange was deleted: what was stored then
+   * would be remembered by a new exchange of that name.
+   */
   admit(headers: FieldTable | undefined, now: number): void {
     const value = cacheKey(headers)
-    if (value === undefined) return
+    if (value === undefined || this.isDestroyed) return
     const own = headers?.get(TTL_HEADER)
     const ttl = (own && integerOf(own)) ?? this.ttl
     const until = ttl > 0 ? now + ttl : 0
@@ -123,6 +127,7 @@ export class Deduplication {
   }
 
   destroy(): void {
+    this.isDestroyed = true
     this.store?.destroy(numbersOf(this.entries), this.next)
     this.entries = new Map()
     this.oldest = this.entries.keys()

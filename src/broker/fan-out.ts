@@ -15,7 +15,7 @@ import type { Effect } from './exchange/exchange.ts'
 import { propertyOctets } from './headers-named.ts'
 import { inShortSteps, type Steps, WAIT } from './jobs.ts'
 import type { InboundMessage } from './message.ts'
-import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED, type RoutedQueue } from './queue/queue.ts'
+import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED } from './queue/queue.ts'
 import { copiesOf, type Route } from './router.ts'
 import type { Turn } from './turn.ts'
 
@@ -49,11 +49,16 @@ export function recipients({ queues, effects }: Recipients): number {
   return queues.length + effects.length
 }
 
-/** Publishes the message to the recipient at that position: a queue, or an exchange's effect. */
+/**
+ * Publishes the message to the recipient at that position: a queue, or an exchange's effect. A queue that was deleted
+ * between two steps gets no copy.
+ */
 function give({ queues, effects }: Recipients, at: number, m: InboundMessage, outcome: Outcome): void {
+  const queue = queues[at]
+  if (queue?.deleted === true) return
   const result =
-    at < queues.length
-      ? (queues[at] as RoutedQueue).publish(m)
+    queue !== undefined
+      ? queue.publish(m)
       : apply(effects[at - queues.length] as Effect, m, outcome, queues.length > 0)
   if (result === PUBLISH_DURABLE) outcome.durable = true
   else if (result === PUBLISH_REFUSED) outcome.refused = true
@@ -114,7 +119,6 @@ export function* fanningOut(
   next = 0,
   outcome: Outcome = { durable: false, refused: false },
 ): Steps<Outcome> {
-  const { queues } = route
   const count = recipients(route)
   while (next < count) {
     if (turn.isFull()) {
@@ -130,7 +134,7 @@ export function* fanningOut(
       const at = next++
       const { durable } = outcome
       outcome.durable = false
-      if (queues[at]?.deleted !== true) give(route, at, m, outcome)
+      give(route, at, m, outcome)
       if (outcome.durable) commit.pendingBytes += octetsOf(m)
       else outcome.durable = durable
       return next < count && !turn.isFull()

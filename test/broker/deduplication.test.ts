@@ -67,8 +67,8 @@ describe('deduplication', () => {
     d.admit(headers(6), 0)
     expect(remembered()).toEqual([4, 5, 6])
     d.destroy()
-    for (const n of [1, 2, 3, 4]) d.admit(headers(n), 0)
-    expect(remembered()).toEqual([2, 3, 4])
+    d.admit(headers(1), 0)
+    expect(remembered()).toEqual([])
   })
 
   it('looks at no more values than it forgets', () => {
@@ -117,7 +117,7 @@ describe('deduplication', () => {
     // The other removal goes on beside it, and takes nothing that is new.
     atOnce(job)
     early.destroy()
-    early.admit(headers(2), 0)
+    open(stores).admit(headers(2), 0)
     await commit.flush()
     expect(open(stores).isDuplicate(headers(1), 0)).toBe(false)
     for (const steps of jobs) atOnce(steps)
