@@ -48,7 +48,7 @@ export class DelayedMessages {
   private readonly seconds = new Heap()
   /** Records that cannot be read from the store yet, by second and index; without a disk, all records. */
   private readonly fresh = new Map<number, Map<number, Uint8Array>>()
-  private unapplied: { batch: number; second: number; index: number }[] = []
+  private unapplied: { batch: number; second: number; index: number; bytes: Uint8Array }[] = []
   private readonly targets = new Map<number, Deliver>()
   /** Parked messages, which stay on disk, numbered by second and index. */
   readonly aside: Aside
@@ -161,7 +161,7 @@ export class DelayedMessages {
     }
     fresh.set(index, bytes)
     if (!this.commit.keeps) return
-    this.unapplied.push({ batch: this.commit.number, second, index })
+    this.unapplied.push({ batch: this.commit.number, second, index, bytes })
     this.commit.pendingBytes += bytes.length
     this.commit.write({ op: 'record', log: DELAY_LOG, segment: second, index, bytes })
   }
@@ -171,9 +171,12 @@ export class DelayedMessages {
     const { applied } = this.commit
     const later = this.unapplied.findIndex((u) => u.batch > applied)
     const done = this.unapplied.splice(0, later < 0 ? this.unapplied.length : later)
-    for (const { second, index } of done) {
+    for (const { second, index, bytes } of done) {
       const fresh = this.fresh.get(second)
-      if (fresh?.delete(index) && fresh.size === 0) this.fresh.delete(second)
+      // If the clock was set back, the second may have come again, and another message have this index by now.
+      if (fresh?.get(index) !== bytes) continue
+      fresh.delete(index)
+      if (fresh.size === 0) this.fresh.delete(second)
     }
   }
 
@@ -226,8 +229,8 @@ export class DelayedMessages {
   private enter(second: number, bucket: Bucket, order: Heap): boolean {
     if (bucket.ordered >= bucket.next || this.stopped) return false
     const index = bucket.ordered++
-    const bytes = this.find(second, index)
     try {
+      const bytes = this.find(second, index)
       if (bytes !== undefined) order.push(decodeHeld(bytes).held.due, index)
     } catch (error) {
       this.park(second, index, error)
@@ -246,8 +249,8 @@ export class DelayedMessages {
   }
 
   private release(second: number, index: number): void {
-    const bytes = this.find(second, index)
     try {
+      const bytes = this.find(second, index)
       if (bytes !== undefined) this.handOver(bytes)
     } catch (error) {
       this.park(second, index, error)
