@@ -8,6 +8,12 @@ import type { BaseEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { QueueInfo, QueueSettings } from './queue.ts'
 
+/** After a failure, a queue continues after this time in ms. */
+const CONTINUES_MS = 1_000
+
+/** The queues that will continue after a failure; hardly any queue ever does. */
+const continuing = new WeakSet<object>()
+
 /** The declaration of a queue, and the policies that apply to it. */
 export abstract class DeclaredQueue implements QueueInfo {
   readonly name: string
@@ -74,7 +80,14 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
     if (ifUnused && consumers > 0) throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
   }
 
+  /** The cause may be gone soon, such as a lack of memory for a segment, and nothing else may wake the queue. */
   failed(error: unknown): void {
     this.env.failed(error)
+    if (continuing.has(this)) return
+    continuing.add(this)
+    this.env.turn.clock.after(CONTINUES_MS, () => {
+      continuing.delete(this)
+      this.wake()
+    })
   }
 }

@@ -208,8 +208,10 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
         consumer.resting = true
         return false
       }
-      const sequence = reader.next++
+      const sequence = reader.next
+      // If the segment cannot be read, the reader continues with this message.
       const segment = messages.segmentOf(sequence)
+      reader.next++
       const index = sequence - segment.base
       if (segment.lacks(index) || this.aside.isCondemned(sequence)) continue
       try {
