@@ -92,11 +92,18 @@ class Admission implements Effect {
   private readonly deduplication: Deduplication
   private readonly headers: FieldTable
   private readonly now: number
+  private readonly isSource: boolean
 
-  constructor(deduplication: Deduplication, headers: FieldTable, now: number) {
+  /** @param isSource whether the message was published to the exchange itself, so that no queue gets a duplicate */
+  constructor(deduplication: Deduplication, headers: FieldTable, now: number, isSource: boolean) {
     this.deduplication = deduplication
     this.headers = headers
     this.now = now
+    this.isSource = isSource
+  }
+
+  isRepeated(now: number): boolean {
+    return this.isSource && this.deduplication.isDuplicate(this.headers, now)
   }
 
   published(): number {
@@ -123,6 +130,7 @@ class Search implements Matches, Route {
   protected readonly stamp = ++stamps
   /** The exchange being visited. */
   protected at: Exchange | undefined
+  private source: Exchange | undefined
   private readonly open: Exchange[] = []
   private found = 0
   private stepsLeft = ROUTING_STEPS_MAX
@@ -167,6 +175,7 @@ class Search implements Matches, Route {
 
   run(from: Exchange): void {
     const { messages } = this
+    this.source = from
     this.add(from)
     for (let x = this.open.pop(); x !== undefined; x = this.open.pop()) {
       this.at = x
@@ -193,7 +202,7 @@ class Search implements Matches, Route {
     const headers = m?.headers() ?? FieldTable.empty
     const now = this.context.now()
     const isNew = !d.isDuplicate(headers, now)
-    this.effect(isNew ? new Admission(d, headers, now) : duplicate)
+    this.effect(isNew ? new Admission(d, headers, now, x === this.source) : duplicate)
     return isNew
   }
 }

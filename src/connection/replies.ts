@@ -54,7 +54,8 @@ export class Replies implements DurableWaiter {
       const answer = (): void => {
         if (!ch.closing) ch.send(reply)
       }
-      if (commit.dirty) this.holdUntilDurable(answer)
+      // A duplicate changes nothing, and the batch with the message that came first may be on its way.
+      if (commit.dirty || commit.durable < commit.number - 1) this.holdUntilDurable(answer)
       else answer()
     }
     this.connection.pace.work(together(waits, steps, commit), done, ch, id)

@@ -33,6 +33,11 @@ export interface Effect {
    * message has been taken and no queue has refused it.
    */
   readonly remembers?: boolean
+  /**
+   * Whether the exchange to which the message was published has remembered another one with the same value since this
+   * one was routed. @param now in ms since 1970
+   */
+  isRepeated?(now: number): boolean
   /** What keeps the copy: the same object each time that a message is routed. */
   readonly keeper: object
   /** Applies the effect; returns one of the outcomes in queue.ts. The message's octets are invalid after the call. */

@@ -44,6 +44,11 @@ function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish)
   return { queues: [...all], effects: route.effects, byKeyOnly: false }
 }
 
+/** Whether an earlier publish of the transaction, or one made meanwhile, has made it a duplicate. */
+function isRepeated(ch: Channel, { effects }: Route): boolean {
+  return effects.some((e) => e.isRepeated?.(ch.broker.turn.now()) === true)
+}
+
 function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
   for (const s of t.settles) {
     if ((s.how === 'ack') === acks)
@@ -80,7 +85,8 @@ function* committing(ch: Channel, t: Transaction): Steps<ServerMethod> {
   let octets = 0
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
-    if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
+    if (isRepeated(ch, route)) published(ch, p.message, true, false)
+    else if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!(yield* delivering(ch, p.message, route))) accepted = false
     const each = 1 + recipients(route)
     copies += each + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
