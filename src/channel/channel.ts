@@ -5,7 +5,7 @@
 import type { Broker } from '../broker/broker.ts'
 import { ChannelCounters } from '../broker/counters.ts'
 import { inShortSteps, inSteps, type Steps, WAIT } from '../broker/jobs.ts'
-import { type ConsumedQueue, mayDie, returns, type Settlement } from '../broker/queue/queue.ts'
+import { type ConsumedQueue, returns, type Settlement, waitsForDisk } from '../broker/queue/queue.ts'
 import type { TraceOrigin } from '../broker/tracer.ts'
 import type { Confirming } from '../broker/turn.ts'
 import {
@@ -153,8 +153,7 @@ export class Channel implements Confirming, TraceOrigin {
     const { turn } = this.broker
     const u = this.unsettled
     for (let next = u.nextFrom(first, last); next <= last; next = u.nextFrom(next, last)) {
-      // Deliveries that may be dead-lettered wait for the disk: there may be gigabytes.
-      const waits = turn.isBehind() && mayDie(u.queueOf(next), how) && !turn.givesUp()
+      const waits = waitsForDisk(turn, u.queueOf(next), how)
       if (!waits) next = this.settleRange(next, last, how, SHARES[how])
       if (next <= last) yield waits ? WAIT : undefined
     }

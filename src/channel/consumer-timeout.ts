@@ -2,7 +2,7 @@
  * x-consumer-timeout: requeues deliveries that stay unsettled for too long, one by one; the channel and its other
  * deliveries are not affected. Only used for consumers with a timeout. One timer serves the oldest delivery.
  */
-import { TIMED_PER_PIECE } from '../limits.ts'
+import { JOB_WAIT_MS, TIMED_PER_PIECE } from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 
 /** Initial and maximum number of deliveries in a run. */
@@ -80,6 +80,7 @@ export class ConsumerTimeout {
   private readonly isOutstanding: (tag: number) => boolean
   private readonly expire: (tag: number) => void
   private readonly soon: (action: () => void) => void
+  private readonly mustWait: () => boolean
   /** Contains no empty runs. */
   private runs: Run[] = []
   /** Index of the run that `sweep` examines next. */
@@ -90,6 +91,7 @@ export class ConsumerTimeout {
   /**
    * @param expire called with the tag of a delivery that timed out
    * @param soon executes a short action now, or later if the time of the turn is used up
+   * @param mustWait whether none may expire for now
    */
   constructor(
     ms: number,
@@ -97,8 +99,10 @@ export class ConsumerTimeout {
     isOutstanding: (tag: number) => boolean,
     expire: (tag: number) => void,
     soon: (action: () => void) => void = (action) => action(),
+    mustWait: () => boolean = () => false,
   ) {
     this.soon = soon
+    this.mustWait = mustWait
     this.ms = ms
     this.clock = clock
     this.isOutstanding = isOutstanding
@@ -156,7 +160,11 @@ export class ConsumerTimeout {
   private arm(): void {
     const first = this.runs[0]
     if (this.timer !== undefined || first === undefined) return
-    this.timer = this.clock.after(Math.max(0, first.deadline - this.clock.elapsed()), () => {
+    this.checkAfter(Math.max(0, first.deadline - this.clock.elapsed()))
+  }
+
+  private checkAfter(ms: number): void {
+    this.timer = this.clock.after(ms, () => {
       this.timer = undefined
       this.soon(() => this.check())
     })
@@ -172,8 +180,13 @@ export class ConsumerTimeout {
         this.soon(() => this.check())
         return
       }
+      const isOutstanding = this.isOutstanding(tag)
+      if (isOutstanding && this.mustWait()) {
+        if (this.timer === undefined) this.checkAfter(JOB_WAIT_MS)
+        return
+      }
       this.leaveFirst()
-      if (this.isOutstanding(tag)) this.expire(tag)
+      if (isOutstanding) this.expire(tag)
     }
     this.skipSettled()
     this.arm()

@@ -3,7 +3,7 @@
 import { type InboundMessage, readNames } from '../broker/message.ts'
 import type { Segment } from '../broker/messages/segment.ts'
 import type { Consumer } from '../broker/queue/consumers.ts'
-import type { ConsumedQueue } from '../broker/queue/queue.ts'
+import { type ConsumedQueue, waitsForDisk } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { writeContent } from '../output/content-writer.ts'
 import type { Output } from '../output/output.ts'
@@ -221,6 +221,7 @@ export class ChannelConsumer implements Consumer {
         (tag) => unsettled.isOutstanding(tag),
         (tag) => this.channel.timeOut(tag),
         (action) => this.channel.broker.turn.jobs.soon(this.channel, action),
+        () => waitsForDisk(this.channel.broker.turn, this.queue, 'return'),
       )
     }
   }

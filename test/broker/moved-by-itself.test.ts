@@ -11,6 +11,8 @@ import { PlainMessage } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { Channel } from '../../src/channel/channel.ts'
 import type { Client } from '../../src/channel/client.ts'
+import { ChannelConsumer } from '../../src/channel/consumer.ts'
+import type { ConsumerTimeout } from '../../src/channel/consumer-timeout.ts'
 import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS, REJECTED_PER_STEP } from '../../src/limits.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
@@ -133,6 +135,33 @@ describe('very many rejected messages', () => {
     clock.pass(DEAD_LETTER_RETRY_MS)
     expect(bodies(dead)).toEqual(numbers(3))
   })
+})
+
+it('deliveries that time out, where they reach the delivery limit', () => {
+  const { clock, broker, vhost, queue, dead, behind, written } = start()
+  for (const [name, args] of [
+    ['dies', { 'x-delivery-limit': 0, ...toDead }],
+    ['returns', toDead],
+  ] as const) {
+    const q = queue(name, args)
+    fill(q, 100)
+    const ch = channelWith(broker, vhost, q, 0)
+    const fields = { tag: 't', noAck: false, exclusive: false, priority: 0, prefetch: 0 }
+    const c = new ChannelConsumer(ch, q, { ...fields, timeout: 1000 })
+    const { timeout } = c as unknown as { timeout: ConsumerTimeout }
+    for (let i = 0; i < 100; i++) {
+      const got = q.get()
+      q.takeGot(false)
+      timeout.delivered(ch.unsettled.add(q, got?.sequence ?? -1, c))
+    }
+  }
+  const [dies, returns] = ['dies', 'returns'].map((name) => vhost.queues.get(name) as Queue) as [Queue, Queue]
+  behind(30)
+  clock.pass(2000)
+  clock.pass(10 * JOB_WAIT_MS)
+  expect([dead.counts.ready, dies.counts.unacked, returns.counts.ready]).toEqual([30, 70, 100])
+  written()
+  expect([bodies(dead), dies.counts]).toMatchObject([numbers(100), { ready: 0, unacked: 0 }])
 })
 
 it('dead letters that have waited for their target', () => {

@@ -39,6 +39,15 @@ export function mayDie(queue: Pick<ConsumedQueue, 'settings'>, how: Settlement):
   return deadLetterExchange !== undefined && (how === 'reject' || (returns(how) && deliveryLimit >= 0))
 }
 
+/** Whether settling it must wait for the disk, as what may be dead-lettered does: there may be gigabytes. */
+export function waitsForDisk(
+  turn: { isBehind(): boolean; givesUp(): boolean },
+  queue: Pick<ConsumedQueue, 'settings'>,
+  how: Settlement,
+): boolean {
+  return turn.isBehind() && mayDie(queue, how) && !turn.givesUp()
+}
+
 export interface Delivery {
   readonly segment: Segment
   readonly index: number
