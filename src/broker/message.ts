@@ -58,6 +58,8 @@ export class InboundMessage {
   ttl = -1
   /** The message has been dead-lettered: its x-death header was written by the broker itself. */
   died = false
+  /** Its publisher is not told if a queue refuses it: it was confirmed when an exchange delayed it. */
+  isDelayed = false
   /**
    * Whether `octets` contain only this message, with ADOPT_ROOM_BYTES free before the names, and have no other user:
    * then one segment may take them over instead of copying.

@@ -38,6 +38,7 @@ export function publishContent(
   }
   m.ttl = ttl
   m.died = died === true
+  m.isDelayed = mustArrive
   publishToAll(route, m)
   return true
 }

@@ -130,7 +130,7 @@ export class WorkQueue extends QueueParts implements Queue {
   }
 
   private refuse(limit: LengthLimit, m: InboundMessage): number {
-    if (limit.overflow === 'reject-publish-dlx') this.detours.outbox.refused(m)
+    if (limit.overflow === 'reject-publish-dlx' || m.isDelayed) this.detours.outbox.refused(m)
     return PUBLISH_REFUSED
   }
 
