@@ -62,6 +62,8 @@ class Side {
     const { http } = this
     this.node = (await http.get('overview')).json.node
     for (const [path, body] of [
+      // Another test may have a vhost with a tag meanwhile, on RabbitMQ alone.
+      [`vhosts/${q}`, { tags: 'one' }],
       [`users/${q}`, { password: 'p', tags: 'monitoring' }],
       [`permissions/%2F/${q}`, { configure: '', write: '', read: '.*' }],
       [`topic-permissions/%2F/${q}`, { exchange: 'amq.topic', write: '', read: '' }],
@@ -111,6 +113,7 @@ class Side {
     await this.w?.close()
     for (const path of ['', '-quorum', '-stream']) await this.http.delete(`queues/%2F/${q}${path}`)
     for (const path of [
+      `vhosts/${q}`,
       `users/${q}`,
       `policies/%2F/${q}`,
       `operator-policies/%2F/${q}`,
