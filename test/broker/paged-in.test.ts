@@ -5,6 +5,7 @@ import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { Pager } from '../../src/broker/messages/pager.ts'
 import { SEGMENT_BYTES } from '../../src/broker/messages/segment.ts'
+import { SegmentMemory } from '../../src/broker/messages/segment-memory.ts'
 import { SegmentStore } from '../../src/broker/messages/segment-store.ts'
 import { SpillStore } from '../../src/broker/messages/spill-store.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -84,4 +85,39 @@ describe('segments far behind the head leave memory again', () => {
     chain.takeHead()
     expect([chain.unacked, chain.readyBytes]).toEqual([1, (COUNT + 99) * 10_000])
   })
+})
+
+it('a segment that a socket is sending stays until it is sent', async () => {
+  const clock = new ManualClock()
+  const storage = new MemoryStorage({ keeps: true })
+  const commit = new GroupCommit(storage, clock)
+  const memories = new SegmentMemory(1)
+  const pager = new Pager(0, commit, clock, () => {}, memories)
+  const log = new SegmentStore(1, commit, storage)
+  const chain = new Chain(log, pager, () => new SpillStore(SPILL_LOGS_FROM, commit, storage))
+  for (let i = 0; i < 3; i++) {
+    const m = new InboundMessage()
+    encodeContent('', 'q', { deliveryMode: 2 }, Buffer.alloc(200_000), m)
+    m.adoptable = true
+    chain.append(m, 0)
+  }
+  await commit.flush()
+  chain.take(1)
+  clock.runDeferred()
+  for (let i = 0; i < 2; i++) {
+    const { segment } = chain.find(1)
+    segment.pin()
+    clock.runDeferred()
+    expect(segment.bytes).toBeDefined()
+  }
+  const { segment } = chain.find(1)
+  segment.unpin()
+  segment.unpin()
+  chain.settle(1)
+  await commit.flush()
+  while (chain.head()) chain.removeHead()
+  await commit.flush()
+  memories.forget()
+  expect([segment.gone, memories.bytes]).toEqual([true, 0])
+  pager.stop()
 })

@@ -138,7 +138,7 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (segment.gone || segment.bytes === undefined) return 'forget'
     const cursor = this.segments[this.cursorAt]
     if (cursor === undefined || segment.base <= cursor.base || !segment.sealed) return 'forget'
-    if (segment === this.headSegment || segment === this.segments.at(-1)) return 'wait'
+    if (segment === this.headSegment || segment === this.segments.at(-1) || segment.pins > 0) return 'wait'
     if (segment.spilling || segment.dirty || segment.batch > this.pager.applied) return 'wait'
     if (segment.spilled || segment.complete) return 'evict'
     return this.log !== undefined && segment.persistent === segment.count ? 'evict' : 'store'
