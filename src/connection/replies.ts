@@ -55,7 +55,7 @@ export class Replies implements DurableWaiter {
         if (!ch.closing) ch.send(reply)
       }
       // A duplicate changes nothing, and the batch with the message that came first may be on its way.
-      if (commit.dirty || commit.durable < commit.number - 1) this.holdUntilDurable(answer)
+      if (commit.durable < commit.latest) this.holdUntilDurable(answer)
       else answer()
     }
     this.connection.pace.work(together(waits, steps, commit), done, ch, id)
@@ -71,7 +71,7 @@ export class Replies implements DurableWaiter {
     const { commit, turn } = this.connection.broker
     this.pauses.add(PAUSE_DISK)
     this.action = action
-    this.batch = commit.dirty ? commit.number : commit.number - 1
+    this.batch = commit.latest
     commit.requestFlush()
     turn.schedule()
     this.connection.server.awaitDurable(this)

@@ -153,6 +153,11 @@ export class GroupCommit {
     return this.sources.length > 0 || this.metadata.length > 0
   }
 
+  /** The batch that contains the latest change: once it is durable, everything so far is on disk. */
+  get latest(): number {
+    return this.dirty ? this.number : this.number - 1
+  }
+
   /** Whether a flush or an application to the store is outstanding. */
   get busy(): boolean {
     return this.keeps && (this.inFlight !== undefined || this.dirty || this.unapplied.length > 0)
@@ -207,7 +212,7 @@ export class GroupCommit {
     if (!this.dirty && this.inFlight === undefined) return
     if (this.closed) throw new Abandoned()
     if (isFinal(this.failure)) throw this.failure
-    const number = this.dirty ? this.number : this.number - 1
+    const number = this.latest
     this.requestFlush()
     const done = new Promise<void>((resolve, reject) => this.waiting.push({ number, resolve, reject }))
     this.turnEnd()
