@@ -28,12 +28,11 @@ export class Shovels {
   private readonly entries = new Map<string, Entry>()
   /** Shovels whose module has been loaded. */
   private readonly loaded = new Map<string, Shovel>()
-  private readonly stopping = new Set<Promise<void>>()
   /**
    * The end of each shovel that is being stopped: one that replaces it begins after that. Otherwise it would overtake the
    * messages that the other one still has.
    */
-  private readonly replaced = new Map<string, Promise<void>>()
+  private readonly stopping = new Map<string, Promise<void>>()
   private isOpen = false
 
   /** @param server of this broker, for URIs without a host */
@@ -83,7 +82,7 @@ export class Shovels {
     const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
     // Loaded on demand, because it loads amqplib; and in steps, so that very many shovels created or removed at once
     // take only as much of a turn as it has time for.
-    const shovel = (this.replaced.get(key) ?? Promise.resolve())
+    const shovel = (this.stopping.get(key) ?? Promise.resolve())
       .then(() => import('./shovel.ts'))
       .then((m) => nextTurn().then(() => m))
       .then((m) => new m.Shovel(value, host, model.logger, done))
@@ -104,11 +103,9 @@ export class Shovels {
     this.entries.delete(key)
     this.loaded.delete(key)
     const stopped = e.shovel.then((s) => nextTurn().then(() => s.stop())).catch(() => {})
-    this.stopping.add(stopped)
-    this.replaced.set(key, stopped)
+    this.stopping.set(key, stopped)
     void stopped.finally(() => {
-      this.stopping.delete(stopped)
-      if (this.replaced.get(key) === stopped) this.replaced.delete(key)
+      if (this.stopping.get(key) === stopped) this.stopping.delete(key)
     })
   }
 
@@ -154,7 +151,7 @@ export class Shovels {
   async close(): Promise<void> {
     this.isOpen = false
     for (const [key, e] of this.entries) this.remove(key, e)
-    await Promise.all(this.stopping)
+    await Promise.all(this.stopping.values())
   }
 }
 
