@@ -124,8 +124,7 @@ export class Pager {
   /** Called when the segment takes no more messages: it may be evicted from now on. */
   sealed(segment: Segment, owner: SegmentOwner): void {
     if (!this.commit.keeps) return
-    this.list(segment, true)
-    this.sealedSegments.push({ segment, owner })
+    this.mayEvict(segment, owner)
     if (this.resident > this.budget) this.relieve()
   }
 
@@ -136,14 +135,18 @@ export class Pager {
   readBack(segment: Segment, owner: SegmentOwner): void {
     this.added(segment)
     if (owner.verdict(segment) === 'forget') return
-    this.list(segment, true)
-    this.sealedSegments.push({ segment, owner })
+    this.mayEvict(segment, owner)
     if (this.resident <= this.budget || this.relievesLater) return
     this.relievesLater = true
     this.clock.defer(() => {
       this.relievesLater = false
       this.relieve()
     })
+  }
+
+  private mayEvict(segment: Segment, owner: SegmentOwner): void {
+    this.list(segment, true)
+    this.sealedSegments.push({ segment, owner })
   }
 
   private list(segment: Segment, listed: boolean): void {
