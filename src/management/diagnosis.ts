@@ -9,6 +9,7 @@ import type { Client } from '../channel/client.ts'
 import { ChannelConsumer } from '../channel/consumer.ts'
 import type { Connection } from '../connection/connection.ts'
 import { DIAGNOSIS_DELIVERIES_MAX } from '../limits.ts'
+import { counted } from '../util/counted.ts'
 import type { Json } from '../util/json.ts'
 import type { ManagedBroker, ManagedNode } from './managed-node.ts'
 import type { Statistics } from './statistics.ts'
@@ -115,7 +116,7 @@ class Diagnosis {
         this.say(
           'warning',
           'no_consumer',
-          `It has no consumer: ${plural(ready, 'message waits and nobody takes it', 'messages wait and nobody takes them')}.`,
+          `It has no consumer: ${counted(ready, 'message waits and nobody takes it', 'messages wait and nobody takes them')}.`,
         )
       else this.say('info', 'no_consumer', 'It has no consumer, and no ready message.')
       return
@@ -125,7 +126,7 @@ class Diagnosis {
       this.say(
         'info',
         'single_active_consumer',
-        `One consumer is served, '${q.activeConsumer.tag}'; ${plural(waiting, 'other waits', 'others wait')} for its end.`,
+        `One consumer is served, '${q.activeConsumer.tag}'; ${counted(waiting, 'other waits', 'others wait')} for its end.`,
       )
   }
 
@@ -142,13 +143,13 @@ class Diagnosis {
         'warning',
         'consumers_at_prefetch_limit',
         `${served.length === 1 ? 'Its consumer is at its' : `All ${served.length} consumers are at their`} prefetch limit: ` +
-          `${plural(held, 'message is', 'messages are')} unacknowledged, and no more are delivered until some are acknowledged.`,
+          `${counted(held, 'message is', 'messages are')} unacknowledged, and no more are delivered until some are acknowledged.`,
       )
     else
       this.say(
         'info',
         'some_consumers_at_prefetch_limit',
-        `${full.length} of ${served.length} consumers are at their prefetch limit with ${plural(held, 'message')}.`,
+        `${full.length} of ${served.length} consumers are at their prefetch limit with ${counted(held, 'message')}.`,
       )
   }
 
@@ -242,14 +243,14 @@ class Diagnosis {
       this.say(
         'warning',
         'messages_set_aside',
-        `${plural(size, 'message')} cannot be handled and ${size === 1 ? 'is' : 'are'} set aside: see the log, and leveret list_parked_messages.`,
+        `${counted(size, 'message')} cannot be handled and ${size === 1 ? 'is' : 'are'} set aside: see the log, and leveret list_parked_messages.`,
       )
   }
 
   private well(): void {
     const { ready } = this.q.counts
     const { publish, deliver } = this.speeds
-    const waits = ready === 0 ? 'nothing waits' : `${plural(ready, 'message')} ready`
+    const waits = ready === 0 ? 'nothing waits' : `${counted(ready, 'message')} ready`
     this.say('ok', 'ok', `Nothing is in the way: ${speed(publish)} in, ${speed(deliver)} out, ${waits}.`)
   }
 }
@@ -300,17 +301,13 @@ function number(n: number): string {
   return Math.round(n).toLocaleString('en-GB')
 }
 
-function plural(n: number, one: string, many = `${one}s`): string {
-  return `${number(n)} ${n === 1 ? one : many}`
-}
-
 function speed(n: number): string {
   return `${n < 10 ? n.toFixed(1).replace(/\.0$/, '') : number(n)}/s`
 }
 
 function time(seconds: number): string {
-  if (seconds < 90) return plural(Math.max(1, seconds), 'second')
-  return seconds < 5400 ? plural(seconds / 60, 'minute') : plural(seconds / 3600, 'hour')
+  if (seconds < 90) return counted(Math.max(1, seconds), 'second')
+  return seconds < 5400 ? counted(seconds / 60, 'minute') : counted(seconds / 3600, 'hour')
 }
 
 /**

@@ -1,9 +1,9 @@
 /** `leveret migrate`: moves everything from another broker into this one, or vice versa. */
+import { counted } from '../../util/counted.ts'
 import { elapsed } from '../../util/timers.ts'
 import type { Command, Context, Result } from '../ctl/command.ts'
 import { numberOption, timeoutOption } from '../ctl/command.ts'
 import type { Source } from './amqp.ts'
-import { counted } from './counted.ts'
 import type { End, Move } from './ends.ts'
 import type { Plan } from './plan.ts'
 import type { Outcome } from './run.ts'
@@ -72,10 +72,11 @@ function planText(move: Move, { fitted, vhosts, queues, notes }: Plan): string {
     counted(users.length, 'user'),
     counted(exchanges.length, 'exchange'),
     counted(bindings.length, 'binding'),
+    counted(policies.length, 'policy', 'policies'),
   ]
   const lines = [
     `From ${move.from.name} to ${move.to.name}:`,
-    `  ${objects.join(', ')}, ${policies.length === 1 ? '1 policy' : `${policies.length} policies`}`,
+    `  ${objects.join(', ')}`,
     `  ${counted(work.length, 'queue')} with ${sum(work)}, to be moved`,
     `  ${counted(streams.length, 'stream')} with ${sum(streams)}, to be copied`,
     notes.length === 0 ? 'No differences.' : 'Differences:',

@@ -1,6 +1,6 @@
 /** Describes, in sentences, what will be different after a migration. */
+import { counted } from '../../util/counted.ts'
 import type { Json } from '../../util/json.ts'
-import { counted } from './counted.ts'
 import { where } from './definitions.ts'
 import type { Move } from './ends.ts'
 import type { Definitions, QueueRow } from './rows.ts'
