@@ -1,5 +1,4 @@
 /** Compiles the syntax tree of a regular expression into a program for the machine of `run.ts`. */
-
 import type { OctetSet } from './octets.ts'
 import { PATTERN_INSTRUCTIONS_MAX } from './pattern-limits.ts'
 import type { Assertion, Node, Repeat, Syntax } from './syntax.ts'

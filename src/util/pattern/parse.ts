@@ -2,7 +2,6 @@
  * Parses regular expressions in PCRE's syntax by octets, as RabbitMQ does: a non-ASCII character is a sequence of
  * octets.
  */
-
 import { escapedOctet, parseClass } from './escapes.ts'
 import { anyOctet, escapedSets, folded, notNewline, type OctetSet, otherCase, setOf } from './octets.ts'
 import { PATTERN_BYTES_MAX, PATTERN_DEPTH_MAX } from './pattern-limits.ts'
