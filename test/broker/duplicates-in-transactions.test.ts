@@ -3,7 +3,6 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { Channel } from '../../src/channel/channel.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { servedBroker } from '../support/served-broker.ts'
 import {
   bindQueue,
@@ -16,6 +15,7 @@ import {
   otherThingsHappen,
   session,
 } from '../support/session.ts'
+import { ShutStorage } from '../support/shut-storage.ts'
 import { until } from '../support/until.ts'
 import { table, type Wire } from '../support/wire.ts'
 
@@ -62,17 +62,7 @@ it('an exchange behind another one takes no queue of that one its message', asyn
 })
 
 it('are not answered before the message that came first is on disk', async () => {
-  const storage = new MemoryStorage({ keeps: true })
-  const write = storage.write.bind(storage)
-  let [isShut, isAsked] = [false, false]
-  let open: () => void = () => {}
-  storage.write = async (batch) => {
-    if (isShut) {
-      isAsked = true
-      await new Promise<void>((resolve) => (open = resolve))
-    }
-    await write(batch)
-  }
+  const storage = new ShutStorage()
   const t = await servedBroker(storage)
   const [w, other] = [await session(t), await session(t)]
   const exchange = await declareExchange(w, 'fanout', { durable: true, arguments: deduplicates })
@@ -81,17 +71,16 @@ it('are not answered before the message that came first is on disk', async () =>
   await confirmSelect(w)
   await select(other)
   await until(() => !t.broker.commit.busy, 'all is written')
-  isShut = true
+  storage.shut()
   w.publish(CH, { exchange, properties })
-  await until(() => isAsked && !t.broker.commit.dirty, 'the first is on its way')
+  await until(() => storage.isAsked && !t.broker.commit.dirty, 'the first is on its way')
   const sent = vi.spyOn(Channel.prototype, 'send')
   onTestFinished(() => sent.mockRestore())
   other.publish(CH, { exchange, properties })
   other.send(CH, MethodId.TxCommit, {})
   await otherThingsHappen(w)
   expect(sent.mock.calls.filter(([m]) => m.id === MethodId.TxCommitOk)).toEqual([])
-  isShut = false
-  open()
+  storage.open()
   await other.expect(CH, MethodId.TxCommitOk)
   await confirmed(w, 1)
   expect((await counts(w, queue)).messages).toBe(1)

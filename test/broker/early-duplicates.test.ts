@@ -4,7 +4,6 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { Channel } from '../../src/channel/channel.ts'
 import { COMMIT_BYTES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
 import { servedBroker } from '../support/served-broker.ts'
 import {
   bindQueue,
@@ -17,28 +16,13 @@ import {
   otherThingsHappen,
   session,
 } from '../support/session.ts'
+import { ShutStorage } from '../support/shut-storage.ts'
 import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
 
 async function start() {
-  const storage = new MemoryStorage({ keeps: true })
-  const write = storage.write.bind(storage)
-  let open: () => void = () => {}
-  let isShut = false
-  storage.write = async (batch) => {
-    if (isShut) await new Promise<void>((resolve) => (open = resolve))
-    await write(batch)
-  }
-  const { broker, url } = await servedBroker(storage)
-  return {
-    broker,
-    url,
-    shut: () => (isShut = true),
-    open: () => {
-      isShut = false
-      open()
-    },
-  }
+  const storage = new ShutStorage()
+  return { storage, ...(await servedBroker(storage)) }
 }
 
 it.each(['exchange', 'queue'] as const)('%s with deduplication', async (where) => {
@@ -54,7 +38,7 @@ it.each(['exchange', 'queue'] as const)('%s with deduplication', async (where) =
   await confirmSelect(w)
   await confirmSelect(other)
   await until(() => !t.broker.commit.dirty, 'all is written')
-  t.shut()
+  t.storage.shut()
   const properties = { deliveryMode: 2, headers: table({ 'x-deduplication-header': 'once' }) }
   const acks = vi.spyOn(Channel.prototype, 'send')
   onTestFinished(() => acks.mockRestore())
@@ -63,7 +47,7 @@ it.each(['exchange', 'queue'] as const)('%s with deduplication', async (where) =
   other.publish(CH, { exchange, properties })
   await otherThingsHappen(other)
   expect(acks.mock.calls.filter(([m]) => m.id === MethodId.BasicAck)).toEqual([])
-  t.open()
+  t.storage.open()
   await Promise.all([confirmed(w, 1), confirmed(other, 1)])
   expect((await counts(other, queue)).messages).toBe(1)
 })

@@ -1,12 +1,14 @@
 /** A node that is deposed while its session goes on reading: what others write meanwhile is not in its store. */
 import { describe, expect, it } from 'vitest'
+import type { Reading } from '../../src/cluster/ledger.ts'
 import { MemoryEngine, MemoryEngineHub } from '../../src/cluster/memory-engine.ts'
 import { MemoryReplicaStore } from '../../src/cluster/memory-store.ts'
 import { encodeBatch, encodeOwn } from '../../src/cluster/record.ts'
-import { startOfStore, storedPlace } from '../../src/cluster/replica-store.ts'
-import { Session } from '../../src/cluster/session.ts'
+import { storedPlace } from '../../src/cluster/replica-store.ts'
+import type { Session } from '../../src/cluster/session.ts'
 import { BatchEncoder } from '../../src/storage/log/batch-codec.ts'
 import { SPILL_LOGS_FROM, type StorageWrite } from '../../src/storage/storage.ts'
+import { startSession } from './memory-session.ts'
 import { WorldClock } from './world-clock.ts'
 
 const batchOf = (epoch: number, number: number, key: string): Buffer => {
@@ -19,24 +21,15 @@ const batchOf = (epoch: number, number: number, key: string): Buffer => {
 const dropSpill: StorageWrite[] = [{ op: 'drop-logs', from: SPILL_LOGS_FROM }]
 
 function sessionOf(store: MemoryReplicaStore, engine: MemoryEngine, clock: WorldClock): Session {
-  const session: Session = new Session({
-    store,
-    engine,
-    clock,
-    place: startOfStore,
-    log: 'log',
-    renewed: () => {},
-    listener: {
-      read: (reading) => {
-        if (reading.what === 'owner' && reading.node === 'b') session.endWriting()
-      },
-      gone: () => {},
-      failed: (error) => {
-        throw error
-      },
+  const listener = {
+    read: (reading: Reading): void => {
+      if (reading.what === 'owner' && reading.node === 'b') session.endWriting()
     },
-  })
-  session.start()
+    failed: (error: Error): void => {
+      throw error
+    },
+  }
+  const session = startSession(engine, clock, listener, store)
   return session
 }
 

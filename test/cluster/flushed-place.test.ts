@@ -3,25 +3,16 @@ import { expect, it } from 'vitest'
 import { MemoryEngine, MemoryEngineHub } from '../../src/cluster/memory-engine.ts'
 import { MemoryReplicaStore } from '../../src/cluster/memory-store.ts'
 import { encodeBeat, encodeOwn } from '../../src/cluster/record.ts'
-import { startOfStore, storedPlace } from '../../src/cluster/replica-store.ts'
-import { Session } from '../../src/cluster/session.ts'
+import { storedPlace } from '../../src/cluster/replica-store.ts'
 import { StorageError } from '../../src/storage/storage.ts'
+import { startSession } from './memory-session.ts'
 import { WorldClock } from './world-clock.ts'
 
 it('an active node whose store refuses writes does not let the log be removed beyond what the store has', async () => {
   const clock = new WorldClock()
   const engine = new MemoryEngine(new MemoryEngineHub(clock), 'a')
   const store = new MemoryReplicaStore()
-  const session = new Session({
-    store,
-    engine,
-    clock,
-    place: startOfStore,
-    log: 'log',
-    renewed: () => {},
-    listener: { read: () => {}, gone: () => {}, failed: () => {} },
-  })
-  session.start()
+  const session = startSession(engine, clock, {}, store)
   const append = (bytes: Uint8Array): void => void engine.append(bytes).catch(() => {})
   append(encodeOwn({ epoch: 0, number: 0, node: 'a', run: 'r', by: 'a' }))
   await clock.run(10)

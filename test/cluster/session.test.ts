@@ -1,14 +1,13 @@
 /** A node meets records of the log that it cannot read. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryEngine, MemoryEngineHub } from '../../src/cluster/memory-engine.ts'
-import { MemoryReplicaStore } from '../../src/cluster/memory-store.ts'
 import { encodeBatch, encodeBeat, encodeOwn } from '../../src/cluster/record.ts'
-import { startOfStore } from '../../src/cluster/replica-store.ts'
-import { Session } from '../../src/cluster/session.ts'
+import type { Session } from '../../src/cluster/session.ts'
 import { BatchEncoder } from '../../src/storage/log/batch-codec.ts'
 import { seal } from '../../src/storage/log/commit-log.ts'
 import type { StorageError } from '../../src/storage/storage.ts'
 import { systemClock } from '../../src/util/clock.ts'
+import { startSession } from './memory-session.ts'
 
 const SEAL_BYTES = 4
 const EPOCH = 1
@@ -33,16 +32,7 @@ async function failure(...records: Buffer[]): Promise<StorageError> {
   await engine.append(encodeOwn({ epoch: 0, number: 0, node: 'b', run: 'r', by: 'b' }))
   for (const r of records) await engine.append(r)
   return new Promise((failed) => {
-    session = new Session({
-      store: new MemoryReplicaStore(),
-      engine,
-      clock: systemClock,
-      place: startOfStore,
-      log: 'log',
-      renewed: () => {},
-      listener: { read: () => {}, gone: () => {}, failed },
-    })
-    session.start()
+    session = startSession(engine, systemClock, { failed })
   })
 }
 
