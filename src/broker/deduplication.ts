@@ -83,14 +83,12 @@ export class Deduplication {
   }
 
   /**
-   * Returns false if the message is a duplicate; one that died in the queue and comes back, or is redriven, is none. A
-   * new value is remembered only if `admits` says that the message will be accepted.
+   * Whether the queue has accepted a message with the same value before; one that died in the queue and comes back, or
+   * is redriven, is no duplicate.
+   * @param headers as `headersOf` returns them
    */
-  isFirst(m: InboundMessage, queue: string, now: number, admits: () => boolean): boolean {
-    const headers = headersNamed(m, HEADER, TTL_HEADER)
-    if (this.isDuplicate(headers, now) && !hasDiedIn(m, queue)) return false
-    if (admits()) this.admit(headers, now)
-    return true
+  isDuplicateIn(queue: string, m: InboundMessage, headers: FieldTable | undefined, now: number): boolean {
+    return this.isDuplicate(headers, now) && !hasDiedIn(m, queue)
   }
 
   /**
@@ -140,6 +138,11 @@ function* numbersOf(entries: ReadonlyMap<string, Entry>): Iterable<number> {
 
 export function wantsDeduplication(args: FieldTable): boolean {
   return args.get('x-message-deduplication')?.value === true
+}
+
+/** The headers that matter to a queue's deduplication. */
+export function headersOf(m: InboundMessage): FieldTable | undefined {
+  return headersNamed(m, HEADER, TTL_HEADER)
 }
 
 /** Digests of long values by the message's headers: one message may pass a thousand exchanges. */

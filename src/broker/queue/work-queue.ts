@@ -4,7 +4,7 @@
  * file, and queue-parts.ts makes them. It knows consumers by their interface and the store by its log, and no other queues.
  */
 import { DELIVERIES_BETWEEN_LOOKS, RESUMED_PER_STEP, REWRITTEN_BYTES_LARGE } from '../../limits.ts'
-import type { Deduplication } from '../deduplication.ts'
+import { type Deduplication, headersOf } from '../deduplication.ts'
 import { inSteps, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { noMessages } from '../messages/no-messages.ts'
@@ -90,9 +90,11 @@ export class WorkQueue extends QueueParts implements Queue {
   }
 
   publish(m: InboundMessage): number {
-    const limit = this.limit
+    const { limit, deduplication } = this
     if (this.order === noMessages) this.begin()
-    if (this.deduplication !== undefined && !this.isFirst(this.deduplication, m)) return PUBLISH_DURABLE
+    const headers = deduplication === undefined ? undefined : headersOf(m)
+    // A duplicate is not safe before the first one is.
+    if (deduplication?.isDuplicateIn(this.name, m, headers, this.env.turn.now())) return PUBLISH_DURABLE
     if (limit !== undefined && !this.hasRoom(limit, m)) return this.refuse(limit, m)
     const { messageTtl } = this.settings
     const deadline =
@@ -103,17 +105,12 @@ export class WorkQueue extends QueueParts implements Queue {
     const outcome = m.persistent && this.log !== undefined ? PUBLISH_DURABLE : PUBLISH_STORED
     this.order.append(m, deadline)
     m.persistent = persistent
+    // Not before: had the queue no memory for it, the next attempt would be confirmed and dropped as a duplicate.
+    deduplication?.admit(headers, this.env.turn.now())
     this.counters.published++
     // Excess messages are dropped later in the turn, after this message has reached its other queues, as in RabbitMQ.
     if (!this.awake && (this.consumers.size > 0 || deadline !== 0 || limit?.exceeded(this.order))) this.wake()
     return outcome
-  }
-
-  /** Apart from `publish`, where a closure costs an object each. A duplicate is not safe before the first one is. */
-  private isFirst(deduplication: Deduplication, m: InboundMessage): boolean {
-    const { limit } = this
-    const admits = (): boolean => limit === undefined || this.hasRoom(limit, m)
-    return deduplication.isFirst(m, this.name, this.env.turn.now(), admits)
   }
 
   private noteArrival(): void {
