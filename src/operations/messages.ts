@@ -39,11 +39,23 @@ export interface Taken {
  */
 export function takeMessages(c: Caller, name: string, most: number, how: Settlement): Taken[] {
   const q = gettableQueue(c, name)
-  const out: Taken[] = []
   const numbers: number[] = []
-  const end = Math.min(most, TAKEN_MESSAGES_MAX)
+  // If one cannot be read for want of memory, nobody gets those before it.
+  let then: Settlement = 'return'
+  try {
+    const out = takeSome(q, Math.min(most, TAKEN_MESSAGES_MAX), numbers)
+    then = how
+    return out
+  } finally {
+    for (const sequence of numbers) q.settle(sequence, then)
+  }
+}
+
+/** @param numbers the sequence numbers of messages that were taken are added, also if this throws */
+function takeSome(q: Queue, most: number, numbers: number[]): Taken[] {
+  const out: Taken[] = []
   let octets = 0
-  while (out.length < end && octets < TAKEN_BYTES_MAX) {
+  while (out.length < most && octets < TAKEN_BYTES_MAX) {
     const found = q.get()
     if (found === undefined) break
     const { segment, index, sequence } = found
@@ -63,7 +75,6 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
     q.takeGot(false)
     numbers.push(sequence)
   }
-  for (const sequence of numbers) q.settle(sequence, how)
   return out
 }
 

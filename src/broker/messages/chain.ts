@@ -373,13 +373,13 @@ export class Chain implements MessageOrder, SegmentOwner {
   }
 
   purge(): number {
+    const { kept, gone, cursorAt } = purged(this.segments, this.cursorAt, (s) => this.load(s))
     const count = this.ready
-    const { kept, cursorAt } = purged(this.segments, this.cursorAt, (segment) => this.forget(segment))
+    for (const segment of gone) this.forget(segment)
     if (this.segments[this.cursorAt]?.gone === true) this.cursorIndex = 0
     this.segments = kept
     this.cursorAt = cursorAt
-    for (const segment of [...this.segments])
-      if (segment.live > 0 && this.loaded(segment).settleReady() > 0) this.someSettled(segment)
+    for (const s of [...kept]) if (s.live > 0 && s.settleReady() > 0) this.someSettled(s)
     this.requeued.clear()
     this.ready = this.readyBytes = 0
     return count

@@ -28,23 +28,25 @@ function hasUnacked({ bytes, states, packedStates, count }: Segment): boolean {
 }
 
 /**
- * Forgets all segments without unacknowledged messages, except the last one, without loading them or visiting each
- * message.
+ * Divides the segments for a purge without visiting each message: those with unacknowledged messages and the last one are
+ * kept. What is kept has to be loaded, which may fail, before anything is removed.
  * @param cursorAt a position in `segments`; its new value is returned
  */
 export function purged(
   segments: readonly Segment[],
   cursorAt: number,
-  forget: (segment: Segment) => void,
-): { kept: Segment[]; cursorAt: number } {
+  load: (segment: Segment) => void,
+): { kept: Segment[]; gone: Segment[]; cursorAt: number } {
   const kept: Segment[] = []
+  const gone: Segment[] = []
   let passed = 0
   for (const [at, segment] of segments.entries())
     if (at === segments.length - 1 || hasUnacked(segment)) {
+      if (segment.live > 0) load(segment)
       kept.push(segment)
       if (at < cursorAt) passed++
-    } else forget(segment)
-  return { kept, cursorAt: passed }
+    } else gone.push(segment)
+  return { kept, gone, cursorAt: passed }
 }
 
 /** When the next message expires, in ms since 1970; 0 = never. */
