@@ -1,5 +1,5 @@
 /** Segments that are read from the disk out of turn, and leave memory again. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
@@ -119,5 +119,32 @@ it('a segment that a socket is sending stays until it is sent', async () => {
   await commit.flush()
   memories.forget()
   expect([segment.gone, memories.bytes]).toEqual([true, 0])
+  pager.stop()
+})
+
+it('a message is settled as a whole or not at all if its segment cannot be read', async () => {
+  const clock = new ManualClock()
+  const storage = new MemoryStorage({ keeps: true })
+  const commit = new GroupCommit(storage, clock)
+  const pager = new Pager(0, commit, clock)
+  const log = new SegmentStore(1, commit, storage)
+  const chain = new Chain(log, pager, () => new SpillStore(SPILL_LOGS_FROM, commit, storage))
+  for (let i = 0; i < 3; i++) {
+    const m = new InboundMessage()
+    encodeContent('', 'q', { deliveryMode: 2 }, Buffer.alloc(200_000), m)
+    chain.append(m, 0)
+  }
+  await commit.flush()
+  clock.runDeferred()
+  chain.take(1)
+  clock.runDeferred()
+  const memory = vi.spyOn(pager, 'room').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  expect(() => chain.settle(1)).toThrow('allocation')
+  memory.mockRestore()
+  expect([chain.unacked, chain.unackedBytes]).toEqual([1, 200_000])
+  chain.settle(1)
+  expect([chain.unacked, chain.unackedBytes, chain.ready]).toEqual([0, 0, 2])
   pager.stop()
 })

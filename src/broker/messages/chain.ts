@@ -203,8 +203,8 @@ export class Chain implements MessageOrder, SegmentOwner {
   settle(sequence: number): void {
     const segment = this.locate(sequence)
     const index = sequence - segment.base
-    this.unacked--
     this.unackedBytes -= this.loaded(segment).bodySize(index)
+    this.unacked--
     this.settled(segment, index)
   }
 
