@@ -103,23 +103,19 @@ export class DeadLetterOutbox {
 
   /** Publishes the message to its targets. It leaves the queue in the batch in which the targets receive it. */
   private passOn(sequence: number, { reason, done, confirmed }: RetainedMessage): Fate {
-    if (this.queue.settings.deadLetterExchange !== undefined) {
-      try {
-        const passed = this.env.deadLetter(
-          this.queue,
-          this.contentOf(sequence),
-          reason,
-          confirmed ? done : undefined,
-        )
+    try {
+      if (this.queue.settings.deadLetterExchange !== undefined) {
+        const content = this.contentOf(sequence)
+        const passed = this.env.deadLetter(this.queue, content, reason, confirmed ? done : undefined)
         this.held = passed === 'later'
         if (this.held || (confirmed && !passed)) return 'kept'
-      } catch (error) {
-        this.aside.park(sequence, reason, error)
-        return 'parked'
       }
+      this.order.settle(sequence)
+      return 'gone'
+    } catch (error) {
+      this.aside.park(sequence, reason, error)
+      return 'parked'
     }
-    this.order.settle(sequence)
-    return 'gone'
   }
 
   private retryLater(): void {
