@@ -36,7 +36,8 @@ export interface CommitLog {
   close(): Promise<void>
 }
 
-const SEAL_BYTES = 4
+/** Octets of the checksum at the end of a record. */
+export const SEAL_BYTES = 4
 
 /** Writes the checksum of the octets before the last four into the last four. */
 export function seal(bytes: Uint8Array): void {

@@ -4,6 +4,7 @@
  * is cut off. Anything else that differs from what was written is an error that names the file and the place.
  */
 import { StorageError } from '../storage.ts'
+import { SEAL_BYTES } from './commit-log.ts'
 import type { JournalFile } from './journal-disk.ts'
 import { frameBytes, readDamagedHead, readFrame, readHead, SECTOR_BYTES } from './journal-frame.ts'
 
@@ -11,6 +12,9 @@ export interface FoundRecord {
   readonly position: number
   readonly file: JournalFile
   readonly at: number
+  readonly length: number
+  /** The checksum in its last four octets. */
+  readonly sum: number
 }
 
 export interface Found {
@@ -37,8 +41,9 @@ interface Scan {
 export async function findRecords(files: readonly JournalFile[], from: number): Promise<Found> {
   const scan: Scan = { from, records: [], bad: [], highest: 0 }
   for (const file of files) scanFile(scan, file, await file.read())
-  const { records, bad } = scan
-  records.sort((a, b) => a.position - b.position)
+  const { bad } = scan
+  scan.records.sort((a, b) => a.position - b.position)
+  const records = scan.records.filter((r, i) => !isRepeated(r, scan.records[i - 1]))
   records.forEach((r, i) => {
     if (r.position === from + i) return
     const broken = bad.find((b) => b.position === from + i)
@@ -47,6 +52,14 @@ export async function findRecords(files: readonly JournalFile[], from: number): 
   })
   for (const b of bad) if (!b.torn) throw damaged(b.name, b.at, `record ${b.position} is damaged`)
   return { records, highest: scan.highest }
+}
+
+/**
+ * Whether the record is the one before it, once more: a disk that was full may have written all of it, and the next
+ * attempt has gone to another file.
+ */
+function isRepeated(r: FoundRecord, before: FoundRecord | undefined): boolean {
+  return r.position === before?.position && r.length === before.length && r.sum === before.sum
 }
 
 function scanFile(scan: Scan, file: JournalFile, b: Buffer): void {
@@ -72,7 +85,8 @@ function scanFile(scan: Scan, file: JournalFile, b: Buffer): void {
         at += SECTOR_BYTES
         continue
       }
-      scan.records.push({ position: head.position, file, at })
+      const sum = Buffer.from(record.buffer).readUInt32LE(record.length - SEAL_BYTES)
+      scan.records.push({ position: head.position, file, at, length: record.length, sum })
     }
     scan.highest = Math.max(scan.highest, head.position)
     at += size

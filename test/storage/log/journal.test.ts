@@ -94,6 +94,43 @@ describe('the files of a journal', () => {
     expect(readdirSync(dir)).toEqual([])
   })
 
+  it('may have a record twice: a full disk had written all of it, and the next attempt went to another file', async () => {
+    const dir = folder()
+    let allocate: () => void = () => {}
+    let isFull = false
+    const real = folderDisk(dir)
+    const open = async (name: string): Promise<JournalFile> => {
+      const file = await real.open(name)
+      return {
+        ...file,
+        write: async (parts, at) => {
+          await file.write(parts, at)
+          if (isFull) throw Object.assign(new Error('no'), { code: 'ENOSPC' })
+        },
+        allocate: async (bytes) => {
+          await new Promise<void>((resolve) => (allocate = resolve))
+          await file.allocate(bytes)
+        },
+      }
+    }
+    const log = await Journal.open({ ...real, open }, 1, now)
+    for (let n = 1; n <= 3; n++) await log.append(record(n, 40_000))
+    await until(() => readdirSync(dir).length === 2, 'another file is being made')
+    isFull = true
+    await expect(log.append(record(4, 4000))).rejects.toMatchObject({ code: 'FULL' })
+    isFull = false
+    const before = log.bytes
+    await until(() => {
+      allocate()
+      return log.bytes > before
+    }, 'it is made')
+    for (let n = 4; n <= 6; n++) expect(await log.append(record(n, 4000))).toBe(n)
+    await log.leave()
+    const again = await Journal.open(real, 1, now)
+    expect((await readAll(again, 1)).length).toBe(6)
+    await again.close()
+  })
+
   it('take no more than a small part of what is free', async () => {
     const disk = new SimulatedDisk(randomOf(2))
     disk.free = 20e6
