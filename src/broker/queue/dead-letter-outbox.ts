@@ -6,7 +6,7 @@
  */
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
-import { inShortSteps } from '../jobs.ts'
+import { inShortSteps, type Steps } from '../jobs.ts'
 import { type Content, InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import type { Pumped } from '../turn.ts'
@@ -129,7 +129,11 @@ export class DeadLetterOutbox {
    */
   private retry(): void {
     const { env, retained } = this
-    if (retained === undefined) return
+    if (retained !== undefined) env.turn.jobs.begin(this.retrying(retained), env)
+  }
+
+  private *retrying(retained: Map<number, RetainedMessage>): Steps {
+    const { env } = this
     const round = retained.entries()
     let [left, failed] = [retained.size, 0]
     const next = (): boolean => {
@@ -138,20 +142,22 @@ export class DeadLetterOutbox {
       const { value, done } = round.next()
       if (done === true) return false
       const [sequence, message] = value
+      // Appended, so that a message that fails or has no target does not delay the others.
       retained.delete(sequence)
-      if (this.passOn(sequence, message) === 'kept') {
-        // Appended, so that a message without a target does not delay the others.
-        retained.set(sequence, message)
-        failed++
-      }
+      retained.set(sequence, message)
+      if (this.passOn(sequence, message) === 'kept') failed++
+      else retained.delete(sequence)
       return true
     }
-    env.turn.jobs.begin(inShortSteps(env, REJECTED_PER_STEP, next), env, () => {
+    try {
+      yield* inShortSteps(env, REJECTED_PER_STEP, next)
+    } finally {
       this.timer = undefined
-      if (this.retained !== retained) return
-      if (retained.size > 0) this.retryLater()
-      if (!this.isFull) env.turn.pumpLater(this.queue)
-    })
+      if (this.retained === retained) {
+        if (retained.size > 0) this.retryLater()
+        if (!this.isFull) env.turn.pumpLater(this.queue)
+      }
+    }
   }
 
   stop(): void {
