@@ -14,6 +14,7 @@ import { publishContent } from './publish-content.ts'
 import type { ConsumedQueue } from './queue/queue.ts'
 import type { Route, Routing } from './router.ts'
 import type { TraceOrigin, Tracer } from './tracer.ts'
+import type { Turn } from './turn.ts'
 
 const TRACE_EXCHANGE = 'amq.rabbitmq.trace'
 
@@ -25,10 +26,12 @@ export class Firehose implements Tracer {
   private readonly vhost: TracedVhost
   private readonly node: string
   private readonly owner: Owner
+  private readonly turn: Pick<Turn, 'pumpsNone'>
 
   /** @param owner is charged with failures to make a copy, which do not affect the original message */
-  constructor(vhost: TracedVhost, node: string, owner: Owner) {
+  constructor(vhost: TracedVhost, node: string, owner: Owner, turn: Pick<Turn, 'pumpsNone'>) {
     this.vhost = vhost
+    this.turn = turn
     this.owner = owner
     this.node = node
   }
@@ -44,9 +47,15 @@ export class Firehose implements Tracer {
     const redelivered = segment.wasDelivered(index) ? 1 : 0
     // Tracing has to read the whole message, even if its headers are large.
     queue.looks = true
-    charged(this.owner, () =>
-      this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),
-    )
+    // The queue may get its own traces, and if it is full, it delivers before it refuses one.
+    this.turn.pumpsNone = true
+    try {
+      charged(this.owner, () =>
+        this.trace(origin, segment.content(index), `deliver.${queue.name}`, { redelivered }),
+      )
+    } finally {
+      this.turn.pumpsNone = false
+    }
   }
 
   private trace(

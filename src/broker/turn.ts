@@ -60,6 +60,8 @@ export class Turn {
   diskFails: () => boolean = () => false
   /** Whether the broker is about to be closed. */
   isEnding = false
+  /** Whether `pumpAlone` does nothing: a queue that is delivering a message would deliver it again. */
+  pumpsNone = false
   private queues: Pumped[] = []
   /** Queues for the next turn. `postponed`: could not do anything in this turn; `served`: had a share of this turn. */
   private postponed: Pumped[] = []
@@ -221,6 +223,7 @@ export class Turn {
 
   /** Lets one queue deliver now; its time counts as for `pumpNow`. */
   pumpAlone(queue: Pumped): void {
+    if (this.pumpsNone) return
     if (this.pumpUntil !== 0) {
       queue.pump()
       return

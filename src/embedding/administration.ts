@@ -197,7 +197,7 @@ export function administrationOf(
     trace(on, o = {}) {
       flag(on, 'on')
       checkInVhost(o, 'options')
-      setTracing(vhostOf(o), on, nodeName, current().model.broker.failures)
+      setTracing(current().model.broker, vhostOf(o), on, nodeName)
     },
     async redrive(name, o = {}) {
       checkName(name, 'queue')

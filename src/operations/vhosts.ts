@@ -1,6 +1,5 @@
 /** Virtual hosts, as changed by HTTP, the command line and definitions. */
 import type { Broker } from '../broker/broker.ts'
-import type { Failures } from '../broker/failures.ts'
 import { Firehose } from '../broker/firehose.ts'
 import { queueKind } from '../broker/queue/kinds/kinds.ts'
 import { type Vhost, type VhostInfo, vhostInfo } from '../broker/vhost.ts'
@@ -65,7 +64,7 @@ export function setVhostLimit(broker: Broker, vhost: Vhost, name: string, value:
 }
 
 /** Turns the firehose on or off. @param node the node name in the copies */
-export function setTracing(vhost: Vhost, on: boolean, node: string, failures: Failures): void {
+export function setTracing({ failures, turn }: Broker, vhost: Vhost, on: boolean, node: string): void {
   const owner = failures.owner('message', { tracing: vhost.name })
-  vhost.tracers.setFirehose(on ? new Firehose(vhost, node, owner) : undefined)
+  vhost.tracers.setFirehose(on ? new Firehose(vhost, node, owner, turn) : undefined)
 }

@@ -79,7 +79,7 @@ describe.each(['classic', 'quorum', 'stream'])('a delivery that is watched: %s',
     for (let i = 0; i < 200; i++) queue.publish(message(10))
     clock.pass(1)
     const watcher = { see: () => true, ended: () => {} }
-    if (what === 'firehose') vhost.tracers.setFirehose(new Firehose(vhost, 'node', owner))
+    if (what === 'firehose') vhost.tracers.setFirehose(new Firehose(vhost, 'node', owner, broker.turn))
     else watchQueue(c, 'q', clock, watcher, { limit: 1000, seconds: 10 }, owner)
     let now = 0
     clock.elapsed = () => now

@@ -197,7 +197,9 @@ describe('tracing', () => {
     const { Firehose } = await import('../../src/broker/firehose.ts')
     const vhost = leveret.broker.vhosts.get('/')
     if (vhost === undefined) return
-    vhost.tracers.setFirehose(new Firehose(vhost, 'n', leveret.broker.failures.owner('message', {})))
+    vhost.tracers.setFirehose(
+      new Firehose(vhost, 'n', leveret.broker.failures.owner('message', {}), leveret.broker.turn),
+    )
     ;(vhost.tracer as unknown as { trace(): void }).trace = fail
     const queue = await declareQueue(victim)
     await consume(victim, queue)

@@ -26,7 +26,7 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
     const { tracing } = r.body
     const vhost = r.broker.vhosts.get(name)
     if (tracing !== undefined && vhost !== undefined)
-      setTracing(vhost, flag(r.body, 'tracing'), node.nodeName, r.broker.failures)
+      setTracing(r.broker, vhost, flag(r.body, 'tracing'), node.nodeName)
     return r.stored(isNew)
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', async (r) => {
