@@ -1,6 +1,6 @@
 /**
  * What programs are made of: values of every argument and policy key, right and wrong, and what is left out, with the reason.
- * coverage.test.ts compares with the tables of the broker.
+ * differential.test.ts compares with the tables of the broker.
  */
 import type { Typed } from './typed.ts'
 
