@@ -88,8 +88,14 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
     const paths = { http: `${settings.http.pathPrefix}/`, metrics: settings.metricsFormat.path }
     const bind = listening[0]?.address
     node.shutDown = () => void process.kill(process.pid, 'SIGTERM')
-    node.process = { configuration: () => shownEntries(loaded), log: log.access }
-    reloadOnSignal(node, logger, options, setLevels)
+    let inForce = loaded
+    node.process = { configuration: () => shownEntries(inForce), log: log.access }
+    onHangup(logger, () => {
+      const again = configuration(options)
+      node.reload(again.draft.settings())
+      setLevels(again.draft)
+      inForce = again
+    })
     // Not earlier: a program that reads this line may send a signal at once.
     logger.info(
       { version, port, managementPort, metricsPort, bind, dataDir: settings.dataDir, startMs },
@@ -115,17 +121,10 @@ function sayMessageOfTheDay(file: string | undefined, logger: Pino): void {
   }
 }
 
-function reloadOnSignal(
-  node: BrokerNode,
-  logger: Pino,
-  options: StartOptions,
-  setLevels: (d: ConfigBuilder) => void,
-): void {
+function onHangup(logger: Pino, reload: () => void): void {
   process.on('SIGHUP', () => {
     try {
-      const { draft } = configuration(options)
-      node.reload(draft.settings())
-      setLevels(draft)
+      reload()
       logger.info({}, 'configuration and certificates reloaded')
     } catch (error) {
       logger.error(
