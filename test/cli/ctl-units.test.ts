@@ -105,6 +105,14 @@ describe('the commands of RabbitMQ', () => {
     },
   )
 
+  it('the help of a command names each option once', async () => {
+    for (const name of Object.keys(commands)) {
+      const { out } = await run([name, '--help'], 'leveret')
+      const shown = [...out.matchAll(/^ {2}(?:-., | {4})(--[\w-]+)/gm)].map((m) => m[1])
+      expect([name, ...shown]).toEqual([name, ...new Set(shown)])
+    }
+  })
+
   it('every option that a command names has its row', () => {
     const all = [commands, stateCommands, ...Object.values(toolCommands)].flatMap((c) => Object.values(c))
     for (const c of all) for (const o of c.options ?? []) expect(Object.keys(options)).toContain(o)

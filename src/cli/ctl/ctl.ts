@@ -155,7 +155,7 @@ function helpOf(name: string, command: Command, tool: string): string {
     `Usage: ${`${tool} ${name} ${usage}`.trimEnd()}\n`,
     `\n${help}\n`,
     own,
-    `\nOptions for all commands:\n${optionLines(commonOptions)}`,
+    `\nOptions for all commands:\n${optionLines(commonOptions.filter((o) => !options.some((own) => own === o)))}`,
     columns.length === 0 ? '' : `\nColumns:\n  ${columns.join(', ')}\n`,
     `\nExamples:\n${lines.map((l) => `  ${l}\n`).join('')}`,
   ].join('')
