@@ -209,7 +209,7 @@ function combinations(d: Json): string[] {
     out.push("Cannot specify 'no-ack' and numerical 'delete-after'")
   for (const side of ['src', 'dest'])
     if (d[`${side}-protocol`] === 'amqp10' || d[`${side}-protocol`] === 'local')
-      out.push(`${side}-protocol ${String(d[`${side}-protocol`])} is not there: amqp091 is`)
+      out.push(`${side}-protocol ${String(d[`${side}-protocol`])} is not supported; use amqp091`)
   return out
 }
 

@@ -35,6 +35,12 @@ describe('the parameter of a shovel', () => {
       { ...good, 'dest-add-forward-headers': 'yes' },
       'dest-add-forward-headers should be boolean, actually was <<"yes">>',
     ],
+    ['AMQP 1.0', { ...good, 'src-protocol': 'amqp10' }, 'src-protocol amqp10 is not supported; use amqp091'],
+    [
+      'the local protocol',
+      { ...good, 'dest-protocol': 'local' },
+      'dest-protocol local is not supported; use amqp091',
+    ],
     [
       'another ack-mode',
       { ...good, 'ack-mode': 'maybe' },
