@@ -80,23 +80,20 @@ async function build() {
     join(root, 'package-lock.json'),
     join(root, 'bin', 'vendor.js'),
     join(root, 'bin', 'bundle.js'),
+    join(root, 'bin', 'modules.js'),
     ...filesBelow(join(root, 'src')),
   ]
   await once(
     'dist/.leveret-build',
     digest(inputs),
     () => existsSync(join(root, 'dist', 'main.js')) && existsSync(join(root, 'build', 'main.js')),
-    async () => {
+    () => {
       // The management UI has a build of its own.
       for (const f of existsSync(join(root, 'dist')) ? readdirSync(join(root, 'dist')) : [])
         if (f !== 'web') rmSync(join(root, 'dist', f), { recursive: true, force: true })
       run('tsc', ['-p', 'tsconfig.build.json'])
       keepModules()
-      const { useVendored, vendor } = await import('./vendor.js')
-      await vendor(root)
-      useVendored(root, join(root, 'dist'), 'mjs')
-      const { bundle } = await import('./bundle.js')
-      await bundle(root)
+      run('node', ['bin/modules.js'])
     },
   )
 }

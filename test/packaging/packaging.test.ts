@@ -94,3 +94,16 @@ describe('systemd', () => {
     expect(said()).toContain(`--pid=${p.child.pid}`)
   })
 })
+
+describe('npm start', () => {
+  it('builds in other processes: what the bundler leaves in memory would stay in the broker', () => {
+    const program = readFileSync('bin/prepare.js', 'utf8')
+    const builds = program.slice(
+      program.indexOf('async function build()'),
+      program.indexOf('async function buildWeb()'),
+    )
+    expect(builds).toContain("run('node', ['bin/modules.js'])")
+    expect(builds).not.toContain('import(')
+    expect(program).not.toContain('bundle(')
+  })
+})
