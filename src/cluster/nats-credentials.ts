@@ -16,7 +16,7 @@ export function fromFile(path: string): Authenticator {
   const contents = readFileSync(path, 'utf8')
   if (!SEED.test(contents) && !contents.includes('BEGIN NATS USER JWT'))
     throw new Error(
-      `${path} is no credentials file of NATS: it has neither a user JWT with its seed nor the seed of an nkey (SU...)`,
+      `${path} is not a NATS credentials file: it has neither a user JWT with its seed nor the seed of an nkey (SU...)`,
     )
   return (nonce) => choose()(nonce)
 }

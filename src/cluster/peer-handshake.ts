@@ -104,7 +104,7 @@ export async function askPeer(stream: Duplex, secret: string, request: PeerReque
 /** The other side of `askPeer`, up to the request. @throws PeerError */
 export async function hearPeer(stream: Duplex, secret: string): Promise<PeerRequest> {
   const hello = await readExactly(stream, MARK.length + NONCE_BYTES)
-  if (!hello.subarray(0, MARK.length).equals(MARK)) throw new PeerError('it is no node of a cluster')
+  if (!hello.subarray(0, MARK.length).equals(MARK)) throw new PeerError('it is not a node of a cluster')
   const theirs = hello.subarray(MARK.length)
   const mine = randomBytes(NONCE_BYTES)
   stream.write(Buffer.concat([mine, tagOf(secret, 'server', theirs, mine)]))

@@ -35,7 +35,7 @@ function urlsOf(text: string): string[] {
 
 function file(path: string): string {
   accessSync(path, constants.R_OK)
-  if (!statSync(path).isFile()) throw new Error(`${path} is no regular file`)
+  if (!statSync(path).isFile()) throw new Error(`${path} is not a regular file`)
   return path
 }
 

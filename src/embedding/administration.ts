@@ -219,12 +219,12 @@ function isAsWanted(state: QueueState, wanted: QueueCondition): boolean {
 }
 
 function timeoutText(name: string, wanted: QueueCondition, state: QueueState | undefined): string {
-  const what = typeof wanted === 'function' ? 'as wanted' : JSON.stringify(wanted)
+  const what = typeof wanted === 'function' ? 'the condition' : JSON.stringify(wanted)
   const found =
     state === undefined
-      ? 'it is not there'
+      ? 'it does not exist'
       : `it has ready ${state.ready}, unacked ${state.unacked}, consumers ${state.consumers}`
-  return `queue '${name}' did not come to be ${what} in time: ${found}`
+  return `queue '${name}' did not reach ${what} in time: ${found}`
 }
 
 /** Converts errors of operations to BrokerErrors, whose codes do not depend on AMQP. */

@@ -110,8 +110,7 @@ function oneOf(...values: readonly string[]): Check {
 const pattern: Check = (v, o) => {
   if (typeof v !== 'string') throw wrong(o, 'a regular expression in a string', v)
   const error = patternError(v)
-  if (error !== undefined)
-    throw new OptionError(o, `option '${o}' is no regular expression: ${error.message}`)
+  if (error !== undefined) throw new OptionError(o, `option '${o}': ${error.message}`)
 }
 
 function listOf(each: Check): Check {

@@ -258,7 +258,7 @@ def run(o):
                 api.call('POST', path, f.read())
         say('%sed definitions %s %s' % (verb.capitalize(), 'to' if verb == 'export' else 'from', words[0]))
     else:
-        raise Failed('%s is no command; see --help' % verb)
+        raise Failed('there is no command %s; see --help' % verb)
 
 if __name__ == '__main__':
     try:

@@ -233,7 +233,7 @@ class Diagnosis {
     this.say(
       'warning',
       'dead_letter_exchange_missing',
-      `Its dead-letter exchange '${name}' is not there: what is rejected or expires is lost.`,
+      `Its dead-letter exchange '${name}' does not exist: what is rejected or expires is lost.`,
     )
   }
 

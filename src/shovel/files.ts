@@ -32,7 +32,7 @@ async function contentOf(path: string | undefined): Promise<Buffer | undefined> 
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const stat = await file.stat()
-    if (!stat.isFile()) throw new Error(`${path} is no regular file`)
+    if (!stat.isFile()) throw new Error(`${path} is not a regular file`)
     if (stat.size > LINK_FILE_BYTES_MAX)
       throw new Error(`${path} is larger than ${LINK_FILE_BYTES_MAX} octets`)
     const content = Buffer.alloc(stat.size)

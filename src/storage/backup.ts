@@ -33,7 +33,7 @@ export async function restoreFolder(
   notice: (text: string) => void,
 ): Promise<FolderCheck> {
   if (!existsSync(dataFile(from)))
-    throw new StorageError('UNREADABLE', `there is no data.mdb in ${from}: it is no backup`)
+    throw new StorageError('UNREADABLE', `there is no data.mdb in ${from}: it is not a backup`)
   let found: FolderCheck | undefined
   await whole(to, async (partial) => {
     for (const name of readdirSync(from))
@@ -55,7 +55,10 @@ export async function restoreFolder(
 
 async function whole(dir: string, fill: (partial: string) => Promise<void>): Promise<void> {
   if (existsSync(dir) && (!lstatSync(dir).isDirectory() || readdirSync(dir).length > 0))
-    throw new StorageError('UNREADABLE', `${dir} is not empty; choose a folder that is, or is not there yet`)
+    throw new StorageError(
+      'UNREADABLE',
+      `${dir} is not empty; choose an empty folder, or one that does not exist yet`,
+    )
   const partial = dir + PARTIAL
   try {
     rmSync(partial, { recursive: true, force: true })

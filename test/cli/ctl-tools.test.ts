@@ -62,7 +62,7 @@ describe("RabbitMQ's tools", () => {
     await out('set_log_level', 'info')
     for (const args of [['nosuch'], ['nosuch', 'info']])
       expect([args, (await ctl('set_log_level', ...args)).code]).toEqual([args, 69])
-    expect((await ctl('rotate_logs')).stderr).toContain('the log goes to no file')
+    expect((await ctl('rotate_logs')).stderr).toContain('the log is not written to a file')
     const report = await out('report')
     expect(report).toContain('Configuration\n\n')
     expect(report).not.toMatch(/password_hash":"[^*]/)

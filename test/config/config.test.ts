@@ -189,7 +189,7 @@ describe('keys', () => {
     for (const key of ['default_user', 'default_vhost', 'cluster_name', 'product.name', 'product.version'])
       for (const value of ['', 'n'.repeat(256)])
         expect(wrong(`${key} = ${value}`)).toThrow(`:1: ${key}: expected a name of 1 to 255 octets, found '`)
-    expect(wrong(`cluster.credentials = ${dir}`)).toThrow(`${dir} is no regular file`)
+    expect(wrong(`cluster.credentials = ${dir}`)).toThrow(`${dir} is not a regular file`)
     expect(wrong('management.http.max_body_size = 0')).toThrow(
       ":1: management.http.max_body_size: expected a size above 0, found '0'",
     )

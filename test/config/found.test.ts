@@ -129,7 +129,7 @@ describe('the environment', () => {
       expect(refusal(() => from(Buffer.from(octets)))).toBe(`${name} is not UTF-8`)
     expect(from('gr\u00fc\u00df \u{1f407} \n')).toBe('gr\u00fc\u00df \u{1f407} ')
     for (const file of ['/dev/zero', dir])
-      expect(refusal(() => settings({ RABBITMQ_DEFAULT_USER_FILE: file }))).toMatch(/no regular file/)
+      expect(refusal(() => settings({ RABBITMQ_DEFAULT_USER_FILE: file }))).toMatch(/not a regular file/)
   })
 
   it('is UTF-8, as the lines of a file are', () => {

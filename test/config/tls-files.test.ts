@@ -43,7 +43,9 @@ describe('a file of TLS', () => {
 
   it.each(['certfile', 'keyfile', 'cacertfile', 'dhfile'])('for %s that is none is named', (key) => {
     expect(problem({ [key]: missing })).toContain(`ssl_options.${key}: cannot read ${missing}: ENOENT`)
-    expect(problem({ [key]: dir })).toContain(`ssl_options.${key}: cannot read ${dir}: it is no regular file`)
+    expect(problem({ [key]: dir })).toContain(
+      `ssl_options.${key}: cannot read ${dir}: it is not a regular file`,
+    )
     const text = problem({ [key]: junk })
     expect(text).toContain(`ssl_options.${key}: ${junk} `)
     expect(text).toContain('(PEM)')
@@ -68,7 +70,7 @@ describe('a file of TLS', () => {
     const pipe = join(dir, 'pipe')
     execFileSync('mkfifo', [pipe])
     for (const endless of [pipe, '/dev/zero'])
-      expect(problem({ certfile: endless })).toContain(`cannot read ${endless}: it is no regular file`)
+      expect(problem({ certfile: endless })).toContain(`cannot read ${endless}: it is not a regular file`)
   })
 
   it('of another host is named too', () => {

@@ -75,7 +75,7 @@ describe('a file', () => {
 
   it.skipIf(process.platform === 'win32')('that never ends is refused', async () => {
     await expect(loadDefinitionFiles(leveret.model, '/dev/zero', false)).rejects.toThrow(
-      'cannot load the definitions in /dev/zero: it is no regular file',
+      'cannot load the definitions in /dev/zero: it is not a regular file',
     )
   })
 })

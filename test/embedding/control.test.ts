@@ -56,9 +56,11 @@ describe('counts of a queue', () => {
     await ch.assertQueue('q')
     await expect(broker.waitForQueue('q', { ready: 1 }, { timeoutMs: 20 })).rejects.toMatchObject({
       code: 'TIMEOUT',
-      message: `queue 'q' did not come to be {"ready":1} in time: it has ready 0, unacked 0, consumers 0`,
+      message: `queue 'q' did not reach {"ready":1} in time: it has ready 0, unacked 0, consumers 0`,
     })
-    await expect(broker.waitForQueue('none', () => true, { timeoutMs: 0 })).rejects.toThrow('it is not there')
+    await expect(broker.waitForQueue('none', () => true, { timeoutMs: 0 })).rejects.toThrow(
+      'it does not exist',
+    )
     const waiting = broker.waitForQueue('q', { ready: 1 })
     await Promise.all([expect(waiting).rejects.toMatchObject({ code: 'CLOSED' }), broker.close()])
   })

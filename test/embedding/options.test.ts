@@ -64,7 +64,7 @@ describe('an option that is', () => {
       'a pattern that does not parse',
       { users: [{ ...user, permissions: { '/': { ...rights, write: '(' } } }] },
       'users[0].permissions["/"].write',
-      /no regular expression/,
+      /invalid regular expression/,
     ],
     [
       'a permission that is not whole',

@@ -21,9 +21,9 @@ const optionsOf = (path: string) => {
 
 it.skipIf(process.platform === 'win32')('are regular files, however they are named', async () => {
   execFileSync('mkfifo', [join(dir, 'pipe')])
-  await expect(optionsOf(join(dir, 'pipe'))).rejects.toThrow('no regular file')
+  await expect(optionsOf(join(dir, 'pipe'))).rejects.toThrow('not a regular file')
   for (const path of ['/dev/zero', '/dev/urandom', dir])
-    await expect(optionsOf(path)).rejects.toThrow('no regular file')
+    await expect(optionsOf(path)).rejects.toThrow('not a regular file')
   await expect(optionsOf(join(dir, 'nothing'))).rejects.toThrow('ENOENT')
 })
 

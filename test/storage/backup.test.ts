@@ -133,7 +133,10 @@ describe('leveret backup', () => {
     mkdirSync(join(dir, 'full'))
     writeFileSync(join(dir, 'full', 'mine'), '')
     const full = await runCli(['backup', join(dir, 'full'), '--data-dir', dataDir])
-    expect([full.code, full.stderr]).toEqual([69, expect.stringContaining('is not empty')])
+    expect([full.code, full.stderr]).toEqual([
+      69,
+      expect.stringContaining('is not empty; choose an empty folder'),
+    ])
     expect(readdirSync(join(dir, 'full'))).toEqual(['mine'])
     const file = await runCli(['backup', join(dir, 'full', 'mine', 'x'), '--data-dir', dataDir])
     expect([file.code, file.stderr]).toEqual([69, expect.stringContaining('ENOTDIR')])
@@ -181,7 +184,7 @@ describe('leveret restore', () => {
     expect([used.code, used.stderr]).toEqual([1, expect.stringContaining('is not empty')])
     await broker.close()
     const none = await runCli(['restore', dir, '--data-dir', join(dir, 'new')])
-    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('it is no backup')])
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('it is not a backup')])
     const file = join(dir, 'copy', 'data.mdb')
     writeFileSync(file, readFileSync(file).subarray(0, 5000))
     const torn = await runCli(['restore', join(dir, 'copy'), '--data-dir', join(dir, 'new')])

@@ -44,7 +44,8 @@ export function processRoutes(add: AddRoute, managed: ManagedNode): void {
   })
   add('POST', 'nodes/:node/log/rotate', 'administrator', (r) => {
     const { log } = ownProcess(r)
-    if (log.file === undefined) throw badRequest('the log goes to no file: whatever keeps it rotates it')
+    if (log.file === undefined)
+      throw badRequest('the log is not written to a file: rotate it where its output is stored')
     log.reopen()
     return r.stored(false)
   })

@@ -209,7 +209,7 @@ export class LoggedStorage implements Storage {
     if (this.store.copyTo === undefined || this.log.hold === undefined || this.log.copyTo === undefined)
       throw new StorageError(
         'IO',
-        'the log of this store is not in the folder alone: a copy of one node is no backup of a cluster',
+        'the log of this store is not in the folder alone: a copy of one node is not a backup of a cluster',
       )
     if (this.copying !== undefined)
       throw new StorageError('LOCKED', 'a copy of the store is being made already')

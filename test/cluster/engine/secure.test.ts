@@ -102,7 +102,7 @@ describe('a NATS server that asks who is there', () => {
   it('a file that is neither is refused, with its name', async () => {
     const path = file('user = leveret\n')
     await expect(open(['nats://127.0.0.1:1'], { credentials: path })).rejects.toThrow(
-      `${path} is no credentials file of NATS`,
+      `${path} is not a NATS credentials file`,
     )
     const missing = open(['nats://127.0.0.1:1'], { credentials: `${path}.not` })
     await expect(missing).rejects.toThrow('ENOENT')
