@@ -160,8 +160,12 @@ function distance(a: string, b: string): number {
   return row[b.length] as number
 }
 
+/** Keys that are named like secrets, but have none. Unknown keys of that sort, and environment variables, are masked. */
+const plainKeys = ['password_hashing_module', 'auth_oauth2.token_endpoint', 'ssl_options.bypass_pem_cache']
+
 function shown(key: string, value: string): string {
-  return /pass|secret|token|private|cookie/i.test(key) ? '********' : withoutPassword(value)
+  const secret = /pass|secret|token|private|cookie/i.test(key) && !plainKeys.includes(key)
+  return secret ? '********' : withoutPassword(value)
 }
 
 /** The settings in effect, with secrets masked. */

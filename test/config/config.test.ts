@@ -163,6 +163,15 @@ describe('keys', () => {
     )
   })
 
+  it('are shown without secrets, and with values that only have a name like one', () => {
+    const name = file(
+      'password_hashing_module = leveret_scrypt\nauth_oauth2.token_endpoint = https://a.example/token\nssl_options.password = hidden\ncluster.secret = hidden',
+    )
+    expect(effectiveText(loadConfig(name, {}, [])).replaceAll(/ {2}# .*/g, '')).toBe(
+      'password_hashing_module = leveret_scrypt\nauth_oauth2.token_endpoint = https://a.example/token\nssl_options.password = ********\ncluster.secret = ********\n',
+    )
+  })
+
   it('that do not exist, or whose values are wrong, are refused with file, line and the nearest one', () => {
     const wrong =
       (text: string): (() => Settings) =>
