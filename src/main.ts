@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { helpText, parseArguments, UsageError } from './cli/arguments.ts'
 import { parseCommandLine } from './cli/ctl/options.ts'
-import { rabbitTools } from './cli/tool-names.ts'
+import { ownCommands, rabbitTools } from './cli/tool-names.ts'
 import { StorageError } from './storage/storage.ts'
 import { tooFewDescriptors } from './util/descriptors.ts'
 import { version } from './util/version.ts'
@@ -25,7 +25,7 @@ function isCtl(args: readonly string[]): boolean {
   const [first = ''] = args
   // Options in front of a command belong to those of ctl; the options of other commands follow them.
   const name = first.startsWith('-') ? firstWord(args) : first
-  return /^[a-z][a-z_]*$/.test(name) && !['start', 'config', 'check', 'restore'].includes(name)
+  return /^[a-z][a-z_]*$/.test(name) && !ownCommands.includes(name)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program under the names of RabbitMQ's tools. */
 
 import { withoutPassword } from '../../util/without-passwords.ts'
+import { ownCommands } from '../tool-names.ts'
 import { Client, CtlError } from './client.ts'
 import {
   ArgumentError,
@@ -37,7 +38,7 @@ function commandsText(all: Readonly<Record<string, Command>>): string {
 
 /** Returns the completion script for a shell. */
 function completionText(shell: string): string {
-  const words = ['start', 'config', 'ctl', 'completion', ...Object.keys(commandsOf('leveret'))].join(' ')
+  const words = [...ownCommands, 'ctl', 'help', 'completion', ...Object.keys(commandsOf('leveret'))].join(' ')
   if (shell === 'bash') return `complete -W "${words}" leveret\n`
   if (shell === 'zsh') return `compdef '_arguments "1: :(${words})"' leveret\n`
   if (shell === 'fish') return `complete -c leveret -f -a "${words}"\n`
