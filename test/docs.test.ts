@@ -68,13 +68,23 @@ describe.each(documents)('%s', (file) => {
 
 describe('docs/configuration.md', () => {
   it('names every key that has an effect, and no other', () => {
-    const page = text.get('docs/configuration.md') ?? ''
-    const unnamed = Object.keys(keys).filter((key) => {
-      const parts = key.split('.')
-      // A key stands for itself, or as the member of a row that begins with what it is a part of.
-      return !parts.some((_, i) => page.includes(parts.slice(0, i + 1).join('.')))
+    const page = `${text.get('docs/configuration.md')}\n${text.get('docs/cluster.md')}`
+    const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+    const named = rows.flatMap((row) => {
+      let whole = ''
+      return [...(row.split('|')[1] ?? '').matchAll(/`([^`\s]+)`/g)].map(([, name = '']) => {
+        // `.b` behind `x.a` stands for `x.b`.
+        if (name.startsWith('.')) return whole.replace(/\.[^.]*$/, name)
+        whole = name
+        return name
+      })
     })
-    expect(unnamed).toEqual([])
+    // `x.*` stands for x, and for all keys below it.
+    const stands = (n: string, key: string): boolean =>
+      n === key || n === `${key}.*` || (n.endsWith('.*') && key.startsWith(n.slice(0, -1)))
+    const inForce = Object.keys(keys)
+    expect(inForce.filter((key) => !named.some((n) => stands(n, key)))).toEqual([])
+    expect(named.filter((n) => !inForce.some((key) => stands(n, key)))).toEqual([])
   })
 })
 

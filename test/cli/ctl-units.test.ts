@@ -1,4 +1,5 @@
 /** The parts of the command line that need no broker. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
 import { parseArguments } from '../../src/cli/arguments.ts'
 import { commands } from '../../src/cli/ctl/commands.ts'
@@ -86,6 +87,16 @@ describe('the commands of RabbitMQ', () => {
       // One sentence.
       expect(r.err).toMatch(/^Error:\n[^\n]{20,}\n$/)
     }
+  })
+
+  it('the others, which only leveret has, are in the documents', () => {
+    const pages = ['operations', 'cluster', 'migrate', 'upgrade', 'shovels']
+    const text = pages.map((f) => readFileSync(`docs/${f}.md`, 'utf8')).join('\n')
+    const theirs = new Set(Object.values(rabbitCommands).flat())
+    const own = Object.entries({ ...commands, ...stateCommands }).flatMap(([name, { help }]) =>
+      theirs.has(name) || help.startsWith('not available: ') ? [] : [name],
+    )
+    expect(own.filter((name) => !new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(text))).toEqual([])
   })
 
   it.each(Object.keys(rabbitCommands))(
