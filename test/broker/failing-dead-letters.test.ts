@@ -51,6 +51,6 @@ it('are all passed on, each once', () => {
   for (let i = 0; i < 3; i++) clock.pass(DEAD_LETTER_RETRY_MS)
   const bodies = [...target.browse()].map(({ segment, index }) => String(segment.content(index).body))
   expect([queue.holding.messages, bodies]).toEqual([0, ['0', '1', '2', '3', '4']])
-  expect(failures.counts.queue).toBe(1)
+  expect(Object.values(failures.counts).filter((n) => n > 0)).toEqual([])
   broker.stop()
 })

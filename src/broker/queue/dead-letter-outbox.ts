@@ -39,6 +39,8 @@ interface RetainedMessage {
   readonly confirmed: boolean
   /** Targets that have the message, and exchanges that keep it. */
   readonly done: Set<Recipient>
+  /** Whether only its removal is left: its targets have it, or there is no dead-letter exchange. */
+  passed: boolean
 }
 
 type Fate = 'gone' | 'kept' | 'parked'
@@ -75,7 +77,12 @@ export class DeadLetterOutbox {
   /** Dead-letters an unacknowledged message, or drops it if there is no dead-letter exchange. */
   die(sequence: number, reason: DeathReason): void {
     const { deadLetterAtLeastOnce } = this.queue.settings
-    const message: RetainedMessage = { reason, confirmed: deadLetterAtLeastOnce, done: new Set() }
+    const message: RetainedMessage = {
+      reason,
+      confirmed: deadLetterAtLeastOnce,
+      done: new Set(),
+      passed: false,
+    }
     const fate = this.passOn(sequence, message)
     if (fate !== 'kept') return
     this.retained ??= new Map()
@@ -102,20 +109,31 @@ export class DeadLetterOutbox {
   }
 
   /** Publishes the message to its targets. It leaves the queue in the batch in which the targets receive it. */
-  private passOn(sequence: number, { reason, done, confirmed }: RetainedMessage): Fate {
+  private passOn(sequence: number, message: RetainedMessage): Fate {
+    const removesAgain = message.passed
     try {
-      if (this.queue.settings.deadLetterExchange !== undefined) {
-        const content = this.contentOf(sequence)
-        const passed = this.env.deadLetter(this.queue, content, reason, confirmed ? done : undefined)
-        this.held = passed === 'later'
-        if (this.held || (confirmed && !passed)) return 'kept'
-      }
+      if (!removesAgain && !this.isPassed(sequence, message)) return 'kept'
+      message.passed = true
       this.order.settle(sequence)
       return 'gone'
     } catch (error) {
-      this.aside.park(sequence, reason, error)
+      // Set aside at once, a message that its targets have would be there twice.
+      if (message.passed && !removesAgain) return 'kept'
+      this.aside.park(sequence, message.reason, error)
       return 'parked'
     }
+  }
+
+  private isPassed(sequence: number, { reason, done, confirmed }: RetainedMessage): boolean {
+    if (this.queue.settings.deadLetterExchange === undefined) return true
+    const passed = this.env.deadLetter(
+      this.queue,
+      this.contentOf(sequence),
+      reason,
+      confirmed ? done : undefined,
+    )
+    this.held = passed === 'later'
+    return !this.held && !(confirmed && !passed)
   }
 
   private retryLater(): void {
