@@ -4,6 +4,7 @@ import { helpText, parseArguments, UsageError } from './cli/arguments.ts'
 import { parseCommandLine } from './cli/ctl/options.ts'
 import { ownCommands, rabbitTools } from './cli/tool-names.ts'
 import { StorageError } from './storage/storage.ts'
+import { counted } from './util/counted.ts'
 import { tooFewDescriptors } from './util/descriptors.ts'
 import { version } from './util/version.ts'
 
@@ -76,9 +77,10 @@ async function check(dir: string): Promise<number> {
     const { damage, setAside, values, segments, records, unchecked, batches } = await checkFolder(dir, say)
     for (const d of damage) say(`damaged: ${JSON.stringify(d)}`)
     for (const name of setAside) say(`kept aside by a broker: ${name}`)
+    const found = `${counted(values, 'value')}, ${counted(segments, 'segment')}, ${counted(records, 'record')}`
     say(
-      `${values} values, ${segments} segments, ${records} records, ${unchecked} of them without a checksum; ` +
-        `${batches} batches in the journal; ${damage.length === 0 ? 'nothing' : damage.length} damaged`,
+      `${found}, ${counted(unchecked, 'of them', 'of them')} without a checksum; ` +
+        `${counted(batches, 'batch', 'batches')} in the journal; ${damage.length === 0 ? 'nothing' : damage.length} damaged`,
     )
     return damage.length === 0 ? 0 : EXIT_FAILED
   } catch (error) {
@@ -96,8 +98,9 @@ async function restore(from: string, dataDir: string): Promise<number> {
       dataDir,
       (text) => void process.stdout.write(`${text}\n`),
     )
+    const found = `${counted(values, 'value')}, ${counted(records, 'record')}`
     process.stdout.write(
-      `${dataDir} is restored: ${values} values, ${records} records, ${batches} batches in the journal, nothing damaged\n`,
+      `${dataDir} is restored: ${found}, ${counted(batches, 'batch', 'batches')} in the journal, nothing damaged\n`,
     )
     return 0
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Loads the configuration from a file, RabbitMQ's environment variables and the command line; later sources win. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { nearest } from '../util/nearest.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { type Apply, ConfigBuilder } from './config-builder.ts'
 import {
@@ -99,7 +100,9 @@ function apply(draft: ConfigBuilder, { key, value, origin }: Entry): boolean {
         `${origin}: ${key} = ${shown(key, value)} has no effect here and may not be ignored: ${reason.why}`,
       )
     if (reason !== undefined || withoutEffect.some((pattern) => matchesKey(pattern, key))) return false
-    throw new ConfigError(`${origin}: unknown key '${brief(key)}', did you mean '${nearest(key)}'?`)
+    const meant = nearest(key, Object.keys(keys))
+    const hint = meant === undefined ? '' : `, did you mean '${meant}'?`
+    throw new ConfigError(`${origin}: unknown key '${brief(key)}'${hint}`)
   }
   try {
     found.set(draft, value, found.parts)
@@ -127,37 +130,6 @@ function setterOf(key: string): { set: Apply; parts: readonly string[] } | undef
   const given = key.split('.')
   const found = patterns.get(given[0] as string)?.find(({ pattern }) => matchesKey(pattern, key))
   return found && { set: found.set, parts: found.stars.map((i) => given[i] as string) }
-}
-
-/** Maximum number of characters compared; the rest of a longer key is ignored. */
-const COMPARED_MAX = 200
-
-function nearest(given: string): string {
-  const key = given.slice(0, COMPARED_MAX)
-  let best = ''
-  let least = Number.POSITIVE_INFINITY
-  for (const known of Object.keys(keys)) {
-    const d = distance(key, known)
-    if (d < least) {
-      least = d
-      best = known
-    }
-  }
-  return best
-}
-
-/** Levenshtein distance: insertions, deletions and substitutions that turn one text into the other. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return row[b.length] as number
 }
 
 /** Keys that are named like secrets, but have none. Unknown keys of that sort, and environment variables, are masked. */

@@ -1,37 +1,51 @@
 /** Suggests the name that was probably meant. */
 
-/** Maximum edit distance for a name of that length. */
-const distanceMax = (length: number): number => (length <= 4 ? 1 : length <= 8 ? 2 : 3)
+/** Maximum number of characters compared; the rest of a longer name is ignored. */
+const COMPARED_MAX = 200
 
-/** The closest name; undefined if none is close enough. */
-export function nearest(given: string, names: readonly string[]): string | undefined {
-  const plain = (s: string): string => s.toLowerCase().replace(/[-_]/g, '')
+const plain = (name: string): string => name.slice(0, COMPARED_MAX).toLowerCase().replace(/[-_]/g, '')
+
+/** Returns the closest name; undefined if more than a third of the characters differ, and none continues another. */
+export function nearest(given: string, names: Iterable<string>): string | undefined {
   const wanted = plain(given)
-  let best: { name: string; distance: number } | undefined
+  let found: string | undefined
+  let least = Math.floor(wanted.length / 3) + 1
   for (const name of names) {
-    const other = plain(name)
-    const begins = wanted.length > 2 && (wanted.startsWith(other) || other.startsWith(wanted))
-    const distance = begins ? 1 : editDistance(wanted, other)
-    if (distance <= distanceMax(other.length) && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
-      best = { name, distance }
+    const d = difference(wanted, plain(name), least)
+    if (d >= least) continue
+    least = d
+    found = name
   }
-  return best?.name
+  return found
 }
 
-/** The Levenshtein distance. */
-export function editDistance(a: string, b: string): number {
-  let before = Array.from({ length: b.length + 1 }, (_, i) => i)
+/** The distance of two names, or `limit` if it is not below. A name that continues the other has a distance of 1. */
+function difference(wanted: string, name: string, limit: number): number {
+  if (wanted === name) return 0
+  const [short, long] = wanted.length < name.length ? [wanted, name] : [name, wanted]
+  if (short.length * 2 >= long.length && long.startsWith(short)) return 1
+  return long.length - short.length < limit ? distance(wanted, name) : limit
+}
+
+/** Returns the edit distance, counting a transposition of adjacent characters as one change. */
+function distance(a: string, b: string): number {
+  let before: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
-      row[j] = Math.min(
+      let least = Math.min(
+        (last[j] as number) + 1,
         (row[j - 1] as number) + 1,
-        (before[j] as number) + 1,
-        (before[j - 1] as number) + same,
+        (last[j - 1] as number) + same,
       )
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, (before[j - 2] as number) + 1)
+      row.push(least)
     }
-    before = row
+    before = last
+    last = row
   }
-  return before[b.length] as number
+  return last[b.length] as number
 }

@@ -5,12 +5,12 @@ import { parseArguments } from '../../src/cli/arguments.ts'
 import { commands } from '../../src/cli/ctl/commands.ts'
 import { ctl } from '../../src/cli/ctl/ctl.ts'
 import { brokerFolder } from '../../src/cli/ctl/find-broker.ts'
-import { nearest } from '../../src/cli/ctl/nearest.ts'
 import { commonOptions, optionLines, options, parseCommandLine } from '../../src/cli/ctl/options.ts'
 import { format } from '../../src/cli/ctl/output.ts'
 import { stateCommands } from '../../src/cli/ctl/state.ts'
 import { toolCommands } from '../../src/cli/ctl/tools.ts'
 import { rabbitTools } from '../../src/cli/tool-names.ts'
+import { nearest } from '../../src/util/nearest.ts'
 
 const words = (text: string): string[] => text.trim().split(/\s+/)
 
@@ -172,8 +172,15 @@ describe('the nearest name', () => {
     expect(nearest('list_queue', names)).toBe('list_queues')
     expect(nearest('LIST_QUEUES', names)).toBe('list_queues')
     expect(nearest('sttaus', names)).toBe('status')
+    expect(nearest('LIST-QUEUES', names)).toBe('list_queues')
     expect(nearest('x', names)).toBeUndefined()
     expect(nearest('', names)).toBeUndefined()
+    expect(nearest('list', names)).toBeUndefined()
+  })
+
+  it('may continue another', () => {
+    expect(nearest('dataDirectory', ['port', 'dataDir'])).toBe('dataDir')
+    expect(nearest('stat', ['list_queues', 'status'])).toBe('status')
   })
 })
 

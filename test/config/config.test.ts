@@ -50,9 +50,7 @@ describe('the format', () => {
     expect(parseConfig(`a = b${spaces}c`, 'f')[0]?.value).toBe(`b${spaces}c`)
     expect(() => parseConfig('x'.repeat(1_000_000), 'f')).toThrow(/^f:1: .{1,150}$/)
     expect(() => parseConfig('\0\u001b[31m\ufffd', 'f')).toThrow("found '??[31m?'")
-    expect(() => settings(`${'k'.repeat(1_000_000)} = 1`)).toThrow(
-      /:1: unknown key 'k{80}\.\.\.', did you mean/,
-    )
+    expect(() => settings(`${'k'.repeat(1_000_000)} = 1`)).toThrow(/:1: unknown key 'k{80}\.\.\.'$/)
     expect(() => settings(`heartbeat = ${'9'.repeat(1_000_000)}`)).toThrow(/found '9{80}\.\.\.'$/)
   })
 

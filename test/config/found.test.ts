@@ -61,7 +61,7 @@ const refusals: { readonly [file: string]: RegExp } = {
   'advanced.config': /:1: Erlang terms/,
   'empty-advanced.config': /:1: Erlang terms/,
   'yaml.conf': /:1: expected 'key = value', found 'listeners\.tcp\.default: 5672'$/,
-  'policies.conf': /:2: unknown key 'policies\.1\.name', did you mean/,
+  'policies.conf': /:2: unknown key 'policies\.1\.name'$/,
   'unset-variable.conf':
     /:1: default_pass: \$\(NOBODY_HAS_SET_THIS\) is neither a key nor an environment variable$/,
   'going-round.conf': /:1: default_user: \$\(default_user\) refers to itself$/,

@@ -52,7 +52,7 @@ it.each(['in', 'out'])('moves messages %s', async (way) => {
   await send(ch, 'many', 500)
   const args = [...(way === 'out' ? ['--out'] : []), checked(), '--management', https, '--ca-file', ca]
   const { code, stdout } = await own.migrate(...args)
-  expect([code, stdout]).toEqual([0, expect.stringContaining('500 messages of 1 queue and')])
+  expect([code, stdout]).toEqual([0, expect.stringContaining('500 messages of 1 queue moved in')])
   expect(await to.texts('many', 500)).toEqual(texts(500))
 })
 

@@ -36,7 +36,7 @@ it('leveret check says whether a folder is whole, and what is not', async () => 
   expect(await runCli(['check', dir])).toMatchObject({
     code: 0,
     stdout:
-      '2 values, 1 segments, 1 records, 0 of them without a checksum; 0 batches in the journal; nothing damaged\n',
+      '2 values, 1 segment, 1 record, 0 of them without a checksum; 0 batches in the journal; nothing damaged\n',
   })
   const file = join(dir, 'data.mdb')
   const all = readFileSync(file)
@@ -62,6 +62,6 @@ it('leveret check reads what the journal holds after a crash, and leaves it ther
   await store.close()
   for (let i = 0; i < 2; i++) {
     const { code, stdout } = await runCli(['check', dir])
-    expect([code, stdout]).toEqual([0, expect.stringContaining('1 batches in the journal')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('1 batch in the journal')])
   }
 })

@@ -1,5 +1,6 @@
 /** `leveret COMMAND`, `leveret ctl COMMAND`, and the same program under the names of RabbitMQ's tools. */
 
+import { nearest } from '../../util/nearest.ts'
 import { withoutPassword } from '../../util/without-passwords.ts'
 import { ownCommands } from '../tool-names.ts'
 import { Client, CtlError } from './client.ts'
@@ -18,7 +19,6 @@ import {
 import { commands } from './commands.ts'
 import { examples } from './examples.ts'
 import { brokerFolder } from './find-broker.ts'
-import { nearest } from './nearest.ts'
 import { commonOptions, optionLines, type Parsed, parseCommandLine } from './options.ts'
 import { type Formatter, format, formatObject, formatters, machineFormatters } from './output.ts'
 import { stateCommands } from './state.ts'

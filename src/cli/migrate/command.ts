@@ -162,7 +162,9 @@ async function moveAll(
 
 async function result({ moved, queues, streams, failed, notes }: Outcome, ms: number): Promise<Result> {
   const [{ duration }, { failure }] = await Promise.all([import('./progress.ts'), import('./ends.ts')])
-  const what = `${counted(moved, 'message')} of ${counted(queues, 'queue')} and ${counted(streams, 'stream')}`
+  const kinds = [queues > 0 ? counted(queues, 'queue') : '', streams > 0 ? counted(streams, 'stream') : '']
+  const from = kinds.filter((kind) => kind !== '').join(' and ')
+  const what = `${counted(moved, 'message')}${from === '' ? '' : ` of ${from}`}`
   const text = `${what} moved in ${duration(ms)}.\n`
   if (failed.length === 0) return { text, notes }
   const lines = failed.map((j) => `  '${j.queue.name}' in vhost '${j.queue.vhost}': ${j.note}`)
