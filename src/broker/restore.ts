@@ -3,7 +3,7 @@
  * are served. Code that throws here must leave nothing half done.
  */
 import { sharedTable } from './arguments/shared-table.ts'
-import type { Destination, Exchange } from './exchange/exchange.ts'
+import { Binding, type Destination, type Exchange } from './exchange/exchange.ts'
 import { isExchangeType } from './exchange/registry.ts'
 import { classic, type QueueKind, queueKind } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo } from './queue/queue.ts'
@@ -111,13 +111,6 @@ function restoreBinding(vhost: Vhost, b: StoredBinding): boolean {
     b.destinationType === 'queue' ? vhost.queues : vhost.exchanges
   const destination = ends.get(b.destination)
   if (source === undefined || destination === undefined) return false
-  const { arguments: args } = b
-  vhost.restoreBinding({
-    source,
-    destination,
-    routingKey: text(b.routingKey),
-    arguments: sharedTable(args),
-    durable: true,
-  })
+  vhost.restoreBinding(new Binding(source, destination, text(b.routingKey), sharedTable(b.arguments), true))
   return true
 }

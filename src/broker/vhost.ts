@@ -13,7 +13,7 @@ import { type BrokerCounters, GoneCounters } from './counters.ts'
 import { Bindings } from './exchange/bindings.ts'
 import { DefaultRouting } from './exchange/default.ts'
 import {
-  type Binding,
+  Binding,
   type Destination,
   Exchange,
   type ExchangeInfo,
@@ -281,7 +281,7 @@ export class Vhost {
   /** Returns false if the binding exists already. */
   bind(source: Exchange, destination: Destination, routingKey: string, args: FieldTable): boolean {
     const durable = source.durable && destination.durable
-    const b = { source, destination, routingKey, arguments: sharedTable(args), durable }
+    const b = new Binding(source, destination, routingKey, sharedTable(args), durable)
     if (!this.bindings.add(b)) return false
     source.routing.add(b)
     source.outgoing++

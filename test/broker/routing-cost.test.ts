@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeContent } from '../../src/broker/content.ts'
 import { Deduplication } from '../../src/broker/deduplication.ts'
 import { ConsistentHashRouting } from '../../src/broker/exchange/consistent-hash.ts'
-import { type Binding, type Destination, Exchange, type Matches } from '../../src/broker/exchange/exchange.ts'
+import { Binding, type Destination, Exchange, type Matches } from '../../src/broker/exchange/exchange.ts'
 import { HeadersRouting } from '../../src/broker/exchange/headers.ts'
 import { ModulusHashRouting } from '../../src/broker/exchange/random.ts'
 import { RecentHistoryRouting } from '../../src/broker/exchange/recent-history.ts'
@@ -21,7 +21,7 @@ const t = useTarget()
 
 function binding(name: string, routingKey: string, args: FieldTable = FieldTable.empty): Binding {
   const destination = { name } as Destination
-  return { source: {} as Exchange, destination, routingKey, arguments: args, durable: false }
+  return new Binding({} as Exchange, destination, routingKey, args, false)
 }
 
 class Counting implements Matches {

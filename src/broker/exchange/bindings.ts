@@ -40,8 +40,44 @@ function into(d: Destination): Into | undefined {
   return d.boundTo as Into | undefined
 }
 
+/**
+ * The bindings of one source, linked with each other in the order in which they were added: a set of so many would be
+ * copied again and again as it grows.
+ */
+class Outgoing {
+  count = 0
+  first: Binding | undefined
+  private last: Binding | undefined
+
+  append(b: Binding): void {
+    b.before = this.last
+    if (this.last === undefined) this.first = b
+    else this.last.after = b
+    this.last = b
+    this.count++
+  }
+
+  has(b: Binding): boolean {
+    return b === this.first || (b.before !== undefined && b.before.after === b)
+  }
+
+  /** What is removed keeps its place, so that an iteration that has come to it can go on. */
+  remove(b: Binding): void {
+    const { before, after } = b
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    this.count--
+  }
+
+  *[Symbol.iterator](): Iterator<Binding> {
+    for (let b = this.first; b !== undefined; b = b.after) if (this.has(b)) yield b
+  }
+}
+
 export class Bindings {
-  private readonly bySource = new Map<Exchange, Set<Binding>>()
+  private readonly bySource = new Map<Exchange, Outgoing>()
   size = 0
 
   /** False if the binding exists already. */
@@ -49,9 +85,12 @@ export class Bindings {
     const { destination: d, source, routingKey, arguments: args } = b
     const all = into(d)
     if (findIn(all, source, routingKey, args) !== undefined) return false
-    const out = this.bySource.get(source)
-    if (out === undefined) this.bySource.set(source, new Set([b]))
-    else out.add(b)
+    let out = this.bySource.get(source)
+    if (out === undefined) {
+      out = new Outgoing()
+      this.bySource.set(source, out)
+    }
+    out.append(b)
     this.size++
     if (all === undefined) d.boundTo = b
     else if (all instanceof Map) all.set(identity(source, routingKey, args), b)
@@ -69,9 +108,10 @@ export class Bindings {
   /** Returns false if the binding does not exist. */
   remove(b: Binding): boolean {
     const out = this.bySource.get(b.source)
-    if (!out?.delete(b)) return false
+    if (!out?.has(b)) return false
+    out.remove(b)
     this.size--
-    if (out.size === 0) this.bySource.delete(b.source)
+    if (out.count === 0) this.bySource.delete(b.source)
     this.removeInto(b)
     return true
   }
@@ -96,7 +136,7 @@ export class Bindings {
   }
 
   countFrom(x: Exchange): number {
-    return this.bySource.get(x)?.size ?? 0
+    return this.bySource.get(x)?.count ?? 0
   }
 
   /** Bindings may be removed while this is being iterated. */

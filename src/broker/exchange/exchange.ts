@@ -14,12 +14,29 @@ export type Destination = Queue | Exchange
 export type Target = RoutedQueue | Exchange
 
 /** Identified by source, destination, routing key and arguments. */
-export interface Binding {
+export class Binding {
   readonly source: Exchange
   readonly destination: Destination
   readonly routingKey: string
   readonly arguments: FieldTable
   readonly durable: boolean
+  /** Its neighbours among the bindings of its source, see bindings.ts. */
+  before: Binding | undefined = undefined
+  after: Binding | undefined = undefined
+
+  constructor(
+    source: Exchange,
+    destination: Destination,
+    routingKey: string,
+    args: FieldTable,
+    durable: boolean,
+  ) {
+    this.source = source
+    this.destination = destination
+    this.routingKey = routingKey
+    this.arguments = args
+    this.durable = durable
+  }
 }
 
 /** A side effect of routing through an exchange, applied when the message is actually published. */

@@ -162,8 +162,8 @@ async function moveAll(
 
 async function result({ moved, queues, streams, failed, notes }: Outcome, ms: number): Promise<Result> {
   const [{ duration }, { failure }] = await Promise.all([import('./progress.ts'), import('./ends.ts')])
-  const kinds = [queues > 0 ? counted(queues, 'queue') : '', streams > 0 ? counted(streams, 'stream') : '']
-  const from = kinds.filter((kind) => kind !== '').join(' and ')
+  const owners = [queues > 0 ? counted(queues, 'queue') : '', streams > 0 ? counted(streams, 'stream') : '']
+  const from = owners.filter((text) => text !== '').join(' and ')
   const what = `${counted(moved, 'message')}${from === '' ? '' : ` of ${from}`}`
   const text = `${what} moved in ${duration(ms)}.\n`
   if (failed.length === 0) return { text, notes }
