@@ -60,6 +60,9 @@ export const SOCKET_END_MS = 1_000
 /** ms that connections have to complete their closing when the broker stops; then their sockets are closed. */
 export const SHUTDOWN_MS_MAX = 3_000
 
+/** ms that a stopping broker then waits for a slow disk: beyond, work that the next start can do is left to it. */
+export const ENDING_MS_MAX = 5_000
+
 /** Octets of a message's body unless configured: 406 beyond. RabbitMQ 4's default. */
 export const MESSAGE_BYTES_MAX = 16_777_216
 

@@ -151,7 +151,9 @@ export class Broker {
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
     const owner = this.failures.owner('broker', {})
-    this.deduplications = new DeduplicationStores(storage, commit, (s) => this.turn.jobs.begin(s, owner))
+    this.deduplications = new DeduplicationStores(storage, commit, (s) =>
+      this.turn.jobs.begin(this.turn.ending.untilOverdue(s), owner),
+    )
     this.queues = new QueueFactory({
       deduplications: this.deduplications,
       storage,
@@ -236,7 +238,7 @@ export class Broker {
     const { consumerTimeout, semantics } = this
     const defaults = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
     const owner = this.failures.owner('broker', { vhost: info.name })
-    const later = (steps: Steps): void => this.turn.jobs.begin(steps, owner)
+    const later = (steps: Steps): void => this.turn.jobs.begin(this.turn.ending.untilOverdue(steps), owner)
     const v = new Vhost(info, this.topology, this.clock, this.counters, defaults, warn, later)
     this.vhosts.set(info.name, v)
     return v
@@ -269,9 +271,11 @@ export class Broker {
     this.vhosts.delete(name)
     this.going.add(name)
     this.topology.vhostSet({ ...v.info, going: true })
-    yield* v.clearing()
-    this.topology.vhostRemoved(name)
-    this.going.delete(name)
+    const isEmpty = yield* this.turn.ending.untilOverdue(v.clearing())
+    if (isEmpty) {
+      this.topology.vhostRemoved(name)
+      this.going.delete(name)
+    }
     return true
   }
 

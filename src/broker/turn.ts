@@ -15,6 +15,7 @@ import type { Clock } from '../util/clock.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 import { shareNow } from '../util/timers.ts'
+import { Ending } from './ending.ts'
 import { Jobs } from './jobs.ts'
 
 /**
@@ -58,8 +59,7 @@ export class Turn {
   isBehind: () => boolean = () => false
   /** Whether the last write to the disk failed. */
   diskFails: () => boolean = () => false
-  /** Whether the broker is about to be closed. */
-  isEnding = false
+  readonly ending: Ending
   /** Whether `pumpAlone` does nothing: a queue that is delivering a message would deliver it again. */
   pumpsNone = false
   private queues: Pumped[] = []
@@ -104,16 +104,18 @@ export class Turn {
   constructor(clock: Clock, atEnd: () => void, owner: Owner) {
     this.clock = clock
     this.jobs = new Jobs(clock, () => this.schedule())
+    this.ending = new Ending(clock)
     this.owner = owner
     this.atEnd = atEnd
   }
 
   /**
-   * Whether operations that wait for the end of an alarm, or for a disk that refuses writes, should be abandoned: the
-   * closing broker would wait for them, possibly forever.
+   * Whether operations that wait for the end of an alarm, or for the disk, should be abandoned: the closing broker
+   * would wait for them, possibly forever.
    */
   givesUp(): boolean {
-    return this.isEnding && (this.inAlarm() || this.diskFails())
+    const { isBegun, isOverdue } = this.ending
+    return isBegun && (this.inAlarm() || this.diskFails() || (isOverdue && this.isBehind()))
   }
 
   now(): number {

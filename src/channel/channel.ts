@@ -154,6 +154,8 @@ export class Channel implements Confirming, TraceOrigin {
     const u = this.unsettled
     for (let next = u.nextFrom(first, last); next <= last; next = u.nextFrom(next, last)) {
       const waits = waitsForDisk(turn, u.queueOf(next), how)
+      // The others are still in their queues at the next start.
+      if (waits && turn.givesUp()) return
       if (!waits) next = this.settleRange(next, last, how, SHARES[how])
       if (next <= last) yield waits ? WAIT : undefined
     }

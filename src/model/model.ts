@@ -126,7 +126,7 @@ export class Model {
   /** Writes pending changes; the store stays open. @throws StorageError if the store refuses them */
   async close(): Promise<void> {
     // Operations in progress, and the ends of channels, are completed, so that they are written as a whole.
-    this.broker.turn.isEnding = true
+    this.broker.turn.ending.begin()
     await this.broker.turn.jobs.settled()
     this.broker.stop()
     await this.commit.close()

@@ -43,7 +43,7 @@ it('is nacked, not confirmed, and no exchange remembers it', async () => {
   await confirmSelect(w)
   w.publish(CH, { exchange, body, properties: { headers, deliveryMode: 2 } })
   await waits()
-  broker.turn.isEnding = true
+  broker.turn.ending.begin()
   const { method } = await w.next(CH)
   expect([method.id, isKnown()]).toEqual([MethodId.BasicNack, false])
 })
@@ -74,7 +74,7 @@ it('over HTTP is not said to be routed, and can be sent again', async () => {
   const sent = publishMessage(broker, trusted('test', vhost, broker), m)
   await Promise.all([
     expect(sent).rejects.toSatisfy((e) => e instanceof PublishGivenUp && errorReply(e, reply) === 503),
-    waits().then(() => (broker.turn.isEnding = true)),
+    waits().then(() => broker.turn.ending.begin()),
   ])
   expect(isKnown()).toBe(false)
 })

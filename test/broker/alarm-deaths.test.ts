@@ -114,7 +114,7 @@ describe('dead letters of what full queues refuse', () => {
     }
     clock.pass(10_000)
     expect(both.map((dead) => dead.counts.ready)).toEqual([1, 1])
-    broker.turn.isEnding = true
+    broker.turn.ending.begin()
     clock.pass(1_000)
     expect(broker.turn.jobs.size).toBe(0)
     expect(both.map((dead) => dead.counts.ready)).toEqual([count + 1, count + 1])
@@ -214,7 +214,7 @@ describe('dead letters while much is on its way to the disk', () => {
     fill(queue('first', first), 1)
     clock.runDeferred()
     clock.pass(3000)
-    broker.turn.isEnding = true
+    broker.turn.ending.begin()
     clock.pass(1000)
     // What is on its way comes to the disk before the end, but not where that takes nothing.
     expect([broker.turn.jobs.size, ...last.map((q) => q.counts.ready)]).toEqual([1, 10, 10])

@@ -87,7 +87,7 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
     continuing.add(this)
     this.env.turn.clock.after(CONTINUES_MS, () => {
       continuing.delete(this)
-      if (!this.env.turn.isEnding) this.wake()
+      if (!this.env.turn.ending.isBegun) this.wake()
     })
   }
 }

@@ -41,11 +41,11 @@ export function mayDie(queue: Pick<ConsumedQueue, 'settings'>, how: Settlement):
 
 /** Whether settling it must wait for the disk, as what may be dead-lettered does: there may be gigabytes. */
 export function waitsForDisk(
-  turn: { isBehind(): boolean; givesUp(): boolean },
+  turn: { isBehind(): boolean },
   queue: Pick<ConsumedQueue, 'settings'>,
   how: Settlement,
 ): boolean {
-  return turn.isBehind() && mayDie(queue, how) && !turn.givesUp()
+  return turn.isBehind() && mayDie(queue, how)
 }
 
 export interface Delivery {
