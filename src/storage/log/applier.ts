@@ -69,6 +69,8 @@ export class Applier {
   private timer: Timer | undefined
   private running: Promise<void> | undefined
   private stopped = false
+  /** From when on no further piece is begun, in ms of `elapsed`: the log has the rest. */
+  private endsAt = Number.POSITIVE_INFINITY
   /** Ends the wait before the next attempt. */
   private retry: () => void = () => {}
 
@@ -130,10 +132,10 @@ export class Applier {
     if (position > this.applied || writes.length > 0 || text !== this.written)
       writes.push({ op: 'put', key: APPLIED_KEY, value: Buffer.from(text) })
     this.written = text
-    this.running = this.attempt(piecesOf(writes)).then(() => {
+    this.running = this.attempt(piecesOf(writes)).then((isDone) => {
       this.running = undefined
+      if (!isDone) return
       this.flight = undefined
-      if (this.stopped && this.failure !== undefined) return
       this.applied = this.flushed = position
       this.done = added
       this.goOn()
@@ -147,19 +149,25 @@ export class Applier {
     else this.timer ??= this.clock.after(APPLY_MS, () => this.run())
   }
 
-  /** Retries until it succeeds: the log has the writes, so nothing is lost meanwhile. */
-  private async attempt(pieces: StorageWrite[][]): Promise<void> {
+  /**
+   * Retries until it succeeds: the log has the writes, so nothing is lost meanwhile.
+   * @returns false if the store does not have all pieces: `drain` has ended the attempts
+   */
+  private async attempt(pieces: StorageWrite[][]): Promise<boolean> {
     let taken = 0
     for (;;) {
       try {
-        for (; taken < pieces.length; taken++) await this.take(pieces[taken] as StorageWrite[])
+        for (; taken < pieces.length; taken++) {
+          if (this.isLate) return false
+          await this.take(pieces[taken] as StorageWrite[])
+        }
         this.failure = undefined
-        return
+        return true
       } catch (error) {
         this.failure = error
         this.moved()
       }
-      if (this.stopped) return
+      if (this.stopped) return false
       await new Promise<void>((resolve) => {
         this.retry = resolve
         this.clock.after(RETRY_MS, resolve)
@@ -167,17 +175,26 @@ export class Applier {
     }
   }
 
-  /** Applies everything that is pending. @throws the error of the store, after which nothing more is tried */
-  async drain(): Promise<void> {
+  private get isLate(): boolean {
+    return this.clock.elapsed() >= this.endsAt
+  }
+
+  /**
+   * Applies everything that is pending, as far as the store can take it within `ms`.
+   * @returns whether the store has all of it @throws the error of the store, after which nothing more is tried
+   */
+  async drain(ms = Number.POSITIVE_INFINITY): Promise<boolean> {
     this.stopped = true
+    this.endsAt = this.clock.elapsed() + ms
     this.timer?.cancel()
     this.timer = undefined
     this.retry()
     await this.running
-    if (this.failure === undefined && !this.gathering.empty) {
+    if (this.failure === undefined && !this.gathering.empty && !this.isLate) {
       this.run()
       await this.running
     }
     if (this.failure !== undefined) throw this.failure
+    return this.flight === undefined && this.gathering.empty
   }
 }

@@ -16,6 +16,9 @@ import { PendingWrites } from './pending-writes.ts'
 /** Octets of records per transaction when the log is applied to the store at the start. */
 const REPLAY_BYTES = 8 * 1024 * 1024
 
+/** ms in which the log is applied to the store at the end: beyond, the next start applies the rest. */
+export const DRAIN_MS_MAX = 2_000
+
 /** Epoch in all batches: there is only one writer. */
 const EPOCH = 0
 
@@ -226,13 +229,12 @@ export class LoggedStorage implements Storage {
     }
   }
 
-  /** Leaves an empty log, unless the store fails to apply its contents. */
+  /** Leaves an empty log, unless the store fails to apply its contents, or takes too long: the next start applies them. */
   async close(): Promise<void> {
     this.closed = true
     await this.copying?.catch(() => {})
     try {
-      await this.applier.drain()
-      this.log.trim(this.log.last + 1)
+      if (await this.applier.drain(DRAIN_MS_MAX)) this.log.trim(this.log.last + 1)
     } finally {
       await this.working
       await this.log.close()

@@ -6,7 +6,7 @@ import { GroupCommit } from '../../../src/storage/batch.ts'
 import { LmdbStorage } from '../../../src/storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../../../src/storage/log/journal.ts'
 import { folderDisk } from '../../../src/storage/log/journal-disk.ts'
-import { LoggedStorage } from '../../../src/storage/log/logged-storage.ts'
+import { DRAIN_MS_MAX, LoggedStorage } from '../../../src/storage/log/logged-storage.ts'
 import { SPILL_LOGS_FROM, StorageError, type StorageWrite } from '../../../src/storage/storage.ts'
 import { systemClock } from '../../../src/util/clock.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -159,6 +159,24 @@ describe('a store behind a commit log', () => {
     const again = await LoggedStorage.open(store, async () => log, new ManualClock())
     expect(Array.from(again.scan('k'), (e) => [...e.value])).toEqual([[1]])
     expect([store.batches.length, log.first]).toEqual([1, 2])
+  })
+
+  it('is closed soon where the store is slow: the next start applies the rest', async () => {
+    const { s, store, log, clock } = await opened()
+    const write = store.write.bind(store)
+    store.write = async (batch) => {
+      clock.pass(DRAIN_MS_MAX)
+      await write(batch)
+    }
+    // Of such writes, a transaction of the store takes a thousand.
+    const keys = Array.from({ length: 5000 }, (_, i) => `k${i}`)
+    await s.write(keys.map((key): StorageWrite => ({ op: 'put', key, value: bytes(1) })))
+    await s.close()
+    expect([store.batches.length, log.first, log.last]).toEqual([1, 1, 1])
+    store.write = write
+    const again = await LoggedStorage.open(store, async () => log, new ManualClock())
+    expect([...again.scan('k')].length).toBe(keys.length)
+    expect(log.first).toBe(2)
   })
 
   it('confirms nothing any more once the log has failed, until it was opened again', async () => {
