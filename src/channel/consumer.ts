@@ -254,7 +254,7 @@ function deliverPrefix(channel: number, tag: string): Octets {
 }
 
 /** Whether the error is a lack of memory rather than a fault of the message. */
-function isOutOfMemory(error: unknown): boolean {
+export function isOutOfMemory(error: unknown): boolean {
   return error instanceof RangeError && /allocation failed/i.test(error.message)
 }
 

@@ -12,7 +12,7 @@ import { AmqpError, preconditionFailed, ReplyCode } from '../../protocol/errors.
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { BasicConsume } from '../../protocol/generated/methods.ts'
 import type { Channel } from '../channel.ts'
-import { ChannelConsumer } from '../consumer.ts'
+import { ChannelConsumer, isOutOfMemory } from '../consumer.ts'
 import type { Handlers } from './handler.ts'
 import { queueName } from './queue.ts'
 
@@ -102,28 +102,54 @@ function readable(queue: Queue, found: Delivery): Readable {
   return { ...found, ...found.segment.names(found.index), rewritten }
 }
 
-/** Handles basic.get. The message is copied to the output before it is removed from the queue. */
+/** Handles basic.get. */
 function get(ch: Channel, queue: Queue, noAck: boolean): void {
-  const found = nextReadable(queue)
-  const { counters } = ch
-  if (found === undefined) {
-    counters.gotEmpty++
-    ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
-    return
-  }
-  const { segment, index, sequence, exchange, routingKey, rewritten } = found
-  if (noAck) counters.gotNoAck++
-  else {
-    counters.got++
-    ch.noteDelivery()
-  }
+  for (let found = nextReadable(queue); found !== undefined; found = nextReadable(queue))
+    if (give(ch, queue, found, noAck)) return
+  ch.counters.gotEmpty++
+  ch.send({ id: MethodId.BasicGetEmpty, clusterId: '' })
+}
+
+/**
+ * Copies the message to the output, then removes it from the queue. Returns false if it cannot be sent and was parked;
+ * as with a delivery, the connection is closed if part of it was sent, or for want of memory.
+ */
+function give(ch: Channel, queue: Queue, found: Readable, noAck: boolean): boolean {
+  const { counters, unsettled } = ch
+  const { segment, index, sequence } = found
+  if (!noAck) ch.noteDelivery()
   const redelivered = segment.wasDelivered(index)
+  const before = ch.client.output.position
+  const tag = noAck ? unsettled.skip() : unsettled.add(queue, sequence, undefined)
+  try {
+    ch.caller.vhost.tracer?.delivered(ch, queue, segment, index)
+    sendGot(ch, queue, found, tag)
+  } catch (error) {
+    if (ch.client.output.position === before && !isOutOfMemory(error)) {
+      if (!noAck) unsettled.remove(tag)
+      queue.setAside(sequence, 'get', error)
+      return false
+    }
+    // It returns with the connection's other deliveries.
+    if (noAck) unsettled.add(queue, sequence, undefined)
+    queue.takeGot(false)
+    queue.broke(sequence)
+    ch.client.broke(error)
+    return true
+  }
+  if (noAck) counters.gotNoAck++
+  else counters.got++
   if (redelivered) counters.redelivered++
-  ch.caller.vhost.tracer?.delivered(ch, queue, segment, index)
+  queue.takeGot(noAck)
+  return true
+}
+
+function sendGot(ch: Channel, queue: Queue, found: Readable, deliveryTag: number): void {
+  const { segment, index, exchange, routingKey, rewritten } = found
   ch.send({
     id: MethodId.BasicGetOk,
-    deliveryTag: noAck ? ch.unsettled.skip() : ch.unsettled.add(queue, sequence, undefined),
-    redelivered,
+    deliveryTag,
+    redelivered: segment.wasDelivered(index),
     exchange,
     routingKey,
     messageCount: queue.counts.ready - 1,
@@ -137,7 +163,6 @@ function get(ch: Channel, queue: Queue, noAck: boolean): void {
     const owner = segment.adopted ? segment : undefined
     writeContent(output, ch.number, segment.octets, segment.contentStart(index), end, frameBytesMax, owner)
   }
-  queue.takeGot(noAck)
 }
 
 /** Settles now or, in a transaction, at commit. */
