@@ -6,6 +6,7 @@ import {
   type NodeConnectionOptions,
 } from '@nats-io/transport-node'
 import { type Clock, pauseOn } from '../util/clock.ts'
+import { clientKeyExchange } from '../util/key-exchange.ts'
 import type { Logger } from '../util/logger.ts'
 import { EngineError } from './engine.ts'
 import { fromAddresses, fromFile } from './nats-credentials.ts'
@@ -95,6 +96,8 @@ function optionsOf({ urls, node, credentials, tls }: NatsSettings): NodeConnecti
   else Object.assign(options, fromAddresses(urls))
   if (tls !== undefined || urls.some((u) => u.startsWith('tls:')))
     options.tls = {
+      // The client passes on what it does not know.
+      ...clientKeyExchange(),
       ...(tls?.ca === undefined ? {} : { caFile: tls.ca }),
       ...(tls?.cert === undefined ? {} : { certFile: tls.cert }),
       ...(tls?.key === undefined ? {} : { keyFile: tls.key }),

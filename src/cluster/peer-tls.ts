@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { Clock } from '../util/clock.ts'
+import { clientKeyExchange } from '../util/key-exchange.ts'
 import type { Logger } from '../util/logger.ts'
 import { contextOf, type TlsSettings } from '../util/tls.ts'
 
@@ -35,7 +36,7 @@ export class PeerTls {
     this.seen = this.stamp()
     this.lookedAt = clock.elapsed()
     this.options = contextOf(settings)
-    this.secure = createSecureContext(this.options)
+    this.secure = clientContext(this.options)
   }
 
   get context(): SecureContext {
@@ -55,7 +56,7 @@ export class PeerTls {
       const stamp = this.stamp()
       if (stamp === this.seen) return
       const options = contextOf(this.settings)
-      this.secure = createSecureContext(options)
+      this.secure = clientContext(options)
       this.options = options
       this.seen = stamp
       this.changed(options)
@@ -79,4 +80,8 @@ export class PeerTls {
       })
       .join()
   }
+}
+
+function clientContext(options: TlsOptions): SecureContext {
+  return createSecureContext({ ...options, ...clientKeyExchange(options.ciphers) })
 }

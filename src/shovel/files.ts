@@ -1,22 +1,16 @@
 /** Reads the files named in a URI. Such a name may lead to a device or a pipe, which never ends. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { type ConnectionOptions, DEFAULT_CIPHERS } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
+import { clientKeyExchange } from '../util/key-exchange.ts'
 import { LINK_FILE_BYTES_MAX } from './link-limits.ts'
 import type { AddressTls } from './uri.ts'
-
-/**
- * Diffie-Hellman over elliptic curves only. With finite fields, the other broker chooses the size: with a prime of
- * 10,000 bits, which OpenSSL accepts, a handshake is one second of work in one turn, and 0.15 s with the largest group
- * of TLS 1.3.
- */
-const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!DHE`, ecdhCurve: 'X25519:P-256:P-384:P-521' }
 
 /** @throws the error of the file */
 export async function connectionOptions(tls: AddressTls): Promise<ConnectionOptions> {
   const { cacertfile, certfile, keyfile, passphrase, servername, rejectUnauthorized } = tls
   return {
-    ...KEY_EXCHANGE,
+    ...clientKeyExchange(),
     ca: await contentOf(cacertfile),
     cert: await contentOf(certfile),
     key: await contentOf(keyfile),

@@ -1,6 +1,7 @@
 /** TLS settings of a listener of any protocol. */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
+import { keyExchange } from './key-exchange.ts'
 import { checkCiphers, readAuthorities, readPair, readParameters } from './tls-files.ts'
 
 /** Default of ssl_handshake_timeout; then the socket is closed. */
@@ -51,6 +52,7 @@ export function contextOf(tls: TlsSettings): TlsOptions {
     ...readPair(named('certfile', certfile), named('keyfile', keyfile), tls.password),
     ...(cacertfile === undefined ? {} : { ca: readAuthorities(named('cacertfile', cacertfile)) }),
     secureOptions: noSessions,
+    ecdhCurve: keyExchange(),
     ...(tls.password === undefined ? {} : { passphrase: tls.password }),
     requestCert: tls.verifyPeer === true,
     rejectUnauthorized: tls.verifyPeer === true && tls.failIfNoPeerCert === true,

@@ -44,8 +44,8 @@ it('have a largest size', async () => {
 
 it('the other broker may not choose a key exchange that takes a second', async () => {
   const server = createServer({
-    key: readFileSync('test/support/certificates/server.key'),
-    cert: readFileSync('test/support/certificates/server.pem'),
+    key: readFileSync('test/support/certificates/rsa.key'),
+    cert: readFileSync('test/support/certificates/rsa.pem'),
     dhparam: 'auto',
     ciphers: 'DHE-RSA-AES128-GCM-SHA256',
     maxVersion: 'TLSv1.2',
