@@ -367,6 +367,15 @@ export const SUSPECTS_MAX = 1_000
 /** Octets of the signing keys that a URL returns: beyond, the URL counts as not answering, and tokens are refused. */
 export const JWKS_BYTES_MAX = 1_048_576
 
+/** Values in their JSON, some ten for each key: beyond, likewise, or the start fails if the keys are in a file. */
+export const JWKS_VALUES_MAX = 10_000
+
+/** Scopes of a token that grant rights in this broker: the token is refused beyond. */
+export const SCOPES_MAX = 1_000
+
+/** Consumers whose queue is compared with the scopes of a new token in one step. */
+export const RECHECKED_PER_STEP = 4
+
 /** Threads that hash passwords, and concurrent checks of token signatures; further ones wait. */
 export const PASSWORD_THREADS_MAX = 2
 

@@ -83,23 +83,10 @@ export class Channel implements Confirming, TraceOrigin {
     this.caller = caller
   }
 
-  /** Sets the user's permissions from the next method on. Cancels consumers of queues it may no longer read. */
+  /** Sets the user's permissions from the next method on. */
   setRights(tags: readonly string[], access: Access): void {
     this.caller = { ...this.caller, tags, access }
     this.routes = new RouteCache()
-    for (const c of [...this.consumers.values()]) {
-      if (c.tag === this.replyConsumer?.tag || access.allows('read', c.queue.name)) continue
-      // It gets no more messages from now on. Notifying the clients takes longer if very many consumers are affected.
-      c.queue.cancel(c)
-      this.broker.turn.jobs.soon(this, () => this.revoked(c))
-    }
-  }
-
-  private revoked(c: ChannelConsumer): void {
-    if (this.consumers.get(c.tag) !== c) return
-    const fields = { connection: this.client.name, channel: this.number, queue: c.queue.name }
-    this.client.channelLogger.info(fields, 'consumer cancelled: its user may not read the queue')
-    this.consumerCancelled(c)
   }
 
   get connectionName(): string {

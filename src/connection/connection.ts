@@ -14,7 +14,6 @@ import { AmqpError, cutToShortString, ReplyCode } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import type { ServerMethod } from '../protocol/generated/methods.ts'
-import { noAccess } from '../security/access.ts'
 import { type Clock, clockOf } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { charged } from '../util/owner.ts'
@@ -27,6 +26,7 @@ import { PAUSE_ALARM, PAUSE_WORK, Pauses } from './pauses.ts'
 import { Peer } from './peer.ts'
 import { readShared } from './reading.ts'
 import { Replies } from './replies.ts'
+import { applyRights } from './rights.ts'
 import type { Server } from './server.ts'
 import { TurnShare } from './turn-share.ts'
 
@@ -146,16 +146,9 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.intake.reader.frameBytesMax = max
   }
 
-  /** Called when tags or permissions of its user have changed; the new ones hold from the next method on. */
+  /** Called when tags or permissions of its user have changed. */
   rightsChanged(): void {
-    const { caller, negotiation } = this
-    const { user } = negotiation
-    if (caller === undefined || user === undefined || this.state !== 'open' || this.intake.isHeld) return
-    const { tags } = user
-    const access = user.access(caller.vhost.name) ?? noAccess
-    if (tags === caller.tags && access === caller.access) return
-    this.caller = { ...caller, tags, access }
-    for (const ch of this.channels) ch.setRights(tags, access)
+    for (const _ of applyRights(this));
   }
 
   /** Called when its socket is full: there are no deliveries until it has drained. */

@@ -17,6 +17,7 @@ import type { Connection } from './connection.ts'
 import { checkTuning, start, tune } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { type LoginFailure, login, offeredMechanisms } from './login.ts'
+import { applyRights } from './rights.ts'
 import { serverProperties } from './server-properties.ts'
 
 /** State names as in RabbitMQ's error texts. */
@@ -193,8 +194,8 @@ export class Negotiation {
       }
       this.user = renewed
       this.expire(renewed.expires)
-      connection.rightsChanged()
-      accepted()
+      // There may be very many consumers, and each is compared with all scopes.
+      connection.pace.work(applyRights(connection), accepted)
     })
   }
 

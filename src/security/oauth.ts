@@ -7,20 +7,18 @@ import {
   createLocalJWKSet,
   createRemoteJWKSet,
   customFetch,
-  type FetchImplementation,
   type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
-import { JWKS_BYTES_MAX, LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../limits.ts'
+import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX, SCOPES_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { FairPlaces } from '../util/fair-places.ts'
 import { FairQueue } from '../util/fair-queue.ts'
-import { readRegularFile } from '../util/regular-file.ts'
-import { elapsed } from '../util/timers.ts'
-import type { Access, Right } from './access.ts'
+import { fetchSeldom, readKeys } from './jwks.ts'
 import { admit, type WaitingLogin } from './login-queue.ts'
 import type { Principal } from './principal.ts'
+import { parseScopes, scopeAccess } from './scopes.ts'
 
 export interface OAuthSettings {
   /** The audience of tokens, and the prefix of their scopes. */
@@ -38,117 +36,9 @@ export interface OAuthSettings {
   readonly verifyAudience: boolean
 }
 
-/** Minimum ms between two requests for the keys: every token with an unknown key would otherwise cause one. */
-const JWKS_PAUSE_MS = 1_000
-
 /** A token whose signature is to be checked. */
 interface Turn extends WaitingLogin {
   resolve(): void
-}
-
-interface Scope {
-  readonly right: Right
-  readonly vhost: Wildcard
-  readonly name: Wildcard
-  readonly key: Wildcard
-}
-
-const RIGHTS: readonly string[] = ['configure', 'write', 'read']
-
-/**
- * A pattern in which `*` matches any text and nothing else is special. Matched in one pass from left to right, without
- * backtracking.
- */
-class Wildcard {
-  private readonly parts: readonly string[]
-
-  constructor(pattern: string) {
-    this.parts = decodeURIComponent(pattern).split(/\*+/)
-  }
-
-  test(text: string): boolean {
-    const first = this.parts[0] as string
-    if (this.parts.length === 1) return text === first
-    const last = this.parts.at(-1) as string
-    if (!text.startsWith(first) || !text.endsWith(last)) return false
-    const end = text.length - last.length
-    let at = first.length
-    for (const part of this.parts.slice(1, -1)) {
-      const found = text.indexOf(part, at)
-      if (found < 0) return false
-      at = found + part.length
-    }
-    return at <= end
-  }
-}
-
-export function parseScopes(scopes: readonly string[]): { rules: Scope[]; tags: string[] } {
-  const rules: Scope[] = []
-  const tags: string[] = []
-  for (const scope of scopes) {
-    const [what = '', ...rest] = scope.split(':')
-    const text = rest.join(':')
-    if (what === 'tag') tags.push(text)
-    if (!RIGHTS.includes(what) || text === '') continue
-    const [vhost = '*', name = '*', key = '*'] = text.split('/')
-    rules.push({
-      right: what as Right,
-      vhost: new Wildcard(vhost),
-      name: new Wildcard(name),
-      key: new Wildcard(key),
-    })
-  }
-  return { rules, tags }
-}
-
-class ScopeAccess implements Access {
-  private readonly rules: readonly Scope[]
-
-  constructor(rules: readonly Scope[]) {
-    this.rules = rules
-  }
-
-  allows(right: Right, resource: string): boolean {
-    const name = resource === '' ? 'amq.default' : resource
-    return this.rules.some((r) => r.right === right && r.name.test(name))
-  }
-
-  restrictsTopic(): boolean {
-    return true
-  }
-
-  allowsTopic(right: 'write' | 'read', exchange: string, routingKey: string): boolean {
-    return this.rules.some((r) => r.right === right && r.name.test(exchange) && r.key.test(routingKey))
-  }
-}
-
-/** The permissions that the scopes grant in a vhost; undefined if they grant none. */
-export function scopeAccess(rules: readonly Scope[], vhost: string): Access | undefined {
-  const here = rules.filter((r) => r.vhost.test(vhost))
-  return here.length === 0 ? undefined : new ScopeAccess(here)
-}
-
-/** Bounds the size of a response, which might otherwise never end. @throws Error */
-const fetchShort: FetchImplementation = async (url, options) => {
-  const response = await fetch(url, options)
-  const pieces: Uint8Array[] = []
-  let length = 0
-  for await (const piece of response.body ?? []) {
-    length += piece.length
-    if (length > JWKS_BYTES_MAX) throw new Error(`more than ${JWKS_BYTES_MAX} octets of keys`)
-    pieces.push(piece)
-  }
-  return new Response(Buffer.concat(pieces), { status: response.status, headers: response.headers })
-}
-
-/** Bounds the rate of requests, however many tokens arrive and whatever is answered. */
-function fetchSeldom(): FetchImplementation {
-  let askedAt = Number.NEGATIVE_INFINITY
-  return async (url, options) => {
-    if (elapsed() - askedAt < JWKS_PAUSE_MS) throw new Error('the keys were asked for a moment ago')
-    askedAt = elapsed()
-    return await fetchShort(url, options)
-  }
 }
 
 export class OAuth {
@@ -166,7 +56,7 @@ export class OAuth {
     this.isRemote = /^https?:/.test(settings.jwks)
     this.keys = this.isRemote
       ? createRemoteJWKSet(new URL(settings.jwks), { [customFetch]: fetchSeldom() })
-      : createLocalJWKSet(JSON.parse(readRegularFile(settings.jwks, JWKS_BYTES_MAX).toString()))
+      : createLocalJWKSet(readKeys(settings.jwks))
   }
 
   /**
@@ -242,6 +132,7 @@ export class OAuth {
     )
     const prefix = scopePrefix ?? `${resourceServerId}.`
     const own = given.filter((s) => s.startsWith(prefix)).map((s) => s.slice(prefix.length))
+    if (own.length > SCOPES_MAX) return undefined
     const { rules, tags } = parseScopes(own)
     return {
       name,

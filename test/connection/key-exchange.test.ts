@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect, createSecureContext, TLSSocket } from 'node:tls'
+import { generateKeyPair, SignJWT } from 'jose'
 import { expect, it, onTestFinished } from 'vitest'
 import { connectPatiently } from '../../src/cluster/nats-connect.ts'
 import { PeerPort } from '../../src/cluster/peer-port.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
+import { OAuth } from '../../src/security/oauth.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { Descriptors } from '../../src/util/descriptors.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
@@ -94,4 +96,15 @@ it('a client of NATS likewise', async () => {
     connectPatiently({ ...settings, urls }, systemClock, silent, AbortSignal.abort()),
   ).rejects.toThrow()
   expect(await nats.outcome).toContain('no shared cipher')
+})
+
+it('a client of an identity provider likewise', async () => {
+  const idp = await withPrime()
+  const settings = { resourceServerId: 'broker', verifyAudience: false, issuer: undefined } as const
+  const claims = { usernameClaim: undefined, scopesClaim: undefined, scopePrefix: undefined }
+  const oauth = new OAuth({ ...settings, ...claims, jwks: `https://127.0.0.1:${idp.port}/keys` })
+  const { privateKey } = await generateKeyPair('ES256')
+  const token = await new SignJWT({ sub: 'app' }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey)
+  expect(await oauth.verify(token, 'a')).toBeUndefined()
+  expect(await idp.outcome).toContain('no shared cipher')
 })

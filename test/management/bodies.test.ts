@@ -4,10 +4,10 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { hasMoreValues } from '../../src/definitions/json.ts'
 import { HTTP_BODY_JOINED_BYTES, JSON_VALUES_MAX, LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
 import { parseBitByBit } from '../../src/management/http-intake.ts'
 import { Left, type Listed, listed } from '../../src/management/listing.ts'
+import { hasMoreValues } from '../../src/util/json-values.ts'
 import { useHttp } from './target.ts'
 
 const http = useHttp()
