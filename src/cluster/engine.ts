@@ -65,8 +65,11 @@ export interface Engine {
   readonly connected: boolean
   /** Resolves when a quorum has stored the record. @throws EngineError */
   append(bytes: Uint8Array): Promise<void>
-  /** Delivers the records from that sequence on, and those appended later, until it is stopped. */
-  read(from: number, listener: LogListener): Unsubscribe
+  /**
+   * Delivers the records from that sequence on, and those appended later, until it is stopped.
+   * @param log the log of which the earlier records were read: of another one, nothing is delivered; undefined = any
+   */
+  read(from: number, listener: LogListener, log?: string): Unsubscribe
   /** Removes the records below that sequence. @throws EngineError */
   purge(below: number): Promise<void>
   /** @throws EngineError */

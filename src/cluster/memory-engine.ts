@@ -91,8 +91,12 @@ export class MemoryEngineHub {
     })
   }
 
-  read(node: string, from: number, listener: LogListener): Unsubscribe {
+  read(node: string, from: number, listener: LogListener, log = this.bounds().identity): Unsubscribe {
     const reader = { node, listener, at: from - 1, busy: false }
+    if (log !== this.bounds().identity) {
+      const timer = this.clock.after(this.delay(node), () => listener.gone(this.first))
+      return () => timer.cancel()
+    }
     this.readers.add(reader)
     this.feed(reader)
     return () => void this.readers.delete(reader)
@@ -168,8 +172,8 @@ export class MemoryEngine implements Engine {
     return this.hub.append(this.node, bytes)
   }
 
-  read(from: number, listener: LogListener): Unsubscribe {
-    return this.opened(this.hub.read(this.node, from, listener))
+  read(from: number, listener: LogListener, log?: string): Unsubscribe {
+    return this.opened(this.hub.read(this.node, from, listener, log))
   }
 
   hear(listener: (bytes: Uint8Array) => void): Unsubscribe {

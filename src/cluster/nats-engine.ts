@@ -196,8 +196,9 @@ export class NatsEngine implements Engine {
     else waiting.resolve()
   }
 
-  read(from: number, listener: LogListener): Unsubscribe {
+  read(from: number, listener: LogListener, log?: string): Unsubscribe {
     const reader = new NatsReader(from, {
+      log,
       connection: this.connection,
       clock: this.clock,
       newName: () => `${this.settings.node}-${nuid.next()}`,

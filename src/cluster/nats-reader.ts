@@ -25,6 +25,8 @@ const SHORT_MS_MAX = 10_000
 export type MakeConsumer = (name: string, deliverTo: string, from: number) => Promise<void>
 
 export interface NatsReaderOptions {
+  /** Identity of the log; undefined = the one that is there at first. */
+  readonly log?: string | undefined
   readonly connection: NatsConnection
   readonly clock: Clock
   readonly newName: () => string
@@ -54,6 +56,7 @@ export class NatsReader {
   constructor(from: number, options: NatsReaderOptions) {
     this.next = from
     this.options = options
+    this.identity = options.log
     this.remake()
     this.look()
   }
@@ -98,30 +101,46 @@ export class NatsReader {
   }
 
   private async make(): Promise<void> {
-    const { connection, newName, inbox, make, bounds, listener, clock } = this.options
+    const { connection, newName, inbox, make, bounds, clock } = this.options
     this.drop()
     const { first, last, identity } = await bounds()
     this.identity ??= identity
     if (this.stopped) return
     if (first > this.next || identity !== this.identity || this.isShort(last)) {
-      this.stopped = true
-      listener.gone(first)
+      this.isGone(first)
       return
     }
+    // Until it is certain that the consumer belongs to this log, and not to one that has just replaced it.
+    const held: Msg[] = []
+    let isCertain = false
     const name = newName()
     const deliverTo = inbox()
     const subscription = connection.subscribe(deliverTo, {
       callback: (error, message) => {
         if (this.subscription !== subscription) return
-        if (error === null) this.received(message)
-        else this.remake()
+        if (error !== null) this.remake()
+        else if (isCertain) this.received(message)
+        else held.push(message)
       },
     })
     this.name = name
     this.subscription = subscription
     this.heard = clock.elapsed()
     await make(name, deliverTo, this.next)
+    const after = await bounds()
+    if (this.subscription !== subscription) return
+    if (after.identity !== identity) {
+      this.isGone(after.first)
+      return
+    }
+    isCertain = true
     this.heard = clock.elapsed()
+    for (const message of held) if (this.subscription === subscription) this.received(message)
+  }
+
+  private isGone(first: number): void {
+    this.stop()
+    this.options.listener.gone(first)
   }
 
   /** Whether the log has lost records that were read. @throws Error while that may still change */

@@ -80,6 +80,11 @@ export class Session {
     return this.places.flushed
   }
 
+  /** Identifies the log. */
+  get log(): string {
+    return this.options.log
+  }
+
   /** Octets of batches that the store has not applied. */
   get behindBytes(): number {
     return this.storage?.unappliedBytes ?? this.applier.bytes
@@ -91,19 +96,22 @@ export class Session {
 
   start(): void {
     if (this.stopReading !== undefined || this.ended) return
-    this.stopReading = this.options.engine.read(this.ledger.sequence + 1, {
-      record: (sequence, bytes) => this.record(sequence, bytes),
-      gone: () => this.options.listener.gone(),
-      missing: (sequence) => {
+    const { engine, listener, log } = this.options
+    const reader = {
+      record: (sequence: number, bytes: Uint8Array) => this.record(sequence, bytes),
+      gone: () => listener.gone(),
+      missing: (sequence: number) => {
         this.stop()
-        this.options.listener.failed(
+        listener.failed(
           new StorageError(
             'DAMAGED',
             `record ${sequence} of the cluster's log is missing: somebody has deleted it`,
           ),
         )
       },
-    })
+    }
+    // Reading may begin long after this node has joined the log, and again after each pause.
+    this.stopReading = engine.read(this.ledger.sequence + 1, reader, log)
   }
 
   private record(sequence: number, bytes: Uint8Array): void {

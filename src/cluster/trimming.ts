@@ -88,6 +88,8 @@ export class Trimming {
     const { member, engine } = this.options
     if (member.session === undefined) return
     this.bounds = await engine.bounds()
+    // Of a log that has replaced the one that is followed here, nothing may be removed: the places in it are others.
+    if (member.session?.log !== this.bounds.identity) return
     if (member.state !== 'serving') {
       this.toldTo = undefined
       return

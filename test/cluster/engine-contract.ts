@@ -1,6 +1,6 @@
 /** What every engine must do; run over each implementation. */
 import { describe, expect, it } from 'vitest'
-import type { Engine } from '../../src/cluster/engine.ts'
+import type { Engine, LogListener } from '../../src/cluster/engine.ts'
 import { until } from '../support/until.ts'
 
 export interface EngineUnderTest {
@@ -30,6 +30,23 @@ export function engineContract(name: string, make: () => Promise<EngineUnderTest
       expect(bounds.bytes).toBeGreaterThan(0)
       await a.close()
       await b.close()
+    })
+
+    it('delivers nothing of another log than the one that was read, and says so', async () => {
+      const under = await make()
+      const engine = await under.open()
+      const { last, identity } = await engine.bounds()
+      await engine.append(Buffer.from('x'))
+      const seen: string[] = []
+      const ears = (name: string): LogListener => ({
+        record: () => void seen.push(`record ${name}`),
+        gone: () => void seen.push(`gone ${name}`),
+      })
+      engine.read(last + 1, ears('another'), 'another log')
+      engine.read(last + 1, ears('this'), identity)
+      await until(() => seen.length === 2)
+      expect(seen.sort()).toEqual(['gone another', 'record this'])
+      await engine.close()
     })
 
     it('forgets what is purged, and says so to whoever comes too late', async () => {

@@ -22,6 +22,8 @@ interface Situation {
   readonly away?: readonly (Seen | { readonly node: string })[]
   readonly own?: number
   readonly bytes?: number
+  /** The log that this node follows, if the servers have another one. */
+  readonly log?: string
   readonly state?: string
 }
 
@@ -39,7 +41,7 @@ async function trimmed(s: Situation): Promise<{ below: number | undefined; said:
   const beat = (n: Seen): object => ({ state: 'standby', host: 'host', ...n })
   const member = {
     state: s.state ?? 'serving',
-    session: { store: { scan: () => nodes } },
+    session: { log: s.log ?? bounds.identity, store: { scan: () => nodes } },
     heartbeat: beat({ node: 'own', sequence: s.own ?? 9000, state: 'serving' }),
     roles: {
       heardNow: () => s.heard.map(beat),
@@ -89,6 +91,11 @@ describe('the log is removed', () => {
     const heard = [{ node: 'b', sequence: 5000 }]
     for (const state of ['standby', 'fenced', 'opening'])
       expect([state, (await trimmed({ heard, state })).below]).toEqual([state, undefined])
+  })
+
+  it('not by a node that follows another one, whose places mean something else', async () => {
+    const heard = [{ node: 'b', sequence: 5000 }]
+    expect((await trimmed({ heard, log: 'the former one' })).below).toBeUndefined()
   })
 
   it('not beyond what a node that is away needs, or could need', async () => {

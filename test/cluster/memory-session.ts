@@ -18,7 +18,7 @@ export function startSession(
     engine,
     clock,
     place: startOfStore,
-    log: 'log',
+    log: 'memory-1',
     renewed: () => {},
     listener: { read: () => {}, gone: () => {}, failed: () => {}, ...listener },
   })

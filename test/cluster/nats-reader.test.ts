@@ -14,10 +14,13 @@ class Stream {
   gone = 0
   consumers = 0
   last: number
+  /** Identities of the log, one for each time it is asked for; the last one remains. */
+  identities = ['x']
   private callback: (error: null, message: Msg) => void = () => {}
 
-  constructor(last = 9) {
+  constructor(last = 9, log?: string, identities = ['x']) {
     this.last = last
+    this.identities = identities
     const connection = {
       subscribe: (_: string, { callback }: { callback: (error: null, message: Msg) => void }) => {
         this.callback = callback
@@ -25,13 +28,17 @@ class Stream {
       },
     }
     new NatsReader(NEXT, {
+      log,
       connection: connection as unknown as NatsConnection,
       clock: this.clock,
       newName: () => 'c',
       inbox: () => 'i',
       make: async () => void this.consumers++,
       remove: () => {},
-      bounds: async () => ({ first: 1, last: this.last, bytes: 1, identity: 'x', leader: '', replicas: [] }),
+      bounds: async () => {
+        const identity = (this.identities.length > 1 ? this.identities.shift() : this.identities[0]) as string
+        return { first: 1, last: this.last, bytes: 1, identity, leader: '', replicas: [] }
+      },
       listener: {
         record: (sequence) => this.read.push(sequence),
         gone: () => void this.gone++,
@@ -43,9 +50,13 @@ class Stream {
   /** The current consumer delivers these records. */
   async deliver(...sequences: number[]): Promise<void> {
     await this.settled()
+    this.deliverNow(...sequences)
+    await this.settled()
+  }
+
+  deliverNow(...sequences: number[]): void {
     for (const s of sequences)
       this.callback(null, { reply: `$JS.ACK.s.c.1.${s}.1.0.0`, data: new Uint8Array() } as unknown as Msg)
-    await this.settled()
   }
 
   async settled(): Promise<void> {
@@ -108,5 +119,29 @@ describe('a log that ends before what was read', () => {
     s.clock.pass(1000)
     await s.deliver(NEXT)
     expect([s.read, s.consumers, s.gone]).toEqual([[NEXT], 1, 0])
+  })
+})
+
+describe('a log that has replaced the one that was read', () => {
+  it('before the reader has begun is not read on', async () => {
+    const s = new Stream(9, 'x', ['y'])
+    await s.deliver(NEXT)
+    expect([s.read, s.consumers, s.gone]).toEqual([[], 0, 1])
+  })
+
+  it('while its consumer was made is not read on', async () => {
+    const s = new Stream(9, 'x', ['x', 'y'])
+    await s.deliver(NEXT)
+    expect([s.read, s.consumers, s.gone]).toEqual([[], 1, 1])
+  })
+
+  it('is only asked for, and what arrives meanwhile is read in order', async () => {
+    const s = new Stream(9, 'x')
+    // The consumer has not been answered yet.
+    while (s.consumers === 0) await Promise.resolve()
+    s.deliverNow(NEXT, NEXT + 1)
+    expect(s.read).toEqual([])
+    await s.deliver(NEXT + 2)
+    expect([s.read, s.gone]).toEqual([[NEXT, NEXT + 1, NEXT + 2], 0])
   })
 })

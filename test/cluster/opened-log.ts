@@ -103,15 +103,19 @@ export class FailingEngine implements Engine {
     this.onLost()
   }
 
-  read(from: number, listener: LogListener): Unsubscribe {
+  read(from: number, listener: LogListener, log?: string): Unsubscribe {
     let lost = false
-    return this.engine.read(from, {
-      record: (sequence, bytes) => {
-        lost ||= this.deaf
-        if (!lost) listener.record(sequence, bytes)
+    return this.engine.read(
+      from,
+      {
+        record: (sequence, bytes) => {
+          lost ||= this.deaf
+          if (!lost) listener.record(sequence, bytes)
+        },
+        gone: (first) => listener.gone(first),
       },
-      gone: (first) => listener.gone(first),
-    })
+      log,
+    )
   }
 
   purge(below: number): Promise<void> {

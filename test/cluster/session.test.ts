@@ -36,6 +36,18 @@ async function failure(...records: Buffer[]): Promise<StorageError> {
   })
 }
 
+it('a log that has replaced the one that a node joined is not read on, however late reading begins', async () => {
+  const hub = new MemoryEngineHub(systemClock)
+  const engine = new MemoryEngine(hub, 'a')
+  hub.forget()
+  await engine.append(encodeOwn({ epoch: 0, number: 0, node: 'b', run: 'r', by: 'b' }))
+  const read: unknown[] = []
+  await new Promise<void>((gone) => {
+    session = startSession(engine, systemClock, { gone, read: (reading) => void read.push(reading) })
+  })
+  expect(read).toEqual([])
+})
+
 describe('a record of the log', () => {
   it('of a newer release ends the node, which is to be upgraded', async () => {
     const { code, message } = await failure(encodeBeat(EPOCH, 1), versioned(encodeBeat(EPOCH, 2), 7))

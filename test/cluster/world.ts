@@ -208,12 +208,16 @@ function behind(engine: MemoryEngine, clock: ProcessClock): Engine {
           (error) => clock.after(0, () => reject(error)),
         )
       }),
-    read: (from, listener) => {
+    read: (from, listener, log) => {
       let on = true
-      const stop = engine.read(from, {
-        record: (sequence, bytes) => clock.after(0, () => on && listener.record(sequence, bytes)),
-        gone: (first) => clock.after(0, () => on && listener.gone(first)),
-      })
+      const stop = engine.read(
+        from,
+        {
+          record: (sequence, bytes) => clock.after(0, () => on && listener.record(sequence, bytes)),
+          gone: (first) => clock.after(0, () => on && listener.gone(first)),
+        },
+        log,
+      )
       return () => {
         on = false
         stop()
