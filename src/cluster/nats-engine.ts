@@ -32,6 +32,8 @@ const NO_RESPONDERS = 503
  * ms without an answer from JetStream after which another server is tried: longer than the election of a leader takes.
  */
 const ELSEWHERE_MS = 12_000
+/** ms until a server that may not be used is left. */
+const UNFIT_MS = 1000
 /** Octets of overhead around a part of a batch. */
 const RECORD_EXTRA_BYTES = 1024
 
@@ -135,13 +137,24 @@ export class NatsEngine implements Engine {
       return
     }
     this.logger.info({ server: this.connection.getServer() }, 'connected to NATS')
+    this.connected = this.isFit()
+    for (const r of this.readers) r.remake()
+  }
+
+  /** Another server is tried after a while if this one may not be used: it may stay reachable for ever. */
+  private isFit(): boolean {
+    const { unfit: before } = this
     try {
       this.checkServer()
+      return true
     } catch (error) {
-      this.logger.error({ err: error }, 'this server may not be used')
+      if (this.unfit !== before) this.logger.error({ err: error }, 'this server may not be used')
+      if (this.settings.urls.length > 1)
+        this.clock.after(UNFIT_MS, () => {
+          if (!this.closed && this.unfit !== undefined) this.leave()
+        })
+      return false
     }
-    this.connected = this.unfit === undefined
-    for (const r of this.readers) r.remake()
   }
 
   /** Name of the server that this node is connected to. */
@@ -312,6 +325,10 @@ export class NatsEngine implements Engine {
       { server: this.server },
       'JetStream does not answer through this server: another one is tried',
     )
+    this.leave()
+  }
+
+  private leave(): void {
     this.left = this.server
     this.goElsewhere()
   }
