@@ -80,6 +80,11 @@ export abstract class QueueBase<Environment extends BaseEnvironment> extends Dec
     if (ifUnused && consumers > 0) throw preconditionFailed(`queue '${this.name}' in vhost '${vhost}' in use`)
   }
 
+  /** Whether the queue has failed and has not continued since. */
+  protected get continuesLater(): boolean {
+    return continuing.has(this)
+  }
+
   /** The cause may be gone soon, such as a lack of memory for a segment, and nothing else may wake the queue. */
   failed(error: unknown): void {
     this.env.failed(error)

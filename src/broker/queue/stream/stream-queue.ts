@@ -7,6 +7,7 @@
 import { REWRITTEN_BYTES_LARGE } from '../../../limits.ts'
 import { AmqpError, ReplyCode } from '../../../protocol/errors.ts'
 import { fieldEntry } from '../../../protocol/field-table.ts'
+import { charge } from '../../../util/owner.ts'
 import { withHeaders } from '../../add-header.ts'
 import { QueueCounters } from '../../counters.ts'
 import type { Steps } from '../../jobs.ts'
@@ -41,6 +42,8 @@ interface Reader {
   readonly filter: StreamFilter | undefined
   /** Offset of the next message. */
   next: number
+  /** Whether the segment with the next message could not be read. */
+  stuck: boolean
 }
 
 export interface StreamEnvironment extends BaseEnvironment, AsideEnvironment {}
@@ -142,7 +145,7 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     const now = this.env.turn.now()
     this.retain(now)
     const next = this.positionOf(streamOffset(c.arguments, now, `queue '${this.name}'`))
-    this.readers.set(c, { consumer: c, filter: StreamFilter.of(c.arguments), next })
+    this.readers.set(c, { consumer: c, filter: StreamFilter.of(c.arguments), next, stuck: false })
     this.wake()
   }
 
@@ -183,11 +186,24 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     let late = false
     for (const reader of before.length > 0 ? before : this.readers.values()) {
       if (late) left.push(reader)
-      else if (this.readers.get(reader.consumer) === reader) late = this.feed(reader)
+      else if (this.readers.get(reader.consumer) === reader) late = this.feedOrCharge(reader)
     }
     this.left = left
     // The rest of a round is followed by a full round, since other readers may have been woken meanwhile.
     if (before.length + left.length > 0) this.wake()
+  }
+
+  /** As `feed`. A reader whose segment cannot be read waits for the queue to continue, and only that reader does. */
+  private feedOrCharge(reader: Reader): boolean {
+    if (reader.stuck && this.continuesLater) return false
+    reader.stuck = false
+    try {
+      return this.feed(reader)
+    } catch (error) {
+      reader.stuck = true
+      charge(this, error)
+      return false
+    }
   }
 
   /** Delivers to one consumer. Returns true if the time of the turn is used up. */
