@@ -79,7 +79,11 @@ export class Shovels {
       server: this.server,
       random: () => randomInt(RANDOM_STEPS) / RANDOM_STEPS,
     }
-    const done = (): void => model.parameters.remove({ vhost, component: SHOVEL, name })
+    const id = { vhost, component: SHOVEL, name }
+    // While it closed its connections, another one may have taken its place.
+    const done = (): void => {
+      if (model.parameters.get(id) === parameter) model.parameters.remove(id)
+    }
     // Loaded on demand, because it loads amqplib; and in steps, so that very many shovels created or removed at once
     // take only as much of a turn as it has time for.
     const shovel = (this.stopping.get(key) ?? Promise.resolve())

@@ -46,3 +46,29 @@ it('is replaced by one that begins after its end: messages keep their order', as
   await state('s', 'running')
   expect((await take(target, 'to', 20)).map((m) => m.content.toString())).toEqual(texts(20))
 })
+
+it('by the time that it has moved all it was meant to: the one that replaces it stays', async () => {
+  let held: Socket | undefined
+  const source = await inFrontOfOther((client, broker) => {
+    client.pipe(broker)
+    broker.on('data', (octets: Buffer) => {
+      client.write(octets)
+      if (!octets.includes('the last one')) return
+      // The source does not hear that it may close the channel: the shovel waits for that.
+      held = client.pause()
+    })
+  })
+  const from = await channel(there)
+  await from.assertQueue('from')
+  from.sendToQueue('from', Buffer.from('the last one'))
+  await from.waitForConfirms()
+  const value = { 'src-queue': 'from', 'dest-uri': 'amqp://', 'dest-queue': 'to' }
+  await put('s', { ...value, 'src-uri': source.href, 'src-delete-after': 'queue-length' })
+  await here.waitForQueue('to', { ready: 1 })
+  await put('s', { ...value, 'src-uri': far(), 'src-queue': 'another' })
+  held?.resume()
+  await state('s', 'running')
+  await send(from, 'another', 5)
+  await here.waitForQueue('to', { ready: 6 })
+  expect((await api('GET', 'parameters/shovel/%2F/s')).status).toBe(200)
+})
