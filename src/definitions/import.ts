@@ -16,7 +16,7 @@ import { checkParameterSize, SHOVEL } from '../operations/parameters.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
 import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
-import { putVhost, setVhostLimit } from '../operations/vhosts.ts'
+import { checkThere, putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
 import { Pace } from '../util/pace.ts'
@@ -139,6 +139,7 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal =
     }
   }
   const vhostOf = (o: Json): Vhost => {
+    if (only !== undefined) checkThere(broker, only)
     const vhost = only ?? broker.vhosts.get(text(o, 'vhost'))
     if (vhost === undefined) throw new InvalidRequest(`vhost '${text(o, 'vhost')}' does not exist`)
     return vhost

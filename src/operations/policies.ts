@@ -7,6 +7,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { PATTERN_STEPS_PER_STEP } from '../util/pattern/pattern-limits.ts'
 import { NAME_STEPS, Pattern, PatternTooSlow, patternError, StepsLeft } from '../util/pattern.ts'
 import { InvalidRequest } from './invalid-request.ts'
+import { checkThere } from './vhosts.ts'
 
 export interface PolicyRequest {
   readonly name: string
@@ -24,18 +25,24 @@ export interface PolicyRequest {
  * changed then
  */
 export function setPolicy(
-  { turn }: Broker,
+  broker: Broker,
   vhost: Vhost,
   request: PolicyRequest,
   operator: boolean,
 ): Promise<void> {
-  return turn.jobs.finished(settingPolicy(vhost, request, operator))
+  return broker.turn.jobs.finished(settingPolicy(broker, vhost, request, operator))
 }
 
 /** See setPolicy. */
-export function* settingPolicy(vhost: Vhost, request: PolicyRequest, operator: boolean): Steps {
+export function* settingPolicy(
+  broker: Broker,
+  vhost: Vhost,
+  request: PolicyRequest,
+  operator: boolean,
+): Steps {
   const policy = checkedPolicy(request, operator)
   yield* checkDecided(vhost, new Pattern(policy.pattern))
+  checkThere(broker, vhost)
   yield* vhost.settingPolicy(policy, operator)
 }
 

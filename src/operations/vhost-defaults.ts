@@ -47,7 +47,7 @@ export function applyVhostDefaults(
   for (const { name, vhostPattern, pattern, definition, applyTo } of defaults.operatorPolicies)
     if (matches(vhostPattern))
       // A new vhost has few names that the policy could apply to.
-      atOnce(settingPolicy(vhost, { name, pattern, definition, applyTo }, true))
+      atOnce(settingPolicy(broker, vhost, { name, pattern, definition, applyTo }, true))
   for (const { name, password, tags, vhostPattern, configure, write, read } of defaults.users) {
     if (!matches(vhostPattern)) continue
     if (users.get(name) === undefined)

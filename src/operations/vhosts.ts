@@ -41,10 +41,20 @@ export function putVhost(broker: Broker, name: string, r: VhostRequest): boolean
   return existing === undefined
 }
 
-/** Deletes a vhost with all its objects, in steps. False if there is no such vhost. @throws ProtectedVhost */
+/** Everything that may belong to a vhost. */
+export interface BelongingToVhosts {
+  readonly broker: Broker
+  readonly users: Users
+  readonly parameters: { removeVhost(vhost: string): void }
+}
+
+/**
+ * Deletes a vhost with all its objects, in steps. Permissions and parameters are removed at once: the next start resumes
+ * a deletion that was not completed, but only that of the objects. False if there is no such vhost.
+ * @throws ProtectedVhost
+ */
 export async function deleteVhost(
-  broker: Broker,
-  users: Users,
+  { broker, users, parameters }: BelongingToVhosts,
   connections: ConnectionsOfVhost,
   name: string,
 ): Promise<boolean> {
@@ -53,7 +63,15 @@ export async function deleteVhost(
   if (vhost.info.protected) throw new ProtectedVhost(name)
   connections.closeVhost(vhost)
   users.vhostRemoved(name)
-  return broker.turn.jobs.finished(broker.removingVhost(name))
+  const removed = broker.turn.jobs.finished(broker.removingVhost(name))
+  parameters.removeVhost(name)
+  return removed
+}
+
+/** For an operation that has let others run since it found the vhost. @throws InvalidRequest if it is deleted */
+export function checkThere(broker: Broker, vhost: Vhost): void {
+  if (broker.vhosts.get(vhost.name) !== vhost)
+    throw new InvalidRequest(`vhost '${vhost.name}' does not exist`)
 }
 
 const vhostLimitNames = ['max-connections', 'max-queues']

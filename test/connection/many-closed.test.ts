@@ -69,7 +69,8 @@ it('of a user who is deleted', async () => {
 it('of a vhost that is deleted, whose consumers are not told that they are cancelled', async () => {
   const { leveret, wires, left } = await crowd()
   const { broker, users, server } = leveret
-  const deleted = deleteVhost(broker, users, server, 'v')
+  const parameters = { removeVhost: () => {} }
+  const deleted = deleteVhost({ broker, users, parameters }, server, 'v')
   expect(left()).not.toEqual([])
   for (const w of wires) {
     expect((await w.connectionError()).code).toBe(320)

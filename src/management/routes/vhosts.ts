@@ -31,8 +31,7 @@ export function vhostRoutes(add: AddRoute, node: ManagedNode, rates: Rates): voi
   })
   add('DELETE', 'vhosts/:vhost', 'administrator', async (r) => {
     const name = r.params['vhost'] as string
-    if (!(await deleteVhost(r.broker, r.users, r.server, name))) throw notFound()
-    r.model.parameters.removeVhost(name)
+    if (!(await deleteVhost(r.model, r.server, name))) throw notFound()
     return r.stored(false)
   })
   const protection = 'vhosts/:vhost/deletion/protection'
