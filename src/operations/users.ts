@@ -23,12 +23,13 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const algorithm = r.hashingAlgorithm ?? SHA256
   if (r.name === '') throw new InvalidRequest('user name must not be empty')
   checkHash(r, algorithm)
-  const existing = users.get(r.name)
   checkPassword(users, r.password)
   const password: UserRecord['password'] =
     r.password === undefined || r.password === ''
       ? { hash: r.passwordHash ?? '', algorithm }
       : await newPasswordHash(r.password, users.hashing)
+  // Not before: hashing takes a while, and the limits may be changed meanwhile.
+  const existing = users.get(r.name)
   let limits: UserLimits = r.limits === undefined ? (existing?.limits ?? {}) : {}
   for (const [name, value] of Object.entries(r.limits ?? {}))
     limits = withLimit(limits, userLimitNames, name, value)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { putUser } from '../../src/operations/users.ts'
+import { putUser, setUserLimit } from '../../src/operations/users.ts'
 import {
   newPasswordAlgorithms,
   newPasswordHashSync,
@@ -82,6 +82,17 @@ describe('a new password', () => {
     expect(users.get('remote')?.password.algorithm).toBe(SHA256)
     expect(await users.login('remote', 'old', true)).toBeUndefined()
     expect((await users.login('remote', 'new', true))?.name).toBe('remote')
+  })
+})
+
+describe('limits', () => {
+  it.each(newPasswordAlgorithms)('set while a new password is hashed with %s stay', async (hashing) => {
+    const users = usersWith()
+    users.hashing = hashing
+    const changed = putUser(users, { name: 'remote', password: 'new', tags: ['monitoring'] })
+    setUserLimit(users, 'remote', 'max-channels', 5)
+    expect(await changed).toBe(false)
+    expect(users.get('remote')).toMatchObject({ tags: ['monitoring'], limits: { 'max-channels': 5 } })
   })
 })
 
