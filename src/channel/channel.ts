@@ -121,7 +121,7 @@ export class Channel implements Confirming, TraceOrigin {
     const all = multiple && tag === 0
     const last = all ? u.nextTag - 1 : tag
     if (!all && !u.isOutstanding(tag)) {
-      if (!this.timedOut?.delete(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+      if (!this.wasLate(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
       if (!multiple) return
     }
     this.handOutBefore(how)
@@ -225,8 +225,7 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   private *recovering(last: number): Steps {
-    const u = this.unsettled
-    const { transaction } = this
+    const { unsettled: u, transaction } = this
     if (transaction === undefined) {
       yield* this.settling(u.first, last, 'return')
       return
@@ -244,10 +243,14 @@ export class Channel implements Confirming, TraceOrigin {
 
   /** Requeues a delivery that has timed out. If the client settles it later, that has no effect. */
   timeOut(tag: number): void {
-    this.timedOut ??= new Set()
-    if (this.timedOut.size >= TIMED_OUT_TAGS_MAX) this.timedOut.clear()
+    if (this.timedOut === undefined || this.timedOut.size >= TIMED_OUT_TAGS_MAX) this.timedOut = new Set()
     this.timedOut.add(tag)
     this.settleRange(tag, tag, 'return')
+  }
+
+  /** Whether the delivery has timed out, so that settling it, once, is no error. */
+  wasLate(tag: number): boolean {
+    return this.timedOut?.delete(tag) === true
   }
 
   private forget(c: ChannelConsumer): void {
@@ -266,9 +269,9 @@ export class Channel implements Confirming, TraceOrigin {
     const c = this.consumers.get(tag)
     if (c === undefined) return
     this.forget(c)
-    c.stop()
     if (this.replyConsumer?.tag === tag) this.replyConsumer = undefined
     c.queue.cancel(c)
+    c.retire()
   }
 
   /**
@@ -277,7 +280,7 @@ export class Channel implements Confirming, TraceOrigin {
    */
   consumerCancelled(c: ChannelConsumer): void {
     this.forget(c)
-    c.stop()
+    c.retire()
     if (!this.client.has('consumer_cancel_notify')) return
     this.client.notify(() => {
       if (!this.closing) this.send({ id: MethodId.BasicCancel, consumerTag: c.tag, nowait: true })

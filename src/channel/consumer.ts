@@ -44,6 +44,7 @@ export class ChannelConsumer implements Consumer {
   /** The consumer's own x-consumer-timeout in ms, which takes precedence over the queue's. */
   private readonly ownTimeout: number | undefined
   private timeout: ConsumerTimeout | undefined
+  private isRetired = false
   private readonly output: Output
   /** 1 if its deliveries count for the channel's shared prefetch limit; 0 for quorum queues and streams. */
   private readonly share: number
@@ -203,8 +204,10 @@ export class ChannelConsumer implements Consumer {
     this.channel.sharedUnacked -= this.share
     const { sharedPrefetch, sharedUnacked } = this.channel
     // The other consumers need resuming only if the shared limit was reached.
-    if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) this.channel.resumeConsumers()
-    else this.resume()
+    if (sharedPrefetch !== 0 && sharedUnacked === sharedPrefetch - 1) {
+      this.channel.resumeConsumers()
+      if (this.isRetired) this.resume()
+    } else this.resume()
   }
 
   settingsChanged(): void {
@@ -219,20 +222,30 @@ export class ChannelConsumer implements Consumer {
         ms,
         this.channel.client.clock,
         (tag) => unsettled.isOutstanding(tag),
-        (tag) => this.channel.timeOut(tag),
+        (tag) => this.late(tag),
         (action) => this.channel.broker.turn.jobs.soon(this.channel, action),
         () => waitsForDisk(this.channel.broker.turn, this.queue, 'return'),
       )
     }
   }
 
-  /** Stops the timer of the consumer timeout. */
-  stop(): void {
-    this.timeout?.stop()
+  /** Returns a delivery that has timed out. One settled in the open transaction waits for its end. */
+  private late(tag: number): void {
+    if (this.channel.transaction?.has(tag)) this.timeout?.delivered(tag)
+    else this.channel.timeOut(tag)
+  }
+
+  /** Called when its queue has removed it: its timeout goes on for the deliveries that are not settled yet. */
+  retire(): void {
+    if (this.unacked === 0 || this.channel.closing || this.queue.deleted) this.timeout?.stop()
+    // Resting, so that `resume` is not passed over when a delivery is settled.
+    else if (this.timeout !== undefined) this.isRetired = this.resting = true
   }
 
   resume(): void {
-    if (this.resting) this.queue.resume(this)
+    if (!this.resting) return
+    if (!this.isRetired) this.queue.resume(this)
+    else if (this.unacked === 0) this.timeout?.stop()
   }
 
   cancelled(): void {

@@ -126,8 +126,10 @@ export class Transaction {
   addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
     const all = multiple && tag === 0
-    if (!all && (!u.isOutstanding(tag) || this.has(tag)))
-      throw preconditionFailed(`unknown delivery tag ${tag}`)
+    if (!all && (!u.isOutstanding(tag) || this.has(tag))) {
+      if (!ch.wasLate(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
+      if (!multiple) return
+    }
     const last = all ? u.nextTag - 1 : tag
     const first = multiple ? this.settledBelow : tag
     // Only the range is stored, since it may contain millions of deliveries.
