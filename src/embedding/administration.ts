@@ -5,6 +5,7 @@ import type { UserOptions } from '../config/settings.ts'
 import type { ActiveBroker } from '../node/active-broker.ts'
 import { setUser } from '../node/seed.ts'
 import { trusted } from '../operations/caller.ts'
+import { GivenUp } from '../operations/given-up.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
 import { type PolicyRequest, removePolicy, setPolicy } from '../operations/policies.ts'
 import { purgeQueue } from '../operations/queues.ts'
@@ -89,7 +90,7 @@ export interface Administration {
   /**
    * Moves messages of a dead-letter queue back to where they came from. Resolves when the whole queue has been
    * processed.
-   * @throws BrokerError NOT_FOUND
+   * @throws BrokerError NOT_FOUND; CLOSED if the broker is closed before that
    */
   redrive(queue: string, options?: RedriveOptions & InVhost): Promise<RedriveResult>
 }
@@ -206,7 +207,9 @@ export function administrationOf(
       const queue = vhost.queues.get(name)
       if (queue === undefined)
         throw new BrokerError('NOT_FOUND', `queue '${name}' in vhost '${vhost.name}' does not exist`)
-      return await new Redrive(vhost, queue, current().model.broker, o).done
+      return await new Redrive(vhost, queue, current().model.broker, o).done.catch((error: Error) => {
+        throw error instanceof GivenUp ? new BrokerError('CLOSED', error.message, error) : error
+      })
     },
   }
 }

@@ -5,8 +5,8 @@ import type { Vhost } from '../broker/vhost.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
 import type { Caller } from '../operations/caller.ts'
+import { GivenUp } from '../operations/given-up.ts'
 import { InvalidRequest } from '../operations/invalid-request.ts'
-import { PublishGivenUp } from '../operations/publish.ts'
 import { ProtectedVhost } from '../operations/vhosts.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { fullAccess, noAccess } from '../security/access.ts'
@@ -144,7 +144,7 @@ function answerTo(thrown: unknown): HttpError {
     return badRequest(withoutName(thrown.replyText))
   }
   if (thrown instanceof Abandoned) return notActive
-  if (thrown instanceof StorageError || thrown instanceof PublishGivenUp)
+  if (thrown instanceof StorageError || thrown instanceof GivenUp)
     return new HttpError(503, 'service_unavailable', thrown.message)
   if (thrown instanceof ProtectedVhost) return new HttpError(412, 'precondition_failed', thrown.message)
   if (thrown instanceof BadPage) return new HttpError(400, thrown.error, thrown.message)

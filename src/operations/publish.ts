@@ -23,6 +23,7 @@ import {
   describeExchange,
   existingExchange,
 } from './caller.ts'
+import { GivenUp } from './given-up.ts'
 import { InvalidRequest } from './invalid-request.ts'
 
 /** The longest expiration in ms. */
@@ -74,7 +75,7 @@ function checkCarbonCopies(headers: FieldTable, name: 'CC' | 'BCC'): void {
 }
 
 /** The broker was closed while a message waited for memory or disk: not all queues have it. */
-export class PublishGivenUp extends Error {
+export class PublishGivenUp extends GivenUp {
   constructor() {
     super('the broker was closed before all queues had the message')
   }

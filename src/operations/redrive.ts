@@ -16,6 +16,7 @@ import { AmqpError } from '../protocol/errors.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { fitsShortString, octetText } from '../util/octet-text.ts'
 import { type Caller, checkAccess, checkTopicAccess, trusted } from './caller.ts'
+import { GivenUp } from './given-up.ts'
 import { readableQueue } from './messages.ts'
 
 export interface RedriveOptions {
@@ -40,6 +41,13 @@ export interface RedriveResult {
   readonly skipped: number
 }
 
+/** The broker was closed before the queue had been scanned; what has been moved stays moved. */
+export class RedriveGivenUp extends GivenUp {
+  constructor(moved: number) {
+    super(`the broker was closed; until then, ${moved} messages were moved`)
+  }
+}
+
 /** What it needs of the broker. */
 export type MovedIn = Pick<Broker, 'clock' | 'turn'>
 
@@ -59,7 +67,7 @@ const STEP_WORK_MS = 10
 
 /**
  * Checks the caller's permissions: reading the queue requires the same as basic.get.
- * @throws AmqpError 403, 404, 405; also 403 if the caller may write to none of the origins
+ * @throws AmqpError 403, 404, 405; also 403 if the caller may write to none of the origins; RedriveGivenUp
  */
 export async function redrive(
   c: Caller,
@@ -79,7 +87,7 @@ export class Redrive {
   private readonly reject: (error: unknown) => void
   /**
    * Resolves when the queue has been scanned, or the limit is reached.
-   * @throws AmqpError 403 if nothing was moved because the caller may not write to the origins
+   * @throws AmqpError 403 if nothing was moved because the caller may not write to the origins; RedriveGivenUp
    */
   readonly done: Promise<RedriveResult>
   private after = -1
@@ -136,6 +144,8 @@ export class Redrive {
     const due = rate === undefined ? STEP_MESSAGES : Math.floor(rate * seconds) + 1 - this.moved
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
     const { clock, turn } = this.broker
+    // What is moved from now on may not be written any more.
+    if (turn.isEnding) throw new RedriveGivenUp(this.moved)
     const isBehind = turn.isBehind()
     const finished = most > 0 && !isBehind ? this.moveSome(most) : false
     if (finished || this.moved >= limit || this.cancelled || this.queue.deleted) this.finish()

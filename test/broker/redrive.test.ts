@@ -78,6 +78,28 @@ describe('redrive', () => {
     expect(Date.now() - began).toBeGreaterThanOrEqual(340)
   })
 
+  it('ends with the broker: nothing is moved that is not written any more', async () => {
+    const broker = await createBroker({ port: 0 })
+    const w = await session(broker)
+    const dead = await declareQueue(w, { exclusive: false })
+    const args = table({ 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead })
+    const q = await declareQueue(w, { exclusive: false, arguments: args })
+    for (let i = 0; i < 3; i++) {
+      w.publish(CH, { routingKey: q })
+      const d = await get(w, q, false)
+      w.send(CH, MethodId.BasicReject, { deliveryTag: d?.method.deliveryTag ?? 0, requeue: false })
+    }
+    await broker.waitForQueue(dead, { ready: 3 })
+    const moving = broker.redrive(dead, { rate: 0.001 })
+    moving.catch(() => {})
+    await w.close()
+    await broker.close()
+    await expect(moving).rejects.toMatchObject({
+      code: 'CLOSED',
+      message: 'the broker was closed; until then, 1 messages were moved',
+    })
+  })
+
   it('has every message in exactly one queue, whenever the broker dies', async () => {
     // Many steps, of which a slow machine may write several together.
     const MESSAGES = 3000
