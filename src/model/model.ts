@@ -134,7 +134,7 @@ export class Model {
 
   /** Discards changes that are not written yet; the store stays open. */
   async abandon(): Promise<void> {
-    this.broker.turn.isEnding = true
+    this.broker.turn.ending.begin()
     this.broker.stop()
     await this.commit.abandon()
   }

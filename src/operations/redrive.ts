@@ -145,7 +145,7 @@ export class Redrive {
     const most = Math.min(due, limit - this.moved, STEP_MESSAGES)
     const { clock, turn } = this.broker
     // What is moved from now on may not be written any more.
-    if (turn.isEnding) throw new RedriveGivenUp(this.moved)
+    if (turn.ending.isBegun) throw new RedriveGivenUp(this.moved)
     const isBehind = turn.isBehind()
     const finished = most > 0 && !isBehind ? this.moveSome(most) : false
     if (finished || this.moved >= limit || this.cancelled || this.queue.deleted) this.finish()
