@@ -1,6 +1,6 @@
 /**
- * All limits of the broker, except those of operations/tail-limits.ts, shovel/link-limits.ts and
- * util/pattern/pattern-limits.ts: the unit of each, and what happens beyond it.
+ * All limits of the broker, except those of operations/tail-limits.ts, security/login-limits.ts,
+ * shovel/link-limits.ts and util/pattern/pattern-limits.ts: the unit of each, and what happens beyond it.
  */
 
 /** Outstanding deliveries that one diagnosis of a queue examines; further ones are not reported. */
@@ -364,26 +364,8 @@ export const PARKED_LISTED_MAX = 10_000
 /** Deliveries that broke their connections and are remembered in a queue; beyond, the oldest are forgotten. */
 export const SUSPECTS_MAX = 1_000
 
-/** Octets of the signing keys that a URL returns: beyond, the URL counts as not answering, and tokens are refused. */
-export const JWKS_BYTES_MAX = 1_048_576
-
-/** Values in their JSON, some ten for each key: beyond, likewise, or the start fails if the keys are in a file. */
-export const JWKS_VALUES_MAX = 10_000
-
-/** Scopes of a token that grant rights in this broker: the token is refused beyond. */
-export const SCOPES_MAX = 1_000
-
 /** Consumers whose queue is compared with the scopes of a new token in one step. */
 export const RECHECKED_PER_STEP = 4
-
-/** Threads that hash passwords, and concurrent checks of token signatures; further ones wait. */
-export const PASSWORD_THREADS_MAX = 2
-
-/** ms without a password to hash after which these threads end. */
-export const PASSWORD_THREAD_IDLE_MS = 10_000
-
-/** Logins that wait for their password's hash, some ten seconds of work, or their token's check: 506 or HTTP 503. */
-export const LOGINS_WAITING_MAX = 400
 
 /** Lines of the log that are kept for requests; the oldest are dropped. */
 export const LOG_LINES_MAX = 1000

@@ -4,9 +4,9 @@
  * is passed as text so that it is found in bundles and with both module systems.
  */
 import { Worker } from 'node:worker_threads'
-import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from '../limits.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { pause } from '../util/timers.ts'
+import { PASSWORD_THREAD_IDLE_MS, PASSWORD_THREADS_MAX } from './login-limits.ts'
 import { admit } from './login-queue.ts'
 
 const PROGRAM = `

@@ -2,11 +2,11 @@
 import { get, type IncomingMessage } from 'node:http'
 import { get as getSecurely } from 'node:https'
 import type { FetchImplementation, JSONWebKeySet } from 'jose'
-import { JWKS_BYTES_MAX, JWKS_VALUES_MAX } from '../limits.ts'
 import { hasMoreValues } from '../util/json-values.ts'
 import { clientKeyExchange } from '../util/key-exchange.ts'
 import { readRegularFile } from '../util/regular-file.ts'
 import { elapsed } from '../util/timers.ts'
+import { JWKS_BYTES_MAX, JWKS_VALUES_MAX } from './login-limits.ts'
 
 /** Minimum ms between two requests for the keys: every token with an unknown key would otherwise cause one. */
 const JWKS_PAUSE_MS = 1_000

@@ -1,7 +1,8 @@
 /** Bounds the logins that wait for something that only few of them can use at a time. */
-import { LOGINS_WAITING_MAX } from '../limits.ts'
+
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import type { FairQueue } from '../util/fair-queue.ts'
+import { LOGINS_WAITING_MAX } from './login-limits.ts'
 
 export interface WaitingLogin {
   reject(error: Error): void

@@ -11,11 +11,11 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose'
-import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX, SCOPES_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import { FairPlaces } from '../util/fair-places.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { fetchSeldom, readKeys } from './jwks.ts'
+import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX, SCOPES_MAX } from './login-limits.ts'
 import { admit, type WaitingLogin } from './login-queue.ts'
 import type { Principal } from './principal.ts'
 import { parseScopes, scopeAccess } from './scopes.ts'

@@ -79,7 +79,7 @@ describe('acknowledgements in a transaction', () => {
     const count = 20_000
     for (let i = 0; i < count; i++) unsettled.add({} as Queue, i, undefined)
     const transaction = new Transaction({ routeBytes: 0 })
-    const ch = { unsettled } as unknown as Channel
+    const ch = { unsettled, wasLate: () => false } as unknown as Channel
     for (let tag = 2; tag <= count; tag += 2)
       transaction.addSettle(ch, tag, true, tag % 4 === 0 ? 'ack' : 'reject')
     expect(unsettled.looks).toBeLessThan(5 * count)
@@ -100,7 +100,7 @@ describe('acknowledgements in a transaction', () => {
     const unsettled = new Counting()
     for (let i = 0; i < 20_000; i++) unsettled.add({} as Queue, i, undefined)
     const transaction = new Transaction({ routeBytes: 0 })
-    const ch = { unsettled } as unknown as Channel
+    const ch = { unsettled, wasLate: () => false } as unknown as Channel
     transaction.addSettle(ch, 19_999, false, 'reject')
     transaction.addSettle(ch, 0, true, 'ack')
     expect(unsettled.looks).toBeLessThan(10)
