@@ -30,6 +30,11 @@ export function* awaited<T>(promise: Promise<T>): Steps<T> {
   return outcome.value
 }
 
+/** Waits while the condition holds. */
+export function* whileHolds(condition: () => boolean): Steps {
+  while (condition()) yield WAIT
+}
+
 interface Job {
   readonly owner: Owner
   /** @throws an error of the step, which ends the job */

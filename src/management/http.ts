@@ -1,6 +1,7 @@
 /** Parts that all routes of the HTTP API share: the user, the vhost and the format of errors. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Broker } from '../broker/broker.ts'
+import { whileHolds } from '../broker/jobs.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Server } from '../connection/server.ts'
 import type { Model } from '../model/model.ts'
@@ -334,6 +335,20 @@ export class Request<Field extends string = string> {
       vhost,
       owner: this,
     }
+  }
+
+  /**
+   * Resolves once the disk can take more messages. Over AMQP, clients that add messages are not read meanwhile. Here, one
+   * request would follow the other, and what they add would fill the memory.
+   * @throws Left; Abandoned if the broker is closed before that
+   */
+  async untilWritten(): Promise<void> {
+    const { turn } = this.broker
+    const waits = (): boolean => turn.isBehind() && !turn.givesUp() && !this.gone()
+    // Each of many requests that wait checks again, since those before it may have added much.
+    while (waits()) await turn.jobs.finished(whileHolds(waits))
+    if (this.gone()) throw new Left()
+    if (turn.isBehind()) throw new Abandoned()
   }
 
   /** Resolves once the change is on disk; 201 if something was created, 204 otherwise. */

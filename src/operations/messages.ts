@@ -1,6 +1,7 @@
 /** Reads queues: checks the right to do so, and gets messages over HTTP (behaviour.md section 8). */
+import type { Broker } from '../broker/broker.ts'
 import { type Content, readContent } from '../broker/message.ts'
-import type { Delivery, Queue, Settlement } from '../broker/queue/queue.ts'
+import { type Delivery, type Queue, type Settlement, waitsForDisk } from '../broker/queue/queue.ts'
 import { TAKEN_BYTES_MAX, TAKEN_MESSAGES_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
 import { type Caller, checkAccess, cleanName, describeQueue, existingQueue } from './caller.ts'
@@ -31,6 +32,11 @@ export interface Taken {
   readonly redelivered: boolean
   /** Number of ready messages left in the queue after it. */
   readonly left: number
+}
+
+/** Whether `takeMessages` must wait for the disk, since messages may be dead-lettered. @throws as `gettableQueue` */
+export function takingWaits(broker: Pick<Broker, 'turn'>, c: Caller, name: string, how: Settlement): boolean {
+  return waitsForDisk(broker.turn, gettableQueue(c, name), how)
 }
 
 /**

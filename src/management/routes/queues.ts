@@ -4,7 +4,7 @@ import { ChannelConsumer } from '../../channel/consumer.ts'
 import type { Connection } from '../../connection/connection.ts'
 import { queueArguments } from '../../definitions/requests.ts'
 import { HTTP_BODY_BYTES_SHORT, TAKEN_BYTES_MAX } from '../../limits.ts'
-import { readableQueue, takeMessages } from '../../operations/messages.ts'
+import { readableQueue, takeMessages, takingWaits } from '../../operations/messages.ts'
 import {
   declareQueue,
   defaultKind,
@@ -161,6 +161,7 @@ async function getMessages(r: Request): Promise<string | LongAnswer> {
   if (how === undefined) throw badRequest('invalid_ackmode')
   if (!Number.isSafeInteger(count) || count < 0) throw badRequest('invalid_count')
   const options = payloadOptions(r.body['encoding'], r.body['truncate'])
+  if (takingWaits(r.broker, r.caller(r.vhost()), name, how)) await r.untilWritten()
   // Checked before the messages are taken, since they may not be returned.
   r.needsRoom(TAKEN_BYTES_MAX)
   const taken = takeMessages(r.caller(r.vhost()), name, count, how)

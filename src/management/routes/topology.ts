@@ -94,14 +94,23 @@ function exchangeContentRoutes(add: AddRoute, one: string): void {
     const body = payloadOf(r.text('payload'), r.text('payload_encoding'))
     const exchange = exchangeName(r.params['name'])
     const message = { exchange, routingKey: r.text('routing_key'), properties, body }
+    r.vhost()
+    refuseInAlarm(r)
+    await r.untilWritten()
+    refuseInAlarm(r)
     const caller = r.caller(r.vhost())
-    const { alarms } = r.node
-    // Over AMQP, publishers are paused and not read. Here, each message would be kept while its client waits.
-    if (alarms.active) throw new HttpError(503, 'blocked', `publishers are blocked: ${alarms.reason}`)
     const routed = await withCode(() => publishMessage(r.broker, caller, message))
     await r.model.commit.flush()
     return { routed }
   })
+}
+
+/**
+ * Over AMQP, publishers are paused and not read. Here, each message would be kept while its client waits.
+ * @throws HttpError 503
+ */
+function refuseInAlarm({ node: { alarms } }: Request): void {
+  if (alarms.active) throw new HttpError(503, 'blocked', `publishers are blocked: ${alarms.reason}`)
 }
 
 /** The queue's implicit binding to the default exchange. */
