@@ -131,19 +131,25 @@ export class Channel implements Confirming, TraceOrigin {
     if (next <= last) this.client.pace.work(this.settling(next, last, how))
   }
 
-  private settling(first: number, last: number, how: Settlement): Steps {
-    const queues = returns(how) ? this.unsettled.queuesFrom(first, last) : []
-    return this.holding(queues, this.settlingRange(first, last, how))
+  /** @param skips whether the delivery is left as it is */
+  private settling(first: number, last: number, how: Settlement, skips?: (tag: number) => boolean): Steps {
+    const queues = returns(how) ? this.unsettled.queuesFrom(first, last, skips) : []
+    return this.holding(queues, this.settlingRange(first, last, how, skips))
   }
 
-  private *settlingRange(first: number, last: number, how: Settlement): Steps {
+  private *settlingRange(
+    first: number,
+    last: number,
+    how: Settlement,
+    skips?: (tag: number) => boolean,
+  ): Steps {
     const { turn } = this.broker
     const u = this.unsettled
     for (let next = u.nextFrom(first, last); next <= last; next = u.nextFrom(next, last)) {
       const waits = waitsForDisk(turn, u.queueOf(next), how)
       // The others are still in their queues at the next start.
       if (waits && turn.givesUp()) return
-      if (!waits) next = this.settleRange(next, last, how, SHARES[how])
+      if (!waits) next = this.settleRange(next, last, how, SHARES[how], skips)
       if (next <= last) yield waits ? WAIT : undefined
     }
   }
@@ -159,7 +165,13 @@ export class Channel implements Confirming, TraceOrigin {
   }
 
   /** Settles up to `max` deliveries, fewer if it takes long; returns the tag to continue with, or Infinity if done. */
-  private settleRange(first: number, last: number, how: Settlement, max = Infinity): number {
+  private settleRange(
+    first: number,
+    last: number,
+    how: Settlement,
+    max = Infinity,
+    skips?: (tag: number) => boolean,
+  ): number {
     const u = this.unsettled
     let left = max
     // A single dead-lettered message may be routed to thousands of queues.
@@ -168,6 +180,7 @@ export class Channel implements Confirming, TraceOrigin {
     for (let tag = u.nextFrom(first, last); tag <= last; tag = u.nextFrom(tag + 1, last)) {
       if (left-- === 0) return tag
       if (end !== Infinity && left + 1 < max && clock.elapsed() > end) return tag
+      if (skips?.(tag) === true) continue
       const consumer = u.consumerOf(tag)
       const queue = u.queueOf(tag)
       const number = u.numberOf(tag)
@@ -219,26 +232,11 @@ export class Channel implements Confirming, TraceOrigin {
     const u = this.unsettled
     const last = u.nextTag - 1
     this.handOutBefore('return')
-    this.client.pace.work(this.recovering(last), () => {
+    const { transaction } = this
+    const skips = transaction === undefined ? undefined : (tag: number) => transaction.has(tag)
+    this.client.pace.work(this.settling(u.first, last, 'return', skips), () => {
       if (!this.closing) done()
     })
-  }
-
-  private *recovering(last: number): Steps {
-    const { unsettled: u, transaction } = this
-    if (transaction === undefined) {
-      yield* this.settling(u.first, last, 'return')
-      return
-    }
-    let tag = u.nextFrom(u.first, last)
-    const next = (): boolean => {
-      if (tag > last) return false
-      if (!this.transaction?.has(tag)) this.settleRange(tag, tag, 'return')
-      tag = u.nextFrom(tag + 1, last)
-      return true
-    }
-    const queues = u.queuesFrom(u.first, last, (t) => transaction.has(t))
-    yield* this.holding(queues, inShortSteps(this.broker.clock, SHARES.return, next))
   }
 
   /** Requeues a delivery that has timed out. If the client settles it later, that has no effect. */

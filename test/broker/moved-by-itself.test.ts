@@ -13,7 +13,8 @@ import { Channel } from '../../src/channel/channel.ts'
 import type { Client } from '../../src/channel/client.ts'
 import { ChannelConsumer } from '../../src/channel/consumer.ts'
 import type { ConsumerTimeout } from '../../src/channel/consumer-timeout.ts'
-import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS, REJECTED_PER_STEP } from '../../src/limits.ts'
+import { Transaction } from '../../src/channel/transaction.ts'
+import { DEAD_LETTER_RETRY_MS, JOB_WAIT_MS, REJECTED_PER_STEP, SETTLED_PER_STEP } from '../../src/limits.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { timedBroker } from '../support/timed-broker.ts'
@@ -77,7 +78,9 @@ describe('messages that expire', () => {
 
 /** A channel that has got all messages of the queue. */
 function channelWith(broker: Broker, vhost: Vhost, q: Queue, count: number): Channel {
-  const pace = { work: (steps: never) => broker.turn.jobs.begin(steps, { failed: () => {} }) }
+  const pace = {
+    work: (steps: never, done?: () => void) => broker.turn.jobs.begin(steps, { failed: () => {} }, done),
+  }
   const client = { broker, clock: broker.clock, pace, output: {} } as unknown as Client
   const ch = new Channel(client, 1, { vhost } as unknown as Channel['caller'])
   for (let i = 0; i < count; i++) {
@@ -136,6 +139,31 @@ describe('very many rejected messages', () => {
     expect(bodies(dead)).toEqual(numbers(3))
   })
 })
+
+it.each(['', ' of a transaction'])(
+  'deliveries%s that are recovered, where they reach the delivery limit',
+  (kind) => {
+    const { clock, broker, vhost, queue, dead, behind, written } = start()
+    const q = queue('q', { 'x-delivery-limit': 0, ...toDead })
+    const count = 2 * SETTLED_PER_STEP
+    fill(q, count)
+    const ch = channelWith(broker, vhost, q, count)
+    const acked = kind === '' ? 0 : 1
+    if (acked > 0) {
+      ch.transaction = new Transaction(broker.openTransactions)
+      ch.transaction.addSettle(ch, 1, false, 'ack')
+    }
+    behind(1)
+    let isDone = false
+    ch.recover(() => {
+      isDone = true
+    })
+    clock.pass(10 * JOB_WAIT_MS)
+    expect([dead.counts.ready <= SETTLED_PER_STEP, isDone]).toEqual([true, false])
+    written()
+    expect([ch.unsettled.count, isDone, bodies(dead)]).toEqual([acked, true, numbers(count).slice(acked)])
+  },
+)
 
 it('deliveries that time out, where they reach the delivery limit', () => {
   const { clock, broker, vhost, queue, dead, behind, written } = start()
