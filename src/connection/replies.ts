@@ -14,6 +14,8 @@ export class Replies implements DurableWaiter {
   private notices: (() => void)[] | undefined
   private action: (() => void) | undefined
   private batch = 0
+  /** Whether the server calls `becameDurable`: the frames may be held for a second reason meanwhile. */
+  private isListed = false
 
   constructor(connection: Connection, pauses: Pauses) {
     this.connection = connection
@@ -74,17 +76,22 @@ export class Replies implements DurableWaiter {
     this.batch = commit.latest
     commit.requestFlush()
     turn.schedule()
+    if (this.isListed) return
+    this.isListed = true
     this.connection.server.awaitDurable(this)
   }
 
   /** Called when a batch is on disk. Returns false if the connection waits for no further batch. */
   becameDurable(): boolean {
     const { connection } = this
-    if (!this.pauses.has(PAUSE_DISK) || connection.state === 'closed') return false
-    if (connection.broker.commit.durable < this.batch) return true
+    const isHeld = this.pauses.has(PAUSE_DISK) && connection.state !== 'closed'
     const action = this.action
     // Another batch will follow.
-    if (action === undefined && connection.broker.overloaded) return true
+    const isEarly =
+      connection.broker.commit.durable < this.batch || (action === undefined && connection.broker.overloaded)
+    this.isListed = isHeld && isEarly
+    if (this.isListed) return true
+    if (!isHeld) return false
     this.action = undefined
     this.pauses.remove(PAUSE_DISK)
     if (action !== undefined) action()
