@@ -150,7 +150,10 @@ export class StreamLog implements SegmentOwner {
   }
 
   private load(segment: Segment): void {
+    const { used } = segment
     this.log?.load(segment, this.pager)
+    // Damaged entries are no longer there.
+    this.bytes += segment.used - used
     this.pager.added(segment)
     if (segment.sealed) this.pager.sealed(segment, this)
   }
