@@ -1,6 +1,6 @@
 /** Finds the queues for a message: through bindings, exchange-to-exchange bindings and alternate exchanges. */
 import { ROUTING_STEPS_MAX } from '../limits.ts'
-import { preconditionFailed } from '../protocol/errors.ts'
+import { AmqpError, preconditionFailed } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
 import type { Deduplication } from './deduplication.ts'
@@ -20,6 +20,8 @@ export interface Route {
   readonly effects: readonly Effect[]
   /** Whether the same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
+  /** Routes the message again, if that is still possible. */
+  again?(): Route
 }
 
 export const nowhere: Route = { queues: [], effects: [], byKeyOnly: false }
@@ -92,18 +94,15 @@ class Admission implements Effect {
   private readonly deduplication: Deduplication
   private readonly headers: FieldTable
   private readonly now: number
-  private readonly isSource: boolean
 
-  /** @param isSource whether the message was published to the exchange itself, so that no queue gets a duplicate */
-  constructor(deduplication: Deduplication, headers: FieldTable, now: number, isSource: boolean) {
+  constructor(deduplication: Deduplication, headers: FieldTable, now: number) {
     this.deduplication = deduplication
     this.headers = headers
     this.now = now
-    this.isSource = isSource
   }
 
   isRepeated(now: number): boolean {
-    return this.isSource && this.deduplication.isDuplicate(this.headers, now)
+    return this.deduplication.isDuplicate(this.headers, now)
   }
 
   published(): number {
@@ -168,6 +167,17 @@ class Search implements Matches, Route {
       throw preconditionFailed(`message takes more than ${ROUTING_STEPS_MAX} steps to route`)
   }
 
+  again(): Route {
+    const { source } = this
+    if (source === undefined || source.deleted) return this
+    try {
+      return route(source, this.messages, this.context, this.hasPassed)
+    } catch (error) {
+      if (error instanceof AmqpError) return this
+      throw error
+    }
+  }
+
   get keys(): readonly string[] {
     this.keyList ??= this.messages.map((m) => m.routingKey)
     return this.keyList
@@ -202,7 +212,7 @@ class Search implements Matches, Route {
     const headers = m?.headers() ?? FieldTable.empty
     const now = this.context.now()
     const isNew = !d.isDuplicate(headers, now)
-    this.effect(isNew ? new Admission(d, headers, now, x === this.source) : duplicate)
+    this.effect(isNew ? new Admission(d, headers, now) : duplicate)
     return isNew
   }
 }

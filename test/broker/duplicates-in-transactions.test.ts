@@ -43,22 +43,35 @@ it.each(['exchange', 'queue'] as const)('only one passes, if the %s deduplicates
   expect((await counts(w, queue)).messages).toBe(1)
 })
 
-it('an exchange behind another one takes no queue of that one its message', async () => {
+it('only one passes an exchange behind another one, of which each queue gets both', async () => {
   const t = await servedBroker()
   const w = await session(t)
   const [exchange, behind] = [
     await declareExchange(w, 'fanout'),
     await declareExchange(w, 'fanout', { arguments: deduplicates }),
   ]
+  const other = await session(t)
   const queue = await declareQueue(w)
+  const last = await declareQueue(w)
   await bindQueue(w, queue, exchange)
+  await bindQueue(w, last, behind)
   const bound = { destination: behind, source: exchange, routingKey: '' }
   await w.call(CH, MethodId.ExchangeBind, bound, MethodId.ExchangeBindOk)
   await select(w)
+  await select(other)
   w.publish(CH, { exchange, properties })
   w.publish(CH, { exchange, properties })
+  other.publish(CH, { exchange, properties })
   await commit(w)
-  expect((await counts(w, queue)).messages).toBe(2)
+  expect([(await counts(w, queue)).messages, (await counts(w, last)).messages]).toEqual([2, 1])
+  await commit(other)
+  expect([(await counts(w, queue)).messages, (await counts(w, last)).messages]).toEqual([3, 1])
+  // Queues get what was published to an exchange before that was deleted.
+  w.publish(CH, { exchange, properties: { headers: table({ 'x-deduplication-header': 'twice' }) } })
+  w.publish(CH, { exchange, properties: { headers: table({ 'x-deduplication-header': 'twice' }) } })
+  await w.call(CH, MethodId.ExchangeDelete, { exchange }, MethodId.ExchangeDeleteOk)
+  await commit(w)
+  expect((await counts(w, queue)).messages).toBe(5)
 })
 
 it('are not answered before the message that came first is on disk', async () => {

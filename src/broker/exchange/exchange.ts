@@ -51,8 +51,8 @@ export interface Effect {
    */
   readonly remembers?: boolean
   /**
-   * Whether the exchange to which the message was published has remembered another one with the same value since this
-   * one was routed. @param now in ms since 1970
+   * Whether the exchange has remembered another message with the same value since this one was routed.
+   * @param now in ms since 1970
    */
   isRepeated?(now: number): boolean
   /** What keeps the copy: the same object each time that a message is routed. */

@@ -34,19 +34,20 @@ function namesOf({ source, namesStart, contentStart, contentEnd }: InboundMessag
   return [routingKey, ...carbonCopyKeys(properties.headers, 'CC')]
 }
 
+/** Whether an earlier publish of the transaction, or one made meanwhile, has made it a duplicate in an exchange on its way. */
+function isRepeated(ch: Channel, { effects }: Route): boolean {
+  return effects.some((e) => e.isRepeated?.(ch.broker.turn.now()) === true)
+}
+
 /** The route at commit: queues may have been deleted or created since the publish. */
 function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish): Route {
   const { queues, version: now } = ch.caller.vhost
+  if (route.again !== undefined && isRepeated(ch, route)) return route.again()
   if (version === now) return route
   const there = route.queues.map((q) => (q.deleted ? queues.get(q.name) : q))
   const named = namesOf(message).map((name) => queues.get(name))
   const all = new Set([...there, ...named].filter((q) => q !== undefined))
   return { queues: [...all], effects: route.effects, byKeyOnly: false }
-}
-
-/** Whether an earlier publish of the transaction, or one made meanwhile, has made it a duplicate. */
-function isRepeated(ch: Channel, { effects }: Route): boolean {
-  return effects.some((e) => e.isRepeated?.(ch.broker.turn.now()) === true)
 }
 
 function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
@@ -85,8 +86,7 @@ function* committing(ch: Channel, t: Transaction): Steps<ServerMethod> {
   let octets = 0
   for (const p of t.publishes) {
     const route = routeAtCommit(ch, p)
-    if (isRepeated(ch, route)) published(ch, p.message, true, false)
-    else if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
+    if (p.mandatory && isUnroutable(route)) returnMessage(ch, p.message)
     else if (!(yield* delivering(ch, p.message, route))) accepted = false
     const each = 1 + recipients(route)
     copies += each + headerOctets(p.message) / HEADER_OCTETS_LIKE_A_COPY
