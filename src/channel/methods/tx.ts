@@ -3,7 +3,7 @@ import { type Outcome, recipients, startFanOut } from '../../broker/fan-out.ts'
 import type { Steps } from '../../broker/jobs.ts'
 import { type InboundMessage, readContent } from '../../broker/message.ts'
 import { isUnroutable, type Route } from '../../broker/router.ts'
-import { COMMITTED_BYTES_PER_STEP, COMMITTED_PER_STEP } from '../../limits.ts'
+import { COMMITTED_BYTES_PER_STEP, COMMITTED_PER_STEP, STEP_MS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { MethodId } from '../../protocol/generated/constants.ts'
 import type { ServerMethod } from '../../protocol/generated/methods.ts'
@@ -50,11 +50,18 @@ function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish)
   return { queues: [...all], effects: route.effects, byKeyOnly: false }
 }
 
+/** Many commands per step: no batch is written meanwhile, and there may be a million for one delivery each. */
 function* settlingAll(ch: Channel, t: Transaction, acks: boolean): Steps {
+  const { clock } = ch.broker
+  let left = COMMITTED_PER_STEP
+  let end = clock.elapsed() + STEP_MS
   for (const s of t.settles) {
     if ((s.how === 'ack') === acks)
       yield* ch.settlingEach(t.tagsOf(s, ch.unsettled), s.how, t.queuesOf(s, ch.unsettled))
+    if (--left > 0 && clock.elapsed() <= end) continue
     yield
+    left = COMMITTED_PER_STEP
+    end = clock.elapsed() + STEP_MS
   }
 }
 
