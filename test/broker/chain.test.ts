@@ -201,7 +201,7 @@ class Harness {
     this.chain.restore()
     const waiting = this.unacked.filter((m) => m.persistent && m.waits)
     sameDeep(
-      this.chain.takeWaiting().map((w) => [w.number, w.until]),
+      this.chain.takeWaiting(() => expect.unreachable()).map((w) => [w.number, w.until]),
       waiting.map((m) => [m.number, m.id + 1]),
     )
     const all = [...this.ready, ...this.unacked.filter((m) => !m.waits)]

@@ -16,7 +16,7 @@ import {
   STATE_UNACKED,
 } from './segment.ts'
 import type { SegmentStore } from './segment-store.ts'
-import { checkSum, type Holding, holdingOf, purged, segmentAt, soonestExpiry } from './segments.ts'
+import { checkSum, type Holding, holdingOf, purged, segmentAt, soonestExpiry, withWaits } from './segments.ts'
 import type { SpillStore } from './spill-store.ts'
 
 /** Messages larger than this get a segment of their own, which can be sent without copying. */
@@ -244,11 +244,9 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (!segment.dirty && segment.persistent > 0 && this.log !== undefined) this.log.touch(segment)
   }
 
-  takeWaiting(): { number: number; until: number }[] {
+  takeWaiting(unread: (error: unknown) => void): { number: number; until: number }[] {
     const all: { number: number; until: number }[] = []
-    for (const segment of this.segments) {
-      if ((segment.deliveryCounts?.waits.size ?? 0) === 0) continue
-      this.load(segment)
+    for (const segment of withWaits(this.segments, (s) => this.load(s), unread)) {
       for (const [index, until] of segment.readyWaits()) {
         const sequence = segment.base + index
         this.take(sequence)

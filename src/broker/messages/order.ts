@@ -45,8 +45,11 @@ export interface UnackedMessages {
   take(sequence: number): void
   /** Marks state that is kept with the message as changed, so that it is stored. */
   changed(sequence: number): void
-  /** After `restore`: makes messages that waited for a delayed retry unacknowledged again, and returns them. */
-  takeWaiting(): { number: number; until: number }[]
+  /**
+   * After `restore`: makes messages that waited for a delayed retry unacknowledged again, and returns them.
+   * @param unread called for messages that cannot be read now: they stay ready
+   */
+  takeWaiting(unread: (error: unknown) => void): { number: number; until: number }[]
   /** Returns the position of a message; its segment is loaded. */
   find(sequence: number): { segment: Segment; index: number }
 }

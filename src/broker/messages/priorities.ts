@@ -145,9 +145,9 @@ export class Priorities implements MessageOrder {
     this.chainOf(sequence).changed(Math.floor(sequence / LEVELS))
   }
 
-  takeWaiting(): { number: number; until: number }[] {
+  takeWaiting(unread: (error: unknown) => void): { number: number; until: number }[] {
     return this.chains.flatMap((c, level) =>
-      (c?.takeWaiting() ?? []).map(({ number, until }) => ({ number: number * LEVELS + level, until })),
+      (c?.takeWaiting(unread) ?? []).map(({ number, until }) => ({ number: number * LEVELS + level, until })),
     )
   }
 

@@ -49,6 +49,24 @@ export function purged(
   return { kept, gone, cursorAt: passed }
 }
 
+/** Those with messages that wait after their return, loaded. @param unread called for each that cannot be read now */
+export function* withWaits(
+  segments: readonly Segment[],
+  load: (segment: Segment) => void,
+  unread: (error: unknown) => void,
+): Iterable<Segment> {
+  for (const segment of segments) {
+    if ((segment.deliveryCounts?.waits.size ?? 0) === 0) continue
+    try {
+      load(segment)
+    } catch (error) {
+      unread(error)
+      continue
+    }
+    yield segment
+  }
+}
+
 /** When the next message expires, in ms since 1970; 0 = never. */
 export function soonestExpiry(segments: readonly Segment[]): number {
   let soonest = 0

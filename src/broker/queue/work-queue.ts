@@ -81,7 +81,7 @@ export class WorkQueue extends QueueParts implements Queue {
   restore(): void {
     if (this.order === noMessages) this.begin()
     const ready = this.order.restore()
-    const waiting = this.order.takeWaiting()
+    const waiting = this.order.takeWaiting((error) => this.failed(error))
     if (waiting.length > 0) this.detours.requeues.restore(waiting)
     if (ready === 0) return
     // Any message may have a deadline; `pump` checks the head.
