@@ -1,6 +1,6 @@
 /** The JetStream requests that are used, and their responses (fields are named as in NATS). */
 import { isOlder } from '../util/version.ts'
-import type { LogCopy } from './engine.ts'
+import { EngineError, type LogCopy } from './engine.ts'
 
 export interface ApiError {
   readonly code: number
@@ -43,6 +43,50 @@ export interface PubAck {
   readonly error?: ApiError
   readonly seq?: number
   readonly duplicate?: boolean
+}
+
+/** @throws Error if the text is no answer in JSON */
+export function objectIn<T extends { readonly error?: ApiError }>(text: string): T {
+  const value: unknown = JSON.parse(text)
+  const { error = {} } = membersOf(value)
+  if (!isObject(value) || !isObject(error)) throw new Error('an answer cannot be read')
+  return value as unknown as T
+}
+
+/** The acknowledgement of a record; one that cannot be read says nothing. */
+export function pubAckOf(text: string): PubAck {
+  try {
+    return objectIn<PubAck>(text)
+  } catch {
+    return {}
+  }
+}
+
+/** @throws EngineError if a member is missing without which the log's extent cannot be told */
+export function checkedInfo(info: StreamInfo): StreamInfo {
+  const { config, state, cluster, created } = info as { [member in keyof StreamInfo]: unknown }
+  const { first_seq, last_seq, bytes } = membersOf(state)
+  const { replicas = [] } = membersOf(cluster)
+  const isWhole =
+    typeof created === 'string' &&
+    isObject(config) &&
+    typeof (config['description'] ?? '') === 'string' &&
+    [first_seq, last_seq, bytes].every((n) => Number.isSafeInteger(n)) &&
+    Array.isArray(replicas)
+  if (isWhole) return info
+  throw new EngineError('AWAY', 'JetStream has described the log in a way that cannot be read')
+}
+
+interface Members {
+  readonly [name: string]: unknown
+}
+
+function membersOf(value: unknown): Members {
+  return isObject(value) ? value : {}
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null
 }
 
 /** JetStream's error codes. */

@@ -10,11 +10,13 @@ import { type Engine, EngineError, type LogBounds, type LogListener, type Unsubs
 import {
   type ApiError,
   ApiErrorCode,
+  checkedInfo,
   consumerConfig,
   copyOf,
   identityOf,
   isNew,
-  type PubAck,
+  objectIn,
+  pubAckOf,
   type StreamInfo,
   streamConfig,
   unfitStream,
@@ -202,7 +204,7 @@ export class NatsEngine implements Engine {
       waiting.reject(new EngineError('AWAY', 'the log has no leader at the moment'))
       return
     }
-    const { error, seq, duplicate } = message.json<PubAck>()
+    const { error, seq, duplicate } = pubAckOf(message.string())
     if (error !== undefined) waiting.reject(apiError(error))
     else if (seq === undefined || seq === 0 || duplicate === true)
       waiting.reject(new EngineError('AWAY', 'the answer says that nothing was stored'))
@@ -268,14 +270,14 @@ export class NatsEngine implements Engine {
   /** Asks for the stream, and creates it if it does not exist. */
   private async streamInfo(): Promise<StreamInfo> {
     const found = await this.ask<StreamInfo>(`STREAM.INFO.${this.stream}`)
-    if (found.error === undefined) return found
+    if (found.error === undefined) return checkedInfo(found)
     if (found.error.err_code !== ApiErrorCode.streamNotFound) throw apiError(found.error)
     const { replicas } = this.settings
     const made = await this.ask<StreamInfo>(
       `STREAM.CREATE.${this.stream}`,
       streamConfig(this.stream, this.subject, replicas, nuid.next()),
     )
-    if (made.error === undefined) return made
+    if (made.error === undefined) return checkedInfo(made)
     // Another node has created it first.
     if (made.error.err_code === ApiErrorCode.streamNameInUse)
       throw new EngineError('AWAY', 'the log was made just now')
@@ -299,7 +301,7 @@ export class NatsEngine implements Engine {
     if (error !== undefined) throw apiError(error)
   }
 
-  private async ask<T>(what: string, body?: object): Promise<T> {
+  private async ask<T extends { readonly error?: ApiError }>(what: string, body?: object): Promise<T> {
     if (!this.connected) throw this.away()
     try {
       const answer = await this.connection.request(
@@ -307,7 +309,7 @@ export class NatsEngine implements Engine {
         body === undefined ? undefined : JSON.stringify(body),
         { timeout: REQUEST_MS_MAX },
       )
-      return answer.json<T>()
+      return objectIn<T>(answer.string())
     } catch (error) {
       this.unanswered()
       throw new EngineError('AWAY', `JetStream does not answer: ${(error as Error).message}`, error)

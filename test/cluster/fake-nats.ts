@@ -1,4 +1,4 @@
-/** A NATS server without JetStream, which says of itself whatever a test wants. */
+/** A NATS server that says of itself, and answers, whatever a test wants. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
@@ -7,6 +7,8 @@ const INFO = { version: '2.10.23', max_payload: 1_048_576, proto: 1, headers: tr
 
 export class FakeNats {
   readonly clients = new Set<Socket>()
+  /** The answer to a message on that subject; undefined = none. */
+  answer: (subject: string) => string | undefined = () => undefined
   private readonly server: Server
   private readonly info: object
 
@@ -36,8 +38,19 @@ export class FakeNats {
     socket.on('error', () => {})
     socket.once('close', () => this.clients.delete(socket))
     socket.write(`INFO ${JSON.stringify(this.info)}\r\n`)
+    const subjects = new Map<string, string>()
     socket.on('data', (octets) => {
-      for (const line of octets.toString().split('\r\n')) if (line === 'PING') socket.write('PONG\r\n')
+      for (const line of octets.toString().split('\r\n')) {
+        const [verb, subject = '', reply = ''] = line.split(' ')
+        if (verb === 'PING') socket.write('PONG\r\n')
+        else if (verb === 'SUB') subjects.set(subject.replace(/[^.]*$/, ''), reply)
+        else if (verb === 'PUB') {
+          const text = this.answer(subject)
+          const id = subjects.get(reply.replace(/[^.]*$/, ''))
+          if (text !== undefined && id !== undefined)
+            socket.write(`MSG ${reply} ${id} ${text.length}\r\n${text}\r\n`)
+        }
+      }
     })
   }
 
