@@ -1,28 +1,39 @@
 /** How a node authenticates to NATS. */
-import { readFileSync } from 'node:fs'
 import { type Authenticator, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node'
+import { readRegularFile } from '../util/regular-file.ts'
 
 const SEED = /^\s*(SU[A-Z2-7]{56})\s*$/
+/** Maximum octets of such a file: a larger one is something else. */
+const BYTES_MAX = 1024 * 1024
 
 /**
  * Authenticates with a file that contains a user's JWT and seed, as written by `nsc`, or the seed alone, if the server
- * knows the user by its nkey. The file is read for each connection, so it may be replaced while the node runs.
+ * knows the user by its nkey. The file is read for each connection, so it may be replaced while the node runs; while it
+ * is away or incomplete, what it contained before is used, because the client would end for good.
  * @throws Error if the file cannot be read, or contains neither
  */
 export function fromFile(path: string): Authenticator {
-  const creds = credsAuthenticator(() => readFileSync(path))
-  const nkey = nkeyAuthenticator(() => Buffer.from(seedIn(path) ?? ''))
-  const choose = (): Authenticator => (seedIn(path) === undefined ? creds : nkey)
-  const contents = readFileSync(path, 'utf8')
+  let usable = readRegularFile(path, BYTES_MAX)
+  const contents = usable.toString()
   if (!SEED.test(contents) && !contents.includes('BEGIN NATS USER JWT'))
     throw new Error(
       `${path} is not a NATS credentials file: it has neither a user JWT with its seed nor the seed of an nkey (SU...)`,
     )
-  return (nonce) => choose()(nonce)
+  return (nonce) => {
+    try {
+      const found = readRegularFile(path, BYTES_MAX)
+      const answer = authenticatorOf(found)(nonce)
+      usable = found
+      return answer
+    } catch {
+      return authenticatorOf(usable)(nonce)
+    }
+  }
 }
 
-function seedIn(path: string): string | undefined {
-  return SEED.exec(readFileSync(path, 'utf8'))?.[1]
+function authenticatorOf(contents: Buffer): Authenticator {
+  const seed = SEED.exec(contents.toString())?.[1]
+  return seed === undefined ? credsAuthenticator(contents) : nkeyAuthenticator(Buffer.from(seed))
 }
 
 /** The credentials in the first address that has any: user and password, or a token. */

@@ -7,6 +7,8 @@ const INFO = { version: '2.10.23', max_payload: 1_048_576, proto: 1, headers: tr
 
 export class FakeNats {
   readonly clients = new Set<Socket>()
+  /** What clients have said of themselves. */
+  readonly connects: { readonly nkey?: string }[] = []
   /** The answer to a message on that subject; undefined = none. */
   answer: (subject: string) => string | undefined = () => undefined
   private readonly server: Server
@@ -43,6 +45,7 @@ export class FakeNats {
       for (const line of octets.toString().split('\r\n')) {
         const [verb, subject = '', reply = ''] = line.split(' ')
         if (verb === 'PING') socket.write('PONG\r\n')
+        else if (verb === 'CONNECT') this.connects.push(JSON.parse(line.slice('CONNECT '.length)) as object)
         else if (verb === 'SUB') subjects.set(subject.replace(/[^.]*$/, ''), reply)
         else if (verb === 'PUB') {
           const text = this.answer(subject)
