@@ -34,9 +34,9 @@ export function printConfiguration(options: StartOptions): void {
   if (loaded !== undefined) process.stdout.write(effectiveText(loaded))
 }
 
-/** @throws ConfigError */
-function configuration(options: StartOptions): Loaded {
-  const loaded = loadConfig(options.config, process.env, options.overrides)
+/** @param serves see loadConfig. @throws ConfigError */
+function configuration(options: StartOptions, serves = false): Loaded {
+  const loaded = loadConfig(options.config, process.env, options.overrides, serves)
   const { draft } = loaded
   draft.dataDir = options.dataDir
   draft.bind = options.bind
@@ -91,7 +91,7 @@ async function start(options: StartOptions, loaded: Loaded, since: number): Prom
     let inForce = loaded
     node.process = { configuration: () => shownEntries(inForce), log: log.access }
     onHangup(logger, () => {
-      const again = configuration(options)
+      const again = configuration(options, true)
       node.reload(again.draft.settings())
       setLevels(again.draft)
       inForce = again

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { nearest } from '../util/nearest.ts'
+import { readRegularFile } from '../util/regular-file.ts'
 import { withoutPassword } from '../util/without-passwords.ts'
 import { type Apply, ConfigBuilder } from './config-builder.ts'
 import {
@@ -17,6 +18,9 @@ import { brief, ConfigError, type Entry, parseConfig } from './parse.ts'
 import { refused } from './refused.ts'
 import { withoutEffect } from './without-effect.ts'
 
+/** Octets of a file that is read while clients are served: a larger one is something else. */
+const CONFIG_BYTES_MAX = 16 * 1024 * 1024
+
 export interface Loaded {
   readonly draft: ConfigBuilder
   /** The settings in effect, with their origins. */
@@ -27,15 +31,17 @@ export interface Loaded {
 
 /**
  * @param overrides from the command line
+ * @param serves whether the process serves clients, who may not wait for a file that does not end
  * @throws ConfigError that names the file, the line and the closest known key
  */
 export function loadConfig(
   file: string | undefined,
   environment: Environment,
   overrides: readonly Entry[],
+  serves = false,
 ): Loaded {
   refuseErlangTerms(environment)
-  const files = configFiles(file, environment).flatMap((f) => parseConfig(readConfig(f), f))
+  const files = configFiles(file, environment).flatMap((f) => parseConfig(readConfig(f, serves), f))
   const entries = [...substituted(files, environment), ...environmentEntries(environment), ...overrides]
   const draft = new ConfigBuilder()
   const ignored = ignoredVariables(environment)
@@ -82,9 +88,10 @@ function confFiles(dir: string, wanted: (name: string) => boolean): string[] {
   }
 }
 
-function readConfig(file: string): string {
+/** At the start, it may be a pipe from another program, as in `--config <(program)`; it can be read only once. */
+function readConfig(file: string, serves: boolean): string {
   try {
-    return readFileSync(file, 'utf8')
+    return serves ? readRegularFile(file, CONFIG_BYTES_MAX).toString() : readFileSync(file, 'utf8')
   } catch (error) {
     throw new ConfigError(`cannot read the configuration file ${file}: ${(error as Error).message}`)
   }

@@ -1,4 +1,5 @@
 /** Configuration as it is found in charts, images and deployments: it loads, or is refused with one line that says why. */
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { substituted } from '../../src/config/environment.ts'
 import { effectiveText, type Loaded, loadConfig } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/parse.ts'
+import { startChild } from '../support/children.ts'
 
 const FOLDER = 'test/fixtures/found'
 const dir = mkdtempSync(join(tmpdir(), 'leveret-found-'))
@@ -87,6 +89,15 @@ describe('a file', () => {
 
   it.each(Object.entries(loads))('%s loads', (file, settings) => {
     expect(load(file).draft.settings()).toMatchObject(settings)
+  })
+
+  it.skipIf(process.platform === 'win32')('that is a pipe is not waited for while clients are served', () => {
+    const pipe = join(dir, 'pipe.conf')
+    execFileSync('mkfifo', [pipe])
+    expect(refusal(() => loadConfig(pipe, {}, [], true))).toMatch(/pipe\.conf: it is not a regular file$/)
+    const begin = "require('fs').writeFileSync(process.argv[1], 'heartbeat = 7')"
+    startChild(process.execPath, ['-e', begin, pipe], { stdio: 'ignore' })
+    expect(loadConfig(pipe, {}, []).draft.settings().tuning.heartbeat).toBe(7)
   })
 
   it.each(Object.entries(refusals))('%s is refused with one line', (file, line) => {
