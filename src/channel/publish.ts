@@ -2,12 +2,12 @@
 /** Publishes a message received from the client (behaviour.md section 7). */
 import { encodeContent } from '../broker/content.ts'
 import { REPLY_TO } from '../broker/direct-reply.ts'
+import type { Exchange } from '../broker/exchange/exchange.ts'
 import { fanningOut, isWide, type Outcome, recipients, startFanOut } from '../broker/fan-out.ts'
 import type { Steps } from '../broker/jobs.ts'
 import { type Content, InboundMessage, propertiesOffset, readContent, readNames } from '../broker/message.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, type RoutedQueue } from '../broker/queue/queue.ts'
 import { isUnroutable, PlainMessage, type Route } from '../broker/router.ts'
-import { existingExchange } from '../operations/caller.ts'
 import { allKeys, checkUserId, expirationMs, writableExchange } from '../operations/publish.ts'
 import { writeContent } from '../output/content-writer.ts'
 import { AmqpError, preconditionFailed, ReplyCode } from '../protocol/errors.ts'
@@ -20,6 +20,7 @@ import { octetText } from '../util/octet-text.ts'
 import { readU32 } from '../util/octets.ts'
 import type { Channel } from './channel.ts'
 import { PropertyScan } from './property-scan.ts'
+import type { CachedRoute } from './route-cache.ts'
 
 const BIT_MANDATORY = 1
 const BIT_IMMEDIATE = 2
@@ -35,18 +36,14 @@ const sharedScan = new PropertyScan()
 export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   checkPublish(ch, m.bodySize, (bits & BIT_IMMEDIATE) !== 0)
   const vhost = ch.caller.vhost
-  const cached = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version)
-  let route: Route
-  if (cached === undefined) route = resolve(ch, m)
-  else {
-    const { exchange } = cached
-    route = cached.route
-    exchange.published++
-    exchange.publishedOut += route.queues.length
-  }
+  const found = ch.routes.find(m.source, m.namesStart, m.namesEnd, vhost.version) ?? resolve(ch, m)
+  const { exchange } = found
+  let { route } = found
   const properties = readProperties(ch, m)
   if (asksForReplies(m, properties)) nameReplyQueue(m, ch.replyConsumer?.name as string)
-  if (properties.special !== 0) route = withCarbonCopies(ch, m, properties.special)
+  if (properties.special !== 0) route = withCarbonCopies(ch, m, exchange, properties.special)
+  exchange.published++
+  exchange.publishedOut += route.queues.length
   if (vhost.tracer !== undefined) vhost.tracer.published(ch, m, route)
   const { counters } = ch.broker
   ch.counters.published++
@@ -134,24 +131,24 @@ export function published(ch: Channel, m: InboundMessage, durable: boolean, refu
   return !refused
 }
 
+/** A route, and the exchange published to. */
+type Found = Pick<CachedRoute, 'route' | 'exchange'>
+
 /**
  * Checks permissions and the existence of the exchange, and finds the queues. Caches the route if it depends only on
  * exchange and routing key.
  */
-function resolve(ch: Channel, m: InboundMessage): Route {
+function resolve(ch: Channel, m: InboundMessage): Found {
   const names = readNames(m.source, m.namesStart)
   const { caller } = ch
   const exchange = writableExchange(caller, names.exchange, names.routingKey)
-  exchange.published++
   const message = new PropertiesOnDemand(names.routingKey, m)
   const route = caller.vhost.route(exchange, [message])
   ch.client.pace.handled()
-  exchange.publishedOut += route.queues.length
-  if (route.byKeyOnly) {
-    const key = m.source.slice(m.namesStart, m.namesEnd)
-    ch.routes.add({ names: key, route, exchange }, caller.vhost.version)
-  }
-  return route
+  if (!route.byKeyOnly) return { route, exchange }
+  const found = { names: m.source.slice(m.namesStart, m.namesEnd), route, exchange }
+  ch.routes.add(found, caller.vhost.version)
+  return found
 }
 
 class PropertiesOnDemand {
@@ -218,10 +215,9 @@ function nameReplyQueue(m: InboundMessage, name: string): void {
  * @param special which of the two headers are present, as in `PropertyScan.special`
  * @throws AmqpError 406
  */
-function withCarbonCopies(ch: Channel, m: InboundMessage, special: number): Route {
+function withCarbonCopies(ch: Channel, m: InboundMessage, exchange: Exchange, special: number): Route {
   const content = contentOf(m)
   const headers = content.properties.headers ?? FieldTable.empty
-  const exchange = existingExchange(ch.caller, content.exchange)
   const keys = allKeys(ch.caller, exchange, content.routingKey, headers)
   const route = ch.caller.vhost.route(
     exchange,
