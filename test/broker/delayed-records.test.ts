@@ -32,9 +32,12 @@ function start() {
   const turn = { jobs, isBehind: () => false, givesUp: () => false }
   const failures = new Failures(clock, () => {})
   const delays = new DelayedMessages(storage as never, commit as never, clock, turn, failures)
-  delays.register(TARGET, ({ source, contentEnd }) =>
-    got.push(String.fromCharCode(source[contentEnd - 2] as number)),
-  )
+  const then = { delivered: (_: string): void => {} }
+  delays.register(TARGET, ({ source, contentEnd }) => {
+    const body = String.fromCharCode(source[contentEnd - 2] as number)
+    got.push(body)
+    then.delivered(body)
+  })
   const add = (body: string, ms: number): void => {
     const m = new InboundMessage()
     encodeContent('', 'q', {}, Buffer.from(body), m)
@@ -44,7 +47,7 @@ function start() {
     commit.applied = batch
     applied()
   }
-  return { clock, storage, commit, failures, delays, got, writes, add, apply }
+  return { clock, storage, commit, failures, delays, got, writes, add, apply, then }
 }
 
 it('a message is there until its own batch is applied, also where the clock was set back to a second that is over', () => {
@@ -73,4 +76,35 @@ it('a record that cannot be read is set aside, and the others are delivered', ()
   clock.pass(5000)
   expect([got, delays.aside.size, failures.counts.message]).toEqual([['d'], 3, 3])
   expect(writes.filter((w) => w.op === 'drop-record')).toHaveLength(1)
+})
+
+it('a message that is overdue when it comes, as from a long transaction, does not get in the way of the others', () => {
+  const { clock, failures, delays, got, add, then } = start()
+  for (const body of ['a', 'b', 'c']) add(body, 100)
+  // While the messages of a later second are delivered.
+  then.delivered = (body) => {
+    if (body === 'b') add('x', -5000)
+  }
+  clock.pass(2000)
+  clock.pass(2000)
+  expect([got, delays.size]).toEqual([['a', 'b', 'c', 'x'], 0])
+  add('d', 100)
+  clock.pass(2000)
+  clock.pass(2000)
+  expect([got.at(-1), failures.counts.broker]).toEqual(['d', 0])
+})
+
+it('a failure holds up the others for a second only', () => {
+  const { clock, commit, failures, delays, got, add } = start()
+  const { write } = commit
+  for (const body of ['a', 'b', 'c']) add(body, 100)
+  commit.write = () => {
+    commit.write = write
+    throw new RangeError('Array buffer allocation failed')
+  }
+  clock.pass(500)
+  expect([got, failures.counts.broker]).toEqual([['a'], 1])
+  clock.pass(1000)
+  clock.pass(1000)
+  expect([got.slice(-2), failures.counts.broker, delays.size]).toEqual([['b', 'c'], 1, 0])
 })

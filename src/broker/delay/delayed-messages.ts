@@ -22,6 +22,9 @@ const DELAY_LOG = 0
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
 
+/** ms after which it goes on after a failure. */
+const CONTINUES_MS = 1000
+
 /** Maximum number of indexes per second. Second and index make one number, which identifies a parked message. */
 const INDEX_STEPS = 2 ** 20
 
@@ -192,10 +195,16 @@ export class DelayedMessages {
   /** Delivers all messages that are due, in as many steps as necessary, and as fast as the disk can take them. */
   private run(): void {
     this.running = true
-    this.turn.jobs.begin(this.delivering(), this.owner, () => {
+    const over = (): void => {
       this.running = false
       this.arm()
-    })
+    }
+    // After a failure, which may be a lack of memory, it goes on later.
+    const failed = (error: unknown): void => {
+      this.owner.failed(error)
+      this.clock.after(CONTINUES_MS, over)
+    }
+    this.turn.jobs.begin(this.delivering(), { failed }, over)
   }
 
   private *delivering(): Steps {
@@ -219,6 +228,8 @@ export class DelayedMessages {
       }
       if (bucket.ordered < bucket.next) continue
       if (order.size > 0 || (second + 1) * 1000 > clock.now()) return
+      // Meanwhile a message of an earlier second may have come, which was overdue: from a long transaction, or after an alarm.
+      if (seconds.firstKey !== second) continue
       seconds.pop()
       this.buckets.delete(second)
       if (!this.kept.has(second)) this.commit.write({ op: 'drop-segment', log: DELAY_LOG, segment: second })
