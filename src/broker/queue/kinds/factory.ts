@@ -171,7 +171,8 @@ class Environment implements QueueEnvironment {
     // these.
     const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
     const passed = deadLetter(this.home, q, own, reason, turn.now(), waits, done)
-    if (passed !== 'later') counters[deadLettered[reason]]++
+    // With at-least-once, it may be tried very often until all targets have the message.
+    if (passed === true || (passed === false && done === undefined)) counters[deadLettered[reason]]++
     return passed
   }
 }
