@@ -21,7 +21,6 @@ import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
 import { Pace } from '../util/pace.ts'
 import { pause } from '../util/timers.ts'
-import { exportDefinitions } from './export.ts'
 import { OPERATOR_POLICY, VHOST_LIMITS } from './parameters.ts'
 import { TextList } from './pieces.ts'
 import { argumentsOf, pairs, policyRequest, queueArguments, userRequest, vhostRequest } from './requests.ts'
@@ -66,11 +65,7 @@ export async function importDefinitions(model: Model, definitions: unknown, only
   if (definitions === null || typeof definitions !== 'object' || Array.isArray(definitions))
     throw new InvalidRequest('definitions must be an object')
   const d = definitions as Json
-  await model.dryRun(async (copy) => {
-    // Bindings have no influence on whether the import succeeds.
-    await apply(copy, { ...exportDefinitions(model), bindings: [] }, undefined, true)
-    await apply(copy, d, only && copy.broker.vhosts.get(only.name), true)
-  })
+  await model.dryRun((copy) => apply(copy, d, only && copy.broker.vhosts.get(only.name), true))
   await apply(model, d, only)
   await model.commit.flush()
 }

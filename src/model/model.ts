@@ -18,6 +18,7 @@ import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
 import { collectGarbageIfQuick } from '../util/process-memory.ts'
 import { semanticsOf } from '../util/rabbitmq-version.ts'
+import { copyObjects } from './copy.ts'
 import { defaultIdentity, type Identity } from './identity.ts'
 import { Parameters } from './parameters.ts'
 
@@ -111,12 +112,13 @@ export class Model {
     this.identity = { ...this.identity, clusterName: name }
   }
 
-  /** Runs the action on an empty model with the same settings, which is discarded afterwards. */
+  /** Runs the action on a model with the same settings and objects, which is discarded afterwards. */
   async dryRun(action: (model: Model) => Promise<void>): Promise<void> {
     const settings = { ...this.settings, rehearses: true }
     const copy = new Model(new MemoryStorage(), settings, oneForAll(silent))
     copy.broker.load()
     try {
+      await copyObjects(this, copy)
       await action(copy)
     } finally {
       await copy.abandon()
