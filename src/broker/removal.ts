@@ -7,6 +7,7 @@ import { OBJECTS_PER_STEP } from '../limits.ts'
 import type { GoneCounters } from './counters.ts'
 import type { Bindings } from './exchange/bindings.ts'
 import { type Binding, type Exchange, isExchange } from './exchange/exchange.ts'
+import { Incarnations } from './incarnations.ts'
 import { inSteps, type Steps } from './jobs.ts'
 import type { Queue } from './queue/queue.ts'
 
@@ -23,6 +24,7 @@ export interface Losing {
 }
 
 export class Removal {
+  readonly incarnations = new Incarnations()
   private readonly vhost: Losing
   private readonly exchangeRemoved: (x: Exchange) => void
   private readonly bindingRemoved: (b: Binding) => void
@@ -43,10 +45,12 @@ export class Removal {
       next.deleted = true
       vhost.gone.published += next.published
       vhost.version++
+      this.incarnations.leaves(next)
       if (next.durable) this.exchangeRemoved(next)
       next.destroy()
       yield* inSteps(vhost.bindings.from(next), OBJECTS_PER_STEP, (b) => this.drop(b))
       yield* this.unbind(vhost.bindings.to(next), going)
+      this.incarnations.left(next)
       if (--left > 0) continue
       left = OBJECTS_PER_STEP
       yield
@@ -70,6 +74,7 @@ export class Removal {
   *behind(q: Queue): Steps {
     yield* q.tellingConsumers()
     yield* this.bindings(this.vhost.bindings.to(q))
+    this.incarnations.left(q)
   }
 
   *bindings(list: readonly Binding[]): Steps {

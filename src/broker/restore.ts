@@ -5,6 +5,7 @@
 import { sharedTable } from './arguments/shared-table.ts'
 import { Binding, type Destination, type Exchange } from './exchange/exchange.ts'
 import { isExchangeType } from './exchange/registry.ts'
+import { incarnationOf, setIncarnation } from './incarnations.ts'
 import { classic, type QueueKind, queueKind } from './queue/kinds/kinds.ts'
 import type { Queue, QueueInfo } from './queue/queue.ts'
 import type {
@@ -41,7 +42,7 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     const vhost = vhostOf(into, x.vhost)
     free(vhost.exchanges, text(x.name))
     if (!isExchangeType(x.type)) throw new Error(`exchanges of type ${x.type} are not known`)
-    into.restoreExchange(vhost, x)
+    setIncarnation(into.restoreExchange(vhost, x), x.incarnation)
   })
   topology.restoreLastLog()
   topology.restore<StoredQueue>('queue', (q) => {
@@ -57,17 +58,25 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
       kind: kindOf(q.kind),
       arguments: sharedTable(args),
     }
-    vhost.restoreQueue(into.restoreQueue(vhost, info, q.log))
+    const queue = into.restoreQueue(vhost, info, q.log)
+    setIncarnation(queue, q.incarnation)
+    vhost.restoreQueue(queue)
   })
   const unused: (() => void)[] = []
   topology.restore<StoredBinding>('binding', (b) => {
     const vhost = vhostOf(into, b.vhost)
-    if (restoreBinding(vhost, b)) return
-    // With no exchange or queue quarantined, the end was being deleted when the process ended: drop the binding too.
-    if (into.endsMissing) throw new Error('one of its ends is not there')
-    topology.dropBinding(b)
     const source = vhost.exchanges.get(b.source)
-    if (source?.autoDelete) unused.push(() => vhost.removeUnused(source))
+    const destination = destinationOf(vhost, b)
+    const lacksOne = source === undefined || destination === undefined
+    if (!lacksOne && isIt(source, b.sourceIncarnation) && isIt(destination, b.destinationIncarnation)) {
+      const args = sharedTable(b.arguments)
+      vhost.restoreBinding(new Binding(source, destination, text(b.routingKey), args, true))
+      return
+    }
+    // With no exchange or queue quarantined, the end was being deleted when the process ended: drop the binding too.
+    if (into.endsMissing && lacksOne) throw new Error('one of its ends is not there')
+    topology.dropBinding(b)
+    if (source?.autoDelete && isIt(source, b.sourceIncarnation)) unused.push(() => vhost.removeUnused(source))
   })
   for (const remove of unused) remove()
 }
@@ -104,13 +113,13 @@ function restorePolicy(vhost: Vhost, p: StoredPolicy): void {
   vhost.restorePolicy(p, p.operator)
 }
 
-/** Returns false if the source or the destination does not exist. */
-function restoreBinding(vhost: Vhost, b: StoredBinding): boolean {
-  const source = vhost.exchanges.get(b.source)
+function destinationOf(vhost: Vhost, b: StoredBinding): Destination | undefined {
   const ends: ReadonlyMap<string, Destination> =
     b.destinationType === 'queue' ? vhost.queues : vhost.exchanges
-  const destination = ends.get(b.destination)
-  if (source === undefined || destination === undefined) return false
-  vhost.restoreBinding(new Binding(source, destination, text(b.routingKey), sharedTable(b.arguments), true))
-  return true
+  return ends.get(b.destination)
+}
+
+/** Whether it is the end of the binding, and not a later one of the same name. */
+function isIt(end: Destination, incarnation = 0): boolean {
+  return incarnationOf(end) === incarnation
 }

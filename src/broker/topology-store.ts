@@ -5,7 +5,14 @@ import { FieldTable } from '../protocol/field-table.ts'
 import type { GroupCommit } from '../storage/batch.ts'
 import type { Storage } from '../storage/storage.ts'
 import { objectKey, type StoredObjects } from '../util/stored-objects.ts'
-import { type Binding, type Exchange, type ExchangeInfo, isExchange } from './exchange/exchange.ts'
+import {
+  type Binding,
+  type Destination,
+  type Exchange,
+  type ExchangeInfo,
+  isExchange,
+} from './exchange/exchange.ts'
+import { incarnationOf } from './incarnations.ts'
 import type { PolicyInfo } from './policy/policy.ts'
 import type { Queue } from './queue/queue.ts'
 import type { Vhost, VhostInfo, VhostJournal } from './vhost.ts'
@@ -14,6 +21,8 @@ export interface StoredExchange extends ExchangeInfo {
   readonly vhost: string
   /** Only for an exchange that delays messages. */
   readonly log?: number
+  /** See incarnations.ts; absent = 0, as in the other records. */
+  readonly incarnation?: number
 }
 
 export interface StoredPolicy extends PolicyInfo {
@@ -28,6 +37,7 @@ export interface StoredQueue {
   readonly kind: string
   readonly arguments: FieldTable
   readonly log: number
+  readonly incarnation?: number
 }
 
 export interface StoredBinding {
@@ -37,6 +47,8 @@ export interface StoredBinding {
   readonly destinationType: 'queue' | 'exchange'
   readonly routingKey: string
   readonly arguments: FieldTable
+  readonly sourceIncarnation?: number
+  readonly destinationIncarnation?: number
 }
 
 /** Key of the highest log number assigned so far; numbers are not reused. */
@@ -85,6 +97,7 @@ export class TopologyStore implements VhostJournal {
       declaredBy,
       log,
       arguments: text(x.arguments),
+      incarnation: storedNumber(x),
     }
     this.commit.put(key('exchange', v.name, name), toBytes(value))
     if (log !== undefined) this.putLastLog()
@@ -103,6 +116,7 @@ export class TopologyStore implements VhostJournal {
       kind: q.kind.name,
       arguments: text(q.arguments),
       log: q.log,
+      incarnation: storedNumber(q),
     }
     this.commit.put(key('queue', v.name, name), toBytes(value))
     this.putLastLog()
@@ -127,7 +141,13 @@ export class TopologyStore implements VhostJournal {
 
   bindingAdded(v: Vhost, b: Binding): void {
     const stored = describe(v, b)
-    this.commit.put(bindingKey(stored), toBytes({ ...stored, arguments: text(b.arguments) }))
+    const value = {
+      ...stored,
+      arguments: text(b.arguments),
+      sourceIncarnation: storedNumber(b.source),
+      destinationIncarnation: storedNumber(b.destination),
+    }
+    this.commit.put(bindingKey(stored), toBytes(value))
   }
 
   bindingRemoved(v: Vhost, b: Binding): void {
@@ -194,6 +214,11 @@ function logOf(value: Uint8Array): number {
   } catch {
     return 0
   }
+}
+
+/** undefined, so that it is left out, for 0. */
+function storedNumber(d: Destination): number | undefined {
+  return incarnationOf(d) || undefined
 }
 
 function policyKey(v: Vhost, name: string, operator: boolean): string {

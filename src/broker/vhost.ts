@@ -190,6 +190,7 @@ export class Vhost {
   /** Adds an exchange that does not exist yet. */
   addExchange(info: ExchangeInfo, parts: ExchangeParts): Exchange {
     const x = this.restoreExchange(info, parts)
+    this.removal.incarnations.begins(x)
     this.version++
     if (x.durable) this.journal.exchangeAdded(this, x)
     return x
@@ -228,6 +229,7 @@ export class Vhost {
 
   addQueue(q: Queue): void {
     this.queues.set(q.name, q)
+    this.removal.incarnations.begins(q)
     this.version++
     if (q.durable) this.journal.queueAdded(this, q)
     if (q.owner === undefined) return
@@ -273,6 +275,7 @@ export class Vhost {
     this.counters.queuesDeleted++
     this.counters.queueGone(q.kind.name, q.counters)
     this.gone.queues.add(q.counters)
+    this.removal.incarnations.leaves(q)
     const ready = q.destroy()
     if (q.durable) this.journal.queueRemoved(this, q)
     return ready
