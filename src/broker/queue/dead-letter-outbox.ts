@@ -14,7 +14,7 @@ import type { Aside } from './aside.ts'
 import type { Passed, Recipient } from './dead-letter.ts'
 import type { TimedEnvironment } from './environment.ts'
 import type { DeathReason, Queue } from './queue.ts'
-import type { RefusedLetters } from './refused-letters.ts'
+import type { Pass, RefusedLetters } from './refused-letters.ts'
 
 /** Maximum number of failed attempts per round of retries. */
 const FAILURES_MAX = 100
@@ -96,11 +96,13 @@ export class DeadLetterOutbox {
     const { refusedLetters } = this.env
     const kept = refusedLetters.isPassingOn ? m : InboundMessage.copyOf(m)
     const { octets, namesStart, contentStart, contentEnd, died } = kept
-    refusedLetters.refused(this.queue, kept, (mayWait) => {
+    const pass: Pass = (mayWait) => {
       if (this.queue.deleted) return true
       const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
       return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', undefined, mayWait)
-    })
+    }
+    // A delayed message was confirmed, and leaves the disk in this batch.
+    refusedLetters.refused(this.queue, kept, pass, m.isDelayed)
   }
 
   private contentOf(sequence: number): Content {

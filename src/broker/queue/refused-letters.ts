@@ -64,8 +64,11 @@ export class RefusedLetters implements Pumped {
     return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
   }
 
-  /** @param m must not be reused by the caller */
-  refused(owner: Owner, m: InboundMessage, pass: Pass): void {
+  /**
+   * @param m must not be reused by the caller
+   * @param atOnce whether it is forwarded at once: it would be kept in memory only
+   */
+  refused(owner: Owner, m: InboundMessage, pass: Pass, atOnce = false): void {
     const { current } = this
     const family = current ?? { left: REFUSED_LETTERS_MAX }
     const bytes = m.contentEnd - m.contentStart
@@ -78,7 +81,7 @@ export class RefusedLetters implements Pumped {
     if (current !== undefined) current.left--
     // The dead letter of a client's publish is never dropped: if it does not fit, it is forwarded at once.
     const letter: Letter = { family, owner, pass, bytes, next: undefined }
-    if (!fits) {
+    if (!fits || atOnce) {
       this.passOn(letter, false)
       return
     }
