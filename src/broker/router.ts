@@ -163,8 +163,7 @@ class Search implements Matches, Route {
 
   steps(count: number): void {
     this.stepsLeft -= count
-    if (this.stepsLeft < 0)
-      throw preconditionFailed(`message takes more than ${ROUTING_STEPS_MAX} steps to route`)
+    if (this.stepsLeft < 0) throw tooManySteps()
   }
 
   again(): Route {
@@ -267,4 +266,8 @@ export function waysOf(
     return { queue, via }
   })
   return { route: search, ways }
+}
+
+export function tooManySteps(): AmqpError {
+  return preconditionFailed(`message takes more than ${ROUTING_STEPS_MAX} steps to route`)
 }

@@ -10,7 +10,8 @@ import { REPLY_TO } from '../broker/direct-reply.ts'
 import type { Exchange } from '../broker/exchange/exchange.ts'
 import { fanningOut, isWide, type Outcome, recipients, startFanOut } from '../broker/fan-out.ts'
 import { InboundMessage } from '../broker/message.ts'
-import { isUnroutable, PlainMessage } from '../broker/router.ts'
+import { isUnroutable, PlainMessage, tooManySteps } from '../broker/router.ts'
+import { ROUTING_STEPS_MAX } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import type { Properties } from '../protocol/generated/properties.ts'
@@ -61,6 +62,8 @@ export function allKeys(c: Caller, exchange: Exchange, routingKey: string, heade
   for (const name of ['CC', 'BCC'] as const) checkCarbonCopies(headers, name)
   const copies = [...carbonCopyKeys(headers, 'CC'), ...carbonCopyKeys(headers, 'BCC')]
   const keys = [...new Set([routingKey, ...copies])]
+  // A token may have very many scopes, and the headers very many keys.
+  if (keys.length > 1 && keys.length * (c.access.rulesCount ?? 1) > ROUTING_STEPS_MAX) throw tooManySteps()
   for (const k of keys) checkTopicAccess(c, 'write', exchange, k)
   return keys
 }

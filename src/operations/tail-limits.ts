@@ -24,6 +24,12 @@ export const TAIL_BODY_OCTETS = 32
 export const TAIL_QUEUES_MAX = 100
 
 /**
+ * Queues of a message in the default exchange, times the scopes of the watcher's token, that are compared to find out
+ * whether the watcher may see it; a message that needs more is not shown.
+ */
+export const TAIL_COMPARISONS_MAX = 10_000
+
+/**
  * Octets that wait for one watcher, or that one response has; messages that pass meanwhile are counted and left out.
  */
 export const TAIL_WAITING_BYTES_MAX = 1024 * 1024

@@ -17,6 +17,7 @@ import type { Queue, RoutedQueue } from '../broker/queue/queue.ts'
 import type { Route } from '../broker/router.ts'
 import type { TraceOrigin, Tracer } from '../broker/tracer.ts'
 import { AmqpError } from '../protocol/errors.ts'
+import type { Access } from '../security/access.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charged, type Owner } from '../util/owner.ts'
 import { RoundBudget } from '../util/round-budget.ts'
@@ -24,6 +25,7 @@ import { type Caller, checkAccess, checkShort, checkTopicAccess, existingExchang
 import { readableQueue } from './messages.ts'
 import {
   TAIL_BODY_OCTETS,
+  TAIL_COMPARISONS_MAX,
   TAIL_PAYLOAD_BYTES_MAX,
   TAIL_PER_SECOND_MAX,
   TAIL_PROPERTIES_PER_ROUND_MAX,
@@ -149,9 +151,10 @@ export class Tail implements Tracer {
       if (!this.subject.fits(readNames(m.source, m.namesStart), route) || !this.allowed()) return
       if (!this.affords(m.source, m.contentStart, m.contentEnd)) return
       const content = readContent(m.source, m.namesStart, m.contentStart, m.contentEnd)
+      const { access } = this.caller
       const queues = route.queues
         .slice(0, TAIL_QUEUES_MAX)
-        .filter((q) => mayRead(this.caller, q))
+        .filter((q) => mayRead(this.caller, access, q))
         .map((q) => q.name)
       this.pass({ event: 'published', content, origin, at: this.clock.now(), queues, redelivered: false })
     })
@@ -220,9 +223,9 @@ function budgetOf(vhost: object, clock: Clock): RoundBudget {
   return budget
 }
 
-function mayRead(c: Caller, routed: RoutedQueue): boolean {
+function mayRead(c: Caller, access: Access, routed: RoutedQueue): boolean {
   const q = c.vhost.queues.get(routed.name)
-  return q === routed && (!q.exclusive || q.owner === c.owner) && c.access.allows('read', q.name)
+  return q === routed && (!q.exclusive || q.owner === c.owner) && access.allows('read', q.name)
 }
 
 /** @throws AmqpError 403, 404, 405 */
@@ -274,9 +277,16 @@ export function watchExchange(
   return new Tail(c, clock, subject, watcher, bounds, owner)
 }
 
-/** Queues cannot be bound to the default exchange, so the permissions of the queues are checked there. */
-function maySee(c: Caller, exchange: Exchange, names: MessageNames, route: Route): boolean {
-  if (exchange.name === '') return route.queues.length > 0 && route.queues.every((q) => mayRead(c, q))
+/**
+ * Queues cannot be bound to the default exchange, so the permissions of the queues are checked there. The keys of one
+ * message may name very many queues: such a message is not shown.
+ */
+function maySee(c: Caller, exchange: Exchange, names: MessageNames, { queues }: Route): boolean {
+  if (exchange.name === '') {
+    const { access } = c
+    if (queues.length * (access.rulesCount ?? 1) > TAIL_COMPARISONS_MAX) return false
+    return queues.length > 0 && queues.every((q) => mayRead(c, access, q))
+  }
   try {
     checkTopicAccess(c, 'read', exchange, names.routingKey)
     return true

@@ -38,6 +38,8 @@ function patternOf(source: string, warn: PatternWarning): Pattern {
 }
 
 export interface Access {
+  /** Rules with which a name or a routing key may have to be compared; undefined = one. */
+  readonly rulesCount?: number
   /** The default exchange is called `amq.default` here. */
   allows(right: Right, resource: string): boolean
   /** Whether there is a topic permission for that exchange. */

@@ -14,6 +14,7 @@ import {
 import { AmqpError } from '../protocol/errors.ts'
 import { FairPlaces } from '../util/fair-places.ts'
 import { FairQueue } from '../util/fair-queue.ts'
+import type { Access } from './access.ts'
 import { fetchSeldom, readKeys } from './jwks.ts'
 import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX, SCOPES_MAX } from './login-limits.ts'
 import { admit, type WaitingLogin } from './login-queue.ts'
@@ -134,12 +135,17 @@ export class OAuth {
     const own = given.filter((s) => s.startsWith(prefix)).map((s) => s.slice(prefix.length))
     if (own.length > SCOPES_MAX) return undefined
     const { rules, tags } = parseScopes(own)
+    // Requests ask again and again, mostly for the same vhost.
+    let last: { readonly vhost: string; readonly access: Access | undefined } | undefined
     return {
       name,
       tags,
       byToken: true,
       expires: payload.exp === undefined ? undefined : payload.exp * 1000,
-      access: (vhost) => scopeAccess(rules, vhost),
+      access: (vhost) => {
+        if (last?.vhost !== vhost) last = { vhost, access: scopeAccess(rules, vhost) }
+        return last.access
+      },
     }
   }
 }

@@ -59,10 +59,12 @@ export function parseScopes(scopes: readonly string[]): { rules: Scope[]; tags: 
 }
 
 class ScopeAccess implements Access {
+  readonly rulesCount: number
   private readonly rules: readonly Scope[]
 
   constructor(rules: readonly Scope[]) {
     this.rules = rules
+    this.rulesCount = rules.length
   }
 
   allows(right: Right, resource: string): boolean {

@@ -11,7 +11,11 @@ import { nowhere } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { TURN_MS } from '../../src/limits.ts'
 import { watchExchange, watchQueue } from '../../src/operations/tail.ts'
-import { TAIL_PROPERTIES_PER_ROUND_MAX, TAILS_MAX } from '../../src/operations/tail-limits.ts'
+import {
+  TAIL_COMPARISONS_MAX,
+  TAIL_PROPERTIES_PER_ROUND_MAX,
+  TAILS_MAX,
+} from '../../src/operations/tail-limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { fullAccess } from '../../src/security/access.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
@@ -69,6 +73,33 @@ describe('those who watch messages', () => {
     expect(seen.length).toBe(3 + 100 * TAILS_MAX)
     for (const t of tails) t.end('time')
     expect(missed.reduce((a, b) => a + b)).toBe(2 * TAILS_MAX - 3)
+  })
+})
+
+describe('a message that the default exchange sends to very many queues', () => {
+  it('is shown only if few comparisons tell whether the watcher may see it', () => {
+    const { clock, vhost, queue, owner } = start()
+    let compared = 0
+    const access = {
+      rulesCount: 1000,
+      allows: () => ++compared > 0,
+      restrictsTopic: () => false,
+      allowsTopic: () => true,
+    }
+    const c = { user: 'u', tags: [], access, vhost, owner }
+    const seen: string[] = []
+    const watcher = { see: ({ event }: { event: string }) => seen.push(event) > 0, ended: () => {} }
+    watchExchange(c, '', '#', clock, watcher, { limit: 1000, seconds: 10 }, owner)
+    const publish = (count: number): void => {
+      const m = new InboundMessage()
+      encodeContent('', 'q', { headers: FieldTable.empty }, Buffer.from('x'), m)
+      vhost.tracer?.published(origin, m, { ...nowhere, queues: Array(count).fill(queue) })
+    }
+    publish(TAIL_COMPARISONS_MAX / access.rulesCount)
+    expect(seen).toEqual(['published'])
+    compared = 0
+    publish(TAIL_COMPARISONS_MAX / access.rulesCount + 1)
+    expect([seen.length, compared]).toEqual([1, 0])
   })
 })
 

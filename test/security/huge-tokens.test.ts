@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { exportJWK, type GenerateKeyPairResult, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { defaultSettings } from '../../src/config/default-settings.ts'
+import { ROUTING_STEPS_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { JWKS_VALUES_MAX, SCOPES_MAX } from '../../src/security/login-limits.ts'
 import { OAuth } from '../../src/security/oauth.ts'
@@ -13,7 +14,7 @@ import { oneForAll, silent } from '../../src/util/logger.ts'
 import { testFolder } from '../support/folder.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { CH } from '../support/session.ts'
-import { Wire } from '../support/wire.ts'
+import { table, Wire } from '../support/wire.ts'
 
 const settings = {
   resourceServerId: 'broker',
@@ -42,6 +43,24 @@ function fileOf(json: string): string {
   return file
 }
 
+let leveret: RunningNode
+
+/** A connection with a channel whose token gives all rights. */
+async function login(): Promise<Wire> {
+  const jwks = fileOf(JSON.stringify({ keys: [jwk] }))
+  leveret = await RunningNode.start(
+    { ...defaultSettings, listeners: [{ port: 0, bind: '127.0.0.1' }], oauth: { ...settings, jwks } },
+    oneForAll(silent),
+  )
+  onTestFinished(() => leveret.close())
+  const all = ['configure', 'read', 'write'].map((right) => `broker.${right}:*/*`)
+  const response = Buffer.from(`\0\0${await token(all)}`)
+  const w = await Wire.open(`amqp://127.0.0.1:${leveret.ports[0]}`, { response })
+  onTestFinished(() => void w.socket.destroy())
+  await w.channel(CH)
+  return w
+}
+
 it('keys are not used if they are very many, whether from a file or from a URL', async () => {
   const some = JSON.stringify({ keys: [jwk, ...Array(JWKS_VALUES_MAX / 10).fill({})] })
   const many = JSON.stringify({ keys: [jwk, ...Array(JWKS_VALUES_MAX).fill({})] })
@@ -66,18 +85,28 @@ it('a token with more scopes than can be compared with every name is refused', a
   expect(await oauth.verify(await token(scopes(SCOPES_MAX + 1)), 'a')).toBeUndefined()
 })
 
+it('a message with very many keys is refused where they would be compared with very many scopes', async () => {
+  const w = await login()
+  const scopes = Array.from({ length: SCOPES_MAX - 2 }, (_, i) => `broker.write:*/*/none${i}`)
+  const all = ['broker.read:*/*', 'broker.write:*/*/k*', ...scopes]
+  const secret = { newSecret: Buffer.from(await token(all)), reason: '' }
+  await w.call(0, MethodId.ConnectionUpdateSecret, secret, MethodId.ConnectionUpdateSecretOk)
+  await w.call(CH, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+  const publish = (count: number): void => {
+    const CC = Array.from({ length: count }, (_, i) => `k${i}`)
+    w.publish(CH, { exchange: 'amq.topic', routingKey: 'k', properties: { headers: table({ CC }) } })
+  }
+  publish(ROUTING_STEPS_MAX / SCOPES_MAX - 1)
+  await w.expect(CH, MethodId.BasicAck)
+  publish(ROUTING_STEPS_MAX / SCOPES_MAX)
+  expect(await w.channelError(CH)).toMatchObject({
+    code: 406,
+    text: expect.stringContaining('steps to route'),
+  })
+})
+
 it('a new token is compared with very many consumers in steps, all of them before the answer', async () => {
-  const jwks = fileOf(JSON.stringify({ keys: [jwk] }))
-  const leveret = await RunningNode.start(
-    { ...defaultSettings, listeners: [{ port: 0, bind: '127.0.0.1' }], oauth: { ...settings, jwks } },
-    oneForAll(silent),
-  )
-  onTestFinished(() => leveret.close())
-  const all = ['configure', 'read', 'write'].map((right) => `broker.${right}:*/*`)
-  const response = Buffer.from(`\0\0${await token(all)}`)
-  const w = await Wire.open(`amqp://127.0.0.1:${leveret.ports[0]}`, { response })
-  onTestFinished(() => void w.socket.destroy())
-  await w.channel(CH)
+  const w = await login()
   const count = 2000
   await w.call(CH, MethodId.QueueDeclare, { queue: 'q', exclusive: true }, MethodId.QueueDeclareOk)
   for (let i = 0; i < count; i++)
