@@ -14,7 +14,8 @@ type Into = Binding | Binding[] | Map<string, Binding>
 
 /** Identifies a binding among those of one destination. */
 function identity(source: Exchange, routingKey: string, args: FieldTable): string {
-  return `${source.name}\0${routingKey}\0${args.bytes.toString('latin1')}`
+  // Names and keys may contain any octet, so none can separate them.
+  return `${source.name.length} ${routingKey.length} ${source.name}${routingKey}${args.bytes.toString('latin1')}`
 }
 
 function isSame(b: Binding, source: Exchange, routingKey: string, args: FieldTable): boolean {
