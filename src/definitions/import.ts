@@ -15,7 +15,7 @@ import { InvalidRequest } from '../operations/invalid-request.ts'
 import { checkParameterSize, SHOVEL } from '../operations/parameters.ts'
 import { setPolicy } from '../operations/policies.ts'
 import { declareQueue, defaultKind } from '../operations/queues.ts'
-import { putPermission, putTopicPermission, putUser } from '../operations/users.ts'
+import { noHash, putPermission, putTopicPermission, putUser } from '../operations/users.ts'
 import { checkThere, putVhost, setVhostLimit } from '../operations/vhosts.ts'
 import { checkShovel } from '../shovel/definition.ts'
 import type { Json } from '../util/json.ts'
@@ -125,8 +125,7 @@ async function apply(model: Model, d: Json, only: Vhost | undefined, rehearsal =
   if (only === undefined) {
     for (const u of list(d, 'users')) {
       await pace()
-      const request = userRequest(text(u, 'name'), u)
-      await putUser(users, rehearsal ? { ...request, password: undefined } : request)
+      await putUser(users, userRequest(text(u, 'name'), u), rehearsal ? noHash : undefined)
     }
     for (const v of list(d, 'vhosts')) {
       await pace()

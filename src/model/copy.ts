@@ -8,6 +8,7 @@ import type { Model } from './model.ts'
 export async function copyObjects({ broker, users }: Model, copy: Model): Promise<void> {
   const pace = new Pace()
   for (const name of copy.broker.vhosts.keys()) if (!broker.vhosts.has(name)) copy.broker.vhosts.delete(name)
+  for (const name of broker.going) copy.broker.going.add(name)
   for (const user of users) {
     copy.users.set(user)
     if (pace.isLong) await pace.rest()

@@ -18,8 +18,14 @@ export interface UserRequest {
 
 const userLimitNames = ['max-connections', 'max-channels']
 
-/** @returns whether the user is new. @throws InvalidRequest */
-export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
+/** For a dry run: hashing takes a while. */
+export const noHash: typeof newPasswordHash = async (_, algorithm) => ({ hash: '', algorithm })
+
+/**
+ * @param hashed computes the hash of a password
+ * @returns whether the user is new. @throws InvalidRequest
+ */
+export async function putUser(users: Users, r: UserRequest, hashed = newPasswordHash): Promise<boolean> {
   const algorithm = r.hashingAlgorithm ?? SHA256
   if (r.name === '') throw new InvalidRequest('user name must not be empty')
   checkHash(r, algorithm)
@@ -27,7 +33,7 @@ export async function putUser(users: Users, r: UserRequest): Promise<boolean> {
   const password: UserRecord['password'] =
     r.password === undefined || r.password === ''
       ? { hash: r.passwordHash ?? '', algorithm }
-      : await newPasswordHash(r.password, users.hashing)
+      : await hashed(r.password, users.hashing)
   // Not before: hashing takes a while, and the limits may be changed meanwhile.
   const existing = users.get(r.name)
   let limits: UserLimits = r.limits === undefined ? (existing?.limits ?? {}) : {}
