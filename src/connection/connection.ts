@@ -151,9 +151,9 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     for (const _ of applyRights(this));
   }
 
-  /** Called when its socket is full: there are no deliveries until it has drained. */
+  /** Called when its socket is full: there are no deliveries until it has drained. Nothing drains after the end. */
   congested(): void {
-    this.server.backpressure.began(this)
+    if (this.state !== 'closed') this.server.backpressure.began(this)
   }
 
   private drained(): void {
