@@ -100,7 +100,6 @@ export class TopologyStore implements VhostJournal {
       incarnation: storedNumber(x),
     }
     this.commit.put(key('exchange', v.name, name), toBytes(value))
-    if (log !== undefined) this.putLastLog()
   }
 
   exchangeRemoved(v: Vhost, x: Exchange): void {
@@ -119,11 +118,6 @@ export class TopologyStore implements VhostJournal {
       incarnation: storedNumber(q),
     }
     this.commit.put(key('queue', v.name, name), toBytes(value))
-    this.putLastLog()
-  }
-
-  private putLastLog(): void {
-    this.commit.put(LAST_LOG_KEY, toBytes({ log: this.lastLog }))
   }
 
   policySet(v: Vhost, p: PolicyInfo, operator: boolean): void {
@@ -160,7 +154,7 @@ export class TopologyStore implements VhostJournal {
   }
 
   /**
-   * Reserves one log number per priority level of a queue; returns the first. Numbers are not reused, and those from
+   * Reserves one log number per priority level of a queue, or one for an exchange; returns the first. Numbers are not reused, and those from
    * `spillLogsFrom` on belong to logs that do not survive the process.
    * @throws AmqpError 506 if all numbers are used up
    */
@@ -172,6 +166,8 @@ export class TopologyStore implements VhostJournal {
         'the data folder has no log numbers left for durable queues',
       )
     this.lastLog += levels
+    // Also for an exchange that is not durable: the messages that it delays are stored under its number.
+    this.commit.put(LAST_LOG_KEY, toBytes({ log: this.lastLog }))
     return first
   }
 
@@ -186,10 +182,13 @@ export class TopologyStore implements VhostJournal {
       } catch {
         // Treated as absent.
       }
-    // If the number cannot be read, new logs are numbered far beyond those of the readable queues.
-    if (!known)
-      for (const { value } of this.storage.scan('queue:'))
-        this.lastLog = Math.max(this.lastLog, logOf(value) + LOGS_SKIPPED)
+    // If the number cannot be read, new logs are numbered far beyond those of what can be read.
+    if (known) return
+    const skip = (log: number): void => {
+      this.lastLog = Math.max(this.lastLog, log + LOGS_SKIPPED)
+    }
+    for (const { value } of this.storage.scan('queue:')) skip(logOf(value))
+    for (const { value } of this.storage.scan('exchange:')) if (logOf(value) > 0) skip(logOf(value))
   }
 
   /** Restores all objects of a kind. @param use throws if the object cannot be used, which quarantines it */
