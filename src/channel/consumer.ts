@@ -11,6 +11,7 @@ import { FieldTable } from '../protocol/field-table.ts'
 import { FRAME_METHOD, MethodId } from '../protocol/generated/constants.ts'
 import { copyOctets, Octets } from '../util/copy.ts'
 import { shortString } from '../util/octet-text.ts'
+import { charged } from '../util/owner.ts'
 import type { Channel } from './channel.ts'
 import { ConsumerTimeout } from './consumer-timeout.ts'
 
@@ -248,8 +249,9 @@ export class ChannelConsumer implements Consumer {
     else if (this.unacked === 0) this.timeout?.stop()
   }
 
+  /** A failure must not keep the other consumers from being told. */
   cancelled(): void {
-    this.channel.consumerCancelled(this)
+    charged(this.channel, () => this.channel.consumerCancelled(this))
   }
 }
 
