@@ -54,7 +54,11 @@ describe('the levels of a queue with priorities', () => {
       0,
     ])
     expect(order.holding).toEqual({ memory: 0, messages: 0, persistent: 0 })
-    expect([[...order.browse(-1)], order.expired(5), order.takeWaiting(() => expect.unreachable())]).toEqual([[], [], []])
+    expect([[...order.browse(-1)], order.expired(5), order.takeWaiting(() => expect.unreachable())]).toEqual([
+      [],
+      [],
+      [],
+    ])
     expect(made).toEqual([])
     publish(7, 'a')
     publish(200, 'b')
