@@ -6,14 +6,18 @@
 import { type Destination, isExchange } from './exchange/exchange.ts'
 
 const numbers = new WeakMap<Destination, number>()
+/** Whether there was ever a number: a start looks for those of very many bindings. */
+let areSome = false
 
 /** 0 for an object that needs no number. */
 export function incarnationOf(d: Destination): number {
-  return numbers.get(d) ?? 0
+  return areSome ? (numbers.get(d) ?? 0) : 0
 }
 
 export function setIncarnation(d: Destination, incarnation = 0): void {
-  if (incarnation !== 0) numbers.set(d, incarnation)
+  if (incarnation === 0) return
+  areSome = true
+  numbers.set(d, incarnation)
 }
 
 function keyOf(d: Destination): string {
