@@ -39,7 +39,9 @@ function request(
     const sent = url.startsWith('https:')
       ? getSecurely(url, { ...options, ...clientKeyExchange() }, resolve)
       : get(url, options, resolve)
-    sent.once('error', reject)
+    sent.on('error', reject)
+    // A change to another protocol ends it without an error.
+    sent.once('close', () => reject(new Error('the keys were not answered')))
   })
 }
 
