@@ -19,7 +19,9 @@ export function keyExchange(): string {
 
 /** Options of a client, for which the server chooses the prime. @param ciphers an OpenSSL cipher list */
 export function clientKeyExchange(ciphers = DEFAULT_CIPHERS): { ciphers: string; ecdhCurve: string } {
-  return { ciphers: `${ciphers}:!DHE`, ecdhCurve: keyExchange() }
+  // TLS 1.3 has suites without a key exchange, and a list of these alone has nothing from which one could be removed.
+  const isNewest = ciphers.split(':').every((c) => c.startsWith('TLS_'))
+  return { ciphers: isNewest ? ciphers : `${ciphers}:!DHE`, ecdhCurve: keyExchange() }
 }
 
 function has(ecdhCurve: string): boolean {

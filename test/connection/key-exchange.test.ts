@@ -87,6 +87,16 @@ it('the peer port likewise, and as a client of another one', async () => {
   expect(await other.outcome).toContain('no shared cipher')
 })
 
+it('a peer port may allow only ciphers of TLS 1.3', async () => {
+  const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384'
+  const peer = { ...tls, ciphers, cacertfile: at('ca.pem') }
+  const listener = { snapshot: async () => {}, refusesClients: () => 'not now', client: () => {} }
+  const port = new PeerPort({ secret: 's', tls: peer }, systemClock, silent, listener)
+  onTestFinished(() => port.close())
+  await port.listen(0, '127.0.0.1', new Descriptors(silent))
+  expect(await outcomeOf(port.port, 'localhost', 'X25519')).toBe('connected')
+})
+
 it('a client of NATS likewise', async () => {
   const info = { version: '2.10.23', max_payload: 1_048_576, tls_required: true, proto: 1 }
   const nats = await withPrime(`INFO ${JSON.stringify(info)}\r\n`)
