@@ -6,14 +6,17 @@
 import { createSecureContext, DEFAULT_CIPHERS } from 'node:tls'
 
 const CURVES = 'X25519:P-256:X448:P-384:P-521'
-/** The same behind the exchange that resists quantum computers, for versions of OpenSSL that have it. */
-const NEWER = `X25519MLKEM768:${CURVES}`
+/**
+ * The same behind the exchange that resists quantum computers, for versions of OpenSSL that have it; and the curves that
+ * are left where only approved ones may be used.
+ */
+const LISTS = [`X25519MLKEM768:${CURVES}`, CURVES, 'P-256:P-384:P-521']
 
 let usable: string | undefined
 
 /** Value of Node's `ecdhCurve`, for servers and clients. */
 export function keyExchange(): string {
-  usable ??= has(NEWER) ? NEWER : CURVES
+  usable ??= LISTS.find(has) ?? CURVES
   return usable
 }
 
