@@ -35,26 +35,46 @@ export class Removal {
     this.bindingRemoved = bindingRemoved
   }
 
-  /** Removes exchanges with their bindings, then the auto-delete exchanges left without bindings, and so on. */
-  *exchanges(going: Exchange[]): Steps {
-    const { vhost } = this
+  /**
+   * Removes exchanges with their bindings, then the auto-delete exchanges left without bindings, and so on.
+   * @param out exchanges that have been taken out of the vhost already, and still have bindings to them
+   */
+  *exchanges(going: Exchange[], out: Exchange[] = []): Steps {
+    const { bindings } = this.vhost
     let left = OBJECTS_PER_STEP
-    for (let next = going.pop(); next !== undefined; next = going.pop()) {
-      if (vhost.exchanges.get(next.name) !== next) continue
-      vhost.exchanges.delete(next.name)
-      next.deleted = true
-      vhost.gone.published += next.published
-      vhost.version++
-      this.incarnations.leaves(next)
-      if (next.durable) this.exchangeRemoved(next)
-      next.destroy()
-      yield* inSteps(vhost.bindings.from(next), OBJECTS_PER_STEP, (b) => this.drop(b))
-      yield* this.unbind(vhost.bindings.to(next), going)
+    for (let next = this.next(out, going); next !== undefined; next = this.next(out, going)) {
+      yield* inSteps(bindings.from(next), OBJECTS_PER_STEP, (b) => this.drop(b))
+      yield* this.unbind(bindings.to(next), out)
       this.incarnations.left(next)
       if (--left > 0) continue
       left = OBJECTS_PER_STEP
       yield
     }
+  }
+
+  /** The next exchange whose bindings are to be removed; it is out of the vhost. */
+  private next(out: Exchange[], going: Exchange[]): Exchange | undefined {
+    let next = out.pop()
+    while (next === undefined) {
+      const x = going.pop()
+      if (x === undefined) return undefined
+      if (this.takeOut(x)) next = x
+    }
+    return next
+  }
+
+  /** Returns false if the exchange is out of the vhost already. */
+  private takeOut(x: Exchange): boolean {
+    const { vhost } = this
+    if (vhost.exchanges.get(x.name) !== x) return false
+    vhost.exchanges.delete(x.name)
+    x.deleted = true
+    vhost.gone.published += x.published
+    vhost.version++
+    this.incarnations.leaves(x)
+    if (x.durable) this.exchangeRemoved(x)
+    x.destroy()
+    return true
   }
 
   *queues(going: Iterable<Queue>): Steps {
@@ -78,17 +98,20 @@ export class Removal {
   }
 
   *bindings(list: readonly Binding[]): Steps {
-    const unused: Exchange[] = []
-    yield* this.unbind(list, unused)
-    yield* this.exchanges(unused)
+    const out: Exchange[] = []
+    yield* this.unbind(list, out)
+    yield* this.exchanges([], out)
   }
 
-  /** @param unused receives the auto-delete sources that have no bindings left */
-  private unbind(list: readonly Binding[], unused: Exchange[]): Steps {
+  /**
+   * @param out receives the auto-delete sources that have no bindings left. Each is taken out with its last binding: if
+   * the process ended between the two, nothing would remove it any more.
+   */
+  private unbind(list: readonly Binding[], out: Exchange[]): Steps {
     return inSteps(list, OBJECTS_PER_STEP, (b) => {
       this.drop(b)
       const { source } = b
-      if (source.autoDelete && source.outgoing === 0) unused.push(source)
+      if (source.autoDelete && source.outgoing === 0 && this.takeOut(source)) out.push(source)
     })
   }
 

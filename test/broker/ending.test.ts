@@ -130,3 +130,16 @@ it('values of a deleted queue with deduplication are removed by the next start',
   }, 'dedup:')
   expect([left > 0, left < before, after]).toEqual([true, true, 0])
 })
+
+it('exchanges that are deleted with their last binding go with the bindings of a deleted queue', async () => {
+  const { before, left, after } = await leftBy(({ broker, queue, vhost }) => {
+    const q = queue(vhost, 'q')
+    const info = { type: 'fanout', durable: true, autoDelete: true, internal: false }
+    for (let n = 0; n < 100 * OBJECTS_PER_STEP; n++) {
+      const x = broker.createExchange(vhost, { ...info, name: `x${n}`, arguments: FieldTable.empty })
+      vhost.bind(x, q, '', FieldTable.empty)
+    }
+    vhost.removeQueue(q)
+  }, 'exchange:')
+  expect([left > 0, left < before, after]).toEqual([true, true, 0])
+})
