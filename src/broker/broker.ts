@@ -275,7 +275,7 @@ export class Broker {
     if (isEmpty) {
       this.topology.vhostRemoved(name)
       this.going.delete(name)
-    }
+    } else for (const q of v.queues.values()) q.stop()
     return true
   }
 

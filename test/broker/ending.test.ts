@@ -143,3 +143,18 @@ it('exchanges that are deleted with their last binding go with the bindings of a
   }, 'exchange:')
   expect([left > 0, left < before, after]).toEqual([true, true, 0])
 })
+
+it('queues of a vhost that is left to the next start do not expire after the end', async () => {
+  const { broker, clock, commit, queue } = brokerOn(new MemoryStorage({ keeps: true }))
+  const vhost = broker.setVhost(vhostInfo({ name: 'v' }))
+  for (let n = 0; n < 200 * OBJECTS_PER_STEP; n++) queue(vhost, `q${n}`, { 'x-expires': 2 * ENDING_MS_MAX })
+  await commit.flush()
+  broker.turn.jobs.begin(broker.removingVhost('v'), { failed: expect.unreachable })
+  broker.turn.ending.begin()
+  clock.pass(ENDING_MS_MAX)
+  broker.stop()
+  const { queuesDeleted } = broker.counters
+  expect(queuesDeleted).toBeLessThan(200 * OBJECTS_PER_STEP)
+  clock.pass(2 * ENDING_MS_MAX)
+  expect(broker.counters.queuesDeleted).toBe(queuesDeleted)
+})
