@@ -249,6 +249,9 @@ export const CONGESTION_RETRY_MS = 1_000
 /** ms between attempts to dead-letter a message that its queue must not lose. */
 export const DEAD_LETTER_RETRY_MS = 1_000
 
+/** ms after which a queue, or delayed messages, go on after a failure. */
+export const CONTINUES_MS = 1_000
+
 /** Dead letters of a queue that are held back during an alarm; further expired messages stay in the queue. */
 export const HELD_BACK_MAX = 1_000
 

@@ -31,14 +31,10 @@ export class Ending {
    * @returns whether all steps are done
    */
   *untilOverdue(steps: Steps): Steps<boolean> {
-    try {
-      for (let step = steps.next(); step.done !== true; step = steps.next()) {
-        if (this.isOverdue) return false
-        yield step.value
-      }
-      return true
-    } finally {
-      steps.return()
+    for (const step of steps) {
+      if (this.isOverdue) return false
+      yield step
     }
+    return true
   }
 }

@@ -154,8 +154,8 @@ export class TopologyStore implements VhostJournal {
   }
 
   /**
-   * Reserves one log number per priority level of a queue, or one for an exchange; returns the first. Numbers are not reused, and those from
-   * `spillLogsFrom` on belong to logs that do not survive the process.
+   * Reserves one log number per priority level of a queue, or one for an exchange; returns the first. Numbers are not
+   * reused, and those from `spillLogsFrom` on belong to logs that do not survive the process.
    * @throws AmqpError 506 if all numbers are used up
    */
   nextLog(levels: number): number {

@@ -3,7 +3,7 @@
  * which messages are due. Memory holds a counter per bucket and an index of the bucket that is due now; one timer
  * serves all buckets. A message leaves the log in the same batch in which it enters its queues.
  */
-import { DELAYED_PER_STEP } from '../../limits.ts'
+import { CONTINUES_MS, DELAYED_PER_STEP } from '../../limits.ts'
 import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Clock, SoonestTimer } from '../../util/clock.ts'
@@ -21,9 +21,6 @@ const DELAY_LOG = 0
 /** Number of indexes reserved at a time; the end of the reservation is stored as the state of the bucket. */
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
-
-/** ms after which it goes on after a failure. */
-const CONTINUES_MS = 1000
 
 /** Maximum number of indexes per second. Second and index make one number, which identifies a parked message. */
 const INDEX_STEPS = 2 ** 20

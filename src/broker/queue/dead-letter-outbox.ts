@@ -114,7 +114,7 @@ export class DeadLetterOutbox {
   private passOn(sequence: number, message: RetainedMessage): Fate {
     const removesAgain = message.passed
     try {
-      if (!removesAgain && !this.isPassed(sequence, message)) return 'kept'
+      if (!removesAgain && !this.reachesTargets(sequence, message)) return 'kept'
       message.passed = true
       this.order.settle(sequence)
       return 'gone'
@@ -126,7 +126,8 @@ export class DeadLetterOutbox {
     }
   }
 
-  private isPassed(sequence: number, { reason, done, confirmed }: RetainedMessage): boolean {
+  /** Publishes the message. Returns false if it has to be retried. */
+  private reachesTargets(sequence: number, { reason, done, confirmed }: RetainedMessage): boolean {
     if (this.queue.settings.deadLetterExchange === undefined) return true
     const passed = this.env.deadLetter(
       this.queue,

@@ -1,5 +1,6 @@
 // hot: per message
 /** Common to all queue types: the declaration, the settings and counters, and the scheduling of `pump`. */
+import { CONTINUES_MS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { nothingCounted } from '../counters.ts'
@@ -7,9 +8,6 @@ import type { AppliedPolicies } from '../policy/policy.ts'
 import type { BaseEnvironment } from './environment.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { QueueInfo, QueueSettings } from './queue.ts'
-
-/** After a failure, a queue continues after this time in ms. */
-const CONTINUES_MS = 1_000
 
 /** The queues that will continue after a failure; hardly any queue ever does. */
 const continuing = new WeakSet<object>()
