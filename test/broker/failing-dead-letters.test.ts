@@ -1,30 +1,19 @@
 /** Dead letters that wait for a target, and of which one fails: the others do not wait for ever. */
 
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
-import { Failures } from '../../src/broker/failures.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { DEAD_LETTER_RETRY_MS } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 const COUNT = 5
 
 it('are all passed on, each once', () => {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const failures = new Failures(clock, () => {})
-  const settings = { messageMemoryBytes: 2 ** 24, failures }
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, settings)
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
+  const { clock, broker, vhost } = timedBroker()
   const info = { durable: true, exclusive: false, autoDelete: false }
   const args = FieldTable.from({
     'x-dead-letter-exchange': 'amq.fanout',
@@ -51,6 +40,6 @@ it('are all passed on, each once', () => {
   for (let i = 0; i < 3; i++) clock.pass(DEAD_LETTER_RETRY_MS)
   const bodies = [...target.browse()].map(({ segment, index }) => String(segment.content(index).body))
   expect([queue.holding.messages, bodies]).toEqual([0, ['0', '1', '2', '3', '4']])
-  expect(Object.values(failures.counts).filter((n) => n > 0)).toEqual([])
+  expect(Object.values(broker.failures.counts).filter((n) => n > 0)).toEqual([])
   broker.stop()
 })

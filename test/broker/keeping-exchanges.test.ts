@@ -1,18 +1,13 @@
 /** One message for very many exchanges that keep messages: each of them has a copy, as queues have. */
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import type { Exchange } from '../../src/broker/exchange/exchange.ts'
-import { Failures } from '../../src/broker/failures.ts'
 import { fanningOut, isSmallEnough, isWide } from '../../src/broker/fan-out.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { PlainMessage, type Route } from '../../src/broker/router.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { FAN_OUT_BYTES, FAN_OUT_OWN_BYTES_MAX, JOB_WAIT_MS } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 const EXCHANGES = 1000
 const kinds = {
@@ -29,13 +24,7 @@ function message(body: string | Buffer): InboundMessage {
 
 /** A message that goes to that many exchanges of the type. */
 function start(type: keyof typeof kinds) {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const failures = new Failures(clock, () => {})
-  const settings = { messageMemoryBytes: 2 ** 24, failures }
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, settings)
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
+  const { clock, broker, vhost } = timedBroker()
   const source = vhost.exchanges.get('amq.fanout') as Exchange
   const info = { type, durable: false, autoDelete: false, internal: false }
   for (let i = 0; i < EXCHANGES; i++) {

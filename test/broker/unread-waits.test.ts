@@ -1,44 +1,18 @@
 /** Messages that wait for a delayed retry and cannot be read at the start: their queue is there, and they do not wait. */
 
 import { expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Failures } from '../../src/broker/failures.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { FailingReads, startOn } from '../support/failing-reads.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { table } from '../support/wire.ts'
 
-class FailingStorage extends MemoryStorage {
-  /** So many reads fail. */
-  failures = 0
-
-  override *records(log: number, segment: number): ReturnType<MemoryStorage['records']> {
-    if (this.failures > 0) {
-      this.failures--
-      throw new RangeError('Array buffer allocation failed')
-    }
-    yield* super.records(log, segment)
-  }
-}
-
 it.each([0, 4])('with x-max-priority %i', async (priorities) => {
   const clock = new ManualClock()
-  const storage = new FailingStorage({ keeps: true })
-  const start = () => {
-    const commit = new GroupCommit(storage, clock)
-    const broker = new Broker(storage, commit, clock, {
-      messageMemoryBytes: 1,
-      failures: new Failures(clock, () => {}),
-    })
-    broker.load()
-    return { broker, vhost: broker.vhosts.get('/') as Vhost }
-  }
-  const first = start()
+  const storage = new FailingReads()
+  const first = startOn(storage, clock)
   const retry = { 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 60_000 }
   const info = { name: 'q', durable: true, exclusive: false, autoDelete: false, kind: classic }
   const args = table({ ...retry, ...(priorities > 0 ? { 'x-max-priority': priorities } : {}) })
@@ -58,7 +32,7 @@ it.each([0, 4])('with x-max-priority %i', async (priorities) => {
   await first.broker.commit.flush()
   first.broker.stop()
   storage.failures = 1
-  const { broker, vhost } = start()
+  const { broker, vhost } = startOn(storage, clock)
   const again = vhost.queues.get('q') as Queue
   expect([again.counts.ready, broker.failures.counts.queue]).toEqual([1, 1])
   clock.pass(60_000)

@@ -1,14 +1,11 @@
 /** Whoever watches messages, and the firehose, take no more than a share of a turn, whatever passes. */
 import { describe, expect, it } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
-import { Failures } from '../../src/broker/failures.ts'
 import { Firehose } from '../../src/broker/firehose.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import type { Consumer } from '../../src/broker/queue/consumers.ts'
 import { type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
 import { nowhere } from '../../src/broker/router.ts'
-import type { Vhost } from '../../src/broker/vhost.ts'
 import { TURN_MS } from '../../src/limits.ts'
 import { watchExchange, watchQueue } from '../../src/operations/tail.ts'
 import {
@@ -18,9 +15,7 @@ import {
 } from '../../src/operations/tail-limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { fullAccess } from '../../src/security/access.ts'
-import { GroupCommit } from '../../src/storage/batch.ts'
-import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { timedBroker } from '../support/timed-broker.ts'
 
 const origin = { number: 1, connectionName: 'c', userName: 'u' }
 
@@ -32,13 +27,7 @@ function message(headerOctets: number): InboundMessage {
 }
 
 function start(kind = 'classic') {
-  const clock = new ManualClock()
-  const storage = new MemoryStorage({ keeps: true })
-  const failures = new Failures(clock, () => {})
-  const settings = { messageMemoryBytes: 2 ** 24, failures }
-  const broker = new Broker(storage, new GroupCommit(storage, clock), clock, settings)
-  broker.load()
-  const vhost = broker.vhosts.get('/') as Vhost
+  const { clock, broker, vhost } = timedBroker()
   const of = queueKind(kind) as QueueKind
   const info = { name: 'q', durable: kind !== 'classic', exclusive: false, autoDelete: false }
   const queue = broker.createQueue(vhost, { ...info, kind: of, arguments: FieldTable.empty }, undefined)

@@ -13,6 +13,7 @@ import { OAuth } from '../../src/security/oauth.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { Descriptors } from '../../src/util/descriptors.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
+import { oauthDefaults } from '../support/oauth-settings.ts'
 import { RunningNode } from '../support/running-node.ts'
 
 const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
@@ -110,9 +111,7 @@ it('a client of NATS likewise', async () => {
 
 it('a client of an identity provider likewise', async () => {
   const idp = await withPrime()
-  const settings = { resourceServerId: 'broker', verifyAudience: false, issuer: undefined } as const
-  const claims = { usernameClaim: undefined, scopesClaim: undefined, scopePrefix: undefined }
-  const oauth = new OAuth({ ...settings, ...claims, jwks: `https://127.0.0.1:${idp.port}/keys` })
+  const oauth = new OAuth({ ...oauthDefaults, jwks: `https://127.0.0.1:${idp.port}/keys` })
   const { privateKey } = await generateKeyPair('ES256')
   const token = await new SignJWT({ sub: 'app' }).setProtectedHeader({ alg: 'ES256' }).sign(privateKey)
   expect(await oauth.verify(token, 'a')).toBeUndefined()

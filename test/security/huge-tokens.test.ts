@@ -12,18 +12,11 @@ import { JWKS_VALUES_MAX, SCOPES_MAX } from '../../src/security/login-limits.ts'
 import { OAuth } from '../../src/security/oauth.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
 import { testFolder } from '../support/folder.ts'
+import { oauthDefaults } from '../support/oauth-settings.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { CH } from '../support/session.ts'
 import { table, Wire } from '../support/wire.ts'
 
-const settings = {
-  resourceServerId: 'broker',
-  issuer: undefined,
-  usernameClaim: undefined,
-  scopesClaim: undefined,
-  scopePrefix: undefined,
-  verifyAudience: false,
-}
 let keys: GenerateKeyPairResult
 let jwk: JWK
 beforeAll(async () => {
@@ -49,7 +42,7 @@ let leveret: RunningNode
 async function login(): Promise<Wire> {
   const jwks = fileOf(JSON.stringify({ keys: [jwk] }))
   leveret = await RunningNode.start(
-    { ...defaultSettings, listeners: [{ port: 0, bind: '127.0.0.1' }], oauth: { ...settings, jwks } },
+    { ...defaultSettings, listeners: [{ port: 0, bind: '127.0.0.1' }], oauth: { ...oauthDefaults, jwks } },
     oneForAll(silent),
   )
   onTestFinished(() => leveret.close())
@@ -70,15 +63,15 @@ it('keys are not used if they are very many, whether from a file or from a URL',
   await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(idp.address() as AddressInfo).port}/keys`
   const user = async (jwks: string): Promise<unknown> =>
-    (await new OAuth({ ...settings, jwks }).verify(await token([]), 'a'))?.name
+    (await new OAuth({ ...oauthDefaults, jwks }).verify(await token([]), 'a'))?.name
   expect([await user(url), await user(fileOf(some))]).toEqual(['app', 'app'])
   answer = many
   expect(await user(url)).toBeUndefined()
-  expect(() => new OAuth({ ...settings, jwks: fileOf(many) })).toThrow('more than 10000 values')
+  expect(() => new OAuth({ ...oauthDefaults, jwks: fileOf(many) })).toThrow('more than 10000 values')
 })
 
 it('a token with more scopes than can be compared with every name is refused', async () => {
-  const oauth = new OAuth({ ...settings, jwks: fileOf(JSON.stringify({ keys: [jwk] })) })
+  const oauth = new OAuth({ ...oauthDefaults, jwks: fileOf(JSON.stringify({ keys: [jwk] })) })
   const scopes = (count: number): string[] => Array(count).fill('broker.read:*/*')
   const others = Array(SCOPES_MAX).fill('another.read:*/*')
   expect((await oauth.verify(await token([...scopes(SCOPES_MAX), ...others]), 'a'))?.name).toBe('app')

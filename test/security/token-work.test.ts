@@ -10,15 +10,7 @@ import { ReplyCode } from '../../src/protocol/errors.ts'
 import { LOGINS_WAITING_MAX, PASSWORD_THREADS_MAX } from '../../src/security/login-limits.ts'
 import { OAuth } from '../../src/security/oauth.ts'
 import { elapsed } from '../../src/util/timers.ts'
-
-const settings = {
-  resourceServerId: 'broker',
-  issuer: undefined,
-  usernameClaim: undefined,
-  scopesClaim: undefined,
-  scopePrefix: undefined,
-  verifyAudience: false,
-}
+import { oauthDefaults } from '../support/oauth-settings.ts'
 
 async function start(): Promise<{ oauth: OAuth; good: string; wrong: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'leveret-tokens-'))
@@ -29,7 +21,7 @@ async function start(): Promise<{ oauth: OAuth; good: string; wrong: string }> {
     jwks,
     JSON.stringify({ keys: [{ ...(await exportJWK(own.publicKey)), kid: 'one', alg: 'ES256' }] }),
   )
-  const oauth = new OAuth({ ...settings, jwks })
+  const oauth = new OAuth({ ...oauthDefaults, jwks })
   const token = (key: typeof own.privateKey): Promise<string> =>
     new SignJWT({ sub: 'app' }).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(key)
   return { oauth, good: await token(own.privateKey), wrong: await token(other.privateKey) }
@@ -107,7 +99,7 @@ it('those with unknown keys have the keys asked for once in a while, though nobo
   onTestFinished(() => void idp.close())
   await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
   const { port } = idp.address() as AddressInfo
-  const oauth = new OAuth({ ...settings, jwks: `http://127.0.0.1:${port}/keys` })
+  const oauth = new OAuth({ ...oauthDefaults, jwks: `http://127.0.0.1:${port}/keys` })
   const began = elapsed()
   for (let i = 0; i < 50; i++) expect(await oauth.verify(wrong, 'a')).toBeUndefined()
   expect(asked).toBeGreaterThan(0)
@@ -121,7 +113,7 @@ it('those whose keys nobody sends wait in a bounded number, and another address 
   onTestFinished(() => void idp.close())
   await new Promise<void>((resolve) => idp.listen(0, '127.0.0.1', resolve))
   const { port } = idp.address() as AddressInfo
-  const oauth = new OAuth({ ...settings, jwks: `http://127.0.0.1:${port}/keys` })
+  const oauth = new OAuth({ ...oauthDefaults, jwks: `http://127.0.0.1:${port}/keys` })
   const outcome = (address: string, max?: number): Promise<unknown> =>
     oauth.verify(wrong, address, max).catch((error: { code?: number }) => error.code)
   const flood = Array.from({ length: LOGINS_WAITING_MAX + 50 }, () => outcome('one'))
