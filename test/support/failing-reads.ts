@@ -39,16 +39,20 @@ export function startOn(storage: FailingReads, clock: ManualClock): { broker: Br
   return { broker, vhost: broker.vhosts.get('/') as Vhost }
 }
 
-/** A broker with a queue of that many messages, all of them on disk alone; the first octet of each is its number. */
-export async function restarted(kind: string, count: number) {
+/**
+ * A broker with a queue of that many messages, all of them on disk alone; the first octet of each is its number. If the
+ * queue has priorities, each message has a lower one than that before it.
+ */
+export async function restarted(kind: string, count: number, args = FieldTable.empty) {
   const clock = new ManualClock()
   const storage = new FailingReads()
   const first = startOn(storage, clock)
-  const info = { name: 'q', durable: true, exclusive: false, autoDelete: false, arguments: FieldTable.empty }
+  const info = { name: 'q', durable: true, exclusive: false, autoDelete: false, arguments: args }
   const q = first.broker.createQueue(first.vhost, { ...info, kind: queueKind(kind) as QueueKind }, undefined)
   for (let n = 0; n < count; n++) {
     const m = new InboundMessage()
     encodeContent('', 'q', { deliveryMode: 2 }, Buffer.alloc(50_000, n), m)
+    m.priority = count - n
     q.publish(m)
   }
   await first.broker.commit.flush()

@@ -370,8 +370,10 @@ export class Chain implements MessageOrder, SegmentOwner {
     if (segment.persistent > 0) this.log?.touch(segment)
   }
 
-  purge(): number {
+  /** @param loadsOnly whether nothing is removed: only what may fail is done */
+  purge(loadsOnly = false): number {
     const { kept, gone, cursorAt } = purged(this.segments, this.cursorAt, (s) => this.load(s))
+    if (loadsOnly) return 0
     const count = this.ready
     for (const segment of gone) this.forget(segment)
     if (this.segments[this.cursorAt]?.gone === true) this.cursorIndex = 0

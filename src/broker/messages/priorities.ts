@@ -191,6 +191,8 @@ export class Priorities implements MessageOrder {
   }
 
   purge(): number {
+    // If a level cannot be read, none may be purged.
+    for (const c of this.used) c.purge(true)
     return this.used.reduce((n, c) => n + c.purge(), 0)
   }
 
