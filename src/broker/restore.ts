@@ -63,7 +63,7 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     vhost.restoreQueue(queue)
   })
   const unused: (() => void)[] = []
-  topology.restore<StoredBinding>('binding', (b) => {
+  topology.restore<StoredBinding>('binding', (b, key) => {
     const vhost = vhostOf(into, b.vhost)
     const source = vhost.exchanges.get(b.source)
     const destination = destinationOf(vhost, b)
@@ -75,7 +75,7 @@ export function restoreObjects(topology: TopologyStore, into: RestoredInto): voi
     }
     // With no exchange or queue quarantined, the end was being deleted when the process ended: drop the binding too.
     if (into.endsMissing && lacksOne) throw new Error('one of its ends is not there')
-    topology.dropBinding(b)
+    topology.dropBinding(key)
     if (source?.autoDelete && isIt(source, b.sourceIncarnation)) unused.push(() => vhost.removeUnused(source))
   })
   for (const remove of unused) remove()

@@ -39,7 +39,7 @@ export function objectOf<T>(storage: ScannedTexts, kind: string, ...identity: st
   for (const at of [wanted, ASIDE_PREFIX + wanted])
     for (const { key, text } of textsOf(storage, at)) {
       let found: T | undefined
-      if (key === at && attempt<T>(text, (stored) => (found = stored)) === undefined) return found
+      if (key === at && attempt<T>(text, key, (stored) => (found = stored)) === undefined) return found
     }
   return undefined
 }
@@ -70,11 +70,11 @@ export class StoredObjects {
    * Restores all objects of a kind, those that an earlier start quarantined last: `use` must throw for one of them
    * whose name has since been given to another object.
    * @param prefix of their keys
-   * @param use receives the parsed JSON value, and throws if it cannot be used
+   * @param use receives the parsed JSON value and its key, unless quarantined, and throws if it cannot be used
    */
-  restore<T>(prefix: string, use: (stored: T) => void): void {
+  restore<T>(prefix: string, use: (stored: T, key: string) => void): void {
     for (const { key, text } of textsOf(this.storage, prefix)) {
-      const error = attempt(text, use)
+      const error = attempt(text, key, use)
       if (error === undefined) continue
       const bytes = this.bytesOf(key)
       this.changes.put(ASIDE_PREFIX + key, bytes)
@@ -82,12 +82,13 @@ export class StoredObjects {
       this.add(ASIDE_PREFIX + key, bytes, error)
     }
     for (const { key, text } of textsOf(this.storage, ASIDE_PREFIX + prefix)) {
-      const error = attempt(text, use)
+      const ownKey = key.slice(ASIDE_PREFIX.length)
+      const error = attempt(text, ownKey, use)
       if (error !== undefined) {
         this.add(key, this.bytesOf(key), error)
         continue
       }
-      this.changes.put(key.slice(ASIDE_PREFIX.length), this.bytesOf(key))
+      this.changes.put(ownKey, this.bytesOf(key))
       this.changes.delete(key)
     }
   }
@@ -125,9 +126,9 @@ export class StoredObjects {
 }
 
 /** Returns the error if the object cannot be used. @throws StoreFailure */
-function attempt<T>(text: string, use: (stored: T) => void): unknown {
+function attempt<T>(text: string, key: string, use: (stored: T, key: string) => void): unknown {
   try {
-    use(JSON.parse(text) as T)
+    use(JSON.parse(text) as T, key)
     return undefined
   } catch (error) {
     if (error instanceof StoreFailure) throw error

@@ -18,9 +18,9 @@ function folder(): string {
 }
 
 /** As the release before checksums left it: 40 of 100 messages of old-a acknowledged, 10 more delivered. */
-function oldFolder(): string {
+function oldFolder(format = 1): string {
   const dir = folder()
-  const packed = readFileSync(new URL('../fixtures/store-1.mdb.gz', import.meta.url))
+  const packed = readFileSync(new URL(`../fixtures/store-${format}.mdb.gz`, import.meta.url))
   writeFileSync(join(dir, 'data.mdb'), gunzipSync(packed))
   return dir
 }
@@ -54,7 +54,7 @@ describe('a folder of the first format', () => {
       const { damage, unchecked, records } = await checkFolder(dir, (s) => said.push(s))
       expect([damage, unchecked]).toEqual([[], records])
     }
-    expect(said).toEqual(['format 1 of the folder is taken over to 2 now'])
+    expect(said).toEqual(['format 1 of the folder is taken over to 3 now'])
   })
 
   it('is taken over with everything in it, and stays so', async () => {
@@ -74,8 +74,43 @@ describe('a folder of the first format', () => {
     const dir = oldFolder()
     const s = await LmdbStorage.open(dir)
     const [format] = [...s.scan('format')]
-    expect(JSON.parse(String(format?.value))).toMatchObject({ version: 2 })
+    expect(JSON.parse(String(format?.value))).toMatchObject({ version: 3 })
     await s.close()
+  })
+})
+
+describe('a folder of the second format', () => {
+  it('is taken over with its bindings, which can be removed', async () => {
+    realPasswordCost()
+    const dataDir = oldFolder(2)
+    const run = async (act: (w: Wire) => Promise<void>): Promise<string[]> => {
+      const broker = await createBroker({ port: 0, storage: 'lmdb', dataDir })
+      const w = await Wire.open(`amqp://guest:guest@127.0.0.1:${broker.port}`)
+      await w.channel(1)
+      await act(w)
+      await w.call(1, MethodId.ConfirmSelect, {}, MethodId.ConfirmSelectOk)
+      const keys = ['x.1', 'y.1', 'z', 'an.error']
+      const out: string[] = []
+      for (const routingKey of keys) {
+        w.publish(1, { exchange: 'events', routingKey, body: routingKey })
+        await w.expect(1, MethodId.BasicAck)
+      }
+      await w.close()
+      for (const queue of ['a', 'b', 'c'])
+        out.push(`${queue}: ${(await drained(broker.port, queue)).join(' ')}`)
+      await broker.close()
+      return out
+    }
+    const stored = 'stored by the former release'
+    expect(await run(async () => {})).toEqual([`a: ${stored} x.1 y.1`, `b: ${stored} x.1`, 'c: z an.error'])
+    const unbound = await run(async (w) => {
+      const y = { queue: 'a', exchange: 'events', routingKey: 'y.#' }
+      await w.call(1, MethodId.QueueUnbind, y, MethodId.QueueUnbindOk)
+      const errors = { destination: 'errors', source: 'events', routingKey: '#.error' }
+      await w.call(1, MethodId.ExchangeUnbind, errors, MethodId.ExchangeUnbindOk)
+    })
+    expect(unbound).toEqual(['a: x.1', 'b: x.1', 'c: z'])
+    expect(await run(async () => {})).toEqual(unbound)
   })
 })
 

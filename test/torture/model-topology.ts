@@ -140,6 +140,6 @@ export class OracleTopology implements Surroundings {
     for (const { name, declared, entries } of sorted(queues, (q) => objectKey('queue', '/', q.name)))
       this.add(name, declared).restore(entries)
     const bound = queues.filter((q) => q.bound).flatMap((q) => this.queues.get(q.name) ?? [])
-    this.bound = sorted(bound, (q) => objectKey('binding', '/', FANOUT, 'queue', q.name, '', ''))
+    this.bound = sorted(bound, (q) => objectKey('queue', '/', q.name))
   }
 }

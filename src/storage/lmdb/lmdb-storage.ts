@@ -39,7 +39,7 @@ import { checkNames, toStorageError, unreadable } from './unreadable.ts'
 import { asText, copied, viewing, wholeValues } from './viewed.ts'
 
 /** Increased when the layout changes in a way that older brokers cannot read. */
-export const FORMAT_VERSION = 2
+export const FORMAT_VERSION = 3
 const FORMAT_KEY = 'format'
 
 type Bytes = Database<Buffer, Buffer>
@@ -214,7 +214,7 @@ export class LmdbStorage implements Storage {
       )
     if (version > 0) notice?.(`format ${version} of the folder is taken over to ${FORMAT_VERSION} now`)
     await this.root.batch(() => {
-      if (version > 0) sealAll(this.meta, this.segmentStates, FORMAT_KEY)
+      if (version === 1) sealAll(this.meta, this.segmentStates, FORMAT_KEY)
       const value = JSON.stringify({ version: FORMAT_VERSION, endian: 'little' })
       watch(this.meta.put(FORMAT_KEY, Buffer.from(value)))
     })
