@@ -4,9 +4,9 @@
  * for the message's own x-cache-ttl). A durable exchange or queue stores the values in the same batch as the message.
  * Since a value can be as long as a frame, only a digest is kept of long ones; this bounds the cache in octets too.
  */
-import { createHash } from 'node:crypto'
 import { DEDUPLICATION_ENTRIES, DEDUPLICATION_ENTRIES_MAX } from '../limits.ts'
 import { type FieldTable, type FieldValue, integerOf } from '../protocol/field-table.ts'
+import { sha256 } from '../util/sha256.ts'
 import { headersNamed } from './headers-named.ts'
 import type { InboundMessage } from './message.ts'
 import { hasDiedIn } from './queue/dead-letter.ts'
@@ -167,7 +167,7 @@ function cacheKey(headers: FieldTable | undefined): string | undefined {
  */
 function shortened(text: string): string {
   if (text.length <= KEY_CHARACTERS_MAX) return text
-  return `#${createHash('sha256').update(text).digest('base64').slice(0, DIGEST_CHARACTERS)}`
+  return `#${sha256(text, 'base64').slice(0, DIGEST_CHARACTERS)}`
 }
 
 function textOf(v: FieldValue): string | undefined {

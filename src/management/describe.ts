@@ -2,7 +2,6 @@
  * Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always present, because tools expect
  * them.
  */
-import { createHash } from 'node:crypto'
 import { TLSSocket } from 'node:tls'
 import { keysWithoutEffect } from '../broker/arguments/validation.ts'
 import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
@@ -18,6 +17,7 @@ import { tableJson } from '../definitions/shapes.ts'
 import { FieldTable } from '../protocol/field-table.ts'
 import { plainAddress } from '../util/address.ts'
 import type { Json } from '../util/json.ts'
+import { sha256 } from '../util/sha256.ts'
 import { withoutPasswords } from '../util/without-passwords.ts'
 import type { ManagedNode } from './managed-node.ts'
 import { garbageCollectionJson } from './node-numbers.ts'
@@ -163,14 +163,14 @@ export function quoted(text: string): string {
     .replaceAll('%20', '+')
 }
 
-const ARGUMENTS_HASH_BYTES = 9
+/** Of 72 bits. */
+const ARGUMENTS_HASH_CHARS = 12
 
 /** `~` for an empty key without arguments, otherwise the quoted key and a hash of the arguments. */
 export function propertiesKey(routingKey: string, args: FieldTable): string {
   const key = quoted(routingKey).replaceAll('~', '%7E')
   if (args.entries.length === 0) return routingKey === '' ? '~' : key
-  const hash = createHash('sha256').update(args.bytes).digest().subarray(0, ARGUMENTS_HASH_BYTES)
-  return `${key}~${hash.toString('base64url')}`
+  return `${key}~${sha256(args.bytes, 'base64url').slice(0, ARGUMENTS_HASH_CHARS)}`
 }
 
 export function bindingJson(vhost: Vhost, b: Binding): Json {

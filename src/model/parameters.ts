@@ -2,8 +2,8 @@
  * Runtime parameters: shovels, and those of features that Leveret does not have, which are kept unchanged, so that
  * importing and exporting definitions loses nothing.
  */
-import { createHash } from 'node:crypto'
 import type { GroupCommit } from '../storage/batch.ts'
+import { sha256 } from '../util/sha256.ts'
 import type { StoredObjects } from '../util/stored-objects.ts'
 
 export interface Parameter {
@@ -35,7 +35,7 @@ function identity({ vhost, component, name }: ParameterName): string {
 
 /** Names may be longer than a key, so the key has a digest. */
 function keyOf(kind: 'parameter' | 'global-parameter', id: string): string {
-  return `${kind}:${createHash('sha256').update(id).digest('base64url')}`
+  return `${kind}:${sha256(id, 'base64url')}`
 }
 
 function checkNames(stored: { readonly [field: string]: unknown }, ...fields: string[]): void {

@@ -3,8 +3,8 @@
  * be read or used never prevents the broker from starting: it is quarantined under a key of its own, where no new
  * object overwrites it, and tried again at every start, for example by a later release.
  */
-import { createHash } from 'node:crypto'
 import { StoreFailure } from './owner.ts'
+import { sha256 } from './sha256.ts'
 import { type ScannedTexts, textsOf } from './stored-texts.ts'
 
 const ASIDE_PREFIX = 'quarantine:'
@@ -25,7 +25,7 @@ export interface QuarantinedObject {
 
 /** Names may together be longer than a key, so the key has a digest of them, and the value the full names. */
 export function identityDigest(identity: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(identity)).digest('base64url')
+  return sha256(JSON.stringify(identity), 'base64url')
 }
 
 /** The key of an object of that kind and identity. */
