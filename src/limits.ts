@@ -158,7 +158,8 @@ export const DELIVERIES_BETWEEN_LOOKS = 256
 /** Messages that a queue drops in one turn, expired or beyond its limit; dead-lettered ones count 25 times. */
 export const DISCARDED_PER_TURN_MAX = 50_000
 
-/** Steps of one long job in one turn; all jobs together have TURN_MS. */
+/** ms for all long jobs together in one turn, and steps of one of them. */
+export const JOBS_MS_PER_TURN = 10
 export const JOB_STEPS_PER_TURN = 40
 
 /** Changes of stored objects that wait behind the current batch: beyond, long jobs pause for JOB_PAUSE_MS. */

@@ -2,7 +2,14 @@
  * Runs long work in steps. Each turn of the event loop runs a limited number of steps per job, and a limited time for
  * all jobs together, so that clients are served in between. A short job is done before `begin` returns.
  */
-import { DUE_PER_STEP, JOB_PAUSE_MS, JOB_STEPS_PER_TURN, JOB_WAIT_MS, STEP_MS, TURN_MS } from '../limits.ts'
+import {
+  DUE_PER_STEP,
+  JOB_PAUSE_MS,
+  JOB_STEPS_PER_TURN,
+  JOB_WAIT_MS,
+  JOBS_MS_PER_TURN,
+  STEP_MS,
+} from '../limits.ts'
 import type { Clock, Timer } from '../util/clock.ts'
 import { charge, charged, type Owner } from '../util/owner.ts'
 
@@ -108,7 +115,7 @@ export class Jobs {
    * in one turn.
    */
   soon(owner: Owner, action: () => void): void {
-    if (!this.doesDue && !this.within && this.spent < TURN_MS) {
+    if (!this.doesDue && !this.within && this.spent < JOBS_MS_PER_TURN) {
       const began = this.clock.elapsed()
       this.within = true
       try {
@@ -163,7 +170,7 @@ export class Jobs {
     const jobs = this.jobs
     this.jobs = []
     let next = 0
-    while (next < jobs.length && (next === 0 || this.spent < TURN_MS)) {
+    while (next < jobs.length && (next === 0 || this.spent < JOBS_MS_PER_TURN)) {
       const job = jobs[next++] as Job
       if (!this.share(job)) this.jobs.push(job)
     }
@@ -193,7 +200,7 @@ export class Jobs {
         if (what === WAIT) this.rest(job)
         if (what !== 'more') return true
         this.spent = before + this.clock.elapsed() - began
-        if (this.spent >= TURN_MS) return false
+        if (this.spent >= JOBS_MS_PER_TURN) return false
       }
       return false
     } catch (error) {
