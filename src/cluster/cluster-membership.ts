@@ -9,6 +9,7 @@ import type { Logger } from '../util/logger.ts'
 import { StoreFailure } from '../util/owner.ts'
 import { version } from '../util/version.ts'
 import { type Engine, EngineError } from './engine.ts'
+import type { ForwardingParts } from './forwarding.ts'
 import { Member } from './member.ts'
 import type { About } from './member-options.ts'
 import type { BrokerHost, Membership } from './membership.ts'
@@ -62,20 +63,22 @@ export class ClusterMembership implements Membership {
       client: (socket, client) => this.takeClient(socket, client),
     })
     await this.peers.listen(peer.port, peer.bind, host.listeners.descriptors)
+    const ways: ForwardingParts = {
+      active: () => this.active,
+      ask: (to, port, request) => this.peers.ask(to, port, request),
+    }
     this.relay = new Relay({
+      ...ways,
       clock: this.clock,
       logger: this.logger,
       listeners: host.listeners,
-      active: () => this.active,
-      ask: (to, port, request) => this.peers.ask(to, port, request),
     })
     this.view = new View({
+      ...ways,
       settings: this.settings,
       clock: this.clock,
-      peers: this.peers,
       relay: this.relay,
       running: () => this.running,
-      active: () => this.active,
     })
     host.listeners.receiver = this.relay
     const opening = this.open()

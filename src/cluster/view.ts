@@ -1,41 +1,32 @@
 /** The cluster as this node sees it, for the HTTP API, the metrics and the command line. */
-import {
-  request as httpRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-} from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClusterSettings } from '../config/cluster-settings.ts'
-import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import type { ClusterNodeStatus, ClusterStatus, ClusterView } from '../management/cluster-view.ts'
-import { plainAddress } from '../util/address.ts'
 import type { Clock } from '../util/clock.ts'
-import { hearErrors } from '../util/sockets.ts'
 import type { Engine } from './engine.ts'
+import { Forwarding, type ForwardingParts } from './forwarding.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Member } from './member.ts'
-import type { PeerPort } from './peer-port.ts'
-import type { ActiveNode, Relay } from './relay.ts'
+import type { Relay } from './relay.ts'
 import type { Trimming } from './trimming.ts'
 
-export interface ViewParts {
+export interface ViewParts extends ForwardingParts {
   readonly settings: ClusterSettings
   readonly clock: Clock
-  readonly peers: PeerPort
   readonly relay: Relay
   /** Undefined until the engine is available. */
   readonly running: () => { member: Member; trimming: Trimming; engine: Engine } | undefined
-  readonly active: () => ActiveNode | undefined
 }
 
 export class View implements ClusterView {
   private readonly parts: ViewParts
+  private readonly forwarding: Forwarding
   /** When each node last had everything that the active node had. */
   private readonly caughtUp = new Map<string, number>()
 
   constructor(parts: ViewParts) {
     this.parts = parts
+    this.forwarding = new Forwarding(parts)
   }
 
   /** Called when a heartbeat has arrived. */
@@ -145,51 +136,6 @@ export class View implements ClusterView {
   }
 
   forward(request: IncomingMessage, response: ServerResponse, owner: boolean): void {
-    this.pass(request, response, owner).catch((error) => {
-      if (response.headersSent) response.destroy()
-      else {
-        response.writeHead(503, { 'content-type': 'application/json' })
-        const reason = `the active node cannot be reached: ${(error as Error).message}`
-        response.end(JSON.stringify({ error: 'service_unavailable', reason }))
-      }
-    })
+    this.forwarding.forward(request, response, owner)
   }
-
-  private async pass(request: IncomingMessage, response: ServerResponse, owner: boolean): Promise<void> {
-    const target = this.parts.active()
-    if (target === undefined) throw new Error('there is none')
-    const socket = await this.parts.peers.ask(target.host, target.peerPort, {
-      want: 'relay',
-      to: owner ? 'control' : 'http',
-      index: 0,
-    })
-    // The client may have disconnected meanwhile, which no later event reports.
-    if (response.closed || request.socket.destroyed) {
-      socket.destroy()
-      return
-    }
-    hearErrors(response)
-    response.once('close', () => socket.destroy())
-    socket.write(writeProxyHeader(clientOf(request.socket)))
-    const { method = 'GET', url = '/' } = request
-    const headers: OutgoingHttpHeaders = { ...request.headers, connection: 'close' }
-    const passed = httpRequest({ method, path: url, headers, createConnection: () => socket })
-    hearErrors(passed)
-    await new Promise<void>((resolve, reject) => {
-      passed.once('error', reject)
-      passed.once('response', (answer) => {
-        const { connection: _, 'keep-alive': __, ...rest } = answer.headers
-        response.writeHead(answer.statusCode ?? 502, rest)
-        answer.pipe(response)
-        answer.once('error', reject)
-        answer.once('end', resolve)
-      })
-      request.pipe(passed)
-    })
-  }
-}
-
-function clientOf(socket: Socket): { address: string; port: number } {
-  const address = plainAddress(socket.remoteAddress)
-  return { address: address === '' ? '127.0.0.1' : address, port: socket.remotePort ?? 0 }
 }
