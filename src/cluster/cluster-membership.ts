@@ -13,6 +13,7 @@ import type { ForwardingParts } from './forwarding.ts'
 import { Member } from './member.ts'
 import type { About } from './member-options.ts'
 import type { BrokerHost, Membership } from './membership.ts'
+import { PeerError, type PeerRequest } from './peer-handshake.ts'
 import { PeerPort, type RelayedClient } from './peer-port.ts'
 import { type ActiveNode, Relay } from './relay.ts'
 import type { ReplicaStores } from './replica-store.ts'
@@ -47,6 +48,8 @@ export class ClusterMembership implements Membership {
   private engine: Engine | undefined
   private opening: Promise<void> | undefined
   private view: View | undefined
+  /** Connections to the active node that are being opened. */
+  private asking = 0
 
   constructor(settings: ClusterSettings, parts: ClusterParts) {
     this.settings = settings
@@ -65,7 +68,7 @@ export class ClusterMembership implements Membership {
     await this.peers.listen(peer.port, peer.bind, host.listeners.descriptors)
     const ways: ForwardingParts = {
       active: () => this.active,
-      ask: (to, port, request) => this.peers.ask(to, port, request),
+      ask: (to, port, request) => this.ask(to, port, request),
     }
     this.relay = new Relay({
       ...ways,
@@ -184,6 +187,18 @@ export class ClusterMembership implements Membership {
     const known = roles?.others.get(roles.owner)?.heartbeat
     if (known === undefined || roles?.isOwner === true) return undefined
     return { node: known.node, host: known.host, peerPort: known.peerPort }
+  }
+
+  /** Opens a connection to the active node for a client, if that leaves enough file descriptors for the rest. */
+  private async ask(host: string, port: number, request: PeerRequest): Promise<Socket> {
+    if (!this.host.listeners.descriptors.mayOpen(this.asking))
+      throw new PeerError('no file descriptors to spare')
+    this.asking++
+    try {
+      return await this.peers.ask(host, port, request)
+    } finally {
+      this.asking--
+    }
   }
 
   private refusesClients(): string | undefined {

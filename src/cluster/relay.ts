@@ -7,6 +7,7 @@ import type { Listener } from '../connection/listener.ts'
 import type { Listeners, Receiver } from '../connection/listeners.ts'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
+import { YoungClients } from '../connection/young-clients.ts'
 import { plainAddress } from '../util/address.ts'
 import { type Clock, pauseOn } from '../util/clock.ts'
 import { FairPlaces } from '../util/fair-places.ts'
@@ -57,6 +58,7 @@ export class Relay implements Receiver {
   private readonly waiting = new Set<Socket>()
   /** Bounds the waiting clients. */
   private readonly unopened: Unopened
+  private readonly young: YoungClients
   /** Places for clients for which the active node is asked. Addresses take turns, however often each connects. */
   private readonly asked = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
   private readonly doorLines: RepeatedLines
@@ -69,6 +71,10 @@ export class Relay implements Receiver {
       () => options.clock.elapsed(),
       (address) => this.doorLines.warn({ address }, 'waiting clients closed to make room'),
     )
+    this.young = new YoungClients(options.clock, (address) =>
+      this.doorLines.warn({ address }, 'relayed clients closed to make room'),
+    )
+    for (const closable of [this.unopened, this.young]) options.listeners.descriptors.add(closable)
   }
 
   endRelays(): void {
@@ -189,6 +195,7 @@ export class Relay implements Receiver {
       socket.destroy()
     })
     socket.once('close', () => peer.destroy())
+    this.young.add(socket, peer, client.address)
     socket.pipe(peer)
     peer.pipe(socket)
     return true

@@ -6,6 +6,7 @@
  * again. If Node's internals differ from what is expected, the socket is used as it is.
  */
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { boundReadsOf } from '../util/tls-input.ts'
 
 const READ_BYTES = 256 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
@@ -33,7 +34,9 @@ export function readShared(
     accepted.resume()
     return { socket: accepted, reused: false }
   }
+  let came = (): void => {}
   const callback = (size: number): boolean => {
+    came()
     onChunk(shared.subarray(0, size))
     return true
   }
@@ -45,5 +48,6 @@ export function readShared(
   wrapped._server = server
   inside._handle = null
   inside._server = null
+  came = boundReadsOf(socket)
   return { socket, reused: true }
 }

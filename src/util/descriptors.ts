@@ -84,6 +84,14 @@ export class Descriptors {
     return () => this.closables.delete(closable)
   }
 
+  /**
+   * Whether a socket may be opened for a client; closes a connection if that makes room for others.
+   * @param pending such sockets that may not have their descriptors yet
+   */
+  mayOpen(pending: number): boolean {
+    return this.hasRoom(this.reserve + pending) && lowestFree() + pending < this.limit - this.reserve / 2
+  }
+
   /** Whether a new connection, which already has its descriptor, may stay; closes another one if that makes room. */
   private hasRoom(reserve: number): boolean {
     if (lowestFree() < this.limit - reserve) return true

@@ -6,9 +6,9 @@ import { PeerPort, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX } from '../../src/clu
 import { type ActiveNode, ASKED_MAX, Relay, WAITING_MAX } from '../../src/cluster/relay.ts'
 import type { Listeners } from '../../src/connection/listeners.ts'
 import { createCluster } from '../../src/index.ts'
-import { DOOR_LINES_PER_MINUTE } from '../../src/limits.ts'
+import { DOOR_LINES_PER_MINUTE, HANDSHAKE_MS_MAX } from '../../src/limits.ts'
 import { systemClock } from '../../src/util/clock.ts'
-import { Descriptors } from '../../src/util/descriptors.ts'
+import { type Closable, Descriptors } from '../../src/util/descriptors.ts'
 import { type Logger, silent } from '../../src/util/logger.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
@@ -44,6 +44,9 @@ describe('the HTTP API of a standby', () => {
     await cluster.close()
   })
 })
+
+/** A frame of connection.tune. */
+const TUNE = Buffer.from('0100000000000c000a001e07ff00020000003cce', 'hex')
 
 const aTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -121,7 +124,8 @@ function from(address: string): Socket {
 }
 
 describe('clients of a standby', () => {
-  const listeners = { receiver: undefined, open: [] } as unknown as Listeners
+  const descriptors = new Descriptors(silent)
+  const listeners = { receiver: undefined, open: [], descriptors } as unknown as Listeners
   const active = (): ActiveNode => ({ node: 'a', host: '127.0.0.1', peerPort: 1 })
 
   it('have the active node asked for so many of them at once, however many there are', async () => {
@@ -216,5 +220,40 @@ describe('clients of a standby', () => {
     }
     await aTurn()
     expect(lines.seen).toHaveLength(DOOR_LINES_PER_MINUTE)
+  })
+
+  it('are closed for want of file descriptors until they have logged in, or until only such can be left', async () => {
+    const closables: Closable[] = []
+    const add = (c: Closable): number => closables.push(c)
+    const clock = new ManualClock()
+    const peers: Duplex[] = []
+    const ask = async (): Promise<Socket> => {
+      const peer = new Duplex({ read() {}, write: (_octets, _encoding, done) => done() })
+      peers.push(peer)
+      return peer as Socket
+    }
+    const own = { ...listeners, descriptors: { add } } as unknown as Listeners
+    const relay = new Relay({ clock, logger: silent, listeners: own, active, ask })
+    const come = async (address: string): Promise<Socket> => {
+      const socket = from(address)
+      relay.accept(socket)
+      await aTurn()
+      return socket
+    }
+    const closeAll = (): void => {
+      for (const c of closables) while (c.oldest !== undefined) c.closeOldest()
+    }
+    const stranger = await come('10.0.0.1')
+    const guest = await come('10.0.0.2')
+    guest.write = () => true
+    peers[1]?.push(TUNE)
+    await aTurn()
+    closeAll()
+    expect([stranger.destroyed, guest.destroyed]).toEqual([true, false])
+    const late = await come('10.0.0.3')
+    clock.pass(HANDSHAKE_MS_MAX)
+    closeAll()
+    expect(late.destroyed).toBe(false)
+    relay.endRelays()
   })
 })

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, createServer, type Server, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Encrypted, KEY_UPDATES_MAX, TlsInput } from '../../src/util/tls-input.ts'
+import { type Bounded, KEY_UPDATES_MAX, TlsInput } from '../../src/util/tls-input.ts'
 import { paceHandshakes } from '../../src/util/tls-pace.ts'
 
-class Client implements Encrypted {
+class Client implements Bounded {
   readonly _handle = {
     reading: true,
     isRead: true,

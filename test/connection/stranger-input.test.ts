@@ -1,0 +1,71 @@
+/** Clients that have not logged in and send at the same time: how many of them are read in one turn of the event loop. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { readShared } from '../../src/connection/reading.ts'
+import { boundInputOf, releaseInput } from '../../src/util/tls-input.ts'
+import { until } from '../support/until.ts'
+
+const CLIENTS = 12
+/** More than their input may take in a turn. */
+const WORK_MS = 25
+
+/** The numbers of clients read in one turn, one after the other, of clients that all send at once. */
+async function readPerTurn(
+  accept: (server: Server, socket: Socket, came: () => void) => Socket,
+): Promise<number[]> {
+  let turn = 0
+  const perTurn: number[] = []
+  const came = (): void => {
+    if (turn === 0) {
+      turn = perTurn.push(0)
+      setImmediate(() => {
+        turn = 0
+      })
+    }
+    perTurn[turn - 1] = (perTurn[turn - 1] ?? 0) + 1
+    const end = performance.now() + WORK_MS
+    while (performance.now() < end);
+  }
+  const accepted: Socket[] = []
+  const server = createServer({ pauseOnConnect: true }, (s) => {
+    const socket = accept(server, s, came)
+    accepted.push(socket.on('error', () => {}))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const clients = Array.from({ length: CLIENTS }, () => connect((server.address() as AddressInfo).port))
+  onTestFinished(() => {
+    for (const socket of [...clients, ...accepted]) socket.destroy()
+    server.close()
+  })
+  await until(() => accepted.length === CLIENTS, 'all to be accepted')
+  for (const client of clients) client.write('x')
+  await until(() => perTurn.reduce((sum, n) => sum + n, 0) === CLIENTS, 'all to be read')
+  return perTurn
+}
+
+const shared = (server: Server, s: Socket, came: () => void): Socket => readShared(server, s, came).socket
+
+/** As a standby reads clients that it relays. */
+function relayed(_: Server, s: Socket, came: () => void): Socket {
+  boundInputOf(s)
+  return s.on('data', came).resume()
+}
+
+it.each([
+  ['an AMQP listener', shared],
+  ['a standby', relayed],
+])('reads no further ones in a turn whose time for them is used up: %s', async (_, accept) => {
+  // The one at which that is noticed has been read.
+  expect(Math.max(...(await readPerTurn(accept)))).toBeLessThanOrEqual(2)
+})
+
+it('does not hold back clients that have logged in', async () => {
+  const perTurn = await readPerTurn((server, s, came) => {
+    const socket = shared(server, s, came)
+    releaseInput(socket)
+    return socket
+  })
+  expect(Math.max(...perTurn)).toBeGreaterThan(2)
+})
