@@ -308,7 +308,7 @@ export const HTTP_BODY_BYTES_SHORT = 65_536
 /** Lists and exported definitions over HTTP that are being made for one user: 503 beyond. */
 export const LONG_ANSWERS_OF_USER_MAX = 16
 
-/** Answers of the metrics port with a line for each object that are being made: 503 beyond. */
+/** Answers of the metrics port with a line for each object that are being made: beyond, 503, or one of an address with more ends. */
 export const METRICS_REPORTS_MAX = 8
 
 /** ms that such a response may take; then its connection is closed. */

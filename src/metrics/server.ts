@@ -11,6 +11,7 @@ import { parseBitByBit } from '../management/http-intake.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
 import { dropSlowClients } from '../management/slow-clients.ts'
 import { plainAddress } from '../util/address.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { listen } from '../util/listen.ts'
 import { type Listening, listeningAt } from '../util/listening.ts'
 import { PatternTooSlow } from '../util/pattern.ts'
@@ -32,8 +33,8 @@ export class MetricsServer {
   private readonly format: MetricsFormat
   private readonly servers: Server[] = []
   private readonly totals = new SharedAnswer(async () => text(await aggregatedFamilies(this.node)))
-  /** Reports in progress: each one covers all objects. */
-  private reports = 0
+  /** Reports in progress, by the address that requested them: each one covers all objects. */
+  private readonly reports = new FairQueue<ServerResponse>()
 
   constructor(node: ManagedNode, format: MetricsFormat) {
     this.node = node
@@ -59,7 +60,8 @@ export class MetricsServer {
       return
     }
     // If very many requests are ready at once, a turn handles only as many as it has time for.
-    await nextTurn(plainAddress(request.socket.remoteAddress))
+    const address = plainAddress(request.socket.remoteAddress)
+    await nextTurn(address)
     if (path === this.format.path && !this.format.perObject) {
       const answer = await this.totals.get()
       response.writeHead(200, { 'content-type': TYPE }).end(answer)
@@ -70,21 +72,29 @@ export class MetricsServer {
       response.writeHead(this.below(path) === undefined ? 404 : 400).end(`${selection}\n`)
       return
     }
-    await this.report(response, selection)
+    await this.report(response, selection, address)
   }
 
-  /** Sends a report; refuses it with 503 while METRICS_REPORTS_MAX others are in progress. */
-  private async report(response: ServerResponse, selection: Selection): Promise<void> {
-    if (this.reports >= METRICS_REPORTS_MAX) {
-      response.writeHead(503, { 'retry-after': '1' }).end(`${METRICS_REPORTS_MAX} others are being made\n`)
-      return
+  /**
+   * Sends a report. While METRICS_REPORTS_MAX others are in progress, one of an address that has more of them ends, whose
+   * client may not even read it; if there is none, this one is refused with 503.
+   */
+  private async report(response: ServerResponse, selection: Selection, address: string): Promise<void> {
+    const { reports } = this
+    if (reports.size >= METRICS_REPORTS_MAX) {
+      const other = reports.makeRoomFor(address)
+      if (other === undefined) {
+        response.writeHead(503, { 'retry-after': '1' }).end(`${METRICS_REPORTS_MAX} others are being made\n`)
+        return
+      }
+      other.destroy()
     }
-    this.reports++
+    reports.push(address, response)
     const timer = startTimer(() => response.destroy(), METRICS_REPORT_MS_MAX)
     try {
       await this.send(response, selection)
     } finally {
-      this.reports--
+      reports.remove(address, response)
       stopTimer(timer)
     }
   }

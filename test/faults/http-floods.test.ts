@@ -1,7 +1,7 @@
 /** Very many requests at once, to each HTTP port, with a login and without: what is done for them together is bounded. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createBroker, type RunningBroker } from '../../src/index.ts'
@@ -218,6 +218,10 @@ describe('reports of all objects', () => {
     const url = `http://127.0.0.1:${port}/metrics`
     expect((await fetch(`${url}/per-object`)).status).toBe(503)
     expect((await fetch(url)).status).toBe(200)
+    // Those of one address, which are not even read, keep nobody else out.
+    const other = get({ port, path: '/metrics/per-object', localAddress: '127.0.0.2', agent: false })
+    const [answer] = (await once(other, 'response')) as [IncomingMessage]
+    expect(answer.resume().statusCode).toBe(200)
     for (const s of sockets) s.destroy()
     await until(async () => {
       const r = await fetch(`${url}/detailed`)
