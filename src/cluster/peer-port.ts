@@ -12,7 +12,7 @@ import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
-import { releaseInput } from '../util/tls-input.ts'
+import { boundInputOf, releaseInput } from '../util/tls-input.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import {
@@ -154,6 +154,7 @@ export class PeerPort {
   private came(socket: Socket): void {
     if (socket.destroyed) return
     hearErrors(socket)
+    if (this.tls === undefined) boundInputOf(socket)
     const key = endOf(socket)
     hearPeer(socket, this.settings.secret)
       .then((request) => {

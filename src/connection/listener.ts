@@ -10,8 +10,6 @@ import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Unopened } from './unopened.ts'
 
-const BACKLOG = 4096
-
 export type OnError = (error: Error) => void
 
 /** Receives accepted sockets. */
@@ -75,7 +73,7 @@ export class Listener {
 
   /** Resolves with the port. @throws the error of listen, such as EADDRINUSE */
   async listen(port: number, host: string | undefined, onError: OnError): Promise<number> {
-    await listen(this.net, { port, host, backlog: BACKLOG }, onError)
+    await listen(this.net, { port, host }, onError)
     return this.address.port
   }
 
