@@ -26,6 +26,7 @@ import type { PolicyInfo } from './policy/policy.ts'
 import { publishContent } from './publish-content.ts'
 import { QueueFactory, type QueueOptions } from './queue/kinds/factory.ts'
 import { classic } from './queue/kinds/kinds.ts'
+import { LetterStore } from './queue/letter-store.ts'
 import type { Queue, QueueInfo } from './queue/queue.ts'
 import { RefusedLetters } from './queue/refused-letters.ts'
 import { rehearsedQueue } from './queue/rehearsed-queue.ts'
@@ -114,6 +115,7 @@ export class Broker {
   readonly limits: NonNullable<BrokerSettings['limits']>
   private readonly queues: QueueFactory
   private readonly deduplications: DeduplicationStores
+  private readonly refusedLetters: RefusedLetters
   /** The callback with which queues delete themselves, shared by all queues of a vhost. */
   private readonly removers = new WeakMap<Vhost, (q: Queue) => void>()
 
@@ -150,14 +152,15 @@ export class Broker {
     this.vhostMade = settings.vhostMade ?? (() => {})
     this.limits = settings.limits ?? { vhosts: Infinity, queues: Infinity, exchanges: Infinity }
     this.random = settings.random ?? (() => randomInt(RANDOM_STEPS) / RANDOM_STEPS)
-    const owner = this.failures.owner('broker', {})
+    this.refusedLetters = new RefusedLetters(this.turn, this.failures, new LetterStore(commit, storage))
+    this.delays.isCrowded = () => this.refusedLetters.lacksRoomFor(0)
     this.deduplications = new DeduplicationStores(storage, commit, (s) =>
-      this.turn.jobs.begin(this.turn.ending.untilOverdue(s), owner),
+      this.turn.jobs.begin(this.turn.ending.untilOverdue(s), this.failures.owner('broker', {})),
     )
     this.queues = new QueueFactory({
       deduplications: this.deduplications,
       storage,
-      refusedLetters: new RefusedLetters(this.turn, this.failures),
+      refusedLetters: this.refusedLetters,
       commit,
       clock,
       turn: this.turn,
@@ -185,6 +188,7 @@ export class Broker {
       )
     restoreObjects(this.topology, this)
     this.storedLogs = undefined
+    this.refusedLetters.restore(this.vhosts, this.objects)
     this.delays.targetsMissing = this.objects.lacks('exchange')
     this.delays.restore()
     const owner = this.failures.owner('broker', {})

@@ -17,7 +17,9 @@ import type { Turn } from '../turn.ts'
 import { decodeHeld, encodeHeld, type Held } from './held.ts'
 
 /** The logs of queues are numbered from 1, so 0 is free. */
-const DELAY_LOG = 0
+export const DELAY_LOG = 0
+/** The second under which the log has something else, see letter-store.ts. */
+export const LETTERS_SECOND = 0
 /** Number of indexes reserved at a time; the end of the reservation is stored as the state of the bucket. */
 const INDEXES = 4096
 const SECOND_MAX = 0xffff_ffff
@@ -56,6 +58,8 @@ export class DelayedMessages {
   private readonly kept = new Map<number, Bucket>()
   /** Whether an exchange could not be restored. Messages for an unknown target are then parked instead of dropped. */
   targetsMissing = false
+  /** Whether so many dead letters of refused messages wait that no more may be caused for now. */
+  isCrowded: () => boolean = () => false
   private readonly timer: SoonestTimer
   private readonly turn: Pick<Turn, 'jobs' | 'isBehind' | 'givesUp'>
   private readonly owner: Owner
@@ -87,6 +91,7 @@ export class DelayedMessages {
   /** Restores the buckets of an earlier run. The targets must be registered before. */
   restore(): void {
     for (const { segment, state } of this.storage.segments(DELAY_LOG)) {
+      if (segment === LETTERS_SECOND) continue
       const reserved =
         state === undefined || state.byteLength < 4 ? this.indexEnd(segment) : readReserved(state)
       this.addBucket(segment, { next: reserved, reserved, order: undefined, ordered: 0 })
@@ -118,7 +123,9 @@ export class DelayedMessages {
 
   /** @param due in ms since 1970 */
   add(target: number, due: number, keys: readonly string[], m: InboundMessage): void {
-    const [second, bucket] = this.bucketFrom(Math.min(SECOND_MAX, Math.floor(due / 1000)))
+    const [second, bucket] = this.bucketFrom(
+      Math.max(LETTERS_SECOND + 1, Math.min(SECOND_MAX, Math.floor(due / 1000))),
+    )
     const index = bucket.next++
     const bytes = encodeHeld({ target, due, keys }, m)
     if (index >= bucket.reserved) this.reserve(second, bucket)
@@ -213,7 +220,7 @@ export class DelayedMessages {
       bucket.order = order
       yield* inShortSteps(clock, DELAYED_PER_STEP, () => this.enter(second, bucket, order))
       const isDue = (): boolean => order.size > 0 && order.firstKey <= clock.now() && !this.stopped
-      const goesOn = (): boolean => isDue() && !turn.isBehind()
+      const goesOn = (): boolean => isDue() && !turn.isBehind() && !this.isCrowded()
       yield* inShortSteps(clock, DELAYED_PER_STEP, () => {
         if (goesOn()) this.release(second, order.pop())
         return goesOn()

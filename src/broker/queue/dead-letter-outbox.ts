@@ -13,6 +13,7 @@ import type { Pumped } from '../turn.ts'
 import type { Aside } from './aside.ts'
 import type { Passed, Recipient } from './dead-letter.ts'
 import type { TimedEnvironment } from './environment.ts'
+import type { StoredLetter } from './letter-store.ts'
 import type { DeathReason, Queue } from './queue.ts'
 import type { Pass, RefusedLetters } from './refused-letters.ts'
 
@@ -90,19 +91,25 @@ export class DeadLetterOutbox {
     this.retryLater()
   }
 
-  /** Dead-letters a message that the queue rejected because of its limit. */
-  refused(m: InboundMessage): void {
-    if (this.queue.settings.deadLetterExchange === undefined) return
+  /**
+   * Dead-letters a message that the queue rejected because of its limit.
+   * @param stored set if that was in an earlier run
+   * @returns whether there is a dead-letter exchange
+   */
+  refused(m: InboundMessage, stored?: StoredLetter): boolean {
+    if (this.queue.settings.deadLetterExchange === undefined) return false
     const { refusedLetters } = this.env
-    const kept = refusedLetters.isPassingOn ? m : InboundMessage.copyOf(m)
-    const { octets, namesStart, contentStart, contentEnd, died } = kept
+    const message = refusedLetters.isPassingOn || stored !== undefined ? m : InboundMessage.copyOf(m)
+    const { octets, namesStart, contentStart, contentEnd, died } = message
     const pass: Pass = (mayWait) => {
       if (this.queue.deleted) return true
       const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
       return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', undefined, mayWait)
     }
-    // A delayed message was confirmed, and leaves the disk in this batch.
-    refusedLetters.refused(this.queue, kept, pass, m.isDelayed)
+    // The publisher of a message that was delayed, or has died before, cannot be told.
+    const isConfirmed = died || m.isDelayed
+    refusedLetters.refused({ queue: this.queue, message, isConfirmed, pass, stored })
+    return true
   }
 
   private contentOf(sequence: number): Content {

@@ -12,6 +12,7 @@ import type { ParkedMessages } from './aside.ts'
 import type { Consumer } from './consumers.ts'
 import type { QueueKind } from './kinds/kinds.ts'
 import type { LengthLimit } from './length-limit.ts'
+import type { StoredLetter } from './letter-store.ts'
 
 /** The message is in the queue; the publisher need not wait for the disk. */
 export const PUBLISH_STORED = 0
@@ -182,6 +183,8 @@ export interface QueueLifetime {
   redeclared(): void
   /** Restores the messages from the queue's logs. */
   restore(): void
+  /** Passes on the dead letter of a message that it refused in an earlier run. Returns false if there is to be none. */
+  restoreRefused?(letter: StoredLetter): boolean
   /** Stops timers; the messages stay. */
   stop(): void
   /** @throws AmqpError 406 if a condition of queue.delete is not met */

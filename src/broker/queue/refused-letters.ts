@@ -8,28 +8,44 @@
  */
 import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
 import { charged, type Owner } from '../../util/owner.ts'
+import type { StoredObjects } from '../../util/stored-objects.ts'
 import type { Failures } from '../failures.ts'
 import { inShortSteps, type Steps, WAIT } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Pumped, Turn } from '../turn.ts'
 import type { Passed } from './dead-letter.ts'
-
-/** The budget of dead letters that one rejected message may cause. */
-interface Family {
-  /** How many more dead letters it may cause. */
-  left: number
-}
+import type { Family, KeptLetter, LetterStore, StoredLetter } from './letter-store.ts'
+import type { Queue } from './queue.ts'
 
 /** Builds and publishes a dead letter. @param mayWait whether 'later' may be returned while memory or disk is low */
 export type Pass = (mayWait: boolean) => Passed
 
-interface Letter {
-  readonly family: Family
-  /** The queue that rejected the message. */
-  readonly owner: Owner
+interface Letter extends KeptLetter {
   readonly pass: Pass
   readonly bytes: number
   next: Letter | undefined
+}
+
+/** A message that a queue refuses. */
+export interface Refusal {
+  readonly queue: KeptLetter['queue']
+  /** Has its own memory. */
+  readonly message: InboundMessage
+  /** Whether the message was confirmed before, so that its dead letter must not be lost. */
+  readonly isConfirmed: boolean
+  readonly pass: Pass
+  /** The dead letter as it was stored in an earlier run. */
+  readonly stored: StoredLetter | undefined
+}
+
+interface Queues {
+  readonly queues: ReadonlyMap<string, Queue>
+}
+
+function byLogs(vhosts: ReadonlyMap<string, Queues>): Map<number | undefined, Queue> {
+  const found = new Map<number | undefined, Queue>()
+  for (const { queues } of vhosts.values()) for (const q of queues.values()) found.set(q.log, q)
+  return found
 }
 
 export class RefusedLetters implements Pumped {
@@ -39,15 +55,35 @@ export class RefusedLetters implements Pumped {
   private waitingBytes = 0
   /** Budget of the dead letter being forwarded; undefined between dead letters. */
   private current: Family | undefined
+  /** Whether the next dead letter takes the place of the one being forwarded, whatever its size. */
+  private hasPlace = false
   private running = false
   /** Whether `pump` is scheduled. */
   private awake = false
   private readonly turn: Turn
   private readonly failures: Failures
+  private readonly store: LetterStore
 
-  constructor(turn: Turn, failures: Failures) {
+  constructor(turn: Turn, failures: Failures, store: LetterStore) {
     this.turn = turn
     this.failures = failures
+    this.store = store
+  }
+
+  /**
+   * Restores those that waited when the process ended. Those of queues that are gone are dropped.
+   * @param objects tells whether queues could not be restored
+   */
+  restore(vhosts: ReadonlyMap<string, Queues>, objects: Pick<StoredObjects, 'lacks'>): void {
+    let byLog: Map<number | undefined, Queue> | undefined
+    const unreadable = (index: number, error: unknown): void =>
+      this.failures.note('message', { deadLetter: index }, error, 'message parked: it cannot be handled')
+    for (const letter of this.store.load(unreadable)) {
+      byLog ??= byLogs(vhosts)
+      const queue = byLog.get(letter.log)
+      const isTaken = queue?.restoreRefused?.(letter) === true
+      if (!isTaken && (queue !== undefined || !objects.lacks('queue'))) this.store.drop(letter.index)
+    }
   }
 
   /** Whether a dead letter is being forwarded: a message rejected now is that dead letter, which has its own memory. */
@@ -64,15 +100,13 @@ export class RefusedLetters implements Pumped {
     return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
   }
 
-  /**
-   * @param m must not be reused by the caller
-   * @param atOnce whether it is forwarded at once: it would be kept in memory only
-   */
-  refused(owner: Owner, m: InboundMessage, pass: Pass, atOnce = false): void {
+  refused({ queue, message, isConfirmed, pass, stored }: Refusal): void {
     const { current } = this
-    const family = current ?? { left: REFUSED_LETTERS_MAX }
-    const bytes = m.contentEnd - m.contentStart
-    const fits = this.waitingBytes + bytes <= REFUSED_WAITING_BYTES_MAX
+    const family = stored?.family ?? current ?? { left: REFUSED_LETTERS_MAX, isConfirmed, number: undefined }
+    const bytes = message.contentEnd - message.contentStart
+    const fits =
+      stored !== undefined || this.hasPlace || this.waitingBytes + bytes <= REFUSED_WAITING_BYTES_MAX
+    this.hasPlace = false
     if (current !== undefined && (current.left === 0 || !fits)) {
       const error = new Error('too many queues have refused it, or its dead letters')
       this.failures.note('message', {}, error, 'dead letter dropped')
@@ -80,11 +114,20 @@ export class RefusedLetters implements Pumped {
     }
     if (current !== undefined) current.left--
     // The dead letter of a client's publish is never dropped: if it does not fit, it is forwarded at once.
-    const letter: Letter = { family, owner, pass, bytes, next: undefined }
-    if (!fits || atOnce) {
-      this.passOn(letter, false)
+    const letter: Letter = {
+      family,
+      queue,
+      message,
+      pass,
+      bytes,
+      index: stored?.index ?? -1,
+      next: undefined,
+    }
+    if (!fits) {
+      if (this.passOn(letter, false) === 'failed') this.store.waits(letter)
       return
     }
+    this.store.waits(letter)
     this.waitingBytes += bytes
     if (this.tail === undefined) this.head = letter
     else this.tail.next = letter
@@ -96,7 +139,7 @@ export class RefusedLetters implements Pumped {
 
   pump(): void {
     this.awake = false
-    if (this.head !== undefined && !this.running) this.begin(this.head.owner)
+    if (this.head !== undefined && !this.running) this.begin(this.head.queue)
   }
 
   failed(error: unknown): void {
@@ -124,25 +167,30 @@ export class RefusedLetters implements Pumped {
     if (letter === undefined) return false
     this.waitingBytes -= letter.bytes
     // A closing broker does not wait for the end of an alarm.
-    if (this.passOn(letter, !this.turn.givesUp()) === 'later') {
+    const passed = this.passOn(letter, !this.turn.givesUp())
+    if (passed === 'later') {
       this.waitingBytes += letter.bytes
       return false
     }
+    // What fails, for want of memory for example, is left to the next start.
+    if (passed !== 'failed') this.store.passed(letter)
     this.head = letter.next
     if (this.head === undefined) this.tail = undefined
     return this.head !== undefined
   }
 
-  private passOn({ family, owner, pass }: Letter, mayWait: boolean): Passed {
+  private passOn({ family, queue, pass }: Letter, mayWait: boolean): Passed | 'failed' {
     const before = this.current
     this.current = family
-    let passed: Passed = false
+    this.hasPlace = family.isConfirmed
+    let passed: Passed | 'failed' = 'failed'
     try {
-      charged(owner, () => {
+      charged(queue, () => {
         passed = pass(mayWait)
       })
     } finally {
       this.current = before
+      this.hasPlace = false
     }
     return passed
   }

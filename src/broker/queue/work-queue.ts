@@ -15,6 +15,7 @@ import { countedMessage } from './delivery-limit.ts'
 import { Detours } from './detours.ts'
 import type { QueueContents, QueueEnvironment } from './environment.ts'
 import type { LengthLimit } from './length-limit.ts'
+import type { StoredLetter } from './letter-store.ts'
 import type { Delivery, Queue, QueueInfo, QueueSettings, Settlement } from './queue.ts'
 import { PUBLISH_DURABLE, PUBLISH_REFUSED, PUBLISH_STORED } from './queue.ts'
 import { QueueExpiry } from './queue-expiry.ts'
@@ -87,6 +88,10 @@ export class WorkQueue extends QueueParts implements Queue {
     // Any message may have a deadline; `pump` checks the head.
     this.deadlines.active = true
     this.wake()
+  }
+
+  restoreRefused(letter: StoredLetter): boolean {
+    return this.detours.outbox.refused(letter.message, letter)
   }
 
   publish(m: InboundMessage): number {

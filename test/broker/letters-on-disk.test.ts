@@ -1,0 +1,192 @@
+/** Dead letters of messages that full queues refuse, where the process ends before they are passed on. */
+
+import { describe, expect, it } from 'vitest'
+import { Broker } from '../../src/broker/broker.ts'
+import { encodeContent } from '../../src/broker/content.ts'
+import { publishToAll } from '../../src/broker/fan-out.ts'
+import { InboundMessage } from '../../src/broker/message.ts'
+import { classic, type QueueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
+import { PlainMessage } from '../../src/broker/router.ts'
+import type { Vhost } from '../../src/broker/vhost.ts'
+import { DEAD_LETTER_RETRY_MS, REFUSED_WAITING_BYTES_MAX } from '../../src/limits.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
+import { GroupCommit } from '../../src/storage/batch.ts'
+import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import type { Plain } from '../support/timed-broker.ts'
+
+const durable = { durable: true, exclusive: false, autoDelete: false, internal: false }
+/** Each is read before the next one, whose segment may take its place in memory. */
+const bodies = (q: Queue): string[] =>
+  Array.from(q.browse(), ({ segment, index }) => String(segment.content(index).body.subarray(0, 4)))
+
+/** One run of the broker: the next one has what was on disk when it ended. */
+function run(storage: MemoryStorage, clock: ManualClock, inAlarm = false) {
+  const commit = new GroupCommit(storage, clock)
+  const broker = new Broker(storage, commit, clock, { messageMemoryBytes: 2 ** 26 })
+  broker.load()
+  const state = { inAlarm }
+  broker.inAlarm = () => state.inAlarm
+  const vhost = broker.vhosts.get('/') as Vhost
+  const exchange = (name: string, type = 'fanout', args: Plain = {}) =>
+    broker.createExchange(vhost, { ...durable, name, type, arguments: FieldTable.from(args) })
+  const queue = (name: string, from: string, args: Plain = {}, kind: QueueKind = classic): Queue => {
+    const q = broker.createQueue(
+      vhost,
+      { ...durable, name, kind, arguments: FieldTable.from(args) },
+      undefined,
+    )
+    const x = vhost.exchanges.get(from)
+    if (x !== undefined) vhost.bind(x, q, '', FieldTable.empty)
+    return q
+  }
+  const publish = (to: string, body: string, headers: Plain = {}, size = body.length): void => {
+    const properties = { deliveryMode: 2, headers: FieldTable.from(headers) }
+    const m = new InboundMessage()
+    encodeContent(to, '', properties, Buffer.from(body.padEnd(size, '.')), m)
+    m.persistent = true
+    const x = vhost.exchanges.get(to)
+    if (x !== undefined) publishToAll(vhost.route(x, [new PlainMessage('', properties)]), m)
+  }
+  const ready = (...names: string[]): string[][] => names.map((n) => bodies(vhost.queues.get(n) as Queue))
+  /** Lets time pass, and what is due be written; a piece at a time, as batches are written in between. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 250) {
+      clock.pass(Math.min(left, 250))
+      await commit.flush()
+    }
+  }
+  return { broker, commit, vhost, state, exchange, queue, publish, ready, pass }
+}
+
+/** x-delayed-message `x` or queue `first`, then two full queues, then two that take it. */
+function chain({ exchange, queue, publish }: ReturnType<typeof run>): void {
+  exchange('x', 'x-delayed-message', { 'x-delayed-type': 'fanout' })
+  for (const name of ['to full', 'to second', 'to last', 'in']) exchange(name)
+  const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish-dlx' }
+  queue('full', 'x', { ...full, 'x-dead-letter-exchange': 'to second' })
+  queue('second', 'to second', { ...full, 'x-dead-letter-exchange': 'to last' })
+  for (const name of ['last1', 'last2']) queue(name, 'to last')
+  queue('first', 'in', { 'x-message-ttl': 1000, 'x-dead-letter-exchange': 'x' })
+  publish('x', 'fill')
+  publish('to second', 'fill')
+}
+
+const lasts = ['full', 'second', 'last1', 'last2']
+
+describe.each(['a delayed exchange', 'a queue'])('confirmed messages of %s for full queues', (source) => {
+  const begin = async (clock: ManualClock, storage: MemoryStorage) => {
+    const it = run(storage, clock)
+    chain(it)
+    for (const body of ['a', 'b', 'c'])
+      if (source === 'a queue') it.publish('in', body)
+      else it.publish('x', body, { 'x-delay': 1000 })
+    await it.commit.flush()
+    it.state.inAlarm = true
+    return it
+  }
+
+  it('are neither lost nor doubled where the process ends during an alarm, again and again', async () => {
+    const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+    await (await begin(clock, storage)).pass(3000)
+    for (let i = 0; i < 3; i++) {
+      const again = run(storage, clock, true)
+      await again.pass(3000)
+      expect(again.ready(...lasts)).toEqual([['fill'], ['fill'], [], []])
+    }
+    const afterwards = run(storage, clock)
+    await afterwards.pass(3000)
+    const expected = [['fill'], ['fill'], ['a', 'b', 'c'], ['a', 'b', 'c']]
+    expect(afterwards.ready(...lasts)).toEqual(expected)
+    const last = run(storage, clock)
+    await last.pass(3000)
+    expect(last.ready(...lasts)).toEqual(expected)
+    expect([...storage.records(0, 0)]).toEqual([])
+  })
+
+  it('are where they belong after each single batch', async () => {
+    for (let batches = 0; batches < 12; batches++) {
+      const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+      const { pass, state, broker } = await begin(clock, storage)
+      const write = storage.write.bind(storage)
+      let left = batches
+      storage.write = async (batch) => {
+        if (left-- > 0) await write(batch)
+      }
+      await pass(2000)
+      state.inAlarm = false
+      await pass(2000)
+      broker.stop()
+      storage.write = write
+      const again = run(storage, clock)
+      await again.pass(4000)
+      const found = again.ready(...lasts)
+      expect([found[2]?.toSorted(), found[3]?.toSorted()]).toEqual([
+        ['a', 'b', 'c'],
+        ['a', 'b', 'c'],
+      ])
+    }
+  })
+
+  it('go with a queue that is deleted', async () => {
+    const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+    const { pass, vhost, state } = await begin(clock, storage)
+    await pass(3000)
+    vhost.removeQueue(vhost.queues.get('second') as Queue)
+    state.inAlarm = false
+    await pass(3000)
+    expect([...storage.records(0, 0)]).toEqual([])
+    const again = run(storage, clock)
+    await again.pass(3000)
+    expect(again.ready('last1', 'last2')).toEqual([[], []])
+  })
+})
+
+it('dead letters that are not passed on in the batch in which they were refused are in it', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const before = run(storage, clock)
+  chain(before)
+  for (const body of ['a', 'b', 'c']) before.publish('in', body)
+  await before.commit.flush()
+  // There is no time for them in this turn.
+  before.broker.turn.pumpLater = () => {}
+  const q = before.vhost.queues.get('first') as Queue
+  for (const sequence of [0, 1, 2]) {
+    q.get()
+    q.takeGot(false)
+    q.settle(sequence, 'reject')
+  }
+  await before.commit.flush()
+  const again = run(storage, clock)
+  await again.pass(1000)
+  expect(again.ready('first', 'last1', 'last2')).toEqual([[], ['a', 'b', 'c'], ['a', 'b', 'c']])
+})
+
+it('large ones wait at the delayed exchange where there is no room for their dead letters', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const { pass, publish, state, ready, commit, ...rest } = run(storage, clock)
+  chain({ ...rest, pass, publish, state, ready, commit })
+  const names = Array.from({ length: 6 }, (_, i) => String(i))
+  for (const body of names) publish('x', body, { 'x-delay': 1000 }, REFUSED_WAITING_BYTES_MAX / 3)
+  await commit.flush()
+  state.inAlarm = true
+  await pass(5000)
+  expect([...storage.records(0, 0)].length).toBeLessThan(4)
+  state.inAlarm = false
+  await pass(10 * DEAD_LETTER_RETRY_MS)
+  const dotted = names.map((n) => `${n}...`)
+  expect(ready(...lasts)).toEqual([['fill'], ['fill'], dotted, dotted])
+})
+
+it('a delayed message may be due in the first second of 1970', async () => {
+  const [clock, storage] = [new ManualClock(0), new MemoryStorage({ keeps: true })]
+  const before = run(storage, clock)
+  chain(before)
+  before.queue('taking', 'x')
+  before.publish('x', 'a', { 'x-delay': 500 })
+  await before.commit.flush()
+  const again = run(storage, clock)
+  await again.pass(2000)
+  expect(again.ready('taking')).toEqual([['a']])
+})
