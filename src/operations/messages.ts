@@ -4,6 +4,7 @@ import { type Content, readContent } from '../broker/message.ts'
 import { type Delivery, type Queue, type Settlement, waitsForDisk } from '../broker/queue/queue.ts'
 import { TAKEN_BYTES_MAX, TAKEN_MESSAGES_MAX } from '../limits.ts'
 import { AmqpError, ReplyCode } from '../protocol/errors.ts'
+import { charged } from '../util/owner.ts'
 import { type Caller, checkAccess, cleanName, describeQueue, existingQueue } from './caller.ts'
 
 /** @throws AmqpError 403, 404, 405 */
@@ -53,7 +54,7 @@ export function takeMessages(c: Caller, name: string, most: number, how: Settlem
     then = how
     return out
   } finally {
-    for (const sequence of numbers) q.settle(sequence, then)
+    for (const sequence of numbers) charged(q, () => q.settle(sequence, then))
   }
 }
 

@@ -1,6 +1,9 @@
 /** Operations on many messages of which some cannot be read for a moment: none is left behind without an owner. */
 
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { Chain } from '../../src/broker/messages/chain.ts'
+import type { Settlement } from '../../src/broker/queue/queue.ts'
+import { CONTINUES_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import { takeMessages } from '../../src/operations/messages.ts'
 import type { FieldTable } from '../../src/protocol/field-table.ts'
@@ -44,5 +47,31 @@ it('a purge of a queue with priorities that fails removes nothing at any of them
   expect(() => queue.purge()).toThrow('allocation')
   expect(queue.counts.ready).toBe(COUNT)
   expect(take()).toEqual(all)
+  broker.stop()
+})
+
+it.each<Settlement>(['ack', 'return'])('a delivery whose %s fails is settled later', async (how) => {
+  const { clock, broker, storage, vhost, queue } = await restarted('classic', COUNT)
+  const caller = trusted('guest', vhost, {})
+  const { find, settle, requeue } = Chain.prototype
+  let left = 3
+  const failing = <A extends unknown[], R>(real: (this: Chain, ...a: A) => R) =>
+    function (this: Chain, ...a: A): R {
+      if (--left >= 0 && left < 2) throw new RangeError('Array buffer allocation failed')
+      return real.apply(this, a)
+    }
+  vi.spyOn(Chain.prototype, 'find').mockImplementation(failing(find))
+  vi.spyOn(Chain.prototype, 'settle').mockImplementation(failing(settle))
+  vi.spyOn(Chain.prototype, 'requeue').mockImplementation(failing(requeue))
+  onTestFinished(() => void vi.restoreAllMocks())
+  expect(takeMessages(caller, 'q', COUNT, how)).toHaveLength(COUNT)
+  expect([left < 0, storage.failures]).toEqual([true, 0])
+  expect(queue.counts.unacked).toBe(2)
+  clock.pass(CONTINUES_MS)
+  expect(queue.counts).toMatchObject({ ready: how === 'return' ? COUNT : 0, unacked: 0 })
+  clock.pass(CONTINUES_MS)
+  if (how === 'return')
+    expect(takeMessages(caller, 'q', COUNT, 'ack').map(({ content }) => content.body[0])).toEqual(all)
+  expect(queue.holding.messages).toBe(0)
   broker.stop()
 })

@@ -8,6 +8,7 @@ import { Aside } from './aside.ts'
 import { DeadLetterOutbox } from './dead-letter-outbox.ts'
 import { Discards } from './discards.ts'
 import type { QueueEnvironment } from './environment.ts'
+import { LateSettlements } from './late-settlements.ts'
 import type { Queue } from './queue.ts'
 import { Requeues } from './requeues.ts'
 
@@ -16,12 +17,14 @@ export class Detours {
   readonly outbox: DeadLetterOutbox
   readonly discards: Discards
   readonly requeues: Requeues
+  readonly late: LateSettlements
 
   constructor(queue: Queue & Pumped & { cameBack(): void }, order: MessageOrder, env: QueueEnvironment) {
     this.aside = new Aside(env)
     this.outbox = new DeadLetterOutbox(queue, order, env, this.aside)
     this.discards = new Discards(env.turn, queue, order, this.outbox)
     this.requeues = new Requeues(queue, order, this.outbox, this.aside, env)
+    this.late = new LateSettlements(queue, env)
   }
 
   /** Number of messages that are neither ready nor unacknowledged; `order` counts them as unacknowledged. */
@@ -32,5 +35,6 @@ export class Detours {
   stop(): void {
     this.requeues.stop()
     this.outbox.stop()
+    this.late.stop()
   }
 }

@@ -136,6 +136,7 @@ export interface ConsumedQueue extends QueueInfo, Owner {
    */
   get(): Delivery | undefined
   takeGot(noAck: boolean): void
+  /** If this throws, such as for want of memory, the queue settles the delivery later. */
   settle(sequence: number, how: Settlement): void
   /**
    * Parks a ready message that cannot be handled, so that the messages behind it are delivered.

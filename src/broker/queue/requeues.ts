@@ -1,4 +1,5 @@
 /** Handles requeued messages: counts them, then makes them ready, delays them, or dead-letters them. */
+import { charged } from '../../util/owner.ts'
 import { DeliveryCounts } from '../messages/delivery-counts.ts'
 import type { UnackedMessages } from '../messages/order.ts'
 import { type Aside, BROKE_TWO } from './aside.ts'
@@ -83,7 +84,8 @@ export class Requeues {
   /** Returns the message to its position. */
   private makeReady(sequence: number): void {
     this.order.requeue(sequence)
-    this.queue.cameBack()
+    // Whatever fails then, the message has returned.
+    charged(this.queue, () => this.queue.cameBack())
   }
 
   stop(): void {

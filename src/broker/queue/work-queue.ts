@@ -290,11 +290,16 @@ export class WorkQueue extends QueueParts implements Queue {
 
   settle(sequence: number, how: Settlement): void {
     if (this.deleted) return
-    if (how === 'ack') {
-      this.counters.acknowledged++
-      this.order.settle(sequence)
-    } else if (how === 'reject') this.detours.outbox.die(sequence, 'rejected')
-    else this.detours.requeues.requeue(sequence, how)
+    try {
+      if (how === 'ack') {
+        this.order.settle(sequence)
+        this.counters.acknowledged++
+      } else if (how === 'reject') this.detours.outbox.die(sequence, 'rejected')
+      else this.detours.requeues.requeue(sequence, how)
+    } catch (error) {
+      this.detours.late.add(sequence, how, error)
+      throw error
+    }
   }
 
   asDelivered({ segment, index }: Delivery): InboundMessage | undefined {
