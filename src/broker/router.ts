@@ -20,8 +20,8 @@ export interface Route {
   readonly effects: readonly Effect[]
   /** Whether the same exchange and key lead to the same queues until a binding changes. */
   readonly byKeyOnly: boolean
-  /** Routes the message again, if that is still possible. */
-  again?(): Route
+  /** Routes the message again; undefined if that is not possible any more. */
+  again?(): Route | undefined
 }
 
 export const nowhere: Route = { queues: [], effects: [], byKeyOnly: false }
@@ -166,13 +166,13 @@ class Search implements Matches, Route {
     if (this.stepsLeft < 0) throw tooManySteps()
   }
 
-  again(): Route {
+  again(): Route | undefined {
     const { source } = this
-    if (source === undefined || source.deleted) return this
+    if (source === undefined || source.deleted) return undefined
     try {
       return route(source, this.messages, this.context, this.hasPassed)
     } catch (error) {
-      if (error instanceof AmqpError) return this
+      if (error instanceof AmqpError) return undefined
       throw error
     }
   }

@@ -74,6 +74,26 @@ it('only one passes an exchange behind another one, of which each queue gets bot
   expect((await counts(w, queue)).messages).toBe(5)
 })
 
+it('reach a queue that was declared again, although the exchange they were published to is gone', async () => {
+  const w = await session(await servedBroker())
+  const [exchange, behind] = [
+    await declareExchange(w, 'fanout'),
+    await declareExchange(w, 'fanout', { arguments: deduplicates }),
+  ]
+  const bound = { destination: behind, source: exchange, routingKey: '' }
+  await w.call(CH, MethodId.ExchangeBind, bound, MethodId.ExchangeBindOk)
+  const queue = await declareQueue(w, { exclusive: false })
+  await bindQueue(w, queue, exchange)
+  await select(w)
+  w.publish(CH, { exchange, properties })
+  w.publish(CH, { exchange, properties })
+  await w.call(CH, MethodId.ExchangeDelete, { exchange }, MethodId.ExchangeDeleteOk)
+  await w.call(CH, MethodId.QueueDelete, { queue }, MethodId.QueueDeleteOk)
+  await declareQueue(w, { queue, exclusive: false })
+  await commit(w)
+  expect((await counts(w, queue)).messages).toBe(2)
+})
+
 it('are not answered before the message that came first is on disk', async () => {
   const storage = new ShutStorage()
   const t = await servedBroker(storage)

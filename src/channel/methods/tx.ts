@@ -42,7 +42,10 @@ function isRepeated(ch: Channel, { effects }: Route): boolean {
 /** The route at commit: queues may have been deleted or created since the publish. */
 function routeAtCommit(ch: Channel, { message, route, version }: PendingPublish): Route {
   const { queues, version: now } = ch.caller.vhost
-  if (route.again !== undefined && isRepeated(ch, route)) return route.again()
+  if (route.again !== undefined && isRepeated(ch, route)) {
+    const again = route.again()
+    if (again !== undefined) return again
+  }
   if (version === now) return route
   const there = route.queues.map((q) => (q.deleted ? queues.get(q.name) : q))
   const named = namesOf(message).map((name) => queues.get(name))
