@@ -1,5 +1,4 @@
 /** The broker's model: all vhosts, with one store, one group commit and one turn. Knows no sockets and no protocol. */
-
 import { randomInt } from 'node:crypto'
 import { COMMIT_BYTES_MAX, JOB_WRITES_BEHIND_MAX, LEAVING_BYTES_MAX } from '../limits.ts'
 import { FieldTable, fieldEntry, toField } from '../protocol/field-table.ts'
@@ -239,10 +238,11 @@ export class Broker {
 
   makeVhost(info: VhostInfo): Vhost {
     const warn = (p: PolicyInfo, text: string): void => this.policyWarning(info.name, p.name, text)
-    const { consumerTimeout, semantics } = this
+    const { consumerTimeout, semantics, turn } = this
     const defaults = { consumerTimeout, deliveryLimit: semantics.quorumDeliveryLimit }
     const owner = this.failures.owner('broker', { vhost: info.name })
-    const later = (steps: Steps): void => this.turn.jobs.begin(this.turn.ending.untilOverdue(steps), owner)
+    const later = (steps: Steps, isResumed = true): void =>
+      turn.jobs.begin<unknown>(isResumed ? turn.ending.untilOverdue(steps) : steps, owner)
     const v = new Vhost(info, this.topology, this.clock, this.counters, defaults, warn, later)
     this.vhosts.set(info.name, v)
     return v

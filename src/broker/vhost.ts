@@ -112,8 +112,8 @@ export class Vhost {
   private readonly defaults: DefaultSettings
   private readonly routeContext: RouteContext
   private readonly removal: Removal
-  /** Runs work that does not fit into one turn. */
-  private readonly later: (steps: Steps) => void
+  /** Runs work that does not fit into one turn. `isResumed`: by the next start, which is the default. */
+  private readonly later: (steps: Steps, isResumed?: boolean) => void
   /** Settings by argument table, under the policies looked up last: shared by all queues with the same arguments. */
   private readonly usual = new Map<FieldTable, UsualSettings>()
 
@@ -124,7 +124,7 @@ export class Vhost {
     counters: BrokerCounters,
     defaults: DefaultSettings,
     policyWarning?: PolicyWarning,
-    later: (steps: Steps) => void = atOnce,
+    later: (steps: Steps, isResumed?: boolean) => void = atOnce,
   ) {
     this.later = later
     this.removal = new Removal(
@@ -290,7 +290,7 @@ export class Vhost {
     source.outgoing++
     this.version++
     if (durable) this.journal.bindingAdded(this, b)
-    if (source.routing.bound !== undefined) this.later(source.routing.bound(b, this))
+    if (source.routing.bound !== undefined) this.later(source.routing.bound(b, this), false)
     return true
   }
 

@@ -18,6 +18,7 @@ import type { Vhost } from '../../src/broker/vhost.ts'
 import { RouteCache } from '../../src/channel/route-cache.ts'
 import { Transaction } from '../../src/channel/transaction.ts'
 import {
+  ENDING_MS_MAX,
   FAN_OUT_QUEUES,
   QUEUES_SERVED_AT_LEAST,
   QUEUES_SERVED_MS_MORE,
@@ -278,6 +279,29 @@ it('a recent history is not kept for bindings that are gone', () => {
   isFull.mockReturnValue(false)
   clock.pass(1_000)
   expect([broker.turn.jobs.size, q.counts.ready]).toEqual([0, 2_000])
+})
+
+it('a recent history reaches the queue that was bound before the broker ends, also during an alarm', () => {
+  const { clock, broker, vhost, queue, exchange } = start()
+  const x = exchange('h', 'x-recent-history', { 'x-recent-history-length': 2_000 })
+  const q = queue('q')
+  let [inAlarm, behind] = [true, false]
+  broker.inAlarm = () => inAlarm
+  broker.turn.isFull = () => inAlarm || behind
+  broker.turn.isBehind = () => behind
+  const route = vhost.route(x, [{ routingKey: '', headers: () => FieldTable.empty, properties: () => ({}) }])
+  for (let i = 0; i < 2_000; i++) for (const e of route.effects) e.published(message(String(i)))
+  vhost.bind(x, q, '', FieldTable.empty)
+  broker.turn.ending.begin()
+  clock.pass(1_000)
+  const numbers = Array.from({ length: 2_000 }, (_, i) => String(i))
+  expect([broker.turn.jobs.size, bodies(q)]).toEqual([0, numbers])
+  // Nor is it cut off where the disk is slow for long.
+  ;[inAlarm, behind] = [false, true]
+  const other = queue('other')
+  vhost.bind(x, other, '', FieldTable.empty)
+  clock.pass(ENDING_MS_MAX + 1_000)
+  expect([broker.turn.jobs.size, bodies(other)]).toEqual([0, numbers])
 })
 
 describe('a recent history for an exchange', () => {

@@ -2,7 +2,7 @@ import { FAN_OUT_PER_STEP, HISTORY_BYTES_MAX, STEP_MS } from '../../limits.ts'
 import { preconditionFailed } from '../../protocol/errors.ts'
 import { type FieldTable, integerOf } from '../../protocol/field-table.ts'
 import { systemClock } from '../../util/clock.ts'
-import { fanningOut, recipients } from '../fan-out.ts'
+import { fanningOut, publishToAll, recipients } from '../fan-out.ts'
 import { headersNamed } from '../headers-named.ts'
 import type { Steps } from '../jobs.ts'
 import { InboundMessage, readContent } from '../message.ts'
@@ -84,7 +84,11 @@ export class RecentHistoryRouting extends FanoutRouting implements ExchangeRouti
       const route = routeTo(binding.destination, m, routing)
       copies += Math.max(1, recipients(route))
       // A bound exchange may route to a million queues.
-      yield* fanningOut(route, m, turn, commit, isGone)
+      const { abandoned } = yield* fanningOut(route, m, turn, commit, isGone)
+      if (abandoned !== true) continue
+      // The next start does not have the history: what goes to one queue does not wait for the end of an alarm then.
+      if (isGone() || recipients(route) > 1) return
+      publishToAll(route, m)
     }
   }
 
