@@ -12,6 +12,8 @@ export class Replies implements DurableWaiter {
   private readonly pauses: Pauses
   /** Notifications of the current operation for the connection's channels. */
   private notices: (() => void)[] | undefined
+  /** Those of an operation whose reply waits for the disk: very many consumers are told in steps, all after it. */
+  private held: (() => void)[] | undefined
   private action: (() => void) | undefined
   private batch = 0
   /** Whether the server calls `becameDurable`: the frames may be held for a second reason meanwhile. */
@@ -40,11 +42,15 @@ export class Replies implements DurableWaiter {
       this.notices = undefined
     }
     const answer = (): void => {
+      this.held = undefined
       if (reply !== undefined && !ch.closing) ch.send(reply)
       for (const notice of notices) notice()
     }
     if (reply === undefined || commit.changes === before) answer()
-    else this.holdUntilDurable(answer)
+    else {
+      this.held = notices
+      this.holdUntilDurable(answer)
+    }
   }
 
   /** See Client. */
@@ -64,8 +70,9 @@ export class Replies implements DurableWaiter {
   }
 
   notify(send: () => void): void {
-    if (this.notices === undefined) send()
-    else this.notices.push(send)
+    const notices = this.notices ?? this.held
+    if (notices === undefined) send()
+    else notices.push(send)
   }
 
   /** Holds frames until all changes so far are on disk. */
