@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { dataFile, markFolder } from '../storage/lmdb/folder.ts'
+import { takeEnd } from '../storage/lmdb/folder-end.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
 import { Journal } from '../storage/log/journal.ts'
 import { folderDisk } from '../storage/log/journal-disk.ts'
@@ -29,6 +30,8 @@ export class LmdbStores implements ReplicaStores {
   async open(): Promise<ReplicaStore> {
     await this.takeOverJournal()
     const store = await this.openAt(this.options.dir)
+    // What a broker without a cluster has left does not tell what this one will do.
+    await takeEnd(this.options.dir)
     store.onDamage(this.options.damaged)
     return store
   }

@@ -2,6 +2,7 @@
 
 import type { BrokerHost, Membership } from '../cluster/membership.ts'
 import type { Talkers } from '../connection/talkers.ts'
+import { noteEnd, takeEnd } from '../storage/lmdb/folder-end.ts'
 import { LmdbStorage } from '../storage/lmdb/lmdb-storage.ts'
 import { BriefWrites, processSurroundings } from '../storage/log/brief-writes.ts'
 import { Journal } from '../storage/log/journal.ts'
@@ -16,6 +17,8 @@ import { elapsed } from '../util/timers.ts'
 export class Alone implements Membership {
   private host: BrokerHost | undefined
   private storage: Storage | undefined
+  /** Set while a broker is open on it. */
+  private folder: string | undefined
 
   async start(host: BrokerHost): Promise<void> {
     this.host = host
@@ -28,12 +31,15 @@ export class Alone implements Membership {
       ),
     )
     await host.openBroker(this.storage)
+    if (this.storage.keeps) this.folder = host.settings.dataDir
   }
 
   async close(): Promise<void> {
     try {
       await this.host?.closeBroker()
+      if (this.folder !== undefined) noteEnd(this.folder)
     } finally {
+      this.folder = undefined
       await this.storage?.close()
     }
   }
@@ -51,5 +57,7 @@ async function openFolder(dir: string, talkers: Talkers, logger: Logger): Promis
   const store = await LmdbStorage.open(dir, { notice: (text) => logger.warn({}, text) })
   const brief = new BriefWrites(processSurroundings((now) => talkers.areFew(now)))
   const openJournal: OpenLog = (from) => Journal.open(folderDisk(dir), from, elapsed, brief)
-  return LoggedStorage.open(store, openJournal, systemClock)
+  const storage = await LoggedStorage.open(store, openJournal, systemClock)
+  storage.deliveriesUnknown = !(await takeEnd(dir))
+  return storage
 }

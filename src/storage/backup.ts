@@ -10,7 +10,7 @@ import { type Storage, StorageError } from './storage.ts'
 const PARTIAL = '.partial'
 
 /** The files of a store that are copied; locks and sockets are created anew. */
-const KEPT = /^(data\.mdb|leveret\.store|.*\.journal)$/
+const KEPT = /^(data\.mdb|leveret\.(store|ended)|.*\.journal)$/
 
 /**
  * Copies the broker's folder, completely or not at all.

@@ -1,7 +1,7 @@
 /** Reads the messages of a segment back into memory. */
 import type { Storage } from '../../storage/storage.ts'
 import { isWholeEntry } from '../message.ts'
-import { type Segment, STATE_DELIVERED, STATE_READY, unpackStates } from './segment.ts'
+import { type Segment, STATE_READY, unpackStates } from './segment.ts'
 
 /** Stands in `offsets` for an entry that is missing. */
 const MISSING = 0xffff_ffff
@@ -30,7 +30,6 @@ export function loadSegment(storage: Storage, log: number, segment: Segment, mem
   }
   segment.states = unpackStates(segment.packedStates, segment.count)
   segment.packedStates = undefined
-  if (segment.deliveriesUnknown) markDelivered(segment)
   return settleLost(segment)
 }
 
@@ -48,13 +47,6 @@ function readInto(storage: Storage, log: number, segment: Segment, room: Uint8Ar
     }
   }
   segment.used = at
-}
-
-/** Marks all messages as redelivered: they may have been delivered before the last run ended. */
-function markDelivered(segment: Segment): void {
-  segment.deliveriesUnknown = false
-  for (let i = 0; i < segment.count; i++)
-    if (segment.state(i) === STATE_READY) segment.states[i] = STATE_READY | STATE_DELIVERED
 }
 
 /**

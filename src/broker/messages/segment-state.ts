@@ -145,6 +145,22 @@ export function decodeState(number: number, state: Uint8Array): { segment: Segme
   return { segment, liveBytes }
 }
 
+/** The same state with all messages marked as delivered before; undefined if they are. */
+export function allDelivered(state: Uint8Array): Uint8Array | undefined {
+  const marked = new Uint8Array(state)
+  const count = new DataView(state.buffer, state.byteOffset, state.byteLength).getUint32(8, true)
+  let changed = false
+  for (let i = 0; i < packedBytes(count); i++) {
+    const at = FIXED_BYTES + i
+    const before = marked[at] as number
+    const there = Math.min(4, count - 4 * i)
+    const unsettled = ~before & ALL_SETTLED & ((1 << (2 * there)) - 1)
+    marked[at] = before | (unsettled << 1)
+    changed ||= marked[at] !== before
+  }
+  return changed ? marked : undefined
+}
+
 function notValid(): RangeError {
   return new RangeError('not a valid segment state')
 }

@@ -6,7 +6,7 @@ import type { GroupCommit } from '../../storage/batch.ts'
 import type { Storage, StorageWrite } from '../../storage/storage.ts'
 import { ChainStore } from './chain-store.ts'
 import { SEGMENT_MESSAGES_MAX, type Segment } from './segment.ts'
-import { decodeState, encodeState, needsWriting } from './segment-state.ts'
+import { allDelivered, decodeState, encodeState, needsWriting } from './segment-state.ts'
 
 export interface Restored {
   readonly segments: Segment[]
@@ -19,16 +19,22 @@ export class SegmentStore extends ChainStore {
   /** Notified when a batch includes a segment. */
   watcher: { cleaned(segment: Segment): void } | undefined
   private readonly unreadable: (log: number, segment: number, error: unknown) => void
+  private readonly tellsDeliveries: boolean
 
-  /** @param unreadable called for segments whose state cannot be read; they stay on disk, and all others are served */
+  /**
+   * @param unreadable called for segments whose state cannot be read; they stay on disk, and all others are served
+   * @param tellsDeliveries whether it matters if messages were delivered before
+   */
   constructor(
     id: number,
     commit: GroupCommit,
     storage: Storage,
     unreadable: (log: number, segment: number, error: unknown) => void = rethrow,
+    tellsDeliveries = true,
   ) {
     super(id, commit, storage)
     this.unreadable = unreadable
+    this.tellsDeliveries = tellsDeliveries
   }
 
   touch(segment: Segment): void {
@@ -86,7 +92,7 @@ export class SegmentStore extends ChainStore {
       let decoded: ReturnType<typeof decodeState>
       try {
         if (state === undefined) throw new RangeError('its checksum is wrong')
-        decoded = decodeState(number, state)
+        decoded = this.restored(number, state)
         if (decoded.segment.base < next.message)
           throw new RangeError('its sequence numbers overlap with those of another segment')
       } catch (error) {
@@ -102,13 +108,26 @@ export class SegmentStore extends ChainStore {
         this.drop(segment)
         continue
       }
-      segment.deliveriesUnknown = this.storage.deliveriesUnknown === true
       ready += segment.live
       readyBytes += liveBytes
       segments.push(segment)
     }
     next.message += unknown
     return { segments, ready, readyBytes, next }
+  }
+
+  /**
+   * If messages may have been delivered without a record of it, each counts as delivered: from now on, since a later
+   * start cannot know.
+   */
+  private restored(segment: number, state: Uint8Array): ReturnType<typeof decodeState> {
+    const decoded = decodeState(segment, state)
+    if (this.storage.deliveriesUnknown !== true || !this.tellsDeliveries || decoded.segment.live === 0)
+      return decoded
+    const marked = allDelivered(state)
+    if (marked === undefined) return decoded
+    this.commit.write({ op: 'segment', log: this.id, segment, state: marked })
+    return decodeState(segment, marked)
   }
 }
 

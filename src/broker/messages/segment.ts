@@ -103,8 +103,6 @@ export class Segment extends SegmentLifecycle {
   packedStates: Uint8Array | undefined
   /** Whether the pager counts the segment among the evictable ones. */
   mayLeave = false
-  /** An earlier run may have delivered messages without storing that. */
-  deliveriesUnknown = false
   /** The segment uses the memory of one message, which a socket may be sending. */
   adopted = false
   /** How often messages were requeued, in queues that count it. */

@@ -9,7 +9,7 @@ const FILE_MODE = 0o600
 /** Access bits of group and others. */
 const OTHERS = 0o077
 
-const OWN_FILE = /^(data\.mdb|lock\.mdb|leveret\.store|.*\.journal)$/
+const OWN_FILE = /^(data\.mdb|lock\.mdb|leveret\.(store|ended)|.*\.journal)$/
 
 /**
  * Removes the access of group and others. A folder that also contains other files, such as a home folder, keeps its

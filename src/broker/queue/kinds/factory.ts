@@ -95,8 +95,8 @@ class Chains {
     return new Chain(store, this.shared.pager, this.openSpill, kind.requeuesInOrder)
   }
 
-  openStore(id: number): SegmentStore {
-    return new SegmentStore(id, this.shared.commit, this.shared.storage, this.unreadable)
+  openStore(id: number, tellsDeliveries = true): SegmentStore {
+    return new SegmentStore(id, this.shared.commit, this.shared.storage, this.unreadable, tellsDeliveries)
   }
 }
 
@@ -191,7 +191,7 @@ export class QueueFactory {
     const settings = home.settingsOfQueue(info, policies)
     const log = options.firstLog(settings.maxPriority + 1)
     if (info.kind.isStream) {
-      const messages = new StreamLog(log === undefined ? undefined : chains.openStore(log), pager)
+      const messages = new StreamLog(log === undefined ? undefined : chains.openStore(log, false), pager)
       return new StreamQueue(info, policies, settings, messages, env)
     }
     const contents = {
