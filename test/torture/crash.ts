@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type BrokerProcess, runCli, startProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { table } from '../support/wire.ts'
+import { AgainActor, ChainActor } from './chain-actor.ts'
 import { DeadLetterActor, type DeadLetterOptions, StreamActor, TxActor } from './other-actors.ts'
 import { type Actor, QueueActor, type QueueActorOptions } from './queue-actor.ts'
 import { type Random, randomOf } from './random.ts'
@@ -91,7 +92,8 @@ function actorsOf(random: Random): Actor[] {
   const queues = queueActors.map((o) => new QueueActor(o, own()))
   const deadLetters = deadLetterActors.map((o) => new DeadLetterActor(o, own()))
   const streams = [new StreamActor('stream', own()), new StreamActor('stream-limited', own(), limitedStream)]
-  return [...queues, ...deadLetters, ...streams, new TxActor(own()), new TopologyActor(own())]
+  const others = [new TxActor(own()), new TopologyActor(own()), new ChainActor(own()), new AgainActor(own())]
+  return [...queues, ...deadLetters, ...streams, ...others]
 }
 
 /** @returns what was wrong, with the round */
@@ -107,6 +109,7 @@ export async function crashRounds({ rounds, seed, say = () => {} }: CrashOptions
     const startMs = Math.round(performance.now() - began)
     const found = await inRound(broker, actors, random, async () => {
       paged ||= await hasPagedOut(dir)
+      if (random(2) === 0) await runIntoAlarm(dir)
     })
     for (const text of found) problems.push(`round ${round}: ${text}`)
     say(`round ${round}: started in ${startMs} ms, ${found.length === 0 ? 'all there' : found.join('; ')}`)
@@ -138,6 +141,13 @@ async function checked(broker: BrokerProcess, actors: readonly Actor[]): Promise
 async function hasPagedOut(dir: string): Promise<boolean> {
   const { stdout } = await runCli(['list_queues', 'messages_paged_out', '--data-dir', dir])
   return /^[1-9]\d*$/m.test(stdout)
+}
+
+/** Publishers are blocked until the broker is killed, while what is due goes on or waits. */
+async function runIntoAlarm(dir: string): Promise<void> {
+  await runCli(['set_disk_free_limit', '1000TB', '--data-dir', dir])
+  // Takes as long as some of the delays.
+  await runCli(['list_queues', 'name', '--data-dir', dir])
 }
 
 /** @param busy awaited before the kill */
