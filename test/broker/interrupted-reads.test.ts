@@ -75,3 +75,20 @@ it.each<Settlement>(['ack', 'return'])('a delivery whose %s fails is settled lat
   expect(queue.holding.messages).toBe(0)
   broker.stop()
 })
+
+it('set-aside messages of which one cannot be released now are released but for that one', async () => {
+  const { broker, queue } = await restarted('classic', 3)
+  for (const n of [0, 1, 2]) queue.setAside(n, 'get', new Error('it cannot be sent'))
+  const failing = vi.spyOn(Chain.prototype, 'requeue').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  onTestFinished(() => failing.mockRestore())
+  queue.releaseParked()
+  expect([queue.counts.ready, [...queue.aside].map(({ number, during }) => [number, during])]).toEqual([
+    2,
+    [[0, 'release']],
+  ])
+  queue.releaseParked()
+  expect([queue.counts.ready, queue.aside.size]).toEqual([3, 0])
+  broker.stop()
+})

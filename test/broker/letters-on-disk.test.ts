@@ -5,7 +5,7 @@ import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
 import { publishToAll } from '../../src/broker/fan-out.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
-import { classic, type QueueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Queue } from '../../src/broker/queue/queue.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
@@ -31,12 +31,9 @@ function run(storage: MemoryStorage, clock: ManualClock, inAlarm = false) {
   const vhost = broker.vhosts.get('/') as Vhost
   const exchange = (name: string, type = 'fanout', args: Plain = {}) =>
     broker.createExchange(vhost, { ...durable, name, type, arguments: FieldTable.from(args) })
-  const queue = (name: string, from: string, args: Plain = {}, kind: QueueKind = classic): Queue => {
-    const q = broker.createQueue(
-      vhost,
-      { ...durable, name, kind, arguments: FieldTable.from(args) },
-      undefined,
-    )
+  const queue = (name: string, from: string, args: Plain = {}, isDurable = true): Queue => {
+    const info = { ...durable, durable: isDurable, name, kind: classic, arguments: FieldTable.from(args) }
+    const q = broker.createQueue(vhost, info, undefined)
     const x = vhost.exchanges.get(from)
     if (x !== undefined) vhost.bind(x, q, '', FieldTable.empty)
     return q
@@ -161,6 +158,22 @@ it('dead letters that are not passed on in the batch in which they were refused 
   const again = run(storage, clock)
   await again.pass(1000)
   expect(again.ready('first', 'last1', 'last2')).toEqual([[], ['a', 'b', 'c'], ['a', 'b', 'c']])
+})
+
+it('those of a queue that is not durable do not wait for the end of an alarm', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const before = run(storage, clock)
+  const { exchange, queue, publish, commit, state } = before
+  exchange('x', 'x-delayed-message', { 'x-delayed-type': 'fanout' })
+  exchange('to last')
+  const full = { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx', 'x-dead-letter-exchange': 'to last' }
+  queue('full', 'x', full, false)
+  for (const name of ['last1', 'last2']) queue(name, 'to last')
+  publish('x', 'a', { 'x-delay': 1000 })
+  await commit.flush()
+  state.inAlarm = true
+  await before.pass(2000)
+  expect(run(storage, clock, true).ready('last1', 'last2')).toEqual([['a'], ['a']])
 })
 
 it('large ones wait at the delayed exchange where there is no room for their dead letters', async () => {

@@ -9,7 +9,7 @@ import { StoreFailure } from '../../util/owner.ts'
 export interface ParkedMessage {
   /** The message's sequence number in the queue, or its offset in a stream. */
   readonly number: number
-  /** The operation that failed: delivery, get, retry, delay, or the reason for dead lettering. */
+  /** The operation that failed: delivery, get, retry, release, delay, or the reason for dead lettering. */
   readonly during: string
   readonly reason: string
   /** In ms since 1970. */

@@ -107,8 +107,9 @@ export class DeadLetterOutbox {
       return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', undefined, mayWait)
     }
     // The publisher of a message that was delayed, or has died before, cannot be told.
-    const isConfirmed = died || m.isDelayed
-    refusedLetters.refused({ queue: this.queue, message, isConfirmed, pass, stored })
+    const { isDelayed } = m
+    const isConfirmed = died || isDelayed
+    refusedLetters.refused({ queue: this.queue, message, isConfirmed, isDelayed, pass, stored })
     return true
   }
 

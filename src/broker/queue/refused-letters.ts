@@ -33,6 +33,8 @@ export interface Refusal {
   readonly message: InboundMessage
   /** Whether the message was confirmed before, so that its dead letter must not be lost. */
   readonly isConfirmed: boolean
+  /** Whether it comes from an exchange that has delayed it. */
+  readonly isDelayed: boolean
   readonly pass: Pass
   /** The dead letter as it was stored in an earlier run. */
   readonly stored: StoredLetter | undefined
@@ -100,7 +102,7 @@ export class RefusedLetters implements Pumped {
     return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
   }
 
-  refused({ queue, message, isConfirmed, pass, stored }: Refusal): void {
+  refused({ queue, message, isConfirmed, isDelayed, pass, stored }: Refusal): void {
     const { current } = this
     const family = stored?.family ?? current ?? { left: REFUSED_LETTERS_MAX, isConfirmed, number: undefined }
     const bytes = message.contentEnd - message.contentStart
@@ -123,7 +125,9 @@ export class RefusedLetters implements Pumped {
       index: stored?.index ?? -1,
       next: undefined,
     }
-    if (!fits) {
+    // It has left the disk, and cannot be stored for a queue that is not durable.
+    const isHeldBack = isDelayed && queue.log === undefined && this.turn.isFull()
+    if (!fits || isHeldBack) {
       if (this.passOn(letter, false) === 'failed') this.store.waits(letter)
       return
     }

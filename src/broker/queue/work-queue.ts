@@ -222,7 +222,12 @@ export class WorkQueue extends QueueParts implements Queue {
 
   releaseParked(only?: number): number {
     const numbers = this.taken?.aside.release(only) ?? []
-    for (const n of numbers) this.order.requeue(n)
+    for (const n of numbers)
+      try {
+        this.order.requeue(n)
+      } catch (error) {
+        this.detours.aside.park(n, 'release', error)
+      }
     this.wake()
     return numbers.length
   }
