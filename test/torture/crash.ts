@@ -1,4 +1,4 @@
-/** Kills the broker at random moments under a mixed load, starts it again and looks for what it has lost or mixed up. */
+/** Kills the broker at random moments under a mixed load, or ends it, starts it again and looks for what it has lost or mixed up. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,9 @@ export interface CrashOptions {
 
 /** Before the kill of a round; some tenths of a second. */
 const CONFIRMS_MAX = 6000
+
+/** A round ends with SIGTERM in place of SIGKILL. */
+const TERMINATED_ONE_IN = 4
 
 /** By then more has gathered than stays in memory. */
 const PAGED_ROUNDS = 20
@@ -171,7 +174,9 @@ async function inRound(
   await until(() => total() >= confirms || problems.length > 0, `${confirms} confirms`)
   await busy()
   killed = true
-  await broker.stop('SIGKILL')
+  const signal = random(TERMINATED_ONE_IN) === 0 ? 'SIGTERM' : 'SIGKILL'
+  const how = await broker.stop(signal)
+  if (signal === 'SIGTERM' && how !== 0) problems.push(`it ended with ${how}`)
   await Promise.all(work)
   for (const line of broker.lines) if (/"level":(50|60)/.test(line)) problems.push(`the log says ${line}`)
   return problems
