@@ -23,13 +23,13 @@ const help = `Usage: npm run torture -- crash [--rounds N] [--seed N]
        npm run torture -- overload [--minutes N]
        npm run torture -- fuzz [--target NAME] [--inputs N | --minutes N] [--seed N] [--replay INPUT]
 
-crash   Kills the broker (SIGKILL) at random moments, or ends it, under a mixed load on one data folder, in every second round
-        with too little free space at the end: confirms, acknowledgements,
-        returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare again, streams,
-        priorities, quorum queues, delayed and deduplicated messages, fanout, large bodies, paging, several producers,
-        exchanges and bindings, chains of full queues. After each restart every queue is compared with the driver's own record: nothing confirmed is lost, nothing is there twice, nothing
-        that was settled, purged or rolled back comes back, what was delivered before is marked, order is kept, transactions are whole, bodies are whole,
-        queues are there or not as was answered.
+crash   Kills the broker (SIGKILL) at random moments, or ends it, under a mixed load on one data folder: confirms,
+        acknowledgements, returns, rejects, transactions, TTL and dead letters, length limits, purge, delete and declare
+        again, streams, priorities, quorum queues, delayed and deduplicated messages, fanout, large bodies, paging, several
+        producers, exchanges and bindings, chains of full queues; in half of the rounds the disk is short of space at the
+        end. After each restart every queue is compared with the driver's own record: nothing confirmed is lost, nothing is
+        there twice, nothing that was settled, purged or rolled back comes back, what was delivered before is marked, order
+        is kept, transactions are whole, bodies are whole, queues are there or not as was answered.
 
 hostile Sends a broker sessions of AMQP and requests of the HTTP API and of the metrics that are valid but for some changes,
         as a user who is no administrator. The process lives on, logs no failure of its own, has no more than 700 MB of
