@@ -234,12 +234,10 @@ export class Redrive {
     const m = new InboundMessage()
     encodeContent(f.exchange, f.key, f.content.properties, f.content.body, m)
     m.died = f.content.died === true
-    if (f.target.publish(m) === PUBLISH_REFUSED) {
-      this.skipped++
-      return
-    }
-    this.queue.removeReady(f.number)
-    this.moved++
+    // Consumers may make room in the target.
+    this.broker.turn.pumpNow()
+    if (this.queue.moveReady(f.number, () => f.target.publish(m) !== PUBLISH_REFUSED)) this.moved++
+    else this.skipped++
   }
 }
 

@@ -6,6 +6,7 @@ import type { Exchange } from '../../src/broker/exchange/exchange.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { Chain } from '../../src/broker/messages/chain.ts'
 import { classic, type QueueKind, queueKind } from '../../src/broker/queue/kinds/kinds.ts'
+import type { Queue } from '../../src/broker/queue/queue.ts'
 import { DEAD_LETTER_RETRY_MS } from '../../src/limits.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { timedBroker } from '../support/timed-broker.ts'
@@ -41,5 +42,28 @@ it('are all passed on, each once', () => {
   const bodies = [...target.browse()].map(({ segment, index }) => String(segment.content(index).body))
   expect([queue.holding.messages, bodies]).toEqual([0, ['0', '1', '2', '3', '4']])
   expect(Object.values(broker.failures.counts).filter((n) => n > 0)).toEqual([])
+  broker.stop()
+})
+
+it('go to the others of their targets where one of them has failed, once', () => {
+  const { clock, broker, vhost, queue } = timedBroker()
+  const q = queue('q', { 'x-dead-letter-exchange': 'amq.fanout' })
+  const targets = ['a', 'b', 'c'].map((name) => {
+    const target = queue(name)
+    vhost.bind(vhost.exchanges.get('amq.fanout') as Exchange, target, '', FieldTable.empty)
+    return target
+  })
+  const m = new InboundMessage()
+  encodeContent('', 'q', {}, Buffer.from('x'), m)
+  q.publish(m)
+  q.get()
+  q.takeGot(false)
+  vi.spyOn(targets[1] as Queue, 'publish').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  q.settle(0, 'reject')
+  clock.pass(DEAD_LETTER_RETRY_MS)
+  expect([q.holding.messages, q.aside.size, ...targets.map((t) => t.counts.ready)]).toEqual([0, 0, 1, 1, 1])
+  expect(broker.counters.deadLetteredRejected).toBe(1)
   broker.stop()
 })

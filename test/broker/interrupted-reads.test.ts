@@ -2,18 +2,20 @@
 
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { Chain } from '../../src/broker/messages/chain.ts'
+import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Settlement } from '../../src/broker/queue/queue.ts'
 import { CONTINUES_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
 import { takeMessages } from '../../src/operations/messages.ts'
-import type { FieldTable } from '../../src/protocol/field-table.ts'
+import { Redrive } from '../../src/operations/redrive.ts'
+import { FieldTable } from '../../src/protocol/field-table.ts'
 import { restarted } from '../support/failing-reads.ts'
 import { table } from '../support/wire.ts'
 
 const COUNT = 20
 
 async function start(kind: string, args?: FieldTable) {
-  const t = await restarted(kind, COUNT, args)
+  const t = await restarted(kind, COUNT, args && { args })
   const caller = trusted('guest', t.vhost, {})
   const take = () => takeMessages(caller, 'q', COUNT, 'ack').map(({ content }) => content.body[0])
   return { ...t, take }
@@ -90,5 +92,28 @@ it('set-aside messages of which one cannot be released now are released but for 
   ])
   queue.releaseParked()
   expect([queue.counts.ready, queue.aside.size]).toEqual([3, 0])
+  broker.stop()
+})
+
+it('a message that was delivered since it was found is not redriven', async () => {
+  const headers = FieldTable.from({
+    'x-death': [{ queue: 'origin', exchange: '', 'routing-keys': ['origin'] }],
+  })
+  const { broker, vhost, queue } = await restarted('classic', 2, { headers })
+  const info = { name: 'origin', durable: true, exclusive: false, autoDelete: false, kind: classic }
+  const origin = broker.createQueue(vhost, { ...info, arguments: FieldTable.empty }, undefined)
+  const { publish } = origin
+  vi.spyOn(origin, 'publish').mockImplementationOnce((m) => {
+    const outcome = publish.call(origin, m)
+    // As a queue behind it does that has to make room.
+    broker.turn.pumpAlone({ pump: () => expect.unreachable(), failed: () => {} })
+    return outcome
+  })
+  vi.spyOn(broker.turn, 'pumpNow').mockImplementation(() => {
+    if (origin.counts.ready === 1 && queue.get() !== undefined) queue.takeGot(false)
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  expect(await new Redrive(vhost, queue, broker, {}).done).toEqual({ moved: 1, skipped: 1 })
+  expect([queue.counts, origin.counts.ready]).toEqual([{ ready: 0, unacked: 1, consumers: 0 }, 1])
   broker.stop()
 })

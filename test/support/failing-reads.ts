@@ -43,7 +43,11 @@ export function startOn(storage: FailingReads, clock: ManualClock): { broker: Br
  * A broker with a queue of that many messages, all of them on disk alone; the first octet of each is its number. If the
  * queue has priorities, each message has a lower one than that before it.
  */
-export async function restarted(kind: string, count: number, args = FieldTable.empty) {
+export async function restarted(
+  kind: string,
+  count: number,
+  { args = FieldTable.empty, headers = FieldTable.empty } = {},
+) {
   const clock = new ManualClock()
   const storage = new FailingReads()
   const first = startOn(storage, clock)
@@ -51,7 +55,7 @@ export async function restarted(kind: string, count: number, args = FieldTable.e
   const q = first.broker.createQueue(first.vhost, { ...info, kind: queueKind(kind) as QueueKind }, undefined)
   for (let n = 0; n < count; n++) {
     const m = new InboundMessage()
-    encodeContent('', 'q', { deliveryMode: 2 }, Buffer.alloc(50_000, n), m)
+    encodeContent('', 'q', { deliveryMode: 2, headers }, Buffer.alloc(50_000, n), m)
     m.priority = count - n
     q.publish(m)
   }

@@ -6,6 +6,7 @@
  */
 import { DEAD_LETTER_RETRY_MS, HELD_BACK_MAX, REJECTED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
+import { StoreFailure } from '../../util/owner.ts'
 import { inShortSteps, type Steps } from '../jobs.ts'
 import { type Content, InboundMessage, readContent } from '../message.ts'
 import type { UnackedMessages } from '../messages/order.ts'
@@ -38,7 +39,7 @@ interface RetainedMessage {
   readonly reason: DeathReason
   /** Whether the message stays until all targets have it (at-least-once). */
   readonly confirmed: boolean
-  /** Targets that have the message, and exchanges that keep it. */
+  /** Targets that have the message, and exchanges that keep it: a retry is for the others. */
   readonly done: Set<Recipient>
   /** Whether only its removal is left: its targets have it, or there is no dead-letter exchange. */
   passed: boolean
@@ -121,14 +122,16 @@ export class DeadLetterOutbox {
   /** Publishes the message to its targets. It leaves the queue in the batch in which the targets receive it. */
   private passOn(sequence: number, message: RetainedMessage): Fate {
     const removesAgain = message.passed
+    const before = message.done.size
     try {
       if (!removesAgain && !this.reachesTargets(sequence, message)) return 'kept'
       message.passed = true
       this.order.settle(sequence)
       return 'gone'
     } catch (error) {
-      // Set aside at once, a message that its targets have would be there twice.
-      if (message.passed && !removesAgain) return 'kept'
+      // Set aside at once, a message that its targets have, or some of them, would be there twice.
+      const isHalfDone = (message.passed && !removesAgain) || message.done.size > before
+      if (isHalfDone && !(error instanceof StoreFailure)) return 'kept'
       this.aside.park(sequence, message.reason, error)
       return 'parked'
     }
@@ -137,12 +140,7 @@ export class DeadLetterOutbox {
   /** Publishes the message. Returns false if it has to be retried. */
   private reachesTargets(sequence: number, { reason, done, confirmed }: RetainedMessage): boolean {
     if (this.queue.settings.deadLetterExchange === undefined) return true
-    const passed = this.env.deadLetter(
-      this.queue,
-      this.contentOf(sequence),
-      reason,
-      confirmed ? done : undefined,
-    )
+    const passed = this.env.deadLetter(this.queue, this.contentOf(sequence), reason, done)
     this.held = passed === 'later'
     return !this.held && !(confirmed && !passed)
   }

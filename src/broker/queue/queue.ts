@@ -205,6 +205,11 @@ export interface Queue extends RoutedQueue, ConsumedQueue, InspectedQueue, Queue
   releaseParked(only?: number): number
   /** Removes a ready message from the queue for good. */
   removeReady(sequence: number): void
+  /**
+   * Removes a ready message that `give` passes to another queue. Returns false, and the message stays, if it is not
+   * ready any more or `give` returns false.
+   */
+  moveReady(sequence: number, give: () => boolean): boolean
   /** Removes all ready messages; returns their number. @throws AmqpError 540 if the queue type does not support it */
   purge(): number
 }

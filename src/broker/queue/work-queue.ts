@@ -9,6 +9,7 @@ import { inSteps, type Steps } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import { noMessages } from '../messages/no-messages.ts'
 import type { Browsed, MessageOrder } from '../messages/order.ts'
+import { STATE_READY } from '../messages/segment.ts'
 import type { AppliedPolicies } from '../policy/policy.ts'
 import { type Consumer, Consumers, cancelling, nobody } from './consumers.ts'
 import { countedMessage } from './delivery-limit.ts'
@@ -322,6 +323,24 @@ export class WorkQueue extends QueueParts implements Queue {
     this.order.take(sequence)
     this.order.settle(sequence)
     this.headLeft()
+  }
+
+  moveReady(sequence: number, give: () => boolean): boolean {
+    // Read before the message is in the other queue: if that failed then, it would be in both.
+    const { segment, index } = this.order.find(sequence)
+    if (segment.state(index) !== STATE_READY) return false
+    const { turn } = this.env
+    segment.pin()
+    // Nor may it be delivered meanwhile.
+    turn.pumpsNone = true
+    try {
+      if (!give()) return false
+      this.removeReady(sequence)
+      return true
+    } finally {
+      turn.pumpsNone = false
+      segment.unpin()
+    }
   }
 
   purge(): number {

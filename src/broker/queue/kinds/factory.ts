@@ -172,7 +172,8 @@ class Environment implements QueueEnvironment {
     const waits = mayWait && (own.died === true ? turn.isFull() : turn.inAlarm())
     const passed = deadLetter(this.home, q, own, reason, turn.now(), waits, done)
     // With at-least-once, it may be tried very often until all targets have the message.
-    if (passed === true || (passed === false && done === undefined)) counters[deadLettered[reason]]++
+    if (passed === true || (passed === false && !q.settings.deadLetterAtLeastOnce))
+      counters[deadLettered[reason]]++
     return passed
   }
 }

@@ -273,6 +273,10 @@ export class StreamQueue extends QueueBase<StreamEnvironment> implements Queue {
     throw this.unsupported('taking messages out')
   }
 
+  moveReady(): never {
+    throw this.unsupported('taking messages out')
+  }
+
   purge(): never {
     throw this.unsupported('queue.purge')
   }
