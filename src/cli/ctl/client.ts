@@ -29,6 +29,9 @@ export class CtlError extends Error {
   }
 }
 
+/** Characters of an answer, which might otherwise never end: nearly as many as a text can have. */
+const ANSWER_LENGTH_MAX = 511 * 1024 * 1024
+
 /** An error after which a retry may succeed. */
 const EXIT_TEMPORARY = 75
 const EXIT_USAGE = 64
@@ -39,9 +42,12 @@ const exitCodes: Readonly<Record<number, number>> = { 400: 69, 404: 65, 401: 77,
 
 export class Client {
   readonly target: Target
+  private readonly lengthMax: number
 
-  constructor(target: Target) {
+  /** @param lengthMax characters of an answer */
+  constructor(target: Target, lengthMax = ANSWER_LENGTH_MAX) {
     this.target = target
+    this.lengthMax = lengthMax
   }
 
   get<T = unknown>(path: string): Promise<T> {
@@ -66,6 +72,10 @@ export class Client {
           response.setEncoding('utf8')
           response.on('data', (s) => {
             answer += s
+            if (answer.length <= this.lengthMax) return
+            const why = `the answer to ${method} ${path} has more than ${this.lengthMax} characters`
+            reject(new CtlError(why, EXIT_SOFTWARE))
+            response.destroy()
           })
           response.on('error', (error) => reject(this.unanswered(u, error)))
           response.on('end', () => settle(response.statusCode ?? 500, answer, resolve, reject))
@@ -76,6 +86,8 @@ export class Client {
           reject(new CtlError(`operation ${method} ${path} timed out after ${timeoutMs} ms`, EXIT_TEMPORARY))
         else reject(this.unanswered(u, error))
       })
+      // A change to another protocol ends the request without an error.
+      r.once('close', () => reject(this.unanswered(u, new Error('it does not answer'))))
       r.end(body === undefined ? undefined : JSON.stringify(body))
     })
   }
