@@ -326,7 +326,7 @@ export const UNAUTHENTICATED_SHARE = 3 / 4
 /** Minimum limit of file descriptors for a broker to start: some 35 are open without clients. */
 export const DESCRIPTORS_MIN = 64
 
-/** Connections of the HTTP port, without WebSockets, and of the metrics port: further ones are closed at once. */
+/** Connections of the HTTP port, without WebSockets, and of the metrics port: beyond, one of the address with the most is closed. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 
 /** HTTP connections without a request: beyond, the oldest of the address with the most of them is closed. */

@@ -9,10 +9,14 @@ import { Unopened } from '../connection/unopened.ts'
 import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX, UNAUTHENTICATED_SHARE } from '../limits.ts'
 import { endOf, plainAddress } from '../util/address.ts'
 import type { Descriptors } from '../util/descriptors.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { elapsed } from '../util/timers.ts'
 
 /** Maximum of connections with an unauthenticated request; beyond it, the oldest of the busiest address is closed. */
 export const HTTP_STRANGERS_MAX = 512
+
+/** Further sockets that are accepted, of which one is closed at once: a new one, or one in whose place it comes. */
+export const HTTP_CLOSING_MAX = 64
 
 const STRANGERS = { all: HTTP_STRANGERS_MAX, perAddress: HTTP_STRANGERS_MAX * UNAUTHENTICATED_SHARE }
 const IDLE = { all: HTTP_IDLE_MAX, perAddress: HTTP_IDLE_MAX * UNAUTHENTICATED_SHARE }
@@ -28,6 +32,8 @@ export function loggedIn({ socket }: IncomingMessage): void {
 }
 
 export class HttpConnections {
+  /** All connections, whose clients may have logged in, by their addresses. WebSockets are not among them. */
+  private readonly all = new FairQueue<Socket>()
   /** Connections without a request: the sockets as accepted, by their endpoints. */
   private readonly idle = new Map<string, Socket>()
   /** The same connections, for the limit. Includes authenticated clients between their requests. */
@@ -39,7 +45,7 @@ export class HttpConnections {
 
   /** Starts to enforce the limits on the server. */
   constructor(server: Server, descriptors: Descriptors) {
-    descriptors.guard(server, () => HTTP_CONNECTIONS_MAX + this.upgraded)
+    descriptors.guard(server, () => HTTP_CONNECTIONS_MAX + HTTP_CLOSING_MAX + this.upgraded)
     server.headersTimeout = HTTP_HEADERS_MS_MAX
     server.on('connection', (socket: Socket) => this.came(socket))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))
@@ -51,19 +57,39 @@ export class HttpConnections {
 
   /** Stops counting a connection that has changed to another protocol. */
   release(socket: Socket): void {
-    this.wake(endOf(socket))
+    const carrier = this.wake(endOf(socket))
+    if (carrier !== undefined) this.all.remove(plainAddress(carrier.remoteAddress), carrier)
     this.upgraded++
     socket.once('close', () => this.upgraded--)
   }
 
   private came(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress)
+    if (!this.hasRoomFor(address)) {
+      socket.destroy()
+      return
+    }
     const key = endOf(socket)
+    this.all.push(address, socket)
     this.rest(key, socket)
     socket.on('close', () => {
+      this.all.remove(address, socket)
       this.strangers.remove(socket)
       this.resting.remove(socket)
       if (this.idle.get(key) === socket) this.idle.delete(key)
     })
+  }
+
+  /**
+   * Whether there is room for one more connection. If there are too many, one of an address that has more of them is
+   * closed: otherwise, requests that never end, of a single user, would keep everybody out.
+   */
+  private hasRoomFor(address: string): boolean {
+    const { all } = this
+    if (all.size < HTTP_CONNECTIONS_MAX) return true
+    const other = all.makeRoomFor(address)
+    other?.destroy()
+    return other !== undefined
   }
 
   private rest(key: string, socket: Socket): void {
