@@ -3,6 +3,9 @@
 /** Maximum number of watchers at the same time: 429 beyond. */
 export const TAILS_MAX = 20
 
+/** The same for one user. */
+export const TAILS_OF_USER_MAX = 15
+
 /** Messages per second that one watcher is shown; more are counted and left out. */
 export const TAIL_PER_SECOND_MAX = 200
 

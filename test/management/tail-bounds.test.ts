@@ -1,6 +1,6 @@
 /** Whoever watches messages takes no more of the broker than the bounds say. */
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { TAIL_QUEUES_MAX, TAILS_MAX } from '../../src/operations/tail-limits.ts'
+import { TAIL_QUEUES_MAX, TAILS_MAX, TAILS_OF_USER_MAX } from '../../src/operations/tail-limits.ts'
 import { fresh } from '../support/target.ts'
 import { until } from '../support/until.ts'
 import { type Answer, useHttp } from './target.ts'
@@ -13,14 +13,14 @@ async function queue(): Promise<string> {
   return name
 }
 
-function events(path: string, method = 'GET'): Promise<Response> {
+function events(path: string, method = 'GET', login = http.login): Promise<Response> {
   const abort = new AbortController()
   onTestFinished(() => abort.abort())
   return fetch(`${http.base}/api/${path}`, {
     method,
     signal: abort.signal,
     headers: {
-      authorization: `Basic ${Buffer.from(http.login).toString('base64')}`,
+      authorization: `Basic ${Buffer.from(login).toString('base64')}`,
       accept: 'text/event-stream',
     },
   })
@@ -74,6 +74,16 @@ describe('watching messages', () => {
   it('takes a key as long as a binding may have', async () => {
     expect((await events(`exchanges/%2F/amq.topic/tail?key=${'a'.repeat(256)}`)).status).toBe(400)
     expect((await events(`exchanges/%2F/amq.topic/tail?key=${'a'.repeat(255)}`)).status).toBe(200)
+  })
+
+  it('is left to others by a user with very many watchers', async () => {
+    const path = `queues/%2F/${await queue()}/tail`
+    for (let i = 0; i < TAILS_OF_USER_MAX; i++) expect((await events(path)).status).toBe(200)
+    expect((await events(path)).status).toBe(429)
+    await http.put('users/other-watcher', { password: 'p', tags: 'management' })
+    await http.put('permissions/%2F/other-watcher', { configure: '', write: '', read: '.*' })
+    expect((await events(path, 'GET', 'other-watcher:p')).status).toBe(200)
+    await http.delete('users/other-watcher')
   })
 
   it('shows nothing to HEAD, and so holds no place', async () => {

@@ -3,7 +3,7 @@ import type { Queue } from '../../broker/queue/queue.ts'
 import type { Caller } from '../../operations/caller.ts'
 import { tryRoute } from '../../operations/routing.ts'
 import { type Tail, type TailBounds, type Watcher, watchExchange, watchQueue } from '../../operations/tail.ts'
-import { TAILS_MAX } from '../../operations/tail-limits.ts'
+import { TAILS_MAX, TAILS_OF_USER_MAX } from '../../operations/tail-limits.ts'
 import type { Json } from '../../util/json.ts'
 import { diagnose } from '../diagnosis.ts'
 import { type AddRoute, HttpError, notFound, type Request, withCode } from '../http.ts'
@@ -72,6 +72,7 @@ const nobody: Watcher = { see: () => false, ended: () => {} }
 class Tails {
   private readonly node: ManagedNode
   private count = 0
+  private readonly ofUser = new Map<string, number>()
 
   constructor(node: ManagedNode) {
     this.node = node
@@ -81,6 +82,12 @@ class Tails {
   open(r: Request, watch: Watch): TailStream | Promise<unknown> | undefined {
     if (this.count >= TAILS_MAX)
       throw new HttpError(429, 'too_many_requests', `${TAILS_MAX} others watch messages at present`)
+    if ((this.ofUser.get(r.user.name) ?? 0) >= TAILS_OF_USER_MAX)
+      throw new HttpError(
+        429,
+        'too_many_requests',
+        `${TAILS_OF_USER_MAX} watch messages for this user at present`,
+      )
     const live = (r.raw.headers.accept ?? '').includes('text/event-stream')
     const { bounds, payload } = tailQuestion(r.query, live)
     const c = r.caller(r.vhost())
@@ -89,6 +96,18 @@ class Tails {
       return undefined
     }
     return live ? this.stream(r, c, watch, bounds, payload) : this.answer(r, c, watch, bounds, payload)
+  }
+
+  /** Counts a watcher. @returns a function that ends it, to be called once */
+  private began(user: string): () => void {
+    const add = (n: number): void => {
+      const count = (this.ofUser.get(user) ?? 0) + n
+      this.count += n
+      if (count > 0) this.ofUser.set(user, count)
+      else this.ofUser.delete(user)
+    }
+    add(1)
+    return () => add(-1)
   }
 
   private stream(
@@ -106,9 +125,9 @@ class Tails {
       stream.destroy()
       throw error
     }
-    this.count++
+    const ended = this.began(r.user.name)
     stream.once('close', () => {
-      this.count--
+      ended()
       tail.stop()
     })
     r.reply.type('text/event-stream').header('cache-control', 'no-store')
@@ -126,7 +145,7 @@ class Tails {
     const answer = new TailAnswer(payload)
     const tail = watch(c, answer, bounds)
     const gone = (): void => tail.end('time')
-    this.count++
+    const ended = this.began(r.user.name)
     r.raw.raw.socket.once('close', gone)
     // The client may have disconnected during the login.
     if (r.raw.raw.socket.destroyed) gone()
@@ -136,7 +155,7 @@ class Tails {
       r.reply.type('application/json')
       return text
     } finally {
-      this.count--
+      ended()
       r.raw.raw.socket.off('close', gone)
     }
   }
