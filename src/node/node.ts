@@ -5,6 +5,7 @@
 
 import type { Socket } from 'node:net'
 import { Alarms } from '../alarms/alarms.ts'
+import { Failures } from '../broker/failures.ts'
 import type { BrokerHost, Membership } from '../cluster/membership.ts'
 import type { Settings } from '../config/settings.ts'
 import type { NodeLimits } from '../connection/admission.ts'
@@ -54,6 +55,10 @@ export class BrokerNode implements ManagedNode, BrokerHost {
   private readonly endpoints: Endpoints
   private releasePasswords: (() => Promise<void>) | undefined
   private closing: Promise<void> | undefined
+  /** Those without a broker to which they could be charged. */
+  private readonly failures = new Failures(systemClock, (fields, message) =>
+    this.logger.error(fields, message),
+  )
 
   private constructor(
     settings: Settings,
@@ -205,7 +210,7 @@ export class BrokerNode implements ManagedNode, BrokerHost {
 
   private failed(error: unknown): void {
     if (this.active !== undefined) this.active.model.owner.failed(error)
-    else this.logger.error({ err: error }, 'internal error')
+    else this.failures.note('broker', {}, error, 'internal error')
   }
 
   /**
