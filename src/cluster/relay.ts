@@ -13,7 +13,7 @@ import { type Clock, pauseOn } from '../util/clock.ts'
 import { FairPlaces } from '../util/fair-places.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
-import { hearErrors } from '../util/sockets.ts'
+import { hearErrors, holdInput } from '../util/sockets.ts'
 import type { PeerRequest } from './peer-handshake.ts'
 
 /** ms that a client waits for an active node. */
@@ -105,12 +105,15 @@ export class Relay implements Receiver {
   /** @param here passes the client to the broker of this node, if this has become the active one meanwhile */
   private place(socket: Socket, request: RelayRequest, here: (receiver: Receiver) => void): void {
     hearErrors(socket)
+    // Very many may wait, and all send.
+    const readOn = holdInput(socket)
     this.waiting.add(socket)
     this.unopened.add(socket, plainAddress(socket.remoteAddress))
     const { receiver } = this.options.listeners
     const attempt: Attempt = async () => {
       const now = this.options.listeners.receiver
       if (now !== undefined && now !== this && now !== receiver) {
+        readOn()
         here(now)
         return true
       }
@@ -119,7 +122,7 @@ export class Relay implements Receiver {
         // The active node may be another one by now, or this one.
         const target = this.options.active()
         if (target === undefined || this.options.listeners.receiver !== now) return false
-        return await this.pass(socket, request, target)
+        return await this.pass(socket, request, target, readOn)
       } finally {
         this.asked.leave()
       }
@@ -172,7 +175,12 @@ export class Relay implements Receiver {
     socket.destroy()
   }
 
-  private async pass(socket: Socket, request: RelayRequest, target: ActiveNode): Promise<boolean> {
+  private async pass(
+    socket: Socket,
+    request: RelayRequest,
+    target: ActiveNode,
+    readOn: () => void,
+  ): Promise<boolean> {
     const client = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 }
     let peer: Socket
     try {
@@ -197,6 +205,7 @@ export class Relay implements Receiver {
     socket.once('close', () => peer.destroy())
     this.young.add(socket, peer, client.address)
     socket.pipe(peer)
+    readOn()
     peer.pipe(socket)
     return true
   }

@@ -3,12 +3,33 @@
  * becomes an uncaught exception.
  */
 import type { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
 
 function ignore(): void {}
 
 /** For sockets whose users only need to know that the socket has ended: they listen for `close`. */
 export function hearErrors(socket: EventEmitter): void {
   socket.on('error', ignore)
+}
+
+/**
+ * Reads nothing from an accepted socket, as with `pauseOnConnect`: a stream that is only paused would still be filled.
+ * @returns a function that makes it readable again
+ */
+export function holdInput(socket: Socket): () => void {
+  const { _handle: handle } = socket as unknown as { _handle?: Handle | null }
+  if (handle?.reading !== true || handle.readStop === undefined) return () => {}
+  handle.readStop()
+  return () => {
+    if (!socket.destroyed) handle.readStart?.()
+  }
+}
+
+/** Node.js's handle of a socket. */
+interface Handle {
+  readonly reading?: boolean
+  readStart?(): void
+  readStop?(): void
 }
 
 /**

@@ -1,9 +1,11 @@
 /** What whoever reaches the ports of a cluster's nodes can do to them without a login or the secret. */
-import { connect, Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PeerPort, STRANGERS_MAX, STRANGERS_OF_ADDRESS_MAX } from '../../src/cluster/peer-port.ts'
 import { type ActiveNode, ASKED_MAX, Relay, WAITING_MAX } from '../../src/cluster/relay.ts'
+import type { Listener } from '../../src/connection/listener.ts'
 import type { Listeners } from '../../src/connection/listeners.ts'
 import { createCluster } from '../../src/index.ts'
 import { DOOR_LINES_PER_MINUTE, HANDSHAKE_MS_MAX } from '../../src/limits.ts'
@@ -204,6 +206,32 @@ describe('clients of a standby', () => {
     const late = come('10.0.0.1')
     expect([early.destroyed, late.destroyed]).toEqual([false, false])
     expect(flood.filter((s) => !s.destroyed).length).toBeLessThan(WAITING_MAX)
+    relay.endRelays()
+  })
+
+  it('are not read while they wait, however much each sends', async () => {
+    const listener = { secure: true } as Listener
+    const own = { ...listeners, open: [listener] } as unknown as Listeners
+    const ask = (): Promise<Socket> => Promise.reject(new Error('not asked'))
+    const clock = new ManualClock()
+    const relay = new Relay({ clock, logger: silent, listeners: own, active: () => undefined, ask })
+    const accepted: Socket[] = []
+    const server = createServer((socket) => {
+      accepted.push(socket)
+      // The second one is not relayed, and read.
+      if (accepted.length === 1) relay.relay(socket, listener)
+      else socket.once('data', (octets) => socket.end(octets))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    for (let i = 0; i < 2; i++) {
+      const client = await connected(port)
+      await new Promise((resolve) => client.write('x'.repeat(10_000), resolve))
+      if (i === 1) await once(client, 'data')
+    }
+    expect(accepted[0]?.bytesRead).toBe(0)
     relay.endRelays()
   })
 
