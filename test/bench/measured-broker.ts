@@ -1,6 +1,7 @@
 /** Leveret as a process of its own that says how long its event loop stood still, with the HTTP API and the metrics. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -62,11 +63,10 @@ export class MeasuredBroker {
     return performance.now() - began
   }
 
-  private answers(): Promise<boolean> {
-    return fetch(`http://127.0.0.1:${this.ports.metrics}/metrics`, { method: 'HEAD' }).then(
-      (r) => r.ok,
-      () => false,
-    )
+  /** Whether clients can connect to all ports. */
+  private async answers(): Promise<boolean> {
+    const all = await Promise.all(Object.values(this.ports).map(isOpen))
+    return all.every((open) => open)
   }
 
   async stop(): Promise<void> {
@@ -96,12 +96,14 @@ export class MeasuredBroker {
     })
   }
 
-  async measure(action: () => Promise<unknown>): Promise<Measured> {
+  /** @param before part of the operation that does not count for its time */
+  async measure(action: () => Promise<unknown>, before = async (): Promise<void> => {}): Promise<Measured> {
     await this.longestStall()
     let peakBytes = this.bytes
     const timer = setInterval(() => {
       peakBytes = Math.max(peakBytes, this.bytes)
     }, SAMPLE_MS)
+    await before()
     const began = performance.now()
     await action()
     const ms = performance.now() - began
@@ -138,4 +140,12 @@ async function drained(response: Response): Promise<number> {
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function isOpen(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+  }).finally(() => socket.destroy())
 }

@@ -16,7 +16,7 @@ const CHANNELS = 10_000
 const CASCADE = 10_000
 const PORTS = { amqp: 15_690, http: 15_691, metrics: 15_692 }
 
-type Action = readonly [name: string, action: () => Promise<unknown>]
+type Action = readonly [name: string, action: () => Promise<unknown>, before?: () => Promise<void>]
 
 /** Durable queues, each bound to a topic exchange, some of them twice. */
 export function manyDefinitions(queues: number, bindings: number, vhost = 'many'): string {
@@ -51,7 +51,7 @@ function ofManyObjects(b: MeasuredBroker): Action[] {
   return [
     ['import of 100,000 queues, 200,000 bindings', () => b.http('POST', 'definitions', file)],
     ['import of the same once more', () => b.http('POST', 'definitions', file)],
-    ['restart', async () => b.stop().then(() => b.start())],
+    ['start with them', () => b.start(), () => b.stop()],
     ['GET /metrics', () => b.scrape('/metrics')],
     ['GET /metrics/per-object', () => b.scrape('/metrics/per-object')],
     ['GET /metrics/detailed, one family', () => b.scrape('/metrics/detailed?family=queue_coarse_metrics')],
@@ -169,7 +169,7 @@ export async function stalls(only: string | undefined): Promise<void> {
     const b = new MeasuredBroker(PORTS)
     try {
       await b.start()
-      for (const [name, action] of actionsOf(b)) show(name, await b.measure(action))
+      for (const [name, action, before] of actionsOf(b)) show(name, await b.measure(action, before))
     } finally {
       await b.remove()
     }
