@@ -17,7 +17,7 @@ import { HandshakeInput } from './handshake-input.ts'
 import { hearErrorsOfServer } from './sockets.ts'
 import { elapsed, soon, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
-import { boundInput } from './tls-input.ts'
+import { boundInput, boundInputOf, releaseInput } from './tls-input.ts'
 
 const HANDSHAKE = 22
 const RECORD_HEADER_BYTES = 5
@@ -116,8 +116,11 @@ class Handshakes {
     const timer = startTimer(() => refuse('ERR_TLS_HANDSHAKE_TIMEOUT', 'TLS handshake timeout'), this.waitMs)
     const stop = (): void => {
       stopTimer(timer)
+      releaseInput(socket)
       socket.off('data', take).off('end', hungUp).off('close', hungUp)
     }
+    // Thousands of clients may send it octet by octet.
+    boundInputOf(socket)
     socket.on('data', take).on('end', hungUp).on('close', hungUp)
   }
 

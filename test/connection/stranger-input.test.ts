@@ -1,12 +1,16 @@
 /** Clients that have not logged in and send at the same time: how many of them are read in one turn of the event loop. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { expect, it, onTestFinished } from 'vitest'
 import { readShared } from '../../src/connection/reading.ts'
 import { boundInputOf, releaseInput } from '../../src/util/tls-input.ts'
+import { paceHandshakes } from '../../src/util/tls-pace.ts'
 import { until } from '../support/until.ts'
 
 const CLIENTS = 12
+/** The first octet of a TLS handshake. */
+const HELLO = Buffer.from([22])
 /** More than their input may take in a turn. */
 const WORK_MS = 25
 
@@ -40,7 +44,7 @@ async function readPerTurn(
     server.close()
   })
   await until(() => accepted.length === CLIENTS, 'all to be accepted')
-  for (const client of clients) client.write('x')
+  for (const client of clients) client.write(HELLO)
   await until(() => perTurn.reduce((sum, n) => sum + n, 0) === CLIENTS, 'all to be read')
   return perTurn
 }
@@ -53,9 +57,18 @@ function relayed(_: Server, s: Socket, came: () => void): Socket {
   return s.on('data', came).resume()
 }
 
+/** Before the handshake begins. */
+function withTls(_: Server, s: Socket, came: () => void): Socket {
+  const tls = createTlsServer()
+  paceHandshakes(tls, {})
+  tls.emit('connection', s)
+  return s.on('data', came).resume()
+}
+
 it.each([
   ['an AMQP listener', shared],
   ['a standby', relayed],
+  ['a TLS listener', withTls],
 ])('reads no further ones in a turn whose time for them is used up: %s', async (_, accept) => {
   // The one at which that is noticed has been read.
   expect(Math.max(...(await readPerTurn(accept)))).toBeLessThanOrEqual(2)
