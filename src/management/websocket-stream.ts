@@ -4,9 +4,11 @@
  */
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { SOCKET_END_MS, TURN_MS } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
 import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
+import { boundInputOf } from '../util/tls-input.ts'
 
 // Opcodes: RFC 6455, section 5.2.
 const CONTINUATION = 0
@@ -84,6 +86,8 @@ export class WebSocketStream extends Duplex {
   constructor(carrier: Socket) {
     super()
     this.carrier = carrier
+    // With TLS, it is bounded already.
+    if (!(carrier instanceof TLSSocket)) boundInputOf(carrier)
     carrier.on('data', (chunk: Buffer) => this.arrived(chunk))
     carrier.on('end', () => this.endCarrier())
     carrier.on('close', () => {

@@ -175,7 +175,8 @@ export function boundReadsOf(socket: object): () => void {
   return () => input.came(socket as Bounded)
 }
 
-/** Called when the client has logged in. */
+/** Called when the client has logged in. @param socket or a stream with the socket that carries it, as a WebSocket */
 export function releaseInput(socket: object): void {
-  input.release(socket as Bounded)
+  const { carrier = socket } = socket as { readonly carrier?: object }
+  input.release(carrier as Bounded)
 }

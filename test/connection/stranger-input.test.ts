@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createServer as createTlsServer } from 'node:tls'
 import { expect, it, onTestFinished } from 'vitest'
 import { readShared } from '../../src/connection/reading.ts'
+import { WebSocketStream } from '../../src/management/websocket-stream.ts'
 import { boundInputOf, releaseInput } from '../../src/util/tls-input.ts'
 import { paceHandshakes } from '../../src/util/tls-pace.ts'
 import { until } from '../support/until.ts'
@@ -65,19 +66,28 @@ function withTls(_: Server, s: Socket, came: () => void): Socket {
   return s.on('data', came).resume()
 }
 
+function webSocket(_: Server, s: Socket, came: () => void): Socket {
+  new WebSocketStream(s).on('error', () => {})
+  return s.on('data', came).resume()
+}
+
 it.each([
   ['an AMQP listener', shared],
   ['a standby', relayed],
   ['a TLS listener', withTls],
+  ['a WebSocket', webSocket],
 ])('reads no further ones in a turn whose time for them is used up: %s', async (_, accept) => {
   // The one at which that is noticed has been read.
   expect(Math.max(...(await readPerTurn(accept)))).toBeLessThanOrEqual(2)
 })
 
-it('does not hold back clients that have logged in', async () => {
+it.each([
+  ['AMQP', shared, (s: Socket): object => s],
+  ['a WebSocket', webSocket, (carrier: Socket): object => ({ carrier })],
+])('does not hold back clients that have logged in: %s', async (_, accept, released) => {
   const perTurn = await readPerTurn((server, s, came) => {
-    const socket = shared(server, s, came)
-    releaseInput(socket)
+    const socket = accept(server, s, came)
+    releaseInput(released(socket))
     return socket
   })
   expect(Math.max(...perTurn)).toBeGreaterThan(2)
