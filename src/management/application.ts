@@ -61,6 +61,7 @@ import { requests } from './schemas/requests.ts'
 import { routeDoc } from './schemas/routes.ts'
 import { StandbyUsers } from './standby-users.ts'
 import { webRoutes } from './web.ts'
+import { wholeBody } from './whole-body.ts'
 
 const PAYLOAD_TOO_LARGE = 413
 
@@ -200,9 +201,11 @@ export class Application {
     this.app.removeAllContentTypeParsers()
     this.app.addContentTypeParser(
       ['application/json', '*'],
-      { parseAs: 'buffer' },
-      async (request: FastifyRequest, body: string | Buffer) =>
-        takesForms(request) ? await parseDefinitions(body as Buffer) : parseBody(String(body)),
+      async (request: FastifyRequest, payload: Readable) => {
+        const told = Number(request.headers['content-length'])
+        const body = await wholeBody(payload, told, request.routeOptions.bodyLimit)
+        return takesForms(request) ? await parseDefinitions(body) : parseBody(body.toString())
+      },
     )
     void this.app.register(multipart, {
       attachFieldsToBody: 'keyValues',
