@@ -233,7 +233,7 @@ export class LmdbStorage implements Storage {
     this.ensureRoom(batch)
     const merged = new PendingWrites()
     merged.add(batch)
-    const writes = merged.writes()
+    const writes = [...merged.writes()]
     try {
       await this.root.batch(() => {
         for (const w of writes) this.apply(w)

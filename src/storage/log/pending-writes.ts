@@ -140,27 +140,23 @@ export class PendingWrites {
   }
 
   /** The smallest set of writes with the same effect. */
-  writes(): StorageWrite[] {
-    const out: StorageWrite[] = []
-    if (this.dropsFrom !== undefined) out.push({ op: 'drop-logs', from: this.dropsFrom })
+  *writes(): Generator<StorageWrite, void> {
+    if (this.dropsFrom !== undefined) yield { op: 'drop-logs', from: this.dropsFrom }
     for (const [key, value] of this.values)
-      out.push(value === undefined ? { op: 'delete', key } : { op: 'put', key, value })
+      yield value === undefined ? { op: 'delete', key } : { op: 'put', key, value }
     for (const [log, { dropped, segments }] of this.logs) {
-      if (dropped) out.push({ op: 'drop-log', log })
-      for (const [segment, s] of segments) writesOf(out, log, segment, s)
+      if (dropped) yield { op: 'drop-log', log }
+      for (const [segment, s] of segments) yield* writesOf(log, segment, s)
     }
-    return out
   }
 }
 
-function writesOf(out: StorageWrite[], log: number, segment: number, s: PendingSegment): void {
-  if (s.dropped) out.push({ op: 'drop-segment', log, segment })
-  else if (s.cleared) out.push({ op: 'clear-segment', log, segment })
+function* writesOf(log: number, segment: number, s: PendingSegment): Generator<StorageWrite, void> {
+  if (s.dropped) yield { op: 'drop-segment', log, segment }
+  else if (s.cleared) yield { op: 'clear-segment', log, segment }
   for (const [index, bytes] of s.records)
-    out.push(
-      bytes === undefined
-        ? { op: 'drop-record', log, segment, index }
-        : { op: 'record', log, segment, index, bytes },
-    )
-  if (s.state !== undefined) out.push({ op: 'segment', log, segment, state: s.state })
+    yield bytes === undefined
+      ? { op: 'drop-record', log, segment, index }
+      : { op: 'record', log, segment, index, bytes }
+  if (s.state !== undefined) yield { op: 'segment', log, segment, state: s.state }
 }
