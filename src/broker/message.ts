@@ -60,6 +60,8 @@ export class InboundMessage {
   died = false
   /** Its publisher is not told if a queue refuses it: it was confirmed when an exchange delayed it. */
   isDelayed = false
+  /** It stays where it is if a queue refuses it, which therefore does not dead-letter it. */
+  isOffered = false
   /**
    * Whether `octets` contain only this message, with ADOPT_ROOM_BYTES free before the names, and have no other user:
    * then one segment may take them over instead of copying.

@@ -234,6 +234,7 @@ export class Redrive {
     const m = new InboundMessage()
     encodeContent(f.exchange, f.key, f.content.properties, f.content.body, m)
     m.died = f.content.died === true
+    m.isOffered = true
     // Consumers may make room in the target.
     this.broker.turn.pumpNow()
     if (this.queue.moveReady(f.number, () => f.target.publish(m) !== PUBLISH_REFUSED)) this.moved++

@@ -117,3 +117,22 @@ it('a message that was delivered since it was found is not redriven', async () =
   expect([queue.counts, origin.counts.ready]).toEqual([{ ready: 0, unacked: 1, consumers: 0 }, 1])
   broker.stop()
 })
+
+it('a message that is redriven to a full queue stays, and is not dead-lettered once more', async () => {
+  const headers = FieldTable.from({
+    'x-death': [{ queue: 'origin', exchange: '', 'routing-keys': ['origin'] }],
+  })
+  const { clock, broker, vhost, queue } = await restarted('classic', 2, headers)
+  const args = {
+    'x-max-length': 0,
+    'x-overflow': 'reject-publish-dlx',
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': 'q',
+  }
+  const info = { name: 'origin', durable: true, exclusive: false, autoDelete: false, kind: classic }
+  broker.createQueue(vhost, { ...info, arguments: FieldTable.from(args) }, undefined)
+  expect(await new Redrive(vhost, queue, broker, {}).done).toEqual({ moved: 0, skipped: 2 })
+  clock.pass(1000)
+  expect(queue.counts.ready).toBe(2)
+  broker.stop()
+})

@@ -133,7 +133,8 @@ export class WorkQueue extends QueueParts implements Queue {
   }
 
   private refuse(limit: LengthLimit, m: InboundMessage): number {
-    if (limit.overflow === 'reject-publish-dlx' || m.isDelayed) this.detours.outbox.refused(m)
+    if (!m.isOffered && (limit.overflow === 'reject-publish-dlx' || m.isDelayed))
+      this.detours.outbox.refused(m)
     return PUBLISH_REFUSED
   }
 
