@@ -1,6 +1,7 @@
 /** The metrics of each object, written family by family in pieces. */
 
 import type { Exchange } from '../broker/exchange/exchange.ts'
+import { ofNow } from '../broker/jobs.ts'
 import type { Queue } from '../broker/queue/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { ManagedNode } from '../management/managed-node.ts'
@@ -27,6 +28,9 @@ import { type Family, head, labels, text } from './text.ts'
 /** Objects described before yielding. */
 const PIECE = 500
 
+/** Objects listed before yielding. */
+const LISTED = 10_000
+
 interface Found<T> {
   readonly vhost: string
   readonly o: T
@@ -42,6 +46,17 @@ function chooses({ families }: Selection, family: string): boolean {
 /** Reports whether at least one of the families is requested. */
 function shows(selection: Selection, families: readonly { readonly family: string }[]): boolean {
   return families.some(({ family }) => chooses(selection, family))
+}
+
+/** The objects of the vhosts; those that are added meanwhile may be among them or not. */
+async function inAll<T>(
+  vhosts: readonly Vhost[],
+  of: (v: Vhost) => ReadonlyMap<string, T>,
+): Promise<Found<T>[]> {
+  const found: Found<T>[] = []
+  for (const v of vhosts)
+    for (const o of ofNow(of(v))) if (found.push({ vhost: v.name, o }) % LISTED === 0) await nextTurn()
+  return found
 }
 
 export class Report {
@@ -73,13 +88,9 @@ export class Report {
     )
     const matching = async <T extends { readonly name: string }>(found: Found<T>[]): Promise<Found<T>[]> =>
       pattern === undefined ? found : await namesThatMatch(pattern, found, ({ o }) => o.name)
-    const in_ = <T>(v: Vhost, objects: Iterable<T>): Found<T>[] =>
-      Array.from(objects, (o) => ({ vhost: v.name, o }))
-    const queues = shows(selection, queueFamilies)
-      ? await matching(all.flatMap((v) => in_(v, v.queues.values())))
-      : []
+    const queues = shows(selection, queueFamilies) ? await matching(await inAll(all, (v) => v.queues)) : []
     const exchanges = shows(selection, exchangeFamilies)
-      ? await matching(all.flatMap((v) => in_(v, v.exchanges.values())))
+      ? await matching(await inAll(all, (v) => v.exchanges))
       : []
     return new Report(node, selection, all, queues, exchanges)
   }
@@ -88,6 +99,7 @@ export class Report {
     const { node, selection } = this
     const { active } = node
     if (active !== undefined) yield text(identityFamilies(node, active, selection.endpoint))
+    await nextTurn()
     yield text(this.ofNode())
     if (active === undefined) return
     active.model.broker.turn.pumpNow()
