@@ -122,7 +122,7 @@ it('a message that is redriven to a full queue stays, and is not dead-lettered o
   const headers = FieldTable.from({
     'x-death': [{ queue: 'origin', exchange: '', 'routing-keys': ['origin'] }],
   })
-  const { clock, broker, vhost, queue } = await restarted('classic', 2, headers)
+  const { clock, broker, vhost, queue } = await restarted('classic', 2, { headers })
   const args = {
     'x-max-length': 0,
     'x-overflow': 'reject-publish-dlx',
