@@ -2,6 +2,7 @@
  * Writes that the store has not applied yet, only the last one for each object: a later state of a segment replaces the
  * earlier one, and dropping a segment cancels the writes to it. Reads see the store through these writes.
  */
+import { SplitMap } from '../../util/split-map.ts'
 import type { StorageWrite } from '../storage.ts'
 
 export interface PendingSegment {
@@ -16,15 +17,16 @@ export interface PendingSegment {
 interface PendingLog {
   /** Whether the log is removed from the store; nothing more is written to it then. */
   dropped: boolean
-  readonly segments: Map<number, PendingSegment>
+  /** Undefined if there are none: very many logs may be dropped at once. */
+  segments: Map<number, PendingSegment> | undefined
 }
 
 export class PendingWrites {
   /** Octets of records, values and states. */
   bytes = 0
   /** undefined = the value is deleted. */
-  readonly values = new Map<string, Uint8Array | undefined>()
-  private readonly logs = new Map<number, PendingLog>()
+  readonly values = new SplitMap<string, Uint8Array | undefined>()
+  private readonly logs = new SplitMap<number, PendingLog>()
   private dropsFrom: number | undefined
 
   get empty(): boolean {
@@ -99,25 +101,27 @@ export class PendingWrites {
 
   private dropLog(number: number): void {
     const log = this.log(number)
-    for (const s of log.segments.values()) {
+    for (const s of log.segments?.values() ?? []) {
       this.clear(s)
       this.bytes -= s.state?.length ?? 0
     }
-    log.segments.clear()
+    log.segments = undefined
     log.dropped = true
   }
 
   private log(number: number): PendingLog {
     let log = this.logs.get(number)
     if (log === undefined) {
-      log = { dropped: false, segments: new Map() }
+      log = { dropped: false, segments: undefined }
       this.logs.set(number, log)
     }
     return log
   }
 
   private segment(log: number, number: number): PendingSegment {
-    const { segments } = this.log(log)
+    const pending = this.log(log)
+    pending.segments ??= new Map()
+    const { segments } = pending
     let s = segments.get(number)
     if (s === undefined) {
       s = { cleared: false, dropped: false, state: undefined, records: new Map() }
@@ -146,7 +150,7 @@ export class PendingWrites {
       yield value === undefined ? { op: 'delete', key } : { op: 'put', key, value }
     for (const [log, { dropped, segments }] of this.logs) {
       if (dropped) yield { op: 'drop-log', log }
-      for (const [segment, s] of segments) yield* writesOf(log, segment, s)
+      for (const [segment, s] of segments ?? []) yield* writesOf(log, segment, s)
     }
   }
 }
