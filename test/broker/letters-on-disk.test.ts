@@ -176,6 +176,38 @@ it('those of a queue that is not durable do not wait for the end of an alarm', a
   expect(run(storage, clock, true).ready('last1', 'last2')).toEqual([['a'], ['a']])
 })
 
+it('what expires in a queue that is to take the dead letter of a publish is stored although that is not', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const before = run(storage, clock)
+  const { broker, commit, state, exchange, queue, publish, vhost } = before
+  for (const name of ['in', 'to old', 'to full', 'to last']) exchange(name)
+  const full = (length: number, to: string): Plain => ({
+    'x-max-length': length,
+    'x-overflow': 'reject-publish-dlx',
+    'x-dead-letter-exchange': to,
+  })
+  queue('first', 'in', full(0, 'to old'))
+  queue('old', 'to old', { ...full(1, 'to full'), 'x-message-ttl': 1000 })
+  queue('full', 'to full', full(0, 'to last'))
+  for (const name of ['last1', 'last2']) queue(name, 'to last')
+  publish('to old', 'a')
+  await commit.flush()
+  // It has expired, and the disk was too slow for its dead letter.
+  const { isBehind } = broker.turn
+  broker.turn.isBehind = () => true
+  clock.pass(1000)
+  broker.turn.isBehind = isBehind
+  state.inAlarm = true
+  publish('in', 'b')
+  clock.pass(0)
+  expect((vhost.queues.get('old') as Queue).counts.ready).toBe(1)
+  expect(bodies(vhost.queues.get('old') as Queue)).toEqual(['b'])
+  await commit.flush()
+  const again = run(storage, clock)
+  await again.pass(500)
+  expect(again.ready('last1', 'last2')).toEqual([['a'], ['a']])
+})
+
 it('large ones wait at the delayed exchange where there is no room for their dead letters', async () => {
   const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
   const { pass, publish, state, ready, commit, ...rest } = run(storage, clock)

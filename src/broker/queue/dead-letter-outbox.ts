@@ -140,7 +140,8 @@ export class DeadLetterOutbox {
   /** Publishes the message. Returns false if it has to be retried. */
   private reachesTargets(sequence: number, { reason, done, confirmed }: RetainedMessage): boolean {
     if (this.queue.settings.deadLetterExchange === undefined) return true
-    const passed = this.env.deadLetter(this.queue, this.contentOf(sequence), reason, done)
+    const content = this.contentOf(sequence)
+    const passed = this.env.refusedLetters.apart(() => this.env.deadLetter(this.queue, content, reason, done))
     this.held = passed === 'later'
     return !this.held && !(confirmed && !passed)
   }

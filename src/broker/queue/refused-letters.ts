@@ -183,6 +183,23 @@ export class RefusedLetters implements Pumped {
     return this.head !== undefined
   }
 
+  /**
+   * Publishes a message that has died otherwise: a queue that needs room for the dead letter being forwarded drops what
+   * has expired. Whatever that message causes has a budget of its own, and was confirmed whether or not the other was.
+   */
+  apart(publish: () => Passed): Passed {
+    const { current, hasPlace } = this
+    if (current === undefined) return publish()
+    this.current = undefined
+    this.hasPlace = false
+    try {
+      return publish()
+    } finally {
+      this.current = current
+      this.hasPlace = hasPlace
+    }
+  }
+
   private passOn({ family, queue, pass }: Letter, mayWait: boolean): Passed | 'failed' {
     const before = this.current
     this.current = family
