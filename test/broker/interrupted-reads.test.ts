@@ -6,7 +6,7 @@ import { classic } from '../../src/broker/queue/kinds/kinds.ts'
 import type { Settlement } from '../../src/broker/queue/queue.ts'
 import { CONTINUES_MS } from '../../src/limits.ts'
 import { trusted } from '../../src/operations/caller.ts'
-import { takeMessages } from '../../src/operations/messages.ts'
+import { dropParked, takeMessages } from '../../src/operations/messages.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { restarted } from '../support/failing-reads.ts'
@@ -92,6 +92,21 @@ it('set-aside messages of which one cannot be released now are released but for 
   ])
   queue.releaseParked()
   expect([queue.counts.ready, queue.aside.size]).toEqual([3, 0])
+  broker.stop()
+})
+
+it('a set-aside message that cannot be released now is not dropped', async () => {
+  const { broker, vhost, queue } = await restarted('classic', 3)
+  queue.setAside(1, 'get', new Error('it cannot be sent'))
+  const caller = trusted('guest', vhost, {})
+  const failing = vi.spyOn(Chain.prototype, 'requeue').mockImplementationOnce(() => {
+    throw new RangeError('Array buffer allocation failed')
+  })
+  onTestFinished(() => failing.mockRestore())
+  expect(() => dropParked(caller, 'q', 1)).toThrow('allocation failed')
+  expect([queue.counts, queue.aside.size]).toEqual([{ ready: 2, unacked: 0, consumers: 0 }, 1])
+  expect(dropParked(caller, 'q', 1)).toBe(true)
+  expect([queue.counts.ready, queue.aside.size]).toEqual([2, 0])
   broker.stop()
 })
 

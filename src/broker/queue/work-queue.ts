@@ -224,14 +224,17 @@ export class WorkQueue extends QueueParts implements Queue {
 
   releaseParked(only?: number): number {
     const numbers = this.taken?.aside.release(only) ?? []
+    let released = numbers.length
     for (const n of numbers)
       try {
         this.order.requeue(n)
       } catch (error) {
         this.detours.aside.park(n, 'release', error)
+        if (only !== undefined) throw error
+        released--
       }
     this.wake()
-    return numbers.length
+    return released
   }
 
   broke(sequence: number): void {
