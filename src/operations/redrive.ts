@@ -51,12 +51,18 @@ export class RedriveGivenUp extends GivenUp {
 /** What it needs of the broker. */
 export type MovedIn = Pick<Broker, 'clock' | 'turn'>
 
-interface Found {
-  readonly number: number
+interface Origin {
   readonly target: Queue
   readonly exchange: string
   readonly key: string
+}
+
+interface Found extends Origin {
+  readonly number: number
   readonly content: Content
+  readonly segment: Segment
+  /** Of the segment, which may be used again for later messages. */
+  readonly base: number
 }
 
 /** Messages examined in one step before yielding. */
@@ -186,7 +192,13 @@ export class Redrive {
       if (origin === undefined || !this.mayWrite(origin)) this.skipped++
       // The segment may be paged out before the message is published.
       else
-        found.push({ number: sequence, ...origin, content: { ...content, body: Buffer.from(content.body) } })
+        found.push({
+          number: sequence,
+          ...origin,
+          content: { ...content, body: Buffer.from(content.body) },
+          segment,
+          base: segment.base,
+        })
     }
     for (const f of found) this.move(f)
     return atEnd
@@ -197,7 +209,7 @@ export class Redrive {
     return message === undefined || message === sequence
   }
 
-  private originOf({ properties }: Content): Omit<Found, 'number' | 'content'> | undefined {
+  private originOf({ properties }: Content): Origin | undefined {
     const death = deathsOf(properties.headers)[0]
     const name = death?.text('queue')
     const { from, reason } = this.options
@@ -215,7 +227,7 @@ export class Redrive {
    * Whether the caller may, with its current permissions, write to both the exchange and the queue: moving a message in
    * effect publishes it to its exchange again.
    */
-  private mayWrite({ target, exchange, key }: Omit<Found, 'number' | 'content'>): boolean {
+  private mayWrite({ target, exchange, key }: Origin): boolean {
     const { caller } = this
     try {
       checkAccess(caller, 'write', 'exchange', exchange)
@@ -237,7 +249,9 @@ export class Redrive {
     m.isOffered = true
     // Consumers may make room in the target.
     this.broker.turn.pumpNow()
-    if (this.queue.moveReady(f.number, () => f.target.publish(m) !== PUBLISH_REFUSED)) this.moved++
+    // Consumers, or the end of its time, may have taken it, and those around it.
+    const isThere = !this.queue.deleted && !f.segment.gone && f.segment.base === f.base
+    if (isThere && this.queue.moveReady(f.number, () => f.target.publish(m) !== PUBLISH_REFUSED)) this.moved++
     else this.skipped++
   }
 }

@@ -151,3 +151,23 @@ it('a message that is redriven to a full queue stays, and is not dead-lettered o
   expect(queue.counts.ready).toBe(2)
   broker.stop()
 })
+
+it('messages that have left the queue since they were found are not redriven', async () => {
+  const headers = FieldTable.from({
+    'x-death': [{ queue: 'origin', exchange: '', 'routing-keys': ['origin'] }],
+  })
+  const { broker, vhost, queue } = await restarted('classic', COUNT, { headers })
+  const info = { name: 'origin', durable: true, exclusive: false, autoDelete: false, kind: classic }
+  const origin = broker.createQueue(vhost, { ...info, arguments: FieldTable.empty }, undefined)
+  // The first one stays unacknowledged, and the segments of most others are gone.
+  let first = true
+  vi.spyOn(broker.turn, 'pumpNow').mockImplementation(() => {
+    for (; queue.get() !== undefined; first = false) queue.takeGot(!first)
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  const { moved, skipped } = await new Redrive(vhost, queue, broker, {}).done
+  expect(moved).toBe(0)
+  expect(skipped).toBeGreaterThan(0)
+  expect([queue.counts, origin.counts.ready]).toEqual([{ ready: 0, unacked: 1, consumers: 0 }, 0])
+  broker.stop()
+})
