@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { Broker } from '../../src/broker/broker.ts'
 import { encodeContent } from '../../src/broker/content.ts'
+import { Failures } from '../../src/broker/failures.ts'
 import { publishToAll } from '../../src/broker/fan-out.ts'
 import { InboundMessage } from '../../src/broker/message.ts'
 import { classic } from '../../src/broker/queue/kinds/kinds.ts'
@@ -10,6 +11,7 @@ import type { Queue } from '../../src/broker/queue/queue.ts'
 import { PlainMessage } from '../../src/broker/router.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { DEAD_LETTER_RETRY_MS, REFUSED_WAITING_BYTES_MAX } from '../../src/limits.ts'
+import { setPolicy } from '../../src/operations/policies.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
 import { GroupCommit } from '../../src/storage/batch.ts'
 import { MemoryStorage } from '../../src/storage/memory/memory-storage.ts'
@@ -22,9 +24,9 @@ const bodies = (q: Queue): string[] =>
   Array.from(q.browse(), ({ segment, index }) => String(segment.content(index).body.subarray(0, 4)))
 
 /** One run of the broker: the next one has what was on disk when it ended. */
-function run(storage: MemoryStorage, clock: ManualClock, inAlarm = false) {
+function run(storage: MemoryStorage, clock: ManualClock, inAlarm = false, failures?: Failures) {
   const commit = new GroupCommit(storage, clock)
-  const broker = new Broker(storage, commit, clock, { messageMemoryBytes: 2 ** 26 })
+  const broker = new Broker(storage, commit, clock, { messageMemoryBytes: 2 ** 26, failures })
   broker.load()
   const state = { inAlarm }
   broker.inAlarm = () => state.inAlarm
@@ -222,6 +224,33 @@ it('large ones wait at the delayed exchange where there is no room for their dea
   await pass(10 * DEAD_LETTER_RETRY_MS)
   const dotted = names.map((n) => `${n}...`)
   expect(ready(...lasts)).toEqual([['fill'], ['fill'], dotted, dotted])
+})
+
+it('those of a queue whose policy cannot be read wait until it has one again', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const to = { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' }
+  const policy = { name: 'p', pattern: '^full$', definition: { 'dead-letter-exchange': 'to last' } }
+  const set = ({ broker, vhost }: ReturnType<typeof run>) => setPolicy(broker, vhost, policy, false)
+  const before = run(storage, clock)
+  before.exchange('x', 'x-delayed-message', { 'x-delayed-type': 'fanout' })
+  before.exchange('to last')
+  before.queue('full', 'x', to)
+  for (const name of ['last1', 'last2']) before.queue(name, 'to last')
+  void set(before)
+  before.publish('x', 'a', { 'x-delay': 1000 })
+  await before.commit.flush()
+  before.state.inAlarm = true
+  await before.pass(2000)
+  const [stored] = [...storage.scan('policy:')]
+  await storage.write([{ op: 'put', key: stored?.key as string, value: Buffer.from('damaged') }])
+  const failures = new Failures(clock, () => {})
+  const without = run(storage, clock, false, failures)
+  await without.pass(1000)
+  void set(without)
+  await without.commit.flush()
+  const again = run(storage, clock, false, failures)
+  await again.pass(1000)
+  expect(again.ready('last1', 'last2')).toEqual([['a'], ['a']])
 })
 
 it('a delayed message may be due in the first second of 1970', async () => {

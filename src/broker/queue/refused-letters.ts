@@ -74,7 +74,7 @@ export class RefusedLetters implements Pumped {
 
   /**
    * Restores those that waited when the process ended. Those of queues that are gone are dropped.
-   * @param objects tells whether queues could not be restored
+   * @param objects tells whether queues or policies could not be restored
    */
   restore(vhosts: ReadonlyMap<string, Queues>, objects: Pick<StoredObjects, 'lacks'>): void {
     let byLog: Map<number | undefined, Queue> | undefined
@@ -84,7 +84,8 @@ export class RefusedLetters implements Pumped {
       byLog ??= byLogs(vhosts)
       const queue = byLog.get(letter.log)
       const isTaken = queue?.restoreRefused?.(letter) === true
-      if (!isTaken && (queue !== undefined || !objects.lacks('queue'))) this.store.drop(letter.index)
+      // Its queue, or what says where that sends it, may be there again at a later start.
+      if (!isTaken && !objects.lacks(queue === undefined ? 'queue' : 'policy')) this.store.drop(letter.index)
     }
   }
 
