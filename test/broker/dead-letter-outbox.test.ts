@@ -23,6 +23,7 @@ it('a message that cannot be dropped once there is no dead-letter exchange is se
   const failures: unknown[] = []
   const env = Object.assign(clock, {
     turn: { jobs: new Jobs(clock, () => {}), isBehind: () => false, pumpLater: () => {} },
+    refusedLetters: { apart: (publish: () => unknown) => publish() },
     deadLetter: () => false,
     failed: (error: unknown) => void failures.push(error),
   })
