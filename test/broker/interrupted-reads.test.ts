@@ -9,6 +9,7 @@ import { trusted } from '../../src/operations/caller.ts'
 import { dropParked, takeMessages } from '../../src/operations/messages.ts'
 import { Redrive } from '../../src/operations/redrive.ts'
 import { FieldTable } from '../../src/protocol/field-table.ts'
+import { invariant } from '../../src/util/invariant.ts'
 import { restarted } from '../support/failing-reads.ts'
 import { table } from '../support/wire.ts'
 
@@ -169,5 +170,16 @@ it('messages that have left the queue since they were found are not redriven', a
   expect(moved).toBe(0)
   expect(skipped).toBeGreaterThan(0)
   expect([queue.counts, origin.counts.ready]).toEqual([{ ready: 0, unacked: 1, consumers: 0 }, 0])
+  broker.stop()
+})
+
+it('a delivery that turns out to be settled already is not tried again and again', async () => {
+  const { clock, broker, queue } = await restarted('classic', 1)
+  const { sequence } = queue.get() as { sequence: number }
+  const settle = vi.spyOn(Chain.prototype, 'settle').mockImplementation(() => invariant(false, 'once'))
+  onTestFinished(() => void vi.restoreAllMocks())
+  expect(() => queue.settle(sequence, 'ack')).toThrow('once')
+  clock.pass(2 * CONTINUES_MS)
+  expect(settle).toHaveBeenCalledTimes(1)
   broker.stop()
 })

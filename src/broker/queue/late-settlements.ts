@@ -4,6 +4,7 @@
  */
 import { CONTINUES_MS, SETTLED_PER_STEP } from '../../limits.ts'
 import type { Timer } from '../../util/clock.ts'
+import { InvariantError } from '../../util/invariant.ts'
 import { charge, StoreFailure } from '../../util/owner.ts'
 import { inSteps } from '../jobs.ts'
 import type { TimedEnvironment } from './environment.ts'
@@ -22,7 +23,8 @@ export class LateSettlements {
 
   /** @param error why it has failed; after a failure of the store, nothing is settled any more */
   add(sequence: number, how: Settlement, error: unknown): void {
-    if (error instanceof StoreFailure) return
+    // What is settled already fails in each attempt.
+    if (error instanceof StoreFailure || error instanceof InvariantError) return
     this.failed.push({ sequence, how })
     this.timer ??= this.env.after(CONTINUES_MS, () => this.again())
   }
