@@ -142,26 +142,3 @@ it('import_definitions --skip-if-unchanged knows the import of a start, and of e
   expect(await run({ [IMPORTED_HASH]: 'x', imported_definitions_hash: earlier })).toEqual([0, imported])
   expect(await run({}, 500)).toEqual([70, []])
 })
-
-it.each([
-  ['null', () => null],
-  ['a list with null', () => [null]],
-  ['a number', () => 5],
-  ['definitions with null', (r: string) => (r === 'GET definitions' ? { vhosts: [null] } : {})],
-  ['an object instead of each list', () => ({})],
-])('migrate says that the other broker answers with %s', async (_what, answer) => {
-  const [{ url: own }, other] = [
-    await api(() => [200, { leveret_version: '1' }]),
-    await api((r) => [200, answer(r)]),
-  ]
-  const { code, stderr } = await runCommand([
-    'migrate',
-    'amqp://127.0.0.1:1',
-    '--management',
-    other.url,
-    '--url',
-    own,
-    '--dry-run',
-  ])
-  expect([code, stderr]).toEqual([70, expect.stringMatching(/gave an unexpected answer to GET \/api\/\w+/)])
-})

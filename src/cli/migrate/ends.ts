@@ -41,33 +41,18 @@ export class End {
     this.patient = false
   }
 
-  /** @throws CtlError also if the answer is not an object */
-  async get<T extends object>(path: string): Promise<T> {
-    const answer = await this.call('GET', path)
-    if (!isObject(answer)) throw this.strange(path)
-    return answer as T
-  }
-
-  /** Like `get`, for a list of objects. */
-  async rows<T extends object>(path: string): Promise<T[]> {
-    const answer = await this.call('GET', path)
-    if (!isListOfObjects(answer)) throw this.strange(path)
-    return answer as T[]
+  get<T>(path: string): Promise<T> {
+    return this.call('GET', path) as Promise<T>
   }
 
   /** Like `get`, but returns undefined on a 404. */
-  find<T extends object>(path: string): Promise<T | undefined> {
-    return ifFound(this.get<T>(path))
-  }
-
-  /** Like `rows`, but returns undefined on a 404. */
-  findRows<T extends object>(path: string): Promise<T[] | undefined> {
-    return ifFound(this.rows<T>(path))
-  }
-
-  /** For an answer that is not of the expected shape, for example of something other than a broker. */
-  strange(path: string): CtlError {
-    return failure(`${this.name} gave an unexpected answer to GET /api/${path}`)
+  async find<T>(path: string): Promise<T | undefined> {
+    try {
+      return await this.get<T>(path)
+    } catch (error) {
+      if (error instanceof CtlError && error.status === 404) return undefined
+      throw error
+    }
   }
 
   /** Deletes an object. Returns whether it existed. */
@@ -104,23 +89,6 @@ export class End {
       return new CtlError(`${this.name} refuses user '${this.user}': ${message}`, exitCode, status)
     return new CtlError(status === undefined ? message : `${this.name}: ${message}`, exitCode, status)
   }
-}
-
-async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof CtlError && error.status === 404) return undefined
-    throw error
-  }
-}
-
-function isObject(v: unknown): boolean {
-  return typeof v === 'object' && v !== null && !Array.isArray(v)
-}
-
-export function isListOfObjects(v: unknown): boolean {
-  return Array.isArray(v) && v.every(isObject)
 }
 
 function userOf(url: string): string {

@@ -26,10 +26,10 @@ export async function makePlan(move: Move): Promise<Plan> {
     )
   const definitions = await readDefinitions(move)
   const vhosts = definitions.vhosts.map((v) => String(v['name']))
-  const all = (await from.rows<QueueRow>('queues')).filter((q) => vhosts.includes(q.vhost))
+  const all = (await from.get<QueueRow[]>('queues')).filter((q) => vhosts.includes(q.vhost))
   const queues = all.filter((q) => q.exclusive !== true)
   await checkRights(move, vhosts, queues)
-  const there = new Set((await other.rows<{ name: string }>('vhosts')).map((v) => v.name))
+  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
   for (const vhost of vhosts) if (there.has(vhost)) await amqp.check(vhost)
   const fitted = await fitFor(move, definitions)
   const notes = [...fitted.notes, ...differences(move, definitions, all)]
@@ -46,10 +46,10 @@ async function checkRights(
   vhosts: readonly string[],
   queues: readonly QueueRow[],
 ): Promise<void> {
-  const found = await other.findRows<Json>(`users/${enc(amqp.user)}/permissions`)
+  const found = await other.find<Json[]>(`users/${enc(amqp.user)}/permissions`)
   // Not in the broker's database: an external backend authenticates this user.
   if (found === undefined) return
-  const there = new Set((await other.rows<{ name: string }>('vhosts')).map((v) => v.name))
+  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
   for (const vhost of vhosts) {
     if (!there.has(vhost)) continue
     const permission = found.find((p) => p['vhost'] === vhost)
