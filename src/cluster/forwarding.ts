@@ -12,10 +12,10 @@ import {
 import type { Socket } from 'node:net'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { plainAddress } from '../util/address.ts'
-import { FairPlaces } from '../util/fair-places.ts'
 import { hearErrors } from '../util/sockets.ts'
+import { AskingPlaces } from './asking.ts'
 import type { PeerRequest } from './peer-handshake.ts'
-import { type ActiveNode, ASKED_MAX } from './relay.ts'
+import type { ActiveNode } from './relay.ts'
 
 /**
  * Headers that concern the connection of the client only; 100-continue has been answered. Node.js would refuse to send
@@ -29,14 +29,9 @@ export interface ForwardingParts {
   readonly ask: (host: string, port: number, request: PeerRequest) => Promise<Socket>
 }
 
-interface Place {
-  come(): void
-}
-
 export class Forwarding {
   private readonly parts: ForwardingParts
-  /** Places for requests for which the active node is asked. */
-  private readonly asked = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
+  private readonly asked = new AskingPlaces()
   /** The last request of each client. */
   private readonly last = new WeakMap<Socket, Promise<void>>()
 
@@ -88,7 +83,7 @@ export class Forwarding {
 
   /** Opens a connection to the active node when the client's turn has come; undefined if the client has left. */
   private async open(client: Socket, owner: boolean): Promise<Socket | undefined> {
-    if (!(await this.turnOf(client))) return undefined
+    if (client.destroyed || !(await this.asked.turnOf(client))) return undefined
     try {
       const target = this.parts.active()
       if (target === undefined) throw new Error('there is none')
@@ -97,28 +92,6 @@ export class Forwarding {
     } finally {
       this.asked.leave()
     }
-  }
-
-  /** Resolves with whether the client has a place; with false if it has left. */
-  private turnOf(client: Socket): Promise<boolean> {
-    if (client.destroyed) return Promise.resolve(false)
-    if (this.asked.take()) return Promise.resolve(true)
-    const { waiting } = this.asked
-    const address = plainAddress(client.remoteAddress)
-    return new Promise((resolve) => {
-      const leave = (): void => {
-        waiting.remove(address, place)
-        resolve(false)
-      }
-      const place: Place = {
-        come: () => {
-          client.off('close', leave)
-          resolve(true)
-        },
-      }
-      client.once('close', leave)
-      waiting.push(address, place)
-    })
   }
 }
 

@@ -9,11 +9,11 @@ import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
 import { YoungClients } from '../connection/young-clients.ts'
 import { plainAddress } from '../util/address.ts'
-import { type Clock, pauseOn } from '../util/clock.ts'
-import { FairPlaces } from '../util/fair-places.ts'
+import { type Clock, pauseOn, type Timer } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
 import { hearErrors, holdInput } from '../util/sockets.ts'
+import { AskingPlaces } from './asking.ts'
 import type { PeerRequest } from './peer-handshake.ts'
 
 /** ms that a client waits for an active node. */
@@ -22,8 +22,6 @@ const RETRY_MS = 50
 /** Maximum number of waiting clients; beyond it, the oldest one of the address with the most of them is closed. */
 export const WAITING_MAX = 4096
 const WAITING: UnopenedBounds = { all: WAITING_MAX, perAddress: (WAITING_MAX / 4) * 3 }
-/** Maximum number of clients for which the active node is asked at a time; further clients wait. */
-export const ASKED_MAX = 64
 
 export interface ActiveNode {
   readonly node: string
@@ -43,11 +41,6 @@ export interface RelayOptions {
   readonly ask: (host: string, port: number, request: PeerRequest) => Promise<Socket>
 }
 
-interface Place {
-  /** Called when its turn has come. */
-  come(): void
-}
-
 /** Tries to place a client; resolves with whether that succeeded. */
 type Attempt = () => Promise<boolean>
 
@@ -59,8 +52,7 @@ export class Relay implements Receiver {
   /** Bounds the waiting clients. */
   private readonly unopened: Unopened
   private readonly young: YoungClients
-  /** Places for clients for which the active node is asked. Addresses take turns, however often each connects. */
-  private readonly asked = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
+  private readonly asked = new AskingPlaces()
   private readonly doorLines: RepeatedLines
 
   constructor(options: RelayOptions) {
@@ -110,6 +102,7 @@ export class Relay implements Receiver {
     this.waiting.add(socket)
     this.unopened.add(socket, plainAddress(socket.remoteAddress))
     const { receiver } = this.options.listeners
+    const waits = (giveUp: () => void): Timer => this.options.clock.after(WAIT_MS_MAX, giveUp)
     const attempt: Attempt = async () => {
       const now = this.options.listeners.receiver
       if (now !== undefined && now !== this && now !== receiver) {
@@ -117,7 +110,7 @@ export class Relay implements Receiver {
         here(now)
         return true
       }
-      if (this.options.active() === undefined || !(await this.turnOf(socket))) return false
+      if (this.options.active() === undefined || !(await this.asked.turnOf(socket, waits))) return false
       try {
         // The active node may be another one by now, or this one.
         const target = this.options.active()
@@ -136,28 +129,6 @@ export class Relay implements Receiver {
         this.waiting.delete(socket)
         this.unopened.remove(socket)
       })
-  }
-
-  /** Resolves with true when the client's turn has come; with false if it has left or has waited for too long. */
-  private turnOf(socket: Socket): Promise<boolean> {
-    if (this.asked.take()) return Promise.resolve(true)
-    const { waiting } = this.asked
-    const address = plainAddress(socket.remoteAddress)
-    return new Promise((resolve) => {
-      const over = (hasTurn: boolean): void => {
-        timer.cancel()
-        socket.off('close', giveUp)
-        resolve(hasTurn)
-      }
-      const place: Place = { come: () => over(true) }
-      const giveUp = (): void => {
-        waiting.remove(address, place)
-        over(false)
-      }
-      const timer = this.options.clock.after(WAIT_MS_MAX, giveUp)
-      socket.once('close', giveUp)
-      waiting.push(address, place)
-    })
   }
 
   private async keepTrying(socket: Socket, attempt: Attempt): Promise<void> {
