@@ -22,7 +22,7 @@ beforeEach(async () => {
     management: [{ port: 0, bind: HOST }],
     metrics: [{ port: 0, bind: HOST }],
   }
-  const parts = { settings, loggers: oneForAll(silent), failoverAfterMs: 1000 }
+  const parts = { settings, loggers: oneForAll(silent), failoverAfterMs: 5000 }
   cluster = await TestCluster.start(['a', 'b', 'c'], parts, (port) => `amqp://${HOST}:${port}`)
   onTestFinished(() => cluster.close())
   for (const n of cluster.nodes) await until(() => isWhole(n), `${n.name} to know all`)

@@ -38,7 +38,7 @@ async function standby(): Promise<{ cluster: TestCluster; amqp: number; amqps: n
     metrics: [],
   }
   const loggers = oneForAll(silent)
-  const parts = { settings, loggers, failoverAfterMs: 1000, peerTls: tls }
+  const parts = { settings, loggers, failoverAfterMs: 5000, peerTls: tls }
   const cluster = await TestCluster.start(['a', 'b'], parts, (port) => `amqp://${HOST}:${port}`)
   onTestFinished(() => cluster.close())
   const node = cluster.nodes.find((n) => !n.active) as unknown as {

@@ -92,10 +92,12 @@ export class Wire implements FrameHandler {
       this.notify()
     })
     socket.on('error', () => {})
-    socket.on('close', () => {
+    const ended = (): void => {
       this.closed = true
       this.notify()
-    })
+    }
+    // The stream of a WebSocket only ends.
+    socket.on('end', ended).on('close', ended)
   }
 
   private notify(): void {
