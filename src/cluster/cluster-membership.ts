@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ClusterSettings } from '../config/cluster-settings.ts'
+import { showAs } from '../connection/listener.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Clock, pauseOn, systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -213,6 +214,11 @@ export class ClusterMembership implements Membership {
       return
     }
     const { listeners } = this.host
+    if (to === 'unwrapped') {
+      showAs(socket, { address, port })
+      listeners.accept(socket)
+      return
+    }
     const listener = listeners.open.filter((l) => l.secure === (to === 'amqps'))[index]
     if (listener !== undefined) listener.take(socket, { address, port })
     else socket.destroy()

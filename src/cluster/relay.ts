@@ -83,7 +83,7 @@ export class Relay implements Receiver {
    * AMQP.
    */
   accept(socket: Socket): void {
-    const request: RelayRequest = { want: 'relay', to: 'amqp', index: 0 }
+    const request: RelayRequest = { want: 'relay', to: 'unwrapped', index: 0 }
     this.place(socket, request, (here) => here.accept(socket))
   }
 

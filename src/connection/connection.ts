@@ -1,7 +1,7 @@
 // hot: per message
 /** One client: its socket, its channels, its frames. Owns the states of a connection and the answer to every error. */
 import type { Server as NetServer, Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, Server as TlsServer } from 'node:tls'
 import type { Broker } from '../broker/broker.ts'
 import { type Steps, WAIT } from '../broker/jobs.ts'
 import type { Channel } from '../channel/channel.ts'
@@ -48,8 +48,8 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   readonly peer: Peer
   mechanism = ''
   endReason = 'the client closed the socket'
-  /** Whether it uses TLS. */
-  readonly secure: boolean
+  /** The client's own TLS, if it uses any: with TLS between nodes, a relayed client comes over that of the other node. */
+  readonly tls: TLSSocket | undefined
   readonly connectedAt: number
   /** Charges errors of timers to this connection. */
   readonly clock: Clock
@@ -78,8 +78,10 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     this.broker = server.broker
     const { socket, reused } = readShared(listener, accepted, (chunk) => this.received(chunk))
     this.socket = socket
-    this.peer = new Peer(socket, server.proxies)
-    this.secure = accepted instanceof TLSSocket
+    this.tls = listener instanceof TlsServer && accepted instanceof TLSSocket ? accepted : undefined
+    // With TLS, the header has come before the handshake. In a WebSocket, it could only be the client's own.
+    const announced = listener !== undefined && this.tls === undefined
+    this.peer = new Peer(socket, announced ? server.proxies : undefined)
     this.connectedAt = server.broker.clock.now()
     this.name = this.peer.name
     this.clock = clockOf(this, server.broker.clock)
@@ -96,6 +98,10 @@ export class Connection implements Client, HeartbeatPeer, Sending {
       server.logger.debug({ connection: this.name, error: error.message }, 'socket error'),
     )
     server.endings.watch(socket, reused, this.output, { failed: (e) => this.note(e) }, () => this.ended())
+  }
+
+  get secure(): boolean {
+    return this.tls !== undefined
   }
 
   get octetsSent(): number {

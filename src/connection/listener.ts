@@ -5,9 +5,10 @@ import { endOf, plainAddress } from '../util/address.ts'
 import type { Certificates } from '../util/certificates.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
-import { contextOf, type TlsSettings } from '../util/tls.ts'
+import { contextOf, handshakeMsOf, type TlsSettings } from '../util/tls.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
+import { readHeader } from './peer.ts'
 import type { Unopened } from './unopened.ts'
 
 export type OnError = (error: Error) => void
@@ -17,6 +18,8 @@ export interface Acceptor {
   accept(socket: Socket, net: NetServer): void
   /** Called before the TLS handshake; false = continue with `accept`. */
   relayed(socket: Socket, listener: Listener): boolean
+  /** Whether the address is that of a load balancer, which sends a PROXY header. */
+  isBalancer(address: string): boolean
 }
 
 export class Listener {
@@ -26,6 +29,8 @@ export class Listener {
   private readonly tls: TlsServer | undefined
   private readonly acceptor: Acceptor
   private readonly handshakes: Handshakes
+  /** ms for a PROXY header. */
+  private readonly headerMs: number
   private readonly certificates: Certificates
 
   /**
@@ -43,6 +48,7 @@ export class Listener {
     this.acceptor = acceptor
     this.certificates = certificates
     this.handshakes = new Handshakes(unopened)
+    this.headerMs = handshakeMsOf(tls ?? {})
     this.secure = tls !== undefined
     const common = { noDelay: true, keepAlive: true }
     if (tls === undefined) {
@@ -65,9 +71,7 @@ export class Listener {
     server.on('tlsClientError', (_, socket) => socket.destroy())
     this.tls = server
     this.net = createServer(common, (socket) => {
-      if (acceptor.relayed(socket, this)) return
-      this.handshakes.began(socket)
-      server.emit('connection', socket)
+      if (!acceptor.relayed(socket, this)) this.begin(server, socket)
     })
   }
 
@@ -85,10 +89,24 @@ export class Listener {
     if (this.tls === undefined) {
       if (client !== undefined) showAs(socket, client)
       this.acceptor.accept(socket, this.net)
-    } else {
-      this.handshakes.began(socket, client)
-      this.tls.emit('connection', socket)
+    } else this.begin(this.tls, socket, client)
+  }
+
+  /** Begins a TLS handshake, after the PROXY header if a load balancer has connected. */
+  private begin(server: TlsServer, socket: Socket, client?: ClientAddress): void {
+    const announced = this.handshakes.began(socket, client)
+    if (!this.acceptor.isBalancer(plainAddress(socket.remoteAddress))) {
+      server.emit('connection', socket)
+      return
     }
+    readHeader(socket, this.headerMs, (peer) => {
+      if (peer instanceof Error) {
+        server.emit('tlsClientError', peer, socket)
+        return
+      }
+      if (peer !== undefined) announced(peer)
+      server.emit('connection', socket)
+    })
   }
 
   get address(): AddressInfo {
@@ -117,23 +135,33 @@ export function showAs(socket: Socket, { address, port }: ClientAddress): void {
 /** The raw sockets that are in their TLS handshake. */
 class Handshakes {
   private readonly unopened: Unopened
-  private readonly sockets = new Map<string, { socket: Socket; client: ClientAddress | undefined }>()
+  /** By the ends that they have in common with their TLS sockets. */
+  private readonly sockets = new Map<string, Handshake>()
 
   constructor(unopened: Unopened) {
     this.unopened = unopened
   }
 
-  began(socket: Socket, client?: ClientAddress): void {
+  /** Returns a function to be called when a load balancer has announced the client's address. */
+  began(socket: Socket, client?: ClientAddress): (client: ClientAddress) => void {
     const key = endOf(socket)
-    this.sockets.set(key, { socket, client })
-    this.unopened.add(socket, plainAddress(client?.address ?? socket.remoteAddress))
+    const handshake: Handshake = { socket, client }
+    this.sockets.set(key, handshake)
+    // Handshakes take turns by address: those of a standby's clients, or a balancer's, must not count as one.
+    if (client !== undefined) showAs(socket, client)
+    this.unopened.add(socket, plainAddress(socket.remoteAddress))
     socket.once('close', () => {
       this.unopened.remove(socket)
-      if (this.sockets.get(key)?.socket === socket) this.sockets.delete(key)
+      if (this.sockets.get(key) === handshake) this.sockets.delete(key)
     })
+    return (announced) => {
+      handshake.client = announced
+      showAs(socket, announced)
+      this.unopened.moved(socket, plainAddress(announced.address))
+    }
   }
 
-  /** Returns the client's address, if `began` was given one. */
+  /** Returns the client's address, if it differs from the socket's. */
   ended(secure: Socket): ClientAddress | undefined {
     const key = endOf(secure)
     const found = this.sockets.get(key)
@@ -141,4 +169,9 @@ class Handshakes {
     this.sockets.delete(key)
     return found?.client
   }
+}
+
+interface Handshake {
+  readonly socket: Socket
+  client: ClientAddress | undefined
 }

@@ -30,6 +30,8 @@ export interface Receiver {
   relay?(socket: Socket, listener: Listener): void
   /** Called when the listeners are closing: ends relayed and waiting clients. */
   endRelays?(): void
+  /** If present, tells whether the address is that of a load balancer, which sends a PROXY header. */
+  readonly proxies?: ((address: string) => boolean) | undefined
 }
 
 /** Settings that can be changed while running. */
@@ -90,6 +92,10 @@ export class Listeners implements Receiver {
     if (receiver?.relay === undefined) return false
     receiver.relay(socket, listener)
     return true
+  }
+
+  isBalancer(address: string): boolean {
+    return this.receiver?.proxies?.(address) === true
   }
 
   /** Accepts no new clients; resolves when the existing ones have disconnected. */

@@ -1,6 +1,6 @@
 /** Authenticates a client by the mechanism it has chosen. */
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { ConnectionStartOk } from '../protocol/generated/methods.ts'
 import type { OAuth } from '../security/oauth.ts'
 import { type Principal, userPrincipal } from '../security/principal.ts'
@@ -29,10 +29,10 @@ export interface LoginSettings {
 }
 
 /** The mechanisms to offer; EXTERNAL only if the client's certificate has a user name. */
-export function offeredMechanisms(settings: LoginSettings, socket: Socket): readonly Mechanism[] {
+export function offeredMechanisms(settings: LoginSettings, tls: TLSSocket | undefined): readonly Mechanism[] {
   return settings.mechanisms.filter(
     (m) =>
-      (m !== 'EXTERNAL' || certificateName(settings, socket) !== undefined) &&
+      (m !== 'EXTERNAL' || certificateName(settings, tls) !== undefined) &&
       (m !== 'ANONYMOUS' || settings.anonymousUser !== undefined),
   )
 }
@@ -46,24 +46,30 @@ export const insiders = new WeakMap<Socket, Principal>()
  */
 export type LoginFailure = 'refused' | 'invalid'
 
+/** A client that logs in; `tls` is its own, if it uses any. */
+export interface LoginClient {
+  readonly socket: Socket
+  readonly tls: TLSSocket | undefined
+}
+
 /** Returns the user, or why the login failed; only the log says more. */
 export async function login(
   users: Users,
   settings: LoginSettings,
   m: ConnectionStartOk,
-  socket: Socket,
+  { socket, tls }: LoginClient,
   address: string,
   wait: () => Promise<void>,
 ): Promise<Principal | LoginFailure> {
   const insider = insiders.get(socket)
   if (insider !== undefined) return insider
   const mechanism = m.mechanism as Mechanism
-  if (!offeredMechanisms(settings, socket).includes(mechanism)) return 'invalid'
+  if (!offeredMechanisms(settings, tls).includes(mechanism)) return 'invalid'
   const known = (name: string | undefined): Principal | LoginFailure => {
     const user = name === undefined ? undefined : users.get(name)
     return user === undefined ? 'refused' : userPrincipal(users, user)
   }
-  if (mechanism === 'EXTERNAL') return known(certificateName(settings, socket))
+  if (mechanism === 'EXTERNAL') return known(certificateName(settings, tls))
   if (mechanism === 'ANONYMOUS') return known(settings.anonymousUser)
   const reading = readResponse(mechanism, m.response)
   if (reading === 'malformed') return 'invalid'
@@ -95,9 +101,9 @@ export async function passwordLogin(
  * The user name in a client's certificate, by default the subject in RabbitMQ's form: `CN=client,O=org`, the last part
  * first. undefined without a certificate that was verified.
  */
-function certificateName(settings: LoginSettings, socket: Socket): string | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
-  const { subject, subjectaltname } = socket.getPeerCertificate()
+function certificateName(settings: LoginSettings, tls: TLSSocket | undefined): string | undefined {
+  if (tls?.authorized !== true) return undefined
+  const { subject, subjectaltname } = tls.getPeerCertificate()
   if (subject === undefined) return undefined
   if (settings.certificateLogin === 'subject_alternative_name')
     return alternativeName(subjectaltname ?? '', settings.alternativeName)

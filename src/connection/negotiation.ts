@@ -59,7 +59,7 @@ export class Negotiation {
       0,
       start(
         serverProperties(connection.server.identity),
-        offeredMechanisms(connection.server.login, connection.socket),
+        offeredMechanisms(connection.server.login, connection.tls),
       ),
     )
     return true
@@ -93,7 +93,7 @@ export class Negotiation {
     // The octets of the response are valid only during this call.
     const response = Buffer.from(m.response)
     const wait = (): Promise<void> => server.throttle.wait(address, connection.clock, connection.socket)
-    login(server.users, server.login, { ...m, response }, connection.socket, address, wait).then(
+    login(server.users, server.login, { ...m, response }, connection, address, wait).then(
       (user) => charged(connection, () => this.loggedIn(m.mechanism, user)),
       (error) => connection.failed(error, 0, m.id),
     )

@@ -2,7 +2,6 @@
  * Broker objects as the HTTP API shows them (behaviour.md section 19). Numbers are always present, because tools expect
  * them.
  */
-import { TLSSocket } from 'node:tls'
 import { keysWithoutEffect } from '../broker/arguments/validation.ts'
 import type { Binding, Exchange } from '../broker/exchange/exchange.ts'
 import type { PolicyInfo } from '../broker/policy/policy.ts'
@@ -235,8 +234,7 @@ export function connectionJson(s: Statistics, c: Connection): Json {
 }
 
 /** The TLS members of a connection; null without TLS, or without a client certificate. */
-function tlsJson({ socket }: Connection): Json {
-  const tls = socket instanceof TLSSocket ? socket : undefined
+function tlsJson({ tls }: Connection): Json {
   const cipher = tls?.getCipher()
   const certificate = tls?.getPeerCertificate()
   const names = (who: object | undefined): string | null =>

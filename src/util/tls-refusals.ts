@@ -29,6 +29,8 @@ const sentences: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the certificate here has expired, it says',
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it takes no version of TLS that is allowed here',
   ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'it has given up with an error of its own',
+  ERR_PROXY_HEADER:
+    'it sends no PROXY header before the TLS handshake, as balancers have to (proxy_protocol)',
   ERR_TLS_KEY_UPDATES: 'it changes its keys again and again',
   ERR_TLS_RENEGOTIATION_DISABLED: 'it begins another handshake on its connection',
   ERR_TLS_HANDSHAKE_TIMEOUT: 'it did not finish in time (ssl_handshake_timeout)',

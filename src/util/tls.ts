@@ -41,6 +41,13 @@ export interface HostCertificate {
   readonly keyfile: string
 }
 
+/** The timeout of a handshake in ms. */
+export function handshakeMsOf({
+  handshakeMs = TLS_HANDSHAKE_MS_MAX,
+}: Pick<TlsSettings, 'handshakeMs'>): number {
+  return handshakeMs
+}
+
 /** @throws StartError that names the setting, the file and what is wrong with it */
 export function contextOf(tls: TlsSettings): TlsOptions {
   const { prefix = '', certfile, keyfile, cacertfile, dhfile } = tls
@@ -59,7 +66,7 @@ export function contextOf(tls: TlsSettings): TlsOptions {
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
     ...(tls.honorCipherOrder === undefined ? {} : { honorCipherOrder: tls.honorCipherOrder }),
     ...(dhfile === undefined ? {} : { dhparam: readParameters(named('dhfile', dhfile)) }),
-    handshakeTimeout: tls.handshakeMs ?? TLS_HANDSHAKE_MS_MAX,
+    handshakeTimeout: handshakeMsOf(tls),
     minVersion: (tls.minVersion ?? 'TLSv1.2') as 'TLSv1.2' | 'TLSv1.3',
     maxVersion: (tls.maxVersion ?? 'TLSv1.3') as 'TLSv1.2' | 'TLSv1.3',
   }

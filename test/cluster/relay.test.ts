@@ -10,8 +10,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { PeerPort } from '../../src/cluster/peer-port.ts'
 import { defaultSettings } from '../../src/config/default-settings.ts'
+import type { Settings } from '../../src/config/settings.ts'
 import { TestCluster } from '../../src/embedding/test-cluster.ts'
-import { MethodId } from '../../src/protocol/generated/constants.ts'
+import { MethodId, PROTOCOL_HEADER } from '../../src/protocol/generated/constants.ts'
 import { systemClock } from '../../src/util/clock.ts'
 import { Descriptors } from '../../src/util/descriptors.ts'
 import { oneForAll, silent } from '../../src/util/logger.ts'
@@ -27,9 +28,13 @@ const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`
 const BODY = Buffer.alloc(300_000, 'x')
 
 /** Two nodes; the ports of the standby, by what it speaks there. */
-async function standby(): Promise<{ cluster: TestCluster; amqp: number; amqps: number; https: number }> {
+async function standby(
+  more: Partial<Settings> = {},
+  peerTls = tls,
+): Promise<{ cluster: TestCluster; amqp: number; amqps: number; https: number }> {
   const settings = {
     ...defaultSettings,
+    ...more,
     listeners: [
       { port: 0, bind: HOST },
       { port: 0, bind: HOST, tls },
@@ -38,7 +43,7 @@ async function standby(): Promise<{ cluster: TestCluster; amqp: number; amqps: n
     metrics: [],
   }
   const loggers = oneForAll(silent)
-  const parts = { settings, loggers, failoverAfterMs: 5000, peerTls: tls }
+  const parts = { settings, loggers, failoverAfterMs: 5000, peerTls }
   const cluster = await TestCluster.start(['a', 'b'], parts, (port) => `amqp://${HOST}:${port}`)
   onTestFinished(() => cluster.close())
   const node = cluster.nodes.find((n) => !n.active) as unknown as {
@@ -58,8 +63,7 @@ async function thereAndBack(w: Wire): Promise<void> {
   expect((await w.receive(1, MethodId.BasicDeliver)).body?.equals(BODY)).toBe(true)
 }
 
-async function secure(port: number): Promise<TLSSocket> {
-  const socket = connectTls({ host: HOST, port, ca })
+async function secure(port: number, socket = connectTls({ host: HOST, port, ca })): Promise<TLSSocket> {
   onTestFinished(() => void socket.destroy())
   await once(socket, 'secureConnect')
   return socket
@@ -106,6 +110,39 @@ describe('a client of a standby, with TLS between the nodes', () => {
     onTestFinished(() => ws.terminate())
     await once(ws, 'open')
     await thereAndBack(await Wire.over(createWebSocketStream(ws) as unknown as Socket))
+  })
+
+  it('is not logged in with the certificate of the standby', async () => {
+    const login = { ...defaultSettings.login, mechanisms: ['PLAIN', 'EXTERNAL'] as const }
+    const { amqp, https } = await standby({ login }, { ...tls, verifyPeer: true })
+    const socket = connectPlain(amqp, HOST)
+    onTestFinished(() => void socket.destroy())
+    socket.write(PROTOCOL_HEADER)
+    const [start] = (await once(socket, 'data')) as [Buffer]
+    expect(start.toString('latin1')).toMatch(/PLAIN\0/)
+    const other = connectPlain(amqp, HOST)
+    onTestFinished(() => void other.destroy())
+    await Wire.over(other)
+    const list = JSON.parse((await get(https, '/api/connections')).body) as Record<string, unknown>[]
+    expect(list.map((c) => [c['ssl'], c['peer_cert_subject']])).toEqual([[false, null]])
+  })
+
+  it('may come over a load balancer, whose header is only believed where balancers send it', async () => {
+    const { amqp, amqps, https } = await standby({ proxies: [HOST] })
+    const header = (n: number): string => `PROXY TCP4 127.0.0.${n} 127.0.0.1 4711 5672\r\n`
+    const plain = connectPlain(amqp, HOST)
+    onTestFinished(() => void plain.destroy())
+    plain.write(header(7))
+    await Wire.over(plain)
+    const below = connectPlain(amqps, HOST)
+    below.write(header(8))
+    await Wire.over(await secure(amqps, connectTls({ socket: below, ca, servername: 'localhost' })))
+    const ws = new WebSocket(`wss://${HOST}:${https}/ws/amqp`, 'amqp', { ca })
+    onTestFinished(() => ws.terminate())
+    await once(ws, 'open')
+    await Wire.over(createWebSocketStream(ws) as unknown as Socket)
+    const list = JSON.parse((await get(https, '/api/connections')).body) as { peer_host: string }[]
+    expect(list.map((c) => c.peer_host).sort()).toEqual(['127.0.0.1', '127.0.0.7', '127.0.0.8'])
   })
 
   it('uses the HTTP API of the active node', async () => {

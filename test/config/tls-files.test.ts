@@ -75,7 +75,7 @@ describe('a file of TLS', () => {
 
   it('of another host is named too', () => {
     const hosts = [{ host: 'a.example', certfile: junk, keyfile: sound.keyfile }]
-    const acceptor = { accept: () => {}, relayed: () => false }
+    const acceptor = { accept: () => {}, relayed: () => false, isBalancer: () => false }
     const unopened = new Unopened(
       () => ({ all: 1, perAddress: 1 }),
       () => 0,

@@ -1,13 +1,23 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createWebSocketStream, WebSocket } from 'ws'
 import { defaultSettings } from '../../src/config/default-settings.ts'
 import { readProxyHeader, trustedList } from '../../src/connection/proxy-protocol.ts'
-import { oneForAll, silent } from '../../src/util/logger.ts'
+import { type Logger, oneForAll, silent } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
 import { Wire } from '../support/wire.ts'
+
+const HOST = '127.0.0.1'
+const at = (name: string): string => join(import.meta.dirname, '../support/certificates', name)
+const tls = { certfile: at('server.pem'), keyfile: at('server.key') }
+const ca = readFileSync(at('ca.pem'))
+const LOCAL = Buffer.from('PROXY TCP4 127.0.0.9 127.0.0.1 4711 5672\r\n')
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
@@ -52,14 +62,19 @@ describe('trusted addresses', () => {
 })
 
 describe('a broker behind a balancer', () => {
-  async function start(proxies: string[]): Promise<RunningNode> {
-    const listeners = [{ port: 0, bind: '127.0.0.1' }]
-    const leveret = await RunningNode.start({ ...defaultSettings, listeners, proxies }, oneForAll(silent))
+  async function start(proxies: string[], logger: Logger = silent): Promise<RunningNode> {
+    const listeners = [
+      { port: 0, bind: HOST },
+      { port: 0, bind: HOST, tls },
+    ]
+    const management = [{ port: 0, bind: HOST }]
+    const settings = { ...defaultSettings, listeners, management, proxies }
+    const leveret = await RunningNode.start(settings, oneForAll(logger))
     onTestFinished(() => leveret.close())
     return leveret
   }
-  async function open(leveret: RunningNode, first?: Buffer): Promise<Socket> {
-    const socket = connect(leveret.ports[0] as number, '127.0.0.1')
+  async function open(leveret: RunningNode, first?: Buffer, port = leveret.ports[0]): Promise<Socket> {
+    const socket = connect(port as number, HOST)
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
     for (const octet of first ?? []) socket.write(Buffer.from([octet]))
@@ -68,8 +83,7 @@ describe('a broker behind a balancer', () => {
 
   it('knows its clients, for whom guest’s rule holds too', async () => {
     const leveret = await start(['127.0.0.1'])
-    const local = Buffer.from('PROXY TCP4 127.0.0.9 127.0.0.1 4711 5672\r\n')
-    await Wire.over(await open(leveret, local))
+    await Wire.over(await open(leveret, LOCAL))
     expect([...leveret.server.connections].map((c) => c.name)).toEqual([
       `127.0.0.9:4711 -> 127.0.0.1:${leveret.ports[0]}`,
     ])
@@ -87,5 +101,50 @@ describe('a broker behind a balancer', () => {
     const [answer] = (await once(socket, 'data')) as [Buffer]
     expect(answer.toString('latin1')).toBe('AMQP\0\0\x09\x01')
     await until(() => distrusting.server.connections.size === 0)
+  })
+
+  it('believes the header before TLS, and none that the client sends within', async () => {
+    const leveret = await start([HOST])
+    const over = async (first?: Buffer): Promise<Socket> => {
+      const below = await open(leveret, first, leveret.ports[1])
+      const socket = connectTls({ socket: below, ca, servername: 'localhost' })
+      socket.on('error', () => {})
+      return socket
+    }
+    await Wire.over(await over(LOCAL))
+    expect([...leveret.server.connections].map((c) => [c.secure, c.name])).toEqual([
+      [true, `127.0.0.9:4711 -> 127.0.0.1:${leveret.ports[1]}`],
+    ])
+    const far = await over(V4)
+    far.write(LOCAL)
+    // To AMQP, these octets are a wrong protocol header.
+    const [answer] = (await once(far, 'data')) as [Buffer]
+    expect(answer.toString('latin1')).toBe('AMQP\0\0\x09\x01')
+    await until(() => leveret.server.connections.size === 1)
+    expect(leveret.server.unopened.size).toBe(0)
+  })
+
+  it('says why it refuses a handshake without the header', async () => {
+    const lines: string[] = []
+    const leveret = await start([HOST], { ...silent, warn: (_: object, text: string) => lines.push(text) })
+    const socket = connectTls({ port: leveret.ports[1] as number, host: HOST, ca })
+    socket.on('error', () => {})
+    await until(() => socket.closed)
+    expect(lines.join()).toContain('it sends no PROXY header before the TLS handshake')
+  })
+
+  it('expects no header in a WebSocket, where only its client could have written it', async () => {
+    const leveret = await start([HOST])
+    const open = async (): Promise<Socket> => {
+      const ws = new WebSocket(`ws://${HOST}:${leveret.managementPort}/ws/amqp`, 'amqp')
+      onTestFinished(() => ws.terminate())
+      await once(ws, 'open')
+      return createWebSocketStream(ws) as unknown as Socket
+    }
+    await Wire.over(await open())
+    const lying = await open()
+    lying.write(LOCAL)
+    const [answer] = (await once(lying, 'data')) as [Buffer]
+    expect(answer.toString('latin1')).toBe('AMQP\0\0\x09\x01')
   })
 })
