@@ -76,7 +76,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
   constructor(server: Server, accepted: Socket, listener: NetServer | undefined) {
     this.server = server
     this.broker = server.broker
-    const { socket, reused } = readShared(listener, accepted, (chunk) => this.received(chunk))
+    const { socket, reused } = readShared(listener, accepted, this)
     this.socket = socket
     this.tls = listener instanceof TlsServer && accepted instanceof TLSSocket ? accepted : undefined
     // With TLS, the header has come before the handshake. In a WebSocket, it could only be the client's own.
@@ -100,8 +100,9 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     server.endings.watch(socket, reused, this.output, { failed: (e) => this.note(e) }, () => this.ended())
   }
 
-  get secure(): boolean {
-    return this.tls !== undefined
+  /** Whether it has not opened a vhost yet. */
+  get isStranger(): boolean {
+    return this.caller === undefined
   }
 
   get octetsSent(): number {
@@ -133,7 +134,7 @@ export class Connection implements Client, HeartbeatPeer, Sending {
     }
   }
 
-  private received(given: Buffer): void {
+  received(given: Buffer): void {
     try {
       const chunk = this.peer.expectsHeader ? this.afterProxyHeader(given) : given
       if (chunk !== undefined) this.intake.received(chunk)

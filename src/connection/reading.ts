@@ -11,36 +11,54 @@ import { boundReadsOf } from '../util/tls-input.ts'
 const READ_BYTES = 256 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
 
+/** Octets of a read before the login: thousands of such clients may send at once, and what they sent is kept. */
+export const READ_BYTES_BEFORE_LOGIN = 16 * 1024
+const small = shared.subarray(0, READ_BYTES_BEFORE_LOGIN)
+
 interface Insides {
   _handle?: { useUserBuffer?: unknown } | null
   _server?: Server | null
   server?: Server | null
 }
 
+/** Takes the input of a socket. */
+export interface Reader {
+  /** Whether the client has not logged in. */
+  readonly isStranger: boolean
+  received(chunk: Buffer): void
+}
+
 /**
- * Calls `onChunk` with input. If the result says `reused`, a chunk is valid only during the call, and the caller has to
+ * Passes input to the reader. If the result says `reused`, a chunk is valid only during the call, and the caller has to
  * close the socket when the client has ended it.
  * @param accepted a socket of a server with `pauseOnConnect`
  */
 export function readShared(
   server: Server | undefined,
   accepted: Socket,
-  onChunk: (chunk: Buffer) => void,
+  reader: Reader,
 ): { socket: Socket; reused: boolean } {
   const inside = accepted as unknown as Insides
   const handle = inside._handle
   if (server === undefined || typeof handle?.useUserBuffer !== 'function' || inside._server !== server) {
-    accepted.on('data', onChunk)
+    accepted.on('data', (chunk: Buffer) => reader.received(chunk))
     accepted.resume()
     return { socket: accepted, reused: false }
   }
   let came = (): void => {}
   const callback = (size: number): boolean => {
     came()
-    onChunk(shared.subarray(0, size))
+    reader.received(shared.subarray(0, size))
     return true
   }
-  const onread = { buffer: shared, callback }
+  let isSmall = true
+  // Called after each read: it returns a buffer if the next one should go to another.
+  const buffer = (): Buffer | undefined => {
+    if (!isSmall) return undefined
+    isSmall = reader.isStranger
+    return isSmall ? small : shared
+  }
+  const onread = { buffer, callback }
   const options = { handle, onread, allowHalfOpen: true } as SocketConstructorOpts
   const socket = new Socket(options)
   const wrapped = socket as unknown as Insides

@@ -33,22 +33,17 @@ export class TurnShare implements Pace {
     const { clock, turn } = this.connection.broker
     const ms = clock.elapsed() - this.began
     this.ms += ms
-    if (this.isStranger) turn.handledStrangersInput(ms)
+    if (this.connection.isStranger) turn.handledStrangersInput(ms)
     else turn.handledInput(ms)
   }
 
   /**
-   * Whether it has not opened a vhost yet: thousands of such clients may send without end, and nobody else waits for
-   * them.
+   * Whether the requests of all connections have taken too long in this turn. Thousands of clients that have not logged
+   * in may send without end, and nobody else waits for them.
    */
-  private get isStranger(): boolean {
-    return this.connection.caller === undefined
-  }
-
-  /** Whether the requests of all connections have taken too long in this turn. */
   get isLate(): boolean {
     const { turn } = this.connection.broker
-    return this.isStranger ? turn.isStrangersInputLate : turn.isInputLate()
+    return this.connection.isStranger ? turn.isStrangersInputLate : turn.isInputLate()
   }
 
   /** Postpones the connection's input to the next turn. */
@@ -58,14 +53,14 @@ export class TurnShare implements Pace {
     if (this.pauses.has(PAUSE_TURN)) return
     this.pauses.add(PAUSE_TURN)
     const { turn } = this.connection.broker
-    if (this.ms === 0 && !this.isStranger) turn.resumeFirst(this.connection)
+    if (this.ms === 0 && !this.connection.isStranger) turn.resumeFirst(this.connection)
     else this.resumeLater()
   }
 
   private resumeLater(): void {
     const { connection } = this
     const { turn } = connection.broker
-    if (this.isStranger) turn.resumeStranger(connection, connection.peer.address)
+    if (connection.isStranger) turn.resumeStranger(connection, connection.peer.address)
     else turn.resumeLater(connection)
   }
 

@@ -215,7 +215,7 @@ export function connectionJson(s: Statistics, c: Connection): Json {
     frame_max: c.frameBytesMax,
     timeout: c.heartbeat?.seconds ?? 0,
     auth_mechanism: c.mechanism,
-    ssl: c.secure,
+    ssl: c.tls !== undefined,
     peer_host: c.peer.address,
     peer_port: c.peer.port,
     host: plainAddress(c.socket.localAddress),

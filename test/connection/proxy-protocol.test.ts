@@ -112,7 +112,7 @@ describe('a broker behind a balancer', () => {
       return socket
     }
     await Wire.over(await over(LOCAL))
-    expect([...leveret.server.connections].map((c) => [c.secure, c.name])).toEqual([
+    expect([...leveret.server.connections].map((c) => [c.tls !== undefined, c.name])).toEqual([
       [true, `127.0.0.9:4711 -> 127.0.0.1:${leveret.ports[1]}`],
     ])
     const far = await over(V4)

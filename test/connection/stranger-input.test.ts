@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { expect, it, onTestFinished } from 'vitest'
-import { readShared } from '../../src/connection/reading.ts'
+import { READ_BYTES_BEFORE_LOGIN, readShared } from '../../src/connection/reading.ts'
 import { WebSocketStream } from '../../src/management/websocket-stream.ts'
 import { boundInputOf, releaseInput } from '../../src/util/tls-input.ts'
 import { paceHandshakes } from '../../src/util/tls-pace.ts'
@@ -50,7 +50,8 @@ async function readPerTurn(
   return perTurn
 }
 
-const shared = (server: Server, s: Socket, came: () => void): Socket => readShared(server, s, came).socket
+const shared = (server: Server, s: Socket, came: () => void): Socket =>
+  readShared(server, s, { isStranger: true, received: came }).socket
 
 /** As a standby reads clients that it relays. */
 function relayed(_: Server, s: Socket, came: () => void): Socket {
@@ -91,4 +92,27 @@ it.each([
     return socket
   })
   expect(Math.max(...perTurn)).toBeGreaterThan(2)
+})
+
+it('reads little at once from a client that has not logged in, because what it sends may be kept', async () => {
+  const sizes: number[] = []
+  const reader = { isStranger: true, received: (chunk: Buffer) => void sizes.push(chunk.length) }
+  const [before, after] = [8 * READ_BYTES_BEFORE_LOGIN, 64 * READ_BYTES_BEFORE_LOGIN]
+  const all = (): number => sizes.reduce((sum, n) => sum + n, 0)
+  const server = createServer({ pauseOnConnect: true }, (s) => {
+    const { socket } = readShared(server, s, reader)
+    onTestFinished(() => void socket.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  onTestFinished(() => void client.destroy())
+  client.write(Buffer.alloc(before))
+  await until(() => all() === before, 'the first octets')
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(READ_BYTES_BEFORE_LOGIN)
+  reader.isStranger = false
+  client.write(Buffer.alloc(after))
+  await until(() => all() === before + after, 'the others')
+  expect(Math.max(...sizes)).toBeGreaterThan(READ_BYTES_BEFORE_LOGIN)
 })
