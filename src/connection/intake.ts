@@ -4,6 +4,7 @@ import { OUTPUT_BYTES_MAX } from '../limits.ts'
 import { FrameReader } from '../protocol/frame-reader.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { charged } from '../util/owner.ts'
+import { startInputOf, stopInputOf } from '../util/tls-input.ts'
 import type { Connection } from './connection.ts'
 import { Frames } from './frames.ts'
 import {
@@ -50,7 +51,7 @@ export class Intake {
     this.chunks++
     if (this.frames.dropped) return
     if (this.connection.broker.turn.isShut) this.fence()
-    if (this.share.isLate) this.share.postpone()
+    if (this.share.isLate) this.postpone()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
     else this.consume(chunk, this.chunksAreReused)
     this.share.read(chunk.length)
@@ -150,14 +151,20 @@ export class Intake {
   /** Continues if no pause is left. */
   goOn(): void {
     while (!this.pauses.framesWait && this.backlog.length > 0)
-      if (this.share.isLate) this.share.postpone()
+      if (this.share.isLate) this.postpone()
       else this.consume(this.backlog.shift() as Buffer, false)
     this.pauses.readOn()
   }
 
   resumeReading(): void {
+    startInputOf(this.connection.socket)
     this.share.resumed()
     this.goOn()
+  }
+
+  private postpone(): void {
+    stopInputOf(this.connection.socket)
+    this.share.postpone()
   }
 
   /** Called when the socket has drained. */

@@ -6,7 +6,7 @@
  * again. If Node's internals differ from what is expected, the socket is used as it is.
  */
 import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
-import { boundReadsOf } from '../util/tls-input.ts'
+import { boundInputOf, boundReadsOf } from '../util/tls-input.ts'
 
 const READ_BYTES = 256 * 1024
 const shared = Buffer.allocUnsafeSlow(READ_BYTES)
@@ -41,6 +41,7 @@ export function readShared(
   const inside = accepted as unknown as Insides
   const handle = inside._handle
   if (server === undefined || typeof handle?.useUserBuffer !== 'function' || inside._server !== server) {
+    boundInputOf(accepted)
     accepted.on('data', (chunk: Buffer) => reader.received(chunk))
     accepted.resume()
     return { socket: accepted, reused: false }

@@ -4,11 +4,10 @@
  */
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
 import { SOCKET_END_MS, TURN_MS } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
 import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
-import { boundInputOf } from '../util/tls-input.ts'
+import { boundInputOf, startInputOf, stopInputOf } from '../util/tls-input.ts'
 
 // Opcodes: RFC 6455, section 5.2.
 const CONTINUATION = 0
@@ -86,8 +85,7 @@ export class WebSocketStream extends Duplex {
   constructor(carrier: Socket) {
     super()
     this.carrier = carrier
-    // With TLS, it is bounded already.
-    if (!(carrier instanceof TLSSocket)) boundInputOf(carrier)
+    boundInputOf(carrier)
     carrier.on('data', (chunk: Buffer) => this.arrived(chunk))
     carrier.on('end', () => this.endCarrier())
     carrier.on('close', () => {
@@ -145,8 +143,10 @@ export class WebSocketStream extends Duplex {
     }
     this.waits = true
     this.carrier.pause()
+    stopInputOf(this.carrier)
     whenThereIsTime(() => {
       this.waits = false
+      startInputOf(this.carrier)
       this.carrier.resume()
       this.receive(chunk)
     }, plainAddress(this.carrier.remoteAddress))

@@ -43,6 +43,8 @@ export class TlsInput {
   private readonly keyUpdates = new Map<Bounded, number>()
   private began: number | undefined
   private held: Set<Bounded> | undefined
+  /** Sockets of which enough is waiting to be handled. */
+  private readonly stopped = new Set<Bounded>()
 
   /** @param then runs an action in the next turn */
   constructor(now: () => number, then: (action: () => void) => void) {
@@ -52,6 +54,7 @@ export class TlsInput {
 
   /** Counts the socket's input from now on, until `release`. */
   add(socket: Bounded): void {
+    if (this.sockets.has(socket)) return
     const push = socket.push
     socket.push = (chunk, encoding) => {
       this.came(socket)
@@ -70,12 +73,26 @@ export class TlsInput {
     if (this.sockets.has(socket)) this.heard(socket)
   }
 
+  /**
+   * Reads nothing more until `start` or `release`, as what was read has to wait. A stream that is merely paused would read
+   * another 64 KiB, of each of thousands of clients.
+   */
+  stop(socket: Bounded): void {
+    if (!this.sockets.has(socket) || this.stopped.has(socket)) return
+    this.stopped.add(socket)
+    if (socket._handle?.reading === true) socket._handle.readStop?.()
+  }
+
+  start(socket: Bounded): void {
+    if (this.stopped.delete(socket) && this.held?.has(socket) !== true) readOn(socket)
+  }
+
   /** Called when the client has logged in. */
   release(socket: Bounded): void {
     if (!this.sockets.has(socket)) return
     // The stream's own, without deleting a property: that would make all others of the socket slow.
     if (Object.hasOwn(socket, 'push')) socket.push = Object.getPrototypeOf(socket).push
-    if (this.held?.has(socket) === true) readOn(socket)
+    if (this.held?.has(socket) === true || this.stopped.has(socket)) readOn(socket)
     this.forget(socket)
   }
 
@@ -105,6 +122,7 @@ export class TlsInput {
   private forget(socket: Bounded): void {
     this.sockets.delete(socket)
     this.held?.delete(socket)
+    this.stopped.delete(socket)
   }
 
   private heard(socket: Bounded): void {
@@ -136,7 +154,7 @@ export class TlsInput {
     this.keyUpdates.clear()
     if (held === undefined) return
     // Sockets are read in the order in which reading is started.
-    for (const socket of this.sockets) if (held.has(socket)) readOn(socket)
+    for (const socket of this.sockets) if (held.has(socket) && !this.stopped.has(socket)) readOn(socket)
   }
 }
 
@@ -164,9 +182,21 @@ export function boundInput(server: Server, refuse: (socket: TLSSocket, code: str
   })
 }
 
-/** Limits the input of a client without TLS until it has logged in. */
+/** Limits the input of a client until it has logged in. @param socket as for `releaseInput` */
 export function boundInputOf(socket: object): void {
-  input.add(socket as Bounded)
+  input.add(carrierOf(socket))
+}
+
+/**
+ * Reads nothing more from the client until `startInputOf`. No effect once it has logged in.
+ * @param socket as for `releaseInput`
+ */
+export function stopInputOf(socket: object): void {
+  input.stop(carrierOf(socket))
+}
+
+export function startInputOf(socket: object): void {
+  input.start(carrierOf(socket))
 }
 
 /** The same for a socket that reads into a buffer of its own. Returns a function to be called for each piece of input. */
@@ -177,6 +207,10 @@ export function boundReadsOf(socket: object): () => void {
 
 /** Called when the client has logged in. @param socket or a stream with the socket that carries it, as a WebSocket */
 export function releaseInput(socket: object): void {
+  input.release(carrierOf(socket))
+}
+
+function carrierOf(socket: object): Bounded {
   const { carrier = socket } = socket as { readonly carrier?: object }
-  input.release(carrier as Bounded)
+  return carrier as Bounded
 }

@@ -22,7 +22,10 @@ import { boundInput, boundInputOf, releaseInput } from './tls-input.ts'
 const HANDSHAKE = 22
 const RECORD_HEADER_BYTES = 5
 const MESSAGE_HEADER_BYTES = 4
-/** Octets at which a handshake begins even if its ClientHello is incomplete. */
+/**
+ * Octets at which a handshake begins even if its ClientHello is incomplete. Nobody can have more to say before an answer:
+ * thousands of clients may wait for their turn, and what they sent is kept.
+ */
 const HELLO_BYTES_MAX = 16 * 1024
 
 /** Maximum handshakes of a listener in progress; further ones wait. */
@@ -101,6 +104,10 @@ class Handshakes {
     let hello: Buffer = Buffer.alloc(0)
     const take = (chunk: Buffer): void => {
       hello = hello.length === 0 ? chunk : Buffer.concat([hello, chunk])
+      if (hello.length > HELLO_BYTES_MAX) {
+        refuse('ERR_TLS_LONG_HELLO', 'too much before the TLS handshake')
+        return
+      }
       if (!isHelloComplete(hello)) return
       stop()
       socket.pause()

@@ -31,6 +31,7 @@ const sentences: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR: 'it has given up with an error of its own',
   ERR_PROXY_HEADER:
     'it sends no PROXY header before the TLS handshake, as balancers have to (proxy_protocol)',
+  ERR_TLS_LONG_HELLO: 'it sent more than a TLS client can have to say at first',
   ERR_TLS_KEY_UPDATES: 'it changes its keys again and again',
   ERR_TLS_RENEGOTIATION_DISABLED: 'it begins another handshake on its connection',
   ERR_TLS_HANDSHAKE_TIMEOUT: 'it did not finish in time (ssl_handshake_timeout)',

@@ -87,6 +87,23 @@ describe('TLS input', () => {
     expect(read()).toEqual([0])
   })
 
+  it('of a client whose input waits is not read, and read on afterwards', () => {
+    const { input, clients, nextTurn, send, read } = make(4)
+    for (const c of clients) input.stop(c)
+    expect(read()).toEqual([])
+    input.start(clients[0] as Client)
+    input.release(clients[1] as Client)
+    expect(read()).toEqual([0, 1])
+    send(clients[0], 0)
+    send(clients[0], 20)
+    input.start(clients[2] as Client)
+    expect(read()).toEqual([1])
+    nextTurn()
+    expect(read()).toEqual([0, 1, 2])
+    input.stop(clients[1] as Client)
+    expect(read()).toEqual([0, 1, 2])
+  })
+
   it('of a client that has logged in is not held back', () => {
     const { input, clients, nextTurn, send, read } = make(3)
     input.release(clients[0] as Client)

@@ -152,6 +152,17 @@ describe('handshakes', () => {
     expect(seen.size).toBeGreaterThan(count / 2)
   })
 
+  it('begin only with what a client can have to say first: what waits is kept', async () => {
+    const { port, refused } = await paced()
+    const client = connect(port, '127.0.0.1')
+    client.on('error', () => {})
+    onTestFinished(() => void client.destroy())
+    client.write(Buffer.from([22, 3, 1, 0x3f, 0xff, 1, 0, 0xff, 0xff]))
+    client.write(Buffer.alloc(20_000))
+    await until(() => client.closed)
+    expect(refused).toEqual(['ERR_TLS_LONG_HELLO'])
+  })
+
   it('that do not go on make room for others once they are many', async () => {
     const { server, port } = await paced({ minVersion: 'TLSv1.3' })
     const hello = await clientHello()
