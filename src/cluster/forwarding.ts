@@ -77,7 +77,9 @@ export class Forwarding {
     if (socket === undefined) return
     hearErrors(response)
     response.once('close', () => socket.destroy())
-    socket.write(writeProxyHeader(clientOf(client)))
+    // Only the owner's socket has no address.
+    const address = owner ? '127.0.0.1' : plainAddress(client.remoteAddress)
+    socket.write(writeProxyHeader({ address, port: client.remotePort ?? 0 }))
     await exchange(request, response, socket)
   }
 
@@ -118,9 +120,4 @@ function exchange(request: IncomingMessage, response: ServerResponse, socket: So
       request.pipe(passed)
     } else passed.end()
   })
-}
-
-function clientOf(socket: Socket): { address: string; port: number } {
-  const address = plainAddress(socket.remoteAddress)
-  return { address: address === '' ? '127.0.0.1' : address, port: socket.remotePort ?? 0 }
 }

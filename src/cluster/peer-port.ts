@@ -10,7 +10,7 @@ import type { Descriptors } from '../util/descriptors.ts'
 import { listen } from '../util/listen.ts'
 import type { Logger } from '../util/logger.ts'
 import { RepeatedLines } from '../util/repeated-lines.ts'
-import { hearErrors } from '../util/sockets.ts'
+import { dropGone, hearErrors } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
 import { boundInputOf, releaseInput } from '../util/tls-input.ts'
 import { paceHandshakes } from '../util/tls-pace.ts'
@@ -110,6 +110,7 @@ export class PeerPort {
     this.server = tls === undefined ? createServer({ noDelay: true }, taken) : this.createTls(tls, taken)
     this.server.prependListener('connection', (socket: Socket) => this.knock(socket))
     descriptors.guard(this.server)
+    dropGone(this.server)
     await listen(this.server, { port, host: host ?? anyAddress() }, (error) =>
       this.logger.warn({ err: error.message }, 'peer port error'),
     )

@@ -53,7 +53,7 @@ export class Listener {
     const common = { noDelay: true, keepAlive: true }
     if (tls === undefined) {
       this.net = createServer({ ...common, pauseOnConnect: true }, (socket) => {
-        if (!acceptor.relayed(socket, this)) acceptor.accept(socket, this.net)
+        if (!socket.destroyed && !acceptor.relayed(socket, this)) acceptor.accept(socket, this.net)
       })
       return
     }
@@ -71,7 +71,7 @@ export class Listener {
     server.on('tlsClientError', (_, socket) => socket.destroy())
     this.tls = server
     this.net = createServer(common, (socket) => {
-      if (!acceptor.relayed(socket, this)) this.begin(server, socket)
+      if (!socket.destroyed && !acceptor.relayed(socket, this)) this.begin(server, socket)
     })
   }
 

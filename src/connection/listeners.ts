@@ -8,6 +8,7 @@ import { Certificates } from '../util/certificates.ts'
 import type { Clock } from '../util/clock.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import type { Loggers } from '../util/logger.ts'
+import { dropGone } from '../util/sockets.ts'
 import type { TlsSettings } from '../util/tls.ts'
 import type { NodeLimits } from './admission.ts'
 import { Listener } from './listener.ts'
@@ -76,6 +77,7 @@ export class Listeners implements Receiver {
     const onError = (error: Error): void => this.loggers.other.warn({ err: error.message }, 'listener error')
     const listener = new Listener(tls, this, this.loggers.connection, this.unopened, this.certificates)
     this.descriptors.guard(listener.net)
+    dropGone(listener.net)
     const actual = await listener.listen(port, host, onError)
     this.open.push(listener)
     return actual

@@ -10,6 +10,7 @@ import { HTTP_CONNECTIONS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MAX, UNAUTHENTICAT
 import { endOf, plainAddress } from '../util/address.ts'
 import type { Descriptors } from '../util/descriptors.ts'
 import { FairQueue } from '../util/fair-queue.ts'
+import { dropGone } from '../util/sockets.ts'
 import { elapsed } from '../util/timers.ts'
 
 /** Maximum of connections with an unauthenticated request; beyond it, the oldest of the busiest address is closed. */
@@ -46,6 +47,7 @@ export class HttpConnections {
   /** Starts to enforce the limits on the server. */
   constructor(server: Server, descriptors: Descriptors) {
     descriptors.guard(server, () => HTTP_CONNECTIONS_MAX + HTTP_CLOSING_MAX + this.upgraded)
+    dropGone(server)
     server.headersTimeout = HTTP_HEADERS_MS_MAX
     server.on('connection', (socket: Socket) => this.came(socket))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))

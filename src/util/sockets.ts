@@ -41,6 +41,19 @@ export function hearErrorsOfServer(server: EventEmitter): void {
   hearErrors(server)
 }
 
+/**
+ * Closes clients that have gone before they were accepted, or before their TLS handshake has ended. What they sent would
+ * still be handled, and nobody could say any more from which address it came.
+ */
+export function dropGone(
+  server: EventEmitter,
+  event: 'connection' | 'secureConnection' = 'connection',
+): void {
+  server.prependListener(event, (socket: Socket) => {
+    if (socket.remoteAddress === undefined) socket.destroy()
+  })
+}
+
 /** Whether the error says that the peer of a TLS connection has answered in another protocol. */
 export function isNoTls(error: Error): boolean {
   const { code = '' } = error as NodeJS.ErrnoException

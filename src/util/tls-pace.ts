@@ -14,7 +14,7 @@ import { plainAddress } from './address.ts'
 import type { Certificates } from './certificates.ts'
 import { FairQueue } from './fair-queue.ts'
 import { HandshakeInput } from './handshake-input.ts'
-import { hearErrorsOfServer } from './sockets.ts'
+import { dropGone, hearErrorsOfServer } from './sockets.ts'
 import { elapsed, soon, startTimer, stopTimer, whenThereIsTime } from './timers.ts'
 import { contextOf, type TlsSettings } from './tls.ts'
 import { boundInput, boundInputOf, releaseInput } from './tls-input.ts'
@@ -225,6 +225,7 @@ export function paceHandshakes(
   )
   for (const listener of listeners) server.off('connection', listener)
   hearErrorsOfServer(server)
+  dropGone(server, 'secureConnection')
   server.on('connection', (socket: Socket) => handshakes.accepted(socket))
   server.on('secureConnection', (socket: TLSSocket) => handshakes.ended(below(socket), false))
   server.on('tlsClientError', (_, socket: TLSSocket) => handshakes.ended(below(socket), true))
