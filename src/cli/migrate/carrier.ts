@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { CtlError } from '../ctl/client.ts'
 import { enc } from '../ctl/command.ts'
 import type { Move } from './ends.ts'
-import type { QueueRow, ShovelRow } from './rows.ts'
+import { type Named, namedShape, type QueueRow, type ShovelRow, shovelShape } from './rows.ts'
 
 /** Prefix of the shovels and exchanges that a migration creates. */
 export const PREFIX = 'leveret.migrate.'
@@ -94,14 +94,14 @@ export async function removeExchange(move: Move, q: QueueRow, exchange = carrier
 
 /** The shovels of this or an earlier migration by name. */
 export async function carriers(move: Move): Promise<Map<string, ShovelRow>> {
-  const rows = await move.leveret.get<ShovelRow[]>('shovels')
+  const rows = await move.leveret.rows<ShovelRow>('shovels', shovelShape)
   return new Map(rows.filter((s) => s.name.startsWith(PREFIX)).map((s) => [s.name, s]))
 }
 
 /** Removes the exchanges left behind by a command that was killed. */
 export async function sweep(move: Move, vhosts: readonly string[]): Promise<void> {
   for (const vhost of vhosts) {
-    const found = await move.to.find<{ name: string }[]>(`exchanges/${enc(vhost)}`)
+    const found = await move.to.findRows<Named>(`exchanges/${enc(vhost)}`, namedShape)
     for (const { name } of found ?? [])
       if (name.startsWith(PREFIX)) await move.to.delete(`exchanges/${enc(vhost)}/${enc(name)}`)
   }

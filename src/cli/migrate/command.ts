@@ -127,7 +127,7 @@ async function moveAll(
   const { leveret, other, amqp } = all
   const only = amqp.vhost ?? (c.options['vhost'] as string | undefined)
   const isLeveret =
-    out || (await other.get<{ leveret_version?: string }>('overview')).leveret_version !== undefined
+    out || (await other.get<{ leveret_version?: string }>('overview', {})).leveret_version !== undefined
   const move: Move = {
     ...all,
     out,

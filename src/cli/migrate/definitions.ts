@@ -4,7 +4,8 @@ import { enc } from '../ctl/command.ts'
 import { PREFIX } from './carrier.ts'
 import { type Move, usage } from './ends.ts'
 import { LEDGER } from './ledger.ts'
-import { type Definitions, definitionLists } from './rows.ts'
+import { type Definitions, definitionsIn, type Named, namedShape } from './rows.ts'
+import { checkedList, checkedObject } from './shape.ts'
 
 const SHOVEL = 'shovel'
 /** Global parameters that belong to the broker itself and are not moved. */
@@ -19,10 +20,7 @@ const OWN_GLOBALS = [
  * The definitions of the source, without objects of the migration itself. @throws CtlError if the vhost does not exist
  */
 export async function readDefinitions({ from, vhost }: Move): Promise<Definitions> {
-  const all = await from.get<Partial<Definitions>>('definitions')
-  const d = Object.fromEntries(
-    definitionLists.map((name) => [name, list(all[name])]),
-  ) as unknown as Definitions
+  const d = await from.read('definitions', (answer) => definitionsIn(checkedObject(answer, {})))
   if (vhost !== undefined && !d.vhosts.some((v) => v['name'] === vhost))
     throw usage(`there is no vhost '${vhost}' at ${from.name}`)
   const here = (o: Json): boolean => vhost === undefined || o['vhost'] === vhost
@@ -44,11 +42,6 @@ export async function readDefinitions({ from, vhost }: Move): Promise<Definition
   }
 }
 
-/** Some versions of RabbitMQ write an empty list as an object. */
-function list(v: unknown): readonly Json[] {
-  return Array.isArray(v) ? (v as Json[]) : []
-}
-
 export interface Fitted {
   readonly definitions: Definitions
   /** Shovels are created after everything has been moved. */
@@ -60,8 +53,10 @@ export interface Fitted {
 /** Adapts the definitions to what the target supports. */
 export async function fitFor(move: Move, d: Definitions): Promise<Fitted> {
   const { to, out } = move
-  const { exchange_types } = await to.get<{ exchange_types: readonly { name: string }[] }>('overview')
-  const types = new Set(exchange_types.map((t) => t.name))
+  const known = await to.read('overview', (answer) =>
+    checkedList(checkedObject(answer, {})['exchange_types'], namedShape, '"exchange_types"'),
+  )
+  const types = new Set(known.map((t) => t['name']))
   const notes: string[] = []
   const strange = d.exchanges.filter((x) => !types.has(String(x['type'])))
   for (const x of strange)
@@ -100,7 +95,7 @@ function plainVhost({ name, description, tags, default_queue_type, metadata }: J
 }
 
 async function usersFor({ to, out }: Move, users: readonly Json[], notes: string[]): Promise<Json[]> {
-  const there = new Set((await to.get<{ name: string }[]>('users')).map((u) => u.name))
+  const there = new Set((await to.rows<Named>('users', namedShape)).map((u) => u.name))
   return users.flatMap((u): Json[] => {
     const name = String(u['name'])
     if (name === to.user) {
@@ -123,7 +118,7 @@ async function usersFor({ to, out }: Move, users: readonly Json[], notes: string
 /** Vhosts come first and one by one, because the user who creates one over HTTP gets access to it. @throws CtlError */
 export async function writeDefinitions({ to }: Move, { definitions }: Fitted): Promise<void> {
   if (to.user !== undefined) {
-    const there = new Set((await to.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+    const there = new Set((await to.rows<Named>('vhosts', namedShape)).map((v) => v.name))
     for (const { name } of definitions.vhosts)
       if (!there.has(String(name))) await to.call('PUT', `vhosts/${enc(String(name))}`, {})
   }

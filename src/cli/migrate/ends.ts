@@ -4,6 +4,7 @@ import { Client, CtlError, type Target } from '../ctl/client.ts'
 import { EXIT_SOFTWARE, EXIT_UNAVAILABLE, EXIT_USAGE, enc } from '../ctl/command.ts'
 import type { Source } from './amqp.ts'
 import type { QueueRow } from './rows.ts'
+import { checkedList, checkedObject, type Shape, ShapeError } from './shape.ts'
 
 const AGAIN_MS = 500
 const EXIT_TEMPORARY = 75
@@ -41,18 +42,39 @@ export class End {
     this.patient = false
   }
 
-  get<T>(path: string): Promise<T> {
-    return this.call('GET', path) as Promise<T>
+  /** Gets an object. @throws CtlError also if the answer is something else; Interrupted */
+  async get<T extends object>(path: string, shape: Shape): Promise<T> {
+    return (await this.read(path, (answer) => checkedObject(answer, shape))) as T
+  }
+
+  /** Gets a list of objects. @throws CtlError also if the answer is something else; Interrupted */
+  async rows<T extends object>(path: string, shape: Shape): Promise<readonly T[]> {
+    return (await this.read(path, (answer) => checkedList(answer, shape))) as readonly T[]
+  }
+
+  /**
+   * Gets an answer of any other shape.
+   * @param check throws a ShapeError if the answer cannot be used
+   * @throws CtlError, Interrupted
+   */
+  async read<T>(path: string, check: (answer: unknown) => T): Promise<T> {
+    const answer = await this.call('GET', path)
+    try {
+      return check(answer)
+    } catch (error) {
+      if (!(error instanceof ShapeError)) throw error
+      throw failure(`${this.name} gives an unexpected answer to GET /api/${path}: ${error.message}`)
+    }
   }
 
   /** Like `get`, but returns undefined on a 404. */
-  async find<T>(path: string): Promise<T | undefined> {
-    try {
-      return await this.get<T>(path)
-    } catch (error) {
-      if (error instanceof CtlError && error.status === 404) return undefined
-      throw error
-    }
+  find<T extends object>(path: string, shape: Shape): Promise<T | undefined> {
+    return ifFound(this.get<T>(path, shape))
+  }
+
+  /** Like `rows`, but returns undefined on a 404. */
+  findRows<T extends object>(path: string, shape: Shape): Promise<readonly T[] | undefined> {
+    return ifFound(this.rows<T>(path, shape))
   }
 
   /** Deletes an object. Returns whether it existed. */
@@ -88,6 +110,15 @@ export class End {
     if (status === 401 || status === 403)
       return new CtlError(`${this.name} refuses user '${this.user}': ${message}`, exitCode, status)
     return new CtlError(status === undefined ? message : `${this.name}: ${message}`, exitCode, status)
+  }
+}
+
+async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof CtlError && error.status === 404) return undefined
+    throw error
   }
 }
 
@@ -127,7 +158,8 @@ export const queuePath = (q: { vhost: string; name: string }): string =>
 /** The current number of ready messages; undefined if the queue has been deleted. */
 export async function readyIn(move: Move, q: QueueRow): Promise<number | undefined> {
   if (!move.out) return await move.amqp.ready(q.vhost, q.name)
-  return (await move.from.find<{ messages_ready: number }>(queuePath(q)))?.messages_ready
+  const shape: Shape = { messages_ready: 'number' }
+  return (await move.from.find<{ messages_ready: number }>(queuePath(q), shape))?.messages_ready
 }
 
 export function usage(text: string): CtlError {

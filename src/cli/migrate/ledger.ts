@@ -20,7 +20,7 @@ export class Ledger {
   }
 
   static async read(move: Move): Promise<Ledger> {
-    const found = await move.leveret.find<{ value?: unknown }>(`global-parameters/${LEDGER}`)
+    const found = await move.leveret.find<{ value?: unknown }>(`global-parameters/${LEDGER}`, {})
     const value = found?.value
     const entries =
       value !== null && typeof value === 'object' ? Object.entries(value as Record<string, Entry>) : []

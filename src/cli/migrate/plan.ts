@@ -6,7 +6,7 @@ import { PREFIX } from './carrier.ts'
 import { type Fitted, fitFor, readDefinitions } from './definitions.ts'
 import { differences } from './differences.ts'
 import { failure, type Move } from './ends.ts'
-import type { QueueRow } from './rows.ts'
+import { type Named, namedShape, permissionShape, type QueueRow, queueShape } from './rows.ts'
 
 export interface Plan {
   readonly fitted: Fitted
@@ -19,17 +19,17 @@ export interface Plan {
 /** @throws CtlError with one sentence if the migration is not possible */
 export async function makePlan(move: Move): Promise<Plan> {
   const { leveret, other, from, amqp } = move
-  const own = await leveret.get<{ leveret_version?: string }>('overview')
+  const own = await leveret.get<{ leveret_version?: string }>('overview', {})
   if (own.leveret_version === undefined)
     throw failure(
       `${leveret.name} is not a Leveret, which is needed to run the shovels; see leveret migrate --help`,
     )
   const definitions = await readDefinitions(move)
   const vhosts = definitions.vhosts.map((v) => String(v['name']))
-  const all = (await from.get<QueueRow[]>('queues')).filter((q) => vhosts.includes(q.vhost))
+  const all = (await from.rows<QueueRow>('queues', queueShape)).filter((q) => vhosts.includes(q.vhost))
   const queues = all.filter((q) => q.exclusive !== true)
   await checkRights(move, vhosts, queues)
-  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+  const there = new Set((await other.rows<Named>('vhosts', namedShape)).map((v) => v.name))
   for (const vhost of vhosts) if (there.has(vhost)) await amqp.check(vhost)
   const fitted = await fitFor(move, definitions)
   const notes = [...fitted.notes, ...differences(move, definitions, all)]
@@ -46,10 +46,10 @@ async function checkRights(
   vhosts: readonly string[],
   queues: readonly QueueRow[],
 ): Promise<void> {
-  const found = await other.find<Json[]>(`users/${enc(amqp.user)}/permissions`)
+  const found = await other.findRows<Json>(`users/${enc(amqp.user)}/permissions`, permissionShape)
   // Not in the broker's database: an external backend authenticates this user.
   if (found === undefined) return
-  const there = new Set((await other.get<{ name: string }[]>('vhosts')).map((v) => v.name))
+  const there = new Set((await other.rows<Named>('vhosts', namedShape)).map((v) => v.name))
   for (const vhost of vhosts) {
     if (!there.has(vhost)) continue
     const permission = found.find((p) => p['vhost'] === vhost)

@@ -84,7 +84,7 @@ export class Run {
 
   private async look(): Promise<void> {
     const { leveret } = this.move
-    const [{ uptime = 0 } = {}] = await leveret.get<{ uptime?: number }[]>('nodes')
+    const [{ uptime = 0 } = {}] = await leveret.rows<{ uptime?: number }>('nodes', { uptime: 'number?' })
     const view: View = { shovels: await carriers(this.move), leveretSince: now() - uptime, at: elapsed() }
     let isOver = false
     for (const job of [...this.active]) {

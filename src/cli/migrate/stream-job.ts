@@ -7,7 +7,7 @@ import { carrierName, removeExchange, startCarrier, stopShovel } from './carrier
 import { type Move, queuePath } from './ends.ts'
 import { Failures, type Job, type JobState, type View } from './job.ts'
 import type { Ledger } from './ledger.ts'
-import type { QueueRow, ShovelRow } from './rows.ts'
+import { type QueueRow, type ShovelRow, shovelShape } from './rows.ts'
 
 /** ms without new messages, in addition to the age of the source's numbers, after which the copy is complete. */
 const SETTLE_MS = 1500
@@ -74,13 +74,15 @@ export class StreamJob implements Job {
   }
 
   private async messagesIn(end: Move['from']): Promise<number | undefined> {
-    return (await end.find<QueueRow>(`${queuePath(this.queue)}?columns=messages`))?.messages
+    const path = `${queuePath(this.queue)}?columns=messages`
+    return (await end.find<{ messages?: number }>(path, { messages: 'number?' }))?.messages
   }
 
   private async shovel(): Promise<ShovelRow | undefined> {
     const { vhost } = this.queue
     return await this.move.leveret.find<ShovelRow>(
       `shovels/vhost/${encodeURIComponent(vhost)}/${carrierName(this.queue)}`,
+      shovelShape,
     )
   }
 
