@@ -50,7 +50,7 @@ export class Forwarding {
       passed.catch((error) => {
         if (response.headersSent) response.destroy()
         else {
-          response.writeHead(503, { 'content-type': 'application/json' })
+          response.writeHead(503, { 'content-type': 'application/json', ...lastIfCut(request) })
           const reason = `the active node cannot be reached: ${(error as Error).message}`
           response.end(JSON.stringify({ error: 'service_unavailable', reason }))
         }
@@ -106,13 +106,17 @@ function exchange(request: IncomingMessage, response: ServerResponse, socket: So
   hearErrors(passed)
   return new Promise<void>((resolve, reject) => {
     passed.once('error', reject)
+    // A change to another protocol ends it without an error.
+    passed.once('close', () => reject(new Error('it does not answer')))
     response.once('close', resolve)
     passed.once('response', (answer) => {
-      const { connection: _, 'keep-alive': __, ...rest } = answer.headers
-      response.writeHead(answer.statusCode ?? 502, rest)
-      answer.pipe(response)
       answer.once('error', reject)
       answer.once('end', resolve)
+      try {
+        sendBack(answer, request, response)
+      } catch (error) {
+        reject(error as Error)
+      }
     })
     // Headers that cannot be sent have to be noticed here: in an event, the error would be nobody's.
     if ('content-length' in headers || 'transfer-encoding' in headers) {
@@ -120,4 +124,19 @@ function exchange(request: IncomingMessage, response: ServerResponse, socket: So
       request.pipe(passed)
     } else passed.end()
   })
+}
+
+/** @throws RangeError for a status that HTTP does not have */
+function sendBack(answer: IncomingMessage, request: IncomingMessage, response: ServerResponse): void {
+  const { connection: _, 'keep-alive': __, ...rest } = answer.headers
+  response.writeHead(answer.statusCode ?? 0, { ...rest, ...lastIfCut(request) })
+  answer.pipe(response)
+}
+
+/**
+ * The body of a request may be refused before all of it has arrived, for example because it is too large. Nobody reads
+ * the rest, so the connection ends with the answer: the client would wait until it has sent it.
+ */
+function lastIfCut(request: IncomingMessage): OutgoingHttpHeaders {
+  return request.complete ? {} : { connection: 'close' }
 }

@@ -9,11 +9,14 @@ import { Server as TlsServer } from 'node:tls'
 import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
 import { hearErrors } from '../util/sockets.ts'
-import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
+import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
 import { joinPieces } from './joined-body.ts'
 
 /** Piece size for a body whose length is known and whose end is not near. */
 const BODY_PIECE_BYTES = 65_536
+
+/** ms that the other end of a connection may take to close it. */
+const CLOSING_MS_MAX = 5000
 
 const nothing = Buffer.alloc(0)
 
@@ -28,6 +31,22 @@ const rests = new WeakMap<Socket, () => Buffer>()
 
 export function restOf(socket: Socket): Buffer {
   return rests.get(socket)?.() ?? nothing
+}
+
+/**
+ * Lets the HTTP server close a connection only after its other end has done so. If a body is refused before all of it has
+ * arrived, the answer would otherwise be lost: the other end, which still sends, would notice the broken connection first.
+ * For the connections of other nodes, which close at the end of an answer.
+ */
+export function closeWhenRead(socket: Socket): void {
+  socket.destroySoon = () => {
+    restOf(socket)
+    socket.removeAllListeners('data').resume()
+    const timer = startTimer(() => socket.destroy(), CLOSING_MS_MAX)
+    socket.once('close', () => stopTimer(timer))
+    socket.once('end', () => socket.destroy())
+    socket.end()
+  }
 }
 
 /** Starts to control the input of the server. */

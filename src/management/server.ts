@@ -19,7 +19,7 @@ import { createPacedServer } from '../util/tls-pace.ts'
 import { refuseTlsClients } from '../util/tls-refusals.ts'
 import type { Application, ApplicationServer } from './application.ts'
 import { HttpConnections } from './http-connections.ts'
-import { parseBitByBit } from './http-intake.ts'
+import { closeWhenRead, parseBitByBit } from './http-intake.ts'
 import type { ManagedNode } from './managed-node.ts'
 import { Rates } from './rates.ts'
 import { dropSlowClients } from './slow-clients.ts'
@@ -131,6 +131,7 @@ export class ManagementServer implements ApplicationServer {
     showAs(socket, client)
     if (owner) this.localSockets.add(socket)
     this.relayedSockets.add(socket)
+    closeWhenRead(socket)
     socket.once('close', () => this.relayedSockets.delete(socket))
     this.relayed.emit('connection', socket)
   }
