@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
 import nodeRequire from '#require'
-import { CONTENT_BYTES_MAX, TURN_MS } from '../limits.ts'
+import { TURN_MS } from '../limits.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
 import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
 import { type Confirmed, Confirms } from './confirms.ts'
@@ -39,6 +39,8 @@ export interface OpenFields {
   /** In seconds; 0 = none, null = as the server proposes */
   readonly heartbeat: number | null
   readonly maxFrameSize: number
+  /** Octets of a message that arrives: the link fails beyond. */
+  readonly messageBytesMax: number
   readonly virtualHost: string
   readonly capabilities: string
   readonly insist: number
@@ -54,6 +56,8 @@ interface Frame {
 
 interface RawConnection extends EventEmitter {
   recvFrame(): Frame | false
+  /** Input that is not decoded yet. */
+  readonly rest: Buffer
   open(fields: OpenFields, done: (error: Error | null) => void): void
   readonly serverProperties: object
   readonly stream: Duplex
@@ -130,8 +134,12 @@ function load(): Modules {
   }
 }
 
-/** Frames that are handled between two checks of the time. */
+/** Frames without content that are handled between two checks of the time. */
 const FRAMES_PER_LOOK = 16
+/** Octets that count as one more frame: a table of 128 KiB takes some ms to decode, whatever it is in. */
+const OCTETS_PER_FRAME = 1024
+/** Octets of a frame before its payload; the size of the payload is the last of its fields. */
+const FRAME_HEAD = 7
 
 /** Shared by all links. */
 const reading = new ShareOfTurn(TURN_MS)
@@ -143,11 +151,15 @@ const reading = new ShareOfTurn(TURN_MS)
  */
 function takeTurns(connection: RawConnection): void {
   const receive = connection.recvFrame.bind(connection)
-  let frames = 0
+  let left = FRAMES_PER_LOOK
   let waits = false
   connection.recvFrame = () => {
     if (waits) return false
-    if (++frames % FRAMES_PER_LOOK !== 0 || reading.hasTime()) return receive()
+    const { rest } = connection
+    left -= 1 + (rest.length < FRAME_HEAD ? 0 : rest.readUInt32BE(FRAME_HEAD - 4) / OCTETS_PER_FRAME)
+    if (left > 0) return receive()
+    left = FRAMES_PER_LOOK
+    if (reading.hasTime()) return receive()
     waits = true
     whenThereIsTime(() => {
       waits = false
@@ -160,9 +172,9 @@ function takeTurns(connection: RawConnection): void {
 /**
  * Limits the frames of messages. The library collects the frames of a message until its announced size is reached, and
  * keeps each frame: the other broker must not announce a message that never ends, or send it in frames that cost more
- * than they carry.
+ * than they carry. A message that is too large is refused here, before it is in memory, with the words of a broker.
  */
-function boundContents(connection: RawConnection): void {
+function boundContents(connection: RawConnection, bytesMax: number): void {
   const receive = connection.recvFrame.bind(connection)
   /** Frames that the message of each channel may still have. */
   const left = new Map<number, number>()
@@ -173,8 +185,11 @@ function boundContents(connection: RawConnection): void {
     checkConfirm(connection, frame)
     const { channel, size, content } = frame
     if (size !== undefined) {
-      if (size < 0 || size > CONTENT_BYTES_MAX)
-        throw new Error(`the other broker announces a message of ${size} octets`)
+      if (size < 0) throw new Error(`the other broker announces a message of ${size} octets`)
+      if (size > bytesMax)
+        throw new Error(
+          `PRECONDITION_FAILED - message size ${size} is larger than configured max size ${bytesMax}`,
+        )
       left.set(channel, LINK_FRAMES_MIN + Math.ceil(size / LINK_OCTETS_PER_FRAME))
     } else if (content !== undefined) {
       const more = (left.get(channel) ?? 0) - 1
@@ -208,7 +223,7 @@ function checkConfirm({ channels }: RawConnection, { channel: number, id }: Fram
 export async function openClient(stream: Duplex, fields: OpenFields): Promise<Client> {
   modules ??= load()
   const connection = new modules.Connection(stream)
-  boundContents(connection)
+  boundContents(connection, fields.messageBytesMax)
   takeTurns(connection)
   const { ChannelModel } = modules
   await new Promise<void>((resolve, reject) =>

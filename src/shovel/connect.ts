@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { insiders } from '../connection/login.ts'
 import type { Server } from '../connection/server.ts'
+import { CONTENT_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.ts'
 import { fullAccess } from '../security/access.ts'
 import { type Principal, userPrincipal } from '../security/principal.ts'
 import { nodeName } from '../util/node-name.ts'
@@ -75,6 +76,7 @@ export async function openLink(
       heartbeat: a.host === undefined ? 0 : (a.heartbeat ?? HEARTBEAT_S),
       // For incoming frames: the other broker may send anything, whatever was negotiated.
       maxFrameSize: FRAME_BYTES,
+      messageBytesMax: bytesMaxOf(a, server),
       virtualHost: a.vhost,
       capabilities: '',
       insist: 0,
@@ -91,6 +93,14 @@ export async function openLink(
     signal.removeEventListener('abort', stop)
     stopTimer(timer)
   }
+}
+
+/**
+ * Octets of a message that the other end may send. What is larger than this broker's `max_message_size` would be refused
+ * at one end or the other; but a queue of this broker may have it from before the limit was lowered.
+ */
+function bytesMaxOf({ host }: AmqpAddress, server: Server | undefined): number {
+  return host === undefined ? CONTENT_BYTES_MAX : (server?.broker.messageBytesMax ?? MESSAGE_BYTES_MAX)
 }
 
 function responseOf(mechanism: AmqpAddress['mechanism'], user: string, password: string): Buffer {

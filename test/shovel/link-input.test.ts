@@ -1,6 +1,7 @@
 /** What another broker sends is handled in turns, and only as long as it reads what it is answered. */
 import { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
+import { MESSAGE_BYTES_MAX } from '../../src/limits.ts'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { type Client, type OpenFields, openClient } from '../../src/shovel/amqplib.ts'
@@ -19,6 +20,7 @@ const fields: OpenFields = {
   frameMax: FRAME_MAX,
   heartbeat: 0,
   maxFrameSize: FRAME_MAX,
+  messageBytesMax: MESSAGE_BYTES_MAX,
   virtualHost: '/',
   capabilities: '',
   insist: 0,
@@ -75,6 +77,33 @@ it('very many frames that have come together are handled in several turns', asyn
   await until(() => handled === frames, 'all frames')
   // 20 ms, up to the next look at the time, and what comes in the same turn behind the input.
   expect(Math.max(...inTurns)).toBeLessThan(frames / 2)
+})
+
+it('looks at the time after each frame that is large, since its tables take long to decode', async () => {
+  const { other, client } = await loggedIn()
+  const frames = 40
+  const inTurns = [0]
+  let handled = 0
+  // Instead of a slow decoder: as much work as ten milliseconds for each frame, on whatever machine.
+  client.on('blocked', () => {
+    inTurns[inTurns.length - 1] = (inTurns.at(-1) as number) + 1
+    handled++
+    for (const until = elapsed() + 10; elapsed() < until; );
+  })
+  const turn = (): void => {
+    inTurns.push(0)
+    if (handled < frames) soon(turn)
+  }
+  soon(turn)
+  const blocked = encodeMethodFrame(0, { id: MethodId.ConnectionBlocked, reason: '' })
+  // Octets behind the arguments of a method are not read.
+  const payload = Buffer.concat([blocked.subarray(7, -1), Buffer.alloc(32_768)])
+  const head = Buffer.from(blocked.subarray(0, 7))
+  head.writeUInt32BE(payload.length, 3)
+  other.push(Buffer.concat(new Array<Buffer[]>(frames).fill([head, payload, Buffer.from([0xce])]).flat()))
+  await until(() => handled === frames, 'all frames')
+  // 20 ms, and the frame in which they end.
+  expect(Math.max(...inTurns)).toBeLessThan(8)
 })
 
 it('a link fails where the other broker closes again and again and reads no answer', async () => {

@@ -1,5 +1,6 @@
 /** Another broker that says what no broker should: the shovel fails with a reason, and nothing else happens. */
 import { expect, it } from 'vitest'
+import { MESSAGE_BYTES_MAX } from '../../src/limits.ts'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { FRAME_BODY, FRAME_HEADER, MethodId } from '../../src/protocol/generated/constants.ts'
 import { LINK_FRAMES_MIN } from '../../src/shovel/link-limits.ts'
@@ -80,7 +81,12 @@ it.each([
   {
     what: 'a message without an end',
     say: (channel: number, tag: string) => delivery(channel, tag, 1, 2n ** 40n),
-    reason: `announces a message of ${2 ** 40} octets`,
+    reason: `message size ${2 ** 40} is larger`,
+  },
+  {
+    what: 'a message that is larger than this broker takes',
+    say: (channel: number, tag: string) => delivery(channel, tag, 1, BigInt(MESSAGE_BYTES_MAX + 1)),
+    reason: `PRECONDITION_FAILED - message size ${MESSAGE_BYTES_MAX + 1} is larger than configured max size ${MESSAGE_BYTES_MAX}`,
   },
   {
     what: 'a message of a negative length',
