@@ -39,7 +39,8 @@ async function inTime(close: () => PromiseLike<unknown> | undefined): Promise<vo
 
 async function closeClient(client: Client): Promise<void> {
   await inTime(() => client.close())
-  client.connection.stream.destroy()
+  // Without an error, the library would not notice that the connection has ended until heartbeats are missing.
+  client.connection.stream.destroy(new LinkError('closed'))
 }
 
 export class Session {

@@ -2,10 +2,11 @@
 import { soon } from '../util/timers.ts'
 
 export class Settlements {
-  /** Delivery tags that await a confirm, in order. */
-  private readonly open: number[] = []
-  /** Settled tags; true = to be acknowledged. */
-  private readonly answered = new Map<number, boolean>()
+  /** Delivery tags that await a confirm, or that of an earlier one, in order. */
+  private readonly open = new Set<number>()
+  /** Those of them that are confirmed. */
+  private readonly confirmed = new Set<number>()
+  private last = 0
   private scheduled = false
   /** Deliveries that the source counts as unacknowledged. */
   unacknowledged = 0
@@ -17,18 +18,27 @@ export class Settlements {
   }
 
   get waiting(): number {
-    return this.open.length
+    return this.open.size
   }
 
+  /** @throws Error if the tag is not that of a new delivery: to acknowledge it could acknowledge others too early */
   sent(tag: number): void {
-    this.open.push(tag)
+    if (!(tag > this.last)) throw new Error(`the source delivers message ${tag} after ${this.last}`)
+    this.last = tag
+    this.open.add(tag)
     this.unacknowledged++
   }
 
-  /** @param taken false if the message has been rejected back to the source */
+  /**
+   * @param taken false if the message has been rejected back to the source, which may deliver it again and again while an
+   *   earlier one is open
+   */
   settled(tag: number, taken: boolean): void {
-    this.answered.set(tag, taken)
-    if (!taken) this.unacknowledged--
+    if (taken) this.confirmed.add(tag)
+    else {
+      this.open.delete(tag)
+      this.unacknowledged--
+    }
     if (this.scheduled) return
     this.scheduled = true
     soon(() => this.flush())
@@ -37,18 +47,13 @@ export class Settlements {
   /** Acknowledges the settled deliveries up to the first gap. */
   flush(): void {
     this.scheduled = false
-    let count = 0
     let last: number | undefined
-    for (; count < this.open.length; count++) {
-      const tag = this.open[count] as number
-      const taken = this.answered.get(tag)
-      if (taken === undefined) break
-      this.answered.delete(tag)
-      if (!taken) continue
+    for (const tag of this.open) {
+      if (!this.confirmed.delete(tag)) break
+      this.open.delete(tag)
       last = tag
       this.unacknowledged--
     }
-    this.open.splice(0, count)
     if (last !== undefined) this.acknowledge(last)
   }
 }

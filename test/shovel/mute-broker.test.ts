@@ -1,6 +1,6 @@
 /** Another broker that stops answering, or reading, or confirms what it was never sent. */
 import type { Socket } from 'node:net'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import { until } from '../support/until.ts'
@@ -60,6 +60,28 @@ it('shovels whose destinations do not answer can be deleted', async () => {
   await until(() => asked === calls.length, 'the calls without an answer')
   for (const i of calls.keys()) await api('DELETE', `parameters/shovel/%2F/s${i}`)
   await until(() => proxies.every(({ clients }) => clients.size === 0), 'the connections to be closed')
+})
+
+it('nothing is left of the connection to a destination that does not answer', async () => {
+  let asked = false
+  const { uri } = await brokerUntil(QUEUE_DECLARE, () => {
+    asked = true
+  })
+  const set = vi.spyOn(globalThis, 'setInterval')
+  const clear = vi.spyOn(globalThis, 'clearInterval')
+  onTestFinished(() => void vi.restoreAllMocks())
+  await put('mute', toOther(uri.replace('heartbeat=0', 'heartbeat=50')))
+  const beats = (): unknown[] =>
+    set.mock.calls.flatMap(([, ms], i) =>
+      ms === 50_000 || ms === 25_000 ? [set.mock.results[i]?.value] : [],
+    )
+  await until(() => asked, 'the call without an answer')
+  expect(beats()).toHaveLength(2)
+  await api('DELETE', 'parameters/shovel/%2F/mute')
+  await until(
+    () => beats().every((beat) => clear.mock.calls.some(([cleared]) => cleared === beat)),
+    'the end',
+  )
 })
 
 it('the end of one connection ends a shovel while the other one does not answer', async () => {
