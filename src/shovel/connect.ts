@@ -122,7 +122,9 @@ function networkStream(
 ): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket: Socket =
-      tls === undefined ? connectPlain({ host, port, noDelay: true }) : connectTls({ host, port, ...tls })
+      tls === undefined ? connectPlain({ host, port }) : connectTls({ host, port, ...tls })
+    // No option of `connectTls`.
+    socket.setNoDelay(true)
     const timer = startTimer(
       () => socket.destroy(new LinkError(`${host}:${port} does not answer`)),
       timeoutMs,
