@@ -63,6 +63,9 @@ export const SHUTDOWN_MS_MAX = 3_000
 /** ms that a stopping broker then waits for a slow disk: beyond, work that the next start can do is left to it. */
 export const ENDING_MS_MAX = 5_000
 
+/** ms that a stop may take, in case the disk never answers: beyond, the process ends without the rest. */
+export const STOP_MS_MAX = 60_000
+
 /** Octets of a message's body unless configured: 406 beyond. RabbitMQ 4's default. */
 export const MESSAGE_BYTES_MAX = 16_777_216
 

@@ -14,6 +14,7 @@ import { GarbageBound, keepYoungHeap } from './util/process-memory.ts'
 import { readRegularFile } from './util/regular-file.ts'
 import { Service } from './util/service.ts'
 import { StartError } from './util/start-error.ts'
+import { StopOverdue } from './util/stop-overdue.ts'
 import { startTimer } from './util/timers.ts'
 import { version } from './util/version.ts'
 
@@ -178,6 +179,11 @@ function surviveFailures(logger: Pino): { node: BrokerNode | undefined } {
   return survived
 }
 
+/** `process.exit` would wait for threads, and a thread of a disk that does not answer waits for that. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
 interface Stop {
   /** Whether a signal has arrived already; then the node is closed. */
   started(node: { close(): Promise<void> }): boolean
@@ -196,8 +202,11 @@ function stopOnSignal(logger: Pino, service: Service): Stop {
       logger.info({}, 'stopped')
       process.exit(0)
     } catch (error) {
-      logger.fatal({ err: error }, 'stopped, but not everything could be written to the store')
-      process.exit(EXIT_FAILED)
+      const isOverdue = error instanceof StopOverdue
+      const fields = isOverdue ? { err: error.message } : { err: error }
+      logger.fatal(fields, 'stopped, but not everything could be written to the store')
+      if (isOverdue) endAtOnce()
+      else process.exit(EXIT_FAILED)
     }
   }
   const stop = (signal: string): void => {

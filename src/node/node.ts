@@ -12,6 +12,7 @@ import type { NodeLimits } from '../connection/admission.ts'
 import type { ClientAddress } from '../connection/listener.ts'
 import { Listeners } from '../connection/listeners.ts'
 import { Talkers } from '../connection/talkers.ts'
+import { STOP_MS_MAX } from '../limits.ts'
 import type { ClusterView } from '../management/cluster-view.ts'
 import type { ManagedNode, OwnProcess } from '../management/managed-node.ts'
 import { passwordPool } from '../security/hash-pool.ts'
@@ -26,6 +27,7 @@ import { nodeName } from '../util/node-name.ts'
 import type { Owner } from '../util/owner.ts'
 import { collectGarbage, memoryUsed } from '../util/process-memory.ts'
 import { StartError } from '../util/start-error.ts'
+import { StopOverdue } from '../util/stop-overdue.ts'
 import { elapsed } from '../util/timers.ts'
 import { ActiveBroker } from './active-broker.ts'
 import { Endpoints } from './endpoints.ts'
@@ -229,10 +231,23 @@ export class BrokerNode implements ManagedNode, BrokerHost {
     useCertificates()
   }
 
-  /** Notifies clients, writes outstanding data and releases the ports and the folder. @throws StorageError */
+  /**
+   * Notifies clients, writes outstanding data and releases the ports and the folder.
+   * @throws StorageError; StopOverdue if that takes longer than STOP_MS_MAX: the folder may then be in use until the end
+   * of the process
+   */
   close(): Promise<void> {
-    this.closing ??= this.closeAll()
+    this.closing ??= this.closeInTime()
     return this.closing
+  }
+
+  private closeInTime(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = systemClock.after(STOP_MS_MAX, () => reject(new StopOverdue(STOP_MS_MAX)))
+      this.closeAll()
+        .finally(() => timer.cancel())
+        .then(resolve, reject)
+    })
   }
 
   private async closeAll(): Promise<void> {

@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What stands in the file is the error that writes to `*.journal` end with; nothing where it is not there. */
+/**
+ * What stands in the file is the error that writes to `*.journal` end with; nothing where it is not there. With HANG,
+ * which only the C library knows, they do not end as long as it stands there.
+ */
 const FAULT_FILE = 'LEVERET_TEST_FAULT_FILE'
 
 /** Between Node and the system: for every write that the process makes, whoever in it makes it. */
@@ -17,16 +20,20 @@ const inC = `
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
+static ssize_t told(char *what, size_t max) {
+  int file = open(getenv("${FAULT_FILE}"), O_RDONLY);
+  if (file < 0) return 0;
+  ssize_t n = read(file, what, max - 1);
+  close(file);
+  what[n > 0 ? n : 0] = 0;
+  return n;
+}
 static int fault(int fd) {
   char link[64], path[4096], what[16];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t n = readlink(link, path, sizeof path);
   if (n < 8 || memcmp(path + n - 8, ".journal", 8) != 0) return 0;
-  int file = open(getenv("${FAULT_FILE}"), O_RDONLY);
-  if (file < 0) return 0;
-  n = read(file, what, sizeof what - 1);
-  close(file);
-  what[n > 0 ? n : 0] = 0;
+  while ((n = told(what, sizeof what)) > 0 && strcmp(what, "HANG") == 0) usleep(10000);
   errno = strcmp(what, "ENOSPC") == 0 ? ENOSPC : EIO;
   return n > 0;
 }
@@ -83,7 +90,7 @@ for (const name of ['write', 'writev']) {
 require('node:module').syncBuiltinESMExports()
 `
 
-export type Fault = 'EIO' | 'ENOSPC'
+export type Fault = 'EIO' | 'ENOSPC' | 'HANG'
 
 const hasCompiler = process.platform === 'linux' && spawnSync('gcc', ['--version']).status === 0
 
