@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ClusterSettings } from '../config/cluster-settings.ts'
 import { showAs } from '../connection/listener.ts'
+import { foreignPages } from '../connection/login.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Clock, pauseOn, systemClock } from '../util/clock.ts'
 import type { Logger } from '../util/logger.ts'
@@ -214,7 +215,8 @@ export class ClusterMembership implements Membership {
       return
     }
     const { listeners } = this.host
-    if (to === 'unwrapped') {
+    if (to === 'unwrapped' || to === 'page') {
+      if (to === 'page') foreignPages.add(socket)
       showAs(socket, { address, port })
       listeners.accept(socket)
       return

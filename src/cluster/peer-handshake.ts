@@ -17,14 +17,15 @@ const NONCE_BYTES = 32
 const TAG_BYTES = 32
 const REQUEST_BYTES_MAX = 4096
 
-const RELAYED_TO = ['amqp', 'amqps', 'unwrapped', 'http', 'control'] as const
+const RELAYED_TO = ['amqp', 'amqps', 'unwrapped', 'page', 'http', 'control'] as const
 export type RelayedTo = (typeof RELAYED_TO)[number]
 
 export type PeerRequest =
   | { readonly want: 'snapshot' }
   /**
    * A client of that listener; `index` counts the listeners of the same kind. A PROXY header and the client's octets
-   * follow; `unwrapped` is plain AMQP that came in a WebSocket or in TLS, which no load balancer announces.
+   * follow; `unwrapped` is plain AMQP that came in a WebSocket or in TLS, which no load balancer announces; `page`
+   * the same from a web page that does not come from the machine of the standby.
    */
   | { readonly want: 'relay'; readonly to: RelayedTo; readonly index: number }
 

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import type { Listener } from '../connection/listener.ts'
 import type { Listeners, Receiver } from '../connection/listeners.ts'
+import { foreignPages } from '../connection/login.ts'
 import { writeProxyHeader } from '../connection/proxy-protocol.ts'
 import { Unopened, type UnopenedBounds } from '../connection/unopened.ts'
 import { YoungClients } from '../connection/young-clients.ts'
@@ -83,7 +84,8 @@ export class Relay implements Receiver {
    * AMQP.
    */
   accept(socket: Socket): void {
-    const request: RelayRequest = { want: 'relay', to: 'unwrapped', index: 0 }
+    const to = foreignPages.has(socket) ? 'page' : 'unwrapped'
+    const request: RelayRequest = { want: 'relay', to, index: 0 }
     this.place(socket, request, (here) => here.accept(socket))
   }
 

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { ConnectionStartOk } from '../protocol/generated/methods.ts'
 import type { OAuth } from '../security/oauth.ts'
 import { type Principal, userPrincipal } from '../security/principal.ts'
-import { type Mechanism, readResponse } from '../security/sasl.ts'
+import { type Credentials, type Mechanism, readResponse } from '../security/sasl.ts'
 import type { Users } from '../security/users.ts'
 import { plainAddress } from '../util/address.ts'
 
@@ -41,6 +41,12 @@ export function offeredMechanisms(settings: LoginSettings, tls: TLSSocket | unde
 export const insiders = new WeakMap<Socket, Principal>()
 
 /**
+ * Sockets over which a web page speaks that does not come from this machine. Any page that somebody visits here may open a
+ * WebSocket to the broker, without asking: it is not a client of the same machine.
+ */
+export const foreignPages = new WeakSet<object>()
+
+/**
  * Why a login failed: `'refused'` is reported to clients that have the capability for it; `'invalid'` (a mechanism that
  * is not offered, or a malformed response) is not answered at all.
  */
@@ -75,25 +81,27 @@ export async function login(
   if (reading === 'malformed') return 'invalid'
   if (reading === 'mistyped') return 'refused'
   const { user, password } = reading
-  return (await passwordLogin(users, settings.oauth, user, password, address, wait)) ?? 'refused'
+  const isLocal = isLoopback(address) && !foreignPages.has(socket)
+  const principal = await passwordLogin(users, settings.oauth, { user, password, isLocal }, address, wait)
+  return principal ?? 'refused'
 }
 
 /**
- * Logs in with a name and a password, or with a token as the password, which names its bearer.
+ * Logs in with a name and a password, or with a token as the password, which names its bearer. `isLocal`: the client is on
+ * the same machine.
  * @param wait delays addresses with failed logins; recently successful users are not delayed
  */
 export async function passwordLogin(
   users: Users,
   oauth: OAuth | undefined,
-  name: string,
-  password: string,
+  { user: name, password, isLocal }: Credentials & { readonly isLocal: boolean },
   address: string,
   wait: () => Promise<void>,
 ): Promise<Principal | undefined> {
   if (!users.knows(name, password)) await wait()
   const bearer = await oauth?.verify(password, address)
   if (bearer !== undefined) return bearer
-  const user = await users.login(name, password, isLoopback(address), address)
+  const user = await users.login(name, password, isLocal, address)
   return user && userPrincipal(users, user)
 }
 

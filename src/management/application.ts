@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import multipart from '@fastify/multipart'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
-import { passwordLogin } from '../connection/login.ts'
+import { isLoopback, passwordLogin } from '../connection/login.ts'
 import { HTTP_BODY_BYTES_SHORT, HTTP_OBJECT_BYTES_MAX } from '../limits.ts'
 import { AmqpError } from '../protocol/errors.ts'
 import type { OAuth } from '../security/oauth.ts'
@@ -316,7 +316,8 @@ export class Application {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      user = await passwordLogin(usersWith(name), oauth, name, password, address, wait).catch(busy)
+      const given = { user: name, password, isLocal: isLoopback(address) }
+      user = await passwordLogin(usersWith(name), oauth, given, address, wait).catch(busy)
     } else throw notLoggedIn
     // The node has become active or standby in the meantime: authenticate with the other set of users.
     if (this.node.active !== active) return this.authenticate(raw, authorization)

@@ -112,6 +112,16 @@ describe('a client of a standby, with TLS between the nodes', () => {
     await thereAndBack(await Wire.over(createWebSocketStream(ws) as unknown as Socket))
   })
 
+  it('is not on the same machine if it is a page from elsewhere', async () => {
+    const { https } = await standby()
+    const origin = 'https://example.org'
+    const ws = new WebSocket(`wss://${HOST}:${https}/ws/amqp`, 'amqp', { ca, origin })
+    onTestFinished(() => ws.terminate())
+    await once(ws, 'open')
+    const login = Wire.over(createWebSocketStream(ws) as unknown as Socket)
+    await expect(login).rejects.toThrow('ACCESS_REFUSED')
+  })
+
   it('is not logged in with the certificate of the standby', async () => {
     const login = { ...defaultSettings.login, mechanisms: ['PLAIN', 'EXTERNAL'] as const }
     const { amqp, https } = await standby({ login }, { ...tls, verifyPeer: true })

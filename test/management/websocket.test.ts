@@ -35,6 +35,25 @@ describe('AMQP over WebSocket', () => {
     await closed
   })
 
+  it.each([
+    ['http://localhost:3000', true],
+    ['http://127.0.0.2', true],
+    ['https://[::1]:1', true],
+    ['https://example.org', false],
+    ['http://127.example.org', false],
+    ['http://localhost.example.org', false],
+    ['null', false],
+  ])('lets guest in from pages of this machine: %s', async (origin, isHere) => {
+    const broker = await createBroker({ port: 0, managementPort: 0 })
+    onTestFinished(() => broker.close())
+    const ws = new WebSocket(`ws://127.0.0.1:${broker.managementPort}/ws/amqp`, 'amqp', { origin })
+    onTestFinished(() => ws.terminate())
+    await once(ws, 'open')
+    const login = Wire.over(createWebSocketStream(ws) as unknown as Socket)
+    if (isHere) await login
+    else await expect(login).rejects.toThrow('ACCESS_REFUSED')
+  })
+
   it('is at its path only', async () => {
     const broker = await createBroker({ port: 0, managementPort: 0 })
     onTestFinished(() => broker.close())
