@@ -210,11 +210,12 @@ export class PeerPort {
         : tlsConnect({
             host,
             port,
-            secureContext: tls.context,
+            ...tls.toNode(`${host} ${port}`),
             // Certificates are issued by the cluster's authority; the address determines which node it is.
             checkServerIdentity: () => undefined,
           })
     hearErrors(socket)
+    if (tls !== undefined) socket.on('session', (session: Buffer) => tls.keep(`${host} ${port}`, session))
     // `tlsConnect` takes no such option: requests and answers would wait for each other's acknowledgements, 40 ms each.
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)

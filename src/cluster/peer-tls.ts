@@ -12,6 +12,9 @@ import { contextOf, type TlsSettings } from '../util/tls.ts'
 /** Minimum ms between two checks of the files: many clients may connect at once. */
 const HOLDS_MS = 1000
 
+/** Nodes to which sessions are kept, in case they change their addresses again and again. */
+const SESSIONS_MAX = 100
+
 export class PeerTls {
   /** The current options of the server. */
   options: TlsOptions
@@ -21,6 +24,11 @@ export class PeerTls {
   private readonly clock: Clock
   private readonly logger: Logger
   private readonly changed: (options: TlsOptions) => void
+  /**
+   * The last session with each node: a connection that resumes it needs no certificate, nor a signature, which would take
+   * each of the nodes more time than everything else about a relayed client.
+   */
+  private readonly sessions = new Map<string, Buffer>()
   private seen: string
   private lookedAt: number
 
@@ -39,9 +47,17 @@ export class PeerTls {
     this.secure = clientContext(this.options)
   }
 
-  get context(): SecureContext {
+  /** What a connection to that node begins with. */
+  toNode(node: string): { secureContext: SecureContext; session?: Buffer } {
     this.look()
-    return this.secure
+    const session = this.sessions.get(node)
+    return { secureContext: this.secure, ...(session && { session }) }
+  }
+
+  /** Keeps the session of a connection to that node for the next one. */
+  keep(node: string, session: Buffer): void {
+    if (this.sessions.size >= SESSIONS_MAX) this.sessions.clear()
+    this.sessions.set(node, session)
   }
 
   /**
@@ -59,6 +75,7 @@ export class PeerTls {
       this.secure = clientContext(options)
       this.options = options
       this.seen = stamp
+      this.sessions.clear()
       this.changed(options)
       this.logger.info({}, 'certificate of the peer port reloaded')
     } catch (error) {

@@ -1,8 +1,13 @@
-/** Octets between nodes, and to the other broker of a shovel, are sent at once: otherwise they wait 40 ms now and then. */
+/**
+ * What a connection between nodes, or to the other broker of a shovel, costs: octets are sent at once, since otherwise they
+ * wait 40 ms now and then, and nodes resume their TLS sessions.
+ */
 import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createServer } from 'node:tls'
+import { createServer, type TLSSocket } from 'node:tls'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { PeerPort } from '../../src/cluster/peer-port.ts'
 import { openLink } from '../../src/shovel/connect.ts'
@@ -35,6 +40,36 @@ it.each([
   const count = undelayed()
   await expect(port.ask(HOST, port.port, { want: 'relay', to: 'amqp', index: 0 })).rejects.toThrow('not now')
   expect(count()).toBe(2)
+})
+
+it('nodes resume their TLS sessions, until a certificate changes', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'leveret-sessions-'))
+  onTestFinished(() => rmSync(dir, { recursive: true }))
+  const own = { ...tls, certfile: join(dir, 'c.pem'), keyfile: join(dir, 'k.pem') }
+  const use = (cert: string, key: string): void => {
+    copyFileSync(at(cert), own.certfile)
+    copyFileSync(at(key), own.keyfile)
+  }
+  use('server.pem', 'server.key')
+  const listener = {
+    snapshot: () => new Promise<void>(() => {}),
+    refusesClients: () => undefined,
+    client: () => {},
+  }
+  const port = new PeerPort({ secret: 's', tls: own }, systemClock, silent, listener)
+  onTestFinished(() => port.close())
+  await port.listen(0, HOST, new Descriptors(silent))
+  const resumes = async (): Promise<boolean> => {
+    const socket = (await port.ask(HOST, port.port, { want: 'snapshot' })) as TLSSocket
+    const is = socket.isSessionReused()
+    socket.destroy()
+    return is
+  }
+  expect(await resumes()).toBe(false)
+  await until(resumes, 'a session to be resumed')
+  use('client.pem', 'client.key')
+  await until(async () => !(await resumes()), 'the new certificate to be used')
+  await until(resumes, 'a session with the new certificate to be resumed')
 })
 
 it('to a broker with TLS', async () => {
