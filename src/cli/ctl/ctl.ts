@@ -21,6 +21,7 @@ import { examples } from './examples.ts'
 import { brokerFolder } from './find-broker.ts'
 import { commonOptions, optionLines, type Parsed, parseCommandLine } from './options.ts'
 import { type Formatter, format, formatObject, formatters, machineFormatters } from './output.ts'
+import { shownOn } from './shown.ts'
 import { stateCommands } from './state.ts'
 import { toolCommands } from './tools.ts'
 
@@ -72,8 +73,8 @@ Run '${tool} COMMAND --help' for help on a command.
 }
 
 const ownTerminal: Terminal = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out: (text) => void process.stdout.write(shownOn(process.stdout, text)),
+  err: (text) => void process.stderr.write(shownOn(process.stderr, text)),
 }
 
 /** Runs one command; returns the exit code. @param tool the name under which the program was called */

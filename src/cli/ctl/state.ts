@@ -190,7 +190,8 @@ async function top(c: Context): Promise<Result> {
       true,
     )}`
     if (round + 1 === rounds) break
-    c.terminal.out(`${process.stdout.isTTY ? '\x1b[2J\x1b[H' : ''}${last}`)
+    if (process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H')
+    c.terminal.out(last)
     await sleep(TOP_MS)
   }
   return { text: last }

@@ -3,6 +3,7 @@ import { counted } from '../../util/counted.ts'
 import { elapsed } from '../../util/timers.ts'
 import type { Command, Context, Result } from '../ctl/command.ts'
 import { numberOption, timeoutOption } from '../ctl/command.ts'
+import { shownOn } from '../ctl/shown.ts'
 import type { Source } from './amqp.ts'
 import type { End, Move } from './ends.ts'
 import type { Plan } from './plan.ts'
@@ -16,7 +17,7 @@ const MANAGEMENT_PORT = 15_672
 /** RabbitMQ collects statistics every five seconds. */
 const LAG_MS = 6000
 
-const said = (text: string): void => void process.stderr.write(`${text}\n`)
+const said = (text: string): void => void process.stderr.write(shownOn(process.stderr, `${text}\n`))
 
 interface Ends {
   readonly leveret: End

@@ -1,4 +1,6 @@
 /** Shows the progress of a migration: a bar on a terminal, otherwise a line at intervals. */
+import { shownOn } from '../ctl/shown.ts'
+
 const WIDTH = 30
 const WINDOW_MS = 10_000
 const LINE_MS = 10_000
@@ -34,7 +36,7 @@ export class Progress {
   /** @param waits what the migration is waiting for */
   show(at: number, moved: number, total: number, waits: string | undefined): void {
     this.samples = [...this.samples.filter((s) => at - s.at < WINDOW_MS), { at, moved }]
-    const line = this.line(at, moved, total, waits)
+    const line = shownOn(this.out, this.line(at, moved, total, waits).replaceAll('\n', ' '))
     if (this.out.isTTY === true) {
       this.out.write(`\r\x1b[K${line.slice(0, (this.out.columns ?? 80) - 1)}`)
       this.isOpen = true
