@@ -11,7 +11,7 @@ import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
 import nodeRequire from '#require'
 import { TURN_MS } from '../limits.ts'
 import { MethodId } from '../protocol/generated/constants.ts'
-import { ShareOfTurn, whenThereIsTime } from '../util/timers.ts'
+import { ShareOfTurn, soon, whenThereIsTime } from '../util/timers.ts'
 import { type Confirmed, Confirms } from './confirms.ts'
 import {
   LINK_ANSWERS_MAX,
@@ -56,6 +56,8 @@ interface Frame {
 
 interface RawConnection extends EventEmitter {
   recvFrame(): Frame | false
+  /** Whether anything was received since the last call. */
+  checkRecv(): boolean
   /** Input that is not decoded yet. */
   readonly rest: Buffer
   open(fields: OpenFields, done: (error: Error | null) => void): void
@@ -141,6 +143,13 @@ const OCTETS_PER_FRAME = 1024
 /** Octets of a frame before its payload; the size of the payload is the last of its fields. */
 const FRAME_HEAD = 7
 
+const holds = new WeakMap<RawConnection, (on: boolean) => void>()
+
+/** Stops reading what the other broker sends, or continues. */
+export function holdInput({ connection }: Client, on: boolean): void {
+  holds.get(connection)?.(on)
+}
+
 /** Shared by all links. */
 const reading = new ShareOfTurn(TURN_MS)
 
@@ -153,8 +162,16 @@ function takeTurns(connection: RawConnection): void {
   const receive = connection.recvFrame.bind(connection)
   let left = FRAMES_PER_LOOK
   let waits = false
+  let held = false
+  const heard = connection.checkRecv.bind(connection)
+  // The other broker's heartbeats are not read meanwhile.
+  connection.checkRecv = () => heard() || held
+  holds.set(connection, (on) => {
+    held = on
+    if (!on) soon(() => connection.stream.emit('readable'))
+  })
   connection.recvFrame = () => {
-    if (waits) return false
+    if (waits || held) return false
     const { rest } = connection
     left -= 1 + (rest.length < FRAME_HEAD ? 0 : rest.readUInt32BE(FRAME_HEAD - 4) / OCTETS_PER_FRAME)
     if (left > 0) return receive()

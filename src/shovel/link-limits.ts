@@ -20,5 +20,8 @@ export const LINK_OUTPUT_BYTES_MAX = 1024 * 1024
 /** Acknowledgements that wait for the other broker while it delivers more, at most the greatest prefetch: as above. */
 export const LINK_ANSWERS_MAX = 65_536
 
+/** Octets of messages that wait for the destination: beyond, nothing is read from the source until there are fewer. */
+export const LINK_WAITING_BYTES_MAX = 64 * 1024 * 1024
+
 /** ms from the login at both ends until consuming starts, declarations included: the link fails beyond. */
 export const LINK_START_MS_MAX = 120_000

@@ -3,13 +3,14 @@ import type { ConsumeMessage } from 'amqplib'
 import type { Server } from '../connection/server.ts'
 import type { FieldTable } from '../protocol/field-table.ts'
 import { nextTurn, now, pause, soon, startTimer, stopTimer, type Timeout } from '../util/timers.ts'
-import { type Client, hearConfirms, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
+import { type Client, hearConfirms, holdInput, type LinkChannel, propertiesOf, publish } from './amqplib.ts'
 import { LinkError, linkName, openLink } from './connect.ts'
 import { changedProperties, STREAM_OFFSET, textTable } from './content.ts'
 import type { ShovelDefinition } from './definition.ts'
 import { LINK_START_MS_MAX } from './link-limits.ts'
 import { Settlements } from './settlements.ts'
 import type { AmqpAddress } from './uri.ts'
+import { WaitingMessages } from './waiting-messages.ts'
 
 export interface SessionHost {
   readonly vhost: string
@@ -62,7 +63,7 @@ export class Session {
   /** Whether the destination accepts nothing, because of an alarm (`blocked`) or a full socket (`full`). */
   private blocked = false
   private full = false
-  private readonly pending: ConsumeMessage[] = []
+  private readonly pending = new WaitingMessages()
   private end: (how: SessionEnd) => void = () => {}
   private fail: (error: Error) => void = () => {}
   private readonly ended: Promise<SessionEnd>
@@ -120,10 +121,9 @@ export class Session {
     const into = await this.open(source.uris, (a) => {
       this.sourceUri = a.shown
     })
-    this.startTimer = startTimer(
-      () => this.fail(new LinkError('a broker does not answer')),
-      LINK_START_MS_MAX,
-    )
+    this.pending.hold = (on) => holdInput(into, on)
+    const late = (): void => this.fail(new LinkError('a broker does not answer'))
+    this.startTimer = startTimer(late, LINK_START_MS_MAX)
     out.on('blocked', () => {
       this.blocked = true
     })
@@ -163,6 +163,7 @@ export class Session {
   /** Closes both connections; unacknowledged messages are requeued at the source. */
   async close(): Promise<void> {
     this.abort.abort()
+    this.pending.hold(false)
     this.settlements.flush()
     // Channel first: closing the connection would overtake pending acknowledgements.
     await inTime(() => this.source && Promise.race([this.source.close(), this.sourceEnded]))
@@ -178,7 +179,7 @@ export class Session {
     return {
       remaining: shown(this.remaining),
       remaining_unacked: shown(this.remainingUnsent),
-      pending: this.pending.length,
+      pending: this.pending.count,
       forwarded: this.forwarded,
     }
   }
@@ -286,7 +287,7 @@ export class Session {
   private async fetchAll(queue: string, from: LinkChannel): Promise<void> {
     const { prefetch, deleteAfter } = this.definition.source
     while (!this.abort.signal.aborted && this.remainingUnsent > 0) {
-      const isFull = this.pending.length > 0 || this.settlements.waiting >= Math.max(prefetch, 1)
+      const isFull = this.pending.count > 0 || this.settlements.waiting >= Math.max(prefetch, 1)
       const m = isFull ? undefined : await from.get(queue)
       if (m === false && deleteAfter === 'queue-length') {
         // Another consumer has taken the rest.
@@ -302,7 +303,7 @@ export class Session {
     try {
       if (m === null) throw new LinkError('the queue of the source is gone')
       this.checkPrefetch()
-      if (this.blocked || this.full || this.pending.length > 0) this.pending.push(m)
+      if (this.blocked || this.full || this.pending.count > 0) this.pending.push(m)
       else this.forward(m)
     } catch (error) {
       this.fail(error as Error)
@@ -312,7 +313,7 @@ export class Session {
   /** Messages that wait here are in memory, so the source must keep to the prefetch. @throws LinkError */
   private checkPrefetch(): void {
     const { prefetch } = this.definition.source
-    if (this.pending.length + this.settlements.unacknowledged >= prefetch)
+    if (this.pending.count + this.settlements.unacknowledged >= prefetch)
       throw new LinkError(`the source sends more than the ${prefetch} messages of src-prefetch-count`)
   }
 

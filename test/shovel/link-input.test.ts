@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { MESSAGE_BYTES_MAX } from '../../src/limits.ts'
 import { encodeMethodFrame } from '../../src/protocol/frame-writer.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
-import { type Client, type OpenFields, openClient } from '../../src/shovel/amqplib.ts'
+import { type Client, holdInput, type OpenFields, openClient } from '../../src/shovel/amqplib.ts'
 import { LINK_OUTPUT_BYTES_MAX } from '../../src/shovel/link-limits.ts'
 import { elapsed, soon } from '../../src/util/timers.ts'
 import { until } from '../support/until.ts'
@@ -104,6 +104,24 @@ it('looks at the time after each frame that is large, since its tables take long
   await until(() => handled === frames, 'all frames')
   // 20 ms, and the frame in which they end.
   expect(Math.max(...inTurns)).toBeLessThan(8)
+})
+
+it('reads nothing while it is held, and misses no heartbeats then', async () => {
+  const { other, client } = await loggedIn()
+  let handled = 0
+  client.on('blocked', () => {
+    handled++
+  })
+  const blocked = encodeMethodFrame(0, { id: MethodId.ConnectionBlocked, reason: '' })
+  const { checkRecv } = client.connection
+  holdInput(client, true)
+  checkRecv()
+  other.push(blocked)
+  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => soon(resolve))
+  expect([handled, checkRecv()]).toEqual([0, true])
+  holdInput(client, false)
+  await until(() => handled === 1, 'the frame')
+  expect([checkRecv(), checkRecv()]).toEqual([true, false])
 })
 
 it('a link fails where the other broker closes again and again and reads no answer', async () => {
