@@ -252,6 +252,8 @@ export const CONGESTION_RETRY_MS = 1_000
 
 /** ms between attempts to dead-letter a message that its queue must not lose. */
 export const DEAD_LETTER_RETRY_MS = 1_000
+/** The longest such time, for those that fail because of an internal error again and again. */
+export const DEAD_LETTER_RETRY_MS_MAX = 60_000
 
 /** ms after which a queue, or delayed messages, go on after a failure. */
 export const CONTINUES_MS = 1_000

@@ -393,8 +393,7 @@ export class Broker {
 
   /** Stops all timers; what is stored stays. */
   stop(): void {
-    this.delays.stop()
-    this.pager.stop()
+    for (const part of [this.delays, this.refusedLetters, this.pager]) part.stop()
     for (const v of this.vhosts.values()) for (const q of v.queues.values()) q.stop()
   }
 }

@@ -94,7 +94,7 @@ export class DeadLetterOutbox {
 
   /**
    * Dead-letters a message that the queue rejected because of its limit.
-   * @param stored set if that was in an earlier run
+   * @param stored set if that was in an earlier run, or its dead letter has failed
    * @returns whether there is a dead-letter exchange
    */
   refused(m: InboundMessage, stored?: StoredLetter): boolean {
@@ -102,10 +102,10 @@ export class DeadLetterOutbox {
     const { refusedLetters } = this.env
     const message = refusedLetters.isPassingOn || stored !== undefined ? m : InboundMessage.copyOf(m)
     const { octets, namesStart, contentStart, contentEnd, died } = message
-    const pass: Pass = (mayWait) => {
+    const pass: Pass = (mayWait, done) => {
       if (this.queue.deleted) return true
       const content = readContent(octets.bytes, namesStart, contentStart, contentEnd)
-      return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', undefined, mayWait)
+      return this.env.deadLetter(this.queue, { ...content, died }, 'maxlen', done, mayWait)
     }
     // The publisher of a message that was delayed, or has died before, cannot be told.
     const { isDelayed } = m

@@ -10,6 +10,7 @@ import type { Owner } from '../../util/owner.ts'
 import { DELAY_LOG, LETTERS_SECOND } from '../delay/delayed-messages.ts'
 import { decodeHeld, encodeHeld, type Held } from '../delay/held.ts'
 import type { InboundMessage } from '../message.ts'
+import type { Recipient } from './dead-letter.ts'
 
 /** The budget of dead letters that one refused message may cause. */
 export interface Family {
@@ -21,11 +22,18 @@ export interface Family {
   number: number | undefined
 }
 
+/** Where a dead letter is stored. */
+export interface Place {
+  /** Its number in the store; -1 = it is not stored. */
+  index: number
+}
+
 export interface StoredLetter {
   readonly message: InboundMessage
   readonly family: Family
-  /** Its number in the store. */
-  readonly index: number
+  readonly place: Place
+  /** Targets that have it; undefined unless it has failed in this run. */
+  readonly done?: Set<Recipient>
 }
 
 /** A dead letter that may have to be stored. */
@@ -34,8 +42,7 @@ export interface KeptLetter {
   readonly family: Family
   /** The queue that refused the message. */
   readonly queue: Owner & { readonly log: number | undefined }
-  /** Its number in the store; -1 = it is not stored. */
-  index: number
+  readonly place: Place
 }
 
 interface HeldLetter extends Held {
@@ -58,8 +65,8 @@ export class LetterStore implements BatchSource {
 
   /** Called for a dead letter that begins to wait. */
   waits(letter: KeptLetter): void {
-    const { family, queue, index } = letter
-    if (!family.isConfirmed || queue.log === undefined || index >= 0 || !this.commit.keeps) return
+    const { family, queue, place } = letter
+    if (!family.isConfirmed || queue.log === undefined || place.index >= 0 || !this.commit.keeps) return
     this.fresh.add(letter)
     if (this.isAdded) return
     this.isAdded = true
@@ -68,8 +75,20 @@ export class LetterStore implements BatchSource {
 
   /** Called when it has been passed on: its targets have it in the open batch. */
   passed(letter: KeptLetter): void {
-    if (letter.index >= 0) this.drop(letter.index)
+    if (letter.place.index >= 0) this.drop(letter.place.index)
     else this.fresh.delete(letter)
+  }
+
+  /** Whether it is stored, or will be with the open batch. */
+  has(letter: KeptLetter): boolean {
+    return letter.place.index >= 0 || this.fresh.has(letter)
+  }
+
+  /** The message of a dead letter; undefined while its batch is not written. @throws Error if it cannot be read */
+  message({ index }: Place): InboundMessage | undefined {
+    if (index < 0) return undefined
+    const bytes = this.storage.record(DELAY_LOG, LETTERS_SECOND, index)
+    return bytes && decodeHeld(bytes).message
   }
 
   drop(index: number): void {
@@ -80,13 +99,14 @@ export class LetterStore implements BatchSource {
     this.isAdded = false
     for (const letter of this.fresh) {
       const { family, queue, message } = letter
-      letter.index = this.next++
-      family.number ??= letter.index
+      const index = this.next++
+      letter.place.index = index
+      family.number ??= index
       const target = queue.log as number
       const held: HeldLetter = { target, due: 0, keys: [], family: family.number, left: family.left }
       const bytes = encodeHeld(held, message)
       this.commit.pendingBytes += bytes.length
-      batch.push({ op: 'record', log: DELAY_LOG, segment: LETTERS_SECOND, index: letter.index, bytes })
+      batch.push({ op: 'record', log: DELAY_LOG, segment: LETTERS_SECOND, index, bytes })
     }
     this.fresh.clear()
   }
@@ -105,7 +125,7 @@ export class LetterStore implements BatchSource {
         const family = families.get(number) ?? { left, isConfirmed: true, number }
         family.left = Math.min(family.left, left)
         families.set(number, family)
-        yield { message, family, index, log: target }
+        yield { message, family, place: { index }, log: target }
       } catch (error) {
         unreadable(index, error)
       }

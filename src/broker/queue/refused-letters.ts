@@ -7,28 +7,38 @@
  * letter that must wait blocks all behind it.
  */
 import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
-import { charged, type Owner } from '../../util/owner.ts'
+import { charged, type Owner, StoreFailure } from '../../util/owner.ts'
 import type { StoredObjects } from '../../util/stored-objects.ts'
 import type { Failures } from '../failures.ts'
 import { inShortSteps, type Steps, WAIT } from '../jobs.ts'
 import type { InboundMessage } from '../message.ts'
 import type { Pumped, Turn } from '../turn.ts'
-import type { Passed } from './dead-letter.ts'
+import type { Passed, Recipient } from './dead-letter.ts'
+import { type FailedLetter, FailedLetters } from './failed-letters.ts'
 import type { Family, KeptLetter, LetterStore, StoredLetter } from './letter-store.ts'
 import type { Queue } from './queue.ts'
 
-/** Builds and publishes a dead letter. @param mayWait whether 'later' may be returned while memory or disk is low */
-export type Pass = (mayWait: boolean) => Passed
+/**
+ * Builds and publishes a dead letter.
+ * @param mayWait whether 'later' may be returned while memory or disk is low
+ * @param done targets that have it; new ones are added
+ */
+export type Pass = (mayWait: boolean, done: Set<Recipient>) => Passed
 
 interface Letter extends KeptLetter {
+  readonly queue: Queue
   readonly pass: Pass
   readonly bytes: number
+  /** Targets that have it; undefined until it is passed on. */
+  done: Set<Recipient> | undefined
+  /** Whether it has failed before. */
+  readonly again: boolean
   next: Letter | undefined
 }
 
 /** A message that a queue refuses. */
 export interface Refusal {
-  readonly queue: KeptLetter['queue']
+  readonly queue: Queue
   /** Has its own memory. */
   readonly message: InboundMessage
   /** Whether the message was confirmed before, so that its dead letter must not be lost. */
@@ -36,18 +46,34 @@ export interface Refusal {
   /** Whether it comes from an exchange that has delayed it. */
   readonly isDelayed: boolean
   readonly pass: Pass
-  /** The dead letter as it was stored in an earlier run. */
+  /** The dead letter as it was stored, in an earlier run or before it failed. */
   readonly stored: StoredLetter | undefined
 }
 
-interface Queues {
+interface Home {
   readonly queues: ReadonlyMap<string, Queue>
+  readonly exchanges: ReadonlyMap<string, unknown>
 }
 
-function byLogs(vhosts: ReadonlyMap<string, Queues>): Map<number | undefined, Queue> {
-  const found = new Map<number | undefined, Queue>()
-  for (const { queues } of vhosts.values()) for (const q of queues.values()) found.set(q.log, q)
+/** What a restored dead letter belongs to. */
+interface Origin {
+  readonly queue: Queue
+  readonly home: Home
+}
+
+function byLogs(vhosts: ReadonlyMap<string, Home>): Map<number | undefined, Origin> {
+  const found = new Map<number | undefined, Origin>()
+  for (const home of vhosts.values())
+    for (const queue of home.queues.values()) found.set(queue.log, { queue, home })
   return found
+}
+
+type Lacking = Pick<StoredObjects, 'lacks'>
+
+/** Whether the exchange to which the queue's dead letters go is missing because it could not be restored. */
+function awaitsExchange({ queue, home }: Origin, objects: Lacking): boolean {
+  const { deadLetterExchange: name } = queue.settings
+  return name !== undefined && name !== '' && !home.exchanges.has(name) && objects.lacks('exchange')
 }
 
 export class RefusedLetters implements Pumped {
@@ -65,28 +91,52 @@ export class RefusedLetters implements Pumped {
   private readonly turn: Turn
   private readonly failures: Failures
   private readonly store: LetterStore
+  private readonly failedLetters: FailedLetters
 
   constructor(turn: Turn, failures: Failures, store: LetterStore) {
     this.turn = turn
     this.failures = failures
     this.store = store
+    this.failedLetters = new FailedLetters(turn, this, (letter) => this.tryAgain(letter))
   }
 
   /**
    * Restores those that waited when the process ended. Those of queues that are gone are dropped.
-   * @param objects tells whether queues or policies could not be restored
+   * @param objects tells whether queues, policies or exchanges could not be restored
    */
-  restore(vhosts: ReadonlyMap<string, Queues>, objects: Pick<StoredObjects, 'lacks'>): void {
-    let byLog: Map<number | undefined, Queue> | undefined
-    const unreadable = (index: number, error: unknown): void =>
-      this.failures.note('message', { deadLetter: index }, error, 'message parked: it cannot be handled')
-    for (const letter of this.store.load(unreadable)) {
+  restore(vhosts: ReadonlyMap<string, Home>, objects: Lacking): void {
+    let byLog: Map<number | undefined, Origin> | undefined
+    for (const letter of this.store.load((index, error) => this.unreadable(index, error))) {
       byLog ??= byLogs(vhosts)
-      const queue = byLog.get(letter.log)
-      const isTaken = queue?.restoreRefused?.(letter) === true
-      // Its queue, or what says where that sends it, may be there again at a later start.
-      if (!isTaken && !objects.lacks(queue === undefined ? 'queue' : 'policy')) this.store.drop(letter.index)
+      const origin = byLog.get(letter.log)
+      // Its queue, or where that sends it, or what says so, may be there again at a later start.
+      if (origin !== undefined && awaitsExchange(origin, objects)) continue
+      const isTaken = origin?.queue.restoreRefused?.(letter) === true
+      if (!isTaken && !objects.lacks(origin === undefined ? 'queue' : 'policy'))
+        this.store.drop(letter.place.index)
     }
+  }
+
+  private unreadable(index: number, error: unknown): void {
+    this.failures.note('message', { deadLetter: index }, error, 'message parked: it cannot be handled')
+  }
+
+  private tryAgain(letter: FailedLetter): void {
+    const { family, queue, place, done } = letter
+    let message: InboundMessage | undefined
+    try {
+      message = this.store.message(place)
+    } catch (error) {
+      if (error instanceof StoreFailure) throw error
+      this.unreadable(place.index, error)
+      return
+    }
+    if (message === undefined) {
+      this.failedLetters.add(letter, true)
+      return
+    }
+    const isTaken = !queue.deleted && queue.restoreRefused?.({ message, family, place, done }) === true
+    if (!isTaken) this.store.drop(place.index)
   }
 
   /** Whether a dead letter is being forwarded: a message rejected now is that dead letter, which has its own memory. */
@@ -123,13 +173,18 @@ export class RefusedLetters implements Pumped {
       message,
       pass,
       bytes,
-      index: stored?.index ?? -1,
+      place: stored?.place ?? { index: -1 },
+      done: stored?.done,
+      again: stored?.done !== undefined,
       next: undefined,
     }
     // It has left the disk, and cannot be stored for a queue that is not durable.
     const isHeldBack = isDelayed && queue.log === undefined && this.turn.isFull()
     if (!fits || isHeldBack) {
-      if (this.passOn(letter, false) === 'failed') this.store.waits(letter)
+      if (this.passOn(letter, false) === 'failed') {
+        this.store.waits(letter)
+        this.hasFailed(letter)
+      }
       return
     }
     this.store.waits(letter)
@@ -149,6 +204,10 @@ export class RefusedLetters implements Pumped {
 
   failed(error: unknown): void {
     this.failures.note('message', {}, error, 'dead letter dropped')
+  }
+
+  stop(): void {
+    this.failedLetters.stop()
   }
 
   private begin(owner: Owner): void {
@@ -177,8 +236,11 @@ export class RefusedLetters implements Pumped {
       this.waitingBytes += letter.bytes
       return false
     }
-    // What fails, for want of memory for example, is left to the next start.
-    if (passed !== 'failed') this.store.passed(letter)
+    if (passed === 'failed') this.hasFailed(letter)
+    else {
+      this.store.passed(letter)
+      if (letter.again) this.failedLetters.hasWorked()
+    }
     this.head = letter.next
     if (this.head === undefined) this.tail = undefined
     return this.head !== undefined
@@ -201,14 +263,24 @@ export class RefusedLetters implements Pumped {
     }
   }
 
-  private passOn({ family, queue, pass }: Letter, mayWait: boolean): Passed | 'failed' {
+  /** What is not stored is lost: the publisher was told that the queue has rejected it, or the queue is not durable. */
+  private hasFailed(letter: Letter): void {
+    const { family, queue, place, done } = letter
+    if (!this.store.has(letter)) return
+    this.failedLetters.add({ family, queue, place, done: done ?? new Set() }, letter.again)
+  }
+
+  private passOn(letter: Letter, mayWait: boolean): Passed | 'failed' {
+    const { family, queue, pass } = letter
+    const done = letter.done ?? new Set()
+    letter.done = done
     const before = this.current
     this.current = family
     this.hasPlace = family.isConfirmed
     let passed: Passed | 'failed' = 'failed'
     try {
       charged(queue, () => {
-        passed = pass(mayWait)
+        passed = pass(mayWait, done)
       })
     } finally {
       this.current = before
