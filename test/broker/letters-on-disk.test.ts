@@ -177,6 +177,23 @@ it('large ones wait at the delayed exchange where there is no room for their dea
   expect(ready(...lasts)).toEqual([['fill'], ['fill'], dotted, dotted])
 })
 
+it('very many small ones wait there too: each needs memory beside its content', async () => {
+  const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
+  const { pass, publish, state, ready, commit, ...rest } = run(storage, clock)
+  chain({ ...rest, pass, publish, state, ready, commit })
+  const [count, memoryOfOne] = [12_000, 2_000]
+  for (let i = 0; i < count; i++) publish('x', 'a', { 'x-delay': 1000 })
+  await commit.flush()
+  state.inAlarm = true
+  await pass(10_000)
+  const waiting = [...storage.records(0, 0)].length
+  expect(waiting).toBeGreaterThan(100)
+  expect(waiting).toBeLessThan(REFUSED_WAITING_BYTES_MAX / 2 / memoryOfOne + 100)
+  state.inAlarm = false
+  await pass(30_000)
+  expect(ready('last1', 'last2').map((r) => r.length)).toEqual([count, count])
+})
+
 it('those of a queue whose policy cannot be read wait until it has one again', async () => {
   const [clock, storage] = [new ManualClock(), new MemoryStorage({ keeps: true })]
   const to = { 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' }

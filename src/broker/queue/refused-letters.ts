@@ -18,6 +18,9 @@ import { type FailedLetter, FailedLetters } from './failed-letters.ts'
 import type { Family, KeptLetter, LetterStore, StoredLetter } from './letter-store.ts'
 import type { Queue } from './queue.ts'
 
+/** Octets of memory that a waiting dead letter needs in addition to its content. */
+const LETTER_BYTES = 2048
+
 /**
  * Builds and publishes a dead letter.
  * @param mayWait whether 'later' may be returned while memory or disk is low
@@ -80,7 +83,9 @@ export class RefusedLetters implements Pumped {
   /** The first and the last waiting dead letter. */
   private head: Letter | undefined
   private tail: Letter | undefined
+  /** Octets of the contents of waiting dead letters, and their number. */
   private waitingBytes = 0
+  private waiting = 0
   /** Budget of the dead letter being forwarded; undefined between dead letters. */
   private current: Family | undefined
   /** Whether the next dead letter takes the place of the one being forwarded, whatever its size. */
@@ -149,8 +154,8 @@ export class RefusedLetters implements Pumped {
    * that the waiting ones cause.
    */
   lacksRoomFor(octets: number): boolean {
-    const { waitingBytes } = this
-    return waitingBytes > 0 && 2 * (waitingBytes + octets) > REFUSED_WAITING_BYTES_MAX
+    const { waiting, waitingBytes } = this
+    return waiting > 0 && 2 * (waitingBytes + waiting * LETTER_BYTES + octets) > REFUSED_WAITING_BYTES_MAX
   }
 
   refused({ queue, message, isConfirmed, isDelayed, pass, stored }: Refusal): void {
@@ -189,6 +194,7 @@ export class RefusedLetters implements Pumped {
     }
     this.store.waits(letter)
     this.waitingBytes += bytes
+    this.waiting++
     if (this.tail === undefined) this.head = letter
     else this.tail.next = letter
     this.tail = letter
@@ -241,6 +247,7 @@ export class RefusedLetters implements Pumped {
       this.store.passed(letter)
       if (letter.again) this.failedLetters.hasWorked()
     }
+    this.waiting--
     this.head = letter.next
     if (this.head === undefined) this.tail = undefined
     return this.head !== undefined
