@@ -240,6 +240,8 @@ export const FORGOTTEN_PER_STEP = 250
 
 /** Publishes of an uncommitted transaction, however small: 406 beyond. Each takes some 512 octets of memory. */
 export const TRANSACTION_PUBLISHES_MAX = 524_288
+/** The same for its commands that acknowledge or reject: some 150 octets each. */
+export const TRANSACTION_SETTLES_MAX = 1_048_576
 
 /** Octets of waiting messages in memory; beyond, the middle of long queues waits on disk. */
 export const MESSAGE_MEMORY_BYTES = 16 * 1024 * 1024

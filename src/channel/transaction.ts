@@ -11,6 +11,7 @@ import {
   TRANSACTION_COPIES_MAX,
   TRANSACTION_PUBLISHES_MAX,
   TRANSACTION_ROUTES_BYTES_MAX,
+  TRANSACTION_SETTLES_MAX,
 } from '../limits.ts'
 import { preconditionFailed } from '../protocol/errors.ts'
 import type { Channel } from './channel.ts'
@@ -121,7 +122,7 @@ export class Transaction {
 
   /**
    * Checks the tags now, to settle them at commit.
-   * @throws AmqpError 406 for an unknown tag; nothing is changed then
+   * @throws AmqpError 406 for an unknown tag, or if the transaction is too large; nothing is changed then
    */
   addSettle(ch: Channel, tag: number, multiple: boolean, how: Settlement): void {
     const u = ch.unsettled
@@ -130,6 +131,8 @@ export class Transaction {
       if (!ch.wasLate(tag)) throw preconditionFailed(`unknown delivery tag ${tag}`)
       if (!multiple) return
     }
+    if (this.settles.length >= TRANSACTION_SETTLES_MAX)
+      throw preconditionFailed(`transaction is larger than ${TRANSACTION_SETTLES_MAX} acknowledgements`)
     const last = all ? u.nextTag - 1 : tag
     const first = multiple ? this.settledBelow : tag
     // Only the range is stored, since it may contain millions of deliveries.

@@ -9,7 +9,7 @@ import { Channel } from '../../src/channel/channel.ts'
 import type { Client } from '../../src/channel/client.ts'
 import { txMethods } from '../../src/channel/methods/tx.ts'
 import { Transaction } from '../../src/channel/transaction.ts'
-import { COMMITTED_PER_STEP, STEP_MS } from '../../src/limits.ts'
+import { COMMITTED_PER_STEP, STEP_MS, TRANSACTION_SETTLES_MAX } from '../../src/limits.ts'
 import { MethodId } from '../../src/protocol/generated/constants.ts'
 import type { ServerMethod } from '../../src/protocol/generated/methods.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -65,4 +65,16 @@ it('but not where each takes long', () => {
     }
   })()
   expect(stepsOf(() => 'reject', clock)).toBeGreaterThan(COUNT)
+})
+
+it('there is a limit to them, whatever the number of deliveries', () => {
+  const unsettled = { isOutstanding: () => true, nextFrom: (first: number) => first }
+  const ch = { unsettled } as unknown as Channel
+  const transaction = new Transaction({ routeBytes: 0 })
+  for (let tag = 1; tag <= TRANSACTION_SETTLES_MAX; tag++) transaction.addSettle(ch, tag, false, 'ack')
+  const tag = TRANSACTION_SETTLES_MAX + 1
+  expect(() => transaction.addSettle(ch, tag, false, 'ack')).toThrow(/larger than 1048576 acknowledgements/)
+  expect(transaction.settles.length).toBe(TRANSACTION_SETTLES_MAX)
+  transaction.clear()
+  transaction.addSettle(ch, tag, false, 'ack')
 })
