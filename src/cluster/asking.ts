@@ -6,9 +6,16 @@ import type { Socket } from 'node:net'
 import { plainAddress } from '../util/address.ts'
 import type { Timer } from '../util/clock.ts'
 import { FairPlaces } from '../util/fair-places.ts'
+import { isAccepting } from '../util/timers.ts'
 
 /** Maximum number of clients for which the active node is asked at a time; further clients wait. */
 export const ASKED_MAX = 64
+
+/**
+ * The same while clients are being accepted, which takes a turn of the event loop for each: with many requests in progress
+ * turns are long, and addresses take turns only among the clients that have been accepted.
+ */
+export const ASKED_WHILE_ACCEPTING = 4
 
 interface Place {
   /** Called when its turn has come. */
@@ -16,7 +23,10 @@ interface Place {
 }
 
 export class AskingPlaces {
-  private readonly places = new FairPlaces<Place>(ASKED_MAX, (next) => next.come())
+  private readonly places = new FairPlaces<Place>(
+    () => (isAccepting() ? ASKED_WHILE_ACCEPTING : ASKED_MAX),
+    (next) => next.come(),
+  )
 
   /**
    * Resolves with true when the client's turn has come; with false if it has left or has waited for too long.

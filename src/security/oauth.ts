@@ -46,7 +46,10 @@ export class OAuth {
   private readonly settings: OAuthSettings
   private readonly keys: JWTVerifyGetKey
   /** Signature checks in progress, which run in the threads with which the store writes. */
-  private readonly checking = new FairPlaces<Turn>(PASSWORD_THREADS_MAX, (next) => next.resolve())
+  private readonly checking = new FairPlaces<Turn>(
+    () => PASSWORD_THREADS_MAX,
+    (next) => next.resolve(),
+  )
   /** Logins that wait for keys from an identity provider, which may take seconds to answer. */
   private readonly asking = new FairQueue<WaitingLogin>()
   private readonly isRemote: boolean

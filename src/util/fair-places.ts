@@ -4,26 +4,28 @@ import { FairQueue } from './fair-queue.ts'
 export class FairPlaces<Waiting> {
   /** Items that wait for a place; added by callers to whom `take` has returned false. */
   readonly waiting = new FairQueue<Waiting>()
-  private readonly count: number
+  private readonly count: () => number
   private readonly come: (next: Waiting) => void
   private taken = 0
 
-  /** @param come called with the next waiting item, which takes over the place that has become free */
-  constructor(count: number, come: (next: Waiting) => void) {
+  /**
+   * @param count may change: if it falls, places that become free stay so until no more than that many are taken
+   * @param come called with the next waiting item, which takes over the place that has become free
+   */
+  constructor(count: () => number, come: (next: Waiting) => void) {
     this.count = count
     this.come = come
   }
 
   /** Takes a place; false if none is free. */
   take(): boolean {
-    if (this.taken >= this.count) return false
+    if (this.taken >= this.count()) return false
     this.taken++
     return true
   }
 
   leave(): void {
-    const next = this.waiting.shift()
-    if (next === undefined) this.taken--
-    else this.come(next)
+    this.taken--
+    while (this.waiting.size > 0 && this.take()) this.come(this.waiting.shift() as Waiting)
   }
 }

@@ -51,6 +51,11 @@ function turnIsOver(): void {
   if (--accepting > 0) soon(turnIsOver)
 }
 
+/** Whether connections are being accepted: others may be waiting for it. */
+export function isAccepting(): boolean {
+  return accepting > 0
+}
+
 /** The part of `ms` that work may take in this turn: less while connections are being accepted. */
 export function shareNow(ms: number): number {
   return accepting > 0 ? ms * SHARE_WHILE_ACCEPTING : ms
