@@ -17,15 +17,18 @@ export class FairPlaces<Waiting> {
     this.come = come
   }
 
-  /** Takes a place; false if none is free. */
+  /** Takes a place; false if none is free, or others wait for one. */
   take(): boolean {
-    if (this.taken >= this.count()) return false
+    if (this.waiting.size > 0 || this.taken >= this.count()) return false
     this.taken++
     return true
   }
 
   leave(): void {
     this.taken--
-    while (this.waiting.size > 0 && this.take()) this.come(this.waiting.shift() as Waiting)
+    while (this.waiting.size > 0 && this.taken < this.count()) {
+      this.taken++
+      this.come(this.waiting.shift() as Waiting)
+    }
   }
 }
