@@ -16,6 +16,7 @@ import { nextTurn } from '../util/timers.ts'
 import { answerHeaders } from './answer-headers.ts'
 import { checkBody, parseBody, parseDefinitions } from './body.ts'
 import { BodyBudget } from './body-budget.ts'
+import { foreignPage } from './foreign-pages.ts'
 import { fromForm, isForm, takesForms } from './forms.ts'
 import {
   type AddRoute,
@@ -302,6 +303,7 @@ export class Application {
     const { clock, active } = this.node
     const { usersWith, throttle, oauth } = this.loginParts()
     const address = plainAddress(raw.ip)
+    const page = foreignPage(raw.headers, this.node.settings.http.cors.allowOrigins)
     const wait = (): Promise<void> => throttle.wait(address, clock, raw.raw.socket)
     const busy = (error: unknown): never => {
       if (!(error instanceof AmqpError)) throw error
@@ -316,14 +318,14 @@ export class Application {
       const text = Buffer.from(credentials, 'base64').toString('utf8')
       const colon = text.indexOf(':')
       const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
-      const given = { user: name, password, isLocal: isLoopback(address) }
+      const given = { user: name, password, isLocal: isLoopback(address) && page === undefined }
       user = await passwordLogin(usersWith(name), oauth, given, address, wait).catch(busy)
     } else throw notLoggedIn
     // The node has become active or standby in the meantime: authenticate with the other set of users.
     if (this.node.active !== active) return this.authenticate(raw, authorization)
     if (user === undefined) {
       throttle.refused(address, clock.elapsed(), 'http')
-      this.doorLines.warn({ address }, 'HTTP login refused')
+      this.doorLines.warn({ address, page }, 'HTTP login refused')
       throw notLoggedIn
     }
     throttle.succeeded(address, 'http')

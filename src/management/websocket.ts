@@ -1,12 +1,13 @@
 /** AMQP over WebSocket, at /ws/amqp of the HTTP port, as AMQP clients in browsers use it. */
 import { createHash } from 'node:crypto'
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Receiver } from '../connection/listeners.ts'
-import { foreignPages, isLoopback } from '../connection/login.ts'
+import { foreignPages } from '../connection/login.ts'
 import type { Logger } from '../util/logger.ts'
 import { requestUrl } from '../util/request-url.ts'
 import { hearErrors } from '../util/sockets.ts'
+import { isForeignOrigin } from './foreign-pages.ts'
 import { restOf } from './http-intake.ts'
 import { WebSocketStream } from './websocket-stream.ts'
 
@@ -34,7 +35,7 @@ export function serveWebSockets(
         socket.unshift(Buffer.concat([head, rest]))
         taken(socket)
         const stream = asSocket(socket)
-        if (isForeign(request.headers.origin)) foreignPages.add(stream)
+        if (isForeignOrigin(request.headers.origin)) foreignPages.add(stream)
         amqp.accept(stream)
       } else refuse(socket, status)
     } catch (error) {
@@ -42,14 +43,6 @@ export function serveWebSockets(
       socket.destroy()
     }
   })
-}
-
-/** Whether a browser names the origin of a page that is not from this machine. Other clients name none. */
-function isForeign(origin: string | undefined): boolean {
-  if (origin === undefined) return false
-  const name = URL.canParse(origin) ? new URL(origin).hostname : ''
-  const host = name.replace(/^\[|\]$/g, '')
-  return host !== 'localhost' && !(isIP(host) !== 0 && isLoopback(host))
 }
 
 /** The HTTP status of the response to an upgrade request. */

@@ -69,9 +69,9 @@ async function secure(port: number, socket = connectTls({ host: HOST, port, ca }
   return socket
 }
 
-function get(port: number, path: string): Promise<{ status: number; body: string }> {
+function get(port: number, path: string, headers = {}): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const r = request({ host: HOST, port, path, ca, headers: { authorization } }, (answer) => {
+    const r = request({ host: HOST, port, path, ca, headers: { authorization, ...headers } }, (answer) => {
       let body = ''
       answer.on('data', (b) => {
         body += b
@@ -164,6 +164,7 @@ describe('a client of a standby, with TLS between the nodes', () => {
     expect(status).toBe(200)
     expect((JSON.parse(body) as { name: string }[]).map((q) => q.name)).toEqual(['seen'])
     expect((await get(https, '/api/queues/%2F/not-there')).status).toBe(404)
+    expect((await get(https, '/api/queues', { origin: 'https://example.org' })).status).toBe(401)
   })
 })
 
