@@ -228,11 +228,11 @@ export const TIMED_PER_PIECE = 50
 /** Queues, exchanges and bindings that are made, changed or removed in one step. */
 export const OBJECTS_PER_STEP = 10
 
-/** Dead letters refused by full queues: per message, octets of all waiting (beyond: dropped and logged), per step. */
+/** Dead letters refused by full queues: per message, all waiting (beyond: publishers wait), octets of all (beyond: dropped). */
 export const REFUSED_LETTERS_MAX = 1_000
+export const REFUSED_WAITING_MANY = 8_192
 export const REFUSED_WAITING_BYTES_MAX = 32 * 1024 * 1024
 export const REFUSED_PER_STEP = 10
-
 /** ms for which the copies of one message for several queues are made at once; further ones are made in steps. */
 export const FAN_OUT_MS = 5
 /** Deduplication values that are removed in one step. */

@@ -114,7 +114,7 @@ export class Broker {
   readonly limits: NonNullable<BrokerSettings['limits']>
   private readonly queues: QueueFactory
   private readonly deduplications: DeduplicationStores
-  private readonly refusedLetters: RefusedLetters
+  readonly refusedLetters: RefusedLetters
   /** The callback with which queues delete themselves, shared by all queues of a vhost. */
   private readonly removers = new WeakMap<Vhost, (q: Queue) => void>()
 

@@ -71,6 +71,7 @@ export function publish(ch: Channel, m: InboundMessage, bits: number): void {
   if (queues.length === 1 && route.effects.length === 0) {
     const outcome = (queues[0] as RoutedQueue).publish(m)
     published(ch, m, outcome === PUBLISH_DURABLE, outcome === PUBLISH_REFUSED)
+    if (outcome === PUBLISH_REFUSED) ch.client.pace.handled()
   } else deliverToAll(ch, m, route)
 }
 
@@ -84,6 +85,7 @@ function deliverToAll(ch: Channel, m: InboundMessage, route: Route): void {
   if (next === recipients(route)) {
     if (next > 1) ch.client.pace.fannedOut(next)
     published(ch, m, outcome.durable, outcome.refused)
+    if (outcome.refused || route.effects.length > 0) ch.client.pace.handled()
     return
   }
   // If the client disconnects during an alarm, its unsettled deliveries must not wait for the end of the alarm.

@@ -51,7 +51,7 @@ export class Intake {
     this.chunks++
     if (this.frames.dropped) return
     if (this.connection.broker.turn.isShut) this.fence()
-    if (this.share.isLate) this.postpone()
+    if (this.share.isLate || this.addsToCrowd) this.postpone()
     if (this.pauses.framesWait) this.backlog.push(this.chunksAreReused ? Buffer.from(chunk) : chunk)
     else this.consume(chunk, this.chunksAreReused)
     this.share.read(chunk.length)
@@ -156,8 +156,15 @@ export class Intake {
     this.pauses.readOn()
   }
 
+  /** Whether the client publishes, and should wait. */
+  private get addsToCrowd(): boolean {
+    return this.frames.hasPublished && this.connection.broker.refusedLetters.isCrowded
+  }
+
   resumeReading(): void {
-    startInputOf(this.connection.socket)
+    const { connection } = this
+    if (this.frames.hasPublished && connection.server.crowding.holds(connection)) return
+    startInputOf(connection.socket)
     this.share.resumed()
     this.goOn()
   }

@@ -18,6 +18,7 @@ import { RepeatedLines } from '../util/repeated-lines.ts'
 import { Admission } from './admission.ts'
 import { Connection } from './connection.ts'
 import { ConsumerBackpressure } from './consumer-backpressure.ts'
+import { Crowding } from './crowding.ts'
 import { Endings } from './endings.ts'
 import { defaultTuning, type Tuning } from './handshake.ts'
 import type { LimitsNow, Receiver } from './listeners.ts'
@@ -68,6 +69,7 @@ export class Server implements Receiver {
   readonly incoming = new InboundMessage()
   readonly login: LoginSettings
   readonly backpressure: ConsumerBackpressure
+  readonly crowding: Crowding
   readonly endings: Endings
   readonly admission: Admission
   /** For log lines that anybody who reaches the port can cause. */
@@ -103,6 +105,12 @@ export class Server implements Receiver {
     users.watcher = this.rights
     this.tuning = { ...defaultTuning, ...options.tuning }
     this.backpressure = new ConsumerBackpressure(broker.clock, broker)
+    const { refusedLetters, turn } = broker
+    this.crowding = new Crowding(
+      broker.clock,
+      () => refusedLetters.isCrowded,
+      (publisher) => turn.resumeLater(publisher),
+    )
     this.endings = new Endings(broker.clock)
     this.proxies = options.proxies === undefined ? undefined : trustedList(options.proxies)
     this.login = { ...defaultLogin, ...options.login }

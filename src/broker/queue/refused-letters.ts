@@ -6,7 +6,12 @@
  * one queue stay in order, as in RabbitMQ, where queues send concurrently. While memory or disk is low, the first dead
  * letter that must wait blocks all behind it.
  */
-import { REFUSED_LETTERS_MAX, REFUSED_PER_STEP, REFUSED_WAITING_BYTES_MAX } from '../../limits.ts'
+import {
+  REFUSED_LETTERS_MAX,
+  REFUSED_PER_STEP,
+  REFUSED_WAITING_BYTES_MAX,
+  REFUSED_WAITING_MANY,
+} from '../../limits.ts'
 import { charged, type Owner, StoreFailure } from '../../util/owner.ts'
 import type { StoredObjects } from '../../util/stored-objects.ts'
 import type { Failures } from '../failures.ts'
@@ -20,6 +25,9 @@ import type { Queue } from './queue.ts'
 
 /** Octets of memory that a waiting dead letter needs in addition to its content. */
 const LETTER_BYTES = 2048
+
+/** One for all: where it is made says nothing, and there may be hundreds of thousands in a second. */
+const tooManyRefusals = new Error('too many queues have refused it, or its dead letters')
 
 /**
  * Builds and publishes a dead letter.
@@ -144,6 +152,11 @@ export class RefusedLetters implements Pumped {
     if (!isTaken) this.store.drop(place.index)
   }
 
+  /** Whether so many wait, and are being passed on, that publishers should not add to them. */
+  get isCrowded(): boolean {
+    return this.waiting > REFUSED_WAITING_MANY && !this.turn.isFull()
+  }
+
   /** Whether a dead letter is being forwarded: a message rejected now is that dead letter, which has its own memory. */
   get isPassingOn(): boolean {
     return this.current !== undefined
@@ -166,8 +179,7 @@ export class RefusedLetters implements Pumped {
       stored !== undefined || this.hasPlace || this.waitingBytes + bytes <= REFUSED_WAITING_BYTES_MAX
     this.hasPlace = false
     if (current !== undefined && (current.left === 0 || !fits)) {
-      const error = new Error('too many queues have refused it, or its dead letters')
-      this.failures.note('message', {}, error, 'dead letter dropped')
+      this.failures.note('message', {}, tooManyRefusals, 'dead letter dropped')
       return
     }
     if (current !== undefined) current.left--
