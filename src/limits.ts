@@ -336,7 +336,7 @@ export const DESCRIPTORS_MIN = 64
 /** Connections of the HTTP port, without WebSockets, and of the metrics port: beyond, one of the address with the most is closed. */
 export const HTTP_CONNECTIONS_MAX = 1_024
 
-/** HTTP connections without a request: beyond, the oldest of the address with the most of them is closed. */
+/** HTTP connections without a request or a login so far: beyond, the oldest of the address with the most of them is closed. */
 export const HTTP_IDLE_MAX = 256
 
 /** Octets that an HTTP parser gets at a time: some forty requests at most, which may be answered together. */

@@ -21,6 +21,7 @@ export const HTTP_CLOSING_MAX = 64
 
 const STRANGERS = { all: HTTP_STRANGERS_MAX, perAddress: HTTP_STRANGERS_MAX * UNAUTHENTICATED_SHARE }
 const IDLE = { all: HTTP_IDLE_MAX, perAddress: HTTP_IDLE_MAX * UNAUTHENTICATED_SHARE }
+const USERS = { all: HTTP_CONNECTIONS_MAX, perAddress: HTTP_CONNECTIONS_MAX }
 
 function nothing(): void {}
 
@@ -37,8 +38,15 @@ export class HttpConnections {
   private readonly all = new FairQueue<Socket>()
   /** Connections without a request: the sockets as accepted, by their endpoints. */
   private readonly idle = new Map<string, Socket>()
-  /** The same connections, for the limit. Includes authenticated clients between their requests. */
+  /** Those of them that have never had an authenticated request, for the limit. */
   private readonly resting = new Unopened(() => IDLE, elapsed, nothing)
+  /**
+   * The others: of clients with hundreds of connections, all may be between two requests at the same moment. They are closed
+   * only for want of descriptors, or because there are too many connections in all.
+   */
+  private readonly ofUsers = new Unopened(() => USERS, elapsed, nothing)
+  /** Connections that have had an authenticated request. */
+  private readonly known = new WeakSet<Socket>()
   /** Connections with an unauthenticated request, which may take long: slow bodies, delayed logins. */
   private readonly strangers = new Unopened(() => STRANGERS, elapsed, nothing)
   /** Number of WebSockets, which count as AMQP connections. */
@@ -51,7 +59,7 @@ export class HttpConnections {
     server.headersTimeout = HTTP_HEADERS_MS_MAX
     server.on('connection', (socket: Socket) => this.came(socket))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.busy(request, response))
-    const parts = [descriptors.add(this.resting), descriptors.add(this.strangers)]
+    const parts = [this.resting, this.ofUsers, this.strangers].map((part) => descriptors.add(part))
     server.on('close', () => {
       for (const remove of parts) remove()
     })
@@ -77,7 +85,7 @@ export class HttpConnections {
     socket.on('close', () => {
       this.all.remove(address, socket)
       this.strangers.remove(socket)
-      this.resting.remove(socket)
+      this.rested(socket)
       if (this.idle.get(key) === socket) this.idle.delete(key)
     })
   }
@@ -96,7 +104,13 @@ export class HttpConnections {
 
   private rest(key: string, socket: Socket): void {
     this.idle.set(key, socket)
-    this.resting.add(socket, plainAddress(socket.remoteAddress))
+    const among = this.known.has(socket) ? this.ofUsers : this.resting
+    among.add(socket, plainAddress(socket.remoteAddress))
+  }
+
+  private rested(socket: Socket): void {
+    this.resting.remove(socket)
+    this.ofUsers.remove(socket)
   }
 
   /** Removes a connection from those without a request; returns its socket. */
@@ -104,7 +118,7 @@ export class HttpConnections {
     const socket = this.idle.get(key)
     if (socket === undefined) return undefined
     this.idle.delete(key)
-    this.resting.remove(socket)
+    this.rested(socket)
     return socket
   }
 
@@ -113,7 +127,10 @@ export class HttpConnections {
     const socket = this.wake(key)
     if (socket === undefined) return
     this.strangers.add(socket, plainAddress(request.socket.remoteAddress))
-    whenLoggedIn.set(request.socket, () => this.strangers.remove(socket))
+    whenLoggedIn.set(request.socket, () => {
+      this.strangers.remove(socket)
+      this.known.add(socket)
+    })
     response.on('close', () => {
       this.strangers.remove(socket)
       if (!socket.destroyed) this.rest(key, socket)

@@ -39,3 +39,25 @@ it.each(['managementPort', 'metricsPort'] as const)('idle connections to the %s'
   expect(other.closed).toBe(false)
   expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBeLessThan(500)
 })
+
+it('connections of users may all be idle at the same moment: none is closed before its next request', async () => {
+  const broker = await createBroker({ port: 0, managementPort: 0 })
+  onTestFinished(() => broker.close())
+  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`
+  const request = `GET /api/whoami HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\n\r\n`
+  const sockets: Socket[] = []
+  const ask = async (s: Socket): Promise<string> => {
+    s.write(request)
+    return String((await once(s, 'data'))[0]).slice(9, 12)
+  }
+  for (let i = 0; i < OF_ADDRESS_MAX + 50; i++) {
+    const s = connect({ port: broker.managementPort as number, host: '127.0.0.1' })
+    s.on('error', () => {})
+    onTestFinished(() => void s.destroy())
+    await once(s, 'connect')
+    sockets.push(s)
+    expect(await ask(s)).toBe('200')
+  }
+  const answers = await Promise.all(sockets.map(ask))
+  expect(answers.filter((status) => status === '200').length).toBe(sockets.length)
+})
