@@ -96,7 +96,7 @@ function readV1(b: Buffer): ProxyReading {
   if (protocol === 'UNKNOWN') return { peer: undefined, size: end + 2 }
   const version = protocol === 'TCP4' ? 4 : protocol === 'TCP6' ? 6 : 0
   if (version === 0 || isIP(source) !== version || !isPort(port)) return 'wrong'
-  return { peer: { address: source, port: Number(port) }, size: end + 2 }
+  return { peer: { address: canonical(source), port: Number(port) }, size: end + 2 }
 }
 
 function isPort(text: string): boolean {
@@ -119,5 +119,18 @@ function readV2(b: Buffer): ProxyReading {
     family === 1
       ? source.join('.')
       : Array.from({ length: 8 }, (_, i) => source.readUInt16BE(2 * i).toString(16)).join(':')
-  return { peer: { address, port }, size }
+  return { peer: { address: canonical(address), port }, size }
+}
+
+/** In the notation of sockets, in which addresses are compared: `::1`, not `0:0:0:0:0:0:0:1`. */
+function canonical(address: string): string {
+  if (isIP(address) !== 6) return address
+  const short = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
+  const mapped = short.match(/^::ffff:([0-9a-f]+):([0-9a-f]+)$/)
+  if (mapped === null) return short
+  const [high, low] = [mapped[1], mapped[2]].map((word) => Number.parseInt(word as string, 16)) as [
+    number,
+    number,
+  ]
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
 }

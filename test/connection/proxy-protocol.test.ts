@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { defaultSettings } from '../../src/config/default-settings.ts'
-import { readProxyHeader, trustedList } from '../../src/connection/proxy-protocol.ts'
+import { readProxyHeader, trustedList, writeProxyHeader } from '../../src/connection/proxy-protocol.ts'
 import { type Logger, oneForAll, silent } from '../../src/util/logger.ts'
 import { RunningNode } from '../support/running-node.ts'
 import { until } from '../support/until.ts'
@@ -33,9 +33,22 @@ describe('the header', () => {
     expect(readProxyHeader(v1)).toEqual({ peer: { address: '192.0.2.7', port: 12_345 }, size: v1.length - 4 })
     expect(readProxyHeader(V4)).toEqual({ peer: { address: '192.0.2.7', port: 12_345 }, size: V4.length })
     const v6 = v2(0x21, [0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 1, ...Array(16).fill(0), 0, 80, 0, 81])
-    expect(readProxyHeader(v6)).toMatchObject({ peer: { address: '2001:db8:0:0:0:0:0:1', port: 80 } })
+    expect(readProxyHeader(v6)).toMatchObject({ peer: { address: '2001:db8::1', port: 80 } })
     expect(readProxyHeader(Buffer.from('PROXY UNKNOWN\r\n'))).toEqual({ peer: undefined, size: 15 })
     expect(readProxyHeader(v2(0, [], 0x20))).toEqual({ peer: undefined, size: 16 })
+  })
+
+  it.each([
+    ['0:0:0:0:0:0:0:1', '::1'],
+    ['2001:DB8:0:0::0001', '2001:db8::1'],
+    ['::ffff:127.0.0.1', '127.0.0.1'],
+    ['::FFFF:c000:207', '192.0.2.7'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ])('has the address %s in the notation of sockets', (written, address) => {
+    const v1 = Buffer.from(`PROXY TCP6 ${written} ::1 12345 5672\r\n`)
+    expect(readProxyHeader(v1)).toEqual({ peer: { address, port: 12_345 }, size: v1.length })
+    const relayed = writeProxyHeader({ address: written, port: 12_345 })
+    expect(readProxyHeader(relayed)).toMatchObject({ peer: { address, port: 12_345 } })
   })
 
   it('may come in pieces, and anything else is wrong', () => {
