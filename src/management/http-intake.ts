@@ -6,9 +6,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { HTTP_PIECE_BYTES, TURN_MS } from '../limits.ts'
+import { HTTP_PIECE_BYTES, SOCKET_END_MS, TURN_MS } from '../limits.ts'
 import { plainAddress } from '../util/address.ts'
-import { hearErrors } from '../util/sockets.ts'
+import { endInput, hearErrors } from '../util/sockets.ts'
 import { ShareOfTurn, startTimer, stopTimer, whenThereIsTime } from '../util/timers.ts'
 import { joinPieces } from './joined-body.ts'
 
@@ -49,6 +49,20 @@ export function closeWhenRead(socket: Socket): void {
   }
 }
 
+/**
+ * Lets a client that is still sending a body hear why it is refused: closed at once, with input that nobody has read, the
+ * connection would be reset, and the answer could be lost. It reads nothing more, and closes the connection a little later.
+ */
+function closeWhenHeard(socket: Socket): void {
+  socket.destroySoon = () => {
+    restOf(socket)
+    endInput(socket)
+    const timer = startTimer(() => socket.destroy(), SOCKET_END_MS)
+    socket.once('close', () => stopTimer(timer))
+    socket.end()
+  }
+}
+
 /** Starts to control the input of the server. */
 export function parseBitByBit(server: Server): void {
   const intakes = new WeakMap<Socket, Intake>()
@@ -60,6 +74,10 @@ export function parseBitByBit(server: Server): void {
     hearErrors(request)
     joinPieces(request)
     intakes.get(request.socket)?.requested(request, response)
+    response.once('prefinish', () => {
+      // Those of other nodes are closed in another way.
+      if (!request.complete && !Object.hasOwn(request.socket, 'destroySoon')) closeWhenHeard(request.socket)
+    })
   })
   // Node's own answer would keep the connection open for more requests.
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
@@ -81,6 +99,8 @@ class Intake {
   private ofBody = 0
   private busy = false
   private waits = false
+  /** Whether the input is somebody else's, or nobody's any more. */
+  private over = false
   /** Whether the turn of this connection has come. */
   private isNext = false
 
@@ -94,6 +114,7 @@ class Intake {
     socket.on('resume', this.run)
     socket.on('drain', this.run)
     rests.set(socket, () => {
+      this.over = true
       socket.off('data', this.take).off('resume', this.run).off('drain', this.run)
       const { held } = this
       this.held = nothing
@@ -118,6 +139,7 @@ class Intake {
   }
 
   private readonly run = (): void => {
+    if (this.over) return
     if (!this.busy && !this.waits) this.parseHeld()
     this.holdBack()
   }

@@ -25,9 +25,17 @@ export function holdInput(socket: Socket): () => void {
   }
 }
 
+/** Reads nothing any more, whoever asks for input: the stream believes that it is being read. */
+export function endInput(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { _handle?: Handle | null }
+  if (handle?.readStop === undefined) return
+  handle.reading = true
+  handle.readStop()
+}
+
 /** Node.js's handle of a socket. */
 interface Handle {
-  readonly reading?: boolean
+  reading?: boolean
   readStart?(): void
   readStop?(): void
 }

@@ -1,7 +1,7 @@
 /** Bodies of requests from whoever has not logged in take no memory; long answers are made bit by bit. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { HTTP_BODY_JOINED_BYTES, JSON_VALUES_MAX, LOGIN_BODY_BYTES_MAX } from '../../src/limits.ts'
@@ -22,6 +22,30 @@ async function announced(method: string, path: string): Promise<string> {
 }
 
 describe('a body before the login', () => {
+  it('is refused so that a client that is still sending hears it: the connection is reset only later', async () => {
+    const server = createServer((request, response) => {
+      response.writeHead(413, { connection: 'close' }).end('too large')
+      response.once('finish', () => setImmediate(() => server.emit('answered', request.socket)))
+    })
+    parseBitByBit(server)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void server.close())
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    onTestFinished(() => void client.destroy())
+    client.on('error', () => {})
+    client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n')
+    const answered = once(server, 'answered')
+    client.write(Buffer.alloc(10_000_000))
+    const [socket] = (await answered) as [Socket]
+    expect([socket.writableEnded, socket.destroyed]).toEqual([true, false])
+    const read = socket.bytesRead
+    await once(client.resume(), 'end')
+    expect(socket.bytesRead).toBe(read)
+    client.destroy()
+    // It does not wait for the client, either, which may send without end.
+    await once(socket, 'close')
+  })
+
   it('is not waited for where there is nothing', async () => {
     for (const path of ['/', '/nothing', '/assets/x', '/login.json', '/api', '/api/nothing/at/all'])
       for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
