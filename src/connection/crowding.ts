@@ -26,14 +26,18 @@ export class Crowding {
   holds(publisher: Resumed): boolean {
     if (!this.isCrowded()) return false
     this.held.push(publisher)
-    this.timer ??= this.clock.after(JOB_PAUSE_MS, () => this.look())
+    this.lookLater()
     return true
+  }
+
+  private lookLater(): void {
+    this.timer ??= this.clock.after(JOB_PAUSE_MS, () => this.look())
   }
 
   private look(): void {
     this.timer = undefined
     if (this.isCrowded()) {
-      this.timer = this.clock.after(JOB_PAUSE_MS, () => this.look())
+      this.lookLater()
       return
     }
     const { held } = this

@@ -39,14 +39,10 @@ export function restOf(socket: Socket): Buffer {
  * For the connections of other nodes, which close at the end of an answer.
  */
 export function closeWhenRead(socket: Socket): void {
-  socket.destroySoon = () => {
-    restOf(socket)
+  closeLater(socket, CLOSING_MS_MAX, () => {
     socket.removeAllListeners('data').resume()
-    const timer = startTimer(() => socket.destroy(), CLOSING_MS_MAX)
-    socket.once('close', () => stopTimer(timer))
     socket.once('end', () => socket.destroy())
-    socket.end()
-  }
+  })
 }
 
 /**
@@ -54,10 +50,15 @@ export function closeWhenRead(socket: Socket): void {
  * connection would be reset, and the answer could be lost. It reads nothing more, and closes the connection a little later.
  */
 function closeWhenHeard(socket: Socket): void {
+  closeLater(socket, SOCKET_END_MS, () => endInput(socket))
+}
+
+/** @param left what becomes of further input until the connection is closed */
+function closeLater(socket: Socket, ms: number, left: () => void): void {
   socket.destroySoon = () => {
     restOf(socket)
-    endInput(socket)
-    const timer = startTimer(() => socket.destroy(), SOCKET_END_MS)
+    left()
+    const timer = startTimer(() => socket.destroy(), ms)
     socket.once('close', () => stopTimer(timer))
     socket.end()
   }
